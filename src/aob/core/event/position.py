@@ -1,0 +1,33 @@
+"""A position is an opaque, URL-safe token of a place in a feed; only the server compares two of them."""
+
+import base64
+import binascii
+from typing import Self
+
+import msgspec
+
+from aob.core.errors import CallerError
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Generation of the feed, then per shard the journal row and the index in it up to which a reader has read."""
+
+    generation: int
+    rows: tuple[tuple[int, int], ...]
+
+    def token(self) -> str:
+        """The token that APIs give out."""
+        return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).rstrip(b"=").decode()
+
+    @classmethod
+    def parse(cls, token: str) -> Self:
+        """Read a token back. Raises CallerError `bad_position` for anything that we did not give out."""
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            return msgspec.msgpack.decode(raw, type=cls)
+        except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
+            raise CallerError(
+                f"{token[:40]!r} is not a position",
+                code="bad_position",
+                hint="use a position that an answer of this server gave you, or leave it out to begin at the start",
+            ) from error

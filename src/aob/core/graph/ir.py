@@ -1,0 +1,56 @@
+"""The compiled graph: what `decide` walks. In memory only, never stored, always rebuilt from documents.
+
+Nodes hold their edges, edges hold their target node: one attribute access a hop and no table between.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aob.core.expression import Expression
+
+
+class Edge:
+    """One edge of one body. `on` names the outcome of the source that offers it; `when` stands on a branch only."""
+
+    __slots__ = ("default", "id", "on", "order", "source", "target", "when")
+
+    def __init__(
+        self, id: str, source: "Node", target: "Node", on: str, when: Expression | None, order: int, default: bool
+    ) -> None:
+        self.id, self.source, self.target, self.on = id, source, target, on
+        self.when, self.order, self.default = when, order, default
+
+
+class Node:
+    """One node of one body.
+
+    `outs` maps an outcome (`success`, `failure`, `approved`, ...) to its edges, ordered; `ins` lists the edges that
+    end here; `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind.
+    `inner` nodes are decided inside a decision and never become a job. `hash` is the sha256 hex of the definition.
+    """
+
+    __slots__ = (
+        "body", "config", "definition", "hash", "id", "inner", "input", "ins", "kind", "need", "outs", "spec",
+    )  # fmt: skip
+
+    def __init__(self, id: str, kind: str, spec: Any, config: Any, definition: Mapping[str, Any], hash: str) -> None:
+        self.id, self.kind, self.spec, self.config = id, kind, spec, config
+        self.definition, self.hash = definition, hash
+        self.inner = False
+        self.input: dict[str, Expression] | None = None
+        self.outs: dict[str, tuple[Edge, ...]] = {}
+        self.ins: tuple[Edge, ...] = ()
+        self.need = 0
+        self.body: IR | None = None
+
+
+class IR:
+    """One compiled body. `entry` are the nodes without in-edges, `sinks` those without out-edges, by id order."""
+
+    __slots__ = ("edges", "entry", "hash", "nodes", "output", "sinks", "spec")
+
+    def __init__(self, nodes: dict[str, Node], edges: dict[str, Edge], spec: Any, hash: str) -> None:
+        self.nodes, self.edges, self.spec, self.hash = nodes, edges, spec, hash
+        self.entry = tuple(node for _, node in sorted(nodes.items()) if not node.ins)
+        self.sinks = tuple(node for _, node in sorted(nodes.items()) if not any(node.outs.values()))
+        self.output: dict[str, Expression] | None = None

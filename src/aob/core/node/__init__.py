@@ -1,0 +1,31 @@
+"""Node kinds: a file each, data about a kind in, answers about a node out."""
+
+from typing import Final
+
+from aob.core.node.agent import AGENT
+from aob.core.node.approval import APPROVAL
+from aob.core.node.branch import BRANCH
+from aob.core.node.emit import EMIT
+from aob.core.node.function import FUNCTION
+from aob.core.node.http import HTTP
+from aob.core.node.join import JOIN
+from aob.core.node.kind import Kind
+from aob.core.node.loop import LOOP
+from aob.core.node.map import MAP
+from aob.core.node.notify import NOTIFY
+from aob.core.node.object import OBJECT
+from aob.core.node.timer import TIMER
+from aob.core.node.wait import WAIT
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        FUNCTION, HTTP, BRANCH, JOIN, TIMER, WAIT, APPROVAL, AGENT, NOTIFY, OBJECT, MAP, LOOP, EMIT,
+    )
+}  # fmt: skip
+"""Every node kind by name."""
+
+ALIASES: Final[dict[str, str]] = {"task": "function"}
+"""Other names under which a document may ask for a kind."""
+
+__all__ = ["ALIASES", "KINDS", "Kind"]

@@ -1,0 +1,83 @@
+"""What work gets and gives: a job in, a result out. Work never touches a store; it answers only with commands."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from aob.core.graph.ir import Node
+
+
+class Fault(msgspec.Struct, frozen=True, array_like=True):
+    """Why an attempt failed. `transient` faults are worth another attempt; `detail` is JSON for people and tools."""
+
+    code: str
+    message: str
+    transient: bool = True
+    detail: Any = None
+
+
+class Job(msgspec.Struct, eq=False):
+    """One attempt of one visit, ready to be performed.
+
+    `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
+    of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
+    that a heartbeat stored, and `intents` are the recorded intents of this visit (n -> result or None).
+    """
+
+    run: str
+    visit: str
+    attempt: int
+    node: Node
+    input: Any
+    has_input_map: bool
+    key: str
+    tenant: str
+    mode: str
+    priority: str
+    depth: int = 1
+    resume: Any = None
+
+
+class WorkError(Exception):
+    """Raise it in a handler to say exactly how an attempt failed."""
+
+    def __init__(self, message: str, *, code: str = "failed", transient: bool = True, detail: Any = None) -> None:
+        super().__init__(message)
+        self.fault = Fault(code, message, transient, detail)
+
+
+class Intended(msgspec.Struct, frozen=True):
+    """Answer to an intent. `granted`: it is committed, act now, then report. Else `recorded` holds what an earlier
+    attempt recorded under the same number and digest, to be used instead of acting."""
+
+    granted: bool
+    recorded: Any = None
+
+
+class Context(Protocol):
+    """What a handler and a kind may ask of the run that they work for. A parameter named `ctx` receives it."""
+
+    run_id: str
+    visit: str
+    attempt: int
+    key: str
+    tenant: str
+
+    def log(self, message: str, **fields: Any) -> None:
+        """Write a line to the visit's log (a file of the home, never the journal)."""
+
+    async def heartbeat(self, checkpoint: Any = None) -> None:
+        """Show a sign of life; a checkpoint is committed and comes back as `ctx.resume` in the next attempt."""
+
+    async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+        """Commit the intent of an effect before it happens. Raises asyncio.CancelledError when the token is gone."""
+
+    async def settle(self, result: Any, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
+        """Record the result of the last intent: output or error, and `usage` (tokens_in, tokens_out, cost_usd)."""
+
+    async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
+        """Propose a patch to the run: `{"patch_id", "state": "applied"|"proposed"|"invalid", "problems": [...]}`."""
+
+    async def graph(self) -> Mapping[str, Any]:
+        """The run's workflow document as it stands now, with `state` (which nodes are done, ready, not begun)."""
