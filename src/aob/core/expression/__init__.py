@@ -1,0 +1,9 @@
+"""Text in, a checked and fast CEL expression out; values in, a value out: routing, guards and inputs of nodes.
+
+Errors of the text come at load, all at once, each with a caret; errors of values come as `EvalError`.
+"""
+
+from aob.core.expression.expression import Expression, compile_expression
+from aob.core.expression.fault import EvalError, ExpressionError
+
+__all__ = ["EvalError", "Expression", "ExpressionError", "compile_expression"]

@@ -1,0 +1,109 @@
+"""The CEL library, loaded on first use: text and declared types in, a checked program out; values in, a value out.
+
+Never decides which names a document may use. What the library reports as an error leaves as `EvalError`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from aob.core.expression.fault import EvalError
+
+Value: TypeAlias = Any
+"""A plain Python value: what JSON holds, and datetime, timedelta and bytes."""
+
+ENV_CACHE_MAX: Final = 256
+NAMES: Final = frozenset({"inputs", "nodes", "item", "loop", "run", "now"})
+_FINDING: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One complaint of the checker: line and column from 1 within the text, and its words."""
+
+    line: int
+    column: int
+    message: str
+
+
+class _Type(Protocol):
+    def name(self) -> str: ...
+
+
+class _Result(Protocol):
+    def type(self) -> _Type: ...
+    def plain_value(self) -> Value: ...
+
+
+class Program(Protocol):
+    """A checked program of the library."""
+
+    def eval(self, *, data: Mapping[str, Value]) -> _Result:
+        """Run it on these names."""
+
+    def return_type(self) -> _Type:
+        """The type of its value, as far as the checker knows."""
+
+    def serialize(self) -> bytes:
+        """Its tree, as a `cel.expr.CheckedExpr`."""
+
+
+class _Env(Protocol):
+    def compile(self, expression: str) -> Program: ...
+
+
+class Rejected(Exception):  # noqa: N818  # it never leaves the room
+    """The library does not accept a text; `findings` has every place."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(findings)
+        self.findings = findings
+
+
+@lru_cache(maxsize=ENV_CACHE_MAX)
+def _env(declared: tuple[tuple[str, str], ...]) -> _Env:
+    cel = import_module("cel_expr_python.cel")  # 12 ms: only a process that meets an expression pays it
+    env: _Env = cel.NewEnv(variables={name: cel.Type(signature) for name, signature in declared})
+    return env
+
+
+def compile_text(text: str, declared: Mapping[str, str]) -> Program:
+    """The checked program of a text, where `declared` gives each name its CEL type. Raises Rejected."""
+    try:
+        return _env(tuple(sorted(declared.items()))).compile(text)
+    except RuntimeError as error:
+        found = _FINDING.findall(str(error))
+        if not found:
+            raise Rejected((Finding(1, 1, str(error)),)) from None
+        raise Rejected(tuple(Finding(int(line), int(column), words) for line, column, words in found)) from None
+
+
+def evaluate(program: Program, names: Mapping[str, Value]) -> Value:
+    """The plain Python value of a program for these names. Raises EvalError."""
+    try:
+        value = program.eval(data=names)
+    except RuntimeError as error:
+        raise EvalError(_words(str(error))) from None
+    if value.type().name() == "ERROR":
+        raise EvalError(_words(str(value.plain_value())))
+    return _plain(value.plain_value())
+
+
+def _words(message: str) -> str:
+    return re.sub(r"^[A-Z_]+: ", "", message)
+
+
+def _plain(value: Value) -> Value:
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytearray):
+        return bytes(value)
+    if value is None or isinstance(value, bool | int | float | str | bytes | datetime | timedelta):
+        return value
+    return str(value)
