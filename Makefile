@@ -1,0 +1,50 @@
+# Every target sets up for itself what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check fmt bench sim lock reference clean
+
+PY := .venv/bin/python
+HOME_DIR ?= ./home
+PORT ?= 8080
+SEED ?= 1
+# ARGS is handed on: make test ARGS="tests/core -k patch"
+ARGS ?=
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-10s %s\n' "$$n" "$$t"; done
+
+demo: .venv/.demo ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
+	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
+
+up: .venv/.run ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
+	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)
+
+test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some)
+	@$(PY) -m pytest -n auto -q $(ARGS)
+
+check: .venv/.dev ## format, lint, types, rooms
+	@$(PY) -m ruff format --check --quiet . || { echo 'Some files are not formatted: make fmt'; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-cache >.venv/rooms.txt || { sed -n '/^Contracts$$/,$$p' .venv/rooms.txt; exit 1; }
+	@sed -n '/^Analyzed/p;/KEPT$$/p;/^Contracts:/p' .venv/rooms.txt
+
+fmt: .venv/.dev ## put the files into form
+	@$(PY) -m ruff format --quiet . && $(PY) -m ruff check --fix --quiet .
+
+bench: .venv/.run ## the figures, as a table and as bench/out/latest.jsonl (ARGS="fsync chain5" for some)
+	@$(PY) -m bench $(ARGS)
+
+sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7
+	@$(PY) -m aob.testing.world $(SEED) $(ARGS)
+
+reference: .venv/.dev ## make docs/reference again from the code
+	@$(PY) -m tools.make_reference
+
+lock: .venv/.run ## make requirements/*.txt again from pyproject.toml
+	@sh tools/lock.sh
+
+clean: ## remove what the targets made
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis bench/out build dist
+
+.venv/.%: requirements/%.txt pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $*

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Make requirements/*.txt again from pyproject.toml: dev first, then run and demo with the same versions.
+set -eu
+cd "$(dirname "$0")/.."
+uv=$(command -v uv || true)
+if [ -z "$uv" ]; then
+    .venv/bin/python -m pip install --quiet 'uv>=0.9,<1'
+    uv=.venv/bin/uv
+fi
+
+lock() {
+    out=$1
+    shift
+    "$uv" pip compile pyproject.toml "$@" --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o "requirements/$out.txt"
+}
+lock dev --extra models --extra demo --group dev --group build "$@"
+lock run --group build -c requirements/dev.txt
+lock demo --extra demo --group build -c requirements/dev.txt
