@@ -1,11 +1,19 @@
 """What work gets and gives: a job in, a result out. Work never touches a store; it answers only with commands."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from aob.core.event import Ref, decode
 from aob.core.graph.ir import Node
+
+UNCERTAIN: Final = "uncertain"
+"""Code of a fault after a granted intent whose effect may or may not have happened: the node's `on_uncertain` decides."""
+
+
+def unheard() -> None:
+    """The pulse of a job that nobody times."""
 
 
 class Fault(msgspec.Struct, frozen=True, array_like=True):
@@ -22,7 +30,8 @@ class Job(msgspec.Struct, eq=False):
 
     `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
     of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
-    that a heartbeat stored, and `intents` are the recorded intents of this visit (n -> result or None).
+    that a heartbeat stored. `pulse` is set by the pool: whoever performs the job calls it as a sign of life (when the
+    work begins and at each heartbeat); it feeds the start and heartbeat time-outs, and is cheap.
     """
 
     run: str
@@ -37,6 +46,29 @@ class Job(msgspec.Struct, eq=False):
     priority: str
     depth: int = 1
     resume: Any = None
+    pulse: Callable[[], None] = unheard
+
+
+class Done(msgspec.Struct):
+    """An attempt that succeeded. `data` is the canonical JSON of the output, ready to be a cell. `memo` marks a cache
+    hit; `usage` counts tokens and money; `patch` names a patch that the work proposed; `ref` is set when the output is
+    over ROW_MAX: the blobs already hold it, durably. `took_us` is the time of the attempt, filled in by the pool."""
+
+    data: bytes
+    memo: bool = False
+    usage: dict[str, Any] | None = None
+    patch: str = ""
+    ref: Ref | None = None
+    took_us: int = 0
+
+    @property
+    def output(self) -> Any:
+        """The output as a fresh JSON value."""
+        return decode(self.data)
+
+
+Result = Done | Fault
+"""What comes back for a job."""
 
 
 class WorkError(Exception):

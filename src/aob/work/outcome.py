@@ -1,0 +1,101 @@
+"""From what a handler returned to what is reported: canonical JSON within a limit, or a fault naming the place."""
+
+import math
+import traceback
+from collections.abc import Iterator
+from typing import Any, Final
+
+from aob.core.event import canonical
+from aob.work.job import Done, Fault, WorkError
+
+OUTPUT_MAX: Final = 16 * 1024 * 1024
+"""Bytes of canonical JSON that one output may have; larger things belong into an object store."""
+
+DEPTH_MAX: Final = 200
+TRACE_LINES: Final = 12
+TRACE_CHARS: Final = 4_000
+
+
+def finished(value: object, *, usage: dict[str, Any] | None = None, patch: str = "") -> Done:
+    """The result of an attempt that returned `value`.
+
+    Raises WorkError `output_not_json` (with the JSON pointer of the culprit) or `output_too_large`; both permanent.
+    """
+    try:
+        data = canonical(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        path, what = next(culprits(value), ("", str(error)))
+        raise _not_json(path, what) from error
+    if b"null" in data:
+        # The encoder writes NaN and infinity as null: an output must not change its value on the way to the record.
+        for path, what in culprits(value):
+            raise _not_json(path, what)
+    if len(data) > OUTPUT_MAX:
+        raise WorkError(
+            f"the output has {len(data)} bytes, at most {OUTPUT_MAX} are kept",
+            code="output_too_large",
+            transient=False,
+            detail={"bytes": len(data), "limit": OUTPUT_MAX, "hint": "put it into an object store and return its key"},
+        )
+    return Done(data, False, usage, patch)
+
+
+def culprits(value: object) -> Iterator[tuple[str, str]]:
+    """Places of a value that JSON cannot hold: JSON pointer and reason. Walks without recursion, so depth is safe."""
+    stack: list[tuple[str, object, int]] = [("", value, 0)]
+    while stack:
+        path, here, depth = stack.pop()
+        if depth > DEPTH_MAX:
+            yield path[:200], f"nested deeper than {DEPTH_MAX}, or holds itself"
+            return
+        if isinstance(here, dict):
+            for key, child in here.items():
+                if not isinstance(key, str):
+                    yield path, f"has the key {key!r:.40}, which is not a string"
+                else:
+                    stack.append((f"{path}/{key.replace('~', '~0').replace('/', '~1')}", child, depth + 1))
+        elif isinstance(here, list | tuple):
+            stack.extend((f"{path}/{n}", child, depth + 1) for n, child in enumerate(here))
+        elif isinstance(here, float) and not math.isfinite(here):
+            yield path, f"is {here}, which JSON cannot hold"
+        elif not isinstance(here, str | int | float | None):
+            yield from _leaf(path, here)
+        elif isinstance(here, str) and not _is_text(here):
+            yield path, "holds half a surrogate pair, which UTF-8 cannot hold"
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The fault of an exception: a WorkError says its own, any other is transient and shows its last lines."""
+    if isinstance(error, WorkError):
+        return error.fault
+    name = type(error).__name__
+    lines = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
+    message = str(error)[:1_000]
+    return Fault(
+        "exception",
+        f"{name}: {message}" if message else name,
+        True,
+        {"type": name, "message": message, "traceback": "\n".join(lines)[-TRACE_CHARS:]},
+    )
+
+
+def _leaf(path: str, leaf: object) -> Iterator[tuple[str, str]]:
+    try:
+        canonical(leaf)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        yield path, f"is a {type(leaf).__name__}, which JSON cannot hold"
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_json(path: str, what: str) -> WorkError:
+    where = path or "/"
+    return WorkError(
+        f"the output at {where} {what}", code="output_not_json", transient=False, detail={"path": where, "reason": what}
+    )
