@@ -100,7 +100,7 @@ def test_others_enter_a_room_by_its_door() -> None:
 
 
 def test_only_compose_names_a_backend() -> None:
-    found = set()
+    found: set[str] = set()
     for name, path in modules().items():
         if room_of(name) in {"aob.compose", "aob.testing", "aob.backends"}:
             continue
@@ -109,7 +109,7 @@ def test_only_compose_names_a_backend() -> None:
 
 
 def test_the_client_knows_events_and_errors_only() -> None:
-    found = set()
+    found: set[str] = set()
     for name, path in modules().items():
         if room_of(name) == "aob.client":
             targets = imported(name, parsed(path))

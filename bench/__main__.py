@@ -1,0 +1,43 @@
+"""`python -m bench [NAME …]`: run the measures whose names begin so, print and store the figures."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from bench.frame import Bench, Figure, available
+from bench.report import show, store
+
+LATEST: Final = Path(__file__).parent / "out" / "latest.jsonl"
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for; 1 when a measure failed or missed its target with `--strict`."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", help="measures, or the beginnings of their names")
+    parser.add_argument("--list", action="store_true", help="name the measures and end")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work: for looking, not for quoting")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a figure misses its target")
+    options = parser.parse_args(arguments)
+    measures = [m for m in available() if not options.names or m.name.startswith(tuple(options.names))]
+    if options.list or not measures:
+        print("\n".join(f"{m.name:<14} {m.promise}" for m in available()))
+        return 0 if options.list else 2
+    figures: list[Figure] = []
+    failed = False
+    with Bench(scale=0.1 if options.quick else 1.0) as bench:
+        for measure in measures:
+            print(f"measuring {measure.name} …", file=sys.stderr, flush=True)
+            try:
+                figures += measure.take(bench)
+            except Exception as error:  # one broken measure must not hide the others
+                failed = True
+                print(f"  {measure.name} failed: {type(error).__name__}: {error}", file=sys.stderr)
+    show(figures)
+    store(LATEST, figures)
+    missed = [figure for figure in figures if figure.met is False]
+    return 1 if failed or (options.strict and missed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The measures, a file a subject. Importing one registers its functions."""

@@ -1,0 +1,44 @@
+"""Figures in, a table on the terminal and JSON lines in a file out."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+
+from bench.frame import Figure
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print the table: a row a figure, its target, whether it holds, and the load it was taken under."""
+    table = Table(title="AOB bench", title_justify="left", header_style="bold")
+    columns: tuple[tuple[str, JustifyMethod], ...] = (
+        ("measure", "left"), ("value", "right"), ("unit", "left"), ("target", "right"),
+    )  # fmt: skip
+    for heading, justify in columns:
+        table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("holds", no_wrap=True)
+    table.add_column("load", justify="right", no_wrap=True)
+    for figure in figures:
+        held = {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[figure.met]
+        sign = "<=" if figure.at_most else ">="
+        target = "" if figure.target is None else f"{sign} {written(figure.target)}"
+        table.add_row(figure.name, written(figure.value), figure.unit, target, held, f"{figure.load:.2f}")
+    console = Console()
+    console.print(table)
+    for figure in figures:
+        if figure.note:
+            console.print(f"{figure.name}: {figure.note}", style="dim")
+
+
+def written(value: float) -> str:
+    """A number as people read it: thousands parted, small ones to three figures."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def store(path: Path, figures: Sequence[Figure]) -> None:
+    """Write one JSON object a line: `name value unit load`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"name": f.name, "value": round(f.value, 6), "unit": f.unit, "load": f.load}) for f in figures]
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
