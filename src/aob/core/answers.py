@@ -1,0 +1,301 @@
+"""What the API says: the shapes of its answers, shared by server, client and command line. Data only.
+
+Answers are `TypedDict`s: plain JSON at run time, held by the type checker, and the source of the OpenAPI schemas.
+Members that a shape does not name belong to the part that answered and may come and go.
+"""
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+from aob.core.errors import Problem
+from aob.core.problem import ProblemBody
+
+JsonValue: TypeAlias = Any
+"""Any JSON value: what a user's workflow takes and gives."""
+
+JsonObject: TypeAlias = dict[str, Any]
+"""A JSON object whose members belong to the user or to the kind of record."""
+
+RunStatus = Literal["RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"]
+
+
+class RunStarted(TypedDict):
+    """Answer to a start. `created` is false when the same key had started it before."""
+
+    run_id: str
+    status: RunStatus
+    created: bool
+
+
+class StartVerdict(TypedDict, total=False):
+    """What became of one item of a batch: the run, or the `error` that refused this item alone."""
+
+    run_id: str
+    status: RunStatus
+    created: bool
+    error: ProblemBody
+
+
+class RunRow(TypedDict):
+    """A run as lists show it. Times are ISO 8601."""
+
+    run_id: str
+    workflow: str
+    status: RunStatus
+    reason: NotRequired[str | None]
+    artifact: NotRequired[str]
+    version: NotRequired[str]
+    tag: NotRequired[str | None]
+    started_at: NotRequired[str | int | None]
+    ended_at: NotRequired[str | int | None]
+    labels: NotRequired[dict[str, str]]
+
+
+class RunPage(TypedDict):
+    """A page of runs, newest first. `next` is the cursor of the next page, null at the end."""
+
+    runs: list[RunRow]
+    next: str | None
+    as_of: str
+
+
+class NodeView(TypedDict):
+    """Where one visit stands."""
+
+    state: str
+    kind: NotRequired[str]
+    attempt: NotRequired[int]
+    output: NotRequired[JsonValue]
+    error: NotRequired[JsonValue]
+    memo: NotRequired[JsonValue]
+
+
+class RunView(RunRow):
+    """A whole run: visits by name, open tickets and timers, its patches, its graph as it stands now, its cost."""
+
+    inputs: JsonValue
+    output: JsonValue
+    error: NotRequired[JsonValue]
+    nodes: dict[str, NodeView]
+    tickets: NotRequired[list[JsonObject]]
+    timers: NotRequired[list[JsonObject]]
+    patches: NotRequired[list[JsonObject]]
+    graph: NotRequired[JsonObject]
+    cost: NotRequired[JsonObject]
+
+
+class RunGraph(TypedDict):
+    """The graph of a run as it stands now and the state of its visits."""
+
+    run_id: str
+    status: RunStatus
+    version: str
+    graph: JsonObject
+    nodes: dict[str, NodeView]
+
+
+class TimelineEvent(TypedDict):
+    """One event of a run; members beyond these belong to its type."""
+
+    seq: int
+    type: str
+    position: NotRequired[str]
+    at: NotRequired[str | int]
+    visit: NotRequired[str | None]
+
+
+class Timeline(TypedDict):
+    """A stretch of a run's events. `next` is the `seq` to go on after, null at the end."""
+
+    events: list[TimelineEvent]
+    next: int | None
+
+
+class Why(TypedDict):
+    """What a run waits for, in one sentence, with its details."""
+
+    run_id: str
+    status: RunStatus
+    sentence: str
+    details: list[JsonValue]
+
+
+class Forked(TypedDict):
+    """The new run of a fork."""
+
+    run_id: str
+    status: NotRequired[RunStatus]
+
+
+class Accepted(TypedDict, total=False):
+    """A command was committed: the run that it went to and where it stands."""
+
+    run_id: str
+    status: RunStatus
+    created: bool
+    position: str
+
+
+class WorkflowPushed(TypedDict):
+    """Answer to a push: the artifact's hash, its readable version, and the tag that names it now."""
+
+    workflow: str
+    artifact: str
+    version: str
+    tag: str
+    created: bool
+    warnings: NotRequired[list[JsonValue]]
+
+
+class WorkflowRow(TypedDict):
+    """A workflow as lists show it."""
+
+    workflow: str
+    artifact: NotRequired[str]
+    version: NotRequired[str]
+    tags: NotRequired[JsonValue]
+    description: NotRequired[str]
+
+
+class WorkflowList(TypedDict):
+    """All workflows of the tenant."""
+
+    workflows: list[WorkflowRow]
+
+
+class WorkflowView(TypedDict):
+    """One version of a workflow with its whole document."""
+
+    workflow: str
+    artifact: str
+    version: str
+    tag: NotRequired[str | None]
+    document: JsonObject
+    tags: NotRequired[JsonValue]
+
+
+class WorkflowDiff(TypedDict):
+    """What changed between two versions; members belong to the differ."""
+
+    workflow: NotRequired[str]
+    a: NotRequired[JsonValue]
+    b: NotRequired[JsonValue]
+    diff: NotRequired[JsonValue]
+
+
+class Validated(TypedDict):
+    """Every problem of a document at once."""
+
+    valid: bool
+    problems: list[Problem]
+
+
+PatchState = Literal["proposed", "approved", "applied", "rejected", "rolled-back", "invalid", "expired"]
+
+
+class PatchVerdict(TypedDict):
+    """What became of a proposal, an approval, a rejection or a rollback."""
+
+    patch_id: str
+    state: PatchState
+    version: NotRequired[str]
+    diff: NotRequired[JsonValue]
+    problems: NotRequired[list[Problem]]
+    ticket_id: NotRequired[str]
+
+
+class PatchRow(TypedDict):
+    """A patch as lists show it."""
+
+    patch_id: str
+    state: PatchState
+    run_id: NotRequired[str]
+    kind: NotRequired[str]
+    author: NotRequired[str]
+    reason: NotRequired[str]
+    version: NotRequired[str]
+
+
+class PatchList(TypedDict):
+    """The patches of a run, in order."""
+
+    patches: list[PatchRow]
+
+
+class PatchView(PatchRow):
+    """A whole patch: its operations, its diff, and the graph before and after."""
+
+    operations: NotRequired[list[JsonObject]]
+    base: NotRequired[str]
+    diff: NotRequired[JsonValue]
+    before: NotRequired[JsonValue]
+    after: NotRequired[JsonValue]
+
+
+class TicketView(TypedDict):
+    """A ticket: its role, its choices, its form, and the decision once there is one."""
+
+    ticket_id: str
+    run_id: NotRequired[str]
+    visit: NotRequired[str | None]
+    kind: NotRequired[str]
+    state: NotRequired[str]
+    role: NotRequired[str]
+    text: NotRequired[str]
+    choices: NotRequired[list[str]]
+    form: NotRequired[JsonObject]
+    show: NotRequired[JsonValue]
+    opened_at: NotRequired[str | int | None]
+    deadline: NotRequired[str | int | None]
+    answer: NotRequired[JsonValue]
+
+
+class TicketList(TypedDict):
+    """Tickets, oldest first."""
+
+    tickets: list[TicketView]
+
+
+class Answered(TypedDict):
+    """The decision as it was committed."""
+
+    ticket_id: str
+    choice: NotRequired[str]
+    run_id: NotRequired[str]
+    status: NotRequired[str]
+
+
+class KeyCreated(TypedDict):
+    """A new key. The secret is shown this once and stored only as a hash."""
+
+    id: str
+    secret: str
+
+
+class KeyRow(TypedDict):
+    """A key as lists show it: never its secret."""
+
+    id: str
+    name: NotRequired[str]
+    roles: NotRequired[list[str]]
+    tenant: NotRequired[str]
+    created_at: NotRequired[str | int | None]
+    revoked: NotRequired[JsonValue]
+
+
+class KeyList(TypedDict):
+    """All keys of the tenant."""
+
+    keys: list[KeyRow]
+
+
+class Health(TypedDict):
+    """How the server is; members beyond these belong to the parts that it speaks of."""
+
+    status: str
+    version: NotRequired[str]
+
+
+class Pulse(TypedDict):
+    """A probe's answer."""
+
+    status: str

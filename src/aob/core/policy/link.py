@@ -1,0 +1,65 @@
+"""A signed link: the right to make one decision on one ticket until an instant, held by whoever holds the link.
+
+In: a secret of the home and what the link allows. Out: a URL-safe token, and back. Never looks at a clock.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import Refused
+
+TOKEN_MAX: Final = 2_048
+_DOMAIN: Final = b"aob.link.1\0"
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True):
+    """What a link allows: these choices on this ticket, before `expires_ms`. `to` names whom it was given to."""
+
+    tenant: str
+    ticket_id: str
+    choices: tuple[str, ...]
+    expires_ms: int
+    to: str = ""
+
+
+def sign_link(secret: bytes, link: Link) -> str:
+    """The token of a link: its content and an HMAC-SHA256 over it."""
+    payload = msgspec.msgpack.encode(link)
+    return f"{_text(payload)}.{_text(_mac(secret, payload))}"
+
+
+def open_link(secret: bytes, token: str, *, now_ms: int) -> Link:
+    """The link of a token. Raises Refused: `bad_link` for one that we did not sign, `link_expired` after its time."""
+    body, _, mac = token[:TOKEN_MAX].partition(".")
+    try:
+        payload = _bytes(body)
+        # Compared before anything of it is read, and in constant time.
+        if not hmac.compare_digest(_mac(secret, payload), _bytes(mac)):
+            raise ValueError("signature")
+        link = msgspec.msgpack.decode(payload, type=Link)
+    except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
+        raise Refused(
+            "this link was not made by this server", code="bad_link", hint="open the link exactly as it was sent"
+        ) from error
+    if now_ms >= link.expires_ms:
+        raise Refused(
+            "this link has expired", code="link_expired", hint=f"decide by: aob approve {link.ticket_id} approve|reject"
+        )
+    return link
+
+
+def _mac(secret: bytes, payload: bytes) -> bytes:
+    return hmac.digest(secret, _DOMAIN + payload, hashlib.sha256)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,107 @@
+"""Errors as problem+json (RFC 9457) and back again: what one side raises, the other side raises too.
+
+`problem_of` and `error_of` are inverses up to the Python class's own subclasses; neither knows a transport.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NotRequired, TypedDict
+
+import msgspec
+
+from aob.core.errors import (
+    AobError,
+    Busy,
+    CallerError,
+    Conflict,
+    Invalid,
+    Malformed,
+    NotFound,
+    OurError,
+    Problem,
+    Quarantined,
+    Refused,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
+
+TYPE_PREFIX: Final = "urn:aob:problem:"
+_MEMBERS: Final = frozenset(
+    ("type", "title", "status", "detail", "code", "hint", "instance", "problems", "retry_after_s")
+)
+_BY_STATUS: Final[Mapping[int, type[AobError]]] = {
+    400: CallerError,
+    401: Unauthorized,
+    403: Refused,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    500: OurError,
+    503: Unavailable,
+}
+
+
+class ProblemBody(TypedDict):
+    """A problem as it travels. `code` is stable; `problems` lists every wrong place of an input; `retry_after_s` waits
+    for a full queue. Members beyond these belong to the code (such as `address` or `policy`)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: NotRequired[str]
+    instance: NotRequired[str]
+    problems: NotRequired[list[Problem]]
+    retry_after_s: NotRequired[float]
+
+
+def problem_of(error: AobError, *, instance: str = "") -> ProblemBody:
+    """The problem+json members of an error; `instance` is the path that was asked for."""
+    body: ProblemBody = {
+        "type": TYPE_PREFIX + error.code,
+        "title": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize(),
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.hint:
+        body["hint"] = error.hint
+    if instance:
+        body["instance"] = instance
+    if isinstance(error, Invalid) and error.problems:
+        body["problems"] = list(error.problems)
+    if isinstance(error, Busy):
+        body["retry_after_s"] = error.retry_after_s
+    extension = {name: value for name, value in error.fields.items() if name not in _MEMBERS}
+    return {**extension, **body}  # type: ignore[typeddict-item]  # extension members are allowed by RFC 9457
+
+
+def error_of(body: Mapping[str, Any], status: int) -> AobError:
+    """The error that a problem tells of; a body that is no problem still gives an error with the status's class."""
+    detail = str(body.get("detail") or body.get("title") or f"the server answered {status}")
+    code, hint = str(body.get("code") or ""), str(body.get("hint") or "")
+    fields = {name: value for name, value in body.items() if name not in _MEMBERS and name.isidentifier()}
+    if status == 422:
+        return Invalid(detail, _problems(body.get("problems")), hint=hint, code=code, **fields)
+    if status == 429:
+        wait = body.get("retry_after_s")
+        wait_s = float(wait) if isinstance(wait, int | float) else 1.0
+        return Busy(detail, retry_after_s=wait_s, hint=hint, code=code, **fields)
+    kind = Malformed if code == Malformed.code else Quarantined if code == Quarantined.code else _class_of(status)
+    error = kind(detail, hint=hint, code=code, **fields)
+    if error.status != status:
+        error.status = status  # type: ignore[misc]  # 405, 408, 415: a caller's error with a status of its own
+    return error
+
+
+def _class_of(status: int) -> type[AobError]:
+    return _BY_STATUS.get(status, CallerError if status < 500 else OurError)
+
+
+def _problems(value: object) -> list[Problem]:
+    try:
+        return msgspec.convert(value or [], list[Problem])
+    except msgspec.ValidationError:
+        return []
