@@ -1,0 +1,138 @@
+"""A bounded buffer between a feed and one reader: a full buffer stops the feed, a silent feed gives heartbeats.
+
+In: an async iterator of frames. Out: blocks of bytes, as many frames at once as have gathered. Nothing is dropped:
+the feed is asked for no more than the reader takes, and it goes on from its own position.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from aob.core.errors import Busy
+from aob.fanout.frame import HEARTBEAT
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """`buffer_bytes_max` a reader, `readers_max` a server; `heartbeat_s` of silence give a comment; a reader that takes
+    nothing for `stall_s` is cut off and may come back with its last position."""
+
+    buffer_bytes_max: int = 256 * 1024
+    readers_max: int = 1_000
+    heartbeat_s: float = 15.0
+    stall_s: float = 30.0
+
+
+DEFAULT: Final = Limits()
+
+
+class Reader:
+    """One reader of one feed. Enter it to begin; `take` gives the next block, then `None` when the feed has ended."""
+
+    def __init__(self, feed: AsyncIterator[bytes], limits: Limits = DEFAULT) -> None:
+        self._feed, self._limits = feed, limits
+        self._frames: list[bytes] = []
+        self._size = 0
+        self._ended = False
+        self._error: Exception | None = None
+        self._filled, self._drained = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._fill())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def end(self) -> None:
+        """Let `take` give what is there and then `None`, whatever the feed does. For a server that stops."""
+        self._ended = True
+        self._filled.set()
+
+    async def take(self, wait_s: float | None = None) -> bytes | None:
+        """All frames that have gathered; a heartbeat after `wait_s` of silence; `None` at the end.
+
+        Raises what the feed raised, after the frames that came before it.
+        """
+        if not self._frames and not self._ended:
+            try:
+                async with asyncio.timeout(self._limits.heartbeat_s if wait_s is None else wait_s):
+                    await self._filled.wait()
+            except TimeoutError:
+                return HEARTBEAT
+        if self._frames:
+            block = b"".join(self._frames)
+            self._frames.clear()
+            self._size = 0
+            if not self._ended:
+                self._filled.clear()
+            self._drained.set()
+            return block
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return None
+
+    async def _fill(self) -> None:
+        try:
+            async for frame in self._feed:
+                self._frames.append(frame)
+                self._size += len(frame)
+                self._filled.set()
+                if self._size >= self._limits.buffer_bytes_max:
+                    self._drained.clear()
+                    await self._drained.wait()
+        except Exception as error:
+            self._error = error
+        finally:
+            await _close(self._feed)
+            self.end()
+
+
+class Readers:
+    """All readers of one server: counts them against the limit and ends them when the server stops."""
+
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self.limits = limits
+        self._open: set[Reader] = set()
+        self._stopped = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, feed: AsyncIterator[bytes]) -> Reader:
+        """A reader for this feed, counted until `leave`. Raises Busy over the limit or when the server stops."""
+        if self._stopped or len(self._open) >= self.limits.readers_max:
+            raise Busy(
+                "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected",
+                code="readers_full",
+                retry_after_s=5.0,
+                hint="come again with the last position, or read with GET /v1/runs/{run_id}/timeline",
+            )
+        reader = Reader(feed, self.limits)
+        self._open.add(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """The reader has gone. Twice is fine."""
+        self._open.discard(reader)
+
+    def stop(self) -> None:
+        """End every reader and admit no more, so that a server can stop without waiting for them."""
+        self._stopped = True
+        for reader in self._open:
+            reader.end()
+
+
+async def _close(feed: AsyncIterator[bytes]) -> None:
+    close = getattr(feed, "aclose", None)
+    if close is not None:
+        await close()
