@@ -1,0 +1,25 @@
+"""Patches: documents and operations in; new documents, touch sets, inverses, rebased patches, diffs out. Pure."""
+
+from aob.core.graph.patch.bounds import read_operations
+from aob.core.graph.patch.conflict import Clash, rebase
+from aob.core.graph.patch.diff import diff, diff_hash, render
+from aob.core.graph.patch.examples import EXAMPLES
+from aob.core.graph.patch.operation import PatchError, apply
+from aob.core.graph.patch.rollback import inverse
+from aob.core.graph.patch.shorthand import compile_operations
+from aob.core.graph.patch.touch_set import touch
+
+__all__ = [
+    "EXAMPLES",
+    "Clash",
+    "PatchError",
+    "apply",
+    "compile_operations",
+    "diff",
+    "diff_hash",
+    "inverse",
+    "read_operations",
+    "rebase",
+    "render",
+    "touch",
+]

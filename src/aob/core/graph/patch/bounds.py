@@ -1,0 +1,95 @@
+"""How large a patch may be, and its reading from text. In: bytes or operations. Out: operations, or why not."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from math import isfinite
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import Malformed, TooLarge
+from aob.core.graph.patch.operation import Operation, refuse
+from aob.core.graph.patch.pointer import Json
+
+OPERATIONS_MAX: Final = 256
+PATCH_BYTES_MAX: Final = 256 * 1024
+DEPTH_MAX: Final = 64
+"""Levels of nesting of a patch, its list of operations included."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def check_bounds(operations: Sequence[Operation]) -> None:
+    """Raises TooLarge over 256 operations, 256 KiB of JSON or 64 levels; PatchError for what JSON cannot hold."""
+    if len(operations) > OPERATIONS_MAX:
+        raise TooLarge(
+            f"{len(operations)} operations in one patch, at most {OPERATIONS_MAX}", hint="split it into several patches"
+        )
+    try:
+        if depth_of(list(operations)) > DEPTH_MAX:
+            raise TooLarge(f"a patch is nested at most {DEPTH_MAX} levels deep", hint="flatten the values")
+        size = len(_encode(operations))
+    except (TypeError, ValueError, UnicodeError) as error:
+        refuse("", f"the patch is not JSON: {error}")
+    if size > PATCH_BYTES_MAX:
+        raise TooLarge(
+            f"a patch of {size:,} bytes, at most {PATCH_BYTES_MAX:,}",
+            hint="store the value as a blob and name its hash",
+        )
+
+
+def depth_of(value: Json) -> int:
+    """Levels of nesting, 0 for a scalar; stops counting one beyond DEPTH_MAX. ValueError for what is not JSON."""
+    level: list[Json] = [value]
+    for depth in range(DEPTH_MAX + 1):
+        inner: list[Json] = []
+        containers = False
+        for item in level:
+            if isinstance(item, dict):
+                containers = True
+                if not all(isinstance(name, str) for name in item):
+                    raise ValueError("names of members are strings")
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                containers = True
+                inner.extend(item)
+            elif isinstance(item, float) and not isfinite(item):
+                raise ValueError("a number is finite")
+        if not containers:
+            return depth
+        level = inner
+    return DEPTH_MAX + 1
+
+
+def read_operations(text: bytes | str) -> list[Operation]:
+    """The operations of a JSON text: a list, or an object with `operations`.
+
+    Raises Malformed for what is not JSON, and for an object that has a member twice: readers disagree on what that
+    means, so RFC 6902 (A.13) refuses it. Raises TooLarge and PatchError as `check_bounds`.
+    """
+    if len(text) > PATCH_BYTES_MAX:
+        raise TooLarge(f"a patch of {len(text):,} bytes, at most {PATCH_BYTES_MAX:,}")
+    try:
+        value: Json = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"the patch is not JSON: {error}", hint='write {"operations": [{"op": …}]}') from error
+    if isinstance(value, dict):
+        value = value.get("operations")
+    if not isinstance(value, list):
+        refuse("", "a patch is a list of operations")
+    operations: list[Operation] = []
+    for index, item in enumerate(value):
+        if not isinstance(item, dict):
+            refuse(str(index), "an operation is an object", 'write {"op": …, "path": …}')
+        operations.append(item)
+    check_bounds(operations)
+    return operations
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"an object has two members {name[:80]!r}")
+    return made

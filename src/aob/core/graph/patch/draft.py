@@ -1,0 +1,154 @@
+"""A document being edited: the original is never touched, what is not written is shared with it.
+
+In: a JSON value and moves by tokens. Out: the edited value in `root`. A failed move raises `Unresolved` and leaves
+the draft half-edited: drop it, the original still stands.
+"""
+
+from difflib import get_close_matches
+from typing import Final
+
+from aob.core.graph.patch.pointer import Json, Tokens, format_pointer, index_of
+
+END: Final = "-"
+"""The place after the last item of an array."""
+
+
+class Absent:
+    """What a member held before it existed."""
+
+
+ABSENT: Final = Absent()
+
+
+class Unresolved(Exception):  # noqa: N818  # it never leaves the room: `apply` names the operation and raises PatchError
+    """A location that does not exist; `hint` says what does."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class Draft:
+    """The edited document. Containers on the way to a change are copied once and then written in place."""
+
+    __slots__ = ("_own", "root")
+
+    def __init__(self, root: Json) -> None:
+        self.root = root
+        # Values keep the copied containers alive, or a new one could reuse an id.
+        self._own: dict[int, Json] = {}
+
+    def get(self, tokens: Tokens) -> Json:
+        """The value at a location. Raises Unresolved."""
+        value = self.root
+        for depth, token in enumerate(tokens):
+            if isinstance(value, dict) and token in value:
+                value = value[token]
+            else:
+                value = _item(value, token, tokens[:depth])
+        return value
+
+    def put(self, tokens: Tokens, value: Json) -> Json | Absent:
+        """RFC 6902 `add`: set a member or insert an item. Returns the member that it replaced."""
+        if not tokens:
+            old, self.root = self.root, value
+            return old
+        parent, token = self._parent(tokens), tokens[-1]
+        if isinstance(parent, dict):
+            before = parent.get(token, ABSENT)
+            parent[token] = value
+            return before
+        parent.insert(_insertion(parent, token, tokens), value)
+        return ABSENT
+
+    def replace(self, tokens: Tokens, value: Json) -> Json:
+        """Set what exists. Returns the old value."""
+        if not tokens:
+            old, self.root = self.root, value
+            return old
+        parent, token = self._parent(tokens), tokens[-1]
+        old = _item(parent, token, tokens[:-1])
+        if isinstance(parent, dict):
+            parent[token] = value
+        else:
+            parent[int(token)] = value
+        return old
+
+    def take(self, tokens: Tokens) -> Json:
+        """Remove what exists and return it."""
+        if not tokens:
+            raise Unresolved("the whole document cannot be removed", "replace it, or remove a member of it")
+        parent, token = self._parent(tokens), tokens[-1]
+        old = _item(parent, token, tokens[:-1])
+        if isinstance(parent, dict):
+            del parent[token]
+        else:
+            del parent[int(token)]
+        return old
+
+    def share(self) -> None:
+        """Forget which containers are ours: from here one value may stand in two places."""
+        self._own.clear()
+
+    def _parent(self, tokens: Tokens) -> dict[str, Json] | list[Json]:
+        node = self.root = self._owned(self.root, (), tokens)
+        for depth, token in enumerate(tokens[:-1]):
+            child = self._owned(_item(node, token, tokens[:depth]), tokens[: depth + 1], tokens)
+            if isinstance(node, dict):
+                node[token] = child
+            else:
+                node[int(token)] = child
+            node = child
+        return node
+
+    def _owned(self, value: Json, at: Tokens, tokens: Tokens) -> dict[str, Json] | list[Json]:
+        if not isinstance(value, dict | list):
+            raise Unresolved(f"`{format_pointer(at) or '/'}` is {_kind(value)} and has no `{tokens[len(at)]}`")
+        if id(value) in self._own:
+            return value
+        copied = value.copy()
+        self._own[id(copied)] = copied
+        return copied
+
+
+def _item(value: Json, token: str, at: Tokens) -> Json:
+    where = format_pointer(at) or "the document"
+    if isinstance(value, dict):
+        if token in value:
+            return value[token]
+        raise Unresolved(f"there is no `{token}` in {where}", _near(token, value))
+    if isinstance(value, list):
+        index = index_of(token)
+        if index is not None and index < len(value):
+            return value[index]
+        reason = f"it has {len(value)} items" if index is not None else "an index is digits without leading zeros"
+        raise Unresolved(f"there is no item `{token}` in {where}: {reason}")
+    raise Unresolved(f"{where} is {_kind(value)} and has no `{token}`")
+
+
+def _insertion(items: list[Json], token: str, tokens: Tokens) -> int:
+    if token == END:
+        return len(items)
+    index = index_of(token)
+    if index is None or index > len(items):
+        raise Unresolved(
+            f"`{token}` is no place in {format_pointer(tokens[:-1]) or 'the document'}: it has {len(items)} items",
+            "use an index up to the length, or `-` for the end",
+        )
+    return index
+
+
+def _near(token: str, members: dict[str, Json]) -> str:
+    names = list(members)[:1_000]
+    close = get_close_matches(token, names, 1)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return "it has " + ", ".join(f"`{name}`" for name in names[:6]) if names else "it is empty"
+
+
+def _kind(value: Json) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a string" if isinstance(value, str) else "a number" if isinstance(value, int | float) else "a container"

@@ -1,0 +1,300 @@
+"""Operations by id, as agents and people write them, and list-form paths, compiled to RFC 6902 on the canonical form.
+
+In: a canonical document and operations of both sorts, mixed. Out: RFC 6902 operations on maps by id, deterministic.
+Verbs by id: add_node, connect, insert_between, replace_config, disable, remove_node, disconnect.
+`in` names the body they act in (`each`, `each/inner`), absent the root.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
+
+from aob.core.graph.patch.bounds import check_bounds
+from aob.core.graph.patch.draft import END, Draft, Unresolved
+from aob.core.graph.patch.operation import VERBS, Operation, Step, perform, refuse, steps_of
+from aob.core.graph.patch.place import ID, Place, body_tokens, place_of
+from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer
+from aob.core.graph.patch.shape import (
+    edge_id,
+    given_id,
+    normal_edge,
+    normal_edges,
+    normal_id,
+    normal_kind,
+    normal_node,
+    normal_nodes,
+)
+from aob.core.node import KINDS
+
+EDGE_FIELDS: Final = ("on", "when", "else", "order")
+"""What an edge carries beside its ends."""
+
+
+def compile_operations(document: Document, operations: Sequence[Operation]) -> list[Operation]:
+    """RFC 6902 operations that do the same to `document`; those that are canonical RFC 6902 already stay as they are.
+
+    Raises PatchError at the first operation that cannot be carried out, TooLarge beyond the bounds.
+    """
+    steps_of(operations)
+    check_bounds(operations)
+    draft, compiled = Draft(document), list[Operation]()
+    for index, operation in enumerate(operations):
+        made = _compiled(draft, operation, index)
+        for step in made:
+            perform(draft, Step(step, index))
+        compiled.extend(made)
+    return compiled
+
+
+def _compiled(draft: Draft, operation: Json, index: int) -> list[Operation]:
+    if not isinstance(operation, dict):
+        refuse(str(index), "an operation is an object", 'write {"op": …}')
+    verb = operation.get("op")
+    if verb in VERBS:
+        return _canonical(draft, operation, index)
+    make = _BY_ID.get(verb) if isinstance(verb, str) else None
+    if make is None:
+        refuse(f"{index}/op", f"{verb!r} is no operation", f"use one of {', '.join((*VERBS, *_BY_ID))}")
+    return make(_Request(draft, operation, index))
+
+
+def _canonical(draft: Draft, operation: Operation, index: int) -> list[Operation]:
+    """An RFC 6902 operation on maps by id, with `type` as `kind` and `/nodes/-` as the id of its value."""
+    step = Step(operation, index)
+    place = place_of(step.target)
+    if place.what == "document" and step.verb != "test":
+        refuse(f"{index}/path", "a patch does not replace the whole workflow", "push a new version instead")
+    tokens = _renamed(place, step.target)
+    value = _valued(place, step.value, f"{index}/value") if step.verb in {"add", "replace"} else step.value
+    if place.what in {"node", "edge"} and place.id == END and not place.rest:
+        tokens, value = _appended(draft, step, place)
+    elif place.what in {"node", "edge"}:
+        _need_id(place, f"{index}/path")
+    if step.verb == "test" and place.what == "node" and place.rest == ("type",):
+        value = normal_kind(value)
+    result: Operation = {"op": step.verb, "path": format_pointer(tokens)}
+    if step.source or step.verb in {"move", "copy"}:
+        source = place_of(step.source)
+        if source.what in {"node", "edge"}:
+            _need_id(source, f"{index}/from")
+        result["from"] = format_pointer(_renamed(source, step.source))
+    if "value" in operation and step.verb in {"add", "replace", "test"}:
+        result["value"] = value
+    return [result]
+
+
+def _need_id(place: Place, where: str) -> None:
+    if not ID.fullmatch(place.id):
+        refuse(
+            where,
+            f"`{place.id[:80]}` is no id: {place.what}s are a map by id",
+            f"write /{place.what}s/ID, or /{place.what}s/- to add one",
+        )
+
+
+def _renamed(place: Place, tokens: Tokens) -> Tokens:
+    return (*tokens[:-1], "kind") if place.what == "node" and place.rest == ("type",) else tokens
+
+
+def _valued(place: Place, value: Json, where: str) -> Json:
+    if place.what == "nodes":
+        return normal_nodes(value, where)
+    if place.what == "edges":
+        return normal_edges(value, where)
+    if place.what == "node" and not place.rest and place.id != END:
+        return normal_node(place.id, value, where)
+    if place.what == "edge" and not place.rest and place.id != END:
+        return normal_edge(value, where, place.id)
+    if place.what == "node" and place.rest in {("kind",), ("type",)}:
+        return normal_kind(value)
+    if place.what == "node" and place.rest == ("body",) and isinstance(value, dict):
+        return normal_node(place.id, {"body": value}, where)["body"]
+    return value
+
+
+def _appended(draft: Draft, step: Step, place: Place) -> tuple[Tokens, Json]:
+    if step.verb != "add":
+        refuse(f"{step.index}/path", "`-` only adds", f"name the {place.what} by its id")
+    where = f"{step.index}/value"
+    here = (*body_tokens(place.body), f"{place.what}s")
+    if place.what == "edge":
+        edge = normal_edge(step.value, where)
+        taken = _members(draft, here)
+        id = given_id(step.value, edge, taken, where)
+        made: Document = edge
+    else:
+        taken = _members(draft, here)
+        id = normal_id(step.value.get("id") if isinstance(step.value, dict) else None, f"{where}/id")
+        made = normal_node(id, step.value, where)
+    if id in taken:
+        refuse(f"{where}/id", f"{place.what} `{id}` exists already", "choose another id, or replace it by its path")
+    return (*here, id), made
+
+
+def _members(draft: Draft, tokens: Tokens) -> dict[str, Json]:
+    try:
+        found = draft.get(tokens)
+    except Unresolved:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class _Request:
+    """One operation by id: its members, checked as they are read, and the body that it acts in."""
+
+    def __init__(self, draft: Draft, operation: Operation, index: int) -> None:
+        self.operation, self.index = operation, index
+        path = operation.get("in", "")
+        if not isinstance(path, str):
+            refuse(f"{index}/in", "`in` is a path of node ids", "write each or each/inner")
+        self.body: Tokens = tuple(path.split("/")) if path else ()
+        self.base = body_tokens(self.body)
+        try:
+            around = draft.get(self.base)
+        except Unresolved as error:
+            refuse(f"{index}/in", error.message, error.hint or "name a node that has a body")
+        holder = around if isinstance(around, dict) else {}
+        nodes, edges = holder.get("nodes"), holder.get("edges")
+        self.nodes = nodes if isinstance(nodes, dict) else {}
+        self.edges = edges if isinstance(edges, dict) else {}
+        # A document may do without `edges` (or a body without `nodes`): then the first one added makes the map.
+        self.missing = {name for name in ("nodes", "edges") if not isinstance(holder.get(name), dict)}
+
+    def refuse(self, member: str, message: str, hint: str = "") -> NoReturn:
+        refuse(f"{self.index}/{member}", message, hint)
+
+    def known(self, member: str) -> str:
+        """A member that names an existing node."""
+        id = normal_id(self.operation.get(member), f"{self.index}/{member}")
+        if id not in self.nodes:
+            self.refuse(member, f"there is no node `{id}`", "add it first: the order of operations counts")
+        return id
+
+    def node(self, id: str) -> Document:
+        found = self.nodes[id]
+        return found if isinstance(found, dict) else {}
+
+    def fresh(self) -> tuple[str, Document]:
+        """`id` and `node` of a node to be added."""
+        id = normal_id(self.operation.get("id"), f"{self.index}/id")
+        if id in self.nodes:
+            self.refuse("id", f"node `{id}` exists already", "choose another id, or use replace_config")
+        return id, normal_node(id, self.operation.get("node"), f"{self.index}/node")
+
+    def add(self, what: str, id: str, value: Json, rest: Tokens = ()) -> list[Operation]:
+        made: list[Operation] = []
+        if what in self.missing:
+            self.missing.discard(what)
+            made.append({"op": "add", "path": format_pointer((*self.base, what)), "value": {}})
+        return [*made, {"op": "add", "path": format_pointer((*self.base, what, id, *rest)), "value": value}]
+
+    def remove(self, what: str, id: str) -> Operation:
+        return {"op": "remove", "path": format_pointer((*self.base, what, id))}
+
+    def between(self) -> list[str]:
+        """Ids of the edges from `from` to `to`, only those of `on` and `edge` where these are given."""
+        source, target = self.known("from"), self.known("to")
+        wanted_on, wanted_id = self.operation.get("on"), self.operation.get("edge")
+        return [
+            id
+            for id, edge in sorted(self.edges.items())
+            if isinstance(edge, dict) and (edge.get("from"), edge.get("to")) == (source, target)
+            and (wanted_on is None or edge.get("on", "success") == wanted_on)
+            and (wanted_id is None or id == wanted_id)
+        ]  # fmt: skip
+
+    def one_between(self) -> tuple[str, Document]:
+        """The one edge from `from` to `to`."""
+        found = self.between()
+        if not found:
+            self.refuse("from", f"there is no such edge from `{self.operation['from']}` to `{self.operation['to']}`")
+        if len(found) > 1:
+            self.refuse("from", f"several edges match: {', '.join(found)}", "name one with `edge`")
+        edge = self.edges[found[0]]
+        return found[0], edge if isinstance(edge, dict) else {}
+
+
+def _add_node(request: _Request) -> list[Operation]:
+    id, node = request.fresh()
+    return request.add("nodes", id, node)
+
+
+def _connect(request: _Request) -> list[Operation]:
+    edge: Document = {"from": request.known("from"), "to": request.known("to")}
+    edge.update(_plain_outcome(request.node(request.known("from"))))
+    edge.update({name: request.operation[name] for name in EDGE_FIELDS if name in request.operation})
+    if "id" in request.operation:
+        id = normal_id(request.operation["id"], f"{request.index}/id")
+        if id in request.edges:
+            request.refuse("id", f"edge `{id}` exists already", "leave the id out, or choose another")
+    else:
+        id = edge_id(edge, request.edges)
+    return request.add("edges", id, edge)
+
+
+def _plain_outcome(node: Document) -> Document:
+    """`on` of an edge that follows when all went well, where that is not `success`: an approval's is `approved`."""
+    kind = KINDS.get(str(node.get("kind")))
+    return {"on": kind.outcomes[0]} if kind and kind.outcomes[0] != "success" else {}
+
+
+def _insert_between(request: _Request) -> list[Operation]:
+    """The edge goes, and two come: the first keeps its outcome and condition, the second is a plain one."""
+    id, node = request.fresh()
+    old, edge = request.one_between()
+    first: Document = {**edge, "to": id}
+    second: Document = {"from": id, "to": edge["to"], **_plain_outcome(node)}
+    first_id = edge_id(first, request.edges)
+    second_id = edge_id(second, {*request.edges, first_id})
+    return [
+        request.remove("edges", old),
+        *request.add("nodes", id, node),
+        *request.add("edges", first_id, first),
+        *request.add("edges", second_id, second),
+    ]
+
+
+def _replace_config(request: _Request) -> list[Operation]:
+    id = request.known("id")
+    if not isinstance(request.operation.get("config"), dict):
+        request.refuse("config", "`config` must be an object")
+    return request.add("nodes", id, request.operation["config"], ("config",))
+
+
+def _disable(request: _Request) -> list[Operation]:
+    id = request.known("id")
+    if request.node(id).get("kind") == "branch":
+        request.refuse("id", f"`{id}` is a branch and cannot be disabled", "disconnect the edges it should not take")
+    return request.add("nodes", id, True, ("disabled",))
+
+
+def _remove_node(request: _Request) -> list[Operation]:
+    id = request.known("id")
+    ends = [
+        edge_name
+        for edge_name, edge in sorted(request.edges.items())
+        if isinstance(edge, dict) and id in {edge.get("from"), edge.get("to")}
+    ]
+    return [*(request.remove("edges", name) for name in ends), request.remove("nodes", id)]
+
+
+def _disconnect(request: _Request) -> list[Operation]:
+    if "id" not in request.operation:
+        return [request.remove("edges", request.one_between()[0])]
+    id = normal_id(request.operation["id"], f"{request.index}/id")
+    if id not in request.edges:
+        request.refuse("id", f"there is no edge `{id}`")
+    return [request.remove("edges", id)]
+
+
+_BY_ID: Final[dict[str, Callable[[_Request], list[Operation]]]] = {
+    "add_node": _add_node,
+    "connect": _connect,
+    "insert_between": _insert_between,
+    "replace_config": _replace_config,
+    "disable": _disable,
+    "remove_node": _remove_node,
+    "disconnect": _disconnect,
+}
+
+BY_ID: Final = tuple(_BY_ID)
+"""The verbs by id."""

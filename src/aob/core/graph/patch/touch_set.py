@@ -1,0 +1,166 @@
+"""What a patch touches: the nodes, edges and fields it writes, and those it refers to (SEMANTICS 4.2).
+
+In: a document and RFC 6902 operations on it. Out: a Touch of entries such as `node:email`, `edge:each/e1`,
+`field:timeout`. Two patches whose touches are disjoint may be applied in either order with the same result.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from aob.core.graph.patch.draft import Draft, Unresolved
+from aob.core.graph.patch.operation import Operation, Step, perform
+from aob.core.graph.patch.place import EVERYTHING, Place, body_path, body_tokens, place_of
+from aob.core.graph.patch.pointer import Document, Json, Tokens, parse_pointer
+
+_ACCESS: Final = re.compile(
+    r"""\bnodes\s*(?:\.\s*`?([A-Za-z_][A-Za-z0-9_-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""", re.ASCII
+)
+_NAME: Final = re.compile(r"\bnodes\b", re.ASCII)
+_CEL_CONFIG: Final = frozenset({"items", "while", "until", "key"})
+"""Members of configs that are CEL as a whole; other strings of a config are text in which `{name}` is filled."""
+
+
+class Touch(msgspec.Struct, frozen=True):
+    """Entries that a patch writes and entries that it relies on. `*` stands for everything."""
+
+    writes: frozenset[str] = frozenset()
+    refers: frozenset[str] = frozenset()
+
+
+def overlap(a: Touch, b: Touch) -> frozenset[str]:
+    """The entries for which one writes what the other writes or refers to; empty when they are disjoint."""
+    shared = (a.writes & b.writes) | (a.writes & b.refers) | (a.refers & b.writes)
+    for one, other in ((a, b), (b, a)):
+        if EVERYTHING in one.writes:
+            shared |= other.writes | other.refers
+        elif EVERYTHING in one.refers:
+            shared |= other.writes
+    return shared
+
+
+def disjoint(a: Touch, b: Touch) -> bool:
+    """Whether neither writes what the other writes or refers to."""
+    return not overlap(a, b)
+
+
+def touched_bodies(touch: Touch) -> dict[str, frozenset[str]]:
+    """By path of a body (`each`, `each/inner`), the ids of its nodes and of its edges that the patch writes."""
+    bodies: dict[str, set[str]] = {}
+    for entry in touch.writes:
+        body, _, id = entry.partition(":")[2].rpartition("/")
+        if body and not entry.startswith("field:"):
+            bodies.setdefault(body, set()).add(id)
+    return {body: frozenset(ids) for body, ids in bodies.items()}
+
+
+def touch(document: Document, operations: Sequence[Operation]) -> Touch:
+    """The touch of operations that apply to `document`. Raises PatchError where they do not."""
+    draft = Draft(document)
+    writes: set[str] = set()
+    refers: set[str] = set()
+    for index, operation in enumerate(operations):
+        step = Step(operation, index)
+        places = [place_of(step.target), *([place_of(step.source)] if step.source else [])]
+        written = places if step.verb == "move" else places[:1] if step.verb != "test" else []
+        for place in places:
+            refers.update(place.owners)
+            (writes if place in written else refers).add(place.entry)
+        for place in written:
+            writes.update(_inside(draft, place))
+        perform(draft, step)
+        for place in written:
+            writes.update(_inside(draft, place))
+    if isinstance(draft.root, dict):
+        refers.update(_relied_on(draft.root, writes))
+    return Touch(frozenset(writes), frozenset(refers - writes))
+
+
+def _inside(draft: Draft, place: Place) -> Iterator[str]:
+    """Entries of all that stands in the body of a node that is written as a whole."""
+    if place.what == "node" and (not place.rest or place.rest == ("body",)):
+        yield from _of_body(draft, (*place.body, place.id))
+    elif place.what in {"nodes", "edges"} and place.body:
+        yield from _of_body(draft, place.body)
+
+
+def _of_body(draft: Draft, body: Tokens) -> Iterator[str]:
+    try:
+        found = draft.get(body_tokens(body))
+    except Unresolved:
+        return
+    yield from _entries(found, body)
+
+
+def _entries(holder: Json, body: Tokens) -> Iterator[str]:
+    if not isinstance(holder, dict):
+        return
+    for what in ("node", "edge"):
+        members = holder.get(f"{what}s")
+        for id, value in members.items() if isinstance(members, dict) else ():
+            yield f"{what}:{body_path((*body, id))}"
+            if what == "node" and isinstance(value, dict) and "body" in value:
+                yield from _entries(value["body"], (*body, id))
+
+
+def _relied_on(document: Document, writes: set[str]) -> Iterator[str]:
+    """What the written things need once the patch is in: ends of edges, nodes named in CEL."""
+    if EVERYTHING in writes:
+        yield EVERYTHING
+        return
+    for entry in writes:
+        what, _, path = entry.partition(":")
+        ids = parse_pointer(f"/{path}")
+        if what == "field":
+            yield from _named(document.get(ids[0]), (), strict=ids[0] == "output")
+            continue
+        body, id = ids[:-1], ids[-1]
+        value = _member(document, (*body_tokens(body), f"{what}s", id))
+        if what == "edge":
+            yield from (f"node:{body_path((*body, end))}" for key in ("from", "to") if (end := _text(value, key)))
+            yield from _named(value.get("when"), body, strict=True)
+        else:
+            yield from _of_node(value, body)
+
+
+def _of_node(node: Document, body: Tokens) -> Iterator[str]:
+    yield from _named(node.get("input"), body, strict=True)
+    config = node.get("config")
+    for key, value in config.items() if isinstance(config, dict) else ():
+        yield from _named(value, body, strict=key in _CEL_CONFIG)
+
+
+def _member(document: Document, tokens: Tokens) -> Document:
+    try:
+        found = Draft(document).get(tokens)
+    except Unresolved:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: Document, key: str) -> str:
+    found = value.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def _named(value: Json, body: Tokens, *, strict: bool) -> Iterator[str]:
+    """Entries of the nodes that strings of a value name, in this body and in those around it.
+
+    Where the string is surely CEL (`strict`) a `nodes` that names none that we can read relies on everything.
+    """
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, str) and "nodes" in item:
+            found = _ACCESS.findall(item)
+            if strict and len(found) < len(_NAME.findall(item)):
+                yield EVERYTHING
+            for names in found:
+                id = next(filter(None, names), "")
+                yield from (f"node:{body_path((*body[:depth], id))}" for depth in range(len(body) + 1))
