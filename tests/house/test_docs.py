@@ -1,0 +1,66 @@
+"""The docs cannot lie: reference pages are what the code says, links lead somewhere, and marked examples run."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.house.tree import ROOT, short, text_of
+from tools.make_reference import codes, pages
+
+RUNS: Final = re.compile(r"^```python run\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK: Final = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
+DOCS: Final = (
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(ROOT.glob("examples/**/*.md")),
+)
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_a_reference_page_is_what_the_code_says(name: str) -> None:
+    assert (ROOT / "docs" / "reference" / name).read_text() == pages()[name], "stale: make reference"
+
+
+def test_every_error_code_stands_in_the_docs() -> None:
+    text = "\n".join(text_of(path) for path in DOCS)
+    assert not {code for code in codes() if f"`{code}`" not in text}
+
+
+def test_every_link_between_the_docs_leads_to_a_file() -> None:
+    broken = [
+        f"{short(path)}: {target}"
+        for path in DOCS
+        for target in LINK.findall(text_of(path))
+        if not (path.parent / target).exists()
+    ]
+    assert not broken
+
+
+def examples() -> Iterator[object]:
+    """Every code block that is marked as one that runs."""
+    for path in DOCS:
+        for number, code in enumerate(RUNS.findall(text_of(path)), 1):
+            yield pytest.param(code, id=f"{short(path)}-{number}")
+
+
+@pytest.mark.parametrize("code", list(examples()))
+def test_a_marked_example_runs(code: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_make_target_stands_in_the_readme() -> None:
+    targets = re.findall(r"^([a-z]+):.*?##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text()
+    assert not [target for target in targets if f"make {target}" not in readme]

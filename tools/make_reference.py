@@ -1,0 +1,131 @@
+"""The package in, docs/reference/*.md out: node kinds, errors, settings, commands. `--check` only compares.
+
+The pages say what the code says; tests/house fails while they differ.
+"""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import AobError
+from aob.core.node import ALIASES, KINDS
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGES: Final = ROOT / "docs" / "reference"
+MADE: Final = "<!-- made by tools/make_reference.py: change the code, then `make reference` -->\n\n"
+
+
+def type_name(kind: object) -> str:
+    """A type as people write it in a document."""
+    return inspect.formatannotation(kind).replace("typing.", "").replace("aob.core.node.", "").replace("|", "or")
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> str:
+    """A field's default as JSON, or the word `required`."""
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
+def node_kinds() -> str:
+    """A section a kind: what it is, its config, its outcomes."""
+    out = [MADE, "# Node kinds\n\n"]
+    aliases = {name: [a for a, to in ALIASES.items() if to == name] for name in KINDS}
+    for name, kind in sorted(KINDS.items()):
+        module = sys.modules[kind.config.__module__]
+        first = (inspect.getdoc(module) or "").split(": ", 1)[-1]
+        out.append(f"## {name}\n\n{first[:1].upper()}{first[1:]}\n\n")
+        if aliases[name]:
+            out.append(f"Also written `{'`, `'.join(aliases[name])}`. ")
+        out.append(f"Outcomes: `{'`, `'.join(kind.outcomes)}`.")
+        where = "decided inside a decision" if kind.inner else "waits without a worker" if kind.waits else "a job"
+        out.append(f" How it runs: {where}.{' Carries a `body`.' if kind.body else ''}\n\n")
+        if doc := inspect.getdoc(kind.config):
+            out.append(doc.replace("\n", " ") + "\n\n")
+        if fields := msgspec.structs.fields(kind.config):
+            out.append("| config | type | default |\n|---|---|---|\n")
+            out += [f"| `{f.encode_name}` | {type_name(f.type)} | {default_of(f)} |\n" for f in fields]
+            out.append("\n")
+    return "".join(out).rstrip() + "\n"
+
+
+def error_classes() -> Iterator[type[AobError]]:
+    """The tree of errors, each class after its base."""
+    todo: list[type[AobError]] = [AobError]
+    while todo:
+        cls = todo.pop(0)
+        yield cls
+        todo = [*sorted(cls.__subclasses__(), key=lambda c: c.__name__), *todo]
+
+
+def codes() -> dict[str, set[str]]:
+    """Every error code that stands in the code, and the rooms that name it."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "src" / "aob").rglob("*.py")):
+        parts = path.relative_to(ROOT / "src" / "aob").with_suffix("").parts
+        where = ".".join(parts[:2]) if parts[0] == "core" else parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for code in _codes_of(node):
+                found.setdefault(code, set()).add(where)
+    return found
+
+
+def _codes_of(node: ast.AST) -> Iterator[str]:
+    values: list[ast.expr | None] = []
+    if isinstance(node, ast.Call):
+        values = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+        if isinstance(node.func, ast.Name) and node.func.id == "Fault":
+            values += node.args[:1]
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(target, ast.Name) and target.id == "code" for target in targets):
+            values = [node.value]
+    for value in values:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+            yield value.value
+
+
+def errors() -> str:
+    """The tree of classes with their HTTP status, and every code with the rooms that use it."""
+    out = [MADE, "# Errors\n\nEvery error says what happened, where, and how to mend it. Over HTTP it is problem+json"]
+    out.append(" (RFC 9457) with its `code`; `problems` lists every place when there are several.\n\n")
+    out.append("| class | code | status | meaning |\n|---|---|---|---|\n")
+    for cls in error_classes():
+        if cls.__module__ != "aob.core.errors":
+            continue
+        depth = len(cls.__mro__) - len(AobError.__mro__)
+        doc = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
+        out.append(f"| {'&nbsp;&nbsp;' * depth}{cls.__name__} | `{cls.code}` | {cls.status} | {doc} |\n")
+    out.append("\n## Codes\n\n| code | raised in |\n|---|---|\n")
+    out += [f"| `{code}` | {', '.join(sorted(where))} |\n" for code, where in sorted(codes().items())]
+    return "".join(out)
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    return {"node-kinds.md": node_kinds(), "errors.md": errors()}
+
+
+def main(check: bool) -> int:
+    """Write the pages, or with `check` say which differ."""
+    stale = [
+        name for name, text in pages().items() if not (PAGES / name).exists() or (PAGES / name).read_text() != text
+    ]
+    if check:
+        print("\n".join(f"docs/reference/{name} is not what the code says: make reference" for name in stale))
+        return 1 if stale else 0
+    PAGES.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        (PAGES / name).write_text(pages()[name])
+        print(f"made docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
