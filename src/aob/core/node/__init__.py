@@ -14,6 +14,7 @@ from aob.core.node.loop import LOOP
 from aob.core.node.map import MAP
 from aob.core.node.notify import NOTIFY
 from aob.core.node.object import OBJECT
+from aob.core.node.template import TemplateError, fill, fill_text
 from aob.core.node.timer import TIMER
 from aob.core.node.wait import WAIT
 
@@ -28,4 +29,4 @@ KINDS: Final[dict[str, Kind]] = {
 ALIASES: Final[dict[str, str]] = {"task": "function"}
 """Other names under which a document may ask for a kind."""
 
-__all__ = ["ALIASES", "KINDS", "Kind"]
+__all__ = ["ALIASES", "KINDS", "Kind", "TemplateError", "fill", "fill_text"]

@@ -1,10 +1,16 @@
 """`agent`: model calls with structured output, tools by allow-list, and patch proposals."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
 
+from aob.core.errors import Problem
+from aob.core.node.bound import filled, within
 from aob.core.node.kind import Kind
+
+CALLS_MAX: Final = 1_000
+TEMPERATURE_MAX: Final = 2.0
 
 
 class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,4 +32,33 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: bool = True
 
 
-AGENT = Kind("agent", AgentConfig, effect=lambda config: "keyed")
+def check_agent(config: AgentConfig) -> Iterator[Problem]:
+    """What a type cannot say: a task, a model with its source, limits in range, each tool once."""
+    yield from filled("/task", config.task, "the task")
+    yield from within("/calls_max", config.calls_max, 1, CALLS_MAX, "the number of model calls")
+    yield from within("/tokens_max", config.tokens_max, 0, 10**9, "the number of tokens")
+    yield from within("/cost_max", config.cost_max, 0, 10**6, "the cost")
+    if config.temperature is not None:
+        yield from within("/temperature", config.temperature, 0, TEMPERATURE_MAX, "the temperature")
+    if config.model and not all(config.model.partition(":")):
+        hint = "write script:NAME, recorded:NAME or PROVIDER:MODEL, or leave it out for the home's default"
+        yield Problem("/model", f"{config.model!r} does not say where the model comes from", "bad_model", hint=hint)
+    for index, tool in enumerate(config.tools):
+        if tool in config.tools[:index]:
+            yield Problem(f"/tools/{index}", f"the tool `{tool}` is named twice", "duplicate")
+
+
+def agent_tools(config: AgentConfig) -> Sequence[tuple[str, str]]:
+    """Where each tool is named, and its name."""
+    return [(f"/tools/{index}", tool) for index, tool in enumerate(config.tools)]
+
+
+AGENT = Kind(
+    "agent",
+    AgentConfig,
+    effect=lambda config: "keyed",
+    check=lambda config: tuple(check_agent(config)),
+    templates=("task", "system"),
+    schemas=("output",),
+    handlers=agent_tools,
+)

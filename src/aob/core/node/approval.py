@@ -1,23 +1,30 @@
 """`approval`: a person decides on a ticket; no worker is held while the run waits."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final, Literal
 
 import msgspec
 
+from aob.core.errors import Problem
+from aob.core.node.bound import duration, filled
 from aob.core.node.kind import Kind
+
+FORM_TYPES: Final = ("string", "number", "integer", "boolean")
+FIELDS_MAX: Final = 64
+RUNGS_MAX: Final = 16
 
 
 class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rung of a ladder: `after` the opening, `do` it: `remind`, `reassign` (to `role`), `approve` or `reject`."""
 
     after: str | int | float
-    do: str
+    do: Literal["remind", "reassign", "approve", "reject"]
     role: str = ""
 
 
 class ApprovalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`role` may decide; `form` maps field names to types (`string number boolean`) or JSON Schemas; `text` is shown,
-    filled by `{name}` from the input; `show` names the input shown (default all); `notify` lists addresses told."""
+    """`role` may decide; `form` maps field names to types (`string number integer boolean`) or JSON Schemas; `text` is
+    shown, filled by `{name}` from the input; `notify` lists addresses told; `escalate` is what happens as time goes."""
 
     role: str = "approve"
     text: str = ""
@@ -26,4 +33,30 @@ class ApprovalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     escalate: tuple[Escalation, ...] = ()
 
 
-APPROVAL = Kind("approval", ApprovalConfig, waits=True, outcomes=("approved", "rejected", "expired", "failure"))
+def check_approval(config: ApprovalConfig) -> Iterator[Problem]:
+    """What a type cannot say: known types in the form, ladders that climb, bounds."""
+    yield from filled("/role", config.role, "the role")
+    if len(config.form) > FIELDS_MAX:
+        yield Problem("/form", f"{len(config.form)} fields are over the limit of {FIELDS_MAX}", "too_large")
+    for name, form in config.form.items():
+        if not isinstance(form, dict) and form not in FORM_TYPES:
+            hint = f"write one of {', '.join(FORM_TYPES)}, or a JSON Schema"
+            yield Problem(f"/form/{name}", f"{form!r} is not a type of a field", "bad_form", hint=hint)
+    if len(config.escalate) > RUNGS_MAX:
+        yield Problem("/escalate", f"{len(config.escalate)} rungs are over the limit of {RUNGS_MAX}", "too_large")
+    for index, rung in enumerate(config.escalate):
+        yield from duration(f"/escalate/{index}/after", rung.after)
+        if rung.do == "reassign" and not rung.role:
+            hint = "add role: NAME, the people who get the ticket"
+            yield Problem(f"/escalate/{index}", "`reassign` does not say to whom", "missing", hint=hint)
+
+
+APPROVAL = Kind(
+    "approval",
+    ApprovalConfig,
+    waits=True,
+    outcomes=("approved", "rejected", "expired", "failure"),
+    check=lambda config: tuple(check_approval(config)),
+    templates=("text", "notify"),
+    schemas=("form",),
+)

@@ -1,10 +1,16 @@
 """`emit`: puts a business event on a topic of the home."""
 
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 
+from aob.core.errors import Problem
+from aob.core.node.bound import filled
 from aob.core.node.kind import Kind
+
+_TOPIC: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
 class EmitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,4 +22,18 @@ class EmitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: Any = None
 
 
-EMIT = Kind("emit", EmitConfig, effect=lambda config: "keyed")
+def check_emit(config: EmitConfig) -> Iterator[Problem]:
+    """What a type cannot say: the name of a topic, a type of the event."""
+    if not _TOPIC.fullmatch(config.topic):
+        hint = "a topic has letters, digits, dots, _ and -, 200 at most"
+        yield Problem("/topic", f"{config.topic!r} is not the name of a topic", "bad_topic", hint=hint)
+    yield from filled("/type", config.type, "the type of the event")
+
+
+EMIT = Kind(
+    "emit",
+    EmitConfig,
+    effect=lambda config: "keyed",
+    check=lambda config: tuple(check_emit(config)),
+    templates=("type", "subject", "data"),
+)

@@ -1,18 +1,26 @@
 """`http`: one request by the checked client. GET and HEAD have no effect; other methods carry an idempotency key."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
+from aob.core.errors import Problem
+from aob.core.node.bound import within
 from aob.core.node.kind import Kind
+
+URL_MAX: Final = 8_192
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+REDIRECTS_MAX: Final = 10
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`url`, `headers` and string leaves of `body` are filled from the input by `{name}`. `expect` lists the status
-    codes that count as success (default 200 to 299). The output is `{status, headers, body}`, or only the body
-    when `output: body`. `timeout` is one of the request, `max_bytes` bounds the answer."""
+    """`url`, `headers`, `query` and string leaves of `body` are filled from the input by `{name}`. `expect` lists the
+    status codes that count as success (default 200 to 299). The output is the body, or `{status, headers, body}` when
+    `output: response`. `key_header` carries the idempotency key, `max_bytes` bounds the answer."""
 
     url: str
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
@@ -33,8 +41,54 @@ def http_effect(config: HttpConfig) -> str:
 
 def http_hosts(config: HttpConfig) -> Sequence[str]:
     """The host that the URL names, `*` when it is filled in at run time."""
-    host = urlsplit(config.url).hostname or ""
+    try:
+        host = urlsplit(config.url).hostname or ""
+    except ValueError:
+        host = ""
     return ("*",) if "{" in host or not host else (host,)
 
 
-HTTP = Kind("http", HttpConfig, effect=http_effect, hosts=http_hosts)
+def check_url(path: str, url: str) -> Iterator[Problem]:
+    """A URL of http or https with a host and without a password; what is filled in at run time is checked then."""
+    if len(url) > URL_MAX:
+        yield Problem(path, f"a URL of {len(url):,} characters is over the limit of {URL_MAX:,}", "too_large")
+    if url.startswith("{"):
+        return
+    try:
+        parts = urlsplit(url)
+        host, secret = parts.hostname, parts.password or parts.username
+    except ValueError as error:
+        yield Problem(path, f"{url[:80]!r} is not a URL: {error}", "bad_url")
+        return
+    if parts.scheme not in {"http", "https"} or not host:
+        hint = "write https://HOST/PATH, or {name} for a URL of the input"
+        yield Problem(path, f"{url[:80]!r} is not a URL of http or https", "bad_url", hint=hint)
+    if secret:
+        hint = "name a secret by reference in `headers` instead"
+        yield Problem(path, "a URL must not carry a user or a password", "secret_in_document", hint=hint)
+
+
+def check_http(config: HttpConfig) -> Iterator[Problem]:
+    """What a type cannot say: a URL, header names, status codes, limits."""
+    yield from check_url("/url", config.url)
+    for name, value in config.headers.items():
+        if not _HEADER.fullmatch(name) or "\r" in value or "\n" in value:
+            yield Problem(f"/headers/{name}", f"{name!r} is not a header of one line", "bad_header")
+    if not _HEADER.fullmatch(config.key_header):
+        yield Problem("/key_header", f"{config.key_header!r} is not the name of a header", "bad_header")
+    for index, status in enumerate(config.expect):
+        yield from within(f"/expect/{index}", status, 100, 599, "the status code")
+    yield from within("/max_bytes", config.max_bytes, 1, ANSWER_BYTES_MAX, "the limit of the answer in bytes")
+    yield from within("/redirects", config.redirects, 0, REDIRECTS_MAX, "the number of redirects")
+    if config.body is not None and config.method in {"GET", "HEAD"}:
+        yield Problem("/body", f"a {config.method} has no body", "bad_body", hint="use method: POST, or `query`")
+
+
+HTTP = Kind(
+    "http",
+    HttpConfig,
+    effect=http_effect,
+    hosts=http_hosts,
+    check=lambda config: tuple(check_http(config)),
+    templates=("url", "headers", "query", "body"),
+)

@@ -1,9 +1,12 @@
 """`join`: waits for its in-edges: all of them, any one, or n; with a deadline it goes on with what has come."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
+from aob.core.errors import Problem
+from aob.core.node.bound import duration
 from aob.core.node.kind import Kind
 
 
@@ -17,4 +20,11 @@ class JoinConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cancel_rest: bool = False
 
 
-JOIN = Kind("join", JoinConfig, inner=True, deterministic=True)
+def check_join(config: JoinConfig) -> Iterator[Problem]:
+    """What a type cannot say; that `n` fits the in-edges is for the graph to know."""
+    yield from duration("/deadline", config.deadline)
+    if config.n and config.mode != "n":
+        yield Problem("/n", f"`n` belongs to mode: n, and this is mode: {config.mode}", "bad_join")
+
+
+JOIN = Kind("join", JoinConfig, inner=True, deterministic=True, check=lambda config: tuple(check_join(config)))

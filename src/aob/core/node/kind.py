@@ -8,13 +8,29 @@ import msgspec
 from aob.core.errors import Problem
 
 
+class ConfigExpression(msgspec.Struct, frozen=True):
+    """A CEL text in a config: under which key of the document, in which attribute of the struct, giving what.
+
+    `gives` lists the CEL types that it may have; `dyn` (not known before the run) always passes. `inside` texts are
+    asked inside the body, so they see its names.
+    """
+
+    key: str
+    attribute: str
+    gives: tuple[str, ...] = ()
+    inside: bool = False
+
+
 class Kind(msgspec.Struct, frozen=True):
     """One node kind.
 
     `config` is the struct its `config:` decodes into (unknown fields forbidden). `outcomes` are the edge sets that it
     offers. `inner` kinds are decided inside a decision; the others become jobs, except those that `waits` (for time,
     a message or a person). `body` kinds carry `body: {nodes, edges}`. `effect` is the default effect for a config.
-    `hosts` lists the hosts a config names, for the gate of patches. `check` finds what a type cannot.
+    `hosts` lists the hosts a config names, for the gate of patches. `check` finds what a type cannot; paths of its
+    problems begin at the config. `expressions` are the CEL texts of the config, `templates` the keys whose strings are
+    filled by `{name}`, `schemas` the keys that hold a JSON Schema, `handlers` the (path, name) of handlers it calls.
+    `name_in_body` is the name that only expressions inside its body may use.
     """
 
     name: str
@@ -27,3 +43,8 @@ class Kind(msgspec.Struct, frozen=True):
     effect: Callable[[Any], str] = lambda config: "none"
     hosts: Callable[[Any], Sequence[str]] = lambda config: ()
     check: Callable[[Any], Sequence[Problem]] = lambda config: ()
+    expressions: tuple[ConfigExpression, ...] = ()
+    templates: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+    handlers: Callable[[Any], Sequence[tuple[str, str]]] = lambda config: ()
+    name_in_body: str = ""

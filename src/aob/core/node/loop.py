@@ -1,8 +1,15 @@
 """`loop`: its body again and again, each pass a scope, while a condition holds and a bound is not reached."""
 
+from collections.abc import Iterator
+from typing import Final
+
 import msgspec
 
-from aob.core.node.kind import Kind
+from aob.core.errors import Problem
+from aob.core.node.bound import within
+from aob.core.node.kind import ConfigExpression, Kind
+
+PASSES_MAX: Final = 1_000_000
 
 
 class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,4 +21,17 @@ class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collect: bool = False
 
 
-LOOP = Kind("loop", LoopConfig, inner=True, body=True)
+def check_loop(config: LoopConfig) -> Iterator[Problem]:
+    """What a type cannot say: how many passes are allowed."""
+    yield from within("/max", config.max, 1, PASSES_MAX, "the number of passes")
+
+
+LOOP = Kind(
+    "loop",
+    LoopConfig,
+    inner=True,
+    body=True,
+    check=lambda config: tuple(check_loop(config)),
+    expressions=(ConfigExpression("while", "while_", gives=("bool",), inside=True),),
+    name_in_body="loop",
+)

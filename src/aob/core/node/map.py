@@ -1,8 +1,16 @@
 """`map`: its body once for each item of a list, a bounded number at a time; its output is a manifest, not a list."""
 
+from collections.abc import Iterator
+from typing import Final
+
 import msgspec
 
-from aob.core.node.kind import Kind
+from aob.core.errors import Problem
+from aob.core.node.bound import within
+from aob.core.node.kind import ConfigExpression, Kind
+
+WINDOW_MAX: Final = 10_000
+FAILURES_MAX: Final = 10_000_000
 
 
 class MapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,4 +22,18 @@ class MapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failures: int = 0
 
 
-MAP = Kind("map", MapConfig, inner=True, body=True)
+def check_map(config: MapConfig) -> Iterator[Problem]:
+    """What a type cannot say: the bounds of the window and of the failures."""
+    yield from within("/window", config.window, 1, WINDOW_MAX, "the window")
+    yield from within("/failures", config.failures, 0, FAILURES_MAX, "the number of failures")
+
+
+MAP = Kind(
+    "map",
+    MapConfig,
+    inner=True,
+    body=True,
+    check=lambda config: tuple(check_map(config)),
+    expressions=(ConfigExpression("items", "items", gives=("list", "map")),),
+    name_in_body="item",
+)

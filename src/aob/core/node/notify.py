@@ -1,16 +1,19 @@
 """`notify`: tells people: mail and other channels by apprise URLs, Slack and webhooks by the checked client."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
+from aob.core.errors import Problem
+from aob.core.node.bound import filled
+from aob.core.node.http import check_url
 from aob.core.node.kind import Kind
 
 
 class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`to` is `mailto:ADDRESS` (by the home's SMTP server), `slack:NAME` or `webhook:NAME` (URLs by reference from the
-    home's settings), an http(s) URL, or an apprise URL by reference. `text`, `subject` and `to` are filled by `{name}`."""
+    home's settings), an http(s) URL, or an apprise URL by reference. All three are filled by `{name}`."""
 
     to: str
     text: str
@@ -21,8 +24,31 @@ def notify_hosts(config: NotifyConfig) -> Sequence[str]:
     """The host of an http(s) target, `*` when it is filled in at run time, nothing for targets by reference."""
     if not config.to.startswith(("http:", "https:", "{")):
         return ()
-    host = urlsplit(config.to).hostname or ""
+    try:
+        host = urlsplit(config.to).hostname or ""
+    except ValueError:
+        host = ""
     return ("*",) if "{" in host or not host else (host,)
 
 
-NOTIFY = Kind("notify", NotifyConfig, effect=lambda config: "once", hosts=notify_hosts)
+def check_notify(config: NotifyConfig) -> Iterator[Problem]:
+    """What a type cannot say: a target that says how, one line of subject."""
+    channel, _, rest = config.to.partition(":")
+    if channel in {"http", "https"}:
+        yield from check_url("/to", config.to)
+    elif not config.to.startswith("{") and not (channel and rest):
+        hint = "write mailto:ADDRESS, slack:NAME, webhook:NAME or https://HOST/PATH"
+        yield Problem("/to", f"{config.to[:80]!r} does not say whom to tell, and how", "bad_target", hint=hint)
+    if "\n" in config.subject or "\r" in config.subject:
+        yield Problem("/subject", "a subject has one line", "bad_header")
+    yield from filled("/text", config.text, "the text")
+
+
+NOTIFY = Kind(
+    "notify",
+    NotifyConfig,
+    effect=lambda config: "once",
+    hosts=notify_hosts,
+    check=lambda config: tuple(check_notify(config)),
+    templates=("to", "text", "subject"),
+)

@@ -1,8 +1,16 @@
 """`timer`: waits for time, durably: a duration from now, or until an instant (CEL over the usual names)."""
 
+import re
+from collections.abc import Iterator
+from typing import Final
+
 import msgspec
 
-from aob.core.node.kind import Kind
+from aob.core.errors import Problem
+from aob.core.node.bound import duration
+from aob.core.node.kind import ConfigExpression, Kind
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
 
 
 class TimerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
@@ -11,5 +19,29 @@ class TimerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     for_: str | int | float = ""
     until: str = ""
 
+    @property
+    def until_expression(self) -> str:
+        """The CEL text of `until`, empty when it is an instant or not there."""
+        return "" if _INSTANT.fullmatch(self.until) else self.until
 
-TIMER = Kind("timer", TimerConfig, waits=True, deterministic=True, outcomes=("success",))
+
+def check_timer(config: TimerConfig) -> Iterator[Problem]:
+    """What a type cannot say: one of the two, and a duration that is one."""
+    if (config.for_ == "") == (config.until == ""):
+        hint = "write for: 10m, or until: CEL giving a timestamp"
+        yield Problem("", "a timer has exactly one of `for` and `until`", "bad_timer", hint=hint)
+    if config.for_ != "":
+        yield from duration("/for", config.for_)
+
+
+TIMER = Kind(
+    "timer",
+    TimerConfig,
+    waits=True,
+    deterministic=True,
+    outcomes=("success",),
+    check=lambda config: tuple(check_timer(config)),
+    expressions=(
+        ConfigExpression("until", "until_expression", gives=("timestamp", "google.protobuf.timestamp", "string")),
+    ),
+)

@@ -1,10 +1,13 @@
 """`wait`: waits for a message to the run, by name and correlation key (`POST /v1/runs/{id}/messages`)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from aob.core.node.kind import Kind
+from aob.core.errors import Problem
+from aob.core.node.bound import filled
+from aob.core.node.kind import ConfigExpression, Kind
 
 
 class WaitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,4 +19,17 @@ class WaitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payload: dict[str, Any] | None = None
 
 
-WAIT = Kind("wait", WaitConfig, waits=True, outcomes=("success", "expired"))
+def check_wait(config: WaitConfig) -> Iterator[Problem]:
+    """What a type cannot say: the message has a name."""
+    yield from filled("/message", config.message, "the name of the message")
+
+
+WAIT = Kind(
+    "wait",
+    WaitConfig,
+    waits=True,
+    outcomes=("success", "expired"),
+    check=lambda config: tuple(check_wait(config)),
+    expressions=(ConfigExpression("key", "key", gives=("string", "int", "uint")),),
+    schemas=("payload",),
+)

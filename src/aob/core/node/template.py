@@ -1,0 +1,133 @@
+"""Texts with `{name}` in them, filled from the input of a node: `{order.id}`, `{items[0]}`; `{{` is a brace.
+
+In: a template (a string, or lists and maps with strings as leaves) and values. Out: the same with values put in.
+Never evaluates anything: a name is looked up in maps and lists and nowhere else.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from aob.core.errors import CallerError
+from aob.core.event.value import canonical
+
+Value: TypeAlias = Any
+"""A plain JSON value."""
+
+TEMPLATES_CACHED_MAX: Final = 4_096
+_PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)(\}?)")
+_NAME: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+|\[\d+\])*)\s*")
+_STEP: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class TemplateError(CallerError, ValueError):
+    """A template is not one, or a name in it has no value in the input."""
+
+    code = "bad_template"
+    status = 422
+
+
+class Hole(msgspec.Struct, frozen=True):
+    """A `{name}` of a template: its path, such as `("order", "id")`, and where it stands in the text."""
+
+    path: tuple[str, ...]
+    offset: int
+
+    @property
+    def text(self) -> str:
+        """The path as people write it."""
+        return ".".join(self.path)
+
+
+@lru_cache(maxsize=TEMPLATES_CACHED_MAX)
+def parse_template(text: str) -> tuple[str | Hole, ...]:
+    """The literal pieces and the holes of a text, in order. Raises TemplateError for a brace that is neither."""
+    parts: list[str | Hole] = []
+    at = 0
+    for found in _PART.finditer(text):
+        if found.start() > at:
+            parts.append(text[at : found.start()])
+        at = found.end()
+        if found.group() in {"{{", "}}"}:
+            parts.append(found.group()[0])
+            continue
+        name = _NAME.fullmatch(found.group(1))
+        if name is None or not found.group(2):
+            raise TemplateError(
+                f"{found.group()[:40]!r} at character {found.start() + 1} is not a name in braces",
+                hint="write {name} or {order.id} for a value of the input, and {{ for a brace",
+            )
+        parts.append(Hole(tuple(_STEP.findall(name.group(1))), found.start()))
+    if at < len(text):
+        parts.append(text[at:])
+    return tuple(parts)
+
+
+def holes(template: object, path: str = "") -> Iterator[tuple[str, Hole]]:
+    """Every hole in every string leaf, with the JSON Pointer of the leaf. Raises TemplateError."""
+    if isinstance(template, str):
+        if "{" in template:
+            yield from ((path, part) for part in parse_template(template) if isinstance(part, Hole))
+    elif isinstance(template, Mapping):
+        for key, value in template.items():
+            yield from holes(value, f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(template, list | tuple):
+        for index, value in enumerate(template):
+            yield from holes(value, f"{path}/{index}")
+
+
+def fill(template: Value, values: Mapping[str, Value]) -> Value:
+    """The template with values put in. A leaf that is one hole and nothing else becomes the value itself (a number
+    stays a number); inside a longer text, strings stand as they are and other values as JSON. Raises TemplateError."""
+    if isinstance(template, str):
+        if "{" not in template and "}" not in template:
+            return template
+        parts = parse_template(template)
+        if len(parts) == 1 and isinstance(parts[0], Hole):
+            return _look_up(parts[0], values)
+        return "".join(part if isinstance(part, str) else _words(_look_up(part, values)) for part in parts)
+    if isinstance(template, Mapping):
+        return {key: fill(value, values) for key, value in template.items()}
+    if isinstance(template, list | tuple):
+        return [fill(value, values) for value in template]
+    return template
+
+
+def fill_text(template: str, values: Mapping[str, Value], *, quote: Callable[[str], str] = str) -> str:
+    """The template as text. `quote` makes each value safe where it is put (a segment of a URL, a header).
+
+    Raises TemplateError.
+    """
+    return "".join(
+        part if isinstance(part, str) else quote(_words(_look_up(part, values))) for part in parse_template(template)
+    )
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) else canonical(value).decode()
+
+
+def _look_up(hole: Hole, values: Mapping[str, Value]) -> Value:
+    value: Value = values
+    for step in hole.path:
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise TemplateError(
+                f"{{{hole.text}}} has no value: {_missing(step, value)}", hint="add it to the node's `input`"
+            )
+    return value
+
+
+def _missing(step: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        known = ", ".join(sorted(map(str, value))[:8]) or "nothing"
+        return f"there is no {step!r}, only {known}"
+    if isinstance(value, list | tuple):
+        return f"there is no item {step} in a list of {len(value)}"
+    return f"{step!r} is asked of {type(value).__name__}"
