@@ -2,5 +2,18 @@
 
 from aob.core.policy.caller import LOCAL, ROLES, Caller, require
 from aob.core.policy.link import Link, open_link, sign_link
+from aob.core.policy.patch import PatchRules, Verdict, budget_left, review_patch
 
-__all__ = ["LOCAL", "ROLES", "Caller", "Link", "open_link", "require", "sign_link"]
+__all__ = [
+    "LOCAL",
+    "ROLES",
+    "Caller",
+    "Link",
+    "PatchRules",
+    "Verdict",
+    "budget_left",
+    "open_link",
+    "require",
+    "review_patch",
+    "sign_link",
+]

@@ -1,0 +1,117 @@
+"""What in a change of a graph weakens an approval, or lets an effect that happens once happen in a new way.
+
+In: a body before and after, as canonical documents. Out: sentences for the person who decides. Never decides itself.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+
+from aob.core.graph.patch.pointer import Document, Json
+
+Way = tuple[str, str, str]
+"""How a node may be reached: source, outcome, condition."""
+
+
+class Graph:
+    """Nodes and edges of one body, indexed by their ends."""
+
+    def __init__(self, holder: Document) -> None:
+        self.nodes = {id: _object(node) for id, node in _object(holder.get("nodes")).items()}
+        self.edges = {id: _object(edge) for id, edge in _object(holder.get("edges")).items()}
+        self.into: dict[str, list[Document]] = {}
+        self.out_of: dict[str, list[Document]] = {}
+        for edge in self.edges.values():
+            self.into.setdefault(str(edge.get("to")), []).append(edge)
+            self.out_of.setdefault(str(edge.get("from")), []).append(edge)
+
+    def approvals(self) -> list[str]:
+        """Approvals that ask a person."""
+        return sorted(id for id, node in self.nodes.items() if node.get("kind") == "approval" and not _disabled(node))
+
+    def reached_without(self, approval: str) -> set[str]:
+        """Nodes that can run although nobody has approved."""
+        asks = approval in self.approvals()
+        pending = [id for id in self.nodes if id not in self.into]
+        reached = set(pending)
+        while pending:
+            node = pending.pop()
+            for edge in self.out_of.get(node, ()):
+                target = str(edge.get("to"))
+                if target not in reached and not (asks and node == approval and edge.get("on") == "approved"):
+                    reached.add(target)
+                    pending.append(target)
+        return reached
+
+    def ways_to(self, id: str, through: Container[str] = ()) -> set[Way]:
+        """How a node may be reached; nodes in `through` are looked through, to the ways that lead to them."""
+        ways: set[Way] = set()
+        seen = {id}
+        pending = [id]
+        while pending:
+            for edge in self.into.get(pending.pop(), ()):
+                source = str(edge.get("from"))
+                if source not in through:
+                    ways.add((source, str(edge.get("on", "success")), str(edge.get("when", edge.get("else", "")))))
+                elif source not in seen:
+                    seen.add(source)
+                    pending.append(source)
+        return ways
+
+
+def weakened_approvals(before: Document, after: Document) -> Iterator[str]:
+    """Sentences, one for each way in which fewer people are asked after the change."""
+    old, new = Graph(before), Graph(after)
+    added = new.nodes.keys() - old.nodes.keys()
+    for approval in old.approvals():
+        now = new.nodes.get(approval)
+        if now is None:
+            yield f"removes the approval `{approval}`"
+        elif _essence(now) != _essence(old.nodes[approval]):
+            yield f"changes the approval `{approval}`"
+        open_before, open_after = old.reached_without(approval), new.reached_without(approval)
+        for id in sorted((open_after - open_before) & old.nodes.keys() - {approval}):
+            yield f"lets `{id}` run without the approval `{approval}`"
+        if now is not None and not old.ways_to(approval) <= new.ways_to(approval, added):
+            yield f"takes away a way that leads to the approval `{approval}`"
+        for branch in sorted(_branches_to(old, approval)):
+            if _choices(old, branch) != _choices(new, branch):
+                yield f"changes the branch `{branch}`, which decides whether the approval `{approval}` is asked"
+
+
+def new_ways(before: Document, after: Document, ids: Iterable[str]) -> Iterator[str]:
+    """Those of the given nodes, known before, that can be reached in a way that they could not be before."""
+    old, new = Graph(before), Graph(after)
+    added = new.nodes.keys() - old.nodes.keys()
+    for id in sorted(ids):
+        if id in old.nodes and id in new.nodes:
+            entry = bool(old.into.get(id)) and not new.into.get(id)
+            if entry or not new.ways_to(id, added) <= old.ways_to(id):
+                yield id
+
+
+def _branches_to(graph: Graph, approval: str) -> set[str]:
+    sources = {str(edge.get("from")) for edge in graph.into.get(approval, ())}
+    return {id for id in sources if graph.nodes.get(id, {}).get("kind") == "branch"}
+
+
+def _choices(graph: Graph, branch: str) -> tuple[list[str], str]:
+    """What a branch chooses by: conditions and their order, not where the other edges lead."""
+    choices = [
+        str((edge.get("order", 0), edge.get("when", ""), edge.get("else", False)))
+        for edge in graph.out_of.get(branch, ())
+    ]
+    return sorted(choices), str(_essence(graph.nodes.get(branch, {})))
+
+
+_INERT = frozenset({"labels", "description", "priority"})
+
+
+def _essence(node: Document) -> Document:
+    return {name: value for name, value in node.items() if name not in _INERT}
+
+
+def _disabled(node: Document) -> bool:
+    return node.get("disabled") is True
+
+
+def _object(value: Json) -> Document:
+    return value if isinstance(value, dict) else {}
