@@ -16,17 +16,17 @@ find_python() {
     done
 }
 
-as_root() { if [ "$(id -u)" = 0 ]; then echo "$1"; else echo "sudo $1"; fi; }
+as_root() { if [ "$(id -u)" = 0 ]; then echo "$1"; else echo "sudo sh -c '$1'"; fi; }
 
 python=$(find_python)
 if [ -z "$python" ]; then
     echo "AOB needs Python 3.11 or newer; found: $(python3 --version 2>/dev/null || echo none). On Debian 12:" >&2
-    echo "    $(as_root 'apt-get install -y python3 python3-venv')" >&2
+    echo "    $(as_root 'apt-get update && apt-get install -y python3 python3-venv')" >&2
     exit 1
 fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     echo "$python has no venv module. This line installs it:" >&2
-    echo "    $(as_root 'apt-get install -y python3-venv')" >&2
+    echo "    $(as_root 'apt-get update && apt-get install -y python3-venv')" >&2
     exit 1
 fi
 
