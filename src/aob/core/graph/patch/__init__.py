@@ -6,11 +6,12 @@ from aob.core.graph.patch.diff import diff, diff_hash, render
 from aob.core.graph.patch.examples import EXAMPLES
 from aob.core.graph.patch.operation import PatchError, apply
 from aob.core.graph.patch.rollback import inverse
+from aob.core.graph.patch.schema import PATCH_SCHEMA
 from aob.core.graph.patch.shorthand import compile_operations
-from aob.core.graph.patch.touch_set import touch
 
 __all__ = [
     "EXAMPLES",
+    "PATCH_SCHEMA",
     "Clash",
     "PatchError",
     "apply",
@@ -21,5 +22,4 @@ __all__ = [
     "read_operations",
     "rebase",
     "render",
-    "touch",
 ]

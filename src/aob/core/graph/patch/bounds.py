@@ -1,4 +1,4 @@
-"""How large a patch may be, and its reading from text. In: bytes or operations. Out: operations, or why not."""
+"""How large a patch may be, and its reading from text. In: text or a value. Out: operations, or why not."""
 
 import json
 from collections import Counter
@@ -9,11 +9,13 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Malformed, TooLarge
-from aob.core.graph.patch.operation import Operation, refuse
+from aob.core.graph.patch.operation import Operation, refuse, steps_of
 from aob.core.graph.patch.pointer import Json
 
 OPERATIONS_MAX: Final = 256
 PATCH_BYTES_MAX: Final = 256 * 1024
+BODY_BYTES_MAX: Final = PATCH_BYTES_MAX + 16 * 1024
+"""Bytes of the text of a patch body: its operations, white space, and the reason beside them."""
 DEPTH_MAX: Final = 64
 """Levels of nesting of a patch, its list of operations included."""
 
@@ -62,29 +64,32 @@ def depth_of(value: Json) -> int:
     return DEPTH_MAX + 1
 
 
-def read_operations(text: bytes | str) -> list[Operation]:
-    """The operations of a JSON text: a list, or an object with `operations`.
+def read_operations(source: bytes | str | Json) -> list[Operation]:
+    """The operations of a patch within the bounds, from the JSON text of its body or from a decoded value.
 
-    Raises Malformed for what is not JSON, and for an object that has a member twice: readers disagree on what that
-    means, so RFC 6902 (A.13) refuses it. Raises TooLarge and PatchError as `check_bounds`.
+    The body is an object with `operations`, or the list of operations alone. Raises Malformed for a text that is not
+    JSON, or in which an object has a member twice: readers disagree on what that means, so RFC 6902 (A.13) refuses
+    it. Raises TooLarge and PatchError as `check_bounds`.
     """
-    if len(text) > PATCH_BYTES_MAX:
+    value = _parsed(source) if isinstance(source, bytes | str) else source
+    operations = steps_of(value.get("operations") if isinstance(value, dict) else value)
+    checked: list[Operation] = []
+    for index, item in enumerate(operations):
+        if not isinstance(item, dict):
+            refuse(str(index), "an operation is an object", 'write {"op": …, "path": …}')
+        checked.append(item)
+    check_bounds(checked)
+    return checked
+
+
+def _parsed(text: bytes | str) -> Json:
+    if len(text) > BODY_BYTES_MAX:
         raise TooLarge(f"a patch of {len(text):,} bytes, at most {PATCH_BYTES_MAX:,}")
     try:
         value: Json = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the patch is not JSON: {error}", hint='write {"operations": [{"op": …}]}') from error
-    if isinstance(value, dict):
-        value = value.get("operations")
-    if not isinstance(value, list):
-        refuse("", "a patch is a list of operations")
-    operations: list[Operation] = []
-    for index, item in enumerate(value):
-        if not isinstance(item, dict):
-            refuse(str(index), "an operation is an object", 'write {"op": …, "path": …}')
-        operations.append(item)
-    check_bounds(operations)
-    return operations
+    return value
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -8,7 +8,6 @@ Verbs by id: add_node, connect, insert_between, replace_config, disable, remove_
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
-from aob.core.graph.patch.bounds import check_bounds
 from aob.core.graph.patch.draft import END, Draft, Unresolved
 from aob.core.graph.patch.operation import VERBS, Operation, Step, perform, refuse, steps_of
 from aob.core.graph.patch.place import ID, Place, body_tokens, place_of
@@ -32,10 +31,10 @@ EDGE_FIELDS: Final = ("on", "when", "else", "order")
 def compile_operations(document: Document, operations: Sequence[Operation]) -> list[Operation]:
     """RFC 6902 operations that do the same to `document`; those that are canonical RFC 6902 already stay as they are.
 
-    Raises PatchError at the first operation that cannot be carried out, TooLarge beyond the bounds.
+    Raises PatchError at the first operation that cannot be carried out. What comes from outside goes through
+    `read_operations` first, which holds it to the bounds.
     """
     steps_of(operations)
-    check_bounds(operations)
     draft, compiled = Draft(document), list[Operation]()
     for index, operation in enumerate(operations):
         made = _compiled(draft, operation, index)
@@ -51,9 +50,13 @@ def _compiled(draft: Draft, operation: Json, index: int) -> list[Operation]:
     verb = operation.get("op")
     if verb in VERBS:
         return _canonical(draft, operation, index)
-    make = _BY_ID.get(verb) if isinstance(verb, str) else None
-    if make is None:
+    found = _BY_ID.get(verb) if isinstance(verb, str) else None
+    if found is None:
         refuse(f"{index}/op", f"{verb!r} is no operation", f"use one of {', '.join((*VERBS, *_BY_ID))}")
+    make, members = found
+    unknown = sorted(operation.keys() - {"op", "in", *members})
+    if unknown:
+        refuse(f"{index}/{unknown[0]}", f"`{verb}` has no `{unknown[0]}`", f"it takes {', '.join(members)} and in")
     return make(_Request(draft, operation, index))
 
 
@@ -286,14 +289,14 @@ def _disconnect(request: _Request) -> list[Operation]:
     return [request.remove("edges", id)]
 
 
-_BY_ID: Final[dict[str, Callable[[_Request], list[Operation]]]] = {
-    "add_node": _add_node,
-    "connect": _connect,
-    "insert_between": _insert_between,
-    "replace_config": _replace_config,
-    "disable": _disable,
-    "remove_node": _remove_node,
-    "disconnect": _disconnect,
+_BY_ID: Final[dict[str, tuple[Callable[[_Request], list[Operation]], tuple[str, ...]]]] = {
+    "add_node": (_add_node, ("id", "node")),
+    "connect": (_connect, ("from", "to", "id", *EDGE_FIELDS)),
+    "insert_between": (_insert_between, ("id", "node", "from", "to", "on", "edge")),
+    "replace_config": (_replace_config, ("id", "config")),
+    "disable": (_disable, ("id",)),
+    "remove_node": (_remove_node, ("id",)),
+    "disconnect": (_disconnect, ("id", "from", "to", "on", "edge")),
 }
 
 BY_ID: Final = tuple(_BY_ID)
