@@ -4,40 +4,95 @@ An expression has no side effect, reads only the names it is given, and always e
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final, Literal
+
+import msgspec
 
 from aob.core.expression import library
-from aob.core.expression.fault import ExpressionError, Place, problem_at
-from aob.core.expression.tree import Call, Constant, Expr, Name, Select, children, read_tree
+from aob.core.expression.check import Declared, Scope, check_paths, declarations
+from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
+from aob.core.expression.library import Value
+from aob.core.expression.macro import TURNS_MAX, Exhausted
+from aob.core.expression.operators import Beyond, kind_of
+from aob.core.expression.paths import Reading, Trie, prune, read_paths, trie_of
+from aob.core.expression.schema import Schema
+from aob.core.expression.translate import Run, translate
+from aob.core.expression.tree import Tree, read_tree
+from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of
+
+EXPRESSION_MAX: Final = 8 * 1024
+"""Characters of one expression."""
+EXPRESSION_CACHE_MAX: Final = 4 * 1024
 
 Want = Literal["bool", "any"]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Expression:
-    """A checked expression. Immutable; one object may serve any number of runs."""
+    """A checked expression. Immutable; one object may serve any number of runs.
 
-    __slots__ = ("_program", "kind", "names", "nodes", "text")
+    `text`, `nodes` (ids it refers to), `names` (top-level names it uses), `kind` (`bool int double string list map
+    timestamp duration bytes null dyn`: what the checker knows of its value), `translated` (whether Python runs it).
+    """
 
-    def __init__(
-        self, text: str, program: library.Program, kind: str, names: frozenset[str], nodes: frozenset[str]
-    ) -> None:
-        self.text = text
+    __slots__ = ("_program", "_run", "_trie", "_want", "kind", "names", "nodes", "text", "translated")
+
+    def __init__(self, read: "_Read", *, kind: str, want: Want, names: frozenset[str], nodes: frozenset[str]) -> None:
+        assert read.program is not None
+        self.text = read.text
         self.kind = kind
         self.names = names
         self.nodes = nodes
-        self._program = program
+        self.translated = read.run is not None
+        self._program = read.program
+        self._run = read.run
+        self._trie = read.trie
+        self._want = want
 
-    def eval(self, names: Mapping[str, library.Value]) -> library.Value:
-        """The value for these names (`nodes` is {id: {"output": value}}). Raises EvalError."""
-        return library.evaluate(self._program, names)
+    def eval(self, names: Mapping[str, Value]) -> Value:
+        """The value for these names: `nodes` is {id: {"output": value}}, `now` a datetime or milliseconds since 1970.
+
+        Values are plain JSON values, and so is the result, or a datetime, a timedelta or bytes. A result may be a part
+        of the values given: do not change it. Raises EvalError for a missing field, a wrong type, an overflow.
+        """
+        if "now" in self.names:
+            names = {**names, "now": _instant(names)}
+        try:
+            value = self._run(names) if self._run is not None else self._ask(names)
+        except Beyond:
+            value = self._ask(names)
+        except Exhausted:
+            raise EvalError(f"the loops of the expression take more than {TURNS_MAX} turns") from None
+        except RecursionError:
+            raise EvalError("the values are nested too deeply") from None
+        if self._want == "bool" and type(value) is not bool:
+            raise EvalError(f"this must be true or false, and it is {kind_of(value)}")
+        return value
+
+    def reference(self, names: Mapping[str, Value]) -> Value:
+        """What `eval` must agree with: the value by the library alone. Raises EvalError."""
+        return self._ask({**names, "now": _instant(names)} if "now" in self.names else names)
+
+    def _ask(self, names: Mapping[str, Value]) -> Value:
+        return library.evaluate(self._program, prune(names, self._trie))
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, kind={self.kind!r})"
 
 
-def _offset(text: str, line: int, column: int) -> int:
-    lines = text.split("\n")
-    return sum(len(part) + 1 for part in lines[: max(line - 1, 0)]) + max(column - 1, 0)
+class _Read(msgspec.Struct, frozen=True):
+    """A text as far as it can be read without its document: the same for every place where it stands."""
+
+    text: str
+    findings: tuple[library.Finding, ...]
+    tree: Tree | None = None
+    reading: Reading = Reading((), frozenset())
+    program: library.Program | None = None
+    run: Run | None = None
+    trie: Trie = {}
 
 
 def compile_expression(
@@ -45,48 +100,97 @@ def compile_expression(
     *,
     nodes: frozenset[str],
     names: frozenset[str],
-    node_types: Mapping[str, library.Value] | None = None,
-    input_schema: Mapping[str, library.Value] | None = None,
+    node_types: Mapping[str, Schema] | None = None,
+    input_schema: Schema | None = None,
     line: int = 0,
     column: int = 0,
     want: Want = "any",
 ) -> Expression:
-    """Check a text once and make it ready to run. Raises ExpressionError with every problem found."""
-    place = Place(line, column)
-    declared = {name: "timestamp" if name == "now" else "dyn" for name in names | library.NAMES}
+    """Check a text once and make it ready to run. Raises ExpressionError with every problem found.
+
+    `nodes` are the ids it may refer to, `names` the top-level names; `node_types` and `input_schema` are JSON Schemas
+    of nodes' outputs and of the inputs; `line` and `column` (from 1) are where the text's first character stands in
+    its document; `want="bool"` refuses what cannot be true or false, at load and at evaluation.
+    """
+    scope = Scope(nodes, names, node_types or {}, input_schema or {})
+    complaints, kind, read = _examine(text, scope, want)
+    if complaints:
+        ordered = sorted(complaints.values(), key=lambda complaint: complaint.offset)
+        raise ExpressionError(text, tuple(problem_of(text, each, Place(line, column)) for each in ordered))
+    used = [path for path in read.reading.paths if path.root in names]
+    referred = frozenset(path.fields[0] for path in used if path.root == "nodes")
+    return Expression(read, kind=kind, want=want, names=frozenset(path.root for path in used), nodes=referred)
+
+
+def _examine(text: str, scope: Scope, want: Want) -> tuple[dict[int, Complaint], str, _Read]:
+    """Every complaint by its offset (the first one there), the kind of the value, and the text as read."""
+    if len(text) > EXPRESSION_MAX:
+        too_long = Complaint(0, f"an expression has at most {EXPRESSION_MAX} characters, and this has {len(text)}")
+        return {0: too_long}, "dyn", _Read("", ())
+    read = _read(text, scope.declared)
+    if read.tree is None:
+        first = complaint_of(text, read.findings[0], scope.names)
+        return {first.offset: first}, "dyn", read
+    verdict = check_paths(text, read.reading.paths, read.tree.offsets, scope)
+    hidden = {path.partition(".")[0] for path in verdict.types} & read.reading.bound
+    kind, findings = _typed(read, () if hidden else declarations(verdict.types, scope.declared))
+    complaints: dict[int, Complaint] = {}
+    for each in (*verdict.complaints, *(complaint_of(text, finding, scope.names) for finding in findings)):
+        complaints.setdefault(each.offset, each)
+    if want == "bool" and not complaints and kind not in ("bool", "dyn"):
+        complaints[0] = Complaint(0, f"this must be true or false, and it is {kind}", "compare it with something")
+    return complaints, kind, read
+
+
+@lru_cache(maxsize=EXPRESSION_CACHE_MAX)
+def _read(text: str, declared: Declared) -> _Read:
+    """Compile, and where that fails read at least the tree, so that the names in it can be judged as well."""
     try:
+        text.encode()
         program = library.compile_text(text, declared)
+    except UnicodeEncodeError as error:
+        return _Read(text, (library.Finding(1, error.start + 1, "half a character (a lone surrogate)"),))
     except library.Rejected as rejected:
-        problems = tuple(
-            problem_at(text, _offset(text, found.line, found.column), found.message, place=place)
-            for found in rejected.findings
-        )
-        raise ExpressionError(text, problems) from None
+        if any(map(is_syntax, rejected.findings)):
+            return _Read(text, tuple(filter(is_syntax, rejected.findings)))
+        try:
+            tree = read_tree(library.compile_text(text, declared, check=False).serialize())
+        except library.Rejected:
+            return _Read(text, rejected.findings)
+        return _Read(text, rejected.findings, tree, read_paths(tree.root))
     tree = read_tree(program.serialize())
-    used, referred = _references(tree.root)
-    problems = tuple(
-        problem_at(text, 0, f"there is no node {ident!r} here", place=place) for ident in sorted(referred - nodes)
-    ) + tuple(problem_at(text, 0, f"{name} is not available here", place=place) for name in sorted(used - names))
-    kind = program.return_type().name().lower()
-    if want == "bool" and kind not in ("bool", "dyn"):
-        problems += (problem_at(text, 0, f"this must be true or false, and it is {kind}", place=place),)
-    if problems:
-        raise ExpressionError(text, problems)
-    return Expression(text, program, kind, used & names, referred)
+    reading = read_paths(tree.root)
+    return _Read(text, (), tree, reading, program, translate(tree.root), trie_of(reading.paths))
 
 
-def _references(root: Expr) -> tuple[frozenset[str], frozenset[str]]:
-    names: set[str] = set()
-    nodes: set[str] = set()
-    stack: list[Expr] = [root]
-    while stack:
-        expr = stack.pop()
-        match expr:
-            case Name() if not expr.name.startswith("@"):
-                names.add(expr.name)
-            case Select(operand=Name(name="nodes")):
-                nodes.add(expr.field)
-            case Call(function="_[_]", args=(Name(name="nodes"), Constant(value=str() as ident))):
-                nodes.add(ident)
-        stack.extend(children(expr))
-    return frozenset(names), frozenset(nodes)
+def _typed(read: _Read, declared: tuple[Declared, ...]) -> tuple[str, tuple[library.Finding, ...]]:
+    """The kind of the value and what is wrong, under each declaration; wrong is what is wrong under all of them."""
+    kinds, found = set(), []
+    for each in declared:
+        try:
+            kinds.add(_kind(library.compile_text(read.text, each)))
+        except library.Rejected as rejected:
+            found.append([finding for finding in rejected.findings if not is_mixed_numbers(finding)])
+    if len(kinds) == 1 and not found:
+        return kinds.pop(), read.findings
+    common: tuple[library.Finding, ...] = ()
+    if found and not kinds:
+        everywhere = set.intersection(*({offset_of(read.text, each) for each in findings} for findings in found))
+        common = tuple(each for each in found[0] if offset_of(read.text, each) in everywhere)
+    return "dyn" if read.program is None or kinds else _kind(read.program), (*read.findings, *common)
+
+
+def _kind(program: library.Program) -> str:
+    """`LIST<DYN>` is a list: what is in it is not told."""
+    name: str = program.return_type().name()
+    return name.partition("<")[0].lower()
+
+
+def _instant(names: Mapping[str, Value]) -> Value:
+    """`now` as a datetime with a zone, from one or from milliseconds."""
+    value = names.get("now")
+    if type(value) is int:
+        return _EPOCH + timedelta(milliseconds=value)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    raise EvalError(f"now is {kind_of(value)}, not a time")

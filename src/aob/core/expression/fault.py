@@ -3,9 +3,15 @@
 In: a message and an offset in the text. Out: a `Problem` with line, column and a caret under the text. Never raises.
 """
 
+from difflib import get_close_matches
+from typing import Final
+
 import msgspec
 
 from aob.core.errors import CallerError, Invalid, Problem
+
+CARET_WIDTH_MAX: Final = 120
+TEXT_SHOWN_MAX: Final = 80
 
 
 class ExpressionError(Invalid):
@@ -14,7 +20,8 @@ class ExpressionError(Invalid):
     code = "bad_expression"
 
     def __init__(self, text: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__(f"bad expression {text!r}", problems)
+        shown = text if len(text) <= TEXT_SHOWN_MAX else text[: TEXT_SHOWN_MAX - 1] + "…"
+        super().__init__(f"bad expression {shown!r}", problems)
 
     @property
     def problem(self) -> Problem:
@@ -39,20 +46,40 @@ class Place(msgspec.Struct, frozen=True):
     column: int = 0
 
 
-def problem_at(text: str, offset: int, message: str, *, place: Place, hint: str = "") -> Problem:
-    """The problem at this offset (characters from 0) of the text, with a caret below the line it stands in."""
-    offset = min(max(offset, 0), len(text))
+class Complaint(msgspec.Struct, frozen=True):
+    """Something wrong at an offset of the text (characters from 0), before it is placed in a document."""
+
+    offset: int
+    message: str
+    hint: str = ""
+
+
+def problem_of(text: str, complaint: Complaint, place: Place) -> Problem:
+    """The complaint as a problem of the document, with a caret below the line of the text that it stands in."""
+    offset = min(max(complaint.offset, 0), len(text))
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
     row = text.count("\n", 0, offset)
-    source = text[start : end if end >= 0 else len(text)].replace("\t", " ")
-    column = offset - start + 1
+    column = offset - start
     return Problem(
         path="",
-        message=message,
+        message=complaint.message,
         code="bad_expression",
         line=max(place.line, 1) + row,
-        column=column + (max(place.column, 1) - 1 if row == 0 else 0),
-        hint=hint,
-        caret=f"{source}\n{' ' * (column - 1)}^",
+        column=column + (max(place.column, 1) if row == 0 else 1),
+        hint=complaint.hint,
+        caret=_caret(text[start : end if end >= 0 else len(text)], column),
     )
+
+
+def _caret(source: str, column: int) -> str:
+    """The line and a caret below this column (from 0); of a long line, the part around it."""
+    cut = max(0, min(column - CARET_WIDTH_MAX // 2, len(source) - CARET_WIDTH_MAX))
+    shown = source[cut : cut + CARET_WIDTH_MAX].replace("\t", " ").replace("\r", " ")
+    return f"{shown}\n{' ' * (column - cut)}^"
+
+
+def meant(word: str, known: frozenset[str] | tuple[str, ...], otherwise: str = "") -> str:
+    """A hint with the known word closest to a misspelt one, or what there is."""
+    close = get_close_matches(word, sorted(known), n=1)
+    return f"did you mean {close[0]}?" if close else otherwise

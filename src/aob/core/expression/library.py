@@ -18,16 +18,23 @@ Value: TypeAlias = Any
 """A plain Python value: what JSON holds, and datetime, timedelta and bytes."""
 
 ENV_CACHE_MAX: Final = 256
-NAMES: Final = frozenset({"inputs", "nodes", "item", "loop", "run", "now"})
 _FINDING: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One complaint of the checker: line and column from 1 within the text, and its words."""
+    """One complaint of the library: line and column from 1 within the text, and its words."""
 
     line: int
     column: int
     message: str
+
+
+class Rejected(Exception):  # noqa: N818  # it never leaves the room
+    """The library does not accept a text; `findings` has every place."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(findings)
+        self.findings = findings
 
 
 class _Type(Protocol):
@@ -49,19 +56,11 @@ class Program(Protocol):
         """The type of its value, as far as the checker knows."""
 
     def serialize(self) -> bytes:
-        """Its tree, as a `cel.expr.CheckedExpr`."""
+        """Its tree, as a `cel.expr.CheckedExpr` or `ParsedExpr`."""
 
 
 class _Env(Protocol):
-    def compile(self, expression: str) -> Program: ...
-
-
-class Rejected(Exception):  # noqa: N818  # it never leaves the room
-    """The library does not accept a text; `findings` has every place."""
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__(findings)
-        self.findings = findings
+    def compile(self, expression: str, disable_check: bool = False) -> Program: ...
 
 
 @lru_cache(maxsize=ENV_CACHE_MAX)
@@ -71,10 +70,13 @@ def _env(declared: tuple[tuple[str, str], ...]) -> _Env:
     return env
 
 
-def compile_text(text: str, declared: Mapping[str, str]) -> Program:
-    """The checked program of a text, where `declared` gives each name its CEL type. Raises Rejected."""
+def compile_text(text: str, declared: tuple[tuple[str, str], ...], *, check: bool = True) -> Program:
+    """The program of a text, where `declared` gives each name its CEL type; without check only its syntax is read.
+
+    Raises Rejected.
+    """
     try:
-        return _env(tuple(sorted(declared.items()))).compile(text)
+        return _env(declared).compile(text, disable_check=not check)
     except RuntimeError as error:
         found = _FINDING.findall(str(error))
         if not found:
@@ -86,7 +88,7 @@ def evaluate(program: Program, names: Mapping[str, Value]) -> Value:
     """The plain Python value of a program for these names. Raises EvalError."""
     try:
         value = program.eval(data=names)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise EvalError(_words(str(error))) from None
     if value.type().name() == "ERROR":
         raise EvalError(_words(str(value.plain_value())))

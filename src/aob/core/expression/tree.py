@@ -1,6 +1,7 @@
 """The checked form of an expression as a small tree.
 
-In: the bytes of a `cel.expr.CheckedExpr`, as the CEL library serialises it. Out: `Tree` of the node structs below.
+In: the bytes of a `cel.expr.CheckedExpr` or `ParsedExpr`, as the CEL library serialises them. Out: a `Tree` of the
+node structs below.
 Never evaluates and never needs a protobuf library: the few messages of the format are read here.
 """
 
@@ -216,17 +217,15 @@ _KINDS: Final = {3: _constant, 4: _name, 5: _select, 6: _call, 7: _items, 8: _en
 
 
 def _expr(data: bytes) -> Expr:
-    ident = 0
-    for number, value, body in _fields(data):
+    ident, kind, body = 0, 0, b""
+    for number, value, content in _fields(data):
         if number == 2:
             ident = value
         elif number in _KINDS:
-            return _KINDS[number](ident, body) if ident else _KINDS[number](_ident(data), body)
-    raise ValueError("an expression of an unknown kind")
-
-
-def _ident(data: bytes) -> int:
-    return next((value for number, value, _ in _fields(data) if number == 2), 0)
+            kind, body = number, content
+    if not kind:
+        raise ValueError("an expression of an unknown kind")
+    return _KINDS[kind](ident, body)
 
 
 def _offsets(data: bytes) -> dict[int, int]:
@@ -239,18 +238,14 @@ def _offsets(data: bytes) -> dict[int, int]:
 
 
 def read_tree(serialized: bytes) -> Tree:
-    """The tree of a serialised checked expression. Raises ValueError when the bytes are of another format."""
-    checked = next((body for number, _, body in _fields(serialized) if number == 2), b"")
-    root: Expr | None = None
-    offsets: dict[int, int] = {}
-    for number, _, body in _fields(checked):
-        if number == 4:
-            root = _expr(body)
-        elif number == 5:
-            offsets = _offsets(body)
-    if root is None:
-        raise ValueError("not a checked expression")
-    return Tree(root, offsets)
+    """The tree of a serialised checked or parsed expression. Raises ValueError when the bytes are of another format."""
+    outer = {number: body for number, _, body in _fields(serialized)}
+    parsed = outer.get(1, b"").endswith(b"ParsedExpr")
+    at_root, at_source = (2, 3) if parsed else (4, 5)
+    inner = {number: body for number, _, body in _fields(outer.get(2, b"")) if number in (at_root, at_source)}
+    if at_root not in inner:
+        raise ValueError("neither a checked nor a parsed expression")
+    return Tree(_expr(inner[at_root]), _offsets(inner.get(at_source, b"")))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

@@ -1,0 +1,121 @@
+"""What CEL's functions of one or two arguments do to plain Python values, exactly as the library does it.
+
+In: values of JSON. Out: a value or `EvalError`; `Beyond` where only the library knows (text of a double, parsed text).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from aob.core.expression.fault import EvalError
+from aob.core.expression.library import Value
+from aob.core.expression.operators import INT_MAX, INT_MIN, Beyond, Binary, kind_of
+
+Unary = Callable[[Value], Value]
+
+
+def _refuse(function: str, *values: Value) -> EvalError:
+    return EvalError(f"{function} does not take {' and '.join(map(kind_of, values))}")
+
+
+def size(value: Value) -> int:
+    """Characters of a string, items of a list, entries of a map."""
+    if type(value) in (str, list, dict):
+        return len(value)
+    if type(value) is bytes:
+        raise Beyond
+    raise _refuse("size", value)
+
+
+def negate(value: Value) -> Value:
+    """Minus an int or a double."""
+    if type(value) is float:
+        return -value
+    if type(value) is int:
+        if not INT_MIN <= value <= INT_MAX:
+            raise Beyond
+        if value == INT_MIN:
+            raise EvalError("integer overflow")
+        return -value
+    raise Beyond
+
+
+def invert(value: Value) -> bool:
+    """Not, of a bool only."""
+    if type(value) is bool:
+        return not value
+    raise _refuse("'!'", value)
+
+
+def to_string(value: Value) -> str:
+    """The text of a string, an int or a bool."""
+    if type(value) is str:
+        return value
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) is int and INT_MIN <= value <= INT_MAX:
+        return str(value)
+    raise Beyond
+
+
+def to_int(value: Value) -> int:
+    """An int of an int, or of a small double, cut towards zero."""
+    if type(value) is int and INT_MIN <= value <= INT_MAX:
+        return value
+    if type(value) is float and INT_MIN < value < INT_MAX:
+        return int(value)
+    raise Beyond
+
+
+def to_double(value: Value) -> float:
+    """A double of an int or a double."""
+    if type(value) is float:
+        return value
+    if type(value) is int and INT_MIN <= value <= INT_MAX:
+        return float(value)
+    raise Beyond
+
+
+def same(value: Value) -> Value:
+    """`dyn(x)`: x, of which the checker forgets the type."""
+    return value
+
+
+def starts_with(text: Value, part: Value) -> bool:
+    """Whether the text begins with the part."""
+    if type(text) is str and type(part) is str:
+        return text.startswith(part)
+    raise _refuse("startsWith", text, part)
+
+
+def ends_with(text: Value, part: Value) -> bool:
+    """Whether the text ends with the part."""
+    if type(text) is str and type(part) is str:
+        return text.endswith(part)
+    raise _refuse("endsWith", text, part)
+
+
+def contains(text: Value, part: Value) -> bool:
+    """Whether the part is in the text."""
+    if type(text) is str and type(part) is str:
+        return part in text
+    raise _refuse("contains", text, part)
+
+
+UNARY: Final[dict[str, Unary]] = {
+    "size": size,
+    "string": to_string,
+    "int": to_int,
+    "double": to_double,
+    "dyn": same,
+    "!_": invert,
+    "-_": negate,
+}
+METHODS: Final[dict[str, Binary]] = {"startsWith": starts_with, "endsWith": ends_with, "contains": contains}
+
+_MACROS: Final = ("has", "all", "exists", "exists_one", "map", "filter")
+_CONVERSIONS: Final = ("string", "int", "double", "dyn", "bool", "bytes", "uint", "type", "duration", "timestamp")
+_TEXT: Final = ("size", "startsWith", "endsWith", "contains", "matches")
+_DATE: Final = ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear")
+_TIME: Final = ("getHours", "getMinutes", "getSeconds", "getMilliseconds")
+KNOWN: Final = frozenset((*_MACROS, *_CONVERSIONS, *_TEXT, *_DATE, *_TIME))
+"""The functions and macros of the language, for hints."""

@@ -1,0 +1,151 @@
+"""The macros `all`, `exists`, `exists_one`, `filter` and `map`, found again in their unfolded form, as Python loops.
+
+In: a `Fold` of the tree. Out: which macro it is, its parts, and how to build its closure. At most `TURNS_MAX` turns an
+evaluation, nested ones counted together.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.expression.fault import EvalError
+from aob.core.expression.library import Value
+from aob.core.expression.operators import Beyond, kind_of
+from aob.core.expression.tree import Call, Constant, Expr, Fold, Items, Name
+
+TURNS_MAX: Final = 100_000
+
+_TURNS: Final = "@turns"
+
+Run = Callable[[Mapping[str, Value]], Value]
+Build = Callable[[str, Run, "Run | None", "Run | None"], Run]
+
+
+class Exhausted(Exception):  # noqa: N818  # no `||` may absorb it, so it is no EvalError
+    """More than `TURNS_MAX` turns of loops in one evaluation."""
+
+
+class Loop(msgspec.Struct, frozen=True):
+    """A macro: the variable, what it runs over, the condition and the value of an item, and who builds its closure."""
+
+    item: str
+    source: Expr
+    test: Expr | None
+    value: Expr | None
+    build: Build
+
+
+def loop_of(fold: Fold) -> Loop | None:
+    """The macro that unfolds to this, or None."""
+    total = fold.total
+
+    def is_total(expr: Expr) -> bool:
+        return isinstance(expr, Name) and expr.name == total
+
+    def grown(expr: Expr) -> Expr | None:
+        """What a step adds to the total: one item of a list, or one."""
+        if not isinstance(expr, Call) or expr.function != "_+_" or not is_total(expr.args[0]):
+            return None
+        added = expr.args[1]
+        if isinstance(added, Items):
+            return added.items[0] if len(added.items) == 1 else None
+        return added if isinstance(added, Constant) and added.value == 1 else None
+
+    step = fold.step
+    if fold.second or not isinstance(step, Call):
+        return None
+    if step.function in ("_&&_", "_||_") and is_total(step.args[0]):
+        return Loop(fold.item, fold.source, step.args[1], None, _any if step.function == "_||_" else _all)
+    test: Expr | None = None
+    if step.function == "_?_:_" and is_total(step.args[2]):
+        test, step = step.args[0], step.args[1]
+    value = grown(step)
+    if value is None:
+        return None
+    if isinstance(fold.first, Items) and is_total(fold.result):
+        return Loop(fold.item, fold.source, test, value, _list)
+    if isinstance(fold.first, Constant) and test is not None:
+        return Loop(fold.item, fold.source, test, None, _one)
+    return None
+
+
+def _enter(names: Mapping[str, Value], source: Run) -> tuple[dict[str, Value], Value]:
+    """The scope of a loop and what it runs over. Raises EvalError for what has no items."""
+    items = source(names)
+    if not isinstance(items, list | dict):
+        if type(items) in (str, int, float, bool, type(None)):
+            raise EvalError(f"a macro runs over a list or a map, not over {kind_of(items)}")
+        raise Beyond
+    scope = dict(names)
+    turns: list[int] = scope.setdefault(_TURNS, [TURNS_MAX])
+    turns[0] -= len(items)
+    if turns[0] < 0:
+        raise Exhausted
+    return scope, items
+
+
+def _quantifier(item: str, source: Run, test: Run, *, ends: bool) -> Run:
+    """`exists` (which a true ends) and `all` (which a false ends); an error counts only if nothing ends the loop."""
+
+    def run(names: Mapping[str, Value]) -> Value:
+        scope, items = _enter(names, source)
+        error: EvalError | None = None
+        for scope[item] in items:
+            try:
+                verdict = test(scope)
+            except EvalError as failed:
+                error = failed
+                continue
+            if verdict is ends:
+                return ends
+            if type(verdict) is not bool:
+                error = EvalError(f"the condition of a macro is {kind_of(verdict)}, not a bool")
+        if error is not None:
+            raise error
+        return not ends
+
+    return run
+
+
+def _any(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
+    assert test is not None
+    return _quantifier(item, source, test, ends=True)
+
+
+def _all(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
+    assert test is not None
+    return _quantifier(item, source, test, ends=False)
+
+
+def _passes(verdict: Value) -> bool:
+    if verdict is True or verdict is False:
+        return verdict is True
+    raise EvalError(f"the condition of a macro is {kind_of(verdict)}, not a bool")
+
+
+def _one(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
+    assert test is not None
+
+    def run(names: Mapping[str, Value]) -> bool:
+        scope, items = _enter(names, source)
+        found = 0
+        for scope[item] in items:
+            found += _passes(test(scope))
+        return found == 1
+
+    return run
+
+
+def _list(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
+    assert value is not None
+
+    def run(names: Mapping[str, Value]) -> list[Value]:
+        scope, items = _enter(names, source)
+        made: list[Value] = []
+        for scope[item] in items:
+            if test is None or _passes(test(scope)):
+                made.append(value(scope))
+        return made
+
+    return run

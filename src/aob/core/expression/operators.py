@@ -1,0 +1,218 @@
+"""What CEL's operators do to plain Python values, exactly as the library does it.
+
+In: values of JSON. Out: a value, or `EvalError` for operands of a wrong type, an overflow, a division by zero.
+`Beyond` says that only the library knows: a timestamp, a duration, bytes, an int beyond 64 bits, a rounded comparison.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from aob.core.expression.fault import EvalError
+from aob.core.expression.library import Value
+
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
+DOUBLE_EXACT_MAX: Final = 2**53
+"""Up to here an int and a double compare alike in Python (exactly) and in the library (both as double)."""
+
+Binary = Callable[[Value, Value], Value]
+
+_NAMES: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "bool",
+    int: "int",
+    float: "double",
+    str: "string",
+    list: "list",
+    dict: "map",
+}
+_NUMBERS: Final = frozenset({int, float})
+_ORDERED: Final = frozenset({(kind, kind) for kind in (bool, int, float, str)})
+
+
+class Beyond(Exception):  # noqa: N818  # never an error: the library is asked instead
+    """The translation does not know this case; the library does."""
+
+
+def kind_of(value: Value) -> str:
+    """The CEL name of a value's type, for messages."""
+    return _NAMES.get(type(value), type(value).__name__)
+
+
+def _mismatch(operator: str, left: Value, right: Value) -> Exception:
+    if type(left) not in _NAMES or type(right) not in _NAMES:
+        return Beyond()
+    hint = "; double(x) makes a double of an int" if {type(left), type(right)} == _NUMBERS else ""
+    return EvalError(f"'{operator}' does not take {kind_of(left)} and {kind_of(right)}{hint}")
+
+
+def _whole(result: int, left: int, right: int) -> int:
+    if not (INT_MIN <= left <= INT_MAX and INT_MIN <= right <= INT_MAX):
+        raise Beyond
+    if INT_MIN <= result <= INT_MAX:
+        return result
+    raise EvalError("integer overflow")
+
+
+def add(left: Value, right: Value) -> Value:
+    """Ints, doubles, strings or lists; never of two kinds."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is int:
+            return _whole(left + right, left, right)
+        if kind is float or kind is str or kind is list:
+            return left + right
+    raise _mismatch("+", left, right)
+
+
+def subtract(left: Value, right: Value) -> Value:
+    """Two ints or two doubles."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is int:
+            return _whole(left - right, left, right)
+        if kind is float:
+            return left - right
+    raise _mismatch("-", left, right)
+
+
+def multiply(left: Value, right: Value) -> Value:
+    """Two ints or two doubles."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is int:
+            return _whole(left * right, left, right)
+        if kind is float:
+            return left * right
+    raise _mismatch("*", left, right)
+
+
+def divide(left: Value, right: Value) -> Value:
+    """Two ints, towards zero, or two doubles, where a division by zero is infinite or not a number."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is int:
+            if right == 0:
+                raise EvalError("division by zero")
+            quotient = abs(left) // abs(right)
+            return _whole(quotient if (left < 0) == (right < 0) else -quotient, left, right)
+        if kind is float:
+            if right == 0.0:
+                raise Beyond
+            return left / right
+    raise _mismatch("/", left, right)
+
+
+def remainder(left: Value, right: Value) -> Value:
+    """Two ints; the sign is that of the left one."""
+    if type(left) is int and type(right) is int:
+        if right == 0:
+            raise EvalError("division by zero")
+        if right == -1:
+            _whole(-left, left, right)
+        rest = abs(left) % abs(right)
+        return _whole(-rest if left < 0 else rest, left, right)
+    raise _mismatch("%", left, right)
+
+
+def _numbers(left: Value, right: Value) -> bool:
+    """Whether both are numbers of different kinds that compare exactly. Raises Beyond when the library would round."""
+    if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
+        return False
+    if not (-DOUBLE_EXACT_MAX < left < DOUBLE_EXACT_MAX and -DOUBLE_EXACT_MAX < right < DOUBLE_EXACT_MAX):
+        raise Beyond
+    return True
+
+
+def less(left: Value, right: Value) -> bool:
+    """Both numbers, both strings or both bools."""
+    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
+        return bool(left < right)
+    raise _mismatch("<", left, right)
+
+
+def less_equal(left: Value, right: Value) -> bool:
+    """Both numbers, both strings or both bools."""
+    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
+        return bool(left <= right)
+    raise _mismatch("<=", left, right)
+
+
+def greater(left: Value, right: Value) -> bool:
+    """Both numbers, both strings or both bools."""
+    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
+        return bool(left > right)
+    raise _mismatch(">", left, right)
+
+
+def greater_equal(left: Value, right: Value) -> bool:
+    """Both numbers, both strings or both bools."""
+    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
+        return bool(left >= right)
+    raise _mismatch(">=", left, right)
+
+
+def equal(left: Value, right: Value) -> bool:
+    """Any two values: numbers by value, true is not 1, lists and maps by their parts; other kinds are not equal."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is list:
+            return len(left) == len(right) and all(map(equal, left, right))
+        if kind is dict:
+            return left.keys() == right.keys() and all(equal(item, right[key]) for key, item in left.items())
+        if kind not in _NAMES:
+            raise Beyond
+        return bool(left == right)
+    if kind not in _NAMES or type(right) not in _NAMES:
+        raise Beyond
+    return _numbers(left, right) and bool(left == right)
+
+
+def not_equal(left: Value, right: Value) -> bool:
+    """The contrary of `equal`."""
+    return not equal(left, right)
+
+
+def within(item: Value, container: Value) -> bool:
+    """An item of a list, or a key of a map."""
+    if type(container) is list:
+        # text is equal to the same text only, in Python as in CEL, so that its own loop will do
+        return item in container if type(item) is str else any(equal(item, other) for other in container)
+    if type(container) is dict:
+        if type(item) is str:
+            return item in container
+        if type(item) in (bool, int, float):
+            return False
+    raise _mismatch("in", item, container)
+
+
+def index(container: Value, at: Value) -> Value:
+    """An item of a list by its place from 0, or a value of a map by its key."""
+    if type(container) is dict and type(at) is str:
+        if at in container:
+            return container[at]
+        raise EvalError(f"the map has no key {at!r}")
+    if type(container) is list and type(at) is int:
+        if 0 <= at < len(container):
+            return container[at]
+        raise EvalError(f"index {at} is outside a list of {len(container)}")
+    if type(at) is float or type(container) is dict:
+        raise Beyond
+    raise _mismatch("[]", container, at)
+
+
+BINARY: Final[dict[str, Binary]] = {
+    "_+_": add,
+    "_-_": subtract,
+    "_*_": multiply,
+    "_/_": divide,
+    "_%_": remainder,
+    "_<_": less,
+    "_<=_": less_equal,
+    "_>_": greater,
+    "_>=_": greater_equal,
+    "_==_": equal,
+    "_!=_": not_equal,
+    "@in": within,
+    "_[_]": index,
+}

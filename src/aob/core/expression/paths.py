@@ -1,0 +1,112 @@
+"""What an expression reads: the tree in, every chain of fields from a top-level name out, and values cut down to them.
+
+Never judges whether a path is allowed. A name that a macro binds hides the top-level name within the macro.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from aob.core.expression.library import Value
+from aob.core.expression.tree import Call, Constant, Expr, Fold, Name, Select, children
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One field of a path: its name, the id of its node in the tree, and whether it was written with a dot."""
+
+    field: str
+    id: int
+    dotted: bool
+
+
+class Path(msgspec.Struct, frozen=True):
+    """`root.step.step`; `tested` when it stands inside `has(...)`, so that its last field may be missing."""
+
+    root: str
+    id: int
+    steps: tuple[Step, ...] = ()
+    tested: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the steps."""
+        return tuple(step.field for step in self.steps)
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """All paths of an expression in the order of the text, and the names that its macros bind."""
+
+    paths: tuple[Path, ...]
+    bound: frozenset[str]
+
+
+def chain_of(expr: Expr) -> Path | None:
+    """The path that this node is, or None: fields with a dot, or with a text literal in brackets."""
+    match expr:
+        case Name():
+            return Path(expr.name, expr.id)
+        case Select():
+            base, step, tested = chain_of(expr.operand), Step(expr.field, expr.id, True), expr.test
+        case Call(function="_[_]", args=(operand, Constant(value=str() as field))):
+            base, step, tested = chain_of(operand), Step(field, expr.id, False), False
+        case _:
+            return None
+    return Path(base.root, base.id, (*base.steps, step), tested) if base else None
+
+
+def _walk(expr: Expr, bound: frozenset[str]) -> Iterator[Path]:
+    path = chain_of(expr)
+    if path is not None:
+        if path.root not in bound:
+            yield path
+        return
+    if isinstance(expr, Fold):
+        inside = bound | {expr.item, expr.second, expr.total}
+        yield from _walk(expr.source, bound)
+        for part in (expr.first, expr.condition, expr.step, expr.result):
+            yield from _walk(part, inside)
+        return
+    for part in children(expr):
+        yield from _walk(part, bound)
+
+
+def _bound(expr: Expr) -> Iterator[str]:
+    if isinstance(expr, Fold):
+        yield from (expr.item, expr.second, expr.total)
+    for part in children(expr):
+        yield from _bound(part)
+
+
+def read_paths(root: Expr) -> Reading:
+    """Every path that an expression reads."""
+    return Reading(tuple(_walk(root, frozenset())), frozenset(_bound(root)))
+
+
+Trie = dict[str, "Trie | None"]
+"""What to keep of a map: for each field, what to keep of it, or None for all of it."""
+
+
+def trie_of(paths: tuple[Path, ...]) -> Trie:
+    """The smallest part of the names that holds every path."""
+    trie: Trie = {}
+    for path in paths:
+        level = trie
+        *upper, last = (path.root, *path.fields)
+        for field in upper:
+            below = level.setdefault(field, {})
+            if below is None:
+                break
+            level = below
+        else:
+            level[last] = None
+    return trie
+
+
+def prune(value: Mapping[str, Value], trie: Trie) -> dict[str, Value]:
+    """A copy of the map with only what the trie keeps: the library converts all that it is given."""
+    kept: dict[str, Value] = {}
+    for field, below in trie.items():
+        if field in value:
+            item = value[field]
+            kept[field] = item if below is None or not isinstance(item, dict) else prune(item, below)
+    return kept

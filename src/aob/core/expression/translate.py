@@ -1,0 +1,234 @@
+"""The common part of CEL as Python closures: a tree in, a function from names to a value out, or None.
+
+None means that the library evaluates the expression: messages, unsigned and bytes literals, time, regular expressions.
+A translated function raises `EvalError` where the library reports an error, and `Beyond` where only the library knows.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from aob.core.expression.fault import EvalError
+from aob.core.expression.functions import METHODS, UNARY
+from aob.core.expression.library import Value
+from aob.core.expression.macro import loop_of
+from aob.core.expression.operators import BINARY, DOUBLE_EXACT_MAX, Beyond, Binary, kind_of
+from aob.core.expression.paths import Path, chain_of
+from aob.core.expression.tree import Call, Constant, Entries, Expr, Fold, Items, Select
+
+Run = Callable[[Mapping[str, Value]], Value]
+
+_ORDER: Final = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
+"""Each comparison and what it is with its sides exchanged."""
+
+
+class Foreign(Exception):  # noqa: N818  # it never leaves this file
+    """A part of the language that is not translated."""
+
+
+def translate(root: Expr) -> Run | None:
+    """The function of a tree, or None when the library must evaluate it."""
+    try:
+        return _run(root)
+    except Foreign:
+        return None
+
+
+def _run(expr: Expr) -> Run:
+    path = chain_of(expr)
+    if path is not None:
+        return _presence(path) if path.tested else _path(path)
+    match expr:
+        case Constant():
+            return _constant(expr)
+        case Select():
+            return _select(expr)
+        case Call():
+            return _call(expr)
+        case Items(optional=False):
+            return _items(expr)
+        case Entries(message="", optional=False):
+            return _entries(expr)
+        case Fold():
+            return _loop(expr)
+        case _:
+            raise Foreign
+
+
+def _constant(expr: Constant) -> Run:
+    value = expr.value
+    if expr.unsigned or isinstance(value, bytes):
+        raise Foreign
+    return lambda names: value
+
+
+def _path(path: Path) -> Run:
+    fields = (path.root, *path.fields)
+
+    def run(names: Mapping[str, Value]) -> Value:
+        value: Value = names
+        try:
+            for field in fields:
+                value = value[field]
+        except (KeyError, TypeError):
+            raise _missing(names, fields) from None
+        return value
+
+    return run
+
+
+def _missing(names: Mapping[str, Value], fields: tuple[str, ...]) -> EvalError:
+    """Why a path has no value: the first field that is not there, and what it was looked for in."""
+    value: Value = names
+    for at, field in enumerate(fields):
+        where = ".".join(fields[:at])
+        if at and not isinstance(value, dict):
+            return EvalError(f"{where} is {kind_of(value)} and has no field {field!r}")
+        if field not in value:
+            return EvalError(f"{where} has no field {field!r}" if at else f"{field} has no value here")
+        value = value[field]
+    return EvalError(f"{'.'.join(fields)} cannot be read")
+
+
+def _presence(path: Path) -> Run:
+    operand = _path(Path(path.root, path.id, path.steps[:-1]))
+    return _has(operand, path.steps[-1].field)
+
+
+def _has(operand: Run, field: str) -> Run:
+    def run(names: Mapping[str, Value]) -> bool:
+        value = operand(names)
+        if isinstance(value, dict):
+            return field in value
+        raise EvalError(f"{kind_of(value)} has no fields, so has() cannot look for {field!r}")
+
+    return run
+
+
+def _select(expr: Select) -> Run:
+    operand, field = _run(expr.operand), expr.field
+    if expr.test:
+        return _has(operand, field)
+
+    def run(names: Mapping[str, Value]) -> Value:
+        value = operand(names)
+        try:
+            return value[field]
+        except (KeyError, TypeError):
+            raise EvalError(f"{kind_of(value)} has no field {field!r}") from None
+
+    return run
+
+
+def _items(expr: Items) -> Run:
+    parts = tuple(map(_run, expr.items))
+    if all(isinstance(item, Constant) for item in expr.items):
+        fixed = [part({}) for part in parts]
+        return lambda names: list(fixed)
+    return lambda names: [part(names) for part in parts]
+
+
+def _entries(expr: Entries) -> Run:
+    parts = tuple((_run(key), _run(value)) for key, value in expr.entries)
+
+    def run(names: Mapping[str, Value]) -> dict[str, Value]:
+        made: dict[str, Value] = {}
+        for key_of, value_of in parts:
+            key = key_of(names)
+            if type(key) is not str or key in made:
+                raise Beyond
+            made[key] = value_of(names)
+        return made
+
+    return run
+
+
+def _call(expr: Call) -> Run:
+    function, args = expr.function, expr.args if expr.target is None else (expr.target, *expr.args)
+    if len(args) == 3 and function == "_?_:_":
+        return _choice(*map(_run, args))
+    if len(args) == 2:
+        if function in ("_&&_", "_||_"):
+            return _logic(_run(args[0]), _run(args[1]), ends=function == "_||_", name=function.strip("_"))
+        if expr.target is not None and function in METHODS:
+            return _binary(METHODS[function], _run(args[0]), _run(args[1]))
+        if function in BINARY:
+            return _comparison(function, *args) or _binary(BINARY[function], _run(args[0]), _run(args[1]))
+    if len(args) == 1 and function in UNARY:
+        unary, operand = UNARY[function], _run(args[0])
+        return lambda names: unary(operand(names))
+    raise Foreign
+
+
+def _binary(operate: Binary, left: Run, right: Run) -> Run:
+    return lambda names: operate(left(names), right(names))
+
+
+def _comparison(function: str, left: Expr, right: Expr) -> Run | None:
+    """A comparison with a number literal, which is most of them, without asking for the literal's type each time."""
+    if isinstance(left, Constant) and function in _ORDER:
+        function, left, right = _ORDER[function], right, left
+    if function not in _ORDER or not isinstance(right, Constant) or right.unsigned:
+        return None
+    limit = right.value
+    if isinstance(limit, bool) or not isinstance(limit, int | float):
+        return None
+    return _against(function, _run(left), limit) if abs(limit) < DOUBLE_EXACT_MAX else None
+
+
+def _against(function: str, operand: Run, limit: float) -> Run:
+    compare = BINARY[function]
+
+    def more(names: Mapping[str, Value]) -> Value:
+        value = operand(names)
+        return value > limit if type(value) is int or type(value) is float else compare(value, limit)
+
+    def less(names: Mapping[str, Value]) -> Value:
+        value = operand(names)
+        return value < limit if type(value) is int or type(value) is float else compare(value, limit)
+
+    if function in ("_>_", "_<_"):
+        return more if function == "_>_" else less
+    return lambda names: compare(operand(names), limit)
+
+
+def _choice(condition: Run, yes: Run, no: Run) -> Run:
+    def run(names: Mapping[str, Value]) -> Value:
+        verdict = condition(names)
+        if verdict is True:
+            return yes(names)
+        if verdict is False:
+            return no(names)
+        raise EvalError(f"the condition of '?:' is {kind_of(verdict)}, not a bool")
+
+    return run
+
+
+def _logic(left: Run, right: Run, *, ends: bool, name: str) -> Run:
+    """`&&` (which false ends) and `||` (which true ends): either side may settle it, whatever the other does."""
+
+    def run(names: Mapping[str, Value]) -> Value:
+        try:
+            first = left(names)
+        except EvalError:
+            if right(names) is ends:
+                return ends
+            raise
+        if first is ends:
+            return ends
+        second = right(names)
+        if second is ends:
+            return ends
+        if type(first) is bool and type(second) is bool:
+            return not ends
+        raise EvalError(f"'{name}' does not take {kind_of(first)} and {kind_of(second)}")
+
+    return run
+
+
+def _loop(expr: Fold) -> Run:
+    loop = loop_of(expr)
+    if loop is None:
+        raise Foreign
+    test = None if loop.test is None else _run(loop.test)
+    value = None if loop.value is None else _run(loop.value)
+    return loop.build(loop.item, _run(loop.source), test, value)

@@ -1,0 +1,103 @@
+"""The library's complaints in the words of a workflow's author.
+
+In: a text and what the library found wrong in it. Out: complaints with offset, message and hint. Never raises.
+"""
+
+import re
+from typing import Final
+
+from aob.core.expression.fault import Complaint, meant
+from aob.core.expression.functions import KNOWN
+from aob.core.expression.library import Finding
+
+_UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
+_OVERLOAD: Final = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_NO_FIELDS: Final = re.compile(r"expression of type '([^']*)' cannot be the operand of a select operation")
+_DEPTH: Final = re.compile(r"recursion (?:depth of|limit exceeded\. limit:) (\d+)")
+_LOOSE_WORD: Final = {"and": "&&", "or": "||", "not": "!"}
+_NUMERIC: Final = re.compile(r"\b(?:int|uint|double)\b")
+_RELATIONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
+
+
+def is_syntax(finding: Finding) -> bool:
+    """Whether the text cannot even be read."""
+    return "Syntax error" in finding.message or bool(_DEPTH.search(finding.message))
+
+
+def is_mixed_numbers(finding: Finding) -> bool:
+    """Whether the checker only minds that an int is compared with a double, which evaluation allows."""
+    matched = _OVERLOAD.match(finding.message)
+    if matched is None:
+        return False
+    kinds = [_NUMERIC.sub("int", part) for part in matched[2].split(", ", 1)]
+    if len(kinds) != 2:
+        return False
+    if matched[1] == "@in":
+        return kinds[1] == f"list({kinds[0]})"
+    return matched[1] in _RELATIONS and kinds[0] == kinds[1]
+
+
+def offset_of(text: str, finding: Finding) -> int:
+    """Where a finding stands in the text, in characters from 0."""
+    at = 0
+    for _ in range(finding.line - 1):
+        at = text.find("\n", at) + 1
+    return min(at + max(finding.column - 1, 0), len(text))
+
+
+def complaint_of(text: str, finding: Finding, names: frozenset[str]) -> Complaint:
+    """One finding as a complaint; `names` are the top-level names that may be used."""
+    offset = offset_of(text, finding)
+    undeclared = _UNDECLARED.match(finding.message)
+    if undeclared:
+        return _unknown(text, offset, undeclared[1], names)
+    overload = _OVERLOAD.match(finding.message)
+    if overload:
+        return _mismatch(text, offset, overload[1], overload[2])
+    depth = _DEPTH.search(finding.message)
+    if depth:
+        return Complaint(
+            0, f"nested too deeply: at most {depth[1]} levels", "compute a part of it in a node of its own"
+        )
+    without = _NO_FIELDS.match(finding.message)
+    if without:
+        return Complaint(offset, f"{without[1]} has no fields")
+    if "Syntax error" in finding.message:
+        return _syntax(text, offset, finding.message)
+    return Complaint(offset, finding.message)
+
+
+def _unknown(text: str, offset: int, word: str, names: frozenset[str]) -> Complaint:
+    if text[offset : offset + 1] == "(":
+        start = max(text.rfind(word, 0, offset), 0)
+        return Complaint(start, f"there is no function {word}", meant(word, KNOWN))
+    known = ", ".join(sorted(names))
+    return Complaint(offset, f"there is no name {word}", meant(word, names, f"here are {known}" if known else ""))
+
+
+def _mismatch(text: str, offset: int, function: str, kinds: str) -> Complaint:
+    hint = ""
+    parts = kinds.split(", ")
+    if len(parts) == 2 and set(parts) <= {"int", "uint", "double"}:
+        hint = "write both as double (1.0) or both as int (1), or use double(x)"
+    elif function == "_+_" and "string" in parts:
+        hint = "string(x) makes text of a number"
+    elif function in ("_&&_", "_||_", "!_") or function == "_?_:_":
+        hint = "only true and false are conditions: compare with something"
+    operator = {"@in": "in", "_[_]": "[]", "_?_:_": "?:"}.get(function, function.strip("_"))
+    if text[offset : offset + 1] == "(":
+        offset = max(text.rfind(function, 0, offset), 0)
+    return Complaint(offset, f"'{operator}' does not take ({kinds})", hint)
+
+
+def _syntax(text: str, offset: int, message: str) -> Complaint:
+    words = re.sub(r" expecting \{.*\}$", "", message.removeprefix("Syntax error: ")).replace("'<EOF>'", "the end")
+    words = words.replace("<EOF>", "the end").strip()
+    loose = re.match(r"\w+", text[offset:])
+    if loose and loose[0] in _LOOSE_WORD:
+        return Complaint(offset, f"syntax error: {words}", f"write {_LOOSE_WORD[loose[0]]}")
+    if re.match(r"=(?!=)", text[offset:]):
+        return Complaint(offset, "syntax error: '=' is not an operator", "compare with ==")
+    if not text.strip():
+        return Complaint(0, "the expression is empty", "write an expression such as inputs.total > 100")
+    return Complaint(offset, f"syntax error: {words}")

@@ -1,0 +1,155 @@
+"""The translation of expressions agrees with the library on random expressions and values, errors included."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from aob.core.expression import EvalError, Expression, ExpressionError, compile_expression
+
+NAMES = frozenset({"inputs", "nodes", "item", "now"})
+FIELDS = ("a", "b", "c", "d")
+EDGES = [0, 1, -1, 2, 3, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**63, 2**64 - 1]
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from(EDGES),
+    st.sampled_from([0.0, -0.0, 0.5, 1.0, 2.0, -1.5, 1e308, float(2**53), float(2**63), 1e19]),
+    st.sampled_from(["", "a", "b", "ab", "é", "😀", "10"]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3),
+    max_leaves=6,
+)
+NUMBERS = st.sampled_from([*EDGES, 4, 7, 0.5, 2.0, -1.5, 1e308])
+LIKELY = {
+    "a": NUMBERS,
+    "b": st.lists(NUMBERS | VALUES, max_size=4),
+    "c": st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=3),
+    "d": st.sampled_from(["", "a", "b", "ab", "😀"]),
+    "e": st.booleans(),
+}
+OBJECTS = st.fixed_dictionaries(
+    {}, optional={name: st.one_of(kind, kind, kind, VALUES) for name, kind in LIKELY.items()}
+)
+NAMED = st.fixed_dictionaries(
+    {
+        "inputs": OBJECTS,
+        "nodes": st.fixed_dictionaries({"n": st.fixed_dictionaries({"output": OBJECTS | VALUES})}),
+        "now": st.just(datetime(2026, 1, 2, tzinfo=UTC)),
+    },
+    optional={"item": VALUES},
+)
+
+LITERALS = [
+    *("0", "1", "2", "-1", "9223372036854775807", "9007199254740993", "0.0", "0.5", "1.0", "2.0", "9007199254740992.0"),
+    *("true", "false", "null", '""', '"a"', '"ab"', '"😀"', "[]", "{}", '["a", "b"]', "[1, 2.0, true]"),
+]
+RARE = ["1u", 'b"a"', "now", 'duration("1h")', "inputs", "nodes.n"]
+PATHS = [
+    *("inputs.a", "inputs.b", "inputs.c", "inputs.d", "inputs.e", "inputs.c.a", 'inputs["a"]', "nodes.n.output"),
+    *("nodes.n.output.a", "nodes.n.output.b", "item", "item.a", "item.b.c", 'nodes["n"].output.c'),
+]
+BINARY = ["+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "in", "&&", "||"]
+UNARY = ("!({0})", "-({0})", "size({0})", "string({0})", "int({0})", "double({0})", "has({0}.a)", "({0}).b", "[{0}]")
+METHODS = ("({0}).startsWith({1})", "({0}).endsWith({1})", "({0}).contains({1})", "({0})[{1}]", "[{0}, {1}]")
+MACROS = ("all", "exists", "exists_one", "filter", "map")
+DEPTH_MAX = 4
+
+
+@st.composite
+def texts(draw: st.DrawFn, depth: int = DEPTH_MAX, bound: tuple[str, ...] = ()) -> str:
+    """An expression; `dyn` hides types from the checker often, so that wrong ones meet at evaluation."""
+
+    def inner(*more: str) -> str:
+        return draw(texts(depth - 1, (*bound, *more)))
+
+    shape = draw(st.integers(0, 11 if depth else 2))
+    if shape <= 2:
+        leaf = draw(st.sampled_from(RARE if draw(st.integers(0, 30)) == 30 else [*PATHS, *LITERALS, *bound * 8]))
+        return f"dyn({leaf})" if leaf in LITERALS and draw(st.integers(0, 3)) else leaf
+    if shape <= 6:
+        text = f"({inner()}) {draw(st.sampled_from(BINARY))} ({inner()})"
+    elif shape == 7:
+        text = draw(st.sampled_from(UNARY)).format(inner())
+    elif shape == 8:
+        text = draw(st.sampled_from(METHODS)).format(inner(), inner())
+    elif shape == 9:
+        text = f"({inner()}) ? dyn({inner()}) : ({inner()})"
+    elif shape == 10:
+        name = draw(st.sampled_from(["x", "item"]))
+        first = f"{inner(name)}, " if draw(st.booleans()) else ""
+        macro = "map" if first else draw(st.sampled_from(MACROS))
+        text = f"({inner()}).{macro}({name}, {first}{inner(name)})"
+    else:
+        text = f'{{"a": {inner()}, ({inner()}): {inner()}}}'
+    return f"dyn({text})" if draw(st.integers(0, 6)) else text
+
+
+def compiled(text: str) -> Expression:
+    return compile_expression(text, nodes=frozenset({"n"}), names=NAMES)
+
+
+def exact(value: Any) -> Any:
+    """The value with its types spelled out, so that true, 1 and 1.0 differ and nan is itself."""
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    if isinstance(value, dict):
+        return {exact(key): exact(item) for key, item in value.items()}
+    if isinstance(value, float) and math.isnan(value):
+        return ("float", "nan")
+    return (type(value).__name__, repr(value))
+
+
+def outcome(of: Any, names: dict[str, Any]) -> Any:
+    try:
+        return exact(of(names))
+    except EvalError:
+        return "an error"
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(text=texts(), samples=st.lists(NAMED, min_size=3, max_size=6))
+def test_a_translated_expression_gives_what_the_library_gives(text: str, samples: list[dict[str, Any]]) -> None:
+    try:
+        expression = compiled(text)
+    except ExpressionError:
+        assume(False)
+        return
+    for names in samples:
+        assert outcome(expression.eval, names) == outcome(expression.reference, names), (text, names)
+
+
+OPERATORS = [f"inputs.a {operator} inputs.b" for operator in BINARY] + [
+    form.format("inputs.a", "inputs.b") for form in (*UNARY, *METHODS, "({0}) ? 1 : ({1})", "{{({0}): ({1})}}")
+]
+
+
+@pytest.mark.parametrize("text", OPERATORS)
+@settings(max_examples=150, deadline=None)
+@given(samples=st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES}), min_size=2, max_size=5))
+def test_each_operator_agrees_on_values_of_every_type(text: str, samples: list[dict[str, Any]]) -> None:
+    expression = compiled(text)
+    assert expression.translated
+    for inputs in samples:
+        names = {"inputs": inputs}
+        assert outcome(expression.eval, names) == outcome(expression.reference, names), (text, inputs)
+
+
+@pytest.mark.parametrize("operator", BINARY[:11])
+@pytest.mark.parametrize("literal", ["0", "1", "-2", "0.5", "9007199254740992", "9007199254740993.0"])
+def test_comparisons_with_a_literal_agree_from_both_sides(operator: str, literal: str) -> None:
+    values = [*EDGES, 0.5, -2.0, float(2**53), math.inf, math.nan, None, True, "a", [1], {"a": 1}]
+    for text in (f"inputs.a {operator} {literal}", f"{literal} {operator} inputs.a"):
+        try:
+            expression = compiled(text)
+        except ExpressionError:
+            continue  # the checker refuses, as for `%` of a double
+        for value in values:
+            names = {"inputs": {"a": value}}
+            assert outcome(expression.eval, names) == outcome(expression.reference, names), (text, value)
