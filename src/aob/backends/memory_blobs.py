@@ -1,0 +1,62 @@
+"""`Blobs` in a dictionary: the reference of what the port promises, except that it ends with the process."""
+
+from collections.abc import AsyncIterator
+
+from aob.core.errors import CallerError, NotFound, Unavailable
+from aob.core.event import Ref, digest_of
+
+
+class MemoryBlobs:
+    """Blobs for tests and for runs that need not last."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, bytes], bytes] = {}
+
+    async def put(self, tenant: str, data: bytes) -> Ref:
+        """Keep the bytes."""
+        _named(tenant)
+        digest = digest_of(data)
+        self.kept[(tenant, digest)] = bytes(data)
+        return Ref(digest, len(data))
+
+    async def get(self, tenant: str, digest: bytes) -> bytes:
+        """The bytes, verified."""
+        data = self._find(tenant, digest)
+        if digest_of(data) != digest:
+            raise Unavailable(
+                f"the blob {digest.hex()} is not what was put", code="blob_corrupt", hint="put the same bytes again"
+            )
+        return data
+
+    async def has(self, tenant: str, digest: bytes) -> bool:
+        """Whether the blob is there."""
+        _named(tenant)
+        return (tenant, digest) in self.kept
+
+    async def size(self, tenant: str, digest: bytes) -> int:
+        """The size in bytes."""
+        return len(self._find(tenant, digest))
+
+    async def delete(self, tenant: str, digest: bytes) -> bool:
+        """Remove the blob."""
+        _named(tenant)
+        return self.kept.pop((tenant, digest), None) is not None
+
+    async def iterate(self, tenant: str) -> AsyncIterator[bytes]:
+        """The digests of a tenant's blobs."""
+        _named(tenant)
+        for owner, digest in list(self.kept):
+            if owner == tenant and (owner, digest) in self.kept:
+                yield digest
+
+    def _find(self, tenant: str, digest: bytes) -> bytes:
+        _named(tenant)
+        try:
+            return self.kept[(tenant, digest)]
+        except KeyError:
+            raise NotFound(f"there is no blob {digest.hex()}", code="blob_not_found") from None
+
+
+def _named(tenant: str) -> None:
+    if not tenant:
+        raise CallerError("a blob belongs to a tenant", code="tenant_missing", hint="name one that is not empty")
