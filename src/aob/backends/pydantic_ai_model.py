@@ -1,0 +1,263 @@
+"""`PROVIDER:MODEL`: any provider of pydantic-ai, each request exactly one HTTP request, usage as the provider says.
+
+The key comes from the environment by the library (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...). An OpenAI-compatible
+server is `openai-chat:MODEL` with a base URL. The library costs seconds to import and is loaded at the first request,
+in a thread. A cost is stated only where the price list knows the very server that answered.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from aob.core.errors import AobError, CallerError, NotFound
+from aob.ports.model import Brain, Json, Message, ModelAnswer, ModelRequest, ToolCall, Usage, unavailable
+
+if TYPE_CHECKING:
+    from pydantic_ai import messages as pa
+    from pydantic_ai.models import Model as ProviderModel
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.providers import Provider
+    from pydantic_ai.settings import ModelSettings
+
+ANSWER_TOOL: Final = "final_answer"
+"""The tool by which providers without native structured output give their answer."""
+WRAPPED: Final = "answer"
+"""The key under which a schema that is not an object travels: providers accept objects only."""
+REQUEST_S_MAX: Final = 300.0
+TEMPORARY_STATUS: Final = frozenset({408, 409, 425, 429})
+
+
+class PydanticAiModel:
+    """Asks providers. An async context manager that owns their HTTP clients; leaving it twice is fine.
+
+    `base_urls` maps a provider (`openai-chat`, `anthropic`, ...) to the URL of another server that speaks its protocol.
+    """
+
+    def __init__(self, base_urls: Mapping[str, str] | None = None, *, request_s: float = REQUEST_S_MAX) -> None:
+        self._base_urls = dict(base_urls or {})
+        self._request_s = request_s
+        self._models: dict[str, ProviderModel] = {}
+        self._lock = asyncio.Lock()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._models.clear()
+        await self._stack.aclose()
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        """One request to the provider, never repeated by the client; see `Model.ask` for the errors."""
+        model = await self._model(request.model)
+        from pydantic_ai.direct import model_request
+        from pydantic_ai.exceptions import AgentRunError, UserError
+
+        messages, settings, parameters = list(_messages(request)), self._settings(request), _parameters(request)
+        try:
+            response = await model_request(
+                model, messages, model_settings=settings, model_request_parameters=parameters
+            )
+        except (AgentRunError, UserError) as error:
+            raise _fault(error, request.model) from error
+        except Warning:
+            raise
+        except Exception as error:
+            # Adapters trip over answers that are not the provider's protocol with whatever error comes first.
+            raise unavailable(f"{request.model}: not an answer of the provider: {error!r}"[:2_000], "server") from error
+        return await asyncio.to_thread(_answer, response, request)
+
+    async def _model(self, name: str) -> "ProviderModel":
+        async with self._lock:
+            if name not in self._models:
+                model = await asyncio.to_thread(self._load, name)
+                self._models[name] = await self._stack.enter_async_context(model)
+            return self._models[name]
+
+    def _load(self, name: str) -> "ProviderModel":
+        try:
+            from pydantic_ai.exceptions import UserError
+            from pydantic_ai.models import infer_model
+        except ImportError as error:
+            raise NotFound(
+                f"{name} needs the library of providers, which is not installed",
+                code="model_unknown",
+                hint="pip install 'agentic-orchestration-builder[models]'",
+            ) from error
+        try:
+            return infer_model(name, self._provider)
+        except UserError as error:
+            hint = "set the provider's key in the environment"
+            raise CallerError(f"{name} cannot be used: {error}", code="model_refused", hint=hint) from error
+        except (ImportError, ValueError) as error:
+            raise NotFound(f"there is no model {name[:80]!r}: {error}", code="model_unknown") from error
+
+    def _provider(self, name: str) -> "Provider[Json]":
+        from pydantic_ai.providers import infer_provider, infer_provider_class
+
+        if name not in self._base_urls:
+            return infer_provider(name)
+        factory: Json = infer_provider_class(name)  # each provider has a constructor of its own
+        provider: Provider[Json] = factory(base_url=self._base_urls[name])
+        return provider
+
+    def _settings(self, request: ModelRequest) -> "ModelSettings":
+        # Repeating is the run's decision: it is journaled there, and here it would only be time that nobody sees.
+        settings: ModelSettings = {"max_retries": 0, "timeout": self._request_s}
+        if request.temperature is not None:
+            settings["temperature"] = request.temperature
+        if request.tokens_max:
+            settings["max_tokens"] = request.tokens_max
+        return settings
+
+
+def _parameters(request: ModelRequest) -> "ModelRequestParameters":
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.output import OutputObjectDefinition
+    from pydantic_ai.tools import ToolDefinition
+
+    tools = [
+        ToolDefinition(name=tool.name, parameters_json_schema=tool.schema, description=tool.description)
+        for tool in request.tools
+    ]
+    if request.output is None:
+        return ModelRequestParameters(function_tools=tools)
+    schema = request.output if _is_object(request.output) else _wrapped(request.output)
+    about = "The answer to the task."
+    return ModelRequestParameters(
+        function_tools=tools,
+        output_mode="auto",
+        output_object=OutputObjectDefinition(schema, ANSWER_TOOL, about),
+        output_tools=[
+            ToolDefinition(name=ANSWER_TOOL, parameters_json_schema=schema, description=about, kind="output")
+        ],
+        allow_text_output=False,
+    )
+
+
+def _is_object(schema: Mapping[str, Json]) -> bool:
+    return schema.get("type") == "object"
+
+
+def _wrapped(schema: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        "type": "object",
+        "properties": {WRAPPED: dict(schema)},
+        "required": [WRAPPED],
+        "additionalProperties": False,
+    }
+
+
+def _messages(request: ModelRequest) -> "Iterator[pa.ModelMessage]":
+    from pydantic_ai import messages as pa
+
+    names = {call.id: call.name for message in request.messages for call in message.calls}
+    parts: list[pa.ModelRequestPart] = [pa.SystemPromptPart(request.system)] if request.system else []
+    for message in request.messages:
+        if message.role == "assistant":
+            if parts:
+                yield pa.ModelRequest(parts)
+                parts = []
+            yield pa.ModelResponse(list(_said(message)))
+        elif message.role == "tool":
+            outcome: Json = "failed" if message.failed else "success"
+            parts.append(pa.ToolReturnPart(names[message.call], message.text, message.call, outcome=outcome))
+        else:
+            parts.append(pa.UserPromptPart(message.text))
+    if parts:
+        yield pa.ModelRequest(parts)
+
+
+def _said(message: Message) -> "Iterator[pa.ModelResponsePart]":
+    from pydantic_ai import messages as pa
+
+    if message.text:
+        yield pa.TextPart(message.text)
+    for call in message.calls:
+        yield pa.ToolCallPart(call.name, call.args, call.id)
+
+
+def _answer(response: "pa.ModelResponse", request: ModelRequest) -> ModelAnswer:
+    from pydantic_ai import messages as pa
+
+    parts = [part for part in response.parts if isinstance(part, pa.ToolCallPart)]
+    text = "".join(part.content for part in response.parts if isinstance(part, pa.TextPart))
+    calls = tuple(ToolCall(part.tool_call_id, part.tool_name, _args(part.args)) for part in parts)
+    final = [call for call in calls if call.name == ANSWER_TOOL and request.output is not None]
+    output: Json = msgspec.UNSET
+    if final:
+        output = final[0].args
+        text = msgspec.json.encode(output).decode()
+    elif request.output is not None and text and not calls:
+        output = _json(text)
+    if request.output is not None and not _is_object(request.output) and isinstance(output, dict):
+        output = output.get(WRAPPED, output)
+    return ModelAnswer(
+        Brain("live", f"live {request.model}", request.model),
+        output,
+        tuple(call for call in calls if call not in final),
+        text,
+        _usage(response),
+        response.finish_reason == "length",
+    )
+
+
+def _args(args: Json) -> Json:
+    return _json(args, args) if isinstance(args, str) and args.strip() else args or {}
+
+
+def _json(text: str, otherwise: Json = msgspec.UNSET) -> Json:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return otherwise
+
+
+def _usage(response: "pa.ModelResponse") -> Usage:
+    usage = response.usage
+    if usage.unmeasured_requests or not usage.has_values():
+        return Usage(None, None, None)
+    return Usage(usage.input_tokens, usage.output_tokens, _cost(response))
+
+
+def _cost(response: "pa.ModelResponse") -> float | None:
+    from genai_prices import calc_price
+
+    if not response.provider_url or not response.model_name:
+        return None
+    try:
+        # By the address that answered only: by name, another server behind a base URL would be priced as the original.
+        price = calc_price(response.usage, response.model_name, provider_api_url=response.provider_url)
+    except (LookupError, ValueError):
+        return None
+    return float(price.total_price)
+
+
+def _fault(error: Exception, name: str) -> AobError:
+    from pydantic_ai import exceptions as pe
+
+    said = f"{name}: {error}"[:2_000]
+    if isinstance(error, pe.ModelTimeoutError | pe.ModelRequestTimeout):
+        return unavailable(said, "timeout")
+    wait = (error.retry_after or 0.0) if isinstance(error, pe.ModelAPIError) else 0.0
+    if isinstance(error, pe.ModelRateLimitError):
+        return unavailable(said, "rate_limited", wait)
+    if isinstance(error, pe.ModelUnavailableError):
+        return unavailable(said, "overloaded", wait)
+    if isinstance(error, pe.ModelConnectionError):
+        return unavailable(said, "connection", wait)
+    status = error.status_code if isinstance(error, pe.ModelHTTPError) else 0
+    if isinstance(error, pe.ModelServerError) or status >= 500 or status in TEMPORARY_STATUS:
+        return unavailable(said, "server", wait)
+    if isinstance(error, pe.ModelNotFoundError):
+        return NotFound(said, code="model_unknown", hint="look the model's name up at the provider")
+    if isinstance(error, pe.UnexpectedModelBehavior):
+        # The provider answered, and what it answered is not its protocol: the next answer may be.
+        return unavailable(said, "server")
+    return CallerError(f"the provider refuses: {said}", code="model_refused")
