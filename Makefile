@@ -15,7 +15,7 @@ help: ## this list
 demo: .venv/.demo ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
 
-up: .venv/.run ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
+up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
 	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)
 
 test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make requirements/*.txt again from pyproject.toml: dev first, then run and demo with the same versions.
+# Make requirements/*.txt again from pyproject.toml: dev first, then run, demo and full with the same versions.
 set -eu
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || true)
@@ -17,3 +17,4 @@ lock() {
 lock dev --extra models --extra demo --group dev --group build "$@"
 lock run --group build -c requirements/dev.txt
 lock demo --extra demo --group build -c requirements/dev.txt
+lock full --extra models --extra demo --group build -c requirements/dev.txt
