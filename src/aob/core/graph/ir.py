@@ -4,9 +4,10 @@ Nodes hold their edges, edges hold their target node: one attribute access a hop
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from aob.core.expression import Expression
+from aob.core.graph.definition import Value
+from aob.core.graph.spec import NodeSpec, WorkflowSpec
 
 
 class Edge:
@@ -26,18 +27,22 @@ class Node:
 
     `outs` maps an outcome (`success`, `failure`, `approved`, ...) to its edges, ordered; `ins` lists the edges that
     end here; `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind.
-    `inner` nodes are decided inside a decision and never become a job. `hash` is the sha256 hex of the definition.
+    `inner` nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config
+    by their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
     """
 
     __slots__ = (
-        "body", "config", "definition", "hash", "id", "inner", "input", "ins", "kind", "need", "outs", "spec",
+        "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "need", "outs", "spec",
     )  # fmt: skip
 
-    def __init__(self, id: str, kind: str, spec: Any, config: Any, definition: Mapping[str, Any], hash: str) -> None:
+    def __init__(
+        self, id: str, kind: str, spec: NodeSpec, config: Value, definition: Mapping[str, Value], hash: str
+    ) -> None:
         self.id, self.kind, self.spec, self.config = id, kind, spec, config
         self.definition, self.hash = definition, hash
         self.inner = False
         self.input: dict[str, Expression] | None = None
+        self.exprs: dict[str, Expression] = {}
         self.outs: dict[str, tuple[Edge, ...]] = {}
         self.ins: tuple[Edge, ...] = ()
         self.need = 0
@@ -49,7 +54,7 @@ class IR:
 
     __slots__ = ("edges", "entry", "hash", "nodes", "output", "sinks", "spec")
 
-    def __init__(self, nodes: dict[str, Node], edges: dict[str, Edge], spec: Any, hash: str) -> None:
+    def __init__(self, nodes: dict[str, Node], edges: dict[str, Edge], spec: WorkflowSpec, hash: str) -> None:
         self.nodes, self.edges, self.spec, self.hash = nodes, edges, spec, hash
         self.entry = tuple(node for _, node in sorted(nodes.items()) if not node.ins)
         self.sinks = tuple(node for _, node in sorted(nodes.items()) if not any(node.outs.values()))

@@ -1,0 +1,106 @@
+"""A checked document to the graph that `decide` walks. Pure: the same document and handlers give the same hashes.
+
+In: a canonical document and the facts of handlers. Out: an IR. Raises Invalid with every problem of the document.
+"""
+
+import hashlib
+from typing import Final
+
+from aob.core.errors import Invalid
+from aob.core.event.value import canonical
+from aob.core.graph.definition import Tree
+from aob.core.graph.edge_plan import EdgePlan
+from aob.core.graph.handlers import Handlers
+from aob.core.graph.ir import IR, Edge, Node
+from aob.core.graph.node_plan import NodePlan
+from aob.core.graph.spec import WorkflowSpec
+from aob.core.graph.survey import BodyPlan, Survey
+
+COMPILER_VERSION: Final = "1"
+"""Part of every hash of an IR: a change of what compiling means makes other graphs."""
+
+_BODY_SPEC: Final = WorkflowSpec()
+
+
+def compile_workflow(document: Tree, handlers: Handlers | None = None) -> IR:
+    """The IR of a canonical document. Raises Invalid with its problems; `handlers=None` checks no handlers."""
+    survey = Survey(document, handlers)
+    if survey.problems or survey.root is None:
+        name = survey.spec.name or "this document"
+        raise Invalid(f"{name} is not a correct workflow", tuple(survey.problems))
+    compiler = _Compiler(handlers)
+    root = compiler.body(survey.root, survey.spec, "")
+    root.hash = _sha256(COMPILER_VERSION.encode(), survey.raw, *compiler.versions)
+    root.output = survey.output
+    return root
+
+
+def _sha256(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+class _Compiler:
+    """Makes nodes and edges of plans and notes the versions of the handlers that they call, in order."""
+
+    def __init__(self, handlers: Handlers | None) -> None:
+        self.handlers = handlers
+        self.versions: list[bytes] = []
+
+    def body(self, plan: BodyPlan, spec: WorkflowSpec, hash: str) -> IR:
+        """The graph of one body."""
+        nodes = {id: self._node(node) for id, node in plan.nodes.items()}
+        edges = {edge.id: _edge(edge, nodes) for edge in plan.edges}
+        _link(nodes, edges)
+        return IR(nodes, edges, spec, hash)
+
+    def _node(self, plan: NodePlan) -> Node:
+        versions = self._versions_of(plan)
+        raw = plan.raw
+        if isinstance(plan.body, BodyPlan):
+            inside = len(self.versions)
+            body: IR | None = self.body(plan.body, _BODY_SPEC, "")
+            versions = (*versions, *self.versions[inside:])
+        else:
+            body = None
+        hash = _sha256(canonical(raw), *versions)
+        node = Node(plan.id, plan.kind.name, plan.spec, plan.config, raw, hash)
+        node.inner = plan.kind.inner or plan.kind.waits or plan.spec.disabled
+        node.input, node.exprs, node.body = plan.input, plan.exprs, body
+        if body is not None:
+            body.hash = hash
+        return node
+
+    def _versions_of(self, plan: NodePlan) -> tuple[bytes, ...]:
+        if self.handlers is None or not (plan.handlers or plan.definition.verify):
+            return ()
+        names = [name for _, name in plan.handlers] + [plan.definition.verify]
+        versions = tuple(self.handlers[name].version.encode() for name in names if name in self.handlers)
+        self.versions.extend(versions)
+        return versions
+
+
+def _edge(plan: EdgePlan, nodes: dict[str, Node]) -> Edge:
+    edge = plan.definition
+    return Edge(plan.id, nodes[edge.source], nodes[edge.target], edge.on, plan.when, edge.order, edge.default)
+
+
+def _link(nodes: dict[str, Node], edges: dict[str, Edge]) -> None:
+    """Hangs the edges on their nodes: out-edges by outcome, ordered by `else` last, `order`, id; in-edges by id."""
+    outs: dict[str, dict[str, list[Edge]]] = {}
+    ins: dict[str, list[Edge]] = {}
+    for edge in sorted(edges.values(), key=_rank):
+        outs.setdefault(edge.source.id, {}).setdefault(edge.on, []).append(edge)
+        ins.setdefault(edge.target.id, []).append(edge)
+    for id, by_outcome in outs.items():
+        nodes[id].outs = {on: tuple(found) for on, found in by_outcome.items()}
+    for id, found in ins.items():
+        nodes[id].ins = tuple(sorted(found, key=lambda edge: edge.id))
+        nodes[id].need = len(found)
+
+
+def _rank(edge: Edge) -> tuple[bool, int, str]:
+    return edge.default, edge.order, edge.id

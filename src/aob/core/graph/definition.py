@@ -1,0 +1,119 @@
+"""The shape of a workflow document, as structs: what each key may hold. From these come checks and the JSON Schema.
+
+In: canonical documents (maps by id). Out: typed definitions, durations still as people wrote them. Never resolves.
+"""
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from aob.core.graph.spec import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
+
+Value: TypeAlias = Any
+"""A plain JSON value."""
+
+Tree: TypeAlias = dict[str, Any]
+"""A JSON object: a document, or an object of one."""
+
+ID_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+ID_HINT: Final = "an id begins with a letter or _, and has letters, digits, _ and -, 64 at most"
+ATTEMPTS_MAX: Final = 1_000
+AGENTS_MAX: Final = 1_000
+FACTOR_MAX: Final = 100
+
+Duration = str | int | float
+Attempts = Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX)]
+Expire = Literal["", "approve", "reject", "expired"]
+
+
+class RetryDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`retry:` of a node, written out. A bare number is `attempts`."""
+
+    attempts: Attempts = 1
+    first: Duration = "1s"
+    factor: Annotated[float, Meta(ge=1, le=FACTOR_MAX)] = 2.0
+    max: Duration = "60s"
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
+
+
+class TimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`timeout:` of a node, written out. A bare duration is `run`, or `deadline` of a kind that waits."""
+
+    queue: Duration = 0
+    start: Duration = 0
+    run: Duration = 0
+    heartbeat: Duration = 0
+    deadline: Duration = 0
+    remind: Duration = 0
+    expire: Expire = ""
+
+
+class NodeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One node. `effect` and `deterministic` left out take the handler's or the kind's."""
+
+    kind: str
+    config: dict[str, Value] = {}
+    input: dict[str, str] | None = None
+    retry: Attempts | RetryDefinition = 1
+    timeout: Duration | TimeoutDefinition = 0
+    effect: Effect | None = None
+    deterministic: bool | None = None
+    cache: CachePolicy = "off"
+    on_failure: OnFailure = "fail"
+    on_uncertain: OnUncertain = "ask"
+    verify: str = ""
+    priority: Priority = "medium"
+    labels: dict[str, str] = {}
+    description: str = ""
+    hold: bool = True
+    disabled: bool = False
+    body: "BodyDefinition | None" = None
+
+
+class EdgeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One edge. `when`, `else` and `order` belong to edges out of a branch."""
+
+    source: str = msgspec.field(name="from")
+    target: str = msgspec.field(name="to")
+    on: str = "success"
+    when: str | None = None
+    default: bool = msgspec.field(name="else", default=False)
+    order: int = 0
+    description: str = ""
+
+
+class BodyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a map or of a loop."""
+
+    nodes: dict[str, NodeDefinition]
+    edges: dict[str, EdgeDefinition] = {}
+
+
+class RunTimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`timeout:` of a workflow, written out. A bare duration is `run`."""
+
+    run: Duration = 0
+    start: Duration = 0
+
+
+class LimitsDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`limits:` of a workflow. `agents` is how many agents patches may add to one run."""
+
+    agents: Annotated[int, Meta(ge=0, le=AGENTS_MAX)] = 5
+
+
+class WorkflowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A document as a whole."""
+
+    workflow: str
+    nodes: dict[str, NodeDefinition]
+    edges: dict[str, EdgeDefinition] = {}
+    description: str = ""
+    inputs: dict[str, Value] | None = None
+    output: dict[str, str] | None = None
+    timeout: Duration | RunTimeoutDefinition = 0
+    limits: LimitsDefinition = LimitsDefinition()
+    priority: Priority = "medium"
+    mode: Mode = "full"
+    labels: dict[str, str] = {}

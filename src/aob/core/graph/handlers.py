@@ -1,0 +1,26 @@
+"""What the graph may know of handlers without calling one: their facts, by name."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from aob.core.graph.definition import Tree
+from aob.core.graph.spec import Effect
+
+
+class HandlerFacts(msgspec.Struct, frozen=True):
+    """What a handler declares of itself. `version` is the hash of its source or a text that its author changes;
+    `cpu` handlers run in a process of their own; `input` is the JSON Schema of its arguments, None when unknown."""
+
+    name: str
+    version: str
+    effect: Effect = "keyed"
+    deterministic: bool = False
+    cpu: bool = False
+    doc: str = ""
+    input: Tree | None = None
+
+
+Handlers: TypeAlias = Mapping[str, HandlerFacts]
+"""The handlers of a home, by name."""

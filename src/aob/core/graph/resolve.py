@@ -1,0 +1,131 @@
+"""Common fields of a node and of a workflow, resolved: durations to ms, defaults filled, effect decided.
+
+In: definitions. Out: specs. What is no duration becomes a problem and 0. Never looks at edges.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from aob.core.duration import parse_duration
+from aob.core.errors import Problem
+from aob.core.graph.definition import (
+    Duration,
+    NodeDefinition,
+    RetryDefinition,
+    RunTimeoutDefinition,
+    TimeoutDefinition,
+    Value,
+    WorkflowDefinition,
+)
+from aob.core.graph.handlers import HandlerFacts
+from aob.core.graph.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
+from aob.core.node import Kind
+
+DURATIONS_CACHED_MAX: Final = 4_096
+_DURATION_HINT: Final = "write 500ms, 30s, 10m, 2h, 1d or 1h30m"
+_ONCE: Final = Retry()
+_NO_TIMEOUT: Final = Timeouts()
+
+
+@lru_cache(maxsize=DURATIONS_CACHED_MAX, typed=True)
+def _ms(value: Duration) -> int | str:
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        return str(error)
+
+
+def milliseconds(value: Duration, path: str, problems: list[Problem]) -> int:
+    """A duration in ms; 0 and a problem when it is none."""
+    ms = _ms(value)
+    if isinstance(ms, int):
+        return ms
+    problems.append(Problem(path, ms.partition(": write")[0], "bad_duration", hint=_DURATION_HINT))
+    return 0
+
+
+def resolve_retry(retry: int | RetryDefinition, path: str, problems: list[Problem]) -> Retry:
+    """How often and how fast a visit is tried again."""
+    if isinstance(retry, int):
+        return Retry(attempts=retry) if retry != 1 else _ONCE
+    first = milliseconds(retry.first, f"{path}/first", problems)
+    longest = milliseconds(retry.max, f"{path}/max", problems)
+    return Retry(retry.attempts, first, retry.factor, longest, retry.jitter)
+
+
+def resolve_timeout(timeout: Duration | TimeoutDefinition, waits: bool, path: str, problems: list[Problem]) -> Timeouts:
+    """Time-outs in ms. A bare duration is that of one attempt, or of the whole visit where nothing is attempted."""
+    if isinstance(timeout, TimeoutDefinition):
+
+        def ms(value: Duration, name: str) -> int:
+            return milliseconds(value, f"{path}/{name}", problems)
+
+        return Timeouts(
+            ms(timeout.queue, "queue"),
+            ms(timeout.start, "start"),
+            ms(timeout.run, "run"),
+            ms(timeout.heartbeat, "heartbeat"),
+            ms(timeout.deadline, "deadline"),
+            ms(timeout.remind, "remind"),
+            timeout.expire,
+        )
+    if timeout == 0:
+        return _NO_TIMEOUT
+    ms_all = milliseconds(timeout, path, problems)
+    return Timeouts(deadline_ms=ms_all) if waits else Timeouts(run_ms=ms_all)
+
+
+def resolve_effect(definition: NodeDefinition, kind: Kind, config: Value, facts: HandlerFacts | None) -> Effect:
+    """The node's own effect, else that of its handler, else what its kind does by default."""
+    if definition.effect is not None:
+        return definition.effect
+    if facts is not None:
+        return facts.effect
+    effect: Effect = kind.effect(config)  # type: ignore[assignment]  # a kind answers with one of the three words
+    return effect
+
+
+def resolve_node(
+    definition: NodeDefinition,
+    kind: Kind,
+    config: Value,
+    facts: HandlerFacts | None,
+    path: str,
+    problems: list[Problem],
+) -> NodeSpec:
+    """The common fields of a node. `facts` are those of its handler, where it has one that is known."""
+    declared = kind.deterministic if facts is None else facts.deterministic
+    return NodeSpec(
+        resolve_retry(definition.retry, f"{path}/retry", problems),
+        resolve_timeout(definition.timeout, kind.waits, f"{path}/timeout", problems),
+        resolve_effect(definition, kind, config, facts),
+        declared if definition.deterministic is None else definition.deterministic,
+        definition.cache,
+        definition.on_failure,
+        definition.on_uncertain,
+        definition.verify,
+        definition.priority,
+        definition.labels,
+        definition.hold,
+        definition.disabled,
+    )
+
+
+def resolve_workflow(definition: WorkflowDefinition, problems: list[Problem]) -> WorkflowSpec:
+    """The fields of the workflow as a whole."""
+    timeout = definition.timeout
+    if isinstance(timeout, RunTimeoutDefinition):
+        run = milliseconds(timeout.run, "/timeout/run", problems)
+        start = milliseconds(timeout.start, "/timeout/start", problems)
+    else:
+        run, start = milliseconds(timeout, "/timeout", problems), 0
+    return WorkflowSpec(
+        definition.workflow,
+        definition.inputs,
+        run,
+        start,
+        definition.priority,
+        definition.mode,
+        definition.limits.agents,
+        definition.labels,
+    )

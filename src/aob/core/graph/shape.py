@@ -1,0 +1,131 @@
+"""Every way in which a value does not have the shape of a struct: unknown keys, missing keys, wrong types.
+
+In: a value, the type it should have, its path. Out: problems, all of them at once, with hints. Asked only after the
+fast decoder has said no, so it may take its time.
+"""
+
+import types
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, Final, Literal, TypeGuard, Union, get_args, get_origin
+
+import msgspec
+
+from aob.core.errors import Problem
+
+SYNONYMS: Final[Mapping[str, str]] = {
+    "name": "workflow",
+    "type": "kind",
+    "params": "config",
+    "parameters": "config",
+    "with": "config",
+    "source": "from",
+    "target": "to",
+    "condition": "when",
+    "if": "when",
+    "default": "else",
+    "inputs": "input",
+    "outputs": "output",
+    "retries": "retry",
+    "requires": "edges",
+    "depends_on": "edges",
+    "needs": "edges",
+    "next": "edges",
+    "schema": "inputs",
+}
+"""What people write instead of a key that we have."""
+
+
+def escape(key: str) -> str:
+    """A key as a token of a JSON Pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def meant(word: str, known: Mapping[str, object] | tuple[str, ...] | frozenset[str], what: str = "") -> str:
+    """A hint: the known word nearest to a wrong one, else the known words; empty when there are none."""
+    words = sorted(known)
+    near = get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    if not words:
+        return ""
+    shown = ", ".join(words[:16]) + (" …" if len(words) > 16 else "")
+    return f"{what or 'known'}: {shown}"
+
+
+def is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    """Whether a type is a msgspec struct."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+@cache
+def keys_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The fields of a struct by the key that a document uses."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
+def wrong_shape(value: object, kind: Any, path: str) -> Iterator[Problem]:
+    """Each problem of a value that should be of this type; nothing when it is."""
+    struct = next((option for option in _options(kind) if is_struct(option)), None)
+    mapped = next((option for option in _options(kind) if get_origin(option) is dict), None)
+    if isinstance(value, dict) and struct is not None:
+        yield from _wrong_struct(value, struct, path)
+    elif isinstance(value, dict) and mapped is not None:
+        for key, item in value.items():
+            yield from wrong_shape(item, get_args(mapped)[1], f"{path}/{escape(str(key))}")
+    else:
+        yield from _wrong_leaf(value, kind, path)
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+
+
+def _wrong_struct(value: dict[str, object], struct: type[msgspec.Struct], path: str) -> Iterator[Problem]:
+    known = keys_of(struct)
+    for key, item in value.items():
+        field = known.get(key)
+        if field is None:
+            hint = _key_hint(key, known)
+            yield Problem(f"{path}/{escape(str(key))}", f"unknown key `{key}`", "unknown_key", hint=hint)
+        else:
+            yield from wrong_shape(item, field.type, f"{path}/{escape(key)}")
+    for key, field in known.items():
+        if field.required and key not in value:
+            yield Problem(path, f"`{key}` is missing", "missing", hint=f"add `{key}:`")
+
+
+def _key_hint(key: str, known: Mapping[str, object]) -> str:
+    synonym = SYNONYMS.get(key)
+    return f"did you mean `{synonym}`?" if synonym in known else meant(key, known)
+
+
+def _wrong_leaf(value: object, kind: Any, path: str) -> Iterator[Problem]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        words, _, inner = str(error).partition(" - at `$")
+        at = path + inner.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
+        choices = _choices(kind)
+        if choices and isinstance(value, str):
+            message = f"{value[:40]!r} is not one of {', '.join(filter(None, choices))}"
+            yield Problem(path, message, "bad_value", hint=meant(value, choices, "one of"))
+        else:
+            yield Problem(at, words[0].lower() + words[1:], "bad_type", hint=_type_hint(value, kind))
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    found = [get_args(option) for option in _options(kind) if get_origin(option) is Literal]
+    return tuple(choice for choices in found for choice in choices)
+
+
+def _type_hint(value: object, kind: Any) -> str:
+    options = [get_args(option)[0] if get_origin(option) is Annotated else option for option in _options(kind)]
+    if str in options and isinstance(value, int | float | bool) and len(options) == 1:
+        return f'write it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+    if bool in options and isinstance(value, str):
+        return "write true or false, without quotes"
+    if any(option in (int, float) for option in options) and isinstance(value, str):
+        return "write a number, without quotes"
+    return ""

@@ -1,0 +1,97 @@
+"""What an expression may see from where it stands, and compiling it under that.
+
+In: a text, its path, a `Sight`. Out: an Expression, or problems. A text is compiled once for the ids it mentions, not
+for all ids of its document, so that a patch elsewhere does not compile it again. A problem with a caret has its line
+and column within the text; `located` moves them into the document.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import Problem
+from aob.core.event.value import decode
+from aob.core.expression import Expression, ExpressionError, compile_expression
+from aob.core.graph.shape import meant
+from aob.core.graph.topology import Order
+
+EXPRESSIONS_CACHED_MAX: Final = 16_384
+ROOT_NAMES: Final = frozenset({"inputs", "nodes", "run", "now"})
+_MENTIONED: Final = re.compile(r"""\bnodes\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """`names` are the top-level names, `outer` the nodes of enclosing bodies that come before this body, `order` the
+    nodes of this body, `mask` which of them come before (bit by index), `here` the node it stands in ("" for none).
+    `schema` is the canonical JSON Schema of the inputs, empty when there is none."""
+
+    names: frozenset[str]
+    outer: frozenset[str]
+    order: Order
+    mask: int
+    here: str = ""
+    schema: bytes = b""
+
+
+@lru_cache(maxsize=EXPRESSIONS_CACHED_MAX)
+def _mentioned(text: str) -> frozenset[str]:
+    """Ids that a text may refer to: maybe too many (one inside a string), never too few."""
+    return frozenset(next(filter(None, groups), "") for groups in _MENTIONED.findall(text))
+
+
+@lru_cache(maxsize=EXPRESSIONS_CACHED_MAX)
+def _compiled(text: str, names: frozenset[str], truth: bool, schema: bytes) -> Expression:
+    return compile_expression(
+        text,
+        nodes=_mentioned(text),
+        names=names,
+        input_schema=decode(schema) if schema else None,
+        want="bool" if truth else "any",
+    )
+
+
+def expression_at(
+    text: str, path: str, sight: Sight, problems: list[Problem], gives: tuple[str, ...] = ()
+) -> Expression | None:
+    """The expression of a text, or None with its problems added. `gives` are the types that it may have."""
+    try:
+        schema = sight.schema if "inputs" in text else b""
+        expression = _compiled(text, sight.names, gives == ("bool",), schema)
+    except ExpressionError as error:
+        problems.extend(msgspec.structs.replace(problem, path=path) for problem in error.problems)
+        return None
+    if gives and expression.kind != "dyn" and expression.kind not in gives:
+        message = f"this must give {' or '.join(gives)}, and it gives {expression.kind}"
+        problems.append(Problem(path, message, "bad_expression_type"))
+    if expression.nodes:
+        order, mask = sight.order, sight.mask
+        for id in expression.nodes:
+            number = order.index.get(id)
+            known = id in sight.outer if number is None else mask >> number & 1
+            if not known:
+                problems.extend(_unseen(text, id, path, sight))
+    return expression
+
+
+def _unseen(text: str, id: str, path: str, sight: Sight) -> Iterator[Problem]:
+    at = next((found.start() for found in _MENTIONED.finditer(text) if id in found.groups()), 0)
+    row, start = text.count("\n", 0, at), text.rfind("\n", 0, at) + 1
+    line = text[start:].partition("\n")[0]
+    column = at - start
+    code, message, hint = _unseen_words(id, sight)
+    yield Problem(path, message, code, row + 1, column + 1, hint, f"{line}\n{' ' * column}^")
+
+
+def _unseen_words(id: str, sight: Sight) -> tuple[str, str, str]:
+    if id == sight.here:
+        hint = "an expression sees the nodes before its own; a node's own output comes after it"
+        return "not_before", f"`{id}` refers to itself", hint
+    if id in sight.order.index:
+        where = f"`{sight.here}`" if sight.here else "this place"
+        hint = f"an expression sees only nodes on a way that leads to it: add an edge from `{id}`"
+        return "not_before", f"`{id}` does not come before {where}", hint
+    seen = frozenset(name for name, number in sight.order.index.items() if sight.mask >> number & 1) | sight.outer
+    return "unknown_node", f"there is no node `{id}` here", meant(id, seen, "nodes before it")

@@ -1,0 +1,281 @@
+"""A whole document read once: every problem of it, and everything that compiling needs.
+
+In: a canonical document and the facts of handlers. Out: a `Survey`. `check` takes its problems, `compile_workflow` its
+plans, so that what is checked is what is compiled.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import Problem
+from aob.core.event.value import canonical
+from aob.core.expression import Expression
+from aob.core.graph.definition import ID_HINT, ID_PATTERN, Tree, Value, WorkflowDefinition
+from aob.core.graph.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
+from aob.core.graph.handlers import Handlers
+from aob.core.graph.node_plan import NodePlan, kind_of, read_node, read_struct
+from aob.core.graph.resolve import resolve_workflow
+from aob.core.graph.schema import bad_schema
+from aob.core.graph.shape import escape
+from aob.core.graph.sight import ROOT_NAMES, Sight, expression_at
+from aob.core.graph.spec import WorkflowSpec
+from aob.core.graph.topology import Link, Order, order_of
+from aob.core.node import Kind
+
+NODES_MAX: Final = 10_000
+"""Nodes of a document, bodies included."""
+EDGES_MAX: Final = 50_000
+BODY_DEPTH_MAX: Final = 8
+"""Bodies inside bodies."""
+DOCUMENT_BYTES_MAX: Final = 1024 * 1024
+"""Bytes of a document in canonical JSON, or as it came."""
+PROBLEMS_MAX: Final = 1_000
+
+_ID: Final = re.compile(ID_PATTERN)
+
+
+class BodyPlan:
+    """A body that was read: its nodes, its edges, and their order."""
+
+    __slots__ = ("edges", "nodes", "order", "path")
+
+    def __init__(self, path: str, nodes: dict[str, NodePlan], edges: list[EdgePlan], order: Order) -> None:
+        self.path, self.nodes, self.edges, self.order = path, nodes, edges, order
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a body stands: its path, the names inside it, what it sees outside, the ids around it, how deep."""
+
+    path: str
+    names: frozenset[str]
+    outer: frozenset[str] = frozenset()
+    around: frozenset[str] = frozenset()
+    depth: int = 0
+
+
+class Survey:
+    """Everything known of one document. `problems` is empty when it may run; then all else is complete."""
+
+    def __init__(self, document: Value, handlers: Handlers | None) -> None:
+        self.problems: list[Problem] = []
+        self.handlers = handlers
+        self.raw = b""
+        self.spec = WorkflowSpec()
+        self.output: dict[str, Expression] | None = None
+        self.root: BodyPlan | None = None
+        self._schema = b""
+        self._nodes = self._edges = 0
+        if self._fits(document):
+            self._read(document)
+
+    def _fits(self, document: object) -> bool:
+        if not isinstance(document, dict):
+            self.problems.append(Problem("", "a document is an object", "bad_type", hint="begin with `workflow:`"))
+            return False
+        try:
+            self.raw = canonical(document)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            self.problems.append(Problem("", f"the document is not JSON: {error}", "bad_type"))
+            return False
+        if len(self.raw) > DOCUMENT_BYTES_MAX:
+            message = f"a document of {len(self.raw):,} bytes is over the limit of {DOCUMENT_BYTES_MAX:,}"
+            self.problems.append(Problem("", message, "too_large"))
+            return False
+        return True
+
+    def _read(self, document: Tree) -> None:
+        if "nodes" not in document:
+            self.problems.append(Problem("", "`nodes` is missing", "missing", hint="add `nodes:`"))
+        top = {**document, "nodes": {}, "edges": {}}
+        definition = read_struct(top, WorkflowDefinition, "", self.problems)
+        if definition is not None:
+            if not _ID.fullmatch(definition.workflow):
+                message = f"{definition.workflow[:80]!r} is not the name of a workflow"
+                self.problems.append(Problem("/workflow", message, "bad_id", hint=ID_HINT))
+            self.spec = resolve_workflow(definition, self.problems)
+            self._read_inputs(definition.inputs)
+        self.root = self._body(document, Place("", ROOT_NAMES))
+        if definition is not None and definition.output is not None and self.root is not None:
+            sight = Sight(ROOT_NAMES, frozenset(), self.root.order, -1, "", self._schema)
+            self.output = self._expressions(definition.output, "/output", sight)
+
+    def _read_inputs(self, inputs: Tree | None) -> None:
+        if inputs is None:
+            return
+        before = len(self.problems)
+        if inputs.get("type", "object") != "object":
+            hint = "write type: object, and the inputs as its properties"
+            self.problems.append(
+                Problem("/inputs/type", "the inputs of a workflow are an object", "bad_schema", hint=hint)
+            )
+        else:
+            self.problems.extend(bad_schema(inputs, "/inputs"))
+        if len(self.problems) == before:
+            self._schema = canonical(inputs)
+
+    # -- bodies -------------------------------------------------------------------------------------------------
+
+    def _body(self, raw: Tree, place: Place) -> BodyPlan | None:
+        """The plan of the root or of a body, with all its problems added."""
+        nodes, edges = raw.get("nodes", {}), raw.get("edges", {})
+        for key, value in (("nodes", nodes), ("edges", edges)):
+            if not isinstance(value, dict):
+                message = f"`{key}` must be a map by id"
+                self.problems.append(Problem(f"{place.path}/{key}", message, "bad_type"))
+        if not isinstance(nodes, dict) or not isinstance(edges, dict) or not self._counted(nodes, edges, place):
+            return None
+        if not nodes and "nodes" in raw:
+            message = "there is no node to begin with"
+            self.problems.append(Problem(f"{place.path}/nodes", message, "no_entry", hint="add a node"))
+        plans = self._nodes_of(nodes, place)
+        links = self._edges_of(edges, {id: kind_of(node) for id, node in nodes.items()}, place)
+        order = self._order(nodes, links, plans, place)
+        body = BodyPlan(place.path, plans, links, order)
+        self._look_around(body, place)
+        return body
+
+    def _counted(self, nodes: Tree, edges: Tree, place: Place) -> bool:
+        self._nodes += len(nodes)
+        self._edges += len(edges)
+        for what, count, limit in (("nodes", self._nodes, NODES_MAX), ("edges", self._edges, EDGES_MAX)):
+            if count > limit:
+                message = f"{count:,} {what} are over the limit of {limit:,}"
+                self.problems.append(Problem(f"{place.path}/{what}", message, "too_large"))
+                return False
+        return True
+
+    def _nodes_of(self, nodes: Tree, place: Place) -> dict[str, NodePlan]:
+        plans = {}
+        for id, raw in nodes.items():
+            path = f"{place.path}/nodes/{escape(id)}"
+            if not _ID.fullmatch(id):
+                self.problems.append(Problem(path, f"{id[:80]!r} is not an id of a node", "bad_id", hint=ID_HINT))
+            elif id in place.around:
+                hint = "give it another id: expressions could not tell the two apart"
+                self.problems.append(Problem(path, f"`{id}` is a node around this body", "duplicate_id", hint=hint))
+            plan = read_node(id, raw, path, self.handlers, self.problems)
+            if plan is not None:
+                plans[id] = plan
+        return plans
+
+    def _edges_of(self, edges: Tree, kinds: Mapping[str, Kind | None], place: Place) -> list[EdgePlan]:
+        plans = []
+        for id, raw in edges.items():
+            path = edge_path(place.path, id)
+            if not _ID.fullmatch(id):
+                self.problems.append(Problem(path, f"{id[:80]!r} is not an id of an edge", "bad_id", hint=ID_HINT))
+            plan = read_edge(id, raw, path, kinds, self.problems)
+            if plan is not None:
+                plans.append(plan)
+        return plans
+
+    def _order(self, nodes: Tree, edges: list[EdgePlan], plans: dict[str, NodePlan], place: Place) -> Order:
+        self.problems.extend(wrong_together(edges, plans))
+        links = []
+        for plan in edges:
+            edge = plan.definition
+            plan.dead = dead_reason(edge, plans.get(edge.source))
+            links.append(Link(plan.id, edge.source, edge.target, plan.dead))
+        order = order_of(nodes, links)
+        for cycle in order.cycles:
+            path = f"{place.path}/nodes/{escape(cycle[0])}"
+            hint = "edges form no cycle; to do something again, use a node of kind loop"
+            self.problems.append(Problem(path, f"a cycle: {' → '.join(cycle)}", "cycle", hint=hint))
+        if order.loose and len(order.loose) == len(order.index):
+            hint = "leave one node without an edge to it"
+            self.problems.append(
+                Problem(f"{place.path}/nodes", "there is no node to begin with", "no_entry", hint=hint)
+            )
+        inside = {id for cycle in order.cycles for id in cycle}
+        for id, why in order.unreached.items():
+            if id not in inside:
+                path = f"{place.path}/nodes/{escape(id)}"
+                self.problems.append(Problem(path, f"`{id}` can never be reached: {why}", "unreachable"))
+        return order
+
+    # -- what needs the order -----------------------------------------------------------------------------------
+
+    def _look_around(self, body: BodyPlan, place: Place) -> None:
+        order = body.order
+        ins = dict.fromkeys(order.index, 0)
+        for edge in body.edges:
+            ins[edge.definition.target] += 1
+        for id, plan in body.nodes.items():
+            number = order.index[id]
+            mask = -1 if id in order.loose else order.before[number]
+            sight = Sight(place.names, place.outer, order, mask & ~(1 << number), id, self._schema)
+            if plan.definition.input:
+                plan.input = self._expressions(plan.definition.input, f"{plan.path}/input", sight)
+            elif plan.definition.input is not None:
+                plan.input = {}
+            if plan.kind.name == "join":
+                self._check_join(plan, ins[id])
+            if plan.kind.body or "body" in plan.raw:
+                self._enter(plan, sight, place)
+            for expression in plan.kind.expressions:
+                text = getattr(plan.config, expression.attribute)
+                if text:
+                    seen = Sight(_inside(place, plan.kind), *_rest(sight)) if expression.inside else sight
+                    path = f"{plan.path}/config/{expression.key}"
+                    made = expression_at(text, path, seen, self.problems, expression.gives)
+                    if made is not None:
+                        plan.exprs[expression.key] = made
+        for edge in body.edges:
+            if edge.definition.when is not None:
+                source = edge.definition.source
+                mask = -1 if source in order.loose else order.before[order.index[source]]
+                sight = Sight(place.names, place.outer, order, mask, source, self._schema)
+                edge.when = expression_at(edge.definition.when, f"{edge.path}/when", sight, self.problems, ("bool",))
+
+    def _expressions(self, texts: Mapping[str, str], path: str, sight: Sight) -> dict[str, Expression]:
+        made = {}
+        for name, text in texts.items():
+            expression = expression_at(text, f"{path}/{escape(name)}", sight, self.problems)
+            if expression is not None:
+                made[name] = expression
+        return made
+
+    def _check_join(self, plan: NodePlan, ins: int) -> None:
+        path = f"{plan.path}/config"
+        if not ins:
+            hint = "add edges to it, or remove it"
+            self.problems.append(Problem(plan.path, f"join `{plan.id}` has nothing to wait for", "bad_join", hint=hint))
+        elif plan.config.mode == "n" and not 1 <= plan.config.n <= ins:
+            message = f"`n` is {plan.config.n}, and {ins} edge{'s' if ins > 1 else ''} lead to `{plan.id}`"
+            self.problems.append(Problem(f"{path}/n", message, "bad_join", hint=f"write a number from 1 to {ins}"))
+
+    def _enter(self, plan: NodePlan, sight: Sight, place: Place) -> None:
+        """Reads the body of a node, where it should have one."""
+        kind, raw, path = plan.kind, plan.raw.get("body"), f"{plan.path}/body"
+        if not kind.body:
+            hint = "only map and loop have one"
+            self.problems.append(Problem(path, f"a {kind.name} has no body", "bad_body", hint=hint))
+        elif not isinstance(raw, dict):
+            message = f"{kind.name} `{plan.id}` has no body"
+            self.problems.append(Problem(plan.path, message, "missing", hint="add body: {nodes: …, edges: …}"))
+        elif place.depth >= BODY_DEPTH_MAX:
+            message = f"bodies stand more than {BODY_DEPTH_MAX} deep in one another"
+            self.problems.append(Problem(path, message, "too_large"))
+        else:
+            for key in raw.keys() - {"nodes", "edges"}:
+                hint = "a body has nodes and edges"
+                self.problems.append(Problem(f"{path}/{escape(key)}", f"unknown key `{key}`", "unknown_key", hint=hint))
+            if "nodes" not in raw:
+                self.problems.append(Problem(path, "`nodes` is missing", "missing", hint="add `nodes:`"))
+            index = sight.order.index
+            before = frozenset(id for id, number in index.items() if sight.mask >> number & 1)
+            inner = Place(
+                path, _inside(place, kind), place.outer | before, place.around | index.keys(), place.depth + 1
+            )
+            plan.body = self._body(raw, inner)
+
+
+def _inside(place: Place, kind: Kind) -> frozenset[str]:
+    return place.names | {kind.name_in_body} if kind.name_in_body else place.names
+
+
+def _rest(sight: Sight) -> tuple[frozenset[str], Order, int, str, bytes]:
+    return sight.outer, sight.order, sight.mask, sight.here, sight.schema
