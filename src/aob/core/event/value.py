@@ -1,6 +1,8 @@
-"""A value inside a record: canonical JSON bytes up to 4 KiB, else a reference by hash.
+"""A value inside a record: canonical JSON up to 4 KiB as it is, else a reference by hash.
 
 Canonical means sorted keys, no white space, UTF-8: the same value has the same bytes and so the same hash.
+A cell is raw JSON, so that a journal row is one JSON text that SQL can read. A reference is the object
+`{"$ref": "sha256:HEX", "size": N}`; a value that begins like one is never kept inline, so the two cannot be mixed up.
 """
 
 import hashlib
@@ -11,8 +13,21 @@ import msgspec
 INLINE_MAX: Final = 4 * 1024
 ROW_MAX: Final = 64 * 1024
 
+Cell = msgspec.Raw
+"""What a record holds for a value: its canonical JSON, or a reference."""
 
-class Ref(msgspec.Struct, frozen=True, array_like=True):
+NULL: Final = msgspec.Raw(b"null")
+REF_PREFIX: Final = b'{"$ref":"sha256:'
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+canonical = _encoder.encode
+"""`canonical(value) -> bytes`: the canonical JSON of a value. Raises TypeError for what JSON cannot hold."""
+
+decode = msgspec.json.Decoder().decode
+"""`decode(bytes or cell) -> value`: a fresh Python value of JSON bytes."""
+
+
+class Ref(msgspec.Struct, frozen=True):
     """A value kept outside the record: its sha256 (32 bytes) and its size in bytes."""
 
     digest: bytes
@@ -23,27 +38,33 @@ class Ref(msgspec.Struct, frozen=True, array_like=True):
         """The digest as 64 hexadecimal characters."""
         return self.digest.hex()
 
-
-Cell = bytes | Ref
-"""What a record holds for a value: its canonical JSON bytes, or where to find them."""
-
-NULL: Final = b"null"
-
-_encoder = msgspec.json.Encoder(order="deterministic")
-canonical = _encoder.encode
-"""`canonical(value) -> bytes`: the canonical JSON of a value. Raises TypeError for what JSON cannot hold."""
-
-decode = msgspec.json.Decoder().decode
-"""`decode(bytes) -> value`: a fresh Python value of canonical JSON bytes."""
+    def cell(self) -> Cell:
+        """The reference as a record holds it."""
+        return msgspec.Raw(b'%s%s","size":%d}' % (REF_PREFIX, self.digest.hex().encode(), self.size))
 
 
-def digest_of(data: bytes) -> bytes:
+def inline(data: bytes) -> bool:
+    """Whether canonical bytes stay inside the record."""
+    return len(data) <= INLINE_MAX and not data.startswith(b'{"$ref":')
+
+
+def digest_of(data: bytes | msgspec.Raw) -> bytes:
     """The sha256 of the bytes, 32 bytes long."""
     return hashlib.sha256(data).digest()
 
 
-def plain(cell: Cell) -> Any:
-    """The value of an inline cell; for a reference a small description of it."""
-    if isinstance(cell, Ref):
-        return {"$ref": f"sha256:{cell.hex}", "size": cell.size}
-    return decode(cell)
+def ref_in(value: Any) -> Ref | None:
+    """The reference that a decoded cell is, or None when it is the value itself."""
+    if type(value) is dict and "$ref" in value and isinstance(value["$ref"], str):
+        try:
+            return Ref(bytes.fromhex(value["$ref"].removeprefix("sha256:")), int(value.get("size", 0)))
+        except (ValueError, TypeError):
+            return None
+    return None
+
+
+def digest_of_cell(cell: Cell) -> bytes:
+    """The sha256 of the value that a cell holds or refers to."""
+    if bytes(cell).startswith(REF_PREFIX):
+        return bytes.fromhex(bytes(cell)[len(REF_PREFIX) : len(REF_PREFIX) + 64].decode())
+    return digest_of(cell)

@@ -1,0 +1,129 @@
+"""Port `Store` in memory: the reference model. Never weaker than a real one, and it never imports one."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from aob.core.errors import CallerError, Conflict
+from aob.core.event.value import decode
+from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
+
+
+class MemoryStore:
+    """One shard. Several owners may share the object, as several processes share a database."""
+
+    def __init__(self) -> None:
+        self._epoch = 0
+        self._cut = 0
+        self._at_ms = 0
+        self._journal: list[JournalRow] = []
+        self._heads: dict[str, Head] = {}
+        self._segments: dict[str, dict[int, Segment]] = {}
+        self._timers: dict[tuple[str, str], TimerRow] = {}
+        self._values: dict[tuple[str, bytes], bytes] = {}
+
+    async def take(self, shard: int) -> int:
+        """Become the owner: the epoch is raised by one."""
+        self._epoch += 1
+        return self._epoch
+
+    async def commit(self, batch: Batch) -> int | StaleEpoch:
+        """Write the batch, all or nothing."""
+        await asyncio.sleep(0)
+        if batch.epoch != self._epoch:
+            return StaleEpoch(self._epoch)
+        if batch.count:
+            last = self._journal[-1].row if self._journal else 0
+            if batch.row <= last:
+                raise Conflict(f"row {batch.row} is written", code="row_exists")
+            self._journal.append(JournalRow(batch.row, batch.epoch, batch.at_ms, batch.count, batch.data))
+        for head in batch.heads:
+            kept = self._heads.get(head.stream)
+            self._heads[head.stream] = (
+                msgspec.structs.replace(kept, status=head.status, reason=head.reason, ended_ms=head.ended_ms,
+                                        seq=head.seq, info=head.info)
+                if kept else head
+            )  # fmt: skip
+        for segment in batch.segments:
+            self._segments.setdefault(segment.stream, {})[segment.first_seq] = segment
+        for timer in batch.timers:
+            self._timers[(timer.stream, timer.id)] = timer
+        for stream, id in batch.timers_done:
+            if id:
+                self._timers.pop((stream, id), None)
+            else:
+                self._timers = {key: timer for key, timer in self._timers.items() if key[0] != stream}
+        for value in batch.values:
+            self._values.setdefault((value.tenant, value.digest), value.data)
+        self._at_ms = batch.at_ms
+        self._cut = batch.cut or self._cut
+        return batch.row
+
+    async def last(self, shard: int) -> tuple[int, int, int]:
+        """The last journal row, the committed time and the row of the last cut."""
+        return (self._journal[-1].row if self._journal else 0), self._at_ms, self._cut
+
+    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+        """Rows after a row, in order."""
+        return [row for row in self._journal if row.row > after][:limit]
+
+    async def head(self, stream: str) -> Head | None:
+        """The head of a stream."""
+        return self._heads.get(stream)
+
+    async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
+        """The heads of several streams, those that exist."""
+        return {stream: self._heads[stream] for stream in streams if stream in self._heads}
+
+    async def heads(self, query: HeadQuery) -> list[Head]:
+        """Heads by kind, tenant, status and name, newest stream first."""
+        found = [
+            head for head in self._heads.values()
+            if head.kind == query.kind
+            and query.tenant in ("", head.tenant)
+            and query.status in ("", head.status)
+            and query.name in ("", head.name)
+            and (not query.before or head.stream < query.before)
+        ]  # fmt: skip
+        return sorted(found, key=lambda head: head.stream, reverse=True)[: query.limit]
+
+    async def live(self, kind: str) -> list[Head]:
+        """Every head of a kind that has not ended."""
+        return sorted(
+            (head for head in self._heads.values() if head.kind == kind and not head.ended_ms), key=lambda h: h.stream
+        )
+
+    async def segments(self, stream: str) -> list[Segment]:
+        """All segments of a stream, in order."""
+        return [segment for _, segment in sorted(self._segments.get(stream, {}).items())]
+
+    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
+        """Timers due up to an instant, soonest first."""
+        due = [timer for timer in self._timers.values() if timer.due_ms <= until_ms]
+        return sorted(due, key=lambda timer: timer.due_ms)[:limit]
+
+    async def value(self, tenant: str, digest: bytes) -> bytes | None:
+        """A value by its hash."""
+        return self._values.get((tenant, digest))
+
+    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
+        """Some rows of a readable view; the reference holds `event_log` and `runs`."""
+        if view == "event_log":
+            return [
+                {"row": row.row, "at_ms": row.at_ms, "stream": stream, "seq": first + index, "tag": event[0],
+                 "event": event}
+                for row in self._journal
+                for stream, first, events in decode(row.data)
+                for index, event in enumerate(events)
+            ][:limit]  # fmt: skip
+        if view == "runs":
+            return [
+                {"run": head.stream, "workflow": head.name, "status": head.status}
+                for head in self._heads.values() if head.kind == "run"
+            ][:limit]  # fmt: skip
+        raise CallerError(f"there is no view {view!r}", hint="views: runs, event_log")
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

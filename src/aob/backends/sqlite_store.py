@@ -1,0 +1,260 @@
+"""Port `Store` on SQLite: one file a shard, WAL, `synchronous=FULL`, one writer connection and one for readers.
+
+Statements of a commit run on the caller's thread, because each of them would fight for the interpreter lock in another
+one; only COMMIT, which waits for the disk, runs on the writer thread. Checkpoints run between batches.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aob.core.errors import CallerError, Unavailable
+from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
+
+T = TypeVar("T")
+CHECKPOINT_PAGES: Final = 4_000
+"""WAL pages (4 KiB each) after which a checkpoint runs between two batches."""
+
+VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
+
+
+def queries(text: str) -> dict[str, str]:
+    """The named statements of a `.sql` file: `-- name`, `-- what it does`, then the statement."""
+    found: dict[str, str] = {}
+    for block in text.split("\n\n"):
+        lines = block.strip().splitlines()
+        if lines and lines[0].startswith("-- "):
+            found[lines[0][3:].strip()] = "\n".join(line for line in lines[1:] if not line.startswith("--"))
+    return found
+
+
+SQL: Final = queries(resources.files("aob.backends").joinpath("sqlite_store.sql").read_text())
+
+
+class SqliteStore:
+    """One shard in one SQLite file. Use `await SqliteStore.open(path)`."""
+
+    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self._path, self._writer, self._reader = path, writer, reader
+        self._sync = ThreadPoolExecutor(1, thread_name_prefix="aob-commit")
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-read")
+        self._pages = 0
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, *, timeout_s: float = 5.0) -> "SqliteStore":
+        """Open or create the file. Raises Unavailable when it cannot be opened or is locked by another process."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = cls._connect(path, timeout_s)
+            writer.executescript(SQL["schema"])
+            reader = cls._connect(path, timeout_s)
+            reader.execute("pragma query_only = on")
+        except (sqlite3.Error, OSError) as error:
+            raise _unavailable(path, error) from error
+        return cls(path, writer, reader)
+
+    @staticmethod
+    def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=timeout_s, cached_statements=64
+        )
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma wal_autocheckpoint = 0")
+        connection.execute("pragma temp_store = memory")
+        connection.execute("pragma cache_size = -32000")
+        return connection
+
+    async def take(self, shard: int) -> int:
+        """Become the owner: the epoch is raised by one."""
+        return await self._write(lambda: int(self._writer.execute(SQL["take"]).fetchone()[0]))
+
+    async def commit(self, batch: Batch) -> int | StaleEpoch:
+        """Write the batch durably, all or nothing."""
+        writer = self._writer
+        try:
+            writer.execute("begin immediate")
+            held = writer.execute(SQL["owner"]).fetchone()[0]
+            if held != batch.epoch:
+                writer.execute("rollback")
+                return StaleEpoch(held)
+            self._statements(writer, batch)
+            await asyncio.get_running_loop().run_in_executor(self._sync, writer.execute, "commit")
+        except sqlite3.Error as error:
+            self._abandon()
+            raise _unavailable(self._path, error) from error
+        self._pages += 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
+        if self._pages > CHECKPOINT_PAGES:
+            self._pages = 0
+            await self._checkpoint()
+        return batch.row
+
+    @staticmethod
+    def _statements(writer: sqlite3.Connection, batch: Batch) -> None:
+        if batch.count:
+            writer.execute(
+                SQL["add_journal"], (batch.row, batch.epoch, batch.at_ms, batch.count, batch.counts, batch.data)
+            )
+        if batch.heads:
+            writer.executemany(SQL["put_head"], [_row(head) for head in batch.heads])
+        if batch.segments:
+            writer.executemany(
+                SQL["add_segment"], [(s.stream, s.first_seq, s.count, s.row, s.data) for s in batch.segments]
+            )
+        if batch.timers:
+            writer.executemany(SQL["put_timer"], [(t.stream, t.id, t.due_ms) for t in batch.timers])
+        for stream, id in batch.timers_done:
+            if id:
+                writer.execute(SQL["drop_timer"], (stream, id))
+            else:
+                writer.execute(SQL["drop_timers"], (stream,))
+        if batch.values:
+            writer.executemany(SQL["add_value"], [(v.tenant, v.digest, v.data) for v in batch.values])
+        writer.execute(SQL["note_time"], (batch.at_ms,))
+        if batch.cut:
+            writer.execute(SQL["note_cut"], (batch.cut,))
+
+    def _abandon(self) -> None:
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("rollback")
+        except sqlite3.Error:
+            pass  # the connection has already given the transaction up
+
+    async def _checkpoint(self) -> None:
+        def run() -> None:
+            self._writer.execute("pragma wal_checkpoint(passive)").fetchall()
+
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._sync, run)
+        except sqlite3.Error:
+            self._pages = CHECKPOINT_PAGES // 2  # a full disk: the commit itself will say so; try again later
+
+    async def last(self, shard: int) -> tuple[int, int, int]:
+        """The last journal row, the committed time and the row of the last cut."""
+
+        def read() -> tuple[int, int, int]:
+            _, cut, at_ms = self._reader.execute(SQL["owner"]).fetchone()
+            return self._reader.execute(SQL["last_row"]).fetchone()[0], at_ms, cut
+
+        return await self._read(read)
+
+    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+        """Rows after a row, in order."""
+        return [JournalRow(*row) for row in await self._all("journal_after", (after, limit))]
+
+    async def head(self, stream: str) -> Head | None:
+        """The head of a stream."""
+        rows = await self._all("head_of", (stream,))
+        return Head(*rows[0]) if rows else None
+
+    async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
+        """The heads of several streams, those that exist."""
+
+        def read() -> dict[str, Head]:
+            found: dict[str, Head] = {}
+            for at in range(0, len(streams), 500):
+                part = streams[at : at + 500]
+                marks = ",".join("?" * len(part))
+                for row in self._reader.execute(f"select * from head where stream in ({marks})", part):  # noqa: S608
+                    found[row[0]] = Head(*row)
+            return found
+
+        return await self._read(read)
+
+    async def heads(self, query: HeadQuery) -> list[Head]:
+        """Heads by kind, tenant, status and name, newest stream first."""
+        where, values = ["kind = ?"], [query.kind]
+        wanted = (("tenant = ?", query.tenant), ("status = ?", query.status), ("name = ?", query.name))
+        for clause, value in (*wanted, ("stream < ?", query.before)):
+            if value:
+                where.append(clause)
+                values.append(value)
+        sql = f"select * from head where {' and '.join(where)} order by stream desc limit ?"  # noqa: S608
+        rows = await self._read(lambda: self._reader.execute(sql, (*values, query.limit)).fetchall())
+        return [Head(*row) for row in rows]
+
+    async def live(self, kind: str) -> list[Head]:
+        """Every head of a kind that has not ended."""
+        return [Head(*row) for row in await self._all("live_heads", (kind,))]
+
+    async def segments(self, stream: str) -> list[Segment]:
+        """All segments of a stream, in order."""
+        return [Segment(*row) for row in await self._all("segments_of", (stream,))]
+
+    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
+        """Timers due up to an instant, soonest first."""
+        return [TimerRow(*row) for row in await self._all("timers_until", (until_ms, limit))]
+
+    async def value(self, tenant: str, digest: bytes) -> bytes | None:
+        """A value by its hash."""
+        rows = await self._all("value_of", (tenant, digest))
+        return rows[0][0] if rows else None
+
+    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
+        """Some rows of a readable view."""
+        if view not in VIEWS:
+            raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(VIEWS)}")
+
+        def read() -> list[dict[str, Any]]:
+            cursor = self._reader.execute(f"select * from {view} limit ?", (limit,))  # noqa: S608
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+        return await self._read(read)
+
+    async def close(self) -> None:
+        """Let go of the file. Calling it twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._sync, self._close_now)
+        self._sync.shutdown()
+        self._reads.shutdown()
+
+    def _close_now(self) -> None:
+        self._abandon()
+        try:
+            self._writer.execute("pragma wal_checkpoint(truncate)").fetchall()
+        except sqlite3.Error:
+            pass  # the WAL stays and is read at the next start
+        self._writer.close()
+        self._reader.close()
+
+    async def _all(self, name: str, values: tuple[Any, ...]) -> list[Any]:
+        return await self._read(lambda: self._reader.execute(SQL[name], values).fetchall())
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await self._on(self._reads, work)
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        return await self._on(self._sync, work)
+
+    async def _on(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work)
+        except sqlite3.Error as error:
+            raise _unavailable(self._path, error) from error
+
+
+def _row(head: Head) -> tuple[Any, ...]:
+    return (
+        head.stream, head.kind, head.tenant, head.name, head.status, head.reason, head.started_ms, head.ended_ms,
+        head.seq, head.info,
+    )  # fmt: skip
+
+
+def _unavailable(path: Path, error: Exception) -> Unavailable:
+    text = str(error)
+    if "full" in text:
+        return Unavailable(f"{path.name}: the disk is full", code="disk_full",
+                           hint="free some space; work goes on by itself")  # fmt: skip
+    if "locked" in text:
+        return Unavailable(f"{path.name} is locked by another process", code="store_locked",
+                           hint="end the process that holds it; work goes on by itself")  # fmt: skip
+    return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")

@@ -1,0 +1,102 @@
+-- schema
+-- One shard: a journal row a commit, a head a stream, segments for reading one stream, timers, values.
+create table if not exists shard (id integer primary key check (id = 1), epoch integer not null, cut integer not null, at_ms integer not null);
+insert or ignore into shard values (1, 0, 0, 0);
+create table if not exists journal (row integer primary key, epoch integer not null, at_ms integer not null, count integer not null, counts blob not null, data blob not null);
+create table if not exists head (stream text primary key, kind text not null, tenant text not null, name text not null, status text not null, reason text not null, started_ms integer not null, ended_ms integer not null, seq integer not null, info blob not null) without rowid;
+create index if not exists head_live on head (kind, status, stream) where ended_ms = 0 or status != 'COMPLETED';
+create table if not exists segment (stream text not null, first_seq integer not null, count integer not null, row integer not null, data blob not null, primary key (stream, first_seq)) without rowid;
+create table if not exists timer (stream text not null, id text not null, due_ms integer not null, primary key (stream, id)) without rowid;
+create index if not exists timer_due on timer (due_ms);
+create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;
+drop view if exists event_log;
+create view event_log as
+  select j.row, j.at_ms, s.value ->> 0 as stream, (s.value ->> 1) + e.key as seq, e.value ->> 0 as tag, e.value as event
+  from journal j, json_each(cast(j.data as text)) s, json_each(s.value -> 2) e;
+drop view if exists runs;
+create view runs as
+  select stream as run, tenant, name as workflow, status, reason, started_ms, nullif(ended_ms, 0) as ended_ms, seq
+  from head where kind = 'run';
+drop view if exists patches;
+create view patches as
+  select stream as run, event ->> 1 as patch, event ->> 2 as author, event ->> 3 as kind, event ->> 4 as reason,
+         event ->> 7 as state, event -> 6 as operations, at_ms
+  from event_log where tag = 12 and substr(stream, 1, 4) = 'run_';
+drop view if exists artifacts;
+create view artifacts as
+  select stream as workflow, event ->> 1 as artifact, event ->> 2 as version, event ->> 3 as by, at_ms
+  from event_log where tag = 1 and substr(stream, 1, 9) = 'workflow/';
+
+-- take
+-- Become the owner: every older epoch is fenced from here on.
+update shard set epoch = epoch + 1 returning epoch;
+
+-- owner
+-- Who owns the shard, and where the last cut is.
+select epoch, cut, at_ms from shard;
+
+-- last_row
+-- The last journal row.
+select coalesce(max(row), 0) from journal;
+
+-- add_journal
+-- All events of a commit.
+insert into journal (row, epoch, at_ms, count, counts, data) values (?, ?, ?, ?, ?, ?);
+
+-- put_head
+-- What lists and searches need of a stream.
+insert into head values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (stream) do update set status = excluded.status, reason = excluded.reason, ended_ms = excluded.ended_ms,
+  seq = excluded.seq, info = excluded.info;
+
+-- add_segment
+-- Consecutive events of one stream; written again after a crash it is the same.
+insert or replace into segment values (?, ?, ?, ?, ?);
+
+-- put_timer
+-- A durable timer.
+insert or replace into timer values (?, ?, ?);
+
+-- drop_timer
+-- A timer that has fired or is needed no more.
+delete from timer where stream = ? and id = ?;
+
+-- drop_timers
+-- All timers of a stream that has ended.
+delete from timer where stream = ?;
+
+-- add_value
+-- A value beside its record.
+insert or ignore into value values (?, ?, ?);
+
+-- note_time
+-- The committed time of the shard.
+update shard set at_ms = ? where id = 1;
+
+-- note_cut
+-- Recovery may begin after this row.
+update shard set cut = ? where id = 1;
+
+-- journal_after
+-- Rows after a row, in order.
+select row, epoch, at_ms, count, data from journal where row > ? order by row limit ?;
+
+-- head_of
+-- One head.
+select * from head where stream = ?;
+
+-- live_heads
+-- Every stream of a kind that has not ended.
+select * from head where kind = ? and ended_ms = 0 order by stream;
+
+-- segments_of
+-- All segments of one stream, in order.
+select stream, first_seq, count, row, data from segment where stream = ? order by first_seq;
+
+-- timers_until
+-- Timers due up to an instant.
+select stream, id, due_ms from timer where due_ms <= ? order by due_ms limit ?;
+
+-- value_of
+-- A value by its hash.
+select data from value where tenant = ? and digest = ?;

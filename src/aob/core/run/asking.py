@@ -1,0 +1,271 @@
+"""What people and timers say to a run: answers to tickets, messages, due timers, cancel."""
+
+from typing import Any, Final
+
+from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
+from aob.core.event.ids import derived_id
+from aob.core.event.value import NULL, Cell, decode
+from aob.core.node.approval import Escalation
+from aob.core.policy.caller import Caller
+from aob.core.run import commands as cmd
+from aob.core.run import events as ev
+from aob.core.run.ending import cancel_visits, error_cell, fail_node, finish, outcome
+from aob.core.run.names import input_cell
+from aob.core.run.patching import plan_patch, publish, settle_holder
+from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Patch, Ticket, Token
+from aob.core.run.step import Step
+
+EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
+_FORM_TYPES: Final = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
+_ON: Final = {"approve": "approved", "reject": "rejected", "expired": "expired"}
+
+
+def answer(step: Step, command: cmd.Answer) -> None:
+    """A person answers a ticket. The same answer again changes nothing; another one is a conflict."""
+    ticket = step.run.tickets.get(command.ticket)
+    if ticket is None:
+        raise NotFound(f"there is no ticket {command.ticket}", hint="aob approve lists the open ones")
+    if ticket.answer:
+        if ticket.answer == command.choice and (ticket.by == command.who.name or command.command in step.run.commands):
+            return
+        raise Conflict(
+            f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}",
+            code="ticket_closed", choice=ticket.answer, by=ticket.by,
+        )  # fmt: skip
+    if command.choice not in ticket.choices:
+        raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}",
+                      [Problem("/choice", f"choose one of {', '.join(ticket.choices)}", "unknown_choice")])  # fmt: skip
+    allowed(command.who, ticket)
+    values = check_form(ticket, command.values)
+    decide_ticket(step, ticket, command.choice, command.who.name, command.reason, values, command.command)
+
+
+def allowed(who: Caller, ticket: Ticket) -> None:
+    """Raises Refused unless the caller has the ticket's role, or may approve in general."""
+    if not (who.may(ticket.role) or who.may("approve")):
+        raise Refused(f"{ticket.id} is for the role `{ticket.role}`", hint="use a key with that role, or `approve`")
+
+
+def check_form(ticket: Ticket, values: Cell) -> Cell:
+    """The values of a form. Raises Invalid naming each field that does not fit."""
+    given = decode(values)
+    if given is not None and not isinstance(given, dict):
+        raise Invalid("values of a form are an object", [Problem("/values", "must be an object", "wrong_type")])
+    problems = []
+    for name, value in (given or {}).items():
+        wanted = ticket.form.get(name)
+        if wanted is None:
+            problems.append(Problem(f"/values/{name}", f"the form has no field {name}", "unknown_field",
+                                    hint=f"fields: {', '.join(ticket.form) or 'none'}"))  # fmt: skip
+        elif isinstance(wanted, str) and not isinstance(value, _FORM_TYPES.get(wanted, object)):
+            problems.append(Problem(f"/values/{name}", f"must be a {wanted}", "wrong_type"))
+    if problems:
+        raise Invalid(f"the answer does not fit the form of {ticket.id}", problems)
+    return values
+
+
+def decide_ticket(
+    step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell = NULL, command: str = ""
+) -> None:
+    """The ticket has its answer; what it was about goes on."""
+    step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command))
+    if ticket.subject == "patch":
+        close_patch(step, step.run.patches[ticket.about], choice, by, reason)
+        return
+    token = step.run.tokens.get(ticket.visit)
+    if token is None:
+        return
+    scope = step.scope(token.scope)
+    ir = step.ir_of(scope)
+    node = ir.nodes[token.node]
+    if ticket.subject == "approval":
+        _approved(step, ticket, choice, by, reason, values, token)
+    elif choice in {"retry", "repeat"}:
+        if ticket.subject == "uncertain":
+            for intent in token.intents or ():
+                if intent.result is None:
+                    step.events.append(ev.Uncertain(token.visit, token.attempt, intent.number, "repeat"))
+        step.events.append(ev.TokenReady(token.visit, token.attempt + 1, f"{choice} by {by}"))
+    elif choice == "skip":
+        done = ev.NodeFailed(token.visit, token.attempt, "skipped", ticket.shown)
+        step.drop_timers(token.visit)
+        step.route(scope, ir, node, done)
+    elif choice == "done":
+        step.drop_timers(token.visit)
+        step.route(scope, ir, node, outcome(token.visit, "success", values, attempt=token.attempt))
+    else:
+        error = error_cell(step, "uncertain" if ticket.subject == "uncertain" else "failed",
+                           f"{by} decided that {ticket.visit} failed: {reason or 'no reason given'}")  # fmt: skip
+        fail_node(step, scope, ir, node, 0, error)
+
+
+def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell, token: Token) -> None:
+    scope = step.scope(token.scope)
+    ir = step.ir_of(scope)
+    node = ir.nodes[token.node]
+    on = _ON[choice]
+    step.drop_timers(ticket.visit)
+    if on == "expired" and not node.outs.get("expired"):
+        fail_node(
+            step, scope, ir, node, 0, error_cell(step, "approval_expired", f"nobody answered {ticket.id} in time")
+        )
+        return
+    told = {"choice": choice, "by": by, "reason": reason, "values": step.load(values), "ticket": ticket.id}
+    step.route(scope, ir, node, outcome(ticket.visit, on, step.cell(told)[0], attempt=1))
+
+
+def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> None:
+    """A person decides on a patch. Approval binds the diff that was shown: if it differs now, it is shown anew."""
+    if patch.state != "proposed":
+        raise Conflict(f"{patch.id} is {patch.state}", code="patch_closed", state=patch.state)
+    if choice != "approve":
+        step.events.append(ev.PatchClosed(patch.id, "rejected", by, reason))
+        settle_holder(step, patch, "rejected")
+        return
+    operations: list[dict[str, Any]] = decode(patch.operations)
+    plan = plan_patch(step, patch.base, operations, patch.kind)
+    if plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
+        step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
+                                          plan.shown))  # fmt: skip
+        step.events.append(
+            ev.TicketOpened(
+                derived_id("ticket", step.run.id, patch.id, plan.shown, step.given.rules.version), patch.visit, "patch",
+                "patch", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
+                ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", patch.id,
+            )
+        )  # fmt: skip
+        return
+    publish(step, patch.id, plan, by)
+    settle_holder(step, patch, "applied")
+
+
+def set_aside(step: Step, command: cmd.ClosePatch) -> None:
+    """Approve or reject a patch by its own id: the same as answering its ticket."""
+    patch = step.run.patches.get(command.patch)
+    if patch is None:
+        raise NotFound(f"there is no patch {command.patch}")
+    for ticket in step.run.tickets.values():
+        if ticket.about == patch.id and not ticket.answer:
+            answer(step, cmd.Answer(ticket.id, command.choice, command.who, command.reason))
+            return
+    done = {"approve": "applied", "reject": "rejected"}[command.choice]
+    if patch.state == done:
+        return
+    raise Conflict(f"{patch.id} is {patch.state}: there is nothing to decide", code="patch_closed", state=patch.state)
+
+
+def message(step: Step, command: cmd.Message) -> None:
+    """A message reaches the visit that waits for it, or is kept for one that will."""
+    known = step.run.commands.get(command.id)
+    if known is not None:
+        if known != command.digest:
+            raise Conflict(f"message {command.id} was sent before with other content", code="message_exists")
+        return
+    if len(step.run.messages) >= MESSAGES_MAX:
+        raise CallerError(
+            f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for", code="too_many_messages"
+        )
+    for visit, (name, key) in step.run.waits.items():
+        if name == command.name and key in ("", command.key) and step.outcome_of(visit) is None:
+            token = step.run.tokens[visit]
+            scope = step.scope(token.scope)
+            ir = step.ir_of(scope)
+            step.events.append(
+                ev.MessageReceived(command.id, command.name, command.key, command.payload, command.digest, visit)
+            )
+            step.drop_timers(visit)
+            step.route(scope, ir, ir.nodes[token.node], outcome(visit, "success", command.payload))
+            return
+    step.events.append(ev.MessageReceived(command.id, command.name, command.key, command.payload, command.digest))
+
+
+MESSAGES_MAX: Final = 1_000
+COMMANDS_MAX: Final = 10_000
+
+
+def fire(step: Step, command: cmd.Fire) -> None:
+    """A timer is due. One that is gone, or not yet due by committed time, changes nothing."""
+    timer = step.run.timers.get(command.timer)
+    if timer is None or timer.due_ms > step.now:
+        return
+    step.events.append(ev.TimerDone(timer.id))
+    if timer.kind == "run":
+        finish(
+            step,
+            "FAILED",
+            NULL,
+            error_cell(step, "run_timeout", "the run took longer than its time-out", event="RunTimeout"),
+        )
+        return
+    token = step.run.tokens.get(timer.visit)
+    if token is None:
+        return
+    scope = step.scope(token.scope)
+    ir = step.ir_of(scope)
+    node = ir.nodes[token.node]
+    if timer.kind == "sleep":
+        cell, _ = input_cell(step, scope, node)
+        step.route(scope, ir, node, outcome(timer.visit, "success", cell))
+    elif timer.kind == "retry" and token.state == BACKOFF:
+        step.events.append(ev.TokenReady(timer.visit, token.attempt + 1, "retry"))
+    elif timer.kind == "join" and token.state == OPEN:
+        step.done.setdefault(scope.path, {})[node.id] = DUE
+        step.inner.append((scope, ir, node))
+    elif timer.kind == "deadline":
+        _deadline(step, token)
+    elif timer.kind == "remind" or timer.kind.startswith("rung"):
+        _rung(step, token, timer.kind)
+
+
+def _deadline(step: Step, token: Token) -> None:
+    scope = step.scope(token.scope)
+    ir = step.ir_of(scope)
+    node = ir.nodes[token.node]
+    for ticket in step.run.tickets.values():
+        if ticket.visit == token.visit and not ticket.answer and ticket.subject == "approval":
+            decide_ticket(step, ticket, EXPIRE_CHOICE.get(ticket.expire, "expired"), "timer", "the deadline passed")
+            return
+    if node.kind == "wait" and node.outs.get("expired"):
+        step.route(scope, ir, node, outcome(token.visit, "expired", NULL))
+        return
+    cancel_note = "NodeTimeout"
+    fail_node(
+        step,
+        scope,
+        ir,
+        node,
+        0,
+        error_cell(step, "node_timeout", f"{token.visit} passed its deadline", event=cancel_note),
+    )
+
+
+def _rung(step: Step, token: Token, kind: str) -> None:
+    scope = step.scope(token.scope)
+    node = step.ir_of(scope).nodes[token.node]
+    ticket = next((t for t in step.run.tickets.values() if t.visit == token.visit and not t.answer), None)
+    if ticket is None:
+        return
+    if kind == "remind":
+        step.events.append(ev.TicketChanged(ticket.id, "remind", "", ticket.step + 1))
+        step.set_timer(f"remind{ticket.step + 1}:{token.visit}", token.visit, "remind",
+                       step.now + node.spec.timeout.remind_ms)  # fmt: skip
+        return
+    rung: Escalation = node.config.escalate[int(kind.removeprefix("rung"))]
+    if rung.do in {"approve", "reject"}:
+        decide_ticket(step, ticket, rung.do, "timer", f"escalation after {rung.after}")
+    else:
+        step.events.append(ev.TicketChanged(ticket.id, rung.do, rung.role, ticket.step + 1))
+
+
+def cancel(step: Step, command: cmd.Cancel) -> None:
+    """Stops the run: every token ends in this commit, so no later result counts."""
+    if step.run.final:
+        if step.run.final == "CANCELLED":
+            return
+        raise Conflict(f"{step.run.id} is {step.run.final}", code="run_finished")
+    step.events.append(ev.CancelRequested(command.by, command.reason, command.command))
+    told = [visit for visit, token in step.run.tokens.items() if token.state == READY and token.intents]
+    cancel_visits(step, sorted(step.run.tokens), command.reason or "cancelled")
+    error = {"code": "cancelled", "message": command.reason or f"cancelled by {command.by}",
+             **({"told": told} if told else {})}  # fmt: skip
+    finish(step, "CANCELLED", NULL, step.cell(error)[0])

@@ -1,0 +1,166 @@
+"""`map` and `loop`: passes of a body, each a scope. State is a cursor, the open window, and pages of results."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.event.value import Cell, decode, ref_in
+from aob.core.graph.ir import IR, Node
+from aob.core.run import events as ev
+from aob.core.run.ending import cancel_visits, error_cell, fail_node, outcome
+from aob.core.run.names import evaluate, input_cell
+from aob.core.run.state import PAGE_ITEMS, Body, Scope
+from aob.core.run.step import Denied, Step
+
+ITEMS_MAX: Final = 10_000_000
+PASSES_MAX: Final = 1_000_000
+LISTS_MAX: Final = 64
+
+
+def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    """Begins a map: its items become scopes, a window at a time."""
+    visit = scope.prefix + node.id
+    items = evaluate(step, scope, node.exprs["items"])
+    ref = ref_in(items)
+    if ref is not None:
+        cell = ref.cell()
+        count = len(_items(step, cell))
+    elif isinstance(items, list):
+        cell, count = step.cell(items)[0], len(items)
+    else:
+        raise Denied(f"items of {node.id}: {type(items).__name__} is neither a list nor a blob of NDJSON")
+    if count > ITEMS_MAX:
+        raise Denied(f"items of {node.id}: {count:,} is over the limit of {ITEMS_MAX:,}")
+    step.events.append(ev.BodyOpened(visit, "map", cell, count))
+    body = step.bodies[visit] = Body(visit, "map", cell, count)
+    _pump(step, scope, ir, node, body)
+
+
+def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    """Begins a loop: its first pass gets the loop's own input."""
+    visit = scope.prefix + node.id
+    kind = "loop" if node.config.collect else "last"
+    cell, _ = input_cell(step, scope, node)
+    count = min(node.config.max, PASSES_MAX)
+    step.events.append(ev.BodyOpened(visit, kind, cell, count))
+    body = step.bodies[visit] = Body(visit, kind, cell, count)
+    _next_pass(step, scope, ir, node, body, 0, cell)
+
+
+def _items(step: Step, cell: Cell) -> Sequence[Any]:
+    """The items as a list: of raw JSON for a blob of NDJSON, of values for a list."""
+    listed: Any = decode(cell)
+    ref = ref_in(listed)
+    if ref is None:
+        return listed  # type: ignore[no-any-return]  # open_map made sure that it is a list
+    known = step.given.lists.get(ref.digest)
+    if known is None:
+        data = step.fetch(ref)
+        known = decode(data) if data[:1] == b"[" else [msgspec.Raw(line) for line in data.splitlines() if line.strip()]
+        step.given.lists[ref.digest] = known
+        while len(step.given.lists) > LISTS_MAX:
+            step.given.lists.pop(next(iter(step.given.lists)))
+    return known
+
+
+def _pump(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
+    """Opens scopes until the window is full or the items are out; ends the map when the last one has closed."""
+    if body.next < body.count and body.live < node.config.window:
+        items = _items(step, body.items)
+        while body.next < body.count and body.live < node.config.window:
+            item, _ = step.cell(items[body.next])
+            _open_scope(step, node, body, f"{body.visit}[{body.next}]", scope.version, item)
+    if body.closed == body.count:
+        _end_map(step, scope, ir, node, body)
+
+
+def _open_scope(step: Step, node: Node, body: Body, path: str, version: int, item: Cell) -> None:
+    index = body.next
+    body.next += 1
+    body.live += 1
+    event = ev.ScopeOpened(path, body.visit, index, item, version)
+    step.events.append(event)
+    inner = Scope(path, step.body_path(path), version, body.visit, index, item)
+    step.opened[path] = inner
+    if node.body is None:
+        raise Denied(f"{node.id} has no body")
+    ir = step.ir_of(inner)
+    step.done[path] = {}
+    for entry in ir.entry:
+        step.enter(inner, ir, entry, event)
+
+
+def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None:
+    """One pass is over: the next one, the next item, or the end of its node."""
+    visit = scope.visit
+    step.closed.add(scope.path)
+    step.events.append(ev.ScopeClosed(scope.path, visit, scope.index, output, failed))
+    outer = step.scope(visit.rpartition("/")[0])
+    ir = step.ir_of(outer)
+    node = ir.nodes[visit.rpartition("/")[2]]
+    body = step.body(visit)
+    body.live -= 1
+    body.closed += 1
+    body.failed += failed
+    if body.kind == "map":
+        body.outputs[scope.index] = output
+        _close_page(step, body, scope.index // PAGE_ITEMS)
+        if body.failed > node.config.failures:
+            _end_early(step, outer, ir, node, body, output)
+        else:
+            _pump(step, outer, ir, node, body)
+        return
+    if failed:
+        _end_early(step, outer, ir, node, body, output)
+        return
+    body.outputs[scope.index] = output
+    _next_pass(step, outer, ir, node, body, scope.index + 1, output)
+
+
+def _close_page(step: Step, body: Body, page: int) -> None:
+    first = page * PAGE_ITEMS
+    last = min(first + PAGE_ITEMS, body.count)
+    body.filled[page] = body.filled.get(page, 0) + 1
+    if body.count <= PAGE_ITEMS or body.filled[page] < last - first:
+        return
+    ref, _ = step.cell([step.load(body.outputs[index]) for index in range(first, last)])
+    body.pages[page] = ref
+    step.events.append(ev.PageClosed(body.visit, page, ref))
+
+
+def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
+    manifest: dict[str, Any] = {"count": body.count, "failed": body.failed}
+    if body.count <= PAGE_ITEMS:
+        manifest["items"] = [step.load(body.outputs[index]) for index in range(body.count)]
+    else:
+        manifest["pages"] = [decode(body.pages[page]) for page in sorted(body.pages)]
+    cell, _ = step.cell(manifest)
+    step.route(scope, ir, node, outcome(body.visit, "success", cell))
+
+
+def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: Cell) -> None:
+    prefix = body.visit + ("[" if body.kind == "map" else "#")
+    gone = [visit for visit in step.run.tokens if visit.startswith(prefix)]
+    cancel_visits(step, sorted(v for v in gone if v not in step.cancelled and step.outcome_of(v) is None),
+                  f"{body.visit} failed")  # fmt: skip
+    step.closed.update(path for path in (*step.run.scopes, *step.opened) if path.startswith(prefix))
+    told = step.load(error)
+    message = f"{body.failed} of {body.count} items failed" if body.kind == "map" else f"pass {body.closed - 1} failed"
+    fail_node(step, scope, ir, node, 0, error_cell(step, "body_failed", message, told))
+
+
+def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body, index: int, previous: Cell) -> None:
+    going = index < body.count
+    condition = node.exprs.get("while")
+    if going and condition is not None:
+        names = {"loop": {"index": index, "previous": step.load(previous) if index else None}}
+        going = evaluate(step, scope, condition, names) is True
+    if going:
+        _open_scope(step, node, body, f"{body.visit}#{index}", scope.version, previous)
+        return
+    if body.kind == "last":
+        cell = body.outputs[index - 1] if index else previous
+    else:
+        cell, _ = step.cell({"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]})
+    step.route(scope, ir, node, outcome(body.visit, "success", cell))

@@ -1,0 +1,170 @@
+"""What may be asked of a run. Commands are not stored; the events they lead to are."""
+
+from typing import Any
+
+import msgspec
+
+from aob.core.event.value import NULL, Cell
+from aob.core.policy.caller import Caller
+
+
+class _Command(msgspec.Struct, frozen=False, gc=False):
+    pass
+
+
+class Start(_Command):
+    """Begin the run. `digest` is the sha256 of what was asked, for idempotency."""
+
+    run: str
+    workflow: str
+    artifact: str
+    version: str
+    tag: str
+    tenant: str
+    by: str
+    inputs: Cell
+    digest: bytes
+    mode: str
+    priority: str
+    depth: int
+    labels: dict[str, str]
+    overlay: tuple[Cell, ...] = ()
+    fork: str = ""
+    copied: tuple[Any, ...] = ()
+
+
+class Complete(_Command):
+    """A worker has the output of a visit. `beside` holds the bytes of an output of 4 to 64 KiB, for the same commit."""
+
+    visit: str
+    attempt: int
+    output: Cell
+    digest: bytes
+    took_us: int = 0
+    memo: bool = False
+    usage: dict[str, Any] | None = None
+    patch: str = ""
+    beside: bytes | None = None
+
+
+class Fail(_Command):
+    """A worker could not do it. `error` is `{code, message, detail}`; `transient` ones may be tried again."""
+
+    visit: str
+    attempt: int
+    error: Cell
+    transient: bool
+    after_ms: int = 0
+
+
+class Lost(_Command):
+    """The worker of an attempt is gone: its process died, or its lease ran out."""
+
+    visit: str
+    attempt: int
+
+
+class Note(_Command):
+    """A record that only tells (dispatched): rides along, asks nothing."""
+
+    event: Any
+
+
+class Fire(_Command):
+    """A timer is due."""
+
+    timer: str
+
+
+class Cancel(_Command):
+    """Stop the run."""
+
+    by: str
+    reason: str
+    command: str = ""
+
+
+class Answer(_Command):
+    """A person answers a ticket."""
+
+    ticket: str
+    choice: str
+    who: Caller
+    reason: str = ""
+    values: Cell = NULL
+    command: str = ""
+
+
+class Propose(_Command):
+    """A patch: RFC 6902 operations against the graph whose hash is `base` (empty: as it stands now)."""
+
+    id: str
+    author: str
+    kind: str
+    reason: str
+    base: str
+    operations: list[dict[str, Any]]
+    digest: bytes
+    visit: str = ""
+    rollback_of: str = ""
+
+
+class ClosePatch(_Command):
+    """Approve or reject a proposed patch by its id, or set an invalid one aside."""
+
+    patch: str
+    choice: str
+    who: Caller
+    reason: str = ""
+
+
+class Intend(_Command):
+    """A worker asks leave for its next effect: number n of this visit."""
+
+    visit: str
+    attempt: int
+    number: int
+    kind: str
+    digest: bytes
+    what: Cell
+
+
+class Settle(_Command):
+    """A worker reports what came of an intent."""
+
+    visit: str
+    attempt: int
+    number: int
+    result: Cell
+    failed: bool = False
+    usage: dict[str, Any] | None = None
+
+
+class Message(_Command):
+    """A message to the run, by name and key."""
+
+    id: str
+    name: str
+    key: str
+    payload: Cell
+    digest: bytes
+
+
+class Save(_Command):
+    """A heartbeat with a checkpoint."""
+
+    visit: str
+    attempt: int
+    data: Cell
+
+
+class Release(_Command):
+    """Let a quarantined run go on."""
+
+    by: str
+
+
+RunCommand = (
+    Start | Complete | Fail | Lost | Note | Fire | Cancel | Answer | Propose | ClosePatch | Intend | Settle | Message
+    | Save | Release
+)  # fmt: skip

@@ -1,0 +1,252 @@
+"""decide(run, command, given, now) -> Decision: the law of a run. Pure and total: no clock, no I/O, no dice.
+
+The run is only read. A command that cannot be raises an AobError and changes nothing; one that is out of date
+(an old attempt, a token that is gone) leads to no events.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.errors import Conflict, NotFound, Refused
+from aob.core.event.ids import derived_id
+from aob.core.event.value import decode
+from aob.core.graph.ir import IR, Node
+from aob.core.run import commands as cmd
+from aob.core.run import events as ev
+from aob.core.run.asking import answer, cancel, fire, message, set_aside
+from aob.core.run.ending import error_cell, fail_node
+from aob.core.run.inner import conclude
+from aob.core.run.patching import propose
+from aob.core.run.rollback import roll_back
+from aob.core.run.state import READY, Run, Scope, Token
+from aob.core.run.step import Given, Graphs, Step
+
+LOST_MAX: Final = 10
+"""Attempts of a visit that may be lost to dead workers before it fails for good."""
+
+
+class Decision(msgspec.Struct):
+    """What a command leads to: events, values kept beside the record, and the graphs as they are afterwards."""
+
+    events: list[Any]
+    values: dict[bytes, bytes]
+    graphs: Graphs
+
+
+def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decision:
+    """The events that the command leads to. Raises AobError when it cannot be, Needs when a value must be fetched."""
+    step = Step(run, given, now)
+    if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel):
+        return Decision([], step.values, given.graphs)
+    _RULES[type(command)](step, command)
+    if step.done or step.inner:
+        conclude(step)
+    return Decision(step.events, step.values, step.given.graphs)
+
+
+def _start(step: Step, command: cmd.Start) -> None:
+    run = step.run
+    if run.workflow:
+        if run.inputs_digest != command.digest:
+            raise Conflict(f"{run.id} was started with other inputs under the same key", code="start_exists",
+                           hint="use another key, or the same inputs")  # fmt: skip
+        return
+    ir = step.given.graphs.ir(len(command.overlay))
+    deadline = step.now + ir.spec.run_ms if ir.spec.run_ms else 0
+    mine = step.run = Run(command.run)  # the run as it will be: entry nodes look at its inputs
+    mine.inputs, mine.workflow, mine.tag = command.inputs, command.workflow, command.tag
+    mine.tenant, mine.labels, mine.version = command.tenant, command.labels, command.version
+    event = ev.RunStarted(
+        command.run, command.workflow, command.artifact, command.version, command.tag, command.tenant, command.by,
+        step.now, command.inputs, command.digest, command.mode, command.priority, deadline, command.depth,
+        command.labels, command.overlay, command.fork,
+    )  # fmt: skip
+    step.events.append(event)
+    root = Scope("", "", len(command.overlay), "", 0, command.inputs)
+    step.opened[""] = root
+    step.done[""] = {}
+    copied = {item.visit: item for item in command.copied}
+    step.copied = frozenset(copied)
+    for node in ir.entry:
+        step.enter(root, ir, node, event)
+    if copied:
+        _copy(step, root, ir, copied)
+    if deadline:
+        step.set_timer("run", "", "run", deadline)
+
+
+def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, ev.NodeCompleted]) -> None:
+    """A fork: outcomes of another run stand here as if they had happened, in an order that edges allow."""
+    waiting = dict(copied)
+    while waiting:
+        before = len(waiting)
+        for visit in list(waiting):
+            node = ir.nodes.get(visit)
+            if node is None or any(edge.source.id in waiting for edge in node.ins):
+                continue
+            item = waiting.pop(visit)
+            if step.outcome(root, visit) is not None:
+                continue
+            event = ev.NodeCompleted(visit, item.attempt, item.on, item.output, item.digest, item.took, copied=True)
+            step.route(root, ir, node, event)
+        if len(waiting) == before:
+            return
+
+
+def _token(step: Step, visit: str, attempt: int) -> Token | None:
+    """The token, when this attempt of it is the current one and may still report."""
+    token = step.run.tokens.get(visit)
+    if token is None or token.attempt != attempt or token.state != READY:
+        return None
+    return token
+
+
+def _place(step: Step, token: Token) -> tuple[Scope, IR, Node]:
+    scope = step.run.scopes[token.scope]
+    ir = step.ir_of(scope)
+    return scope, ir, ir.nodes[token.node]
+
+
+def _complete(step: Step, command: cmd.Complete) -> None:
+    run = step.run
+    token = run.tokens.get(command.visit)
+    if token is None or token.attempt != command.attempt or token.state != READY:
+        return
+    if command.patch and run.patches[command.patch].state == "proposed":
+        step.events.append(
+            ev.NodeHeld(command.visit, command.attempt, command.output, command.digest, command.patch, command.usage)
+        )
+        return
+    scope = run.scopes[token.scope]
+    ir = step.ir_of(scope)
+    if run.timers:
+        step.drop_timers(command.visit)
+    event = ev.NodeCompleted(
+        command.visit, command.attempt, "success", command.output, command.digest, None, [], [], [], [],
+        command.took_us, command.memo, False, command.usage,
+    )  # fmt: skip
+    step.route(scope, ir, ir.nodes[token.node], event)
+
+
+def _fail(step: Step, command: cmd.Fail) -> None:
+    token = _token(step, command.visit, command.attempt)
+    if token is None:
+        return
+    scope, ir, node = _place(step, token)
+    retry = node.spec.retry
+    if command.transient and token.attempt < retry.attempts:
+        wait = min(retry.max_ms, retry.first_ms * retry.factor ** (token.attempt - 1))
+        wait = max(command.after_ms, wait * (1 + retry.jitter * _dice(step.run.id, token.visit, token.attempt)))
+        due = step.now + round(wait)
+        step.events.append(ev.AttemptFailed(token.visit, token.attempt, command.error, due))
+        step.set_timer(f"retry{token.attempt}:{token.visit}", token.visit, "retry", due)
+        return
+    fail_node(step, scope, ir, node, token.attempt, command.error)
+
+
+def _dice(*parts: object) -> float:
+    """A number in [-1, 1) that is a hash of its parts: jitter that a replay finds again."""
+    return int(derived_id("dice", *parts)[-8:], 16) / 2**31 - 1
+
+
+def _lost(step: Step, command: cmd.Lost) -> None:
+    token = _token(step, command.visit, command.attempt)
+    if token is None:
+        return
+    scope, ir, node = _place(step, token)
+    if token.attempt >= max(LOST_MAX, node.spec.retry.attempts):
+        error = error_cell(
+            step, "lost_too_often", f"{token.attempt} attempts of {token.visit} were lost with their worker"
+        )
+        fail_node(step, scope, ir, node, 0, error)
+        return
+    open_intents = [intent for intent in token.intents or () if intent.result is None]
+    asked = ""
+    for intent in open_intents:
+        effect = decode(intent.what).get("effect", "once")
+        then = node.spec.on_uncertain if effect == "once" else "repeat"
+        step.events.append(ev.Uncertain(token.visit, token.attempt, intent.number, then))
+        asked = asked or (then if then != "repeat" else "")
+    if asked == "ask":
+        told = [{"kind": intent.kind, "what": decode(intent.what)} for intent in open_intents]
+        step.events.append(
+            ev.TicketOpened(
+                step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "run",
+                f"{token.visit} was cut off: did it happen?", ["done", "repeat", "fail"], {}, step.cell(told)[0],
+            )
+        )  # fmt: skip
+        return
+    step.events.append(ev.TokenReady(token.visit, token.attempt + 1, "verify" if asked else "lost"))
+
+
+def _note(step: Step, command: cmd.Note) -> None:
+    if not step.run.final:
+        step.events.append(command.event)
+
+
+def _intend(step: Step, command: cmd.Intend) -> None:
+    token = _token(step, command.visit, command.attempt)
+    if token is None:
+        raise Refused(f"{command.visit} attempt {command.attempt} may not act any more", code="token_gone")
+    for intent in token.intents or ():
+        if intent.number == command.number:
+            if intent.digest != command.digest and intent.result is not None:
+                raise Conflict(
+                    f"{command.visit} asks something else under intent {command.number}", code="intent_differs"
+                )
+            if intent.result is not None or intent.attempt == command.attempt:
+                return
+    step.events.append(
+        ev.Intent(command.visit, command.attempt, command.number, command.kind, command.digest, command.what)
+    )
+
+
+def _settle(step: Step, command: cmd.Settle) -> None:
+    if _token(step, command.visit, command.attempt) is None:
+        raise Refused(f"{command.visit} attempt {command.attempt} may not report any more", code="token_gone")
+    step.events.append(ev.IntentSettled(command.visit, command.number, command.result, command.failed, command.usage))
+
+
+def _save(step: Step, command: cmd.Save) -> None:
+    if _token(step, command.visit, command.attempt) is not None:
+        step.events.append(ev.Checkpoint(command.visit, command.attempt, command.data))
+
+
+def _release(step: Step, command: cmd.Release) -> None:
+    if step.run.quarantined:
+        step.events.append(ev.RunReleased(command.by))
+
+
+def _begun(rule: Callable[[Step, Any], None]) -> Callable[[Step, Any], None]:
+    def checked(step: Step, command: Any) -> None:
+        if not step.run.workflow:
+            raise NotFound(f"there is no run {step.run.id}")
+        rule(step, command)
+
+    return checked
+
+
+def _propose(step: Step, command: cmd.Propose) -> None:
+    (roll_back if command.rollback_of else propose)(step, command)
+
+
+_RULES: Final[dict[type, Callable[[Step, Any], None]]] = {
+    cmd.Start: _start,
+    cmd.Complete: _complete,
+    cmd.Fail: _fail,
+    cmd.Lost: _lost,
+    cmd.Note: _note,
+    cmd.Fire: fire,
+    cmd.Cancel: _begun(cancel),
+    cmd.Answer: _begun(answer),
+    cmd.Propose: _begun(_propose),
+    cmd.ClosePatch: _begun(set_aside),
+    cmd.Intend: _intend,
+    cmd.Settle: _settle,
+    cmd.Message: _begun(message),
+    cmd.Save: _save,
+    cmd.Release: _release,
+}
+"""A rule for every command; a test holds this table against the union of commands."""

@@ -1,0 +1,384 @@
+"""What a run's records say. Append-only: a field may be added at the end with a default, none may change or go.
+
+Encoded as JSON arrays led by an integer tag (DECISION 0001). Nodes are named by document id, scopes by path.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.event.value import NULL, Cell
+
+SCHEMA: Final = 1
+"""Number of the event schema that this release writes; older ones are read through upcasters."""
+
+
+class _Event(msgspec.Struct, array_like=True, gc=False):
+    pass
+
+
+class RunStarted(_Event, tag=1):
+    """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none.
+
+    `digest` is the sha256 of the start as asked (idempotency); `fork` names the run that outcomes were copied from.
+    """
+
+    run: str
+    workflow: str
+    artifact: str
+    version: str
+    tag: str
+    tenant: str
+    by: str
+    at_ms: int
+    inputs: Cell
+    digest: bytes
+    mode: str
+    priority: str
+    deadline_ms: int
+    depth: int
+    labels: dict[str, str]
+    overlay: tuple[Cell, ...] = ()
+    fork: str = ""
+    ready: list[str] = []
+    skipped: list[str] = []
+
+
+class Dispatched(_Event, tag=2):
+    """An attempt was handed to a worker (`full` mode only, rides in a later commit, recovery never needs it)."""
+
+    visit: str
+    attempt: int
+    at_us: int
+    worker: str = ""
+    input: Cell | None = None
+
+
+class NodeCompleted(_Event, tag=3):
+    """A visit has its outcome. `on` names the edge set it offers, `took` the edges taken when not all of that set.
+
+    `ready`, `skipped`: nodes of the same scope decided by it. `fed`, `starved`: nodes that got a signal, taken or
+    skipped, and still wait for others. `took_us` is the time that the attempt took.
+    """
+
+    visit: str
+    attempt: int
+    on: str
+    output: Cell
+    digest: bytes
+    took: list[str] | None = None
+    ready: list[str] = []
+    skipped: list[str] = []
+    fed: list[str] = []
+    starved: list[str] = []
+    took_us: int = 0
+    memo: bool = False
+    copied: bool = False
+    usage: dict[str, Any] | None = None
+
+
+class NodeFailed(_Event, tag=4):
+    """A visit has failed for good. `on` is `failure` (its edges are taken), `skipped` (policy) or `` (unhandled)."""
+
+    visit: str
+    attempt: int
+    on: str
+    output: Cell
+    took: list[str] | None = None
+    ready: list[str] = []
+    skipped: list[str] = []
+    fed: list[str] = []
+    starved: list[str] = []
+
+
+class AttemptFailed(_Event, tag=5):
+    """An attempt failed and another one will be ready at `due_ms`."""
+
+    visit: str
+    attempt: int
+    error: Cell
+    due_ms: int
+
+
+class TokenReady(_Event, tag=6):
+    """A token is ready again as attempt n: after a back-off, a lost worker, or a person's word."""
+
+    visit: str
+    attempt: int
+    cause: str
+
+
+class TimerSet(_Event, tag=7):
+    """Something will happen at `due_ms`: kind `sleep retry deadline run remind join start`."""
+
+    id: str
+    visit: str
+    kind: str
+    due_ms: int
+
+
+class TimerDone(_Event, tag=8):
+    """A timer has fired or is needed no more."""
+
+    id: str
+    fired: bool = True
+
+
+class TicketOpened(_Event, tag=9):
+    """A person is asked. `subject` says what: `approval patch uncertain review`; `shown` is what was shown to them."""
+
+    id: str
+    visit: str
+    subject: str
+    role: str
+    text: str
+    choices: list[str]
+    form: dict[str, Any]
+    shown: Cell
+    due_ms: int = 0
+    expire: str = ""
+    about: str = ""
+    notify: list[str] = []
+
+
+class TicketChanged(_Event, tag=10):
+    """A reminder went out or the ticket went to another role."""
+
+    id: str
+    what: str
+    role: str = ""
+    step: int = 0
+
+
+class TicketAnswered(_Event, tag=11):
+    """A ticket has its answer; `by` is a name, or `timer` at its deadline."""
+
+    id: str
+    choice: str
+    by: str
+    reason: str
+    values: Cell
+    command: str = ""
+
+
+class PatchProposed(_Event, tag=12):
+    """A patch against this run, valid or not. `operations` are RFC 6902 as JSON; `base` the graph it was made on."""
+
+    id: str
+    author: str
+    kind: str
+    reason: str
+    base: str
+    operations: Cell
+    state: str
+    at_ms: int
+    visit: str = ""
+    diff_hash: str = ""
+    rules: str = ""
+    problems: Cell = NULL
+    digest: bytes = b""
+
+
+class PatchApplied(_Event, tag=13):
+    """The graph has a new version. `operations` are those applied (after rebase), `inverse` takes them back.
+
+    `moved` and `stayed` list the body scopes that go on under the new and under the old version. `ready` to `starved`
+    are signals that new edges brought from recorded outcomes; `reset` gives the signal counts of touched nodes.
+    """
+
+    id: str
+    number: int
+    operations: Cell
+    inverse: Cell
+    graph: str
+    by: str
+    moved: list[str] = []
+    stayed: list[str] = []
+    ready: list[str] = []
+    skipped: list[str] = []
+    reset: dict[str, tuple[int, int]] = {}
+    undone: list[str] = []
+    agents: int = 0
+    rollback_of: str = ""
+
+
+class PatchClosed(_Event, tag=14):
+    """A patch was rejected, expired, went back to proposed with a new diff, or was withdrawn."""
+
+    id: str
+    state: str
+    by: str
+    reason: str
+    diff_hash: str = ""
+
+
+class NodeHeld(_Event, tag=15):
+    """An agent has its answer and waits for the patch that it proposed."""
+
+    visit: str
+    attempt: int
+    output: Cell
+    digest: bytes
+    patch: str
+    usage: dict[str, Any] | None = None
+
+
+class Intent(_Event, tag=16):
+    """An effect, a model call or a tool call is about to happen."""
+
+    visit: str
+    attempt: int
+    number: int
+    kind: str
+    digest: bytes
+    what: Cell
+
+
+class IntentSettled(_Event, tag=17):
+    """What came of an intent: its result or its error, and what it used."""
+
+    visit: str
+    number: int
+    result: Cell
+    failed: bool = False
+    usage: dict[str, Any] | None = None
+
+
+class Uncertain(_Event, tag=18):
+    """An intent has no result after a crash; the node's `on_uncertain` says what follows."""
+
+    visit: str
+    attempt: int
+    number: int
+    then: str
+
+
+class WaitOpened(_Event, tag=19):
+    """A visit waits for a message by name and key (`` takes any)."""
+
+    visit: str
+    name: str
+    key: str
+
+
+class MessageReceived(_Event, tag=20):
+    """A message came; without a waiting visit it is kept for one that will wait."""
+
+    id: str
+    name: str
+    key: str
+    payload: Cell
+    digest: bytes
+    visit: str = ""
+
+
+class ScopeOpened(_Event, tag=21):
+    """One pass of a body begins."""
+
+    path: str
+    visit: str
+    index: int
+    item: Cell
+    version: int
+    ready: list[str] = []
+    skipped: list[str] = []
+    agents: int = 0
+
+
+class ScopeClosed(_Event, tag=22):
+    """One pass of a body has ended with its output, or with an error."""
+
+    path: str
+    visit: str
+    index: int
+    output: Cell
+    failed: bool = False
+
+
+class BodyOpened(_Event, tag=23):
+    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length."""
+
+    visit: str
+    kind: str
+    items: Cell
+    count: int
+
+
+class CancelRequested(_Event, tag=24):
+    """Somebody cancels the run."""
+
+    by: str
+    reason: str
+    command: str = ""
+
+
+class TokensCancelled(_Event, tag=25):
+    """These visits will not go on; no result of them counts any more."""
+
+    visits: list[str]
+    reason: str
+
+
+class ScopeMoved(_Event, tag=31):
+    """A live body scope goes on under a new version that changed its body; fields as in PatchApplied."""
+
+    path: str
+    version: int
+    ready: list[str] = []
+    skipped: list[str] = []
+    reset: dict[str, tuple[int, int]] = {}
+    undone: list[str] = []
+
+
+class RunFinished(_Event, tag=26):
+    """The end: `COMPLETED FAILED CANCELLED`."""
+
+    status: str
+    at_ms: int
+    output: Cell
+    error: Cell | None = None
+
+
+class RunQuarantined(_Event, tag=27):
+    """A law broke on this run; it is set aside until it is released."""
+
+    reason: str
+
+
+class Checkpoint(_Event, tag=28):
+    """What a long attempt wants to find again."""
+
+    visit: str
+    attempt: int
+    data: Cell
+
+
+class RunReleased(_Event, tag=29):
+    """A quarantined run goes on."""
+
+    by: str
+
+
+class PageClosed(_Event, tag=30):
+    """A page of 1,000 results of a map is complete and lies in the CAS as a JSON list."""
+
+    visit: str
+    page: int
+    ref: Cell
+
+
+RunEvent = (
+    RunStarted | Dispatched | NodeCompleted | NodeFailed | AttemptFailed | TokenReady | TimerSet | TimerDone
+    | TicketOpened | TicketChanged | TicketAnswered | PatchProposed | PatchApplied | PatchClosed | NodeHeld | Intent
+    | IntentSettled | Uncertain | WaitOpened | MessageReceived | ScopeOpened | ScopeClosed | BodyOpened
+    | CancelRequested | TokensCancelled | RunFinished | RunQuarantined | Checkpoint | RunReleased | PageClosed
+    | ScopeMoved
+)  # fmt: skip
+
+encode_events = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(list[RunEvent])
+
+
+def decode_events(data: bytes | msgspec.Raw) -> list[RunEvent]:
+    """The events of one decision. Accepts every event ever written (new trailing fields take their defaults)."""
+    return _decoder.decode(data)

@@ -1,0 +1,383 @@
+"""evolve(run, event) -> run: what a record means. Accepts every event ever written; decides nothing, needs no graph.
+
+The run given is consumed: the caller goes on with the one returned.
+"""
+
+from typing import Any
+
+from aob.core.event.value import NULL
+from aob.core.run import events as ev
+from aob.core.run.state import (
+    BACKOFF,
+    CANCELLED,
+    HELD,
+    OPEN,
+    PAGE_ITEMS,
+    READY,
+    SKIPPED,
+    Body,
+    IntentState,
+    Patch,
+    Run,
+    Scope,
+    Ticket,
+    Timer,
+    Token,
+    body_of,
+)
+
+
+def evolve(run: Run, event: ev.RunEvent) -> Run:
+    """The run after the event."""
+    handler = _HANDLERS.get(type(event))
+    if handler is None:
+        raise TypeError(f"evolve has no rule for {type(event).__name__}")
+    handler(run, event)
+    return run
+
+
+def _scope_of(run: Run, visit: str) -> tuple[Scope, str]:
+    path, _, node = visit.rpartition("/")
+    return run.scopes[path], node
+
+
+def _pop(run: Run, visit: str) -> Token | None:
+    token = run.tokens.pop(visit, None)
+    if token is not None and token.state == READY:
+        run.ready -= 1
+    return token
+
+
+def _set(run: Run, token: Token, state: str) -> None:
+    run.ready += (state == READY) - (token.state == READY)
+    token.state = state
+
+
+def _decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -> None:
+    prefix, path, tokens = scope.prefix, scope.path, run.tokens
+    for node in ready:
+        visit = prefix + node
+        tokens[visit] = Token(visit, path, node, 1, READY)
+    run.ready += len(ready)
+    for node in skipped:
+        scope.done[node] = SKIPPED
+        scope.fed.pop(node, None)
+
+
+def _feed(scope: Scope, fed: list[str], starved: list[str]) -> None:
+    counts = scope.fed
+    for node in fed:
+        taken, skipped = counts.get(node, (0, 0))
+        counts[node] = (taken + 1, skipped)
+    for node in starved:
+        taken, skipped = counts.get(node, (0, 0))
+        counts[node] = (taken, skipped + 1)
+
+
+def _started(run: Run, e: ev.RunStarted) -> None:
+    run.workflow, run.artifact, run.version, run.tag = e.workflow, e.artifact, e.version, e.tag
+    run.tenant, run.by, run.mode, run.priority = e.tenant, e.by, e.mode, e.priority
+    run.inputs, run.inputs_digest, run.labels = e.inputs, e.digest, e.labels
+    run.started_ms, run.deadline_ms, run.depth, run.fork = e.at_ms, e.deadline_ms, e.depth, e.fork
+    run.graph_ops = list(e.overlay)
+    root = run.scopes[""] = Scope("", "", len(e.overlay), "", 0, NULL)
+    _decide_nodes(run, root, e.ready, e.skipped)
+
+
+def _completed(run: Run, e: ev.NodeCompleted) -> None:
+    visit = e.visit
+    token = run.tokens.pop(visit, None)
+    if token is not None:
+        if token.state == READY:
+            run.ready -= 1
+        scope, node = run.scopes[token.scope], token.node
+    else:
+        scope, node = _scope_of(run, visit)
+    scope.done[node] = e
+    if scope.fed:
+        scope.fed.pop(node, None)
+    if e.ready or e.skipped:
+        _decide_nodes(run, scope, e.ready, e.skipped)
+    if e.fed or e.starved:
+        _feed(scope, e.fed, e.starved)
+    if e.usage:
+        _use(run, e.usage)
+    if run.waits:
+        run.waits.pop(visit, None)
+    if run.bodies:
+        run.bodies.pop(visit, None)
+
+
+def _failed(run: Run, e: ev.NodeFailed) -> None:
+    token = _pop(run, e.visit)
+    scope, node = (run.scopes[token.scope], token.node) if token else _scope_of(run, e.visit)
+    scope.done[node] = e
+    scope.fed.pop(node, None)
+    _decide_nodes(run, scope, e.ready, e.skipped)
+    _feed(scope, e.fed, e.starved)
+    run.waits.pop(e.visit, None)
+    run.bodies.pop(e.visit, None)
+
+
+def _attempt_failed(run: Run, e: ev.AttemptFailed) -> None:
+    token = run.tokens[e.visit]
+    _set(run, token, BACKOFF)
+    token.error = e.error
+
+
+def _token_ready(run: Run, e: ev.TokenReady) -> None:
+    token = run.tokens[e.visit]
+    _set(run, token, READY)
+    token.attempt = e.attempt
+    token.verify = e.cause == "verify"
+
+
+def _timer_set(run: Run, e: ev.TimerSet) -> None:
+    run.timers[e.id] = Timer(e.id, e.visit, e.kind, e.due_ms)
+    if e.kind in {"sleep", "join"} and e.visit not in run.tokens:
+        _open(run, e.visit)
+
+
+def _open(run: Run, visit: str) -> None:
+    path, _, node = visit.rpartition("/")
+    token = run.tokens.get(visit)
+    if token is None:
+        run.tokens[visit] = Token(visit, path, node, 1, OPEN)
+    else:
+        _set(run, token, OPEN)
+
+
+def _timer_done(run: Run, e: ev.TimerDone) -> None:
+    run.timers.pop(e.id, None)
+
+
+def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
+    run.tickets[e.id] = Ticket(
+        e.id, e.visit, e.subject, e.role, e.text, e.choices, e.form, e.shown, e.due_ms, e.expire, e.about
+    )
+    if e.subject in {"approval", "uncertain", "review"}:
+        _open(run, e.visit)
+
+
+def _ticket_changed(run: Run, e: ev.TicketChanged) -> None:
+    ticket = run.tickets[e.id]
+    ticket.step = e.step
+    ticket.role = e.role or ticket.role
+
+
+def _ticket_answered(run: Run, e: ev.TicketAnswered) -> None:
+    ticket = run.tickets[e.id]
+    ticket.answer, ticket.by, ticket.reason, ticket.values = e.choice, e.by, e.reason, e.values
+    if e.command:
+        run.commands[e.command] = f"{e.id} {e.choice}".encode()
+
+
+def _patch_proposed(run: Run, e: ev.PatchProposed) -> None:
+    run.patches[e.id] = Patch(
+        e.id, e.author, e.kind, e.reason, e.base, e.operations, e.state, e.at_ms, e.visit, e.diff_hash, e.rules,
+        e.problems, e.digest,
+    )  # fmt: skip
+
+
+def _patch_applied(run: Run, e: ev.PatchApplied) -> None:
+    patch = run.patches[e.id]
+    patch.state, patch.number, patch.inverse, patch.by = "applied", e.number, e.inverse, e.by
+    patch.operations, patch.rollback_of, patch.agents = e.operations, e.rollback_of, e.agents
+    if e.rollback_of in run.patches:
+        run.patches[e.rollback_of].state = "rolled_back"
+    run.graph_ops.append(e.operations)
+    run.agents = max(0, run.agents + e.agents)
+    for path in e.moved:
+        run.scopes[path].version = e.number
+    _recount(run, run.scopes[""], e.number, e)
+
+
+def _recount(run: Run, scope: Scope, version: int, e: ev.PatchApplied | ev.ScopeMoved) -> None:
+    scope.version = version
+    for node in e.undone:
+        scope.done.pop(node, None)
+    for node, (taken, skipped) in e.reset.items():
+        scope.fed[node] = (taken, skipped)
+        if taken == skipped == 0:
+            del scope.fed[node]
+    _decide_nodes(run, scope, e.ready, e.skipped)
+
+
+def _scope_moved(run: Run, e: ev.ScopeMoved) -> None:
+    _recount(run, run.scopes[e.path], e.version, e)
+
+
+def _patch_closed(run: Run, e: ev.PatchClosed) -> None:
+    patch = run.patches[e.id]
+    patch.state, patch.by, patch.note = e.state, e.by, e.reason
+    patch.diff_hash = e.diff_hash or patch.diff_hash
+
+
+def _held(run: Run, e: ev.NodeHeld) -> None:
+    token = run.tokens[e.visit]
+    _set(run, token, HELD)
+    token.kept = e
+
+
+def _intent(run: Run, e: ev.Intent) -> None:
+    token = run.tokens[e.visit]
+    if token.intents is None:
+        token.intents = []
+    kept = [intent for intent in token.intents if intent.number != e.number]
+    token.intents = [*kept, IntentState(e.number, e.kind, e.digest, e.attempt, e.what)]
+
+
+def _intent_settled(run: Run, e: ev.IntentSettled) -> None:
+    token = run.tokens.get(e.visit)
+    if token is not None and token.intents:
+        for intent in token.intents:
+            if intent.number == e.number:
+                intent.result, intent.failed = e.result, e.failed
+    if e.usage:
+        _use(run, e.usage)
+
+
+def _use(run: Run, usage: dict[str, Any]) -> None:
+    for name, amount in usage.items():
+        if isinstance(amount, int | float) and not isinstance(amount, bool):
+            run.usage[name] = run.usage.get(name, 0) + amount
+
+
+def _uncertain(run: Run, e: ev.Uncertain) -> None:
+    token = run.tokens[e.visit]
+    if e.then == "repeat" and token.intents:
+        token.intents = [intent for intent in token.intents if intent.number != e.number]
+
+
+def _wait_opened(run: Run, e: ev.WaitOpened) -> None:
+    run.waits[e.visit] = (e.name, e.key)
+    _open(run, e.visit)
+
+
+def _message(run: Run, e: ev.MessageReceived) -> None:
+    run.commands[e.id] = e.digest
+    if e.visit:
+        run.waits.pop(e.visit, None)
+        run.messages = [kept for kept in run.messages if kept[0] != e.id]
+    else:
+        run.messages.append((e.id, e.name, e.key, e.payload))
+
+
+def _scope_opened(run: Run, e: ev.ScopeOpened) -> None:
+    scope = run.scopes[e.path] = Scope(e.path, body_of(e.path), e.version, e.visit, e.index, e.item)
+    body = run.bodies[e.visit]
+    body.next = max(body.next, e.index + 1)
+    body.live += 1
+    run.agents += e.agents
+    _decide_nodes(run, scope, e.ready, e.skipped)
+
+
+def _scope_closed(run: Run, e: ev.ScopeClosed) -> None:
+    run.scopes.pop(e.path, None)
+    body = run.bodies.get(e.visit)
+    if body is None:
+        return
+    body.live -= 1
+    body.closed += 1
+    body.failed += e.failed
+    if body.kind == "last":
+        body.outputs.clear()
+    elif body.kind == "map":
+        page = e.index // PAGE_ITEMS
+        body.filled[page] = body.filled.get(page, 0) + 1
+    body.outputs[e.index] = e.output
+
+
+def _body_opened(run: Run, e: ev.BodyOpened) -> None:
+    run.bodies[e.visit] = Body(e.visit, e.kind, e.items, e.count)
+    _open(run, e.visit)
+
+
+def _page_closed(run: Run, e: ev.PageClosed) -> None:
+    body = run.bodies[e.visit]
+    body.pages[e.page] = e.ref
+    for index in range(e.page * PAGE_ITEMS, (e.page + 1) * PAGE_ITEMS):
+        body.outputs.pop(index, None)
+
+
+def _cancel_requested(run: Run, e: ev.CancelRequested) -> None:
+    run.cancelling = e.reason or "cancelled"
+    if e.command:
+        run.commands[e.command] = b"cancel"
+
+
+def _cancelled(run: Run, e: ev.TokensCancelled) -> None:
+    for visit in e.visits:
+        _pop(run, visit)
+        path, _, node = visit.rpartition("/")
+        if path in run.scopes:
+            run.scopes[path].done[node] = CANCELLED
+            run.scopes[path].fed.pop(node, None)
+        run.waits.pop(visit, None)
+        if run.bodies.pop(visit, None) is not None:
+            for inner in [p for p, scope in run.scopes.items() if scope.visit == visit]:
+                run.scopes.pop(inner)
+
+
+def _finished(run: Run, e: ev.RunFinished) -> None:
+    run.final, run.ended_ms, run.output, run.error = e.status, e.at_ms, e.output, e.error
+    for ticket in run.tickets.values():
+        ticket.answer = ticket.answer or "withdrawn"
+    run.tokens.clear()
+    run.timers.clear()
+    run.waits.clear()
+    run.bodies.clear()
+    run.messages.clear()
+    run.ready = 0
+
+
+def _quarantined(run: Run, e: ev.RunQuarantined) -> None:
+    run.quarantined = e.reason
+
+
+def _released(run: Run, e: ev.RunReleased) -> None:
+    run.quarantined = ""
+
+
+def _checkpoint(run: Run, e: ev.Checkpoint) -> None:
+    run.tokens[e.visit].resume = e.data
+
+
+def _dispatched(run: Run, e: ev.Dispatched) -> None:
+    """Only told to people."""
+
+
+_HANDLERS: dict[type, Any] = {
+    ev.RunStarted: _started,
+    ev.Dispatched: _dispatched,
+    ev.NodeCompleted: _completed,
+    ev.NodeFailed: _failed,
+    ev.AttemptFailed: _attempt_failed,
+    ev.TokenReady: _token_ready,
+    ev.TimerSet: _timer_set,
+    ev.TimerDone: _timer_done,
+    ev.TicketOpened: _ticket_opened,
+    ev.TicketChanged: _ticket_changed,
+    ev.TicketAnswered: _ticket_answered,
+    ev.PatchProposed: _patch_proposed,
+    ev.PatchApplied: _patch_applied,
+    ev.ScopeMoved: _scope_moved,
+    ev.PatchClosed: _patch_closed,
+    ev.NodeHeld: _held,
+    ev.Intent: _intent,
+    ev.IntentSettled: _intent_settled,
+    ev.Uncertain: _uncertain,
+    ev.WaitOpened: _wait_opened,
+    ev.MessageReceived: _message,
+    ev.ScopeOpened: _scope_opened,
+    ev.ScopeClosed: _scope_closed,
+    ev.BodyOpened: _body_opened,
+    ev.PageClosed: _page_closed,
+    ev.CancelRequested: _cancel_requested,
+    ev.TokensCancelled: _cancelled,
+    ev.RunFinished: _finished,
+    ev.RunQuarantined: _quarantined,
+    ev.Checkpoint: _checkpoint,
+    ev.RunReleased: _released,
+}
+"""A rule for every event; a test holds this table against the union of events."""

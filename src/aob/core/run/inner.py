@@ -1,0 +1,194 @@
+"""Nodes that are worked out inside a decision: joins, branches, and what waits for time, messages and people."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aob.core.duration import parse_duration
+from aob.core.graph.ir import IR, Node
+from aob.core.node.template import fill
+from aob.core.run import events as ev
+from aob.core.run.bodies import open_loop, open_map
+from aob.core.run.ending import (
+    cancel_visits,
+    close_finished,
+    error_cell,
+    fail_node,
+    outcome,
+)
+from aob.core.run.names import evaluate, input_cell, input_value, source_cells
+from aob.core.run.state import DUE, Scope
+from aob.core.run.step import Denied, Step
+
+
+def conclude(step: Step) -> None:
+    """Works through everything that follows from the events so far, down to the end of scopes and of the run."""
+    while not step.finished:
+        while step.inner:
+            scope, ir, node = step.inner.popleft()
+            if step.finished or scope.path in step.closed:
+                continue
+            _work(step, scope, ir, node)
+        if not close_finished(step) and not step.inner:
+            return
+
+
+def _work(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    if not node.inner:
+        step.set_timer(_timer_id(scope, node, "deadline"), scope.prefix + node.id, "deadline",
+                       step.now + node.spec.timeout.deadline_ms)  # fmt: skip
+        return
+    try:
+        if node.spec.disabled:
+            _pass_through(step, scope, ir, node)
+        else:
+            WORK[node.kind](step, scope, ir, node)
+    except Denied as denied:
+        drafted = step.done.get(scope.path)
+        if drafted is not None and drafted.get(node.id) is DUE:
+            del drafted[node.id]
+        fail_node(step, scope, ir, node, 0, error_cell(step, denied.code, denied.detail))
+
+
+def _timer_id(scope: Scope, node: Node, kind: str) -> str:
+    return f"{kind}:{scope.prefix}{node.id}"
+
+
+def _pass_through(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    cell, _ = input_cell(step, scope, node)
+    step.route(scope, ir, node, outcome(scope.prefix + node.id, "success", cell))
+
+
+def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    edges = node.outs.get("success", ())
+    took: list[str] = []
+    for edge in edges:
+        if edge.default:
+            continue
+        if edge.when is None or evaluate(step, scope, edge.when) is True:
+            took.append(edge.id)
+            if node.config.mode == "first":
+                break
+    if not took:
+        took = [edge.id for edge in edges if edge.default]
+    if not took and edges:
+        tried = "; ".join(edge.when.text for edge in edges if edge.when is not None)
+        raise Denied(f"no condition of {node.id} holds and it has no `else` edge: {tried}", code="no_branch_matches")
+    cell, _ = input_cell(step, scope, node)
+    step.route(scope, ir, node, outcome(scope.prefix + node.id, "success", cell, took=took))
+
+
+def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    visit = scope.prefix + node.id
+    drafted = step.done.setdefault(scope.path, {})
+    if drafted.get(node.id) is not DUE:  # only its first signal: its deadline begins to count
+        if step.outcome(scope, node.id) is None:
+            step.set_timer(_timer_id(scope, node, "join"), visit, "join",
+                           step.now + parse_duration(node.config.deadline))  # fmt: skip
+        return
+    del drafted[node.id]
+    cells = source_cells(step, scope, node)
+    cell, _ = step.cell({source: step.load(value) for source, value in cells.items()})
+    step.drop_timers(visit)
+    step.route(scope, ir, node, outcome(visit, "success", cell))
+    if node.config.cancel_rest:
+        _cancel_rest(step, scope, node)
+
+
+def _cancel_rest(step: Step, scope: Scope, join: Node) -> None:
+    """Cancels what can now only lead to this join."""
+    useless: set[str] = set()
+    frontier = [join]
+    while frontier:
+        for edge in frontier.pop().ins:
+            source = edge.source
+            targets = {out.target.id for edges in source.outs.values() for out in edges}
+            if source.id not in useless and targets <= useless | {join.id}:
+                useless.add(source.id)
+                frontier.append(source)
+    live = [scope.prefix + node for node in sorted(useless) if step.outcome(scope, node) is None]
+    gone = [visit for visit in live if visit in step.run.tokens]
+    cancel_visits(step, gone, f"{join.id} is decided")
+    drafted = step.done.setdefault(scope.path, {})
+    for node in sorted(useless):
+        if step.outcome(scope, node) is None:
+            drafted[node] = DUE
+    rest = [visit for visit in live if visit not in gone]
+    if rest:
+        step.events.append(ev.TokensCancelled(rest, f"{join.id} is decided"))
+
+
+def _timer(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    due = step.now
+    if node.config.until:
+        due = _instant(node.config.until, step, scope, node)
+    else:
+        due += parse_duration(node.config.for_)
+    step.set_timer(_timer_id(scope, node, "sleep"), scope.prefix + node.id, "sleep", due)
+
+
+def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
+    expression = node.exprs.get("until")
+    value: Any = evaluate(step, scope, expression) if expression is not None else text
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError as error:
+            raise Denied(f"{text}: {value!r} is not an RFC 3339 time") from error
+    if isinstance(value, datetime):
+        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if not isinstance(value, int | float):
+        raise Denied(f"{text}: {value!r} is not a time")
+    return round(value * 1_000)
+
+
+def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    visit = scope.prefix + node.id
+    expression = node.exprs.get("key")
+    key = str(evaluate(step, scope, expression)) if expression is not None else ""
+    for id, name, kept_key, payload in step.run.messages:
+        if name == node.config.message and key in ("", kept_key) and id not in step.taken:
+            step.taken.add(id)
+            step.events.append(ev.MessageReceived(id, name, kept_key, payload, step.run.commands.get(id, b""), visit))
+            step.route(scope, ir, node, outcome(visit, "success", payload))
+            return
+    step.events.append(ev.WaitOpened(visit, node.config.message, key))
+    if node.spec.timeout.deadline_ms:
+        step.set_timer(_timer_id(scope, node, "deadline"), visit, "deadline", step.now + node.spec.timeout.deadline_ms)
+
+
+def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    visit, config, times = scope.prefix + node.id, node.config, node.spec.timeout
+    value = input_value(step, scope, node)
+    named = value if isinstance(value, dict) else {"input": value}
+    try:
+        text = fill(config.text, named) if config.text else f"approve {node.id}?"
+        notify = [fill(address, named) for address in config.notify]
+    except (KeyError, ValueError) as error:
+        raise Denied(f"text of {node.id}: {error}") from error
+    shown, _ = step.cell(value)
+    due = step.now + times.deadline_ms if times.deadline_ms else 0
+    step.events.append(
+        ev.TicketOpened(
+            step.ticket_id(visit, 1, "approval"), visit, "approval", config.role, str(text), ["approve", "reject"],
+            dict(config.form), shown, due, times.expire, "", [str(address) for address in notify],
+        )
+    )  # fmt: skip
+    if due:
+        step.set_timer(_timer_id(scope, node, "deadline"), visit, "deadline", due)
+    if times.remind_ms:
+        step.set_timer(_timer_id(scope, node, "remind"), visit, "remind", step.now + times.remind_ms)
+    for rung, escalation in enumerate(config.escalate):
+        step.set_timer(f"rung{rung}:{visit}", visit, f"rung{rung}", step.now + parse_duration(escalation.after))
+
+
+WORK: Final[dict[str, Callable[[Step, Scope, IR, Node], None]]] = {
+    "branch": _branch,
+    "join": _join,
+    "timer": _timer,
+    "wait": _wait,
+    "approval": _approval,
+    "map": open_map,
+    "loop": open_loop,
+}
+"""How each kind that never becomes a job goes on."""

@@ -1,0 +1,123 @@
+"""What an expression or a job sees of a run: inputs, outputs of nodes, the item or the pass, the run, the time."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aob.core.event.value import NULL, Cell, digest_of_cell
+from aob.core.expression import EvalError, Expression
+from aob.core.graph.ir import Node
+from aob.core.run.state import Scope
+from aob.core.run.step import Denied, Step
+
+
+def evaluate(step: Step, scope: Scope, expression: Expression, extra: dict[str, Any] | None = None) -> Any:
+    """The value of an expression in a scope. Raises Denied with the expression when it has none."""
+    try:
+        return expression.eval({**names_for(step, scope, expression), **(extra or {})})
+    except EvalError as error:
+        raise Denied(f"{expression.text}: {error}") from error
+
+
+def names_for(step: Step, scope: Scope, expression: Expression) -> dict[str, Any]:
+    """Just the names that the expression uses."""
+    names: dict[str, Any] = {}
+    wanted = expression.names
+    if "inputs" in wanted:
+        names["inputs"] = step.load(step.run.inputs)
+    if "nodes" in wanted:
+        names["nodes"] = {node: {"output": step.load(_output(step, scope, node))} for node in expression.nodes}
+    if "item" in wanted:
+        names["item"] = _item(step, scope)
+    if "loop" in wanted:
+        names["loop"] = _loop(step, scope)
+    if "run" in wanted:
+        run = step.run
+        names["run"] = {"id": run.id, "workflow": run.workflow, "tag": run.tag, "version": run.version,
+                        "labels": dict(run.labels), "tenant": run.tenant}  # fmt: skip
+    if "now" in wanted:
+        names["now"] = datetime.fromtimestamp(step.now / 1_000, UTC)
+    return names
+
+
+def parent_of(step: Step, scope: Scope) -> Scope | None:
+    """The scope that a body scope is a pass in."""
+    if not scope.path:
+        return None
+    return step.scope(scope.visit.rpartition("/")[0])
+
+
+def _output(step: Step, scope: Scope, node: str) -> Cell:
+    here: Scope | None = scope
+    while here is not None:
+        outcome = step.outcome(here, node)
+        if outcome is not None:
+            cell: Cell = outcome.output
+            return cell
+        here = parent_of(step, here)
+    return NULL
+
+
+def _item(step: Step, scope: Scope) -> Any:
+    here: Scope | None = scope
+    while here is not None:
+        body = step.run.bodies.get(here.visit)
+        if here.path.endswith("]") or (body is not None and body.kind == "map"):
+            return step.load(here.item)
+        here = parent_of(step, here)
+    return None
+
+
+def _loop(step: Step, scope: Scope) -> dict[str, Any]:
+    here: Scope | None = scope
+    while here is not None and here.path.endswith("]"):
+        here = parent_of(step, here)
+    if here is None or not here.path:
+        return {"index": 0, "previous": None}
+    return {"index": here.index, "previous": step.load(here.item)}
+
+
+def source_cells(step: Step, scope: Scope, node: Node) -> dict[str, Cell]:
+    """The outputs of the sources whose edges to this node are taken, by source id."""
+    cells: dict[str, Cell] = {}
+    for edge in node.ins:
+        outcome = step.outcome(scope, edge.source.id)
+        if outcome is not None and outcome.on == edge.on and (outcome.took is None or edge.id in outcome.took):
+            cells[edge.source.id] = outcome.output
+    return cells
+
+
+def input_cell(step: Step, scope: Scope, node: Node) -> tuple[Cell, bytes]:
+    """The input of a visit and its digest: its map of expressions, or the one source's output, or a map by source."""
+    if node.input is not None:
+        return step.cell({name: evaluate(step, scope, expression) for name, expression in node.input.items()})
+    if not node.ins:
+        cell = scope.item if scope.path else step.run.inputs
+    else:
+        cells = source_cells(step, scope, node)
+        if len(cells) != 1:
+            return step.cell({source: step.load(cell) for source, cell in cells.items()})
+        (cell,) = cells.values()
+    return cell, digest_of_cell(cell)
+
+
+def input_value(step: Step, scope: Scope, node: Node) -> Any:
+    """The input of a visit as a fresh Python value."""
+    if node.input is not None:
+        return {name: evaluate(step, scope, expression) for name, expression in node.input.items()}
+    return step.load(input_cell(step, scope, node)[0])
+
+
+def body_output(step: Step, scope: Scope) -> tuple[Cell, bytes]:
+    """The output of a finished scope: the workflow's `output` map, else its one sink's output, else a map of sinks."""
+    ir = step.ir_of(scope)
+    if ir.output is not None:
+        return step.cell({name: evaluate(step, scope, expression) for name, expression in ir.output.items()})
+    cells: dict[str, Cell] = {}
+    for node in ir.sinks:
+        outcome = step.outcome(scope, node.id)
+        if outcome is not None and outcome.on not in {"skipped", "cancelled"}:
+            cells[node.id] = outcome.output
+    if len(cells) == 1:
+        (cell,) = cells.values()
+        return cell, digest_of_cell(cell)
+    return step.cell({node: step.load(cell) for node, cell in cells.items()})

@@ -1,0 +1,261 @@
+"""Patches on a run: proposed, checked three times, applied or shown to a person, rolled back (SEMANTICS 4)."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.errors import Conflict, Invalid, Problem
+from aob.core.event.value import canonical
+from aob.core.graph.ir import IR, Node
+from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
+from aob.core.graph.patch.frozen import frozen_problems
+from aob.core.policy.patch import Verdict, review_patch
+from aob.core.run import commands as cmd
+from aob.core.run import events as ev
+from aob.core.run.ending import outcome
+from aob.core.run.state import SKIPPED, Patch, Run, Scope
+from aob.core.run.step import Graphs, Step, verdict_of
+
+Operations = list[dict[str, Any]]
+_operations = msgspec.json.Decoder(Operations)
+
+
+class Plan(msgspec.Struct):
+    """A patch ready to be applied: its operations on the graph as it stands, and everything learnt of it."""
+
+    operations: Operations
+    document: dict[str, Any]
+    graphs: Any
+    difference: dict[str, Any]
+    shown: str
+    verdict: Verdict
+    agents: int
+
+
+def propose(step: Step, command: cmd.Propose) -> None:
+    """Checks a patch against the run as it stands; it is applied, or waits for a person, or is set aside as invalid."""
+    run = step.run
+    known = run.patches.get(command.id)
+    if known is not None:
+        if known.digest != command.digest:
+            raise Conflict(f"{command.id} exists with other content", code="patch_exists", patch=command.id)
+        return
+    if run.final:
+        raise Conflict(f"{run.id} is {run.final}: its graph is history", code="run_finished",
+                       hint=f"fork it: aob run fork {run.id} --from NODE")  # fmt: skip
+    base = command.base or step.given.graphs.ir(len(run.graph_ops)).hash
+    try:
+        read_operations(command.operations)
+        plan = plan_patch(step, base, command.operations, command.kind, command.rollback_of)
+    except Invalid as invalid:
+        step.events.append(_proposed(step, command, base, "invalid", problems=invalid.problems))
+        return
+    waits = plan.verdict.needs_person
+    step.events.append(_proposed(step, command, base, "proposed", plan))
+    if waits:
+        ask(step, command, plan)
+    else:
+        publish(step, command.id, plan, command.author, rollback_of=command.rollback_of)
+
+
+def _proposed(
+    step: Step,
+    command: cmd.Propose,
+    base: str,
+    state: str,
+    plan: Plan | None = None,
+    problems: tuple[Problem, ...] = (),
+) -> ev.PatchProposed:
+    return ev.PatchProposed(
+        command.id, command.author, command.kind, command.reason, base, Raw(canonical(command.operations)), state, step.now,
+        command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)), command.digest,
+    )  # fmt: skip
+
+
+def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
+    """A person is shown the diff; the answer binds its hash and the version of the rules."""
+    step.events.append(
+        ev.TicketOpened(
+            patch_ticket(step, command.id), command.visit, "patch", "patch",
+            f"{command.author} wants to change the graph: {command.reason or 'no reason given'} "
+            f"({'; '.join(plan.verdict.reasons)})",
+            ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", command.id,
+        )
+    )  # fmt: skip
+
+
+def patch_ticket(step: Step, patch: str) -> str:
+    """The id of the ticket under which a patch is decided."""
+    return step.ticket_id(patch, 1, "patch")
+
+
+def plan_patch(step: Step, base: str, operations: Operations, kind: str, rollback_of: str = "") -> Plan:
+    """All checks of a patch against the run as it stands. Raises Invalid with every problem, or Conflict."""
+    run, graphs, given = step.run, step.given.graphs, step.given
+    now_at = len(run.graph_ops)
+    before = graphs.document(now_at)
+    mine = compile_operations(before, _rebased(run, graphs, base, operations))
+    after = apply(before, mine)
+    dispatched, decided = begun_nodes(run)
+    problems = list(frozen_problems(before, after, dispatched, decided))
+    newer: Graphs | None = None
+    try:
+        newer = graphs.extended(mine)
+    except Invalid as invalid:
+        problems.extend(invalid.problems)
+    verdict = review_patch(
+        before, after, caller_kind=kind, rules=given.rules, agents_used=run.agents, handler_effects=given.effects
+    )
+    problems.extend(verdict.problems)
+    if problems or newer is None:
+        raise Invalid("the patch cannot be applied", problems)
+    if rollback_of:
+        verdict = msgspec.structs.replace(verdict, needs_person=False)
+    difference = diff(before, after)
+    return Plan(mine, after, newer, difference, diff_hash(difference), verdict, _agents(after) - _agents(before))
+
+
+def begun_nodes(run: Run) -> tuple[frozenset[str], frozenset[str]]:
+    """Nodes of the root scope that were dispatched, and those that have any outcome, skipped ones included."""
+    done = run.scopes[""].done
+    live = {token.node for token in run.tokens.values() if not token.scope}
+    return frozenset(live | {node for node, how in done.items() if how is not SKIPPED}), frozenset(done)
+
+
+def _agents(document: dict[str, Any]) -> int:
+    nodes = document.get("nodes", {}).values()
+    return sum((node.get("kind") == "agent") + _agents(node.get("body") or {}) for node in nodes)
+
+
+def _rebased(run: Run, graphs: Graphs, base: str, operations: Operations) -> Operations:
+    """The operations on the graph as it stands, when they were written against an older version of it."""
+    now_at = len(run.graph_ops)
+    for version in range(now_at, -1, -1):
+        if graphs.ir(version).hash == base:
+            break
+    else:
+        raise Invalid("the base of the patch is not a version of this run's graph", [
+            Problem("/base", f"{base[:24]!r} is unknown here", "unknown_base",
+                    hint="read the graph again: GET /v1/runs/RUN/graph gives its hash")
+        ])  # fmt: skip
+    if version == now_at:
+        return operations
+    theirs = [_operations.decode(done) for done in run.graph_ops[version:]]
+    document = graphs.document(version)
+    result = rebase(document, theirs, compile_operations(document, operations))
+    if isinstance(result, Clash):
+        raise Invalid("the graph has changed under the patch", [
+            Problem(f"/{entry.replace(':', 's/')}", "another patch has changed this since", "patch_conflict",
+                    hint="read the graph again and write the patch against it")
+            for entry in sorted(result.entries)
+        ])  # fmt: skip
+    return list(result.operations)
+
+
+def publish(step: Step, id: str, plan: Plan, by: str, *, rollback_of: str = "") -> None:
+    """The patch is applied: a new version, its inverse stored, and the signals that new edges bring."""
+    run, before = step.run, step.given.graphs
+    number = len(run.graph_ops) + 1
+    old, new = before.ir(number - 1), plan.graphs.ir(number)
+    back = inverse(before.document(number - 1), plan.operations)
+    event = ev.PatchApplied(
+        id, number, Raw(canonical(plan.operations)), Raw(canonical(back)), new.hash, by, agents=plan.agents,
+        rollback_of=rollback_of,
+    )  # fmt: skip
+    step.events.append(event)
+    step.given = step.given.under(plan.graphs)
+    root = run.scopes[""]
+    moving: list[tuple[Scope, IR, IR]] = []
+    for path, scope in run.scopes.items():
+        if not path:
+            continue
+        was, will = before.body(scope.version, scope.body), _body(plan.graphs, number, scope.body)
+        if will is not None and will.hash == was.hash:
+            event.moved.append(path)
+        elif will is not None and not _dispatched_changed(run, scope, was, will):
+            moving.append((scope, was, will))
+        else:
+            event.stayed.append(path)
+    _recount(step, root, old, new, event)
+    for scope, was, will in moving:
+        moved = ev.ScopeMoved(scope.path, number)
+        step.events.append(moved)
+        _recount(step, scope, was, will, moved)
+
+
+def _body(graphs: Graphs, version: int, body: str) -> IR | None:
+    try:
+        return graphs.body(version, body)
+    except KeyError:
+        return None
+
+
+def _dispatched_changed(run: Run, scope: Scope, was: IR, will: IR) -> bool:
+    begun = set(scope.done) | {token.node for token in run.tokens.values() if token.scope == scope.path}
+    return any(node not in will.nodes or will.nodes[node].hash != was.nodes[node].hash for node in begun) or any(
+        {edge.id for edge in will.nodes[node].ins} != {edge.id for edge in was.nodes[node].ins} for node in begun
+    )
+
+
+def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied | ev.ScopeMoved) -> None:
+    """Gives the signals of changed edges to nodes that have not begun: some begin, some are skipped, some wait."""
+    done = step.done.setdefault(scope.path, {})
+    prefix, tokens = scope.prefix, step.run.tokens
+    event.undone.extend(sorted(node for node in scope.done if node not in new.nodes))
+    step.versions[scope.path] = event.number if isinstance(event, ev.PatchApplied) else event.version
+    step.undone[scope.path] = len(event.undone)
+    waiting = [node for node in new.nodes.values() if node.id not in scope.done and prefix + node.id not in tokens]
+    changed = [node for node in waiting if _ins(node) != _ins(old.nodes.get(node.id)) or node.id not in old.nodes]
+    event.reset.update({node: (0, 0) for node in scope.fed if node not in new.nodes})
+    late: list[tuple[Node, str]] = []
+    for node in changed:
+        taken, skipped = _signals(scope, node)
+        if not node.ins:
+            late.append((node, "run"))
+            continue
+        if node.id in scope.fed or taken or skipped:
+            event.reset[node.id] = (taken, skipped)
+            step.fed[(scope.path, node.id)] = (taken, skipped)
+        verdict = verdict_of(node, taken, skipped)
+        if verdict != "wait":
+            late.append((node, verdict))
+    for node, verdict in late:
+        if verdict == "run":
+            step.enter(scope, new, node, event)
+        else:
+            event.skipped.append(node.id)
+            done[node.id] = SKIPPED
+    for node, verdict in late:
+        if verdict == "skip":
+            step.starve(scope, new, node, event)
+
+
+def _ins(node: Node | None) -> frozenset[str]:
+    return frozenset() if node is None else frozenset(edge.id for edge in node.ins)
+
+
+def _signals(scope: Scope, node: Node) -> tuple[int, int]:
+    taken = skipped = 0
+    for edge in node.ins:
+        how = scope.done.get(edge.source.id)
+        if how is None:
+            continue
+        if how.on == edge.on and (how.took is None or edge.id in how.took):
+            taken += 1
+        else:
+            skipped += 1
+    return taken, skipped
+
+
+def settle_holder(step: Step, patch: Patch, state: str) -> None:
+    """The agent that held its token for this patch goes on, and its output says what became of the patch."""
+    token = step.run.tokens.get(patch.visit)
+    if token is None or token.kept is None or token.kept.patch != patch.id:
+        return
+    held = token.kept
+    scope = step.scope(token.scope)
+    ir = step.ir_of(scope)
+    done = outcome(held.visit, "success", held.output, attempt=held.attempt)
+    done.digest = held.digest
+    step.route(scope, ir, ir.nodes[token.node], done)

@@ -1,0 +1,135 @@
+"""Effects are a function of state: `pending` lists every job, timer and ticket that should exist now.
+
+`react` is the difference of `pending` across one decision, read off its events so that it costs what happened and not
+what stands; a property test holds the two against each other. Recovery calls `pending` alone.
+"""
+
+from typing import Any
+
+import msgspec
+
+from aob.core.run import events as ev
+from aob.core.run.state import READY, Run
+
+
+class Effects(msgspec.Struct):
+    """What a decision changed in the world that should be: jobs by (visit, attempt), timers by id, tickets by id.
+
+    `gone` are visits whose job must stop if it is still at work; a job that ended by itself is not among them.
+    """
+
+    jobs: list[tuple[str, int]] = []
+    gone: list[str] = []
+    timers: dict[str, int] = {}
+    timers_done: list[str] = []
+    tickets: list[str] = []
+    tickets_done: list[str] = []
+    told: list[tuple[str, str]] = []
+    over: bool = False
+
+
+class Pending(msgspec.Struct):
+    """Everything that should exist for a run now."""
+
+    jobs: dict[str, int]
+    timers: dict[str, int]
+    tickets: frozenset[str]
+
+
+def pending(run: Run) -> Pending:
+    """Every job (visit to attempt), timer (id to due) and open ticket of a run."""
+    if run.final:
+        return Pending({}, {}, frozenset())
+    return Pending(
+        {token.visit: token.attempt for token in run.tokens.values() if token.state == READY},
+        {timer.id: timer.due_ms for timer in run.timers.values()},
+        frozenset(ticket.id for ticket in run.tickets.values() if not ticket.answer),
+    )
+
+
+def react(run: Run, events: list[Any]) -> Effects:
+    """The effects of events that have just been folded into `run`."""
+    effects = Effects([], [], {}, [], [], [])
+    for event in events:
+        kind = type(event)
+        if kind is ev.NodeCompleted or kind is ev.NodeFailed:
+            if event.ready:
+                path = event.visit.rpartition("/")[0]
+                prefix = f"{path}/" if path else ""
+                effects.jobs.extend([(prefix + node, 1) for node in event.ready])
+            if kind is ev.NodeFailed:
+                effects.gone.append(event.visit)
+        else:
+            rule = _REACTIONS.get(kind)
+            if rule is not None:
+                rule(effects, event)
+    if len(events) > 1 and effects.jobs:
+        tokens = run.tokens
+        effects.jobs = [job for job in effects.jobs if job[0] in tokens and tokens[job[0]].state == READY]
+    return effects
+
+
+def _entered(effects: Effects, event: Any) -> None:
+    effects.jobs.extend((node, 1) for node in event.ready)
+
+
+def _scope_entered(effects: Effects, event: Any) -> None:
+    effects.jobs.extend((f"{event.path}/{node}", 1) for node in event.ready)
+
+
+def _again(effects: Effects, event: ev.TokenReady) -> None:
+    effects.jobs.append((event.visit, event.attempt))
+
+
+def _attempt_over(effects: Effects, event: Any) -> None:
+    effects.gone.append(event.visit)
+
+
+def _timer_set(effects: Effects, event: ev.TimerSet) -> None:
+    effects.timers[event.id] = event.due_ms
+
+
+def _timer_done(effects: Effects, event: ev.TimerDone) -> None:
+    effects.timers.pop(event.id, None)
+    effects.timers_done.append(event.id)
+
+
+def _ticket_opened(effects: Effects, event: ev.TicketOpened) -> None:
+    effects.tickets.append(event.id)
+    effects.told.append((event.id, "opened"))
+    if event.visit and event.subject != "patch":
+        effects.gone.append(event.visit)
+
+
+def _ticket_changed(effects: Effects, event: ev.TicketChanged) -> None:
+    effects.told.append((event.id, event.what))
+
+
+def _ticket_answered(effects: Effects, event: ev.TicketAnswered) -> None:
+    effects.tickets_done.append(event.id)
+
+
+def _tokens_gone(effects: Effects, event: ev.TokensCancelled) -> None:
+    effects.gone.extend(event.visits)
+
+
+def _over(effects: Effects, event: ev.RunFinished) -> None:
+    effects.over = True
+
+
+_REACTIONS: dict[type, Any] = {
+    ev.RunStarted: _entered,
+    ev.PatchApplied: _entered,
+    ev.ScopeOpened: _scope_entered,
+    ev.ScopeMoved: _scope_entered,
+    ev.TokenReady: _again,
+    ev.AttemptFailed: _attempt_over,
+    ev.NodeHeld: _attempt_over,
+    ev.TimerSet: _timer_set,
+    ev.TimerDone: _timer_done,
+    ev.TicketOpened: _ticket_opened,
+    ev.TicketChanged: _ticket_changed,
+    ev.TicketAnswered: _ticket_answered,
+    ev.TokensCancelled: _tokens_gone,
+    ev.RunFinished: _over,
+}

@@ -1,0 +1,195 @@
+"""What a run is at a position: plain data that `evolve` builds from events and nothing else writes.
+
+Signals of edges are not stored: they follow from the outcomes of their sources. Only nodes that still wait for some
+of several in-edges keep a count.
+"""
+
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.event.value import NULL, Cell
+
+READY: Final = "ready"
+BACKOFF: Final = "backoff"
+HELD: Final = "held"
+OPEN: Final = "open"
+"""States of a token: a job that should run; waits for its next attempt; waits for its patch; waits for the world."""
+
+PAGE_ITEMS: Final = 1_000
+"""Results of a map that make one page in the CAS."""
+
+TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+
+
+class Token:
+    """The right to make a visit, as attempt n."""
+
+    __slots__ = ("attempt", "error", "intents", "kept", "node", "resume", "scope", "state", "verify", "visit")
+
+    def __init__(self, visit: str, scope: str, node: str, attempt: int, state: str) -> None:
+        self.visit, self.scope, self.node, self.attempt, self.state = visit, scope, node, attempt, state
+        self.intents: list[IntentState] | None = None
+        self.kept: Any = None
+        self.resume: Cell | None = None
+        self.error: Cell | None = None
+        self.verify = False
+
+
+class IntentState(msgspec.Struct):
+    """An intent of a token and, when known, its result."""
+
+    number: int
+    kind: str
+    digest: bytes
+    attempt: int
+    what: Cell
+    result: Cell | None = None
+    failed: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """An outcome without an event of its own: skipped or cancelled."""
+
+    on: str
+    output: Cell = NULL
+    took: list[str] | None = None
+
+
+SKIPPED: Final = Outcome("skipped")
+CANCELLED: Final = Outcome("cancelled")
+DUE: Final = Outcome("due")
+"""Only inside a decision: a join that is decided and will be worked out in a moment."""
+
+
+def body_of(path: str) -> str:
+    """A scope path without its passes: `each[3]/loop#2` is `each/loop`."""
+    return "/".join(part.partition("[")[0].partition("#")[0] for part in path.split("/"))
+
+
+class Scope:
+    """One pass of a body; the root scope has the path ``. `body` is the path without passes (`each/inner`)."""
+
+    __slots__ = ("body", "done", "fed", "index", "item", "path", "prefix", "version", "visit")
+
+    def __init__(self, path: str, body: str, version: int, visit: str, index: int, item: Cell) -> None:
+        self.path, self.body, self.version, self.visit = path, body, version, visit
+        self.index, self.item = index, item
+        self.prefix = f"{path}/" if path else ""
+        self.done: dict[str, Any] = {}
+        self.fed: dict[str, tuple[int, int]] = {}
+
+
+class Body:
+    """Progress of a map or loop: a cursor, the open window, results so far and how many of each page there are."""
+
+    __slots__ = ("closed", "count", "failed", "filled", "items", "kind", "live", "next", "outputs", "pages", "visit")
+
+    def __init__(self, visit: str, kind: str, items: Cell, count: int) -> None:
+        self.visit, self.kind, self.items, self.count = visit, kind, items, count
+        self.next = 0
+        self.live = 0
+        self.closed = 0
+        self.failed = 0
+        self.outputs: MutableMapping[int, Cell] = {}
+        self.pages: MutableMapping[int, Cell] = {}
+        self.filled: MutableMapping[int, int] = {}
+
+
+class Timer(msgspec.Struct):
+    """Something that will happen at `due_ms`."""
+
+    id: str
+    visit: str
+    kind: str
+    due_ms: int
+
+
+class Ticket(msgspec.Struct):
+    """A question to a person; `answer` is empty while it is open."""
+
+    id: str
+    visit: str
+    subject: str
+    role: str
+    text: str
+    choices: list[str]
+    form: dict[str, Any]
+    shown: Cell
+    due_ms: int
+    expire: str
+    about: str
+    step: int = 0
+    answer: str = ""
+    by: str = ""
+    reason: str = ""
+    values: Cell = NULL
+
+
+class Patch(msgspec.Struct):
+    """A patch and where it stands: `proposed applied rejected expired invalid rolled_back`; `number` once applied."""
+
+    id: str
+    author: str
+    kind: str
+    reason: str
+    base: str
+    operations: Cell
+    state: str
+    at_ms: int
+    visit: str = ""
+    diff_hash: str = ""
+    rules: str = ""
+    problems: Cell = NULL
+    digest: bytes = b""
+    number: int = 0
+    inverse: Cell = NULL
+    rollback_of: str = ""
+    agents: int = 0
+    by: str = ""
+    note: str = ""
+
+
+class Run:
+    """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k."""
+
+    __slots__ = (
+        "agents", "artifact", "bodies", "by", "cancelling", "commands", "cost", "deadline_ms", "depth", "ended_ms",
+        "error", "final", "fork", "graph_ops", "id", "inputs", "inputs_digest", "labels", "messages", "mode", "output",
+        "patches", "priority", "quarantined", "ready", "scopes", "started_ms", "tag", "tenant", "tickets",
+        "timers", "tokens", "usage", "version", "waits", "workflow",
+    )  # fmt: skip
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.final = ""
+        self.ready = 0
+        self.workflow = self.artifact = self.version = self.tag = self.tenant = self.by = self.fork = ""
+        self.mode, self.priority = "full", "medium"
+        self.inputs: Cell = NULL
+        self.inputs_digest = b""
+        self.output: Cell = NULL
+        self.error: Cell | None = None
+        self.started_ms = self.ended_ms = self.deadline_ms = self.depth = 0
+        self.cancelling = self.quarantined = ""
+        self.labels: dict[str, str] = {}
+        self.scopes: dict[str, Scope] = {}
+        self.tokens: dict[str, Token] = {}
+        self.bodies: dict[str, Body] = {}
+        self.timers: dict[str, Timer] = {}
+        self.tickets: dict[str, Ticket] = {}
+        self.patches: dict[str, Patch] = {}
+        self.graph_ops: list[Cell] = []
+        self.waits: dict[str, tuple[str, str]] = {}
+        self.messages: list[tuple[str, str, str, Cell]] = []
+        self.commands: dict[str, bytes] = {}
+        self.agents = 0
+        self.usage: dict[str, float] = {}
+
+    @property
+    def status(self) -> str:
+        """`RUNNING WAITING COMPLETED FAILED CANCELLED`, derived: WAITING when nothing is ready and the world is asked."""
+        if self.final:
+            return self.final
+        return "RUNNING" if (self.ready or self.cancelling) and not self.quarantined else "WAITING"

@@ -1,0 +1,274 @@
+"""One decision in the making: the events so far and what they will have changed, over a run that stays untouched.
+
+`route` gives every out-edge of a decided node its one signal and works through all that follows in the same commit:
+skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared by every command.
+"""
+
+from collections import ChainMap, deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Raw
+
+from aob.core.errors import AobError
+from aob.core.event.ids import derived_id
+from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
+from aob.core.graph.ir import IR, Edge, Node
+from aob.core.policy.patch import PatchRules
+from aob.core.run import events as ev
+from aob.core.run.state import DUE, SKIPPED, Body, Run, Scope, body_of
+
+
+class Graphs(Protocol):
+    """The compiled versions of one run's graph: version k is the base and the first k applied patches."""
+
+    def ir(self, version: int) -> IR:
+        """The root body of a version."""
+        ...
+
+    def body(self, version: int, body: str) -> IR:
+        """The body under a path of nodes (`each/inner`)."""
+        ...
+
+    def document(self, version: int) -> dict[str, Any]:
+        """The materialized document of a version."""
+        ...
+
+    def extended(self, operations: list[dict[str, Any]]) -> "Graphs":
+        """The same graphs with one version more, checked and compiled. Raises Invalid with every problem."""
+        ...
+
+
+class Given:
+    """What a decision may look at beside its run: the graphs, values behind references, the rules of the home."""
+
+    __slots__ = ("effects", "graphs", "lists", "rules", "values")
+
+    def __init__(
+        self, graphs: Graphs, values: Mapping[bytes, bytes], rules: PatchRules, effects: Mapping[str, str] | None = None
+    ) -> None:
+        self.graphs, self.values, self.rules = graphs, values, rules
+        self.effects: Mapping[str, str] = effects or {}
+        self.lists: dict[bytes, Sequence[Any]] = {}  # decoded items of maps by digest: a cache, never truth
+
+    def under(self, graphs: Graphs) -> "Given":
+        """The same with other graphs."""
+        given = Given(graphs, self.values, self.rules, self.effects)
+        given.lists = self.lists
+        return given
+
+
+class Needs(Exception):  # noqa: N818  # not an error: the shell fetches the value and asks again
+    """A decision needs a value that lies outside the record."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(ref.hex)
+        self.ref = ref
+
+
+class Denied(AobError):
+    """An expression could not be evaluated; becomes the failure of its node."""
+
+    code = "expression_failed"
+
+
+class Step:
+    """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
+
+    __slots__ = (
+        "bodies", "cancelled", "closed", "copied", "done", "events", "fed", "finished", "given", "inner", "now", "opened", "run", "taken",
+        "undone", "values", "versions",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, given: Given, now: int) -> None:
+        self.run, self.given, self.now = run, given, now
+        self.events: list[Any] = []
+        self.done: dict[str, dict[str, Any]] = {}
+        self.fed: dict[tuple[str, str], tuple[int, int]] = {}
+        self.opened: dict[str, Scope] = {}
+        self.inner: deque[tuple[Scope, IR, Node]] = deque()
+        self.values: dict[bytes, bytes] = {}
+        self.cancelled: set[str] = set()
+        self.closed: set[str] = set()
+        self.bodies: dict[str, Body] = {}
+        self.taken: set[str] = set()
+        self.undone: dict[str, int] = {}
+        self.versions: dict[str, int] = {}
+        self.copied: frozenset[str] = frozenset()
+        self.finished = False
+
+    # -- looking at the run as it will be -------------------------------------------------------------------------
+
+    def ir_of(self, scope: Scope) -> IR:
+        """The body that a scope is a pass of, in the version that the scope runs under."""
+        version = self.versions.get(scope.path, scope.version) if self.versions else scope.version
+        if scope.body:
+            return self.given.graphs.body(version, scope.body)
+        return self.given.graphs.ir(version)
+
+    def scope(self, path: str) -> Scope:
+        """A scope, also one that this decision opened."""
+        return self.run.scopes.get(path) or self.opened[path]
+
+    def outcome(self, scope: Scope, node: str) -> Any:
+        """How a node ended in a scope, or None."""
+        drafted = self.done.get(scope.path)
+        if drafted is not None and node in drafted:
+            return drafted[node]
+        return scope.done.get(node)
+
+    def body(self, visit: str) -> Body:
+        """The progress of a map or loop, as a copy that this decision may move on."""
+        if visit not in self.bodies:
+            kept = self.run.bodies[visit]
+            mine = self.bodies[visit] = Body(visit, kept.kind, kept.items, kept.count)
+            mine.next, mine.live, mine.closed, mine.failed = kept.next, kept.live, kept.closed, kept.failed
+            mine.outputs, mine.pages = ChainMap({}, kept.outputs), ChainMap({}, kept.pages)
+            mine.filled = ChainMap({}, kept.filled)
+        return self.bodies[visit]
+
+    def outcome_of(self, visit: str) -> Any:
+        """How a visit ended, or None."""
+        path, _, node = visit.rpartition("/")
+        scope = self.run.scopes.get(path) or self.opened.get(path)
+        return None if scope is None else self.outcome(scope, node)
+
+    def ticket_id(self, visit: str, attempt: int, subject: str) -> str:
+        """The id of the ticket that this visit opens: the same one whenever it is derived."""
+        return derived_id("ticket", self.run.id, visit, attempt, subject)
+
+    def cell(self, value: Any) -> tuple[Cell, bytes]:
+        """A Python value as a cell and its digest; what is too large for a record goes beside it."""
+        data = canonical(value)
+        return self.keep(data)
+
+    def keep(self, data: bytes) -> tuple[Cell, bytes]:
+        """Canonical bytes as a cell and their digest."""
+        digest = digest_of(data)
+        if inline(data):
+            return Raw(data), digest
+        self.values[digest] = data
+        return Ref(digest, len(data)).cell(), digest
+
+    def load(self, cell: Cell) -> Any:
+        """The value of a cell. Raises Needs when it lies outside and is not at hand."""
+        value = decode(cell)
+        if type(value) is dict and "$ref" in value:
+            ref = ref_in(value)
+            if ref is not None:
+                return decode(self.fetch(ref))
+        return value
+
+    def fetch(self, ref: Ref) -> bytes:
+        """The bytes behind a reference. Raises Needs when they are not at hand."""
+        data = self.values.get(ref.digest) or self.given.values.get(ref.digest)
+        if data is None:
+            raise Needs(ref)
+        return data
+
+    @staticmethod
+    def body_path(path: str) -> str:
+        """A scope path without its passes: `each[3]/loop#2` is `each/loop`."""
+        return body_of(path)
+
+    # -- what follows from an outcome -----------------------------------------------------------------------------
+
+    def route(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
+        """Adds the event of a node's outcome and gives each of its out-edges its signal."""
+        self.events.append(event)
+        path = scope.path
+        done = self.done.get(path)
+        if done is None:
+            done = self.done[path] = {}
+        done[node.id] = event
+        on, took = event.on, event.took
+        starving: list[Node] = []
+        for offered, edges in node.outs.items():
+            for edge in edges:
+                if offered == on and (took is None or edge.id in took):
+                    target = edge.target
+                    if target.need == 1:
+                        self.enter(scope, ir, target, event)
+                    else:
+                        self._signal(scope, ir, edge, True, event, starving)
+                else:
+                    self._signal(scope, ir, edge, False, event, starving)
+        if starving:
+            self._starve(scope, ir, starving, event)
+
+    def starve(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
+        """A node was skipped: its out-edges are skipped too."""
+        self._starve(scope, ir, [node], event)
+
+    def _starve(self, scope: Scope, ir: IR, starving: list[Node], event: Any) -> None:
+        while starving:
+            skipped = starving.pop()
+            for edges in skipped.outs.values():
+                for edge in edges:
+                    self._signal(scope, ir, edge, False, event, starving)
+
+    def _signal(self, scope: Scope, ir: IR, edge: Edge, taken: bool, event: Any, starving: list[Node]) -> None:
+        target = edge.target
+        if self.outcome(scope, target.id) is not None:
+            return  # decided early (a join): later signals are recorded by their source and ignored
+        key = (scope.path, target.id)
+        have_taken, have_skipped = self.fed.get(key) or scope.fed.get(target.id, (0, 0))
+        have_taken, have_skipped = have_taken + taken, have_skipped + (not taken)
+        verdict = verdict_of(target, have_taken, have_skipped)
+        if verdict == "wait":
+            self.fed[key] = (have_taken, have_skipped)
+            (event.fed if taken else event.starved).append(target.id)
+            if target.kind == "join" and have_taken + have_skipped == 1 and target.config.deadline:
+                self.inner.append((scope, ir, target))
+        elif verdict == "run":
+            self.enter(scope, ir, target, event)
+        else:
+            event.skipped.append(target.id)
+            self.done.setdefault(scope.path, {})[target.id] = SKIPPED
+            starving.append(target)
+
+    def enter(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
+        """A node is decided to run: a job is ready, anything else is worked out later in this decision."""
+        if self.copied and node.id in self.copied and not scope.path:
+            return
+        if node.inner:
+            self.inner.append((scope, ir, node))
+            if node.kind == "join":
+                self.done.setdefault(scope.path, {})[node.id] = DUE
+        else:
+            event.ready.append(node.id)
+            if node.spec.timeout.deadline_ms:
+                self.inner.append((scope, ir, node))
+
+    # -- events that every command may need -----------------------------------------------------------------------
+
+    def set_timer(self, id: str, visit: str, kind: str, due_ms: int) -> None:
+        """A timer of the run, unless it stands already."""
+        if id not in self.run.timers:
+            self.events.append(ev.TimerSet(id, visit, kind, due_ms))
+
+    def drop_timers(self, visit: str) -> None:
+        """The timers of a visit are needed no more."""
+        if self.run.timers:
+            for timer in self.run.timers.values():
+                if timer.visit == visit:
+                    self.events.append(ev.TimerDone(timer.id, False))
+
+    def close_tickets(self, visit: str) -> None:
+        """The open tickets of a visit are withdrawn."""
+        for ticket in self.run.tickets.values():
+            if ticket.visit == visit and not ticket.answer:
+                self.events.append(ev.TicketAnswered(ticket.id, "withdrawn", "run", "", NULL))
+
+
+def verdict_of(target: Node, taken: int, skipped: int) -> str:
+    """`wait`, `run` or `skip` for a node with these signals. Only a join may be decided before its last one."""
+    if target.kind == "join" and target.config.mode != "all":
+        enough = 1 if target.config.mode == "any" else target.config.n
+        if taken >= enough:
+            return "run"
+        if taken + skipped == target.need:
+            return "skip"
+    if taken + skipped < target.need:
+        return "wait"
+    return "run" if taken else "skip"

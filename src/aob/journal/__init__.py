@@ -1,0 +1,7 @@
+"""The one shell for every law: commands in, one commit a batch, then answers and effects out. Knows no run or agent."""
+
+from aob.journal.journal import Committed, Decided, Journal, Told
+from aob.journal.law import Law, Verdict
+from aob.journal.stream import Stream
+
+__all__ = ["Committed", "Decided", "Journal", "Law", "Stream", "Told", "Verdict"]

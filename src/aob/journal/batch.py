@@ -1,0 +1,109 @@
+"""A batch in the making: what its decisions write, and what leaves once it is durable."""
+
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.event.value import ROW_MAX
+from aob.journal.stream import Stream, segment_data
+from aob.ports.store import Batch, Head, Segment, TimerRow, Value
+
+SEGMENTS_PER_BATCH: Final = 256
+SEGMENT_EVENTS: Final = 256
+"""A live stream's events become a segment when there are this many new ones."""
+
+
+class Draft:
+    """Decisions of one commit, in order."""
+
+    __slots__ = (
+        "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "row", "segmented",
+        "told", "values",
+    )  # fmt: skip
+
+    def __init__(self, row: int, at_ms: int) -> None:
+        self.row, self.at_ms = row, at_ms
+        self.count = self.cut = 0
+        self.parts: list[bytes] = []
+        self.told: list[Any] = []
+        self.asked: list[Any] = []
+        self.answers: list[tuple[Any, Any]] = []
+        self.heads: dict[str, Stream] = {}
+        self.counts: dict[int, int] = {}
+        self.values: list[Value] = []
+        self.blobs: list[tuple[str, bytes, bytes]] = []
+        self.ended: list[Stream] = []
+        self.segmented: list[tuple[Stream, int, int]] = []
+
+    def keep(self, tenant: str, values: dict[bytes, bytes]) -> None:
+        """Values beside the record: rows of the same commit, or blobs that are durable before it."""
+        for digest, data in values.items():
+            if len(data) <= ROW_MAX:
+                self.values.append(Value(tenant, digest, data))
+            else:
+                self.blobs.append((tenant, digest, data))
+
+
+class Cutter:
+    """Which streams get a segment in the next commit: ended ones, long ones, and all of them for a cut."""
+
+    def __init__(self) -> None:
+        self.due: dict[str, Stream] = {}
+        self.target = 0
+        self.queue: list[Stream] = []
+
+    def begin(self, row: int, streams: dict[str, Stream]) -> None:
+        """A cut: every stream with events that no segment holds gets one, a few in each commit."""
+        self.target = row
+        self.queue = [stream for stream in streams.values() if stream.chunks]
+
+    def take(self, draft: Draft, limit: int = SEGMENTS_PER_BATCH) -> list[Segment]:
+        """Segments to write with this draft; sets its `cut` when the last stream of a cut is among them."""
+        segments: list[Segment] = []
+        taken: set[str] = set()
+        while self.due and len(segments) < limit:
+            name = next(iter(self.due))
+            self._add(draft, segments, taken, self.due.pop(name))
+        while self.queue and len(segments) < limit:
+            stream = self.queue.pop()
+            if stream.name not in taken:
+                self._add(draft, segments, taken, stream)
+            if stream.lazy and not stream.ended:
+                draft.heads[stream.name] = stream
+        if self.target and not self.queue:
+            draft.cut, self.target = self.target, 0
+        return segments
+
+    @staticmethod
+    def _add(draft: Draft, segments: list[Segment], taken: set[str], stream: Stream) -> None:
+        if not stream.chunks:
+            return
+        count = stream.seq - stream.kept_from
+        segments.append(
+            Segment(stream.name, stream.kept_from, count, stream.chunks[-1].row, segment_data(stream.chunks))
+        )
+        taken.add(stream.name)
+        draft.segmented.append((stream, len(stream.chunks), stream.seq))
+
+
+def build(shard: int, epoch: int, draft: Draft, segments: list[Segment]) -> Batch:
+    """The draft as the value that a store commits."""
+    timers: dict[tuple[str, str], TimerRow] = {}
+    done: dict[tuple[str, str], None] = {}
+    for told in draft.told:
+        changes = told.changes
+        if changes.timers:
+            for timer in changes.timers:
+                timers[(timer.stream, timer.id)] = timer
+                done.pop((timer.stream, timer.id), None)
+        if changes.timers_done:
+            for key in changes.timers_done:
+                timers.pop(key, None)
+                done[key] = None
+                if not key[1]:
+                    timers = {at: timer for at, timer in timers.items() if at[0] != key[0]}
+    heads: list[Head] = [stream.law.head(stream) for stream in draft.heads.values()]
+    return Batch(
+        shard, epoch, draft.row, draft.at_ms, draft.count, b"[" + b",".join(draft.parts) + b"]",
+        msgspec.json.encode(draft.counts), heads, segments, list(timers.values()), list(done), draft.values, draft.cut,
+    )  # fmt: skip

@@ -1,0 +1,474 @@
+"""The journal: inbox -> batch -> decide -> one commit -> answers and effects.
+
+While one batch is being written the next is decided on top of it; nothing leaves before its own commit. If a commit
+fails the memory of the shard is dropped and read back; commands that nobody waits for are asked again.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from aob.core.errors import AobError, Busy, Conflict, Quarantined, Unavailable
+from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft, build
+from aob.journal.law import Changes, Law, Verdict, Wanted
+from aob.journal.recovery import Recovered, load_stream, recover
+from aob.journal.stream import Chunk, Stream
+from aob.journal.timers import Timers
+from aob.ports.store import Batch, StaleEpoch, Store
+
+INBOX_MAX: Final = 20_000
+"""Commands from outside that may wait; the next one is told to come again."""
+
+BATCH_MAX: Final = 1_024
+BATCH_MS: Final = 8
+"""A batch ends at this many commands or after this long, so that the loop stays responsive."""
+
+CUT_ROWS: Final = 1_000
+"""Journal rows after which the next cut begins."""
+
+RETRY_S: Final = 0.5
+ENDED_KEPT: Final = 2_000
+"""Ended streams that stay in memory for reading."""
+
+log = structlog.get_logger("aob.journal")
+
+
+class Told(msgspec.Struct, eq=False, gc=False):
+    """What one decision of a commit tells: the stream, its first sequence number, its events, its changes."""
+
+    stream: Stream
+    seq: int
+    base: int
+    events: list[Any]
+    changes: Changes
+
+
+class SetAside(msgspec.Struct):
+    """The journal's own command to any stream: its law sets it aside with this reason."""
+
+    reason: str
+
+
+class Committed(msgspec.Struct, eq=False):
+    """One commit: its row, its time, and what its decisions tell, in order."""
+
+    row: int
+    at_ms: int
+    told: list[Told]
+
+
+class Decided(msgspec.Struct, eq=False):
+    """The answer to a command: the events that it led to (none when it changed nothing) and where they lie."""
+
+    stream: Stream
+    events: list[Any]
+    row: int
+    base: int
+
+
+class _Asked:
+    """One command in the inbox. `future` is None for those that nobody waits for."""
+
+    __slots__ = ("command", "fresh", "future", "stream")
+
+    def __init__(self, stream: str, command: Any, future: asyncio.Future[Decided] | None, fresh: bool) -> None:
+        self.stream, self.command, self.future, self.fresh = stream, command, future, fresh
+
+
+class Journal:
+    """The owner of one shard. `async with Journal(...) as journal`, then `ask` and `tell`."""
+
+    def __init__(
+        self,
+        store: Store,
+        laws: list[Law],
+        *,
+        shard: int = 0,
+        clock_ms: Callable[[], int],
+        on_commit: Callable[[Committed], None],
+        on_recovered: Callable[[Recovered], None],
+        put_blob: Callable[[str, bytes, bytes], Any],
+        get_value: Callable[[str, bytes], Any],
+        fire: Callable[[str], Any],
+    ) -> None:
+        self.store, self.shard, self.clock_ms = store, shard, clock_ms
+        self.laws = laws
+        self.streams: dict[str, Stream] = {}
+        self.epoch = self.row = self.now_ms = 0
+        self.broken: AobError | None = None
+        self._on_commit, self._on_recovered = on_commit, on_recovered
+        self._put_blob, self._get_value = put_blob, get_value
+        self._inbox: deque[_Asked] = deque()
+        self._waiting: dict[str, list[_Asked]] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._aside: set[asyncio.Task[None]] = set()
+        self._ended: deque[str] = deque()
+        self._cutter = Cutter()
+        self.durable_row = 0
+        self.timers = Timers(clock_ms, lambda stream, id: self.tell(stream, fire(id)))
+        self.cut_row = 0
+        self.closing = False
+        self.stats = {"commits": 0, "commands": 0, "events": 0}
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> "Journal":
+        await self._recover()
+        self._task = asyncio.create_task(self._run(), name="aob-journal")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.closing = True
+        self._wake.set()
+        if self._task is not None:
+            task, self._task = self._task, None
+            await asyncio.gather(task, return_exceptions=True)
+        self.timers.stop()
+        for aside in list(self._aside):
+            aside.cancel()
+        await asyncio.gather(*self._aside, return_exceptions=True)
+        gone = Unavailable("the home is closing", code="closing")
+        for asked in (*self._inbox, *(a for waiting in self._waiting.values() for a in waiting)):
+            _fail(asked, gone)
+        self._inbox.clear()
+
+    async def _recover(self) -> None:
+        self.epoch = await self.store.take(self.shard)
+        found = await recover(self.store, self.shard, self.laws)
+        self.row = self.durable_row = found.row
+        self.now_ms, self.cut_row = found.at_ms, found.cut
+        self.streams = found.streams
+        self.timers.replace(found.timers)
+        for stream in self.streams.values():
+            if stream.ended:
+                self._ended.append(stream.name)
+                self._cutter.due[stream.name] = stream
+        self._on_recovered(found)
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    def ask(self, stream: str, command: Any, *, fresh: bool = False) -> asyncio.Future[Decided]:
+        """Put a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so the
+        store need not be asked for it. Raises Busy when the inbox is full, Unavailable while the store is."""
+        if self.broken is not None:
+            raise self.broken
+        if self.closing:
+            raise Unavailable("the home is closing", code="closing")
+        if len(self._inbox) >= INBOX_MAX:
+            raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
+        future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        self._inbox.append(_Asked(stream, command, future, fresh))
+        self._wake.set()
+        return future
+
+    def tell(self, stream: str, command: Any) -> None:
+        """Put a command that nobody waits for: results of workers, timers. Never refused: their number is bounded."""
+        self._inbox.append(_Asked(stream, command, None, False))
+        self._wake.set()
+
+    def note(self, stream: str, command: Any) -> None:
+        """Put a command that rides along with the next batch and does not start one."""
+        self._inbox.append(_Asked(stream, command, None, False))
+
+    async def load(self, name: str) -> Stream | None:
+        """A stream for reading, from memory or from the store; None when it does not exist."""
+        stream = self.streams.get(name)
+        if stream is not None:
+            return stream if stream.seq else None
+        return await load_stream(self.store, self.law_of(name), name)
+
+    def law_of(self, name: str) -> Law:
+        """The law whose prefix the name carries."""
+        for law in self.laws:
+            if name.startswith(law.prefix):
+                return law
+        raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
+
+    # -- the loop -------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Decide what has come while the batch before is being written; write; release; for ever."""
+        draft: Draft | None = None
+        writing: tuple[asyncio.Task[Any], Draft] | None = None
+        while True:
+            if self._inbox and (draft is None or len(draft.asked) < BATCH_MAX):
+                draft = self._decide_batch(draft)
+            if writing is not None and writing[0].done():
+                task, before = writing
+                writing = None
+                if not self._written(task, before):
+                    await self._lost(before, draft)
+                    draft = None
+                    continue
+            if writing is None and draft is not None:
+                writing = self._begin(draft)
+                draft = None
+                continue
+            if self._inbox and draft is None:
+                continue
+            if self.closing and writing is None:
+                await self._last_cut()
+                return
+            self._wake.clear()
+            if writing is None or not writing[0].done():
+                await self._wake.wait()
+
+    def _begin(self, draft: Draft) -> tuple[asyncio.Task[Any], Draft] | None:
+        segments = self._cutter.take(draft)
+        if not draft.count and not segments and not draft.cut:
+            self._release(draft)
+            return None
+        self.row = max(self.row, draft.row) if draft.count else self.row
+        if self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target:
+            self._cutter.begin(self.row, self.streams)
+        task = asyncio.create_task(self._write(draft, build(self.shard, self.epoch, draft, segments)))
+        task.add_done_callback(lambda _: self._wake.set())
+        return task, draft
+
+    async def _write(self, draft: Draft, batch: Batch) -> int | StaleEpoch:
+        for tenant, digest, data in draft.blobs:
+            await self._put_blob(tenant, digest, data)
+        return await self.store.commit(batch)
+
+    def _written(self, task: asyncio.Task[Any], draft: Draft) -> bool:
+        error = task.exception()
+        if isinstance(error, AobError):
+            self.broken = error
+            return False
+        if error is not None:
+            raise error
+        answer = task.result()
+        if isinstance(answer, StaleEpoch):
+            self.broken = Unavailable(
+                f"another process took this shard (epoch {answer.held_epoch}, mine {self.epoch})", code="stale_epoch"
+            )
+            return False
+        self._release(draft)
+        return True
+
+    def _release(self, draft: Draft) -> None:
+        """The batch is durable: effects and answers leave, in that order, so that an answer never runs ahead."""
+        self.durable_row = max(self.durable_row, draft.row if draft.count else 0)
+        if draft.told:
+            self.stats["commits"] += 1
+            self.stats["events"] += draft.count
+            for told in draft.told:
+                changes = told.changes
+                for stream, id in changes.timers_done or ():
+                    self.timers.drop(stream, id)
+                for timer in changes.timers or ():
+                    self.timers.set(timer.stream, timer.id, timer.due_ms)
+            self._on_commit(Committed(draft.row, draft.at_ms, draft.told))
+        for stream, chunks, seq in draft.segmented:
+            del stream.chunks[:chunks]
+            stream.kept_from = seq
+        self.cut_row = draft.cut or self.cut_row
+        for asked, answer in draft.answers:
+            if asked.future.done():
+                continue
+            if isinstance(answer, Decided):
+                asked.future.set_result(answer)
+            else:
+                asked.future.set_exception(answer)
+        for stream in draft.ended:
+            self._cutter.due[stream.name] = stream
+            self._ended.append(stream.name)
+        while len(self._ended) > ENDED_KEPT:
+            old = self.streams.get(self._ended[0])
+            if old is not None and old.chunks:
+                break
+            self.streams.pop(self._ended.popleft(), None)
+
+    async def _last_cut(self) -> None:
+        """A graceful end: every stream gets its segment, so that the next start reads no journal."""
+        if self.broken is not None:
+            return
+        self._cutter.begin(self.row, self.streams)
+        while self._cutter.queue or self._cutter.due or self._cutter.target:
+            draft = Draft(self.row + 1, self.now_ms)
+            segments = self._cutter.take(draft)
+            try:
+                await self._write(draft, build(self.shard, self.epoch, draft, segments))
+            except AobError as error:
+                log.warning("last_cut_failed", code=error.code, detail=error.detail)
+                return
+            self._release(draft)
+
+    async def _lost(self, before: Draft, after: Draft | None) -> None:
+        """A commit failed: drop the memory of the shard, answer those who wait, read back, ask the others again."""
+        error = self.broken
+        assert error is not None
+        log.error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
+        lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox]
+        self._inbox.clear()
+        again = [asked for asked in lost if asked.future is None]
+        for asked in lost:
+            _fail(asked, error)
+        self.streams = {}
+        self._ended.clear()
+        self._cutter = Cutter()
+        if error.code == "stale_epoch":
+            self.closing = True
+            return
+        while not self.closing:
+            await asyncio.sleep(RETRY_S)
+            try:
+                await self._recover()
+                break
+            except AobError as still:
+                self.broken = still
+        self.broken = None
+        log.info("store_is_back", shard=self.shard, row=self.row)
+        self._inbox.extend(again)
+
+    # -- deciding -------------------------------------------------------------------------------------------------
+
+    def _decide_batch(self, draft: Draft | None) -> Draft:
+        if draft is None:
+            self.now_ms = max(self.clock_ms(), self.now_ms)
+            draft = Draft(self.row + 1, self.now_ms)
+        inbox, streams, waiting, asked_all = self._inbox, self.streams, self._waiting, draft.asked
+        until = time.perf_counter() + BATCH_MS / 1_000
+        while inbox and len(asked_all) < BATCH_MAX:
+            asked = inbox.popleft()
+            name = asked.stream
+            stream = streams.get(name)
+            if name in waiting:
+                waiting[name].append(asked)
+                continue
+            if stream is None:
+                if not asked.fresh:
+                    self._fetch(asked)
+                    continue
+                stream = self._open(name)
+            asked_all.append(asked)
+            self._decide_one(draft, stream, asked)
+            if not len(asked_all) & 15 and time.perf_counter() > until:
+                break
+        return draft
+
+    def _open(self, name: str) -> Stream:
+        law = self.law_of(name)
+        stream = self.streams[name] = Stream(name, law, law.fresh(name))
+        return stream
+
+    def _decide_one(self, draft: Draft, stream: Stream, asked: _Asked) -> None:
+        law: Law = stream.law
+        try:
+            if type(asked.command) is SetAside:
+                verdict = Verdict(law.quarantine(stream, asked.command.reason), {})
+            else:
+                verdict = law.decide(stream, asked.command, draft.at_ms)
+        except Wanted as wanted:
+            draft.asked.pop()
+            self._fetch_value(asked, stream, wanted)
+            return
+        except AobError as error:
+            if asked.future is not None:
+                draft.answers.append((asked, error))
+            return
+        except Exception as error:
+            self._broke(draft, stream, asked, error)
+            return
+        events, base = verdict.events, draft.count
+        if events:
+            self._fold(draft, stream, verdict)
+        if asked.future is not None:
+            draft.answers.append((asked, Decided(stream, events, draft.row, base)))
+
+    def _fold(self, draft: Draft, stream: Stream, verdict: Verdict) -> None:
+        law: Law = stream.law
+        events = verdict.events
+        data = law.encode(events)
+        for event in events:
+            law.evolve(stream, event)
+        if verdict.context is not None:
+            law.adopt(stream, verdict.context)
+        seq, base, count = stream.seq, draft.count, len(events)
+        stream.seq = seq + count
+        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data)))
+        draft.parts.append(b'["%b",%d,%b]' % (stream.name.encode(), seq, data))
+        draft.count = base + count
+        draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
+        changes = law.changes(stream, events)
+        draft.told.append(Told(stream, seq, base, events, changes))
+        if verdict.values:
+            draft.keep(stream.tenant, verdict.values)
+        if changes.status != stream.status:
+            stream.status = changes.status
+            if not stream.lazy or changes.over:
+                draft.heads[stream.name] = stream
+        if changes.over:
+            stream.ended = True
+            draft.ended.append(stream)
+        elif stream.seq - stream.kept_from >= SEGMENT_EVENTS:
+            self._cutter.due[stream.name] = stream
+
+    def _broke(self, draft: Draft, stream: Stream, asked: _Asked, error: Exception) -> None:
+        """The law broke: the command errors, the stream is set aside with the reason, the batch goes on."""
+        reason = f"{type(error).__name__}: {error} (on {type(asked.command).__name__})"
+        log.error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
+        if asked.future is not None:
+            draft.answers.append((asked, Quarantined(f"{stream.name} was set aside: {reason}")))
+        if not stream.seq:
+            self.streams.pop(stream.name, None)
+            return
+        events = stream.law.quarantine(stream, reason)
+        if events:
+            self._fold(draft, stream, Verdict(events, {}))
+
+    # -- what must be read first ----------------------------------------------------------------------------------
+
+    def _fetch(self, asked: _Asked) -> None:
+        self._waiting[asked.stream] = [asked]
+        self.aside(self._read_back(asked.stream))
+
+    async def _read_back(self, name: str) -> None:
+        error: AobError | None = None
+        try:
+            stream = await load_stream(self.store, self.law_of(name), name)
+            if name not in self.streams:
+                self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
+        except AobError as failed:
+            error = failed
+        self._resume(name, error)
+
+    def _fetch_value(self, asked: _Asked, stream: Stream, wanted: Wanted) -> None:
+        self._waiting[stream.name] = [asked]
+        self.aside(self._read_value(stream, wanted))
+
+    async def _read_value(self, stream: Stream, wanted: Wanted) -> None:
+        error: AobError | None = None
+        try:
+            await self._get_value(stream.tenant, wanted.ref.digest)
+        except AobError as failed:
+            error = failed
+        self._resume(stream.name, error)
+
+    def _resume(self, name: str, error: AobError | None) -> None:
+        waiting = self._waiting.pop(name, [])
+        if error is not None:
+            asked = waiting.pop(0)
+            _fail(asked, error)
+            stream = self.streams.get(name)
+            if asked.future is None and stream is not None:
+                waiting.insert(0, _Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
+        self._inbox.extendleft(reversed(waiting))
+        self._wake.set()
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the loop; it is cancelled when the journal ends."""
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+
+def _fail(asked: _Asked, error: AobError) -> None:
+    if asked.future is not None and not asked.future.done():
+        asked.future.set_exception(error)

@@ -1,0 +1,86 @@
+"""What the journal asks of a law: pure functions over one stream's state, and how its events look in bytes."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from aob.core.event.value import Ref
+from aob.journal.stream import Stream
+from aob.ports.store import Head, TimerRow
+
+
+class Verdict(msgspec.Struct):
+    """What a command leads to. `values` are kept beside the record; `context` is handed to `adopt` after the fold."""
+
+    events: list[Any]
+    values: dict[bytes, bytes]
+    context: Any = None
+
+
+class Changes(msgspec.Struct):
+    """What a decision means for the store's rows and for the outside. `effects` is the law's own and opaque here."""
+
+    effects: Any = None
+    status: str = ""
+    timers: list[TimerRow] | None = None
+    timers_done: list[tuple[str, str]] | None = None
+    over: bool = False
+
+
+class Wanted(Exception):  # noqa: N818  # not an error: the journal fetches the value and asks again
+    """A decision needs a value that lies outside the record."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(ref.hex)
+        self.ref = ref
+
+
+class Law(Protocol):
+    """One kind of stream. `prefix` tells its streams from others by their names."""
+
+    kind: str
+    prefix: str
+
+    def fresh(self, name: str) -> Any:
+        """The state of a stream that has no events."""
+        ...
+
+    def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        """The events of a command. Raises AobError when it cannot be, Wanted when it needs a value."""
+        ...
+
+    def evolve(self, stream: Stream, event: Any) -> None:
+        """Folds one event into the stream's state."""
+        ...
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """Takes over what a decision made on its way (compiled graphs), after its events are folded."""
+        ...
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """What these events, already folded, change outside."""
+        ...
+
+    def head(self, stream: Stream) -> Head:
+        """The row that lists show."""
+        ...
+
+    def over(self, stream: Stream) -> bool:
+        """Whether the stream has ended and may leave memory."""
+        ...
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """The events that set a stream aside after its law broke; empty when it cannot be set aside."""
+        ...
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        ...
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events back from JSON, of this or any older release."""
+        ...
+
+    async def restore(self, stream: Stream) -> None:
+        """After a stream was read back: rebuild what is derived (compiled graphs)."""
+        ...

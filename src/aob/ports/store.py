@@ -1,0 +1,168 @@
+"""Port `Store`: where owned topics, heads, segments and timers lie. A transaction is a value, never a callback."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+
+class Head(msgspec.Struct, array_like=True):
+    """What lists and searches need of a stream: a row that is written when its status changes."""
+
+    stream: str
+    kind: str
+    tenant: str
+    name: str
+    status: str
+    reason: str
+    started_ms: int
+    ended_ms: int
+    seq: int
+    info: bytes = b""
+
+
+class Segment(msgspec.Struct, array_like=True):
+    """Some consecutive events of one stream: a second copy for reading it alone. `data` holds chunks (see journal)."""
+
+    stream: str
+    first_seq: int
+    count: int
+    row: int
+    data: bytes
+
+
+class TimerRow(msgspec.Struct, array_like=True):
+    """A durable timer of a stream."""
+
+    stream: str
+    id: str
+    due_ms: int
+
+
+class Value(msgspec.Struct, array_like=True):
+    """A value of 4 to 64 KiB that a record refers to by its sha256."""
+
+    tenant: str
+    digest: bytes
+    data: bytes
+
+
+class Batch(msgspec.Struct):
+    """All that one commit writes, under one epoch of one shard. `row` is the journal row it will be, `data` its events
+    encoded (JSON: a list of `[stream, first_seq, [event, ...]]`), `counts` the count of events per partition in it."""
+
+    shard: int
+    epoch: int
+    row: int
+    at_ms: int
+    count: int
+    data: bytes
+    counts: bytes = b""
+    heads: Sequence[Head] = ()
+    segments: Sequence[Segment] = ()
+    timers: Sequence[TimerRow] = ()
+    timers_done: Sequence[tuple[str, str]] = ()
+    values: Sequence[Value] = ()
+    cut: int = 0
+
+
+class JournalRow(msgspec.Struct, array_like=True):
+    """One commit as it was written."""
+
+    row: int
+    epoch: int
+    at_ms: int
+    count: int
+    data: bytes
+
+
+class StaleEpoch(msgspec.Struct, frozen=True):
+    """Another owner has taken the shard: nothing was written."""
+
+    held_epoch: int
+
+
+class HeadQuery(msgspec.Struct, frozen=True):
+    """Which heads to list, newest first: `before` is the last stream of the page before."""
+
+    kind: str
+    tenant: str = ""
+    status: str = ""
+    name: str = ""
+    before: str = ""
+    limit: int = 50
+
+
+class Store(Protocol):
+    """One shard of the store.
+
+    `commit` writes all of a batch or nothing, durably, only while its epoch is the one that was taken last, and only
+    as the row after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which
+    recovery may begin. An empty id in `timers_done` stands for all timers of the stream. Readers see a batch wholly or not at all. Raises Unavailable when the disk is full
+    or the store cannot be reached; nothing of the batch is then written.
+    """
+
+    async def take(self, shard: int) -> int:
+        """Become the owner: the epoch is raised by one, every older owner is fenced from this moment."""
+        ...
+
+    async def commit(self, batch: Batch) -> int | StaleEpoch:
+        """Write the batch; its row number when done."""
+        ...
+
+    async def last(self, shard: int) -> tuple[int, int, int]:
+        """The last journal row, its time in ms, and the row of the last cut (0, 0, 0 when empty)."""
+        ...
+
+    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+        """Rows after a row, in order."""
+        ...
+
+    async def head(self, stream: str) -> Head | None:
+        """The head of a stream."""
+        ...
+
+    async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
+        """The heads of several streams, those that exist."""
+        ...
+
+    async def heads(self, query: HeadQuery) -> list[Head]:
+        """Heads by kind, tenant, status and name, newest stream first."""
+        ...
+
+    async def live(self, kind: str) -> list[Head]:
+        """Every head of a kind that has not ended."""
+        ...
+
+    async def segments(self, stream: str) -> list[Segment]:
+        """All segments of a stream, in order."""
+        ...
+
+    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
+        """Timers due up to an instant, soonest first."""
+        ...
+
+    async def value(self, tenant: str, digest: bytes) -> bytes | None:
+        """A value by its hash, if this store holds it."""
+        ...
+
+    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
+        """Some rows of a readable view (`runs patches artifacts event_log`)."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Calling it twice is fine."""
+        ...
+
+
+__all__ = [
+    "Batch",
+    "Head",
+    "HeadQuery",
+    "JournalRow",
+    "Segment",
+    "StaleEpoch",
+    "Store",
+    "TimerRow",
+    "Value",
+]

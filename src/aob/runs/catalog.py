@@ -1,0 +1,148 @@
+"""The law of workflows: which artifacts a name has, which tag names which. Streams `workflow/TENANT/NAME`."""
+
+from typing import Any
+
+import msgspec
+
+from aob.core.event.value import Cell
+from aob.journal import Law, Stream, Verdict
+from aob.journal.law import Changes
+from aob.ports.store import Head
+
+KEPT_TAG = "main"
+
+
+class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
+    """A version of a workflow; its document lies beside the record under its hash."""
+
+    artifact: str
+    version: str
+    by: str
+    at_ms: int
+    document: str
+
+
+class TagMoved(msgspec.Struct, array_like=True, tag=2):
+    """A tag names an artifact from now on, and the overlays that runs under it get."""
+
+    tag: str
+    artifact: str
+    version: str
+    by: str
+    overlay: tuple[Cell, ...] = ()
+    reason: str = ""
+
+
+CatalogEvent = ArtifactPushed | TagMoved
+_decoder = msgspec.json.Decoder(list[CatalogEvent])
+_encode = msgspec.json.Encoder().encode
+
+
+class Push(msgspec.Struct):
+    """Store a document under its hash and let a tag name it."""
+
+    artifact: str
+    document: bytes
+    digest: bytes
+    tag: str
+    by: str
+
+
+class Overlay(msgspec.Struct):
+    """Lets a tag carry these overlays on its artifact; later runs under the tag get them."""
+
+    tag: str
+    overlay: tuple[Cell, ...]
+    by: str
+    reason: str
+
+
+class Tag(msgspec.Struct):
+    """Where a tag points."""
+
+    artifact: str
+    version: str
+    overlay: tuple[Cell, ...] = ()
+
+
+class Workflow:
+    """A workflow's artifacts by hash (to version) and its tags."""
+
+    def __init__(self, name: str) -> None:
+        self.tenant, _, self.name = name.removeprefix("workflow/").partition("/")
+        self.artifacts: dict[str, ArtifactPushed] = {}
+        self.tags: dict[str, Tag] = {}
+
+
+class CatalogLaw(Law):
+    """The law of workflows."""
+
+    kind = "workflow"
+    prefix = "workflow/"
+
+    def fresh(self, name: str) -> Workflow:
+        """A workflow without artifacts."""
+        return Workflow(name)
+
+    def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        """A push of what is there already changes nothing."""
+        state: Workflow = stream.state
+        stream.tenant = state.tenant
+        if isinstance(command, Overlay):
+            at = state.tags[command.tag]
+            minor = len(command.overlay)
+            version = f"{at.version.partition('.')[0]}.{minor}"
+            moved = TagMoved(command.tag, at.artifact, version, command.by, command.overlay, command.reason)
+            return Verdict([moved], {})
+        events: list[CatalogEvent] = []
+        known = state.artifacts.get(command.artifact)
+        version = known.version if known else f"v{len(state.artifacts) + 1}.0"
+        values: dict[bytes, bytes] = {}
+        if known is None:
+            events.append(ArtifactPushed(command.artifact, version, command.by, now_ms, command.digest.hex()))
+            values[command.digest] = command.document
+        tag = state.tags.get(command.tag)
+        if tag is None or tag.artifact != command.artifact or tag.overlay:
+            events.append(TagMoved(command.tag, command.artifact, version, command.by))
+        return Verdict(events, values)
+
+    def evolve(self, stream: Stream, event: CatalogEvent) -> None:
+        """Folds one event."""
+        state: Workflow = stream.state
+        if isinstance(event, ArtifactPushed):
+            state.artifacts[event.artifact] = event
+        else:
+            state.tags[event.tag] = Tag(event.artifact, event.version, event.overlay)
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """Nothing is derived."""
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """Only the row that lists show: it changes with each event."""
+        return Changes(None, str(stream.seq))
+
+    def over(self, stream: Stream) -> bool:
+        """A workflow has no end."""
+        return False
+
+    def head(self, stream: Stream) -> Head:
+        """What lists show of a workflow."""
+        state: Workflow = stream.state
+        first = min((artifact.at_ms for artifact in state.artifacts.values()), default=0)
+        return Head(stream.name, "workflow", state.tenant, state.name, "active", "", first, 0, stream.seq)
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """A workflow cannot be set aside."""
+        return []
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        return _encode(events)
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events of this or any older release."""
+        return _decoder.decode(data)
+
+    async def restore(self, stream: Stream) -> None:
+        """Nothing is derived."""
+        stream.tenant = stream.state.tenant

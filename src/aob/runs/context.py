@@ -1,0 +1,135 @@
+"""What a handler may ask of its run, as commands to the journal. Implements `aob.work.job.Context`."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.errors import AobError, Refused
+from aob.core.event.ids import derived_id
+from aob.core.event.value import Cell, Ref, canonical, decode, digest_of, inline, ref_in
+from aob.core.policy.patch import budget_left
+from aob.core.run import Run
+from aob.core.run import commands as cmd
+from aob.journal import Journal, Stream
+from aob.runs.values import Values
+from aob.work.job import Fault, Intended, Job
+
+
+class RunContext:
+    """The context of one attempt. Lives as long as the attempt; after a cancel every request raises CancelledError."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        stream: Stream | None,
+        job: Job,
+        values: Values,
+        open_log: Callable[[str, str], Callable[..., None]],
+    ) -> None:
+        self._journal, self._job, self._values, self._open_log = journal, job, values, open_log
+        self._stream = stream
+        self._log: Callable[..., None] | None = None
+        self._number = 0
+        self.patch = ""
+        self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
+        self.key, self.tenant, self.resume = job.key, job.tenant, job.resume
+
+    def log(self, message: str, **fields: Any) -> None:
+        """Write a line to the visit's log."""
+        if self._log is None:
+            self._log = self._open_log(self.run_id, self.visit)
+        self._log(message, attempt=self.attempt, **fields)
+
+    async def heartbeat(self, checkpoint: Any = None) -> None:
+        """A sign of life; a checkpoint is committed."""
+        self._job.pulse()
+        if checkpoint is not None:
+            cell = await self._cell(canonical(checkpoint))
+            await self._journal.ask(self.run_id, cmd.Save(self.visit, self.attempt, cell))
+
+    async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+        """Commit the intent of an effect, or find what an earlier attempt recorded under the same number."""
+        self._number += 1
+        data = canonical(dict(what))
+        digest = digest_of(data)
+        command = cmd.Intend(self.visit, self.attempt, self._number, kind, digest, Raw(data))
+        await self._granted(command)
+        token = self._run.tokens.get(self.visit)
+        for intent in (token.intents if token is not None else None) or ():
+            if intent.number == self._number and intent.result is not None:
+                return Intended(False, await self._load(intent.result))
+        return Intended(True)
+
+    async def settle(self, result: Any, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
+        """Record what came of the last intent."""
+        told = msgspec.to_builtins(error) if error is not None else result
+        cell = await self._cell(canonical(told))
+        await self._granted(
+            cmd.Settle(
+                self.visit, self.attempt, self._number, cell, error is not None, dict(usage) if usage else None
+            )
+        )
+
+    async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
+        """Propose a patch; what became of it, with every problem when it is invalid."""
+        base = self._stream.derived.graphs.ir(len(self._run.graph_ops)).hash if self._stream is not None else ""
+        data = canonical(operations)
+        id = derived_id("patch", self.run_id, self.visit, base, data)
+        command = cmd.Propose(id, self.visit, "agent", reason, "", operations, digest_of(data), self.visit)
+        await self._granted(command)
+        patch = self._run.patches[id]
+        if patch.state in {"proposed", "applied"}:
+            self.patch = id
+        return {"patch_id": id, "state": patch.state, "problems": decode(patch.problems) or []}
+
+    async def graph(self) -> Mapping[str, Any]:
+        """The workflow document as it stands, what has begun, and how many agents a patch may still add."""
+        if self._stream is None:
+            return {}
+        run = self._run
+        document = self._stream.derived.graphs.document(len(run.graph_ops))
+        done = run.scopes[""].done
+        live = {token.node for token in run.tokens.values() if not token.scope}
+        state = {
+            node: "ready" if node in live else done[node].on if node in done else "not begun"
+            for node in document.get("nodes", {})
+        }
+        left = budget_left(self._stream.derived.rules, run.agents, document)
+        return {"document": document, "state": state, "agents_left": left}
+
+    @property
+    def _run(self) -> Run:
+        stream = self._journal.streams.get(self.run_id) or self._stream
+        if stream is None:
+            raise asyncio.CancelledError
+        run: Run = stream.state
+        return run
+
+    async def _granted(self, command: Any) -> None:
+        try:
+            await self._journal.ask(self.run_id, command)
+        except Refused as refused:
+            if refused.code == "token_gone":
+                raise asyncio.CancelledError from None
+            raise
+
+    async def _cell(self, data: bytes) -> Cell:
+        if inline(data):
+            return Raw(data)
+        digest = digest_of(data)
+        await self._values.put(self.tenant, data)
+        return Ref(digest, len(data)).cell()
+
+    async def _load(self, cell: Cell) -> Any:
+        value = decode(cell)
+        ref = ref_in(value)
+        if ref is None:
+            return value
+        try:
+            return decode(await self._values.fetch(self.tenant, ref.digest))
+        except AobError:
+            return None
+

@@ -1,0 +1,184 @@
+"""What all verbs of runs share: the journal, the graphs, the values, the pool. Made by compose, entered once."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.errors import CallerError, Conflict, NotFound
+from aob.core.graph.handlers import HandlerFacts
+from aob.core.policy import Caller
+from aob.core.policy.patch import PatchRules
+from aob.core.run import Run
+from aob.core.run import commands as cmd
+from aob.journal import Committed, Decided, Journal, Stream
+from aob.ports.blobs import Blobs
+from aob.ports.store import Store
+from aob.runs.catalog import CatalogLaw
+from aob.runs.dispatch import Dispatcher, Perform
+from aob.runs.feed import Feed
+from aob.runs.graphs import Graphs
+from aob.runs.keyring import KeyringLaw
+from aob.runs.law import RunLaw
+from aob.runs.values import Values
+from aob.work.job import Job
+from aob.work.pool import Pool
+
+ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+CONCURRENCY: Final = 256
+
+
+class Ambient(msgspec.Struct, frozen=True):
+    """Everything a run may not look up by itself: the time in ms, and dice for ids."""
+
+    now_ms: Callable[[], int]
+    bits: Callable[[int], int] = secrets.randbits
+
+
+class RunIds:
+    """Ids `run_` + 18 characters: time first, so that new runs sort last; never the same twice in a process."""
+
+    def __init__(self, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._last = 0
+
+    def next(self) -> str:
+        """A new id, greater than all before it."""
+        value = (self._ambient.now_ms() << 42) | (self._ambient.bits(26) << 16)
+        self._last = max(self._last + 1, value)
+        return "run_" + base32(self._last, 18)
+
+
+def base32(value: int, length: int) -> str:
+    """A number in Crockford's alphabet, lower case, of a fixed length."""
+    digits = []
+    for _ in range(length):
+        digits.append(ALPHABET[value & 31])
+        value >>= 5
+    return "".join(reversed(digits))
+
+
+class Core:
+    """One shard at work. `async with core:` recovers, then runs until it is left."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        handlers: Mapping[str, HandlerFacts],
+        perform: Callable[[Dispatcher], Perform],
+        *,
+        place: Callable[[Job], Any],
+        rules: PatchRules,
+        ambient: Ambient,
+        open_log: Callable[[str, str], Callable[..., None]],
+        concurrency: int = CONCURRENCY,
+        generated: frozenset[str] = frozenset(),
+    ) -> None:
+        self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
+        self.ids = RunIds(ambient)
+        self.values = Values(store, blobs)
+        self.graphs = Graphs(handlers)
+        self.feed = Feed()
+        self.dispatch = Dispatcher(self.values, open_log)
+        effects = {name: facts.effect for name, facts in handlers.items()}
+        self.run_law = RunLaw(self.graphs, self.values, rules, effects)
+        self.journal = Journal(
+            store,
+            [self.run_law, CatalogLaw(), KeyringLaw()],
+            clock_ms=ambient.now_ms,
+            on_commit=self._committed,
+            on_recovered=lambda found: self.dispatch.recovered(found.streams),
+            put_blob=lambda tenant, digest, data: blobs.put(tenant, data),
+            get_value=self.values.fetch,
+            fire=cmd.Fire,
+        )
+        self.pool = Pool(concurrency, perform(self.dispatch), self.dispatch.report, place=place)
+        self.dispatch.journal = self.feed.journal = self.journal
+        self.dispatch.pool = self.pool
+        self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Core":
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.journal)
+            await stack.enter_async_context(self.pool)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for waiting in self.waiters.values():
+            for future in waiting:
+                future.cancel()
+        await self._stack.aclose()
+
+    def _committed(self, commit: Committed) -> None:
+        self.dispatch.committed(commit)
+        self.feed.push(commit)
+        if self.waiters:
+            for told in commit.told:
+                if told.changes.over and told.stream.name in self.waiters:
+                    for future in self.waiters.pop(told.stream.name):
+                        if not future.done():
+                            future.set_result(told.stream.state)
+
+    # -- what verbs need ------------------------------------------------------------------------------------------
+
+    async def stream(self, who: Caller, run_id: str) -> Stream:
+        """A run's stream. Raises NotFound also for a run of another tenant: its existence is nobody's business."""
+        if not run_id.startswith("run_") or len(run_id) > 64:
+            raise NotFound(f"there is no run {run_id[:64]!r}", hint="run ids begin with run_: aob run list")
+        stream = await self.journal.load(run_id)
+        if stream is None or stream.state.tenant != who.tenant:
+            raise NotFound(f"there is no run {run_id}", hint="aob run list shows the runs of this home")
+        return stream
+
+    async def ask(self, who: Caller, run_id: str, command: Any) -> Decided:
+        """Put a command to a run of the caller's tenant."""
+        await self.stream(who, run_id)
+        return await self.journal.ask(run_id, command)
+
+    async def ended(self, who: Caller, run_id: str) -> Run:
+        """The run once it has ended."""
+        stream = await self.stream(who, run_id)
+        run: Run = stream.state
+        if run.final and not self._uncommitted(stream):
+            return run
+        future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+        self.waiters.setdefault(run_id, []).append(future)
+        return await future
+
+    def _uncommitted(self, stream: Stream) -> bool:
+        return bool(stream.chunks) and stream.chunks[-1].row > self.journal.durable_row
+
+    async def value(self, tenant: str, cell: Any) -> Any:
+        """The value of a cell, fetched when it lies outside its record."""
+        from aob.core.event.value import decode, ref_in
+
+        value = decode(cell)
+        ref = ref_in(value)
+        return value if ref is None else decode(await self.values.fetch(tenant, ref.digest))
+
+
+def wrong_name(name: str, known: list[str]) -> NotFound:
+    """There is no workflow of this name; the ones there are."""
+    listed = ", ".join(sorted(known)[:10]) or "none yet: aob workflow push FILE"
+    return NotFound(f"there is no workflow {name!r}", hint=f"workflows here: {listed}", code="workflow_not_found")
+
+
+def only_name(known: list[str]) -> str:
+    """The one workflow of a home that has exactly one. Raises CallerError that lists them."""
+    if len(known) != 1:
+        raise CallerError(
+            "say which workflow to start", code="workflow_missing",
+            hint=f"workflows here: {', '.join(sorted(known)[:10]) or 'none yet: aob workflow push FILE'}",
+        )  # fmt: skip
+    return known[0]
+
+
+def too_many(what: str, limit: int) -> Conflict:
+    """A bound of the home was met."""
+    return Conflict(f"at most {limit:,} {what}", code="too_many")

@@ -1,0 +1,175 @@
+"""From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.errors import AobError
+from aob.core.event.value import ROW_MAX, Ref, canonical, digest_of, inline
+from aob.core.run import Needs, Run
+from aob.core.run import commands as cmd
+from aob.core.run.names import input_value
+from aob.core.run.pending import Effects, pending
+from aob.core.run.state import READY, Token
+from aob.core.run.step import Denied, Step
+from aob.journal import Committed, Journal, Stream
+from aob.runs.context import RunContext
+from aob.runs.values import Values
+from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
+from aob.work.pool import Pool
+
+Perform = Callable[[Job, RunContext], Awaitable[Any]]
+
+
+class Dispatcher:
+    """Submits what a commit made ready, stops what it ended, and tells the journal what workers report."""
+
+    def __init__(self, values: Values, open_log: Callable[[str, str], Callable[..., None]]) -> None:
+        self._values, self._open_log = values, open_log
+        self._held: dict[tuple[str, str], RunContext] = {}
+        self.journal: Journal
+        self.pool: Pool
+
+    def recovered(self, streams: Mapping[str, Stream]) -> None:
+        """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain."""
+        for stream in streams.values():
+            if stream.law.kind != "run" or stream.ended:
+                continue
+            run: Run = stream.state
+            if run.quarantined:
+                continue
+            for visit, attempt in pending(run).jobs.items():
+                token = run.tokens[visit]
+                if any(intent.result is None for intent in token.intents or ()):
+                    self.journal.tell(stream.name, cmd.Lost(visit, attempt))
+                else:
+                    self._submit(stream, run, token)
+
+    def committed(self, commit: Committed) -> None:
+        """The effects of a commit."""
+        for told in commit.told:
+            effects = told.changes.effects
+            if effects is None:
+                continue
+            stream = told.stream
+            run = stream.state
+            if effects.jobs:
+                tokens = run.tokens
+                for visit, attempt in effects.jobs:
+                    token = tokens.get(visit)
+                    if token is not None and token.attempt == attempt and token.state == READY:
+                        self._submit(stream, run, token)
+            if effects.gone:
+                self._stop(stream.name, effects)
+
+    def _stop(self, run_id: str, effects: Effects) -> None:
+        for visit in effects.gone:
+            self.pool.cancel(run_id, visit)
+
+    def _submit(self, stream: Stream, run: Run, token: Token) -> None:
+        step = Step(run, stream.derived, self.journal.now_ms)
+        scope = run.scopes[token.scope]
+        node = step.ir_of(scope).nodes[token.node]
+        try:
+            value = input_value(step, scope, node)
+            resume = step.load(token.resume) if token.resume is not None else None
+        except Needs as needs:
+            self.journal.aside(self._fetch_first(stream, token, needs.ref))
+            return
+        except Denied as denied:
+            error = canonical({"code": denied.code, "message": denied.detail})
+            self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
+            return
+        run_id, visit = stream.name, token.visit
+        job = Job(
+            run_id, visit, token.attempt, node, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
+            run.mode, node.spec.priority, run.depth, resume,
+        )  # fmt: skip
+        self.pool.submit(job)
+
+    async def _fetch_first(self, stream: Stream, token: Token, ref: Ref) -> None:
+        try:
+            await self._values.fetch(stream.tenant, ref.digest)
+        except AobError as error:
+            told = canonical({"code": error.code, "message": error.detail})
+            self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(told), True))
+            return
+        run: Run = stream.state
+        if run.tokens.get(token.visit) is token and token.state == READY:
+            self._submit(stream, run, token)
+
+    def context(self, job: Job) -> RunContext:
+        """The context of a job, made when somebody asks for it."""
+        stream = self.journal.streams.get(job.run)
+        context = RunContext(self.journal, stream, job, self._values, self._open_log)
+        self._held[(job.run, job.visit)] = context
+        return context
+
+    def verify(self, job: Job) -> list[Any] | None:
+        """What was intended and never settled, when a handler should look whether it happened; else None."""
+        stream = self.journal.streams.get(job.run)
+        token = stream.state.tokens.get(job.visit) if stream is not None else None
+        if token is None or not token.verify:
+            return None
+        return [
+            {"kind": intent.kind, "what": msgspec.json.decode(intent.what)}
+            for intent in token.intents or ()
+            if intent.result is None
+        ]
+
+    def report(self, job: Job, result: Result) -> None:
+        """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready
+        until then and would be dispatched again after a crash."""
+        context = self._held.pop((job.run, job.visit), None)
+        if isinstance(result, Fault):
+            self._failed(job, result)
+            return
+        data = result.data
+        digest = digest_of(data)
+        beside = None
+        if inline(data):
+            cell = Raw(data)
+        else:
+            cell = Ref(digest, len(data)).cell()
+            if len(data) > ROW_MAX and result.ref is None:
+                self.journal.aside(self._store_first(job, result))
+                return
+            if result.ref is None:
+                beside = data
+            self._values.remember(digest, data)
+        patch = context.patch if context is not None else result.patch
+        took = result.took_us if job.mode == "full" else 0
+        self.journal.tell(
+            job.run,
+            cmd.Complete(job.visit, job.attempt, cell, digest, took, result.memo, result.usage, patch, beside),
+        )
+
+    async def _store_first(self, job: Job, done: Done) -> None:
+        try:
+            await self._values.put(job.tenant, done.data)
+        except AobError as error:
+            self._failed(job, Fault(error.code, error.detail, True))
+            return
+        done.ref = Ref(digest_of(done.data), len(done.data))
+        self.report(job, done)
+
+    def _failed(self, job: Job, fault: Fault) -> None:
+        if fault.code == UNCERTAIN:
+            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt))
+            return
+        after_ms = 0
+        if isinstance(fault.detail, dict):
+            after_ms = int(fault.detail.get("retry_after_ms") or 0)
+        error: dict[str, Any] = {"code": fault.code, "message": fault.message}
+        if fault.detail is not None:
+            error["detail"] = fault.detail
+        try:
+            told = canonical(error)
+        except TypeError:
+            told = canonical({"code": fault.code, "message": fault.message, "detail": repr(fault.detail)[:500]})
+        if not inline(told):
+            told = canonical({"code": fault.code, "message": fault.message[:2_000]})
+        self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, Raw(told), fault.transient, after_ms))
+

@@ -1,0 +1,93 @@
+"""The compiled versions of graphs: documents in, IR out, cached by hash and shared by the runs that use them.
+
+Never stored: a lost cache costs a compile.
+"""
+
+from collections import OrderedDict
+from typing import Any, Final
+
+from aob.core.event.value import Cell, decode
+from aob.core.graph import Handlers, compile_workflow
+from aob.core.graph.ir import IR
+from aob.core.graph.patch import apply
+
+GRAPHS_MAX: Final = 4_096
+
+
+class Versions:
+    """Versions 0 to n of one graph: the base, and the base with each patch more. Immutable; `extended` makes another."""
+
+    __slots__ = ("_bodies", "_documents", "_handlers", "_irs")
+
+    def __init__(self, documents: list[dict[str, Any]], irs: list[IR], handlers: Handlers | None) -> None:
+        self._documents, self._irs, self._handlers = documents, irs, handlers
+        self._bodies: dict[tuple[int, str], IR] = {}
+
+    @classmethod
+    def base(cls, document: dict[str, Any], handlers: Handlers | None) -> "Versions":
+        """Only the base. Raises Invalid with every problem of the document."""
+        return cls([document], [compile_workflow(document, handlers)], handlers)
+
+    def __len__(self) -> int:
+        return len(self._irs)
+
+    def ir(self, version: int) -> IR:
+        """The root body of a version."""
+        return self._irs[version]
+
+    def body(self, version: int, body: str) -> IR:
+        """The body under a path of nodes. Raises KeyError when this version has none there."""
+        found = self._bodies.get((version, body))
+        if found is None:
+            found = self._irs[version]
+            for name in body.split("/"):
+                inner = found.nodes[name].body
+                if inner is None:
+                    raise KeyError(body)
+                found = inner
+            self._bodies[(version, body)] = found
+        return found
+
+    def document(self, version: int) -> dict[str, Any]:
+        """The materialized document of a version."""
+        return self._documents[version]
+
+    def extended(self, operations: list[dict[str, Any]]) -> "Versions":
+        """One version more. Raises Invalid with every problem of the document that it gives."""
+        document = apply(self._documents[-1], operations)
+        ir = compile_workflow(document, self._handlers)
+        return Versions([*self._documents, document], [*self._irs, ir], self._handlers)
+
+
+class Graphs:
+    """Versions by (artifact, overlays): a bounded cache over pure functions."""
+
+    def __init__(self, handlers: Handlers | None) -> None:
+        self.handlers = handlers
+        self._kept: OrderedDict[tuple[str, tuple[bytes, ...]], Versions] = OrderedDict()
+
+    def get(self, artifact: str, overlay: tuple[bytes, ...] = ()) -> Versions | None:
+        """Versions that are at hand."""
+        found = self._kept.get((artifact, overlay))
+        if found is not None:
+            self._kept.move_to_end((artifact, overlay))
+        return found
+
+    def make(self, artifact: str, document: dict[str, Any], overlay: tuple[bytes, ...] = ()) -> Versions:
+        """Versions of a base document and the operations of patches, in order."""
+        found = self.get(artifact, overlay)
+        if found is not None:
+            return found
+        if overlay:
+            made = self.make(artifact, document, overlay[:-1]).extended(decode(overlay[-1]))
+        else:
+            made = Versions.base(document, self.handlers)
+        self._kept[(artifact, overlay)] = made
+        while len(self._kept) > GRAPHS_MAX:
+            self._kept.popitem(last=False)
+        return made
+
+
+def overlay_key(operations: list[Cell] | tuple[Cell, ...]) -> tuple[bytes, ...]:
+    """Applied operations as a key."""
+    return tuple(bytes(cell) for cell in operations)

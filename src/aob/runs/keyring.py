@@ -1,0 +1,119 @@
+"""The law of API keys: hashes only, never a secret. One stream, `keyring/all`."""
+
+from typing import Any
+
+import msgspec
+
+from aob.core.errors import Conflict, NotFound
+from aob.journal import Law, Stream, Verdict
+from aob.journal.law import Changes
+from aob.ports.store import Head
+
+KEYRING = "keyring/all"
+
+
+class KeyCreated(msgspec.Struct, array_like=True, tag=1):
+    """A key: the sha256 of its secret, who it stands for, in which tenant, with which roles."""
+
+    id: str
+    name: str
+    tenant: str
+    roles: tuple[str, ...]
+    hash: str
+    by: str
+    at_ms: int
+
+
+class KeyRevoked(msgspec.Struct, array_like=True, tag=2):
+    """A key that opens nothing any more."""
+
+    id: str
+    by: str
+    at_ms: int
+
+
+KeyEvent = KeyCreated | KeyRevoked
+_decoder = msgspec.json.Decoder(list[KeyEvent])
+_encode = msgspec.json.Encoder().encode
+
+
+class CreateKey(msgspec.Struct):
+    """Make a key."""
+
+    id: str
+    name: str
+    tenant: str
+    roles: tuple[str, ...]
+    hash: str
+    by: str
+
+
+class RevokeKey(msgspec.Struct):
+    """Take a key back. `tenant` is the caller's: a key of another tenant is not there."""
+
+    id: str
+    by: str
+    tenant: str
+
+
+class KeyringLaw(Law):
+    """The law of keys."""
+
+    kind = "keyring"
+    prefix = "keyring/"
+
+    def fresh(self, name: str) -> dict[str, tuple[KeyCreated, bool]]:
+        """No keys."""
+        return {}
+
+    def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        """Creating twice under one id is a conflict; revoking twice is fine."""
+        state: dict[str, tuple[KeyCreated, bool]] = stream.state
+        if isinstance(command, CreateKey):
+            if command.id in state:
+                raise Conflict(f"key {command.id} exists", code="key_exists")
+            created = KeyCreated(
+                command.id, command.name, command.tenant, command.roles, command.hash, command.by, now_ms
+            )
+            return Verdict([created], {})
+        key = state.get(command.id)
+        if key is None or key[0].tenant != command.tenant:
+            raise NotFound(f"there is no key {command.id}", hint="aob key list")
+        return Verdict([KeyRevoked(command.id, command.by, now_ms)] if key[1] else [], {})
+
+    def evolve(self, stream: Stream, event: KeyEvent) -> None:
+        """Folds one event."""
+        if isinstance(event, KeyCreated):
+            stream.state[event.id] = (event, True)
+        else:
+            stream.state[event.id] = (stream.state[event.id][0], False)
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """Nothing is derived."""
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """Only the row in the list of streams."""
+        return Changes(None, str(stream.seq))
+
+    def over(self, stream: Stream) -> bool:
+        """The keyring has no end."""
+        return False
+
+    def head(self, stream: Stream) -> Head:
+        """One row for the ring."""
+        return Head(stream.name, "keyring", "", "keys", "active", "", 0, 0, stream.seq)
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """The keyring cannot be set aside."""
+        return []
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        return _encode(events)
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events of this or any older release."""
+        return _decoder.decode(data)
+
+    async def restore(self, stream: Stream) -> None:
+        """Nothing is derived."""

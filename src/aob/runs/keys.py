@@ -1,0 +1,70 @@
+"""Verbs of API keys. A secret is shown once, kept only as its hash, and compared in constant time."""
+
+import hashlib
+import hmac
+import secrets
+from typing import Any
+
+from aob.core.errors import Invalid, Problem
+from aob.core.event.ids import derived_id
+from aob.core.policy import ROLES, Caller, require
+from aob.runs import keyring
+from aob.runs.core import Core
+
+
+class Keys:
+    """Verbs of API keys."""
+
+    core: Core
+
+    async def create_key(
+        self, who: Caller, name: str, roles: list[str] | tuple[str, ...], tenant: str | None = None
+    ) -> dict[str, Any]:
+        """Make a key; its secret is in this answer and nowhere else. Raises Invalid for an unknown role."""
+        require(who, "admin")
+        problems = [
+            Problem(f"/roles/{index}", f"{role!r} is not a role", "unknown_role", hint=f"roles: {', '.join(ROLES)}")
+            for index, role in enumerate(roles)
+            if role not in ROLES and not role.isidentifier()
+        ]
+        if problems or not roles:
+            raise Invalid("a key needs roles", problems or [Problem("/roles", "is empty", "missing")])
+        secret = f"aob_{secrets.token_urlsafe(24)}"
+        id = derived_id("key", self.core.ids.next())
+        command = keyring.CreateKey(id, name, tenant or who.tenant, tuple(roles), hashed(secret), who.name)
+        await self.core.journal.ask(keyring.KEYRING, command)
+        return {"id": id, "name": name, "tenant": tenant or who.tenant, "roles": list(roles), "secret": secret}
+
+    async def list_keys(self, who: Caller) -> list[dict[str, Any]]:
+        """The keys of the tenant, without secrets."""
+        require(who, "admin")
+        return [
+            {"id": key.id, "name": key.name, "tenant": key.tenant, "roles": list(key.roles), "by": key.by,
+             "at": key.at_ms, "active": active}
+            for key, active in self._ring().values() if key.tenant == who.tenant
+        ]  # fmt: skip
+
+    async def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
+        """Take a key back, at once. Raises NotFound."""
+        require(who, "admin")
+        await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(key_id, who.name, who.tenant))
+        return {"id": key_id, "active": False}
+
+    def authenticate(self, secret: str) -> Caller | None:
+        """Who a secret stands for, or None."""
+        given = hashed(secret)
+        found = None
+        for key, active in self._ring().values():
+            if hmac.compare_digest(key.hash, given) and active:
+                found = Caller(key.tenant, key.name, frozenset(key.roles))
+        return found
+
+    def _ring(self) -> dict[str, tuple[keyring.KeyCreated, bool]]:
+        stream = self.core.journal.streams.get(keyring.KEYRING)
+        ring: dict[str, tuple[keyring.KeyCreated, bool]] = stream.state if stream is not None else {}
+        return ring
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a secret. It has 192 random bits, so a plain hash is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,142 @@
+"""The law of runs as the journal calls it: graphs and rules are looked up here, everything else is core.run."""
+
+from typing import Any
+
+import msgspec
+
+from aob.core.event.value import Ref, decode
+from aob.core.policy.patch import PatchRules
+from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, evolve
+from aob.core.run import commands as cmd
+from aob.core.run import events as ev
+from aob.core.run.pending import react
+from aob.core.run.state import TERMINAL
+from aob.journal import Law, Stream, Verdict
+from aob.journal.law import Changes, Wanted
+from aob.ports.store import Head, TimerRow
+from aob.runs.graphs import Graphs, Versions, overlay_key
+from aob.runs.values import Values
+
+
+class RunLaw(Law):
+    """Streams `run_...`. A stream's `derived` is the Given of its run: its graphs, the values at hand, the rules."""
+
+    kind = "run"
+    prefix = "run_"
+
+    def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: dict[str, str]) -> None:
+        self._graphs, self._values, self._rules, self._effects = graphs, values, rules, effects
+        self.beside: dict[bytes, bytes] = {}
+        """Inputs of 4 KiB and more that wait for the commit of their start."""
+
+    def fresh(self, name: str) -> Run:
+        """A run without events."""
+        return Run(name)
+
+    def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        """The events of a command to a run."""
+        given = stream.derived
+        if given is None:
+            given = stream.derived = self._begin(stream, command)
+        try:
+            decision = decide(stream.state, command, given, now_ms)
+        except Needs as needs:
+            raise Wanted(needs.ref) from None
+        for digest, data in decision.values.items():
+            self._values.remember(digest, data)
+        context = decision.graphs if decision.graphs is not given.graphs else None
+        if type(command) is cmd.Complete:
+            if command.beside is not None:
+                decision.values[command.digest] = command.beside
+        elif self.beside and type(command) is cmd.Start and command.digest in self.beside:
+            decision.values[command.digest] = self.beside.pop(command.digest)
+        return Verdict(decision.events, decision.values, context)
+
+    def _begin(self, stream: Stream, command: Any) -> Given:
+        if not isinstance(command, cmd.Start):
+            # A command to a run that does not exist: the law itself says so, no graph is looked at.
+            return Given(_NO_GRAPHS, self._values, self._rules, self._effects)
+        stream.tenant = command.tenant
+        stream.lazy = command.mode == "fast"
+        overlay = overlay_key(command.overlay)
+        versions = self._graphs.get(command.artifact, overlay)
+        if versions is None:
+            versions = self._graphs.make(command.artifact, self._document(command.artifact), overlay)
+        return Given(versions, self._values, self._rules, self._effects)
+
+    def _document(self, artifact: str) -> dict[str, Any]:
+        digest = bytes.fromhex(artifact.removeprefix("sha256:"))
+        data = self._values.get(digest)
+        if data is None:
+            raise Wanted(Ref(digest, 0))
+        document: dict[str, Any] = decode(data)
+        return document
+
+    def evolve(self, stream: Stream, event: Any) -> None:
+        """Folds one event."""
+        evolve(stream.state, event)
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """A patch was applied: the run goes on under newer graphs."""
+        stream.derived = stream.derived.under(context)
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """Jobs, timers and the end, read off the events."""
+        run: Run = stream.state
+        effects = react(run, events)
+        name = stream.name
+        timers = [TimerRow(name, id, due) for id, due in effects.timers.items()] if effects.timers else None
+        done = [(name, id) for id in effects.timers_done] if effects.timers_done else None
+        if timers:
+            stream.timed = True
+        if effects.over and stream.timed:
+            done = [(name, "")]
+        return Changes(effects, run.status, timers, done, effects.over)
+
+    def over(self, stream: Stream) -> bool:
+        """Whether the run has ended."""
+        return stream.state.final in TERMINAL
+
+    def head(self, stream: Stream) -> Head:
+        """What lists show of a run."""
+        run: Run = stream.state
+        reason = run.cancelling or run.quarantined
+        if run.error is not None and not reason:
+            told = decode(run.error)
+            reason = str(told.get("message", ""))[:200] if isinstance(told, dict) else ""
+        info = msgspec.json.encode(
+            {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
+        )
+        return Head(
+            stream.name, "run", run.tenant, run.workflow, run.status, reason, run.started_ms, run.ended_ms, stream.seq,
+            info,
+        )  # fmt: skip
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """The run is set aside, unless it has ended or not begun."""
+        run: Run = stream.state
+        return [] if run.final or not run.workflow or run.quarantined else [ev.RunQuarantined(reason[:1_000])]
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        return encode_events(events)
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events of this or any older release."""
+        return decode_events(data)
+
+    async def restore(self, stream: Stream) -> None:
+        """Compiles the graphs of a run that was read back."""
+        run: Run = stream.state
+        stream.tenant = run.tenant
+        stream.lazy = run.mode == "fast"
+        stream.timed = True
+        overlay = overlay_key(run.graph_ops)
+        versions = self._graphs.get(run.artifact, overlay)
+        if versions is None:
+            data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
+            versions = self._graphs.make(run.artifact, decode(data), overlay)
+        stream.derived = Given(versions, self._values, self._rules, self._effects)
+
+
+_NO_GRAPHS = Versions([], [], None)

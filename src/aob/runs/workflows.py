@@ -1,0 +1,165 @@
+"""Verbs of workflows: push, list, show, compare; documents in, artifacts and tags out."""
+
+from typing import Any
+
+from msgspec import Raw
+
+from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.event.value import canonical, decode, digest_of
+from aob.core.graph import artifact_hash, check, load, normalise
+from aob.core.graph.patch import diff, render
+from aob.core.policy import Caller, require
+from aob.journal import Stream
+from aob.runs import catalog
+from aob.runs.core import Core, wrong_name
+from aob.runs.graphs import Versions, overlay_key
+
+
+class Workflows:
+    """Verbs of workflows."""
+
+    core: Core
+
+    def validate(self, document: dict[str, Any] | bytes) -> list[Problem]:
+        """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
+        try:
+            canonical_form, places = _read(document)
+        except Invalid as invalid:
+            return list(invalid.problems)
+        return list(check(canonical_form, self.core.handlers, places=places))
+
+    async def push(
+        self, who: Caller, document: dict[str, Any] | bytes, *, tag: str = "main", name: str | None = None
+    ) -> dict[str, Any]:
+        """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem."""
+        require(who, "run")
+        canonical_form, places = _read(document)
+        if name:
+            canonical_form = {**canonical_form, "workflow": name}
+        problems = check(canonical_form, self.core.handlers, places=places)
+        if problems:
+            raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
+        title = str(canonical_form["workflow"])
+        data = canonical(canonical_form)
+        artifact = artifact_hash(canonical_form)
+        stream = _stream(who, title)
+        command = catalog.Push(artifact, data, digest_of(data), tag, who.name)
+        self.core.values.remember(command.digest, data)
+        decided = await self.core.journal.ask(stream, command)
+        state: catalog.Workflow = decided.stream.state
+        return {
+            "workflow": title, "artifact": artifact, "version": state.artifacts[artifact].version, "tag": tag,
+            "created": any(isinstance(event, catalog.ArtifactPushed) for event in decided.events), "warnings": [],
+        }  # fmt: skip
+
+    async def workflows(self, who: Caller) -> list[dict[str, Any]]:
+        """All workflows of the tenant, with their tags."""
+        require(who, "view")
+        found = [stream.state for name, stream in self.core.journal.streams.items() if _mine(who, name, stream)]
+        return [_told(state) for state in sorted(found, key=lambda state: state.name)]
+
+    async def workflow(self, who: Caller, name: str, tag: str = "main") -> dict[str, Any]:
+        """One version, by tag or artifact, with its document as runs under it get it."""
+        require(who, "view")
+        state = self.state_of(who, name)
+        at = _pointed(state, tag)
+        document = await self.document(who, at)
+        return {**_told(state), "artifact": at.artifact, "version": at.version, "tag": tag, "document": document}
+
+    async def diff(self, who: Caller, name: str, a: str, b: str) -> dict[str, Any]:
+        """What changed from `a` to `b`, each a tag or an artifact."""
+        require(who, "view")
+        state = self.state_of(who, name)
+        before = await self.document(who, _pointed(state, a))
+        after = await self.document(who, _pointed(state, b))
+        difference = diff(before, after)
+        return {"workflow": name, "a": a, "b": b, "diff": difference, "lines": render(difference)}
+
+    async def document(self, who: Caller, at: catalog.Tag) -> dict[str, Any]:
+        """The document that a tag stands for, overlays applied."""
+        versions = await self.versions(who, at)
+        return versions.document(len(at.overlay))
+
+    async def versions(self, who: Caller, at: catalog.Tag) -> Versions:
+        """The compiled graphs of a tag."""
+        key = overlay_key(at.overlay)
+        known = self.core.graphs.get(at.artifact, key)
+        if known is not None:
+            return known
+        data = await self.core.values.fetch(who.tenant, bytes.fromhex(at.artifact.removeprefix("sha256:")))
+        return self.core.graphs.make(at.artifact, decode(data), key)
+
+    async def patch_tag(
+        self, who: Caller, name: str, tag: str, operations: list[dict[str, Any]], reason: str = ""
+    ) -> dict[str, Any]:
+        """Put an overlay on a tag: runs that start later under it get it. Raises Invalid with every problem."""
+        require(who, "patch")
+        state = self.state_of(who, name)
+        at = _pointed(state, tag)
+        versions = await self.versions(who, at)
+        before = versions.document(len(at.overlay))
+        from aob.core.graph.patch import compile_operations
+
+        compiled = compile_operations(before, operations)
+        after = versions.extended(compiled)
+        overlay = (*at.overlay, Raw(canonical(compiled)))
+        decided = await self.core.journal.ask(
+            _stream(who, name), catalog.Overlay(tag, overlay, who.name, reason)
+        )
+        moved: catalog.Workflow = decided.stream.state
+        return {
+            "workflow": name, "tag": tag, "version": moved.tags[tag].version,
+            "diff": diff(before, after.document(len(overlay))),
+        }  # fmt: skip
+
+    def state_of(self, who: Caller, name: str) -> catalog.Workflow:
+        """A workflow of the tenant. Raises NotFound that lists those there are."""
+        stream = self.core.journal.streams.get(_stream(who, name))
+        if stream is None or not stream.seq:
+            raise wrong_name(name, self.names(who))
+        state: catalog.Workflow = stream.state
+        return state
+
+    def names(self, who: Caller) -> list[str]:
+        """Names of the tenant's workflows."""
+        return [s.state.name for name, s in self.core.journal.streams.items() if _mine(who, name, s)]
+
+
+def _read(document: dict[str, Any] | bytes) -> tuple[dict[str, Any], Any]:
+    if isinstance(document, dict):
+        return normalise(document), None
+    loaded = load(document)
+    return normalise(loaded.tree), loaded.places
+
+
+def _stream(who: Caller, name: str) -> str:
+    return f"workflow/{who.tenant}/{name}"
+
+
+def _mine(who: Caller, name: str, stream: Stream) -> bool:
+    return name.startswith(f"workflow/{who.tenant}/") and bool(stream.seq)
+
+
+def _pointed(state: catalog.Workflow, tag: str) -> catalog.Tag:
+    if tag in state.tags:
+        return state.tags[tag]
+    known = state.artifacts.get(tag)
+    if known is not None:
+        return catalog.Tag(known.artifact, known.version)
+    for artifact in state.artifacts.values():
+        if artifact.version == tag:
+            return catalog.Tag(artifact.artifact, artifact.version)
+    raise NotFound(
+        f"{state.name} has no tag or version {tag!r}", code="tag_not_found",
+        hint=f"tags: {', '.join(sorted(state.tags))}; versions: {', '.join(a.version for a in state.artifacts.values())}",
+    )  # fmt: skip
+
+
+def _told(state: catalog.Workflow) -> dict[str, Any]:
+    return {
+        "workflow": state.name,
+        "tags": {tag: {"artifact": at.artifact, "version": at.version} for tag, at in sorted(state.tags.items())},
+        "artifacts": [
+            {"artifact": a.artifact, "version": a.version, "by": a.by, "at": a.at_ms} for a in state.artifacts.values()
+        ],
+    }  # fmt: skip
