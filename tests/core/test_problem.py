@@ -48,7 +48,7 @@ def test_every_error_survives_the_wire(error: AobError) -> None:
 
 
 def test_titles_are_words() -> None:
-    assert problem_of(TooLarge("x"))["title"] == "Too large"
+    assert problem_of(TooLarge("x", code="body_too_large"))["title"] == "Body too large"
 
 
 @pytest.mark.parametrize("status", [400, 402, 405, 408, 418, 422, 429, 500, 502, 503])

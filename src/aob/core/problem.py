@@ -3,7 +3,6 @@
 `problem_of` and `error_of` are inverses up to the Python class's own subclasses; neither knows a transport.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -61,7 +60,7 @@ def problem_of(error: AobError, *, instance: str = "") -> ProblemBody:
     """The problem+json members of an error; `instance` is the path that was asked for."""
     body: ProblemBody = {
         "type": TYPE_PREFIX + error.code,
-        "title": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize(),
+        "title": error.code.replace("_", " ").capitalize(),
         "status": error.status,
         "detail": error.detail,
         "code": error.code,

@@ -1,0 +1,79 @@
+"""What a route gives back: whole bytes (Answer) or a feed (Stream). Each knows how to leave by ASGI."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from aob.core.errors import AobError, Busy
+from aob.core.problem import problem_of
+from aob.server.http.problem import MethodUnknown
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+JSON: Final = b"application/json"
+NDJSON: Final = b"application/x-ndjson"
+HTML: Final = b"text/html; charset=utf-8"
+BYTES: Final = b"application/octet-stream"
+EVENTS: Final = b"text/event-stream"
+PROBLEM: Final = b"application/problem+json"
+
+encode: Final = msgspec.json.Encoder().encode
+encode_lines: Final = msgspec.json.Encoder().encode_lines
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer. `media` is its content type; none for an answer without a body."""
+
+    body: bytes
+    status: int = 200
+    media: bytes = JSON
+    headers: tuple[Header, ...] = ()
+
+    async def leave(self, send: Send) -> None:
+        """Send head and body."""
+        head: list[Header] = [(b"content-length", b"%d" % len(self.body)), *self.headers]
+        if self.media:
+            head.append((b"content-type", self.media))
+        await send({"type": "http.response.start", "status": self.status, "headers": head})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """An answer that goes on. `opening` leaves at once; `failed` turns an error after the head into a last frame."""
+
+    feed: AsyncIterator[bytes]
+    media: bytes
+    opening: bytes = b""
+    ending: bytes = b""
+    failed: Callable[[AobError], bytes] | None = None
+    beats: bool = True
+    headers: tuple[Header, ...] = ()
+
+
+def json_answer(value: object, *, status: int = 200, headers: tuple[Header, ...] = ()) -> Answer:
+    """A JSON answer of any value that msgspec encodes."""
+    return Answer(encode(value), status, JSON, headers)
+
+
+def problem_answer(error: AobError, path: str) -> Answer:
+    """The one way an error leaves: problem+json with the status and headers that its class asks for."""
+    headers: tuple[Header, ...] = ()
+    if isinstance(error, Busy):
+        # Whole seconds, rounded up: an earlier retry would be refused again.
+        headers = ((b"retry-after", b"%d" % max(1, -int(-error.retry_after_s // 1))),)
+    elif isinstance(error, MethodUnknown):
+        headers = ((b"allow", ", ".join(error.allowed).encode()),)
+    elif error.status == 401:
+        headers = ((b"www-authenticate", b'ApiKey header="X-API-Key", Bearer'),)
+    elif error.status in (408, 413):
+        headers = ((b"connection", b"close"),)  # the rest of the body will not be read
+    body = problem_of(error, instance=path)
+    try:
+        return Answer(encode(body), error.status, PROBLEM, headers)
+    except (TypeError, ValueError, RecursionError):
+        known = {name: body[name] for name in ("type", "title", "status", "detail", "code")}
+        return Answer(encode(known), error.status, PROBLEM, headers)

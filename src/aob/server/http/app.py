@@ -1,0 +1,178 @@
+"""The ASGI application: find the route, know the caller, hold the role, act, answer. Errors leave as problems."""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from aob.core.errors import AobError, Busy, OurError, Unauthorized
+from aob.core.policy import Caller, require
+from aob.fanout import HEARTBEAT, Limits, Reader, Readers
+from aob.server.http.answer import Answer, Message, Receive, Send, Stream, problem_answer
+from aob.server.http.call import Call, Gone
+from aob.server.http.problem import decode_error
+from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
+from aob.server.verbs import Verbs
+
+REQUESTS_MAX: Final = 2_000
+"""Requests under way at once; streams are counted by `Limits.readers_max`."""
+FIRST_WAIT_S: Final = 0.05
+"""How long a stream waits with its head: what its feed refuses at once still gets a status of its own."""
+
+log: Final = structlog.get_logger("aob.server")
+
+
+class App:
+    """The HTTP interface of one engine. One instance serves one loop; `stop` ends its streams."""
+
+    def __init__(self, verbs: Verbs, table: Table, limits: Limits) -> None:
+        self.table, self.limits = table, limits
+        self.readers = Readers(limits)
+        self._verbs = verbs
+        self._under_way = 0
+
+    def stop(self) -> None:
+        """End all streams, so that a server can drain."""
+        self.readers.stop()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        self._under_way += 1
+        try:
+            call: Call[Any, Any] = Call(self._verbs, path, dict(scope["headers"]), receive)
+            answer = await self._answer(scope, call)
+        except Gone:
+            return
+        except Exception as error:
+            answer = problem_answer(_known(error, path), path)
+        finally:
+            self._under_way -= 1
+        if isinstance(answer, Answer):
+            await answer.leave(send)
+        else:
+            await self._stream(answer, scope, receive, send)
+
+    async def _answer(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
+        if self._under_way > REQUESTS_MAX:
+            raise Busy(f"{REQUESTS_MAX} requests are under way", hint="come again, or send batches")
+        path, raw = call.path, scope.get("raw_path")
+        found = self.table.methods(path, raw.decode("latin-1").partition("?")[0] if raw else path)
+        if found is None:
+            moved = self._moved(scope)
+            if moved:
+                return moved
+            await self._caller(call)
+            raise no_route(path)
+        methods, call.params = found
+        route = methods.get(scope["method"])
+        if route is None:
+            route = await self._other_method(methods, scope["method"], call)
+        if route.role is not None:
+            call.who = await self._caller(call)
+            require(call.who, route.role)
+        return await route.perform(call, scope["query_string"])
+
+    async def _other_method(self, methods: Any, method: str, call: Call[Any, Any]) -> AnyRoute:
+        if all(route.role is not None for route in methods.values()):
+            await self._caller(call)
+        return pick(methods, method, call.path)
+
+    async def _caller(self, call: Call[Any, Any]) -> Caller:
+        secret = call.header(b"x-api-key")
+        if secret is None:
+            scheme, _, rest = (call.header(b"authorization") or "").partition(" ")
+            secret = rest.strip() if scheme.lower() == "bearer" else None
+        who = await self._verbs.authenticate(secret) if secret else None
+        if who is None:
+            raise Unauthorized(
+                "this key is unknown or revoked" if secret else "no key was sent",
+                hint="send X-API-Key: SECRET; `aob key create NAME --role view` makes one",
+            )
+        return who
+
+    def _moved(self, scope: Message) -> Answer | None:
+        """Paths without a version go to the current one, whatever their method."""
+        path: str = scope["path"]
+        if path == "/":
+            return Answer(b"", 307, b"", ((b"location", b"/docs"),))
+        raw: bytes = scope.get("raw_path") or path.encode()
+        raw = raw.partition(b"?")[0]
+        if (
+            path.startswith(VERSION + "/")
+            or self.table.methods(VERSION + path, VERSION + raw.decode("latin-1")) is None
+        ):
+            return None
+        query: bytes = scope["query_string"]
+        location = VERSION.encode() + raw + (b"?" + query if query else b"")
+        return Answer(b"", 308, b"", ((b"location", location),))
+
+    async def _stream(self, stream: Stream, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            reader = self.readers.admit(stream.feed)
+        except Busy as error:
+            await problem_answer(error, scope["path"]).leave(send)
+            return
+        try:
+            async with reader:
+                await self._pump(reader, stream, scope, receive, send)
+        finally:
+            self.readers.leave(reader)
+
+    async def _pump(self, reader: Reader, stream: Stream, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            block = await reader.take(FIRST_WAIT_S)
+        except Exception as error:
+            await problem_answer(_known(error, scope["path"]), scope["path"]).leave(send)
+            return
+        head = [(b"content-type", stream.media), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": [*head, *stream.headers]})
+        gone = asyncio.create_task(_until_gone(receive, reader))
+        try:
+            await send({"type": "http.response.body", "body": stream.opening, "more_body": True})
+            while block is not None and scope["method"] != "HEAD":
+                if block is not HEARTBEAT or stream.beats:
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
+                block = await reader.take()
+            ending = stream.ending
+        except Exception as error:
+            known = _known(error, scope["path"])
+            ending = stream.failed(known) if stream.failed else b""
+        finally:
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+        await send({"type": "http.response.body", "body": ending})
+
+
+async def _until_gone(receive: Receive, reader: Reader) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    reader.end()
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _known(error: Exception, path: str) -> AobError:
+    """Any exception as one of ours. What is not ours is logged with its trace and told without it."""
+    if isinstance(error, AobError):
+        if error.status >= 500:
+            log.error("request_failed", path=path, code=error.code, detail=error.detail)
+        return error
+    if isinstance(error, RecursionError):
+        return decode_error(error, "the input")
+    log.exception("request_broke", path=path)
+    return OurError("something broke on our side", hint="the server's log has the trace; please report it")

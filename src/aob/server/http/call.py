@@ -1,0 +1,118 @@
+"""One request as a route sees it: who asks, path and query decoded by the route's own types, the body within limits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from aob.core.errors import CallerError, TooLarge
+from aob.core.policy import LOCAL, Caller
+from aob.server.http.answer import Message, Receive
+from aob.server.http.problem import SlowCaller
+from aob.server.verbs import Verbs
+
+BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+BODY_WAIT_S: Final = 30.0
+"""Between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`."""
+BODY_WHOLE_S: Final = 300.0
+
+Query = TypeVar("Query")
+Body = TypeVar("Body")
+
+
+class Gone(Exception):  # noqa: N818  # not an error: it ends the request in silence
+    """The caller hung up: nobody is left to answer."""
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No query parameters."""
+
+
+class Call(Generic[Query, Body]):
+    """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
+
+    __slots__ = ("body", "headers", "media", "params", "path", "query", "receive", "verbs", "who")
+
+    query: Query
+    body: Body
+
+    def __init__(self, verbs: Verbs, path: str, headers: Mapping[bytes, bytes], receive: Receive) -> None:
+        self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
+        self.params: dict[str, str] = {}
+        self.who: Caller = LOCAL
+        self.media = b""
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value; bytes that are not ASCII are kept apart, never guessed."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def command_id(self, in_body: str | None = None) -> str | None:
+        """The id that makes this command happen once: of the body, or of the Idempotency-Key header."""
+        header = self.header(b"idempotency-key")
+        if header is not None and in_body is not None and header != in_body:
+            raise CallerError(
+                "the body's key and the Idempotency-Key header differ", code="two_keys", hint="send one of them"
+            )
+        return in_body if in_body is not None else header
+
+    async def whole(self) -> bytes:
+        """All bytes of the body. Raises TooLarge over 10 MiB, SlowCaller when they do not come, Gone."""
+        self._refuse_length()
+        message = await self._next()
+        block: bytes = message.get("body", b"")
+        if not message.get("more_body") and len(block) <= BODY_BYTES_MAX:
+            return block
+        blocks, size = [block], len(block)
+        async for more in self._rest(message, size):
+            blocks.append(more)
+        return b"".join(blocks)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, under the same limits as `whole`."""
+        self._refuse_length()
+        message = await self._next()
+        block: bytes = message.get("body", b"")
+        yield block
+        async for more in self._rest(message, len(block)):
+            yield more
+
+    async def _rest(self, message: Message, size: int) -> AsyncIterator[bytes]:
+        until = asyncio.get_running_loop().time() + BODY_WHOLE_S
+        while True:
+            if size > BODY_BYTES_MAX:
+                raise _too_large(f"more than {BODY_BYTES_MAX}")
+            if not message.get("more_body"):
+                return
+            if asyncio.get_running_loop().time() > until:
+                raise SlowCaller(f"the body took more than {BODY_WHOLE_S:.0f} s", hint="send smaller batches")
+            message = await self._next()
+            block: bytes = message.get("body", b"")
+            size += len(block)
+            if size <= BODY_BYTES_MAX:
+                yield block
+
+    async def _next(self) -> Message:
+        try:
+            async with asyncio.timeout(BODY_WAIT_S):
+                message = await self.receive()
+        except TimeoutError as error:
+            raise SlowCaller(f"no byte of the body came for {BODY_WAIT_S:.0f} s", hint="send it faster") from error
+        if message["type"] == "http.disconnect":
+            raise Gone
+        return message
+
+    def _refuse_length(self) -> None:
+        length = self.headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > BODY_BYTES_MAX:
+            raise _too_large(length.decode())
+
+
+def _too_large(size: str) -> TooLarge:
+    return TooLarge(
+        f"the body has {size} bytes, {BODY_BYTES_MAX} are allowed",
+        code="body_too_large",
+        hint="split it into several requests, or put large values into blobs",
+        limit=BODY_BYTES_MAX,
+    )

@@ -1,0 +1,186 @@
+"""The OpenAPI 3.1 document, made of the same table that dispatches: what is not in the table does not exist."""
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.problem import ProblemBody
+from aob.server.http.route import AnyRoute, Gives, Table
+
+REF: Final = "#/components/schemas/{name}"
+PARAMS: Final = {
+    "run_id": ("Id of a run.", "run_2f6c0e9b7a1d4c3e8f55"),
+    "name": ("Name of a workflow.", "order"),
+    "patch_id": ("Id of a patch.", "patch_9a1d4c3e8f552f6c0e9b"),
+    "ticket_id": ("Id of a ticket.", "ticket_7a1d4c3e8f552f6c0e9b"),
+    "key_id": ("Id of a key.", "key_4c3e8f552f6c0e9b7a1d"),
+    "hash": ("sha256 of a blob in hexadecimal, with or without `sha256:` before it.", "0" * 64),
+    "token": ("Token of a signed link, as it was sent.", "lAABAg.c2lnbmF0dXJl"),
+}
+HEADERS: Final = {
+    "Idempotency-Key": "Makes the command happen once: sent again, it answers what the first one did.",
+    "Last-Event-ID": "Go on after this position; wins over the `position` parameter.",
+}
+ALWAYS: Final = (400, 422, 429, 500, 503)
+WHEN_KEYED: Final = (401, 403)
+WHEN_NAMED: Final = (404,)
+WHEN_GIVEN: Final = (408, 413, 415)
+INTRO: Final = """Durable workflows that change while they run.
+
+Every answer that is not a success is `application/problem+json` (RFC 9457) with a stable `code`, a `detail`, a `hint`
+and, for a wrong input, `problems`: every wrong place at once. A command that carries an `Idempotency-Key` happens once.
+Positions are opaque: take them from answers, give them back as `position`, `min_position` or `Last-Event-ID`.
+Paths without a version redirect (308) to `/v1`."""
+
+
+def openapi(table: Table, version: str) -> JsonObject:
+    """The whole document of a table; `version` is the product's."""
+    shapes = list(_shapes(table))
+    _, components = msgspec.json.schema_components(shapes, ref_template=REF)
+    paths: dict[str, dict[str, JsonObject]] = {}
+    for route in table.routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "AOB",
+            "version": version,
+            "summary": "One event log on which workflows, agents, people and metrics act together.",
+            "description": INTRO,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}, {"bearer": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(route) for route in table.routes)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {str(status): _problem(status) for status in sorted(_problem_statuses(table))},
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+    plain: JsonObject = msgspec.json.decode(msgspec.json.encode(document))  # no tuples of defaults
+    return plain
+
+
+def refusals(route: AnyRoute) -> tuple[int, ...]:
+    """The statuses that a route may refuse with, by what it takes and needs."""
+    found = {*ALWAYS, *route.refuses}
+    found.update(WHEN_KEYED if route.role is not None else ())
+    found.update(WHEN_NAMED if route.params else ())
+    found.update(WHEN_GIVEN if route.takes_body else ())
+    return tuple(sorted(found))
+
+
+def _operation(route: AnyRoute) -> JsonObject:
+    lines = [route.summary]
+    if route.role is not None:
+        lines.append(f"Needs the role `{route.role}`.")
+    answers: JsonObject = {}
+    for gives in route.gives:
+        answer = answers.setdefault(str(gives.status), {"description": gives.text})
+        if gives.shape is not None:
+            answer.setdefault("content", {})[gives.media] = {"schema": _schema(gives)}
+    for status in refusals(route):
+        answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
+    operation: JsonObject = {
+        "operationId": route.name,
+        "summary": route.summary.split(". ")[0].rstrip("."),
+        "description": "\n\n".join(lines),
+        "tags": [_tag(route)],
+        "parameters": [*_path_params(route), *_query_params(route), *_header_params(route)],
+        "responses": dict(sorted(answers.items())),
+    }
+    if route.role is None:
+        operation["security"] = []
+    if route.takes_body:
+        operation["requestBody"] = _body(route)
+    return operation
+
+
+def _body(route: AnyRoute) -> JsonObject:
+    body = route.body
+    content: JsonObject = {media: {"schema": _schema_of(body.shape, media)} for media in body.media}
+    for media in body.streamed[:1]:
+        content[media] = {"schema": {"type": "string", "description": "One JSON object a line, as for JSON."}}
+    return {"required": not body.optional, "content": content}
+
+
+def _path_params(route: AnyRoute) -> Iterator[JsonObject]:
+    for name in route.params:
+        text, example = PARAMS[name]
+        schema = {"type": "string", "minLength": 1, "maxLength": 200}
+        yield {"name": name, "in": "path", "required": True, "description": text, "schema": schema, "example": example}
+
+
+def _query_params(route: AnyRoute) -> Iterator[JsonObject]:
+    schema = _inline(msgspec.json.schema(route.query))
+    required = schema.get("required", ())
+    for name, shape in schema["properties"].items():
+        text = shape.pop("description", "")
+        yield {"name": name, "in": "query", "required": name in required, "description": text, "schema": shape}
+
+
+def _header_params(route: AnyRoute) -> Iterator[JsonObject]:
+    for name in route.headers:
+        schema = {"type": "string", "maxLength": 200}
+        yield {"name": name, "in": "header", "required": False, "description": HEADERS[name], "schema": schema}
+
+
+def _inline(schema: JsonObject) -> JsonObject:
+    """The schema itself where msgspec gives a reference to it."""
+    if "$ref" not in schema:
+        return schema
+    found: JsonObject = schema["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def _schema(gives: Gives) -> JsonObject:
+    if gives.media == "text/event-stream":
+        return {"type": "string", "description": "Server-sent events; `id` is a position, `data` is JSON."}
+    if gives.media == "application/x-ndjson":
+        return {"type": "string", "description": "One JSON object a line."}
+    return _schema_of(gives.shape, gives.media)
+
+
+def _schema_of(shape: Any, media: str) -> JsonObject:
+    if shape is bytes or not (media.endswith("json") or "yaml" in media):
+        return {"type": "string", "format": "binary"} if media.endswith("octet-stream") else {"type": "string"}
+    (schema,), _ = msgspec.json.schema_components([shape], ref_template=REF)
+    return schema
+
+
+def _shapes(table: Table) -> Iterator[Any]:
+    yield ProblemBody
+    for route in table.routes:
+        yield from (gives.shape for gives in route.gives if gives.shape not in (None, bytes, str))
+        if route.takes_body and route.body.shape is not bytes:
+            yield route.body.shape
+
+
+def _problem_statuses(table: Table) -> set[int]:
+    return {status for route in table.routes for status in refusals(route)}
+
+
+def _problem(status: int) -> JsonObject:
+    schema = {"$ref": REF.format(name=ProblemBody.__name__)}
+    answer: JsonObject = {
+        "description": f"{HTTPStatus(status).phrase}: the problem and how to mend it.",
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+    if status == 429:
+        answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return answer
+
+
+def _tag(route: AnyRoute) -> str:
+    """The noun of a path: what comes first after the version."""
+    parts = route.path.removeprefix("/v1").split("/")
+    return re.split(r"[:.]", parts[1])[0] or "root"

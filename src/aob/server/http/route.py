@@ -1,0 +1,239 @@
+"""The one table: each route says its path, role, query, body and every answer; dispatch and OpenAPI both read it."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import msgspec
+
+from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
+from aob.server.http.answer import Answer, Stream
+from aob.server.http.call import Body, Call, Query
+from aob.server.http.problem import MediaUnknown, MethodUnknown, decode_error, problem_in
+
+Role: TypeAlias = Literal["view", "run", "approve", "patch", "admin"]
+PARAM_MAX: Final = 200
+QUERY_FIELDS_MAX: Final = 50
+VERSION: Final = "/v1"
+
+JSON_MEDIA: Final = ("application/json",)
+NDJSON_MEDIA: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+DOCUMENT_MEDIA: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+FORM_MEDIA: Final = ("application/x-www-form-urlencoded",)
+
+Shape = TypeVar("Shape")
+
+
+class Takes(Generic[Shape]):
+    """The body that a route takes. `media` is decoded to `shape`; `streamed` media are left to the route to read.
+
+    `optional`: no body means `default`. `raw` bodies reach the route as bytes; `shape` then only describes them.
+    """
+
+    def __init__(
+        self,
+        shape: Any,  # a type form such as `list[Raw]`, which no annotation before Python 3.15 can express
+        read: Callable[[bytes], Shape] | None = None,
+        *,
+        media: tuple[str, ...] = JSON_MEDIA,
+        streamed: tuple[str, ...] = (),
+        default: Shape | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.shape, self.media, self.streamed = shape, media, streamed
+        self.default, self.optional = default, optional
+        self.read: Callable[[bytes], Any] = read or msgspec.json.Decoder(shape).decode
+        self.media_known = frozenset(name.encode() for name in media)
+        self.streamed_known = frozenset(name.encode() for name in streamed)
+
+
+def takes(shape: type[Shape], *, streamed: tuple[str, ...] = ()) -> Takes[Shape]:
+    """A required JSON body of a struct."""
+    return Takes[Shape](shape, streamed=streamed)
+
+
+def may_take(shape: type[Shape]) -> Takes[Shape]:
+    """An optional JSON body: without one, the struct's own defaults."""
+    return Takes[Shape](shape, default=shape(), optional=True)
+
+
+NO_BODY: Final = Takes[None](None)
+
+
+class Gives(msgspec.Struct, frozen=True):
+    """One answer of a route: its status, the type of its body (None: no body), its media, and when it comes."""
+
+    status: int
+    shape: Any
+    text: str
+    media: str = "application/json"
+
+
+class Route(Generic[Query, Body]):
+    """One method on one path. `role` is what a caller needs, None is open to all. `refuses` adds to the statuses that
+    follow from the rest of the route (a path parameter may be unknown, a body may be wrong)."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        handle: Callable[[Call[Query, Body]], Awaitable[Answer | Stream]],
+        *,
+        name: str,
+        summary: str,
+        role: Role | None,
+        query: type[Query],
+        body: Takes[Body],
+        gives: tuple[Gives, ...],
+        refuses: tuple[int, ...] = (),
+        headers: tuple[str, ...] = (),
+    ) -> None:
+        self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
+        self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
+            role,
+            query,
+            body,
+            gives,
+            refuses,
+            headers,
+        )
+        self.params = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
+        self.takes_body = body is not NO_BODY
+        self._many = frozenset(_repeated(query))
+        self._empty_query: Query | None = None if self._many else _default_of(query)
+
+    async def perform(self, call: Call[Query, Body], query: bytes) -> Answer | Stream:
+        """Decode query and body by the route's types, then act. Raises errors of the AobError tree."""
+        if query or self._empty_query is None:
+            call.query = self._read_query(query)
+        else:
+            call.query = self._empty_query
+        if self.takes_body:
+            await self._read_body(call)
+        return await self.handle(call)
+
+    async def _read_body(self, call: Call[Query, Body]) -> None:
+        body = self.body
+        media = call.headers.get(b"content-type", b"")
+        if media not in body.media_known:
+            media = media.partition(b";")[0].strip().lower()
+        call.media = media
+        if media in body.streamed_known:
+            return
+        data = await call.whole()
+        if not data.strip() and body.optional:
+            call.body = body.default  # type: ignore[assignment]  # an optional body has a default
+            return
+        if media and media not in body.media_known:
+            known = (*body.media, *body.streamed)
+            raise MediaUnknown(
+                f"{media.decode('latin-1')[:100]!r} is not a type that this route reads",
+                hint=f"send content-type: {known[0]}" + (f" (or {', '.join(known[1:])})" if known[1:] else ""),
+            )
+        try:
+            call.body = body.read(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            raise decode_error(error, "the body", body.shape) from error
+
+    def _read_query(self, raw: bytes) -> Query:
+        try:
+            pairs = parse_qsl(
+                raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX
+            )
+        except (UnicodeError, ValueError) as error:
+            raise Malformed(f"the query cannot be read: {error}", hint="percent-encode it as UTF-8") from error
+        found: dict[str, Any] = {name: [] for name in self._many}
+        for name, value in pairs:
+            if name in self._many:
+                found[name].append(value)
+            elif name in found:
+                raise Invalid("the query says one thing twice", [Problem(f"?{name[:50]}", "is given more than once")])
+            else:
+                found[name] = value
+        try:
+            return msgspec.convert(found, self.query, strict=False)
+        except msgspec.ValidationError as error:
+            problem = problem_in(str(error), self.query)
+            place = msgspec.structs.replace(problem, path="?" + problem.path.lstrip("/"))
+            raise Invalid("the query is not what this route takes", [place]) from error
+
+
+AnyRoute: TypeAlias = Route[Any, Any]
+
+
+class Table:
+    """All routes, found by path. A literal part wins over a parameter; each part is decoded once and strictly."""
+
+    def __init__(self, routes: Iterable[AnyRoute]) -> None:
+        self.routes = tuple(routes)
+        self._literal: dict[str, dict[str, AnyRoute]] = {}
+        self._by_length: dict[int, list[tuple[tuple[str, ...], dict[str, AnyRoute]]]] = {}
+        for route in self.routes:
+            self._add(route)
+
+    def methods(self, path: str, raw: str) -> tuple[Mapping[str, AnyRoute], dict[str, str]] | None:
+        """The routes of a path by method and its parameters, or None. Raises Malformed for a path that is no text."""
+        literal = self._literal.get(path)
+        if literal is not None:
+            return literal, {}
+        parts = raw.split("/")
+        for pattern, methods in self._by_length.get(len(parts), ()):
+            if all(want == part or (part and want[:1] == "{") for want, part in zip(pattern, parts, strict=True)):
+                pairs = zip(pattern, parts, strict=True)
+                return methods, {want[1:-1]: _param(part) for want, part in pairs if want.startswith("{")}
+        return None
+
+    def _add(self, route: AnyRoute) -> None:
+        if not route.params:
+            methods = self._literal.setdefault(route.path, {})
+        else:
+            pattern = tuple(route.path.split("/"))
+            rows = self._by_length.setdefault(len(pattern), [])
+            methods = next((methods for known, methods in rows if known == pattern), {})
+            if not methods:
+                rows.append((pattern, methods))
+        if route.method in methods:
+            raise ValueError(f"{route.method} {route.path} is in the table twice")
+        methods[route.method] = route
+
+
+def pick(methods: Mapping[str, AnyRoute], method: str, path: str) -> AnyRoute:
+    """The route of a method. Raises MethodUnknown, which lists the methods that the path takes."""
+    route = methods.get("GET" if method == "HEAD" else method)
+    if route is None:
+        raise MethodUnknown(method, path, methods)
+    return route
+
+
+def no_route(path: str) -> NotFound:
+    """The error for a path that is nowhere."""
+    return NotFound(f"there is no route {path[:PARAM_MAX]}", code="no_route", hint="GET /docs lists all routes")
+
+
+def _param(part: str) -> str:
+    try:
+        text = unquote_to_bytes(part).decode()
+    except UnicodeError as error:
+        raise Malformed("the path is not UTF-8", hint="percent-encode it as UTF-8", code="bad_path") from error
+    if len(text) > PARAM_MAX or not text.isprintable():
+        raise CallerError(
+            f"{text[:50]!r} cannot be an id",
+            code="bad_path",
+            hint=f"ids are 1 to {PARAM_MAX} printable characters",
+        )
+    return text
+
+
+def _repeated(query: type[Any]) -> Iterator[str]:
+    """The query parameters that may come more than once."""
+    info = msgspec.inspect.type_info(query)
+    if isinstance(info, msgspec.inspect.StructType):
+        several = msgspec.inspect.VarTupleType
+        yield from (field.encode_name for field in info.fields if isinstance(field.type, several))
+
+
+def _default_of(query: type[Query]) -> Query | None:
+    try:
+        return query()
+    except TypeError:
+        return None  # it has required parameters

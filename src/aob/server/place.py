@@ -1,0 +1,52 @@
+"""How a command finds its server: HOME/server.json while one runs, HOME/key for whoever may read the home."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aob.core.policy import LOCAL
+from aob.server.verbs import PeopleVerbs
+
+SERVER_FILE: Final = "server.json"
+KEY_FILE: Final = "key"
+
+
+@contextmanager
+def announced(home: Path, url: str) -> Iterator[None]:
+    """Say in the home where its server is, as long as this is entered: `{"url", "pid"}`."""
+    path = home / SERVER_FILE
+    said = msgspec.json.encode({"url": url, "pid": os.getpid()})
+    _write(path, said)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if path.read_bytes() == said:
+                path.unlink()
+
+
+async def loopback_key(home: Path, verbs: PeopleVerbs) -> str:
+    """The secret of the home's own key, made at the first start with every role and kept in a file of mode 0600."""
+    path = home / KEY_FILE
+    with suppress(OSError):
+        kept = path.read_text().strip()
+        if kept and await verbs.authenticate(kept) is not None:
+            return kept
+    secret: str = (await verbs.create_key(LOCAL, LOCAL.name, sorted(LOCAL.roles), LOCAL.tenant))["secret"]
+    _write(path, secret.encode() + b"\n")
+    return secret
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, and never readable by others, not even for a moment."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        beside.unlink()
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    beside.replace(path)

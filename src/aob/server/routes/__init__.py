@@ -1,0 +1,30 @@
+"""A file per noun: each parses a request, calls one verb of the engine, and formats its answer."""
+
+from collections.abc import Callable
+from typing import Final
+
+from aob.server.http.openapi import openapi
+from aob.server.http.route import AnyRoute, Table
+from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
+from aob.server.routes.docs import Docs
+from aob.server.routes.links import Links
+
+STATED: Final[tuple[AnyRoute, ...]] = (
+    *starts.ROUTES,
+    *runs.ROUTES,
+    *patches.ROUTES,
+    *streams.ROUTES,
+    *workflows.ROUTES,
+    *tickets.ROUTES,
+    *blobs.ROUTES,
+    *keys.ROUTES,
+    *health.ROUTES,
+)
+__all__ = ["make_table"]
+
+
+def make_table(version: str, link_secret: bytes, now_ms: Callable[[], int]) -> Table:
+    """All routes of a server. Its own description is made of the very table that it is a part of."""
+    docs = Docs(lambda: openapi(table, version))
+    table = Table((*STATED, *Links(link_secret, now_ms).routes(), *docs.routes()))
+    return table

@@ -1,0 +1,48 @@
+"""Blobs: the bytes of a value by its hash, as they were put."""
+
+import re
+from typing import Final
+
+from aob.core.errors import CallerError
+from aob.server.http.answer import BYTES, Answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, Gives, Route
+
+HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
+
+
+async def get_blob(call: Call[Nothing, None]) -> Answer:
+    """One blob of the tenant."""
+    found = HASH.match(call.params["hash"])
+    if found is None:
+        raise CallerError(
+            "a blob is named by its sha256: 64 hexadecimal digits", code="bad_hash", hint="take it from `$ref`"
+        )
+    digest = found.group(1)
+    data = await call.verbs.blob(call.who, digest)
+    # Bytes of strangers: a browser may keep them, never run them.
+    return Answer(
+        data,
+        media=BYTES,
+        headers=(
+            (b"etag", b'"%b"' % digest.encode()),
+            (b"cache-control", b"private, max-age=31536000, immutable"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-disposition", b"attachment"),
+        ),
+    )
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/blobs/{hash}",
+        get_blob,
+        name="get_blob",
+        summary="Get the bytes of a blob by its hash.",
+        role="view",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, bytes, "The bytes.", "application/octet-stream"),),
+    ),
+)

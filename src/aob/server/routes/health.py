@@ -1,0 +1,67 @@
+"""Health: how the parts are, and two probes. Open to all, says nothing of any tenant."""
+
+from typing import Final
+
+from aob.core.answers import Health, Pulse
+from aob.core.errors import Unavailable
+from aob.server.http.answer import Answer, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, Gives, Route
+
+READY: Final = frozenset(("ok", "ready", "degraded"))
+"""States in which requests are welcome; `degraded` says that something optional is missing."""
+
+
+async def show(call: Call[Nothing, None]) -> Answer:
+    """How the parts are."""
+    return json_answer(await call.verbs.health())
+
+
+async def live(call: Call[Nothing, None]) -> Answer:
+    """The process answers."""
+    return json_answer({"status": "alive"})
+
+
+async def ready(call: Call[Nothing, None]) -> Answer:
+    """The process may be sent work."""
+    status = str((await call.verbs.health())["status"])
+    if status not in READY:
+        raise Unavailable(f"the server is {status}", code="not_ready", hint="GET /v1/health says which part")
+    return json_answer({"status": "ready"})
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/health",
+        show,
+        name="show_health",
+        summary="Say how the parts of the server are.",
+        role=None,
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, Health, "Each part."),),
+    ),
+    Route(
+        "GET",
+        "/health/live",
+        live,
+        name="probe_live",
+        summary="Say that the process answers.",
+        role=None,
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, Pulse, "It does."),),
+    ),
+    Route(
+        "GET",
+        "/health/ready",
+        ready,
+        name="probe_ready",
+        summary="Say whether the process may be sent work.",
+        role=None,
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, Pulse, "It may."),),
+    ),
+)

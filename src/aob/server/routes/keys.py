@@ -1,0 +1,76 @@
+"""Keys: make, list, revoke. The secret of a key leaves once, in the answer that made it."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from aob.core.answers import KeyCreated, KeyList
+from aob.server.http.answer import Answer, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, Gives, Route, takes
+
+
+class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose key, with which roles, in which tenant (the caller's own by default)."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    roles: Annotated[
+        tuple[Literal["view", "run", "approve", "patch", "admin"], ...], msgspec.Meta(min_length=1, max_length=5)
+    ]
+    tenant: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")] | None = None
+
+
+async def create(call: Call[Nothing, KeyBody]) -> Answer:
+    """Make a key."""
+    body = call.body
+    made = await call.verbs.create_key(call.who, body.name, body.roles, body.tenant)
+    return json_answer(made, status=201, headers=((b"cache-control", b"no-store"),))
+
+
+async def list_keys(call: Call[Nothing, None]) -> Answer:
+    """All keys, without secrets."""
+    return json_answer({"keys": await call.verbs.list_keys(call.who)})
+
+
+async def revoke(call: Call[Nothing, None]) -> Answer:
+    """Revoke a key."""
+    await call.verbs.revoke_key(call.who, call.params["key_id"])
+    return Answer(b"", 204, b"")
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/keys",
+        list_keys,
+        name="list_keys",
+        summary="List the keys of the tenant, without their secrets.",
+        role="admin",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, KeyList, "The keys."),),
+    ),
+    Route(
+        "POST",
+        "/v1/keys",
+        create,
+        name="create_key",
+        summary="Make a key. Its secret is in this answer and nowhere else.",
+        role="admin",
+        query=Nothing,
+        body=takes(KeyBody),
+        gives=(Gives(201, KeyCreated, "The key with its secret."),),
+        refuses=(409,),
+    ),
+    Route(
+        "DELETE",
+        "/v1/keys/{key_id}",
+        revoke,
+        name="revoke_key",
+        summary="Revoke a key. It opens nothing from now on.",
+        role="admin",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(204, None, "The key is revoked."),),
+    ),
+)

@@ -1,0 +1,160 @@
+"""Starts: one run, an array of runs, or lines of runs as they arrive. An item that is wrong never fails its batch."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue, RunStarted, StartVerdict
+from aob.core.errors import AobError
+from aob.core.problem import problem_of
+from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.problem import decode_error
+from aob.server.http.route import NDJSON_MEDIA, Gives, Route, Takes, takes
+
+ITEMS_AT_ONCE: Final = 2_000
+"""Items of one hand-over to the engine: a commit's worth, so that a batch of any size shares the loop."""
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="The same key starts one run, ever.")]
+
+
+class StartBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What to start. Without `workflow` the home must have exactly one; its own schema checks `inputs`."""
+
+    workflow: str | None = None
+    tag: str = "main"
+    inputs: dict[str, JsonValue] = {}
+    key: Key | None = None
+    mode: Literal["full", "fast"] | None = None
+    priority: Literal["high", "medium", "low"] | None = None
+    labels: dict[str, str] | None = None
+
+
+_READ_ERRORS: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
+_one: Final = msgspec.json.Decoder(StartBody)
+_many: Final = msgspec.json.Decoder(list[StartBody])
+_raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_fields: Final = msgspec.structs.asdict
+
+Item = StartBody | StartVerdict
+
+
+async def start(call: Call[Nothing, StartBody]) -> Answer:
+    """Start one run, or answer a verdict a line for a body of lines."""
+    if call.media and call.media in TAKES_START.streamed_known:
+        return await _start_lines(call)
+    body = call.body
+    started = await call.verbs.start(
+        call.who,
+        body.workflow,
+        body.inputs,
+        tag=body.tag,
+        key=call.command_id(body.key),
+        mode=body.mode,
+        priority=body.priority,
+        labels=body.labels,
+    )
+    if not started["created"]:
+        return Answer(encode(started))
+    where: Header = (b"location", b"/v1/runs/" + started["run_id"].encode())
+    return Answer(encode(started), 201, headers=(where,))
+
+
+async def start_batch(call: Call[Nothing, list[Item]]) -> Answer:
+    """Start an array of runs: an array of verdicts in the same order."""
+    return json_answer(await _start_all(call, call.body))
+
+
+async def _start_lines(call: Call[Nothing, StartBody]) -> Answer:
+    """Hand over what has arrived while the rest arrives; answer when all verdicts are there."""
+    under_way: list[asyncio.Task[list[JsonObject]]] = []
+    parts: list[bytes] = []
+    try:
+        async for piece in call.pieces():
+            cut = piece.rfind(b"\n") + 1
+            if cut:
+                block = b"".join((*parts, piece[:cut]))
+                parts.clear()
+                under_way.append(asyncio.create_task(_start_block(call, block)))
+            if cut < len(piece):
+                parts.append(piece[cut:])
+        if parts:
+            under_way.append(asyncio.create_task(_start_block(call, b"".join(parts))))
+    finally:
+        # A run that was handed over is started, also for a caller who hung up in the middle.
+        found = await asyncio.gather(*under_way)
+    return Answer(b"".join(map(encode_lines, found)), media=NDJSON)
+
+
+async def _start_block(call: Call[Nothing, StartBody], block: bytes) -> list[JsonObject]:
+    try:
+        items: list[Item] = list(_one.decode_lines(block))
+    except _READ_ERRORS:
+        items = [_item(line) for line in block.split(b"\n") if line.strip()]
+    return await _start_all(call, items)
+
+
+async def _start_all(call: Call[Nothing, StartBody] | Call[Nothing, list[Item]], items: list[Item]) -> list[JsonObject]:
+    if len(items) > ITEMS_AT_ONCE:
+        slices = (items[at : at + ITEMS_AT_ONCE] for at in range(0, len(items), ITEMS_AT_ONCE))
+        return [verdict for part in slices for verdict in await _start_all(call, part)]
+    good = [_fields(item) for item in items if isinstance(item, StartBody)]
+    try:
+        found: Sequence[JsonObject] = await call.verbs.start_many(call.who, good) if good else ()
+    except AobError as error:
+        found = [{"error": problem_of(error)}] * len(good)
+    if len(found) == len(items):
+        return list(found)
+    verdicts = iter(found)
+    return [next(verdicts) if isinstance(item, StartBody) else dict(item) for item in items]
+
+
+def _item(line: bytes | msgspec.Raw) -> Item:
+    try:
+        return _one.decode(line)
+    except _READ_ERRORS as error:
+        return {"error": problem_of(decode_error(error, "this item", StartBody))}
+
+
+def read_batch(data: bytes) -> list[Item]:
+    """The items of an array; an item that is no start is its own verdict. Raises msgspec errors for no array."""
+    try:
+        return list(_many.decode(data))
+    except msgspec.ValidationError:
+        return [_item(raw) for raw in _raws.decode(data)]
+
+
+TAKES_START: Final = takes(StartBody, streamed=NDJSON_MEDIA)
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/v1/runs",
+        start,
+        name="start_run",
+        summary="Start a run. A body of type `application/x-ndjson` starts one a line and answers a verdict a line.",
+        role="run",
+        query=Nothing,
+        body=TAKES_START,
+        headers=("Idempotency-Key",),
+        gives=(
+            Gives(201, RunStarted, "The run was started; it is committed."),
+            Gives(200, RunStarted, "The same key had started it before."),
+            Gives(200, StartVerdict, "A verdict a line.", "application/x-ndjson"),
+        ),
+        refuses=(404, 409),
+    ),
+    Route(
+        "POST",
+        "/v1/runs:batch",
+        start_batch,
+        name="start_runs",
+        summary="Start an array of runs. A wrong item gets its own error and fails no other.",
+        role="run",
+        query=Nothing,
+        body=Takes[list[Item]](list[StartBody], read_batch),
+        gives=(Gives(200, list[StartVerdict], "A verdict for each item, in order."),),
+    ),
+)

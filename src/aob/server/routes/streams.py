@@ -1,0 +1,131 @@
+"""Feeds: events of a run or of all runs as server-sent events, and logs as lines or events. Resumable by position."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.errors import AobError
+from aob.core.event import Position
+from aob.core.problem import problem_of
+from aob.fanout import OPENING, encode_frame
+from aob.server.http.answer import EVENTS, NDJSON, Stream
+from aob.server.http.call import Call
+from aob.server.http.route import NO_BODY, Gives, Route
+
+Place = Annotated[str | None, msgspec.Meta(description="Go on after this position; without it, from the beginning.")]
+
+
+class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to go on, and which types of events are wanted."""
+
+    position: Place = None
+    type: Annotated[tuple[str, ...], msgspec.Meta(description="Only events of these types; may be repeated.")] = ()
+
+
+class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose lines, and whether to wait for more."""
+
+    node: Annotated[str | None, msgspec.Meta(description="Only lines of this node.")] = None
+    follow: Annotated[
+        bool | None, msgspec.Meta(description="Wait for further lines; the default for `text/event-stream`.")
+    ] = None
+
+
+async def run_events(call: Call[EventsQuery, None]) -> Stream:
+    """Events of one run."""
+    return _events(call, call.params["run_id"])
+
+
+async def all_events(call: Call[EventsQuery, None]) -> Stream:
+    """Events of all runs of the tenant."""
+    return _events(call, None)
+
+
+async def run_logs(call: Call[LogsQuery, None]) -> Stream:
+    """Lines of the handlers' logs of one run."""
+    as_events = "text/event-stream" in (call.header(b"accept") or "")
+    follow = as_events if call.query.follow is None else call.query.follow
+    lines = call.verbs.logs(call.who, call.params["run_id"], node=call.query.node, follow=follow)
+    if not as_events:
+        return Stream(_as_lines(lines), NDJSON, beats=False)
+    seen = call.header(b"last-event-id") or ""
+    skip = int(seen) if seen.isdigit() and len(seen) < 16 else 0
+    return Stream(_as_log_events(lines, skip), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
+
+
+def problem_frame(error: AobError) -> bytes:
+    """The last event of a feed that failed after its head had left."""
+    return encode_frame("", "problem", problem_of(error))
+
+
+def _events(call: Call[EventsQuery, None], run_id: str | None) -> Stream:
+    position = call.header(b"last-event-id") or call.query.position
+    if position:
+        Position.parse(position)  # refused with its own status before the head leaves
+    feed = call.verbs.follow(call.who, run_id=run_id, position=position, types=call.query.type or None)
+    return Stream(_as_events(feed), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
+
+
+async def _as_events(feed: AsyncIterator[tuple[str, str, dict[str, object]]]) -> AsyncIterator[bytes]:
+    async for position, event, data in feed:
+        yield encode_frame(position, event, data)
+
+
+async def _as_lines(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:
+    async for line in lines:
+        yield line.rstrip("\n").encode() + b"\n"
+
+
+async def _as_log_events(lines: AsyncIterator[str], skip: int) -> AsyncIterator[bytes]:
+    """The id of a line is its number in this answer's own selection: log files only grow."""
+    number = 0
+    async for line in lines:
+        number += 1
+        if number > skip:
+            yield b"id: %d\nevent: log\ndata: %b\n\n" % (number, line.rstrip("\n").encode())
+
+
+_SSE: Final = "text/event-stream"
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/runs/{run_id}/events",
+        run_events,
+        name="follow_run",
+        summary="Follow the events of a run, past and to come, until it has ended.",
+        role="view",
+        query=EventsQuery,
+        body=NO_BODY,
+        headers=("Last-Event-ID",),
+        gives=(Gives(200, str, "Events; `end` is the last one, `problem` says what broke.", _SSE),),
+    ),
+    Route(
+        "GET",
+        "/v1/events",
+        all_events,
+        name="follow_all",
+        summary="Follow the events of all runs. Ordered within each run.",
+        role="view",
+        query=EventsQuery,
+        body=NO_BODY,
+        headers=("Last-Event-ID",),
+        gives=(Gives(200, str, "Events; `problem` says what broke.", _SSE),),
+    ),
+    Route(
+        "GET",
+        "/v1/runs/{run_id}/logs",
+        run_logs,
+        name="follow_logs",
+        summary="Read the logs of a run's handlers: lines, or events for `Accept: text/event-stream`.",
+        role="view",
+        query=LogsQuery,
+        body=NO_BODY,
+        headers=("Last-Event-ID",),
+        gives=(
+            Gives(200, str, "One JSON object a line.", "application/x-ndjson"),
+            Gives(200, str, "Events named `log`; `end` is the last one.", _SSE),
+        ),
+    ),
+)

@@ -1,0 +1,91 @@
+"""Tickets: what waits for a person, and the person's decision."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.answers import Answered, JsonValue, TicketList, TicketView
+from aob.server.http.answer import Answer, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, Gives, Route, takes
+
+
+class TicketsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tickets to list."""
+
+    open: Annotated[bool, msgspec.Meta(description="Only those that wait; false lists the decided ones too.")] = True
+    role: str | None = None
+    run_id: str | None = None
+
+
+class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The decision: one of the ticket's choices (`approve`, `reject`), a reason for the record, the form's values."""
+
+    choice: str
+    reason: str = ""
+    values: dict[str, JsonValue] | None = None
+
+
+async def list_tickets(call: Call[TicketsQuery, None]) -> Answer:
+    """Tickets of the tenant."""
+    query = call.query
+    found = await call.verbs.tickets(call.who, open=query.open, role=query.role, run_id=query.run_id)
+    return json_answer({"tickets": found})
+
+
+async def show(call: Call[Nothing, None]) -> Answer:
+    """One ticket."""
+    return json_answer(await call.verbs.ticket(call.who, call.params["ticket_id"]))
+
+
+async def answer(call: Call[Nothing, AnswerBody]) -> Answer:
+    """Decide a ticket."""
+    body = call.body
+    decided = await call.verbs.answer(
+        call.who,
+        call.params["ticket_id"],
+        body.choice,
+        reason=body.reason,
+        values=body.values,
+        command=call.command_id(),
+    )
+    return json_answer(decided)
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/tickets",
+        list_tickets,
+        name="list_tickets",
+        summary="List tickets that wait for a person.",
+        role="view",
+        query=TicketsQuery,
+        body=NO_BODY,
+        gives=(Gives(200, TicketList, "The tickets."),),
+    ),
+    Route(
+        "GET",
+        "/v1/tickets/{ticket_id}",
+        show,
+        name="show_ticket",
+        summary="Show a ticket with its form and what it is about.",
+        role="view",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, TicketView, "The ticket."),),
+    ),
+    Route(
+        "POST",
+        "/v1/tickets/{ticket_id}/answer",
+        answer,
+        name="answer_ticket",
+        summary="Decide a ticket. The first decision stands; the same one again answers the same.",
+        role="approve",
+        query=Nothing,
+        body=takes(AnswerBody),
+        headers=("Idempotency-Key",),
+        gives=(Gives(200, Answered, "The decision is committed."),),
+        refuses=(409,),
+    ),
+)

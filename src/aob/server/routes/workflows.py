@@ -1,0 +1,129 @@
+"""Workflows: push, list, show, compare, validate. A document travels as JSON or YAML and is read by the engine."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.answers import (
+    Validated,
+    WorkflowDiff,
+    WorkflowList,
+    WorkflowPushed,
+    WorkflowView,
+)
+from aob.server.http.answer import Answer, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes
+
+Version = Annotated[str, msgspec.Meta(description="A tag, or an artifact's hash.")]
+
+
+class PushQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tag that names the version from now on."""
+
+    tag: str = "main"
+
+
+class VersionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which version."""
+
+    tag: Version = "main"
+
+
+class DiffQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From which version to which."""
+
+    a: Version
+    b: Version = "main"
+
+
+async def push(call: Call[PushQuery, bytes]) -> Answer:
+    """Store a version and tag it."""
+    pushed = await call.verbs.push(call.who, call.body, tag=call.query.tag, name=call.params["name"])
+    return json_answer(pushed, status=201 if pushed["created"] else 200)
+
+
+async def list_workflows(call: Call[Nothing, None]) -> Answer:
+    """All workflows."""
+    return json_answer({"workflows": await call.verbs.workflows(call.who)})
+
+
+async def show(call: Call[VersionQuery, None]) -> Answer:
+    """One version with its document."""
+    return json_answer(await call.verbs.workflow(call.who, call.params["name"], call.query.tag))
+
+
+async def diff(call: Call[DiffQuery, None]) -> Answer:
+    """What changed."""
+    return json_answer(await call.verbs.diff(call.who, call.params["name"], call.query.a, call.query.b))
+
+
+async def validate(call: Call[Nothing, bytes]) -> Answer:
+    """Every problem of a document."""
+    problems = call.verbs.validate(call.body)
+    return json_answer({"valid": not problems, "problems": problems})
+
+
+TAKES_DOCUMENT: Final = Takes[bytes](bytes, bytes, media=DOCUMENT_MEDIA)
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/workflows",
+        list_workflows,
+        name="list_workflows",
+        summary="List all workflows with their tags.",
+        role="view",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, WorkflowList, "The workflows."),),
+    ),
+    Route(
+        "PUT",
+        "/v1/workflows/{name}",
+        push,
+        name="push_workflow",
+        summary="Store a document as a version of a workflow and tag it. The same document is the same version.",
+        role="patch",
+        query=PushQuery,
+        body=TAKES_DOCUMENT,
+        gives=(
+            Gives(201, WorkflowPushed, "A new version."),
+            Gives(200, WorkflowPushed, "This version was known; the tag names it now."),
+        ),
+        refuses=(409,),
+    ),
+    Route(
+        "GET",
+        "/v1/workflows/{name}",
+        show,
+        name="show_workflow",
+        summary="Show one version of a workflow with its document.",
+        role="view",
+        query=VersionQuery,
+        body=NO_BODY,
+        gives=(Gives(200, WorkflowView, "The version."),),
+    ),
+    Route(
+        "GET",
+        "/v1/workflows/{name}/diff",
+        diff,
+        name="diff_workflow",
+        summary="Compare two versions of a workflow.",
+        role="view",
+        query=DiffQuery,
+        body=NO_BODY,
+        gives=(Gives(200, WorkflowDiff, "What changed from `a` to `b`."),),
+    ),
+    Route(
+        "POST",
+        "/v1/workflows:validate",
+        validate,
+        name="validate_workflow",
+        summary="Check a document and store nothing. All problems come at once, each with its place and a hint.",
+        role="view",
+        query=Nothing,
+        body=TAKES_DOCUMENT,
+        gives=(Gives(200, Validated, "The verdict."),),
+    ),
+)

@@ -1,0 +1,176 @@
+"""The application on a port: uvicorn with a guard on each connection, no signal handlers of its own, a clean end.
+
+In: an App and an address. Out: its URL while it is entered. Slow and greedy peers are cut off here, by the transport.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from aob.core.errors import Malformed, Unavailable
+from aob.core.problem import problem_of
+from aob.server.http import App
+from aob.server.http.answer import encode
+
+HEAD_BYTES_MAX: Final = 64 * 1024
+HEAD_S: Final = 20.0
+"""A connection must have sent a whole request head by then."""
+KEEP_ALIVE_S: Final = 75
+CONNECTIONS_MAX: Final = 4_096
+DRAIN_S: Final = 5
+"""How long a stopping server waits for answers that are on their way."""
+BACKLOG: Final = 2_048
+
+
+class Guard(HttpToolsProtocol):
+    """uvicorn's protocol with limits: a head in time and in size, and a peer that reads what it asked for."""
+
+    stall_s = 30.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin the clock of the first head."""
+        self._in_head, self._head_bytes, self._stalled_at = True, 0, -1
+        self._stall: asyncio.TimerHandle | None = None
+        super().connection_made(transport)
+        self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_S, transport.abort)
+        if len(self.connections) > CONNECTIONS_MAX:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        self._clear_head_timer()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; a head that does not end is refused."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX:
+                self.send_400_response(f"The request head is larger than {HEAD_BYTES_MAX} bytes.")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._in_head, self._head_bytes = True, 0
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._in_head = False
+        self._clear_head_timer()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Bytes that are not HTTP get a problem too."""
+        if self.transport.is_closing():
+            return
+        body = encode(problem_of(Malformed(msg, code="bad_request")))
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+        self.transport.write(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as we write: it has `stall_s` to take a byte."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """The peer caught up."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self.flow is not None:
+            super().resume_writing()
+
+    def _watch(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        if self._stall is not None and waiting >= self._stalled_at:
+            self.transport.abort()
+            return
+        self._stalled_at = waiting
+        self._stall = self.loop.call_later(self.stall_s, self._watch)
+
+    def _clear_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers; `up` is set once it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]  # signals belong to the command
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """A bound socket. Raises Unavailable `port_taken` or `bad_address`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Unavailable(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            code="port_taken",
+            hint="choose another with --port N, or --port 0 for any free one",
+        ) from error
+    return bound
+
+
+@asynccontextmanager
+async def serving(app: App, sock: socket.socket | None = None) -> AsyncIterator[str]:
+    """Serve on a bound socket (any free port of loopback by default); gives the URL and stops when it is left.
+
+    Leaving ends all streams first, then waits up to 5 s for answers that are on their way.
+    """
+    bound = sock or listen()
+    guard = type("Guard", (Guard,), {"stall_s": app.limits.stall_s})
+    config = uvicorn.Config(
+        app,
+        http=guard,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=BACKLOG,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([bound]))
+    waiting = asyncio.create_task(server.up.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            raise Unavailable("the server did not start")
+        host, port = bound.getsockname()[:2]
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    finally:
+        waiting.cancel()
+        app.stop()
+        server.should_exit = True
+        await asyncio.gather(task, waiting, return_exceptions=True)
+        bound.close()
