@@ -1,0 +1,195 @@
+"""The demo's acts in their order: a large order with a patch, a person and a kill -9; a failing order; memory; replay.
+
+In: a stage (platform, shop) and a desk (the API). Out: lines on the terminal. Nothing is staged: every line is read
+back from the platform, the shop, the mailbox or the webhook receiver.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from aob.cli.demo.desk import Desk
+from rich.console import Console
+from rich.markup import escape
+
+from aob.cli.demo.person import decision
+from aob.cli.demo.picture import added_nodes, picture
+from aob.cli.demo.received import mails, posts
+from aob.cli.demo.stage import Platform
+from aob.cli.demo.tale import Tale
+from aob.cli.demo.watch import Seen, Watch
+
+BIG: Final = "o-1002"
+FAILING: Final = "o-1003"
+AGAIN: Final = "o-1001"
+"""An order from the same country as the others: what shipping there costs is remembered by then."""
+
+
+def completed(visit: str) -> Any:
+    """Says whether an event completes a visit."""
+    return lambda seen: seen.type == "NodeCompleted" and seen.data["visit"] == visit
+
+
+def asks(subject: str) -> Any:
+    """Says whether an event asks a person about a subject."""
+    return lambda seen: seen.type == "TicketOpened" and seen.data["subject"] == subject
+
+
+class Story:
+    """One telling, on one stage."""
+
+    def __init__(self, console: Console, tale: Tale, desk: Desk, platform: Platform, received: Path) -> None:
+        self.console, self.tale, self.desk, self.platform, self.received = console, tale, desk, platform, received
+
+    async def tell(self) -> list[str]:
+        """All acts; answers the ids of the runs, the large order's first."""
+        first = await self.large_order()
+        failed = await self.failing_order()
+        third = await self.memory(first)
+        await self.replay(first)
+        return [first, failed, third]
+
+    async def large_order(self) -> str:
+        """From the start of the run to the mail, with a patch, two decisions and a kill -9 in between."""
+        order = await self.desk.order(BIG)
+        await self.tale.act("arrives")
+        run_id = await self.desk.start(BIG)
+        self.console.print(f"  run [cyan]{run_id}[/] of order {BIG}: {order['count']} lines, {order['total']:,.2f} EUR")
+        async with Watch(lambda last: self.desk.follow(run_id, last), self.note, self.desk.lost) as watch:
+            await self.patched(watch)
+            await self.killed(run_id, watch)
+            await self.approved(watch)
+            await watch.until(lambda seen: seen.type == "RunFinished")
+        await self.delivered(run_id)
+        return run_id
+
+    async def patched(self, watch: Watch) -> None:
+        """The agent's proposal, its diff, and a person's word on it."""
+        ticket = await watch.until(asks("patch"))
+        patch = await self.desk.patch(ticket.data["about"])
+        await self.tale.act("patch")
+        self.console.print(f"  [magenta]{escape(patch['author'])}[/]: {escape(patch['reason'])}")
+        for line in patch["lines"]:
+            colour = {"+": "green", "-": "red"}.get(line[:1], "dim")
+            self.console.print(f"    [{colour}]{escape(line)}[/]", soft_wrap=True)
+        added = added_nodes(patch["before"], patch["after"])
+        self.console.print(f"  before  {picture(patch['before'])}")
+        self.console.print(f"  after   {picture(patch['after'], added)}")
+        await self.decide(ticket, watch)
+        applied = await watch.until(lambda seen: seen.type == "PatchApplied")
+        self.console.print(f"  applied to this run only, as version .{applied.data['number']} of its graph")
+
+    async def killed(self, run_id: str, watch: Watch) -> None:
+        """Kill the platform on the signal that the upload is committed, and start it again."""
+        await watch.until(completed("upload"))
+        watch.down()
+        pid = await self.platform.kill()
+        await self.tale.act("killed")
+        self.console.print(f"  [bold red]kill -9 {pid}[/], on the signal that `upload` is committed")
+        asked = (await self.desk.count())["total"]
+        took_s = await self.platform.start()
+        watch.up()
+        again = (await self.desk.count())["total"] - asked
+        self.console.print(f"  started again in {took_s:.2f} s; requests to the shop meanwhile: {again}")
+        self.console.print(f"  aob why: {escape(await self.desk.why(run_id))}")
+
+    async def approved(self, watch: Watch) -> None:
+        """A person's word on the order itself, asked before the kill and answered after it."""
+        ticket = await watch.until(asks("approval"))
+        await self.tale.act("approval")
+        self.console.print(
+            f"  {escape(ticket.data['text'])}  [dim](ticket {ticket.data['id']}, from before the kill)[/]"
+        )
+        await self.decide(ticket, watch)
+
+    async def decide(self, ticket: Seen, watch: Watch) -> None:
+        """Ask the person, hand the decision in."""
+        ticket_id = ticket.data["id"]
+
+        def answered(seen: Seen) -> bool:
+            return seen.type == "TicketAnswered" and seen.data["id"] == ticket_id
+
+        command = self.desk.command(f"approve {ticket_id} approve")
+        choice = await decision(self.console, watch.until(answered), command)
+        if choice:
+            await self.desk.answer(ticket_id, choice)
+        await watch.until(answered)
+
+    async def delivered(self, run_id: str) -> None:
+        """What the customer got, and that nothing was done twice."""
+        await self.tale.act("delivered")
+        run, count = await self.desk.run(run_id), await self.desk.count()
+        for mail in mails(self.received):
+            self.console.print(f"  mail over SMTP to {mail['to']}: [b]{escape(mail['subject'])}[/]")
+            self.console.print(f"    {escape(' '.join(mail['text'].split()))}")
+        events = await self.desk.timeline(run_id)
+        done = [event["visit"] for event in events if event["type"] == "NodeCompleted"]
+        twice = sorted({visit for visit in done if done.count(visit) > 1})
+        self.console.print(
+            f"  {run['status']}: {len(done)} visits completed, completed twice: {', '.join(twice) or 'none'}"
+        )
+        shown = ", ".join(f"{request} ×{times}" for request, times in count["by_request"].items())
+        self.console.print(f"  what the shop was asked: {shown}; shipments: {count['shipments']}")
+
+    async def failing_order(self) -> str:
+        """An order that the warehouse refuses: its run takes the failure edge to a chat's webhook."""
+        await self.tale.act("failing")
+        run_id = await self.desk.start(FAILING)
+        async with Watch(lambda last: self.desk.follow(run_id, last), self.note, self.desk.lost) as watch:
+            await watch.until(lambda seen: seen.type == "RunFinished")
+        for post in posts(self.received):
+            self.console.print(f"  POST {post['path']}: {escape(post['body'])}")
+        return run_id
+
+    async def memory(self, run_id: str) -> str:
+        """One more order, whose shipping rate is remembered; then the blobs."""
+        await self.tale.act("memory")
+        third = await self.desk.start(AGAIN)
+        async with Watch(lambda last: self.desk.follow(third, last), self.note, self.desk.lost) as watch:
+            await watch.until(lambda seen: seen.type == "RunFinished")
+        hits = [
+            f"{event['visit']} of {each}"
+            for each in (run_id, third)
+            for event in await self.desk.timeline(each)
+            if event["type"] == "NodeCompleted" and event.get("memo")
+        ]
+        self.console.print(f"  cache hits: {', '.join(hits) or 'none'}")
+        for name, size in self.platform.blobs():
+            self.console.print(f"  blob {name[:16]}… {size:,} bytes")
+        for name, size in self.platform.objects():
+            self.console.print(f"  object {name} {size:,} bytes")
+        return third
+
+    async def replay(self, run_id: str) -> None:
+        """Replay from the shipment with recorded outputs; the shop's own count shows that nothing was called."""
+        await self.tale.act("replay")
+        before = (await self.desk.count())["total"]
+        report = await self.desk.replay(run_id, "ship")
+        after = (await self.desk.count())["total"]
+        self.console.print(f"  aob replay {run_id} --from ship --mode freeze: {escape(summary(report))}")
+        self.console.print(f"  requests to the shop: {before} before, {after} after")
+
+    def note(self, seen: Seen) -> None:
+        """A line for each event that a person would want to see."""
+        if line := told(seen):
+            self.console.print(f"  [dim]{line}[/]", highlight=False)
+
+
+def told(seen: Seen) -> str:
+    """An event as a short line; empty for those that only machines care about."""
+    data = seen.data
+    match seen.type:
+        case "NodeCompleted":
+            return f"✓ {data['visit']}{' (remembered)' if data.get('memo') else ''}"
+        case "NodeFailed":
+            return f"✗ {data['visit']} failed{' → failure edge' if data.get('on') == 'failure' else ''}"
+        case "AttemptFailed":
+            return f"↻ {data['visit']} attempt {data['attempt']} failed, tries again"
+        case "RunFinished":
+            return f"■ {data['status']}"
+    return ""
+
+
+def summary(report: dict[str, Any]) -> str:
+    """A replay's report in a sentence."""
+    parts = [f"{len(value)} {name}" for name, value in report.items() if isinstance(value, list | dict) and value]
+    return ", ".join(parts) or "nothing to do"
