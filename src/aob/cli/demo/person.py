@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from rich.console import Console
@@ -11,17 +11,17 @@ YES: Final = {"", "y", "yes", "approve", "a"}
 NO: Final = {"n", "no", "reject", "r"}
 
 
-async def decision(console: Console, elsewhere: Awaitable[object], command: str) -> str | None:
+async def decision(console: Console, elsewhere: Callable[[], Awaitable[object]], command: str) -> str | None:
     """`approve` or `reject`; None when the ticket was decided in another terminal meanwhile.
 
-    `elsewhere` ends when that happens; `command` is the line to type there. Without a terminal the answer is
+    `elsewhere()` ends when that happens; `command` is the line to type there. Without a terminal the answer is
     `approve`, and it is said.
     """
     if not sys.stdin.isatty():
         console.print("  [dim]No terminal to ask at: the demo approves by itself.[/]")
         return "approve"
     console.print(f"  Approve? [b]Y[/]/n   [dim](or from a second terminal: {command})[/]", end=" ")
-    answered = asyncio.ensure_future(elsewhere)
+    answered = asyncio.ensure_future(elsewhere())
     try:
         while True:
             typed = asyncio.ensure_future(line())

@@ -109,7 +109,7 @@ class Story:
             return seen.type == "TicketAnswered" and seen.data["id"] == ticket_id
 
         command = self.desk.command(f"approve {ticket_id} approve")
-        choice = await decision(self.console, watch.until(answered), command)
+        choice = await decision(self.console, lambda: watch.until(answered), command)
         if choice:
             await self.desk.answer(ticket_id, choice)
         await watch.until(answered)
