@@ -33,6 +33,7 @@ class FakeEngine:
         self.commands: list[tuple[str, Any]] = []
         self.moved = asyncio.Event()
         self.followers = 0
+        self.followed, self.unfollowed = asyncio.Event(), asyncio.Event()
         self.status = "ok"
 
     # -- what tests do to it
@@ -214,6 +215,7 @@ class FakeEngine:
         return {"patch_id": patch_id, "state": state, "version": "v1.1", "diff": diff}
 
     async def patches(self, who: Caller, run_id: str) -> list[Json]:
+        self._state(who, run_id)
         return [row for row in self.proposals.values() if row["run_id"] == run_id]
 
     async def patch(self, who: Caller, patch_id: str) -> Json:
@@ -320,6 +322,7 @@ class FakeEngine:
             raise Conflict("this position is of another feed", code="position_expired", hint="begin again")
         wanted = set(types) if types else None
         self.followers += 1
+        self.followed.set()
         try:
             while True:
                 while at < len(self.events):
@@ -332,3 +335,4 @@ class FakeEngine:
                 await self.moved.wait()
         finally:
             self.followers -= 1
+            self.unfollowed.set()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import structlog
 
-from aob.core.errors import AobError, Busy, OurError, Unauthorized
+from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
 from aob.core.policy import Caller, require
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.server.http.answer import Answer, Message, Receive, Send, Stream, problem_answer
@@ -47,13 +47,15 @@ class App:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         self._under_way += 1
+        call: Call[Any, Any] = Call(self._verbs, path, dict(scope["headers"]), receive)
         try:
-            call: Call[Any, Any] = Call(self._verbs, path, dict(scope["headers"]), receive)
             answer = await self._answer(scope, call)
         except Gone:
             return
         except Exception as error:
             answer = problem_answer(_known(error, path), path)
+            if answer.status == TooLarge.status:
+                await call.drain()
         finally:
             self._under_way -= 1
         if isinstance(answer, Answer):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -16,6 +17,9 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 BODY_WAIT_S: Final = 30.0
 """Between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`."""
 BODY_WHOLE_S: Final = 300.0
+DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
+DRAIN_S: Final = 10.0
+"""How much of a body that was refused is read before its connection is closed."""
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -32,7 +36,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
-    __slots__ = ("body", "headers", "media", "params", "path", "query", "receive", "verbs", "who")
+    __slots__ = ("_arrived", "body", "headers", "media", "params", "path", "query", "receive", "verbs", "who")
 
     query: Query
     body: Body
@@ -42,6 +46,7 @@ class Call(Generic[Query, Body]):
         self.params: dict[str, str] = {}
         self.who: Caller = LOCAL
         self.media = b""
+        self._arrived = False
 
     def header(self, name: bytes) -> str | None:
         """A header's value; bytes that are not ASCII are kept apart, never guessed."""
@@ -78,6 +83,19 @@ class Call(Generic[Query, Body]):
         async for more in self._rest(message, len(block)):
             yield more
 
+    async def drain(self) -> None:
+        """Read on and forget, for a while: a caller in the middle of sending reads no answer. Stops at limits."""
+        if self._arrived or self.headers.get(b"expect"):
+            return  # it has sent all, or waits for our word before it sends
+        left = DRAIN_BYTES_MAX
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while left > 0:
+                    message = await self.receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        return
+
     async def _rest(self, message: Message, size: int) -> AsyncIterator[bytes]:
         until = asyncio.get_running_loop().time() + BODY_WHOLE_S
         while True:
@@ -101,6 +119,7 @@ class Call(Generic[Query, Body]):
             raise SlowCaller(f"no byte of the body came for {BODY_WAIT_S:.0f} s", hint="send it faster") from error
         if message["type"] == "http.disconnect":
             raise Gone
+        self._arrived = not message.get("more_body")
         return message
 
     def _refuse_length(self) -> None:

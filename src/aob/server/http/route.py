@@ -227,9 +227,10 @@ def _param(part: str) -> str:
 def _repeated(query: type[Any]) -> Iterator[str]:
     """The query parameters that may come more than once."""
     info = msgspec.inspect.type_info(query)
-    if isinstance(info, msgspec.inspect.StructType):
-        several = msgspec.inspect.VarTupleType
-        yield from (field.encode_name for field in info.fields if isinstance(field.type, several))
+    for field in info.fields if isinstance(info, msgspec.inspect.StructType) else ():
+        bare = field.type.type if isinstance(field.type, msgspec.inspect.Metadata) else field.type
+        if isinstance(bare, msgspec.inspect.VarTupleType):
+            yield field.encode_name
 
 
 def _default_of(query: type[Query]) -> Query | None:
