@@ -113,7 +113,7 @@ def outcome(of: Any, names: dict[str, Any]) -> Any:
         return "an error"
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(text=texts(), samples=st.lists(NAMED, min_size=3, max_size=6))
 def test_a_translated_expression_gives_what_the_library_gives(text: str, samples: list[dict[str, Any]]) -> None:
     try:
@@ -131,7 +131,7 @@ OPERATORS = [f"inputs.a {operator} inputs.b" for operator in BINARY] + [
 
 
 @pytest.mark.parametrize("text", OPERATORS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(samples=st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES}), min_size=2, max_size=5))
 def test_each_operator_agrees_on_values_of_every_type(text: str, samples: list[dict[str, Any]]) -> None:
     expression = compiled(text)

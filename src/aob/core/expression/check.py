@@ -3,17 +3,22 @@
 Never evaluates. Names, node ids and fields are judged here; how types fit together is judged by the library.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from aob.core.expression.fault import Complaint, meant
 from aob.core.expression.paths import Path
-from aob.core.expression.schema import DYN, NUMBER, Schema, follow
+from aob.core.expression.schema import DYN, NOTHING, NUMBER, Schema, Typed, follow
+from aob.core.expression.tree import Tree
 
 Declared = tuple[tuple[str, str], ...]
 """Names and paths with their CEL types, sorted."""
+
+NAMES_CACHE_MAX: Final = 256
 
 STANDARD: Final[dict[str, str]] = {
     "inputs": DYN,
@@ -40,10 +45,11 @@ class Scope(msgspec.Struct, frozen=True):
     node_types: Mapping[str, Schema]
     inputs: Schema
 
-    @property
-    def declared(self) -> Declared:
-        """Every name that the checker shall know, also those that may not be used here: they get a better message."""
-        return tuple(sorted({**dict.fromkeys(self.names, DYN), **STANDARD}.items()))
+
+@lru_cache(maxsize=NAMES_CACHE_MAX)
+def declared_of(names: frozenset[str]) -> Declared:
+    """Every name that the checker shall know, also those that may not be used here: they get a better message."""
+    return tuple(sorted({**dict.fromkeys(names, DYN), **STANDARD}.items()))
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -53,74 +59,92 @@ class Verdict(msgspec.Struct, frozen=True):
     types: Mapping[str, str]
 
 
-def _field_offset(text: str, offset: int) -> int:
-    """From a dot or a bracket to the field behind it."""
-    at = offset + 1
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
+class Remark(msgspec.Struct, frozen=True):
+    """Something wrong with a path: with its root, or with the field at an index of its steps."""
+
+    path: Path
+    at: int
+    message: str
+    hint: str
 
 
-def check_paths(text: str, paths: tuple[Path, ...], offsets: Mapping[int, int], scope: Scope) -> Verdict:
+_ROOT: Final = -1
+
+
+def check_paths(text: str, tree: Tree, paths: tuple[Path, ...], scope: Scope) -> Verdict:
     """Judge every path of an expression."""
-    complaints: list[Complaint] = []
+    remarks: list[Remark] = []
     types: dict[str, str] = {}
     tested = {(path.root, *path.fields) for path in paths if path.tested}
     for path in paths:
-        places = [_field_offset(text, offsets.get(step.id, 0)) for step in path.steps]
-        start = offsets.get(path.id, 0)
-        complaints.extend(_judge(path, start, places, scope))
-        types.update(_types(path, scope, tested))
-    return Verdict(tuple(complaints), types)
+        schema, skipped = _schema(path, scope)
+        found = follow(schema, path.fields[skipped:]) if schema else NOTHING
+        remark = _judge(path, found, skipped, scope)
+        if remark is not None:
+            remarks.append(remark)
+        if found.types:
+            types.update(_types(path, found.types, skipped, tested))
+    return Verdict(_placed(text, tree, remarks), types)
 
 
-def _judge(path: Path, start: int, places: list[int], scope: Scope) -> Iterator[Complaint]:
+def _placed(text: str, tree: Tree, remarks: list[Remark]) -> tuple[Complaint, ...]:
+    offsets = tree.offsets() if remarks else {}
+    return tuple(Complaint(_offset(text, offsets, each.path, each.at), each.message, each.hint) for each in remarks)
+
+
+def _offset(text: str, offsets: Mapping[int, int], path: Path, at: int) -> int:
+    """Where the root or a field stands. A step's own place is its dot or bracket, or the `(` of `has`."""
+    if at == _ROOT:
+        return offsets.get(path.id, 0)
+    step = path.steps[at]
+    if path.tested and at == len(path.steps) - 1:
+        before = path.steps[at - 1].id if at else path.id
+        found = re.compile(rf"\.\s*(?={re.escape(step.field)})").search(text, offsets.get(before, 0) + 1)
+        return found.end() if found else offsets.get(step.id, 0)
+    offset = offsets.get(step.id, 0) + 1
+    return offset + len(text[offset:]) - len(text[offset:].lstrip())
+
+
+def _judge(path: Path, found: Typed, skipped: int, scope: Scope) -> Remark | None:
     if path.root not in scope.names:
         if path.root in STANDARD:
-            yield Complaint(start, f"there is no {path.root} here", _WHERE.get(path.root, ""))
-        return
+            return Remark(path, _ROOT, f"there is no {path.root} here", _WHERE.get(path.root, ""))
+        return None  # a name of the language, such as a type; the library has judged it
     if path.root == "nodes":
-        problem = _node(path, start, places, scope)
-        if problem is not None:
-            yield problem
-            return
-    schema, fields, skipped = _schema(path, scope)
-    found = follow(schema, fields)
-    if found.stop < 0 or (path.tested and skipped + found.stop == len(path.steps) - 1):
-        return
+        remark = _node(path, scope)
+        if remark is not None:
+            return remark
     at = skipped + found.stop
-    owner = ".".join((path.root, *path.fields[:at]))
-    field = path.fields[at]
+    if found.stop < 0 or (path.tested and at == len(path.steps) - 1):
+        return None
+    owner, field = ".".join((path.root, *path.fields[:at])), path.fields[at]
     hint = meant(field, found.known, f"it has {', '.join(found.known)}" if found.known else "it has no fields")
-    yield Complaint(places[at], f"{owner} has no field {field}", hint)
+    return Remark(path, at, f"{owner} has no field {field}", hint)
 
 
-def _node(path: Path, start: int, places: list[int], scope: Scope) -> Complaint | None:
+def _node(path: Path, scope: Scope) -> Remark | None:
     if not path.steps:
-        return Complaint(start, "a node must be named", "write nodes.ID.output")
+        return Remark(path, _ROOT, "a node must be named", "write nodes.ID.output")
     ident = path.fields[0]
     if ident not in scope.nodes:
         known = f"before it come {', '.join(sorted(scope.nodes))}" if scope.nodes else "no node comes before it"
-        return Complaint(places[0], f"there is no node {ident} that comes before", meant(ident, scope.nodes, known))
+        return Remark(path, 0, f"there is no node {ident} that comes before", meant(ident, scope.nodes, known))
     if len(path.steps) == 1 and not path.tested:
-        return Complaint(places[0], f"nodes.{ident} is not a value", f"write nodes.{ident}.{_NODE}")
+        return Remark(path, 0, f"nodes.{ident} is not a value", f"write nodes.{ident}.{_NODE}")
     if len(path.steps) > 1 and path.fields[1] != _NODE:
-        return Complaint(places[1], f"a node has no {path.fields[1]}", f"write nodes.{ident}.{_NODE}")
+        return Remark(path, 1, f"a node has no {path.fields[1]}", f"write nodes.{ident}.{_NODE}")
     return None
 
 
-def _schema(path: Path, scope: Scope) -> tuple[Schema, tuple[str, ...], int]:
-    """The schema that a path walks through, the fields within it, and how many steps come before them."""
-    fields = path.fields
+def _schema(path: Path, scope: Scope) -> tuple[Schema, int]:
+    """The schema that a path walks through, and how many of its steps come before the schema begins."""
     if path.root == "nodes":
-        return (scope.node_types.get(fields[0], {}) if len(fields) > 1 else {}), fields[2:], 2
-    return {"inputs": scope.inputs, "run": _RUN, "loop": _LOOP}.get(path.root, {}), fields, 0
+        return (scope.node_types.get(path.fields[0], {}) if len(path.steps) > 1 else {}), 2
+    return {"inputs": scope.inputs, "run": _RUN, "loop": _LOOP}.get(path.root, {}), 0
 
 
-def _types(path: Path, scope: Scope, tested: set[tuple[str, ...]]) -> dict[str, str]:
+def _types(path: Path, types: tuple[str, ...], skipped: int, tested: set[tuple[str, ...]]) -> dict[str, str]:
     """The type of the longest part of a path that has one. A part that `has` asks for stays open: it may be missing."""
-    schema, fields, skipped = _schema(path, scope)
-    types = follow(schema, fields).types
     for length in range(len(types), 0, -1):
         steps = path.steps[: skipped + length]
         whole = (path.root, *(step.field for step in steps))

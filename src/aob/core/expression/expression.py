@@ -11,16 +11,17 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.expression import library
-from aob.core.expression.check import Declared, Scope, check_paths, declarations
+from aob.core.expression.check import Declared, Scope, check_paths, declarations, declared_of
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
 from aob.core.expression.library import Value
+from aob.core.expression.literal import wrong_literals
 from aob.core.expression.macro import TURNS_MAX, Exhausted
 from aob.core.expression.operators import Beyond, kind_of
 from aob.core.expression.paths import Reading, Trie, prune, read_paths, trie_of
 from aob.core.expression.schema import Schema
 from aob.core.expression.translate import Run, translate
 from aob.core.expression.tree import Tree, read_tree
-from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of
+from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of, without_bound
 
 EXPRESSION_MAX: Final = 8 * 1024
 """Characters of one expression."""
@@ -93,6 +94,7 @@ class _Read(msgspec.Struct, frozen=True):
     program: library.Program | None = None
     run: Run | None = None
     trie: Trie = {}
+    literals: tuple[Complaint, ...] = ()
 
 
 def compile_expression(
@@ -127,16 +129,23 @@ def _examine(text: str, scope: Scope, want: Want) -> tuple[dict[int, Complaint],
     if len(text) > EXPRESSION_MAX:
         too_long = Complaint(0, f"an expression has at most {EXPRESSION_MAX} characters, and this has {len(text)}")
         return {0: too_long}, "dyn", _Read("", ())
-    read = _read(text, scope.declared)
+    declared = declared_of(scope.names)
+    read = _read(text, declared)
     if read.tree is None:
         first = complaint_of(text, read.findings[0], scope.names)
         return {first.offset: first}, "dyn", read
-    verdict = check_paths(text, read.reading.paths, read.tree.offsets, scope)
+    verdict = check_paths(text, read.tree, read.reading.paths, scope)
     hidden = {path.partition(".")[0] for path in verdict.types} & read.reading.bound
-    kind, findings = _typed(read, () if hidden else declarations(verdict.types, scope.declared))
+    kind, findings = _typed(read, () if hidden else declarations(verdict.types, declared))
     complaints: dict[int, Complaint] = {}
-    for each in (*verdict.complaints, *(complaint_of(text, finding, scope.names) for finding in findings)):
+    for each in (
+        *verdict.complaints,
+        *read.literals,
+        *(complaint_of(text, finding, scope.names) for finding in findings),
+    ):
         complaints.setdefault(each.offset, each)
+    if kind == "type" and not complaints:
+        complaints[0] = Complaint(0, "a type is not a value", "compare it, as in type(x) == int")
     if want == "bool" and not complaints and kind not in ("bool", "dyn"):
         complaints[0] = Complaint(0, f"this must be true or false, and it is {kind}", "compare it with something")
     return complaints, kind, read
@@ -157,27 +166,38 @@ def _read(text: str, declared: Declared) -> _Read:
             tree = read_tree(library.compile_text(text, declared, check=False).serialize())
         except library.Rejected:
             return _Read(text, rejected.findings)
-        return _Read(text, rejected.findings, tree, read_paths(tree.root))
+        return _Read(text, without_bound(text, rejected.findings), tree, read_paths(tree.root))
     tree = read_tree(program.serialize())
     reading = read_paths(tree.root)
-    return _Read(text, (), tree, reading, program, translate(tree.root), trie_of(reading.paths))
+    wrong = tuple(wrong_literals(tree.root))
+    offsets = tree.offsets() if wrong else {}
+    literals = tuple(Complaint(offsets.get(ident, 0), message) for ident, message in wrong)
+    return _Read(text, (), tree, reading, program, translate(tree.root), trie_of(reading.paths), literals)
+
+
+@lru_cache(maxsize=EXPRESSION_CACHE_MAX)
+def _check(text: str, declared: Declared) -> tuple[str, tuple[library.Finding, ...] | None]:
+    """The kind of a text under a declaration, and None; or what is wrong, mixed numbers in comparisons aside."""
+    try:
+        return _kind(library.compile_text(text, declared)), None
+    except library.Rejected as rejected:
+        return "dyn", tuple(each for each in without_bound(text, rejected.findings) if not is_mixed_numbers(each))
 
 
 def _typed(read: _Read, declared: tuple[Declared, ...]) -> tuple[str, tuple[library.Finding, ...]]:
-    """The kind of the value and what is wrong, under each declaration; wrong is what is wrong under all of them."""
-    kinds, found = set(), []
-    for each in declared:
-        try:
-            kinds.add(_kind(library.compile_text(read.text, each)))
-        except library.Rejected as rejected:
-            found.append([finding for finding in rejected.findings if not is_mixed_numbers(finding)])
-    if len(kinds) == 1 and not found:
+    """The kind of the value and what is wrong: under each declaration, for a number may be an int or a double."""
+    untyped = "dyn" if read.program is None else _kind(read.program)
+    if not declared:
+        return untyped, read.findings
+    checks = [_check(read.text, each) for each in declared]
+    kinds = {kind for kind, wrong in checks if wrong is None}
+    if len(kinds) == 1 and all(wrong is None for _, wrong in checks):
         return kinds.pop(), read.findings
-    common: tuple[library.Finding, ...] = ()
-    if found and not kinds:
-        everywhere = set.intersection(*({offset_of(read.text, each) for each in findings} for findings in found))
-        common = tuple(each for each in found[0] if offset_of(read.text, each) in everywhere)
-    return "dyn" if read.program is None or kinds else _kind(read.program), (*read.findings, *common)
+    if kinds:
+        return untyped, read.findings
+    everywhere = set.intersection(*({offset_of(read.text, each) for each in wrong or ()} for _, wrong in checks))
+    common = tuple(each for each in checks[0][1] or () if offset_of(read.text, each) in everywhere)
+    return untyped, (*read.findings, *common)
 
 
 def _kind(program: library.Program) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from aob.core.expression.fault import EvalError
+from aob.core.expression.reserved import STAND_IN, WORD, respelled, spelled
 
 Value: TypeAlias = Any
 """A plain Python value: what JSON holds, and datetime, timedelta and bytes."""
@@ -66,7 +67,7 @@ class _Env(Protocol):
 @lru_cache(maxsize=ENV_CACHE_MAX)
 def _env(declared: tuple[tuple[str, str], ...]) -> _Env:
     cel = import_module("cel_expr_python.cel")  # 12 ms: only a process that meets an expression pays it
-    env: _Env = cel.NewEnv(variables={name: cel.Type(signature) for name, signature in declared})
+    env: _Env = cel.NewEnv(variables={respelled(name): cel.Type(signature) for name, signature in declared})
     return env
 
 
@@ -76,16 +77,20 @@ def compile_text(text: str, declared: tuple[tuple[str, str], ...], *, check: boo
     Raises Rejected.
     """
     try:
-        return _env(declared).compile(text, disable_check=not check)
+        return _env(declared).compile(spelled(text), disable_check=not check)
     except RuntimeError as error:
         found = _FINDING.findall(str(error))
         if not found:
             raise Rejected((Finding(1, 1, str(error)),)) from None
-        raise Rejected(tuple(Finding(int(line), int(column), words) for line, column, words in found)) from None
+        raise Rejected(
+            tuple(Finding(int(line), int(column), words.replace(STAND_IN, WORD)) for line, column, words in found)
+        ) from None
 
 
 def evaluate(program: Program, names: Mapping[str, Value]) -> Value:
     """The plain Python value of a program for these names. Raises EvalError."""
+    if WORD in names:
+        names = {respelled(name): value for name, value in names.items()}
     try:
         value = program.eval(data=names)
     except (RuntimeError, TypeError) as error:

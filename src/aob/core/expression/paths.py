@@ -12,7 +12,7 @@ from aob.core.expression.tree import Call, Constant, Expr, Fold, Name, Select, c
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One field of a path: its name, the id of its node in the tree, and whether it was written with a dot."""
+    """One field of a path: its name, the id of its node in the tree, and whether it can stand behind a dot."""
 
     field: str
     id: int
@@ -46,7 +46,7 @@ def chain_of(expr: Expr) -> Path | None:
         case Name():
             return Path(expr.name, expr.id)
         case Select():
-            base, step, tested = chain_of(expr.operand), Step(expr.field, expr.id, True), expr.test
+            base, step, tested = chain_of(expr.operand), Step(expr.field, expr.id, expr.field.isidentifier()), expr.test
         case Call(function="_[_]", args=(operand, Constant(value=str() as field))):
             base, step, tested = chain_of(operand), Step(field, expr.id, False), False
         case _:

@@ -40,6 +40,9 @@ class Typed(msgspec.Struct, frozen=True):
     known: tuple[str, ...] = ()
 
 
+NOTHING: Final = Typed(())
+
+
 def _is_schema(value: Value) -> TypeGuard[Schema]:
     return isinstance(value, Mapping)
 

@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from aob.core.expression.reserved import respelled
+
 Scalar = None | bool | int | float | str | bytes
 
 
@@ -82,10 +84,14 @@ Expr = Constant | Name | Select | Call | Items | Entries | Fold
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """The root, and where each node of the tree (by its id) stands in the text, in characters from 0."""
+    """The root, and the part of the format that tells where its nodes stand, read only when something is wrong."""
 
     root: Expr
-    offsets: dict[int, int]
+    source: bytes
+
+    def offsets(self) -> dict[int, int]:
+        """Where each node (by its id) stands in the text, in characters from 0."""
+        return _offsets(self.source)
 
 
 _VARINT: Final = 0
@@ -110,18 +116,18 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Each field of a message as (number, integer value or 0, bytes or nothing)."""
     at = 0
     while at < len(data):
-        key, at = _varint(data, at)
+        key = data[at]  # one byte: no message here has a field beyond number 15
         number, wire = key >> 3, key & 7
         if wire == _VARINT:
-            value, at = _varint(data, at)
+            value, at = _varint(data, at + 1)
             yield number, value, b""
         elif wire == _BYTES:
-            size, at = _varint(data, at)
+            size, at = _varint(data, at + 1)
             yield number, 0, data[at : at + size]
             at += size
         elif wire == _FIXED64:
-            yield number, 0, data[at : at + 8]
-            at += 8
+            yield number, 0, data[at + 1 : at + 9]
+            at += 9
         else:
             raise ValueError(f"wire type {wire} is not used by a checked expression")
 
@@ -151,7 +157,7 @@ def _constant(ident: int, data: bytes) -> Expr:
 
 
 def _name(ident: int, data: bytes) -> Expr:
-    return Name(ident, next(body for number, _, body in _fields(data) if number == 1).decode())
+    return Name(ident, respelled(next(body for number, _, body in _fields(data) if number == 1).decode()))
 
 
 def _select(ident: int, data: bytes) -> Expr:
@@ -210,7 +216,7 @@ def _fold(ident: int, data: bytes) -> Expr:
     part = {number: body for number, _, body in _fields(data)}
     first, condition, step, result = (_expr(part[number]) for number in (4, 5, 6, 7))
     item, total, second = (part.get(number, b"").decode() for number in (1, 3, 8))
-    return Fold(ident, item, second, _expr(part[2]), total, first, condition, step, result)
+    return Fold(ident, respelled(item), respelled(second), _expr(part[2]), total, first, condition, step, result)
 
 
 _KINDS: Final = {3: _constant, 4: _name, 5: _select, 6: _call, 7: _items, 8: _entries, 9: _fold}
@@ -245,7 +251,7 @@ def read_tree(serialized: bytes) -> Tree:
     inner = {number: body for number, _, body in _fields(outer.get(2, b"")) if number in (at_root, at_source)}
     if at_root not in inner:
         raise ValueError("neither a checked nor a parsed expression")
-    return Tree(_expr(inner[at_root]), _offsets(inner.get(at_source, b"")))
+    return Tree(_expr(inner[at_root]), inner.get(at_source, b""))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

@@ -14,6 +14,8 @@ _UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD: Final = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
 _NO_FIELDS: Final = re.compile(r"expression of type '([^']*)' cannot be the operand of a select operation")
 _DEPTH: Final = re.compile(r"recursion (?:depth of|limit exceeded\. limit:) (\d+)")
+_DASHED: Final = re.compile(r"(\w+)-$")
+_PLAIN: Final = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration", "null_type": "null"}
 _LOOSE_WORD: Final = {"and": "&&", "or": "||", "not": "!"}
 _NUMERIC: Final = re.compile(r"\b(?:int|uint|double)\b")
 _RELATIONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
@@ -45,6 +47,20 @@ def offset_of(text: str, finding: Finding) -> int:
     return min(at + max(finding.column - 1, 0), len(text))
 
 
+def without_bound(text: str, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings without those that follow from a misspelt macro: the variable that it would have bound."""
+    bound = set()
+    for each in findings:
+        call = re.match(r"\(\s*(\w+)\s*,", text[offset_of(text, each) :])
+        if call and _UNDECLARED.match(each.message):
+            bound.add(call[1])
+    return tuple(
+        each
+        for each in findings
+        if not ((found := _UNDECLARED.match(each.message)) and found[1].partition(".")[0] in bound)
+    )
+
+
 def complaint_of(text: str, finding: Finding, names: frozenset[str]) -> Complaint:
     """One finding as a complaint; `names` are the top-level names that may be used."""
     offset = offset_of(text, finding)
@@ -67,37 +83,57 @@ def complaint_of(text: str, finding: Finding, names: frozenset[str]) -> Complain
     return Complaint(offset, finding.message)
 
 
-def _unknown(text: str, offset: int, word: str, names: frozenset[str]) -> Complaint:
+def _unknown(text: str, offset: int, path: str, names: frozenset[str]) -> Complaint:
+    word = path.partition(".")[0]
     if text[offset : offset + 1] == "(":
-        start = max(text.rfind(word, 0, offset), 0)
-        return Complaint(start, f"there is no function {word}", meant(word, KNOWN))
+        return Complaint(max(text.rfind(word, 0, offset), 0), f"there is no function {word}", meant(word, KNOWN))
+    start = max(text.rfind(word, 0, offset + len(word)), 0)
+    dashed = _DASHED.search(text[:start])
+    if dashed:
+        return Complaint(start, f"there is no name {word}", f'for a name with a dash write ["{dashed[1]}-{word}"]')
     known = ", ".join(sorted(names))
-    return Complaint(offset, f"there is no name {word}", meant(word, names, f"here are {known}" if known else ""))
+    return Complaint(start, f"there is no name {word}", meant(word, names, f"here are {known}" if known else ""))
 
 
 def _mismatch(text: str, offset: int, function: str, kinds: str) -> Complaint:
-    hint = ""
+    for formal, plain in _PLAIN.items():
+        kinds = kinds.replace(formal, plain)
     parts = kinds.split(", ")
+    hint = ""
     if len(parts) == 2 and set(parts) <= {"int", "uint", "double"}:
         hint = "write both as double (1.0) or both as int (1), or use double(x)"
     elif function == "_+_" and "string" in parts:
         hint = "string(x) makes text of a number"
-    elif function in ("_&&_", "_||_", "!_") or function == "_?_:_":
+    elif function == "_?_:_" and parts[0] in ("bool", "dyn"):
+        hint = "both branches must be of one type; dyn(x) leaves it open"
+    elif function in ("_&&_", "_||_", "!_", "_?_:_"):
         hint = "only true and false are conditions: compare with something"
-    operator = {"@in": "in", "_[_]": "[]", "_?_:_": "?:"}.get(function, function.strip("_"))
     if text[offset : offset + 1] == "(":
         offset = max(text.rfind(function, 0, offset), 0)
+    operator = {"@in": "in", "_[_]": "[]", "_?_:_": "?:"}.get(function, function.strip("_"))
     return Complaint(offset, f"'{operator}' does not take ({kinds})", hint)
 
 
 def _syntax(text: str, offset: int, message: str) -> Complaint:
-    words = re.sub(r" expecting \{.*\}$", "", message.removeprefix("Syntax error: ")).replace("'<EOF>'", "the end")
-    words = words.replace("<EOF>", "the end").strip()
-    loose = re.match(r"\w+", text[offset:])
-    if loose and loose[0] in _LOOSE_WORD:
-        return Complaint(offset, f"syntax error: {words}", f"write {_LOOSE_WORD[loose[0]]}")
-    if re.match(r"=(?!=)", text[offset:]):
+    words = re.sub(r" expecting .*$", "", message.removeprefix("Syntax error: "))
+    rest, before = text[offset:], re.search(r"(\w+)\s*$", text[:offset])
+    for loose in (re.match(r"\w+", rest), before):
+        if loose and loose[0].strip() in _LOOSE_WORD:
+            word = loose[0].strip()
+            return Complaint(
+                loose.start() + (offset if loose is not before else 0),
+                f"syntax error at {word}",
+                f"write {_LOOSE_WORD[word]}",
+            )
+    if re.match(r"=(?!=)", rest):
         return Complaint(offset, "syntax error: '=' is not an operator", "compare with ==")
     if not text.strip():
         return Complaint(0, "the expression is empty", "write an expression such as inputs.total > 100")
+    if not rest.strip():
+        return Complaint(offset, "syntax error: the expression ends too early")
+    if rest[0] in "\"'":
+        return Complaint(offset, "syntax error: a text that is not closed")
+    field = re.search(r"at input '\.\s*(in|true|false|null)'", message)
+    if field:
+        return Complaint(offset, f"syntax error: {field[1]} is a word of the language", f'write ["{field[1]}"]')
     return Complaint(offset, f"syntax error: {words}")
