@@ -1,11 +1,12 @@
 """What the demo stands on: a folder, the example's services and the platform, each a process of its own.
 
-In: where the example lies and where to work. Out: ports, a base URL, and the platform's process to kill and start again.
+In: where the example lies and where to work. Out: ports, a URL, and the platform's process to kill and start again.
 """
 
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,7 +102,7 @@ def furnish(home: Path, example: Path, ports: Mapping[str, int]) -> Path:
 def with_ports(text: str, ports: Mapping[str, int]) -> str:
     """The text with the real ports in place of those that the example was written with."""
     for name, written in WRITTEN_PORTS.items():
-        text = text.replace(f"{LOOPBACK}:{written}", f"{LOOPBACK}:{ports[name]}")
+        text = re.sub(rf"\b{written}\b", str(ports[name]), text)
     return text
 
 
