@@ -19,6 +19,7 @@ BODY_BYTES_MAX: Final = PATCH_BYTES_MAX + 16 * 1024
 DEPTH_MAX: Final = 64
 """Levels of nesting of a patch, its list of operations included."""
 
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -58,6 +59,8 @@ def depth_of(value: Json) -> int:
                 inner.extend(item)
             elif isinstance(item, float) and not isfinite(item):
                 raise ValueError("a number is finite")
+            elif type(item) not in _SCALARS:
+                raise ValueError(f"{type(item).__name__} is no JSON value")
         if not containers:
             return depth
         level = inner

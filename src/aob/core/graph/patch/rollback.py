@@ -37,11 +37,13 @@ def _undo(draft: Draft, step: Step) -> list[Operation]:
         return [{"op": "add", "path": format_pointer(step.target), "value": old}]
     if step.verb != "move":
         return [{"op": "remove", "path": path} if isinstance(old, Absent) else _put_back(path, old)]
-    if isinstance(old, Absent):
+    if isinstance(old, Absent) and step.source[: len(target)] != target:
         return [{"op": "move", "from": path, "path": source}]
-    # A move that displaced something is taken back in two halves; the moved value then stands in both documents.
+    # A move that displaced something, or that went up its own path (which no move leads down again), is taken back
+    # in two halves; the moved value then stands in the inverse and in the draft.
     draft.share()
-    return [_put_back(path, old), {"op": "add", "path": source, "value": draft.get(target)}]
+    first: Operation = {"op": "remove", "path": path} if isinstance(old, Absent) else _put_back(path, old)
+    return [first, {"op": "add", "path": source, "value": draft.get(target)}]
 
 
 def _put_back(path: str, old: Json) -> Operation:

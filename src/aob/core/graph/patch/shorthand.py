@@ -82,7 +82,20 @@ def _canonical(draft: Draft, operation: Operation, index: int) -> list[Operation
         result["from"] = format_pointer(_renamed(source, step.source))
     if "value" in operation and step.verb in {"add", "replace", "test"}:
         result["value"] = value
-    return [result]
+    return [*_containers(draft, step, place), result]
+
+
+def _containers(draft: Draft, step: Step, place: Place) -> list[Operation]:
+    """A document may do without `edges`: then the first one added makes the map."""
+    if step.verb != "add" or place.what not in {"node", "edge"} or place.rest:
+        return []
+    here, name = body_tokens(place.body), f"{place.what}s"
+    try:
+        holder = draft.get(here)
+    except Unresolved:
+        return []
+    missing = isinstance(holder, dict) and name not in holder
+    return [{"op": "add", "path": format_pointer((*here, name)), "value": {}}] if missing else []
 
 
 def _need_id(place: Place, where: str) -> None:
