@@ -1,1 +1,35 @@
-"""AOB: one event log on which workflows, AI agents, people and live metrics act together."""
+"""AOB: one event log on which workflows, AI agents, people and live business metrics act together.
+
+`async with aob.open("./home", app=module) as app` runs a home in this process; `@aob.node` marks a handler;
+`aob.Workflow` builds a document. Everything is imported when it is first used, so that `import aob` costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aob.compose import App, RunHandle, open
+    from aob.core.errors import AobError
+    from aob.core.graph import Workflow
+    from aob.work.handlers import node
+    from aob.work.job import Context, WorkError
+
+__all__ = ["AobError", "App", "Context", "RunHandle", "WorkError", "Workflow", "node", "open"]
+
+_FROM = {
+    "AobError": "aob.core.errors",
+    "App": "aob.compose",
+    "Context": "aob.work.job",
+    "RunHandle": "aob.compose",
+    "WorkError": "aob.work.job",
+    "Workflow": "aob.core.graph",
+    "node": "aob.work.handlers",
+    "open": "aob.compose",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module 'aob' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_FROM[name]), name)

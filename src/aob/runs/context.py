@@ -68,9 +68,7 @@ class RunContext:
         told = msgspec.to_builtins(error) if error is not None else result
         cell = await self._cell(canonical(told))
         await self._granted(
-            cmd.Settle(
-                self.visit, self.attempt, self._number, cell, error is not None, dict(usage) if usage else None
-            )
+            cmd.Settle(self.visit, self.attempt, self._number, cell, error is not None, dict(usage) if usage else None)
         )
 
     async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
@@ -132,4 +130,3 @@ class RunContext:
             return decode(await self._values.fetch(self.tenant, ref.digest))
         except AobError:
             return None
-

@@ -18,14 +18,14 @@ from aob.journal import Committed, Decided, Journal, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 from aob.runs.catalog import CatalogLaw
-from aob.runs.dispatch import Dispatcher, Perform
+from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
 from aob.runs.graphs import Graphs
 from aob.runs.keyring import KeyringLaw
 from aob.runs.law import RunLaw
 from aob.runs.values import Values
 from aob.work.job import Job
-from aob.work.pool import Pool
+from aob.work.pool import Perform, Pool
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 CONCURRENCY: Final = 256

@@ -1,6 +1,6 @@
 """From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,7 +20,6 @@ from aob.runs.values import Values
 from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
 from aob.work.pool import Pool
 
-Perform = Callable[[Job, RunContext], Awaitable[Any]]
 
 
 class Dispatcher:
@@ -119,6 +118,10 @@ class Dispatcher:
             if intent.result is None
         ]
 
+    def running(self, run_id: str) -> frozenset[str]:
+        """Visits of a run that a worker holds now."""
+        return frozenset(visit for run, visit in self._held if run == run_id)
+
     def report(self, job: Job, result: Result) -> None:
         """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready
         until then and would be dispatched again after a crash."""
@@ -172,4 +175,3 @@ class Dispatcher:
         if not inline(told):
             told = canonical({"code": fault.code, "message": fault.message[:2_000]})
         self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, Raw(told), fault.transient, after_ms))
-

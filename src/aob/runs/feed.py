@@ -75,7 +75,7 @@ class Feed:
 
     async def _next(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:
         ring = self._ring
-        if ring and ring[0].row <= row + (index >= 1 << 62) or (ring and ring[0].row == row + 1):
+        if (ring and ring[0].row <= row + (index >= 1 << 62)) or (ring and ring[0].row == row + 1):
             facts: list[Fact] = []
             for commit in ring:
                 if commit.row < row or (commit.row == row and index >= 1 << 62):

@@ -1,5 +1,6 @@
 """The law of runs as the journal calls it: graphs and rules are looked up here, everything else is core.run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,8 +25,8 @@ class RunLaw(Law):
     kind = "run"
     prefix = "run_"
 
-    def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: dict[str, str]) -> None:
-        self._graphs, self._values, self._rules, self._effects = graphs, values, rules, effects
+    def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
+        self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
         self.beside: dict[bytes, bytes] = {}
         """Inputs of 4 KiB and more that wait for the commit of their start."""
 
@@ -55,14 +56,14 @@ class RunLaw(Law):
     def _begin(self, stream: Stream, command: Any) -> Given:
         if not isinstance(command, cmd.Start):
             # A command to a run that does not exist: the law itself says so, no graph is looked at.
-            return Given(_NO_GRAPHS, self._values, self._rules, self._effects)
+            return Given(_NO_GRAPHS, self._values, self.rules, self.effects)
         stream.tenant = command.tenant
         stream.lazy = command.mode == "fast"
         overlay = overlay_key(command.overlay)
         versions = self._graphs.get(command.artifact, overlay)
         if versions is None:
             versions = self._graphs.make(command.artifact, self._document(command.artifact), overlay)
-        return Given(versions, self._values, self._rules, self._effects)
+        return Given(versions, self._values, self.rules, self.effects)
 
     def _document(self, artifact: str) -> dict[str, Any]:
         digest = bytes.fromhex(artifact.removeprefix("sha256:"))
@@ -136,7 +137,7 @@ class RunLaw(Law):
         if versions is None:
             data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
             versions = self._graphs.make(run.artifact, decode(data), overlay)
-        stream.derived = Given(versions, self._values, self._rules, self._effects)
+        stream.derived = Given(versions, self._values, self.rules, self.effects)
 
 
 _NO_GRAPHS = Versions([], [], None)

@@ -34,7 +34,7 @@ class Patches:
             operations, digest_of(data),
         )  # fmt: skip
         decided = await self.core.ask(who, run_id, command)
-        told = self._told(decided.stream, decided.stream.state.patches[id])
+        told = self._patch_told(decided.stream, decided.stream.state.patches[id])
         if told["state"] == "invalid":
             problems = decode(decided.stream.state.patches[id].problems)
             raise Invalid("the patch cannot be applied", [_problem(problem) for problem in problems], patch_id=id)
@@ -44,13 +44,13 @@ class Patches:
         """The patches of a run, in the order in which they were proposed."""
         require(who, "view")
         stream = await self.core.stream(who, run_id)
-        return [self._told(stream, patch) for patch in stream.state.patches.values()]
+        return [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
 
     async def patch(self, who: Caller, patch_id: str) -> dict[str, Any]:
         """A whole patch with its diff and the graph before and after."""
         require(who, "view")
         stream = await self._holder(who, patch_id)
-        return self._told(stream, stream.state.patches[patch_id], whole=True)
+        return self._patch_told(stream, stream.state.patches[patch_id], whole=True)
 
     async def approve_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> dict[str, Any]:
         """Approve the diff that was shown; if the graph has changed since, it is shown anew instead."""
@@ -77,12 +77,12 @@ class Patches:
             id = derived_id("patch", stream.name, "rollback", each)
             command = cmd.Propose(id, who.name, "person", "", "", [], digest_of(each.encode()), "", each)
             decided = await self.core.ask(who, stream.name, command)
-        return self._told(decided.stream, decided.stream.state.patches[id], whole=True)
+        return self._patch_told(decided.stream, decided.stream.state.patches[id], whole=True)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> dict[str, Any]:
         stream = await self._holder(who, patch_id)
         decided = await self.core.ask(who, stream.name, cmd.ClosePatch(patch_id, choice, who, reason))
-        return self._told(decided.stream, decided.stream.state.patches[patch_id], whole=True)
+        return self._patch_told(decided.stream, decided.stream.state.patches[patch_id], whole=True)
 
     async def _holder(self, who: Caller, patch_id: str) -> Stream:
         """The run that holds a patch. Patches of live runs are found in memory, others by the store's view."""
@@ -94,7 +94,7 @@ class Patches:
                 return await self.core.stream(who, row["run"])
         raise NotFound(f"there is no patch {patch_id[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
 
-    def _told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> dict[str, Any]:
+    def _patch_told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> dict[str, Any]:
         run: Run = stream.state
         versions = stream.derived.graphs
         told: dict[str, Any] = {

@@ -75,7 +75,9 @@ class Starts(Workflows):
             except AobError as error:
                 verdicts.append(error)
             except TypeError:
-                verdicts.append(Invalid("a start is not as it should be", [Problem("/", "unusable values", "wrong_type")]))
+                verdicts.append(
+                    Invalid("a start is not as it should be", [Problem("/", "unusable values", "wrong_type")])
+                )
         futures = [verdict for verdict in verdicts if isinstance(verdict, asyncio.Future)]
         if futures:
             await asyncio.wait(futures)
@@ -165,7 +167,9 @@ def _options(item: Mapping[str, Any], ir: IR) -> tuple[str, str, dict[str, str]]
     if mode not in MODES:
         problems.append(Problem("/mode", f"{mode!r} is not a mode", "unknown_value", hint="full or fast"))
     if priority not in PRIORITIES:
-        problems.append(Problem("/priority", f"{priority!r} is not a priority", "unknown_value", hint="high medium low"))
+        problems.append(
+            Problem("/priority", f"{priority!r} is not a priority", "unknown_value", hint="high medium low")
+        )
     if len(labels) > LABELS_MAX or not all(isinstance(k, str) and isinstance(v, str) for k, v in labels.items()):
         problems.append(Problem("/labels", f"at most {LABELS_MAX} pairs of strings", "wrong_type"))
     depth = item.get("depth") or 1
@@ -193,5 +197,3 @@ def _verdict(verdict: Any) -> dict[str, Any]:
             told["problems"] = [{"path": p.path, "message": p.message, "code": p.code} for p in error.problems]
         return {"error": told}
     raise error
-
-

@@ -29,14 +29,14 @@ class Tickets:
         for stream in await self._streams(who, run_id):
             for ticket in stream.state.tickets.values():
                 if (not open or not ticket.answer) and role in (None, ticket.role):
-                    found.append(await self._told(stream, ticket))
+                    found.append(await self._ticket_told(stream, ticket))
         return sorted(found, key=lambda told: (told.get("due") or 1 << 62, told["ticket_id"]))
 
     async def ticket(self, who: Caller, ticket_id: str) -> dict[str, Any]:
         """One ticket, with what it shows."""
         require(who, "view")
         stream = await self._holder(who, ticket_id)
-        return await self._told(stream, stream.state.tickets[ticket_id])
+        return await self._ticket_told(stream, stream.state.tickets[ticket_id])
 
     async def answer(
         self,
@@ -56,7 +56,7 @@ class Tickets:
         decided = await self.core.ask(
             who, stream.name, cmd.Answer(ticket_id, choice, who, reason, Raw(data), command or "")
         )
-        return await self._told(decided.stream, decided.stream.state.tickets[ticket_id])
+        return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
 
     async def _streams(self, who: Caller, run_id: str | None) -> list[Stream]:
         if run_id is not None:
@@ -82,7 +82,7 @@ class Tickets:
             f"there is no ticket {ticket_id[:64]!r}", hint="aob approve lists the open ones", code="ticket_not_found"
         )
 
-    async def _told(self, stream: Stream, ticket: Ticket) -> dict[str, Any]:
+    async def _ticket_told(self, stream: Stream, ticket: Ticket) -> dict[str, Any]:
         run: Run = stream.state
         told: dict[str, Any] = {
             "ticket_id": ticket.id, "run_id": run.id, "workflow": run.workflow, "visit": ticket.visit,

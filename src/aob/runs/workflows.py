@@ -103,9 +103,7 @@ class Workflows:
         compiled = compile_operations(before, operations)
         after = versions.extended(compiled)
         overlay = (*at.overlay, Raw(canonical(compiled)))
-        decided = await self.core.journal.ask(
-            _stream(who, name), catalog.Overlay(tag, overlay, who.name, reason)
-        )
+        decided = await self.core.journal.ask(_stream(who, name), catalog.Overlay(tag, overlay, who.name, reason))
         moved: catalog.Workflow = decided.stream.state
         return {
             "workflow": name, "tag": tag, "version": moved.tags[tag].version,

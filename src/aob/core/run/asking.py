@@ -16,7 +16,7 @@ from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Patch, Ticket, Token
 from aob.core.run.step import Step
 
 EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
-_FORM_TYPES: Final = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
+_FORM_TYPES: Final[dict[str, Any]] = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
 _ON: Final = {"approve": "approved", "reject": "rejected", "expired": "expired"}
 
 

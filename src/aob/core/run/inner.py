@@ -26,7 +26,7 @@ def conclude(step: Step) -> None:
     while not step.finished:
         while step.inner:
             scope, ir, node = step.inner.popleft()
-            if step.finished or scope.path in step.closed:
+            if step.over() or scope.path in step.closed:
                 continue
             _work(step, scope, ir, node)
         if not close_finished(step) and not step.inner:

@@ -46,7 +46,7 @@ def propose(step: Step, command: cmd.Propose) -> None:
                        hint=f"fork it: aob run fork {run.id} --from NODE")  # fmt: skip
     base = command.base or step.given.graphs.ir(len(run.graph_ops)).hash
     try:
-        read_operations(command.operations)
+        read_operations(canonical(command.operations))
         plan = plan_patch(step, base, command.operations, command.kind, command.rollback_of)
     except Invalid as invalid:
         step.events.append(_proposed(step, command, base, "invalid", problems=invalid.problems))

@@ -171,6 +171,10 @@ class Step:
         """A scope path without its passes: `each[3]/loop#2` is `each/loop`."""
         return body_of(path)
 
+    def over(self) -> bool:
+        """Whether this decision has ended the run."""
+        return self.finished
+
     # -- what follows from an outcome -----------------------------------------------------------------------------
 
     def route(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:

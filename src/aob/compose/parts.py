@@ -1,0 +1,75 @@
+"""The parts of a home, made from its settings: backends, tools of work, the models."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from aob.backends.folder_blobs import FolderBlobs
+from aob.backends.memory_blobs import MemoryBlobs
+from aob.backends.memory_cache import MemoryCache
+from aob.backends.memory_store import MemoryStore
+from aob.backends.pydantic_ai_model import PydanticAiModel
+from aob.backends.recorded_model import RecordedModel
+from aob.backends.scripted_model import ScriptedModel
+from aob.backends.sqlite_store import SqliteStore
+from aob.compose.settings import Settings
+from aob.models import LIVE, ModelRouter
+from aob.ports.blobs import Blobs
+from aob.ports.model import Model
+from aob.ports.store import Store
+from aob.work.app import load_app
+from aob.work.egress import CheckedClient
+from aob.work.handlers import HandlerTable, scan
+from aob.work.memo import Memo
+from aob.work.objects import ObjectStores, StoreSettings
+from aob.work.pool import Processes, Threads
+from aob.work.tools import Tools
+
+PROCESSES: Final = 2
+
+
+async def open_store(settings: Settings, home: Path, shard: int = 0) -> Store:
+    """The store of one shard."""
+    if settings.store.startswith("memory"):
+        return MemoryStore()
+    return await SqliteStore.open(home / f"shard-{shard}.db")
+
+
+def open_blobs(settings: Settings, home: Path) -> Blobs:
+    """The blobs of a home."""
+    return MemoryBlobs() if settings.blobs.startswith("memory") else FolderBlobs(home / "blobs")
+
+
+def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:
+    """The handlers of modules, files or objects, and of the home's own `app` list."""
+    parts: list[object] = []
+    for part in (*settings.app, *app):
+        parts.append(load_app(part) if isinstance(part, str) else part)
+    return scan([part for part in parts if isinstance(part, ModuleType) or part is not None])
+
+
+async def make_tools(
+    stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
+    now_ms: Callable[[], int],
+) -> Tools:  # fmt: skip
+    """What work works with. Everything opened is closed by the stack."""
+    cache = MemoryCache(now_ms)
+    threads = await stack.enter_async_context(Threads())
+    processes = await stack.enter_async_context(Processes(PROCESSES))
+    http = CheckedClient(settings.egress_rules())
+    stack.push_async_callback(http.aclose)
+    stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
+    live = await stack.enter_async_context(PydanticAiModel(settings.models.base_urls))
+    brains: dict[str, Model] = {
+        "script": ScriptedModel(home / "scripts"),
+        "recorded": RecordedModel(home / "recordings"),
+        LIVE: live,
+    }
+    facts: Any = handlers.facts
+    return Tools(
+        handlers, http, threads, processes, ObjectStores(stores),
+        smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, facts, now_ms),
+        model=ModelRouter(brains, default=settings.models.default), cache=cache,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""The settings of a home: `HOME/aob.toml` under the environment, parsed once into one frozen object."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.errors import Invalid, Problem
+from aob.core.policy.patch import PatchRules
+from aob.work.egress import EgressRules
+from aob.work.objects import StoreSettings
+from aob.work.tools import Smtp
+
+SETTINGS_FILE: Final = "aob.toml"
+SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"
+"""The environment variable that holds the password of the mail server: a secret never stands in a file."""
+
+
+class Egress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[egress]`: `private` lists hosts, addresses or networks that are not public and may be reached (`host:port`);
+    `hosts`, when given, lists the only hosts that may be reached (`*.example.com`)."""
+
+    private: tuple[str, ...] = ()
+    hosts: tuple[str, ...] | None = None
+
+
+class Patching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[patches]`: what patches may do here; see the rules of the patch gate."""
+
+    forbidden_kinds: tuple[str, ...] = ()
+    agents_max: int = 5
+    always_person: bool = False
+    trusted_kinds: tuple[str, ...] = ()
+    template_hosts: bool = False
+
+
+class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[models]`: `default` is the model of agents that name none; `base_urls` maps a provider to its address;
+    `record` names a file of the home into which live exchanges are recorded."""
+
+    default: str = ""
+    base_urls: dict[str, str] = {}
+    record: str = ""
+
+
+class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[notify.targets]`: URLs behind the names of `slack:NAME`, `webhook:NAME` and other channels."""
+
+    targets: dict[str, str] = {}
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens;
+    `store blobs cache log` are URLs of backends; empty ones are the embedded defaults."""
+
+    app: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 8080
+    shards: int = 1
+    concurrency: int = 256
+    store: str = ""
+    blobs: str = ""
+    cache: str = ""
+    log: str = ""
+    log_level: str = "info"
+    egress: Egress = Egress()
+    patches: Patching = Patching()
+    models: Models = Models()
+    notify: Notify = Notify()
+    smtp: Smtp | None = None
+    stores: dict[str, StoreSettings] = {}
+
+    def egress_rules(self) -> EgressRules:
+        """What the checked client may reach."""
+        return EgressRules(self.egress.private, self.egress.hosts)
+
+    def patch_rules(self) -> PatchRules:
+        """What patches may do."""
+        own = self.patches
+        return PatchRules(
+            own.forbidden_kinds, self.egress.hosts, self.egress.private, own.template_hosts, own.agents_max,
+            own.always_person, own.trusted_kinds,
+        )  # fmt: skip
+
+
+_NAMES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
+                 "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level"}  # fmt: skip
+
+
+def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
+    """Settings of a home: the file, over it the environment, over that what was `given` (None is not given).
+
+    Raises Invalid naming the setting that is wrong and the file it stands in.
+    """
+    path = home / SETTINGS_FILE
+    values: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            values = tomllib.loads(path.read_text())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
+    for variable, name in _NAMES.items():
+        if env.get(variable):
+            values[name] = int(env[variable]) if name == "port" and env[variable].isdigit() else env[variable]
+    values |= {name: value for name, value in given.items() if value is not None}
+    if "smtp" in values and env.get(SMTP_PASSWORD):
+        values["smtp"] = {**values["smtp"], "password": env[SMTP_PASSWORD]}
+    try:
+        settings = msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            f"the settings of {home} are wrong",
+            [Problem(path.name, str(error), "bad_settings", hint="docs/reference/settings.md")],
+        ) from error
+    embedded_only(settings)
+    return settings
+
+
+def embedded_only(settings: Settings) -> None:
+    """Raises Invalid for a backend that this version does not have."""
+    for name, schemes in (("store", ("sqlite", "memory")), ("blobs", ("file", "memory")), ("cache", ("memory",)),
+                          ("log", ("sqlite", "memory"))):  # fmt: skip
+        url: str = getattr(settings, name)
+        scheme = url.partition(":")[0]
+        if url and scheme not in schemes:
+            raise Invalid(f"there is no {name} for {scheme}://", [
+                Problem(f"AOB_{name.upper()}", f"{scheme} is not among {', '.join(schemes)}", "unknown_backend",
+                        hint="leave it out to use the embedded default")
+            ])  # fmt: skip

@@ -1,0 +1,15 @@
+"""All verbs of runs in one object: what the server, the client in process and the views talk to."""
+
+from aob.runs.core import Core
+from aob.runs.keys import Keys
+from aob.runs.patches import Patches
+from aob.runs.replays import Replays
+from aob.runs.starts import Starts
+from aob.runs.tickets import Tickets
+
+
+class Engine(Starts, Patches, Tickets, Replays, Keys):
+    """Verbs over one core: workflows, starts, patches, tickets, replays, keys."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core

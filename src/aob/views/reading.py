@@ -1,0 +1,216 @@
+"""Verbs that read: a run, lists of runs, timelines, reasons, feeds, blobs, health."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+
+from aob.core.errors import CallerError, Unavailable
+from aob.core.event import Position
+from aob.core.event.value import decode
+from aob.core.policy import Caller, require
+from aob.core.run import Run
+from aob.core.run import events as ev
+from aob.core.run.state import Token
+from aob.ports.store import Head, HeadQuery
+from aob.runs import Core, Engine, history
+from aob.runs.feed import GENERATION
+from aob.views.timeline import entry, name_of
+from aob.views.why import why
+
+LIST_MAX = 500
+NODES_SHOWN = 2_000
+
+
+class Views(Engine):
+    """The engine with its readers."""
+
+    core: Core
+
+    async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> dict[str, Any]:
+        """A whole run: status, inputs, output, nodes by visit, tickets, timers, patches, graph, cost.
+
+        With `min_position` it is at least that fresh, or Unavailable `not_yet` is raised.
+        """
+        require(who, "view")
+        if min_position is not None and self.core.feed.place(min_position)[0] > self.core.journal.durable_row:
+            raise Unavailable("this position is not written yet", code="not_yet", hint="ask again in a moment")
+        stream = await self.core.stream(who, run_id)
+        run: Run = stream.state
+        versions = stream.derived.graphs
+        version = len(run.graph_ops)
+        value = self.core.value
+        told: dict[str, Any] = {
+            "run_id": run.id, "workflow": run.workflow, "artifact": run.artifact, "tag": run.tag,
+            "version": f"{run.version.partition('.')[0]}.{version}", "status": run.status, "mode": run.mode,
+            "reason": run.cancelling or run.quarantined, "tenant": run.tenant, "by": run.by, "labels": run.labels,
+            "started_at": run.started_ms, "ended_at": run.ended_ms or None,
+            "inputs": await value(run.tenant, run.inputs),
+            "output": await value(run.tenant, run.output) if run.final else None,
+            "error": await value(run.tenant, run.error) if run.error is not None else None,
+            "nodes": await self._nodes(stream.state, versions.ir(version)),
+            "timers": [{"visit": t.visit, "kind": t.kind, "due": t.due_ms} for t in run.timers.values()][:100],
+            "tickets": [t.id for t in run.tickets.values() if not t.answer],
+            "patches": await self.patches(who, run_id),
+            "graph": versions.document(version), "graph_hash": versions.ir(version).hash,
+            "cost": run.usage, "position": self.position(),
+        }  # fmt: skip
+        if run.fork:
+            told["forked_from"] = run.fork
+        return told
+
+    def position(self) -> str:
+        """The position up to which everything is durable."""
+        return Position(GENERATION, ((self.core.journal.durable_row, 1 << 62),)).token()
+
+    async def _nodes(self, run: Run, ir: Any) -> dict[str, Any]:
+        nodes: dict[str, Any] = {}
+        for scope in run.scopes.values():
+            for name, outcome in scope.done.items():
+                if len(nodes) >= NODES_SHOWN:
+                    return nodes
+                nodes[scope.prefix + name] = await self._outcome(run, outcome)
+        for token in list(run.tokens.values())[:NODES_SHOWN]:
+            nodes[token.visit] = {"state": token.state, "attempt": token.attempt}
+        for name, node in ir.nodes.items():
+            if name in nodes:
+                nodes[name]["kind"] = node.kind
+        return nodes
+
+    async def _outcome(self, run: Run, outcome: Any) -> dict[str, Any]:
+        if isinstance(outcome, ev.NodeFailed):
+            return {"state": "failed", "attempt": outcome.attempt, "error": await self._shown(run, outcome.output)}
+        if not isinstance(outcome, ev.NodeCompleted):
+            return {"state": outcome.on}
+        state = "completed" if outcome.on == "success" else outcome.on
+        told: dict[str, Any] = {
+            "state": state, "attempt": outcome.attempt, "output": await self._shown(run, outcome.output),
+            "hash": outcome.digest.hex(),
+        }  # fmt: skip
+        for flag in ("memo", "copied", "usage", "took_us"):
+            if getattr(outcome, flag):
+                told[flag] = getattr(outcome, flag)
+        return told
+
+    async def _shown(self, run: Run, cell: Any) -> Any:
+        """Small values as they are, large ones as the reference they are."""
+        return decode(cell)
+
+    async def runs(
+        self,
+        who: Caller,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """A page of runs, newest first; `next` is the cursor of the page after it."""
+        require(who, "view")
+        if not 1 <= limit <= LIST_MAX:
+            raise CallerError(f"limit is between 1 and {LIST_MAX}", code="bad_limit")
+        found: list[Head] = []
+        before, last = cursor or "", False
+        while len(found) < limit and not last:
+            query = HeadQuery("run", who.tenant, (status or "").upper(), workflow or "", before, LIST_MAX)
+            page = await self.core.store.heads(query)
+            last = len(page) < LIST_MAX
+            before = page[-1].stream if page else before
+            found.extend(head for head in page if _has(head, labels))
+        shown = found[:limit]
+        more = len(found) > limit or not last
+        return {"runs": [_row(head) for head in shown], "next": shown[-1].stream if shown and more else None,
+                "as_of": self.position()}  # fmt: skip
+
+    async def timeline(self, who: Caller, run_id: str) -> list[dict[str, Any]]:
+        """All events of a run, oldest first."""
+        require(who, "view")
+        stream = await self.core.stream(who, run_id)
+        return [entry(fact) for fact in await history(self.core, stream)]
+
+    async def why(self, who: Caller, run_id: str) -> dict[str, Any]:
+        """One sentence: what the run waits for, or how it ended."""
+        require(who, "view")
+        stream = await self.core.stream(who, run_id)
+        run: Run = stream.state
+        graphs = stream.derived.graphs
+
+        def node_of(token: Token) -> Any:
+            scope = run.scopes[token.scope]
+            ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
+            return ir.nodes.get(token.node)
+
+        return why(run, self.core.ambient.now_ms(), self.core.dispatch.running(run_id), node_of)
+
+    async def follow(
+        self,
+        who: Caller,
+        *,
+        run_id: str | None = None,
+        position: str | None = None,
+        types: frozenset[str] | None = None,
+    ) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
+        """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
+        the feed of all runs from now on."""
+        require(who, "view")
+        name = ""
+        if run_id is not None:
+            name = (await self.core.stream(who, run_id)).name
+        if run_id is not None and position is None:
+            row, index = 0, 1 << 62
+            for fact in await history(self.core, await self.core.stream(who, run_id)):
+                row, index = fact.row, fact.index
+                if types is None or name_of(fact.event) in types:
+                    yield fact.position, name_of(fact.event), entry(fact)
+        else:
+            row, index = self.core.feed.place(position)
+        async for facts in self.core.feed.follow(row, index, name):
+            for fact in facts:
+                if (types is None or name_of(fact.event) in types) and self._visible(who, fact.stream):
+                    yield fact.position, name_of(fact.event), entry(fact)
+
+    def _visible(self, who: Caller, stream: str) -> bool:
+        if not stream.startswith("run_"):
+            return False
+        known = self.core.journal.streams.get(stream)
+        return known is not None and known.tenant == who.tenant
+
+    async def blob(self, who: Caller, hash: str) -> bytes:
+        """The bytes of a blob of the tenant, verified."""
+        require(who, "view")
+        try:
+            digest = bytes.fromhex(hash.removeprefix("sha256:"))
+        except ValueError as error:
+            raise CallerError(
+                f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters"
+            ) from error
+        return await self.core.values.fetch(who.tenant, digest)
+
+    def health(self) -> dict[str, Any]:
+        """What works and what does not."""
+        journal = self.core.journal
+        broken = journal.broken
+        pool = self.core.pool.health()
+        return {
+            "status": "ok" if broken is None else "degraded",
+            "store": {"status": "ok"} if broken is None else {"status": broken.code, "detail": broken.detail},
+            "shard": journal.shard, "epoch": journal.epoch, "position": self.position(),
+            "streams": len(journal.streams), "timers": len(journal.timers), "journal": dict(journal.stats),
+            "pool": msgspec.to_builtins(pool),
+        }  # fmt: skip
+
+
+def _has(head: Head, labels: Mapping[str, str] | None) -> bool:
+    if not labels:
+        return True
+    mine = msgspec.json.decode(head.info).get("labels", {}) if head.info else {}
+    return all(mine.get(name) == value for name, value in labels.items())
+
+
+def _row(head: Head) -> dict[str, Any]:
+    info = msgspec.json.decode(head.info) if head.info else {}
+    return {
+        "run_id": head.stream, "workflow": head.name, "status": head.status, "reason": head.reason,
+        "started_at": head.started_ms, "ended_at": head.ended_ms or None, **info,
+    }  # fmt: skip
