@@ -41,7 +41,7 @@ class FakeEngine:
     def record(self, run_id: str, name: str, **data: Any) -> str:
         position = token(len(self.events) + 1)
         seq = sum(1 for _, run, _, _ in self.events if run == run_id)
-        event = {"seq": seq, "position": position, "at": "2026-01-01T00:00:00Z", "type": name, "run_id": run_id, **data}
+        event = {"seq": seq, "position": position, "at": 1_767_225_600_000, "type": name, "run_id": run_id, **data}
         self.events.append((position, run_id, name, event))
         self.moved.set()
         self.moved = asyncio.Event()
@@ -49,7 +49,7 @@ class FakeEngine:
 
     def finish(self, run_id: str, status: str = "COMPLETED") -> None:
         self.states[run_id]["status"] = status
-        self.record(run_id, "Run" + status.capitalize())
+        self.record(run_id, "run_finished", status=status)
 
     def ask(self, run_id: str, **fields: Any) -> str:
         ticket_id = derived_id("ticket", run_id, len(self.open_tickets))
@@ -128,12 +128,12 @@ class FakeEngine:
             return {"run_id": run_id, "status": self.states[run_id]["status"], "created": False}
         self.states[run_id] = {
             "run_id": run_id, "workflow": workflow or "order", "status": "RUNNING", "inputs": inputs, "output": None,
-            "reason": None, "version": "v1.0", "tag": tag, "started_at": "2026-01-01T00:00:00Z", "ended_at": None,
+            "reason": None, "version": "v1.0", "tag": tag, "started_at": 1_767_225_600_000, "ended_at": None,
             "labels": dict(labels or {}), "tenant": who.tenant, "nodes": {"fetch": {"state": "ready", "attempt": 1}},
             "graph": {"nodes": {"fetch": {"kind": "http"}}, "edges": {}}, "tickets": [], "timers": [], "patches": [],
             "cost": {}, "error": None, "artifact": "a" * 64,
         }  # fmt: skip
-        self.record(run_id, "RunStarted", workflow=workflow)
+        self.record(run_id, "run_started", workflow=workflow)
         return {"run_id": run_id, "status": "RUNNING", "created": True}
 
     async def start_many(self, who: Caller, items: list[Json]) -> list[Json]:
@@ -235,7 +235,7 @@ class FakeEngine:
         return await self._settle(who, patch_id, "rejected")
 
     async def rollback(self, who: Caller, patch_id: str, *, cascade: bool = False) -> Json:
-        return await self._settle(who, patch_id, "rolled-back")
+        return await self._settle(who, patch_id, "rolled_back")
 
     # -- people
 
@@ -288,7 +288,7 @@ class FakeEngine:
             raise NotFound(f"no key {key_id}", code="key_not_found")
         del self.keys[secret]
 
-    async def authenticate(self, secret: str) -> Caller | None:
+    def authenticate(self, secret: str) -> Caller | None:
         found = self.keys.get(secret)
         return found[1] if found else None
 

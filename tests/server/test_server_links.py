@@ -21,7 +21,7 @@ def guest(http: httpx.AsyncClient) -> httpx.AsyncClient:
 @pytest.fixture
 async def ticket_id(engine: FakeEngine) -> str:
     run_id = (await engine.start(LOCAL, "order", {}))["run_id"]
-    return engine.ask(run_id, form=FORM, show={"order": "<b>7</b>"})
+    return engine.ask(run_id, form=FORM, shown={"order": "<b>7</b>"})
 
 
 def link(ticket_id: str, *choices: str, expires_ms: int = NOW_MS + 1, secret: bytes = LINK_SECRET) -> str:

@@ -57,7 +57,7 @@ async def test_a_run_of_another_tenant_is_not_there(
 
 async def test_a_timeline_is_read_in_stretches(run_id: str, http: httpx.AsyncClient, engine: FakeEngine) -> None:
     for _ in range(4):
-        engine.record(run_id, "NodeCompleted", visit="fetch")
+        engine.record(run_id, "node_completed", visit="fetch")
     path = f"/v1/runs/{run_id}/timeline"
     first = (await http.get(path, params={"limit": 2})).json()
     assert [event["seq"] for event in first["events"]] == [0, 1]
@@ -97,7 +97,7 @@ async def test_a_patch_is_proposed_on_either_path(path: str, run_id: str, http: 
     assert verdict["state"] == "proposed"
     shown = fits(await http.get(f"/v1/patches/{patch_id}"), "/v1/patches/{patch_id}")
     assert shown["operations"] == body["operations"]
-    for verb, state in (("approve", "applied"), ("reject", "rejected"), ("rollback", "rolled-back")):
+    for verb, state in (("approve", "applied"), ("reject", "rejected"), ("rollback", "rolled_back")):
         answer = await http.post(f"/v1/patches/{patch_id}/{verb}")
         assert fits(answer, "/v1/patches/{patch_id}/" + verb)["state"] == state
 

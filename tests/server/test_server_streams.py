@@ -32,7 +32,7 @@ async def live(url: str) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def run_id(engine: FakeEngine) -> str:
     run: str = (await engine.start(LOCAL, "order", {}))["run_id"]
-    engine.record(run, "NodeCompleted", visit="fetch")
+    engine.record(run, "node_completed", visit="fetch")
     return run
 
 
@@ -48,10 +48,10 @@ async def test_a_run_is_followed_from_its_beginning_until_it_has_ended(
         text = ""
         async for piece in answer.aiter_text():
             text += piece
-            if "NodeCompleted" in piece:
+            if "node_completed" in piece:
                 engine.finish(run_id)
     assert text.startswith("retry: 1000\n\n")
-    assert names(text) == ["RunStarted", "NodeCompleted", "RunCompleted", "end"]
+    assert names(text) == ["run_started", "node_completed", "run_finished", "end"]
 
 
 @pytest.mark.parametrize("how", ["header", "query", "header over query"])
@@ -62,14 +62,14 @@ async def test_a_reader_goes_on_after_its_last_position(
     headers = {"last-event-id": token(2)} if "header" in how else {}
     query = {"query": {"position": token(2)}, "header over query": {"position": token(0)}}.get(how, {})
     answer = await live.get(f"/v1/runs/{run_id}/events", headers=headers, params=query)
-    assert names(answer.text) == ["RunCompleted", "end"]
+    assert names(answer.text) == ["run_finished", "end"]
 
 
 async def test_only_the_wanted_types_are_told(live: httpx.AsyncClient, engine: FakeEngine, run_id: str) -> None:
     engine.finish(run_id)
     path = f"/v1/runs/{run_id}/events"
-    answer = await live.get(path, params=[("type", "RunStarted"), ("type", "RunCompleted")])
-    assert names(answer.text) == ["RunStarted", "RunCompleted", "end"]
+    answer = await live.get(path, params=[("type", "run_started"), ("type", "run_finished")])
+    assert names(answer.text) == ["run_started", "run_finished", "end"]
 
 
 async def test_what_a_feed_refuses_at_once_has_its_own_status(live: httpx.AsyncClient, run_id: str) -> None:
@@ -83,7 +83,7 @@ async def test_what_breaks_later_is_the_last_event(live: httpx.AsyncClient, engi
         text = ""
         async for piece in answer.aiter_text():
             text += piece
-            if "NodeCompleted" in piece:
+            if "node_completed" in piece:
                 engine.events.append((token(9), run_id, "bad\nname", {}))
                 engine.moved.set()
     assert names(text)[-1] == "problem"

@@ -36,7 +36,7 @@ class StartVerdict(TypedDict, total=False):
 
 
 class RunRow(TypedDict):
-    """A run as lists show it. Times are ISO 8601."""
+    """A run as lists show it. Times are ms since 1970 in UTC."""
 
     run_id: str
     workflow: str
@@ -45,8 +45,8 @@ class RunRow(TypedDict):
     artifact: NotRequired[str]
     version: NotRequired[str]
     tag: NotRequired[str | None]
-    started_at: NotRequired[str | int | None]
-    ended_at: NotRequired[str | int | None]
+    started_at: NotRequired[int | None]
+    ended_at: NotRequired[int | None]
     labels: NotRequired[dict[str, str]]
 
 
@@ -76,7 +76,7 @@ class RunView(RunRow):
     output: JsonValue
     error: NotRequired[JsonValue]
     nodes: dict[str, NodeView]
-    tickets: NotRequired[list[JsonObject]]
+    tickets: NotRequired[list[str]]
     timers: NotRequired[list[JsonObject]]
     patches: NotRequired[list[JsonObject]]
     graph: NotRequired[JsonObject]
@@ -99,7 +99,7 @@ class TimelineEvent(TypedDict):
     seq: int
     type: str
     position: NotRequired[str]
-    at: NotRequired[str | int]
+    at: NotRequired[int]
     visit: NotRequired[str | None]
 
 
@@ -180,6 +180,7 @@ class WorkflowDiff(TypedDict):
     a: NotRequired[JsonValue]
     b: NotRequired[JsonValue]
     diff: NotRequired[JsonValue]
+    lines: NotRequired[list[str]]
 
 
 class Validated(TypedDict):
@@ -189,7 +190,8 @@ class Validated(TypedDict):
     problems: list[Problem]
 
 
-PatchState = Literal["proposed", "approved", "applied", "rejected", "rolled-back", "invalid", "expired"]
+PatchState: TypeAlias = str
+"""`proposed applied rejected rolled_back invalid expired`."""
 
 
 class PatchVerdict(TypedDict):
@@ -199,8 +201,8 @@ class PatchVerdict(TypedDict):
     state: PatchState
     version: NotRequired[str]
     diff: NotRequired[JsonValue]
-    problems: NotRequired[list[Problem]]
-    ticket_id: NotRequired[str]
+    lines: NotRequired[list[str]]
+    ticket: NotRequired[str]
 
 
 class PatchRow(TypedDict):
@@ -227,26 +229,31 @@ class PatchView(PatchRow):
     operations: NotRequired[list[JsonObject]]
     base: NotRequired[str]
     diff: NotRequired[JsonValue]
+    lines: NotRequired[list[str]]
     before: NotRequired[JsonValue]
     after: NotRequired[JsonValue]
 
 
 class TicketView(TypedDict):
-    """A ticket: its role, its choices, its form, and the decision once there is one."""
+    """A ticket: its role, its choices, its form, and the decision once there is one. `state` is `open` or the choice;
+    `due` is its deadline in ms since 1970; `patch_id` is there when it decides on a patch."""
 
     ticket_id: str
     run_id: NotRequired[str]
     visit: NotRequired[str | None]
-    kind: NotRequired[str]
+    subject: NotRequired[str]
     state: NotRequired[str]
     role: NotRequired[str]
     text: NotRequired[str]
     choices: NotRequired[list[str]]
     form: NotRequired[JsonObject]
-    show: NotRequired[JsonValue]
-    opened_at: NotRequired[str | int | None]
-    deadline: NotRequired[str | int | None]
-    answer: NotRequired[JsonValue]
+    shown: NotRequired[JsonValue]
+    due: NotRequired[int]
+    patch_id: NotRequired[str]
+    choice: NotRequired[str]
+    by: NotRequired[str]
+    reason: NotRequired[str]
+    values: NotRequired[JsonValue]
 
 
 class TicketList(TypedDict):
@@ -278,8 +285,9 @@ class KeyRow(TypedDict):
     name: NotRequired[str]
     roles: NotRequired[list[str]]
     tenant: NotRequired[str]
-    created_at: NotRequired[str | int | None]
-    revoked: NotRequired[JsonValue]
+    by: NotRequired[str]
+    at: NotRequired[int]
+    active: NotRequired[bool]
 
 
 class KeyList(TypedDict):

@@ -34,9 +34,9 @@ async def loopback_key(home: Path, verbs: PeopleVerbs) -> str:
     path = home / KEY_FILE
     with suppress(OSError):
         kept = path.read_text().strip()
-        if kept and await verbs.authenticate(kept) is not None:
+        if kept and verbs.authenticate(kept) is not None:
             return kept
-    secret: str = (await verbs.create_key(LOCAL, LOCAL.name, sorted(LOCAL.roles), LOCAL.tenant))["secret"]
+    secret: str = (await verbs.create_key(LOCAL, LOCAL.name, tuple(sorted(LOCAL.roles)), LOCAL.tenant))["secret"]
     _write(path, secret.encode() + b"\n")
     return secret
 

@@ -3,7 +3,7 @@
 Every verb raises errors of the AobError tree only. `who` is always an authenticated caller.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from aob.core.answers import JsonObject, JsonValue
@@ -90,7 +90,7 @@ class RunVerbs(Protocol):
         from_node: str,
         mode: str = "freeze",
         patches: JsonValue = None,
-        assume: Mapping[str, JsonValue] | None = None,
+        assume: dict[str, JsonValue] | None = None,
     ) -> JsonObject:
         """Run again in a shadow from a node; nothing outside is touched."""
 
@@ -138,7 +138,7 @@ class PeopleVerbs(Protocol):
         choice: str,
         *,
         reason: str = "",
-        values: Mapping[str, JsonValue] | None = None,
+        values: dict[str, JsonValue] | None = None,
         command: str | None = None,
     ) -> JsonObject:
         """Decide a ticket, once."""
@@ -146,7 +146,7 @@ class PeopleVerbs(Protocol):
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob of the tenant."""
 
-    async def create_key(self, who: Caller, name: str, roles: Iterable[str], tenant: str | None = None) -> JsonObject:
+    async def create_key(self, who: Caller, name: str, roles: tuple[str, ...], tenant: str | None = None) -> JsonObject:
         """A new key; its secret is in the answer and nowhere else."""
 
     async def list_keys(self, who: Caller) -> Sequence[JsonObject]:
@@ -155,8 +155,8 @@ class PeopleVerbs(Protocol):
     async def revoke_key(self, who: Caller, key_id: str) -> JsonObject | None:
         """The key opens nothing from now on."""
 
-    async def authenticate(self, secret: str) -> Caller | None:
-        """Whose key this is, compared in constant time."""
+    def authenticate(self, secret: str) -> Caller | None:
+        """Whose key this is, compared in constant time; from memory, so not async."""
 
     async def health(self) -> JsonObject:
         """How the parts are: `status` is `ok` when all of them are."""
@@ -174,7 +174,7 @@ class FeedVerbs(Protocol):
         *,
         run_id: str | None = None,
         position: str | None = None,
-        types: Iterable[str] | None = None,
+        types: frozenset[str] | None = None,
     ) -> AsyncIterator[tuple[str, str, JsonObject]]:
         """Events after a position: (position token, event name, event). Ends after the last event of an ended run.
         What is refused (an unknown run, a position that is none of ours) raises on the first step."""

@@ -72,28 +72,28 @@ class App:
             moved = self._moved(scope)
             if moved:
                 return moved
-            await self._caller(call)
+            self._caller(call)
             raise no_route(path)
         methods, call.params = found
         route = methods.get(scope["method"])
         if route is None:
-            route = await self._other_method(methods, scope["method"], call)
+            route = self._other_method(methods, scope["method"], call)
         if route.role is not None:
-            call.who = await self._caller(call)
+            call.who = self._caller(call)
             require(call.who, route.role)
         return await route.perform(call, scope["query_string"])
 
-    async def _other_method(self, methods: Any, method: str, call: Call[Any, Any]) -> AnyRoute:
+    def _other_method(self, methods: Any, method: str, call: Call[Any, Any]) -> AnyRoute:
         if all(route.role is not None for route in methods.values()):
-            await self._caller(call)
+            self._caller(call)
         return pick(methods, method, call.path)
 
-    async def _caller(self, call: Call[Any, Any]) -> Caller:
+    def _caller(self, call: Call[Any, Any]) -> Caller:
         secret = call.header(b"x-api-key")
         if secret is None:
             scheme, _, rest = (call.header(b"authorization") or "").partition(" ")
             secret = rest.strip() if scheme.lower() == "bearer" else None
-        who = await self._verbs.authenticate(secret) if secret else None
+        who = self._verbs.authenticate(secret) if secret else None
         if who is None:
             raise Unauthorized(
                 "this key is unknown or revoked" if secret else "no key was sent",

@@ -39,7 +39,7 @@ def form_page(ticket: Mapping[str, JsonValue], choices: Iterable[str]) -> str:
     )
     if ticket.get("state", "open") != "open":
         return page(name, f"{head}<p>This ticket is {escape(str(ticket['state']))}: nothing is left to decide.</p>")
-    shown = ticket.get("show")
+    shown = ticket.get("shown")
     about = f"<pre>{escape(_pretty(shown))}</pre>" if shown not in (None, {}) else ""
     fields = "".join(_field(field, kind) for field, kind in (ticket.get("form") or {}).items())
     buttons = "".join(f'<button name="choice" value="{escape(c)}">{escape(c)}</button>' for c in choices)

@@ -8,8 +8,8 @@ from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route
 
-READY: Final = frozenset(("ok", "ready", "degraded"))
-"""States in which requests are welcome; `degraded` says that something optional is missing."""
+READY: Final = "ok"
+"""The one state in which requests are welcome; every other names what is missing."""
 
 
 async def show(call: Call[Nothing, None]) -> Answer:
@@ -25,7 +25,7 @@ async def live(call: Call[Nothing, None]) -> Answer:
 async def ready(call: Call[Nothing, None]) -> Answer:
     """The process may be sent work."""
     status = str((await call.verbs.health())["status"])
-    if status not in READY:
+    if status != READY:
         raise Unavailable(f"the server is {status}", code="not_ready", hint="GET /v1/health says which part")
     return json_answer({"status": "ready"})
 

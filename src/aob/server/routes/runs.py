@@ -259,7 +259,7 @@ ROUTES: Final = (
         replay_run,
         name="replay_run",
         summary="Replay a run from a node in a shadow: recorded outputs stand, nothing outside is called.",
-        role="run",
+        role="view",
         query=Nothing,
         body=takes(ReplayBody),
         gives=(Gives(200, JsonObject, "The report: what was taken, computed, or is unknown."),),

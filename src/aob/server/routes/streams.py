@@ -63,7 +63,7 @@ def _events(call: Call[EventsQuery, None], run_id: str | None) -> Stream:
     position = call.header(b"last-event-id") or call.query.position
     if position:
         Position.parse(position)  # refused with its own status before the head leaves
-    feed = call.verbs.follow(call.who, run_id=run_id, position=position, types=call.query.type or None)
+    feed = call.verbs.follow(call.who, run_id=run_id, position=position, types=frozenset(call.query.type) or None)
     return Stream(_as_events(feed), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
 
 

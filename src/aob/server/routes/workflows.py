@@ -84,7 +84,7 @@ ROUTES: Final = (
         push,
         name="push_workflow",
         summary="Store a document as a version of a workflow and tag it. The same document is the same version.",
-        role="patch",
+        role="run",
         query=PushQuery,
         body=TAKES_DOCUMENT,
         gives=(
