@@ -9,7 +9,7 @@ from aob.core.event import Ref, decode
 from aob.core.graph.ir import Node
 
 UNCERTAIN: Final = "uncertain"
-"""Code of a fault after a granted intent whose effect may or may not have happened: the node's `on_uncertain` decides."""
+"""Fault code after a granted intent whose effect may or may not have happened: the node's `on_uncertain` decides."""
 
 
 def unheard() -> None:

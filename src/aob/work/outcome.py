@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, Final
 
+from aob.core.errors import AobError, Busy, OurError
 from aob.core.event import canonical
 from aob.work.job import Done, Fault, WorkError
 
@@ -21,6 +22,8 @@ def finished(value: object, *, usage: dict[str, Any] | None = None, patch: str =
 
     Raises WorkError `output_not_json` (with the JSON pointer of the culprit) or `output_too_large`; both permanent.
     """
+    if value is None:
+        return Done(b"null", False, usage, patch)
     try:
         data = canonical(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -65,9 +68,12 @@ def culprits(value: object) -> Iterator[tuple[str, str]]:
 
 
 def fault_of(error: BaseException) -> Fault:
-    """The fault of an exception: a WorkError says its own, any other is transient and shows its last lines."""
+    """The fault of an exception: a WorkError says its own, an AobError its code; any other is transient and shows its
+    last lines."""
     if isinstance(error, WorkError):
         return error.fault
+    if isinstance(error, AobError):
+        return Fault(error.code, error.detail, isinstance(error, OurError | Busy), {"hint": error.hint})
     name = type(error).__name__
     lines = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
     message = str(error)[:1_000]

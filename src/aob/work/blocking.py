@@ -1,0 +1,55 @@
+"""A Context for handlers in threads: the same words, but each call waits for its answer instead of being awaited."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from aob.work.job import Context, Fault, Intended
+
+T = TypeVar("T")
+
+
+class BlockingContext:
+    """What a plain handler receives as `ctx`. Once its run no longer waits for it, every call raises CancelledError."""
+
+    def __init__(self, inner: Context, loop: asyncio.AbstractEventLoop) -> None:
+        self._inner = inner
+        self._loop = loop
+        self._fenced = False
+        self.run_id, self.visit, self.attempt = inner.run_id, inner.visit, inner.attempt
+        self.key, self.tenant = inner.key, inner.tenant
+
+    def fence(self) -> None:
+        """From now on nothing the handler says is heard."""
+        self._fenced = True
+
+    def log(self, message: str, **fields: object) -> None:
+        """Write a line to the visit's log."""
+        if not self._fenced:
+            self._inner.log(message, **fields)
+
+    def heartbeat(self, checkpoint: object = None) -> None:
+        """Show a sign of life, and store a checkpoint when one is given."""
+        self._wait(self._inner.heartbeat(checkpoint))
+
+    def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+        """Commit the intent of an effect before it happens."""
+        return self._wait(self._inner.intend(kind, what))
+
+    def settle(self, result: object, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
+        """Record the result of the last intent."""
+        self._wait(self._inner.settle(result, error=error, usage=usage))
+
+    def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
+        """Propose a patch to the run."""
+        return self._wait(self._inner.propose(operations, reason))
+
+    def graph(self) -> Mapping[str, Any]:
+        """The run's workflow document as it stands now."""
+        return self._wait(self._inner.graph())
+
+    def _wait(self, asked: Coroutine[Any, Any, T]) -> T:
+        if self._fenced:
+            asked.close()
+            raise asyncio.CancelledError("the run no longer waits for this handler")
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()

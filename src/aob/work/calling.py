@@ -1,0 +1,135 @@
+"""Call a handler where it belongs: its arguments in, what it returns out. On the loop, in a thread, or in a process."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aob.work.blocking import BlockingContext
+from aob.work.handlers import CONTEXT, Handler, unbound, where
+from aob.work.job import Context, WorkError, unheard
+
+if TYPE_CHECKING:
+    from aob.work.pool import Processes, Threads
+
+Args = tuple[object, ...]
+Named = Mapping[str, object]
+
+
+class Places(Protocol):
+    """Where handlers run that do not run on the loop."""
+
+    @property
+    def threads(self) -> "Threads":
+        """For handlers that are not async."""
+        ...
+
+    @property
+    def processes(self) -> "Processes":
+        """For `cpu` handlers."""
+        ...
+
+
+def call(
+    handler: Handler,
+    args: Args,
+    named: Named,
+    ctx: Context | None,
+    places: Places,
+    pulse: Callable[[], None] = unheard,
+) -> Coroutine[Any, Any, object]:
+    """A coroutine that calls the handler. `pulse` is called when the work begins.
+
+    Raises WorkError `call_mismatch` (permanent), naming the parameter, when the arguments do not fit.
+    """
+    if handler.place == "loop":
+        return _on_loop(handler, args, named, ctx, pulse)
+    if handler.place == "thread":
+        return _in_thread(handler, args, named, ctx, places, pulse)
+    return _in_process(handler, args, named, places, pulse)
+
+
+def _on_loop(
+    handler: Handler, args: Args, named: Named, ctx: Context | None, pulse: Callable[[], None]
+) -> Coroutine[Any, Any, object]:
+    if handler.takes_ctx:
+        named = {**named, CONTEXT: _given(handler, ctx)}
+    pulse()
+    try:
+        made = handler.fn(*args, **named)
+    except TypeError as error:
+        raise mismatch(handler, args, named) or error from error
+    # What is returned is the handler's own coroutine: no layer between the worker and it.
+    return made if type(made) is CoroutineType else _awaited(made)
+
+
+async def _awaited(made: object) -> object:
+    return await made if inspect.isawaitable(made) else made
+
+
+async def _in_thread(
+    handler: Handler, args: Args, named: Named, ctx: Context | None, places: Places, pulse: Callable[[], None]
+) -> object:
+    blocking = None
+    if handler.takes_ctx:
+        blocking = BlockingContext(_given(handler, ctx), asyncio.get_running_loop())
+        named = {**named, CONTEXT: blocking}
+    try:
+        value: object = await places.threads.run(functools.partial(handler.fn, *args, **named), pulse)
+    except TypeError as error:
+        raise mismatch(handler, args, named) or error from error
+    finally:
+        if blocking is not None:
+            blocking.fence()
+    if inspect.iscoroutine(value):
+        value.close()
+        raise WorkError(
+            f"{handler.name} returned a coroutine instead of a value",
+            code="handler_not_async",
+            transient=False,
+            detail={"handler": handler.name, "where": where(handler.fn), "hint": "write it as `async def`"},
+        )
+    return value
+
+
+async def _in_process(handler: Handler, args: Args, named: Named, places: Places, pulse: Callable[[], None]) -> object:
+    wrong = mismatch(handler, args, named)
+    if wrong is not None:
+        raise wrong
+    from aob.work.pool.processes import call_of
+
+    return await places.processes.run(call_of(handler.fn, args, named), pulse)
+
+
+def mismatch(handler: Handler, args: Args, named: Named) -> WorkError | None:
+    """Why a handler cannot be called with these arguments, or None when it can and the TypeError was its own."""
+    why = unbound(handler, args, named)
+    if not why:
+        return None
+    parameters = [name for name in handler.signature.parameters if name != CONTEXT]
+    given = sorted(name for name in named if name != CONTEXT)
+    hint = (
+        f"name the arguments in the node's `input`: {', '.join(parameters) or 'it takes none'}"
+        if not args or len(parameters) != 1
+        else "leave `input` out of the node, or name what the handler takes"
+    )
+    return WorkError(
+        f"{handler.name}() {why}",
+        code="call_mismatch",
+        transient=False,
+        detail={"handler": handler.name, "where": where(handler.fn), "parameters": parameters, "given": given,
+                "hint": hint},
+    )  # fmt: skip
+
+
+def _given(handler: Handler, ctx: Context | None) -> Context:
+    if ctx is None:
+        raise WorkError(
+            f"{handler.name} takes ctx, which a tool of an agent is not given",
+            code="call_mismatch",
+            transient=False,
+            detail={"handler": handler.name, "where": where(handler.fn), "hint": "leave ctx out of its parameters"},
+        )
+    return ctx

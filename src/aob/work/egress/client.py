@@ -1,0 +1,250 @@
+"""One checked HTTP request in, one bounded answer out. Everything that can go wrong is a WorkError that says how."""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from aob.work.egress.rules import EgressRules, Guard
+from aob.work.job import WorkError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from aob.work.egress.transport import Resolve
+
+REQUEST_S: Final = 30.0
+ANSWER_MAX: Final = 1_000_000
+REDIRECTS_MAX: Final = 3
+HEADERS_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te"})
+HEADERS_CARRIED: Final = HEADERS_OURS | {"accept", "content-type", "user-agent"}
+"""What follows a redirect to another origin; all else may be a secret of the first one."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Status, headers (names in lower case), the whole body, and the URL that answered, without its user info."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    url: str
+
+
+class CheckedClient:
+    """The one HTTP client of a home. It opens at its first request; closing twice is fine."""
+
+    def __init__(
+        self,
+        rules: EgressRules | None = None,
+        *,
+        resolve: "Resolve | None" = None,
+        ca_file: str = "",
+        agent: str = "aob",
+    ) -> None:
+        self._guard = Guard(rules or EgressRules())
+        self._resolve = resolve
+        self._ca_file = ca_file
+        self._agent = agent
+        self._opening: asyncio.Task[httpx.AsyncClient] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await (await opening).aclose()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout_s: float = REQUEST_S,
+        max_bytes: int = ANSWER_MAX,
+        redirects: int = REDIRECTS_MAX,
+    ) -> Answer:
+        """Send one request and read its answer, whatever its status.
+
+        Raises WorkError; permanent: `egress_refused`, `request_invalid`, `too_many_redirects`, `answer_too_large`,
+        `answer_encoding`; transient: `dns_failed`, `connect_failed`, `http_timeout`, `http_broken`. `detail["sent"]`
+        is False when it is certain that no byte of the request has left.
+        """
+        client = await self._client()
+        progress = _Progress()
+        try:
+            request = self._request(client, method, url, headers, query, content, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._follow(client, request, max_bytes, redirects, progress)
+        except TimeoutError as error:
+            raise WorkError(
+                f"no whole answer within {timeout_s:g} s", code="http_timeout", detail={"sent": progress.sent}
+            ) from error
+        except WorkError:
+            raise
+        except Exception as error:
+            raise _fault(error, progress) from error
+
+    async def _client(self) -> "httpx.AsyncClient":
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+        # Shielded: the first request may be cancelled, the client is everybody's.
+        try:
+            return await asyncio.shield(self._opening)
+        except Exception:
+            self._opening = None
+            raise
+
+    async def _open(self) -> "httpx.AsyncClient":
+        # Importing httpx and reading the certificates takes a quarter of a second: not on the loop.
+        return await asyncio.to_thread(_open_in_thread, self._guard, self._resolve, self._ca_file)
+
+    def _request(
+        self,
+        client: "httpx.AsyncClient",
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        query: Mapping[str, str] | None,
+        content: bytes | None,
+        timeout_s: float,
+    ) -> "httpx.Request":
+        import httpx
+
+        ours = sorted(name for name in headers or () if name.lower() in HEADERS_OURS)
+        if ours:
+            raise WorkError(
+                f"the header {ours[0]!r} is set by the client",
+                code="request_invalid",
+                transient=False,
+                detail={"header": ours[0], "sent": False, "hint": "leave it out; the URL says which host is meant"},
+            )
+        target = httpx.URL(url)
+        if query:
+            target = target.copy_merge_params(dict(query))
+        request = client.build_request(
+            method, target, headers={"user-agent": self._agent, **(headers or {})}, content=content, timeout=timeout_s
+        )
+        request.headers["accept-encoding"] = "identity"
+        return request
+
+    async def _follow(
+        self,
+        client: "httpx.AsyncClient",
+        request: "httpx.Request",
+        max_bytes: int,
+        redirects: int,
+        progress: "_Progress",
+    ) -> Answer:
+        for _ in range(redirects + 1):
+            self._guard.check_scheme(request.url.scheme)
+            # Asked here too, so that a kept connection never serves a host that is not on the list.
+            self._guard.check_host(request.url.host, request.url.port or _PORT.get(request.url.scheme, 0))
+            request.extensions = {**request.extensions, "trace": progress.trace}
+            response = await client.send(request, stream=True)
+            try:
+                following = response.next_request
+                if following is None or redirects == 0:
+                    body = await _body(response, max_bytes)
+                    headers = {name.lower(): value for name, value in response.headers.items()}
+                    return Answer(response.status_code, headers, body, public(request.url))
+            finally:
+                await response.aclose()
+            request = _carried(request, following)
+        raise WorkError(
+            f"more than {redirects} redirects", code="too_many_redirects", transient=False, detail={"sent": True}
+        )
+
+
+_PORT: Final = {"http": 80, "https": 443}
+
+
+class _Progress:
+    """Whether a byte of a request may have left: httpcore tells when it begins to send."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def trace(self, event: str, info: Mapping[str, object]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.sent = True
+
+
+def _open_in_thread(guard: Guard, resolve: "Resolve | None", ca_file: str) -> "httpx.AsyncClient":
+    from aob.work.egress.transport import open_client, resolve_by_system
+
+    return open_client(guard, resolve or resolve_by_system, ca_file)
+
+
+def public(url: "httpx.URL") -> str:
+    """The URL without user name, password and query: fit for logs and records."""
+    return str(url.copy_with(username=None, password=None, query=None, fragment=None))
+
+
+def _carried(request: "httpx.Request", following: "httpx.Request") -> "httpx.Request":
+    before, after = request.url, following.url
+    if (before.scheme, before.host, before.port) != (after.scheme, after.host, after.port):
+        for name in list(following.headers):
+            if name.lower() not in HEADERS_CARRIED:
+                del following.headers[name]
+    return following
+
+
+async def _body(response: "httpx.Response", max_bytes: int) -> bytes:
+    """The whole body, unpacked; bounded before and after unpacking."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    unpack = None
+    if encoding in {"gzip", "x-gzip", "deflate"}:
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    elif encoding not in {"identity", ""}:
+        raise WorkError(
+            f"the answer is packed with {encoding!r}, which was not asked for",
+            code="answer_encoding",
+            transient=False,
+            detail={"encoding": encoding, "sent": True},
+        )
+    parts: list[bytes] = []
+    size = 0
+    async for raw in response.aiter_raw():
+        part = raw if unpack is None else unpack.decompress(raw, max_bytes - size + 1)
+        size += len(part)
+        if size > max_bytes:
+            raise WorkError(
+                f"the answer is larger than {max_bytes} bytes",
+                code="answer_too_large",
+                transient=False,
+                detail={"limit": max_bytes, "sent": True, "hint": "raise max_bytes, or fetch it into an object store"},
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _fault(error: Exception, progress: _Progress) -> WorkError:
+    import httpcore
+    import httpx
+
+    detail = {"type": type(error).__name__, "sent": progress.sent}
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpcore.UnsupportedProtocol | ValueError):
+        return WorkError(f"not a request: {text}", code="request_invalid", transient=False, detail=detail)
+    if isinstance(error, httpcore.LocalProtocolError):
+        return WorkError(f"not a request: {text}", code="request_invalid", transient=False, detail=detail)
+    if isinstance(error, httpcore.TimeoutException):
+        return WorkError(text, code="http_timeout", detail=detail)
+    if isinstance(error, httpcore.ConnectError):
+        return WorkError(text, code="connect_failed", detail=detail)
+    if isinstance(error, httpcore.NetworkError | httpcore.ProtocolError | httpx.HTTPError | zlib.error | OSError):
+        return WorkError(text, code="http_broken", detail=detail)
+    raise error

@@ -1,0 +1,223 @@
+"""Where work may connect to: rules of the home in, a yes or a refusal that names the rule out. Pure; resolves nothing.
+
+Public addresses are allowed unless `hosts_allowed` says which hosts are. Loopback, private, link-local and all other
+special addresses are refused unless `private_allowed` names them; addresses of cloud metadata only when named exactly.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Final, NoReturn
+
+import msgspec
+
+from aob.core.errors import Invalid, Problem
+from aob.work.job import WorkError
+
+IPv4 = ipaddress.IPv4Address
+IPv6 = ipaddress.IPv6Address
+Address = IPv4 | IPv6
+
+_HOST: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|\d+)")
+_CGNAT: Final = ipaddress.ip_network("100.64.0.0/10")
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_LOCAL: Final = ipaddress.ip_network("64:ff9b:1::/48")
+_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "192.0.0.192",
+        "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
+    )
+)  # fmt: skip
+"""Where clouds hand out credentials to whoever asks from inside."""
+
+
+class EgressRules(msgspec.Struct, frozen=True):
+    """The home's `[egress]`: `private_allowed` lists hosts, addresses or networks that are not public and may be
+    reached, each with or without `:port`; `hosts_allowed`, when given, lists the only hosts that may be (`*.name`)."""
+
+    private_allowed: tuple[str, ...] = ()
+    hosts_allowed: tuple[str, ...] | None = None
+
+
+class EgressError(WorkError):
+    """A connection that the rules forbid. Permanent: asking again gives the same answer."""
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """One rule, read: a host name (or `*.name`), or a network; port 0 is any."""
+
+    host: str
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+    port: int
+
+    def covers(self, host: str, port: int, address: Address) -> bool:
+        """Whether this rule lets a host at this address and port through."""
+        if self.port not in {0, port}:
+            return False
+        if self.network is None:
+            return address not in METADATA and matches(self.host, host)
+        if address in METADATA and self.network.num_addresses > 1:
+            return False
+        return address.version == self.network.version and address in self.network
+
+
+class Guard:
+    """The rules, read once. Raises Invalid listing every rule that cannot be read."""
+
+    def __init__(self, rules: EgressRules) -> None:
+        problems: list[Problem] = []
+        self._private = tuple(_read_all(rules.private_allowed, "egress.private", problems))
+        hosts = None if rules.hosts_allowed is None else _read_all(rules.hosts_allowed, "egress.hosts", problems)
+        self._hosts = None if hosts is None else tuple(hosts)
+        if problems:
+            raise Invalid("the egress rules of the home cannot be read", problems)
+
+    def check_scheme(self, scheme: str) -> None:
+        """Raises EgressError for anything but http and https."""
+        if scheme not in {"http", "https"}:
+            raise EgressError(
+                f"the scheme {scheme!r} is not served: only http and https are",
+                code="egress_refused",
+                transient=False,
+                detail={"rule": "egress.scheme", "scheme": scheme, "hint": "use an http or https URL"},
+            )
+
+    def check_host(self, host: str, port: int) -> None:
+        """Raises EgressError when there is a list of hosts and this one is not on it."""
+        if self._hosts is None:
+            return
+        name = host.rstrip(".").lower()
+        address = _literal(name)
+        for rule in self._hosts:
+            if rule.network is None:
+                if rule.port in {0, port} and matches(rule.host, name):
+                    return
+            elif address is not None and rule.covers(name, port, address):
+                return
+        _refuse("egress.hosts", host, port, "", "is not on the list of hosts that may be reached", "hosts", host)
+
+    def check_address(self, host: str, port: int, text: str) -> None:
+        """Raises EgressError when an address that a host resolved to may not be connected to."""
+        address = plain(ipaddress.ip_address(text))
+        category = category_of(address)
+        if not category:
+            return
+        name = host.rstrip(".").lower()
+        if any(rule.covers(name, port, address) for rule in self._private):
+            return
+        shown = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        _refuse("egress.private", host, port, str(address), f"is a {category} address", "private", shown)
+
+
+def matches(pattern: str, host: str) -> bool:
+    """Whether a host is the one of a rule; `*.name` stands for every host below the name."""
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:])
+    return host == pattern
+
+
+def plain(address: Address) -> Address:
+    """The address that is really meant: IPv4 written as IPv6 is IPv4."""
+    if isinstance(address, IPv6) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def category_of(address: Address) -> str:
+    """What makes an address special (`loopback`, `private`, ...), or an empty string for a public one."""
+    if address in METADATA:
+        return "cloud metadata"
+    if isinstance(address, IPv6):
+        for name, inner in _embedded(address):
+            category = category_of(inner)
+            if category:
+                return f"{name} {category}"
+        if address in _NAT64_LOCAL:
+            return "local NAT64"
+        if address.is_site_local:
+            return "site-local"
+    elif address in _CGNAT:
+        return "carrier-grade NAT"
+    for name in ("unspecified", "loopback", "link_local", "multicast", "private", "reserved"):
+        if getattr(address, f"is_{name}"):
+            return name.replace("_", "-")
+    return "" if address.is_global else "reserved"
+
+
+def _embedded(address: IPv6) -> Iterator[tuple[str, IPv4]]:
+    if address.ipv4_mapped is not None:
+        yield "mapped", address.ipv4_mapped
+    if address.sixtofour is not None:
+        yield "6to4", address.sixtofour
+    if address.teredo is not None:
+        yield "Teredo", address.teredo[1]
+    if address in _NAT64:
+        yield "NAT64", IPv4(int(address) & 0xFFFFFFFF)
+    if address in _COMPATIBLE and int(address) > 1:
+        yield "IPv4-compatible", IPv4(int(address))
+
+
+def _read_all(texts: tuple[str, ...], path: str, problems: list[Problem]) -> list[Allowed]:
+    rules = []
+    for n, text in enumerate(texts):
+        try:
+            rules.append(read_rule(text))
+        except ValueError as error:
+            problems.append(
+                Problem(
+                    path=f"{path}[{n}]",
+                    message=f"{text!r} {error}",
+                    code="egress_rule",
+                    hint="write a host, an address or a network, with or without a port: "
+                    "shop.internal:8080, 127.0.0.1:8099, 10.0.0.0/8, [::1]:80",
+                )
+            )
+    return rules
+
+
+def read_rule(text: str) -> Allowed:
+    """One rule of the settings. Raises ValueError with what is wrong."""
+    rest = text.strip().lower()
+    port = 0
+    if rest.startswith("["):
+        rest, _, tail = rest[1:].partition("]")
+        port = _port(tail.removeprefix(":")) if tail else 0
+    elif rest.count(":") == 1:
+        rest, _, tail = rest.partition(":")
+        port = _port(tail)
+    try:
+        return Allowed("", ipaddress.ip_network(rest, strict=False), port)
+    except ValueError:
+        pass
+    if not _HOST.fullmatch(rest):
+        raise ValueError("is neither a host nor an address")
+    if _NUMERIC.fullmatch(rest.rpartition(".")[2]):
+        raise ValueError("looks like a number: write the address with four parts")
+    return Allowed(rest, None, port)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise ValueError("has a port that is none")
+    return int(text)
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return plain(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def _refuse(rule: str, host: str, port: int, address: str, why: str, setting: str, value: str) -> NoReturn:
+    what = f"{address} (of {host})" if address and address != host else host
+    hint = f'an admin allows it in HOME/aob.toml: [egress] {setting} = ["{value}"]'
+    raise EgressError(
+        f"{what} {why}, refused by {rule}; {hint}",
+        code="egress_refused",
+        transient=False,
+        detail={"rule": rule, "host": host, "port": port, "address": address, "hint": hint},
+    )

@@ -1,0 +1,167 @@
+"""The only way out: resolve a name, check every address, connect to the checked one. Imports httpx, so it is lazy.
+
+A name is resolved once, by us; what is connected to is the address that passed, so a name that answers differently
+the second time (DNS rebinding) gains nothing. The address of the connected socket is checked once more.
+"""
+
+import asyncio
+import http.cookiejar
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+import httpcore
+import httpx
+
+from aob.work.egress.rules import Guard
+from aob.work.job import WorkError
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Addresses of a host, best first. Raises OSError when there are none."""
+
+ADDRESSES_MAX: Final = 8
+CONNECTIONS_MAX: Final = 100
+KEEPALIVE_MAX: Final = 20
+SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+
+
+async def resolve_by_system(host: str, port: int) -> Sequence[str]:
+    """What the system's resolver says."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections for httpcore, only to addresses that the guard lets through."""
+
+    def __init__(self, guard: Guard, resolve: Resolve, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._guard = guard
+        self._resolve = resolve
+        self._inner = inner
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first checked address that answers. Raises EgressError, WorkError `dns_failed`, or
+        what httpcore raises when nobody answers."""
+        self._guard.check_host(host, port)
+        addresses = await self._addresses(host, port, timeout)
+        failed: Exception | None = None
+        for address in addresses:
+            try:
+                stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+                continue
+            await self._check_peer(host, port, stream)
+            return stream
+        raise failed or httpcore.ConnectError(f"no address of {host} answers")
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[SocketOption] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Never: a socket file is not a host."""
+        raise httpcore.UnsupportedProtocol("socket files are not reached")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as httpcore does between its own attempts."""
+        await asyncio.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int, timeout: float | None) -> Sequence[str]:
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = list(await self._resolve(host, port))[:ADDRESSES_MAX]
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time") from error
+        except (OSError, UnicodeError) as error:
+            raise _unresolved(host, str(error)) from error
+        if not addresses:
+            raise _unresolved(host, "it has no address")
+        for address in addresses:  # all of them, before the first is tried: a mixed answer is refused as a whole
+            self._guard.check_address(host, port, address)
+        return addresses
+
+    async def _check_peer(self, host: str, port: int, stream: httpcore.AsyncNetworkStream) -> None:
+        peer = stream.get_extra_info("server_addr")
+        try:
+            if peer:
+                self._guard.check_address(host, port, str(peer[0]))
+        except WorkError:
+            await stream.aclose()
+            raise
+
+
+class CheckedTransport(httpx.AsyncBaseTransport):
+    """httpx on a pool of checked connections. Errors of httpcore pass through as they are."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=CONNECTIONS_MAX,
+            max_keepalive_connections=KEEPALIVE_MAX,
+            keepalive_expiry=30.0,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; the answer's body is streamed."""
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        inner = httpcore.Request(
+            request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
+        )
+        answer = await self._pool.handle_async_request(inner)
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._answer.aiter_stream():
+            yield part
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+class _NoCookies(http.cookiejar.DefaultCookiePolicy):
+    """One client serves all tenants: what a server sets for one of them must not travel with another's request."""
+
+    def set_ok(self, cookie: object, request: object) -> bool:
+        return False
+
+
+def open_client(guard: Guard, resolve: Resolve, ca_file: str) -> httpx.AsyncClient:
+    """The one client of a home: no proxies from the environment, no cookies, no redirects by itself."""
+    tls = httpx.create_ssl_context(trust_env=False)
+    if ca_file:
+        tls.load_verify_locations(ca_file)
+    backend = CheckedBackend(guard, resolve, httpcore.AnyIOBackend())
+    return httpx.AsyncClient(
+        transport=CheckedTransport(backend, tls),
+        trust_env=False,
+        follow_redirects=False,
+        cookies=http.cookiejar.CookieJar(policy=_NoCookies()),
+    )
+
+
+def _unresolved(host: str, why: str) -> WorkError:
+    return WorkError(
+        f"the name {host} cannot be resolved: {why}", code="dns_failed", detail={"host": host, "sent": False}
+    )

@@ -1,0 +1,222 @@
+"""Functions that people wrote in, a table of handlers by name out. Marking keeps no list: a table is made by a scan."""
+
+import functools
+import hashlib
+import inspect
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar, cast, overload
+
+import msgspec
+
+from aob.core.errors import Invalid, Problem
+from aob.core.graph.handlers import HandlerFacts
+from aob.core.graph.spec import Effect
+
+MARK: Final = "__aob_node__"
+VERSION_CHARS: Final = 16
+CONTEXT: Final = "ctx"
+"""The parameter that receives the Context."""
+
+Place = Literal["loop", "thread", "process"]
+"""Where a handler runs: an async one on the loop, a plain one in a thread, a `cpu` one in a process of its own."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What `@node` writes on a function. An empty name is the function's own; version None is the source's hash."""
+
+    name: str = ""
+    effect: Effect = "keyed"
+    deterministic: bool = False
+    cpu: bool = False
+    version: str | None = None
+
+
+class Handler(msgspec.Struct, frozen=True, eq=False):
+    """A function ready to be called. `takes_value` is False when it has no place for an argument."""
+
+    name: str
+    fn: Callable[..., Any]
+    facts: HandlerFacts
+    place: Place
+    takes_ctx: bool
+    takes_value: bool
+    signature: inspect.Signature
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return self.place == "loop"
+
+
+class HandlerTable(dict[str, Handler]):
+    """Handlers by name, made once and then only read. A plain dictionary beneath: it is asked once a job."""
+
+    def __init__(self, handlers: Iterable[Handler] = ()) -> None:
+        super().__init__((handler.name, handler) for handler in handlers)
+
+    @property
+    def facts(self) -> dict[str, HandlerFacts]:
+        """The same table as the graph wants it."""
+        return {name: handler.facts for name, handler in self.items()}
+
+
+@overload
+def node(fn: F, /) -> F: ...
+
+
+@overload
+def node(
+    *,
+    name: str = "",
+    effect: Effect = "keyed",
+    deterministic: bool = False,
+    cpu: bool = False,
+    version: str | None = None,
+) -> Callable[[F], F]: ...
+
+
+def node(
+    fn: F | None = None,
+    /,
+    *,
+    name: str = "",
+    effect: Effect = "keyed",
+    deterministic: bool = False,
+    cpu: bool = False,
+    version: str | None = None,
+) -> F | Callable[[F], F]:
+    """Mark a function as a handler: `@node`, or `@node(name="score", effect="none", deterministic=True)`.
+
+    `effect` is what it does to the world (`none`, `keyed` by `ctx.key`, or `once`). `deterministic` promises the same
+    output for the same input, which lets a visit be remembered. `cpu` runs it in a process of its own, which a cancel
+    can kill. `version` stands for the code; without it, the hash of the source does.
+    """
+    mark = Mark(name, effect, deterministic, cpu, version)
+
+    def marked(function: F) -> F:
+        setattr(function, MARK, mark)
+        return function
+
+    return marked if fn is None else marked(fn)
+
+
+def scan(*sources: object) -> HandlerTable:
+    """The table of all marked functions of modules, classes' instances, or functions given as such.
+
+    Raises Invalid listing every function that cannot be a handler, and every name given to two functions.
+    """
+    handlers: dict[str, Handler] = {}
+    problems: list[Problem] = []
+    for source in sources:
+        for fn in _marked(source):
+            try:
+                found = handler_of(fn)
+            except Invalid as error:
+                problems.extend(error.problems)
+                continue
+            known = handlers.get(found.name)
+            if known is not None and known.fn != fn:
+                problems.append(_twice(found, known))
+            handlers[found.name] = found
+    if problems:
+        raise Invalid("the application's handlers cannot be used", problems)
+    return HandlerTable(handlers.values())
+
+
+def handler_of(fn: Callable[..., Any]) -> Handler:
+    """The handler of one marked function. Raises Invalid with what stands in the way."""
+    mark = cast(Mark, getattr(fn, MARK))
+    inner = inspect.unwrap(fn)
+    name = mark.name or getattr(inner, "__name__", "")
+    signature = inspect.signature(fn)
+    problem = _unfit(mark, fn, signature)
+    if problem:
+        raise Invalid("not a handler", [Problem(path=where(inner), message=f"`{name}` {problem[0]}", hint=problem[1])])
+    is_async = inspect.iscoroutinefunction(inner)
+    takes_ctx = CONTEXT in signature.parameters
+    parameters = [p for p in signature.parameters.values() if p.name != CONTEXT]
+    facts = HandlerFacts(
+        name, mark.version or version_of(inner), mark.effect, mark.deterministic, mark.cpu, doc_of(inner)
+    )
+    place: Place = "process" if mark.cpu else "loop" if is_async else "thread"
+    takes_value = any(p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL} for p in parameters)
+    return Handler(name, fn, facts, place, takes_ctx, takes_value, signature)
+
+
+def version_of(fn: Callable[..., Any]) -> str:
+    """A hash that changes when the function's own text changes; its code where the text cannot be had."""
+    target = fn.func if isinstance(fn, functools.partial) else fn
+    try:
+        text = inspect.getsource(target).encode()
+    except (OSError, TypeError):
+        code = getattr(target, "__code__", None)
+        text = _code_text(code).encode() if isinstance(code, types.CodeType) else repr(target).encode()
+    return hashlib.sha256(text).hexdigest()[:VERSION_CHARS]
+
+
+def where(fn: Callable[..., Any]) -> str:
+    """`module:line` of a function, for people."""
+    code = getattr(fn, "__code__", None)
+    module = getattr(fn, "__module__", "") or "?"
+    return f"{module}:{code.co_firstlineno}" if isinstance(code, types.CodeType) else module
+
+
+def doc_of(fn: Callable[..., Any]) -> str:
+    """The first line of the docstring."""
+    return (inspect.getdoc(fn) or "").strip().split("\n", 1)[0]
+
+
+def unbound(handler: Handler, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Why a call cannot be bound to the function's parameters, or an empty string when it can."""
+    try:
+        handler.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
+    return ""
+
+
+def _marked(source: object) -> Iterator[Callable[..., Any]]:
+    if callable(source) and hasattr(source, MARK):
+        yield source
+        return
+    names = vars(source) if isinstance(source, types.ModuleType) else dir(source)
+    for name in names:
+        value = getattr(source, name, None)
+        if callable(value) and isinstance(getattr(value, MARK, None), Mark):
+            yield value
+
+
+def _unfit(mark: Mark, outer: Callable[..., Any], signature: inspect.Signature) -> tuple[str, str] | None:
+    fn = inspect.unwrap(outer)
+    if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
+        return "is a generator", "return one value; write progress with ctx.log and ctx.heartbeat"
+    if mark.cpu and inspect.iscoroutinefunction(fn):
+        return "is async and cpu", "a cpu handler runs in a process of its own: make it a plain function"
+    if mark.cpu and CONTEXT in signature.parameters:
+        return "is cpu and takes ctx", "a process of its own cannot reach the run: leave ctx out"
+    if mark.cpu and (inspect.ismethod(outer) or "<locals>" in getattr(fn, "__qualname__", "<locals>")):
+        return "is cpu and not at the top of its module", "a process of its own finds it by its name: move it there"
+    if mark.deterministic and mark.effect == "once":
+        return "is deterministic with effect once", "what acts on the world once cannot be remembered instead"
+    context = signature.parameters.get(CONTEXT)
+    if context is not None and context.kind in {context.POSITIONAL_ONLY, context.VAR_POSITIONAL, context.VAR_KEYWORD}:
+        return "takes ctx by position only", "write it as an ordinary parameter: def handler(value, ctx)"
+    return None
+
+
+def _twice(found: Handler, known: Handler) -> Problem:
+    return Problem(
+        path=where(found.fn),
+        message=f"the name `{found.name}` is taken by {where(known.fn)}",
+        code="handler_twice",
+        hint='give one of them another name: @node(name="...")',
+    )
+
+
+def _code_text(code: types.CodeType) -> str:
+    # repr of a nested code object holds its address, so constants are taken apart here.
+    constants = [_code_text(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()}|{constants}|{code.co_names}|{code.co_varnames}"

@@ -1,0 +1,31 @@
+"""`function`: the application's handler by name. The names of `input:` are its arguments, else the value is."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from aob.core.node.function import FunctionConfig
+from aob.work.calling import call
+from aob.work.job import Context, Job, WorkError
+
+if TYPE_CHECKING:
+    from aob.work.tools import Tools
+
+
+def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[Any, Any, object]:
+    """The handler's own coroutine. Raises WorkError `handler_missing`, `call_mismatch`, or what the handler raises."""
+    config: FunctionConfig = job.node.config
+    handler = tools.handlers.get(config.handler)
+    if handler is None:
+        known = ", ".join(sorted(tools.handlers)[:20]) or "none"
+        raise WorkError(
+            f"no worker has the handler {config.handler!r}",
+            code="handler_missing",
+            transient=False,
+            detail={
+                "handler": config.handler,
+                "hint": f"start with --app MODULE that marks it with @node; known: {known}",
+            },
+        )
+    if job.has_input_map:
+        return call(handler, (), job.input, ctx, tools, job.pulse)
+    return call(handler, (job.input,) if handler.takes_value else (), {}, ctx, tools, job.pulse)

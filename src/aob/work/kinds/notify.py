@@ -1,0 +1,190 @@
+"""`notify`: a job's text to people. Mail and other channels go by apprise, webhooks by the checked client.
+
+Nothing in a document is a secret or an address of a server: the SMTP server and the URLs behind names are the home's.
+"""
+
+import asyncio
+import importlib
+import logging
+import re
+import warnings
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from aob.core.event import canonical
+from aob.core.node import fill_text
+from aob.core.node.notify import NotifyConfig
+from aob.work.effect import acted
+from aob.work.job import Context, Job, WorkError
+from aob.work.kinds.http import filled_url, values
+
+if TYPE_CHECKING:
+    from aob.work.tools import Smtp, Tools
+
+TEXT_MAX: Final = 64 * 1024
+RECIPIENTS_MAX: Final = 20
+_ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NOT_TAKEN: Final = re.compile(
+    r"\([45]\d\d, |Connection refused|Name or service not known|name resolution|unreachable|No route|certificate", re.I
+)
+"""What apprise notes when the message was certainly not taken: refused by the server, or the server never reached."""
+
+
+async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
+    """Tells `{to, channel}` when it is told. Raises WorkError `notify_failed`, `target_unknown`, `target_invalid`,
+    `extra_missing`, `smtp_missing`, what the client raises, or `uncertain`."""
+    job.pulse()
+    config: NotifyConfig = job.node.config
+    named = values(job)
+    text, subject = fill_text(config.text, named), " ".join(fill_text(config.subject, named).split())
+    if len(text) > TEXT_MAX:
+        raise _invalid(f"a text of {len(text)} characters is over the limit of {TEXT_MAX}")
+    channel, _, rest = config.to.partition(":")
+    if channel in {"http", "https"}:
+        to = filled_url(config.to, named)
+        shown = to.partition("?")[0]
+    else:
+        to = shown = fill_text(config.to, named)
+        channel, _, rest = to.partition(":")
+    what = {"to": shown, "subject": subject, "text": text[:2_000]}
+
+    async def act() -> object:
+        if channel == "mailto":
+            await _mail(tools.smtp, addresses(rest), subject, text)
+        elif channel in {"http", "https"}:
+            await _post(tools, job, filled_url(to, {}), _payload(job, subject, text))
+        elif channel == "webhook":
+            await _post(tools, job, _url(tools, rest), _payload(job, subject, text))
+        elif channel == "slack":
+            await _post(tools, job, _url(tools, rest), {"text": f"*{subject}*\n{text}" if subject else text})
+        else:
+            await _by_reference(_url(tools, rest), subject, text)
+        return {"to": shown, "channel": channel}
+
+    return await acted(job, ctx, "notify", what, act)
+
+
+def addresses(text: str) -> list[str]:
+    """The mail addresses of a target, one or more by comma. Raises WorkError `target_invalid` (permanent)."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    bad = [address for address in found if not _ADDRESS.fullmatch(address)]
+    if bad or not found or len(found) > RECIPIENTS_MAX:
+        why = f"{bad[0][:80]!r} is not a mail address" if bad else f"1 to {RECIPIENTS_MAX} mail addresses are needed"
+        raise _invalid(why)
+    return found
+
+
+def _payload(job: Job, subject: str, text: str) -> dict[str, object]:
+    return {"text": text, "subject": subject, "run": job.run, "visit": job.visit, "key": job.key}
+
+
+def _url(tools: "Tools", name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise _invalid(f"{name[:40]!r} is not the name of a target: a document names one and carries no URL of its own")
+    url = tools.targets.get(name)
+    if url is None:
+        raise WorkError(
+            f"the home knows no target {name!r}",
+            code="target_unknown",
+            transient=False,
+            detail={"target": name, "sent": False, "hint": f'add it to HOME/aob.toml: [notify.targets] {name} = "URL"'},
+        )
+    return url
+
+
+async def _post(tools: "Tools", job: Job, url: str, payload: Mapping[str, object]) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": job.key}
+    answer = await tools.http.request("POST", url, headers=headers, content=canonical(payload), redirects=0)
+    if not 200 <= answer.status < 300:
+        raise WorkError(
+            f"the webhook answered {answer.status}",
+            code="notify_failed",
+            transient=answer.status >= 500 or answer.status in {408, 429},
+            detail={
+                "status": answer.status,
+                "body": answer.body[:500].decode("utf-8", "replace"),
+                "sent": answer.status >= 500 or answer.status == 408,
+            },
+        )
+
+
+async def _mail(smtp: "Smtp | None", to: list[str], subject: str, text: str) -> None:
+    if smtp is None:
+        raise WorkError(
+            "the home has no SMTP server",
+            code="smtp_missing",
+            transient=False,
+            detail={"sent": False, "hint": 'add it to HOME/aob.toml: [smtp] host = "mail.example.com", sender = "..."'},
+        )
+    # Given as parts and not as a URL: nothing in an address can then become an option of the connection.
+    target = {
+        "schema": "mailto",
+        "host": smtp.host,
+        "smtp_host": smtp.host,
+        "port": smtp.port,
+        "user": smtp.user or None,
+        "password": smtp.password or None,
+        "from_addr": smtp.sender,
+        "secure_mode": {"none": "insecure", "starttls": "starttls", "tls": "ssl"}[smtp.security],
+        "targets": to,
+    }
+    await _tell(target, subject, text, f"{smtp.host}:{smtp.port}")
+
+
+async def _by_reference(url: str, subject: str, text: str) -> None:
+    await _tell(url, subject, text, "the channel")
+
+
+async def _tell(target: object, subject: str, text: str, where: str) -> None:
+    apprise = await asyncio.to_thread(_apprise)
+    asset = apprise.AppriseAsset(app_id="AOB")
+    try:
+        plugin = apprise.Apprise.instantiate(target, asset=asset, suppress_exceptions=False)
+    except Exception as error:
+        raise _invalid(f"apprise cannot use the target: {type(error).__name__}") from error
+    if plugin is None:
+        raise _invalid("apprise does not know this kind of target")
+    sender = apprise.Apprise(asset=asset)
+    sender.add(plugin)
+    result = await sender.async_notify(body=text, title=subject, body_format="text", log_level=logging.DEBUG)
+    if not result:
+        reason = "; ".join(_reasons(result))[:1_000] or "no reason was given"
+        raise WorkError(
+            f"{where} did not take the message: {reason}",
+            code="notify_failed",
+            detail={"reason": reason, "sent": not _NOT_TAKEN.search(reason)},
+        )
+
+
+def _reasons(result: object) -> list[str]:
+    found = []
+    for one in getattr(result, "results", ()):
+        logs = getattr(one, "logs", ())
+        found += [str(getattr(entry, "message", entry)) for entry in (logs() if callable(logs) else logs)]
+    return found
+
+
+def _apprise() -> ModuleType:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = importlib.import_module("apprise")
+    except ImportError as error:
+        raise WorkError(
+            "mail and other channels need the extra `notify`",
+            code="extra_missing",
+            transient=False,
+            detail={"extra": "notify", "sent": False, "hint": "pip install 'agentic-orchestration-builder[notify]'"},
+        ) from error
+    # Its reasons are told at level DEBUG; they go into the fault, and not into everybody's log.
+    log = logging.getLogger("apprise")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.DEBUG)
+        log.propagate = False
+    return module
+
+
+def _invalid(message: str) -> WorkError:
+    return WorkError(message, code="target_invalid", transient=False, detail={"sent": False})

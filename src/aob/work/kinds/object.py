@@ -1,0 +1,130 @@
+"""`object`: a job's value into an object store of the home, or out of one. No key leads out of the tenant's folder."""
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from aob.core.event import canonical
+from aob.core.node import fill, fill_text
+from aob.core.node.object import ObjectConfig
+from aob.work.effect import acted
+from aob.work.job import Context, Job, WorkError
+from aob.work.kinds.http import values
+from aob.work.tools.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from aob.work.tools import Tools
+
+OBJECT_MAX: Final = 16 * 1024 * 1024
+"""Bytes of one object that pass through a node."""
+
+_PERMANENT: Final = frozenset(
+    {"PermissionDeniedError", "UnauthenticatedError", "InvalidPathError", "NotSupportedError", "ValueError",
+     "UnknownConfigurationKeyError", "NotImplementedError", "PermissionError"}
+)  # fmt: skip
+
+
+async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
+    """`{key, size, etag, sha256}` of a put; the value of a get (JSON, else text, else `{base64}`); `{key, size, etag,
+    last_modified}` of a head; `{key, deleted}` of a delete.
+
+    Raises WorkError `object_not_found`, `object_too_large`, `key_invalid`, `store_unknown`, `store_failed`.
+    """
+    job.pulse()
+    config: ObjectConfig = job.node.config
+    key = fill_text(config.key, values(job))
+    place = tools.stores.place(config.store, job.tenant, key)
+    store = await tools.stores.open(config.store)
+
+    async def act() -> object:
+        try:
+            return await _OPERATIONS[config.op](store, place, key, job, config)
+        except FileNotFoundError as error:
+            raise WorkError(
+                f"there is no object {key!r} in {config.store}",
+                code="object_not_found",
+                transient=False,
+                detail={"key": key, "store": config.store, "sent": False},
+            ) from error
+        except WorkError:
+            raise
+        except Exception as error:
+            raise _failed(config, key, error) from error
+
+    return await acted(job, ctx, "object", {"op": config.op, "store": config.store, "key": key}, act)
+
+
+async def _put(store: ObjectStore, place: str, key: str, job: Job, config: ObjectConfig) -> object:
+    value: object = job.input if config.value is None else fill(config.value, values(job))
+    data = value.encode() if isinstance(value, str) and "json" not in config.content_type else canonical(value)
+    if len(data) > OBJECT_MAX:
+        raise _too_large(key, len(data))
+    # A folder keeps no attributes, and says so by an error.
+    local = type(store).__name__ in {"LocalStore", "MemoryStore"}
+    attributes: dict[str, object] = {} if local else {"attributes": {"Content-Type": config.content_type}}
+    answer = await store.put_async(place, data, **attributes)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"key": key, "size": len(data), "etag": answer.get("e_tag") or "", "sha256": sha256}
+
+
+async def _get(store: ObjectStore, place: str, key: str, job: Job, config: ObjectConfig) -> object:
+    answer = await store.get_async(place)
+    size = int(answer.meta["size"])
+    if size > OBJECT_MAX:
+        raise _too_large(key, size)
+    data = bytes(await answer.bytes_async())
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+async def _head(store: ObjectStore, place: str, key: str, job: Job, config: ObjectConfig) -> object:
+    meta = await store.head_async(place)
+    return {
+        "key": key,
+        "size": int(meta["size"]),
+        "etag": meta.get("e_tag") or "",
+        "last_modified": meta["last_modified"].isoformat(),
+    }
+
+
+async def _delete(store: ObjectStore, place: str, key: str, job: Job, config: ObjectConfig) -> object:
+    try:
+        await store.delete_async(place)
+    except FileNotFoundError:
+        return {"key": key, "deleted": False}
+    return {"key": key, "deleted": True}
+
+
+_OPERATIONS: Final = {"put": _put, "get": _get, "head": _head, "delete": _delete}
+
+
+def _failed(config: ObjectConfig, key: str, error: Exception) -> WorkError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:500]
+    return WorkError(
+        f"the object store {config.store} failed: {reason}",
+        code="store_failed",
+        transient=type(error).__name__ not in _PERMANENT,
+        detail={
+            "type": type(error).__name__,
+            "key": key,
+            "store": config.store,
+            "sent": config.op in {"put", "delete"},
+        },
+    )
+
+
+def _too_large(key: str, size: int) -> WorkError:
+    return WorkError(
+        f"the object {key!r} has {size} bytes, at most {OBJECT_MAX} pass through a node",
+        code="object_too_large",
+        transient=False,
+        detail={"key": key, "size": size, "limit": OBJECT_MAX, "sent": False},
+    )

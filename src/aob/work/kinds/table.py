@@ -1,0 +1,18 @@
+"""Each kind of node whose work is done outside a decision, and what performs it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from aob.work.kinds import agent, function, http, notify, object
+
+Performs = Callable[..., Coroutine[Any, Any, Any]]
+"""`perform(job, ctx, tools)`: the output (or a Done), or raises; WorkError says exactly how."""
+
+KINDS_WORK: Final[dict[str, Performs]] = {
+    "agent": agent.perform,
+    "function": function.perform,
+    "http": http.perform,
+    "notify": notify.perform,
+    "object": object.perform,
+}
+"""What performs each kind of node."""

@@ -1,0 +1,49 @@
+"""After an effect that may or may not have happened: the node's `verify` handler looks, and the visit goes on."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aob.work.calling import call
+from aob.work.job import Done, Job, WorkError
+from aob.work.outcome import finished
+
+if TYPE_CHECKING:
+    from aob.work.tools import Tools
+
+
+async def verified(
+    job: Job, intents: list[Any], tools: "Tools", work: Callable[[], Coroutine[Any, Any, object]]
+) -> Done:
+    """The output of the visit.
+
+    The handler gets those of `intents` (`{kind, what}` each), `input` and `key` that it has parameters for, and says
+    `{"happened": true, "output": …}`, or `{"happened": false}` (or True, False): then the work is done after all.
+    Raises WorkError `verify_invalid` or `handler_missing` (permanent), what the handler raises, or what the work does.
+    """
+    name = job.node.spec.verify
+    handler = tools.handlers.get(name)
+    if handler is None:
+        raise WorkError(
+            f"no worker has the handler {name!r}, which should verify {job.visit}",
+            code="handler_missing",
+            transient=False,
+            detail={"handler": name, "hint": "start with --app MODULE that marks it with @node"},
+        )
+    given = {"intents": intents, "input": job.input, "key": job.key}
+    taken = {key: value for key, value in given.items() if key in handler.signature.parameters}
+    answer = await call(handler, (), taken, None, tools, job.pulse)
+    if isinstance(answer, Done):
+        answer = answer.output
+    if isinstance(answer, bool):
+        answer = {"happened": answer}
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("happened"), bool):
+        raise WorkError(
+            f"{name} does not say whether it happened",
+            code="verify_invalid",
+            transient=False,
+            detail={"handler": name, "hint": 'return {"happened": true, "output": ...} or {"happened": false}'},
+        )
+    if answer["happened"]:
+        return finished(answer.get("output"))
+    output = await work()
+    return output if isinstance(output, Done) else finished(output)

@@ -1,0 +1,9 @@
+"""Jobs go in, results come out by a callback: bounded, by priority, in time, able to be cancelled; on three places."""
+
+from aob.work.pool.crew import Keep, Perform
+from aob.work.pool.lanes import Lanes
+from aob.work.pool.pool import Pool, PoolHealth, Report
+from aob.work.pool.processes import Processes
+from aob.work.pool.threads import Threads
+
+__all__ = ["Keep", "Lanes", "Perform", "Pool", "PoolHealth", "Processes", "Report", "Threads"]

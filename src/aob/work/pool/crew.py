@@ -1,0 +1,227 @@
+"""Workers of one place: attempts in, results out through one callback. A bounded number, made as they are needed.
+
+A worker is a task that lives long and drives one coroutine after another by hand. A handler that never suspends is
+done within the same loop step and costs no task; only one that does suspend lets the next worker be woken. Each job
+runs in a context of its own (contextvars), and `asyncio.current_task()` is the worker.
+"""
+
+import asyncio
+import contextvars
+import types
+from collections.abc import Callable, Coroutine, Generator
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+from aob.core.event import Ref
+from aob.core.event.value import ROW_MAX
+from aob.core.graph.spec import Timeouts
+from aob.work.job import Done, Fault, Job, Result
+from aob.work.outcome import fault_of, finished
+from aob.work.pool.attempt import Attempt, Expire
+from aob.work.pool.lanes import Lanes
+
+T = TypeVar("T")
+
+Perform = Callable[[Job], Coroutine[Any, Any, object]]
+"""Performs a job: its coroutine returns the output (or a Done), or raises."""
+
+Keep = Callable[[str, bytes], Coroutine[Any, Any, Ref]]
+"""Keeps a large output of a tenant where it lasts, before anyone hears of it."""
+
+BURST_JOBS: Final = 64
+BURST_S: Final = 0.002
+"""A worker gives the loop a turn after this many jobs, or this long, whichever is sooner."""
+
+BLOCK_S: Final = 0.1
+"""A step of a handler that holds the loop this long is named."""
+
+
+class Crew:
+    """The workers of one place. `ended(attempt, result)` is called once for each attempt that comes to its end."""
+
+    def __init__(
+        self,
+        limit: int,
+        perform: Perform,
+        ended: Callable[[Attempt, Result], None],
+        expire: Expire,
+        blocked: Callable[[Job, float], None],
+        keep: Keep | None,
+    ) -> None:
+        self._limit = limit
+        self._perform = perform
+        self._ended = ended
+        self._expire = expire
+        self._blocked = blocked
+        self._keep = keep
+        self.lanes: Lanes[Attempt] = Lanes()
+        self.workers: set[asyncio.Task[None]] = set()
+        self.leaving: set[asyncio.Task[None]] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        self._awake = 0  # workers in their loop: neither idle nor inside a suspended handler
+
+    def push(self, attempt: Attempt) -> None:
+        """Queue an attempt; somebody will take it."""
+        self.lanes.push(attempt, attempt.job.priority)
+        if not self._awake:
+            self._wake()
+
+    def detach(self, attempt: Attempt) -> None:
+        """Tell the worker of a running attempt to stop; its place is free for another one at once."""
+        task = attempt.task
+        if task is None:
+            return
+        self.workers.discard(task)
+        self.leaving.add(task)
+        task.cancel()
+        if self.lanes and not self._awake:
+            self._wake()
+
+    async def close(self) -> None:
+        """End all workers. Attempts that still run were detached before."""
+        for task in self.workers:
+            task.cancel()
+        await asyncio.gather(*self.workers, return_exceptions=True)
+        self.workers.clear()
+        self._idle.clear()
+
+    def _wake(self) -> None:
+        while self._idle:
+            sleeper = self._idle.pop()
+            if not sleeper.done():
+                self._awake += 1
+                sleeper.set_result(None)
+                return
+        if len(self.workers) < self._limit:
+            self._awake += 1
+            task = asyncio.get_running_loop().create_task(self._work(), name="aob-worker")
+            self.workers.add(task)
+            task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self.workers.discard(task)
+        self.leaving.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # a bug in the pool itself: let the loop's handler tell it
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        me = asyncio.current_task()
+        pop, run_one = self.lanes.pop, self._run_one
+        now = burst = perf_counter()
+        jobs = 0
+        try:
+            while True:
+                attempt = pop()
+                if attempt is None:
+                    sleeper = loop.create_future()
+                    self._idle.append(sleeper)
+                    self._awake -= 1
+                    await self._sleep(sleeper)
+                    now = burst = perf_counter()
+                    jobs = 0
+                    continue
+                if attempt.state != "queued":
+                    continue
+                attempt.state = "running"
+                attempt.task = me
+                ended_at = await run_one(attempt, loop)
+                if ended_at is None:
+                    return  # told to stop while it ran: another has this place now
+                now = ended_at
+                jobs += 1
+                if jobs >= BURST_JOBS or now - burst > BURST_S:
+                    await asyncio.sleep(0)
+                    now = burst = perf_counter()
+                    jobs = 0
+        finally:
+            self._awake -= 1
+            if self.lanes and not self._awake:
+                self._wake()
+
+    async def _sleep(self, sleeper: "asyncio.Future[None]") -> None:
+        try:
+            await sleeper
+        except asyncio.CancelledError:
+            if sleeper.cancelled():
+                self._awake += 1  # who wakes a sleeper counts it as awake; nobody woke this one
+            raise
+
+    async def _aside(self, waited: Coroutine[Any, Any, T]) -> T:
+        self._awake -= 1
+        if self.lanes and not self._awake:
+            self._wake()
+        try:
+            return await waited
+        finally:
+            self._awake += 1
+
+    async def _run_one(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> float | None:
+        job = attempt.job
+        timeout: Timeouts = job.node.spec.timeout
+        if timeout.run_ms or timeout.start_ms or timeout.heartbeat_ms:
+            attempt.arm(loop, timeout, self._expire)
+        result: Result
+        began = perf_counter()
+        try:
+            coroutine = self._perform(job)
+            context = contextvars.copy_context()
+            try:
+                first = context.run(coroutine.send, None)
+            except StopIteration as stop:
+                raw = stop.value
+                now = perf_counter()
+                if now - began > BLOCK_S:
+                    self._blocked(job, now - began)
+            else:
+                if perf_counter() - began > BLOCK_S:
+                    self._blocked(job, perf_counter() - began)
+                raw = await self._carry(coroutine, context, first, job)
+                now = perf_counter()
+            result = raw if type(raw) is Done or type(raw) is Fault else finished(raw)
+            if type(result) is Done:
+                if len(result.data) > ROW_MAX and self._keep is not None and result.ref is None:
+                    result.ref = await self._aside(self._keep(job.tenant, result.data))
+                result.took_us = int((now - began) * 1e6)
+        except KeyboardInterrupt:
+            raise
+        except asyncio.CancelledError as error:
+            now = perf_counter()
+            if attempt.state == "running" and _cancelled_from_outside():
+                raise
+            result = fault_of(error)
+        except BaseException as error:  # SystemExit too: a handler must not end the platform
+            now = perf_counter()
+            result = fault_of(error)
+        self._ended(attempt, result)
+        return now if attempt.state == "running" else None
+
+    @types.coroutine
+    def _carry(
+        self, coroutine: Coroutine[Any, Any, object], context: contextvars.Context, waits: object, job: Job
+    ) -> Generator[object, object, object]:
+        """Drive a coroutine that has suspended to its end, timing each of its steps."""
+        while True:
+            self._awake -= 1
+            if self.lanes and not self._awake:
+                self._wake()
+            error: BaseException | None = None
+            sent: Any = None
+            try:
+                sent = yield waits
+            except BaseException as thrown:
+                error = thrown
+            self._awake += 1
+            began = perf_counter()
+            try:
+                waits = context.run(coroutine.send, sent) if error is None else context.run(coroutine.throw, error)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                if perf_counter() - began > BLOCK_S:
+                    self._blocked(job, perf_counter() - began)
+
+
+def _cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

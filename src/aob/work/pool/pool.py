@@ -1,0 +1,239 @@
+"""Jobs in, results out by one callback: bounded, by priority, on time, and able to be cancelled. Never raises on a job.
+
+`report(job, result)` is called on the loop, once for each job, with Done or Fault; a cancelled job is never reported:
+who cancels has decided. Jobs are not kept anywhere else: at a stop, what is queued or still running is forgotten, and
+the owner dispatches it again from what it has committed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from aob.work.handlers import Place
+from aob.work.job import Fault, Job, Result
+from aob.work.log import Log, Structlog
+from aob.work.pool.attempt import Attempt
+from aob.work.pool.crew import Crew, Keep, Perform
+
+Report = Callable[[Job, Result], None]
+
+GRACE_S: Final = 5.0
+"""How long an attempt that ran out of time may take to clean up before its fault is reported over its head."""
+
+DRAIN_S: Final = 5.0
+THREADS_MAX: Final = 32
+PROCESSES_MAX: Final = 2
+
+
+class PoolHealth(msgspec.Struct, frozen=True):
+    """Counts of now, for `aob doctor`. `leaving` were told to stop and have not ended; `blocked` counts, by handler,
+    the steps that held the loop too long since the start."""
+
+    waiting: int
+    running: int
+    leaving: int
+    workers: int
+    blocked: Mapping[str, int]
+
+
+def on_loop(job: Job) -> Place:
+    """The place of every job where nothing else is said."""
+    return "loop"
+
+
+class Pool:
+    """Performs jobs: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers there.
+
+    `place` says where a job runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`).
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        perform: Perform,
+        report: Report,
+        *,
+        place: Callable[[Job], Place] = on_loop,
+        threads: int = THREADS_MAX,
+        processes: int = PROCESSES_MAX,
+        keep: Keep | None = None,
+        log: Log | None = None,
+    ) -> None:
+        self._place = place
+        self._report = report
+        self._log = log or Structlog("aob.work")
+        self._index: dict[tuple[str, str], Attempt] = {}
+        self._blocked: Counter[str] = Counter()
+        limits: dict[Place, int] = {"loop": concurrency, "thread": threads, "process": processes}
+        self._crews = {
+            place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep)
+            for place, limit in limits.items()
+        }
+        self._closing = False
+        self._empty: asyncio.Event | None = None
+        self._stopped: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a worker (cancelled ones may still be counted)."""
+        return sum(len(crew.lanes) for crew in self._crews.values())
+
+    def submit(self, job: Job) -> None:
+        """Take a job. One that is held already is ignored; a later attempt of its visit replaces the earlier one."""
+        if self._closing:
+            return
+        key = (job.run, job.visit)
+        known = self._index.get(key)
+        if known is not None:
+            if known.job.attempt >= job.attempt:
+                return
+            self._drop(known)
+        attempt = self._index[key] = Attempt(job, key)
+        timeout = job.node.spec.timeout
+        if timeout.queue_ms:
+            attempt.wait(asyncio.get_running_loop(), timeout, self._expire)
+        place = self._place
+        self._crews["loop" if place is on_loop else place(job)].push(attempt)
+
+    def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
+        """Stop a job without a report: an async handler is cancelled, a process killed, a thread fenced.
+
+        Returns False when the pool does not hold it (or holds another attempt than the one named).
+        """
+        held = self._index.get((run, visit))
+        if held is None or (attempt is not None and held.job.attempt != attempt):
+            return False
+        self._drop(held)
+        return True
+
+    async def stop(self, drain_s: float = DRAIN_S) -> None:
+        """Take nothing new, let what runs end within `drain_s`, then cancel the rest. Stopping twice is fine."""
+        if self._stopped is not None:
+            await asyncio.shield(self._stopped)
+            return
+        loop = asyncio.get_running_loop()
+        self._stopped = loop.create_future()
+        self._closing = True
+        self._empty = asyncio.Event()
+        try:
+            for crew in self._crews.values():
+                crew.lanes.clear()
+            for attempt in [a for a in self._index.values() if a.state == "queued"]:
+                self._drop(attempt)
+            await self._drained(drain_s)
+            for attempt in list(self._index.values()):
+                self._drop(attempt)
+            leaving = [task for crew in self._crews.values() for task in crew.leaving]
+            if leaving:
+                await asyncio.wait(leaving, timeout=GRACE_S)
+            for crew in self._crews.values():
+                await crew.close()
+        finally:
+            self._stopped.set_result(None)
+
+    def health(self) -> PoolHealth:
+        """Counts of now."""
+        states = Counter(attempt.state for attempt in self._index.values())
+        crews = self._crews.values()
+        return PoolHealth(
+            waiting=states["queued"],
+            running=states["running"],
+            leaving=sum(len(crew.leaving) for crew in crews),
+            workers=sum(len(crew.workers) for crew in crews),
+            blocked=dict(self._blocked),
+        )
+
+    async def _drained(self, drain_s: float) -> None:
+        if self._empty is None or not self._index:
+            return
+        try:
+            async with asyncio.timeout(drain_s):
+                await self._empty.wait()
+        except TimeoutError:
+            names = sorted({label(attempt.job) for attempt in self._index.values()})
+            self._log.warning("pool_drain_ended", running=len(self._index), handlers=names[:10])
+
+    def _drop(self, attempt: Attempt) -> None:
+        running = attempt.state == "running"
+        attempt.state = "gone"
+        self._forget(attempt)
+        if running:
+            self._crews[self._place(attempt.job)].detach(attempt)
+
+    def _expire(self, attempt: Attempt, fault: Fault) -> None:
+        if attempt.state == "queued":
+            attempt.state = "gone"
+            self._tell(attempt, fault)
+        elif attempt.state == "running":
+            attempt.state = "leaving"
+            attempt.verdict = fault
+            attempt.disarm()
+            self._crews[self._place(attempt.job)].detach(attempt)
+            # A retry should not meet the old attempt still cleaning up, so its end is awaited, within bounds.
+            asyncio.get_running_loop().call_later(GRACE_S, self._give_up, attempt)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        if attempt.state == "leaving" and attempt.verdict is not None:
+            self._log.warning("handler_ignores_cancel", **facts(attempt.job))
+            attempt.state = "gone"
+            self._tell(attempt, attempt.verdict)
+
+    def _ended(self, attempt: Attempt, result: Result) -> None:
+        if attempt.state == "running":
+            # As `_tell` does, written out: this is the way of nearly every job.
+            if attempt.timers is not None:
+                attempt.disarm()
+            index = self._index
+            if index.get(attempt.key) is attempt:
+                del index[attempt.key]
+            try:
+                self._report(attempt.job, result)
+            except Exception:
+                self._log.exception("report_failed", **facts(attempt.job))
+            if self._empty is not None and not index:
+                self._empty.set()
+        elif attempt.state == "leaving" and attempt.verdict is not None:
+            attempt.state = "gone"
+            self._tell(attempt, attempt.verdict)
+
+    def _tell(self, attempt: Attempt, result: Result) -> None:
+        # Forgotten first: the callback may submit the next attempt of the same visit.
+        self._forget(attempt)
+        try:
+            self._report(attempt.job, result)
+        except Exception:
+            self._log.exception("report_failed", **facts(attempt.job))
+
+    def _forget(self, attempt: Attempt) -> None:
+        attempt.disarm()
+        if self._index.get(attempt.key) is attempt:
+            del self._index[attempt.key]
+        if self._empty is not None and not self._index:
+            self._empty.set()
+
+    def _saw_blocked(self, job: Job, seconds: float) -> None:
+        self._blocked[label(job)] += 1
+        self._log.warning("loop_blocked", ms=round(seconds * 1_000), **facts(job))
+
+
+def label(job: Job) -> str:
+    """What people call the work of a job: its handler's name, else its kind."""
+    name = getattr(job.node.config, "handler", "")
+    return name or job.node.kind
+
+
+def facts(job: Job) -> dict[str, object]:
+    """The fields that name a job in a log line."""
+    return {"handler": label(job), "run": job.run, "visit": job.visit, "attempt": job.attempt}

@@ -1,0 +1,156 @@
+"""Plain functions in, awaited answers out: threads for handlers that are not async. A thread can only be fenced.
+
+A fenced thread goes on, but nobody waits for it: its answer is dropped, its place is taken by another thread, and it
+is counted until it ends. Threads are daemons, so that one that never ends cannot hold the process.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aob.work.job import WorkError, unheard
+
+FENCED_MAX: Final = 256
+"""With this many threads that nobody can stop, no new one is begun."""
+
+STOP_S: Final = 1.0
+
+
+class _Call:
+    """One function on its way through a thread."""
+
+    __slots__ = ("context", "fenced", "fn", "future", "loop", "running", "started")
+
+    def __init__(self, fn: Callable[[], object], started: Callable[[], None]) -> None:
+        self.fn = fn
+        self.started = started
+        self.context = contextvars.copy_context()
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.fenced = False
+        self.running = False
+
+
+class Threads:
+    """As many threads as there are calls at a time, kept for the next ones. The pool bounds how many that is."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._free = 0
+        self._fenced = 0
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def fenced(self) -> int:
+        """How many threads still run a call that nobody waits for."""
+        return self._fenced
+
+    async def run(self, fn: Callable[[], object], started: Callable[[], None] = unheard) -> Any:
+        """Call `fn` in a thread and await its answer or exception. `started` is called on the loop when it begins.
+
+        When the awaiting task is cancelled the call is fenced. Raises WorkError `threads_exhausted` (transient) when
+        too many threads are fenced.
+        """
+        call = _Call(fn, started)
+        with self._lock:
+            if self._closed:
+                raise WorkError("the platform is stopping", code="stopping")
+            if self._fenced >= FENCED_MAX:
+                raise WorkError(
+                    f"{self._fenced} threads do not end and cannot be stopped",
+                    code="threads_exhausted",
+                    detail={
+                        "fenced": self._fenced,
+                        "hint": "make these handlers async or cpu, so that they can be ended",
+                    },
+                )
+            if self._free > 0:
+                self._free -= 1
+            else:
+                thread = threading.Thread(target=self._serve, name=f"aob-handler-{len(self._threads)}", daemon=True)
+                self._threads.add(thread)
+                thread.start()
+        self._calls.put(call)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            with self._lock:
+                # A call that has not begun will not; one that has ended needs no fence.
+                call.fenced = True
+                if call.running:
+                    self._fenced += 1
+            raise
+
+    async def stop(self) -> None:
+        """Let all threads end that can. Stopping twice is fine."""
+        with self._lock:
+            self._closed = True
+            threads = list(self._threads)
+        for _ in threads:
+            self._calls.put(None)
+        waiting = [thread for thread in threads if thread.is_alive()]
+        if waiting and not self._fenced:
+            await asyncio.to_thread(_join, waiting)
+
+    def _serve(self) -> None:
+        me = threading.current_thread()
+        while (call := self._calls.get()) is not None:
+            with self._lock:
+                call.running = not call.fenced
+            if call.running:
+                self._perform(call)
+            with self._lock:
+                self._free += 1
+        with self._lock:
+            self._threads.discard(me)
+
+    def _perform(self, call: _Call) -> None:
+        self._post(call, call.started)
+        answer: object = None
+        error: BaseException | None = None
+        try:
+            answer = call.context.run(call.fn)
+        except BaseException as raised:  # SystemExit too: it is an answer of the handler, not of the thread
+            error = raised
+        with self._lock:
+            call.running = False
+            if call.fenced:
+                self._fenced -= 1
+                return
+        self._post(call, _settle, call.future, answer, error)
+
+    def _post(self, call: _Call, fn: Callable[..., object], *args: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            call.loop.call_soon_threadsafe(fn, *args)
+
+
+def _settle(future: "asyncio.Future[Any]", answer: object, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(answer)
+    elif isinstance(error, StopIteration | KeyboardInterrupt | asyncio.CancelledError):
+        # A future cannot carry these as they are.
+        future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+    else:
+        future.set_exception(error)
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(STOP_S)

@@ -1,0 +1,128 @@
+"""Outputs remembered by what they depend on: a job in, an earlier output of the same work on the same input out.
+
+Only for work that is declared deterministic and without effect. An entry of the cache is metadata and a pointer; the
+value is a blob. Whatever is missing, damaged or out of reach is a miss, never an error.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from aob.core.errors import AobError
+from aob.core.event import canonical
+from aob.work.job import Done, Job
+from aob.work.log import Log, Structlog
+from aob.work.outcome import finished
+
+if TYPE_CHECKING:
+    from aob.core.graph import HandlerFacts
+    from aob.ports.blobs import Blobs
+    from aob.ports.cache import Cache
+
+MEMO_VERSION: Final = 1
+"""Raised when keys or entries mean something else: what is older is then a miss."""
+
+TTL_MS: Final = 30 * 86_400_000
+
+READS: Final = frozenset({"read_only", "read_through"})
+WRITES: Final = frozenset({"read_through", "write_only"})
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What the cache holds: where the value is, and where it came from."""
+
+    digest: bytes
+    size: int
+    at_ms: int
+    run: str
+    visit: str
+    work: str
+    version: str
+
+
+class MemoCounts(msgspec.Struct):
+    """Counts since the start; `broken` are entries whose value is gone or damaged."""
+
+    hits: int = 0
+    misses: int = 0
+    broken: int = 0
+    kept: int = 0
+
+
+class Memo:
+    """The memory of a home. `facts` says which version of a handler is loaded."""
+
+    def __init__(
+        self,
+        cache: "Cache",
+        blobs: "Blobs",
+        facts: "Mapping[str, HandlerFacts]",
+        now_ms: Callable[[], int],
+        *,
+        ttl_ms: int = TTL_MS,
+        log: Log | None = None,
+    ) -> None:
+        self._cache, self._blobs, self._facts, self._now_ms = cache, blobs, facts, now_ms
+        self._ttl_ms = ttl_ms
+        self._log = log or Structlog("aob.work")
+        self.counts = MemoCounts()
+
+    def serves(self, job: Job) -> bool:
+        """Whether the job asks to be remembered, and may be."""
+        spec = job.node.spec
+        return spec.cache != "off" and spec.effect == "none" and bool(spec.deterministic)
+
+    async def performed(self, job: Job, work: Callable[[], Coroutine[Any, Any, object]]) -> Done:
+        """The remembered output, or that of `work`, by the node's policy: `read_only` never writes, `read_through`
+        writes after a miss, `write_only` never reads. Raises what `work` raises."""
+        policy = job.node.spec.cache
+        key = self.key(job)
+        if policy in READS:
+            data = await self._recall(job.tenant, key)
+            if data is not None:
+                self.counts.hits += 1
+                return Done(data, memo=True)
+            self.counts.misses += 1
+        output = await work()
+        done = output if isinstance(output, Done) else finished(output)
+        if policy in WRITES:
+            await self._keep(job, key, done)
+        return done
+
+    def key(self, job: Job) -> str:
+        """The sha256 of all that an output depends on: tenant, kind, config, version of the code, and input."""
+        version = self._version(job)
+        parts = [MEMO_VERSION, job.tenant, job.node.kind, version, job.node.config, job.has_input_map, job.input]
+        return hashlib.sha256(canonical(parts)).hexdigest()
+
+    def _version(self, job: Job) -> str:
+        facts = self._facts.get(getattr(job.node.config, "handler", ""))
+        return facts.version if facts is not None else ""
+
+    async def _recall(self, tenant: str, key: str) -> bytes | None:
+        try:
+            raw = await self._cache.get(tenant, key)
+            if raw is None:
+                return None
+            entry = msgspec.msgpack.decode(raw, type=Entry)
+            return await self._blobs.get(tenant, entry.digest)
+        except asyncio.CancelledError:
+            raise
+        except (AobError, msgspec.MsgspecError) as error:
+            self.counts.broken += 1
+            self._log.info("memo_missed", key=key, reason=str(error))
+            return None
+
+    async def _keep(self, job: Job, key: str, done: Done) -> None:
+        try:
+            ref = await self._blobs.put(job.tenant, done.data)
+            work = getattr(job.node.config, "handler", "") or job.node.kind
+            entry = Entry(ref.digest, ref.size, self._now_ms(), job.run, job.visit, work, self._version(job))
+            await self._cache.put(job.tenant, key, msgspec.msgpack.encode(entry), self._ttl_ms)
+            self.counts.kept += 1
+        except AobError as error:
+            # The output is right whether it is remembered or not.
+            self._log.warning("memo_not_kept", key=key, reason=str(error))

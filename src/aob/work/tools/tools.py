@@ -1,0 +1,49 @@
+"""What work works with: everything outside a job that its kinds may use, made once by compose and then only read."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from aob.work.calling import call
+from aob.work.egress import CheckedClient
+from aob.work.handlers import HandlerTable
+from aob.work.pool import Processes, Threads
+from aob.work.tools.memo import Memo
+from aob.work.tools.objects import ObjectStores
+
+if TYPE_CHECKING:
+    from aob.ports.cache import Cache
+    from aob.ports.model import Model
+    from aob.work.agent import Offer
+
+
+class Smtp(msgspec.Struct, frozen=True):
+    """The home's mail server. `security` is `none`, `starttls`, or `tls` from the first byte."""
+
+    host: str
+    port: int = 25
+    sender: str = "aob@localhost.localdomain"
+    user: str = ""
+    password: str = ""
+    security: Literal["none", "starttls", "tls"] = "none"
+
+
+class Tools(msgspec.Struct, frozen=True, eq=False):
+    """`targets` are the URLs behind the names of `slack:`, `webhook:` and other channels. `memo` None: no visit is
+    remembered; `cache` is the one for model answers."""
+
+    handlers: HandlerTable
+    http: CheckedClient
+    threads: Threads
+    processes: Processes
+    stores: ObjectStores
+    model: "Model"
+    smtp: Smtp | None = None
+    targets: Mapping[str, str] = {}
+    memo: Memo | None = None
+    cache: "Cache | None" = None
+
+    async def use(self, offer: "Offer", args: Mapping[str, object]) -> object:
+        """Call the handler behind an agent's tool, arguments by name. Raises WorkError, or what the handler raises."""
+        return await call(offer.handler, (), args, None, self)
