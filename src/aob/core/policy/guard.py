@@ -1,9 +1,10 @@
 """What in a change of a graph weakens an approval, or lets an effect that happens once happen in a new way.
 
-In: a body before and after, as canonical documents. Out: sentences for the person who decides. Never decides itself.
+In: the graph of a body before and after. Out: sentences for the person who decides. Never decides itself.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Container, Iterator
 
 from aob.core.graph.patch.pointer import Document, Json
 
@@ -12,24 +13,24 @@ Way = tuple[str, str, str]
 
 
 class Graph:
-    """Nodes and edges of one body, indexed by their ends."""
+    """Nodes and edges of one body, indexed by their ends; `approvals` are those that ask a person."""
 
     def __init__(self, holder: Document) -> None:
-        self.nodes = {id: _object(node) for id, node in _object(holder.get("nodes")).items()}
-        self.edges = {id: _object(edge) for id, edge in _object(holder.get("edges")).items()}
-        self.into: dict[str, list[Document]] = {}
-        self.out_of: dict[str, list[Document]] = {}
+        self.nodes = _objects(holder.get("nodes"))
+        self.edges = _objects(holder.get("edges"))
+        into: dict[str, list[Document]] = defaultdict(list)
+        out_of: dict[str, list[Document]] = defaultdict(list)
         for edge in self.edges.values():
-            self.into.setdefault(str(edge.get("to")), []).append(edge)
-            self.out_of.setdefault(str(edge.get("from")), []).append(edge)
-
-    def approvals(self) -> list[str]:
-        """Approvals that ask a person."""
-        return sorted(id for id, node in self.nodes.items() if node.get("kind") == "approval" and not _disabled(node))
+            into[str(edge.get("to"))].append(edge)
+            out_of[str(edge.get("from"))].append(edge)
+        self.into, self.out_of = dict(into), dict(out_of)
+        self.approvals = sorted(
+            id for id, node in self.nodes.items() if node.get("kind") == "approval" and not _disabled(node)
+        )
 
     def reached_without(self, approval: str) -> set[str]:
         """Nodes that can run although nobody has approved."""
-        asks = approval in self.approvals()
+        asks = approval in self.approvals
         pending = [id for id in self.nodes if id not in self.into]
         reached = set(pending)
         while pending:
@@ -57,11 +58,10 @@ class Graph:
         return ways
 
 
-def weakened_approvals(before: Document, after: Document) -> Iterator[str]:
+def weakened_approvals(old: Graph, new: Graph) -> Iterator[str]:
     """Sentences, one for each way in which fewer people are asked after the change."""
-    old, new = Graph(before), Graph(after)
     added = new.nodes.keys() - old.nodes.keys()
-    for approval in old.approvals():
+    for approval in old.approvals:
         now = new.nodes.get(approval)
         if now is None:
             yield f"removes the approval `{approval}`"
@@ -77,15 +77,16 @@ def weakened_approvals(before: Document, after: Document) -> Iterator[str]:
                 yield f"changes the branch `{branch}`, which decides whether the approval `{approval}` is asked"
 
 
-def new_ways(before: Document, after: Document, ids: Iterable[str]) -> Iterator[str]:
-    """Those of the given nodes, known before, that can be reached in a way that they could not be before."""
-    old, new = Graph(before), Graph(after)
+def new_ways(old: Graph, new: Graph) -> Iterator[str]:
+    """The nodes, known before, that can be reached in a way that they could not be before."""
     added = new.nodes.keys() - old.nodes.keys()
-    for id in sorted(ids):
-        if id in old.nodes and id in new.nodes:
-            entry = bool(old.into.get(id)) and not new.into.get(id)
-            if entry or not new.ways_to(id, added) <= old.ways_to(id):
-                yield id
+    for id in sorted(old.nodes.keys() & new.nodes.keys()):
+        were, are = old.into.get(id, ()), new.into.get(id, ())
+        if were == are:
+            continue
+        entry = bool(were) and not are
+        if entry or not new.ways_to(id, added) <= old.ways_to(id):
+            yield id
 
 
 def _branches_to(graph: Graph, approval: str) -> set[str]:
@@ -113,5 +114,6 @@ def _disabled(node: Document) -> bool:
     return node.get("disabled") is True
 
 
-def _object(value: Json) -> Document:
-    return value if isinstance(value, dict) else {}
+def _objects(value: Json) -> dict[str, Document]:
+    members = value if isinstance(value, dict) else {}
+    return {id: member for id, member in members.items() if isinstance(member, dict)}

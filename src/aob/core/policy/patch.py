@@ -16,7 +16,7 @@ from aob.core.graph.patch.diff import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
 from aob.core.node import KINDS
-from aob.core.policy.guard import new_ways, weakened_approvals
+from aob.core.policy.guard import Graph, new_ways, weakened_approvals
 from aob.core.policy.host import Host, host_of, matches
 
 AGENTS_MAX: Final = 5
@@ -166,23 +166,24 @@ class _Review:
 
     def reasons(self) -> Iterator[str]:
         """Why a person has to agree."""
-        known = _hosts(self.before)
         for path, node, old in self.written():
             if _is_agent(node) and (old is None or _essence(node) != _essence(old)):
                 yield f"{'adds' if path in self.agents_added else 'changes'} an agent: {path}"
-            if self._effect(node) == "once" and (old is None or _essence(node) != _essence(old)):
+            once = "once" in {self._effect(node), self._effect(old or {})}
+            if once and (old is None or _essence(node) != _essence(old)):
                 yield f"{'adds' if old is None else 'changes'} an effect that happens once: {path} ({node.get('kind')})"
-            elif old is not None and self._effect(old) == "once":
-                yield f"changes an effect that happens once: {path} ({old.get('kind')})"
-            yield from (f"names a new host: {host}" for host in sorted(_hosts_of(node) - known))
+            named = _hosts_of(node)
+            if named:
+                yield from (f"names a new host: {host}" for host in sorted(named - _hosts(self.before)))
         for section in self.fields.values():
             if "limits" in _object(section):
                 yield "changes the limits of the workflow"
         for path, before, after in self._bodies():
-            yield from weakened_approvals(before, after)
-            once = [id for id, node in _object(after.get("nodes")).items() if self._effect(_object(node)) == "once"]
-            for id in new_ways(before, after, once):
-                yield f"gives an effect that happens once a new way to run: {path}{id}"
+            old_graph, new_graph = Graph(before), Graph(after)
+            yield from weakened_approvals(old_graph, new_graph)
+            for id in new_ways(old_graph, new_graph):
+                if self._effect(new_graph.nodes[id]) == "once":
+                    yield f"gives an effect that happens once a new way to run: {path}{id}"
 
     def _bodies(self) -> Iterator[tuple[str, Document, Document]]:
         """(path, before, after) of the bodies in which something changed; the root's path is empty."""

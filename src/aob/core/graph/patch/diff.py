@@ -140,12 +140,13 @@ def _changes(change: Json, at: Tokens = ()) -> list[str]:
 
 
 def _shown(value: Json) -> str:
-    text = _plain(json.dumps(value, ensure_ascii=False, allow_nan=True))
-    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}… ({len(text) - SHOWN_MAX:,} more characters)"
+    return _plain(json.dumps(value, ensure_ascii=False))
 
 
 def _plain(text: str) -> str:
-    """Text that a terminal shows and never obeys."""
+    """Text that a terminal shows and never obeys, cut where it is long."""
+    if len(text) > SHOWN_MAX:
+        return f"{_plain(text[:SHOWN_MAX])}… ({len(text) - SHOWN_MAX:,} more characters)"
     if text.isascii() and text.isprintable():
         return text
     return "".join(

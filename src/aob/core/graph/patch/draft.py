@@ -21,11 +21,17 @@ ABSENT: Final = Absent()
 
 
 class Unresolved(Exception):  # noqa: N818  # it never leaves the room: `apply` names the operation and raises PatchError
-    """A location that does not exist; `hint` says what does."""
+    """A location that does not exist; `hint` says what does. `token` was looked for among `members`."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", token: str = "", members: dict[str, Json] | None = None) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message = message
+        self._hint, self._token, self._members = hint, token, members
+
+    @property
+    def hint(self) -> str:
+        """How to mend it. Made only when somebody asks: looking for a close name takes a millisecond."""
+        return self._hint if self._members is None else _near(self._token, self._members)
 
 
 class Draft:
@@ -112,11 +118,11 @@ class Draft:
 
 
 def _item(value: Json, token: str, at: Tokens) -> Json:
+    if isinstance(value, dict) and token in value:
+        return value[token]
     where = format_pointer(at) or "the document"
     if isinstance(value, dict):
-        if token in value:
-            return value[token]
-        raise Unresolved(f"there is no `{token}` in {where}", _near(token, value))
+        raise Unresolved(f"there is no `{token}` in {where}", token=token, members=value)
     if isinstance(value, list):
         index = index_of(token)
         if index is not None and index < len(value):

@@ -84,6 +84,9 @@ def _kept_nodes(now: Document, target: Document, frozen: Container[str]) -> Docu
         if id not in frozen:
             continue
         wanted = target.get(id)
+        if wanted is node:
+            kept[id] = node
+            continue
         kept[id] = _tuned(node, wanted) if isinstance(node, dict) and isinstance(wanted, dict) else node
     return kept
 
@@ -124,7 +127,9 @@ def operations_between(before: Document, after: Document, base: Tokens = ()) -> 
 
 def _between_members(old: Document, new: Document, id: str, base: Tokens) -> list[Operation]:
     before, after = old.get(id), new.get(id)
-    if not (_has_body(before) and _has_body(after)) or before is after:
+    if before is after and id in old and id in new:
+        return []
+    if not (_has_body(before) and _has_body(after)):
         return _step(old, new, id, base)
     made: list[Operation] = []
     for field in sorted({*_object(before), *_object(after)}):
