@@ -4,6 +4,7 @@ In: a canonical document and the facts of handlers. Out: an IR. Raises Invalid w
 """
 
 import hashlib
+from operator import attrgetter
 from typing import Final
 
 from aob.core.errors import Invalid
@@ -51,9 +52,9 @@ class _Compiler:
         self.versions: list[bytes] = []
 
     def body(self, plan: BodyPlan, spec: WorkflowSpec, hash: str) -> IR:
-        """The graph of one body."""
-        nodes = {id: self._node(node) for id, node in plan.nodes.items()}
-        edges = {edge.id: _edge(edge, nodes) for edge in plan.edges}
+        """The graph of one body, in the order of ids: equal documents give equal graphs, however they are written."""
+        nodes = {id: self._node(node) for id, node in sorted(plan.nodes.items())}
+        edges = {edge.id: _edge(edge, nodes) for edge in sorted(plan.edges, key=attrgetter("id"))}
         _link(nodes, edges)
         return IR(nodes, edges, spec, hash)
 
@@ -98,7 +99,7 @@ def _link(nodes: dict[str, Node], edges: dict[str, Edge]) -> None:
     for id, by_outcome in outs.items():
         nodes[id].outs = {on: tuple(found) for on, found in by_outcome.items()}
     for id, found in ins.items():
-        nodes[id].ins = tuple(sorted(found, key=lambda edge: edge.id))
+        nodes[id].ins = tuple(sorted(found, key=attrgetter("id")))
         nodes[id].need = len(found)
 
 

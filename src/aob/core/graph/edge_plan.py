@@ -83,7 +83,7 @@ def wrong_together(edges: list[EdgePlan], nodes: Mapping[str, NodePlan]) -> Iter
             if other != plan.id:
                 message = f"`{edge.source}` has an `else` already: edge `{other}`"
                 yield Problem(f"{plan.path}/else", message, "bad_when", hint="give this one a condition with `when`")
-        if edge.on == "success":
+        if edge.on != "failure":
             chosen.add(edge.source)
     for id, node in nodes.items():
         if node.kind.name == "branch" and id not in chosen:

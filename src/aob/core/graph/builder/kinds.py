@@ -1,0 +1,240 @@
+"""A method for each node kind. In: an id, the config as keywords, the common fields. Out: the step that was added.
+
+What is left out stays out of the document, so that it reads as if a person had written it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Self, TypeAlias, TypedDict, Unpack
+
+from aob.core.graph.builder.step import Sketch, Step
+from aob.core.graph.definition import Duration, Tree, Value
+from aob.core.graph.spec import CachePolicy, Effect, OnFailure, OnUncertain, Priority
+
+Handler: TypeAlias = str | Callable[..., Value]
+"""A handler by its name, or the function itself."""
+
+
+class CommonFields(TypedDict, total=False):
+    """What every node may have beside its config; see the reference of documents."""
+
+    input: Mapping[str, str | int | float | bool | None]
+    retry: int | Mapping[str, Value]
+    timeout: Duration | Mapping[str, Value]
+    effect: Effect
+    deterministic: bool
+    cache: CachePolicy
+    on_failure: OnFailure
+    on_uncertain: OnUncertain
+    verify: Handler
+    priority: Priority
+    labels: Mapping[str, str]
+    description: str
+    hold: bool
+    disabled: bool
+
+
+def handler_name(handler: Handler) -> str:
+    """The name of a handler: the one that its mark gives it, else that of the function."""
+    if isinstance(handler, str):
+        return handler
+    marked = getattr(getattr(handler, "__aob_node__", None), "name", "")
+    return str(marked or handler.__name__)
+
+
+class Kinds(Sketch):
+    """A body under construction with a method for each kind."""
+
+    def add(
+        self, id: str, kind: str, config: Mapping[str, Value] | None = None, **common: Unpack[CommonFields]
+    ) -> Step:
+        """A node of any kind. None in the config means that it is left out."""
+        self.add_node(id, _node(kind, config or {}, common))
+        return Step(self, id)
+
+    def function(self, id: str, *, handler: Handler = "", **common: Unpack[CommonFields]) -> Step:
+        """A handler of the application; without one, the handler that is named like the node."""
+        return self.add(id, "function", {"handler": handler_name(handler or id)}, **common)
+
+    def http(
+        self,
+        id: str,
+        *,
+        url: str,
+        method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Value = None,
+        expect: Sequence[int] | None = None,
+        output: Literal["body", "response"] | None = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """One HTTP request."""
+        config = {"url": url, "method": method, "headers": headers, "query": query, "body": body}
+        return self.add(id, "http", {**config, "expect": expect, "output": output}, **common)
+
+    def branch(self, id: str, *, mode: Literal["first", "all"] | None = None, **common: Unpack[CommonFields]) -> Step:
+        """A choice: `step.when(CEL) >> next`, `step.otherwise() >> other`."""
+        return self.add(id, "branch", {"mode": mode}, **common)
+
+    def join(
+        self,
+        id: str,
+        *,
+        mode: Literal["all", "any", "n"] | None = None,
+        n: int | None = None,
+        deadline: Duration | None = None,
+        cancel_rest: bool | None = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """Waits for the nodes before it: all, any, or n of them."""
+        config = {"mode": mode, "n": n, "deadline": deadline, "cancel_rest": cancel_rest}
+        return self.add(id, "join", config, **common)
+
+    def timer(
+        self, id: str, *, for_: Duration | None = None, until: str | None = None, **common: Unpack[CommonFields]
+    ) -> Step:
+        """Waits for time: `for_="10m"`, or `until` a CEL timestamp."""
+        return self.add(id, "timer", {"for": for_, "until": until}, **common)
+
+    def wait(
+        self,
+        id: str,
+        *,
+        message: str,
+        key: str | None = None,
+        payload: Mapping[str, Value] | None = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """Waits for a message by name and correlation key (CEL)."""
+        return self.add(id, "wait", {"message": message, "key": key, "payload": payload}, **common)
+
+    def approval(
+        self,
+        id: str,
+        *,
+        role: str | None = None,
+        text: str | None = None,
+        form: Mapping[str, Value] | None = None,
+        notify: Sequence[str] | None = None,
+        escalate: Sequence[Mapping[str, Value]] | None = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """A person decides: `step.on("approved") >> next`."""
+        config = {"role": role, "text": text, "form": form, "notify": notify, "escalate": escalate}
+        return self.add(id, "approval", config, **common)
+
+    def agent(
+        self,
+        id: str,
+        *,
+        task: str,
+        model: str | None = None,
+        system: str | None = None,
+        output: Mapping[str, Value] | None = None,
+        tools: Sequence[Handler] | None = None,
+        patch: bool | None = None,
+        limits: Mapping[str, Value] | None = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """Model calls with tools. `limits` holds `calls_max tokens_max cost_max temperature cache`."""
+        names = None if tools is None else [handler_name(tool) for tool in tools]
+        config = {"task": task, "model": model, "system": system, "output": output, "tools": names, "patch": patch}
+        return self.add(id, "agent", {**config, **(limits or {})}, **common)
+
+    def notify(
+        self, id: str, *, to: str, text: str, subject: str | None = None, **common: Unpack[CommonFields]
+    ) -> Step:
+        """Tells people: `to="mailto:{email}"`, `slack:NAME`, `webhook:NAME`."""
+        return self.add(id, "notify", {"to": to, "text": text, "subject": subject}, **common)
+
+    def object(
+        self,
+        id: str,
+        *,
+        op: Literal["put", "get", "head", "delete"],
+        key: str,
+        store: str | None = None,
+        content_type: str | None = None,
+        value: Value = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """Puts a value into an object store, or gets one."""
+        config = {"op": op, "key": key, "store": store, "content_type": content_type, "value": value}
+        return self.add(id, "object", config, **common)
+
+    def emit(
+        self,
+        id: str,
+        *,
+        topic: str,
+        type: str,
+        subject: str | None = None,
+        data: Value = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """Puts a business event on a topic."""
+        return self.add(id, "emit", {"topic": topic, "type": type, "subject": subject, "data": data}, **common)
+
+    def map(
+        self,
+        id: str,
+        *,
+        items: str,
+        window: int | None = None,
+        failures: int | None = None,
+        **common: Unpack[CommonFields],
+    ) -> "Map":
+        """Its body once for each item: `with wf.map("each", items=CEL) as body: body.function(…)`."""
+        step = Map(self, id)
+        self.add_node(id, _node("map", {"items": items, "window": window, "failures": failures}, common, step))
+        return step
+
+    def loop(
+        self,
+        id: str,
+        *,
+        max: int,
+        while_: str | None = None,
+        collect: bool | None = None,
+        **common: Unpack[CommonFields],
+    ) -> "Loop":
+        """Its body again and again, at most `max` times, while a CEL condition holds."""
+        step = Loop(self, id)
+        self.add_node(id, _node("loop", {"max": max, "while": while_, "collect": collect}, common, step))
+        return step
+
+
+class _Bodied(Step, Kinds):
+    """A node with a body: a step for the edges around it, and a sketch for what stands in it."""
+
+    def __init__(self, sketch: Sketch, id: str) -> None:
+        Kinds.__init__(self)
+        Step.__init__(self, sketch, id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+class Map(_Bodied):
+    """A `map`. In its body `item` is the item."""
+
+
+class Loop(_Bodied):
+    """A `loop`. In its body `loop.index` counts the passes, and `loop.previous` is the output of the last one."""
+
+
+def _node(kind: str, config: Mapping[str, Value], common: CommonFields, body: Sketch | None = None) -> Tree:
+    kept = {key: value for key, value in config.items() if value is not None}
+    node: Tree = {"kind": kind}
+    if kept:
+        node["config"] = kept
+    node.update(common)
+    verify = common.get("verify")
+    if verify is not None:
+        node["verify"] = handler_name(verify)
+    if body is not None:
+        node["body"] = {"nodes": body.nodes, "edges": body.edges}
+    return node

@@ -1,0 +1,116 @@
+"""A document as text, JSON or YAML, to its canonical form and the places of its parts; and its hash.
+
+In: text as people and programs send it. Out: a `Document`. Raises Malformed, TooLarge, or Invalid with every problem
+that the text itself shows.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+from aob.core.errors import Invalid, Malformed, Problem, TooLarge
+from aob.core.event.value import canonical, digest_of
+from aob.core.graph.definition import Tree, Value
+from aob.core.graph.handlers import Handlers
+from aob.core.graph.json_text import json_spots, read_json
+from aob.core.graph.normalise import Normaliser
+from aob.core.graph.places import Places, Spot, located
+from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
+
+JSON_SUFFIXES: Final = (".json", "application/json")
+YAML_SUFFIXES: Final = (".yaml", ".yml", "application/yaml", "application/x-yaml", "text/yaml")
+Form = Literal["json", "yaml", ""]
+
+
+class Document:
+    """A document in canonical form. `places` tells where its parts stand in the text that it came from."""
+
+    __slots__ = ("places", "tree")
+
+    def __init__(self, tree: Tree, places: Places) -> None:
+        self.tree = tree
+        self.places = places
+
+
+def load(text: bytes | str, *, name_hint: str = "") -> Document:
+    """Read a document. `name_hint` is a file name or a media type; without one, both forms are tried.
+
+    Raises Malformed (neither JSON nor YAML), TooLarge (over 1 MiB), or Invalid with every problem of the document when
+    the text is at fault: a key or an id that stands twice, a tag, an alias that repeats too much.
+    """
+    words = _decoded(text)
+    value, read, problems = _read(words, _form(name_hint, words))
+    places = Places(read)
+    if not isinstance(value, dict):
+        line, column = places.get("", (1, 1))
+        problem = Problem("", "a document is an object", "bad_type", line, column, "begin with `workflow:`")
+        raise Invalid("this is not a workflow", (problem,))
+    made = Normaliser(value)
+    document = Document(made.tree, places.renamed(made.renames))
+    if problems or made.problems:
+        problems = located([*problems, *made.problems], places) + check(document)
+        problems.sort(key=lambda problem: (problem.line, problem.column))
+        raise Invalid("the document has problems", tuple(problems))
+    return document
+
+
+def check(
+    document: Document | Tree, handlers: Handlers | None = None, *, places: Places | None = None
+) -> list[Problem]:
+    """Every problem of a canonical document at once, in the order of its text where its places are known; none when it
+    may run. `handlers=None` leaves handlers unchecked."""
+    if isinstance(document, Document):
+        places = places or document.places
+        document = document.tree
+    problems = Survey(document, handlers).problems
+    return located(problems, places) if problems else []
+
+
+def artifact_hash(document: Tree) -> str:
+    """The name of a version: `sha256:` and the hash of the canonical JSON of the canonical document."""
+    return f"sha256:{digest_of(canonical(document)).hex()}"
+
+
+def _decoded(text: bytes | str) -> str:
+    if len(text) > DOCUMENT_BYTES_MAX:
+        raise TooLarge(f"a document of {len(text):,} bytes is over the limit of {DOCUMENT_BYTES_MAX:,}")
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"byte {error.start + 1} is not UTF-8", hint="save the file as UTF-8") from None
+
+
+def _form(hint: str, text: str) -> Form:
+    name = hint.partition(";")[0].strip().lower()
+    if name.endswith(JSON_SUFFIXES):
+        return "json"
+    if name.endswith(YAML_SUFFIXES):
+        return "yaml"
+    return "" if text.lstrip()[:1] in {"{", "["} else "yaml"
+
+
+def _read(text: str, form: Form) -> tuple[Value, Callable[[], Mapping[str, Spot]], list[Problem]]:
+    """The value, a reader of its spots, and problems with their places."""
+    if form != "yaml":
+        try:
+            value, twice = read_json(text)
+        except Malformed as error:
+            if form == "json" or "line" not in error.fields:  # JSON in form, but not in its numbers
+                raise
+            return _read_flow(text, error)
+        found = json_spots(text)[1] if twice else []
+        problems = [Problem(path, "this key stands twice", "duplicate_key", hint="remove one") for path in found]
+        return value, lambda: json_spots(text)[0], problems
+    from aob.core.graph.yaml_text import YamlText  # 20 ms: only a process that meets YAML pays it
+
+    document = YamlText(text)
+    return document.value, lambda: document.spots, document.problems
+
+
+def _read_flow(text: str, error: Malformed) -> tuple[Value, Callable[[], Mapping[str, Spot]], list[Problem]]:
+    """A text that begins like JSON and is none: YAML in flow style, or else badly written JSON."""
+    try:
+        return _read(text, "yaml")
+    except Malformed:
+        raise error from None

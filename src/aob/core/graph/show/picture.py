@@ -1,0 +1,173 @@
+"""A graph as a picture of text: nodes in layers, lines between them, conditions below.
+
+In: a canonical document. Out: lines. A graph that is wider than a terminal, or has a cycle, is listed instead of drawn.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aob.core.graph.definition import Tree, Value
+from aob.core.graph.show.canvas import Canvas
+from aob.core.graph.show.difference import edge_words
+
+WIDTH_MAX: Final = 100
+"""Columns of a picture."""
+NODES_DRAWN_MAX: Final = 200
+GAP: Final = 3
+_SWEEPS: Final = 4
+_SHAPES: Final = {
+    "branch": ("<", ">"),
+    "join": ("<", ">"),
+    "approval": ("(", ")"),
+    "timer": ("(", ")"),
+    "wait": ("(", ")"),
+    "agent": ("{", "}"),
+}
+
+
+def render_graph(document: Tree, *, marks: Mapping[str, str] | None = None, width_max: int = WIDTH_MAX) -> list[str]:
+    """The picture of a document: `[job]`, `<branch or join>`, `(waits)`, `{agent}`; edges with conditions listed below,
+    bodies of map and loop drawn further in. `marks` puts a sign before nodes, such as `+` before what a patch added."""
+    nodes, edges = _plain(document)
+    lines = _drawn(nodes, edges, marks or {}, width_max)
+    told = [edge for edge in edges if edge.get("on", "success") != "success" or edge.get("when") or edge.get("else")]
+    if told:
+        lines += ["", *(f"  {edge_words(edge)}" for edge in told)]
+    for id, node in nodes.items():
+        body = node.get("body") if isinstance(node, dict) else None
+        if isinstance(body, dict):
+            inner = {key[len(id) + 1 :]: mark for key, mark in (marks or {}).items() if key.startswith(f"{id}/")}
+            lines += ["", f"{id}:", *(f"  {line}" for line in render_graph(body, marks=inner, width_max=width_max - 2))]
+    return [line.rstrip() for line in lines]
+
+
+def _plain(body: Tree) -> tuple[Tree, list[Tree]]:
+    nodes, edges = body.get("nodes"), body.get("edges")
+    known = nodes if isinstance(nodes, dict) else {}
+    found = edges.values() if isinstance(edges, dict) else ()
+    ends = [edge for edge in found if isinstance(edge, dict) and edge.get("from") in known and edge.get("to") in known]
+    return known, ends
+
+
+def _drawn(nodes: Tree, edges: list[Tree], marks: Mapping[str, str], width_max: int) -> list[str]:
+    labels = {id: _label(id, node, marks.get(id, "")) for id, node in nodes.items()}
+    layers = layers_of(list(nodes), [(edge["from"], edge["to"]) for edge in edges])
+    if layers is None or len(nodes) > NODES_DRAWN_MAX:
+        return _listed(labels, edges)
+    grid = _Grid(layers, labels, sorted({(edge["from"], edge["to"]) for edge in edges}))
+    lines = grid.lines()
+    return lines if max(map(len, lines), default=0) <= width_max else _listed(labels, edges)
+
+
+def _label(id: str, node: Value, mark: str) -> str:
+    kind = str(node.get("kind")) if isinstance(node, dict) else ""
+    left, right = _SHAPES.get(kind, ("[", "]"))
+    return f"{mark}{left}{id}{right}"
+
+
+def _listed(labels: Mapping[str, str], edges: Sequence[Tree]) -> list[str]:
+    after: dict[str, list[str]] = {}
+    for edge in edges:
+        after.setdefault(edge["from"], []).append(edge["to"])
+    return [f"{label} → {', '.join(after[id])}" if id in after else label for id, label in labels.items()]
+
+
+def layers_of(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int] | None:
+    """The layer of each node, from 0: one below the lowest of those before it. None when there is a cycle."""
+    waiting = dict.fromkeys(ids, 0)
+    after: dict[str, list[str]] = {id: [] for id in ids}
+    for source, target in edges:
+        waiting[target] += 1
+        after[source].append(target)
+    layers = {id: 0 for id in ids if not waiting[id]}
+    ready = list(layers)
+    for id in ready:
+        for target in after[id]:
+            layers[target] = max(layers.get(target, 0), layers[id] + 1)
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
+    return layers if len(ready) == len(waiting) else None
+
+
+class _Grid:
+    """Cells in rows: nodes, and stand-ins where a long edge passes. Ids of stand-ins are `target@row`."""
+
+    def __init__(self, layers: Mapping[str, int], labels: Mapping[str, str], edges: Sequence[tuple[str, str]]) -> None:
+        self.rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
+        self.labels = dict(labels)
+        for id in labels:
+            self.rows[layers[id]].append(id)
+        self.links: list[list[tuple[str, str]]] = [[] for _ in self.rows]
+        for source, target in edges:
+            self._route(source, target, layers)
+        for _ in range(_SWEEPS):
+            self._sort()
+        self.middle: dict[str, int] = {}
+        for row in range(len(self.rows)):
+            self._place(row)
+        left = min((middle - len(self.labels[id]) // 2 for id, middle in self.middle.items()), default=0)
+        self.middle = {id: middle - left for id, middle in self.middle.items()}
+
+    def _route(self, source: str, target: str, layers: Mapping[str, int]) -> None:
+        here = source
+        for row in range(layers[source] + 1, layers[target]):
+            passing = f"{target}@{row}"
+            if passing not in self.labels:
+                self.labels[passing] = "│"
+                self.rows[row].append(passing)
+            self._link(row - 1, here, passing)
+            here = passing
+        self._link(layers[target] - 1, here, target)
+
+    def _link(self, row: int, source: str, target: str) -> None:
+        if (source, target) not in self.links[row]:
+            self.links[row].append((source, target))
+
+    def _sort(self) -> None:
+        """Puts each cell below the middle of those above it, then above the middle of those below it."""
+        count = len(self.rows)
+        for row in range(1, count):
+            self._sort_row(row, [(target, source) for source, target in self.links[row - 1]], self.rows[row - 1])
+        for row in range(count - 2, -1, -1):
+            self._sort_row(row, self.links[row], self.rows[row + 1])
+
+    def _sort_row(self, row: int, links: Sequence[tuple[str, str]], others: Sequence[str]) -> None:
+        at = {id: number for number, id in enumerate(others)}
+        old = {id: number for number, id in enumerate(self.rows[row])}
+        near: dict[str, list[int]] = {}
+        for mine, other in links:
+            near.setdefault(mine, []).append(at[other])
+        weight = {id: sum(near[id]) / len(near[id]) if id in near else float(old[id]) for id in old}
+        self.rows[row].sort(key=lambda id: (weight[id], old[id]))
+
+    def _place(self, row: int) -> None:
+        """Columns of a row: each cell as near to the middle of those above it as its neighbours let it be."""
+        above: dict[str, list[int]] = {}
+        for source, target in self.links[row - 1] if row else ():
+            above.setdefault(target, []).append(self.middle[source])
+        edge: int | None = None  # the first cell may stand anywhere: the whole picture moves to the right in the end
+        wanted: list[tuple[str, int, int]] = []
+        for id in self.rows[row]:
+            half = len(self.labels[id]) // 2
+            wish = sum(above[id]) // len(above[id]) if id in above else (edge or 0) + half
+            start = wish - half if edge is None else max(edge, wish - half)
+            wanted.append((id, start + half, wish))
+            edge = start + len(self.labels[id]) + GAP
+        drift = sum(middle - wish for _, middle, wish in wanted) // max(len(wanted), 1)
+        for id, middle, _ in wanted:
+            self.middle[id] = middle - drift
+
+    def lines(self) -> list[str]:
+        """The picture, a row of cells and the lines below it in turn."""
+        lines: list[str] = []
+        for row, cells in enumerate(self.rows):
+            text = ""
+            for id in cells:
+                start = self.middle[id] - len(self.labels[id]) // 2
+                text = text.ljust(start) + self.labels[id]
+            lines.append(text)
+            if self.links[row]:
+                canvas = Canvas([(self.middle[source], self.middle[target]) for source, target in self.links[row]])
+                lines.extend(canvas.lines())
+        return lines

@@ -1,0 +1,201 @@
+"""YAML text to plain JSON values and their places. In: text. Out: a value, spots, problems (a key that stands twice).
+
+Strict where YAML surprises: only `true` and `false` are booleans (`on`, `yes`, `no` are texts), dates are texts, tags
+are refused, aliases count as what they repeat, and size and depth are bounded while reading.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import yaml
+
+from aob.core.errors import Invalid, Malformed, Problem
+from aob.core.graph.definition import Value
+from aob.core.graph.places import Spot
+from aob.core.graph.shape import escape
+
+VALUES_MAX: Final = 200_000
+"""Values of a document, those that aliases repeat included."""
+DEPTH_MAX: Final = 64
+"""Maps and lists in one another."""
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
+_HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
+_FLOAT: Final = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUTH: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+def plain_scalar(text: str) -> str | int | float | bool | None:
+    """What a word without quotes means: null, true, false, a number, else itself."""
+    if text in _NULLS:
+        return None
+    if text in _TRUTH:
+        return _TRUTH[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _HEX.fullmatch(text):
+        return int(text, 16)
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
+
+
+class _Frame:
+    """A map or list that is being read. `anchor` and `count` serve an alias of it, once it is complete."""
+
+    __slots__ = ("anchor", "count", "key", "key_at", "path", "value")
+
+    def __init__(self, value: dict[str, Value] | list[Value], path: str, anchor: str | None, count: int) -> None:
+        self.value, self.path, self.anchor, self.count = value, path, anchor, count
+        self.key: str | None = None
+        self.key_at = (0, 0)
+
+
+class YamlText:
+    """One document read to its end. `value` is its value, `spots` its places, `problems` what its text does wrong."""
+
+    def __init__(self, text: str) -> None:
+        self.value: Value = None
+        self.spots: dict[str, Spot] = {}
+        self.problems: list[Problem] = []
+        self._text = text
+        self._lines: list[str] | None = None
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, tuple[Value, int]] = {}
+        self._count = 0
+        self._documents = 0
+        try:
+            for event in self._events():
+                self._take(event)
+        except yaml.MarkedYAMLError as error:
+            raise _malformed(error) from None
+        except yaml.YAMLError as error:
+            raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
+
+    def _events(self) -> Iterator[yaml.Event]:
+        yield from yaml.parse(self._text, Loader=_LOADER)
+
+    def _take(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            self._open(event)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            frame = self._stack.pop()
+            if frame.anchor:
+                self._anchors[frame.anchor] = (frame.value, self._count - frame.count)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                line, _ = _place(event)
+                raise Malformed(f"line {line}: a second document begins", hint="one file holds one workflow", line=line)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        self._refuse_tag(event)
+        if self._wants_key():
+            self._key(event.value, _place(event))
+            return
+        value = event.value if event.style else plain_scalar(event.value)
+        path, key_place = self._add(value, 1, _place(event))
+        self.spots[path] = self._text_spot(event, key_place)
+        if event.anchor:
+            self._anchors[event.anchor] = (value, 1)
+
+    def _text_spot(self, event: yaml.ScalarEvent, key_place: tuple[int, int]) -> Spot:
+        line, column = _place(event)
+        if event.style in ("|", ">"):
+            indent = self._indent_of(line)
+            return Spot(line, column, *key_place, line + 1, indent, indent)
+        inner = column + (1 if event.style else 0)
+        return Spot(line, column, *key_place, line, inner, 1, self._raw(event) if event.style == '"' else "")
+
+    def _raw(self, event: yaml.ScalarEvent) -> str:
+        """What stands between the quotes, when it has escapes."""
+        start, end = event.start_mark, event.end_mark
+        raw = self._text[start.index + 1 : end.index - 1] if start is not None and end is not None else ""
+        return raw if "\\" in raw else ""
+
+    def _indent_of(self, line: int) -> int:
+        """The first column of a block of text whose indicator stands on this line."""
+        if self._lines is None:
+            self._lines = self._text.split("\n")
+        first = next((each for each in self._lines[line:] if each.strip()), "")
+        return len(first) - len(first.lstrip(" ")) + 1
+
+    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        self._refuse_tag(event)
+        at = _place(event)
+        if self._wants_key():
+            raise _wrong("", "a key must be a text", "bad_type", at)
+        if len(self._stack) >= DEPTH_MAX:
+            raise _wrong("", f"maps and lists stand more than {DEPTH_MAX} deep in one another", "too_large", at)
+        value: dict[str, Value] | list[Value] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        count = self._count
+        path, key_place = self._add(value, 1, at)
+        self.spots[path] = Spot(*at, *key_place)
+        self._stack.append(_Frame(value, path, event.anchor, count))
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        at = _place(event)
+        if event.anchor not in self._anchors:
+            raise _wrong("", f"*{event.anchor} repeats nothing that stands complete before it", "bad_alias", at)
+        value, count = self._anchors[event.anchor]
+        if self._wants_key():
+            raise _wrong("", "a key must be a text", "bad_type", at)
+        path, key_place = self._add(value, count, at)
+        self.spots[path] = Spot(*at, *key_place)
+
+    def _refuse_tag(self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        if event.tag is not None and event.tag != "!":
+            hint = "documents hold plain values only; write a text in quotes"
+            raise _wrong("", f"the tag {event.tag} is not allowed", "bad_tag", _place(event), hint)
+
+    def _wants_key(self) -> bool:
+        return bool(self._stack) and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None
+
+    def _key(self, key: str, at: tuple[int, int]) -> None:
+        frame = self._stack[-1]
+        if key in frame.value:
+            path = f"{frame.path}/{escape(key)}"
+            self.problems.append(Problem(path, f"`{key}` stands twice", "duplicate_key", *at, "remove one"))
+        frame.key, frame.key_at = key, at
+
+    def _add(self, value: Value, count: int, at: tuple[int, int]) -> tuple[str, tuple[int, int]]:
+        """Puts a value where it belongs; its path, and the place of its key."""
+        self._count += count
+        if self._count > VALUES_MAX:
+            raise _wrong("", f"more than {VALUES_MAX:,} values", "too_large", at)
+        if not self._stack:
+            self.value = value
+            return "", (0, 0)
+        frame = self._stack[-1]
+        if isinstance(frame.value, list):
+            frame.value.append(value)
+            return f"{frame.path}/{len(frame.value) - 1}", (0, 0)
+        key, frame.key = frame.key or "", None
+        frame.value[key] = value
+        return f"{frame.path}/{escape(key)}", frame.key_at
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    """Line and column of an event, from 1."""
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+
+
+def _wrong(path: str, message: str, code: str, at: tuple[int, int], hint: str = "") -> Invalid:
+    return Invalid("the YAML cannot be used", (Problem(path, message, code, *at, hint),))
+
+
+def _malformed(error: yaml.MarkedYAMLError) -> Malformed:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+    hint = "YAML is indented by spaces" if "\\t" in str(error) else ""
+    words = error.problem or error.context or "not YAML"
+    return Malformed(f"line {line}, column {column}: {words}", hint=hint, line=line, column=column)
