@@ -386,8 +386,7 @@ class Journal:
         law: Law = stream.law
         events = verdict.events
         data = law.encode(events)
-        for event in events:
-            law.evolve(stream, event)
+        law.fold(stream, events)
         if verdict.context is not None:
             law.adopt(stream, verdict.context)
         seq, base, count = stream.seq, draft.count, len(events)

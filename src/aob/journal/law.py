@@ -49,8 +49,8 @@ class Law(Protocol):
         """The events of a command. Raises AobError when it cannot be, Wanted when it needs a value."""
         ...
 
-    def evolve(self, stream: Stream, event: Any) -> None:
-        """Folds one event into the stream's state."""
+    def fold(self, stream: Stream, events: list[Any]) -> None:
+        """Folds events into the stream's state."""
         ...
 
     def adopt(self, stream: Stream, context: Any) -> None:

@@ -119,7 +119,5 @@ def _apply(stream: Stream, part: Part, row: JournalRow, base: int) -> int:
 
 
 def _fold(stream: Stream, seq: int, events: list[Any]) -> None:
-    for index, event in enumerate(events):
-        if seq + index >= stream.seq:
-            stream.law.evolve(stream, event)
+    stream.law.fold(stream, events[max(0, stream.seq - seq) :])
     stream.seq = max(stream.seq, seq + len(events))

@@ -106,13 +106,14 @@ class CatalogLaw(Law):
             events.append(TagMoved(command.tag, command.artifact, version, command.by))
         return Verdict(events, values)
 
-    def evolve(self, stream: Stream, event: CatalogEvent) -> None:
-        """Folds one event."""
+    def fold(self, stream: Stream, events: list[CatalogEvent]) -> None:
+        """Folds events."""
         state: Workflow = stream.state
-        if isinstance(event, ArtifactPushed):
-            state.artifacts[event.artifact] = event
-        else:
-            state.tags[event.tag] = Tag(event.artifact, event.version, event.overlay)
+        for event in events:
+            if isinstance(event, ArtifactPushed):
+                state.artifacts[event.artifact] = event
+            else:
+                state.tags[event.tag] = Tag(event.artifact, event.version, event.overlay)
 
     def adopt(self, stream: Stream, context: Any) -> None:
         """Nothing is derived."""

@@ -81,12 +81,13 @@ class KeyringLaw(Law):
             raise NotFound(f"there is no key {command.id}", hint="aob key list")
         return Verdict([KeyRevoked(command.id, command.by, now_ms)] if key[1] else [], {})
 
-    def evolve(self, stream: Stream, event: KeyEvent) -> None:
-        """Folds one event."""
-        if isinstance(event, KeyCreated):
-            stream.state[event.id] = (event, True)
-        else:
-            stream.state[event.id] = (stream.state[event.id][0], False)
+    def fold(self, stream: Stream, events: list[KeyEvent]) -> None:
+        """Folds events."""
+        for event in events:
+            if isinstance(event, KeyCreated):
+                stream.state[event.id] = (event, True)
+            else:
+                stream.state[event.id] = (stream.state[event.id][0], False)
 
     def adopt(self, stream: Stream, context: Any) -> None:
         """Nothing is derived."""

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.event.value import Ref, decode
 from aob.core.policy.patch import PatchRules
-from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, evolve
+from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, fold
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.pending import react
@@ -73,9 +73,9 @@ class RunLaw(Law):
         document: dict[str, Any] = decode(data)
         return document
 
-    def evolve(self, stream: Stream, event: Any) -> None:
-        """Folds one event."""
-        evolve(stream.state, event)
+    def fold(self, stream: Stream, events: list[Any]) -> None:
+        """Folds events."""
+        fold(stream.state, events)
 
     def adopt(self, stream: Stream, context: Any) -> None:
         """A patch was applied: the run goes on under newer graphs."""

@@ -2,7 +2,7 @@
 
 from aob.core.run.decide import Decision, decide
 from aob.core.run.events import RunEvent, decode_events, encode_events
-from aob.core.run.evolve import evolve
+from aob.core.run.evolve import evolve, fold
 from aob.core.run.pending import Effects, Pending, pending
 from aob.core.run.state import Run
 from aob.core.run.step import Given, Needs
@@ -19,5 +19,6 @@ __all__ = [
     "decode_events",
     "encode_events",
     "evolve",
+    "fold",
     "pending",
 ]

@@ -90,12 +90,14 @@ def close_finished(step: Step) -> bool:
     from aob.core.run.bodies import close_scope
 
     moved = False
-    for path in list(step.done):
-        drafted = step.done[path]
+    for path, drafted in list(step.done.items()):
         scope = step.run.scopes.get(path) or step.opened.get(path)
-        if scope is None or path in step.closed or step.finished:
+        if scope is None:
             continue
-        if len(scope.done) - step.undone.get(path, 0) + len(drafted) < len(step.ir_of(scope).nodes):
+        undone = step.undone.get(path, 0) if step.versions else 0
+        if len(scope.done) - undone + len(drafted) < len(step.ir_of(scope).nodes):
+            continue
+        if step.finished or path in step.closed:
             continue
         if not path:
             complete_run(step, scope)

@@ -3,6 +3,7 @@
 The run given is consumed: the caller goes on with the one returned.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from aob.core.event.value import NULL
@@ -29,10 +30,15 @@ from aob.core.run.state import (
 
 def evolve(run: Run, event: ev.RunEvent) -> Run:
     """The run after the event."""
-    handler = _HANDLERS.get(type(event))
-    if handler is None:
-        raise TypeError(f"evolve has no rule for {type(event).__name__}")
-    handler(run, event)
+    _HANDLERS[type(event)](run, event)
+    return run
+
+
+def fold(run: Run, events: Iterable[ev.RunEvent]) -> Run:
+    """The run after all of these events, in order."""
+    rules = _HANDLERS
+    for event in events:
+        rules[type(event)](run, event)
     return run
 
 

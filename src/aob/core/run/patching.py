@@ -203,7 +203,8 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
     done = step.done.setdefault(scope.path, {})
     prefix, tokens = scope.prefix, step.run.tokens
     event.undone.extend(sorted(node for node in scope.done if node not in new.nodes))
-    step.versions[scope.path] = event.number if isinstance(event, ev.PatchApplied) else event.version
+    number = event.number if isinstance(event, ev.PatchApplied) else event.version
+    step.versions = {**step.versions, scope.path: number}
     step.undone[scope.path] = len(event.undone)
     waiting = [node for node in new.nodes.values() if node.id not in scope.done and prefix + node.id not in tokens]
     changed = [node for node in waiting if _ins(node) != _ins(old.nodes.get(node.id)) or node.id not in old.nodes]

@@ -4,6 +4,8 @@
 what stands; a property test holds the two against each other. Recovery calls `pending` alone.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -12,20 +14,40 @@ from aob.core.run import events as ev
 from aob.core.run.state import READY, Run
 
 
-class Effects(msgspec.Struct):
+class Effects:
     """What a decision changed in the world that should be: jobs by (visit, attempt), timers by id, tickets by id.
 
-    `gone` are visits whose job must stop if it is still at work; a job that ended by itself is not among them.
+    `gone` are visits whose job must stop if it is still at work; a job that ended by itself is not among them. `told`
+    are tickets that people should hear of, with what happened to them.
     """
 
-    jobs: list[tuple[str, int]] = []
-    gone: list[str] = []
-    timers: dict[str, int] = {}
-    timers_done: list[str] = []
-    tickets: list[str] = []
-    tickets_done: list[str] = []
-    told: list[tuple[str, str]] = []
-    over: bool = False
+    __slots__ = ("gone", "jobs", "over", "tickets", "tickets_done", "timers", "timers_done", "told")
+
+    def __init__(self, jobs: list[tuple[str, int]]) -> None:
+        self.jobs = jobs
+        self.over = False
+        self.gone: list[str] = []
+        self.timers: dict[str, int] = {}
+        self.timers_done: list[str] = []
+        self.tickets: list[str] = []
+        self.tickets_done: list[str] = []
+        self.told: list[tuple[str, str]] = []
+
+
+class Hop:
+    """The effects of the decision that is most of all decisions: one visit completed, others are ready."""
+
+    __slots__ = ("jobs",)
+    over = False
+    gone: tuple[str, ...] = ()
+    timers: Mapping[str, int] = MappingProxyType({})
+    timers_done: tuple[str, ...] = ()
+    tickets: tuple[str, ...] = ()
+    tickets_done: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, jobs: list[tuple[str, int]]) -> None:
+        self.jobs = jobs
 
 
 class Pending(msgspec.Struct):
@@ -47,9 +69,13 @@ def pending(run: Run) -> Pending:
     )
 
 
-def react(run: Run, events: list[Any]) -> Effects:
+def react(run: Run, events: list[Any]) -> Effects | Hop:
     """The effects of events that have just been folded into `run`."""
-    effects = Effects([], [], {}, [], [], [])
+    if len(events) == 1 and type(events[0]) is ev.NodeCompleted:
+        event = events[0]
+        if "/" not in event.visit:
+            return Hop([(node, 1) for node in event.ready])
+    effects = Effects([])
     for event in events:
         kind = type(event)
         if kind is ev.NodeCompleted or kind is ev.NodeFailed:

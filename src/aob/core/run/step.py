@@ -6,7 +6,7 @@ skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared 
 
 from collections import ChainMap, deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Raw
 
@@ -72,30 +72,44 @@ class Denied(AobError):
     code = "expression_failed"
 
 
+_NO_VERSIONS: Final[Mapping[str, int]] = {}
+_NOTHING: Final[frozenset[str]] = frozenset()
+_MADE_LATE: Final[dict[str, type]] = {
+    "bodies": dict, "cancelled": set, "closed": set, "fed": dict, "opened": dict, "taken": set, "undone": dict,
+}  # fmt: skip
+
+
 class Step:
     """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
 
     __slots__ = (
-        "bodies", "cancelled", "closed", "copied", "done", "events", "fed", "finished", "given", "inner", "now", "opened", "run", "taken",
-        "undone", "values", "versions",
+        "bodies", "cancelled", "closed", "copied", "done", "events", "fed", "finished", "given", "inner", "now",
+        "opened", "run", "taken", "undone", "values", "versions",
     )  # fmt: skip
+
+    # What few decisions need is made when it is first looked at: most decisions are one hop of a chain.
+    bodies: dict[str, Body]
+    cancelled: set[str]
+    closed: set[str]
+    fed: dict[tuple[str, str], tuple[int, int]]
+    opened: dict[str, Scope]
+    taken: set[str]
+    undone: dict[str, int]
 
     def __init__(self, run: Run, given: Given, now: int) -> None:
         self.run, self.given, self.now = run, given, now
         self.events: list[Any] = []
         self.done: dict[str, dict[str, Any]] = {}
-        self.fed: dict[tuple[str, str], tuple[int, int]] = {}
-        self.opened: dict[str, Scope] = {}
         self.inner: deque[tuple[Scope, IR, Node]] = deque()
         self.values: dict[bytes, bytes] = {}
-        self.cancelled: set[str] = set()
-        self.closed: set[str] = set()
-        self.bodies: dict[str, Body] = {}
-        self.taken: set[str] = set()
-        self.undone: dict[str, int] = {}
-        self.versions: dict[str, int] = {}
-        self.copied: frozenset[str] = frozenset()
+        self.versions: Mapping[str, int] = _NO_VERSIONS
+        self.copied: frozenset[str] = _NOTHING
         self.finished = False
+
+    def __getattr__(self, name: str) -> Any:
+        made = _MADE_LATE[name]()
+        setattr(self, name, made)
+        return made
 
     # -- looking at the run as it will be -------------------------------------------------------------------------
 
@@ -188,15 +202,16 @@ class Step:
         on, took = event.on, event.took
         starving: list[Node] = []
         for offered, edges in node.outs.items():
+            offers = offered == on
             for edge in edges:
-                if offered == on and (took is None or edge.id in took):
-                    target = edge.target
-                    if target.need == 1:
-                        self.enter(scope, ir, target, event)
-                    else:
-                        self._signal(scope, ir, edge, True, event, starving)
+                taken = offers and (took is None or edge.id in took)
+                target = edge.target
+                if not taken or target.need != 1:
+                    self._signal(scope, ir, edge, taken, event, starving)
+                elif target.inner or target.spec.timeout.deadline_ms or self.copied:
+                    self.enter(scope, ir, target, event)
                 else:
-                    self._signal(scope, ir, edge, False, event, starving)
+                    event.ready.append(target.id)
         if starving:
             self._starve(scope, ir, starving, event)
 
