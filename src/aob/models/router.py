@@ -16,7 +16,7 @@ LIVE: Final = "*"
 
 
 class ModelRouter:
-    """A `Model` over several. `brains` maps a scheme (`script`, `recorded`, or `LIVE` for every other) to its model;
+    """All brains of a home (`Models`). `brains` maps a scheme (`script`, `recorded`, or `LIVE` for all others) to one;
     a request without a name gets `default`. At most `asks_max` calls are under way, the others wait their turn."""
 
     def __init__(
@@ -29,7 +29,7 @@ class ModelRouter:
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
         """Ask the brain that the name chooses. Raises as `Model.ask`; `model_unavailable` after `ask_s` seconds."""
-        name = request.model or self._default
+        name = self.name_of(request.model)
         brain = self._brain(name)
         async with self._slots:
             try:
@@ -38,9 +38,9 @@ class ModelRouter:
             except TimeoutError as error:
                 raise unavailable(f"no answer within {self._ask_s:g} s", "timeout") from error
 
-    def name_of(self, model: str) -> str:
+    def name_of(self, name: str) -> str:
         """The full name behind a node's `model`, which may be empty."""
-        return model or self._default
+        return name or self._default
 
     def _brain(self, name: str) -> Model:
         scheme, colon, rest = name.partition(":")

@@ -109,6 +109,14 @@ class Model(Protocol):
         ...
 
 
+class Models(Model, Protocol):
+    """All brains of a home behind one door."""
+
+    def name_of(self, name: str) -> str:
+        """The full name under which a request would be asked: the home's default for an empty one."""
+        ...
+
+
 def unavailable(detail: str, kind: FaultKind, retry_after_s: float = 0.0) -> Unavailable:
     """The error of a model that does not answer for now: `model_unavailable`, with `kind` and, when the provider says
     how long to wait, `retry_after_s` as fields."""

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from aob.work.calling import call
 from aob.work.egress import CheckedClient
 from aob.work.handlers import HandlerTable
 from aob.work.pool import Processes, Threads
@@ -14,8 +13,7 @@ from aob.work.tools.objects import ObjectStores
 
 if TYPE_CHECKING:
     from aob.ports.cache import Cache
-    from aob.ports.model import Model
-    from aob.work.agent import Offer
+    from aob.ports.model import Models
 
 
 class Smtp(msgspec.Struct, frozen=True):
@@ -38,12 +36,8 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     threads: Threads
     processes: Processes
     stores: ObjectStores
-    model: "Model"
+    model: "Models"
     smtp: Smtp | None = None
     targets: Mapping[str, str] = {}
     memo: Memo | None = None
     cache: "Cache | None" = None
-
-    async def use(self, offer: "Offer", args: Mapping[str, object]) -> object:
-        """Call the handler behind an agent's tool, arguments by name. Raises WorkError, or what the handler raises."""
-        return await call(offer.handler, (), args, None, self)

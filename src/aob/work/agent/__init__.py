@@ -1,0 +1,21 @@
+"""The parts of an agent's visit: a task and tools go in as a prompt, calls are journaled, checked answers come out."""
+
+from aob.work.agent.answer import Form
+from aob.work.agent.call import Answered, Calls, refused
+from aob.work.agent.guide import examples
+from aob.work.agent.ledger import Ledger
+from aob.work.agent.offer import Offer, offers, tool_of
+from aob.work.agent.prompt import Prompt
+
+__all__ = [
+    "Answered",
+    "Calls",
+    "Form",
+    "Ledger",
+    "Offer",
+    "Prompt",
+    "examples",
+    "offers",
+    "refused",
+    "tool_of",
+]

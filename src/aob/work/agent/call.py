@@ -1,0 +1,166 @@
+"""Calls of an agent, each journaled: the intent before it, the result and what it cost after it.
+
+A call that an earlier attempt has recorded is not made again: what it recorded is used. The record of a model call is
+its decision record: which prompt, which tools by hash, which brain, what it answered, tokens and money.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import AobError
+from aob.core.event import canonical, decode, digest_of
+from aob.ports.cache import Cache
+from aob.ports.model import Json, Message, Model, ModelAnswer, ModelRequest, ToolCall, Usage, request_hash
+from aob.work.agent.offer import Offer
+from aob.work.agent.tool_context import ToolContext
+from aob.work.effect import may_have_happened
+from aob.work.job import UNCERTAIN, Context, WorkError
+from aob.work.outcome import fault_of, finished
+
+RESULT_CHARS_MAX: Final = 50_000
+"""How much of a tool's result a model is shown."""
+
+KEY: Final = "model/"
+"""Kept answers stand in the cache under this and the hash of the request."""
+
+Perform = Callable[[Offer, dict[str, Json], Context], Awaitable[object]]
+"""Calls a tool's handler with arguments by name."""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The record of one model call, as it is settled: the hash of the whole request, the answer, and whether it came
+    from the cache."""
+
+    request: str
+    answer: ModelAnswer
+    cached: bool = False
+
+
+class Calls:
+    """Makes the calls of one visit."""
+
+    def __init__(self, ctx: Context, model: Model, cache: Cache | None, perform: Perform) -> None:
+        self._ctx, self._model, self._cache, self._perform = ctx, model, cache, perform
+
+    async def ask(self, request: ModelRequest, stable: ModelRequest, number: int, prompt: str) -> Answered:
+        """Ask the model, or take what an earlier attempt was answered. `stable` is the request without what moves
+        while the run goes on (the graph shown), so that a resumed attempt finds its own records.
+
+        Raises WorkError with the model's fault, transient when another attempt may help.
+        """
+        intent = await self._ctx.intend("model", decision(request, stable, number, prompt))
+        if not intent.granted:
+            return msgspec.convert(intent.recorded, Answered)
+        name = request_hash(request)
+        kept = await self.recall(name)
+        try:
+            record = Answered(name, kept or await self._model.ask(request), kept is not None)
+        except AobError as error:
+            failed = model_failure(error)
+            await self._ctx.settle(None, error=failed.fault)
+            raise failed from error
+        await self._ctx.settle(msgspec.to_builtins(record), usage=usage_of(record))
+        return record
+
+    async def recall(self, name: str) -> ModelAnswer | None:
+        """A kept answer. A cache that fails, or holds what an older release wrote, is a miss."""
+        try:
+            data = await self._cache.get(self._ctx.tenant, KEY + name) if self._cache else None
+            return None if data is None else msgspec.json.decode(data, type=ModelAnswer)
+        except (AobError, msgspec.MsgspecError) as error:
+            self._ctx.log("model_cache_missed", reason=str(error))
+            return None
+
+    async def keep(self, record: Answered) -> None:
+        """Keep an answer that was good, for the same request of the same tenant."""
+        if self._cache is None or record.cached:
+            return
+        try:
+            await self._cache.put(self._ctx.tenant, KEY + record.request, msgspec.json.encode(record.answer))
+        except AobError as error:
+            self._ctx.log("model_answer_not_kept", reason=str(error))
+
+    async def use(self, asked: ToolCall, offer: Offer, number: int) -> Message:
+        """Call a tool, or take what an earlier attempt recorded. A permanent fault of it is told to the model, which
+        may do without; a transient one ends the attempt, so that the node's retries decide. Raises WorkError; it is
+        `uncertain` when a tool of effect `once` failed and may have acted: then the intent stays without a result."""
+        what = {"tool": offer.tool.name, "hash": offer.tool.hash, "effect": offer.effect, "args": asked.args}
+        intent = await self._ctx.intend("tool", what)
+        if not intent.granted:
+            return result_of(asked, intent.recorded)
+        try:
+            made = await self._perform(offer, asked.args, ToolContext(self._ctx, number))
+            recorded: dict[str, Json] = {"result": decode(finished(made).data)}
+        except Exception as error:
+            failed = failure_of(error, offer)
+            if failed.fault.code == UNCERTAIN:
+                raise failed from error
+            if failed.fault.transient:
+                await self._ctx.settle(None, error=failed.fault)
+                raise failed from error
+            recorded = {"fault": msgspec.structs.asdict(failed.fault)}
+        await self._ctx.settle(recorded)
+        return result_of(asked, recorded)
+
+
+def decision(request: ModelRequest, stable: ModelRequest, number: int, prompt: str) -> dict[str, Json]:
+    """What the intent of a model call records: which call of the visit, and its inputs by hash."""
+    return {
+        "call": number,
+        "model": request.model,
+        "prompt": prompt,
+        "conversation": request_hash(stable),
+        "temperature": request.temperature,
+        "tools": [{"name": tool.name, "hash": tool.hash} for tool in request.tools],
+        "output": digest_of(canonical(request.output)).hex(),
+    }
+
+
+def usage_of(record: Answered) -> dict[str, Json]:
+    """The usage of one call as it is settled; a cached answer costs nothing."""
+    spent = Usage() if record.cached else record.answer.usage
+    return {**msgspec.to_builtins(spent), "cached": record.cached, "brain": msgspec.to_builtins(record.answer.brain)}
+
+
+def model_failure(error: AobError) -> WorkError:
+    """A model's error as the fault of the attempt, with what it says of itself (`kind`, `retry_after_s`)."""
+    fault = fault_of(error)
+    return WorkError(
+        str(error), code=fault.code, transient=fault.transient, detail={**(fault.detail or {}), **error.fields}
+    )
+
+
+def failure_of(error: Exception, offer: Offer) -> WorkError:
+    """What a tool raised, as a fault; of a tool that must not be repeated blindly only what is certain."""
+    fault = fault_of(error)
+    failed = WorkError(fault.message, code=fault.code, transient=fault.transient, detail=fault.detail)
+    if offer.effect != "once" or not may_have_happened(failed):
+        return failed
+    return WorkError(
+        f"it is not known whether the tool {offer.tool.name} has acted: {fault.message}",
+        code=UNCERTAIN,
+        transient=False,
+        detail={"tool": offer.tool.name, "cause": {"code": fault.code, "message": fault.message}},
+    )
+
+
+def result_of(call: ToolCall, recorded: Mapping[str, Json]) -> Message:
+    """What the model is told of a tool's result."""
+    if "fault" in recorded:
+        return refused(call, str(recorded["fault"]["message"]))
+    return Message("tool", shown(recorded["result"]), call=call.id)
+
+
+def refused(call: ToolCall, why: str) -> Message:
+    """What the model is told of a call that was not made or did not work."""
+    return Message("tool", why, call=call.id, failed=True)
+
+
+def shown(value: Json) -> str:
+    """A value as text for a model; a long one says that it was cut."""
+    text = value if isinstance(value, str) else canonical(value).decode()
+    if len(text) <= RESULT_CHARS_MAX:
+        return text
+    return f"{text[:RESULT_CHARS_MAX]}\n(cut here: {len(text)} characters in all)"

@@ -1,0 +1,58 @@
+"""What a model must know to propose a patch: the operations, the node kinds and valid examples, as text. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.graph.patch import EXAMPLES
+from aob.core.node import KINDS
+from aob.ports.model import Json
+
+GRAPH_CHARS_MAX: Final = 60_000
+
+_OPERATIONS: Final = """\
+You may change the rest of this run by a patch: put `patch: {"reason": ..., "operations": [...]}` into your answer.
+Leave `patch` out when nothing needs to change. Nodes that were dispatched already cannot be changed.
+Operations by id:
+  {"op": "add_node", "id": ID, "node": {...}}
+  {"op": "connect", "from": ID, "to": ID, "on"?: OUTCOME, "when"?: CEL (only from a branch), "else"?: true}
+  {"op": "insert_between", "from": ID, "to": ID, "id": ID, "node": {...}}
+  {"op": "replace_config", "id": ID, "config": {...}}
+  {"op": "disable", "id": ID}, {"op": "remove_node", "id": ID}, {"op": "disconnect", "from": ID, "to": ID}
+RFC 6902 operations on /nodes/ID and /edges/ID are valid too.
+A node is {"kind": KIND, "config": {...}, "input"?: {NAME: CEL}, "retry"?, "timeout"?}. CEL may use `inputs` and
+`nodes.ID.output` of nodes before it; `{NAME}` in texts of a config is filled from the node's input.
+An added node must be connected, or it is refused."""
+
+
+def patch_guide() -> str:
+    """The guide as it stands in the system prompt of an agent that may patch."""
+    kinds = "\n".join(f"  {name}: {_fields(kind.config)}" for name, kind in sorted(KINDS.items()))
+    return f"{_OPERATIONS}\nKinds and the fields of their config (`?` = may be left out):\n{kinds}\n{examples()}"
+
+
+def examples() -> str:
+    """Valid patches, for the guide and for the answer to an invalid one."""
+    lines = ["Valid patches of a workflow whose nodes are process -> check -> done:"]
+    for example in EXAMPLES:
+        operations = msgspec.json.encode({"operations": example["operations"]}).decode()
+        lines.append(f"  {example['title']}:\n    {operations}")
+    return "\n".join(lines)
+
+
+def graph_text(graph: Mapping[str, Json]) -> str:
+    """The run's graph as a model is shown it; a very large one without the configurations of its nodes."""
+    text = msgspec.json.encode(graph).decode()
+    if len(text) <= GRAPH_CHARS_MAX:
+        return text
+    nodes = {id: node.get("kind") for id, node in graph.get("nodes", {}).items()}
+    edges = [[edge.get("from"), edge.get("to")] for edge in graph.get("edges", {}).values()]
+    outline = {"nodes": nodes, "edges": edges, "state": graph.get("state", {}), "note": "too large: an outline"}
+    return msgspec.json.encode(outline).decode()[:GRAPH_CHARS_MAX]
+
+
+def _fields(config: type[msgspec.Struct]) -> str:
+    return ", ".join(
+        field.encode_name if field.required else f"{field.encode_name}?" for field in msgspec.structs.fields(config)
+    )
