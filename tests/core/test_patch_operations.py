@@ -157,6 +157,21 @@ class TestTheFormOfTheSeeds:
             {"op": "add", "path": "/edges/ship-email", "value": {"from": "ship", "to": "email"}},
         ]
 
+    def test_short_forms_are_written_out(self) -> None:
+        after = patched(
+            {"op": "add", "path": "/nodes/-", "value": {"id": "email", "type": "task", "input": {"count": 3}}},
+            {"op": "add", "path": "/nodes/ship/input", "value": {"all": True}},
+            {"op": "add", "path": "/nodes/ship/input/count", "value": 3},
+            {"op": "add", "path": "/nodes/ship/priority", "value": "normal"},
+            {"op": "add", "path": "/output", "value": {"done": True}},
+            {"op": "replace_config", "id": "ship", "config": {}},
+        )
+        assert after["nodes"]["email"] == {"kind": "function", "config": {"handler": "email"}, "input": {"count": "3"}}
+        assert after["nodes"]["ship"]["input"] == {"all": "true", "count": "3"}
+        assert after["nodes"]["ship"]["priority"] == "medium"
+        assert after["nodes"]["ship"]["config"] == {"handler": "ship"}
+        assert after["output"] == {"done": "true"}
+
     def test_edges_between_the_same_nodes_get_different_ids(self) -> None:
         edge = {"op": "add", "path": "/edges/-", "value": {"from": "fetch", "to": "ship"}}
         failing = {"op": "add", "path": "/edges/-", "value": {"from": "fetch", "to": "ship", "on": "failure"}}
@@ -182,7 +197,7 @@ class TestTheFormOfTheSeeds:
         }
         node = {"id": "all", "type": "map", "config": {"items": "inputs.items"}, "body": body}
         assert patched({"op": "add", "path": "/nodes/-", "value": node})["nodes"]["all"]["body"] == {
-            "nodes": {"a": {"kind": "function"}, "b": {"kind": "join"}},
+            "nodes": {"a": {"kind": "function", "config": {"handler": "a"}}, "b": {"kind": "join"}},
             "edges": {"a-b": {"from": "a", "to": "b"}},
         }
         replaced = patched({"op": "replace", "path": "/nodes/each/body", "value": body})

@@ -203,11 +203,11 @@ class TestRollback:
     def test_tuning_of_a_dispatched_node_is_taken_back(self) -> None:
         operations = compiled(
             {"op": "replace", "path": "/nodes/score/retry", "value": 9},
-            {"op": "replace_config", "id": "score", "config": {}},
+            {"op": "replace_config", "id": "score", "config": {"handler": "x"}},
         )
         now = apply(ORDER, operations)
         back = rollback_operations(now, inverse(ORDER, operations), {"score"})
-        assert apply(now, back)["nodes"]["score"] == {**ORDER["nodes"]["score"], "config": {}}
+        assert apply(now, back)["nodes"]["score"] == {**ORDER["nodes"]["score"], "config": {"handler": "x"}}
 
 
 class TestDiff:

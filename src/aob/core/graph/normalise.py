@@ -8,7 +8,7 @@ from typing import Final
 
 from aob.core.errors import Invalid, Problem
 from aob.core.graph.definition import Tree, Value
-from aob.core.graph.patch.shape import edge_id
+from aob.core.graph.edge_name import edge_id
 from aob.core.graph.shape import escape
 from aob.core.node import ALIASES
 

@@ -9,7 +9,7 @@ from typing import TypeAlias, Union
 
 from aob.core.errors import Invalid, Problem
 from aob.core.graph.definition import Tree
-from aob.core.graph.patch.shape import edge_id
+from aob.core.graph.edge_name import edge_id
 from aob.core.graph.shape import escape
 
 

@@ -1,18 +1,24 @@
-"""Nodes, edges and bodies as patches may write them (lists, `id` inside, `type`, `task`) to their canonical form.
+"""Nodes, edges and fields as patches may write them (lists, `id` inside, `type`, `task`) to their canonical form.
 
-In: a value and where it stands in the patch. Out: a new value in map form, ids out of it. Raises PatchError.
+In: a value and where it stands in the patch. Out: a new value as `normalise` makes it. Raises PatchError.
 """
 
-import hashlib
 from collections.abc import Container
 from typing import Final
 
-from aob.core.graph.patch.operation import refuse
+import msgspec
+
+from aob.core.errors import Invalid
+from aob.core.graph.definition import ID_HINT
+from aob.core.graph.edge_name import edge_id
+from aob.core.graph.normalise import normalise
+from aob.core.graph.patch.operation import PatchError, refuse
 from aob.core.graph.patch.place import ID
-from aob.core.graph.patch.pointer import Document, Json
+from aob.core.graph.patch.pointer import Document, Json, Tokens
 from aob.core.node import ALIASES
 
-ID_HINT: Final = "an id begins with a letter or _, and has letters, digits, _ and -, 64 at most"
+_SHORT_FIELDS: Final = frozenset({"input", "priority", "body"})
+"""Fields of a node that people may write in a shorter form."""
 
 
 def normal_id(value: Json, place: str) -> str:
@@ -31,18 +37,12 @@ def normal_node(id: str, value: Json, place: str) -> Document:
     """A node without its id, `type` as `kind`, its body as maps."""
     if not isinstance(value, dict):
         refuse(place, f"node `{id}` must be an object", 'write {"kind": …, "config": {…}}')
-    node = dict(value)
-    if node.pop("id", id) != id:
+    if value.get("id", id) != id:
         refuse(f"{place}/id", f"the node's own id differs from `{id}`", "leave it out: the path names it")
-    if "type" in node:
-        kind = node.pop("type")
-        if node.setdefault("kind", kind) != kind:
-            refuse(f"{place}/type", "`type` and `kind` differ", "write only `kind`")
-    if "kind" in node:
-        node["kind"] = normal_kind(node["kind"])
-    if isinstance(node.get("body"), dict):
-        node["body"] = normal_body(node["body"], f"{place}/body")
-    return node
+    if "type" in value and "kind" in value:
+        refuse(f"{place}/type", "`type` and `kind` are the same thing", "write only `kind`")
+    made = _object(_normal({"nodes": {id: value}}, place, f"/nodes/{id}")["nodes"])[id]
+    return _object(made)
 
 
 def normal_edge(value: Json, place: str, id: str = "") -> Document:
@@ -59,49 +59,26 @@ def normal_edge(value: Json, place: str, id: str = "") -> Document:
     return edge
 
 
-def normal_body(value: Json, place: str) -> Json:
-    """A body (or a whole document's part) with nodes and edges as maps by id."""
-    if not isinstance(value, dict):
+def normal_members(what: str, value: Json, place: str) -> Json:
+    """All `nodes` or `edges` of a body as a map by id, from a list or from a map."""
+    if not isinstance(value, dict | list):
+        refuse(place, f"{what} are a map by id", 'write {"ID": {…}}')
+    return _normal({"nodes": {}, what: value}, place, f"/{what}")[what]
+
+
+def normal_part(rest: Tokens, value: Json, place: str) -> Json:
+    """The value at `rest` inside a node: numbers as expressions in `input`, a body as maps."""
+    if rest[0] not in _SHORT_FIELDS or len(rest) > (2 if rest[0] == "input" else 1):
         return value
-    body = dict(value)
-    if "nodes" in body:
-        body["nodes"] = normal_nodes(body["nodes"], f"{place}/nodes")
-    if "edges" in body:
-        body["edges"] = normal_edges(body["edges"], f"{place}/edges")
-    return body
+    if len(rest) == 2:
+        return _object(normal_part(("input",), {rest[1]: value}, place))[rest[1]]
+    node = _object(_object(_normal({"nodes": {"it": {rest[0]: value}}}, place, "/nodes/it")["nodes"])["it"])
+    return node[rest[0]]
 
 
-def normal_nodes(value: Json, place: str) -> Json:
-    """Nodes as a map by id, from a list of objects with `id` or from a map."""
-    if isinstance(value, dict):
-        return {normal_id(id, place): normal_node(id, node, f"{place}/{id}") for id, node in value.items()}
-    if not isinstance(value, list):
-        refuse(place, "nodes are a map by id", 'write {"email": {"kind": …}}')
-    nodes: dict[str, Json] = {}
-    for index, node in enumerate(value):
-        here = f"{place}/{index}"
-        id = normal_id(node.get("id") if isinstance(node, dict) else None, f"{here}/id")
-        if id in nodes:
-            refuse(f"{here}/id", f"node `{id}` stands twice")
-        nodes[id] = normal_node(id, node, here)
-    return nodes
-
-
-def normal_edges(value: Json, place: str) -> Json:
-    """Edges as a map by id, from a list (ids made from their ends) or from a map."""
-    if isinstance(value, dict):
-        return {normal_id(id, place): normal_edge(edge, f"{place}/{id}", id) for id, edge in value.items()}
-    if not isinstance(value, list):
-        refuse(place, "edges are a map by id", 'write {"e1": {"from": …, "to": …}}')
-    edges: dict[str, Json] = {}
-    for index, raw in enumerate(value):
-        here = f"{place}/{index}"
-        edge = normal_edge(raw, here)
-        id = given_id(raw, edge, edges, here)
-        if id in edges:
-            refuse(f"{here}/id", f"edge `{id}` stands twice")
-        edges[id] = edge
-    return edges
+def normal_field(name: str, value: Json, place: str) -> Json:
+    """The value of a field of the workflow."""
+    return _normal({"nodes": {}, name: value}, place, "")[name]
 
 
 def given_id(raw: Json, edge: Document, taken: Container[str], place: str) -> str:
@@ -111,13 +88,16 @@ def given_id(raw: Json, edge: Document, taken: Container[str], place: str) -> st
     return edge_id(edge, taken)
 
 
-def edge_id(edge: Document, taken: Container[str]) -> str:
-    """An id made from what the edge joins, so that two patches that add the same edge meet in the same id."""
-    on = edge.get("on", "success")
-    name = f"{edge['from']}-{edge['to']}" + ("" if on == "success" else f"-{on}")
-    if len(name) > 56 or not ID.fullmatch(name):
-        name = "edge-" + hashlib.sha256(name.encode()).hexdigest()[:16]
-    id, number = name, 2
-    while id in taken:
-        id, number = f"{name}-{number}", number + 1
-    return id
+def _normal(document: Document, place: str, around: str) -> Document:
+    try:
+        return normalise(document)
+    except Invalid as error:
+        problems = [
+            msgspec.structs.replace(problem, path=f"/operations/{place}{problem.path.removeprefix(around)}")
+            for problem in error.problems
+        ]
+        raise PatchError(f"the patch cannot be applied: {problems[0].message}", problems) from error
+
+
+def _object(value: Json) -> Document:
+    return value if isinstance(value, dict) else {}

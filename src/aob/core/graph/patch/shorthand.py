@@ -8,19 +8,20 @@ Verbs by id: add_node, connect, insert_between, replace_config, disable, remove_
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
+from aob.core.graph.edge_name import edge_id
 from aob.core.graph.patch.draft import END, Draft, Unresolved
 from aob.core.graph.patch.operation import VERBS, Operation, Step, perform, refuse, steps_of
 from aob.core.graph.patch.place import ID, Place, body_tokens, place_of
 from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer
 from aob.core.graph.patch.shape import (
-    edge_id,
     given_id,
     normal_edge,
-    normal_edges,
+    normal_field,
     normal_id,
     normal_kind,
+    normal_members,
     normal_node,
-    normal_nodes,
+    normal_part,
 )
 from aob.core.node import KINDS
 
@@ -112,19 +113,19 @@ def _renamed(place: Place, tokens: Tokens) -> Tokens:
 
 
 def _valued(place: Place, value: Json, where: str) -> Json:
-    if place.what == "nodes":
-        return normal_nodes(value, where)
-    if place.what == "edges":
-        return normal_edges(value, where)
-    if place.what == "node" and not place.rest and place.id != END:
+    if place.id == END and not place.rest:
+        return value
+    if place.what in {"nodes", "edges"}:
+        return normal_members(place.what, value, where)
+    if place.what == "node" and not place.rest:
         return normal_node(place.id, value, where)
-    if place.what == "edge" and not place.rest and place.id != END:
+    if place.what == "edge" and not place.rest:
         return normal_edge(value, where, place.id)
-    if place.what == "node" and place.rest in {("kind",), ("type",)}:
-        return normal_kind(value)
-    if place.what == "node" and place.rest == ("body",) and isinstance(value, dict):
-        return normal_node(place.id, {"body": value}, where)["body"]
-    return value
+    if place.what == "field" and not place.rest:
+        return normal_field(place.id, value, where)
+    if place.what != "node":
+        return value
+    return normal_kind(value) if place.rest in {("kind",), ("type",)} else normal_part(place.rest, value, where)
 
 
 def _appended(draft: Draft, step: Step, place: Place) -> tuple[Tokens, Json]:
@@ -273,7 +274,9 @@ def _replace_config(request: _Request) -> list[Operation]:
     id = request.known("id")
     if not isinstance(request.operation.get("config"), dict):
         request.refuse("config", "`config` must be an object")
-    return request.add("nodes", id, request.operation["config"], ("config",))
+    now = request.node(id)
+    node = {"kind": now.get("kind"), "config": request.operation["config"]}
+    return request.add("nodes", id, normal_node(id, node, str(request.index))["config"], ("config",))
 
 
 def _disable(request: _Request) -> list[Operation]:
