@@ -36,6 +36,8 @@ class Reader:
         self._frames: list[bytes] = []
         self._size = 0
         self._ended = False
+        self.finished = False
+        """The feed gave all that it had; false when the reader was ended or the feed broke."""
         self._error: Exception | None = None
         self._filled, self._drained = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -90,6 +92,7 @@ class Reader:
                 if self._size >= self._limits.buffer_bytes_max:
                     self._drained.clear()
                     await self._drained.wait()
+            self.finished = True
         except Exception as error:
             self._error = error
         finally:

@@ -144,7 +144,8 @@ class App:
                 if block is not HEARTBEAT or stream.beats:
                     await send({"type": "http.response.body", "body": block, "more_body": True})
                 block = await reader.take()
-            ending = stream.ending
+            # A server that stops says nothing of an end: readers come back and go on.
+            ending = stream.ending if reader.finished else b""
         except Exception as error:
             known = _known(error, scope["path"])
             ending = stream.failed(known) if stream.failed else b""

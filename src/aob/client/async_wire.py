@@ -1,0 +1,147 @@
+"""Requests over httpx: one JSON call, a stream of events that goes on by position, a stream of lines.
+
+Every problem becomes the error that the server raised; a server that cannot be reached is Unavailable `no_server`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from aob.client.frames import Event, Frames, Lines
+from aob.client.request import (
+    LOOPBACK,
+    RECONNECT_FIRST_S,
+    RECONNECT_MAX_S,
+    RECONNECTS_MAX,
+    SILENCE_S,
+    TIMEOUT_S,
+    Query,
+    error_in,
+    params,
+    unreachable,
+)
+from aob.core.answers import JsonValue
+from aob.core.problem import error_of
+
+
+class AsyncWire:
+    """One server and one key. Enter it, or call `aclose` at the end."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        # A proxy of the environment must not see what goes to this very machine.
+        outside = urlsplit(self.url).hostname not in LOOPBACK
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"x-api-key": key} if key else {},
+            timeout=timeout_s,
+            transport=transport,
+            trust_env=outside,
+            follow_redirects=True,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections. Twice is fine."""
+        await self._http.aclose()
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: JsonValue = None,
+        content: bytes | None = None,
+        media: str = "application/json",
+        command: str | None = None,
+    ) -> JsonValue:
+        """The JSON of an answer. `body` is encoded, `content` is sent as it is; `command` makes it happen once."""
+        data = content if content is not None else None if body is None else msgspec.json.encode(body)
+        headers = {"idempotency-key": command} if command else {}
+        if data is not None:
+            headers["content-type"] = media
+        answer = await self._send(method, path, query, data, headers)
+        if not answer.content:
+            return None
+        if answer.headers.get("content-type") == "application/x-ndjson":
+            return msgspec.json.Decoder().decode_lines(answer.content)
+        return msgspec.json.decode(answer.content)
+
+    async def _bytes(self, path: str) -> bytes:
+        """The bytes of an answer."""
+        return (await self._send("GET", path, None, None, {})).content
+
+    async def _send(
+        self, method: str, path: str, query: Query | None, data: bytes | None, headers: dict[str, str]
+    ) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, params=params(query), content=data, headers=headers)
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from error
+        if answer.status_code >= 400:
+            raise error_in(answer.status_code, answer.content)
+        return answer
+
+    async def _events(self, path: str, query: Query, position: str | None) -> AsyncIterator[Event]:
+        """Events until the server says `end`. A broken connection is made again and goes on after the last event."""
+        failures = 0
+        while True:
+            headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})
+            cause: Exception | None = None
+            try:
+                async with self._http.stream(
+                    "GET", path, params=params(query), headers=headers, timeout=SILENCE_S
+                ) as answer:
+                    if answer.status_code >= 400:
+                        raise error_in(answer.status_code, await answer.aread())
+                    frames = Frames()
+                    async for piece in answer.aiter_bytes():
+                        for event in frames.feed(piece):
+                            if event.name == "end":
+                                return
+                            if event.name == "problem":
+                                raise error_of(event.data, int(event.data.get("status", 500)))
+                            failures, position = 0, event.position or position
+                            yield event
+            except httpx.TransportError as error:
+                cause = error
+            failures += 1
+            if failures > RECONNECTS_MAX:
+                raise unreachable(self.url, cause) from cause
+            await asyncio.sleep(min(RECONNECT_FIRST_S * 2**failures, RECONNECT_MAX_S))
+
+    async def _lines(self, path: str, query: Query) -> AsyncIterator[bytes]:
+        """Lines of a stream until it ends. Raises Unavailable when the connection breaks."""
+        try:
+            async with self._http.stream("GET", path, params=params(query), timeout=TIMEOUT_S) as answer:
+                if answer.status_code >= 400:
+                    raise error_in(answer.status_code, await answer.aread())
+                lines = Lines()
+                async for piece in answer.aiter_bytes():
+                    for line in lines.feed(piece):
+                        yield line
+                for line in lines.end():
+                    yield line
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from error

@@ -1,0 +1,82 @@
+"""What a request is made of and what a refusal means: paths, parameters, media, limits. Pure, for both clients."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError, Unavailable
+from aob.core.problem import error_of
+
+TIMEOUT_S: Final = 60.0
+SILENCE_S: Final = 60.0
+"""A stream without a heartbeat for so long is dead: the server sends one every 15 s."""
+RECONNECTS_MAX: Final = 8
+"""Attempts in a row to go on with a stream, over about a minute."""
+RECONNECT_FIRST_S: Final = 0.1
+RECONNECT_MAX_S: Final = 15.0
+LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
+BATCH_ITEMS: Final = 2_000
+FINISHED: Final = "run_finished"
+"""The name of a run's last event."""
+
+Query: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
+Pairs: TypeAlias = list[tuple[str, str | int | float | bool | None]]
+
+
+def part(name: str) -> str:
+    """An id as one part of a path."""
+    return quote(name, safe="")
+
+
+def run_path(run_id: str, verb: str = "") -> str:
+    """The path of a run, or of a verb on it."""
+    return f"/v1/runs/{part(run_id)}/{verb}" if verb else f"/v1/runs/{part(run_id)}"
+
+
+def params(query: Query | None) -> Pairs:
+    """Query parameters: what is None is left out, a list is repeated, booleans are `true` and `false`."""
+    pairs: Pairs = []
+    for name, value in (query or {}).items():
+        if isinstance(value, str | int):
+            pairs.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
+        elif value is not None:
+            pairs.extend((name, each) for each in value)
+    return pairs
+
+
+def error_in(status: int, content: bytes) -> AobError:
+    """The error that an answer tells of, also when its body is no problem."""
+    try:
+        body = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeError):
+        body = None
+    return error_of(body if isinstance(body, dict) else {}, status)
+
+
+def unreachable(url: str, error: Exception | None) -> Unavailable:
+    """The error for a server that gives no answer at all."""
+    return Unavailable(
+        f"{url} does not answer: {str(error) or type(error).__name__}",
+        code="no_server",
+        hint="start it with `aob up`, or say where it is: AOB_SERVER=http://HOST:PORT",
+    )
+
+
+def media_of(data: bytes) -> str:
+    """Whether a document is JSON or YAML, by its first character."""
+    return "application/json" if data.lstrip()[:1] in (b"{", b"[") else "application/yaml"
+
+
+def name_in(document: JsonObject | bytes) -> str:
+    """The name that a document gives itself, found without reading YAML; the server has the last word."""
+    if isinstance(document, bytes) and media_of(document) == "application/yaml":
+        lines = (line for line in document.decode("utf-8", "replace").splitlines() if line.startswith("workflow:"))
+        return next(lines, "").removeprefix("workflow:").split(" #")[0].strip().strip("\"'")
+    try:
+        found = document if isinstance(document, dict) else msgspec.json.decode(document)
+    except (msgspec.MsgspecError, UnicodeError):
+        return ""
+    return str(found.get("workflow") or "") if isinstance(found, dict) else ""
