@@ -67,7 +67,7 @@ class _Compiler:
             versions = (*versions, *self.versions[inside:])
         else:
             body = None
-        hash = _sha256(canonical(raw), *versions)
+        hash = _sha256(plan.canonical if body is None else canonical(raw), *versions)
         node = Node(plan.id, plan.kind.name, plan.spec, plan.config, raw, hash)
         node.inner = plan.kind.inner or plan.kind.waits or plan.spec.disabled
         node.input, node.exprs, node.body = plan.input, plan.exprs, body
@@ -90,16 +90,18 @@ def _edge(plan: EdgePlan, nodes: dict[str, Node]) -> Edge:
 
 
 def _link(nodes: dict[str, Node], edges: dict[str, Edge]) -> None:
-    """Hangs the edges on their nodes: out-edges by outcome, ordered by `else` last, `order`, id; in-edges by id."""
-    outs: dict[str, dict[str, list[Edge]]] = {}
+    """Hangs the edges on their nodes: out-edges by outcome, by `order`, then id, `else` last; in-edges by id."""
+    outs: dict[tuple[str, str], list[Edge]] = {}
     ins: dict[str, list[Edge]] = {}
-    for edge in sorted(edges.values(), key=_rank):
-        outs.setdefault(edge.source.id, {}).setdefault(edge.on, []).append(edge)
+    for edge in edges.values():  # they come by id
+        outs.setdefault((edge.source.id, edge.on), []).append(edge)
         ins.setdefault(edge.target.id, []).append(edge)
-    for id, by_outcome in outs.items():
-        nodes[id].outs = {on: tuple(found) for on, found in by_outcome.items()}
+    for (id, on), found in outs.items():
+        if len(found) > 1:
+            found.sort(key=_rank)
+        nodes[id].outs[on] = tuple(found)
     for id, found in ins.items():
-        nodes[id].ins = tuple(sorted(found, key=attrgetter("id")))
+        nodes[id].ins = tuple(found)
         nodes[id].need = len(found)
 
 

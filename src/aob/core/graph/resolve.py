@@ -17,7 +17,6 @@ from aob.core.graph.definition import (
     Value,
     WorkflowDefinition,
 )
-from aob.core.graph.handlers import HandlerFacts
 from aob.core.graph.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
 from aob.core.node import Kind
 
@@ -75,31 +74,14 @@ def resolve_timeout(timeout: Duration | TimeoutDefinition, waits: bool, path: st
     return Timeouts(deadline_ms=ms_all) if waits else Timeouts(run_ms=ms_all)
 
 
-def resolve_effect(definition: NodeDefinition, kind: Kind, config: Value, facts: HandlerFacts | None) -> Effect:
-    """The node's own effect, else that of its handler, else what its kind does by default."""
-    if definition.effect is not None:
-        return definition.effect
-    if facts is not None:
-        return facts.effect
-    effect: Effect = kind.effect(config)  # type: ignore[assignment]  # a kind answers with one of the three words
-    return effect
-
-
-def resolve_node(
-    definition: NodeDefinition,
-    kind: Kind,
-    config: Value,
-    facts: HandlerFacts | None,
-    path: str,
-    problems: list[Problem],
-) -> NodeSpec:
-    """The common fields of a node. `facts` are those of its handler, where it has one that is known."""
-    declared = kind.deterministic if facts is None else facts.deterministic
+def resolve_node(definition: NodeDefinition, kind: Kind, config: Value, path: str, problems: list[Problem]) -> NodeSpec:
+    """The common fields of a node; what it does not say of its effect is what its kind does by default."""
+    effect: Effect = definition.effect or kind.effect(config)  # type: ignore[assignment]  # one of the three words
     return NodeSpec(
         resolve_retry(definition.retry, f"{path}/retry", problems),
         resolve_timeout(definition.timeout, kind.waits, f"{path}/timeout", problems),
-        resolve_effect(definition, kind, config, facts),
-        declared if definition.deterministic is None else definition.deterministic,
+        effect,
+        kind.deterministic if definition.deterministic is None else definition.deterministic,
         definition.cache,
         definition.on_failure,
         definition.on_uncertain,

@@ -16,7 +16,8 @@ from aob.core.expression import Expression
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, Tree, Value, WorkflowDefinition
 from aob.core.graph.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.node_plan import NodePlan, kind_of, read_node, read_struct
+from aob.core.graph.node_plan import NodePlan, kind_of, read_node
+from aob.core.graph.reading import read_struct
 from aob.core.graph.resolve import resolve_workflow
 from aob.core.graph.schema import bad_schema
 from aob.core.graph.shape import escape
