@@ -13,7 +13,8 @@ from aob.compose.settings import Settings, read_settings
 from aob.core.policy import LOCAL, Caller
 from aob.runs import Ambient, Core
 from aob.views import Views
-from aob.work.perform import performer, placer
+from aob.work import Logs
+from aob.work.kinds import performer, placer
 
 
 class RunHandle:
@@ -93,15 +94,13 @@ async def assemble(stack: AsyncExitStack, home: Path, settings: Settings, app: S
     def now_ms() -> int:
         return time.time_ns() // 1_000_000
 
+    logs = Logs(home / "logs", now_ms)
+    stack.callback(logs.close)
     tools = await make_tools(stack, settings, home, handlers, blobs, now_ms)
     core = Core(
-        store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context),
-        place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), open_log=lambda run, visit: _quiet,
+        store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
+        place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
         concurrency=settings.concurrency,
     )  # fmt: skip
     await stack.enter_async_context(core)
     return App(Views(core), home, settings)
-
-
-def _quiet(message: str, **fields: Any) -> None:
-    return None

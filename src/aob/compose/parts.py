@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from aob.backends.folder_blobs import FolderBlobs
@@ -19,13 +18,10 @@ from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.model import Model
 from aob.ports.store import Store
-from aob.work.app import load_app
+from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
-from aob.work.handlers import HandlerTable, scan
-from aob.work.memo import Memo
-from aob.work.objects import ObjectStores, StoreSettings
 from aob.work.pool import Processes, Threads
-from aob.work.tools import Tools
+from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 
 PROCESSES: Final = 2
 
@@ -44,10 +40,7 @@ def open_blobs(settings: Settings, home: Path) -> Blobs:
 
 def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:
     """The handlers of modules, files or objects, and of the home's own `app` list."""
-    parts: list[object] = []
-    for part in (*settings.app, *app):
-        parts.append(load_app(part) if isinstance(part, str) else part)
-    return scan([part for part in parts if isinstance(part, ModuleType) or part is not None])
+    return scan(*(load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)))
 
 
 async def make_tools(

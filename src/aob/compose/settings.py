@@ -10,8 +10,7 @@ import msgspec
 from aob.core.errors import Invalid, Problem
 from aob.core.policy.patch import PatchRules
 from aob.work.egress import EgressRules
-from aob.work.objects import StoreSettings
-from aob.work.tools import Smtp
+from aob.work.tools import Smtp, StoreSettings
 
 SETTINGS_FILE: Final = "aob.toml"
 SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"

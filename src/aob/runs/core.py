@@ -24,6 +24,7 @@ from aob.runs.graphs import Graphs
 from aob.runs.keyring import KeyringLaw
 from aob.runs.law import RunLaw
 from aob.runs.values import Values
+from aob.work import Logs
 from aob.work.job import Job
 from aob.work.pool import Perform, Pool
 
@@ -74,16 +75,16 @@ class Core:
         place: Callable[[Job], Any],
         rules: PatchRules,
         ambient: Ambient,
-        open_log: Callable[[str, str], Callable[..., None]],
+        logs: Logs,
         concurrency: int = CONCURRENCY,
-        generated: frozenset[str] = frozenset(),
     ) -> None:
         self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
         self.ids = RunIds(ambient)
         self.values = Values(store, blobs)
         self.graphs = Graphs(handlers)
         self.feed = Feed()
-        self.dispatch = Dispatcher(self.values, open_log)
+        self.logs = logs
+        self.dispatch = Dispatcher(self.values, logs.opened)
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
         self.journal = Journal(

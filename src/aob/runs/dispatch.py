@@ -21,7 +21,6 @@ from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
 from aob.work.pool import Pool
 
 
-
 class Dispatcher:
     """Submits what a commit made ready, stops what it ended, and tells the journal what workers report."""
 

@@ -49,7 +49,7 @@ class Patches:
     async def patch(self, who: Caller, patch_id: str) -> dict[str, Any]:
         """A whole patch with its diff and the graph before and after."""
         require(who, "view")
-        stream = await self._holder(who, patch_id)
+        stream = await self._patch_holder(who, patch_id)
         return self._patch_told(stream, stream.state.patches[patch_id], whole=True)
 
     async def approve_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Patches:
         Raises Conflict `patch_needed` that lists them when it is not said.
         """
         require(who, "patch")
-        stream = await self._holder(who, patch_id)
+        stream = await self._patch_holder(who, patch_id)
         first = [patch_id]
         if cascade:
             run: Run = stream.state
@@ -80,11 +80,11 @@ class Patches:
         return self._patch_told(decided.stream, decided.stream.state.patches[id], whole=True)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> dict[str, Any]:
-        stream = await self._holder(who, patch_id)
+        stream = await self._patch_holder(who, patch_id)
         decided = await self.core.ask(who, stream.name, cmd.ClosePatch(patch_id, choice, who, reason))
         return self._patch_told(decided.stream, decided.stream.state.patches[patch_id], whole=True)
 
-    async def _holder(self, who: Caller, patch_id: str) -> Stream:
+    async def _patch_holder(self, who: Caller, patch_id: str) -> Stream:
         """The run that holds a patch. Patches of live runs are found in memory, others by the store's view."""
         for stream in self.core.journal.streams.values():
             if stream.law.kind == "run" and patch_id in stream.state.patches and stream.state.tenant == who.tenant:

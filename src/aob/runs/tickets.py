@@ -35,7 +35,7 @@ class Tickets:
     async def ticket(self, who: Caller, ticket_id: str) -> dict[str, Any]:
         """One ticket, with what it shows."""
         require(who, "view")
-        stream = await self._holder(who, ticket_id)
+        stream = await self._ticket_holder(who, ticket_id)
         return await self._ticket_told(stream, stream.state.tickets[ticket_id])
 
     async def answer(
@@ -49,7 +49,7 @@ class Tickets:
         command: str | None = None,
     ) -> dict[str, Any]:
         """Decide a ticket. The same answer again changes nothing; another one is a Conflict `ticket_closed`."""
-        stream = await self._holder(who, ticket_id)
+        stream = await self._ticket_holder(who, ticket_id)
         data = canonical(values)
         if not inline(data):
             raise TooLarge("the values of a form have at most 4 KiB")
@@ -66,7 +66,7 @@ class Tickets:
             if stream.law.kind == "run" and stream.seq and stream.state.tenant == who.tenant
         ]  # fmt: skip
 
-    async def _holder(self, who: Caller, ticket_id: str) -> Stream:
+    async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
         for stream in await self._streams(who, None):
             if ticket_id in stream.state.tickets:
                 return stream

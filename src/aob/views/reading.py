@@ -158,17 +158,37 @@ class Views(Engine):
         if run_id is not None:
             name = (await self.core.stream(who, run_id)).name
         if run_id is not None and position is None:
-            row, index = 0, 1 << 62
+            row, index, ended = 0, 1 << 62, False
             for fact in await history(self.core, await self.core.stream(who, run_id)):
                 row, index = fact.row, fact.index
+                if isinstance(fact.event, ev.RunFinished):
+                    ended = True
                 if types is None or name_of(fact.event) in types:
                     yield fact.position, name_of(fact.event), entry(fact)
+            if ended:
+                return
         else:
             row, index = self.core.feed.place(position)
         async for facts in self.core.feed.follow(row, index, name):
             for fact in facts:
                 if (types is None or name_of(fact.event) in types) and self._visible(who, fact.stream):
                     yield fact.position, name_of(fact.event), entry(fact)
+                if name and isinstance(fact.event, ev.RunFinished):
+                    return
+
+    async def logs(
+        self, who: Caller, run_id: str, *, node: str | None = None, follow: bool = False
+    ) -> AsyncIterator[str]:
+        """Lines that handlers of the run logged, each one JSON object; with `follow` until the run is over."""
+        require(who, "view")
+        stream = await self.core.stream(who, run_id)
+        run: Run = stream.state
+
+        def lives() -> bool:
+            return not run.final
+
+        async for line in self.core.logs.read(run_id, node=node or "", follow=lives if follow else None):
+            yield msgspec.json.encode(line).decode()
 
     def _visible(self, who: Caller, stream: str) -> bool:
         if not stream.startswith("run_"):
@@ -187,7 +207,7 @@ class Views(Engine):
             ) from error
         return await self.core.values.fetch(who.tenant, digest)
 
-    def health(self) -> dict[str, Any]:
+    async def health(self) -> dict[str, Any]:
         """What works and what does not."""
         journal = self.core.journal
         broken = journal.broken
