@@ -6,7 +6,7 @@ Checks the text of a patch only; schema and graph are checked by core.graph, con
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -26,6 +26,9 @@ CALLER_KINDS: Final = ("agent", "optimizer", "plan", "person")
 
 _INERT: Final = frozenset({"labels", "description", "priority", "timeout"})
 """Fields whose change makes no new effect of an old one."""
+
+_URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
+"""By kind, the field of its config that may name a host."""
 
 _STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
 
@@ -217,12 +220,12 @@ class _Review:
 
 def _named(node: Document) -> list[tuple[str, str]]:
     """(field of the config, URL) of the URLs that a node names; targets by reference name no host."""
-    config, kind = _object(node.get("config")), node.get("kind")
-    if kind == "http":
-        return [("url", str(config.get("url", "")))]
-    field: Literal["to", "store"] | None = "to" if kind == "notify" else "store" if kind == "object" else None
-    text = str(config.get(field, "")) if field else ""
-    return [(field, text)] if field and ("://" in text or text.startswith(("{", "http:", "https:"))) else []
+    field = _URL_FIELDS.get(str(node.get("kind")))
+    if field is None:
+        return []
+    text = str(_object(node.get("config")).get(field, ""))
+    by_reference = field != "url" and "://" not in text and not text.startswith(("{", "http:", "https:"))
+    return [] if by_reference else [(field, text)]
 
 
 def _hosts_of(node: Document) -> set[str]:

@@ -59,16 +59,18 @@ def _bodies(before: Json, after: Json, body: Tokens, nodes: Section, edges: Sect
     if before is after:
         return
     old, new = _members(before, "edges"), _members(after, "edges")
-    for id in sorted({*old, *new}):
-        if old.get(id) is not new.get(id):
-            _note(edges, body_path((*body, id)), old.get(id), new.get(id), id in old, id in new)
+    for id in _other(old, new):
+        _note(edges, body_path((*body, id)), old.get(id), new.get(id), id in old, id in new)
     old, new = _members(before, "nodes"), _members(after, "nodes")
-    for id in sorted({*old, *new}):
+    for id in _other(old, new):
         was, now = old.get(id), new.get(id)
-        if was is now:
-            continue
         _note(nodes, body_path((*body, id)), _shell(was), _shell(now), id in old, id in new)
         _bodies(_members(was, "body"), _members(now, "body"), (*body, id), nodes, edges)
+
+
+def _other(old: Document, new: Document) -> list[str]:
+    """Ids whose values are not the very same object: documents share what a patch did not write."""
+    return sorted(id for id in old.keys() | new.keys() if old.get(id) is not new.get(id) or (id in old) != (id in new))
 
 
 def _members(value: Json, name: str) -> Document:
