@@ -68,6 +68,7 @@ class Shop:
         brief = [
             {
                 "order_id": order.order_id,
+                "count": len(order.lines),
                 "kind": "failing" if not order.in_stock else "big" if len(order.lines) > 10 else "normal",
                 "total": order.total,
             }

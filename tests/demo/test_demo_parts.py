@@ -16,8 +16,9 @@ from aob.cli.demo.person import decision
 from aob.cli.demo.picture import added_nodes, layers, picture
 from aob.cli.demo.stage import MARK, fresh_folder, with_ports
 from aob.cli.demo.tale import acts
-from aob.cli.demo.watch import Seen, Watch
-from aob.core.errors import NotFound
+from aob.cli.demo.watch import Watch
+from aob.client import Event
+from aob.core.errors import NotFound, Unavailable
 
 DIAMOND = {
     "nodes": {"a": {}, "b": {}, "c": {}, "d": {}},
@@ -38,25 +39,24 @@ def test_a_picture_marks_what_was_added() -> None:
     assert picture(DIAMOND, frozenset({"d"})) == "a → b · c → [bold green]+d[/]"
 
 
-class LostError(Exception):
-    """The platform is gone."""
+async def feed(*names: str) -> AsyncIterator[Event]:
+    """A feed that ends after these events."""
+    for name in names:
+        yield Event(name, {}, name)
 
 
-async def test_a_watch_goes_on_after_the_last_event_it_saw() -> None:
-    opened: list[str | None] = []
+async def test_a_watch_finds_an_event_that_has_been_and_one_that_comes() -> None:
+    told: list[str] = []
+    async with Watch(feed("node_completed", "run_finished"), lambda seen: told.append(seen.name)) as watch:
+        await watch.until(lambda seen: seen.name == "run_finished")
+        assert (await watch.until(lambda seen: seen.name == "node_completed")).position == "node_completed"
+    assert told == ["node_completed", "run_finished"]
 
-    async def follow(last: str | None) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
-        opened.append(last)
-        if last is None:
-            yield "p1", "NodeCompleted", {"visit": "fetch"}
-            raise LostError
-        yield "p2", "RunFinished", {"status": "COMPLETED"}
 
-    told: list[Seen] = []
-    async with Watch(follow, told.append, (LostError,)) as watch:
-        await watch.until(lambda seen: seen.type == "RunFinished")
-    assert opened == [None, "p1"]
-    assert [seen.type for seen in told] == ["NodeCompleted", "RunFinished"]
+async def test_a_watch_says_which_events_came_when_the_feed_ends_without_the_wanted_one() -> None:
+    async with Watch(feed("run_started"), lambda seen: None) as watch:
+        with pytest.raises(Unavailable, match="last: run_started"):
+            await watch.until(lambda seen: seen.name == "run_finished")
 
 
 async def test_without_a_terminal_the_demo_approves_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

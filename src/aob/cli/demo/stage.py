@@ -11,13 +11,12 @@ import shutil
 import signal
 import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
-
-import httpx
 
 import aob
 from aob.core.errors import NotFound, Unavailable
@@ -28,6 +27,7 @@ MARK: Final = ".aob-demo"
 READY_S_MAX: Final = 20.0
 STOP_S_MAX: Final = 5.0
 LOOPBACK: Final = "127.0.0.1"
+RUN_CLI: Final = "import sys; from aob.cli import main; sys.exit(main())"
 
 
 def example_folder() -> Path:
@@ -88,14 +88,14 @@ async def stop(process: Process) -> None:
         await process.wait()
 
 
-def furnish(home: Path, example: Path, ports: Mapping[str, int]) -> Path:
-    """Write the home's settings and scripts and the workflow with the real ports; answers the workflow's file."""
+def furnish(home: Path, example: Path, ports: Mapping[str, int]) -> bytes:
+    """Write the home's settings and scripts with the real ports; answers the workflow, which is in a file beside."""
     (home / "scripts").mkdir(parents=True)
     for path in sorted((example / "scripts").glob("*.yaml")):
         shutil.copy(path, home / "scripts" / path.name)
     (home / "aob.toml").write_text(with_ports((example / "aob.toml").read_text(), ports))
-    workflow = home.parent / "order.yaml"
-    workflow.write_text(with_ports((example / "order.yaml").read_text(), ports))
+    workflow = with_ports((example / "order.yaml").read_text(), ports).encode()
+    (home.parent / "order.yaml").write_bytes(workflow)
     return workflow
 
 
@@ -113,9 +113,10 @@ class Platform:
         self.home = home
         self.url = f"http://{LOOPBACK}:{port}"
         self._command = [
-            sys.executable, "-m", "aob.cli", "up", "--home", str(home), "--port", str(port), "--app", str(handlers),
+            sys.executable, "-c", RUN_CLI, "up", "--home", str(home), "--port", str(port), "--app", str(handlers),
         ]  # fmt: skip
         self._process: Process | None = None
+        self._said: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Platform":
         await self.start()
@@ -125,24 +126,32 @@ class Platform:
         if self._process:
             await stop(self._process)
             self._process = None
+        if self._said:
+            await self._said
+            self._said = None
 
-    async def start(self) -> None:
-        """Start it and come back when it takes requests. Raises Unavailable with what it said when it does not."""
+    async def start(self) -> float:
+        """Start it; answers after how many seconds it took requests. Raises Unavailable with what it said if not."""
+        begun = time.monotonic()
+        self._process = await asyncio.create_subprocess_exec(*self._command, stdout=PIPE, stderr=STDOUT)
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._said = asyncio.create_task(self._listen(self._process, ready))
+        await asyncio.wait_for(ready, READY_S_MAX)
+        return time.monotonic() - begun
+
+    async def _listen(self, process: Process, ready: "asyncio.Future[None]") -> None:
+        """Keep what it says in a file beside the home, and notice the line that gives its address."""
+        assert process.stdout
+        said = b""
         with (self.home.parent / "platform.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(*self._command, stdout=log, stderr=log)
-        async with httpx.AsyncClient(base_url=self.url, timeout=1.0) as probe:
-            async with asyncio.timeout(READY_S_MAX):
-                while not await self._answers(probe):
-                    await asyncio.sleep(0.02)
-
-    async def _answers(self, probe: httpx.AsyncClient) -> bool:
-        if self._process and self._process.returncode is not None:
-            said = (self.home.parent / "platform.log").read_text(errors="replace")[-2_000:]
-            raise Unavailable(f"the platform did not start:\n{said}")
-        try:
-            return (await probe.get("/health/ready")).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
+            async for line in process.stdout:
+                log.write(line)
+                log.flush()
+                said += line
+                if self.url.encode() in line and not ready.done():
+                    ready.set_result(None)
+        if not ready.done():
+            ready.set_exception(Unavailable(f"the platform did not start: {said.decode(errors='replace')[-2_000:]}"))
 
     async def kill(self) -> int:
         """Kill it with -9, as a power cut would; answers the process id that is gone."""
@@ -151,3 +160,16 @@ class Platform:
         self._process.kill()
         await self._process.wait()
         return self._process.pid
+
+    def blobs(self) -> list[tuple[str, int]]:
+        """The large values that lie in the home's folder: hash and size in bytes."""
+        return _files(self.home / "blobs")
+
+    def objects(self) -> list[tuple[str, int]]:
+        """What the object node stored: name and size in bytes."""
+        return _files(self.home / "objects")
+
+
+def _files(folder: Path) -> list[tuple[str, int]]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in found]

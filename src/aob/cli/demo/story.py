@@ -4,6 +4,7 @@ In: a stage (platform, shop) and a desk (the API). Out: lines on the terminal. N
 back from the platform, the shop, the mailbox or the webhook receiver.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ from aob.cli.demo.picture import added_nodes, picture
 from aob.cli.demo.received import mails, posts
 from aob.cli.demo.stage import Platform
 from aob.cli.demo.tale import Tale
-from aob.cli.demo.watch import Seen, Watch
+from aob.cli.demo.watch import Watch
+from aob.client import Event
 
 BIG: Final = "o-1002"
 FAILING: Final = "o-1003"
@@ -24,14 +26,14 @@ AGAIN: Final = "o-1001"
 """An order from the same country as the others: what shipping there costs is remembered by then."""
 
 
-def completed(visit: str) -> Any:
+def completed(visit: str) -> Callable[[Event], bool]:
     """Says whether an event completes a visit."""
-    return lambda seen: seen.type == "NodeCompleted" and seen.data["visit"] == visit
+    return lambda seen: seen.name == "node_completed" and seen.data["visit"] == visit
 
 
-def asks(subject: str) -> Any:
+def asks(subject: str) -> Callable[[Event], bool]:
     """Says whether an event asks a person about a subject."""
-    return lambda seen: seen.type == "TicketOpened" and seen.data["subject"] == subject
+    return lambda seen: seen.name == "ticket_opened" and seen.data["subject"] == subject
 
 
 class Story:
@@ -54,11 +56,11 @@ class Story:
         await self.tale.act("arrives")
         run_id = await self.desk.start(BIG)
         self.console.print(f"  run [cyan]{run_id}[/] of order {BIG}: {order['count']} lines, {order['total']:,.2f} EUR")
-        async with Watch(lambda last: self.desk.follow(run_id, last), self.note, self.desk.lost) as watch:
+        async with Watch(self.desk.follow(run_id), self.note) as watch:
             await self.patched(watch)
             await self.killed(run_id, watch)
             await self.approved(watch)
-            await watch.until(lambda seen: seen.type == "RunFinished")
+            await watch.until(lambda seen: seen.name == "run_finished")
         await self.delivered(run_id)
         return run_id
 
@@ -75,19 +77,17 @@ class Story:
         self.console.print(f"  before  {picture(patch['before'])}")
         self.console.print(f"  after   {picture(patch['after'], added)}")
         await self.decide(ticket, watch)
-        applied = await watch.until(lambda seen: seen.type == "PatchApplied")
+        applied = await watch.until(lambda seen: seen.name == "patch_applied")
         self.console.print(f"  applied to this run only, as version .{applied.data['number']} of its graph")
 
     async def killed(self, run_id: str, watch: Watch) -> None:
         """Kill the platform on the signal that the upload is committed, and start it again."""
         await watch.until(completed("upload"))
-        watch.down()
         pid = await self.platform.kill()
         await self.tale.act("killed")
         self.console.print(f"  [bold red]kill -9 {pid}[/], on the signal that `upload` is committed")
         asked = (await self.desk.count())["total"]
         took_s = await self.platform.start()
-        watch.up()
         again = (await self.desk.count())["total"] - asked
         self.console.print(f"  started again in {took_s:.2f} s; requests to the shop meanwhile: {again}")
         self.console.print(f"  aob why: {escape(await self.desk.why(run_id))}")
@@ -101,12 +101,12 @@ class Story:
         )
         await self.decide(ticket, watch)
 
-    async def decide(self, ticket: Seen, watch: Watch) -> None:
+    async def decide(self, ticket: Event, watch: Watch) -> None:
         """Ask the person, hand the decision in."""
         ticket_id = ticket.data["id"]
 
-        def answered(seen: Seen) -> bool:
-            return seen.type == "TicketAnswered" and seen.data["id"] == ticket_id
+        def answered(seen: Event) -> bool:
+            return seen.name == "ticket_answered" and seen.data["id"] == ticket_id
 
         command = self.desk.command(f"approve {ticket_id} approve")
         choice = await decision(self.console, lambda: watch.until(answered), command)
@@ -122,7 +122,7 @@ class Story:
             self.console.print(f"  mail over SMTP to {mail['to']}: [b]{escape(mail['subject'])}[/]")
             self.console.print(f"    {escape(' '.join(mail['text'].split()))}")
         events = await self.desk.timeline(run_id)
-        done = [event["visit"] for event in events if event["type"] == "NodeCompleted"]
+        done = [event["visit"] for event in events if event["type"] == "node_completed"]
         twice = sorted({visit for visit in done if done.count(visit) > 1})
         self.console.print(
             f"  {run['status']}: {len(done)} visits completed, completed twice: {', '.join(twice) or 'none'}"
@@ -134,8 +134,8 @@ class Story:
         """An order that the warehouse refuses: its run takes the failure edge to a chat's webhook."""
         await self.tale.act("failing")
         run_id = await self.desk.start(FAILING)
-        async with Watch(lambda last: self.desk.follow(run_id, last), self.note, self.desk.lost) as watch:
-            await watch.until(lambda seen: seen.type == "RunFinished")
+        async with Watch(self.desk.follow(run_id), self.note) as watch:
+            await watch.until(lambda seen: seen.name == "run_finished")
         for post in posts(self.received):
             self.console.print(f"  POST {post['path']}: {escape(post['body'])}")
         return run_id
@@ -144,13 +144,13 @@ class Story:
         """One more order, whose shipping rate is remembered; then the blobs."""
         await self.tale.act("memory")
         third = await self.desk.start(AGAIN)
-        async with Watch(lambda last: self.desk.follow(third, last), self.note, self.desk.lost) as watch:
-            await watch.until(lambda seen: seen.type == "RunFinished")
+        async with Watch(self.desk.follow(third), self.note) as watch:
+            await watch.until(lambda seen: seen.name == "run_finished")
         hits = [
             f"{event['visit']} of {each}"
             for each in (run_id, third)
             for event in await self.desk.timeline(each)
-            if event["type"] == "NodeCompleted" and event.get("memo")
+            if event["type"] == "node_completed" and event.get("memo")
         ]
         self.console.print(f"  cache hits: {', '.join(hits) or 'none'}")
         for name, size in self.platform.blobs():
@@ -168,28 +168,30 @@ class Story:
         self.console.print(f"  aob replay {run_id} --from ship --mode freeze: {escape(summary(report))}")
         self.console.print(f"  requests to the shop: {before} before, {after} after")
 
-    def note(self, seen: Seen) -> None:
+    def note(self, seen: Event) -> None:
         """A line for each event that a person would want to see."""
         if line := told(seen):
             self.console.print(f"  [dim]{line}[/]", highlight=False)
 
 
-def told(seen: Seen) -> str:
+def told(seen: Event) -> str:
     """An event as a short line; empty for those that only machines care about."""
     data = seen.data
-    match seen.type:
-        case "NodeCompleted":
+    match seen.name:
+        case "node_completed":
             return f"✓ {data['visit']}{' (remembered)' if data.get('memo') else ''}"
-        case "NodeFailed":
+        case "node_failed":
             return f"✗ {data['visit']} failed{' → failure edge' if data.get('on') == 'failure' else ''}"
-        case "AttemptFailed":
+        case "attempt_failed":
             return f"↻ {data['visit']} attempt {data['attempt']} failed, tries again"
-        case "RunFinished":
+        case "run_finished":
             return f"■ {data['status']}"
     return ""
 
 
 def summary(report: dict[str, Any]) -> str:
     """A replay's report in a sentence."""
-    parts = [f"{len(value)} {name}" for name, value in report.items() if isinstance(value, list | dict) and value]
-    return ", ".join(parts) or "nothing to do"
+    ways = [visit["how"] for visit in report["visits"]]
+    counted = ", ".join(f"{ways.count(how)} {how}" for how in sorted(set(ways)))
+    same = "the same end" if report["same"] else "another end"
+    return f"{report['status']}, {same}; visits: {counted}; calls: {report['calls']}"

@@ -1,36 +1,24 @@
-"""The feed of one run in, the events that somebody waits for out. Goes on where it was after the platform came back."""
+"""The feed of one run in, the events that somebody waits for out. The feed itself goes on after a kill."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, Self
 
+from aob.client import Event
 from aob.core.errors import Unavailable
 
 WAIT_S_MAX: Final = 60.0
 
 
-class Seen(NamedTuple):
-    """One event of a run: its place in the feed, its type, its fields."""
-
-    position: str
-    type: str
-    data: dict[str, Any]
-
-
-Follow = Callable[[str | None], AsyncIterator[tuple[str, str, dict[str, Any]]]]
-"""Opens the feed after a position, or from the beginning."""
-
-
 class Watch:
     """Follows one run while entered. `tell` is called with every event, once."""
 
-    def __init__(self, follow: Follow, tell: Callable[[Seen], None], lost: tuple[type[Exception], ...]) -> None:
-        self._follow, self._tell, self._lost = follow, tell, lost
-        self._seen: list[Seen] = []
-        self._news = asyncio.Condition()
-        self._up = asyncio.Event()
-        self._up.set()
+    def __init__(self, events: AsyncIterator[Event], tell: Callable[[Event], None], wait_s: float = WAIT_S_MAX) -> None:
+        self._events, self._tell, self._wait_s = events, tell, wait_s
+        self._seen: list[Event] = []
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._over = False
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -45,42 +33,45 @@ class Watch:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def down(self) -> None:
-        """The platform is about to be gone: do not try again before `up`."""
-        self._up.clear()
-
-    def up(self) -> None:
-        """The platform is there again: go on after the last event that was seen."""
-        self._up.set()
-
-    async def until(self, wanted: Callable[[Seen], bool], since: int = 0) -> Seen:
-        """The first event from number `since` on that is wanted. Raises Unavailable after a minute without it."""
+    async def until(self, wanted: Callable[[Event], bool]) -> Event:
+        """The first event that is wanted. Raises Unavailable when none came in time, or what broke the feed."""
+        looked = 0
         try:
-            async with asyncio.timeout(WAIT_S_MAX), self._news:
+            async with asyncio.timeout(self._wait_s):
                 while True:
-                    for seen in self._seen[since:]:
+                    for seen in self._seen[looked:]:
                         if wanted(seen):
                             return seen
-                    since = len(self._seen)
-                    await self._news.wait()
+                    looked = len(self._seen)
+                    await self._more()
         except TimeoutError as error:
-            last = ", ".join(seen.type for seen in self._seen[-5:])
-            raise Unavailable(f"the demo waited a minute for an event that did not come (last: {last})") from error
+            raise Unavailable(f"no such event within {self._wait_s:g} s ({self._last()})") from error
+
+    async def _more(self) -> None:
+        if self._over and self._task:
+            await self._task  # raises what broke the feed
+            raise Unavailable(f"the feed ended without the event that the demo waits for ({self._last()})")
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    def _last(self) -> str:
+        return "last: " + (", ".join(seen.name for seen in self._seen[-5:]) or "none")
 
     async def _read(self) -> None:
-        last: str | None = None
-        while True:
-            await self._up.wait()
-            try:
-                async for position, type_, data in self._follow(last):
-                    last = position or last
-                    await self._note(Seen(position, type_, data))
-                return
-            except self._lost:
-                await asyncio.sleep(0.05)
+        try:
+            async for event in self._events:
+                self._seen.append(event)
+                self._tell(event)
+                self._wake()
+        finally:
+            self._over = True
+            self._wake()
 
-    async def _note(self, seen: Seen) -> None:
-        async with self._news:
-            self._seen.append(seen)
-            self._tell(seen)
-            self._news.notify_all()
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)

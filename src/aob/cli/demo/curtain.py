@@ -1,0 +1,56 @@
+"""The demo from the curtain to the last line: sets the stage, tells the story, says what there is to try."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from aob.cli.demo.desk import Desk
+from aob.cli.demo.stage import LOOPBACK, Platform, example_folder, free_port, fresh_folder, furnish, services
+from aob.cli.demo.story import Story
+from aob.cli.demo.tale import Tale
+from aob.client import AsyncClient, find_place
+
+
+async def demo(folder: Path, *, tour: bool = False, console: Console | None = None) -> int:
+    """Run the demo in a folder of its own (emptied if an earlier demo made it); 0 when all of it went well.
+
+    Raises NotFound when the example is not installed or the folder is somebody else's, Unavailable when a part of
+    the stage does not answer.
+    """
+    console = console or Console(highlight=False)
+    example = example_folder()
+    folder = fresh_folder(folder)
+    home, received, tale = folder / "home", folder / "received", Tale(console, tour=tour)
+    async with AsyncExitStack() as stack:
+        ports = await stack.enter_async_context(services(example, received))
+        workflow = furnish(home, example, ports)
+        platform = Platform(home, example / "handlers.py", free_port())
+        await stack.enter_async_context(platform)
+        place = find_place(home)
+        client = await stack.enter_async_context(AsyncClient(place.url, place.key))
+        url = f"http://{LOOPBACK}:{ports['shop']}"
+        shop = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        desk = Desk(client, shop, home)
+        await tale.act("stage")
+        console.print(f"  platform {place.url}   shop {url}   smtp :{ports['smtp']}   webhooks :{ports['hooks']}")
+        pushed = await desk.push(workflow)
+        console.print(f"  workflow {pushed['workflow']} {pushed['version']}, artifact {pushed['artifact'][:16]}…")
+        runs = await Story(console, tale, desk, platform, received).tell()
+        await farewell(console, desk, runs)
+    return 0
+
+
+async def farewell(console: Console, desk: Desk, runs: list[str]) -> None:
+    """The ids, what it cost, and three lines to try."""
+    console.print("\n[bold]What is left[/]")
+    for run_id in runs:
+        run = await desk.run(run_id)
+        cost = run.get("cost") or {}
+        spent = f"{cost.get('tokens_in', 0)} + {cost.get('tokens_out', 0)} tokens, {cost.get('cost_usd', 0.0):.4f} USD"
+        console.print(f"  {run_id}  {run['status']:<9}  {run['inputs']['order_id']}  {spent}")
+    console.print("\nThree lines to try; the first one in a terminal of its own:")
+    console.print(f"  {desk.command('up')}", soft_wrap=True)
+    console.print(f"  {desk.command(f'run show {runs[0]}')}", soft_wrap=True)
+    console.print(f"  {desk.command(f'replay {runs[0]} --from ship --mode freeze')}", soft_wrap=True)
