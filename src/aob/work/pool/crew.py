@@ -117,7 +117,7 @@ class Crew:
                     sleeper = loop.create_future()
                     self._idle.append(sleeper)
                     self._awake -= 1
-                    await self._sleep(sleeper)
+                    await sleeper  # who wakes it counts it as awake
                     now = burst = perf_counter()
                     jobs = 0
                     continue
@@ -139,14 +139,6 @@ class Crew:
             if self.lanes and not self._awake:
                 self._wake()
 
-    async def _sleep(self, sleeper: "asyncio.Future[None]") -> None:
-        try:
-            await sleeper
-        except asyncio.CancelledError:
-            if sleeper.cancelled():
-                self._awake += 1  # who wakes a sleeper counts it as awake; nobody woke this one
-            raise
-
     async def _aside(self, waited: Coroutine[Any, Any, T]) -> T:
         self._awake -= 1
         if self.lanes and not self._awake:
@@ -161,6 +153,8 @@ class Crew:
         timeout: Timeouts = job.node.spec.timeout
         if timeout.run_ms or timeout.start_ms or timeout.heartbeat_ms:
             attempt.arm(loop, timeout, self._expire)
+        elif attempt.timers is not None:
+            attempt.disarm()  # that of the queue: it was picked up in time
         result: Result
         began = perf_counter()
         try:
