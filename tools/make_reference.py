@@ -6,12 +6,14 @@ The pages say what the code says; tests/house fails while they differ.
 import ast
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
+from aob.compose.settings import _NAMES as ENVIRONMENT
+from aob.compose.settings import SMTP_PASSWORD, Settings
 from aob.core.errors import AobError
 from aob.core.node import ALIASES, KINDS
 
@@ -107,9 +109,45 @@ def errors() -> str:
     return "".join(out)
 
 
+def settings() -> str:
+    """Every setting of `HOME/aob.toml`, by table, with its environment variable where it has one."""
+    variables = {name: variable for variable, name in ENVIRONMENT.items()}
+    out = [MADE, "# Settings\n\n`HOME/aob.toml`, over it the environment, over that the options of a command. "]
+    out.append("An unknown name or a wrong type is refused with its place.\n\n")
+    out += _table("", Settings, variables)
+    for field in msgspec.structs.fields(Settings):
+        for struct in _structs_of(field.type):
+            many = "NAME" if "dict" in str(field.type) else ""
+            out += _table(".".join(filter(None, (field.encode_name, many))), struct, {})
+    out.append("## From the environment only\n\n| variable | what it is |\n|---|---|\n")
+    out.append(f"| `{SMTP_PASSWORD}` | the password of the mail server; a secret never stands in a file |\n")
+    return "".join(out)
+
+
+def _structs_of(kind: object) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for argument in get_args(kind):
+        yield from _structs_of(argument)
+
+
+def _table(name: str, struct: type[msgspec.Struct], variables: Mapping[str, str]) -> Iterator[str]:
+    yield f"## {'[' + name + ']' if name else 'At the top'}\n\n"
+    if doc := inspect.getdoc(struct):
+        yield doc.replace("\n", " ") + "\n\n"
+    environment = " environment |" if variables else ""
+    yield f"| setting | type | default |{environment}\n|---|---|---|{'---|' if variables else ''}\n"
+    for field in msgspec.structs.fields(struct):
+        if list(_structs_of(field.type)):
+            continue
+        variable = f" {'`' + variables[field.name] + '`' if field.name in variables else ''} |" if variables else ""
+        yield f"| `{field.encode_name}` | {type_name(field.type)} | {default_of(field)} |{variable}\n"
+    yield "\n"
+
+
 def pages() -> dict[str, str]:
     """Every page by its file name."""
-    return {"node-kinds.md": node_kinds(), "errors.md": errors()}
+    return {"node-kinds.md": node_kinds(), "errors.md": errors(), "settings.md": settings()}
 
 
 def main(check: bool) -> int:

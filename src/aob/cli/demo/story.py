@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from aob.cli.demo.desk import Desk
 from rich.console import Console
 from rich.markup import escape
 
+from aob.cli.demo.desk import Desk
 from aob.cli.demo.person import decision
 from aob.cli.demo.picture import added_nodes, picture
 from aob.cli.demo.received import mails, posts
@@ -74,11 +74,12 @@ class Story:
             colour = {"+": "green", "-": "red"}.get(line[:1], "dim")
             self.console.print(f"    [{colour}]{escape(line)}[/]", soft_wrap=True)
         added = added_nodes(patch["before"], patch["after"])
-        self.console.print(f"  before  {picture(patch['before'])}")
-        self.console.print(f"  after   {picture(patch['after'], added)}")
+        self.console.print(f"  before  {picture(patch['before'])}", soft_wrap=True)
+        self.console.print(f"  after   {picture(patch['after'], added)}", soft_wrap=True)
         await self.decide(ticket, watch)
-        applied = await watch.until(lambda seen: seen.name == "patch_applied")
-        self.console.print(f"  applied to this run only, as version .{applied.data['number']} of its graph")
+        await watch.until(lambda seen: seen.name == "patch_applied")
+        version = (await self.desk.patch(patch["patch_id"]))["version"]
+        self.console.print(f"  applied to this run only: its graph is {version} now, the workflow is as it was")
 
     async def killed(self, run_id: str, watch: Watch) -> None:
         """Kill the platform on the signal that the upload is committed, and start it again."""
@@ -184,6 +185,10 @@ def told(seen: Event) -> str:
             return f"✗ {data['visit']} failed{' → failure edge' if data.get('on') == 'failure' else ''}"
         case "attempt_failed":
             return f"↻ {data['visit']} attempt {data['attempt']} failed, tries again"
+        case "node_held":
+            brain = data.get("usage", {}).get("brain", {})
+            who = f"{brain.get('label')} {brain.get('model')}"
+            return f"… {data['visit']} has its answer (brain: {who}) and waits for its patch"
         case "run_finished":
             return f"■ {data['status']}"
     return ""
