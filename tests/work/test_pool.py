@@ -478,7 +478,7 @@ async def test_an_attempt_that_ends_just_in_time_is_not() -> None:
 @virtual
 async def test_the_time_of_one_attempt_does_not_reach_the_next_of_its_worker() -> None:
     async def quick_or_long(job: Job) -> str:
-        await passed(10 if job.visit == "quick" else 60_000)
+        await passed(10 if job.visit == "quick" else 20_000)
         return job.visit
 
     told = Told()
