@@ -1,0 +1,21 @@
+"""Handlers that do nothing: what is measured is the platform, not the work."""
+
+import time
+from typing import Any
+
+import aob
+
+STAMPS: list[tuple[str, float]] = []
+
+
+@aob.node
+async def noop(value: Any) -> Any:
+    """Gives back what it gets."""
+    return value
+
+
+@aob.node
+async def stamp(value: Any) -> Any:
+    """Gives back what it gets, and notes when."""
+    STAMPS.append(("in", time.perf_counter()))
+    return value
