@@ -1,6 +1,7 @@
 """The one shell for every law: commands in, one commit a batch, then answers and effects out. Knows no run or agent."""
 
-from aob.journal.journal import Committed, Decided, Journal, Told
+from aob.journal.deciding import Committed, Decided, Told
+from aob.journal.journal import Journal
 from aob.journal.law import Law, Verdict
 from aob.journal.stream import Stream
 

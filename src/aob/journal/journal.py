@@ -5,28 +5,23 @@ fails the memory of the shard is dropped and read back; commands that nobody wai
 """
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 import structlog
 
-from aob.core.errors import AobError, Busy, Conflict, Quarantined, Unavailable
-from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft, build
-from aob.journal.law import Changes, Law, Verdict, Wanted
+from aob.core.errors import AobError, Busy, Conflict, Unavailable
+from aob.journal.batch import Cutter, Draft, build
+from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, fail
+from aob.journal.law import Law
 from aob.journal.recovery import Recovered, load_stream, recover
-from aob.journal.stream import Chunk, Stream
+from aob.journal.stream import Stream
 from aob.journal.timers import Timers
 from aob.ports.store import Batch, StaleEpoch, Store
 
 INBOX_MAX: Final = 20_000
 """Commands from outside that may wait; the next one is told to come again."""
-
-BATCH_MAX: Final = 1_024
-BATCH_MS: Final = 8
-"""A batch ends at this many commands or after this long, so that the loop stays responsive."""
 
 CUT_ROWS: Final = 1_000
 """Journal rows after which the next cut begins."""
@@ -38,49 +33,7 @@ ENDED_KEPT: Final = 2_000
 log = structlog.get_logger("aob.journal")
 
 
-class Told(msgspec.Struct, eq=False, gc=False):
-    """What one decision of a commit tells: the stream, its first sequence number, its events, its changes."""
-
-    stream: Stream
-    seq: int
-    base: int
-    events: list[Any]
-    changes: Changes
-
-
-class SetAside(msgspec.Struct):
-    """The journal's own command to any stream: its law sets it aside with this reason."""
-
-    reason: str
-
-
-class Committed(msgspec.Struct, eq=False):
-    """One commit: its row, its time, and what its decisions tell, in order."""
-
-    row: int
-    at_ms: int
-    told: list[Told]
-
-
-class Decided(msgspec.Struct, eq=False):
-    """The answer to a command: the events that it led to (none when it changed nothing) and where they lie."""
-
-    stream: Stream
-    events: list[Any]
-    row: int
-    base: int
-
-
-class _Asked:
-    """One command in the inbox. `future` is None for those that nobody waits for."""
-
-    __slots__ = ("command", "fresh", "future", "stream")
-
-    def __init__(self, stream: str, command: Any, future: asyncio.Future[Decided] | None, fresh: bool) -> None:
-        self.stream, self.command, self.future, self.fresh = stream, command, future, fresh
-
-
-class Journal:
+class Journal(Deciding):
     """The owner of one shard. `async with Journal(...) as journal`, then `ask` and `tell`."""
 
     def __init__(
@@ -96,25 +49,20 @@ class Journal:
         get_value: Callable[[str, bytes], Any],
         fire: Callable[[str], Any],
     ) -> None:
+        super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
         self.laws = laws
-        self.streams: dict[str, Stream] = {}
-        self.epoch = self.row = self.now_ms = 0
+        self.epoch = 0
         self.broken: AobError | None = None
-        self._on_commit, self._on_recovered = on_commit, on_recovered
+        self.on_commit, self._on_recovered = on_commit, on_recovered
         self._put_blob, self._get_value = put_blob, get_value
-        self._inbox: deque[_Asked] = deque()
-        self._waiting: dict[str, list[_Asked]] = {}
-        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._aside: set[asyncio.Task[None]] = set()
         self._ended: deque[str] = deque()
-        self._cutter = Cutter()
         self.durable_row = 0
         self.timers = Timers(clock_ms, lambda stream, id: self.tell(stream, fire(id)))
         self.cut_row = 0
         self.closing = False
-        self.stats = {"commits": 0, "commands": 0, "events": 0}
+        self.stats = {"commits": 0, "events": 0}
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -135,7 +83,7 @@ class Journal:
         await asyncio.gather(*self._aside, return_exceptions=True)
         gone = Unavailable("the home is closing", code="closing")
         for asked in (*self._inbox, *(a for waiting in self._waiting.values() for a in waiting)):
-            _fail(asked, gone)
+            fail(asked, gone)
         self._inbox.clear()
 
     async def _recover(self) -> None:
@@ -163,18 +111,18 @@ class Journal:
         if len(self._inbox) >= INBOX_MAX:
             raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        self._inbox.append(_Asked(stream, command, future, fresh))
+        self._inbox.append(Asked(stream, command, future, fresh))
         self._wake.set()
         return future
 
     def tell(self, stream: str, command: Any) -> None:
         """Put a command that nobody waits for: results of workers, timers. Never refused: their number is bounded."""
-        self._inbox.append(_Asked(stream, command, None, False))
+        self._inbox.append(Asked(stream, command, None, False))
         self._wake.set()
 
     def note(self, stream: str, command: Any) -> None:
         """Put a command that rides along with the next batch and does not start one."""
-        self._inbox.append(_Asked(stream, command, None, False))
+        self._inbox.append(Asked(stream, command, None, False))
 
     async def load(self, name: str) -> Stream | None:
         """A stream for reading, from memory or from the store; None when it does not exist."""
@@ -264,7 +212,7 @@ class Journal:
                     self.timers.drop(stream, id)
                 for timer in changes.timers or ():
                     self.timers.set(timer.stream, timer.id, timer.due_ms)
-            self._on_commit(Committed(draft.row, draft.at_ms, draft.told))
+            self.on_commit(Committed(draft.row, draft.at_ms, draft.told))
         for stream, chunks, seq in draft.segmented:
             del stream.chunks[:chunks]
             stream.kept_from = seq
@@ -309,7 +257,7 @@ class Journal:
         self._inbox.clear()
         again = [asked for asked in lost if asked.future is None]
         for asked in lost:
-            _fail(asked, error)
+            fail(asked, error)
         self.streams = {}
         self._ended.clear()
         self._cutter = Cutter()
@@ -326,148 +274,3 @@ class Journal:
         self.broken = None
         log.info("store_is_back", shard=self.shard, row=self.row)
         self._inbox.extend(again)
-
-    # -- deciding -------------------------------------------------------------------------------------------------
-
-    def _decide_batch(self, draft: Draft | None) -> Draft:
-        if draft is None:
-            self.now_ms = max(self.clock_ms(), self.now_ms)
-            draft = Draft(self.row + 1, self.now_ms)
-        inbox, streams, waiting, asked_all = self._inbox, self.streams, self._waiting, draft.asked
-        until = time.perf_counter() + BATCH_MS / 1_000
-        while inbox and len(asked_all) < BATCH_MAX:
-            asked = inbox.popleft()
-            name = asked.stream
-            stream = streams.get(name)
-            if name in waiting:
-                waiting[name].append(asked)
-                continue
-            if stream is None:
-                if not asked.fresh:
-                    self._fetch(asked)
-                    continue
-                stream = self._open(name)
-            asked_all.append(asked)
-            self._decide_one(draft, stream, asked)
-            if not len(asked_all) & 15 and time.perf_counter() > until:
-                break
-        return draft
-
-    def _open(self, name: str) -> Stream:
-        law = self.law_of(name)
-        stream = self.streams[name] = Stream(name, law, law.fresh(name))
-        return stream
-
-    def _decide_one(self, draft: Draft, stream: Stream, asked: _Asked) -> None:
-        law: Law = stream.law
-        try:
-            if type(asked.command) is SetAside:
-                verdict = Verdict(law.quarantine(stream, asked.command.reason), {})
-            else:
-                verdict = law.decide(stream, asked.command, draft.at_ms)
-        except Wanted as wanted:
-            draft.asked.pop()
-            self._fetch_value(asked, stream, wanted)
-            return
-        except AobError as error:
-            if asked.future is not None:
-                draft.answers.append((asked, error))
-            return
-        except Exception as error:
-            self._broke(draft, stream, asked, error)
-            return
-        events, base = verdict.events, draft.count
-        if events:
-            self._fold(draft, stream, verdict)
-        if asked.future is not None:
-            draft.answers.append((asked, Decided(stream, events, draft.row, base)))
-
-    def _fold(self, draft: Draft, stream: Stream, verdict: Verdict) -> None:
-        law: Law = stream.law
-        events = verdict.events
-        data = law.encode(events)
-        law.fold(stream, events)
-        if verdict.context is not None:
-            law.adopt(stream, verdict.context)
-        seq, base, count = stream.seq, draft.count, len(events)
-        stream.seq = seq + count
-        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data)))
-        draft.parts.append(b'["%b",%d,%b]' % (stream.name.encode(), seq, data))
-        draft.count = base + count
-        draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
-        changes = law.changes(stream, events)
-        draft.told.append(Told(stream, seq, base, events, changes))
-        if verdict.values:
-            draft.keep(stream.tenant, verdict.values)
-        if changes.status != stream.status:
-            stream.status = changes.status
-            if not stream.lazy or changes.over:
-                draft.heads[stream.name] = stream
-        if changes.over:
-            stream.ended = True
-            draft.ended.append(stream)
-        elif stream.seq - stream.kept_from >= SEGMENT_EVENTS:
-            self._cutter.due[stream.name] = stream
-
-    def _broke(self, draft: Draft, stream: Stream, asked: _Asked, error: Exception) -> None:
-        """The law broke: the command errors, the stream is set aside with the reason, the batch goes on."""
-        reason = f"{type(error).__name__}: {error} (on {type(asked.command).__name__})"
-        log.error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
-        if asked.future is not None:
-            draft.answers.append((asked, Quarantined(f"{stream.name} was set aside: {reason}")))
-        if not stream.seq:
-            self.streams.pop(stream.name, None)
-            return
-        events = stream.law.quarantine(stream, reason)
-        if events:
-            self._fold(draft, stream, Verdict(events, {}))
-
-    # -- what must be read first ----------------------------------------------------------------------------------
-
-    def _fetch(self, asked: _Asked) -> None:
-        self._waiting[asked.stream] = [asked]
-        self.aside(self._read_back(asked.stream))
-
-    async def _read_back(self, name: str) -> None:
-        error: AobError | None = None
-        try:
-            stream = await load_stream(self.store, self.law_of(name), name)
-            if name not in self.streams:
-                self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
-        except AobError as failed:
-            error = failed
-        self._resume(name, error)
-
-    def _fetch_value(self, asked: _Asked, stream: Stream, wanted: Wanted) -> None:
-        self._waiting[stream.name] = [asked]
-        self.aside(self._read_value(stream, wanted))
-
-    async def _read_value(self, stream: Stream, wanted: Wanted) -> None:
-        error: AobError | None = None
-        try:
-            await self._get_value(stream.tenant, wanted.ref.digest)
-        except AobError as failed:
-            error = failed
-        self._resume(stream.name, error)
-
-    def _resume(self, name: str, error: AobError | None) -> None:
-        waiting = self._waiting.pop(name, [])
-        if error is not None:
-            asked = waiting.pop(0)
-            _fail(asked, error)
-            stream = self.streams.get(name)
-            if asked.future is None and stream is not None:
-                waiting.insert(0, _Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
-        self._inbox.extendleft(reversed(waiting))
-        self._wake.set()
-
-    def aside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something beside the loop; it is cancelled when the journal ends."""
-        task = asyncio.create_task(work)
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
-
-
-def _fail(asked: _Asked, error: AobError) -> None:
-    if asked.future is not None and not asked.future.done():
-        asked.future.set_exception(error)

@@ -1,0 +1,232 @@
+"""One batch being decided: commands from the inbox, through their laws, into a draft. Nothing here waits."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from aob.core.errors import AobError, Quarantined
+from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
+from aob.journal.law import Changes, Law, Verdict, Wanted
+from aob.journal.recovery import load_stream
+from aob.journal.stream import Chunk, Stream
+from aob.ports.store import Store
+
+BATCH_MAX: Final = 1_024
+BATCH_MS: Final = 8
+"""A batch ends at this many commands or after this long, so that the loop stays responsive."""
+
+log = structlog.get_logger("aob.journal")
+
+
+class Told(msgspec.Struct, eq=False, gc=False):
+    """What one decision of a commit tells: the stream, its first sequence number, its events, its changes."""
+
+    stream: Stream
+    seq: int
+    base: int
+    events: list[Any]
+    changes: Changes
+
+
+class SetAside(msgspec.Struct):
+    """The journal's own command to any stream: its law sets it aside with this reason."""
+
+    reason: str
+
+
+class Committed(msgspec.Struct, eq=False):
+    """One commit: its row, its time, and what its decisions tell, in order."""
+
+    row: int
+    at_ms: int
+    told: list[Told]
+
+
+class Decided(msgspec.Struct, eq=False):
+    """The answer to a command: the events that it led to (none when it changed nothing) and where they lie."""
+
+    stream: Stream
+    events: list[Any]
+    row: int
+    base: int
+
+
+class Asked:
+    """One command in the inbox. `future` is None for those that nobody waits for."""
+
+    __slots__ = ("command", "fresh", "future", "stream")
+
+    def __init__(self, stream: str, command: Any, future: asyncio.Future[Decided] | None, fresh: bool) -> None:
+        self.stream, self.command, self.future, self.fresh = stream, command, future, fresh
+
+
+class Deciding:
+    """The inbox and what becomes of it. The journal adds the loop that commits."""
+
+    store: Store
+    shard: int
+    laws: list[Law]
+    clock_ms: Callable[[], int]
+    _get_value: Callable[[str, bytes], Coroutine[Any, Any, Any]]
+
+    def __init__(self) -> None:
+        self.streams: dict[str, Stream] = {}
+        self.row = self.now_ms = 0
+        self._inbox: deque[Asked] = deque()
+        self._waiting: dict[str, list[Asked]] = {}
+        self._wake = asyncio.Event()
+        self._aside: set[asyncio.Task[None]] = set()
+        self._cutter = Cutter()
+
+    def law_of(self, name: str) -> Law:
+        """The law whose prefix the name carries."""
+        raise NotImplementedError
+
+    def _decide_batch(self, draft: Draft | None) -> Draft:
+        if draft is None:
+            self.now_ms = max(self.clock_ms(), self.now_ms)
+            draft = Draft(self.row + 1, self.now_ms)
+        inbox, streams, waiting, asked_all = self._inbox, self.streams, self._waiting, draft.asked
+        until = time.perf_counter() + BATCH_MS / 1_000
+        while inbox and len(asked_all) < BATCH_MAX:
+            asked = inbox.popleft()
+            name = asked.stream
+            stream = streams.get(name)
+            if name in waiting:
+                waiting[name].append(asked)
+                continue
+            if stream is None:
+                if not asked.fresh:
+                    self._fetch(asked)
+                    continue
+                stream = self._open(name)
+            asked_all.append(asked)
+            self._decide_one(draft, stream, asked)
+            if not len(asked_all) & 15 and time.perf_counter() > until:
+                break
+        return draft
+
+    def _open(self, name: str) -> Stream:
+        law = self.law_of(name)
+        stream = self.streams[name] = Stream(name, law, law.fresh(name))
+        return stream
+
+    def _decide_one(self, draft: Draft, stream: Stream, asked: Asked) -> None:
+        law: Law = stream.law
+        try:
+            if type(asked.command) is SetAside:
+                verdict = Verdict(law.quarantine(stream, asked.command.reason), {})
+            else:
+                verdict = law.decide(stream, asked.command, draft.at_ms)
+        except Wanted as wanted:
+            draft.asked.pop()
+            self._fetch_value(asked, stream, wanted)
+            return
+        except AobError as error:
+            if asked.future is not None:
+                draft.answers.append((asked, error))
+            return
+        except Exception as error:
+            self._broke(draft, stream, asked, error)
+            return
+        events, base = verdict.events, draft.count
+        if events:
+            self._fold(draft, stream, verdict)
+        if asked.future is not None:
+            draft.answers.append((asked, Decided(stream, events, draft.row, base)))
+
+    def _fold(self, draft: Draft, stream: Stream, verdict: Verdict) -> None:
+        law: Law = stream.law
+        events = verdict.events
+        data = law.encode(events)
+        law.fold(stream, events)
+        if verdict.context is not None:
+            law.adopt(stream, verdict.context)
+        seq, base, count = stream.seq, draft.count, len(events)
+        stream.seq = seq + count
+        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data)))
+        draft.parts.append(b'["%b",%d,%b]' % (stream.name.encode(), seq, data))
+        draft.count = base + count
+        draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
+        changes = law.changes(stream, events)
+        draft.told.append(Told(stream, seq, base, events, changes))
+        if verdict.values:
+            draft.keep(stream.tenant, verdict.values)
+        if changes.status != stream.status:
+            stream.status = changes.status
+            if not stream.lazy or changes.over:
+                draft.heads[stream.name] = stream
+        if changes.over:
+            stream.ended = True
+            draft.ended.append(stream)
+        elif stream.seq - stream.kept_from >= SEGMENT_EVENTS:
+            self._cutter.due[stream.name] = stream
+
+    def _broke(self, draft: Draft, stream: Stream, asked: Asked, error: Exception) -> None:
+        """The law broke: the command errors, the stream is set aside with the reason, the batch goes on."""
+        reason = f"{type(error).__name__}: {error} (on {type(asked.command).__name__})"
+        log.error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
+        if asked.future is not None:
+            draft.answers.append((asked, Quarantined(f"{stream.name} was set aside: {reason}")))
+        if not stream.seq:
+            self.streams.pop(stream.name, None)
+            return
+        events = stream.law.quarantine(stream, reason)
+        if events:
+            self._fold(draft, stream, Verdict(events, {}))
+
+    # -- what must be read first ----------------------------------------------------------------------------------
+
+    def _fetch(self, asked: Asked) -> None:
+        self._waiting[asked.stream] = [asked]
+        self.aside(self._read_back(asked.stream))
+
+    async def _read_back(self, name: str) -> None:
+        error: AobError | None = None
+        try:
+            stream = await load_stream(self.store, self.law_of(name), name)
+            if name not in self.streams:
+                self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
+        except AobError as failed:
+            error = failed
+        self._resume(name, error)
+
+    def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
+        self._waiting[stream.name] = [asked]
+        self.aside(self._read_value(stream, wanted))
+
+    async def _read_value(self, stream: Stream, wanted: Wanted) -> None:
+        error: AobError | None = None
+        try:
+            await self._get_value(stream.tenant, wanted.ref.digest)
+        except AobError as failed:
+            error = failed
+        self._resume(stream.name, error)
+
+    def _resume(self, name: str, error: AobError | None) -> None:
+        waiting = self._waiting.pop(name, [])
+        if error is not None:
+            asked = waiting.pop(0)
+            fail(asked, error)
+            stream = self.streams.get(name)
+            if asked.future is None and stream is not None:
+                waiting.insert(0, Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
+        self._inbox.extendleft(reversed(waiting))
+        self._wake.set()
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the loop; it is cancelled when the journal ends."""
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+
+def fail(asked: Asked, error: AobError) -> None:
+    """Answer a command with an error, if somebody waits for it."""
+    if asked.future is not None and not asked.future.done():
+        asked.future.set_exception(error)
