@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from aob.core.errors import Conflict
 from aob.core.event import canonical
 from aob.core.graph.ir import Node
 from aob.core.graph.spec import NodeSpec
@@ -70,13 +71,12 @@ class RunContext:
         asked = msgspec.json.decode(canonical(what))
         if self._number < len(self.journal.entries):
             entry = self.journal.entries[self._number]
-            if (entry.kind, entry.what) != (kind, asked):
-                del self.journal.entries[self._number :]
-            elif entry.settled and entry.error is None:
+            if entry.settled and (entry.kind, entry.what) != (kind, asked):
+                raise Conflict("it asks something else under this number", code="intent_differs")
+            if entry.settled and entry.error is None:
                 return Intended(False, entry.result)
-            else:
-                self.journal.entries[self._number] = Entry(kind, asked)
-                return Intended(True)
+            self.journal.entries[self._number] = Entry(kind, asked)
+            return Intended(True)
         self.journal.commit()
         self.journal.entries.append(Entry(kind, asked))
         return Intended(True)
@@ -148,7 +148,7 @@ class AgentRun:
         self.model, self.journal, self.cache = model, Journal(), Kept()
         self.config = msgspec.convert({"task": "Look at order {id}", **config}, KINDS["agent"].config)
         self.input: Any = {"id": 7}
-        self.graph: dict[str, Any] = {"nodes": {"look": {"kind": "agent"}}, "edges": {}, "state": {}}
+        self.graph: dict[str, Any] = {"document": {"nodes": {"look": {"kind": "agent"}}}, "state": {}, "agents_left": 5}
         self.verdicts: list[dict[str, Any]] = []
         self.handlers = HandlerTable()
         self.ctx = RunContext(self.journal, self.graph, self.verdicts)

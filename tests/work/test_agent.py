@@ -67,17 +67,25 @@ async def test_each_call_leaves_a_decision_record() -> None:
     run.handlers = scan(lookup)
     await run.perform()
     [entry] = run.journal.entries
-    assert entry.kind == "model"
-    assert (entry.what["call"], entry.what["model"]) == (1, "script:house")
-    assert [tool["name"] for tool in entry.what["tools"]] == ["lookup"]
-    for name in ("prompt", "conversation", "output"):
-        assert len(entry.what[name]) == 64
-    assert len(entry.what["tools"][0]["hash"]) == 64
-    assert len(entry.result["request"]) == 64
-    assert entry.result["answer"]["output"] == {"risk": 1}
+    assert (entry.kind, entry.what) == ("model", {"call": 1, "effect": "none"})
+    record = entry.result
+    assert len(record["request"]) == len(record["prompt"]) == len(record["output"]) == 64
+    assert [(name, len(hash)) for name, hash in record["tools"].items()] == [("lookup", 64)]
+    assert (record["temperature"], record["cached"]) == (None, False)
+    assert record["answer"]["output"] == {"risk": 1}
+    assert record["answer"]["brain"]["model"] == "script:desk"
     assert entry.usage is not None
     assert entry.usage["tokens_in"] == 10
     assert entry.usage["brain"]["label"] == "scripted"
+
+
+async def test_the_version_of_a_prompt_follows_what_the_agent_is_told_to_do() -> None:
+    versions = set()
+    for config in ({}, {}, {"system": "Be brief."}, {"task": "Look"}, {"output": {"type": "object"}}, {"patch": True}):
+        run = AgentRun(Queue(says({"answer": "x"})), **config)
+        await run.perform()
+        versions.add(run.journal.entries[0].result["prompt"])
+    assert len(versions) == 5
 
 
 async def test_an_intent_stands_before_the_call_that_it_announces() -> None:

@@ -93,7 +93,7 @@ async def test_the_graph_is_looked_at_again_after_an_invalid_patch() -> None:
     ask = run.model.ask
 
     async def moving(request: Any) -> Any:
-        run.ctx._graph = {"nodes": {"look": {}, "moved": {}}, "edges": {}}
+        run.ctx._graph = {"document": {"nodes": {"look": {}, "moved": {}}, "edges": {}}}
         return await ask(request)
 
     run.model.ask = moving
@@ -138,11 +138,9 @@ def test_the_guide_names_every_kind_and_its_fields() -> None:
 
 
 def test_a_very_large_graph_is_shown_as_an_outline() -> None:
-    big = {
-        "nodes": {f"n{i}": {"kind": "function", "config": {"handler": "x" * 1_000}} for i in range(200)},
-        "edges": {},
-    }
-    text = graph_text(big)
+    nodes = {f"n{i}": {"kind": "function", "config": {"handler": "x" * 1_000}} for i in range(200)}
+    text = graph_text({"document": {"nodes": nodes, "edges": {}}, "state": {"n7": "ready"}, "agents_left": 5})
     assert len(text) <= GRAPH_CHARS_MAX
     assert '"n199":"function"' in text
+    assert '"n7":"ready"' in text
     assert "outline" in text

@@ -117,9 +117,28 @@ async def test_what_was_recorded_is_used_although_the_graph_has_moved_on() -> No
     with pytest.raises(Crash):
         await world.run.perform()
     world.run.journal.crash_at = 0
-    world.run.graph["nodes"]["new"] = {"kind": "timer"}
+    world.run.graph["document"]["nodes"]["new"] = {"kind": "timer"}
     await world.run.perform()
     assert world.model.asked[0] == 1
+
+
+async def test_what_was_recorded_is_used_although_a_tool_has_another_version_now() -> None:
+    world = World()
+    world.run.journal.crash_at = 5
+    with pytest.raises(Crash):
+        await world.run.perform()
+    world.run.journal.crash_at = 0
+
+    @node(version="2", effect="keyed")
+    async def lookup(id: int) -> dict[str, int]:
+        """A newer one."""
+        world.called[id] += 1
+        return {"total": -id}
+
+    world.run.handlers = scan(lookup)
+    await world.run.perform()
+    assert world.model.asked[0] == world.called[1] == 1
+    assert world.run.journal.entries[1].result == {"result": {"total": 1}}
 
 
 async def test_tokens_of_an_earlier_attempt_count_for_the_limit_of_the_visit() -> None:

@@ -16,8 +16,9 @@ from aob.core.expression import EvalError, Expression, ExpressionError, compile_
 from aob.ports.model import Json, ModelRequest, Usage
 
 NAMES: Final = frozenset({"input", "node", "graph", "model", "task", "last", "turn", "results"})
-"""What `when:` may use: the agent's input, its node id, the graph it was shown, the model's name, the first and the
-last message's text, how many answers the conversation has, and the last result of each tool by name."""
+"""What `when:` may use: the agent's input, its node id, the graph it was shown (`graph.document`, `graph.state`), the
+model's name, the first and the last message's text, how many answers the conversation has, and the last result of each
+tool by name."""
 
 
 class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from aob.work.agent.answer import Form
 from aob.work.agent.call import Answered, Calls, refused
-from aob.work.agent.guide import examples
+from aob.work.agent.guide import examples, told
 from aob.work.agent.ledger import Ledger
 from aob.work.agent.offer import Offer, offers, tool_of
 from aob.work.agent.prompt import Prompt
@@ -17,5 +17,6 @@ __all__ = [
     "examples",
     "offers",
     "refused",
+    "told",
     "tool_of",
 ]

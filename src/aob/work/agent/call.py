@@ -1,7 +1,7 @@
 """Calls of an agent, each journaled: the intent before it, the result and what it cost after it.
 
-A call that an earlier attempt has recorded is not made again: what it recorded is used. The record of a model call is
-its decision record: which prompt, which tools by hash, which brain, what it answered, tokens and money.
+A call that an earlier attempt has recorded is not made again: what it recorded is used. A model call has no effect of
+its own, so one that was cut off is made again; a tool call has the effect that its handler declares.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,10 +30,15 @@ Perform = Callable[[Offer, dict[str, Json], Context], Awaitable[object]]
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The record of one model call, as it is settled: the hash of the whole request, the answer, and whether it came
-    from the cache."""
+    """The decision record of one model call, as it is settled: the hashes of the whole request, of the prompt's
+    version, of each tool offered and of the schema asked for; the answer with its brain, tokens and cost; and whether
+    it came from the cache."""
 
     request: str
+    prompt: str
+    tools: dict[str, str]
+    output: str
+    temperature: float | None
     answer: ModelAnswer
     cached: bool = False
 
@@ -44,23 +49,26 @@ class Calls:
     def __init__(self, ctx: Context, model: Model, cache: Cache | None, perform: Perform) -> None:
         self._ctx, self._model, self._cache, self._perform = ctx, model, cache, perform
 
-    async def ask(self, request: ModelRequest, stable: ModelRequest, number: int, prompt: str) -> Answered:
-        """Ask the model, or take what an earlier attempt was answered. `stable` is the request without what moves
-        while the run goes on (the graph shown), so that a resumed attempt finds its own records.
+    async def ask(self, request: ModelRequest, number: int, prompt: str) -> Answered:
+        """Ask the model, or take what an earlier attempt was answered: the record of call `number` counts whatever has
+        changed since (the graph shown, a release of ours), or a resumed agent would ask everything again.
 
         Raises WorkError with the model's fault, transient when another attempt may help.
         """
-        intent = await self._ctx.intend("model", decision(request, stable, number, prompt))
+        intent = await self._ctx.intend("model", {"call": number, "effect": "none"})
         if not intent.granted:
             return msgspec.convert(intent.recorded, Answered)
         name = request_hash(request)
         kept = await self.recall(name)
         try:
-            record = Answered(name, kept or await self._model.ask(request), kept is not None)
+            answer = kept or await self._model.ask(request)
         except AobError as error:
             failed = model_failure(error)
             await self._ctx.settle(None, error=failed.fault)
             raise failed from error
+        tools = {tool.name: tool.hash for tool in request.tools}
+        output = digest_of(canonical(request.output)).hex()
+        record = Answered(name, prompt, tools, output, request.temperature, answer, kept is not None)
         await self._ctx.settle(msgspec.to_builtins(record), usage=usage_of(record))
         return record
 
@@ -86,7 +94,7 @@ class Calls:
         """Call a tool, or take what an earlier attempt recorded. A permanent fault of it is told to the model, which
         may do without; a transient one ends the attempt, so that the node's retries decide. Raises WorkError; it is
         `uncertain` when a tool of effect `once` failed and may have acted: then the intent stays without a result."""
-        what = {"tool": offer.tool.name, "hash": offer.tool.hash, "effect": offer.effect, "args": asked.args}
+        what = {"tool": offer.tool.name, "effect": offer.effect, "args": asked.args}
         intent = await self._ctx.intend("tool", what)
         if not intent.granted:
             return result_of(asked, intent.recorded)
@@ -103,19 +111,6 @@ class Calls:
             recorded = {"fault": msgspec.structs.asdict(failed.fault)}
         await self._ctx.settle(recorded)
         return result_of(asked, recorded)
-
-
-def decision(request: ModelRequest, stable: ModelRequest, number: int, prompt: str) -> dict[str, Json]:
-    """What the intent of a model call records: which call of the visit, and its inputs by hash."""
-    return {
-        "call": number,
-        "model": request.model,
-        "prompt": prompt,
-        "conversation": request_hash(stable),
-        "temperature": request.temperature,
-        "tools": [{"name": tool.name, "hash": tool.hash} for tool in request.tools],
-        "output": digest_of(canonical(request.output)).hex(),
-    }
 
 
 def usage_of(record: Answered) -> dict[str, Json]:

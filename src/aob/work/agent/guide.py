@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from aob.core.errors import Problem
 from aob.core.graph.patch import EXAMPLES
 from aob.core.node import KINDS
 from aob.ports.model import Json
@@ -13,7 +14,8 @@ GRAPH_CHARS_MAX: Final = 60_000
 
 _OPERATIONS: Final = """\
 You may change the rest of this run by a patch: put `patch: {"reason": ..., "operations": [...]}` into your answer.
-Leave `patch` out when nothing needs to change. Nodes that were dispatched already cannot be changed.
+Leave `patch` out when nothing needs to change. Nodes that were dispatched already cannot be changed. The graph says
+how many agents may still be added (`agents_left`).
 Operations by id:
   {"op": "add_node", "id": ID, "node": {...}}
   {"op": "connect", "from": ID, "to": ID, "on"?: OUTCOME, "when"?: CEL (only from a branch), "else"?: true}
@@ -42,14 +44,22 @@ def examples() -> str:
 
 
 def graph_text(graph: Mapping[str, Json]) -> str:
-    """The run's graph as a model is shown it; a very large one without the configurations of its nodes."""
+    """What `ctx.graph()` gave, as a model is shown it; a very large document as an outline."""
     text = msgspec.json.encode(graph).decode()
     if len(text) <= GRAPH_CHARS_MAX:
         return text
-    nodes = {id: node.get("kind") for id, node in graph.get("nodes", {}).items()}
-    edges = [[edge.get("from"), edge.get("to")] for edge in graph.get("edges", {}).values()]
-    outline = {"nodes": nodes, "edges": edges, "state": graph.get("state", {}), "note": "too large: an outline"}
-    return msgspec.json.encode(outline).decode()[:GRAPH_CHARS_MAX]
+    document = graph.get("document", {})
+    outline = {
+        "nodes": {id: node.get("kind") for id, node in document.get("nodes", {}).items()},
+        "edges": [[edge.get("from"), edge.get("to")] for edge in document.get("edges", {}).values()],
+    }
+    cut = msgspec.json.encode({**graph, "document": outline, "note": "too large: an outline"}).decode()
+    return cut[:GRAPH_CHARS_MAX]
+
+
+def told(problem: Mapping[str, Json] | Problem) -> str:
+    """A problem of a patch as a model is told it."""
+    return str(msgspec.convert(problem, Problem, from_attributes=True))
 
 
 def _fields(config: type[msgspec.Struct]) -> str:

@@ -44,10 +44,6 @@ class Prompt:
         """Show the run's graph as it stands now; it takes the place of the one shown before."""
         self._graph = graph
 
-    def stable(self, messages: list[Message]) -> ModelRequest:
-        """The request after these messages without the graph, which moves while the run goes on."""
-        return msgspec.structs.replace(self._request, messages=(*self._opening, *messages))
-
     def request(self, messages: list[Message], tokens_max: int) -> ModelRequest:
         """The request after these messages."""
         shown = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from aob.core.node.agent import AgentConfig
 from aob.ports.model import Json, Message, ModelAnswer, ToolCall
-from aob.work.agent import Answered, Calls, Form, Ledger, Offer, Prompt, examples, offers, refused
+from aob.work.agent import Answered, Calls, Form, Ledger, Offer, Prompt, examples, offers, refused, told
 from aob.work.calling import call
 from aob.work.job import Context, Done, Job, WorkError
 from aob.work.outcome import finished
@@ -56,8 +56,7 @@ class Agent:
         while True:
             self._ledger.check()
             request = self.prompt.request(self._messages, self._ledger.tokens_left())
-            stable = self.prompt.stable(self._messages)
-            record = await self._calls.ask(request, stable, self._ledger.calls + 1, self.prompt.version)
+            record = await self._calls.ask(request, self._ledger.calls + 1, self.prompt.version)
             self._ledger.add(record.answer.usage, record.answer.brain, cached=record.cached)
             self._job.pulse()
             done = await (self._use(record) if record.answer.calls else self._conclude(record))
@@ -110,10 +109,10 @@ class Agent:
         verdict = await self._ctx.propose(patch["operations"], patch["reason"])
         self._job.pulse()
         if verdict["state"] in ACCEPTED:
-            told = {key: verdict[key] for key in ("patch_id", "state", "version") if key in verdict}
-            output = {**self._form.value(answer), "patch": {**told, "reason": patch["reason"]}}
+            known = {key: verdict[key] for key in ("patch_id", "state", "version") if key in verdict}
+            output = {**self._form.value(answer), "patch": {**known, "reason": patch["reason"]}}
             return await self._finish(record, output, patch=verdict["patch_id"])
-        reasons = [str(problem) for problem in verdict.get("problems", ())] or [f"it is {verdict['state']}"]
+        reasons = [told(problem) for problem in verdict.get("problems", ())] or [f"it is {verdict['state']}"]
         self._count("patch", reasons, answer, verdict.get("patch_id"))
         self.prompt.show(await self._ctx.graph())
         self._reply(answer, "This patch is not valid:", reasons, examples())
