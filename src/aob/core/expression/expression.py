@@ -14,12 +14,11 @@ from aob.core.expression import library
 from aob.core.expression.check import Declared, Scope, check_paths, declarations, declared_of
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
 from aob.core.expression.library import Value
-from aob.core.expression.literal import wrong_literals
 from aob.core.expression.macro import TURNS_MAX, Exhausted
-from aob.core.expression.operators import Beyond, kind_of
-from aob.core.expression.paths import Reading, Trie, prune, read_paths, trie_of
+from aob.core.expression.operators import kind_of
+from aob.core.expression.paths import Reading, read_paths
 from aob.core.expression.schema import Schema
-from aob.core.expression.translate import Run, translate
+from aob.core.expression.translate import Foreign, Run, translate
 from aob.core.expression.tree import Tree, read_tree
 from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of, without_bound
 
@@ -36,21 +35,20 @@ class Expression:
     """A checked expression. Immutable; one object may serve any number of runs.
 
     `text`, `nodes` (ids it refers to), `names` (top-level names it uses), `kind` (`bool int double string list map
-    timestamp duration bytes null dyn`: what the checker knows of its value), `translated` (whether Python runs it).
+    timestamp duration bytes null dyn`: what the checker knows of its value).
     """
 
-    __slots__ = ("_program", "_run", "_trie", "_want", "kind", "names", "nodes", "text", "translated")
+    __slots__ = ("_program", "_run", "_want", "kind", "names", "nodes", "text")
 
     def __init__(self, read: "_Read", *, kind: str, want: Want, names: frozenset[str], nodes: frozenset[str]) -> None:
         assert read.program is not None
+        assert read.run is not None
         self.text = read.text
         self.kind = kind
         self.names = names
         self.nodes = nodes
-        self.translated = read.run is not None
         self._program = read.program
         self._run = read.run
-        self._trie = read.trie
         self._want = want
 
     def eval(self, names: Mapping[str, Value]) -> Value:
@@ -62,9 +60,7 @@ class Expression:
         if "now" in self.names:
             names = {**names, "now": _instant(names)}
         try:
-            value = self._run(names) if self._run is not None else self._ask(names)
-        except Beyond:
-            value = self._ask(names)
+            value = self._run(names)
         except Exhausted:
             raise EvalError(f"the loops of the expression take more than {TURNS_MAX} turns") from None
         except RecursionError:
@@ -75,10 +71,8 @@ class Expression:
 
     def reference(self, names: Mapping[str, Value]) -> Value:
         """What `eval` must agree with: the value by the library alone. Raises EvalError."""
-        return self._ask({**names, "now": _instant(names)} if "now" in self.names else names)
-
-    def _ask(self, names: Mapping[str, Value]) -> Value:
-        return library.evaluate(self._program, prune(names, self._trie))
+        given = {**names, "now": _instant(names)} if "now" in self.names else names
+        return library.evaluate(self._program, {name: given[name] for name in self.names if name in given})
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, kind={self.kind!r})"
@@ -93,8 +87,7 @@ class _Read(msgspec.Struct, frozen=True):
     reading: Reading = Reading((), frozenset())
     program: library.Program | None = None
     run: Run | None = None
-    trie: Trie = {}
-    literals: tuple[Complaint, ...] = ()
+    foreign: tuple[Complaint, ...] = ()
 
 
 def compile_expression(
@@ -140,7 +133,7 @@ def _examine(text: str, scope: Scope, want: Want) -> tuple[dict[int, Complaint],
     complaints: dict[int, Complaint] = {}
     for each in (
         *verdict.complaints,
-        *read.literals,
+        *read.foreign,
         *(complaint_of(text, finding, scope.names) for finding in findings),
     ):
         complaints.setdefault(each.offset, each)
@@ -169,10 +162,11 @@ def _read(text: str, declared: Declared) -> _Read:
         return _Read(text, without_bound(text, rejected.findings), tree, read_paths(tree.root))
     tree = read_tree(program.serialize())
     reading = read_paths(tree.root)
-    wrong = tuple(wrong_literals(tree.root))
-    offsets = tree.offsets() if wrong else {}
-    literals = tuple(Complaint(offsets.get(ident, 0), message) for ident, message in wrong)
-    return _Read(text, (), tree, reading, program, translate(tree.root), trie_of(reading.paths), literals)
+    try:
+        return _Read(text, (), tree, reading, program, translate(tree.root))
+    except Foreign as foreign:
+        complaint = Complaint(tree.offsets().get(foreign.id, 0), foreign.message)
+        return _Read(text, (), tree, reading, program, foreign=(complaint,))
 
 
 @lru_cache(maxsize=EXPRESSION_CACHE_MAX)

@@ -1,14 +1,15 @@
 """What CEL's functions of one or two arguments do to plain Python values, exactly as the library does it.
 
-In: values of JSON. Out: a value or `EvalError`; `Beyond` where only the library knows (text of a double, parsed text).
+In: values of JSON. Out: a value or `EvalError`; what only the library knows it is asked for (text of a double, times).
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from aob.core.expression.fault import EvalError
+from aob.core.expression.foreign import ask
 from aob.core.expression.library import Value
-from aob.core.expression.operators import INT_MAX, INT_MIN, Beyond, Binary, kind_of
+from aob.core.expression.operators import INT_MAX, INT_MIN, Binary, Kind, kind_of
 
 Unary = Callable[[Value], Value]
 
@@ -17,13 +18,23 @@ def _refuse(function: str, *values: Value) -> EvalError:
     return EvalError(f"{function} does not take {' and '.join(map(kind_of, values))}")
 
 
-def size(value: Value) -> int:
+def _asked(form: str, value: Value) -> Value:
+    """What the library makes of a value other than a list or a map, which no function of this file takes."""
+    if isinstance(value, list | dict | Kind):
+        raise _refuse(form.partition("(")[0], value)
+    return ask(form, value)
+
+
+def type_of(value: Value) -> Value:
+    """The type of a value, to compare it with one."""
+    return Kind(kind_of(value))
+
+
+def size(value: Value) -> Value:
     """Characters of a string, items of a list, entries of a map."""
     if type(value) in (str, list, dict):
         return len(value)
-    if type(value) is bytes:
-        raise Beyond
-    raise _refuse("size", value)
+    return _asked("size(a0)", value)
 
 
 def negate(value: Value) -> Value:
@@ -31,12 +42,10 @@ def negate(value: Value) -> Value:
     if type(value) is float:
         return -value
     if type(value) is int:
-        if not INT_MIN <= value <= INT_MAX:
-            raise Beyond
-        if value == INT_MIN:
-            raise EvalError("integer overflow")
-        return -value
-    raise Beyond
+        if INT_MIN < value <= INT_MAX:
+            return -value
+        raise EvalError("integer overflow")
+    raise _refuse("'-'", value)
 
 
 def invert(value: Value) -> bool:
@@ -46,7 +55,7 @@ def invert(value: Value) -> bool:
     raise _refuse("'!'", value)
 
 
-def to_string(value: Value) -> str:
+def to_string(value: Value) -> Value:
     """The text of a string, an int or a bool."""
     if type(value) is str:
         return value
@@ -54,25 +63,25 @@ def to_string(value: Value) -> str:
         return "true" if value else "false"
     if type(value) is int and INT_MIN <= value <= INT_MAX:
         return str(value)
-    raise Beyond
+    return _asked("string(a0)", value)
 
 
-def to_int(value: Value) -> int:
+def to_int(value: Value) -> Value:
     """An int of an int, or of a small double, cut towards zero."""
     if type(value) is int and INT_MIN <= value <= INT_MAX:
         return value
     if type(value) is float and INT_MIN < value < INT_MAX:
         return int(value)
-    raise Beyond
+    return _asked("int(a0)", value)
 
 
-def to_double(value: Value) -> float:
+def to_double(value: Value) -> Value:
     """A double of an int or a double."""
     if type(value) is float:
         return value
     if type(value) is int and INT_MIN <= value <= INT_MAX:
         return float(value)
-    raise Beyond
+    return _asked("double(a0)", value)
 
 
 def same(value: Value) -> Value:
@@ -107,15 +116,23 @@ UNARY: Final[dict[str, Unary]] = {
     "int": to_int,
     "double": to_double,
     "dyn": same,
+    "type": type_of,
     "!_": invert,
     "-_": negate,
 }
 METHODS: Final[dict[str, Binary]] = {"startsWith": starts_with, "endsWith": ends_with, "contains": contains}
 
 _MACROS: Final = ("has", "all", "exists", "exists_one", "map", "filter")
-_CONVERSIONS: Final = ("string", "int", "double", "dyn", "bool", "bytes", "uint", "type", "duration", "timestamp")
+_CONVERSIONS: Final = ("string", "int", "double", "dyn", "bool", "bytes", "type", "duration", "timestamp")
 _TEXT: Final = ("size", "startsWith", "endsWith", "contains", "matches")
 _DATE: Final = ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear")
 _TIME: Final = ("getHours", "getMinutes", "getSeconds", "getMilliseconds")
 KNOWN: Final = frozenset((*_MACROS, *_CONVERSIONS, *_TEXT, *_DATE, *_TIME))
 """The functions and macros of the language, for hints."""
+
+TYPES: Final = {name: Kind(name) for name in ("bool", "int", "double", "string", "bytes", "list", "map", "type")} | {
+    "null_type": Kind("null"),
+    "google.protobuf.Timestamp": Kind("timestamp"),
+    "google.protobuf.Duration": Kind("duration"),
+}
+"""The types by the names that the language gives them."""

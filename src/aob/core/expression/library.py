@@ -101,7 +101,10 @@ def evaluate(program: Program, names: Mapping[str, Value]) -> Value:
 
 
 def _words(message: str) -> str:
-    return re.sub(r"^[A-Z_]+: ", "", message)
+    words = re.sub(r"^[A-Z_]+: ", "", message)
+    words = words.replace("int64", "int").replace("null_type", "null")
+    words = re.sub(r"^No matching overloads found : _(\S+)_(\(.*\))$", r"'\1' does not take \2", words)
+    return re.sub(r"^No matching overloads found : (.*)$", r"\1 is not possible", words)
 
 
 def _plain(value: Value) -> Value:

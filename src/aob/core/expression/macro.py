@@ -11,7 +11,7 @@ import msgspec
 
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
-from aob.core.expression.operators import Beyond, kind_of
+from aob.core.expression.operators import kind_of
 from aob.core.expression.tree import Call, Constant, Expr, Fold, Items, Name
 
 TURNS_MAX: Final = 100_000
@@ -74,15 +74,14 @@ def _enter(names: Mapping[str, Value], source: Run) -> tuple[dict[str, Value], V
     """The scope of a loop and what it runs over. Raises EvalError for what has no items."""
     items = source(names)
     if not isinstance(items, list | dict):
-        if type(items) in (str, int, float, bool, type(None)):
-            raise EvalError(f"a macro runs over a list or a map, not over {kind_of(items)}")
-        raise Beyond
+        raise EvalError(f"a macro runs over a list or a map, not over {kind_of(items)}")
     scope = dict(names)
     turns: list[int] = scope.setdefault(_TURNS, [TURNS_MAX])
     turns[0] -= len(items)
     if turns[0] < 0:
         raise Exhausted
-    return scope, items
+    # a map has no order of its own, and a replay must meet the same one
+    return scope, sorted(items, key=str) if isinstance(items, dict) else items
 
 
 def _quantifier(item: str, source: Run, test: Run, *, ends: bool) -> Run:

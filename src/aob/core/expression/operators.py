@@ -1,13 +1,17 @@
 """What CEL's operators do to plain Python values, exactly as the library does it.
 
 In: values of JSON. Out: a value, or `EvalError` for operands of a wrong type, an overflow, a division by zero.
-`Beyond` says that only the library knows: a timestamp, a duration, bytes, an int beyond 64 bits, a rounded comparison.
+What only the library knows it is asked for: times, bytes, ints beyond 64 bits, comparisons that it rounds.
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from aob.core.expression.fault import EvalError
+from aob.core.expression.foreign import ask
 from aob.core.expression.library import Value
 
 INT_MIN: Final = -(2**63)
@@ -17,6 +21,13 @@ DOUBLE_EXACT_MAX: Final = 2**53
 
 Binary = Callable[[Value, Value], Value]
 
+
+class Kind(msgspec.Struct, frozen=True):
+    """A type as a value: what `type(x)` gives."""
+
+    name: str
+
+
 _NAMES: Final[dict[type, str]] = {
     type(None): "null",
     bool: "bool",
@@ -25,13 +36,14 @@ _NAMES: Final[dict[type, str]] = {
     str: "string",
     list: "list",
     dict: "map",
+    bytes: "bytes",
+    datetime: "timestamp",
+    timedelta: "duration",
+    Kind: "type",
 }
+_FOREIGN: Final = frozenset({datetime, timedelta, bytes})
 _NUMBERS: Final = frozenset({int, float})
 _ORDERED: Final = frozenset({(kind, kind) for kind in (bool, int, float, str)})
-
-
-class Beyond(Exception):  # noqa: N818  # never an error: the library is asked instead
-    """The translation does not know this case; the library does."""
 
 
 def kind_of(value: Value) -> str:
@@ -39,16 +51,17 @@ def kind_of(value: Value) -> str:
     return _NAMES.get(type(value), type(value).__name__)
 
 
-def _mismatch(operator: str, left: Value, right: Value) -> Exception:
-    if type(left) not in _NAMES or type(right) not in _NAMES:
-        return Beyond()
+def _other(operator: str, left: Value, right: Value) -> Value:
+    """The operator on values that do not fit by the rules of JSON: an error, or, with times and bytes, asked for."""
+    if type(left) in _FOREIGN or type(right) in _FOREIGN:
+        return ask(f"a0 {operator} a1", left, right)
     hint = "; double(x) makes a double of an int" if {type(left), type(right)} == _NUMBERS else ""
-    return EvalError(f"'{operator}' does not take {kind_of(left)} and {kind_of(right)}{hint}")
+    raise EvalError(f"'{operator}' does not take {kind_of(left)} and {kind_of(right)}{hint}")
 
 
-def _whole(result: int, left: int, right: int) -> int:
+def _whole(operator: str, result: int, left: int, right: int) -> Value:
     if not (INT_MIN <= left <= INT_MAX and INT_MIN <= right <= INT_MAX):
-        raise Beyond
+        return ask(f"a0 {operator} a1", left, right)
     if INT_MIN <= result <= INT_MAX:
         return result
     raise EvalError("integer overflow")
@@ -59,10 +72,10 @@ def add(left: Value, right: Value) -> Value:
     kind = type(left)
     if kind is type(right):
         if kind is int:
-            return _whole(left + right, left, right)
+            return _whole("+", left + right, left, right)
         if kind is float or kind is str or kind is list:
             return left + right
-    raise _mismatch("+", left, right)
+    return _other("+", left, right)
 
 
 def subtract(left: Value, right: Value) -> Value:
@@ -70,10 +83,10 @@ def subtract(left: Value, right: Value) -> Value:
     kind = type(left)
     if kind is type(right):
         if kind is int:
-            return _whole(left - right, left, right)
+            return _whole("-", left - right, left, right)
         if kind is float:
             return left - right
-    raise _mismatch("-", left, right)
+    return _other("-", left, right)
 
 
 def multiply(left: Value, right: Value) -> Value:
@@ -81,10 +94,10 @@ def multiply(left: Value, right: Value) -> Value:
     kind = type(left)
     if kind is type(right):
         if kind is int:
-            return _whole(left * right, left, right)
+            return _whole("*", left * right, left, right)
         if kind is float:
             return left * right
-    raise _mismatch("*", left, right)
+    return _other("*", left, right)
 
 
 def divide(left: Value, right: Value) -> Value:
@@ -95,12 +108,10 @@ def divide(left: Value, right: Value) -> Value:
             if right == 0:
                 raise EvalError("division by zero")
             quotient = abs(left) // abs(right)
-            return _whole(quotient if (left < 0) == (right < 0) else -quotient, left, right)
+            return _whole("/", quotient if (left < 0) == (right < 0) else -quotient, left, right)
         if kind is float:
-            if right == 0.0:
-                raise Beyond
-            return left / right
-    raise _mismatch("/", left, right)
+            return left / right if right != 0.0 else ask("a0 / a1", left, right)
+    return _other("/", left, right)
 
 
 def remainder(left: Value, right: Value) -> Value:
@@ -108,48 +119,56 @@ def remainder(left: Value, right: Value) -> Value:
     if type(left) is int and type(right) is int:
         if right == 0:
             raise EvalError("division by zero")
-        if right == -1:
-            _whole(-left, left, right)
+        if left == INT_MIN and right == -1:
+            raise EvalError("integer overflow")
         rest = abs(left) % abs(right)
-        return _whole(-rest if left < 0 else rest, left, right)
-    raise _mismatch("%", left, right)
+        return _whole("%", -rest if left < 0 else rest, left, right)
+    return _other("%", left, right)
 
 
-def _numbers(left: Value, right: Value) -> bool:
-    """Whether both are numbers of different kinds that compare exactly. Raises Beyond when the library would round."""
-    if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
-        return False
-    if not (-DOUBLE_EXACT_MAX < left < DOUBLE_EXACT_MAX and -DOUBLE_EXACT_MAX < right < DOUBLE_EXACT_MAX):
-        raise Beyond
-    return True
+def _exact(left: Value, right: Value) -> bool:
+    """Whether both are numbers, of different kinds, that Python and the library compare alike."""
+    return (
+        type(left) in _NUMBERS
+        and type(right) in _NUMBERS
+        and -DOUBLE_EXACT_MAX < left < DOUBLE_EXACT_MAX
+        and -DOUBLE_EXACT_MAX < right < DOUBLE_EXACT_MAX
+    )
 
 
-def less(left: Value, right: Value) -> bool:
+def _unordered(operator: str, left: Value, right: Value) -> Value:
+    """A comparison of values that Python does not compare as the library does."""
+    if {type(left), type(right)} == _NUMBERS:
+        return ask(f"a0 {operator} a1", left, right)
+    return _other(operator, left, right)
+
+
+def less(left: Value, right: Value) -> Value:
     """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
-        return bool(left < right)
-    raise _mismatch("<", left, right)
+    if (type(left), type(right)) in _ORDERED or _exact(left, right):
+        return left < right
+    return _unordered("<", left, right)
 
 
-def less_equal(left: Value, right: Value) -> bool:
+def less_equal(left: Value, right: Value) -> Value:
     """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
-        return bool(left <= right)
-    raise _mismatch("<=", left, right)
+    if (type(left), type(right)) in _ORDERED or _exact(left, right):
+        return left <= right
+    return _unordered("<=", left, right)
 
 
-def greater(left: Value, right: Value) -> bool:
+def greater(left: Value, right: Value) -> Value:
     """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
-        return bool(left > right)
-    raise _mismatch(">", left, right)
+    if (type(left), type(right)) in _ORDERED or _exact(left, right):
+        return left > right
+    return _unordered(">", left, right)
 
 
-def greater_equal(left: Value, right: Value) -> bool:
+def greater_equal(left: Value, right: Value) -> Value:
     """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _numbers(left, right):
-        return bool(left >= right)
-    raise _mismatch(">=", left, right)
+    if (type(left), type(right)) in _ORDERED or _exact(left, right):
+        return left >= right
+    return _unordered(">=", left, right)
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -159,13 +178,12 @@ def equal(left: Value, right: Value) -> bool:
         if kind is list:
             return len(left) == len(right) and all(map(equal, left, right))
         if kind is dict:
-            return left.keys() == right.keys() and all(equal(item, right[key]) for key, item in left.items())
-        if kind not in _NAMES:
-            raise Beyond
+            same = bool(left.keys() == right.keys())
+            return same and all(equal(item, right[key]) for key, item in left.items())
         return bool(left == right)
-    if kind not in _NAMES or type(right) not in _NAMES:
-        raise Beyond
-    return _numbers(left, right) and bool(left == right)
+    if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
+        return False
+    return bool(left == right) if _exact(left, right) else ask("a0 == a1", left, right) is True
 
 
 def not_equal(left: Value, right: Value) -> bool:
@@ -173,7 +191,7 @@ def not_equal(left: Value, right: Value) -> bool:
     return not equal(left, right)
 
 
-def within(item: Value, container: Value) -> bool:
+def within(item: Value, container: Value) -> Value:
     """An item of a list, or a key of a map."""
     if type(container) is list:
         # text is equal to the same text only, in Python as in CEL, so that its own loop will do
@@ -183,7 +201,7 @@ def within(item: Value, container: Value) -> bool:
             return item in container
         if type(item) in (bool, int, float):
             return False
-    raise _mismatch("in", item, container)
+    return _other("in", item, container)
 
 
 def index(container: Value, at: Value) -> Value:
@@ -196,9 +214,9 @@ def index(container: Value, at: Value) -> Value:
         if 0 <= at < len(container):
             return container[at]
         raise EvalError(f"index {at} is outside a list of {len(container)}")
-    if type(at) is float or type(container) is dict:
-        raise Beyond
-    raise _mismatch("[]", container, at)
+    if type(at) is float and type(container) is list and at.is_integer():
+        return index(container, int(at))
+    raise EvalError(f"{kind_of(container)} has no item at {kind_of(at)}")
 
 
 BINARY: Final[dict[str, Binary]] = {

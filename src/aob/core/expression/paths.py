@@ -1,13 +1,12 @@
-"""What an expression reads: the tree in, every chain of fields from a top-level name out, and values cut down to them.
+"""What an expression reads: the tree in, every chain of fields from a top-level name out.
 
 Never judges whether a path is allowed. A name that a macro binds hides the top-level name within the macro.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
-from aob.core.expression.library import Value
 from aob.core.expression.tree import Call, Constant, Expr, Fold, Name, Select, children
 
 
@@ -80,33 +79,3 @@ def _bound(expr: Expr) -> Iterator[str]:
 def read_paths(root: Expr) -> Reading:
     """Every path that an expression reads."""
     return Reading(tuple(_walk(root, frozenset())), frozenset(_bound(root)))
-
-
-Trie = dict[str, "Trie | None"]
-"""What to keep of a map: for each field, what to keep of it, or None for all of it."""
-
-
-def trie_of(paths: tuple[Path, ...]) -> Trie:
-    """The smallest part of the names that holds every path."""
-    trie: Trie = {}
-    for path in paths:
-        level = trie
-        *upper, last = (path.root, *path.fields)
-        for field in upper:
-            below = level.setdefault(field, {})
-            if below is None:
-                break
-            level = below
-        else:
-            level[last] = None
-    return trie
-
-
-def prune(value: Mapping[str, Value], trie: Trie) -> dict[str, Value]:
-    """A copy of the map with only what the trie keeps: the library converts all that it is given."""
-    kept: dict[str, Value] = {}
-    for field, below in trie.items():
-        if field in value:
-            item = value[field]
-            kept[field] = item if below is None or not isinstance(item, dict) else prune(item, below)
-    return kept

@@ -1,17 +1,19 @@
-"""The common part of CEL as Python closures: a tree in, a function from names to a value out, or None.
+"""CEL as Python closures: a checked tree in, a function from names to a value out, or what it may not hold.
 
-None means that the library evaluates the expression: messages, unsigned and bytes literals, time, regular expressions.
-A translated function raises `EvalError` where the library reports an error, and `Beyond` where only the library knows.
+Operators, fields, macros and the tests of text are Python; time, patterns and conversions of text are asked of the
+library, one operation at a time. The function raises `EvalError` where the library reports an error.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from aob.core.expression.fault import EvalError
-from aob.core.expression.functions import METHODS, UNARY
+from aob.core.expression.foreign import OPERANDS, ask
+from aob.core.expression.functions import METHODS, TYPES, UNARY
 from aob.core.expression.library import Value
 from aob.core.expression.macro import loop_of
-from aob.core.expression.operators import BINARY, DOUBLE_EXACT_MAX, Beyond, Binary, kind_of
+from aob.core.expression.operators import BINARY, DOUBLE_EXACT_MAX, Binary, kind_of
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Entries, Expr, Fold, Items, Select
 
@@ -20,20 +22,21 @@ Run = Callable[[Mapping[str, Value]], Value]
 _ORDER: Final = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 """Each comparison and what it is with its sides exchanged."""
 
-
-class Foreign(Exception):  # noqa: N818  # it never leaves this file
-    """A part of the language that is not translated."""
-
-
-def translate(root: Expr) -> Run | None:
-    """The function of a tree, or None when the library must evaluate it."""
-    try:
-        return _run(root)
-    except Foreign:
-        return None
+_READERS: Final = frozenset({"timestamp", "duration"})
+"""Functions whose value is known at load when their argument is a literal."""
 
 
-def _run(expr: Expr) -> Run:
+class Foreign(Exception):  # noqa: N818  # a refusal at load, which the room turns into a problem
+    """A part of CEL that expressions here do not have, or a literal that cannot be read: `id` is its node."""
+
+    def __init__(self, ident: int, message: str) -> None:
+        super().__init__(message)
+        self.id = ident
+        self.message = message
+
+
+def translate(expr: Expr) -> Run:
+    """The function of a tree. Raises Foreign."""
     path = chain_of(expr)
     if path is not None:
         return _presence(path) if path.tested else _path(path)
@@ -51,18 +54,19 @@ def _run(expr: Expr) -> Run:
         case Fold():
             return _loop(expr)
         case _:
-            raise Foreign
+            raise Foreign(expr.id, "messages are no part of expressions here")
 
 
 def _constant(expr: Constant) -> Run:
     value = expr.value
-    if expr.unsigned or isinstance(value, bytes):
-        raise Foreign
+    if expr.unsigned:
+        raise Foreign(expr.id, "unsigned numbers are no part of expressions here")
     return lambda names: value
 
 
 def _path(path: Path) -> Run:
     fields = (path.root, *path.fields)
+    kind = TYPES.get(".".join(fields))
 
     def run(names: Mapping[str, Value]) -> Value:
         value: Value = names
@@ -70,6 +74,8 @@ def _path(path: Path) -> Run:
             for field in fields:
                 value = value[field]
         except (KeyError, TypeError):
+            if kind is not None and path.root not in names:
+                return kind
             raise _missing(names, fields) from None
         return value
 
@@ -105,7 +111,7 @@ def _has(operand: Run, field: str) -> Run:
 
 
 def _select(expr: Select) -> Run:
-    operand, field = _run(expr.operand), expr.field
+    operand, field = translate(expr.operand), expr.field
     if expr.test:
         return _has(operand, field)
 
@@ -120,7 +126,7 @@ def _select(expr: Select) -> Run:
 
 
 def _items(expr: Items) -> Run:
-    parts = tuple(map(_run, expr.items))
+    parts = tuple(map(translate, expr.items))
     if all(isinstance(item, Constant) for item in expr.items):
         fixed = [part({}) for part in parts]
         return lambda names: list(fixed)
@@ -128,14 +134,19 @@ def _items(expr: Items) -> Run:
 
 
 def _entries(expr: Entries) -> Run:
-    parts = tuple((_run(key), _run(value)) for key, value in expr.entries)
+    for key, _ in expr.entries:
+        if isinstance(key, Constant) and not isinstance(key.value, str):
+            raise Foreign(key.id, "the keys of a map are text")
+    parts = tuple((translate(key), translate(value)) for key, value in expr.entries)
 
     def run(names: Mapping[str, Value]) -> dict[str, Value]:
         made: dict[str, Value] = {}
         for key_of, value_of in parts:
             key = key_of(names)
-            if type(key) is not str or key in made:
-                raise Beyond
+            if type(key) is not str:
+                raise EvalError(f"the keys of a map are text, and this is {kind_of(key)}")
+            if key in made:
+                raise EvalError(f"the map has the key {key!r} twice")
             made[key] = value_of(names)
         return made
 
@@ -145,18 +156,46 @@ def _entries(expr: Entries) -> Run:
 def _call(expr: Call) -> Run:
     function, args = expr.function, expr.args if expr.target is None else (expr.target, *expr.args)
     if len(args) == 3 and function == "_?_:_":
-        return _choice(*map(_run, args))
+        return _choice(*map(translate, args))
     if len(args) == 2:
         if function in ("_&&_", "_||_"):
-            return _logic(_run(args[0]), _run(args[1]), ends=function == "_||_", name=function.strip("_"))
+            return _logic(translate(args[0]), translate(args[1]), ends=function == "_||_", name=function.strip("_"))
         if expr.target is not None and function in METHODS:
-            return _binary(METHODS[function], _run(args[0]), _run(args[1]))
+            return _binary(METHODS[function], translate(args[0]), translate(args[1]))
         if function in BINARY:
-            return _comparison(function, *args) or _binary(BINARY[function], _run(args[0]), _run(args[1]))
+            return _comparison(function, *args) or _binary(BINARY[function], translate(args[0]), translate(args[1]))
     if len(args) == 1 and function in UNARY:
-        unary, operand = UNARY[function], _run(args[0])
+        unary, operand = UNARY[function], translate(args[0])
         return lambda names: unary(operand(names))
-    raise Foreign
+    if function == "uint":
+        raise Foreign(expr.id, "unsigned numbers are no part of expressions here")
+    return _asked(expr, args)
+
+
+def _asked(expr: Call, args: tuple[Expr, ...]) -> Run:
+    """A function that only the library knows. A literal that it cannot read is found now."""
+    forms, given = list(OPERANDS[: len(args)]), list(args)
+    last = args[-1]
+    literal = isinstance(last, Constant) and isinstance(last.value, str) and json.dumps(last.value, ensure_ascii=False)
+    if expr.function == "matches" and literal:
+        # a pattern in the form is compiled once, and not once an evaluation
+        forms[-1] = literal
+        given.pop()
+        _try(expr, f'"".matches({literal})', literal)
+    first, rest = forms[0], ", ".join(forms[1:])
+    form = f"{expr.function}({', '.join(forms)})" if expr.target is None else f"{first}.{expr.function}({rest})"
+    if expr.function in _READERS and literal:
+        value = _try(expr, f"{expr.function}({literal})", literal)
+        return lambda names: value
+    runs = tuple(map(translate, given))
+    return lambda names: ask(form, *(run(names) for run in runs))
+
+
+def _try(expr: Call, form: str, literal: str) -> Value:
+    try:
+        return ask(form)
+    except EvalError:
+        raise Foreign(expr.id, f"{expr.function} cannot read {literal}") from None
 
 
 def _binary(operate: Binary, left: Run, right: Run) -> Run:
@@ -172,7 +211,7 @@ def _comparison(function: str, left: Expr, right: Expr) -> Run | None:
     limit = right.value
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         return None
-    return _against(function, _run(left), limit) if abs(limit) < DOUBLE_EXACT_MAX else None
+    return _against(function, translate(left), limit) if abs(limit) < DOUBLE_EXACT_MAX else None
 
 
 def _against(function: str, operand: Run, limit: float) -> Run:
@@ -228,7 +267,7 @@ def _logic(left: Run, right: Run, *, ends: bool, name: str) -> Run:
 def _loop(expr: Fold) -> Run:
     loop = loop_of(expr)
     if loop is None:
-        raise Foreign
-    test = None if loop.test is None else _run(loop.test)
-    value = None if loop.value is None else _run(loop.value)
-    return loop.build(loop.item, _run(loop.source), test, value)
+        raise Foreign(expr.id, "this macro is no part of expressions here")
+    test = None if loop.test is None else translate(loop.test)
+    value = None if loop.value is None else translate(loop.value)
+    return loop.build(loop.item, translate(loop.source), test, value)
