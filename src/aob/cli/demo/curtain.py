@@ -38,11 +38,11 @@ async def demo(folder: Path, *, tour: bool = False, console: Console | None = No
         pushed = await desk.push(workflow)
         console.print(f"  workflow {pushed['workflow']} {pushed['version']}, artifact {pushed['artifact'][:16]}…")
         runs = await Story(console, tale, desk, platform, received).tell()
-        await farewell(console, desk, runs)
+        await farewell(console, desk, runs, example / "handlers.py")
     return 0
 
 
-async def farewell(console: Console, desk: Desk, runs: list[str]) -> None:
+async def farewell(console: Console, desk: Desk, runs: list[str], handlers: Path) -> None:
     """The ids, what it cost, and three lines to try."""
     console.print("\n[bold]What is left[/]")
     for run_id in runs:
@@ -51,6 +51,11 @@ async def farewell(console: Console, desk: Desk, runs: list[str]) -> None:
         spent = f"{cost.get('tokens_in', 0)} + {cost.get('tokens_out', 0)} tokens, {cost.get('cost_usd', 0.0):.4f} USD"
         console.print(f"  {run_id}  {run['status']:<9}  {run['inputs']['order_id']}  {spent}")
     console.print("\nThree lines to try; the first one in a terminal of its own:")
-    console.print(f"  {desk.command('up')}", soft_wrap=True)
+    console.print(f"  {desk.command(f'up --app {shown(handlers)}')}", soft_wrap=True)
     console.print(f"  {desk.command(f'run show {runs[0]}')}", soft_wrap=True)
     console.print(f"  {desk.command(f'replay {runs[0]} --from ship --mode freeze')}", soft_wrap=True)
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

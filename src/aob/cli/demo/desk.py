@@ -1,5 +1,7 @@
 """The API as the demo needs it, and the shop as an outsider sees it. Knows nothing that a user could not ask for."""
 
+import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +13,14 @@ from aob.client import AsyncClient, Event
 REASON: Final = "the demo's visitor says so"
 
 
+def program() -> str:
+    """How a person calls `aob` here: by its name when it is on the path, else by its place."""
+    if shutil.which("aob"):
+        return "aob"
+    beside = Path(sys.executable).with_name("aob")
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
+
+
 class Desk:
     """Talks to the platform on a home and to the shop."""
 
@@ -18,8 +28,8 @@ class Desk:
         self._client, self._shop, self._home = client, shop, home
 
     def command(self, words: str) -> str:
-        """A line to type in another terminal."""
-        return f"aob --home {self._home} {words}"
+        """A line to type in another terminal, on this home."""
+        return f"{program()} {words} --home {self._home}"
 
     async def order(self, order_id: str) -> dict[str, Any]:
         """An order as the shop shows it to people who look on; that is not counted."""

@@ -1,0 +1,25 @@
+"""`aob demo`: the main job, told on the terminal."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from aob.cli.screen import Screen
+from aob.cli.words import Commands, command
+
+FOLDER = "demo-home"
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob demo`."""
+    one = command(
+        commands, common, "demo", "show the main job on real services, in about a minute", demo, reach="alone"
+    )
+    one.add_argument("--tour", action="store_true", help="the narrated tour, five to seven minutes")
+
+
+async def demo(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Run the demo in a folder of its own."""
+    from aob.cli.demo import demo as tell
+
+    return await tell(Path(args.home or FOLDER), tour=args.tour)
