@@ -160,7 +160,8 @@ class TestWhatIsRefused:
         assert refused(*agents(3), rules=PatchRules(agents_max=2)) == [("/nodes", "agent_budget")]
 
     def test_a_patch_cannot_raise_its_own_budget(self) -> None:
-        assert refused({"op": "replace", "path": "/limits/agents", "value": 99}, *agents(6))
+        generous = PatchRules(agents_max=50)
+        assert refused({"op": "replace", "path": "/limits/agents", "value": 99}, *agents(6), rules=generous)
 
     def test_what_is_left_of_the_budget_is_known_before_a_model_is_called(self) -> None:
         assert budget_left(OPEN, 2) == 3
@@ -267,6 +268,12 @@ def test_the_version_of_the_rules_changes_with_them() -> None:
 )  # fmt: skip
 def test_a_host_has_one_spelling(url: str, shown: str) -> None:
     assert str(host_of(url)) == shown
+
+
+@pytest.mark.parametrize("url", ["https://user@a.example/", "https://user:secret@a.example/"])
+def test_secrets_in_a_url_are_refused_by_name(url: str) -> None:
+    with pytest.raises(ValueError, match="by reference"):
+        host_of(url)
 
 
 def test_patterns_name_hosts() -> None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aob.core.graph.patch import Clash, apply, diff, diff_hash, inverse, rebase
@@ -14,6 +14,7 @@ from aob.core.graph.patch.rollback import operations_between, rollback_operation
 from aob.core.graph.patch.touch_set import Touch, disjoint, overlap, touch
 from tests.core.patch_worlds import documents, json_values, patches, plainly_applied, rfc_patches
 
+laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOTHING: dict[str, Any] = {"added": {}, "removed": {}, "changed": {}}
 
 
@@ -31,6 +32,7 @@ def edges_hang(document: dict[str, Any]) -> bool:
     return any(edge[end] not in document["nodes"] for edge in document["edges"].values() for end in ("from", "to"))
 
 
+@laws
 @given(st.data())
 def test_apply_does_what_rfc_6902_plainly_says_and_leaves_its_input_alone(data: st.DataObject) -> None:
     value = data.draw(json_values)
@@ -41,6 +43,7 @@ def test_apply_does_what_rfc_6902_plainly_says_and_leaves_its_input_alone(data: 
     assert json.dumps([value, operations]) == before
 
 
+@laws
 @given(st.data())
 def test_the_inverse_takes_any_patch_back(data: st.DataObject) -> None:
     value = data.draw(json_values)
@@ -55,6 +58,7 @@ def test_the_inverse_takes_back_a_move_up_its_own_path() -> None:
     assert apply(["a", []], inverse([["a"]], operations)) == [["a"]]
 
 
+@laws
 @given(st.data())
 def test_the_inverse_takes_back_patches_of_workflows(data: st.DataObject) -> None:
     document = data.draw(documents())
@@ -62,6 +66,7 @@ def test_the_inverse_takes_back_patches_of_workflows(data: st.DataObject) -> Non
     assert apply(apply(document, operations), inverse(document, operations)) == document
 
 
+@laws
 @given(st.data())
 def test_the_touch_covers_every_change(data: st.DataObject) -> None:
     document = data.draw(documents())
@@ -70,6 +75,7 @@ def test_the_touch_covers_every_change(data: st.DataObject) -> None:
     assert "*" in found.writes or changed_entries(diff(document, apply(document, operations))) <= found.writes
 
 
+@laws
 @given(st.data())
 def test_disjoint_patches_commute(data: st.DataObject) -> None:
     document = data.draw(documents())
@@ -78,6 +84,7 @@ def test_disjoint_patches_commute(data: st.DataObject) -> None:
         assert apply(apply(document, one), two) == apply(apply(document, two), one)
 
 
+@laws
 @given(st.data())
 def test_a_rebased_patch_makes_the_change_that_was_shown(data: st.DataObject) -> None:
     base = data.draw(documents())
@@ -99,6 +106,7 @@ def test_a_rebased_patch_makes_the_change_that_was_shown(data: st.DataObject) ->
         assert all(0 <= index < len(theirs) for index in result.theirs)
 
 
+@laws
 @given(st.data())
 def test_rollback_leaves_alone_what_was_dispatched_and_takes_back_the_rest(data: st.DataObject) -> None:
     document = data.draw(documents())
@@ -113,6 +121,7 @@ def test_rollback_leaves_alone_what_was_dispatched_and_takes_back_the_rest(data:
         assert after == document
 
 
+@laws
 @given(st.data())
 def test_the_operations_between_two_documents_lead_from_one_to_the_other(data: st.DataObject) -> None:
     before = data.draw(documents())
@@ -120,6 +129,7 @@ def test_the_operations_between_two_documents_lead_from_one_to_the_other(data: s
     assert apply(before, operations_between(before, after)) == after
 
 
+@laws
 @given(st.data())
 def test_a_diff_is_empty_only_for_equal_documents_and_ignores_the_order_of_members(data: st.DataObject) -> None:
     before = data.draw(documents())
@@ -134,12 +144,14 @@ entries = st.sets(st.sampled_from(["node:a", "node:b", "edge:e", "field:labels",
 touches = st.builds(Touch, entries, entries)
 
 
+@laws
 @given(touches, touches)
 def test_disjoint_is_symmetric(one: Touch, two: Touch) -> None:
     assert overlap(one, two) == overlap(two, one)
     assert disjoint(one, two) == disjoint(two, one)
 
 
+@laws
 @given(touches)
 def test_what_touches_everything_is_disjoint_only_from_nothing(one: Touch) -> None:
     everything = Touch(frozenset({"*"}))

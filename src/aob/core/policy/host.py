@@ -6,7 +6,6 @@ resolves to a private address is caught by the client that connects, this catche
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -78,8 +77,8 @@ def _split(authority: str) -> tuple[str, int]:
     name, _, port = authority.partition(":")
     if "%" in name:
         raise ValueError("a host name is not percent-encoded")
-    name = unicodedata.normalize("NFKC", name)
     try:
+        # The codec also folds full-width digits and ideographic full stops, as resolvers do.
         ascii_name = name.encode("idna").decode().lower()
     except UnicodeError as error:
         raise ValueError("this is no host name") from error
