@@ -1,7 +1,7 @@
 """Jobs, a context and a collector of results for tests of work."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -122,6 +122,9 @@ class NoModel:
     async def ask(self, request: Any) -> Any:
         raise AssertionError("no model is asked here")
 
+    def name_of(self, name: str) -> Any:
+        raise AssertionError("no model is named here")
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop whose clock moves only when nothing else can: time-outs are exact and take no time."""
@@ -149,7 +152,7 @@ async def passed(ms: float) -> None:
     await over.wait()
 
 
-def tools_of(*handlers: Callable[..., Any], **more: Any) -> Tools:
+def tools_of(*handlers: object, **more: Any) -> Tools:
     """Tools with these handlers; the rest is as small as it can be."""
     table: HandlerTable = scan(*handlers)
     parts: dict[str, Any] = {

@@ -35,7 +35,8 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Handler(msgspec.Struct, frozen=True, eq=False):
-    """A function ready to be called. `takes_value` is False when it has no place for an argument."""
+    """A function ready to be called. `takes_value` is False when it has no place for an
+    argument; `value_name` is the parameter that a single value goes to, when that one has a name to be given by."""
 
     name: str
     fn: Callable[..., Any]
@@ -43,6 +44,7 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
     place: Place
     takes_ctx: bool
     takes_value: bool
+    value_name: str
     signature: inspect.Signature
 
     @property
@@ -142,8 +144,11 @@ def handler_of(fn: Callable[..., Any]) -> Handler:
         name, mark.version or version_of(inner), mark.effect, mark.deterministic, mark.cpu, doc_of(inner)
     )
     place: Place = "process" if mark.cpu else "loop" if is_async else "thread"
-    takes_value = any(p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL} for p in parameters)
-    return Handler(name, fn, facts, place, takes_ctx, takes_value, signature)
+    positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL}]
+    value_name = (
+        positional[0].name if positional and positional[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD else ""
+    )
+    return Handler(name, fn, facts, place, takes_ctx, bool(positional), value_name, signature)
 
 
 def version_of(fn: Callable[..., Any]) -> str:

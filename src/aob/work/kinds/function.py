@@ -28,4 +28,7 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[Any, Any
         )
     if job.has_input_map:
         return call(handler, (), job.input, ctx, tools, job.pulse)
+    if handler.takes_ctx and handler.value_name:
+        # By name, for ctx may stand before it.
+        return call(handler, (), {handler.value_name: job.input}, ctx, tools, job.pulse)
     return call(handler, (job.input,) if handler.takes_value else (), {}, ctx, tools, job.pulse)

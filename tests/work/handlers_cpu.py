@@ -1,0 +1,42 @@
+"""Handlers of an application that another process can import."""
+
+import os
+import signal
+from typing import Any
+
+from aob.work import WorkError, node
+
+
+@node(cpu=True)
+def add(a: int, b: int = 0) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@node(cpu=True)
+def pid() -> int:
+    """The process that this runs in."""
+    return os.getpid()
+
+
+@node(cpu=True)
+def spin(path: str) -> None:
+    """Say that it has begun, and never end."""
+    with open(path, "w", encoding="utf-8") as pipe:
+        pipe.write(f"{os.getpid()}\n")
+    while True:
+        pass
+
+
+@node(cpu=True)
+def fail(how: str) -> Any:
+    """Fail in one of the ways there are."""
+    if how == "raise":
+        raise KeyError("order")
+    if how == "exit":
+        raise SystemExit(3)
+    if how == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "say":
+        raise WorkError("no stock", code="no_stock", transient=False, detail={"left": 0})
+    return object()
