@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 
 from aob.core.errors import Malformed, TooLarge
+from aob.core.graph import compile_workflow
 from aob.core.graph.patch import EXAMPLES, PATCH_SCHEMA, PatchError, apply, compile_operations, read_operations
 from aob.core.graph.patch.bounds import DEPTH_MAX, OPERATIONS_MAX, PATCH_BYTES_MAX
 from aob.core.graph.patch.examples import EXAMPLE_DOCUMENT
@@ -377,7 +378,9 @@ class TestExamplesAndSchema:
     @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example["title"]))
     def test_each_example_applies_and_fits_the_schema(self, example: dict[str, Any]) -> None:
         made = compile_operations(EXAMPLE_DOCUMENT, example["operations"])
-        assert apply(EXAMPLE_DOCUMENT, made) != EXAMPLE_DOCUMENT
+        after = apply(EXAMPLE_DOCUMENT, made)
+        assert after != EXAMPLE_DOCUMENT
+        assert compile_workflow(after).hash
         body = {"operations": example["operations"]}
         assert jsonschema_rs.validator_for(PATCH_SCHEMA).is_valid(body)
         assert jsonschema_rs.validator_for(PATCH_SCHEMA).is_valid({"operations": made})
