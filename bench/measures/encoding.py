@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -72,8 +73,8 @@ def encoding(bench: Bench) -> Iterator[Figure]:
         encode, decode = codec.Encoder().encode, codec.Decoder(list[kind]).decode  # type: ignore[valid-type]  # chosen at run time
         written = encode([event])
         yield Figure(f"encoding.{name}.bytes", len(written), "B")
-        yield Figure(f"encoding.{name}.encode_us", cpu_us(lambda e=encode, v=event: e([v]), count), "us")
-        yield Figure(f"encoding.{name}.decode_us", cpu_us(lambda d=decode, w=written: d(w), count), "us")
+        yield Figure(f"encoding.{name}.encode_us", cpu_us(partial(encode, [event]), count), "us")
+        yield Figure(f"encoding.{name}.decode_us", cpu_us(partial(decode, written), count), "us")
 
 
 @measure("rows")

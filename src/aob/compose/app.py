@@ -1,5 +1,6 @@
 """A home in this process: `async with aob.open("./home", app=module) as app`. The same code that `aob up` serves."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -47,7 +48,7 @@ class App:
     async def push(self, document: Mapping[str, Any] | bytes | str | Path, *, tag: str = "main") -> dict[str, Any]:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
         if isinstance(document, Path):
-            document = document.read_bytes()
+            document = await asyncio.to_thread(document.read_bytes)
         elif isinstance(document, str):
             document = document.encode()
         plain = document if isinstance(document, bytes) else dict(document)

@@ -41,7 +41,5 @@ def _taken(home: Path) -> Conflict:
         pass  # it has no server, or is about to have one
     where = f" at {address}" if address else ""
     by = f" by process {pid}" if pid else " by another process"
-    return Conflict(
-        f"the home {home} is in use{by}{where}", code="home_in_use", url=address,
-        hint=f"talk to it over HTTP: aob --server {address} run list" if address else "end that process, or use another --home",
-    )  # fmt: skip
+    hint = f"talk to it over HTTP: aob --server {address} run list" if address else "use another --home, or end it"
+    return Conflict(f"the home {home} is in use{by}{where}", code="home_in_use", url=address, hint=hint)

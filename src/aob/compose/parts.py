@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +10,6 @@ from aob.backends.folder_blobs import FolderBlobs
 from aob.backends.memory_blobs import MemoryBlobs
 from aob.backends.memory_cache import MemoryCache
 from aob.backends.memory_store import MemoryStore
-from aob.backends.pydantic_ai_model import PydanticAiModel
-from aob.backends.recorded_model import RecordedModel
-from aob.backends.scripted_model import ScriptedModel
 from aob.backends.sqlite_store import SqliteStore
 from aob.compose.settings import Settings
 from aob.models import LIVE, ModelRouter
@@ -43,6 +41,20 @@ def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTab
     return scan(*(load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)))
 
 
+async def make_brains(stack: AsyncExitStack, settings: Settings, home: Path) -> dict[str, Model]:
+    """The models by scheme: scripts and recordings of the home, every other name at its provider."""
+    from aob.backends.pydantic_ai_model import PydanticAiModel
+    from aob.backends.recorded_model import RecordedModel, RecorderModel
+    from aob.backends.scripted_model import ScriptedModel
+
+    live: Model = await stack.enter_async_context(PydanticAiModel(settings.models.base_urls))
+    if settings.models.record:
+        path = home / "recordings" / f"{settings.models.record}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        live = RecorderModel(live, path, lambda: datetime.now(UTC).date().isoformat())
+    return {"script": ScriptedModel(home / "scripts"), "recorded": RecordedModel(home / "recordings"), LIVE: live}
+
+
 async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
     now_ms: Callable[[], int],
@@ -54,12 +66,7 @@ async def make_tools(
     http = CheckedClient(settings.egress_rules())
     stack.push_async_callback(http.aclose)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
-    live = await stack.enter_async_context(PydanticAiModel(settings.models.base_urls))
-    brains: dict[str, Model] = {
-        "script": ScriptedModel(home / "scripts"),
-        "recorded": RecordedModel(home / "recordings"),
-        LIVE: live,
-    }
+    brains = await make_brains(stack, settings, home)
     facts: Any = handlers.facts
     return Tools(
         handlers, http, threads, processes, ObjectStores(stores),

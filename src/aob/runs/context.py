@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from aob.core.errors import AobError, Refused
+from aob.core.errors import Refused
 from aob.core.event.ids import derived_id
 from aob.core.event.value import Cell, Ref, canonical, decode, digest_of, inline, ref_in
 from aob.core.policy.patch import budget_left
@@ -32,7 +32,7 @@ class RunContext:
         self._journal, self._job, self._values, self._open_log = journal, job, values, open_log
         self._stream = stream
         self._log: Callable[..., None] | None = None
-        self._number = 0
+        self._number = self._proposals = 0
         self.patch = ""
         self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
         self.key, self.tenant, self.resume = job.key, job.tenant, job.resume
@@ -59,7 +59,7 @@ class RunContext:
         await self._granted(command)
         token = self._run.tokens.get(self.visit)
         for intent in (token.intents if token is not None else None) or ():
-            if intent.number == self._number and intent.result is not None:
+            if intent.number == self._number and intent.result is not None and not intent.failed:
                 return Intended(False, await self._load(intent.result))
         return Intended(True)
 
@@ -73,9 +73,9 @@ class RunContext:
 
     async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
         """Propose a patch; what became of it, with every problem when it is invalid."""
-        base = self._stream.derived.graphs.ir(len(self._run.graph_ops)).hash if self._stream is not None else ""
+        self._proposals += 1
         data = canonical(operations)
-        id = derived_id("patch", self.run_id, self.visit, base, data)
+        id = derived_id("patch", self.run_id, self.visit, self._proposals, data)
         command = cmd.Propose(id, self.visit, "agent", reason, "", operations, digest_of(data), self.visit)
         await self._granted(command)
         patch = self._run.patches[id]
@@ -126,7 +126,4 @@ class RunContext:
         ref = ref_in(value)
         if ref is None:
             return value
-        try:
-            return decode(await self._values.fetch(self.tenant, ref.digest))
-        except AobError:
-            return None
+        return decode(await self._values.fetch(self.tenant, ref.digest))

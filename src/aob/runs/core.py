@@ -29,6 +29,7 @@ from aob.work.job import Job
 from aob.work.pool import Perform, Pool
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [a + b for a in ALPHABET for b in ALPHABET]
 CONCURRENCY: Final = 256
 
 
@@ -54,12 +55,13 @@ class RunIds:
 
 
 def base32(value: int, length: int) -> str:
-    """A number in Crockford's alphabet, lower case, of a fixed length."""
-    digits = []
-    for _ in range(length):
-        digits.append(ALPHABET[value & 31])
-        value >>= 5
-    return "".join(reversed(digits))
+    """A number in Crockford's alphabet, lower case, of a fixed even length."""
+    pairs = []
+    for _ in range(length // 2):
+        pairs.append(_PAIRS[value & 1023])
+        value >>= 10
+    pairs.reverse()
+    return "".join(pairs)
 
 
 class Core:

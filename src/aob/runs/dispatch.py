@@ -7,13 +7,13 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import AobError
-from aob.core.event.value import ROW_MAX, Ref, canonical, digest_of, inline
+from aob.core.event.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
 from aob.core.run import Needs, Run
 from aob.core.run import commands as cmd
 from aob.core.run.names import input_value
 from aob.core.run.pending import Effects, pending
 from aob.core.run.state import READY, Token
-from aob.core.run.step import Denied, Step
+from aob.core.run.step import DeniedError, Step
 from aob.journal import Committed, Journal, Stream
 from aob.runs.context import RunContext
 from aob.runs.values import Values
@@ -67,16 +67,25 @@ class Dispatcher:
             self.pool.cancel(run_id, visit)
 
     def _submit(self, stream: Stream, run: Run, token: Token) -> None:
-        step = Step(run, stream.derived, self.journal.now_ms)
         scope = run.scopes[token.scope]
-        node = step.ir_of(scope).nodes[token.node]
+        graphs = stream.derived.graphs
+        ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
+        node = ir.nodes[token.node]
+        resume = None
         try:
-            value = input_value(step, scope, node)
-            resume = step.load(token.resume) if token.resume is not None else None
+            if node.input is None and len(node.ins) == 1 and token.resume is None:
+                # The one in-edge of a ready node is taken: its source's output is the input.
+                value = decode(scope.done[node.ins[0].source.id].output)
+                if type(value) is dict and "$ref" in value:
+                    value = input_value(Step(run, stream.derived, self.journal.now_ms), scope, node)
+            else:
+                step = Step(run, stream.derived, self.journal.now_ms)
+                value = input_value(step, scope, node)
+                resume = step.load(token.resume) if token.resume is not None else None
         except Needs as needs:
             self.journal.aside(self._fetch_first(stream, token, needs.ref))
             return
-        except Denied as denied:
+        except DeniedError as denied:
             error = canonical({"code": denied.code, "message": denied.detail})
             self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
             return
@@ -163,7 +172,8 @@ class Dispatcher:
             return
         after_ms = 0
         if isinstance(fault.detail, dict):
-            after_ms = int(fault.detail.get("retry_after_ms") or 0)
+            after_s = fault.detail.get("retry_after_s")
+            after_ms = int(fault.detail.get("retry_after_ms") or (after_s or 0) * 1_000)
         error: dict[str, Any] = {"code": fault.code, "message": fault.message}
         if fault.detail is not None:
             error["detail"] = fault.detail

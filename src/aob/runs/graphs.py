@@ -15,7 +15,7 @@ GRAPHS_MAX: Final = 4_096
 
 
 class Versions:
-    """Versions 0 to n of one graph: the base, and the base with each patch more. Immutable; `extended` makes another."""
+    """Versions 0 to n of one graph: the base, and the base with each patch more. `extended` makes another."""
 
     __slots__ = ("_bodies", "_documents", "_handlers", "_irs")
 

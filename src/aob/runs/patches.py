@@ -70,8 +70,8 @@ class Patches:
         first = [patch_id]
         if cascade:
             run: Run = stream.state
-            later = [p for p in run.patches.values()
-                     if p.state == "applied" and not p.rollback_of and p.number > run.patches[patch_id].number]  # fmt: skip
+            applied = [p for p in run.patches.values() if p.state == "applied" and not p.rollback_of]
+            later = [p for p in applied if p.number > run.patches[patch_id].number]
             first = [p.id for p in sorted(later, key=lambda p: -p.number)] + first
         for each in first:
             id = derived_id("patch", stream.name, "rollback", each)

@@ -14,7 +14,7 @@ from aob.core.run import Given, Needs, Run, decide, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.names import input_cell
-from aob.core.run.step import Denied, Step
+from aob.core.run.step import DeniedError, Step
 from aob.journal import Stream
 from aob.runs.core import Core
 from aob.runs.graphs import Versions
@@ -117,7 +117,7 @@ async def _input_digest(core: Core, step: Step, scope: Any, node: Node) -> bytes
             return input_cell(step, scope, node)[1]
         except Needs as needs:
             await core.values.fetch(step.run.tenant, needs.ref.digest)
-        except Denied:
+        except DeniedError:
             return b""
 
 
@@ -181,8 +181,8 @@ class _Shadow:
         step.close_tickets(visit)
         from aob.core.run.inner import conclude
 
-        step.route(scope, ir, ir.nodes[visit.rpartition("/")[2]],
-                   ev.NodeCompleted(visit, event.attempt, event.on, event.output, event.digest, event.took))  # fmt: skip
+        again = ev.NodeCompleted(visit, event.attempt, event.on, event.output, event.digest, event.took)
+        step.route(scope, ir, ir.nodes[visit.rpartition("/")[2]], again)
         conclude(step)
         for each in step.events:
             evolve(self.run, each)

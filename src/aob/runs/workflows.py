@@ -147,10 +147,9 @@ def _pointed(state: catalog.Workflow, tag: str) -> catalog.Tag:
     for artifact in state.artifacts.values():
         if artifact.version == tag:
             return catalog.Tag(artifact.artifact, artifact.version)
-    raise NotFound(
-        f"{state.name} has no tag or version {tag!r}", code="tag_not_found",
-        hint=f"tags: {', '.join(sorted(state.tags))}; versions: {', '.join(a.version for a in state.artifacts.values())}",
-    )  # fmt: skip
+    versions = ", ".join(artifact.version for artifact in state.artifacts.values())
+    hint = f"tags: {', '.join(sorted(state.tags))}; versions: {versions}"
+    raise NotFound(f"{state.name} has no tag or version {tag!r}", code="tag_not_found", hint=hint)
 
 
 def _told(state: catalog.Workflow) -> dict[str, Any]:

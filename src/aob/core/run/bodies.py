@@ -11,7 +11,7 @@ from aob.core.run import events as ev
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, outcome
 from aob.core.run.names import evaluate, input_cell
 from aob.core.run.state import PAGE_ITEMS, Body, Scope
-from aob.core.run.step import Denied, Step
+from aob.core.run.step import DeniedError, Step
 
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
@@ -29,9 +29,9 @@ def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     elif isinstance(items, list):
         cell, count = step.cell(items)[0], len(items)
     else:
-        raise Denied(f"items of {node.id}: {type(items).__name__} is neither a list nor a blob of NDJSON")
+        raise DeniedError(f"items of {node.id}: {type(items).__name__} is neither a list nor a blob of NDJSON")
     if count > ITEMS_MAX:
-        raise Denied(f"items of {node.id}: {count:,} is over the limit of {ITEMS_MAX:,}")
+        raise DeniedError(f"items of {node.id}: {count:,} is over the limit of {ITEMS_MAX:,}")
     step.events.append(ev.BodyOpened(visit, "map", cell, count))
     body = step.bodies[visit] = Body(visit, "map", cell, count)
     _pump(step, scope, ir, node, body)
@@ -84,7 +84,7 @@ def _open_scope(step: Step, node: Node, body: Body, path: str, version: int, ite
     inner = Scope(path, step.body_path(path), version, body.visit, index, item)
     step.opened[path] = inner
     if node.body is None:
-        raise Denied(f"{node.id} has no body")
+        raise DeniedError(f"{node.id} has no body")
     ir = step.ir_of(inner)
     step.done[path] = {}
     for entry in ir.entry:

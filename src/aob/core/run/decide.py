@@ -37,6 +37,8 @@ class Decision(msgspec.Struct):
 
 def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decision:
     """The events that the command leads to. Raises AobError when it cannot be, Needs when a value must be fetched."""
+    if type(command) is cmd.Complete and (hop := _hop(run, command, given)) is not None:
+        return Decision([hop], {}, given.graphs)
     step = Step(run, given, now)
     if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel):
         return Decision([], step.values, given.graphs)
@@ -44,6 +46,31 @@ def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decisio
     if step.done or step.inner:
         conclude(step)
     return Decision(step.events, step.values, step.given.graphs)
+
+
+def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | None:
+    """The one event of a plain hop: a job completed, every next node becomes a job, its scope goes on. None when it is
+    anything more; then the step below works it out. Most decisions are hops, and a step costs more than all of this.
+    """
+    token = run.tokens.get(command.visit)
+    if token is None or token.attempt != command.attempt or token.state != READY or run.timers or command.patch:
+        return None
+    scope = run.scopes[token.scope]
+    graphs = given.graphs
+    ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
+    outs = ir.nodes[token.node].outs
+    if run.quarantined or len(outs) != 1 or len(scope.done) + 1 >= len(ir.nodes):
+        return None
+    ready: list[str] = []
+    for edge in outs.get("success", ()):
+        target = edge.target
+        if target.need != 1 or target.inner or target.spec.timeout.deadline_ms:
+            return None
+        ready.append(target.id)
+    return ev.NodeCompleted(
+        command.visit, command.attempt, "success", command.output, command.digest, None, ready, [], [], [],
+        command.took_us, command.memo, False, command.usage,
+    )  # fmt: skip
 
 
 def _start(step: Step, command: cmd.Start) -> None:
@@ -192,6 +219,8 @@ def _intend(step: Step, command: cmd.Intend) -> None:
         raise Refused(f"{command.visit} attempt {command.attempt} may not act any more", code="token_gone")
     for intent in token.intents or ():
         if intent.number == command.number:
+            if intent.failed:
+                break  # it failed and that is known: acting again is a new intent
             if intent.digest != command.digest and intent.result is not None:
                 raise Conflict(
                     f"{command.visit} asks something else under intent {command.number}", code="intent_differs"

@@ -7,7 +7,7 @@ from aob.core.graph.ir import IR, Node
 from aob.core.run import events as ev
 from aob.core.run.names import body_output
 from aob.core.run.state import Scope
-from aob.core.run.step import Denied, Step
+from aob.core.run.step import DeniedError, Step
 
 
 def error_cell(step: Step, code: str, message: str, detail: Any = None, **more: Any) -> Cell:
@@ -74,7 +74,7 @@ def cancel_visits(step: Step, visits: list[str], reason: str) -> None:
     step.events.append(ev.TokensCancelled(visits, reason))
 
 
-def finish(step: Step, status: str, output: Cell, error: Cell | None = None) -> None:
+def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
     """The run is over, once."""
     if step.finished:
         return
@@ -104,7 +104,7 @@ def close_finished(step: Step) -> bool:
         else:
             try:
                 output, _ = body_output(step, scope)
-            except Denied as denied:
+            except DeniedError as denied:
                 close_scope(step, scope, error_cell(step, "expression_failed", denied.detail), failed=True)
             else:
                 close_scope(step, scope, output, failed=False)
@@ -116,7 +116,7 @@ def complete_run(step: Step, root: Scope) -> None:
     """All nodes of the root scope are decided: the run is complete, unless it was being cancelled."""
     try:
         output, _ = body_output(step, root)
-    except Denied as denied:
+    except DeniedError as denied:
         finish(step, "FAILED", NULL, error_cell(step, "expression_failed", denied.detail, visit="output"))
     else:
         finish(step, "CANCELLED" if step.run.cancelling else "COMPLETED", output)

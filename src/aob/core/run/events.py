@@ -51,7 +51,7 @@ class Dispatched(_Event, tag=2):
     attempt: int
     at_us: int
     worker: str = ""
-    input: Cell | None = None
+    input: Cell = NULL
 
 
 class NodeCompleted(_Event, tag=3):
@@ -336,7 +336,7 @@ class RunFinished(_Event, tag=26):
     status: str
     at_ms: int
     output: Cell
-    error: Cell | None = None
+    error: Cell = NULL
 
 
 class RunQuarantined(_Event, tag=27):

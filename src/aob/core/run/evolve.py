@@ -106,8 +106,6 @@ def _completed(run: Run, e: ev.NodeCompleted) -> None:
         _decide_nodes(run, scope, e.ready, e.skipped)
     if e.fed or e.starved:
         _feed(scope, e.fed, e.starved)
-    if e.usage:
-        _use(run, e.usage)
     if run.waits:
         run.waits.pop(visit, None)
     if run.bodies:
@@ -326,7 +324,8 @@ def _cancelled(run: Run, e: ev.TokensCancelled) -> None:
 
 
 def _finished(run: Run, e: ev.RunFinished) -> None:
-    run.final, run.ended_ms, run.output, run.error = e.status, e.at_ms, e.output, e.error
+    run.final, run.ended_ms, run.output = e.status, e.at_ms, e.output
+    run.error = None if bytes(e.error) == b"null" else e.error
     for ticket in run.tickets.values():
         ticket.answer = ticket.answer or "withdrawn"
     run.tokens.clear()

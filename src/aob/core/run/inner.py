@@ -18,7 +18,7 @@ from aob.core.run.ending import (
 )
 from aob.core.run.names import evaluate, input_cell, input_value, source_cells
 from aob.core.run.state import DUE, Scope
-from aob.core.run.step import Denied, Step
+from aob.core.run.step import DeniedError, Step
 
 
 def conclude(step: Step) -> None:
@@ -43,7 +43,7 @@ def _work(step: Step, scope: Scope, ir: IR, node: Node) -> None:
             _pass_through(step, scope, ir, node)
         else:
             WORK[node.kind](step, scope, ir, node)
-    except Denied as denied:
+    except DeniedError as denied:
         drafted = step.done.get(scope.path)
         if drafted is not None and drafted.get(node.id) is DUE:
             del drafted[node.id]
@@ -73,7 +73,9 @@ def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         took = [edge.id for edge in edges if edge.default]
     if not took and edges:
         tried = "; ".join(edge.when.text for edge in edges if edge.when is not None)
-        raise Denied(f"no condition of {node.id} holds and it has no `else` edge: {tried}", code="no_branch_matches")
+        raise DeniedError(
+            f"no condition of {node.id} holds and it has no `else` edge: {tried}", code="no_branch_matches"
+        )
     cell, _ = input_cell(step, scope, node)
     step.route(scope, ir, node, outcome(scope.prefix + node.id, "success", cell, took=took))
 
@@ -134,11 +136,11 @@ def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
         try:
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))
         except ValueError as error:
-            raise Denied(f"{text}: {value!r} is not an RFC 3339 time") from error
+            raise DeniedError(f"{text}: {value!r} is not an RFC 3339 time") from error
     if isinstance(value, datetime):
         value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if not isinstance(value, int | float):
-        raise Denied(f"{text}: {value!r} is not a time")
+        raise DeniedError(f"{text}: {value!r} is not a time")
     return round(value * 1_000)
 
 
@@ -165,7 +167,7 @@ def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         text = fill(config.text, named) if config.text else f"approve {node.id}?"
         notify = [fill(address, named) for address in config.notify]
     except (KeyError, ValueError) as error:
-        raise Denied(f"text of {node.id}: {error}") from error
+        raise DeniedError(f"text of {node.id}: {error}") from error
     shown, _ = step.cell(value)
     due = step.now + times.deadline_ms if times.deadline_ms else 0
     step.events.append(

@@ -7,15 +7,15 @@ from aob.core.event.value import NULL, Cell, digest_of_cell
 from aob.core.expression import EvalError, Expression
 from aob.core.graph.ir import Node
 from aob.core.run.state import Scope
-from aob.core.run.step import Denied, Step
+from aob.core.run.step import DeniedError, Step
 
 
 def evaluate(step: Step, scope: Scope, expression: Expression, extra: dict[str, Any] | None = None) -> Any:
-    """The value of an expression in a scope. Raises Denied with the expression when it has none."""
+    """The value of an expression in a scope. Raises DeniedError with the expression when it has none."""
     try:
         return expression.eval({**names_for(step, scope, expression), **(extra or {})})
     except EvalError as error:
-        raise Denied(f"{expression.text}: {error}") from error
+        raise DeniedError(f"{expression.text}: {error}") from error
 
 
 def names_for(step: Step, scope: Scope, expression: Expression) -> dict[str, Any]:

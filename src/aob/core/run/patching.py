@@ -68,8 +68,8 @@ def _proposed(
     problems: tuple[Problem, ...] = (),
 ) -> ev.PatchProposed:
     return ev.PatchProposed(
-        command.id, command.author, command.kind, command.reason, base, Raw(canonical(command.operations)), state, step.now,
-        command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)), command.digest,
+        command.id, command.author, command.kind, command.reason, base, Raw(canonical(command.operations)), state,
+        step.now, command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)), command.digest,
     )  # fmt: skip
 
 

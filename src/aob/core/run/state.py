@@ -189,7 +189,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`RUNNING WAITING COMPLETED FAILED CANCELLED`, derived: WAITING when nothing is ready and the world is asked."""
+        """`RUNNING WAITING COMPLETED FAILED CANCELLED`: WAITING when nothing is ready and the world is asked."""
         if self.final:
             return self.final
         return "RUNNING" if (self.ready or self.cancelling) and not self.quarantined else "WAITING"

@@ -66,7 +66,7 @@ class Needs(Exception):  # noqa: N818  # not an error: the shell fetches the val
         self.ref = ref
 
 
-class Denied(AobError):
+class DeniedError(AobError):
     """An expression could not be evaluated; becomes the failure of its node."""
 
     code = "expression_failed"
