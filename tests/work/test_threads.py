@@ -1,6 +1,7 @@
 """Threads for plain handlers: reused, counted, fenced when nobody waits for them any more."""
 
 import asyncio
+import queue
 import threading
 from typing import Any
 
@@ -71,20 +72,30 @@ async def test_a_fenced_thread_is_counted_until_it_ends_and_its_answer_is_droppe
         await ended(lambda: threads.fenced == 0)
 
 
-async def test_a_call_that_was_cancelled_before_it_began_is_never_made() -> None:
+class SlowQueue(queue.SimpleQueue[Any]):
+    """Hands nothing out before it is let go: a thread that is not scheduled yet."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def get(self, *args: Any, **named: Any) -> Any:
+        assert self.release.wait(30)
+        return super().get(*args, **named)
+
+
+async def test_a_call_that_was_cancelled_before_it_began_is_never_made_nor_counted() -> None:
     made: list[int] = []
+    calls_held = SlowQueue()
     async with Threads() as threads:
-        await threads.run(lambda: None)
-        held = Held()
-        holding = asyncio.create_task(threads.run(held))
-        await began(held)
+        vars(threads)["_calls"] = calls_held
         waiting = asyncio.create_task(threads.run(lambda: made.append(1)))
+        await asyncio.sleep(0)
         waiting.cancel()
-        held.release.set()
-        await asyncio.gather(holding, waiting, return_exceptions=True)
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert threads.fenced == 0
+        calls_held.release.set()
         await threads.run(lambda: None)
     assert made == []
-    assert threads.fenced == 0
 
 
 async def test_when_too_many_threads_do_not_end_no_new_one_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
