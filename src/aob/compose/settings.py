@@ -13,7 +13,7 @@ from aob.work.egress import EgressRules
 from aob.work.tools import Smtp, StoreSettings
 
 SETTINGS_FILE: Final = "aob.toml"
-SMTP_SECRET: Final = "AOB_SMTP_PASSWORD"
+SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 """The environment variable that holds the password of the mail server: a secret never stands in a file."""
 
 
@@ -104,8 +104,8 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
         if env.get(variable):
             values[name] = int(env[variable]) if name == "port" and env[variable].isdigit() else env[variable]
     values |= {name: value for name, value in given.items() if value is not None}
-    if "smtp" in values and env.get(SMTP_SECRET):
-        values["smtp"] = {**values["smtp"], "password": env[SMTP_SECRET]}
+    if "smtp" in values and env.get(SMTP_PASSWORD):
+        values["smtp"] = {**values["smtp"], "password": env[SMTP_PASSWORD]}
     try:
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:

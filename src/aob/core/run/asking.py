@@ -123,7 +123,7 @@ def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> 
         settle_holder(step, patch, "rejected")
         return
     operations: list[dict[str, Any]] = decode(patch.operations)
-    plan = plan_patch(step, patch.base, operations, patch.kind)
+    plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of)
     if plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
                                           plan.shown))  # fmt: skip
@@ -135,7 +135,7 @@ def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> 
             )
         )  # fmt: skip
         return
-    publish(step, patch.id, plan, by)
+    publish(step, patch.id, plan, by, rollback_of=patch.rollback_of)
     settle_holder(step, patch, "applied")
 
 

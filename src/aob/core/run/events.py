@@ -177,6 +177,7 @@ class PatchProposed(_Event, tag=12):
     rules: str = ""
     problems: Cell = NULL
     digest: bytes = b""
+    rollback_of: str = ""
 
 
 class PatchApplied(_Event, tag=13):

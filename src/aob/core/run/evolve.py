@@ -179,14 +179,14 @@ def _ticket_answered(run: Run, e: ev.TicketAnswered) -> None:
 def _patch_proposed(run: Run, e: ev.PatchProposed) -> None:
     run.patches[e.id] = Patch(
         e.id, e.author, e.kind, e.reason, e.base, e.operations, e.state, e.at_ms, e.visit, e.diff_hash, e.rules,
-        e.problems, e.digest,
+        e.problems, e.digest, rollback_of=e.rollback_of,
     )  # fmt: skip
 
 
 def _patch_applied(run: Run, e: ev.PatchApplied) -> None:
     patch = run.patches[e.id]
     patch.state, patch.number, patch.inverse, patch.by = "applied", e.number, e.inverse, e.by
-    patch.operations, patch.rollback_of, patch.agents = e.operations, e.rollback_of, e.agents
+    patch.operations, patch.agents = e.operations, e.agents
     if e.rollback_of in run.patches:
         run.patches[e.rollback_of].state = "rolled_back"
     run.graph_ops.append(e.operations)

@@ -56,7 +56,8 @@ def _timer_id(scope: Scope, node: Node, kind: str) -> str:
 
 def _pass_through(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     cell, _ = input_cell(step, scope, node)
-    step.route(scope, ir, node, outcome(scope.prefix + node.id, "success", cell))
+    on = "approved" if node.kind == "approval" else "success"
+    step.route(scope, ir, node, outcome(scope.prefix + node.id, on, cell))
 
 
 def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:

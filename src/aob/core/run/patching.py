@@ -69,7 +69,8 @@ def _proposed(
 ) -> ev.PatchProposed:
     return ev.PatchProposed(
         command.id, command.author, command.kind, command.reason, base, Raw(canonical(command.operations)), state,
-        step.now, command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)), command.digest,
+        step.now, command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)),
+        command.digest,
     )  # fmt: skip
 
 
@@ -110,10 +111,10 @@ def plan_patch(step: Step, base: str, operations: Operations, kind: str, rollbac
     problems.extend(verdict.problems)
     if problems or newer is None:
         raise Invalid("the patch cannot be applied", problems)
-    if rollback_of:
-        verdict = msgspec.structs.replace(verdict, needs_person=False)
     difference = diff(before, after)
-    return Plan(mine, after, newer, difference, diff_hash(difference), verdict, _agents(after) - _agents(before))
+    # What a rollback takes away may be added again; what a patch removes does not pay for what it adds.
+    agents = min(0, _agents(after) - _agents(before)) if rollback_of else verdict.agents_added
+    return Plan(mine, after, newer, difference, diff_hash(difference), verdict, agents)
 
 
 def begun_nodes(run: Run) -> tuple[frozenset[str], frozenset[str]]:

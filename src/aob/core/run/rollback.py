@@ -9,7 +9,7 @@ from aob.core.graph.patch.operation import Operation
 from aob.core.graph.patch.rollback import rollback_operations
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
-from aob.core.run.patching import begun_nodes, plan_patch, publish
+from aob.core.run.patching import ask, begun_nodes, plan_patch, publish
 from aob.core.run.state import Patch
 from aob.core.run.step import Step
 
@@ -30,16 +30,22 @@ def roll_back(step: Step, command: cmd.Propose) -> None:
     graphs, now_at = step.given.graphs, len(run.graph_ops)
     dispatched, decided = begun_nodes(run)
     operations = rollback_operations(graphs.document(now_at), inverse, dispatched | decided)
+    if not operations:
+        raise Conflict(f"all that {patch.id} added has begun: nothing is left to take back", code="nothing_left",
+                       hint=f"fork the run from an earlier node: aob run fork {run.id} --from NODE")  # fmt: skip
     base = graphs.ir(now_at).hash
     plan = plan_patch(step, base, operations, patch.kind, patch.id)
     step.events.append(
         ev.PatchProposed(
             command.id, command.author, patch.kind, command.reason or f"rolls back {patch.id}", base,
             Raw(canonical(operations)), "proposed", step.now, "", plan.shown, step.given.rules.version, NULL,
-            digest_of(patch.id.encode()),
+            digest_of(patch.id.encode()), patch.id,
         )
     )  # fmt: skip
-    publish(step, command.id, plan, command.author, rollback_of=patch.id)
+    if plan.verdict.needs_person:
+        ask(step, command, plan)
+    else:
+        publish(step, command.id, plan, command.author, rollback_of=patch.id)
 
 
 def _rebased_inverse(step: Step, patch: Patch) -> list[Operation]:
