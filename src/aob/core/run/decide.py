@@ -59,7 +59,7 @@ def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | No
     graphs = given.graphs
     ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
     outs = ir.nodes[token.node].outs
-    if run.quarantined or len(outs) != 1 or len(scope.done) + 1 >= len(ir.nodes):
+    if run.quarantined or len(outs) != 1 or "success" not in outs or len(scope.done) + 1 >= len(ir.nodes):
         return None
     ready: list[str] = []
     for edge in outs.get("success", ()):
