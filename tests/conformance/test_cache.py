@@ -23,10 +23,10 @@ class TestMemory(CacheSuite):
         cache = MemoryCache(lambda: 0, entries_max=10, bytes_max=5_000)
         for n in range(50):
             await cache.put("acme", f"key-{n}", b"x" * 100)
-        assert len(cache) == 10
+        assert cache.entries == 10
         for n in range(50):
             await cache.put("acme", f"key-{n}", b"x" * 600)
-        assert len(cache) == 6
+        assert cache.entries == 6
 
     async def test_what_was_used_longest_ago_goes_first(self) -> None:
         cache = MemoryCache(lambda: 0, entries_max=2)

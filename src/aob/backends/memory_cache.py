@@ -25,7 +25,9 @@ class MemoryCache:
         self._entries: OrderedDict[tuple[str, str], tuple[bytes, int]] = OrderedDict()
         self._bytes = 0
 
-    def __len__(self) -> int:
+    @property
+    def entries(self) -> int:
+        """How many values are kept now. (Not `len`: an empty cache would be false where a cache is asked for.)"""
         return len(self._entries)
 
     async def get(self, tenant: str, key: str) -> bytes | None:
