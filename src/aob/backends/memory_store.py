@@ -1,13 +1,14 @@
 """Port `Store` in memory: the reference model. Never weaker than a real one, and it never imports one."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
 
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event.value import decode
+from aob.core.event.value import canonical, decode
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 
 
@@ -36,8 +37,8 @@ class MemoryStore:
             return StaleEpoch(self._epoch)
         if batch.count:
             last = self._journal[-1].row if self._journal else 0
-            if batch.row <= last:
-                raise Conflict(f"row {batch.row} is written", code="row_exists")
+            if batch.row != last + 1:
+                raise Conflict(f"row {batch.row} cannot follow row {last}", code="row_exists")
             self._journal.append(JournalRow(batch.row, batch.epoch, batch.at_ms, batch.count, batch.data))
         for head in batch.heads:
             kept = self._heads.get(head.stream)
@@ -102,28 +103,58 @@ class MemoryStore:
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
         """Timers due up to an instant, soonest first."""
         due = [timer for timer in self._timers.values() if timer.due_ms <= until_ms]
-        return sorted(due, key=lambda timer: timer.due_ms)[:limit]
+        return sorted(due, key=lambda timer: (timer.due_ms, timer.stream, timer.id))[:limit]
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""
         return self._values.get((tenant, digest))
 
     async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
-        """Some rows of a readable view; the reference holds `event_log` and `runs`."""
-        if view == "event_log":
-            return [
-                {"row": row.row, "at_ms": row.at_ms, "stream": stream, "seq": first + index, "tag": event[0],
-                 "event": event}
-                for row in self._journal
-                for stream, first, events in decode(row.data)
-                for index, event in enumerate(events)
-            ][:limit]  # fmt: skip
-        if view == "runs":
-            return [
-                {"run": head.stream, "workflow": head.name, "status": head.status}
-                for head in self._heads.values() if head.kind == "run"
-            ][:limit]  # fmt: skip
-        raise CallerError(f"there is no view {view!r}", hint="views: runs, event_log")
+        """Some rows of a readable view."""
+        if view not in _VIEWS:
+            raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(_VIEWS)}")
+        return list(islice(_VIEWS[view](self), limit))
+
+    def event_log(self) -> Iterator[dict[str, Any]]:
+        """Every event, oldest first."""
+        for row in self._journal:
+            for stream, first, events in _parts.decode(row.data):
+                for index, event in enumerate(events):
+                    yield {"row": row.row, "at_ms": row.at_ms, "stream": stream, "seq": first + index,
+                           "tag": decode(event)[0], "event": bytes(event).decode()}  # fmt: skip
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """The head of every run."""
+        for head in self._heads.values():
+            if head.kind == "run":
+                yield {"run": head.stream, "tenant": head.tenant, "workflow": head.name, "status": head.status,
+                       "reason": head.reason, "started_ms": head.started_ms, "ended_ms": head.ended_ms or None,
+                       "seq": head.seq}  # fmt: skip
+
+    def patches(self) -> Iterator[dict[str, Any]]:
+        """Every patch as it was proposed."""
+        for at, (_, patch, author, kind, reason, _, operations, state, *_) in self._events("run_", 12):
+            yield {"run": at["stream"], "patch": patch, "author": author, "kind": kind, "reason": reason,
+                   "state": state, "operations": canonical(operations).decode(), "at_ms": at["at_ms"]}  # fmt: skip
+
+    def artifacts(self) -> Iterator[dict[str, Any]]:
+        """Every version of a workflow as it was pushed."""
+        for at, (_, artifact, version, by, *_) in self._events("workflow/", 1):
+            yield {"workflow": at["stream"], "artifact": artifact, "version": version, "by": by, "at_ms": at["at_ms"]}
+
+    def _events(self, prefix: str, tag: int) -> Iterator[tuple[dict[str, Any], list[Any]]]:
+        for at in self.event_log():
+            if at["tag"] == tag and at["stream"].startswith(prefix):
+                yield at, decode(at["event"].encode())
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+
+_parts = msgspec.json.Decoder(list[tuple[str, int, list[msgspec.Raw]]])
+_VIEWS: Final[dict[str, Callable[[MemoryStore], Iterator[dict[str, Any]]]]] = {
+    "runs": MemoryStore.runs,
+    "patches": MemoryStore.patches,
+    "artifacts": MemoryStore.artifacts,
+    "event_log": MemoryStore.event_log,
+}

@@ -8,11 +8,12 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aob.core.errors import CallerError, Unavailable
+from aob.core.errors import CallerError, Conflict, Unavailable
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 
 T = TypeVar("T")
@@ -88,6 +89,9 @@ class SqliteStore:
         except sqlite3.Error as error:
             self._abandon()
             raise _unavailable(self._path, error) from error
+        except BaseException:
+            self._abandon()
+            raise
         self._pages += 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
         if self._pages > CHECKPOINT_PAGES:
             self._pages = 0
@@ -97,9 +101,11 @@ class SqliteStore:
     @staticmethod
     def _statements(writer: sqlite3.Connection, batch: Batch) -> None:
         if batch.count:
-            writer.execute(
+            added = writer.execute(
                 SQL["add_journal"], (batch.row, batch.epoch, batch.at_ms, batch.count, batch.counts, batch.data)
             )
+            if not added.rowcount:
+                raise Conflict(f"row {batch.row} cannot follow the last row", code="row_exists")
         if batch.heads:
             writer.executemany(SQL["put_head"], [_row(head) for head in batch.heads])
         if batch.segments:
@@ -219,10 +225,8 @@ class SqliteStore:
 
     def _close_now(self) -> None:
         self._abandon()
-        try:
+        with suppress(sqlite3.Error):  # the WAL stays and is read at the next start
             self._writer.execute("pragma wal_checkpoint(truncate)").fetchall()
-        except sqlite3.Error:
-            pass  # the WAL stays and is read at the next start
         self._writer.close()
         self._reader.close()
 

@@ -40,8 +40,9 @@ select epoch, cut, at_ms from shard;
 select coalesce(max(row), 0) from journal;
 
 -- add_journal
--- All events of a commit.
-insert into journal (row, epoch, at_ms, count, counts, data) values (?, ?, ?, ?, ?, ?);
+-- All events of a commit, as the row after the last one or not at all.
+insert into journal (row, epoch, at_ms, count, counts, data) select ?1, ?2, ?3, ?4, ?5, ?6
+where ?1 = 1 + (select coalesce(max(row), 0) from journal);
 
 -- put_head
 -- What lists and searches need of a stream.
@@ -95,7 +96,7 @@ select stream, first_seq, count, row, data from segment where stream = ? order b
 
 -- timers_until
 -- Timers due up to an instant.
-select stream, id, due_ms from timer where due_ms <= ? order by due_ms limit ?;
+select stream, id, due_ms from timer where due_ms <= ? order by due_ms, stream, id limit ?;
 
 -- value_of
 -- A value by its hash.
