@@ -155,7 +155,8 @@ class Down(MemoryCache):
     async def get(self, tenant: str, key: str) -> bytes | None:
         raise Unavailable("the cache is down")
 
-    put = get  # type: ignore[assignment]
+    async def put(self, tenant: str, key: str, value: bytes, ttl_ms: int = 0) -> None:
+        raise Unavailable("the cache is down")
 
 
 class Full(MemoryBlobs):
