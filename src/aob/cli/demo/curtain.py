@@ -19,7 +19,7 @@ async def demo(folder: Path, *, tour: bool = False, console: Console | None = No
     Raises NotFound when the example is not installed or the folder is somebody else's, Unavailable when a part of
     the stage does not answer.
     """
-    console = console or Console(highlight=False)
+    console = console or Console(highlight=False, soft_wrap=True)
     example = example_folder()
     folder = fresh_folder(folder)
     home, received, tale = folder / "home", folder / "received", Tale(console, tour=tour)

@@ -163,7 +163,8 @@ class Platform:
 
     def blobs(self) -> list[tuple[str, int]]:
         """The large values that lie in the home's folder: hash and size in bytes."""
-        return _files(self.home / "blobs")
+        # A blob lies at TENANT/HH/REST, where HH and REST are its hash.
+        return [("".join(name.split("/")[1:]), size) for name, size in _files(self.home / "blobs")]
 
     def objects(self) -> list[tuple[str, int]]:
         """What the object node stored: name and size in bytes."""

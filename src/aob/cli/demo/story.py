@@ -72,10 +72,10 @@ class Story:
         self.console.print(f"  [magenta]{escape(patch['author'])}[/]: {escape(patch['reason'])}")
         for line in patch["lines"]:
             colour = {"+": "green", "-": "red"}.get(line[:1], "dim")
-            self.console.print(f"    [{colour}]{escape(line)}[/]", soft_wrap=True)
+            self.console.print(f"    [{colour}]{escape(line)}[/]")
         added = added_nodes(patch["before"], patch["after"])
-        self.console.print(f"  before  {picture(patch['before'])}", soft_wrap=True)
-        self.console.print(f"  after   {picture(patch['after'], added)}", soft_wrap=True)
+        self.console.print(f"  before  {picture(patch['before'])}")
+        self.console.print(f"  after   {picture(patch['after'], added)}")
         await self.decide(ticket, watch)
         await watch.until(lambda seen: seen.name == "patch_applied")
         version = (await self.desk.patch(patch["patch_id"]))["version"]
@@ -155,7 +155,7 @@ class Story:
         ]
         self.console.print(f"  cache hits: {', '.join(hits) or 'none'}")
         for name, size in self.platform.blobs():
-            self.console.print(f"  blob {name[:16]}… {size:,} bytes")
+            self.console.print(f"  blob sha256 {name[:16]}… {size:,} bytes")
         for name, size in self.platform.objects():
             self.console.print(f"  object {name} {size:,} bytes")
         return third
