@@ -12,6 +12,7 @@ from aob.core.policy import LOCAL, Caller
 
 Json = dict[str, Any]
 SECRET = "aob_" + "s" * 32
+LINES = ["+ node email (notify)", "- edge e1: a → b", "~ node a"]
 
 
 def token(row: int) -> str:
@@ -92,7 +93,7 @@ class FakeEngine:
 
     async def workflows(self, who: Caller) -> list[Json]:
         return [
-            {"workflow": name, "tags": {t: row["artifact"] for t, row in tags.items()}}
+            {"workflow": name, "tags": {t: {"artifact": row["artifact"], "version": "v1.0"} for t, row in tags.items()}}
             for name, tags in self.documents.items()
         ]
 
@@ -120,7 +121,7 @@ class FakeEngine:
         run_id: str | None = None,
     ) -> Json:  # fmt: skip
         if workflow == "refused":
-            raise Refused("policy p says no", policy="p")
+            raise Refused("policy p says no", policy="p", hint="ask whoever owns p")
         run_id = run_id or derived_id("run", who.tenant, key or len(self.states))
         if run_id in self.states:
             if self.states[run_id]["inputs"] != inputs:
@@ -210,9 +211,16 @@ class FakeEngine:
         self._state(who, run_id)
         patch_id = derived_id("patch", run_id, body.get("id") or len(self.proposals))
         state = "proposed" if body.get("reason") == "ask" else "applied"
-        diff = {"added": ["email"], "removed": [], "changed": []}
-        self.proposals[patch_id] = {"patch_id": patch_id, "run_id": run_id, "state": state, "diff": diff, **body}
-        return {"patch_id": patch_id, "state": state, "version": "v1.1", "diff": diff}
+        diff = {"nodes": {"added": {"email": {"kind": "notify"}}, "removed": {}, "changed": {}}}
+        self.proposals[patch_id] = {
+            "patch_id": patch_id,
+            "run_id": run_id,
+            "state": state,
+            "diff": diff,
+            "lines": LINES,
+            **body,
+        }
+        return {"patch_id": patch_id, "state": state, "version": "v1.1", "diff": diff, "lines": LINES}
 
     async def patches(self, who: Caller, run_id: str) -> list[Json]:
         self._state(who, run_id)

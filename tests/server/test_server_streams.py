@@ -128,7 +128,9 @@ async def test_readers_over_the_limit_are_told_to_come_again(engine: FakeEngine,
         assert answer.headers["retry-after"] == "5"
 
 
-async def test_a_server_that_stops_ends_its_streams_and_does_not_call_it_the_end(engine: FakeEngine, run_id: str) -> None:
+async def test_a_server_that_stops_ends_its_streams_and_does_not_call_it_the_end(
+    engine: FakeEngine, run_id: str
+) -> None:
     app = create_app(engine)
     async with httpx.AsyncClient(headers=KEY) as live:
         async with serving(app) as url:

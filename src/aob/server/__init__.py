@@ -8,12 +8,12 @@ from time import time_ns
 from aob.core.answers import JsonObject
 from aob.fanout import Limits
 from aob.server.http import App, openapi
-from aob.server.place import announced
+from aob.server.place import announced, loopback_key
 from aob.server.routes import make_table
 from aob.server.serve import listen, serving
 from aob.server.verbs import Verbs
 
-__all__ = ["App", "Limits", "Verbs", "announced", "create_app", "listen", "openapi_document", "serving"]
+__all__ = ["App", "Limits", "Verbs", "announced", "create_app", "listen", "loopback_key", "openapi_document", "serving"]
 
 
 def create_app(

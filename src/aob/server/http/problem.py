@@ -9,6 +9,7 @@ import msgspec
 
 from aob.core.errors import CallerError, Invalid, Malformed, Problem
 
+SEE_DOCS: Final = "GET /docs says what each route takes"
 _AT: Final = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
 _UNKNOWN: Final = re.compile(r"unknown field `([^`]*)`")
 
@@ -42,7 +43,7 @@ def decode_error(error: Exception, what: str, shape: object = None) -> CallerErr
     """The caller's error that a decoder's error tells of: 400 for bytes that are not JSON, 422 with the place for JSON
     of another shape. `what` names the input in the sentence; `shape` is the type that was asked for."""
     if isinstance(error, msgspec.ValidationError):
-        return Invalid(f"{what} is not what this route takes", [problem_in(str(error), shape)])
+        return Invalid(f"{what} is not what this route takes", [problem_in(str(error), shape)], hint=SEE_DOCS)
     if isinstance(error, RecursionError):
         return Malformed(f"{what} is nested too deeply", code="too_deep", hint="at most about 900 levels are read")
     if isinstance(error, UnicodeError):

@@ -9,7 +9,7 @@ import msgspec
 from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.server.http.answer import Answer, Stream
 from aob.server.http.call import Body, Call, Query
-from aob.server.http.problem import MediaUnknown, MethodUnknown, decode_error, problem_in
+from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
 
 Role: TypeAlias = Literal["view", "run", "approve", "patch", "admin"]
 PARAM_MAX: Final = 200
@@ -155,7 +155,7 @@ class Route(Generic[Query, Body]):
         except msgspec.ValidationError as error:
             problem = problem_in(str(error), self.query)
             place = msgspec.structs.replace(problem, path="?" + problem.path.lstrip("/"))
-            raise Invalid("the query is not what this route takes", [place]) from error
+            raise Invalid("the query is not what this route takes", [place], hint=SEE_DOCS) from error
 
 
 AnyRoute: TypeAlias = Route[Any, Any]

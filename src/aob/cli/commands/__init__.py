@@ -1,0 +1,24 @@
+"""A file per command: words in, calls of one client out, lines printed. Nothing is decided about runs here."""
+
+from typing import Final
+
+from aob.cli.commands import approve as _approve
+from aob.cli.commands import blob as _blob
+from aob.cli.commands import demo as _demo
+from aob.cli.commands import doctor as _doctor
+from aob.cli.commands import key as _key
+from aob.cli.commands import logs as _logs
+from aob.cli.commands import patch as _patch
+from aob.cli.commands import replay as _replay
+from aob.cli.commands import run as _run
+from aob.cli.commands import up as _up
+from aob.cli.commands import version as _version
+from aob.cli.commands import why as _why
+from aob.cli.commands import workflow as _workflow
+
+ALL: Final = (
+    _up, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _key, _blob, _doctor, _version,
+)  # fmt: skip
+"""The commands in the order of `aob --help`."""
+
+__all__ = ["ALL"]

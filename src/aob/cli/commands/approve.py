@@ -1,0 +1,75 @@
+"""`aob approve`: what waits for a person, and the person's decision on a ticket or a patch."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from aob.cli.picture import TICKET_COLUMNS, diff_lines, ticket_lines, ticket_row
+from aob.cli.screen import Screen
+from aob.cli.values import pairs
+from aob.cli.words import Commands, command
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+EXAMPLES = """examples:
+  aob approve                                  what waits for a person
+  aob approve ticket_1f0c                      what it is about
+  aob approve ticket_1f0c approve --reason ok --value limit=500
+"""
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob approve`."""
+    one = command(commands, common, "approve", "list tickets, show one, or decide it", approve, epilog=EXAMPLES)
+    one.add_argument("ticket", metavar="TICKET", nargs="?", help="id of a ticket or of a proposed patch")
+    one.add_argument("choice", metavar="approve|reject", nargs="?", help="the decision")
+    one.add_argument("--reason", default="", help="why, for the record")
+    one.add_argument("--value", metavar="NAME=VALUE", action="append", default=[], help="a field of its form")
+    one.add_argument("--role", help="list only tickets of this role")
+
+
+async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """List, show or decide."""
+    if args.ticket is None:
+        await _list(aob, args, screen)
+    elif args.choice is None:
+        await _show(aob, args.ticket, screen)
+    else:
+        await _decide(aob, args, screen)
+
+
+async def _list(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    found = await aob.tickets(role=args.role)
+    if screen.json:
+        screen.value(found)
+    else:
+        screen.table(TICKET_COLUMNS, map(ticket_row, found), none="nothing waits for a person")
+
+
+async def _show(aob: "AsyncClient", ticket_id: str, screen: Screen) -> None:
+    if ticket_id.startswith("patch_"):
+        patch = await aob.patch(ticket_id)
+        screen.value(patch) if screen.json else screen.diff(diff_lines(patch))
+        return
+    ticket = await aob.ticket(ticket_id)
+    if screen.json:
+        screen.value(ticket)
+        return
+    for line in ticket_lines(ticket):
+        screen.line(line)
+    if ticket.get("patch_id"):
+        screen.diff(diff_lines(await aob.patch(ticket["patch_id"])))
+    if ticket.get("state", "open") == "open":
+        choices = "|".join(ticket.get("choices") or ("approve", "reject"))
+        screen.line(f"decide: aob approve {ticket_id} {choices} --reason ...", style="yellow")
+
+
+async def _decide(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    values = pairs(args.value, "--value") or None
+    if args.ticket.startswith("patch_"):
+        settle = aob.approve_patch if args.choice == "approve" else aob.reject_patch
+        verdict = await settle(args.ticket, reason=args.reason)
+        screen.value(verdict) if screen.json else screen.state(f"{args.ticket}  {verdict['state']}", verdict["state"])
+        return
+    decided = await aob.answer(args.ticket, args.choice, reason=args.reason, values=values)
+    screen.value(decided) if screen.json else screen.line(f"{args.ticket}  {decided.get('choice', args.choice)}")

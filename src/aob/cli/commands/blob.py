@@ -1,0 +1,41 @@
+"""`aob blob get`: the bytes of a value by its hash."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aob.cli.screen import Screen
+from aob.cli.words import Commands, command, group
+from aob.core.errors import Invalid
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob blob`."""
+    mine = group(commands, common, "blob", "get large values")
+    one = command(mine, common, "get", "write the bytes of a blob", get)
+    one.add_argument("hash", metavar="HASH", help="its sha256, with or without sha256: before it")
+    one.add_argument("-o", "--output", metavar="FILE", help="a file instead of standard output")
+
+
+async def get(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """The bytes."""
+    data = await aob.blob(args.hash)
+    if args.output:
+        write(args.output, data)
+        told = {"hash": args.hash, "size": len(data), "file": args.output}
+        screen.value(told) if screen.json else screen.line(f"{args.output}  {len(data):,} bytes")
+    else:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def write(name: str, data: bytes) -> None:
+    """Write a file. Raises Invalid with the system's words."""
+    try:
+        Path(name).write_bytes(data)
+    except OSError as error:
+        raise Invalid(f"{name} cannot be written: {error.strerror}") from error

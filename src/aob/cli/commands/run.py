@@ -1,0 +1,164 @@
+"""`aob run`: start, list, show, cancel, timeline, wait, fork, message."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from aob.cli.finding import find_run
+from aob.cli.picture import NODE_COLUMNS, RUN_COLUMNS, entry_line, entry_state, node_rows, run_head, run_row, short
+from aob.cli.screen import Screen
+from aob.cli.values import inputs_of, is_document, json_from, json_or_text, labels, read
+from aob.cli.watching import tell, wait
+from aob.cli.words import Commands, command, group
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+RUN_HELP = "id of a run, or enough of its end"
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob run`."""
+    mine = group(commands, common, "run", "start runs, look at them, and act on them")
+    _add_start(mine, common)
+    one = command(mine, common, "list", "list runs, newest first", list_runs)
+    one.add_argument("--status", type=str.upper, choices=("RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"))
+    one.add_argument("--workflow", metavar="NAME")
+    one.add_argument("--label", metavar="NAME=VALUE", action="append", default=[])
+    one.add_argument("--limit", type=int, default=20, help="rows (20)")
+    one.add_argument("--cursor", help="go on after a page: what it printed")
+    one = command(mine, common, "show", "show a run with the state of each node", show)
+    one.add_argument("run", metavar="RUN", help=RUN_HELP)
+    one = command(mine, common, "timeline", "list the events of a run", timeline)
+    one.add_argument("run", metavar="RUN", help=RUN_HELP)
+    one.add_argument("--follow", action="store_true", help="go on until the run has ended")
+    one = command(mine, common, "wait", "wait for the end of a run; exits with 1 unless it completed", wait_for)
+    one.add_argument("run", metavar="RUN", help=RUN_HELP)
+    one.add_argument("--follow", action="store_true", help="print its events meanwhile")
+    one = command(mine, common, "cancel", "cancel runs", cancel)
+    one.add_argument("runs", metavar="RUN", nargs="+", help="whole ids")
+    one.add_argument("--reason", default="")
+    one = command(mine, common, "fork", "start a new run from a node of this one", fork)
+    one.add_argument("run", metavar="RUN", help="whole id")
+    one.add_argument("--from", dest="from_node", metavar="NODE", required=True)
+    one.add_argument("--wait", action="store_true", help="wait for its end")
+    one = command(mine, common, "message", "hand a message to a run", message)
+    one.add_argument("run", metavar="RUN", help="whole id")
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("--key", default="", help="the correlation that its `wait` asks for")
+    one.add_argument("--payload", metavar="JSON", help="JSON, or text")
+    one.add_argument("--id", help="makes it count once")
+
+
+def _add_start(mine: Commands, common: ArgumentParser) -> None:
+    one = command(mine, common, "start", "start a run of a workflow, or of a document that is pushed first", start)
+    one.add_argument("workflow", metavar="WORKFLOW|FILE", nargs="?", help="none: the only workflow of the home")
+    one.add_argument("--tag", default="main", help="the version to run (main)")
+    one.add_argument("--input", metavar="NAME=VALUE", action="append", default=[], help="one input; JSON or text")
+    one.add_argument("--inputs", metavar="JSON|FILE|-", help="all inputs")
+    one.add_argument("--key", help="the same key starts one run, ever")
+    one.add_argument("--mode", choices=("full", "fast"))
+    one.add_argument("--priority", choices=("high", "medium", "low"))
+    one.add_argument("--label", metavar="NAME=VALUE", action="append", default=[])
+    one.add_argument("--wait", action="store_true", help="wait for its end; exits with 1 unless it completed")
+    one.add_argument("--follow", action="store_true", help="print its events until its end")
+
+
+async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
+    """Start a run."""
+    inputs, marks = inputs_of(args.inputs, args.input), labels(args.label)
+    workflow = args.workflow
+    if workflow is not None and is_document(workflow):
+        args.file = workflow  # problems of the document are told with its name
+        pushed = await aob.push(read(workflow), tag=args.tag)
+        workflow = pushed["workflow"]
+        screen.note(f"{workflow} {pushed['version']} is {pushed['tag']}")
+    started = await aob.start(
+        workflow, inputs, tag=args.tag, key=args.key, mode=args.mode, priority=args.priority, labels=marks or None
+    )
+    if not (args.wait or args.follow):
+        known = "" if started["created"] else "  (the key had started it before)"
+        screen.value(started) if screen.json else screen.line(f"{started['run_id']}  {started['status']}{known}")
+        return None
+    screen.note(started["run_id"])
+    return await wait(aob, started["run_id"], screen, follow=args.follow)
+
+
+async def list_runs(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """A page of runs."""
+    page = await aob.runs(
+        status=args.status,
+        workflow=args.workflow,
+        limit=args.limit,
+        cursor=args.cursor,
+        labels=labels(args.label) or None,
+    )
+    if screen.json:
+        screen.value(page)
+        return
+    screen.table(RUN_COLUMNS, map(run_row, page["runs"]), none="no runs: aob run start")
+    if page["next"]:
+        screen.note(f"more: --cursor {page['next']}")
+
+
+async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """A whole run."""
+    run = await aob.run(await find_run(aob, args.run))
+    if screen.json:
+        screen.value(run)
+        return
+    screen.state(run_head(run), run["status"])
+    screen.line(f"inputs  {short(run['inputs'])}")
+    if run["status"] == "COMPLETED":
+        screen.line(f"output  {short(run['output'])}")
+    if run.get("error"):
+        screen.state(f"error   {short(run['error'])}", "failed")
+    screen.line()
+    screen.table(NODE_COLUMNS, node_rows(run))
+    for ticket_id in run.get("tickets", ()):
+        screen.state(f"waits for a person: aob approve {ticket_id} approve|reject", "open")
+    for patch in run.get("patches", ()):
+        screen.state(f"{patch['patch_id']}  {patch['state']}  {patch.get('reason', '')}", str(patch["state"]))
+
+
+async def timeline(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """The events of a run."""
+    run_id = await find_run(aob, args.run)
+    if args.follow:
+        async for event in aob.follow(run_id):
+            tell(event, screen)
+        return
+    async for entry in aob.timeline(run_id):
+        if screen.json:
+            screen.value(entry)
+        else:
+            screen.state(entry_line(entry), entry_state(entry))
+
+
+async def wait_for(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+    """The end of a run."""
+    return await wait(aob, await find_run(aob, args.run), screen, follow=args.follow)
+
+
+async def cancel(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Cancel runs."""
+    for run_id in args.runs:
+        verdict = await aob.cancel(run_id, reason=args.reason)
+        screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
+
+
+async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
+    """A new run from a node."""
+    forked = await aob.fork(args.run, from_node=args.from_node)
+    if args.wait:
+        screen.note(forked["run_id"])
+        return await wait(aob, forked["run_id"], screen, follow=False)
+    screen.value(forked) if screen.json else screen.line(forked["run_id"])
+    return None
+
+
+async def message(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Hand a message to a run."""
+    text = args.payload
+    payload = None if text is None else json_from(text, "--payload") if text[:1] in "{[" else json_or_text(text)
+    verdict = await aob.message(args.run, args.name, key=args.key, payload=payload, id=args.id)
+    screen.value(verdict) if screen.json else screen.line(f"{args.run} has the message {args.name}")

@@ -1,0 +1,42 @@
+"""`aob up`: the platform on a home, until it is told to stop."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+from aob.cli.screen import Screen
+from aob.cli.words import Commands, command, home_of
+
+PORT_MAX: Final = 65_535
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob up`."""
+    one = command(commands, common, "up", "run the platform on a home until Ctrl-C", up, reach="process")
+    one.add_argument("--port", type=_port, help="where to listen, 0 for any free port (8080)")
+    one.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
+    one.add_argument("--shards", type=int, metavar="N", help="owner processes of a new home (1)")
+
+
+def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Run until SIGINT or SIGTERM."""
+    from aob.compose import up as serve  # here: everything that it wires is imported with it
+
+    home = home_of(args, env)
+
+    def said(url: str, *_: Any) -> None:
+        if screen.json:
+            screen.value({"url": url, "home": str(home)})
+            return
+        screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
+        screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")
+
+    return serve(home, host=args.host, port=args.port, app=args.app, shards=args.shards, said=said)
+
+
+def _port(text: str) -> int:
+    if not (text.isdigit() and int(text) <= PORT_MAX):
+        raise ArgumentTypeError(f"{text!r} is not a port: 0 to {PORT_MAX}")
+    return int(text)

@@ -1,0 +1,92 @@
+"""`aob workflow`: push, list, show, validate, diff."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aob.cli.complaint import problem_lines
+from aob.cli.picture import diff_lines, indented
+from aob.cli.screen import Screen
+from aob.cli.values import read
+from aob.cli.words import Commands, command, group
+from aob.core.errors import Problem
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob workflow`."""
+    mine = group(commands, common, "workflow", "store, list, check and compare workflows")
+    one = command(mine, common, "push", "store a document as a version and let a tag name it", push)
+    one.add_argument("file", metavar="FILE", help="a document in YAML or JSON, - for standard input")
+    one.add_argument("--tag", default="main", help="the tag (main)")
+    one.add_argument("--name", help="the name, instead of the document's own")
+    command(mine, common, "list", "list all workflows", list_all)
+    one = command(mine, common, "show", "show one version with its document", show)
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("--tag", default="main", help="a tag, a version or an artifact (main)")
+    one = command(mine, common, "validate", "list every problem of documents; exits with 1 when there is one", validate)
+    one.add_argument("files", metavar="FILE", nargs="+")
+    one = command(mine, common, "diff", "compare two versions", diff)
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("a", metavar="FROM", help="a tag, a version or an artifact")
+    one.add_argument("b", metavar="TO", nargs="?", default="main", help="the same (main)")
+
+
+async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Store a document."""
+    pushed = await aob.push(read(args.file), name=args.name, tag=args.tag)
+    if screen.json:
+        screen.value(pushed)
+        return
+    known = "" if pushed["created"] else " (known already)"
+    screen.line(f"{pushed['workflow']} {pushed['version']} is {pushed['tag']}{known}  {pushed['artifact']}")
+    for warning in pushed.get("warnings", ()):
+        screen.note(f"warning: {warning}")
+
+
+async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """All workflows."""
+    found = await aob.workflows()
+    if screen.json:
+        screen.value(found)
+        return
+    rows = [(row["workflow"], ", ".join(f"{t} = {v['version']}" for t, v in row["tags"].items())) for row in found]
+    screen.table(("workflow", "tags"), rows, none="no workflows yet: aob workflow push FILE")
+
+
+async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """One version."""
+    found = await aob.workflow(args.name, args.tag)
+    if screen.json:
+        screen.value(found)
+        return
+    screen.line(f"{found['workflow']} {found['version']} ({args.tag})  {found['artifact']}")
+    for line in indented(found["document"]):
+        screen.line(line)
+
+
+async def validate(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+    """Every problem of documents."""
+    verdicts = [(name, await aob.validate(read(name))) for name in args.files]
+    if screen.json:
+        screen.value([{"file": name, **verdict} for name, verdict in verdicts])
+    else:
+        for name, verdict in verdicts:
+            for problem in msgspec.convert(verdict["problems"], list[Problem]):
+                for line in problem_lines(problem, name):
+                    screen.line(line)
+            if verdict["valid"]:
+                screen.state(f"{name}: no problems", "ok")
+    return 0 if all(verdict["valid"] for _, verdict in verdicts) else 1
+
+
+async def diff(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """What changed."""
+    found = await aob.diff(args.name, args.a, args.b)
+    if screen.json:
+        screen.value(found)
+    else:
+        screen.diff(diff_lines(found) or ["no difference"])

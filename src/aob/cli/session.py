@@ -1,0 +1,56 @@
+"""One command from its words to its exit code: parse, find the server, act, and say what went wrong."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aob.cli.complaint import complain
+from aob.cli.connection import connect
+from aob.cli.parser import parse
+from aob.cli.screen import Screen, standard_screen
+from aob.core.errors import AobError
+
+INTERRUPTED: Final = 130
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Perform one command of this process."""
+    try:
+        args = parse(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    screen = standard_screen(json=args.json)
+    try:
+        if args.reach == "process":
+            return _own(args, screen, os.environ)
+        return asyncio.run(perform(args, screen, os.environ))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has seen enough (`| head`); the interpreter must not complain while it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+async def perform(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """A command that speaks to a server, or waits for things by itself."""
+    try:
+        if args.reach == "alone":
+            code: int | None = await args.act(args, screen, env)
+        else:
+            async with connect(args, env) as aob:
+                code = await args.act(aob, args, screen)
+        return code or 0
+    except AobError as error:
+        return complain(error, screen, getattr(args, "file", None))
+
+
+def _own(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    try:
+        code: int | None = args.act(args, screen, env)
+        return code or 0
+    except AobError as error:
+        return complain(error, screen)

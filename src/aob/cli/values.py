@@ -1,0 +1,77 @@
+"""What users type to values: `name=value` pairs, JSON, files, documents. Raises Invalid that shows how to write it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import Invalid, NotFound
+
+DOCUMENT_SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
+
+
+def json_or_text(text: str) -> JsonValue:
+    """`3`, `true`, `{"a": 1}` are JSON; anything else is the text itself."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError):
+        return text
+
+
+def pairs(texts: Sequence[str], option: str) -> JsonObject:
+    """`name=value` pairs; values are JSON where they can be."""
+    found: JsonObject = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise Invalid(f"{option} {text!r} is not name=value", hint=f"{option} order_id=o-17")
+        found[name] = json_or_text(value)
+    return found
+
+
+def labels(texts: Sequence[str]) -> dict[str, str]:
+    """`name=value` pairs of text."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise Invalid(f"--label {text!r} is not name=value", hint="--label team=sales")
+        found[name] = value
+    return found
+
+
+def json_from(text: str, option: str) -> JsonValue:
+    """JSON as it is typed, of a file, or of standard input (`-`)."""
+    data = text if text[:1] in "{[" else read(text).decode("utf-8", "replace")
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise Invalid(f"{option} {text!r} holds no JSON: {error}", hint=f"{option} takes JSON, a file, or -") from error
+
+
+def inputs_of(whole: str | None, parts: Sequence[str]) -> JsonObject:
+    """The inputs of a start: of `--inputs`, then single ones of `--input` over them."""
+    found = json_from(whole, "--inputs") if whole is not None else {}
+    if not isinstance(found, dict):
+        raise Invalid("--inputs holds no JSON object", hint='--inputs \'{"order_id": "o-17"}\'')
+    return {**found, **pairs(parts, "--input")}
+
+
+def is_document(text: str) -> bool:
+    """Whether a word names a file and not a workflow: it ends like one, or has a folder in it."""
+    return text == "-" or Path(text).suffix in DOCUMENT_SUFFIXES or "/" in text
+
+
+def read(name: str) -> bytes:
+    """The bytes of a file or of standard input (`-`). Raises NotFound or Invalid with the system's words."""
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {name}", code="file_not_found", hint="say where it is") from error
+    except OSError as error:
+        raise Invalid(f"{name} cannot be read: {error.strerror}") from error
