@@ -45,14 +45,12 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
 
 def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
     """Nothing handles this error in its scope: a body's pass fails, the root's failure is the run's."""
-    from aob.core.run.bodies import close_scope
-
     if not scope.path:
         told = step.load(error)
         finish(step, "FAILED", NULL, step.cell({"visit": visit, **told})[0])
     else:
         cancel_scope(step, scope, f"{visit} failed")
-        close_scope(step, scope, error, failed=True)
+        step.ending.append((scope, error, True))
 
 
 def cancel_scope(step: Step, scope: Scope, reason: str) -> None:
@@ -87,8 +85,6 @@ def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
 
 def close_finished(step: Step) -> bool:
     """Ends each scope whose nodes are all decided. True when something followed from it."""
-    from aob.core.run.bodies import close_scope
-
     moved = False
     for path, drafted in list(step.done.items()):
         scope = step.run.scopes.get(path) or step.opened.get(path)
@@ -105,9 +101,9 @@ def close_finished(step: Step) -> bool:
             try:
                 output, _ = body_output(step, scope)
             except DeniedError as denied:
-                close_scope(step, scope, error_cell(step, "expression_failed", denied.detail), failed=True)
+                step.ending.append((scope, error_cell(step, "expression_failed", denied.detail), True))
             else:
-                close_scope(step, scope, output, failed=False)
+                step.ending.append((scope, output, False))
             moved = True
     return moved
 

@@ -8,7 +8,7 @@ from aob.core.duration import parse_duration
 from aob.core.graph.ir import IR, Node
 from aob.core.node.template import fill
 from aob.core.run import events as ev
-from aob.core.run.bodies import open_loop, open_map
+from aob.core.run.bodies import close_scope, open_loop, open_map
 from aob.core.run.ending import (
     cancel_visits,
     close_finished,
@@ -29,6 +29,12 @@ def conclude(step: Step) -> None:
             if step.over() or scope.path in step.closed:
                 continue
             _work(step, scope, ir, node)
+        while step.ending and not step.finished:
+            scope, output, failed = step.ending.popleft()
+            if scope.path not in step.closed:
+                close_scope(step, scope, output, failed=failed)
+        if step.inner:
+            continue
         if not close_finished(step) and not step.inner:
             return
 

@@ -83,7 +83,7 @@ class Step:
     """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
 
     __slots__ = (
-        "bodies", "cancelled", "closed", "copied", "done", "events", "fed", "finished", "given", "inner", "now",
+        "bodies", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished", "given", "inner", "now",
         "opened", "run", "taken", "undone", "values", "versions",
     )  # fmt: skip
 
@@ -101,6 +101,7 @@ class Step:
         self.events: list[Any] = []
         self.done: dict[str, dict[str, Any]] = {}
         self.inner: deque[tuple[Scope, IR, Node]] = deque()
+        self.ending: deque[tuple[Scope, Cell, bool]] = deque()
         self.values: dict[bytes, bytes] = {}
         self.versions: Mapping[str, int] = _NO_VERSIONS
         self.copied: frozenset[str] = _NOTHING
