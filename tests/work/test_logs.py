@@ -85,11 +85,11 @@ async def test_a_run_keeps_its_last_lines_within_bounds(tmp_path: Path) -> None:
 
 
 async def test_a_log_that_is_opened_again_loses_nothing_before_its_bound(tmp_path: Path) -> None:
-    for n in range(30):
+    for n in range(60):
         logs = Logs(tmp_path, lambda: 0, segment_max=500, segments_max=8)
         logs.write("run_1", "fetch", 1, f"{n}", {})
         logs.close()
-    assert await messages(logs) == [f"{n}" for n in range(30)]
+    assert await messages(logs) == [f"{n}" for n in range(60)]
 
 
 async def test_a_line_cut_by_a_crash_does_not_harm_the_next(logs: Logs, tmp_path: Path) -> None:
