@@ -13,6 +13,7 @@ from aob.core.event.value import Cell, Ref, canonical, digest_of, inline
 from aob.core.graph import schema_problems
 from aob.core.graph.ir import IR
 from aob.core.policy import Caller, require
+from aob.core.problem import problem_of
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.journal import Decided
@@ -190,10 +191,5 @@ def _verdict(verdict: Any) -> dict[str, Any]:
     if error is None:
         return _answer(verdict.result())
     if isinstance(error, AobError):
-        told: dict[str, Any] = {"code": error.code, "status": error.status, "detail": error.detail}
-        if error.hint:
-            told["hint"] = error.hint
-        if isinstance(error, Invalid):
-            told["problems"] = [{"path": p.path, "message": p.message, "code": p.code} for p in error.problems]
-        return {"error": told}
+        return {"error": problem_of(error)}
     raise error

@@ -154,21 +154,22 @@ class Views(Engine):
         """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
         the feed of all runs from now on."""
         require(who, "view")
-        name = ""
-        if run_id is not None:
-            name = (await self.core.stream(who, run_id)).name
-        if run_id is not None and position is None:
-            row, index, ended = 0, 1 << 62, False
-            for fact in await history(self.core, await self.core.stream(who, run_id)):
-                row, index = fact.row, fact.index
-                if isinstance(fact.event, ev.RunFinished):
-                    ended = True
-                if types is None or name_of(fact.event) in types:
-                    yield fact.position, name_of(fact.event), entry(fact)
+        name, ended = "", False
+        if run_id is None:
+            row, index = self.core.feed.place(position)
+        else:
+            stream = await self.core.stream(who, run_id)
+            name = stream.name
+            row, index = (0, 1 << 62) if position is None else self.core.feed.place(position)
+            # A run is read from its own history, not from the journal of all: also when a reader comes back.
+            for fact in await history(self.core, stream):
+                ended = ended or isinstance(fact.event, ev.RunFinished)
+                if (fact.row, fact.index) > (row, index):
+                    row, index = fact.row, fact.index
+                    if types is None or name_of(fact.event) in types:
+                        yield fact.position, name_of(fact.event), entry(fact)
             if ended:
                 return
-        else:
-            row, index = self.core.feed.place(position)
         async for facts in self.core.feed.follow(row, index, name):
             for fact in facts:
                 if (types is None or name_of(fact.event) in types) and self._visible(who, fact.stream):
