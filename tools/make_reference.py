@@ -6,12 +6,14 @@ The pages say what the code says; tests/house fails while they differ.
 import ast
 import inspect
 import sys
+from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, get_args
 
 import msgspec
 
+from aob.cli.parser import make_parser
 from aob.compose.settings import _NAMES as ENVIRONMENT
 from aob.compose.settings import SMTP_PASSWORD, Settings
 from aob.core.errors import AobError
@@ -145,9 +147,48 @@ def _table(name: str, struct: type[msgspec.Struct], variables: Mapping[str, str]
     yield "\n"
 
 
+def commands() -> str:
+    """Every command of `aob`, with its words."""
+    parser = make_parser()
+    out = [MADE, "# The command line\n\n", "Every command takes `--json`, `--home DIR` and `--server URL`.\n\n"]
+    out.append("```\n" + inspect.cleandoc(parser.epilog or "") + "\n```\n\n")
+    out += _commands_of(parser, "aob")
+    return "".join(out).rstrip() + "\n"
+
+
+def _commands_of(parser: ArgumentParser, name: str) -> Iterator[str]:
+    groups = [action for action in parser._actions if isinstance(action, _SubParsersAction)]
+    if not groups:
+        yield f"## {name}\n\n{parser.description}\n\n"
+        yield from _words_of(parser)
+        if parser.epilog:
+            yield "```\n" + parser.epilog.rstrip() + "\n```\n\n"
+    for group in groups:
+        for each, sub in group.choices.items():
+            yield from _commands_of(sub, f"{name} {each}")
+
+
+def _words_of(parser: ArgumentParser) -> Iterator[str]:
+    common = {"help", "json", "home", "server"}
+    words = [action for action in parser._actions if action.dest not in common]
+    if not words:
+        return
+    yield "| word | meaning |\n|---|---|\n"
+    for action in words:
+        metavar = (
+            action.metavar if isinstance(action.metavar, str) else action.dest.upper() if action.nargs != 0 else ""
+        )
+        written = ", ".join(f"{option} {metavar}".strip() for option in action.option_strings) or metavar
+        help = (action.help or "").replace("|", "\\|") + (
+            ", required" if action.option_strings and action.required else ""
+        )
+        yield "| `" + written.replace("|", "\\|") + f"` | {help} |\n"
+    yield "\n"
+
+
 def pages() -> dict[str, str]:
     """Every page by its file name."""
-    return {"node-kinds.md": node_kinds(), "errors.md": errors(), "settings.md": settings()}
+    return {"node-kinds.md": node_kinds(), "errors.md": errors(), "settings.md": settings(), "cli.md": commands()}
 
 
 def main(check: bool) -> int:
