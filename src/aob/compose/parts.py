@@ -1,6 +1,7 @@
 """The parts of a home, made from its settings: backends, tools of work, the models."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from aob.backends.sqlite_store import SqliteStore
 from aob.compose.settings import Settings
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
-from aob.ports.model import Model
+from aob.ports.model import Model, ModelAnswer, ModelRequest
 from aob.ports.store import Store
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
@@ -41,18 +42,49 @@ def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTab
     return scan(*(load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)))
 
 
-async def make_brains(stack: AsyncExitStack, settings: Settings, home: Path) -> dict[str, Model]:
-    """The models by scheme: scripts and recordings of the home, every other name at its provider."""
-    from aob.backends.pydantic_ai_model import PydanticAiModel
-    from aob.backends.recorded_model import RecordedModel, RecorderModel
-    from aob.backends.scripted_model import ScriptedModel
+class Late:
+    """A model that is made when it is first asked: most homes have no agents, and its libraries are slow to import."""
 
-    live: Model = await stack.enter_async_context(PydanticAiModel(settings.models.base_urls))
-    if settings.models.record:
+    def __init__(self, make: Callable[[], Awaitable[Model]]) -> None:
+        self._make = make
+        self._made: asyncio.Task[Model] | None = None
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        """As the model behind it."""
+        if self._made is None:
+            self._made = asyncio.ensure_future(self._ready())
+        return await (await asyncio.shield(self._made)).ask(request)
+
+    async def _ready(self) -> Model:
+        return await self._make()
+
+
+def make_brains(stack: AsyncExitStack, settings: Settings, home: Path) -> dict[str, Model]:
+    """The models by scheme: scripts and recordings of the home, every other name at its provider."""
+
+    async def live() -> Model:
+        from aob.backends.pydantic_ai_model import PydanticAiModel
+
+        provider: Model = await stack.enter_async_context(PydanticAiModel(settings.models.base_urls))
+        if not settings.models.record:
+            return provider
+        from aob.backends.recorded_model import RecorderModel
+
         path = home / "recordings" / f"{settings.models.record}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        live = RecorderModel(live, path, lambda: datetime.now(UTC).date().isoformat())
-    return {"script": ScriptedModel(home / "scripts"), "recorded": RecordedModel(home / "recordings"), LIVE: live}
+        return RecorderModel(provider, path, lambda: datetime.now(UTC).date().isoformat())
+
+    async def script() -> Model:
+        from aob.backends.scripted_model import ScriptedModel
+
+        return ScriptedModel(home / "scripts")
+
+    async def recorded() -> Model:
+        from aob.backends.recorded_model import RecordedModel
+
+        return RecordedModel(home / "recordings")
+
+    return {"script": Late(script), "recorded": Late(recorded), LIVE: Late(live)}
 
 
 async def make_tools(
@@ -66,7 +98,7 @@ async def make_tools(
     http = CheckedClient(settings.egress_rules())
     stack.push_async_callback(http.aclose)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
-    brains = await make_brains(stack, settings, home)
+    brains = make_brains(stack, settings, home)
     facts: Any = handlers.facts
     return Tools(
         handlers, http, threads, processes, ObjectStores(stores),

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from aob.core.errors import AobError, Quarantined
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.law import Changes, Law, Verdict, Wanted
+from aob.journal.log import logger
 from aob.journal.recovery import load_stream
 from aob.journal.stream import Chunk, Stream
 from aob.ports.store import Store
@@ -19,8 +19,6 @@ from aob.ports.store import Store
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
 """A batch ends at this many commands or after this long, so that the loop stays responsive."""
-
-log = structlog.get_logger("aob.journal")
 
 
 class Told(msgspec.Struct, eq=False, gc=False):
@@ -170,7 +168,7 @@ class Deciding:
     def _broke(self, draft: Draft, stream: Stream, asked: Asked, error: Exception) -> None:
         """The law broke: the command errors, the stream is set aside with the reason, the batch goes on."""
         reason = f"{type(error).__name__}: {error} (on {type(asked.command).__name__})"
-        log.error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
+        logger().error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
         if asked.future is not None:
             draft.answers.append((asked, Quarantined(f"{stream.name} was set aside: {reason}")))
         if not stream.seq:

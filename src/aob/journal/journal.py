@@ -9,12 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-import structlog
-
 from aob.core.errors import AobError, Busy, Conflict, Unavailable
 from aob.journal.batch import Cutter, Draft, build
 from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, fail
 from aob.journal.law import Law
+from aob.journal.log import logger
 from aob.journal.recovery import Recovered, load_stream, recover
 from aob.journal.stream import Stream
 from aob.journal.timers import Timers
@@ -29,8 +28,6 @@ CUT_ROWS: Final = 1_000
 RETRY_S: Final = 0.5
 ENDED_KEPT: Final = 2_000
 """Ended streams that stay in memory for reading."""
-
-log = structlog.get_logger("aob.journal")
 
 
 class Journal(Deciding):
@@ -244,7 +241,7 @@ class Journal(Deciding):
             try:
                 await self._write(draft, build(self.shard, self.epoch, draft, segments))
             except AobError as error:
-                log.warning("last_cut_failed", code=error.code, detail=error.detail)
+                logger().warning("last_cut_failed", code=error.code, detail=error.detail)
                 return
             self._release(draft)
 
@@ -252,7 +249,7 @@ class Journal(Deciding):
         """A commit failed: drop the memory of the shard, answer those who wait, read back, ask the others again."""
         error = self.broken
         assert error is not None
-        log.error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
+        logger().error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
         lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox]
         self._inbox.clear()
         again = [asked for asked in lost if asked.future is None]
@@ -272,5 +269,5 @@ class Journal(Deciding):
             except AobError as still:
                 self.broken = still
         self.broken = None
-        log.info("store_is_back", shard=self.shard, row=self.row)
+        logger().info("store_is_back", shard=self.shard, row=self.row)
         self._inbox.extend(again)
