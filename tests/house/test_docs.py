@@ -10,10 +10,12 @@ from typing import Final
 
 import pytest
 
+from aob.core.graph import check, load
 from tests.house.tree import ROOT, short, text_of
 from tools.make_reference import codes, pages
 
 RUNS: Final = re.compile(r"^```python run\n(.*?)^```", re.MULTILINE | re.DOTALL)
+WORKFLOW: Final = re.compile(r"^```yaml (?:workflow|file=\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK: Final = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 DOCS: Final = (
     *sorted(ROOT.glob("*.md")),
@@ -58,6 +60,20 @@ def test_a_marked_example_runs(code: str, tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def documents() -> Iterator[object]:
+    """Every workflow that stands in the docs or lies among the examples."""
+    for path in DOCS:
+        for number, text in enumerate(WORKFLOW.findall(text_of(path)), 1):
+            yield pytest.param(text, id=f"{short(path)}-{number}")
+    for path in sorted(ROOT.glob("examples/*/*.yaml")):
+        yield pytest.param(text_of(path), id=short(path))
+
+
+@pytest.mark.parametrize("text", list(documents()))
+def test_a_workflow_in_the_docs_has_no_problem(text: str) -> None:
+    assert not check(load(text))
 
 
 def test_every_make_target_stands_in_the_readme() -> None:
