@@ -132,6 +132,8 @@ class CheckedClient:
                 detail={"header": ours[0], "sent": False, "hint": "leave it out; the URL says which host is meant"},
             )
         target = httpx.URL(url)
+        if "%" in target.host or not 0 < (target.port or 80) < 65_536:
+            raise httpx.InvalidURL(f"{target.host[:80]}:{target.port} is not a host and a port")
         if query:
             target = target.copy_merge_params(dict(query))
         request = client.build_request(

@@ -24,6 +24,12 @@ _CGNAT: Final = ipaddress.ip_network("100.64.0.0/10")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ipaddress.ip_network("64:ff9b:1::/48")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "100::/64", "2001::/23", "3fff::/20", "5f00::/16")
+)
+"""Special by the registries of IANA, whatever the tables of this Python say."""
+
 METADATA: Final = frozenset(
     ipaddress.ip_address(text)
     for text in (
@@ -135,6 +141,8 @@ def category_of(address: Address) -> str:
             category = category_of(inner)
             if category:
                 return f"{name} {category}"
+        if address in _NAT64:
+            return ""  # a public IPv4 address, as networks without IPv4 write it
         if address in _NAT64_LOCAL:
             return "local NAT64"
         if address.is_site_local:
@@ -144,7 +152,8 @@ def category_of(address: Address) -> str:
     for name in ("unspecified", "loopback", "link_local", "multicast", "private", "reserved"):
         if getattr(address, f"is_{name}"):
             return name.replace("_", "-")
-    return "" if address.is_global else "reserved"
+    special = any(address.version == network.version and address in network for network in _SPECIAL)
+    return "reserved" if special or not address.is_global else ""
 
 
 def _embedded(address: IPv6) -> Iterator[tuple[str, IPv4]]:
