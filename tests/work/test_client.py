@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -222,11 +223,15 @@ async def test_a_packed_bomb_is_not_unpacked_beyond_the_limit(shop: Peer) -> Non
     async with allowed(shop) as client:
         assert (await client.request("GET", f"{shop.url}/small")).body == b"hello"
         codes = []
+        tracemalloc.start()
         for path in ("/bomb", "/odd", "/broken"):
             with pytest.raises(WorkError) as error:
                 await client.request("GET", f"{shop.url}{path}")
             codes.append(error.value.fault.code)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
     assert codes == ["answer_too_large", "answer_encoding", "http_broken"]
+    assert most < 20_000_000, "no more was unpacked than may be kept"
     assert shop.requests[0].headers["accept-encoding"] == "identity"
 
 
