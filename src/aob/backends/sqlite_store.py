@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aob.core.errors import CallerError, Conflict, Unavailable
+from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.core.errors import CallerError, Conflict
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 
 T = TypeVar("T")
@@ -23,17 +23,7 @@ CHECKPOINT_PAGES: Final = 4_000
 VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
 
 
-def queries(text: str) -> dict[str, str]:
-    """The named statements of a `.sql` file: `-- name`, `-- what it does`, then the statement."""
-    found: dict[str, str] = {}
-    for block in text.split("\n\n"):
-        lines = block.strip().splitlines()
-        if lines and lines[0].startswith("-- "):
-            found[lines[0][3:].strip()] = "\n".join(line for line in lines[1:] if not line.startswith("--"))
-    return found
-
-
-SQL: Final = queries(resources.files("aob.backends").joinpath("sqlite_store.sql").read_text())
+SQL: Final = statements("sqlite_store.sql")
 
 
 class SqliteStore:
@@ -51,25 +41,13 @@ class SqliteStore:
         """Open or create the file. Raises Unavailable when it cannot be opened or is locked by another process."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = cls._connect(path, timeout_s)
+            writer = connect(path, timeout_s)
             writer.executescript(SQL["schema"])
-            reader = cls._connect(path, timeout_s)
+            reader = connect(path, timeout_s)
             reader.execute("pragma query_only = on")
         except (sqlite3.Error, OSError) as error:
-            raise _unavailable(path, error) from error
+            raise unavailable(path, error) from error
         return cls(path, writer, reader)
-
-    @staticmethod
-    def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=timeout_s, cached_statements=64
-        )
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma wal_autocheckpoint = 0")
-        connection.execute("pragma temp_store = memory")
-        connection.execute("pragma cache_size = -32000")
-        return connection
 
     async def take(self, shard: int) -> int:
         """Become the owner: the epoch is raised by one."""
@@ -88,7 +66,7 @@ class SqliteStore:
             await asyncio.get_running_loop().run_in_executor(self._sync, writer.execute, "commit")
         except sqlite3.Error as error:
             self._abandon()
-            raise _unavailable(self._path, error) from error
+            raise unavailable(self._path, error) from error
         except BaseException:
             self._abandon()
             raise
@@ -243,7 +221,7 @@ class SqliteStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, work)
         except sqlite3.Error as error:
-            raise _unavailable(self._path, error) from error
+            raise unavailable(self._path, error) from error
 
 
 def _row(head: Head) -> tuple[Any, ...]:
@@ -251,14 +229,3 @@ def _row(head: Head) -> tuple[Any, ...]:
         head.stream, head.kind, head.tenant, head.name, head.status, head.reason, head.started_ms, head.ended_ms,
         head.seq, head.info,
     )  # fmt: skip
-
-
-def _unavailable(path: Path, error: Exception) -> Unavailable:
-    text = str(error)
-    if "full" in text:
-        return Unavailable(f"{path.name}: the disk is full", code="disk_full",
-                           hint="free some space; work goes on by itself")  # fmt: skip
-    if "locked" in text:
-        return Unavailable(f"{path.name} is locked by another process", code="store_locked",
-                           hint="end the process that holds it; work goes on by itself")  # fmt: skip
-    return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")

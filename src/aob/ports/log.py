@@ -1,0 +1,125 @@
+"""Port `Log`: topics of business events and of agents' records. What it acknowledges is durable, in order, for ever.
+
+Nobody owns a topic: several processes may append to one partition, and there is no expected version. Consumers keep
+their own offsets, in their own commits.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.errors import CallerError, TooLarge
+from aob.core.event import Position, canonical, digest_of
+from aob.core.event.ids import PARTITIONS
+
+GENERATION: Final = 1
+TOPIC_CHARS_MAX: Final = 200
+RECORD_BYTES_MAX: Final = 1024 * 1024
+"""Bytes of the data of one record: the least that brokers take everywhere."""
+RECORDS_MAX: Final = 10_000
+"""Records of one append."""
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """An event with its CloudEvents attributes, under the names of the wire (lower case, no underscores).
+
+    `data` is JSON as it is. `time` is RFC 3339 in UTC; an empty one becomes the time of the append. `subject` decides
+    the partition, see `aob.core.event.partition_of`. `extensions` are further attributes by name.
+    """
+
+    id: str
+    source: str
+    type: str
+    tenant: str
+    subject: str = ""
+    data: Raw = Raw(b"null")
+    time: str = ""
+    correlationid: str = ""
+    causationid: str = ""
+    depth: int = 1
+    extensions: dict[str, str] = {}
+
+
+class Appended(msgspec.Struct, frozen=True, array_like=True):
+    """Where a record lies. `repeated`: an earlier append of the same id had put it there, this one wrote nothing."""
+
+    offset: int
+    repeated: bool = False
+
+
+class Logged(msgspec.Struct, frozen=True, array_like=True):
+    """A record as it is read back: its offset in the partition and when it was appended."""
+
+    offset: int
+    at_ms: int
+    record: Record
+
+
+class Log(Protocol):
+    """Topics of 64 partitions. Offsets of a partition begin at 0 and have no gaps. A topic is there once it has a
+    record. Everything raises Unavailable when the disk is full or the log cannot be reached, and then wrote nothing."""
+
+    async def append(
+        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+    ) -> list[Appended]:
+        """Add records behind one another and answer, in their order, once they are durable: all of them or none.
+
+        With `keyed` a record whose (tenant, source, id) is in the partition already is not written again and gets the
+        offset that it has; `keyed` appends know each other for ever, others are not looked at. Raises Conflict
+        `event_exists` when the id was used for another type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
+        """
+        ...
+
+    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
+        """Records from an offset on, in order; none behind the end."""
+        ...
+
+    async def topics(self) -> list[str]:
+        """The names of all topics, sorted."""
+        ...
+
+    async def end(self, topic: str, partition: int) -> int:
+        """The offset that the next record will get."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything, after what is being written. Calling it twice is fine."""
+        ...
+
+
+def check_append(topic: str, partition: int, records: Sequence[Record]) -> None:
+    """What no log takes. Raises CallerError `bad_topic`, `bad_partition`; TooLarge."""
+    if not topic or len(topic) > TOPIC_CHARS_MAX or not topic.isprintable():
+        raise CallerError(f"{topic[:40]!r} is not the name of a topic", code="bad_topic")
+    if not 0 <= partition < PARTITIONS:
+        raise CallerError(f"there is no partition {partition}", code="bad_partition", hint=f"0 to {PARTITIONS - 1}")
+    if len(records) > RECORDS_MAX:
+        raise TooLarge(f"{len(records):,} records in one append, at most {RECORDS_MAX:,} are taken")
+    for record in records:
+        size = memoryview(record.data).nbytes
+        if size > RECORD_BYTES_MAX:
+            raise TooLarge(
+                f"the data of event {record.id!r} has {size:,} bytes, at most {RECORD_BYTES_MAX:,} are taken",
+                hint="put it into an object store and send its key",
+            )
+
+
+def stamped(record: Record, at_ms: int) -> Record:
+    """The record with a time: its own, else that of the append."""
+    if record.time:
+        return record
+    time = datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return msgspec.structs.replace(record, time=time)
+
+
+def content_digest(record: Record) -> bytes:
+    """What two records under one id must agree in: 32 bytes."""
+    return digest_of(canonical([record.type, record.subject, record.data]))
+
+
+def token_of(partition: int, offset: int) -> str:
+    """The position after a record of a topic: a reader that goes on from it gets the next one of its partition."""
+    return Position(GENERATION, ((partition, offset),)).token()

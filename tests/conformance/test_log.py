@@ -1,0 +1,163 @@
+"""Every `Log` backend against the one suite, SQLite against memory on random scripts, and what only a file can do."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aob.backends.memory_log import MemoryLog
+from aob.backends.sqlite_log import SqliteLog
+from aob.core.errors import AobError
+from aob.ports.log import Log
+from aob.testing.conformance.log import AT_MS, TOPIC, LogSuite, event, ids
+
+FILE = "events.db"
+
+
+class TestMemory(LogSuite):
+    async def make(self, folder: Path, now_ms: Callable[[], int]) -> Log:
+        return MemoryLog(now_ms)
+
+    async def again(self, log: Log, folder: Path, now_ms: Callable[[], int]) -> Log:
+        return log
+
+
+class TestSqlite(LogSuite):
+    async def make(self, folder: Path, now_ms: Callable[[], int]) -> Log:
+        return SqliteLog(folder / FILE, now_ms)
+
+    async def again(self, log: Log, folder: Path, now_ms: Callable[[], int]) -> Log:
+        return SqliteLog(folder / FILE, now_ms)
+
+    def full(self, log: Log) -> AbstractContextManager[None]:
+        return no_room(log)
+
+
+@contextmanager
+def no_room(log: Log) -> Iterator[None]:
+    assert isinstance(log, SqliteLog)
+    writer = log._writer
+    assert writer is not None
+    pages = writer.execute("pragma page_count").fetchone()[0]
+    writer.execute(f"pragma max_page_count = {pages}")
+    yield
+    writer.execute("pragma max_page_count = 1000000")
+
+
+async def test_appends_at_the_same_time_share_a_sync(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / FILE, lambda: AT_MS)
+    await asyncio.gather(*(log.append(TOPIC, n % 64, [event(str(n))]) for n in range(500)))
+    assert log.commits <= 3
+    await log.close()
+
+
+async def test_a_log_that_is_only_read_makes_no_file(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / FILE, lambda: AT_MS)
+    assert (await log.topics(), await log.read(TOPIC, 0, 0)) == ([], [])
+    await log.close()
+    assert not os.listdir(tmp_path)
+
+
+async def test_a_caller_that_gave_up_holds_nobody_up(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / FILE, lambda: AT_MS)
+    first = asyncio.create_task(log.append(TOPIC, 0, [event("a")]))
+    second = asyncio.create_task(log.append(TOPIC, 0, [event("b")]))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second)[0].offset == 1
+    await log.close()
+
+
+async def test_people_read_events_with_sql(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / FILE, lambda: AT_MS)
+    await log.append(TOPIC, 3, [event("a"), event("b", subject="order-7", depth=2)])
+    await log.close()
+    with sqlite3.connect(tmp_path / FILE) as sql:
+        rows = sql.execute("select topic, partition, offset, id, subject, data ->> 'n', depth from events").fetchall()
+    sql.close()
+    assert rows == [(TOPIC, 3, 0, "a", "", 1, 1), (TOPIC, 3, 1, "b", "order-7", 1, 2)]
+
+
+APPENDER = """
+import asyncio, sys, time
+from pathlib import Path
+from aob.backends.sqlite_log import SqliteLog
+from aob.testing.conformance.log import TOPIC, event
+
+async def main():
+    log = SqliteLog(Path(sys.argv[1]), lambda: 1)
+    for n in range(1_000_000):
+        await log.append(TOPIC, 0, [event(str(n))])
+        print(n, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", APPENDER, str(tmp_path / FILE)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        for _ in range(20):
+            child.stdout.readline()
+        os.kill(child.pid, signal.SIGKILL)
+        acknowledged = [*range(20), *map(int, child.stdout.read().split())]
+
+    async def kept() -> list[str]:
+        log = SqliteLog(tmp_path / FILE, lambda: AT_MS)
+        found = ids(await log.read(TOPIC, 0, 0, 100_000))
+        await log.close()
+        return found
+
+    found = asyncio.run(kept())
+    assert found[: len(acknowledged)] == [str(n) for n in acknowledged]
+    assert len(found) - len(acknowledged) <= 1
+
+
+# -- the same answers as the reference ----------------------------------------------------------------------------
+
+EVENTS = st.lists(
+    st.builds(event, st.sampled_from("abc"), st.sampled_from([b"1", b"1", b"2"]), tenant=st.sampled_from(["x", "y"])),
+    max_size=3,
+)
+PLACE = st.tuples(st.sampled_from(["t", "u", ""]), st.integers(0, 1))
+MOVE = st.one_of(
+    st.tuples(st.just("append"), PLACE, EVENTS, st.booleans(), st.integers(0, 1)),
+    st.tuples(st.just("read"), PLACE, st.integers(-1, 6), st.integers(0, 4), st.integers(0, 1)),
+)
+
+
+async def answers(suite: LogSuite, folder: Path, script: list[tuple[Any, ...]]) -> list[Any]:
+    """What a log answers to each move of a script, by two users of it."""
+    first = await suite.make(folder, lambda: AT_MS)
+    handles = [first, await suite.again(first, folder, lambda: AT_MS)]
+    told: list[Any] = []
+    for verb, place, one, two, which in script:
+        try:
+            if verb == "append":
+                told.append(await handles[which].append(*place, one, keyed=two))
+            else:
+                told.append(await handles[which].read(*place, one, two))
+        except AobError as error:
+            told.append(error.code)
+        told.append((await handles[1 - which].topics(), await handles[1 - which].end(*place)))
+    for log in handles:
+        await log.close()
+    return told
+
+
+@given(st.lists(MOVE, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_sqlite_answers_as_memory_does(script: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+        expected = asyncio.run(answers(TestMemory(), Path(one), script))
+        assert asyncio.run(answers(TestSqlite(), Path(two), script)) == expected
