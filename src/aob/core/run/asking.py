@@ -13,7 +13,7 @@ from aob.core.run.ending import cancel_visits, error_cell, fail_node, finish, ou
 from aob.core.run.names import input_cell
 from aob.core.run.patching import plan_patch, publish, settle_holder
 from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Patch, Ticket, Token
-from aob.core.run.step import Step
+from aob.core.run.step import DeniedError, Step
 
 EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
 _FORM_TYPES: Final[dict[str, Any]] = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
@@ -204,8 +204,12 @@ def fire(step: Step, command: cmd.Fire) -> None:
     ir = step.ir_of(scope)
     node = ir.nodes[token.node]
     if timer.kind == "sleep":
-        cell, _ = input_cell(step, scope, node)
-        step.route(scope, ir, node, outcome(timer.visit, "success", cell))
+        try:
+            cell, _ = input_cell(step, scope, node)
+        except DeniedError as denied:
+            fail_node(step, scope, ir, node, 0, error_cell(step, denied.code, denied.detail))
+        else:
+            step.route(scope, ir, node, outcome(timer.visit, "success", cell))
     elif timer.kind == "retry" and token.state == BACKOFF:
         step.events.append(ev.TokenReady(timer.visit, token.attempt + 1, "retry"))
     elif timer.kind == "join" and token.state == OPEN:

@@ -8,7 +8,7 @@ import msgspec
 from aob.core.event.value import Cell, decode, ref_in
 from aob.core.graph.ir import IR, Node
 from aob.core.run import events as ev
-from aob.core.run.ending import cancel_visits, error_cell, fail_node, outcome
+from aob.core.run.ending import cancel_below, error_cell, fail_node, outcome
 from aob.core.run.names import evaluate, input_cell
 from aob.core.run.state import PAGE_ITEMS, Body, Scope
 from aob.core.run.step import DeniedError, Step
@@ -69,10 +69,20 @@ def _pump(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
     if body.next < body.count and body.live < node.config.window:
         items = _items(step, body.items)
         while body.next < body.count and body.live < node.config.window:
-            item, _ = step.cell(items[body.next])
-            _open_scope(step, node, body, f"{body.visit}[{body.next}]", scope.version, item)
+            item, _ = step.cell(_item(items[body.next], body.next))
+            _open_scope(step, node, body, f"{body.visit}[{body.next}]", step.version_of(scope), item)
     if body.closed == body.count:
         _end_map(step, scope, ir, node, body)
+
+
+def _item(item: Any, index: int) -> Any:
+    """An item as a value. A line of NDJSON is read here, so that nothing but JSON gets into a record."""
+    if not isinstance(item, msgspec.Raw):
+        return item
+    try:
+        return decode(item)
+    except msgspec.DecodeError as error:
+        raise DeniedError(f"item {index} is not JSON: {error}", code="bad_item") from error
 
 
 def _open_scope(step: Step, node: Node, body: Body, path: str, version: int, item: Cell) -> None:
@@ -94,7 +104,6 @@ def _open_scope(step: Step, node: Node, body: Body, path: str, version: int, ite
 def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None:
     """One pass is over: the next one, the next item, or the end of its node."""
     visit = scope.visit
-    step.closed.add(scope.path)
     step.events.append(ev.ScopeClosed(scope.path, visit, scope.index, output, failed))
     outer = step.scope(visit.rpartition("/")[0])
     ir = step.ir_of(outer)
@@ -106,16 +115,19 @@ def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None
     if body.kind == "map":
         body.outputs[scope.index] = output
         _close_page(step, body, scope.index // PAGE_ITEMS)
-        if body.failed > node.config.failures:
-            _end_early(step, outer, ir, node, body, output)
-        else:
-            _pump(step, outer, ir, node, body)
-        return
+        failed = body.failed > node.config.failures
+    else:
+        body.outputs[scope.index] = output
     if failed:
         _end_early(step, outer, ir, node, body, output)
         return
-    body.outputs[scope.index] = output
-    _next_pass(step, outer, ir, node, body, scope.index + 1, output)
+    try:
+        if body.kind == "map":
+            _pump(step, outer, ir, node, body)
+        else:
+            _next_pass(step, outer, ir, node, body, scope.index + 1, output)
+    except DeniedError as denied:
+        _end_early(step, outer, ir, node, body, error_cell(step, denied.code, denied.detail))
 
 
 def _close_page(step: Step, body: Body, page: int) -> None:
@@ -141,10 +153,7 @@ def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
 
 def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: Cell) -> None:
     prefix = body.visit + ("[" if body.kind == "map" else "#")
-    gone = [visit for visit in step.run.tokens if visit.startswith(prefix)]
-    cancel_visits(step, sorted(v for v in gone if v not in step.cancelled and step.outcome_of(v) is None),
-                  f"{body.visit} failed")  # fmt: skip
-    step.closed.update(path for path in (*step.run.scopes, *step.opened) if path.startswith(prefix))
+    cancel_below(step, prefix, f"{body.visit} failed")
     told = step.load(error)
     message = f"{body.failed} of {body.count} items failed" if body.kind == "map" else f"pass {body.closed - 1} failed"
     fail_node(step, scope, ir, node, 0, error_cell(step, "body_failed", message, told))
@@ -157,7 +166,7 @@ def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body, index: 
         names = {"loop": {"index": index, "previous": step.load(previous) if index else None}}
         going = evaluate(step, scope, condition, names) is True
     if going:
-        _open_scope(step, node, body, f"{body.visit}#{index}", scope.version, previous)
+        _open_scope(step, node, body, f"{body.visit}#{index}", step.version_of(scope), previous)
         return
     if body.kind == "last":
         cell = body.outputs[index - 1] if index else previous

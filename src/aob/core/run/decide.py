@@ -5,6 +5,7 @@ The run is only read. A command that cannot be raises an AobError and changes no
 """
 
 from collections.abc import Callable
+from math import log
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,9 @@ from aob.core.run.step import Given, Graphs, Step
 LOST_MAX: Final = 10
 """Attempts of a visit that may be lost to dead workers before it fails for good."""
 
+BACKOFF_LOG_MAX: Final = 50.0
+"""A back-off stops to grow at e^50 times its first wait: its `max` was reached long ago, and no float overflows."""
+
 
 class Decision(msgspec.Struct):
     """What a command leads to: events, values kept beside the record, and the graphs as they are afterwards."""
@@ -40,12 +44,22 @@ def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decisio
     if type(command) is cmd.Complete and (hop := _hop(run, command, given)) is not None:
         return Decision([hop], {}, given.graphs)
     step = Step(run, given, now)
-    if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel):
+    if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel | cmd.Start):
+        _refuse_aside(run, command)
         return Decision([], step.values, given.graphs)
     _RULES[type(command)](step, command)
     if step.done or step.inner:
         conclude(step)
     return Decision(step.events, step.values, step.given.graphs)
+
+
+def _refuse_aside(run: Run, command: cmd.RunCommand) -> None:
+    """Whoever waits for an answer of a run that is set aside is told so; reports and timers lead to nothing, for they
+    come again once it is released."""
+    if isinstance(command, cmd.Intend | cmd.Settle):
+        raise Refused(f"{run.id} is set aside: {command.visit} may not act", code="token_gone")
+    if isinstance(command, cmd.Answer | cmd.Propose | cmd.ClosePatch | cmd.Message):
+        raise Conflict(f"{run.id} is set aside: {run.quarantined}", code="run_quarantined", hint=f"aob why {run.id}")
 
 
 def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | None:
@@ -64,7 +78,7 @@ def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | No
     ready: list[str] = []
     for edge in outs.get("success", ()):
         target = edge.target
-        if target.need != 1 or target.inner or target.spec.timeout.deadline_ms:
+        if target.need != 1 or target.inner or target.spec.timeout.deadline_ms or target.id in scope.done:
             return None
         ready.append(target.id)
     return ev.NodeCompleted(
@@ -76,7 +90,7 @@ def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | No
 def _start(step: Step, command: cmd.Start) -> None:
     run = step.run
     if run.workflow:
-        if run.inputs_digest != command.digest:
+        if (run.inputs_digest, run.workflow, run.tenant) != (command.digest, command.workflow, command.tenant):
             raise Conflict(f"{run.id} was started with other inputs under the same key", code="start_exists",
                            hint="use another key, or the same inputs")  # fmt: skip
         return
@@ -141,7 +155,7 @@ def _complete(step: Step, command: cmd.Complete) -> None:
     token = run.tokens.get(command.visit)
     if token is None or token.attempt != command.attempt or token.state != READY:
         return
-    if command.patch and run.patches[command.patch].state == "proposed":
+    if command.patch in run.patches and run.patches[command.patch].state == "proposed":
         step.events.append(
             ev.NodeHeld(command.visit, command.attempt, command.output, command.digest, command.patch, command.usage)
         )
@@ -164,7 +178,8 @@ def _fail(step: Step, command: cmd.Fail) -> None:
     scope, ir, node = _place(step, token)
     retry = node.spec.retry
     if command.transient and token.attempt < retry.attempts:
-        wait = min(retry.max_ms, retry.first_ms * retry.factor ** (token.attempt - 1))
+        doubled = min(token.attempt - 1, BACKOFF_LOG_MAX / max(log(retry.factor), 0.001))
+        wait = min(retry.max_ms, retry.first_ms * retry.factor**doubled)
         wait = max(command.after_ms, wait * (1 + retry.jitter * _dice(step.run.id, token.visit, token.attempt)))
         due = step.now + round(wait)
         step.events.append(ev.AttemptFailed(token.visit, token.attempt, command.error, due))
@@ -244,7 +259,7 @@ def _save(step: Step, command: cmd.Save) -> None:
 
 
 def _release(step: Step, command: cmd.Release) -> None:
-    if step.run.quarantined:
+    if step.run.quarantined and not step.run.final:
         step.events.append(ev.RunReleased(command.by))
 
 

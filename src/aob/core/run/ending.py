@@ -1,12 +1,14 @@
 """How a visit fails, how a scope ends, how a run ends."""
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from aob.core.event.value import NULL, Cell, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.run import events as ev
 from aob.core.run.names import body_output
-from aob.core.run.state import Scope
+from aob.core.run.state import DUE, OPENING, Scope
 from aob.core.run.step import DeniedError, Step
 
 
@@ -45,38 +47,79 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
 
 def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
     """Nothing handles this error in its scope: a body's pass fails, the root's failure is the run's."""
+    if scope.path in step.closed:
+        return
     if not scope.path:
         told = step.load(error)
         finish(step, "FAILED", NULL, step.cell({"visit": visit, **told})[0])
     else:
-        cancel_scope(step, scope, f"{visit} failed")
-        step.ending.append((scope, error, True))
+        cancel_below(step, scope.prefix, f"{visit} failed")
+        end_scope(step, scope, error, failed=True)
 
 
-def cancel_scope(step: Step, scope: Scope, reason: str) -> None:
-    """Everything that still lives in a scope and below it is cancelled."""
-    prefix = scope.prefix
-    gone = {visit for visit in step.run.tokens if visit.startswith(prefix)} - step.cancelled
-    gone = {visit for visit in gone if step.outcome_of(visit) is None}
-    cancel_visits(step, sorted(gone), reason)
+def end_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None:
+    """A pass is over: nothing more is worked in it, and what follows is worked out in a moment."""
+    step.closed.add(scope.path)
+    step.ending.append((scope, output, failed))
+
+
+def cancel_below(step: Step, prefix: str, reason: str) -> None:
+    """Every token and scope whose path begins like this ends here."""
+    _shut(step, prefix)
+    cancel_visits(step, living(step, prefix), reason)
+
+
+def _shut(step: Step, prefix: str) -> None:
+    step.closed.update(path for path in (*step.run.scopes, *step.opened) if path.startswith(prefix))
+    if step.ending:
+        step.ending = deque(each for each in step.ending if not each[0].path.startswith(prefix))
+
+
+def living(step: Step, prefix: str = "") -> list[str]:
+    """Visits that begin like this and have a token, also one that this decision gave them, and no outcome."""
+    visits = {visit for visit in (*step.run.tokens, *_born(step)) if visit.startswith(prefix)} - step.cancelled
+    return sorted(visit for visit in visits if step.outcome_of(visit) in (None, DUE))
+
+
+def _born(step: Step) -> Iterator[str]:
+    """Visits that got a token in this decision."""
+    for event in step.events:
+        kind = type(event)
+        if kind is ev.ScopeOpened or kind is ev.ScopeMoved:
+            yield from (f"{event.path}/{node}" for node in event.ready)
+        elif kind is ev.NodeCompleted or kind is ev.NodeFailed:
+            path = event.visit.rpartition("/")[0]
+            yield from (f"{path}/{node}" if path else node for node in event.ready)
+        elif kind is ev.RunStarted or kind is ev.PatchApplied:
+            yield from event.ready
+        elif (
+            kind is ev.WaitOpened
+            or kind is ev.BodyOpened
+            or (kind is ev.TicketOpened and event.subject != "patch")
+            or (kind is ev.TimerSet and event.kind in OPENING)
+        ):
+            yield event.visit
 
 
 def cancel_visits(step: Step, visits: list[str], reason: str) -> None:
-    """These tokens end here; their timers and tickets too."""
-    if not visits:
-        return
-    step.cancelled.update(visits)
+    """These tokens end here, with all that runs in their bodies; their timers and tickets too."""
+    gone = dict.fromkeys(visits)
     for visit in visits:
-        step.drop_timers(visit)
-        step.close_tickets(visit)
-    step.events.append(ev.TokensCancelled(visits, reason))
+        if visit in step.run.bodies or visit in step.bodies:
+            for prefix in (f"{visit}[", f"{visit}#"):
+                _shut(step, prefix)
+                gone.update(dict.fromkeys(living(step, prefix)))
+    if gone:
+        step.withdraw(gone.keys())
+        step.cancelled.update(gone)
+        step.events.append(ev.TokensCancelled(list(gone), reason))
 
 
 def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
     """The run is over, once."""
     if step.finished:
         return
-    gone = sorted(visit for visit in step.run.tokens if step.outcome_of(visit) is None and visit not in step.cancelled)
+    gone = living(step)
     if gone:
         step.events.append(ev.TokensCancelled(gone, status.lower()))
     step.events.append(ev.RunFinished(status, step.now, output, error))
@@ -101,9 +144,9 @@ def close_finished(step: Step) -> bool:
             try:
                 output, _ = body_output(step, scope)
             except DeniedError as denied:
-                step.ending.append((scope, error_cell(step, "expression_failed", denied.detail), True))
+                end_scope(step, scope, error_cell(step, "expression_failed", denied.detail), failed=True)
             else:
-                step.ending.append((scope, output, False))
+                end_scope(step, scope, output, failed=False)
             moved = True
     return moved
 

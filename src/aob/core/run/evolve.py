@@ -13,6 +13,7 @@ from aob.core.run.state import (
     CANCELLED,
     HELD,
     OPEN,
+    OPENING,
     PAGE_ITEMS,
     READY,
     SKIPPED,
@@ -120,7 +121,20 @@ def _failed(run: Run, e: ev.NodeFailed) -> None:
     _decide_nodes(run, scope, e.ready, e.skipped)
     _feed(scope, e.fed, e.starved)
     run.waits.pop(e.visit, None)
-    run.bodies.pop(e.visit, None)
+    if run.bodies.pop(e.visit, None) is not None:
+        _drop_below(run, e.visit)
+
+
+def _drop_below(run: Run, visit: str) -> None:
+    """A map or loop ended early: nothing of its passes is left."""
+    prefixes = (f"{visit}[", f"{visit}#")
+    for path in [path for path in run.scopes if path.startswith(prefixes)]:
+        del run.scopes[path]
+    for inner in [inner for inner in run.tokens if inner.startswith(prefixes)]:
+        _pop(run, inner)
+    for inner in [inner for inner in (*run.bodies, *run.waits) if inner.startswith(prefixes)]:
+        run.bodies.pop(inner, None)
+        run.waits.pop(inner, None)
 
 
 def _attempt_failed(run: Run, e: ev.AttemptFailed) -> None:
@@ -138,7 +152,7 @@ def _token_ready(run: Run, e: ev.TokenReady) -> None:
 
 def _timer_set(run: Run, e: ev.TimerSet) -> None:
     run.timers[e.id] = Timer(e.id, e.visit, e.kind, e.due_ms)
-    if e.kind in {"sleep", "join"} and e.visit not in run.tokens:
+    if e.kind in OPENING and e.visit not in run.tokens:
         _open(run, e.visit)
 
 
@@ -319,8 +333,7 @@ def _cancelled(run: Run, e: ev.TokensCancelled) -> None:
             run.scopes[path].fed.pop(node, None)
         run.waits.pop(visit, None)
         if run.bodies.pop(visit, None) is not None:
-            for inner in [p for p, scope in run.scopes.items() if scope.visit == visit]:
-                run.scopes.pop(inner)
+            _drop_below(run, visit)
 
 
 def _finished(run: Run, e: ev.RunFinished) -> None:

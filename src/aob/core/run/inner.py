@@ -17,7 +17,7 @@ from aob.core.run.ending import (
     outcome,
 )
 from aob.core.run.names import evaluate, input_cell, input_value, source_cells
-from aob.core.run.state import DUE, Scope
+from aob.core.run.state import CANCELLED, DUE, Scope
 from aob.core.run.step import DeniedError, Step
 
 
@@ -26,13 +26,12 @@ def conclude(step: Step) -> None:
     while not step.finished:
         while step.inner:
             scope, ir, node = step.inner.popleft()
-            if step.over() or scope.path in step.closed:
+            if step.over() or scope.path in step.closed or step.outcome(scope, node.id) not in (None, DUE):
                 continue
             _work(step, scope, ir, node)
         while step.ending and not step.finished:
             scope, output, failed = step.ending.popleft()
-            if scope.path not in step.closed:
-                close_scope(step, scope, output, failed=failed)
+            close_scope(step, scope, output, failed=failed)
         if step.inner:
             continue
         if not close_finished(step) and not step.inner:
@@ -121,7 +120,7 @@ def _cancel_rest(step: Step, scope: Scope, join: Node) -> None:
     drafted = step.done.setdefault(scope.path, {})
     for node in sorted(useless):
         if step.outcome(scope, node) is None:
-            drafted[node] = DUE
+            drafted[node] = CANCELLED
     rest = [visit for visit in live if visit not in gone]
     if rest:
         step.events.append(ev.TokensCancelled(rest, f"{join.id} is decided"))

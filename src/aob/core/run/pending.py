@@ -59,14 +59,20 @@ class Pending(msgspec.Struct):
 
 
 def pending(run: Run) -> Pending:
-    """Every job (visit to attempt), timer (id to due) and open ticket of a run."""
+    """Every job (visit to attempt), timer (id to due) and open ticket of a run. One that is set aside has only its
+    tickets, until it is released."""
     if run.final:
         return Pending({}, {}, frozenset())
-    return Pending(
-        {token.visit: token.attempt for token in run.tokens.values() if token.state == READY},
-        {timer.id: timer.due_ms for timer in run.timers.values()},
-        frozenset(ticket.id for ticket in run.tickets.values() if not ticket.answer),
-    )
+    tickets = frozenset(ticket.id for ticket in run.tickets.values() if not ticket.answer)
+    if run.quarantined:
+        return Pending({}, {}, tickets)
+    jobs, timers = _standing(run)
+    return Pending(jobs, timers, tickets)
+
+
+def _standing(run: Run) -> tuple[dict[str, int], dict[str, int]]:
+    jobs = {token.visit: token.attempt for token in run.tokens.values() if token.state == READY}
+    return jobs, {timer.id: timer.due_ms for timer in run.timers.values()}
 
 
 def react(run: Run, events: list[Any]) -> Effects | Hop:
@@ -89,10 +95,22 @@ def react(run: Run, events: list[Any]) -> Effects | Hop:
             rule = _REACTIONS.get(kind)
             if rule is not None:
                 rule(effects, event)
+            elif kind is ev.RunQuarantined or kind is ev.RunReleased:
+                _aside(effects, run, kind is ev.RunQuarantined)
     if len(events) > 1 and effects.jobs:
         tokens = run.tokens
         effects.jobs = [job for job in effects.jobs if job[0] in tokens and tokens[job[0]].state == READY]
     return effects
+
+
+def _aside(effects: Effects, run: Run, out: bool) -> None:
+    jobs, timers = _standing(run)
+    if out:
+        effects.gone.extend(jobs)
+        effects.timers_done.extend(timers)
+    else:
+        effects.jobs.extend(jobs.items())
+        effects.timers.update(timers)
 
 
 def _entered(effects: Effects, event: Any) -> None:

@@ -17,6 +17,9 @@ HELD: Final = "held"
 OPEN: Final = "open"
 """States of a token: a job that should run; waits for its next attempt; waits for its patch; waits for the world."""
 
+OPENING: Final = frozenset({"sleep", "join"})
+"""Kinds of timers that open the token of their visit."""
+
 PAGE_ITEMS: Final = 1_000
 """Results of a map that make one page in the CAS."""
 

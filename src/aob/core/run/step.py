@@ -5,7 +5,7 @@ skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared 
 """
 
 from collections import ChainMap, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final, Protocol
 
 from msgspec import Raw
@@ -83,8 +83,8 @@ class Step:
     """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
 
     __slots__ = (
-        "bodies", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished", "given", "inner", "now",
-        "opened", "run", "taken", "undone", "values", "versions",
+        "bodies", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished", "given", "inner",
+        "now", "opened", "run", "taken", "undone", "values", "versions",
     )  # fmt: skip
 
     # What few decisions need is made when it is first looked at: most decisions are one hop of a chain.
@@ -113,6 +113,10 @@ class Step:
         return made
 
     # -- looking at the run as it will be -------------------------------------------------------------------------
+
+    def version_of(self, scope: Scope) -> int:
+        """The version of the graph that a scope runs under, also when this decision moves it."""
+        return self.versions.get(scope.path, scope.version) if self.versions else scope.version
 
     def ir_of(self, scope: Scope) -> IR:
         """The body that a scope is a pass of, in the version that the scope runs under."""
@@ -209,6 +213,8 @@ class Step:
                 target = edge.target
                 if not taken or target.need != 1:
                     self._signal(scope, ir, edge, taken, event, starving)
+                elif target.id in scope.done or target.id in done:
+                    continue  # it was cancelled before it began
                 elif target.inner or target.spec.timeout.deadline_ms or self.copied:
                     self.enter(scope, ir, target, event)
                 else:
@@ -279,6 +285,22 @@ class Step:
         for ticket in self.run.tickets.values():
             if ticket.visit == visit and not ticket.answer:
                 self.events.append(ev.TicketAnswered(ticket.id, "withdrawn", "run", "", NULL))
+
+    def withdraw(self, visits: Set[str]) -> None:
+        """Timers and open tickets of these visits are needed no more, also those that this decision made."""
+        timers = {timer.id: None for timer in self.run.timers.values() if timer.visit in visits}
+        tickets = {each.id: None for each in self.run.tickets.values() if each.visit in visits and not each.answer}
+        for event in self.events:
+            if type(event) is ev.TimerSet and event.visit in visits:
+                timers[event.id] = None
+            elif type(event) is ev.TicketOpened and event.visit in visits:
+                tickets[event.id] = None
+            elif type(event) is ev.TimerDone:
+                timers.pop(event.id, None)
+            elif type(event) is ev.TicketAnswered:
+                tickets.pop(event.id, None)
+        self.events.extend(ev.TimerDone(timer, False) for timer in timers)
+        self.events.extend(ev.TicketAnswered(ticket, "withdrawn", "run", "", NULL) for ticket in tickets)
 
 
 def verdict_of(target: Node, taken: int, skipped: int) -> str:

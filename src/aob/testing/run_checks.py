@@ -1,0 +1,217 @@
+"""What must hold of a run at every moment: the checkers that tests and the simulated world share.
+
+In: a run, its graphs, its events. Out: a picture of it that can be compared, and sentences, one for each rule broken.
+Never changes a run.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from aob.core.event.value import canonical
+from aob.core.run import Run, decode_events, encode_events, evolve, pending
+from aob.core.run import events as ev
+from aob.core.run.pending import Effects, Hop, Pending
+from aob.core.run.state import OPEN, READY, Scope
+from aob.core.run.step import Graphs
+
+NO_TOKEN = frozenset({"run", "start"})
+"""Kinds of timers that belong to the run and to no visit."""
+
+
+def picture(value: Any) -> Any:
+    """A run, or a part of one, as plain data that can be compared and shares nothing with it."""
+    if isinstance(value, msgspec.Raw):
+        return bytes(value)
+    if isinstance(value, msgspec.Struct):
+        return [type(value).__name__, *(picture(getattr(value, name)) for name in value.__struct_fields__)]
+    if isinstance(value, Mapping):
+        return {str(key): picture(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [picture(each) for each in value]
+    slots = getattr(type(value), "__slots__", ())
+    if slots:
+        return {name: picture(getattr(value, name)) for name in slots if hasattr(value, name)}
+    return value
+
+
+def folded(name: str, decisions: Iterable[bytes]) -> Run:
+    """The run that encoded decisions say."""
+    run = Run(name)
+    for data in decisions:
+        for event in decode_events(data):
+            run = evolve(run, event)
+    return run
+
+
+def broken(run: Run, graphs: Graphs) -> Iterator[str]:
+    """Every rule of a live run that does not hold."""
+    if run.final:
+        yield from _after_the_end(run)
+        return
+    if not run.workflow:
+        return
+    ready = sum(token.state == READY for token in run.tokens.values())
+    if ready != run.ready:
+        yield f"{run.ready} tokens are said to be ready and {ready} are"
+    if not run.tokens and not run.quarantined:
+        yield "the run goes on and has no token"
+    yield from _tokens(run, graphs)
+    yield from _places(run)
+    for scope in run.scopes.values():
+        yield from _signals(run, graphs, scope)
+
+
+def _after_the_end(run: Run) -> Iterator[str]:
+    for what in (run.tokens, run.timers, run.waits, run.bodies):
+        if what:
+            yield f"the run is {run.final} and still holds {sorted(what)}"
+    for ticket in run.tickets.values():
+        if not ticket.answer:
+            yield f"the run is {run.final} and {ticket.id} is open"
+
+
+def _tokens(run: Run, graphs: Graphs) -> Iterator[str]:
+    for visit, token in run.tokens.items():
+        scope = run.scopes.get(token.scope)
+        if scope is None:
+            yield f"{visit} has a token in a scope that is gone"
+            continue
+        if visit != scope.prefix + token.node:
+            yield f"the token of {visit} is filed under {scope.prefix}{token.node}"
+        nodes = _ir(graphs, scope).nodes
+        if token.node not in nodes:
+            yield f"{visit} has a token and its graph has no such node"
+        if token.node in scope.done:
+            yield f"{visit} has a token and an outcome"
+        if token.state == OPEN and not _waits_for(run, visit):
+            yield f"{visit} is open and nothing can ever answer it"
+
+
+def _waits_for(run: Run, visit: str) -> bool:
+    return (
+        visit in run.waits
+        or visit in run.bodies
+        or any(ticket.visit == visit and not ticket.answer for ticket in run.tickets.values())
+        or any(timer.visit == visit for timer in run.timers.values())
+    )
+
+
+def _places(run: Run) -> Iterator[str]:
+    for visit in (*run.waits, *run.bodies):
+        if visit not in run.tokens:
+            yield f"{visit} waits or has a body, and has no token"
+    for timer in run.timers.values():
+        if timer.kind not in NO_TOKEN and timer.visit not in run.tokens:
+            yield f"timer {timer.id} belongs to {timer.visit}, which has no token"
+    for ticket in run.tickets.values():
+        if not ticket.answer and ticket.subject != "patch" and ticket.visit not in run.tokens:
+            yield f"{ticket.id} asks about {ticket.visit}, which has no token"
+    for path, scope in run.scopes.items():
+        if path and scope.visit not in run.bodies:
+            yield f"scope {path} is a pass of {scope.visit}, which is not under way"
+    for visit, body in run.bodies.items():
+        live = sum(scope.visit == visit for scope in run.scopes.values())
+        if live != body.live or body.next != body.live + body.closed:
+            yield f"{visit} counts {body.live} live and {body.closed} closed of {body.next}, and {live} are live"
+
+
+def _signals(run: Run, graphs: Graphs, scope: Scope) -> Iterator[str]:
+    """Signals follow from outcomes: counts agree with them, and a node that has all of them is decided."""
+    ir = _ir(graphs, scope)
+    open_nodes = [node for node in ir.nodes.values() if node.id not in scope.done]
+    if not open_nodes:
+        yield f"every node of scope {scope.path or 'root'} is decided and it was not closed"
+    for node in open_nodes:
+        taken = skipped = 0
+        for edge in node.ins:
+            how = scope.done.get(edge.source.id)
+            if how is not None:
+                took = how.on == edge.on and (how.took is None or edge.id in how.took)
+                taken, skipped = taken + took, skipped + (not took)
+        visit = scope.prefix + node.id
+        if visit in run.tokens and node.kind != "join":
+            if node.need and not taken:
+                yield f"{visit} was begun and no edge to it was taken"
+            continue
+        if taken + skipped == node.need:
+            yield f"{visit} has all its signals and is not decided"
+        if (taken, skipped) != scope.fed.get(node.id, (0, 0)):
+            yield f"{visit} counts {scope.fed.get(node.id)} signals and its sources say {(taken, skipped)}"
+
+
+def _ir(graphs: Graphs, scope: Scope) -> Any:
+    return graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
+
+
+def reaction_wrong(before: Pending, after: Pending, effects: Effects | Hop, events: list[Any]) -> Iterator[str]:
+    """How `react` differs from the difference of `pending` across one decision."""
+    if effects.over:
+        if after != Pending({}, {}, frozenset()):
+            yield f"the run is over and {after} is pending"
+        if effects.jobs:
+            yield f"the run is over and {effects.jobs} go out"
+        return
+    born = {(visit, attempt) for visit, attempt in after.jobs.items() if before.jobs.get(visit) != attempt}
+    if born != set(effects.jobs) or len(set(effects.jobs)) != len(effects.jobs):
+        yield f"jobs {sorted(born)} are new and {effects.jobs} go out"
+    ended = {event.visit for event in events if isinstance(event, ev.NodeCompleted)} | set(effects.gone)
+    for visit in before.jobs:
+        if visit not in after.jobs and visit not in ended:
+            yield f"the job of {visit} is no more and nobody stops it"
+    timers = {id: due for id, due in before.timers.items() if id not in set(effects.timers_done)} | effects.timers
+    if timers != after.timers:
+        yield f"timers {after.timers} are pending and effects give {timers}"
+    tickets = (before.tickets | set(effects.tickets)) - set(effects.tickets_done)
+    if tickets != after.tickets:
+        yield f"tickets {sorted(after.tickets)} are open and effects give {sorted(tickets)}"
+
+
+def told_twice(events: Iterable[Any]) -> Iterator[str]:
+    """Rules that relate the events of a whole run to each other."""
+    done: set[str] = set()
+    cancelled: set[str] = set()
+    attempts: dict[str, int] = {}
+    over = False
+    for event in events:
+        visit = getattr(event, "visit", "")
+        if over and not isinstance(event, ev.Dispatched):
+            yield f"{type(event).__name__} came after the end"
+        if isinstance(event, ev.RunFinished):
+            over = True
+        elif isinstance(event, ev.NodeCompleted | ev.NodeFailed):
+            if visit in done:
+                yield f"{visit} ended twice"
+            if visit in cancelled:
+                yield f"{visit} ended after it was cancelled"
+            if isinstance(event, ev.NodeCompleted) and not event.copied and event.attempt > 1:
+                expected = attempts.get(visit, 1)
+                if event.attempt != expected:
+                    yield f"{visit} ended as attempt {event.attempt}, and {expected} was the current one"
+            done.add(visit)
+        elif isinstance(event, ev.TokenReady):
+            if event.attempt != attempts.get(visit, 1) + 1:
+                yield f"{visit} went from attempt {attempts.get(visit, 1)} to {event.attempt}"
+            if visit in done or visit in cancelled:
+                yield f"{visit} is tried again after its end"
+            attempts[visit] = event.attempt
+        elif isinstance(event, ev.TokensCancelled):
+            for each in event.visits:
+                if each in done:
+                    yield f"{each} was cancelled after its end"
+                cancelled.add(each)
+        elif isinstance(event, ev.PatchApplied):
+            done -= set(event.undone)
+
+
+def same_bytes(events: list[Any]) -> bool:
+    """Whether events are the same after they went through their encoding."""
+    data = encode_events(events)
+    return encode_events(decode_events(data)) == data and canonical(events) == canonical(decode_events(data))
+
+
+def after(run: Run) -> Pending:
+    """What is pending, as its own copy."""
+    now = pending(run)
+    return Pending(dict(now.jobs), dict(now.timers), now.tickets)
