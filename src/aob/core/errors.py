@@ -1,18 +1,18 @@
 """Every error that leaves a room: what happened, where, and how to mend it.
 
-    AobError
-    ├── CallerError            you asked for something we cannot do               4xx
-    │   ├── Invalid            the input is wrong; `problems` lists every place    422
-    │   ├── Malformed          the bytes are not what they claim to be             400
-    │   ├── Unauthorized       we do not know you                                  401
-    │   ├── Refused            a policy says no, and names itself                  403
-    │   ├── NotFound           there is no such thing                              404
-    │   ├── Conflict           it is already otherwise                             409
-    │   ├── TooLarge           over a stated limit                                 413
-    │   └── Busy               a queue is full: come again after `retry_after_s`   429
-    └── OurError               we promised and failed                             5xx
-        ├── Unavailable        something we stand on does not answer               503
-        └── Quarantined        a law broke on this input; it is set aside          500
+AobError
+├── CallerError            you asked for something we cannot do               4xx
+│   ├── Invalid            the input is wrong; `problems` lists every place    422
+│   ├── Malformed          the bytes are not what they claim to be             400
+│   ├── Unauthorized       we do not know you                                  401
+│   ├── Refused            a policy says no, and names itself                  403
+│   ├── NotFound           there is no such thing                              404
+│   ├── Conflict           it is already otherwise                             409
+│   ├── TooLarge           over a stated limit                                 413
+│   └── Busy               a queue is full: come again after `retry_after_s`   429
+└── OurError               we promised and failed                             5xx
+    ├── Unavailable        something we stand on does not answer               503
+    └── Quarantined        a law broke on this input; it is set aside          500
 """
 
 from typing import Any, ClassVar
