@@ -271,3 +271,9 @@ async def test_websockets_are_turned_away() -> None:
 
     await create_app(FakeEngine())({"type": "websocket"}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "", "a\tb"])
+async def test_an_idempotency_key_is_short_and_readable(key: str, http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/runs", json={}, headers={"idempotency-key": key})
+    problem(answer, 400, "bad_key")

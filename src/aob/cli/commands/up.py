@@ -22,7 +22,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Run until SIGINT or SIGTERM."""
-    from aob.compose import up as serve  # here: everything that it wires is imported with it
+    from aob import compose  # here: everything that it wires is imported with it
 
     home = home_of(args, env)
 
@@ -33,7 +33,7 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
         screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")
 
-    return serve(home, host=args.host, port=args.port, app=args.app, shards=args.shards, said=said)
+    return compose.up(home, host=args.host, port=args.port, app=args.app, shards=args.shards, said=said)
 
 
 def _port(text: str) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from aob.server.http.problem import SlowCaller
 from aob.server.verbs import Verbs
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+COMMAND_ID_MAX: Final = 200
 BODY_WAIT_S: Final = 30.0
 """Between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`."""
 BODY_WHOLE_S: Final = 300.0
@@ -27,6 +28,10 @@ Body = TypeVar("Body")
 
 class Gone(Exception):  # noqa: N818  # not an error: it ends the request in silence
     """The caller hung up: nobody is left to answer."""
+
+
+CommandId: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=COMMAND_ID_MAX)]
+"""An id in a body that makes a command count once."""
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +61,10 @@ class Call(Generic[Query, Body]):
     def command_id(self, in_body: str | None = None) -> str | None:
         """The id that makes this command happen once: of the body, or of the Idempotency-Key header."""
         header = self.header(b"idempotency-key")
+        if header is not None and not (0 < len(header) <= COMMAND_ID_MAX and header.isprintable()):
+            raise CallerError(
+                f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters", code="bad_key", hint="use a UUID"
+            )
         if header is not None and in_body is not None and header != in_body:
             raise CallerError(
                 "the body's key and the Idempotency-Key header differ", code="two_keys", hint="send one of them"

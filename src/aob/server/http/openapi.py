@@ -89,7 +89,9 @@ def _operation(route: AnyRoute) -> JsonObject:
         if gives.shape is not None:
             answer.setdefault("content", {})[gives.media] = {"schema": _schema(gives)}
     for status in refusals(route):
-        answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
+        given = answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
+        if "$ref" not in given:  # the route has a page for it, beside the problem
+            given["content"] |= _problem(status)["content"]
     operation: JsonObject = {
         "operationId": route.name,
         "summary": route.summary.split(". ")[0].rstrip("."),
@@ -151,7 +153,7 @@ def _schema(gives: Gives) -> JsonObject:
 
 
 def _schema_of(shape: Any, media: str) -> JsonObject:
-    if shape is bytes or not (media.endswith("json") or "yaml" in media):
+    if shape is bytes or not media.endswith("json"):
         return {"type": "string", "format": "binary"} if media.endswith("octet-stream") else {"type": "string"}
     (schema,), _ = msgspec.json.schema_components([shape], ref_template=REF)
     return schema

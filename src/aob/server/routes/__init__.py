@@ -9,7 +9,7 @@ from aob.server.routes import blobs, health, keys, patches, runs, starts, stream
 from aob.server.routes.docs import Docs
 from aob.server.routes.links import Links
 
-STATED: Final[tuple[AnyRoute, ...]] = (
+_STATED: Final[tuple[AnyRoute, ...]] = (
     *starts.ROUTES,
     *runs.ROUTES,
     *patches.ROUTES,
@@ -26,5 +26,5 @@ __all__ = ["make_table"]
 def make_table(version: str, link_secret: bytes, now_ms: Callable[[], int]) -> Table:
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))
-    table = Table((*STATED, *Links(link_secret, now_ms).routes(), *docs.routes()))
+    table = Table((*_STATED, *Links(link_secret, now_ms).routes(), *docs.routes()))
     return table

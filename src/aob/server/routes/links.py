@@ -23,6 +23,11 @@ HEADERS: Final[tuple[Header, ...]] = (
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
 )
 
+SORRY: Final = tuple(
+    Gives(status, str, "The link or the decision does not hold; a page for people.", "text/html")
+    for status in (403, 404, 409, 422)
+)
+
 
 class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The decision: a choice that the link allows, a reason, and the form's values."""
@@ -66,8 +71,8 @@ class Links:
                 role=None,
                 query=Nothing,
                 body=NO_BODY,
-                gives=(Gives(200, str, "The form.", "text/html"),),
-                refuses=(403,),
+                gives=(Gives(200, str, "The form.", "text/html"), *SORRY),
+                refuses=(403, 409),
             ),
             Route(
                 "POST",
@@ -81,6 +86,7 @@ class Links:
                 gives=(
                     Gives(200, Answered, "The decision is committed."),
                     Gives(200, str, "The same, as a page for a form.", "text/html"),
+                    *SORRY,
                 ),
                 refuses=(403, 409),
             ),

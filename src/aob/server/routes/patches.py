@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, PatchList, PatchVerdict, PatchView
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call, Nothing
+from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, Takes, may_take
 
 OPERATIONS_MAX: Final = 1_000
@@ -21,7 +21,7 @@ class PatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     base: str | None = None
     kind: str | None = None
     reason: str | None = None
-    id: str | None = None
+    id: CommandId | None = None
 
 
 class ReasonBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from aob.core.answers import (
 )
 from aob.core.errors import Invalid, Problem
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call, Nothing
+from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, may_take, takes
 
 PAGE_MAX: Final = 500
@@ -64,7 +64,7 @@ class MessageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     key: str = ""
     payload: JsonValue = None
-    id: str | None = None
+    id: CommandId | None = None
 
 
 class ReplayBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -10,23 +10,22 @@ from aob.core.answers import JsonObject, JsonValue, RunStarted, StartVerdict
 from aob.core.errors import AobError
 from aob.core.problem import problem_of
 from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer
-from aob.server.http.call import Call, Nothing
+from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.problem import decode_error
 from aob.server.http.route import NDJSON_MEDIA, Gives, Route, Takes, takes
 
 ITEMS_AT_ONCE: Final = 2_000
 """Items of one hand-over to the engine: a commit's worth, so that a batch of any size shares the loop."""
 
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="The same key starts one run, ever.")]
-
 
 class StartBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What to start. Without `workflow` the home must have exactly one; its own schema checks `inputs`."""
+    """What to start. Without `workflow` the home must have exactly one; its own schema checks `inputs`.
+    The same `key` starts one run, ever."""
 
     workflow: str | None = None
     tag: str = "main"
     inputs: dict[str, JsonValue] = {}
-    key: Key | None = None
+    key: CommandId | None = None
     mode: Literal["full", "fast"] | None = None
     priority: Literal["high", "medium", "low"] | None = None
     labels: dict[str, str] | None = None

@@ -63,6 +63,7 @@ ROUTES: Final = (
         query=TicketsQuery,
         body=NO_BODY,
         gives=(Gives(200, TicketList, "The tickets."),),
+        refuses=(404,),
     ),
     Route(
         "GET",

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import (
+    JsonObject,
     Validated,
     WorkflowDiff,
     WorkflowList,
@@ -64,7 +65,7 @@ async def validate(call: Call[Nothing, bytes]) -> Answer:
     return json_answer({"valid": not problems, "problems": problems})
 
 
-TAKES_DOCUMENT: Final = Takes[bytes](bytes, bytes, media=DOCUMENT_MEDIA)
+TAKES_DOCUMENT: Final = Takes[bytes](JsonObject, bytes, media=DOCUMENT_MEDIA)
 
 ROUTES: Final = (
     Route(
