@@ -280,7 +280,17 @@ async def test_a_server_that_hangs_up_is_a_transient_fault_that_may_have_happene
 
 
 async def test_a_refusal_is_certain(shop: Peer) -> None:
-    assert (await fault(CheckedClient(), f"{shop.url}/")).detail.get("sent", False) is False
+    assert (await fault(CheckedClient(), f"{shop.url}/")).detail["sent"] is False
+
+
+@pytest.mark.parametrize("to", ["http://10.0.0.1/", "http://nowhere.invalid./", "file:///x"])
+async def test_a_refusal_after_a_redirect_may_have_happened(shop: Peer, to: str) -> None:
+    shop.redirect("/go", to)
+    client = CheckedClient(
+        EgressRules((f"127.0.0.1:{shop.port}",)),
+        resolve=by_table({"127.0.0.1": ["127.0.0.1"], "10.0.0.1": ["10.0.0.1"]}),
+    )
+    assert (await fault(client, f"{shop.url}/go", "POST")).detail["sent"] is True
 
 
 async def test_passwords_and_queries_do_not_stand_in_answers(shop: Peer) -> None:

@@ -92,7 +92,10 @@ class CheckedClient:
             raise WorkError(
                 f"no whole answer within {timeout_s:g} s", code="http_timeout", detail={"sent": progress.sent}
             ) from error
-        except WorkError:
+        except WorkError as error:
+            # A refusal at the second hop of a redirect does not undo what the first one was sent.
+            if isinstance(error.fault.detail, dict):
+                error.fault.detail["sent"] = progress.sent or bool(error.fault.detail.get("sent"))
             raise
         except Exception as error:
             raise _fault(error, progress) from error
