@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from aob.backends.memory_log import MemoryLog
 from aob.core.event import canonical
 from aob.core.graph import Node
 from aob.core.graph.spec import NodeSpec, Timeouts
@@ -161,6 +162,7 @@ def tools_of(*handlers: object, **more: Any) -> Tools:
         "processes": Processes(1),
         "stores": ObjectStores({}),
         "model": NoModel(),
+        "log": MemoryLog(lambda: 1_700_000_000_000),
         **more,
     }
     return Tools(handlers=table, **parts)

@@ -10,11 +10,14 @@ from typing import Any, Final
 from aob.backends.folder_blobs import FolderBlobs
 from aob.backends.memory_blobs import MemoryBlobs
 from aob.backends.memory_cache import MemoryCache
+from aob.backends.memory_log import MemoryLog
 from aob.backends.memory_store import MemoryStore
+from aob.backends.sqlite_log import SqliteLog
 from aob.backends.sqlite_store import SqliteStore
 from aob.compose.settings import Settings
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
+from aob.ports.log import Log
 from aob.ports.model import Model, ModelAnswer, ModelRequest
 from aob.ports.store import Store
 from aob.work import HandlerTable, load_app, scan
@@ -35,6 +38,11 @@ async def open_store(settings: Settings, home: Path, shard: int = 0) -> Store:
 def open_blobs(settings: Settings, home: Path) -> Blobs:
     """The blobs of a home."""
     return MemoryBlobs() if settings.blobs.startswith("memory") else FolderBlobs(home / "blobs")
+
+
+def open_log(settings: Settings, home: Path, now_ms: Callable[[], int]) -> Log:
+    """The topics of a home, in a file of their own: events and runs do not wait for each other's syncs."""
+    return MemoryLog(now_ms) if settings.log.startswith("memory") else SqliteLog(home / "events.db", now_ms)
 
 
 def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:
@@ -99,9 +107,11 @@ async def make_tools(
     stack.push_async_callback(http.aclose)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
     brains = make_brains(stack, settings, home)
+    log = open_log(settings, home, now_ms)
+    stack.push_async_callback(log.close)
     facts: Any = handlers.facts
     return Tools(
         handlers, http, threads, processes, ObjectStores(stores),
         smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, facts, now_ms),
-        model=ModelRouter(brains, default=settings.models.default), cache=cache,
+        model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log,
     )  # fmt: skip

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from aob.work.kinds import agent, function, http, notify, object
+from aob.work.kinds import agent, emit, function, http, notify, object
 
 Performs = Callable[..., Coroutine[Any, Any, Any]]
 """`perform(job, ctx, tools)`: the output (or a Done), or raises; WorkError says exactly how."""
 
 KINDS_WORK: Final[dict[str, Performs]] = {
     "agent": agent.perform,
+    "emit": emit.perform,
     "function": function.perform,
     "http": http.perform,
     "notify": notify.perform,

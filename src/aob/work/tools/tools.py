@@ -13,6 +13,7 @@ from aob.work.tools.objects import ObjectStores
 
 if TYPE_CHECKING:
     from aob.ports.cache import Cache
+    from aob.ports.log import Log
     from aob.ports.model import Models
 
 
@@ -29,7 +30,7 @@ class Smtp(msgspec.Struct, frozen=True):
 
 class Tools(msgspec.Struct, frozen=True, eq=False):
     """`targets` are the URLs behind the names of `slack:`, `webhook:` and other channels. `memo` None: no visit is
-    remembered; `cache` is the one for model answers."""
+    remembered; `cache` is the one for model answers, `log` takes the events that are emitted."""
 
     handlers: HandlerTable
     http: CheckedClient
@@ -37,6 +38,7 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     processes: Processes
     stores: ObjectStores
     model: "Models"
+    log: "Log"
     smtp: Smtp | None = None
     targets: Mapping[str, str] = {}
     memo: Memo | None = None

@@ -1,0 +1,57 @@
+"""`emit`: a job's event onto a topic of the home's log. One visit is one event, however often it is attempted."""
+
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from aob.core.errors import AobError, Busy, OurError
+from aob.core.event import canonical, derived_id, partition_of
+from aob.core.node import fill, fill_text
+from aob.core.node.emit import EmitConfig
+from aob.ports.log import Record, token_of
+from aob.work.effect import acted
+from aob.work.job import Context, Job, WorkError
+from aob.work.kinds.http import values
+
+if TYPE_CHECKING:
+    from aob.work.tools import Tools
+
+
+async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
+    """`{id, topic, position}` of the event, once it is durable; the same again for every attempt.
+
+    Raises WorkError `event_invalid`, and what the log raises: `event_exists`, `too_large`, `disk_full`, ...
+    """
+    job.pulse()
+    config: EmitConfig = job.node.config
+    record = record_of(config, job)
+    partition = partition_of(record.subject)
+
+    async def act() -> object:
+        try:
+            (appended,) = await tools.log.append(config.topic, partition, [record], keyed=True)
+        except AobError as error:
+            # What a log refuses or cannot write, it has not written.
+            passes = isinstance(error, OurError | Busy)
+            raise WorkError(error.detail, code=error.code, transient=passes, detail={"sent": False}) from error
+        return {"id": record.id, "topic": config.topic, "position": token_of(partition, appended.offset)}
+
+    return await acted(job, ctx, "emit", {"topic": config.topic, "id": record.id, "type": record.type}, act)
+
+
+def record_of(config: EmitConfig, job: Job) -> Record:
+    """The record of a job. Raises WorkError `event_invalid` for a type that came out empty."""
+    named = values(job)
+    kind, subject = fill_text(config.type, named), fill_text(config.subject, named)
+    if not kind.strip() or not (kind + subject).isprintable():
+        raise WorkError(
+            f"type {kind[:80]!r} and subject {subject[:80]!r} must be printable, and the type not empty",
+            code="event_invalid",
+            transient=False,
+            detail={"sent": False},
+        )
+    data = job.input if config.data is None else fill(config.data, named)
+    return Record(
+        derived_id("event", job.key), f"/v1/runs/{job.run}", kind, job.tenant, subject or job.run,
+        Raw(canonical(data)), "", job.run, f"{job.run}/{job.visit}", job.depth,
+    )  # fmt: skip
