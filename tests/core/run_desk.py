@@ -10,9 +10,8 @@ from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import normalise
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
-from aob.core.run import Given, Needs, Run, decide, encode_events, evolve, pending
+from aob.core.run import Given, Run, decide, encode_events, evolve, pending
 from aob.core.run import commands as cmd
-from aob.core.run import events as ev
 from aob.core.run.pending import react
 from aob.runs.graphs import Versions
 from aob.testing.run_checks import after, broken, folded, picture, reaction_wrong, same_bytes, told_twice
@@ -32,6 +31,34 @@ def edge(source: str, target: str, **fields: Any) -> dict[str, Any]:
 def edges(*pairs: str) -> dict[str, Any]:
     """`edges("a b", "b c")`: plain edges e1, e2."""
     return {f"e{n}": edge(*pair.split()) for n, pair in enumerate(pairs, 1)}
+
+
+def kind(name: str, fields: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    return {"kind": name, "config": config, **(fields or {})}
+
+
+def join(**config: Any) -> dict[str, Any]:
+    return kind("join", **config)
+
+
+def approval(**fields: Any) -> dict[str, Any]:
+    return {"kind": "approval", "config": fields.pop("config", {}), **fields}
+
+
+def sleep(wait: Any, **fields: Any) -> dict[str, Any]:
+    return {"kind": "timer", "config": {"for": wait}, **fields}
+
+
+def each(
+    items: str, nodes: dict[str, Any], inner: dict[str, Any] | None = None, fields: dict[str, Any] | None = None,
+    **config: Any,
+) -> dict[str, Any]:  # fmt: skip
+    body = {"nodes": nodes, "edges": inner or {}}
+    return {"kind": "map", "config": {"items": items, **config}, "body": body, **(fields or {})}
+
+
+def loop(limit: int, nodes: dict[str, Any], inner: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    return {"kind": "loop", "config": {"max": limit, **config}, "body": {"nodes": nodes, "edges": inner or {}}}
 
 
 def flow(nodes: Mapping[str, Any], edges: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
@@ -88,11 +115,18 @@ class Desk:
         assert picture(folded("run_1", self.log)) == picture(self.run), "the log folds to another run"
         return decision.events
 
+    def record(self, events: list[Any]) -> None:
+        """Folds events that no command of this test led to."""
+        self.log.append(encode_events(events))
+        self.events += events
+        for event in events:
+            self.run = evolve(self.run, event)
+
     def begin(self, workflow: str = "w", **fields: Any) -> list[Any]:
         data = canonical(self.inputs)
         start = cmd.Start(
-            "run_1", workflow, "sha256:00", "1.0", "main", "default", "ann", Raw(data), digest_of(data), "full", "medium", 1,
-            {}, self.overlay, **fields,
+            "run_1", workflow, "sha256:00", "1.0", "main", "default", "ann", Raw(data), digest_of(data), "full",
+            "medium", 1, {}, self.overlay, **fields,
         )  # fmt: skip
         return self.do(start)
 
@@ -224,6 +258,3 @@ class Desk:
 
 def named(events: list[Any], kind: type[Any]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
-
-
-__all__ = ["ANN", "T0", "Desk", "Needs", "edge", "edges", "ev", "flow", "function", "named"]

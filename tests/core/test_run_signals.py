@@ -4,8 +4,7 @@ import pytest
 
 from aob.core.errors import Conflict
 from aob.core.run import events as ev
-from tests.core.run_desk import Desk, edge, edges, flow, function, named
-
+from tests.core.run_desk import Desk, approval, each, edge, edges, flow, function, join, named, sleep
 
 BRANCH = {"kind": "branch", "config": {}}
 
@@ -79,7 +78,7 @@ def test_a_skip_runs_down_everything_that_only_hangs_on_it() -> None:
 
 
 def test_two_edges_between_the_same_two_nodes_are_two_signals() -> None:
-    nodes = {"ask": {"kind": "approval", "config": {}}, "end": function()}
+    nodes = {"ask": approval(), "end": function()}
     desk = Desk(flow(nodes, {"y": edge("ask", "end", on="approved"), "n": edge("ask", "end", on="rejected")}))
     desk.answer("reject")
     assert desk.jobs == {"end": 1}
@@ -179,7 +178,7 @@ def test_a_branch_hands_its_input_on() -> None:
 
 
 def joined(config: dict[str, object], *sources: str) -> dict[str, object]:
-    nodes = {name: function() for name in sources} | {"j": {"kind": "join", "config": config}, "end": function()}
+    nodes = {name: function() for name in sources} | {"j": join(**config), "end": function()}
     return flow(nodes, edges(*(f"{name} j" for name in sources), "j end"))
 
 
@@ -212,7 +211,7 @@ def test_a_join_of_n_waits_for_n() -> None:
 
 
 def test_a_join_whose_sources_are_all_skipped_is_skipped() -> None:
-    nodes = {"pick": BRANCH, "a": function(), "b": function(), "o": function(), "j": {"kind": "join", "config": {}}}
+    nodes = {"pick": BRANCH, "a": function(), "b": function(), "o": function(), "j": join()}
     desk = Desk(flow(nodes, {"x": edge("pick", "a", when="inputs == 1"), "y": edge("pick", "b", when="inputs == 2"),
                              "z": edge("pick", "o", **{"else": True}), **edges("a j", "b j")}), 3)  # fmt: skip
     assert desk.how("j") == "skipped"
@@ -251,8 +250,8 @@ def test_a_join_that_is_met_in_time_needs_its_deadline_no_more() -> None:
 
 
 def test_the_first_signal_of_a_join_may_be_a_skip() -> None:
-    desk = Desk(flow({"a": function(on_failure="skip"), "b": function(), "j": {"kind": "join", "config": {"deadline": 9}}},
-                     edges("a j", "b j")))  # fmt: skip
+    nodes = {"a": function(on_failure="skip"), "b": function(), "j": join(deadline=9)}
+    desk = Desk(flow(nodes, edges("a j", "b j")))
     desk.fail("a")
     assert desk.timers == {"join j": 9_000}
     desk.complete("b", 2)
@@ -261,7 +260,7 @@ def test_the_first_signal_of_a_join_may_be_a_skip() -> None:
 
 def test_cancel_rest_cancels_what_only_leads_to_the_join() -> None:
     nodes = {name: function() for name in ("a", "b", "b2", "c", "side")}
-    nodes["j"] = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}
+    nodes["j"] = join(mode="any", cancel_rest=True)
     desk = Desk(flow(nodes, edges("a j", "b b2", "b2 j", "c j", "c side")))
     events = desk.complete("a", 1)
     assert [sorted(event.visits) for event in named(events, ev.TokensCancelled)] == [["b"], ["b2"]]
@@ -273,7 +272,7 @@ def test_cancel_rest_cancels_what_only_leads_to_the_join() -> None:
 
 def test_what_was_cancelled_before_it_began_never_begins() -> None:
     nodes = {name: function() for name in ("fast", "slow", "useless", "other")}
-    nodes["j"] = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}
+    nodes["j"] = join(mode="any", cancel_rest=True)
     desk = Desk(flow(nodes, edges("fast j", "slow useless", "slow other", "useless j")))
     desk.complete("fast")
     assert desk.how("useless") == "cancelled"
@@ -282,20 +281,22 @@ def test_what_was_cancelled_before_it_began_never_begins() -> None:
 
 
 def test_what_is_cancelled_in_the_decision_that_would_begin_it_never_begins() -> None:
-    nodes = {"x": function(), "late": {"kind": "timer", "config": {"for": "1h"}}, "ask": {"kind": "approval", "config": {}},
-             "go": function(timeout={"deadline": 9}), "end": function(),
-             "j": {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}}  # fmt: skip
-    desk = Desk(flow(nodes, edges("x j", "x late", "x ask", "x go", "late j", "go j", "j end")
-                     | {"y": edge("ask", "j", on="approved")}))  # fmt: skip
+    nodes = {
+        "x": function(), "late": sleep("1h"), "ask": approval(), "go": function(timeout={"deadline": 9}),
+        "end": function(), "j": join(mode="any", cancel_rest=True),
+    }  # fmt: skip
+    ways = edges("x j", "x late", "x ask", "x go", "late j", "go j", "j end")
+    desk = Desk(flow(nodes, ways | {"y": edge("ask", "j", on="approved")}))
     desk.complete("x", 1)
     assert (desk.jobs, desk.timers) == ({"end": 1}, {})
     assert not [ticket for ticket in desk.run.tickets.values() if not ticket.answer]
 
 
 def test_cancel_rest_ends_a_map_with_all_that_runs_in_it() -> None:
-    body = {"nodes": {"in": function(), "nap": {"kind": "timer", "config": {"for": 5}}}, "edges": {}}
-    nodes = {"a": function(), "each": {"kind": "map", "config": {"items": "[1, 2]"}, "body": body}, "end": function(),
-             "j": {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}}  # fmt: skip
+    nodes = {
+        "a": function(), "each": each("[1, 2]", {"in": function(), "nap": sleep(5)}), "end": function(),
+        "j": join(mode="any", cancel_rest=True),
+    }  # fmt: skip
     desk = Desk(flow(nodes, edges("a j", "each j", "j end")))
     assert set(desk.jobs) == {"a", "each[0]/in", "each[1]/in"}
     desk.complete("a")

@@ -160,7 +160,8 @@ def reaction_wrong(before: Pending, after: Pending, effects: Effects | Hop, even
     for visit in before.jobs:
         if visit not in after.jobs and visit not in ended:
             yield f"the job of {visit} is no more and nobody stops it"
-    timers = {id: due for id, due in before.timers.items() if id not in set(effects.timers_done)} | effects.timers
+    timers = {id: due for id, due in before.timers.items() if id not in set(effects.timers_done)}
+    timers.update(effects.timers)
     if timers != after.timers:
         yield f"timers {after.timers} are pending and effects give {timers}"
     tickets = (before.tickets | set(effects.tickets)) - set(effects.tickets_done)

@@ -5,6 +5,7 @@ from typing import Any, Final
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
 from aob.core.event.ids import derived_id
 from aob.core.event.value import NULL, Cell, decode
+from aob.core.graph.schema import schema_problems
 from aob.core.node.approval import Escalation
 from aob.core.policy.caller import Caller
 from aob.core.run import commands as cmd
@@ -57,7 +58,9 @@ def check_form(ticket: Ticket, values: Cell) -> Cell:
         if wanted is None:
             problems.append(Problem(f"/values/{name}", f"the form has no field {name}", "unknown_field",
                                     hint=f"fields: {', '.join(ticket.form) or 'none'}"))  # fmt: skip
-        elif isinstance(wanted, str) and not isinstance(value, _FORM_TYPES.get(wanted, object)):
+        elif isinstance(wanted, dict):
+            problems.extend(schema_problems(wanted, value, f"/values/{name}"))
+        elif not isinstance(value, _FORM_TYPES.get(wanted, object)) or (type(value) is bool and wanted != "boolean"):
             problems.append(Problem(f"/values/{name}", f"must be a {wanted}", "wrong_type"))
     if problems:
         raise Invalid(f"the answer does not fit the form of {ticket.id}", problems)
@@ -161,10 +164,8 @@ def message(step: Step, command: cmd.Message) -> None:
         if known != command.digest:
             raise Conflict(f"message {command.id} was sent before with other content", code="message_exists")
         return
-    if len(step.run.messages) >= MESSAGES_MAX:
-        raise CallerError(
-            f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for", code="too_many_messages"
-        )
+    if step.run.final:
+        raise Conflict(f"{step.run.id} is {step.run.final}: nothing waits in it any more", code="run_finished")
     for visit, (name, key) in step.run.waits.items():
         if name == command.name and key in ("", command.key) and step.outcome_of(visit) is None:
             token = step.run.tokens[visit]
@@ -176,11 +177,14 @@ def message(step: Step, command: cmd.Message) -> None:
             step.drop_timers(visit)
             step.route(scope, ir, ir.nodes[token.node], outcome(visit, "success", command.payload))
             return
+    if len(step.run.messages) >= MESSAGES_MAX:
+        raise CallerError(
+            f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for", code="too_many_messages"
+        )
     step.events.append(ev.MessageReceived(command.id, command.name, command.key, command.payload, command.digest))
 
 
 MESSAGES_MAX: Final = 1_000
-COMMANDS_MAX: Final = 10_000
 
 
 def fire(step: Step, command: cmd.Fire) -> None:
@@ -229,6 +233,7 @@ def _deadline(step: Step, token: Token) -> None:
         if ticket.visit == token.visit and not ticket.answer and ticket.subject == "approval":
             decide_ticket(step, ticket, EXPIRE_CHOICE.get(ticket.expire, "expired"), "timer", "the deadline passed")
             return
+    step.close_tickets(token.visit)
     if node.kind == "wait" and node.outs.get("expired"):
         step.route(scope, ir, node, outcome(token.visit, "expired", NULL))
         return

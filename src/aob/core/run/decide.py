@@ -30,6 +30,9 @@ LOST_MAX: Final = 10
 BACKOFF_LOG_MAX: Final = 50.0
 """A back-off stops to grow at e^50 times its first wait: its `max` was reached long ago, and no float overflows."""
 
+AFTER_MAX_MS: Final = 7 * 86_400_000
+"""A service that asks to be called again later is believed up to a week."""
+
 
 class Decision(msgspec.Struct):
     """What a command leads to: events, values kept beside the record, and the graphs as they are afterwards."""
@@ -180,7 +183,8 @@ def _fail(step: Step, command: cmd.Fail) -> None:
     if command.transient and token.attempt < retry.attempts:
         doubled = min(token.attempt - 1, BACKOFF_LOG_MAX / max(log(retry.factor), 0.001))
         wait = min(retry.max_ms, retry.first_ms * retry.factor**doubled)
-        wait = max(command.after_ms, wait * (1 + retry.jitter * _dice(step.run.id, token.visit, token.attempt)))
+        wait *= 1 + retry.jitter * _dice(step.run.id, token.visit, token.attempt)
+        wait = max(min(command.after_ms, AFTER_MAX_MS), wait)
         due = step.now + round(wait)
         step.events.append(ev.AttemptFailed(token.visit, token.attempt, command.error, due))
         step.set_timer(f"retry{token.attempt}:{token.visit}", token.visit, "retry", due)

@@ -21,12 +21,8 @@ def error_cell(step: Step, code: str, message: str, detail: Any = None, **more: 
 def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error: Cell) -> None:
     """A visit failed for good: its failure edges, its policy, or the failure of its scope."""
     visit = scope.prefix + node.id
-    step.drop_timers(visit)
-    if node.outs.get("failure"):
-        on = "failure"
-    elif node.spec.on_failure == "skip":
-        on = "skipped"
-    elif node.spec.on_failure == "review" and attempt:
+    on = "failure" if node.outs.get("failure") else "skipped" if node.spec.on_failure == "skip" else ""
+    if not on and node.spec.on_failure == "review" and attempt:  # its deadline goes on while a person thinks
         step.events.append(
             ev.TicketOpened(
                 step.ticket_id(visit, attempt, "review"), visit, "review", "run",
@@ -34,8 +30,7 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
             )
         )  # fmt: skip
         return
-    else:
-        on = ""
+    step.drop_timers(visit)
     event = ev.NodeFailed(visit, attempt, on, error)
     if on:
         step.route(scope, ir, node, event)

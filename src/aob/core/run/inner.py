@@ -20,6 +20,9 @@ from aob.core.run.names import evaluate, input_cell, input_value, source_cells
 from aob.core.run.state import CANCELLED, DUE, Scope
 from aob.core.run.step import DeniedError, Step
 
+TIME_MAX_S: Final = 253_402_300_799
+"""The end of the year 9999, in seconds of the epoch."""
+
 
 def conclude(step: Step) -> None:
     """Works through everything that follows from the events so far, down to the end of scopes and of the run."""
@@ -145,7 +148,7 @@ def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
             raise DeniedError(f"{text}: {value!r} is not an RFC 3339 time") from error
     if isinstance(value, datetime):
         value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= TIME_MAX_S:
         raise DeniedError(f"{text}: {value!r} is not a time")
     return round(value * 1_000)
 
