@@ -9,7 +9,6 @@ import logging
 import re
 import warnings
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from aob.core.event import canonical
@@ -20,8 +19,11 @@ from aob.work.job import Context, Job, WorkError
 from aob.work.kinds.http import filled_url, values
 
 if TYPE_CHECKING:
+    from apprise import Apprise
+
     from aob.work.tools import Smtp, Tools
 
+INSTALL: Final = "pip install 'agentic-orchestration-builder[notify]'"
 TEXT_MAX: Final = 64 * 1024
 RECIPIENTS_MAX: Final = 20
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -138,16 +140,7 @@ async def _by_reference(url: str, subject: str, text: str) -> None:
 
 
 async def _tell(target: object, subject: str, text: str, where: str) -> None:
-    apprise = await asyncio.to_thread(_apprise)
-    asset = apprise.AppriseAsset(app_id="AOB")
-    try:
-        plugin = apprise.Apprise.instantiate(target, asset=asset, suppress_exceptions=False)
-    except Exception as error:
-        raise _invalid(f"apprise cannot use the target: {type(error).__name__}") from error
-    if plugin is None:
-        raise _invalid("apprise does not know this kind of target")
-    sender = apprise.Apprise(asset=asset)
-    sender.add(plugin)
+    sender = await asyncio.to_thread(_sender, target)
     result = await sender.async_notify(body=text, title=subject, body_format="text", log_level=logging.DEBUG)
     if not result:
         reason = "; ".join(_reasons(result))[:1_000] or "no reason was given"
@@ -166,24 +159,38 @@ def _reasons(result: object) -> list[str]:
     return found
 
 
-def _apprise() -> ModuleType:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            module = importlib.import_module("apprise")
-    except ImportError as error:
-        raise WorkError(
-            "mail and other channels need the extra `notify`",
-            code="extra_missing",
-            transient=False,
-            detail={"extra": "notify", "sent": False, "hint": "pip install 'agentic-orchestration-builder[notify]'"},
-        ) from error
-    # Its reasons are told at level DEBUG; they go into the fault, and not into everybody's log.
-    log = logging.getLogger("apprise")
-    if log.level == logging.NOTSET:
-        log.setLevel(logging.DEBUG)
-        log.propagate = False
-    return module
+def _sender(target: object) -> "Apprise":
+    """An apprise with one target. In a thread: apprise imports what it needs for each kind of target, slowly."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            apprise = importlib.import_module("apprise")
+        except ImportError as error:
+            raise WorkError(
+                "mail and other channels need the extra `notify`",
+                code="extra_missing",
+                transient=False,
+                detail={
+                    "extra": "notify",
+                    "sent": False,
+                    "hint": "pip install 'agentic-orchestration-builder[notify]'",
+                },
+            ) from error
+        # Its reasons are told at level DEBUG; they go into the fault, and not into everybody's log.
+        log = logging.getLogger("apprise")
+        if log.level == logging.NOTSET:
+            log.setLevel(logging.DEBUG)
+            log.propagate = False
+        asset = apprise.AppriseAsset(app_id="AOB")
+        try:
+            plugin = apprise.Apprise.instantiate(target, asset=asset, suppress_exceptions=False)
+        except Exception as error:
+            raise _invalid(f"apprise cannot use the target: {type(error).__name__}") from error
+    if plugin is None:
+        raise _invalid("apprise does not know this kind of target")
+    sender: Apprise = apprise.Apprise(asset=asset)
+    sender.add(plugin)
+    return sender
 
 
 def _invalid(message: str) -> WorkError:
