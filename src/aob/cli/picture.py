@@ -100,7 +100,7 @@ def entry_line(entry: Mapping[str, JsonValue]) -> str:
     again = f" #{attempt}" if isinstance(attempt, int) and attempt > 1 else ""
     fields = (_field(name, value) for name, value in entry.items() if name not in ENTRY_HIDDEN)
     where = f"{entry.get('visit') or ''}{again}"
-    return f"{_time(entry.get('at')):<12}  {entry['type']:<16}  {where:<12}  {' '.join(filter(None, fields))}".rstrip()
+    return f"{moment(entry.get('at')):<12}  {entry['type']:<16}  {where:<12}  {' '.join(filter(None, fields))}".rstrip()
 
 
 def entry_state(entry: Mapping[str, JsonValue]) -> str:
@@ -112,11 +112,12 @@ def _field(name: str, value: JsonValue) -> str:
     if name == "on" and value == "success":
         return ""
     if name.endswith("_ms") and isinstance(value, int) and value > INSTANT_MS:
-        return f"{name.removesuffix('_ms')}={_time(value)}"
+        return f"{name.removesuffix('_ms')}={moment(value)}"
     return f"{name}={short(value, ENTRY_VALUE_MAX)}"
 
 
-def _time(ms: JsonValue) -> str:
+def moment(ms: JsonValue) -> str:
+    """The time of day of an instant, to the ms; nothing for none."""
     return datetime.fromtimestamp(ms / 1_000).astimezone().strftime("%H:%M:%S.%f")[:-3] if ms else ""
 
 

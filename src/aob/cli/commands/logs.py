@@ -1,10 +1,10 @@
 """`aob logs stream`: what handlers wrote, as they write it."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aob.cli.finding import find_run
-from aob.cli.picture import short
+from aob.cli.picture import moment, short
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
 from aob.core.answers import JsonObject
@@ -12,7 +12,7 @@ from aob.core.answers import JsonObject
 if TYPE_CHECKING:
     from aob.client import AsyncClient
 
-HEAD = ("at", "time", "ts", "visit", "node", "attempt", "level", "message", "event", "run", "run_id")
+TOLD: Final = frozenset(("at", "visit", "attempt", "message"))
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -33,8 +33,9 @@ async def stream(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 def told(line: JsonObject) -> str:
     """A line for a person: when, where, what, and its fields."""
-    at = next((str(line[name]) for name in ("at", "time", "ts") if name in line), "")
-    where = str(line.get("visit") or line.get("node") or "")
-    what = str(line.get("message") or line.get("event") or "")
-    rest = " ".join(f"{name}={short(value, 80)}" for name, value in line.items() if name not in HEAD)
-    return "  ".join(filter(None, (at, where, what, rest)))
+    at = line.get("at")
+    when = moment(at) if isinstance(at, int) else str(at or "")
+    where = str(line.get("visit") or "")
+    what = str(line.get("message") or "")
+    rest = " ".join(f"{name}={short(value, 80)}" for name, value in line.items() if name not in TOLD)
+    return "  ".join(filter(None, (when, where, what, rest)))

@@ -13,7 +13,10 @@ from aob.server.http.answer import EVENTS, NDJSON, Stream
 from aob.server.http.call import Call
 from aob.server.http.route import NO_BODY, Gives, Route
 
-Place = Annotated[str | None, msgspec.Meta(description="Go on after this position; without it, from the beginning.")]
+Place = Annotated[
+    str | None,
+    msgspec.Meta(description="Go on after this position; without it a run is told from its start, all runs from now."),
+]
 
 
 class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
