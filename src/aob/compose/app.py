@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aob.compose.lock import owning
+from aob.compose.notices import Notices, link_secret
 from aob.compose.parts import load_handlers, make_tools, open_blobs, open_store
 from aob.compose.settings import Settings, read_settings
 from aob.core.policy import LOCAL, Caller
@@ -42,8 +43,8 @@ class RunHandle:
 class App:
     """A running home. `views` has every verb that the server has; the methods here are the ones used most."""
 
-    def __init__(self, views: Views, home: Path, settings: Settings, who: Caller = LOCAL) -> None:
-        self.views, self.home, self.settings, self.who = views, home, settings, who
+    def __init__(self, views: Views, home: Path, settings: Settings, notices: Notices, who: Caller = LOCAL) -> None:
+        self.views, self.home, self.settings, self.notices, self.who = views, home, settings, notices, who
 
     async def push(self, document: Mapping[str, Any] | bytes | str | Path, *, tag: str = "main") -> dict[str, Any]:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
@@ -104,4 +105,5 @@ async def assemble(stack: AsyncExitStack, home: Path, settings: Settings, app: S
         concurrency=settings.concurrency,
     )  # fmt: skip
     await stack.enter_async_context(core)
-    return App(Views(core), home, settings)
+    notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
+    return App(Views(core), home, settings, notices)

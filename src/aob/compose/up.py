@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from aob.compose.app import App, assemble
 from aob.compose.lock import owning
+from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.server import announced, create_app, listen, serving
 from aob.server.place import loopback_key
@@ -55,22 +55,13 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         await stop.wait()
 
 
-def link_secret(home: Path) -> bytes:
-    """The secret under which signed links of this home hold, made once; links survive a restart."""
-    path = home / "link.secret"
-    if not path.is_file():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-    return path.read_bytes()
-
-
 async def _serve(stack: AsyncExitStack, running: App, settings: Settings, said: Any) -> None:
     home = running.home
     await loopback_key(home, running.views)
     bound = listen(settings.host, settings.port)
     application = create_app(running.views, link_secret=link_secret(home))
     url = await stack.enter_async_context(serving(application, bound))
+    running.notices.base_url = url
     stack.enter_context(announced(home, url))
     if said is not None:
         said(url, running, settings)

@@ -27,6 +27,8 @@ class Dispatcher:
     def __init__(self, values: Values, open_log: Callable[[str, str], Callable[..., None]]) -> None:
         self._values, self._open_log = values, open_log
         self._held: dict[tuple[str, str], RunContext] = {}
+        self.told: Callable[[Stream, str, str], None] = lambda stream, ticket, what: None
+        """Called for each ticket that people should hear of, with what happened to it: `opened remind reassign`."""
         self.journal: Journal
         self.pool: Pool
 
@@ -61,6 +63,8 @@ class Dispatcher:
                         self._submit(stream, run, token)
             if effects.gone:
                 self._stop(stream.name, effects)
+            for ticket, what in effects.told:
+                self.told(stream, ticket, what)
 
     def _stop(self, run_id: str, effects: Effects) -> None:
         for visit in effects.gone:

@@ -171,7 +171,8 @@ def _timer_done(run: Run, e: ev.TimerDone) -> None:
 
 def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
     run.tickets[e.id] = Ticket(
-        e.id, e.visit, e.subject, e.role, e.text, e.choices, e.form, e.shown, e.due_ms, e.expire, e.about
+        e.id, e.visit, e.subject, e.role, e.text, e.choices, e.form, e.shown, e.due_ms, e.expire, e.about,
+        notify=e.notify,
     )
     if e.subject in {"approval", "uncertain", "review"}:
         _open(run, e.visit)

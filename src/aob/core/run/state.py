@@ -128,6 +128,7 @@ class Ticket(msgspec.Struct):
     by: str = ""
     reason: str = ""
     values: Cell = NULL
+    notify: list[str] = []
 
 
 class Patch(msgspec.Struct):

@@ -53,19 +53,27 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     what = {"to": shown, "subject": subject, "text": text[:2_000]}
 
     async def act() -> object:
-        if channel == "mailto":
-            await _mail(tools.smtp, addresses(rest), subject, text)
-        elif channel in {"http", "https"}:
-            await _post(tools, job, filled_url(to, {}), _payload(job, subject, text))
-        elif channel == "webhook":
-            await _post(tools, job, _url(tools, rest), _payload(job, subject, text))
-        elif channel == "slack":
-            await _post(tools, job, _url(tools, rest), {"text": f"*{subject}*\n{text}" if subject else text})
-        else:
-            await _by_reference(_url(tools, rest), subject, text)
+        payload = {"text": text, "subject": subject, "run": job.run, "visit": job.visit, "key": job.key}
+        await send(tools, to, subject, text, payload, job.key)
         return {"to": shown, "channel": channel}
 
     return await acted(job, ctx, "notify", what, act)
+
+
+async def send(tools: "Tools", to: str, subject: str, text: str, payload: Mapping[str, object], key: str) -> None:
+    """Tell one target, once, as nodes do: `mailto:ADDRESS`, a URL, `webhook:NAME`, `slack:NAME`, or another channel by
+    name. `payload` is what a webhook gets. Raises WorkError as `perform`."""
+    channel, _, rest = to.partition(":")
+    if channel == "mailto":
+        await _mail(tools.smtp, addresses(rest), subject, text)
+    elif channel in {"http", "https"}:
+        await _post(tools, key, filled_url(to, {}), payload)
+    elif channel == "webhook":
+        await _post(tools, key, _url(tools, rest), payload)
+    elif channel == "slack":
+        await _post(tools, key, _url(tools, rest), {"text": f"*{subject}*\n{text}" if subject else text})
+    else:
+        await _by_reference(_url(tools, rest), subject, text)
 
 
 def addresses(text: str) -> list[str]:
@@ -76,10 +84,6 @@ def addresses(text: str) -> list[str]:
         why = f"{bad[0][:80]!r} is not a mail address" if bad else f"1 to {RECIPIENTS_MAX} mail addresses are needed"
         raise _invalid(why)
     return found
-
-
-def _payload(job: Job, subject: str, text: str) -> dict[str, object]:
-    return {"text": text, "subject": subject, "run": job.run, "visit": job.visit, "key": job.key}
 
 
 def _url(tools: "Tools", name: str) -> str:
@@ -96,8 +100,8 @@ def _url(tools: "Tools", name: str) -> str:
     return url
 
 
-async def _post(tools: "Tools", job: Job, url: str, payload: Mapping[str, object]) -> None:
-    headers = {"Content-Type": "application/json", "Idempotency-Key": job.key}
+async def _post(tools: "Tools", key: str, url: str, payload: Mapping[str, object]) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     answer = await tools.http.request("POST", url, headers=headers, content=canonical(payload), redirects=0)
     if not 200 <= answer.status < 300:
         raise WorkError(
