@@ -42,7 +42,7 @@ async def served(bench: Bench, ready: list[float] | None = None) -> AsyncIterato
     """`aob up` on a fresh home and a free port, with the handlers of the bench."""
     home = bench.folder("served")
     begun = time.perf_counter()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220  # it returns at once
         [sys.executable, "-m", "aob.cli", "up", "--home", str(home), "--port", "0", "--app", "bench.handlers"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
