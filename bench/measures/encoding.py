@@ -1,4 +1,4 @@
-"""What decided the layout of storage (decision 0001): bytes and time of an event; a row a batch against one an event."""
+"""What decided the layout of storage (decision 0001): bytes and time of an event, a row a batch against one each."""
 
 import sqlite3
 import time
