@@ -43,13 +43,13 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     text, subject = fill_text(config.text, named), " ".join(fill_text(config.subject, named).split())
     if len(text) > TEXT_MAX:
         raise _invalid(f"a text of {len(text)} characters is over the limit of {TEXT_MAX}")
-    channel, _, rest = config.to.partition(":")
+    channel = config.to.partition(":")[0]
     if channel in {"http", "https"}:
         to = filled_url(config.to, named)
         shown = to.partition("?")[0]
     else:
         to = shown = fill_text(config.to, named)
-        channel, _, rest = to.partition(":")
+        channel = to.partition(":")[0]
     what = {"to": shown, "subject": subject, "text": text[:2_000]}
 
     async def act() -> object:
