@@ -26,7 +26,7 @@ CUT_ROWS: Final = 1_000
 """Journal rows after which the next cut begins."""
 
 RETRY_S: Final = 0.5
-ENDED_KEPT: Final = 2_000
+ENDED_KEPT: Final = 1_000
 """Ended streams that stay in memory for reading."""
 
 

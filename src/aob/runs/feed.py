@@ -11,7 +11,7 @@ from aob.core.errors import CallerError
 from aob.core.event import Position
 from aob.journal import Committed, Journal
 
-RING_EVENTS: Final = 20_000
+RING_EVENTS: Final = 8_000
 ROWS_AT_ONCE: Final = 50
 GENERATION: Final = 1
 

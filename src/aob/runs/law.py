@@ -59,7 +59,7 @@ class RunLaw(Law):
             return Given(_NO_GRAPHS, self._values, self.rules, self.effects)
         stream.tenant = command.tenant
         stream.lazy = command.mode == "fast"
-        overlay = overlay_key(command.overlay)
+        overlay = overlay_key(command.overlay) if command.overlay else ()
         versions = self._graphs.get(command.artifact, overlay)
         if versions is None:
             versions = self._graphs.make(command.artifact, self._document(command.artifact), overlay)
@@ -140,4 +140,4 @@ class RunLaw(Law):
         stream.derived = Given(versions, self._values, self.rules, self.effects)
 
 
-_NO_GRAPHS = Versions([], [], None)
+_NO_GRAPHS = Versions([], [], {})
