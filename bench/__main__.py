@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.frame import Bench, Figure, available
-from bench.report import show, store
+from bench.report import markdown, show, store
 
 LATEST: Final = Path(__file__).parent / "out" / "latest.jsonl"
 
@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="name the measures and end")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: for looking, not for quoting")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a figure misses its target")
+    parser.add_argument("--markdown", action="store_true", help="print the table for docs/performance.md as well")
     options = parser.parse_args(arguments)
     measures = [m for m in available() if not options.names or m.name.startswith(tuple(options.names))]
     if options.list or not measures:
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> int:
                 print(f"  {measure.name} failed: {type(error).__name__}: {error}", file=sys.stderr)
     show(figures)
     store(LATEST, figures)
+    if options.markdown:
+        print(markdown(figures))
     missed = [figure for figure in figures if figure.met is False]
     return 1 if failed or (options.strict and missed) else 0
 

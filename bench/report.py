@@ -32,6 +32,16 @@ def show(figures: Sequence[Figure]) -> None:
             console.print(f"{figure.name}: {figure.note}", style="dim")
 
 
+def markdown(figures: Sequence[Figure]) -> str:
+    """The same table for a page: figure, value, unit, target, load."""
+    rows = ["| figure | value | unit | target | load |", "|---|---|---|---|---|"]
+    for figure in figures:
+        sign = "<=" if figure.at_most else ">="
+        target = "" if figure.target is None else f"{sign} {written(figure.target)}"
+        rows.append(f"| `{figure.name}` | {written(figure.value)} | {figure.unit} | {target} | {figure.load:.2f} |")
+    return "\n".join(rows)
+
+
 def written(value: float) -> str:
     """A number as people read it: thousands parted, small ones to three figures."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
