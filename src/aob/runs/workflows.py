@@ -4,11 +4,11 @@ from typing import Any
 
 from msgspec import Raw
 
-from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.errors import Invalid, NotFound, Problem, Refused
 from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import artifact_hash, check, load, normalise
-from aob.core.graph.patch import diff, render
-from aob.core.policy import Caller, require
+from aob.core.graph.patch import compile_operations, diff, render
+from aob.core.policy import Caller, require, review_patch
 from aob.journal import Stream
 from aob.runs import catalog
 from aob.runs.core import Core, wrong_name
@@ -98,10 +98,19 @@ class Workflows:
         at = _pointed(state, tag)
         versions = await self.versions(who, at)
         before = versions.document(len(at.overlay))
-        from aob.core.graph.patch import compile_operations
-
         compiled = compile_operations(before, operations)
         after = versions.extended(compiled)
+        verdict = review_patch(
+            before, after.document(len(after) - 1), caller_kind="person", rules=self.core.rules, agents_used=0,
+            handler_effects=self.core.run_law.effects,
+        )  # fmt: skip
+        if verdict.problems:
+            raise Invalid("the patch cannot be applied", verdict.problems)
+        if verdict.needs_person and not who.may("approve"):
+            raise Refused(
+                f"this patch needs somebody who may approve: {'; '.join(verdict.reasons)}", code="approval_needed",
+                hint="put it on the tag with a key that has the role approve",
+            )  # fmt: skip
         overlay = (*at.overlay, Raw(canonical(compiled)))
         decided = await self.core.journal.ask(_stream(who, name), catalog.Overlay(tag, overlay, who.name, reason))
         moved: catalog.Workflow = decided.stream.state
