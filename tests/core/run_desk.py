@@ -13,7 +13,7 @@ from aob.core.policy.patch import PatchRules
 from aob.core.run import Given, Run, decide, encode_events, evolve, pending
 from aob.core.run import commands as cmd
 from aob.core.run.pending import react
-from aob.runs.graphs import Versions
+from aob.runs.graphs import Expected, Versions
 from aob.testing.run_checks import after, broken, folded, picture, reaction_wrong, same_bytes, told_twice
 
 ANN = Caller("default", "ann", frozenset({"admin"}))
@@ -74,7 +74,7 @@ class Desk:
         self.run = Run("run_1")
         self.rules = given.get("rules") or PatchRules()
         self.values: dict[bytes, bytes] = given.get("values") or {}
-        versions = Versions.base(self.document, None)
+        versions = Versions.base(self.document, Expected({}))
         for operations in given.get("overlay") or ():
             versions = versions.extended(operations)
         self.overlay = tuple(Raw(canonical(each)) for each in given.get("overlay") or ())
@@ -101,19 +101,26 @@ class Desk:
         assert encode_events(other.events) == encode_events(decision.events), "the same inputs gave other events"
         assert same_bytes(decision.events), "events change on their way through JSON"
         self.values |= decision.values
-        for event in decision.events:
+        self._fold(decision.events, decision.graphs, was)
+        return decision.events
+
+    def do_events(self, events: list[Any]) -> None:
+        """Folds events of the shell, checked as those of a command are."""
+        self._fold(events, self.given.graphs, after(self.run))
+
+    def _fold(self, events: list[Any], graphs: Any, was: Any) -> None:
+        for event in events:
             self.run = evolve(self.run, event)
-        if decision.graphs is not self.given.graphs:
-            self.given = self.given.under(decision.graphs)
-        effects = react(self.run, decision.events)
-        if decision.events:
-            self.log.append(encode_events(decision.events))
-            self.events += decision.events
-        wrong = [*reaction_wrong(was, after(self.run), effects, decision.events), *broken(self.run, self.given.graphs)]
+        if graphs is not self.given.graphs:
+            self.given = self.given.under(graphs)
+        effects = react(self.run, events)
+        if events:
+            self.log.append(encode_events(events))
+            self.events += events
+        wrong = [*reaction_wrong(was, after(self.run), effects, events), *broken(self.run, self.given.graphs)]
         wrong += told_twice(self.events)
         assert not wrong, "\n".join(wrong)
         assert picture(folded("run_1", self.log)) == picture(self.run), "the log folds to another run"
-        return decision.events
 
     def record(self, events: list[Any]) -> None:
         """Folds events that no command of this test led to."""

@@ -95,7 +95,8 @@ def decide_ticket(
         step.route(scope, ir, node, done)
     elif choice == "done":
         step.drop_timers(token.visit)
-        step.route(scope, ir, node, outcome(token.visit, "success", values, attempt=token.attempt))
+        output, _ = step.cell((step.load(values) or {}).get("output"))
+        step.route(scope, ir, node, outcome(token.visit, "success", output, attempt=token.attempt))
     else:
         error = error_cell(step, "uncertain" if ticket.subject == "uncertain" else "failed",
                            f"{by} decided that {ticket.visit} failed: {reason or 'no reason given'}")  # fmt: skip
