@@ -220,7 +220,8 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         step.events.append(
             ev.TicketOpened(
                 step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "run",
-                f"{token.visit} was cut off: did it happen?", ["done", "repeat", "fail"], {"output": {}}, step.cell(told)[0],
+                f"{token.visit} was cut off: did it happen?", ["done", "repeat", "fail"], {"output": {}},
+                step.cell(told)[0],
             )
         )  # fmt: skip
         return
