@@ -15,7 +15,7 @@ from rich.console import Console
 from aob.cli.demo.person import decision
 from aob.cli.demo.picture import added_nodes, layers, picture
 from aob.cli.demo.stage import MARK, fresh_folder, with_ports
-from aob.cli.demo.tale import acts
+from aob.cli.demo.tale import WORDS_A_SECOND, acts
 from aob.cli.demo.watch import Watch
 from aob.client import Event
 from aob.core.errors import NotFound, Unavailable
@@ -98,6 +98,6 @@ def test_the_example_gets_the_ports_that_are_free() -> None:
     assert with_ports("http://127.0.0.1:7801/x", {"shop": 1, "smtp": 2, "hooks": 3}) == "http://127.0.0.1:1/x"
 
 
-def test_the_tour_takes_five_to_seven_minutes_to_read() -> None:
+def test_the_tour_takes_five_to_seven_minutes() -> None:
     words = sum(len(act.tour.split()) for act in acts().values())
-    assert 5 * 60 <= words / 2 + 30 <= 7 * 60
+    assert 5 * 60 <= words / WORDS_A_SECOND + 10 <= 7 * 60

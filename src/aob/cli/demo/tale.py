@@ -12,7 +12,7 @@ from rich.console import Console
 
 from aob.cli.demo.person import line
 
-WORDS_A_SECOND: Final = 2.0
+WORDS_A_SECOND: Final = 1.8
 READ_S_MAX: Final = 60.0
 
 
