@@ -20,13 +20,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Perform one command of this process."""
     try:
         args = parse(argv)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    screen = standard_screen(json=args.json)
-    try:
+        screen = standard_screen(json=args.json)
         if args.reach == "process":
             return _own(args, screen, os.environ)
         return asyncio.run(perform(args, screen, os.environ))
+    except SystemExit as stop:
+        return int(stop.code or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

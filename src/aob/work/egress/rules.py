@@ -141,8 +141,8 @@ def category_of(address: Address) -> str:
             category = category_of(inner)
             if category:
                 return f"{name} {category}"
-        if address in _NAT64:
-            return ""  # a public IPv4 address, as networks without IPv4 write it
+        if address in _NAT64 or address.sixtofour is not None:
+            return ""  # a public IPv4 address in IPv6; releases of Python disagree on whether 6to4 is private
         if address in _NAT64_LOCAL:
             return "local NAT64"
         if address.is_site_local:
