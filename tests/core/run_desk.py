@@ -192,6 +192,16 @@ class Desk:
         self.do(cmd.Propose(name, author, kind, "because", base, operations, digest, visit))
         return self.run.patches[name].state
 
+    def apply(self, operations: list[dict[str, Any]], **fields: Any) -> list[Any]:
+        """Proposes a patch that must be applied at once; the events of it."""
+        before = len(self.events)
+        assert self.propose(operations, **fields) == "applied", self.problems(f"patch_{len(self.run.patches)}")
+        return self.events[before:]
+
+    def problems(self, patch: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = decode(self.run.patches[patch].problems)
+        return found
+
     def roll_back(self, patch: str) -> str:
         id = f"back_{patch}"
         self.do(cmd.Propose(id, "ann", "person", "", "", [], digest_of(patch.encode()), "", patch))

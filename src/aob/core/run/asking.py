@@ -130,7 +130,7 @@ def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> 
     plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of)
     if plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
-                                          plan.shown))  # fmt: skip
+                                          plan.shown, step.given.rules.version))  # fmt: skip
         step.events.append(
             ev.TicketOpened(
                 derived_id("ticket", step.run.id, patch.id, plan.shown, step.given.rules.version), patch.visit, "patch",

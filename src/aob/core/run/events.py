@@ -201,6 +201,8 @@ class PatchApplied(_Event, tag=13):
     undone: list[str] = []
     agents: int = 0
     rollback_of: str = ""
+    fed: list[str] = []
+    starved: list[str] = []
 
 
 class PatchClosed(_Event, tag=14):
@@ -211,6 +213,7 @@ class PatchClosed(_Event, tag=14):
     by: str
     reason: str
     diff_hash: str = ""
+    rules: str = ""
 
 
 class NodeHeld(_Event, tag=15):
@@ -329,6 +332,8 @@ class ScopeMoved(_Event, tag=31):
     skipped: list[str] = []
     reset: dict[str, tuple[int, int]] = {}
     undone: list[str] = []
+    fed: list[str] = []
+    starved: list[str] = []
 
 
 class RunFinished(_Event, tag=26):

@@ -171,7 +171,17 @@ def _timer_done(run: Run, e: ev.TimerDone) -> None:
 
 def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
     run.tickets[e.id] = Ticket(
-        e.id, e.visit, e.subject, e.role, e.text, e.choices, e.form, e.shown, e.due_ms, e.expire, e.about,
+        e.id,
+        e.visit,
+        e.subject,
+        e.role,
+        e.text,
+        e.choices,
+        e.form,
+        e.shown,
+        e.due_ms,
+        e.expire,
+        e.about,
         notify=e.notify,
     )
     if e.subject in {"approval", "uncertain", "review"}:
@@ -220,6 +230,7 @@ def _recount(run: Run, scope: Scope, version: int, e: ev.PatchApplied | ev.Scope
         if taken == skipped == 0:
             del scope.fed[node]
     _decide_nodes(run, scope, e.ready, e.skipped)
+    _feed(scope, e.fed, e.starved)
 
 
 def _scope_moved(run: Run, e: ev.ScopeMoved) -> None:
@@ -230,6 +241,7 @@ def _patch_closed(run: Run, e: ev.PatchClosed) -> None:
     patch = run.patches[e.id]
     patch.state, patch.by, patch.note = e.state, e.by, e.reason
     patch.diff_hash = e.diff_hash or patch.diff_hash
+    patch.rules = e.rules or patch.rules
 
 
 def _held(run: Run, e: ev.NodeHeld) -> None:

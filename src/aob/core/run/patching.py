@@ -194,8 +194,11 @@ def _body(graphs: Graphs, version: int, body: str) -> IR | None:
 
 def _dispatched_changed(run: Run, scope: Scope, was: IR, will: IR) -> bool:
     begun = set(scope.done) | {token.node for token in run.tokens.values() if token.scope == scope.path}
-    return any(node not in will.nodes or will.nodes[node].hash != was.nodes[node].hash for node in begun) or any(
-        {edge.id for edge in will.nodes[node].ins} != {edge.id for edge in was.nodes[node].ins} for node in begun
+    return any(
+        node not in will.nodes
+        or will.nodes[node].hash != was.nodes[node].hash
+        or _ins(will.nodes[node]) != _ins(was.nodes[node])
+        for node in begun
     )
 
 
@@ -222,6 +225,8 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
         verdict = verdict_of(node, taken, skipped)
         if verdict != "wait":
             late.append((node, verdict))
+        elif node.kind == "join" and node.config.deadline and (taken or skipped):
+            step.inner.append((scope, new, node))
     for node, verdict in late:
         if verdict == "run":
             step.enter(scope, new, node, event)
@@ -233,8 +238,9 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
             step.starve(scope, new, node, event)
 
 
-def _ins(node: Node | None) -> frozenset[str]:
-    return frozenset() if node is None else frozenset(edge.id for edge in node.ins)
+def _ins(node: Node | None) -> frozenset[tuple[str, str, str]]:
+    """What the signals of a node hang on: its edges, their sources, and the outcomes that offer them."""
+    return frozenset() if node is None else frozenset((edge.id, edge.source.id, edge.on) for edge in node.ins)
 
 
 def _signals(scope: Scope, node: Node) -> tuple[int, int]:
@@ -258,6 +264,7 @@ def settle_holder(step: Step, patch: Patch, state: str) -> None:
     held = token.kept
     scope = step.scope(token.scope)
     ir = step.ir_of(scope)
+    step.drop_timers(held.visit)
     done = outcome(held.visit, "success", held.output, attempt=held.attempt)
     done.digest = held.digest
     step.route(scope, ir, ir.nodes[token.node], done)
