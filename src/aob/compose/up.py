@@ -14,8 +14,7 @@ from aob.compose.app import App, assemble
 from aob.compose.lock import owning
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
-from aob.server import announced, create_app, listen, serving
-from aob.server.place import loopback_key
+from aob.server import announced, create_app, listen, loopback_key, serving
 
 GC_YOUNG = 50_000
 """Objects made before a young collection: a commit makes thousands that die together, and scanning them is waste."""

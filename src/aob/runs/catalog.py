@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from aob.core.errors import Conflict
 from aob.core.event.value import Cell
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes
@@ -49,10 +50,12 @@ class Push(msgspec.Struct):
 
 
 class Overlay(msgspec.Struct):
-    """Lets a tag carry these overlays on its artifact; later runs under the tag get them."""
+    """Lets a tag carry one overlay more, made on `artifact` under `before`; later runs under the tag get it."""
 
     tag: str
-    overlay: tuple[Cell, ...]
+    artifact: str
+    before: tuple[Cell, ...]
+    operations: Cell
     by: str
     reason: str
 
@@ -74,6 +77,16 @@ class Workflow:
         self.tags: dict[str, Tag] = {}
 
 
+def _overlaid(state: Workflow, command: Overlay) -> TagMoved:
+    at = state.tags[command.tag]
+    if at.artifact != command.artifact or list(map(bytes, at.overlay)) != list(map(bytes, command.before)):
+        raise Conflict(f"the tag {command.tag} has moved meanwhile", code="tag_moved",
+                       hint="look at the workflow again and write the patch against it")  # fmt: skip
+    overlay = (*command.before, command.operations)
+    version = f"{at.version.partition('.')[0]}.{len(overlay)}"
+    return TagMoved(command.tag, at.artifact, version, command.by, overlay, command.reason)
+
+
 class CatalogLaw(Law):
     """The law of workflows."""
 
@@ -89,11 +102,7 @@ class CatalogLaw(Law):
         state: Workflow = stream.state
         stream.tenant = state.tenant
         if isinstance(command, Overlay):
-            at = state.tags[command.tag]
-            minor = len(command.overlay)
-            version = f"{at.version.partition('.')[0]}.{minor}"
-            moved = TagMoved(command.tag, at.artifact, version, command.by, command.overlay, command.reason)
-            return Verdict([moved], {})
+            return Verdict([_overlaid(state, command)], {})
         events: list[CatalogEvent] = []
         known = state.artifacts.get(command.artifact)
         version = known.version if known else f"v{len(state.artifacts) + 1}.0"

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from aob.core.errors import Refused
+from aob.core.errors import Busy, Refused, Unavailable
 from aob.core.event.ids import derived_id
 from aob.core.event.value import Cell, Ref, canonical, decode, digest_of, inline, ref_in
 from aob.core.policy.patch import budget_left
@@ -48,7 +48,7 @@ class RunContext:
         self._job.pulse()
         if checkpoint is not None:
             cell = await self._cell(canonical(checkpoint))
-            await self._journal.ask(self.run_id, cmd.Save(self.visit, self.attempt, cell))
+            await self._granted(cmd.Save(self.visit, self.attempt, cell))
 
     async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
         """Commit the intent of an effect, or find what an earlier attempt recorded under the same number."""
@@ -107,12 +107,22 @@ class RunContext:
         return run
 
     async def _granted(self, command: Any) -> None:
-        try:
-            await self._journal.ask(self.run_id, command)
-        except Refused as refused:
-            if refused.code == "token_gone":
-                raise asyncio.CancelledError from None
-            raise
+        """Puts a command to the run; while the store is away the work waits, for it has done nothing wrong."""
+        while True:
+            try:
+                await self._journal.ask(self.run_id, command)
+                return
+            except Refused as refused:
+                if refused.code == "token_gone":
+                    raise asyncio.CancelledError from None
+                raise
+            except Busy as busy:
+                await asyncio.sleep(busy.retry_after_s)
+            except Unavailable:
+                if self._journal.broken is None:
+                    raise
+                if not await self._journal.mended():
+                    raise asyncio.CancelledError from None
 
     async def _cell(self, data: bytes) -> Cell:
         if inline(data):

@@ -86,7 +86,7 @@ class Core:
         self.graphs = Graphs(handlers)
         self.feed = Feed()
         self.logs = logs
-        self.dispatch = Dispatcher(self.values, logs.opened)
+        self.dispatch = Dispatcher(self.values, logs.opened, handlers)
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
         self.journal = Journal(

@@ -1,13 +1,17 @@
 """From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import asyncio
+from collections.abc import Callable, Container, Coroutine, Mapping
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from aob.core.errors import AobError
+from aob.core.duration import format_duration
+from aob.core.errors import AobError, Unavailable
 from aob.core.event.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
+from aob.core.graph.ir import Node
+from aob.core.node import KINDS
 from aob.core.run import Needs, Run
 from aob.core.run import commands as cmd
 from aob.core.run.names import input_value
@@ -20,12 +24,20 @@ from aob.runs.values import Values
 from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
 from aob.work.pool import Pool
 
+STORE_AGAIN_S: Final = 0.5
+"""Pause between two tries to reach values while their store is away."""
+
 
 class Dispatcher:
-    """Submits what a commit made ready, stops what it ended, and tells the journal what workers report."""
+    """Submits what a commit made ready, stops what it ended, and tells the journal what workers report.
 
-    def __init__(self, values: Values, open_log: Callable[[str, str], Callable[..., None]]) -> None:
-        self._values, self._open_log = values, open_log
+    A visit whose handler is not loaded stays ready and is not submitted: it waits for a process that has it.
+    """
+
+    def __init__(
+        self, values: Values, open_log: Callable[[str, str], Callable[..., None]], handlers: Container[str]
+    ) -> None:
+        self._values, self._open_log, self._handlers = values, open_log, handlers
         self._held: dict[tuple[str, str], RunContext] = {}
         self.told: Callable[[Stream, str, str], None] = lambda stream, ticket, what: None
         """Called for each ticket that people should hear of, with what happened to it: `opened remind reassign`."""
@@ -33,7 +45,10 @@ class Dispatcher:
         self.pool: Pool
 
     def recovered(self, streams: Mapping[str, Stream]) -> None:
-        """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain."""
+        """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain.
+
+        Where only the store was away, workers still hold their jobs and go on.
+        """
         for stream in streams.values():
             if stream.law.kind != "run" or stream.ended:
                 continue
@@ -42,6 +57,8 @@ class Dispatcher:
                 continue
             for visit, attempt in pending(run).jobs.items():
                 token = run.tokens[visit]
+                if self.pool.holds(stream.name, visit, attempt):
+                    continue
                 if any(intent.result is None for intent in token.intents or ()):
                     self.journal.tell(stream.name, cmd.Lost(visit, attempt))
                 else:
@@ -75,6 +92,9 @@ class Dispatcher:
         graphs = stream.derived.graphs
         ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
         node = ir.nodes[token.node]
+        if (node.kind != "function" or node.config.handler not in self._handlers) and self.lacks(node):
+            self._wait_for_worker(stream, token, node)
+            return
         resume = None
         try:
             if node.input is None and len(node.ins) == 1 and token.resume is None:
@@ -100,9 +120,25 @@ class Dispatcher:
         )  # fmt: skip
         self.pool.submit(job)
 
+    def lacks(self, node: Node) -> str:
+        """The first handler that a node calls and that is not loaded; empty when all are."""
+        for _, name in KINDS[node.kind].handlers(node.config):
+            if name not in self._handlers:
+                return name
+        return ""
+
+    def _wait_for_worker(self, stream: Stream, token: Token, node: Node) -> None:
+        queue_ms = node.spec.timeout.queue_ms
+        if not queue_ms:
+            return
+        message = f"no worker has the handler {self.lacks(node)!r} after {format_duration(queue_ms)}"
+        error = Raw(canonical({"code": "timeout_queue", "message": message}))
+        command = cmd.Fail(token.visit, token.attempt, error, True)
+        asyncio.get_running_loop().call_later(queue_ms / 1_000, self.journal.tell, stream.name, command)
+
     async def _fetch_first(self, stream: Stream, token: Token, ref: Ref) -> None:
         try:
-            await self._values.fetch(stream.tenant, ref.digest)
+            await self._patiently(lambda: self._values.fetch(stream.tenant, ref.digest))
         except AobError as error:
             told = canonical({"code": error.code, "message": error.detail})
             self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(told), True))
@@ -163,12 +199,21 @@ class Dispatcher:
 
     async def _store_first(self, job: Job, done: Done) -> None:
         try:
-            await self._values.put(job.tenant, done.data)
+            await self._patiently(lambda: self._values.put(job.tenant, done.data))
         except AobError as error:
             self._failed(job, Fault(error.code, error.detail, True))
             return
         done.ref = Ref(digest_of(done.data), len(done.data))
         self.report(job, done)
+
+    @staticmethod
+    async def _patiently(work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+        """A full disk is nobody's failure: what was done is kept in memory until it can be written."""
+        while True:
+            try:
+                return await work()
+            except Unavailable:
+                await asyncio.sleep(STORE_AGAIN_S)
 
     def _failed(self, job: Job, fault: Fault) -> None:
         if fault.code == UNCERTAIN:

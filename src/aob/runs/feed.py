@@ -17,7 +17,7 @@ GENERATION: Final = 1
 
 
 class Fact(msgspec.Struct, eq=False):
-    """One committed event: where it lies, which stream it belongs to, and itself."""
+    """One committed event: where it lies, which stream and tenant it belongs to, and itself."""
 
     row: int
     index: int
@@ -25,6 +25,7 @@ class Fact(msgspec.Struct, eq=False):
     stream: str
     seq: int
     event: Any
+    tenant: str = ""
 
     @property
     def position(self) -> str:
@@ -95,7 +96,10 @@ class Feed:
             for offset, event in enumerate(told.events):
                 at = told.base + offset
                 if commit.row > row or at > index:
-                    facts.append(Fact(commit.row, at, commit.at_ms, told.stream.name, told.seq + offset, event))
+                    stream_of = told.stream
+                    facts.append(
+                        Fact(commit.row, at, commit.at_ms, stream_of.name, told.seq + offset, event, stream_of.tenant)
+                    )
         return facts
 
     async def _from_store(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:
@@ -115,8 +119,20 @@ class Feed:
                         if journal_row.row > row or at + i > index
                     )
                 at += len(events)
+        await self._name_tenants(facts)
         last = rows[-1].row if rows else max(row, self.journal.durable_row)
         return facts, last, 1 << 62
+
+    async def _name_tenants(self, facts: list[Fact]) -> None:
+        """A row does not say whose a stream is: its memory does, or its head, or its first event."""
+        live = self.journal.streams
+        absent = {fact.stream for fact in facts if fact.stream not in live}
+        heads = await self.journal.store.heads_of(sorted(absent)) if absent else {}
+        for fact in facts:
+            if fact.stream in live:
+                fact.tenant = live[fact.stream].tenant
+            elif fact.stream in heads:
+                fact.tenant = heads[fact.stream].tenant
 
     async def _moved(self, row: int) -> None:
         if self.journal.durable_row > row:

@@ -1,17 +1,36 @@
 """The compiled versions of graphs: documents in, IR out, cached by hash and shared by the runs that use them.
 
-Never stored: a lost cache costs a compile.
+Never stored: a lost cache costs a compile. What was accepted once is compiled again also where its handlers are not
+loaded (yet): its visits wait for them. Only what is new is refused for want of a handler.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from aob.core.event.value import Cell, decode
-from aob.core.graph import Handlers, compile_workflow
+from aob.core.graph import HandlerFacts, Handlers, compile_workflow
 from aob.core.graph.ir import IR
 from aob.core.graph.patch import apply
 
 GRAPHS_MAX: Final = 4_096
+
+
+class Expected(Mapping[str, HandlerFacts]):
+    """Handlers as they are loaded; every other name is there too, with facts to which no check objects. Harmless: a
+    visit of a handler that is not loaded is not performed."""
+
+    def __init__(self, loaded: Mapping[str, HandlerFacts]) -> None:
+        self._loaded = loaded
+
+    def __getitem__(self, name: str) -> HandlerFacts:
+        return self._loaded.get(name) or HandlerFacts(name, "", "none", True)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
 
 
 class Versions:
@@ -19,14 +38,14 @@ class Versions:
 
     __slots__ = ("_bodies", "_documents", "_handlers", "_irs")
 
-    def __init__(self, documents: list[dict[str, Any]], irs: list[IR], handlers: Handlers | None) -> None:
+    def __init__(self, documents: list[dict[str, Any]], irs: list[IR], handlers: Mapping[str, HandlerFacts]) -> None:
         self._documents, self._irs, self._handlers = documents, irs, handlers
         self._bodies: dict[tuple[int, str], IR] = {}
 
     @classmethod
-    def base(cls, document: dict[str, Any], handlers: Handlers | None) -> "Versions":
-        """Only the base. Raises Invalid with every problem of the document."""
-        return cls([document], [compile_workflow(document, handlers)], handlers)
+    def base(cls, document: dict[str, Any], handlers: Handlers) -> "Versions":
+        """Only the base, which was checked when it was pushed. Raises Invalid when this release cannot read it."""
+        return cls([document], [compile_workflow(document, Expected(handlers))], handlers)
 
     def __len__(self) -> int:
         return len(self._irs)
@@ -54,15 +73,22 @@ class Versions:
 
     def extended(self, operations: list[dict[str, Any]]) -> "Versions":
         """One version more. Raises Invalid with every problem of the document that it gives."""
+        return self._with(operations, self._handlers)
+
+    def again(self, operations: list[dict[str, Any]]) -> "Versions":
+        """One version more, by operations that were accepted before."""
+        return self._with(operations, Expected(self._handlers))
+
+    def _with(self, operations: list[dict[str, Any]], handlers: Handlers) -> "Versions":
         document = apply(self._documents[-1], operations)
-        ir = compile_workflow(document, self._handlers)
+        ir = compile_workflow(document, handlers)
         return Versions([*self._documents, document], [*self._irs, ir], self._handlers)
 
 
 class Graphs:
     """Versions by (artifact, overlays): a bounded cache over pure functions."""
 
-    def __init__(self, handlers: Handlers | None) -> None:
+    def __init__(self, handlers: Handlers) -> None:
         self.handlers = handlers
         self._kept: OrderedDict[tuple[str, tuple[bytes, ...]], Versions] = OrderedDict()
 
@@ -79,7 +105,7 @@ class Graphs:
         if found is not None:
             return found
         if overlay:
-            made = self.make(artifact, document, overlay[:-1]).extended(decode(overlay[-1]))
+            made = self.make(artifact, document, overlay[:-1]).again(decode(overlay[-1]))
         else:
             made = Versions.base(document, self.handlers)
         self._kept[(artifact, overlay)] = made

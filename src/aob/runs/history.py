@@ -32,4 +32,4 @@ def _extend(facts: list[Fact], stream: Stream, row: int, base: int, at_ms: int, 
     events: list[Any] = stream.law.decode(data)
     first = len(facts)
     for index, event in enumerate(events):
-        facts.append(Fact(row, base + index, at_ms, stream.name, first + index, event))
+        facts.append(Fact(row, base + index, at_ms, stream.name, first + index, event, stream.tenant))

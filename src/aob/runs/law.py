@@ -27,8 +27,6 @@ class RunLaw(Law):
 
     def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
         self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
-        self.beside: dict[bytes, bytes] = {}
-        """Inputs of 4 KiB and more that wait for the commit of their start."""
 
     def fresh(self, name: str) -> Run:
         """A run without events."""
@@ -46,11 +44,8 @@ class RunLaw(Law):
         for digest, data in decision.values.items():
             self._values.remember(digest, data)
         context = decision.graphs if decision.graphs is not given.graphs else None
-        if type(command) is cmd.Complete:
-            if command.beside is not None:
-                decision.values[command.digest] = command.beside
-        elif self.beside and type(command) is cmd.Start and command.digest in self.beside:
-            decision.values[command.digest] = self.beside.pop(command.digest)
+        if (type(command) is cmd.Complete or type(command) is cmd.Start) and command.beside is not None:
+            decision.values[command.digest] = command.beside
         return Verdict(decision.events, decision.values, context)
 
     def _begin(self, stream: Stream, command: Any) -> Given:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from msgspec import Raw
 
 from aob.core.errors import AobError, Invalid, Problem, TooLarge
 from aob.core.event.ids import derived_id
-from aob.core.event.value import Cell, Ref, canonical, digest_of, inline
+from aob.core.event.value import Ref, canonical, digest_of, inline
 from aob.core.graph import schema_problems
 from aob.core.graph.ir import IR
 from aob.core.policy import Caller, require
@@ -19,6 +20,7 @@ from aob.core.run import commands as cmd
 from aob.journal import Decided
 from aob.runs import catalog
 from aob.runs.core import Core, base32, only_name
+from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
 from aob.runs.workflows import Workflows, _pointed
 
 MODES: Final = ("full", "fast")
@@ -26,6 +28,8 @@ PRIORITIES: Final = ("high", "medium", "low")
 INPUTS_MAX: Final = 1_000_000
 LABELS_MAX: Final = 32
 DEPTH_MAX: Final = 16
+RUN_ID_MAX: Final = 64
+RUN_ID: Final = re.compile(r"run_[A-Za-z0-9]+")
 _FIELDS: Final = frozenset(
     {"workflow", "tag", "inputs", "key", "mode", "priority", "labels", "run_id", "depth", "idempotency_key"}
 )
@@ -57,6 +61,7 @@ class Starts(Workflows):
         require(who, "run")
         item = {"workflow": workflow, "inputs": inputs, "tag": tag, "key": key, "mode": mode, "priority": priority,
                 "labels": labels, "run_id": run_id}  # fmt: skip
+        item = {name: value for name, value in item.items() if value is not None}
         future = self._begin(who, item, await self._prepared(who, item))
         return _answer(await future)
 
@@ -67,28 +72,25 @@ class Starts(Workflows):
         ready: dict[tuple[Any, Any], Any] = {}
         for item in items:
             try:
-                if not isinstance(item, dict):
-                    raise Invalid("a start is an object", [Problem("/", "must be an object", "wrong_type")])
-                pair = (item.get("workflow"), item.get("tag") or "main")
+                pair = (object_of(item, "").get("workflow"), item.get("tag"))
+                if not all(isinstance(name, str | None) for name in pair):
+                    raise Invalid("a start names its workflow and its tag", [
+                        Problem("/workflow", "workflow and tag are texts", "wrong_type")
+                    ])  # fmt: skip
                 if pair not in ready:
                     ready[pair] = await self._prepared(who, item)
                 verdicts.append(self._begin(who, item, ready[pair]))
             except AobError as error:
                 verdicts.append(error)
-            except TypeError:
-                verdicts.append(
-                    Invalid("a start is not as it should be", [Problem("/", "unusable values", "wrong_type")])
-                )
         futures = [verdict for verdict in verdicts if isinstance(verdict, asyncio.Future)]
         if futures:
             await asyncio.wait(futures)
         return [_verdict(verdict) for verdict in verdicts]
 
     async def _prepared(self, who: Caller, item: Mapping[str, Any]) -> tuple[str, catalog.Tag, IR]:
-        name = item.get("workflow") or only_name(self.names(who))
-        if not isinstance(name, str):
-            raise Invalid("workflow is a name", [Problem("/workflow", "must be a string", "wrong_type")])
-        at = _pointed(self.state_of(who, name), str(item.get("tag") or "main"))
+        given = item.get("workflow")
+        name = only_name(self.names(who)) if given is None else text_of(given, "/workflow")
+        at = _pointed(self.state_of(who, name), text_of(item.get("tag") or "main", "/tag"))
         versions = await self.versions(who, at)
         return name, at, versions.ir(len(at.overlay))
 
@@ -104,35 +106,40 @@ class Starts(Workflows):
             problems = schema_problems(ir.spec.inputs, inputs, "/inputs")
             if problems:
                 raise Invalid(f"the inputs do not fit {name}", problems)
-        cell, digest = self._inputs(who, inputs)
-        key = item.get("key") or item.get("idempotency_key")
-        run_id = item.get("run_id") or (keyed_id(who.tenant, name, str(key)) if key else self.core.ids.next())
-        if not isinstance(run_id, str) or not run_id.startswith("run_") or not run_id[4:].isalnum() or len(run_id) > 64:
-            raise Invalid("the run id is not usable", [
-                Problem("/run_id", "begins with run_ and goes on with letters and digits", "bad_id")
-            ])  # fmt: skip
-        command = cmd.Start(
-            run_id, name, at.artifact, at.version, str(item.get("tag") or "main"), who.tenant, who.name, cell, digest,
-            mode, priority, int(item.get("depth") or 1), labels, at.overlay,
-        )  # fmt: skip
-        return self.core.journal.ask(run_id, command, fresh=not (key or item.get("run_id")))
-
-    def _inputs(self, who: Caller, inputs: Any) -> tuple[Cell, bytes]:
-        data = canonical(inputs)
+        data = json_of(inputs, "/inputs")
         digest = digest_of(data)
+        beside = self._beside(data)
+        key = item.get("key") or item.get("idempotency_key")
+        run_id = item.get("run_id")
+        fresh = key is None and run_id is None
+        if run_id is not None:
+            run_id = _given_id(run_id)
+        elif key is not None:
+            run_id = keyed_id(who.tenant, name, name_of(key, "/key"))
+        else:
+            run_id = self.core.ids.next()
+        command = cmd.Start(
+            run_id, name, at.artifact, at.version, str(item.get("tag") or "main"), who.tenant, who.name,
+            Raw(data) if beside is None else Ref(digest, len(data)).cell(), digest, mode, priority,
+            item.get("depth") or 1, labels, at.overlay, beside=beside,
+        )  # fmt: skip
+        return self.core.journal.ask(run_id, command, fresh=fresh)
+
+    @staticmethod
+    def _beside(data: bytes) -> bytes | None:
+        """What does not stay inside the record."""
         if inline(data):
-            return Raw(data), digest
+            return None
         if len(data) > INPUTS_MAX:
             raise TooLarge(f"the inputs have {len(data):,} bytes, at most {INPUTS_MAX:,} are taken",
                            hint="put the data into an object store and start with its key")  # fmt: skip
-        self.core.values.remember(digest, data)
-        self.core.run_law.beside[digest] = data
-        return Ref(digest, len(data)).cell(), digest
+        return data
 
     async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> dict[str, Any]:
         """Cancel a run; cancelling again changes nothing."""
         require(who, "run")
-        decided = await self.core.ask(who, run_id, cmd.Cancel(who.name, reason, command or ""))
+        asked = cmd.Cancel(who.name, text_of(reason, "/reason"), name_of(command or "", "/command", empty=True))
+        decided = await self.core.ask(who, run_id, asked)
         run: Run = decided.stream.state
         return {"run_id": run_id, "status": run.status, "reason": run.cancelling}
 
@@ -141,10 +148,11 @@ class Starts(Workflows):
     ) -> dict[str, Any]:
         """Hand a message to a run: to the visit that waits for it, else it is kept for one that will."""
         require(who, "run")
-        data = canonical(payload)
+        name, key = name_of(name, "/name"), name_of(key, "/key", empty=True)
+        data = json_of(payload, "/payload")
         if not inline(data):
             raise TooLarge("a message has at most 4 KiB", hint="send the key of an object instead")
-        message_id = id or derived_id("message", run_id, self.core.ids.next())
+        message_id = name_of(id, "/id") if id is not None else derived_id("message", run_id, self.core.ids.next())
         digest = digest_of(canonical([name, key, payload]))
         decided = await self.core.ask(who, run_id, cmd.Message(message_id, name, key, Raw(data), digest))
         reached = next((event.visit for event in decided.events if getattr(event, "id", "") == message_id), "")
@@ -157,28 +165,46 @@ def keyed_id(tenant: str, workflow: str, key: str) -> str:
     return "run_k" + base32(int.from_bytes(hashed[:16]), 26)
 
 
+def _given_id(run_id: object) -> str:
+    text = text_of(run_id, "/run_id", RUN_ID_MAX)
+    if not RUN_ID.fullmatch(text):
+        raise Invalid("the run id is not usable", [
+            Problem("/run_id", "begins with run_ and goes on with letters and digits", "bad_id")
+        ])  # fmt: skip
+    return text
+
+
 def _options(item: Mapping[str, Any], ir: IR) -> tuple[str, str, dict[str, str]]:
     unknown = [name for name in item if name not in _FIELDS]
     problems = [
-        Problem(f"/{name}", "no such field of a start", "unknown_field", hint=f"fields: {', '.join(sorted(_FIELDS))}")
+        Problem(f"/{str(name)[:64]}", "no such field of a start", "unknown_field",
+                hint=f"fields: {', '.join(sorted(_FIELDS))}")
         for name in unknown
-    ]
+    ]  # fmt: skip
     mode, priority = item.get("mode") or ir.spec.mode, item.get("priority") or ir.spec.priority
-    labels = {**ir.spec.labels, **(item.get("labels") or {})}
     if mode not in MODES:
-        problems.append(Problem("/mode", f"{mode!r} is not a mode", "unknown_value", hint="full or fast"))
+        problems.append(Problem("/mode", f"{mode!r:.64} is not a mode", "unknown_value", hint="full or fast"))
     if priority not in PRIORITIES:
         problems.append(
-            Problem("/priority", f"{priority!r} is not a priority", "unknown_value", hint="high medium low")
+            Problem("/priority", f"{priority!r:.64} is not a priority", "unknown_value", hint="high medium low")
         )
-    if len(labels) > LABELS_MAX or not all(isinstance(k, str) and isinstance(v, str) for k, v in labels.items()):
-        problems.append(Problem("/labels", f"at most {LABELS_MAX} pairs of strings", "wrong_type"))
-    depth = item.get("depth") or 1
-    if not isinstance(depth, int) or depth > DEPTH_MAX:
-        problems.append(Problem("/depth", f"a chain of runs is at most {DEPTH_MAX} deep", "too_deep"))
+    given = item.get("labels")
+    labels = {**ir.spec.labels, **given} if isinstance(given, Mapping) else ir.spec.labels
+    if given is not None and not (isinstance(given, Mapping) and _short(labels)):
+        problems.append(
+            Problem("/labels", f"at most {LABELS_MAX} pairs of texts of {NAME_MAX} characters", "wrong_type")
+        )
+    depth = item.get("depth")
+    if depth is not None and not (type(depth) is int and 1 <= depth <= DEPTH_MAX):
+        problems.append(Problem("/depth", f"a chain of runs is 1 to {DEPTH_MAX} deep", "too_deep"))
     if problems:
         raise Invalid("the start is not as it should be", problems)
-    return str(mode), str(priority), labels
+    return str(mode), str(priority), dict(labels)
+
+
+def _short(labels: Mapping[Any, Any]) -> bool:
+    texts = [text for pair in labels.items() for text in pair]
+    return len(labels) <= LABELS_MAX and all(isinstance(text, str) and len(text) <= NAME_MAX for text in texts)
 
 
 def _answer(decided: Decided) -> dict[str, Any]:

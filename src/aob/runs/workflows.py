@@ -13,6 +13,7 @@ from aob.journal import Stream
 from aob.runs import catalog
 from aob.runs.core import Core, wrong_name
 from aob.runs.graphs import Versions, overlay_key
+from aob.runs.incoming import json_of, tag_of, text_of
 
 
 class Workflows:
@@ -36,6 +37,7 @@ class Workflows:
         canonical_form, places = _read(document)
         if name:
             canonical_form = {**canonical_form, "workflow": name}
+        tag = tag_of(tag)
         problems = check(canonical_form, self.core.handlers, places=places)
         if problems:
             raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
@@ -95,15 +97,17 @@ class Workflows:
         """Put an overlay on a tag: runs that start later under it get it. Raises Invalid with every problem."""
         require(who, "patch")
         state = self.state_of(who, name)
-        at = _pointed(state, tag)
+        if tag not in state.tags:
+            raise NotFound(f"{state.name} has no tag {str(tag)[:64]!r}", code="tag_not_found",
+                           hint=f"a version never changes; tags: {', '.join(sorted(state.tags))}")  # fmt: skip
+        at = state.tags[tag]
         versions = await self.versions(who, at)
         before = versions.document(len(at.overlay))
+        json_of(operations, "/operations")
         compiled = compile_operations(before, operations)
-        after = versions.extended(compiled)
-        verdict = review_patch(
-            before, after.document(len(after) - 1), caller_kind="person", rules=self.core.rules, agents_used=0,
-            handler_effects=self.core.run_law.effects,
-        )  # fmt: skip
+        after = versions.extended(compiled).document(len(at.overlay) + 1)
+        verdict = review_patch(before, after, caller_kind="person", rules=self.core.rules, agents_used=0,
+                               handler_effects=self.core.run_law.effects)  # fmt: skip
         if verdict.problems:
             raise Invalid("the patch cannot be applied", verdict.problems)
         if verdict.needs_person and not who.may("approve"):
@@ -111,12 +115,13 @@ class Workflows:
                 f"this patch needs somebody who may approve: {'; '.join(verdict.reasons)}", code="approval_needed",
                 hint="put it on the tag with a key that has the role approve",
             )  # fmt: skip
-        overlay = (*at.overlay, Raw(canonical(compiled)))
-        decided = await self.core.journal.ask(_stream(who, name), catalog.Overlay(tag, overlay, who.name, reason))
+        command = catalog.Overlay(
+            tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name, text_of(reason, "/reason")
+        )
+        decided = await self.core.journal.ask(_stream(who, name), command)
         moved: catalog.Workflow = decided.stream.state
         return {
-            "workflow": name, "tag": tag, "version": moved.tags[tag].version,
-            "diff": diff(before, after.document(len(overlay))),
+            "workflow": name, "tag": tag, "version": moved.tags[tag].version, "diff": diff(before, after),
         }  # fmt: skip
 
     def state_of(self, who: Caller, name: str) -> catalog.Workflow:

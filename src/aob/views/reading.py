@@ -172,7 +172,8 @@ class Views(Engine):
                 return
         async for facts in self.core.feed.follow(row, index, name):
             for fact in facts:
-                if (types is None or name_of(fact.event) in types) and self._visible(who, fact.stream):
+                mine = fact.tenant == who.tenant and fact.stream.startswith("run_")
+                if mine and (types is None or name_of(fact.event) in types):
                     yield fact.position, name_of(fact.event), entry(fact)
                 if name and isinstance(fact.event, ev.RunFinished):
                     return
@@ -190,12 +191,6 @@ class Views(Engine):
 
         async for line in self.core.logs.read(run_id, node=node or "", follow=lives if follow else None):
             yield msgspec.json.encode(line).decode()
-
-    def _visible(self, who: Caller, stream: str) -> bool:
-        if not stream.startswith("run_"):
-            return False
-        known = self.core.journal.streams.get(stream)
-        return known is not None and known.tenant == who.tenant
 
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob of the tenant, verified."""

@@ -1,0 +1,98 @@
+"""What a caller hands to a verb, held to the same bounds whether it came over HTTP or from the same process.
+
+In: values and texts of a caller. Out: canonical bytes and the texts themselves. Raises Invalid or TooLarge, never keeps
+anything. A value that JSON would change on its way to the record (NaN, half a surrogate pair) is refused here.
+"""
+
+import math
+import re
+from typing import Any, Final
+
+from aob.core.errors import Invalid, Problem, TooLarge
+from aob.core.event.value import canonical
+
+DEPTH_MAX: Final = 200
+NAME_MAX: Final = 256
+TEXT_MAX: Final = 10_000
+TENANT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+TAG: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")
+VERSION: Final = re.compile(r"v\d+(\.\d+)?")
+
+
+def json_of(value: object, path: str = "") -> bytes:
+    """The canonical JSON of a value. Raises Invalid for what JSON cannot hold as it is."""
+    try:
+        data = canonical(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Invalid("this value is not JSON", [Problem(path, str(error)[:200], "not_json")]) from None
+    # The encoder writes NaN and infinity as null; depth is bounded so that every reader can follow.
+    if b"null" in data or data.count(b"[") + data.count(b"{") > DEPTH_MAX:
+        problem = _strange(value, path)
+        if problem is not None:
+            raise Invalid("this value is not JSON", [problem])
+    return data
+
+
+def _strange(value: object, path: str) -> Problem | None:
+    stack: list[tuple[object, int]] = [(value, 1)]
+    while stack:
+        here, depth = stack.pop()
+        if isinstance(here, float) and not math.isfinite(here):
+            return Problem(path, f"{here} is no JSON number", "not_json")
+        children = here.values() if isinstance(here, dict) else here if isinstance(here, list | tuple) else ()
+        if children and depth > DEPTH_MAX:
+            return Problem(path, f"is nested deeper than {DEPTH_MAX}", "too_deep")
+        stack.extend((child, depth + 1) for child in children)
+    return None
+
+
+def name_of(value: object, path: str, *, empty: bool = False) -> str:
+    """A short name: a key, an id, the name of a message. Raises Invalid for anything else."""
+    text = text_of(value, path, NAME_MAX)
+    if not text and not empty:
+        raise Invalid("a name is missing", [Problem(path, "is empty", "missing")])
+    if not text.isprintable():
+        raise Invalid("a name is not usable", [Problem(path, "holds characters that cannot be printed", "bad_name")])
+    return text
+
+
+def text_of(value: object, path: str, limit: int = TEXT_MAX) -> str:
+    """A text that people read. Raises Invalid when it is none, TooLarge when it is longer than `limit`."""
+    if not isinstance(value, str):
+        raise Invalid("a text is expected", [Problem(path, f"is {type(value).__name__}, not a text", "wrong_type")])
+    if len(value) > limit:
+        raise TooLarge(f"{path} has {len(value):,} characters, at most {limit:,} are taken")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Invalid("a text is not usable", [Problem(path, "holds half a surrogate pair", "not_json")]) from None
+    return value
+
+
+def tag_of(value: object) -> str:
+    """The name of a tag that is to be written. Raises Invalid for what could be taken for a version or a hash."""
+    text = text_of(value, "/tag", NAME_MAX)
+    if not TAG.fullmatch(text) or VERSION.fullmatch(text):
+        raise Invalid("the tag is not usable", [
+            Problem("/tag", f"{text[:64]!r} is no name for a tag", "bad_name",
+                    hint="letters, digits, `_`, `-` and `.`, at most 64, and nothing like v1.0")
+        ])  # fmt: skip
+    return text
+
+
+def tenant_of(value: object) -> str:
+    """The name of a tenant. Raises Invalid."""
+    text = text_of(value, "/tenant", NAME_MAX)
+    if not TENANT.fullmatch(text):
+        raise Invalid("the tenant is not usable", [
+            Problem("/tenant", f"{text[:64]!r} is no name for a tenant", "bad_name",
+                    hint="lower-case letters, digits, `_` and `-`, at most 63")
+        ])  # fmt: skip
+    return text
+
+
+def object_of(value: Any, path: str) -> dict[str, Any]:
+    """An object, or Invalid."""
+    if not isinstance(value, dict):
+        raise Invalid("an object is expected", [Problem(path, f"is {type(value).__name__}", "wrong_type")])
+    return value
