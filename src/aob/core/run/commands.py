@@ -13,7 +13,8 @@ class _Command(msgspec.Struct, frozen=False, gc=False):
 
 
 class Start(_Command):
-    """Begin the run. `digest` is the sha256 of what was asked, for idempotency."""
+    """Begin the run. `digest` is the sha256 of what was asked, for idempotency; `beside` holds the bytes of inputs that
+    are too large for a record, for the same commit."""
 
     run: str
     workflow: str
@@ -31,6 +32,7 @@ class Start(_Command):
     overlay: tuple[Cell, ...] = ()
     fork: str = ""
     copied: tuple[Any, ...] = ()
+    beside: bytes | None = None
 
 
 class Complete(_Command):

@@ -118,6 +118,11 @@ class Pool:
         self._drop(held)
         return True
 
+    def holds(self, run: str, visit: str, attempt: int) -> bool:
+        """Whether this attempt waits or runs here."""
+        held = self._index.get((run, visit))
+        return held is not None and held.job.attempt == attempt
+
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Take nothing new, let what runs end within `drain_s`, then cancel the rest. Stopping twice is fine."""
         if self._stopped is not None:
