@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from aob.core.errors import AobError, Busy, Conflict, Unavailable
+from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable
 from aob.journal.batch import Cutter, Draft, build
 from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, fail
 from aob.journal.law import Law
@@ -55,6 +55,9 @@ class Journal(Deciding):
         self._put_blob, self._get_value = put_blob, get_value
         self._task: asyncio.Task[None] | None = None
         self._ended: deque[str] = deque()
+        self._sound = asyncio.Event()
+        self._draft: Draft | None = None
+        self._writing: tuple[asyncio.Task[Any], Draft] | None = None
         self.durable_row = 0
         self.timers = Timers(clock_ms, lambda stream, id: self.tell(stream, fire(id)))
         self.cut_row = 0
@@ -65,12 +68,14 @@ class Journal(Deciding):
 
     async def __aenter__(self) -> "Journal":
         await self._recover()
+        self._sound.set()
         self._task = asyncio.create_task(self._run(), name="aob-journal")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self.closing = True
         self._wake.set()
+        self._sound.set()
         if self._task is not None:
             task, self._task = self._task, None
             await asyncio.gather(task, return_exceptions=True)
@@ -112,6 +117,11 @@ class Journal(Deciding):
         self._wake.set()
         return future
 
+    async def mended(self) -> bool:
+        """Waits until the store answers again; False when this journal has ended instead."""
+        await self._sound.wait()
+        return self.broken is None and not self.closing
+
     def tell(self, stream: str, command: Any) -> None:
         """Put a command that nobody waits for: results of workers, timers. Never refused: their number is bounded."""
         self._inbox.append(Asked(stream, command, None, False))
@@ -138,30 +148,43 @@ class Journal(Deciding):
     # -- the loop -------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        try:
+            await self._loop()
+        except Exception as error:
+            # A bug, not the world: say so to everyone who asks from now on, rather than to let them wait for ever.
+            logger().error("journal_stopped", shard=self.shard, exc_info=error)
+            self.broken = OurError(f"the journal has stopped: {type(error).__name__}: {error}", code="journal_stopped",
+                                   hint="start the home again: what was acknowledged is safe")  # fmt: skip
+            self._sound.set()
+            drafts = (self._draft, self._writing[1] if self._writing is not None else None)
+            open_asks = [asked for draft in drafts if draft is not None for asked in draft.asked]
+            for asked in (*open_asks, *self._inbox):
+                fail(asked, self.broken)
+            self._inbox.clear()
+
+    async def _loop(self) -> None:
         """Decide what has come while the batch before is being written; write; release; for ever."""
-        draft: Draft | None = None
-        writing: tuple[asyncio.Task[Any], Draft] | None = None
         while True:
-            if self._inbox and (draft is None or len(draft.asked) < BATCH_MAX):
-                draft = self._decide_batch(draft)
-            if writing is not None and writing[0].done():
-                task, before = writing
-                writing = None
+            if self._inbox and (self._draft is None or len(self._draft.asked) < BATCH_MAX):
+                self._draft = self._decide_batch(self._draft)
+            if self._writing is not None and self._writing[0].done():
+                task, before = self._writing
                 if not self._written(task, before):
-                    await self._lost(before, draft)
-                    draft = None
+                    await self._lost(before, self._draft)
+                    self._draft = self._writing = None
                     continue
-            if writing is None and draft is not None:
-                writing = self._begin(draft)
-                draft = None
+                self._writing = None
+            if self._writing is None and self._draft is not None:
+                self._writing = self._begin(self._draft)
+                self._draft = None
                 continue
-            if self._inbox and draft is None:
+            if self._inbox and self._draft is None:
                 continue
-            if self.closing and writing is None:
+            if self.closing and self._writing is None:
                 await self._last_cut()
                 return
             self._wake.clear()
-            if writing is None or not writing[0].done():
+            if self._writing is None or not self._writing[0].done():
                 await self._wake.wait()
 
     def _begin(self, draft: Draft) -> tuple[asyncio.Task[Any], Draft] | None:
@@ -249,6 +272,7 @@ class Journal(Deciding):
         """A commit failed: drop the memory of the shard, answer those who wait, read back, ask the others again."""
         error = self.broken
         assert error is not None
+        self._sound.clear()
         logger().error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
         lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox]
         self._inbox.clear()
@@ -260,14 +284,18 @@ class Journal(Deciding):
         self._cutter = Cutter()
         if error.code == "stale_epoch":
             self.closing = True
+            self._sound.set()
             return
-        while not self.closing:
+        while True:
             await asyncio.sleep(RETRY_S)
+            if self.closing:
+                return
             try:
                 await self._recover()
                 break
             except AobError as still:
                 self.broken = still
         self.broken = None
+        self._sound.set()
         logger().info("store_is_back", shard=self.shard, row=self.row)
         self._inbox.extend(again)
