@@ -112,5 +112,5 @@ class Context(Protocol):
         """Propose a patch to the run: `{"patch_id", "state": "applied"|"proposed"|"invalid", "problems": [...]}`."""
 
     async def graph(self) -> Mapping[str, Any]:
-        """`{document, state, agents_left}`: the workflow document as it stands now, by node whether it is `ready`, `not begun`
-        or how it ended, and how many agents a patch may still add."""
+        """`{document, state, agents_left}`: the workflow document as it stands now, by node whether it is `ready`, `not
+        begun` or how it ended, and how many agents a patch may still add."""

@@ -28,6 +28,11 @@ class Attempt(msgspec.Struct, eq=False):
     _beat_at: float = 0.0
     _loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether its worker is to end with it."""
+        return self.state != "running"
+
     def wait(self, loop: asyncio.AbstractEventLoop, timeout: Timeouts, expire: Expire) -> None:
         """Start the time of the queue."""
         fault = _fault("queue", "no worker was free", timeout.queue_ms)

@@ -10,17 +10,15 @@ import contextvars
 import types
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from aob.core.event import Ref
 from aob.core.event.value import ROW_MAX
 from aob.core.graph.spec import Timeouts
-from aob.work.job import Done, Fault, Job, Result
+from aob.work.job import Done, Job, Result, WorkError
 from aob.work.outcome import fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.lanes import Lanes
-
-T = TypeVar("T")
 
 Perform = Callable[[Job], Coroutine[Any, Any, object]]
 """Performs a job: its coroutine returns the output (or a Done), or raises."""
@@ -107,8 +105,8 @@ class Crew:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
-        pop, run_one = self.lanes.pop, self._run_one
-        now = burst = perf_counter()
+        pop, begin = self.lanes.pop, self._begin
+        burst = perf_counter()
         jobs = 0
         try:
             while True:
@@ -118,77 +116,104 @@ class Crew:
                     self._idle.append(sleeper)
                     self._awake -= 1
                     await sleeper  # who wakes it counts it as awake
-                    now = burst = perf_counter()
+                    burst = perf_counter()
                     jobs = 0
                     continue
                 if attempt.state != "queued":
                     continue
-                attempt.state = "running"
                 attempt.task = me
-                ended_at = await run_one(attempt, loop)
-                if ended_at is None:
-                    return  # told to stop while it ran: another has this place now
-                now = ended_at
+                rest = begin(attempt, loop)
+                if rest is not None:
+                    await rest
+                if attempt.told_to_stop:
+                    return  # another has this place now
                 jobs += 1
-                if jobs >= BURST_JOBS or now - burst > BURST_S:
+                if jobs >= BURST_JOBS or perf_counter() - burst > BURST_S:
                     await asyncio.sleep(0)
-                    now = burst = perf_counter()
+                    burst = perf_counter()
                     jobs = 0
         finally:
             self._awake -= 1
             if self.lanes and not self._awake:
                 self._wake()
 
-    async def _aside(self, waited: Coroutine[Any, Any, T]) -> T:
-        self._awake -= 1
-        if self.lanes and not self._awake:
-            self._wake()
-        try:
-            return await waited
-        finally:
-            self._awake += 1
-
-    async def _run_one(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> float | None:
+    def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Coroutine[Any, Any, None] | None:
+        """Perform a job as far as it goes in one step. What is left, where it must wait, is to be awaited."""
+        attempt.state = "running"
         job = attempt.job
         timeout: Timeouts = job.node.spec.timeout
         if timeout.run_ms or timeout.start_ms or timeout.heartbeat_ms:
             attempt.arm(loop, timeout, self._expire)
         elif attempt.timers is not None:
             attempt.disarm()  # that of the queue: it was picked up in time
-        result: Result
         began = perf_counter()
         try:
             coroutine = self._perform(job)
             context = contextvars.copy_context()
-            try:
-                first = context.run(coroutine.send, None)
-            except StopIteration as stop:
-                raw = stop.value
-                now = perf_counter()
-                if now - began > BLOCK_S:
-                    self._blocked(job, now - began)
-            else:
-                if perf_counter() - began > BLOCK_S:
-                    self._blocked(job, perf_counter() - began)
-                raw = await self._carry(coroutine, context, first, job)
-                now = perf_counter()
-            result = raw if type(raw) is Done or type(raw) is Fault else finished(raw)
-            if type(result) is Done:
-                if len(result.data) > ROW_MAX and self._keep is not None and result.ref is None:
-                    result.ref = await self._aside(self._keep(job.tenant, result.data))
-                result.took_us = int((now - began) * 1e6)
+            waits = context.run(coroutine.send, None)
+        except StopIteration as stop:
+            return self._end(attempt, stop.value, began)
         except KeyboardInterrupt:
             raise
-        except asyncio.CancelledError as error:
-            now = perf_counter()
-            if attempt.state == "running" and _cancelled_from_outside():
-                raise
-            result = fault_of(error)
         except BaseException as error:  # SystemExit too: a handler must not end the platform
-            now = perf_counter()
+            self._ended(attempt, fault_of(error))
+            return None
+        if perf_counter() - began > BLOCK_S:
+            self._blocked(job, perf_counter() - began)
+        return self._rest(attempt, coroutine, context, waits, began)
+
+    def _end(self, attempt: Attempt, raw: object, began: float, since: float = 0.0) -> Coroutine[Any, Any, None] | None:
+        """Report what a handler returned; an output to be kept first is left to be awaited."""
+        now = perf_counter()
+        if now - (since or began) > BLOCK_S:
+            self._blocked(attempt.job, now - (since or began))
+        if type(raw) is not Done:
+            try:
+                raw = finished(raw)
+            except WorkError as error:
+                self._ended(attempt, error.fault)
+                return None
+        raw.took_us = int((now - began) * 1e6)
+        if len(raw.data) > ROW_MAX and self._keep is not None and raw.ref is None:
+            return self._kept(attempt, raw, self._keep)
+        self._ended(attempt, raw)
+        return None
+
+    async def _rest(
+        self,
+        attempt: Attempt,
+        coroutine: Coroutine[Any, Any, object],
+        context: contextvars.Context,
+        waits: object,
+        began: float,
+    ) -> None:
+        """The rest of a job whose handler has suspended."""
+        try:
+            raw = await self._carry(coroutine, context, waits, attempt.job)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and not attempt.told_to_stop and _cancelled_from_outside():
+                raise  # the loop is being closed around us
+            self._ended(attempt, fault_of(error))
+            return
+        left = self._end(attempt, raw, began, perf_counter())
+        if left is not None:
+            await left
+
+    async def _kept(self, attempt: Attempt, done: Done, keep: Keep) -> None:
+        """Keep a large output, then report it."""
+        self._awake -= 1
+        if self.lanes and not self._awake:
+            self._wake()
+        result: Result = done
+        try:
+            done.ref = await keep(attempt.job.tenant, done.data)
+        except Exception as error:
             result = fault_of(error)
+        finally:
+            self._awake += 1
         self._ended(attempt, result)
-        return now if attempt.state == "running" else None
 
     @types.coroutine
     def _carry(
