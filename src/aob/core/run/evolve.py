@@ -91,7 +91,7 @@ def _started(run: Run, e: ev.RunStarted) -> None:
     _decide_nodes(run, root, e.ready, e.skipped)
 
 
-def _completed(run: Run, e: ev.NodeCompleted) -> None:
+def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
     visit = e.visit
     token = run.tokens.pop(visit, None)
     if token is not None:
@@ -114,14 +114,9 @@ def _completed(run: Run, e: ev.NodeCompleted) -> None:
 
 
 def _failed(run: Run, e: ev.NodeFailed) -> None:
-    token = _pop(run, e.visit)
-    scope, node = (run.scopes[token.scope], token.node) if token else _scope_of(run, e.visit)
-    scope.done[node] = e
-    scope.fed.pop(node, None)
-    _decide_nodes(run, scope, e.ready, e.skipped)
-    _feed(scope, e.fed, e.starved)
-    run.waits.pop(e.visit, None)
-    if run.bodies.pop(e.visit, None) is not None:
+    cut_short = e.visit in run.bodies
+    _completed(run, e)
+    if cut_short:
         _drop_below(run, e.visit)
 
 
