@@ -166,9 +166,10 @@ class FakeEngine:
     async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> Json:
         return self._state(who, run_id)
 
-    async def timeline(self, who: Caller, run_id: str) -> list[Json]:
+    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62) -> list[Json]:
         self._state(who, run_id)
-        return [data for _, run, _, data in self.events if run == run_id]
+        told = [data for _, run, _, data in self.events if run == run_id]
+        return [data for data in told if data["seq"] > after][:limit]
 
     async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> Json:
         self._state(who, run_id)

@@ -96,9 +96,10 @@ class MemoryStore:
             (head for head in self._heads.values() if head.kind == kind and not head.ended_ms), key=lambda h: h.stream
         )
 
-    async def segments(self, stream: str) -> list[Segment]:
-        """All segments of a stream, in order."""
-        return [segment for _, segment in sorted(self._segments.get(stream, {}).items())]
+    async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
+        """Segments of a stream in order, those that hold events from `after` on."""
+        found = [segment for _, segment in sorted(self._segments.get(stream, {}).items())]
+        return [segment for segment in found if segment.first_seq + segment.count > after][:limit]
 
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
         """Timers due up to an instant, soonest first."""

@@ -167,9 +167,9 @@ class SqliteStore:
         """Every head of a kind that has not ended."""
         return [Head(*row) for row in await self._all("live_heads", (kind,))]
 
-    async def segments(self, stream: str) -> list[Segment]:
-        """All segments of a stream, in order."""
-        return [Segment(*row) for row in await self._all("segments_of", (stream,))]
+    async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
+        """Segments of a stream in order, those that hold events from `after` on."""
+        return [Segment(*row) for row in await self._all("segments_of", (stream, after, limit))]
 
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
         """Timers due up to an instant, soonest first."""

@@ -91,8 +91,8 @@ select * from head where stream = ?;
 select * from head where kind = ? and ended_ms = 0 order by stream;
 
 -- segments_of
--- All segments of one stream, in order.
-select stream, first_seq, count, row, data from segment where stream = ? order by first_seq;
+-- Segments of one stream in order, from a sequence number on.
+select stream, first_seq, count, row, data from segment where stream = ? and first_seq + count > ? order by first_seq limit ?;
 
 -- timers_until
 -- Timers due up to an instant.

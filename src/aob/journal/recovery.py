@@ -8,9 +8,10 @@ import msgspec
 from aob.core.errors import Unavailable
 from aob.journal.law import Law
 from aob.journal.stream import Chunk, Stream, chunks_of
-from aob.ports.store import JournalRow, Store, TimerRow
+from aob.ports.store import JournalRow, Segment, Store, TimerRow
 
 ROWS_AT_ONCE: Final = 500
+SEGMENTS_AT_ONCE: Final = 64
 TIMERS_MAX: Final = 1_000_000
 
 
@@ -82,7 +83,13 @@ def _law_of(laws: list[Law], name: str) -> Law | None:
 
 
 async def _segments(store: Store, stream: Stream) -> None:
-    for segment in await store.segments(stream.name):
+    while segments := await store.segments(stream.name, stream.seq, SEGMENTS_AT_ONCE):
+        _fold_segments(stream, segments)
+    stream.kept_from = stream.seq
+
+
+def _fold_segments(stream: Stream, segments: list[Segment]) -> None:
+    for segment in segments:
         if segment.first_seq > stream.seq:
             raise Unavailable(
                 f"{stream.name}: events {stream.seq} to {segment.first_seq} are missing",
@@ -93,7 +100,6 @@ async def _segments(store: Store, stream: Stream) -> None:
             events = stream.law.decode(chunk.data)
             _fold(stream, seq, events)
             seq += len(events)
-    stream.kept_from = stream.seq
 
 
 async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]:

@@ -134,8 +134,8 @@ class Store(Protocol):
         """Every head of a kind that has not ended."""
         ...
 
-    async def segments(self, stream: str) -> list[Segment]:
-        """All segments of a stream, in order."""
+    async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
+        """Segments of a stream in order, those that hold events from the sequence number `after` on."""
         ...
 
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:

@@ -1,35 +1,61 @@
-"""All events of one run, in order, from its segments and from memory: what a timeline and a replay read."""
+"""Events of one run, in order, from its segments and from memory: what a timeline and a replay read."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 import msgspec
 
 from aob.journal import Stream
-from aob.journal.stream import chunks_of
+from aob.journal.stream import Chunk, chunks_of
 from aob.runs.core import Core
 from aob.runs.feed import Fact
 
+SEGMENTS_AT_ONCE: Final = 16
 
-async def history(core: Core, stream: Stream) -> list[Fact]:
-    """Committed events of a stream, oldest first. A run of a million events is a million facts: read it once."""
+
+async def history(core: Core, stream: Stream, after: int = -1, limit: int = 1 << 62) -> list[Fact]:
+    """Committed events of a stream with a greater sequence number than `after`, oldest first, at most `limit`."""
     facts: list[Fact] = []
-    for segment in await core.store.segments(stream.name):
-        if segment.first_seq < len(facts):
-            del facts[segment.first_seq :]
-        for chunk in chunks_of(segment.data):
-            _extend(facts, stream, chunk.row, chunk.base, chunk.at_ms, chunk.data)
-    live = core.journal.streams.get(stream.name)
-    if live is not None:
-        have = facts[-1] if facts else None
-        for chunk in list(live.chunks):
-            newer = have is None or (chunk.row, chunk.base) > (have.row, have.index)
-            if newer and chunk.row <= core.journal.durable_row:
-                _extend(facts, stream, chunk.row, chunk.base, chunk.at_ms, chunk.data)
+    async for fact in told(core, stream, after):
+        facts.append(fact)
+        if len(facts) >= limit:
+            break
     return facts
 
 
-def _extend(facts: list[Fact], stream: Stream, row: int, base: int, at_ms: int, data: msgspec.Raw) -> None:
+async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fact]:
+    """Committed events of a stream, one by one; a run of a million events is never in memory at once."""
+    seq = after + 1
+    while True:
+        segments = await core.store.segments(stream.name, seq, SEGMENTS_AT_ONCE)
+        live = core.journal.streams.get(stream.name)
+        if not segments and (live is None or live.kept_from <= seq):
+            break  # else a segment was written since we looked: what it holds is no longer in memory
+        for segment in segments:
+            first = segment.first_seq
+            for chunk in chunks_of(segment.data):
+                for fact in _facts(stream, chunk, first):
+                    if fact.seq >= seq:
+                        seq = fact.seq + 1
+                        yield fact
+                    first = fact.seq + 1
+    if live is None:
+        return
+    first = live.kept_from
+    for chunk in list(live.chunks):
+        if chunk.row > core.journal.durable_row:
+            return
+        for fact in _facts(stream, chunk, first):
+            if fact.seq >= seq:
+                seq = fact.seq + 1
+                yield fact
+            first = fact.seq + 1
+
+
+def _facts(stream: Stream, chunk: Chunk, first: int) -> list[Fact]:
+    data: msgspec.Raw = chunk.data
     events: list[Any] = stream.law.decode(data)
-    first = len(facts)
-    for index, event in enumerate(events):
-        facts.append(Fact(row, base + index, at_ms, stream.name, first + index, event, stream.tenant))
+    return [
+        Fact(chunk.row, chunk.base + index, chunk.at_ms, stream.name, first + index, event, stream.tenant)
+        for index, event in enumerate(events)
+    ]

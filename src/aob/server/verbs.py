@@ -68,8 +68,10 @@ class RunVerbs(Protocol):
     async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> JsonObject:
         """A whole run, at least as fresh as `min_position`."""
 
-    async def timeline(self, who: Caller, run_id: str) -> Sequence[JsonObject]:
-        """All events of a run by `seq`."""
+    async def timeline(
+        self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62
+    ) -> Sequence[JsonObject]:
+        """Events of a run with a greater `seq` than `after`, by `seq`, at most `limit`."""
 
     async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> JsonObject:
         """Cancel a run, once a command id."""

@@ -123,11 +123,13 @@ class Views(Engine):
         return {"runs": [_row(head) for head in shown], "next": shown[-1].stream if shown and more else None,
                 "as_of": self.position()}  # fmt: skip
 
-    async def timeline(self, who: Caller, run_id: str) -> list[dict[str, Any]]:
-        """All events of a run, oldest first."""
+    async def timeline(
+        self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62
+    ) -> list[dict[str, Any]]:
+        """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
         require(who, "view")
         stream = await self.core.stream(who, run_id)
-        return [entry(fact) for fact in await history(self.core, stream)]
+        return [entry(fact) for fact in await history(self.core, stream, after, limit)]
 
     async def why(self, who: Caller, run_id: str) -> dict[str, Any]:
         """One sentence: what the run waits for, or how it ended."""

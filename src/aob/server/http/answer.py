@@ -63,8 +63,9 @@ def problem_answer(error: AobError, path: str) -> Answer:
     """The one way an error leaves: problem+json with the status and headers that its class asks for."""
     headers: tuple[Header, ...] = ()
     if isinstance(error, Busy):
-        # Whole seconds, rounded up: an earlier retry would be refused again.
-        headers = ((b"retry-after", b"%d" % max(1, -int(-error.retry_after_s // 1))),)
+        headers = (_retry_after(error.retry_after_s),)
+    elif error.status == 503 and isinstance(wait_s := error.fields.get("retry_after_s"), int | float):
+        headers = (_retry_after(wait_s),)
     elif isinstance(error, MethodUnknown):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)
     elif error.status == 401:
@@ -77,3 +78,8 @@ def problem_answer(error: AobError, path: str) -> Answer:
     except (TypeError, ValueError, RecursionError):
         known = {name: body[name] for name in ("type", "title", "status", "detail", "code")}
         return Answer(encode(known), error.status, PROBLEM, headers)
+
+
+def _retry_after(wait_s: float) -> Header:
+    """Whole seconds, rounded up: an earlier retry would be refused again."""
+    return b"retry-after", b"%d" % max(1, -int(-wait_s // 1))

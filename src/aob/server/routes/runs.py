@@ -114,10 +114,9 @@ async def cancel_run(call: Call[Nothing, CancelBody]) -> Answer:
 async def show_timeline(call: Call[TimelineQuery, None]) -> Answer:
     """A stretch of a run's events."""
     after, limit = call.query.after, call.query.limit
-    events = await call.verbs.timeline(call.who, call.params["run_id"])
-    rest = [event for event in events if event["seq"] > after]
-    page = rest[:limit]
-    return json_answer({"events": page, "next": page[-1]["seq"] if len(rest) > limit else None})
+    events = await call.verbs.timeline(call.who, call.params["run_id"], after=after, limit=limit + 1)
+    page = events[:limit]
+    return json_answer({"events": page, "next": page[-1]["seq"] if len(events) > limit else None})
 
 
 async def show_why(call: Call[Nothing, None]) -> Answer:
