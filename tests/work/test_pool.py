@@ -599,7 +599,7 @@ async def test_a_handler_that_swallows_its_time_out_is_still_late() -> None:
 # -- blocking, large outputs, stop
 
 
-@pytest.mark.parametrize("when", ["at once", "later"])
+@pytest.mark.parametrize("when", ["at once", "before it waits", "later"])
 async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aob.work.pool.crew.BLOCK_S", 0.01)
     log = Noted()
@@ -610,6 +610,8 @@ async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: p
         until = time.perf_counter() + 0.02
         while time.perf_counter() < until:
             pass
+        if when == "before it waits":
+            await asyncio.sleep(0)
 
     told = Told()
     async with pool_of(block, told, log=log) as pool:
@@ -641,6 +643,21 @@ async def test_a_large_output_is_kept_before_it_is_reported() -> None:
     assert isinstance(big, Done)
     assert (small.ref, big.ref) == (None, Ref(digest_of(big.data), size + 2))
     assert kept == [("acme", size + 2)]
+
+
+async def test_after_a_large_output_the_worker_goes_on() -> None:
+    async def keep(tenant: str, data: bytes) -> Ref:
+        await asyncio.sleep(0)
+        return Ref(digest_of(data), len(data))
+
+    async def large(job: Job) -> str:
+        return "x" * (ROW_MAX + 1)
+
+    told = Told()
+    async with pool_of(large, told, keep=keep, concurrency=1) as pool:
+        for n in range(3):
+            pool.submit(calls("large", visit=f"n{n}"))
+            await told.first(n + 1)
 
 
 async def test_an_output_that_cannot_be_kept_is_a_transient_fault() -> None:
