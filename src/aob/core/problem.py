@@ -42,8 +42,8 @@ _BY_STATUS: Final[Mapping[int, type[AobError]]] = {
 
 
 class ProblemBody(TypedDict):
-    """A problem as it travels. `code` is stable; `problems` lists every wrong place of an input; `retry_after_s` waits
-    for a full queue. Members beyond these belong to the code (such as `address` or `policy`)."""
+    """A problem as it travels. `code` is stable; `problems` lists every wrong place of an input; `retry_after_s` is
+    how long to wait before asking again. Members beyond these belong to the code (such as `address` or `policy`)."""
 
     type: str
     title: str
@@ -71,8 +71,9 @@ def problem_of(error: AobError, *, instance: str = "") -> ProblemBody:
         body["instance"] = instance
     if isinstance(error, Invalid) and error.problems:
         body["problems"] = list(error.problems)
-    if isinstance(error, Busy):
-        body["retry_after_s"] = error.retry_after_s
+    wait_s = error.retry_after_s if isinstance(error, Busy) else error.fields.get("retry_after_s")
+    if isinstance(wait_s, int | float):
+        body["retry_after_s"] = wait_s
     extension = {name: value for name, value in error.fields.items() if name not in _MEMBERS}
     return {**extension, **body}  # type: ignore[typeddict-item]  # extension members are allowed by RFC 9457
 
@@ -88,6 +89,8 @@ def error_of(body: Mapping[str, Any], status: int) -> AobError:
         wait = body.get("retry_after_s")
         wait_s = float(wait) if isinstance(wait, int | float) else 1.0
         return Busy(detail, retry_after_s=wait_s, hint=hint, code=code, **fields)
+    if isinstance(body.get("retry_after_s"), int | float):
+        fields["retry_after_s"] = body["retry_after_s"]
     kind = Malformed if code == Malformed.code else Quarantined if code == Quarantined.code else _class_of(status)
     error = kind(detail, hint=hint, code=code, **fields)
     if error.status != status:
