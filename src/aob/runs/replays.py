@@ -14,6 +14,7 @@ from aob.core.run import Given, Needs, Run, decide, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.names import input_cell
+from aob.core.run.state import CANCELLED, SKIPPED
 from aob.core.run.step import DeniedError, Step
 from aob.journal import Stream
 from aob.runs.core import Core
@@ -45,10 +46,11 @@ class Replays:
         versions, version = stream.derived.graphs, len(run.graph_ops)
         ir = versions.ir(version)
         after = _after(ir, from_node)
-        copied = []
-        for node, outcome in run.scopes[""].done.items():
-            if node not in after and node in ir.nodes and isinstance(outcome, ev.NodeCompleted):
-                copied.append(outcome)
+        copied = [
+            outcome if outcome is not CANCELLED else ev.NodeCompleted(node, 0, outcome.on, outcome.output, b"")
+            for node, outcome in run.scopes[""].done.items()
+            if node not in after and node in ir.nodes and outcome.on and outcome is not SKIPPED
+        ]
         new_id = self.core.ids.next()
         command = cmd.Start(
             new_id, run.workflow, run.artifact, run.version, run.tag, run.tenant, who.name, run.inputs,
@@ -131,7 +133,7 @@ class _Shadow:
         self.core, self.source, self.recorded, self.assume = core, run, recorded, assume
         self.version, self.from_node = version, from_node
         law = core.run_law
-        self.given = Given(versions, core.values, law.rules, law.effects)
+        self.given = Given(versions, core.values.of(run.tenant), law.rules, law.effects)
         self.run = Run(run.id)
         self.visits: list[dict[str, Any]] = []
         self.unknown: list[str] = []
@@ -218,7 +220,7 @@ class _Shadow:
             except Needs as needs:
                 await self.core.values.fetch(self.source.tenant, needs.ref.digest)
         for digest, data in decision.values.items():
-            self.core.values.remember(digest, data)
+            self.core.values.remember(self.source.tenant, digest, data)
         for event in decision.events:
             self.run = evolve(self.run, event)
             if isinstance(event, ev.NodeCompleted) and not any(v["visit"] == event.visit for v in self.visits):

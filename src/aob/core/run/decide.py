@@ -12,7 +12,7 @@ import msgspec
 
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event.ids import derived_id
-from aob.core.event.value import decode
+from aob.core.event.value import decode, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
@@ -121,7 +121,7 @@ def _start(step: Step, command: cmd.Start) -> None:
         step.set_timer("run", "", "run", deadline)
 
 
-def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, ev.NodeCompleted]) -> None:
+def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:
     """A fork: outcomes of another run stand here as if they had happened, in an order that edges allow."""
     waiting = dict(copied)
     while waiting:
@@ -133,7 +133,8 @@ def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, ev.NodeCompleted]) 
             item = waiting.pop(visit)
             if step.outcome(root, visit) is not None:
                 continue
-            event = ev.NodeCompleted(visit, item.attempt, item.on, item.output, item.digest, item.took, copied=True)
+            digest = digest_of_cell(item.output)
+            event = ev.NodeCompleted(visit, item.attempt, item.on, item.output, digest, item.took, copied=True)
             step.route(root, ir, node, event)
         if len(waiting) == before:
             return
