@@ -33,6 +33,7 @@ ERRORS = [
     Busy("full", retry_after_s=2.5),
     OurError("broken"),
     Unavailable("disk full"),
+    Unavailable("shard 1 is being started again", code="shard_down", shard=1, retry_after_s=1.0),
     Quarantined("law"),
 ]
 

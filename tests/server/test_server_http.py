@@ -234,6 +234,18 @@ async def test_a_full_queue_says_when_to_come_again(
     assert answer.headers["retry-after"] == "2"
 
 
+async def test_a_part_that_is_away_for_a_moment_says_when_to_come_again(
+    engine: FakeEngine, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("shard 1 is being started again", code="shard_down", retry_after_s=0.4)
+
+    monkeypatch.setattr(engine, "run", away)
+    answer = await http.get("/v1/runs/run_1")
+    assert problem(answer, 503, "shard_down")["retry_after_s"] == 0.4
+    assert answer.headers["retry-after"] == "1"
+
+
 async def test_requests_over_the_limit_are_told_to_wait(
     app: App, engine: FakeEngine, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
