@@ -189,7 +189,7 @@ class Dispatcher:
                 return
             if result.ref is None:
                 beside = data
-            self._values.remember(digest, data)
+            self._values.remember(job.tenant, digest, data)
         patch = context.patch if context is not None else result.patch
         took = result.took_us if job.mode == "full" else 0
         self.journal.tell(

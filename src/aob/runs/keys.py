@@ -11,7 +11,6 @@ from aob.core.policy import ROLES, Caller, require
 from aob.runs import keyring
 from aob.runs.core import Core
 
-
 START: Final = 8
 """Characters of a hash by which keys are looked up."""
 

@@ -42,7 +42,7 @@ class RunLaw(Law):
         except Needs as needs:
             raise Wanted(needs.ref) from None
         for digest, data in decision.values.items():
-            self._values.remember(digest, data)
+            self._values.remember(stream.tenant, digest, data)
         context = decision.graphs if decision.graphs is not given.graphs else None
         if (type(command) is cmd.Complete or type(command) is cmd.Start) and command.beside is not None:
             decision.values[command.digest] = command.beside
@@ -51,18 +51,18 @@ class RunLaw(Law):
     def _begin(self, stream: Stream, command: Any) -> Given:
         if not isinstance(command, cmd.Start):
             # A command to a run that does not exist: the law itself says so, no graph is looked at.
-            return Given(_NO_GRAPHS, self._values, self.rules, self.effects)
+            return Given(_NO_GRAPHS, self._values.of(stream.tenant), self.rules, self.effects)
         stream.tenant = command.tenant
         stream.lazy = command.mode == "fast"
         overlay = overlay_key(command.overlay) if command.overlay else ()
         versions = self._graphs.get(command.artifact, overlay)
         if versions is None:
-            versions = self._graphs.make(command.artifact, self._document(command.artifact), overlay)
-        return Given(versions, self._values, self.rules, self.effects)
+            versions = self._graphs.make(command.artifact, self._document(command.tenant, command.artifact), overlay)
+        return Given(versions, self._values.of(command.tenant), self.rules, self.effects)
 
-    def _document(self, artifact: str) -> dict[str, Any]:
+    def _document(self, tenant: str, artifact: str) -> dict[str, Any]:
         digest = bytes.fromhex(artifact.removeprefix("sha256:"))
-        data = self._values.get(digest)
+        data = self._values.of(tenant).get(digest)
         if data is None:
             raise Wanted(Ref(digest, 0))
         document: dict[str, Any] = decode(data)
@@ -132,7 +132,7 @@ class RunLaw(Law):
         if versions is None:
             data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
             versions = self._graphs.make(run.artifact, decode(data), overlay)
-        stream.derived = Given(versions, self._values, self.rules, self.effects)
+        stream.derived = Given(versions, self._values.of(run.tenant), self.rules, self.effects)
 
 
 _NO_GRAPHS = Versions([], [], {})

@@ -1,6 +1,9 @@
-"""Values behind references: a bounded cache over the store's rows and the blobs."""
+"""Values behind references: a bounded cache over the store's rows and the blobs. Tenants share nothing, not even what
+is at hand: who knows a hash learns nothing of what others keep under it.
+"""
 
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aob.core.errors import NotFound
@@ -11,39 +14,69 @@ from aob.ports.store import Store
 CACHE_BYTES: Final = 64 * 1024 * 1024
 
 
-class Values(OrderedDict[bytes, bytes]):
-    """Bytes by digest. A mapping of what is at hand; `fetch` brings what is not."""
+class AtHand(Mapping[bytes, bytes]):
+    """What is at hand of one tenant, by digest."""
+
+    __slots__ = ("_kept", "_tenant")
+
+    def __init__(self, kept: Mapping[tuple[str, bytes], bytes], tenant: str) -> None:
+        self._kept, self._tenant = kept, tenant
+
+    def __getitem__(self, digest: bytes) -> bytes:
+        return self._kept[(self._tenant, digest)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (digest for tenant, digest in self._kept if tenant == self._tenant)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Values:
+    """Bytes by tenant and digest. `of` is what is at hand; `fetch` brings what is not."""
 
     def __init__(self, store: Store, blobs: Blobs) -> None:
-        super().__init__()
         self._store, self._blobs = store, blobs
+        self._kept: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+        self._views: dict[str, AtHand] = {}
         self._bytes = 0
 
-    def remember(self, digest: bytes, data: bytes) -> None:
+    def of(self, tenant: str) -> AtHand:
+        """What is at hand of a tenant."""
+        view = self._views.get(tenant)
+        if view is None:
+            view = self._views[tenant] = AtHand(self._kept, tenant)
+        return view
+
+    def remember(self, tenant: str, digest: bytes, data: bytes) -> None:
         """Keep bytes at hand for a while."""
-        if digest in self:
+        key = (tenant, digest)
+        if key in self._kept:
+            self._kept.move_to_end(key)
             return
-        self[digest] = data
+        self._kept[key] = data
         self._bytes += len(data)
-        while self._bytes > CACHE_BYTES and len(self) > 1:
-            _, gone = self.popitem(last=False)
+        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
+            _, gone = self._kept.popitem(last=False)
             self._bytes -= len(gone)
 
     async def fetch(self, tenant: str, digest: bytes) -> bytes:
-        """The bytes of a value of this tenant. Raises NotFound when nobody has them."""
-        data = self.get(digest) or await self._store.value(tenant, digest)
+        """The bytes of a value of this tenant. Raises NotFound when the tenant has none."""
+        data = self._kept.get((tenant, digest))
+        if data is None:
+            data = await self._store.value(tenant, digest)
         if data is None:
             data = await self._blobs.get(tenant, digest)
         if data is None:
-            raise NotFound(f"there is no blob sha256:{digest.hex()}")
-        self.remember(digest, data)
+            raise NotFound(f"there is no blob sha256:{digest.hex()}", code="blob_not_found")
+        self.remember(tenant, digest, data)
         return data
 
     async def put(self, tenant: str, data: bytes) -> bytes:
         """Store bytes durably now (for what is too large for a row); their digest."""
         digest = digest_of(data)
         await self._blobs.put(tenant, data)
-        self.remember(digest, data)
+        self.remember(tenant, digest, data)
         return digest
 
     @staticmethod

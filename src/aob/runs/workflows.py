@@ -46,7 +46,7 @@ class Workflows:
         artifact = artifact_hash(canonical_form)
         stream = _stream(who, title)
         command = catalog.Push(artifact, data, digest_of(data), tag, who.name)
-        self.core.values.remember(command.digest, data)
+        self.core.values.remember(who.tenant, command.digest, data)
         decided = await self.core.journal.ask(stream, command)
         state: catalog.Workflow = decided.stream.state
         return {

@@ -6,6 +6,7 @@ A cell is raw JSON, so that a journal row is one JSON text that SQL can read. A 
 """
 
 import hashlib
+import re
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ Cell = msgspec.Raw
 """What a record holds for a value: its canonical JSON, or a reference."""
 
 NULL: Final = msgspec.Raw(b"null")
+_REF: Final = re.compile(r"sha256:([0-9a-f]{64})")
 REF_PREFIX: Final = b'{"$ref":"sha256:'
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -54,12 +56,13 @@ def digest_of(data: bytes | msgspec.Raw) -> bytes:
 
 
 def ref_in(value: Any) -> Ref | None:
-    """The reference that a decoded cell is, or None when it is the value itself."""
-    if type(value) is dict and "$ref" in value and isinstance(value["$ref"], str):
-        try:
-            return Ref(bytes.fromhex(value["$ref"].removeprefix("sha256:")), int(value.get("size", 0)))
-        except (ValueError, TypeError):
-            return None
+    """The reference that a decoded cell is, or None when it is the value itself.
+
+    Exactly what `Ref.cell` writes, and no object that only looks like it: those of callers may lie inline.
+    """
+    if type(value) is dict and len(value) == 2 and type(value.get("$ref")) is str and type(value.get("size")) is int:
+        found = _REF.fullmatch(value["$ref"])
+        return Ref(bytes.fromhex(found[1]), value["size"]) if found else None
     return None
 
 
