@@ -3,10 +3,9 @@
 import ast
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SRC: Final = ROOT / "src"
@@ -60,28 +59,7 @@ def short(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def ratchet(name: str) -> dict[str, Any]:
+def ratchet(name: str) -> dict[str, float]:
     """The exceptions of one rule: what is excepted, and how far it may go."""
-    rules: dict[str, dict[str, Any]] = json.loads(RATCHET.read_text())
-    return rules[name]
-
-
-def over(name: str, found: Mapping[str, float], limit: float, slack: float = 0) -> Iterator[str]:
-    """What breaks a rule: values over the limit that are not excepted, and exceptions wider than needed by `slack`."""
-    excepted = ratchet(name)
-    for what, value in found.items():
-        allowed = excepted.get(what, limit)
-        if value > allowed:
-            yield f"{what}: {value:g} is over {allowed:g}"
-    for what, allowed in excepted.items():
-        value = found.get(what, 0)
-        if value < allowed - slack:
-            held = f"{value:g}" if value > limit else f"within {limit:g}"
-            yield f"{what}: now {held}, so lower or remove its exception ({allowed:g}) in tests/house/ratchet.json"
-
-
-def extra(name: str, found: set[str]) -> Iterator[str]:
-    """The same for rules that are kept or broken: what breaks it unexcepted, and exceptions no longer needed."""
-    excepted = set(ratchet(name))
-    yield from (f"{what}" for what in sorted(found - excepted))
-    yield from (f"{what}: kept now, so remove its exception" for what in sorted(excepted - found))
+    rules: dict[str, dict[str, float]] = json.loads(RATCHET.read_text())
+    return rules.get(name, {})
