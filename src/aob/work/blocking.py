@@ -32,23 +32,23 @@ class BlockingContext:
         """Show a sign of life, and store a checkpoint when one is given."""
         self._wait(self._inner.heartbeat(checkpoint))
 
-    def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+    def intend(self, kind: str, what: Mapping[str, object]) -> Intended:
         """Commit the intent of an effect before it happens."""
         return self._wait(self._inner.intend(kind, what))
 
-    def settle(self, result: object, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
+    def settle(self, result: object, *, error: Fault | None = None, usage: Mapping[str, object] | None = None) -> None:
         """Record the result of the last intent."""
         self._wait(self._inner.settle(result, error=error, usage=usage))
 
-    def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
+    def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, object]:
         """Propose a patch to the run."""
         return self._wait(self._inner.propose(operations, reason))
 
-    def graph(self) -> Mapping[str, Any]:
+    def graph(self) -> Mapping[str, object]:
         """The run's workflow document as it stands now."""
         return self._wait(self._inner.graph())
 
-    def _wait(self, asked: Coroutine[Any, Any, T]) -> T:
+    def _wait(self, asked: Coroutine[object, object, T]) -> T:
         if self._fenced:
             asked.close()
             raise asyncio.CancelledError("the run no longer waits for this handler")

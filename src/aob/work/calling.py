@@ -5,7 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aob.work.blocking import BlockingContext
 from aob.work.handlers import CONTEXT, Handler, unbound, where
@@ -39,7 +39,7 @@ def call(
     ctx: Context | None,
     places: Places,
     pulse: Callable[[], None] = unheard,
-) -> Coroutine[Any, Any, object]:
+) -> Coroutine[object, object, object]:
     """A coroutine that calls the handler. `pulse` is called when the work begins.
 
     Raises WorkError `call_mismatch` (permanent), naming the parameter, when the arguments do not fit.
@@ -53,7 +53,7 @@ def call(
 
 def _on_loop(
     handler: Handler, args: Args, named: Named, ctx: Context | None, pulse: Callable[[], None]
-) -> Coroutine[Any, Any, object]:
+) -> Coroutine[object, object, object]:
     if handler.takes_ctx:
         named = {**named, CONTEXT: _given(handler, ctx)}
     pulse()

@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeVar, cast, overload
+from typing import Final, Literal, TypeVar, cast, overload
 
 import msgspec
 
@@ -21,7 +21,7 @@ CONTEXT: Final = "ctx"
 Place = Literal["loop", "thread", "process"]
 """Where a handler runs: an async one on the loop, a plain one in a thread, a `cpu` one in a process of its own."""
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
     argument; `value_name` is the parameter that a single value goes to, when that one has a name to be given by."""
 
     name: str
-    fn: Callable[..., Any]
+    fn: Callable[..., object]
     facts: HandlerFacts
     place: Place
     takes_ctx: bool
@@ -128,7 +128,7 @@ def scan(*sources: object) -> HandlerTable:
     return HandlerTable(handlers.values())
 
 
-def handler_of(fn: Callable[..., Any]) -> Handler:
+def handler_of(fn: Callable[..., object]) -> Handler:
     """The handler of one marked function. Raises Invalid with what stands in the way."""
     mark = cast(Mark, getattr(fn, MARK))
     inner = inspect.unwrap(fn)
@@ -151,7 +151,7 @@ def handler_of(fn: Callable[..., Any]) -> Handler:
     return Handler(name, fn, facts, place, takes_ctx, bool(positional), value_name, signature)
 
 
-def version_of(fn: Callable[..., Any]) -> str:
+def version_of(fn: Callable[..., object]) -> str:
     """A hash that changes when the function's own text changes; its code where the text cannot be had."""
     target = fn.func if isinstance(fn, functools.partial) else fn
     try:
@@ -162,19 +162,19 @@ def version_of(fn: Callable[..., Any]) -> str:
     return hashlib.sha256(text).hexdigest()[:VERSION_CHARS]
 
 
-def where(fn: Callable[..., Any]) -> str:
+def where(fn: Callable[..., object]) -> str:
     """`module:line` of a function, for people."""
     code = getattr(fn, "__code__", None)
     module = getattr(fn, "__module__", "") or "?"
     return f"{module}:{code.co_firstlineno}" if isinstance(code, types.CodeType) else module
 
 
-def doc_of(fn: Callable[..., Any]) -> str:
+def doc_of(fn: Callable[..., object]) -> str:
     """The first line of the docstring."""
     return (inspect.getdoc(fn) or "").strip().split("\n", 1)[0]
 
 
-def unbound(handler: Handler, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def unbound(handler: Handler, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
     """Why a call cannot be bound to the function's parameters, or an empty string when it can."""
     try:
         handler.signature.bind(*args, **kwargs)
@@ -183,7 +183,7 @@ def unbound(handler: Handler, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     return ""
 
 
-def _marked(source: object) -> Iterator[Callable[..., Any]]:
+def _marked(source: object) -> Iterator[Callable[..., object]]:
     if callable(source) and hasattr(source, MARK):
         yield source
         return
@@ -194,7 +194,7 @@ def _marked(source: object) -> Iterator[Callable[..., Any]]:
             yield value
 
 
-def _unfit(mark: Mark, outer: Callable[..., Any], signature: inspect.Signature) -> tuple[str, str] | None:
+def _unfit(mark: Mark, outer: Callable[..., object], signature: inspect.Signature) -> tuple[str, str] | None:
     fn = inspect.unwrap(outer)
     if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
         return "is a generator", "return one value; write progress with ctx.log and ctx.heartbeat"

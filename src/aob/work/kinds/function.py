@@ -1,7 +1,7 @@
 """`function`: the application's handler by name. The names of `input:` are its arguments, else the value is."""
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aob.core.node.function import FunctionConfig
 from aob.work.calling import call
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aob.work.tools import Tools
 
 
-def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[Any, Any, object]:
+def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, object, object]:
     """The handler's own coroutine. Raises WorkError `handler_missing`, `call_mismatch`, or what the handler raises."""
     config: FunctionConfig = job.node.config
     handler = tools.handlers.get(config.handler)

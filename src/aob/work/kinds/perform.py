@@ -1,7 +1,6 @@
 """From a job to the coroutine that performs it, and to where it runs: the two functions that a pool is made with."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
 
 from aob.work.handlers import Place
 from aob.work.job import Context, Job, WorkError
@@ -10,7 +9,7 @@ from aob.work.kinds.verify import verified
 from aob.work.pool import Perform
 from aob.work.tools import Tools
 
-Verify = Callable[[Job], list[Any] | None]
+Verify = Callable[[Job], list[object] | None]
 """The intents of a visit that were never settled (`{kind, what}` each), when its `verify` handler should look; else
 None."""
 
@@ -24,7 +23,7 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
     memo = tools.memo
     bare = frozenset(name for name, handler in tools.handlers.items() if not handler.takes_ctx)
 
-    def perform(job: Job) -> Coroutine[Any, Any, object]:
+    def perform(job: Job) -> Coroutine[object, object, object]:
         node = job.node
         kind = KINDS_WORK.get(node.kind)
         if kind is None:

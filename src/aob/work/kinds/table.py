@@ -1,11 +1,12 @@
 """Each kind of node whose work is done outside a decision, and what performs it."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Final
 
-from aob.work.kinds import agent, emit, function, http, notify, object
+from aob.work.kinds import agent, emit, function, http, notify
+from aob.work.kinds import object as object_
 
-Performs = Callable[..., Coroutine[Any, Any, Any]]
+Performs = Callable[..., Coroutine[object, object, object]]
 """`perform(job, ctx, tools)`: the output (or a Done), or raises; WorkError says exactly how."""
 
 KINDS_WORK: Final[dict[str, Performs]] = {
@@ -14,6 +15,6 @@ KINDS_WORK: Final[dict[str, Performs]] = {
     "function": function.perform,
     "http": http.perform,
     "notify": notify.perform,
-    "object": object.perform,
+    "object": object_.perform,
 }
 """What performs each kind of node."""

@@ -1,7 +1,7 @@
 """After an effect that may or may not have happened: the node's `verify` handler looks, and the visit goes on."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aob.work.calling import call
 from aob.work.job import Done, Job, WorkError
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def verified(
-    job: Job, intents: list[Any], tools: "Tools", work: Callable[[], Coroutine[Any, Any, object]]
+    job: Job, intents: list[object], tools: "Tools", work: Callable[[], Coroutine[object, object, object]]
 ) -> Done:
     """The output of the visit.
 

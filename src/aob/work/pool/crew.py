@@ -10,7 +10,7 @@ import contextvars
 import types
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from aob.core.event import Ref
 from aob.core.event.value import ROW_MAX
@@ -20,10 +20,10 @@ from aob.work.outcome import fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.lanes import Lanes
 
-Perform = Callable[[Job], Coroutine[Any, Any, object]]
+Perform = Callable[[Job], Coroutine[object, object, object]]
 """Performs a job: its coroutine returns the output (or a Done), or raises."""
 
-Keep = Callable[[str, bytes], Coroutine[Any, Any, Ref]]
+Keep = Callable[[str, bytes], Coroutine[object, object, Ref]]
 """Keeps a large output of a tenant where it lasts, before anyone hears of it."""
 
 BURST_JOBS: Final = 64
@@ -137,7 +137,7 @@ class Crew:
             if self.lanes and not self._awake:
                 self._wake()
 
-    def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Coroutine[Any, Any, None] | None:
+    def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Coroutine[object, object, None] | None:
         """Perform a job as far as it goes in one step. What is left, where it must wait, is to be awaited."""
         attempt.state = "running"
         job = attempt.job
@@ -162,7 +162,9 @@ class Crew:
             self._blocked(job, perf_counter() - began)
         return self._rest(attempt, coroutine, context, waits, began)
 
-    def _end(self, attempt: Attempt, raw: object, began: float, since: float = 0.0) -> Coroutine[Any, Any, None] | None:
+    def _end(
+        self, attempt: Attempt, raw: object, began: float, since: float = 0.0
+    ) -> Coroutine[object, object, None] | None:
         """Report what a handler returned; an output to be kept first is left to be awaited."""
         now = perf_counter()
         if now - (since or began) > BLOCK_S:
@@ -182,7 +184,7 @@ class Crew:
     async def _rest(
         self,
         attempt: Attempt,
-        coroutine: Coroutine[Any, Any, object],
+        coroutine: Coroutine[object, object, object],
         context: contextvars.Context,
         waits: object,
         began: float,
@@ -217,7 +219,7 @@ class Crew:
 
     @types.coroutine
     def _carry(
-        self, coroutine: Coroutine[Any, Any, object], context: contextvars.Context, waits: object, job: Job
+        self, coroutine: Coroutine[object, object, object], context: contextvars.Context, waits: object, job: Job
     ) -> Generator[object, object, object]:
         """Drive a coroutine that has suspended to its end, timing each of its steps."""
         while True:
@@ -225,7 +227,7 @@ class Crew:
             if self.lanes and not self._awake:
                 self._wake()
             error: BaseException | None = None
-            sent: Any = None
+            sent: object = None
             try:
                 sent = yield waits
             except BaseException as thrown:

@@ -34,7 +34,7 @@ class Call(msgspec.Struct, frozen=True):
     kwargs: bytes
 
 
-def call_of(fn: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
+def call_of(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
     """The call of a function as another process can make it. Raises WorkError when the input is not JSON."""
     module = fn.__module__
     known = sys.modules.get(module)

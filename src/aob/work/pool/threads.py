@@ -31,7 +31,7 @@ class _Call:
         self.started = started
         self.context = contextvars.copy_context()
         self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.future: asyncio.Future[object] = self.loop.create_future()
         self.fenced = False
         self.running = False
 
@@ -139,7 +139,7 @@ class Threads:
             call.loop.call_soon_threadsafe(fn, *args)
 
 
-def _settle(future: "asyncio.Future[Any]", answer: object, error: BaseException | None) -> None:
+def _settle(future: "asyncio.Future[object]", answer: object, error: BaseException | None) -> None:
     if future.done():
         return
     if error is None:

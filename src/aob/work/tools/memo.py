@@ -7,7 +7,7 @@ value is a blob. Whatever is missing, damaged or out of reach is a miss, never a
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -75,7 +75,7 @@ class Memo:
         spec = job.node.spec
         return spec.cache != "off" and spec.effect == "none" and bool(spec.deterministic)
 
-    async def performed(self, job: Job, work: Callable[[], Coroutine[Any, Any, object]]) -> Done:
+    async def performed(self, job: Job, work: Callable[[], Coroutine[object, object, object]]) -> Done:
         """The remembered output, or that of `work`, by the node's policy: `read_only` never writes, `read_through`
         writes after a miss, `write_only` never reads. Raises what `work` raises."""
         policy = job.node.spec.cache
