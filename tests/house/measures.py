@@ -1,6 +1,6 @@
 """What the rules of STYLE.md measure: the package in; for each rule what breaks it, by how much, out.
 
-A rule that is kept or broken counts 1. What is excepted stands in ratchet.json; `tighten.py` lowers it, never raises it.
+A rule that is kept or broken counts 1. Exceptions stand in ratchet.json; `tighten.py` lowers them, never raises them.
 """
 
 import ast
