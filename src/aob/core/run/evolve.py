@@ -69,6 +69,7 @@ def _decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) 
     for node in skipped:
         scope.done[node] = SKIPPED
         scope.fed.pop(node, None)
+        tokens.pop(prefix + node, None)  # a join that waited for its deadline
 
 
 def _feed(scope: Scope, fed: list[str], starved: list[str]) -> None:

@@ -63,7 +63,7 @@ def _timer_id(scope: Scope, node: Node, kind: str) -> str:
 
 
 def _pass_through(step: Step, scope: Scope, ir: IR, node: Node) -> None:
-    cell, _ = input_cell(step, scope, node)
+    cell = input_cell(step, scope, node)
     on = "approved" if node.kind == "approval" else "success"
     step.route(scope, ir, node, outcome(scope.prefix + node.id, on, cell))
 
@@ -85,7 +85,7 @@ def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         raise DeniedError(
             f"no condition of {node.id} holds and it has no `else` edge: {tried}", code="no_branch_matches"
         )
-    cell, _ = input_cell(step, scope, node)
+    cell = input_cell(step, scope, node)
     step.route(scope, ir, node, outcome(scope.prefix + node.id, "success", cell, took=took))
 
 
@@ -100,7 +100,8 @@ def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     del drafted[node.id]
     cells = source_cells(step, scope, node)
     cell, _ = step.cell({source: step.load(value) for source, value in cells.items()})
-    step.drop_timers(visit)
+    if node.config.deadline:
+        step.withdraw({visit})
     step.route(scope, ir, node, outcome(visit, "success", cell))
     if node.config.cancel_rest:
         _cancel_rest(step, scope, node)
@@ -117,16 +118,9 @@ def _cancel_rest(step: Step, scope: Scope, join: Node) -> None:
             if source.id not in useless and targets <= useless | {join.id}:
                 useless.add(source.id)
                 frontier.append(source)
-    live = [scope.prefix + node for node in sorted(useless) if step.outcome(scope, node) is None]
-    gone = [visit for visit in live if visit in step.run.tokens]
-    cancel_visits(step, gone, f"{join.id} is decided")
-    drafted = step.done.setdefault(scope.path, {})
-    for node in sorted(useless):
-        if step.outcome(scope, node) is None:
-            drafted[node] = CANCELLED
-    rest = [visit for visit in live if visit not in gone]
-    if rest:
-        step.events.append(ev.TokensCancelled(rest, f"{join.id} is decided"))
+    gone = [node for node in sorted(useless) if step.outcome(scope, node) is None]
+    cancel_visits(step, [scope.prefix + node for node in gone], f"{join.id} is decided")
+    step.done.setdefault(scope.path, {}).update(dict.fromkeys(gone, CANCELLED))
 
 
 def _timer(step: Step, scope: Scope, ir: IR, node: Node) -> None:

@@ -252,6 +252,8 @@ class Step:
             event.skipped.append(target.id)
             self.done.setdefault(scope.path, {})[target.id] = SKIPPED
             starving.append(target)
+            if target.kind == "join" and target.config.deadline:
+                self.withdraw({scope.prefix + target.id})
 
     def enter(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
         """A node is decided to run: a job is ready, anything else is worked out later in this decision."""
