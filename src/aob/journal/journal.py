@@ -56,6 +56,7 @@ class Journal(Deciding):
         self._task: asyncio.Task[None] | None = None
         self._ended: deque[str] = deque()
         self._sound = asyncio.Event()
+        self._readers: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._draft: Draft | None = None
         self._writing: tuple[asyncio.Task[Any], Draft] | None = None
         self.durable_row = 0
@@ -117,6 +118,18 @@ class Journal(Deciding):
         self._wake.set()
         return future
 
+    async def settled(self, stream: Stream) -> None:
+        """Waits until all that is in the memory of a stream is durable: who reads it and then waits here tells nobody
+        of what may never have been. Raises what keeps it from being written."""
+        row = stream.chunks[-1].row if stream.chunks else 0
+        if row <= self.durable_row:
+            return
+        if self.broken is not None:
+            raise self.broken
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._readers.append((row, future))
+        await future
+
     async def mended(self) -> bool:
         """Waits until the store answers again; False when this journal has ended instead."""
         await self._sound.wait()
@@ -161,6 +174,7 @@ class Journal(Deciding):
             for asked in (*open_asks, *self._inbox):
                 fail(asked, self.broken)
             self._inbox.clear()
+            self._disappoint(self.broken)
 
     async def _loop(self) -> None:
         """Decide what has come while the batch before is being written; write; release; for ever."""
@@ -237,6 +251,10 @@ class Journal(Deciding):
             del stream.chunks[:chunks]
             stream.kept_from = seq
         self.cut_row = draft.cut or self.cut_row
+        while self._readers and self._readers[0][0] <= self.durable_row:
+            _, future = self._readers.popleft()
+            if not future.done():
+                future.set_result(None)
         for asked, answer in draft.answers:
             if asked.future.done():
                 continue
@@ -252,6 +270,12 @@ class Journal(Deciding):
             if old is not None and old.chunks:
                 break
             self.streams.pop(self._ended.popleft(), None)
+
+    def _disappoint(self, error: AobError) -> None:
+        while self._readers:
+            _, future = self._readers.popleft()
+            if not future.done():
+                future.set_exception(error)
 
     async def _last_cut(self) -> None:
         """A graceful end: every stream gets its segment, so that the next start reads no journal."""
@@ -279,6 +303,7 @@ class Journal(Deciding):
         again = [asked for asked in lost if asked.future is None]
         for asked in lost:
             fail(asked, error)
+        self._disappoint(error)
         self.streams = {}
         self._ended.clear()
         self._cutter = Cutter()

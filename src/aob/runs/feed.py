@@ -14,6 +14,9 @@ from aob.journal import Committed, Journal
 RING_EVENTS: Final = 8_000
 ROWS_AT_ONCE: Final = 50
 GENERATION: Final = 1
+FACTS_AT_ONCE: Final = 1_000
+WHOLE: Final = 1 << 62
+"""The index of a place that has all of its row behind it."""
 
 
 class Fact(msgspec.Struct, eq=False):
@@ -56,14 +59,18 @@ class Feed:
     def place(self, token: str | None) -> tuple[int, int]:
         """The row and index that a position names; None is now. Raises CallerError for what is not ours."""
         if token is None:
-            return self.journal.durable_row, 1 << 62
+            return self.journal.durable_row, WHOLE
         position = Position.parse(token)
         if position.generation != GENERATION or len(position.rows) != 1:
             raise CallerError(
                 "this position belongs to another generation of the feed", code="position_expired", status=410,
                 hint="begin again without a position, or at the start of the run",
             )  # fmt: skip
-        return position.rows[0]
+        row, index = position.rows[0]
+        if not (0 <= row < WHOLE and 0 <= index <= WHOLE):
+            raise CallerError("this is no position of this feed", code="bad_position",
+                              hint="use a position that an answer of this server gave you")  # fmt: skip
+        return row, index
 
     async def follow(self, row: int, index: int, stream: str = "") -> AsyncIterator[list[Fact]]:
         """Facts after a place, a list for each commit; for ever. With `stream` only those of one stream."""
@@ -76,16 +83,22 @@ class Feed:
 
     async def _next(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:
         ring = self._ring
-        if (ring and ring[0].row <= row + (index >= 1 << 62)) or (ring and ring[0].row == row + 1):
-            facts: list[Fact] = []
-            for commit in ring:
-                if commit.row < row or (commit.row == row and index >= 1 << 62):
-                    continue
-                facts.extend(self._of_commit(commit, row, index, stream))
-                if len(facts) > 1_000:
-                    return facts, commit.row, 1 << 62
-            return facts, max(row, ring[-1].row), 1 << 62
-        return await self._from_store(row, index, stream)
+        first = row + (index >= WHOLE)  # the first row that holds something new
+        if not ring or ring[0].row > first:
+            return await self._from_store(row, index, stream)
+        newer: list[Committed] = []
+        for commit in reversed(ring):  # most readers are near the end
+            if commit.row < first:
+                break
+            newer.append(commit)
+        facts: list[Fact] = []
+        while newer:
+            commit = newer.pop()
+            facts.extend(self._of_commit(commit, row, index, stream))
+            row, index = max(row, commit.row), WHOLE
+            if len(facts) > FACTS_AT_ONCE:
+                break
+        return facts, row, index
 
     @staticmethod
     def _of_commit(commit: Committed, row: int, index: int, stream: str) -> list[Fact]:
@@ -104,11 +117,12 @@ class Feed:
 
     async def _from_store(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:
         facts: list[Fact] = []
-        after = row if index >= 1 << 62 else row - 1
+        after = row if index >= WHOLE else row - 1
+        told = self.journal.durable_row
         rows = await self.journal.store.journal(self.journal.shard, after, ROWS_AT_ONCE)
         for journal_row in rows:
-            if journal_row.row > self.journal.durable_row:
-                break
+            if journal_row.row > told:
+                break  # written, and not yet told to anybody
             at = 0
             for name, seq, raws in msgspec.json.decode(journal_row.data, type=list[tuple[str, int, msgspec.Raw]]):
                 events = self.journal.law_of(name).decode(raws)
@@ -119,9 +133,11 @@ class Feed:
                         if journal_row.row > row or at + i > index
                     )
                 at += len(events)
+            row, index = journal_row.row, WHOLE
+        if not rows:
+            row, index = max(row, told), WHOLE
         await self._name_tenants(facts)
-        last = rows[-1].row if rows else max(row, self.journal.durable_row)
-        return facts, last, 1 << 62
+        return facts, row, index
 
     async def _name_tenants(self, facts: list[Fact]) -> None:
         """A row does not say whose a stream is: its memory does, or its head, or its first event."""

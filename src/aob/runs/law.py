@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event.value import Ref, decode
+from aob.core.errors import Invalid, NotFound
+from aob.core.event.value import Ref, decode, ref_in
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, fold
 from aob.core.run import commands as cmd
@@ -98,7 +99,9 @@ class RunLaw(Law):
         run: Run = stream.state
         reason = run.cancelling or run.quarantined
         if run.error is not None and not reason:
-            told = decode(run.error)
+            ref = ref_in(told := decode(run.error))
+            if ref is not None:
+                told = decode(self._values.of(run.tenant).get(ref.digest, b"null"))
             reason = str(told.get("message", ""))[:200] if isinstance(told, dict) else ""
         info = msgspec.json.encode(
             {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
@@ -130,9 +133,17 @@ class RunLaw(Law):
         overlay = overlay_key(run.graph_ops)
         versions = self._graphs.get(run.artifact, overlay)
         if versions is None:
-            data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
-            versions = self._graphs.make(run.artifact, decode(data), overlay)
+            versions = await self._made(run, overlay)
         stream.derived = Given(versions, self._values.of(run.tenant), self.rules, self.effects)
+
+    async def _made(self, run: Run, overlay: tuple[bytes, ...]) -> Versions:
+        try:
+            data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
+            return self._graphs.make(run.artifact, decode(data), overlay)
+        except (Invalid, NotFound) as error:
+            # Not an event: another release may read it. One run must not keep a home from starting.
+            run.quarantined = f"its graph cannot be read: {str(error)[:500]}"
+            return _NO_GRAPHS
 
 
 _NO_GRAPHS = Versions([], [], {})

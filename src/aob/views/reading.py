@@ -1,25 +1,31 @@
 """Verbs that read: a run, lists of runs, timelines, reasons, feeds, blobs, health."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 
 from aob.core.errors import CallerError, Unavailable
 from aob.core.event import Position
 from aob.core.event.value import decode
+from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller, require
 from aob.core.run import Run
 from aob.core.run import events as ev
 from aob.core.run.state import Token
+from aob.journal import Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
-from aob.runs.feed import GENERATION
+from aob.runs.feed import GENERATION, WHOLE
 from aob.views.timeline import entry, name_of
 from aob.views.why import why
 
-LIST_MAX = 500
-NODES_SHOWN = 2_000
+LIST_MAX: Final = 500
+_HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+NODES_SHOWN: Final = 2_000
+TIMERS_SHOWN: Final = 100
 
 
 class Views(Engine):
@@ -36,24 +42,33 @@ class Views(Engine):
         if min_position is not None and self.core.feed.place(min_position)[0] > self.core.journal.durable_row:
             raise Unavailable("this position is not written yet", code="not_yet", hint="ask again in a moment")
         stream = await self.core.stream(who, run_id)
+        told, run = self._told(stream), stream.state
+        inputs, output, error = run.inputs, run.output, run.error
+        await self.core.journal.settled(stream)
+        told["inputs"] = await self.core.value(run.tenant, inputs)
+        told["output"] = await self.core.value(run.tenant, output) if told["ended_at"] else None
+        told["error"] = await self.core.value(run.tenant, error) if error is not None else None
+        return told
+
+    def _told(self, stream: Stream) -> dict[str, Any]:
+        """The run at one moment; nothing is awaited here, for it goes on meanwhile."""
         run: Run = stream.state
         versions = stream.derived.graphs
         version = len(run.graph_ops)
-        value = self.core.value
+        readable = version < len(versions)  # a run whose graph this release cannot read is shown without it
         told: dict[str, Any] = {
             "run_id": run.id, "workflow": run.workflow, "artifact": run.artifact, "tag": run.tag,
             "version": f"{run.version.partition('.')[0]}.{version}", "status": run.status, "mode": run.mode,
             "reason": run.cancelling or run.quarantined, "tenant": run.tenant, "by": run.by, "labels": run.labels,
             "started_at": run.started_ms, "ended_at": run.ended_ms or None,
-            "inputs": await value(run.tenant, run.inputs),
-            "output": await value(run.tenant, run.output) if run.final else None,
-            "error": await value(run.tenant, run.error) if run.error is not None else None,
-            "nodes": await self._nodes(stream.state, versions.ir(version)),
-            "timers": [{"visit": t.visit, "kind": t.kind, "due": t.due_ms} for t in run.timers.values()][:100],
+            "inputs": None, "output": None, "error": None,
+            "nodes": self._nodes(run, versions.ir(version) if readable else None),
+            "timers": [{"visit": t.visit, "kind": t.kind, "due": t.due_ms} for t in run.timers.values()][:TIMERS_SHOWN],
             "tickets": [t.id for t in run.tickets.values() if not t.answer],
-            "patches": await self.patches(who, run_id),
-            "graph": versions.document(version), "graph_hash": versions.ir(version).hash,
-            "cost": run.usage, "position": self.position(),
+            "patches": [self._patch_told(stream, patch) for patch in run.patches.values()],
+            "graph": versions.document(version) if readable else {},
+            "graph_hash": versions.ir(version).hash if readable else "",
+            "cost": dict(run.usage), "position": self.position(),
         }  # fmt: skip
         if run.fork:
             told["forked_from"] = run.fork
@@ -61,40 +76,23 @@ class Views(Engine):
 
     def position(self) -> str:
         """The position up to which everything is durable."""
-        return Position(GENERATION, ((self.core.journal.durable_row, 1 << 62),)).token()
+        return Position(GENERATION, ((self.core.journal.durable_row, WHOLE),)).token()
 
-    async def _nodes(self, run: Run, ir: Any) -> dict[str, Any]:
+    def _nodes(self, run: Run, ir: IR | None) -> dict[str, Any]:
         nodes: dict[str, Any] = {}
         for scope in run.scopes.values():
             for name, outcome in scope.done.items():
                 if len(nodes) >= NODES_SHOWN:
                     return nodes
-                nodes[scope.prefix + name] = await self._outcome(run, outcome)
-        for token in list(run.tokens.values())[:NODES_SHOWN]:
+                nodes[scope.prefix + name] = _outcome(outcome)
+        for token in run.tokens.values():
+            if len(nodes) >= NODES_SHOWN:
+                return nodes
             nodes[token.visit] = {"state": token.state, "attempt": token.attempt}
-        for name, node in ir.nodes.items():
+        for name, node in ir.nodes.items() if ir is not None else ():
             if name in nodes:
                 nodes[name]["kind"] = node.kind
         return nodes
-
-    async def _outcome(self, run: Run, outcome: Any) -> dict[str, Any]:
-        if isinstance(outcome, ev.NodeFailed):
-            return {"state": "failed", "attempt": outcome.attempt, "error": await self._shown(run, outcome.output)}
-        if not isinstance(outcome, ev.NodeCompleted):
-            return {"state": outcome.on}
-        state = "completed" if outcome.on == "success" else outcome.on
-        told: dict[str, Any] = {
-            "state": state, "attempt": outcome.attempt, "output": await self._shown(run, outcome.output),
-            "hash": outcome.digest.hex(),
-        }  # fmt: skip
-        for flag in ("memo", "copied", "usage", "took_us"):
-            if getattr(outcome, flag):
-                told[flag] = getattr(outcome, flag)
-        return told
-
-    async def _shown(self, run: Run, cell: Any) -> Any:
-        """Small values as they are, large ones as the reference they are."""
-        return decode(cell)
 
     async def runs(
         self,
@@ -123,9 +121,7 @@ class Views(Engine):
         return {"runs": [_row(head) for head in shown], "next": shown[-1].stream if shown and more else None,
                 "as_of": self.position()}  # fmt: skip
 
-    async def timeline(
-        self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62
-    ) -> list[dict[str, Any]]:
+    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = WHOLE) -> list[dict[str, Any]]:
         """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
         require(who, "view")
         stream = await self.core.stream(who, run_id)
@@ -136,14 +132,11 @@ class Views(Engine):
         require(who, "view")
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
-        graphs = stream.derived.graphs
-
-        def node_of(token: Token) -> Any:
-            scope = run.scopes[token.scope]
-            ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
-            return ir.nodes.get(token.node)
-
-        return why(run, self.core.ambient.now_ms(), self.core.dispatch.running(run_id), node_of)
+        error = await self.core.value(run.tenant, run.error) if run.error is not None else None
+        dispatch, now_ms = self.core.dispatch, self.core.ambient.now_ms()
+        told = why(run, now_ms, dispatch.running(run_id), partial(_node_of, stream), dispatch.lacks, error)
+        await self.core.journal.settled(stream)
+        return told
 
     async def follow(
         self,
@@ -162,7 +155,7 @@ class Views(Engine):
         else:
             stream = await self.core.stream(who, run_id)
             name = stream.name
-            row, index = (0, 1 << 62) if position is None else self.core.feed.place(position)
+            row, index = (0, WHOLE) if position is None else self.core.feed.place(position)
             # A run is read from its own history, not from the journal of all: also when a reader comes back.
             for fact in await history(self.core, stream):
                 ended = ended or isinstance(fact.event, ev.RunFinished)
@@ -197,13 +190,10 @@ class Views(Engine):
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob of the tenant, verified."""
         require(who, "view")
-        try:
-            digest = bytes.fromhex(hash.removeprefix("sha256:"))
-        except ValueError as error:
-            raise CallerError(
-                f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters"
-            ) from error
-        return await self.core.values.fetch(who.tenant, digest)
+        digest = _HASH.fullmatch(hash)
+        if digest is None:
+            raise CallerError(f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
+        return await self.core.values.fetch(who.tenant, bytes.fromhex(digest[1]))
 
     async def health(self) -> dict[str, Any]:
         """What works and what does not."""
@@ -217,6 +207,33 @@ class Views(Engine):
             "streams": len(journal.streams), "timers": len(journal.timers), "journal": dict(journal.stats),
             "pool": msgspec.to_builtins(pool),
         }  # fmt: skip
+
+
+def _outcome(outcome: Any) -> dict[str, Any]:
+    """How a visit ended. Small values as they are, large ones as the reference they are."""
+    if isinstance(outcome, ev.NodeFailed):
+        return {"state": "failed", "attempt": outcome.attempt, "error": decode(outcome.output)}
+    if not isinstance(outcome, ev.NodeCompleted):
+        return {"state": outcome.on}
+    told: dict[str, Any] = {
+        "state": "completed" if outcome.on == "success" else outcome.on, "attempt": outcome.attempt,
+        "output": decode(outcome.output), "hash": outcome.digest.hex(),
+    }  # fmt: skip
+    for flag in ("memo", "copied", "usage", "took_us"):
+        if getattr(outcome, flag):
+            told[flag] = getattr(outcome, flag)
+    return told
+
+
+def _node_of(stream: Stream, token: Token) -> Node | None:
+    run: Run = stream.state
+    versions = stream.derived.graphs
+    scope = run.scopes[token.scope]
+    if scope.version >= len(versions):
+        return None
+    ir = versions.body(scope.version, scope.body) if scope.body else versions.ir(scope.version)
+    node: Node | None = ir.nodes.get(token.node)
+    return node
 
 
 def _has(head: Head, labels: Mapping[str, str] | None) -> bool:

@@ -1,20 +1,36 @@
 """Why a run is where it is: one sentence, and what stands behind it."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from aob.core.duration import format_duration
 from aob.core.event.value import decode
+from aob.core.graph.ir import Node
 from aob.core.run import Run
-from aob.core.run.state import BACKOFF, HELD, READY, Token
+from aob.core.run.state import BACKOFF, HELD, READY, Ticket, Timer, Token
+
+DETAILS_MAX: Final = 100
+_ORDER: Final = ("ticket", "backoff", "unheard", "running", "queued", "timer", "message", "body", "open", "beside")
 
 
-def why(run: Run, now_ms: int, running: frozenset[str] = frozenset(), node_of: Any = None) -> dict[str, Any]:
-    """What a run waits for. `running` are the visits that a worker holds; `node_of(token)` finds a token's node."""
-    details = [_detail(run, token, now_ms, running, node_of) for token in run.tokens.values()]
-    details.sort(key=lambda told: _ORDER.get(told["state"], 9))
+def why(
+    run: Run,
+    now_ms: int,
+    running: frozenset[str] = frozenset(),
+    node_of: Callable[[Token], Node | None] = lambda token: None,
+    lacks: Callable[[Node], str] = lambda node: "",
+    error: Any = None,
+) -> dict[str, Any]:
+    """What a run waits for. `running` are the visits that a worker holds; `node_of` finds a token's node; `lacks` names
+    the handler that no worker has for a node; `error` is the run's error as a value."""
+    asking = _Asking(run, now_ms, running, node_of, lacks)
+    details = [asking.detail(token) for token in run.tokens.values()]
+    details += [asking.beside(ticket) for ticket in run.tickets.values() if asking.is_beside(ticket)]
+    details.sort(key=lambda told: _ORDER.index(told["state"]))
     if run.final:
-        sentence = _ended(run)
+        sentence = _ended(run, error)
     elif run.quarantined:
         sentence = f"quarantined because {run.quarantined}"
     elif details:
@@ -23,20 +39,16 @@ def why(run: Run, now_ms: int, running: frozenset[str] = frozenset(), node_of: A
             sentence += f" (and {len(details) - 1} more)"
     else:
         sentence = "nothing is left to do: its end is being written"
-    return {"run_id": run.id, "status": run.status, "sentence": sentence, "details": details[:100]}
+    return {"run_id": run.id, "status": run.status, "sentence": sentence, "details": details[:DETAILS_MAX]}
 
 
-_ORDER = {"ticket": 0, "backoff": 1, "held": 2, "running": 3, "queued": 4, "timer": 5, "message": 6, "body": 7}
-
-
-def _ended(run: Run) -> str:
+def _ended(run: Run, error: Any) -> str:
     took = format_duration(run.ended_ms - run.started_ms)
     if run.final == "COMPLETED":
         return f"completed after {took}"
-    error = decode(run.error if run.error is not None else run.output) if run.error or run.output else {}
-    said = error if isinstance(error, dict) else {}
     if run.final == "CANCELLED":
         return f"cancelled after {took}: {run.cancelling}"
+    said = error if isinstance(error, dict) else {}
     where = f" at {said['visit']}" if said.get("visit") else ""
     return f"failed{where} after {took}: {said.get('message', 'no reason recorded')}"
 
@@ -49,43 +61,90 @@ def _left(due_ms: int, now_ms: int) -> str:
     return f"{format_duration(due_ms - now_ms)} left" if due_ms > now_ms else "due now"
 
 
-def _detail(run: Run, token: Token, now_ms: int, running: frozenset[str], node_of: Any) -> dict[str, Any]:
-    visit = token.visit
-    told: dict[str, Any] = {"visit": visit, "attempt": token.attempt}
-    node = node_of(token) if node_of is not None else None
-    if token.state == READY:
-        state = "running" if visit in running else "queued"
-        said = (
-            f"{visit} is running, attempt {token.attempt}" if visit in running else f"{visit} waits for a free worker"
-        )
-        return {**told, "state": state, "says": said}
-    if token.state == BACKOFF:
-        timer = next((t for t in run.timers.values() if t.visit == visit and t.kind == "retry"), None)
+class _Asking:
+    """One look at a run: what its tokens wait for, found by visit."""
+
+    def __init__(self, run: Run, now_ms: int, running: frozenset[str], node_of: Any, lacks: Any) -> None:
+        self.run, self.now_ms, self.running, self.node_of, self.lacks = run, now_ms, running, node_of, lacks
+        self.tickets: dict[str, Ticket] = {}
+        self.about: dict[str, Ticket] = {}
+        self.timers: defaultdict[str, list[Timer]] = defaultdict(list)
+        for ticket in run.tickets.values():
+            if not ticket.answer:
+                (self.about if ticket.subject == "patch" else self.tickets)[ticket.about or ticket.visit] = ticket
+        for timer in run.timers.values():
+            self.timers[timer.visit].append(timer)
+
+    def detail(self, token: Token) -> dict[str, Any]:
+        """What one token waits for."""
+        told: dict[str, Any] = {"visit": token.visit, "attempt": token.attempt}
+        if token.state == READY:
+            return {**told, **self._ready(token)}
+        if token.state == BACKOFF:
+            return {**told, "state": "backoff", "says": self._backoff(token)}
+        if token.state == HELD:
+            return {**told, **self._held(token)}
+        return {**told, **self._open(token.visit)}
+
+    def is_beside(self, ticket: Ticket) -> bool:
+        """An open ticket for which no token waits: a patch that somebody proposed from outside."""
+        if ticket.answer or ticket.subject != "patch":
+            return False
+        token = self.run.tokens.get(ticket.visit)
+        return token is None or token.state != HELD
+
+    def beside(self, ticket: Ticket) -> dict[str, Any]:
+        """Such a ticket, told after all that the run really waits for."""
+        return {"visit": ticket.visit, "attempt": 0, "state": "beside", "ticket": ticket.id, "patch": ticket.about,
+                "says": f"{self._ticket(ticket)}: patch {ticket.about}; the run goes on meanwhile"}  # fmt: skip
+
+    def _ready(self, token: Token) -> dict[str, Any]:
+        visit, node = token.visit, self.node_of(token)
+        if visit in self.running:
+            return {"state": "running", "says": f"{visit} is running, attempt {token.attempt}"}
+        lacking = self.lacks(node) if node is not None else ""
+        if lacking:
+            return {"state": "unheard", "handler": lacking,
+                    "says": f"{visit} waits: no worker has handler {lacking} (start with --app MODULE)"}  # fmt: skip
+        return {"state": "queued", "says": f"{visit} waits for a free worker"}
+
+    def _backoff(self, token: Token) -> str:
+        node = self.node_of(token)
+        timer = next((t for t in self.timers[token.visit] if t.kind == "retry"), None)
         of = f" of {node.spec.retry.attempts}" if node is not None else ""
         at = f" at {_clock(timer.due_ms)}" if timer is not None else ""
         error = decode(token.error) if token.error is not None else {}
         because = f": {error['message']}" if isinstance(error, dict) and error.get("message") else ""
-        return {**told, "state": "backoff", "says": f"{visit}: retry {token.attempt + 1}{of}{at}{because}"}
-    if token.state == HELD:
+        return f"{token.visit}: retry {token.attempt + 1}{of}{at}{because}"
+
+    def _held(self, token: Token) -> dict[str, Any]:
         patch = token.kept.patch
-        return {**told, "state": "held", "says": f"{visit} waits until patch {patch} is decided", "patch": patch}
-    return {**told, **_open(run, visit, now_ms)}
+        ticket = self.about.get(patch)
+        if ticket is None:
+            return {"state": "open", "patch": patch, "says": f"{token.visit} waits until patch {patch} is decided"}
+        return {"state": "ticket", "ticket": ticket.id, "patch": patch,
+                "says": f"{self._ticket(ticket)}: patch {patch} of {token.visit}"}  # fmt: skip
 
+    def _ticket(self, ticket: Ticket) -> str:
+        left = f", {_left(ticket.due_ms, self.now_ms)}" if ticket.due_ms else ""
+        return f"waiting for ticket {ticket.id} of role {ticket.role}{left}"
 
-def _open(run: Run, visit: str, now_ms: int) -> dict[str, Any]:
-    for ticket in run.tickets.values():
-        if ticket.visit == visit and not ticket.answer:
-            left = f", {_left(ticket.due_ms, now_ms)}" if ticket.due_ms else ""
-            return {"state": "ticket", "ticket": ticket.id,
-                    "says": f"waiting for ticket {ticket.id} of role {ticket.role}{left}"}  # fmt: skip
-    if visit in run.waits:
-        name, key = run.waits[visit]
-        about = f" with key {key}" if key else ""
-        return {"state": "message", "says": f"{visit} waits for message {name}{about}"}
-    if visit in run.bodies:
-        body = run.bodies[visit]
-        return {"state": "body", "says": f"{visit}: {body.closed} of {body.count} passes done, {body.live} under way"}
-    timer = next((timer for timer in run.timers.values() if timer.visit == visit), None)
-    if timer is not None:
-        return {"state": "timer", "says": f"{visit} waits for {_clock(timer.due_ms)}, {_left(timer.due_ms, now_ms)}"}
-    return {"state": "open", "says": f"{visit} waits"}
+    def _open(self, visit: str) -> dict[str, Any]:
+        run = self.run
+        if visit in self.tickets:
+            ticket = self.tickets[visit]
+            return {"state": "ticket", "ticket": ticket.id, "says": self._ticket(ticket)}
+        if visit in run.waits:
+            name, key = run.waits[visit]
+            about = f" with key {key}" if key else ""
+            due = next((t.due_ms for t in self.timers[visit]), 0)
+            left = f", {_left(due, self.now_ms)}" if due else ""
+            return {"state": "message", "says": f"{visit} waits for message {name}{about}{left}"}
+        if visit in run.bodies:
+            body = run.bodies[visit]
+            return {"state": "body", "says": f"{visit}: {body.closed} of {body.count} passes done, {body.live} open"}
+        timer = next(iter(self.timers[visit]), None)
+        if timer is not None:
+            at, left = _clock(timer.due_ms), _left(timer.due_ms, self.now_ms)
+            return {"state": "timer", "says": f"{visit} waits for {at}, {left}"}
+        return {"state": "open", "says": f"{visit} waits"}
