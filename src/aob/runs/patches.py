@@ -1,17 +1,21 @@
 """Verbs of patches: propose, look, approve, reject, roll back."""
 
-from typing import Any
+from typing import Any, Final
 
-from aob.core.errors import Invalid, NotFound
+from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.event.ids import derived_id
-from aob.core.event.value import canonical, decode, digest_of
-from aob.core.graph.patch import diff, render
+from aob.core.event.value import decode, digest_of
+from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
 from aob.core.policy import Caller, require
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Patch
-from aob.journal import Stream
+from aob.journal import Decided, Stream
 from aob.runs.core import Core
+from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
+
+PATCHES_LOOKED_THROUGH: Final = 100_000
+"""Patches of ended runs among which one is looked for by its id alone."""
 
 
 class Patches:
@@ -26,18 +30,25 @@ class Patches:
         is over or the id was used for other content.
         """
         require(who, "patch")
-        operations = body["operations"]
-        data = canonical(operations)
-        id = body.get("id") or derived_id("patch", run_id, self.core.ids.next())
-        command = cmd.Propose(
-            id, who.name, str(body.get("kind") or "person"), str(body.get("reason") or ""), str(body.get("base") or ""),
-            operations, digest_of(data),
-        )  # fmt: skip
+        kind = text_of(object_of(body, "").get("kind") or "person", "/kind", NAME_MAX)
+        if kind in self.core.rules.trusted_kinds and kind != "person":
+            require(who, "admin")  # whoever speaks for a trusted kind is not asked: that is not for everyone to claim
+        operations = body.get("operations")
+        if not isinstance(operations, list):
+            raise Invalid("a patch has operations", [
+                Problem("/operations", "must be a list", "missing", hint="RFC 6902, or operations by id")
+            ])  # fmt: skip
+        data = json_of(operations, "/operations")
+        given = body.get("id")
+        # An id counts within its run: two runs that are patched under the same one have two patches.
+        id = derived_id("patch", run_id, self.core.ids.next() if given is None else name_of(given, "/id"))
+        reason, base = text_of(body.get("reason") or "", "/reason"), text_of(body.get("base") or "", "/base", NAME_MAX)
+        command = cmd.Propose(id, who.name, kind, reason, base, operations, digest_of(data))
         decided = await self.core.ask(who, run_id, command)
         told = self._patch_told(decided.stream, decided.stream.state.patches[id])
         if told["state"] == "invalid":
             problems = decode(decided.stream.state.patches[id].problems)
-            raise Invalid("the patch cannot be applied", [_problem(problem) for problem in problems], patch_id=id)
+            raise Invalid("the patch cannot be applied", [Problem(**problem) for problem in problems], patch_id=id)
         return told
 
     async def patches(self, who: Caller, run_id: str) -> list[dict[str, Any]]:
@@ -67,21 +78,38 @@ class Patches:
         """
         require(who, "patch")
         stream = await self._patch_holder(who, patch_id)
-        first = [patch_id]
-        if cascade:
-            run: Run = stream.state
-            applied = [p for p in run.patches.values() if p.state == "applied" and not p.rollback_of]
-            later = [p for p in applied if p.number > run.patches[patch_id].number]
-            first = [p.id for p in sorted(later, key=lambda p: -p.number)] + first
-        for each in first:
-            id = derived_id("patch", stream.name, "rollback", each)
-            command = cmd.Propose(id, who.name, "person", "", "", [], digest_of(each.encode()), "", each)
-            decided = await self.core.ask(who, stream.name, command)
-        return self._patch_told(decided.stream, decided.stream.state.patches[id], whole=True)
+        todo = [patch_id]
+        while True:
+            try:
+                decided = await self._roll_back(who, stream.name, todo[-1])
+            except Conflict as conflict:
+                needing = [id for id in conflict.fields.get("patches", ()) if id not in todo]
+                if not cascade or conflict.code != "patch_needed" or not needing:
+                    raise
+                todo.append(needing[-1])
+                continue
+            id = todo.pop()
+            if not todo:
+                run: Run = decided.stream.state
+                made = [patch for patch in run.patches.values() if patch.rollback_of == id]
+                return self._patch_told(decided.stream, made[-1], whole=True)
+
+    async def _roll_back(self, who: Caller, run_id: str, patch_id: str) -> Decided:
+        stream = await self.core.stream(who, run_id)
+        run: Run = stream.state
+        # The same rollback twice is one; one that was rejected or expired may be asked for again.
+        before = [patch for patch in run.patches.values() if patch.rollback_of == patch_id]
+        closed = sum(patch.state not in {"proposed", "applied"} for patch in before)
+        id = derived_id("patch", run_id, "rollback", patch_id, closed)
+        command = cmd.Propose(id, who.name, "person", "", "", [], digest_of(patch_id.encode()), "", patch_id)
+        return await self.core.ask(who, run_id, command)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> dict[str, Any]:
+        if not who.may("patch"):
+            require(who, "approve")
         stream = await self._patch_holder(who, patch_id)
-        decided = await self.core.ask(who, stream.name, cmd.ClosePatch(patch_id, choice, who, reason))
+        command = cmd.ClosePatch(patch_id, choice, who, text_of(reason, "/reason"))
+        decided = await self.core.ask(who, stream.name, command)
         return self._patch_told(decided.stream, decided.stream.state.patches[patch_id], whole=True)
 
     async def _patch_holder(self, who: Caller, patch_id: str) -> Stream:
@@ -89,10 +117,12 @@ class Patches:
         for stream in self.core.journal.streams.values():
             if stream.law.kind == "run" and patch_id in stream.state.patches and stream.state.tenant == who.tenant:
                 return stream
-        for row in await self.core.store.rows("patches", 100_000):
+        for row in await self.core.store.rows("patches", PATCHES_LOOKED_THROUGH):
             if row["patch"] == patch_id:
-                return await self.core.stream(who, row["run"])
-        raise NotFound(f"there is no patch {patch_id[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
+                stream_or_none = await self.core.journal.load(row["run"])
+                if stream_or_none is not None and stream_or_none.state.tenant == who.tenant:
+                    return stream_or_none
+        raise NotFound(f"there is no patch {str(patch_id)[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
 
     def _patch_told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> dict[str, Any]:
         run: Run = stream.state
@@ -121,20 +151,14 @@ class Patches:
 
 
 def _before_after(versions: Any, run: Run, patch: Patch) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    if len(versions) <= len(run.graph_ops):
+        return None
     if patch.number:
         return versions.document(patch.number - 1), versions.document(patch.number)
     if patch.state in {"invalid", "rejected"}:
         return None
-    from aob.core.graph.patch import PatchError, apply, compile_operations
-
     before = versions.document(len(run.graph_ops))
     try:
         return before, apply(before, compile_operations(before, decode(patch.operations)))
     except PatchError:
         return None
-
-
-def _problem(told: dict[str, Any]) -> Any:
-    from aob.core.errors import Problem
-
-    return Problem(**told)

@@ -1,11 +1,11 @@
 """Verbs of tickets: what waits for a person, and the person's answer."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
 
-from aob.core.errors import NotFound, TooLarge
-from aob.core.event.value import canonical, inline
+from aob.core.errors import NotFound, Refused, TooLarge
+from aob.core.event.value import inline
 from aob.core.policy import Caller, require
 from aob.core.run import Run
 from aob.core.run import commands as cmd
@@ -13,6 +13,10 @@ from aob.core.run.state import Ticket
 from aob.journal import Stream
 from aob.ports.store import HeadQuery
 from aob.runs.core import Core
+from aob.runs.incoming import json_of, name_of, text_of
+
+RUNS_LOOKED_THROUGH: Final = 500
+"""Ended runs, newest first, among which a ticket is looked for by its id alone."""
 
 
 class Tickets:
@@ -27,9 +31,10 @@ class Tickets:
         require(who, "view")
         found = []
         for stream in await self._streams(who, run_id):
-            for ticket in stream.state.tickets.values():
+            for ticket in list(stream.state.tickets.values()):
                 if (not open or not ticket.answer) and role in (None, ticket.role):
                     found.append(await self._ticket_told(stream, ticket))
+            await self.core.journal.settled(stream)
         return sorted(found, key=lambda told: (told.get("due") or 1 << 62, told["ticket_id"]))
 
     async def ticket(self, who: Caller, ticket_id: str) -> dict[str, Any]:
@@ -49,13 +54,16 @@ class Tickets:
         command: str | None = None,
     ) -> dict[str, Any]:
         """Decide a ticket. The same answer again changes nothing; another one is a Conflict `ticket_closed`."""
-        stream = await self._ticket_holder(who, ticket_id)
-        data = canonical(values)
+        choice, reason = name_of(choice, "/choice"), text_of(reason, "/reason")
+        command = name_of(command or "", "/command", empty=True)
+        data = json_of(values, "/values")
         if not inline(data):
             raise TooLarge("the values of a form have at most 4 KiB")
-        decided = await self.core.ask(
-            who, stream.name, cmd.Answer(ticket_id, choice, who, reason, Raw(data), command or "")
-        )
+        stream = await self._ticket_holder(who, ticket_id)
+        ticket: Ticket = stream.state.tickets[ticket_id]
+        if not (who.may(ticket.role) or who.may("approve")):
+            raise Refused(f"{ticket.id} is for the role `{ticket.role}`", hint="use a key with that role, or `approve`")
+        decided = await self.core.ask(who, stream.name, cmd.Answer(ticket_id, choice, who, reason, Raw(data), command))
         return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
 
     async def _streams(self, who: Caller, run_id: str | None) -> list[Stream]:
@@ -70,17 +78,16 @@ class Tickets:
         for stream in await self._streams(who, None):
             if ticket_id in stream.state.tickets:
                 return stream
-        # Not in memory: the run has ended a while ago. Its history is looked through, newest run first.
-        before = ""
-        while heads := await self.core.store.heads(HeadQuery("run", tenant=who.tenant, before=before, limit=500)):
-            for head in heads:
+        # Not in memory: its run has ended a while ago, if there ever was one.
+        for head in await self.core.store.heads(HeadQuery("run", tenant=who.tenant, limit=RUNS_LOOKED_THROUGH)):
+            if head.ended_ms and head.stream not in self.core.journal.streams:
                 stream_or_none = await self.core.journal.load(head.stream)
                 if stream_or_none is not None and ticket_id in stream_or_none.state.tickets:
                     return stream_or_none
-            before = heads[-1].stream
         raise NotFound(
-            f"there is no ticket {ticket_id[:64]!r}", hint="aob approve lists the open ones", code="ticket_not_found"
-        )
+            f"there is no ticket {str(ticket_id)[:64]!r}", hint="aob approve lists the open ones",
+            code="ticket_not_found",
+        )  # fmt: skip
 
     async def _ticket_told(self, stream: Stream, ticket: Ticket) -> dict[str, Any]:
         run: Run = stream.state
