@@ -39,4 +39,6 @@ def fail(how: str) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "say":
         raise WorkError("no stock", code="no_stock", transient=False, detail={"left": 0})
+    if how == "say odd":
+        raise WorkError("odd", detail=object())
     return object()

@@ -1,8 +1,11 @@
 """`cpu` handlers in processes of their own: real ones, killed for real."""
 
 import asyncio
+import multiprocessing
 import os
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 from aob.work import Done, Fault, load_app, scan
 from aob.work.kinds import performer, placer
 from aob.work.pool import Pool, Processes
+from aob.work.pool.processes import call_of
 from aob.work.tools import Tools
 from tests.work import handlers_cpu
 from tests.work.jobs import Asked, Told, calls, tools_of
@@ -109,7 +113,6 @@ async def test_handlers_of_a_file_are_found_again_in_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     app = tmp_path / "shop.py"
     app.write_text("from aob.work import node\n@node(cpu=True)\ndef twice(n: int) -> int:\n    return 2 * n\n")
     module = load_app(str(app))
@@ -127,3 +130,99 @@ async def test_nothing_is_begun_before_the_first_cpu_job_and_stopping_twice_is_f
     (fault,) = await results(tools_of(handlers_cpu, processes=processes), calls("add", {"a": 1}))
     assert isinstance(fault, Fault)
     assert fault.code == "stopping"
+
+
+async def test_a_process_that_dies_while_it_is_idle_is_nobody_s_failure(tools: Tools) -> None:
+    (first,) = await results(tools, calls("pid"))
+    assert isinstance(first, Done)
+    gone = os.pidfd_open(first.output)
+    os.kill(first.output, signal.SIGKILL)
+    await ended(gone)
+    (second,) = await results(tools, calls("pid"))
+    assert isinstance(second, Done), second
+    assert second.output != first.output
+
+
+async def test_a_death_does_not_touch_the_calls_of_others(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with Processes(2) as processes:
+        tools = tools_of(handlers_cpu, processes=processes)
+        told = Told()
+        async with Pool(4, performer(tools, Asked), told, place=placer(tools), processes=2) as pool:
+            pool.submit(calls("spin", {"path": str(pipe)}, visit="spin"))
+            await read_line(pipe)
+            for n in range(6):
+                pool.submit(calls("fail", {"how": "die"}, visit=f"die{n}"))
+            died = await told.first(6)
+            assert {result.code for result in died if isinstance(result, Fault)} == {"process_died"}
+            assert pool.health().running == 1
+            pool.cancel("run_1", "spin")
+
+
+async def ended(pidfd: int) -> None:
+    """Wait until a process has ended."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_reader(pidfd, over.set)
+    try:
+        async with asyncio.timeout(30):
+            await over.wait()
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+
+
+PARENT = """
+import asyncio, sys
+from aob.work.pool import Processes
+from aob.work.pool.processes import call_of
+from tests.work import handlers_cpu
+
+async def main():
+    processes = Processes(1)
+    asyncio.ensure_future(processes.run(call_of(handlers_cpu.spin, (), {"path": sys.argv[1]})))
+    await asyncio.to_thread(sys.stdin.readline)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["kill", "leave"])
+async def test_a_busy_process_does_not_outlive_its_parent(how: str, tmp_path: Path) -> None:
+    pipe, script = tmp_path / "pipe", tmp_path / "parent.py"
+    os.mkfifo(pipe)
+    script.write_text(PARENT)
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), str(pipe), stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )  # fmt: skip
+    child = os.pidfd_open(int(await read_line(pipe)))
+    if how == "kill":
+        parent.kill()
+    else:
+        assert parent.stdin is not None
+        parent.stdin.close()
+    async with asyncio.timeout(30):
+        await parent.wait()
+    await ended(child)
+
+
+async def test_a_job_cancelled_while_its_process_begins_leaves_nothing_behind() -> None:
+    processes = Processes(1)
+    beginning = asyncio.create_task(processes.run(call_of(handlers_cpu.add, (), {"a": 1})))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    await processes.stop()
+    assert not [child for child in multiprocessing.active_children() if child.name == "aob-cpu"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("aob-handler")]
+
+
+async def test_a_fault_whose_detail_cannot_cross_is_shown_as_text(tools: Tools) -> None:
+    (fault,) = await results(tools, calls("fail", {"how": "say odd"}))
+    assert isinstance(fault, Fault)
+    assert "object object" in fault.detail

@@ -1,57 +1,88 @@
 """Calls of `cpu` handlers in, canonical JSON out: processes that a cancel kills. Begun at the first call.
 
-The child imports the application by itself and answers with bytes, so nothing but JSON ever crosses. A killed process
-is replaced; the calls of others are not touched.
+Each process has a pipe of its own and one call at a time, so killing one, or its death, touches no other.
 """
 
 import asyncio
-import signal
+import functools
+import multiprocessing
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from aob.core.event import canonical
-from aob.work.job import Done, Fault, WorkError, unheard
-from aob.work.outcome import fault_of, finished
+from aob.work.job import Done, WorkError, unheard
+from aob.work.pool.child import Call, Said, serve
+from aob.work.pool.threads import Threads
 
-if TYPE_CHECKING:
-    from pebble import ProcessPool
+END_S: Final = 2.0
+"""How long an idle process may take to end before it is killed."""
 
-
-class Call(msgspec.Struct, frozen=True):
-    """Where to find a function again in another process, and what to call it with (canonical JSON).
-
-    `file` is set when the module was loaded from a file's path and not by its name.
-    """
-
-    module: str
-    qualname: str
-    file: str
-    args: bytes
-    kwargs: bytes
+APP_PREFIX: Final = "aob_app_"
+"""Modules of this beginning were loaded from a file."""
 
 
 def call_of(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
     """The call of a function as another process can make it. Raises WorkError when the input is not JSON."""
     module = fn.__module__
     known = sys.modules.get(module)
-    file = (getattr(known, "__file__", "") or "") if module.startswith("aob_app_") else ""
+    file = (getattr(known, "__file__", "") or "") if module.startswith(APP_PREFIX) else ""
     try:
         return Call(module, fn.__qualname__, file, canonical(args), canonical(kwargs))
     except (TypeError, ValueError) as error:
         raise WorkError(f"the input is not JSON: {error}", code="input_not_json", transient=False) from error
 
 
+class Child:
+    """One process, and our ends of its pipes. Its methods block."""
+
+    def __init__(self) -> None:
+        # Spawned, not forked: a fork of a process with threads and an event loop inherits locks that nobody releases.
+        context = multiprocessing.get_context("spawn")
+        self._calls, theirs = context.Pipe()
+        ending, self._lifeline = context.Pipe(duplex=False)
+        self._in_use = threading.Lock()
+        # A daemon: a program that ends without stopping us must not wait for a handler that never ends.
+        self.process = context.Process(target=serve, args=(theirs, ending), name="aob-cpu", daemon=True)
+        self.process.start()
+        theirs.close()
+        ending.close()
+
+    def exchange(self, data: bytes) -> bytes:
+        """Send a call and wait for its answer. Raises EOFError or OSError when the process dies."""
+        with self._in_use:
+            self._calls.send_bytes(data)
+            return self._calls.recv_bytes()
+
+    def kill(self) -> None:
+        """End it now, whatever it does."""
+        self.process.kill()
+
+    def end(self) -> int | None:
+        """Let it end, or kill it; returns its exit code. Waits for an exchange under way: kill it first."""
+        with self._in_use:
+            self._calls.close()
+        self.process.join(END_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join(END_S)
+        self._lifeline.close()
+        return self.process.exitcode
+
+
 class Processes:
     """At most `limit` processes for `cpu` handlers."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._pool: ProcessPool | None = None
-        self._opening: asyncio.Lock = asyncio.Lock()
+        self._free: list[Child] = []
+        self._busy: set[Child] = set()
+        self._places = asyncio.Semaphore(limit)
+        self._threads = Threads()
+        self._ending: set[asyncio.Future[Any]] = set()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -68,77 +99,68 @@ class Processes:
 
         Raises WorkError: the handler's own fault, or `process_died` (transient) when the process ended by itself.
         """
-        from pebble import ProcessExpired
-
-        pool = await self._opened()
-        future = pool.schedule(perform_call, args=(call,))
-        started()
-        try:
-            answer = await asyncio.wrap_future(future)
-        except ProcessExpired as error:
-            raise WorkError(
-                f"the process of {call.qualname} died with exit code {error.exitcode}",
-                code="process_died",
-                detail={"exit_code": error.exitcode, "hint": "a crash in native code, or killed for using much memory"},
-            ) from error
-        if isinstance(answer, Fault):
-            raise WorkError(answer.message, code=answer.code, transient=answer.transient, detail=answer.detail)
-        done: Done = answer
-        return done
+        async with self._places:
+            child = await self._begun()
+            started()
+            self._busy.add(child)
+            try:
+                work = functools.partial(child.exchange, msgspec.msgpack.encode(call))
+                said = msgspec.msgpack.decode(await self._threads.run(work), type=Said)
+            except (EOFError, OSError) as error:
+                raise await self._died(child, call) from error
+            except BaseException:
+                child.kill()
+                self._end(child)
+                raise
+            finally:
+                self._busy.discard(child)
+            self._free.append(child)
+        if said.fault is not None:
+            fault = said.fault
+            raise WorkError(fault.message, code=fault.code, transient=fault.transient, detail=fault.detail)
+        return said.done or Done(b"null")
 
     async def stop(self) -> None:
         """Kill what runs and end all processes. Stopping twice is fine."""
         self._closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.stop()  # type: ignore[no-untyped-call]  # of pebble, which types only what it returns
-            await asyncio.to_thread(pool.join)
+        for child in self._busy:
+            child.kill()
+        while self._free:
+            self._end(self._free.pop())
+        while self._ending:
+            await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._threads.stop()
 
-    async def _opened(self) -> "ProcessPool":
-        async with self._opening:
-            if self._closed:
-                raise WorkError("the platform is stopping", code="stopping")
-            if self._pool is None:
-                self._pool = await asyncio.to_thread(_open_pool, self._limit)
-            return self._pool
+    async def _begun(self) -> Child:
+        if self._closed:
+            raise WorkError("the platform is stopping", code="stopping")
+        while self._free:
+            child = self._free.pop()
+            if child.process.is_alive():
+                return child
+            self._end(child)  # it died while it was idle, which is nobody's failure
+        making = asyncio.ensure_future(self._threads.run(Child))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self._ending.add(making)
+            making.add_done_callback(self._unwanted)
+            raise
 
+    def _unwanted(self, making: "asyncio.Future[Child]") -> None:
+        self._ending.discard(making)
+        if not making.cancelled() and making.exception() is None:
+            self._end(making.result())
 
-def perform_call(call: Call) -> Done | Fault:
-    """Make a call here, in the child: its output as canonical JSON, or its fault."""
-    try:
-        target: Any = _module(call)
-        for part in call.qualname.split("."):
-            target = getattr(target, part)
-        decode = msgspec.json.decode
-        return finished(target(*decode(call.args), **decode(call.kwargs)))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit too
-        return fault_of(error)
+    async def _died(self, child: Child, call: Call) -> WorkError:
+        code = await self._threads.run(child.end)
+        return WorkError(
+            f"the process of {call.qualname} died with exit code {code}",
+            code="process_died",
+            detail={"exit_code": code, "hint": "a crash in native code, or killed for using too much memory"},
+        )
 
-
-def _module(call: Call) -> object:
-    known = sys.modules.get(call.module)
-    if known is not None:
-        return known
-    if call.file:
-        from aob.work.app import load_app
-
-        return load_app(call.file)
-    import importlib
-
-    return importlib.import_module(call.module)
-
-
-def _open_pool(limit: int) -> "ProcessPool":
-    # Spawned, not forked: a fork of a process with threads and an event loop inherits locks that nobody will release.
-    import multiprocessing
-
-    from pebble import ProcessPool
-
-    return ProcessPool(max_workers=limit, initializer=_ignore_interrupt, context=multiprocessing.get_context("spawn"))
-
-
-def _ignore_interrupt() -> None:
-    # Ctrl-C reaches every process of a terminal; ours are ended by the pool.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def _end(self, child: Child) -> None:
+        task = asyncio.ensure_future(self._threads.run(child.end))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

@@ -11,9 +11,11 @@ import queue
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self, TypeVar, cast
 
 from aob.work.job import WorkError, unheard
+
+T = TypeVar("T")
 
 FENCED_MAX: Final = 256
 """With this many threads that nobody can stop, no new one is begun."""
@@ -60,7 +62,7 @@ class Threads:
         """How many threads still run a call that nobody waits for."""
         return self._fenced
 
-    async def run(self, fn: Callable[[], object], started: Callable[[], None] = unheard) -> Any:
+    async def run(self, fn: Callable[[], T], started: Callable[[], None] = unheard) -> T:
         """Call `fn` in a thread and await its answer or exception. `started` is called on the loop when it begins.
 
         When the awaiting task is cancelled the call is fenced. Raises WorkError `threads_exhausted` (transient) when
@@ -87,7 +89,7 @@ class Threads:
                 thread.start()
         self._calls.put(call)
         try:
-            return await call.future
+            return cast(T, await call.future)
         except asyncio.CancelledError:
             with self._lock:
                 # A call that has not begun will not; one that has ended needs no fence.

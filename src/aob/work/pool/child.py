@@ -1,0 +1,93 @@
+"""What a process for `cpu` handlers does: calls in by a pipe, canonical JSON or a fault out. Ends with its parent.
+
+Only bytes cross, never pickles: the function is found again by its name, and its arguments and output are JSON.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import cast
+
+import msgspec
+
+from aob.core.event import decode
+from aob.work.job import Done, Fault
+from aob.work.outcome import fault_of, finished
+
+
+class Call(msgspec.Struct, frozen=True):
+    """Where to find a function again in another process, and what to call it with (canonical JSON).
+
+    `file` is set when the module was loaded from a file's path and not by its name.
+    """
+
+    module: str
+    qualname: str
+    file: str
+    args: bytes
+    kwargs: bytes
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The answer to a call: one of the two."""
+
+    done: Done | None = None
+    fault: Fault | None = None
+
+
+def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]") -> None:
+    """Answer calls until the pipe ends. The main function of the process."""
+    # Ctrl-C reaches every process of a terminal; this one is ended by its parent, or with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    while True:
+        try:
+            call = msgspec.msgpack.decode(calls.recv_bytes(), type=Call)
+            calls.send_bytes(answered(perform_call(call)))
+        except (EOFError, OSError):
+            return
+
+
+def perform_call(call: Call) -> Done | Fault:
+    """Make a call here: its output as canonical JSON, or its fault."""
+    try:
+        target: object = _module(call)
+        for part in call.qualname.split("."):
+            target = getattr(target, part)
+        return finished(cast(Callable[..., object], target)(*decode(call.args), **decode(call.kwargs)))
+    except BaseException as error:  # SystemExit too: it is an answer of the handler, not of the process
+        return fault_of(error)
+
+
+def answered(result: Done | Fault) -> bytes:
+    """A result as it crosses the pipe; a fault whose detail cannot cross shows it as text."""
+    if isinstance(result, Done):
+        return msgspec.msgpack.encode(Said(done=result))
+    try:
+        return msgspec.msgpack.encode(Said(fault=result))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        shown = Fault(result.code, result.message, result.transient, repr(result.detail)[:2_000])
+        return msgspec.msgpack.encode(Said(fault=shown))
+
+
+def _module(call: Call) -> object:
+    known = sys.modules.get(call.module)
+    if known is not None:
+        return known
+    if call.file:
+        from aob.work.app import load_app
+
+        return load_app(call.file)
+    return importlib.import_module(call.module)
+
+
+def _end_with_parent(lifeline: "Connection[bytes, bytes]") -> None:
+    # A parent that is killed ends the pipe, whatever the handler here is busy with.
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
