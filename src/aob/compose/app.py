@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aob.compose.home import ShardIds, single
 from aob.compose.lock import owning
 from aob.compose.notices import Notices, link_secret
 from aob.compose.parts import load_handlers, make_tools, open_blobs, open_store
@@ -76,20 +77,24 @@ async def open(
     """Open a home in this process: recover what it holds, run it until left.
 
     `app` is a module, an object or the name of a module with `@node` handlers, or several of them; `settings` go over
-    those of `HOME/aob.toml`. Raises Conflict `home_in_use` when another process runs it, Invalid for wrong settings.
+    those of `HOME/aob.toml`. Raises Conflict `home_in_use` when another process runs it, `many_shards` when it needs
+    more than one process, Invalid for wrong settings.
     """
     folder = Path(home)
     parsed = read_settings(folder, os.environ, **settings)
     parts = app if isinstance(app, list | tuple) else (app,) if app else ()
     async with AsyncExitStack() as stack:
         stack.enter_context(owning(folder))
+        single(folder, parsed.shards)
         yield await assemble(stack, folder, parsed, parts)
 
 
-async def assemble(stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str]) -> App:
-    """Make and enter every part of a home, in the order in which they stand on each other."""
+async def assemble(
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int = 0, shards: int = 1
+) -> App:
+    """Make and enter every part of a shard, in the order in which they stand on each other."""
     handlers = load_handlers(app, settings)
-    store = await open_store(settings, home)
+    store = await open_store(settings, home, shard)
     stack.push_async_callback(store.close)
     blobs = open_blobs(settings, home)
 
@@ -104,6 +109,9 @@ async def assemble(stack: AsyncExitStack, home: Path, settings: Settings, app: S
         place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
         concurrency=settings.concurrency,
     )  # fmt: skip
+    core.journal.shard = shard
+    if shards > 1:
+        core.ids = ShardIds(core.ambient, shard, shards)
     await stack.enter_async_context(core)
     notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
     return App(Views(core), home, settings, notices)

@@ -52,12 +52,13 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens;
+    `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
     `store blobs cache log` are URLs of backends; empty ones are the embedded defaults."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8080
-    shards: int = 1
+    shards: int = 0
     concurrency: int = 256
     store: str = ""
     blobs: str = ""

@@ -1,0 +1,53 @@
+"""A home with several shards: verbs go in, the owner of their run answers. Owners are started, and started again."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from aob.compose.app import App
+from aob.compose.shards.catalog import teach_all
+from aob.compose.shards.channel import Channel
+from aob.compose.shards.local import LocalShard
+from aob.compose.shards.owned import OwnedShard
+from aob.compose.shards.sharded import ShardedViews
+from aob.compose.shards.wire import Hello
+
+__all__ = ["OwnedShard", "Owners", "ShardedViews"]
+
+
+class Owners:
+    """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0."""
+
+    def __init__(self, running: App, app: Sequence[str], shards: int) -> None:
+        self._running, self._url = running, ""
+        settings = msgspec.to_builtins(running.settings)
+        home = str(running.home.absolute())
+        self.owned = [
+            OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), self._taught)
+            for number in range(1, shards)
+        ]
+        self.verbs = ShardedViews(running.views, [LocalShard(0, running), *self.owned])
+
+    async def __aenter__(self) -> "Owners":
+        begun = await asyncio.gather(*(shard.__aenter__() for shard in self.owned), return_exceptions=True)
+        failed = next((error for error in begun if isinstance(error, BaseException)), None)
+        if failed is not None:
+            await self.__aexit__()
+            raise failed
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
+
+    async def address(self, url: str) -> None:
+        """Say where the server is: notices carry links to it."""
+        self._url = url
+        await asyncio.gather(*(shard.call("address", None, url) for shard in self.owned), return_exceptions=True)
+
+    async def _taught(self, channel: Channel) -> None:
+        """Bring a fresh owner up to date before it gets verbs."""
+        await channel.call("address", None, self._url)
+        async with self.verbs.pushing:  # a push comes wholly before this or wholly after it
+            await teach_all(self._running.views, channel)

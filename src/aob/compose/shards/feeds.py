@@ -1,0 +1,81 @@
+"""Feeds over several shards: one of a run from its shard, one of all runs merged; both go on when an owner comes back.
+
+Ordered within each run, because a run never leaves its shard.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from aob.compose.shards.channel import DOWN, LOST
+from aob.compose.shards.local import Shard
+from aob.compose.shards.places import joined, row_of, split, widened
+from aob.core.errors import Unavailable
+from aob.core.policy import Caller
+
+Item = tuple[str, str, dict[str, Any]]
+MERGED_MAX: Final = 64
+"""Events of all shards that may lie ready for a reader."""
+
+
+async def follow_run(
+    shards: Sequence[Shard], shard: Shard, who: Caller, run_id: str, position: str | None, types: frozenset[str] | None
+) -> AsyncIterator[Item]:
+    """Events of one run, with positions of the home."""
+    at = split(position, len(shards))[shard.number] if position is not None else None
+    async for token, name, data in _steadily(shard, who, run_id, at, types, patient=False):
+        wide = widened(token, shard.number, len(shards))
+        yield wide, name, {**data, "position": wide}
+
+
+async def follow_all(
+    shards: Sequence[Shard], who: Caller, position: str | None, types: frozenset[str] | None
+) -> AsyncIterator[Item]:
+    """Events of all runs after a position, or from now on."""
+    if position is not None:
+        tokens = split(position, len(shards))
+    else:
+        tokens = await asyncio.gather(*(shard.call("position", who) for shard in shards))
+    rows = [row_of(token) for token in tokens]
+    ready: asyncio.Queue[tuple[int, Item] | Exception] = asyncio.Queue(MERGED_MAX)
+
+    async def pump(shard: Shard) -> None:
+        try:
+            async for item in _steadily(shard, who, None, tokens[shard.number], types, patient=True):
+                await ready.put((shard.number, item))
+        except Exception as error:
+            await ready.put(error)
+
+    pumps = [asyncio.create_task(pump(shard)) for shard in shards]
+    try:
+        while True:
+            found = await ready.get()
+            if isinstance(found, Exception):
+                raise found
+            number, (token, name, data) = found
+            rows[number] = row_of(token)
+            wide = joined(rows)
+            yield wide, name, {**data, "position": wide}
+    finally:
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def _steadily(
+    shard: Shard, who: Caller, run_id: str | None, at: str | None, types: frozenset[str] | None, *, patient: bool
+) -> AsyncIterator[Item]:
+    """A shard's own feed; when its owner ends it goes on, after the last event, from the next one. `patient` waits also
+    for an owner that is down at the begin."""
+    while True:
+        try:
+            feed = shard.stream("follow", who, run_id=run_id, position=at, types=types)
+            async for token, name, data in feed:
+                at = token
+                yield token, name, data
+            return
+        except Unavailable as error:
+            if error.code != LOST and not (patient and error.code == DOWN):
+                raise
+            patient = True
+        await shard.ready()

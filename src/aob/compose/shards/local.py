@@ -1,0 +1,109 @@
+"""A shard whose owner is this process: verbs go straight to its views. Also what an owner process answers with."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from aob.compose.app import App
+from aob.core.errors import CallerError
+from aob.core.policy import Caller, require
+from aob.views import Views
+
+VERBS: Final = frozenset(
+    {"push", "start", "start_many", "runs", "run", "timeline", "cancel", "why", "message", "replay", "fork", "propose",
+     "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets", "ticket", "answer", "blob"}
+)  # fmt: skip
+"""Verbs that a shard performs; workflows and keys are told by shard 0 alone."""
+STREAMS: Final = frozenset({"follow", "logs"})
+
+
+class Answering(Protocol):
+    """Whoever performs verbs of one shard."""
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """Perform a verb. Raises errors of the AobError tree."""
+
+
+class Shard(Answering, Protocol):
+    """One shard, wherever its owner is."""
+
+    number: int
+
+    @property
+    def up(self) -> bool:
+        """Whether its owner takes verbs now."""
+
+    @property
+    def state(self) -> str:
+        """`ok`, or why it is not."""
+
+    async def ready(self) -> None:
+        """Wait until its owner takes verbs."""
+
+    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        """Items of a verb that goes on. Raises Unavailable `shard_lost` when the owner ends in the middle."""
+
+
+class LocalShard:
+    """A shard of this very process."""
+
+    up = True
+    state = "ok"
+
+    def __init__(self, number: int, running: App) -> None:
+        self.number, self.views = number, running.views
+        self._running = running
+        self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
+            "health": self._health, "holds": self._holds, "position": self._position, "taught": self._taught,
+            "address": self._address,
+        }  # fmt: skip
+
+    async def ready(self) -> None:
+        """It is."""
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """Perform a verb of the engine, or one that only the main process asks for."""
+        if verb in self._inner:
+            return await self._inner[verb](who, *args, **named)
+        if verb not in VERBS:
+            raise CallerError(f"a shard has no verb {verb!r}", code="unknown_verb")
+        return await getattr(self.views, verb)(who, *args, **named)
+
+    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        """Items of a verb that goes on."""
+        if verb not in STREAMS:
+            raise CallerError(f"a shard has no stream {verb!r}", code="unknown_verb")
+        if named.get("types") is not None:
+            named["types"] = frozenset(named["types"])
+        feed: AsyncIterator[Any] = getattr(self.views, verb)(who, *args, **named)
+        return feed
+
+    async def _health(self, who: Caller | None) -> dict[str, Any]:
+        return await self.views.health()
+
+    async def _position(self, who: Caller | None) -> str:
+        return self.views.position()
+
+    async def _holds(self, who: Caller, what: str, id: str) -> bool:
+        """Whether a run in memory has a ticket or a patch of this id. `what` is `tickets` or `patches`."""
+        require(who, "view")
+        return any(
+            id in getattr(stream.state, what)
+            for stream in self.views.core.journal.streams.values()
+            if stream.law.kind == "run" and stream.seq and stream.state.tenant == who.tenant
+        )
+
+    async def _taught(self, who: Caller, name: str) -> dict[str, Any]:
+        """The artifacts of a workflow in their order, and where its tags point."""
+        return known(self.views, who, name)
+
+    async def _address(self, who: Caller | None, url: str) -> None:
+        """Where people open the links in notices."""
+        self._running.notices.base_url = url
+
+
+def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
+    """What a shard knows of a workflow; nothing when it never heard of it."""
+    if name not in views.names(who):
+        return {"artifacts": [], "tags": {}}
+    state = views.state_of(who, name)
+    return {"artifacts": list(state.artifacts), "tags": {tag: at.artifact for tag, at in state.tags.items()}}

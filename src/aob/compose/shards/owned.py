@@ -1,0 +1,153 @@
+"""A shard whose owner is another process: started, watched, started again with growing pauses, and ended with us."""
+
+import asyncio
+import socket
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
+from aob.compose.shards.wire import Hello, Wire
+from aob.core.errors import AobError, Unavailable
+from aob.core.policy import Caller
+from aob.work.log import Structlog
+
+PAUSE_FIRST_S: Final = 0.1
+PAUSE_MAX_S: Final = 5.0
+STEADY_S: Final = 30.0
+"""An owner that lived so long is started again with the first pause."""
+LINGER_S: Final = 2.0
+"""How long a process may live on without its wire."""
+STOP_S: Final = 20.0
+"""How long an owner may take to write its last cut."""
+
+log: Final = Structlog("aob.compose")
+
+
+class OwnedShard:
+    """One shard behind a process. `taught` brings a fresh owner up to date before it gets verbs."""
+
+    def __init__(self, hello: Hello, taught: Callable[[Channel], Awaitable[None]]) -> None:
+        self.number = hello.shard
+        self.pid = 0
+        self._hello, self._taught = hello, taught
+        self._process: Process | None = None
+        self._channel: Channel | None = None
+        self._up = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+        self._error: AobError | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether its owner takes verbs now."""
+        return self._up.is_set() and self._channel is not None and not self._channel.ended.is_set()
+
+    @property
+    def state(self) -> str:
+        """`ok`, or why it is not."""
+        if self.up:
+            return "ok"
+        return "starting" if self._error is None else f"{self._error.code}: {self._error.detail}"
+
+    async def __aenter__(self) -> "OwnedShard":
+        await self._launch()
+        self._watching = asyncio.create_task(self._watch(), name=f"aob-owner-{self.number}")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self._channel is not None:
+            self._channel.stop()
+        await self._bury(STOP_S)
+
+    async def ready(self) -> None:
+        """Wait until its owner takes verbs."""
+        while not self.up:
+            await self._up.wait()
+            await asyncio.sleep(0)  # the watcher may not yet have seen that it ended
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """Perform a verb. Raises the owner's error, Unavailable `shard_down` or `shard_lost`."""
+        return await self._open().call(verb, who, *args, **named)
+
+    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        """Items of a verb that goes on. Raises as `call` does."""
+        return self._open().stream(verb, who, *args, **named)
+
+    def _open(self) -> Channel:
+        if not self.up or self._channel is None:
+            raise Unavailable(
+                f"shard {self.number} is being started again",
+                code=DOWN,
+                hint="ask again in a moment; GET /v1/health says how it is",
+                shard=self.number,
+                retry_after_s=RETRY_S,
+            )
+        return self._channel
+
+    # -- its process ------------------------------------------------------------------------------------------------
+
+    async def _launch(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.setblocking(False)
+            handle = theirs.fileno()
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "aob.compose.shards", str(handle), pass_fds=(handle,), stdin=DEVNULL
+            )
+        self._channel = Channel(await Wire.over(ours), self.number)
+        try:
+            self.pid = await self._channel.open(self._hello)
+            await self._taught(self._channel)
+        except BaseException as error:
+            await self._channel.close()
+            await self._bury(LINGER_S)
+            if isinstance(error, Unavailable) and error.code == LOST:
+                raise Unavailable(
+                    f"the process of shard {self.number} ended before it was ready", code="shard_failed",
+                    hint="its own lines above say why",
+                ) from error  # fmt: skip
+            raise
+        self._error = None
+        self._up.set()
+
+    async def _watch(self) -> None:
+        pause_s = PAUSE_FIRST_S
+        while True:
+            since = time.monotonic()
+            assert self._channel is not None
+            await self._channel.ended.wait()
+            self._up.clear()
+            status = await self._bury(LINGER_S)
+            log.warning("owner_ended", shard=self.number, pid=self.pid, status=status)
+            pause_s = PAUSE_FIRST_S if time.monotonic() - since > STEADY_S else min(2 * pause_s, PAUSE_MAX_S)
+            while not self.up:
+                await asyncio.sleep(pause_s)
+                try:
+                    await self._launch()
+                except (AobError, OSError) as error:
+                    pause_s = min(2 * pause_s, PAUSE_MAX_S)
+                    known = error if isinstance(error, AobError) else Unavailable(str(error), code="shard_failed")
+                    self._error = known
+                    log.warning("owner_not_started", shard=self.number, code=known.code, detail=known.detail)
+            log.info("owner_is_back", shard=self.number, pid=self.pid)
+
+    async def _bury(self, wait_s: float) -> int | None:
+        """Wait for the process, not for ever, and let go of its wire: its exit status."""
+        process, self._process = self._process, None
+        status = None
+        try:
+            if process is not None:
+                status = await asyncio.wait_for(process.wait(), wait_s)
+        except TimeoutError:
+            if process is not None:
+                process.kill()
+                status = await process.wait()
+        finally:
+            if self._channel is not None:
+                await self._channel.close()
+        return status

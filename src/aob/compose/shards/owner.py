@@ -1,0 +1,160 @@
+"""An owner process: one shard of a home, its verbs asked for over a wire by the main process, with which it ends.
+
+It opens no port and trusts nobody else: the socket was born with it. However the main process ends, the socket is
+closed by the kernel, and the owner follows; one that cannot, because a handler blocks it, ends itself after a while.
+"""
+
+import asyncio
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from aob.compose.app import assemble
+from aob.compose.lock import owning
+from aob.compose.loop import run_tuned
+from aob.compose.settings import Settings
+from aob.compose.shards.local import STREAMS, LocalShard
+from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
+from aob.core.errors import AobError, Conflict, OurError
+from aob.core.problem import problem_of
+from aob.work.log import Structlog
+
+LOCK_WAIT_S: Final = 20.0
+"""How long an owner waits for the one before it to let go of the shard."""
+ORPHAN_S: Final = 10.0
+"""How long an owner whose main process has gone may take to end in good order."""
+
+log: Final = Structlog("aob.compose")
+_ask: Final = msgspec.json.Decoder(Ask).decode
+
+
+def main(argv: list[str]) -> int:
+    """`python -m aob.compose.shards FD`: serve the shard that the first frame names, until told to stop."""
+    sock = socket.socket(fileno=int(argv[1]))
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)  # it is the main process that is told to stop, and it tells its owners
+    threading.Thread(target=_end_with, args=(os.dup(sock.fileno()),), daemon=True).start()
+    return run_tuned(_own(sock))
+
+
+def _end_with(handle: int) -> None:
+    """Ends this process a while after the other end has gone, whatever the loop does."""
+    watched = select.poll()
+    watched.register(handle, 0)  # a hang-up is told without being asked for
+    watched.poll()
+    time.sleep(ORPHAN_S)
+    os._exit(1)
+
+
+async def _own(sock: socket.socket) -> int:
+    wire = await Wire.over(sock)
+    first = await wire.receive()
+    if first is None:
+        return 1
+    hello = msgspec.json.decode(first.body, type=Hello)
+    sys.path.extend(place for place in hello.path if place not in sys.path)
+    async with AsyncExitStack() as stack:
+        try:
+            shard = await _open(stack, hello)
+        except AobError as error:
+            wire.send(first.number, Kind.ERROR, encode(problem_of(error)))
+            await wire.drained()
+            return 1
+        wire.send(first.number, Kind.VALUE, encode(os.getpid()))
+        await _Asked(wire, shard).until_stopped()
+    return 0
+
+
+async def _open(stack: AsyncExitStack, hello: Hello) -> LocalShard:
+    home = Path(hello.home)
+    await _lock(stack, home, hello.shard)
+    settings = msgspec.convert(hello.settings, Settings)
+    return LocalShard(hello.shard, await assemble(stack, home, settings, hello.app, hello.shard, hello.shards))
+
+
+async def _lock(stack: AsyncExitStack, home: Path, shard: int) -> None:
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            stack.enter_context(owning(home, f"shard-{shard}.lock"))
+            return
+        except Conflict:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.02)
+
+
+class _Asked:
+    """The asks of one wire, each in a task of its own."""
+
+    def __init__(self, wire: Wire, shard: LocalShard) -> None:
+        self._wire, self._shard = wire, shard
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._windows: dict[int, asyncio.Semaphore] = {}
+
+    async def until_stopped(self) -> None:
+        """Answer until told to stop, or until the other end has gone."""
+        try:
+            while (frame := await self._wire.receive()) is not None and frame.kind != Kind.STOP:
+                self._take(frame)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _take(self, frame: Frame) -> None:
+        number = frame.number
+        if frame.kind == Kind.ASK:
+            task = asyncio.create_task(self._answer(number, frame.body))
+            self._tasks[number] = task
+            task.add_done_callback(lambda _: self._tasks.pop(number, None))
+        elif frame.kind == Kind.MORE and number in self._windows:
+            for _ in range(decode(frame.body)):
+                self._windows[number].release()
+        elif frame.kind == Kind.CANCEL and number in self._tasks:
+            self._tasks[number].cancel()
+
+    async def _answer(self, number: int, body: bytes) -> None:
+        try:
+            ask = _ask(body)
+            if ask.verb in STREAMS:
+                await self._stream(number, ask)
+                return
+            value = await self._shard.call(ask.verb, ask.who, *ask.args, **ask.named)
+            if isinstance(value, bytes):
+                self._wire.send(number, Kind.BYTES, value)
+            else:
+                self._wire.send(number, Kind.VALUE, encode(value))
+        except AobError as error:
+            self._wire.send(number, Kind.ERROR, encode(problem_of(error)))
+        except Exception:
+            log.exception("ask_broke", shard=self._shard.number)
+            broke = OurError("something broke on our side", hint="the server's log has the trace; please report it")
+            self._wire.send(number, Kind.ERROR, encode(problem_of(broke)))
+        await self._wire.drained()
+
+    async def _stream(self, number: int, ask: Ask) -> None:
+        """Items one by one, never more than a window ahead of the reader."""
+        assert ask.who is not None
+        window = self._windows[number] = asyncio.Semaphore(WINDOW)
+        feed: Any = self._shard.stream(ask.verb, ask.who, *ask.args, **ask.named)
+        try:
+            async for item in feed:
+                await window.acquire()
+                self._wire.send(number, Kind.ITEM, encode(item))
+                await self._wire.drained()
+            self._wire.send(number, Kind.END)
+        finally:
+            self._windows.pop(number, None)
+            close: Coroutine[Any, Any, None] = feed.aclose()
+            await close

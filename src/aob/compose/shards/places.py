@@ -1,0 +1,38 @@
+"""Positions of a home with several shards: one (row, index) for each. A shard itself only knows its own."""
+
+from typing import Final
+
+from aob.core.errors import CallerError
+from aob.core.event import Position
+from aob.runs.feed import GENERATION
+
+Row = tuple[int, int]
+BEGIN: Final[Row] = (0, 0)
+
+
+def split(token: str, shards: int) -> list[str]:
+    """The position of each shard. Raises CallerError `bad_position`, `position_expired` for another number of them."""
+    position = Position.parse(token)
+    if position.generation != GENERATION or len(position.rows) != shards:
+        raise CallerError(
+            "this position belongs to another feed", code="position_expired",
+            hint="begin again without a position, or at the start of the run",
+        )  # fmt: skip
+    return [Position(GENERATION, (row,)).token() for row in position.rows]
+
+
+def row_of(token: str) -> Row:
+    """The place that a shard's own position names."""
+    return Position.parse(token).rows[0]
+
+
+def joined(rows: list[Row]) -> str:
+    """The position of all shards."""
+    return Position(GENERATION, tuple(rows)).token()
+
+
+def widened(token: str, shard: int, shards: int) -> str:
+    """A shard's own position as one of the home: the others stand at their begin, so that nothing can be missed."""
+    rows = [BEGIN] * shards
+    rows[shard] = row_of(token)
+    return joined(rows)

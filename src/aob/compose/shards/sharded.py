@@ -1,0 +1,347 @@
+"""The verbs of a home with several shards: each goes to the owner of its run, lists are merged, feeds run together.
+
+Workflows and keys are shard 0's own; every verb raises Unavailable `shard_down` with `retry_after_s` while the owner
+that it needs is being started again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from typing import Any, Final
+
+from aob.compose.home import shard_of
+from aob.compose.shards.catalog import teach
+from aob.compose.shards.feeds import Item, follow_all, follow_run
+from aob.compose.shards.local import Shard
+from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import AobError, NotFound, Problem, Unavailable
+from aob.core.policy import Caller, require
+from aob.core.problem import problem_of
+from aob.runs import keyed_id
+from aob.views import Views
+
+SPREAD_MIN: Final = 64
+"""A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
+
+
+HEALTH_S: Final = 2.0
+"""How long an owner may take to say how it is."""
+
+
+class ShardedViews:
+    """All that the server asks of an engine, over several owners. `shards[0]` is this process."""
+
+    def __init__(self, local: Views, shards: Sequence[Shard]) -> None:
+        self._local, self._shards = local, shards
+        self._turn = count()
+        self.pushing = asyncio.Lock()
+        self.validate: Callable[[JsonObject | bytes], Sequence[Problem]] = local.validate
+        self.workflows, self.workflow, self.diff = local.workflows, local.workflow, local.diff
+        self.create_key, self.list_keys, self.revoke_key = local.create_key, local.list_keys, local.revoke_key
+        self.authenticate = local.authenticate
+
+    # -- workflows --------------------------------------------------------------------------------------------------
+
+    async def push(
+        self, who: Caller, document: JsonObject | bytes, *, tag: str = "main", name: str | None = None
+    ) -> JsonObject:
+        """Check, store and tag a document, on shard 0 first, then on all others; one push at a time, so that versions
+        and tags come out the same everywhere. Raises Unavailable `push_partial` naming the shards that lack it: they
+        are taught when they are back, and pushing again does it at once."""
+        async with self.pushing:
+            told = await self._local.push(who, document, tag=tag, name=name)
+            pusher = Caller(who.tenant, who.name, frozenset({"run", "view"}))
+            others = self._shards[1:]
+            done = await asyncio.gather(
+                *(teach(self._local, shard, pusher, told["workflow"]) for shard in others), return_exceptions=True
+            )
+        failed = {shard.number: error for shard, error in zip(others, done, strict=True) if error is not None}
+        for error in failed.values():
+            if not isinstance(error, AobError):
+                raise error
+        if failed:
+            said = "; ".join(f"shard {number}: {error}" for number, error in failed.items())
+            raise Unavailable(
+                f"{told['workflow']} is stored, and not yet known to every shard ({said})", code="push_partial",
+                hint="push it again; a shard that is down is taught when it is back", shards=sorted(failed),
+                retry_after_s=1.0,
+            )  # fmt: skip
+        return told
+
+    # -- starts -----------------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        who: Caller,
+        workflow: str | None,
+        inputs: JsonValue,
+        *,
+        tag: str = "main",
+        key: str | None = None,
+        mode: str | None = None,
+        priority: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+    ) -> JsonObject:
+        """Start a run, once a key."""
+        require(who, "run")
+        shard = self._of_start(who, {"workflow": workflow, "key": key, "run_id": run_id}) or self._any()
+        told: JsonObject = await shard.call(
+            "start", who, workflow, inputs, tag=tag, key=key, mode=mode, priority=priority, labels=labels, run_id=run_id
+        )
+        return told
+
+    async def start_many(self, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
+        """Start many: a verdict each, in order; those of a shard that is down are refused alone."""
+        require(who, "run")
+        fixed = [self._of_start(who, item) for item in items]
+        free = iter(self._spread(fixed.count(None)))
+        groups: dict[int, list[int]] = {}
+        for at, shard in enumerate(fixed):
+            groups.setdefault((shard or next(free)).number, []).append(at)
+        done = await asyncio.gather(
+            *(self._started(self._shards[number], who, [items[at] for at in group]) for number, group in groups.items())
+        )
+        verdicts: list[JsonObject] = [{}] * len(items)
+        for group, part in zip(groups.values(), done, strict=True):
+            for at, verdict in zip(group, part, strict=True):
+                verdicts[at] = verdict
+        return verdicts
+
+    async def _started(self, shard: Shard, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
+        try:
+            verdicts: list[JsonObject] = await shard.call("start_many", who, items)
+        except AobError as error:
+            return [{"error": problem_of(error)}] * len(items)
+        return verdicts
+
+    def _of_start(self, who: Caller, item: Any) -> Shard | None:
+        """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with an item
+        is said by whoever gets it."""
+        if not isinstance(item, dict):
+            return self._shards[0]
+        run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
+        if isinstance(run_id, str) and run_id:
+            return self._of(run_id)
+        if not key:
+            return None
+        name = item.get("workflow")
+        if not name:
+            names = self._local.names(who)
+            name = names[0] if len(names) == 1 else ""
+        return self._of(keyed_id(who.tenant, str(name), str(key)))
+
+    def _spread(self, wanted: int) -> list[Shard]:
+        """A shard for each of so many starts: neighbours share one, so that each shard gets one commit."""
+        up = [shard for shard in self._shards if shard.up]
+        if wanted < SPREAD_MIN:
+            return [self._any()] * wanted
+        return [up[at * len(up) // wanted] for at in range(wanted)]
+
+    def _any(self) -> Shard:
+        """The next shard that is up, in turn."""
+        up = [shard for shard in self._shards if shard.up]
+        return up[next(self._turn) % len(up)]
+
+    def _of(self, run_id: str) -> Shard:
+        return self._shards[shard_of(run_id, len(self._shards))]
+
+    # -- one run ----------------------------------------------------------------------------------------------------
+
+    async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> JsonObject:
+        """A whole run."""
+        shard = self._of(run_id)
+        least = split(min_position, len(self._shards))[shard.number] if min_position is not None else None
+        told: JsonObject = await shard.call("run", who, run_id, min_position=least)
+        return self._placed(shard, told)
+
+    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62) -> list[JsonObject]:
+        """Events of a run."""
+        shard = self._of(run_id)
+        told = await shard.call("timeline", who, run_id, after=after, limit=limit)
+        return [self._placed(shard, each) for each in told]
+
+    def _placed(self, shard: Shard, told: JsonObject) -> JsonObject:
+        return {**told, "position": widened(told["position"], shard.number, len(self._shards))}
+
+    async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> JsonObject:
+        """Cancel a run."""
+        told: JsonObject = await self._of(run_id).call("cancel", who, run_id, reason=reason, command=command)
+        return told
+
+    async def why(self, who: Caller, run_id: str) -> JsonObject:
+        """What a run waits for."""
+        told: JsonObject = await self._of(run_id).call("why", who, run_id)
+        return told
+
+    async def message(
+        self, who: Caller, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
+    ) -> JsonObject:
+        """Hand a message to a run."""
+        told: JsonObject = await self._of(run_id).call(
+            "message", who, run_id, name, key=key, payload=payload, id=id
+        )  # fmt: skip
+        return told
+
+    async def replay(self, who: Caller, run_id: str, **how: Any) -> JsonObject:
+        """Replay a run in a shadow."""
+        told: JsonObject = await self._of(run_id).call("replay", who, run_id, **how)
+        return told
+
+    async def fork(self, who: Caller, run_id: str, *, from_node: str) -> JsonObject:
+        """A new run from a node of this one, on the same shard."""
+        told: JsonObject = await self._of(run_id).call("fork", who, run_id, from_node=from_node)
+        return told
+
+    async def propose(self, who: Caller, run_id: str, body: JsonObject) -> JsonObject:
+        """Propose a patch."""
+        told: JsonObject = await self._of(run_id).call("propose", who, run_id, body)
+        return told
+
+    async def patches(self, who: Caller, run_id: str) -> list[JsonObject]:
+        """The patches of a run."""
+        told: list[JsonObject] = await self._of(run_id).call("patches", who, run_id)
+        return told
+
+    # -- by the id of a patch or a ticket ---------------------------------------------------------------------------
+
+    async def patch(self, who: Caller, patch_id: str) -> JsonObject:
+        """A whole patch."""
+        return await self._by_id("patches", "patch", who, patch_id)
+
+    async def approve_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> JsonObject:
+        """Approve the diff that was shown."""
+        return await self._by_id("patches", "approve_patch", who, patch_id, reason=reason)
+
+    async def reject_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> JsonObject:
+        """Reject a patch."""
+        return await self._by_id("patches", "reject_patch", who, patch_id, reason=reason)
+
+    async def rollback(self, who: Caller, patch_id: str, *, cascade: bool = False) -> JsonObject:
+        """Take a patch back."""
+        return await self._by_id("patches", "rollback", who, patch_id, cascade=cascade)
+
+    async def ticket(self, who: Caller, ticket_id: str) -> JsonObject:
+        """One ticket."""
+        return await self._by_id("tickets", "ticket", who, ticket_id)
+
+    async def answer(
+        self,
+        who: Caller,
+        ticket_id: str,
+        choice: str,
+        *,
+        reason: str = "",
+        values: dict[str, JsonValue] | None = None,
+        command: str | None = None,
+    ) -> JsonObject:
+        """Decide a ticket, once."""
+        return await self._by_id(
+            "tickets", "answer", who, ticket_id, choice, reason=reason, values=values, command=command
+        )
+
+    async def _by_id(self, what: str, verb: str, who: Caller, id: str, *args: Any, **named: Any) -> JsonObject:
+        """Ask the shard whose memory has it; when none has, all of them, for it may lie in an ended run."""
+        # Whoever may do something to it may find it.
+        finder = Caller(who.tenant, who.name, frozenset({"view"}))
+        held = await asyncio.gather(
+            *(shard.call("holds", finder, what, id) for shard in self._shards), return_exceptions=True
+        )
+        for shard, holds in zip(self._shards, held, strict=True):
+            if holds is True:
+                told: JsonObject = await shard.call(verb, who, id, *args, **named)
+                return told
+        found: JsonObject = await self._wherever(verb, who, id, *args, **named)
+        return found
+
+    async def _wherever(self, verb: str, who: Caller, *args: Any, **named: Any) -> Any:
+        """The answer of the first shard that has it. Raises the last NotFound, or Unavailable when one cannot tell."""
+        for shard in self._shards[:-1]:
+            with suppress(NotFound):
+                return await shard.call(verb, who, *args, **named)
+        return await self._shards[-1].call(verb, who, *args, **named)
+
+    # -- lists ------------------------------------------------------------------------------------------------------
+
+    async def runs(
+        self,
+        who: Caller,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        """A page of runs of all shards, newest first."""
+        pages = await self._all(
+            "runs", who, status=status, workflow=workflow, limit=limit, cursor=cursor, labels=labels
+        )  # fmt: skip
+        found = sorted(
+            (row for page in pages for row in page["runs"]), key=lambda row: str(row["run_id"]), reverse=True
+        )
+        more = len(found) > limit or any(page["next"] is not None for page in pages)
+        shown = found[:limit]
+        return {
+            "runs": shown, "next": shown[-1]["run_id"] if shown and more else None,
+            "as_of": joined([row_of(page["as_of"]) for page in pages]),
+        }  # fmt: skip
+
+    async def tickets(
+        self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None
+    ) -> list[JsonObject]:
+        """Tickets of all shards, the soonest deadline first."""
+        if run_id is not None:
+            told: list[JsonObject] = await self._of(run_id).call("tickets", who, open=open, role=role, run_id=run_id)
+            return told
+        lists = await self._all("tickets", who, open=open, role=role)
+        return sorted(
+            (ticket for tickets in lists for ticket in tickets),
+            key=lambda ticket: (ticket.get("due") or 1 << 62, ticket["ticket_id"]),
+        )
+
+    async def blob(self, who: Caller, hash: str) -> bytes:
+        """The bytes of a blob, from the shard that has it."""
+        data: bytes = await self._wherever("blob", who, hash)
+        return data
+
+    async def health(self) -> JsonObject:
+        """How each shard is; `status` is `ok` when all of them are."""
+        told = await self._local.health()
+        rows, shards = [BEGIN] * len(self._shards), list[JsonObject]()
+        for shard in self._shards:
+            one: JsonObject = {"status": shard.state}
+            if shard.up:
+                try:
+                    one = await asyncio.wait_for(shard.call("health", None), HEALTH_S)
+                    rows[shard.number] = row_of(one["position"])
+                except (Unavailable, TimeoutError) as error:
+                    one = {"status": error.code if isinstance(error, Unavailable) else "slow"}
+            shards.append({**one, "shard": shard.number})
+        fine = all(one["status"] == "ok" for one in shards)
+        return {**told, "status": "ok" if fine else "degraded", "position": joined(rows), "shards": shards}
+
+    async def _all(self, verb: str, who: Caller, **named: Any) -> list[Any]:
+        return await asyncio.gather(*(shard.call(verb, who, **named) for shard in self._shards))
+
+    # -- feeds ------------------------------------------------------------------------------------------------------
+
+    def logs(self, who: Caller, run_id: str, *, node: str | None = None, follow: bool = False) -> AsyncIterator[str]:
+        """Lines of the handlers' logs."""
+        return self._of(run_id).stream("logs", who, run_id, node=node, follow=follow)
+
+    def follow(
+        self,
+        who: Caller,
+        *,
+        run_id: str | None = None,
+        position: str | None = None,
+        types: frozenset[str] | None = None,
+    ) -> AsyncIterator[Item]:
+        """Events of a run, or of all runs, after a position of the home."""
+        require(who, "view")
+        if run_id is not None:
+            return follow_run(self._shards, self._of(run_id), who, run_id, position, types)
+        return follow_all(self._shards, who, position, types)

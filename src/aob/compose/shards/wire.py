@@ -1,0 +1,106 @@
+"""Frames between the main process and an owner, over a pair of sockets that nobody else can open.
+
+A frame is its length (4 bytes, big endian) and msgpack of (number, kind, body). The number pairs answers with asks;
+bodies are JSON, except for the bytes of a blob.
+"""
+
+import asyncio
+import socket
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.policy import Caller
+
+FRAME_MAX: Final = 512 * 1024 * 1024
+WINDOW: Final = 512
+"""Items of a stream that may be on their way before the reader asks for more."""
+
+
+class Kind(IntEnum):
+    """What a frame is. ASK MORE CANCEL STOP go to the owner, the others come from it."""
+
+    ASK = 1
+    MORE = 2
+    CANCEL = 3
+    STOP = 4
+    VALUE = 5
+    BYTES = 6
+    ERROR = 7
+    ITEM = 8
+    END = 9
+
+
+class Frame(msgspec.Struct, array_like=True):
+    """One message. An ask's number is its own; what belongs to it carries the same."""
+
+    number: int
+    kind: Kind
+    body: bytes = b""
+
+
+class Ask(msgspec.Struct):
+    """A verb to be performed for a caller, with its arguments."""
+
+    verb: str
+    who: Caller | None
+    args: list[Any]
+    named: dict[str, Any]
+
+
+class Hello(msgspec.Struct):
+    """The first ask: which shard of which home, of how many, with which settings and handlers. `path` is where Python
+    looks for modules."""
+
+    home: str
+    shard: int
+    shards: int
+    settings: dict[str, Any]
+    app: list[str]
+    path: list[str]
+
+
+encode: Final = msgspec.json.Encoder().encode
+decode: Final = msgspec.json.Decoder().decode
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(Frame).decode
+
+
+class Wire:
+    """One end. `send` never waits; `drained` waits until the other end has taken enough."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def over(cls, sock: socket.socket) -> "Wire":
+        """A wire over one socket of a pair, which it closes in the end."""
+        return cls(*await asyncio.open_unix_connection(sock=sock))
+
+    def send(self, number: int, kind: Kind, body: bytes = b"") -> None:
+        """Put a frame on its way; into the void when the other end has gone."""
+        if not self._writer.is_closing():
+            data = _pack(Frame(number, kind, body))
+            self._writer.write(len(data).to_bytes(4, "big") + data)
+
+    async def drained(self) -> None:
+        """Wait for room. Returns at once when the other end has gone."""
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            return
+
+    async def receive(self) -> Frame | None:
+        """The next frame, None when the other end has gone."""
+        try:
+            size = int.from_bytes(await self._reader.readexactly(4), "big")
+            if size > FRAME_MAX:
+                return None
+            return _unpack(await self._reader.readexactly(size))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+
+    def close(self) -> None:
+        """Let go. Twice is fine."""
+        self._writer.close()

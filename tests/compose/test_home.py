@@ -1,0 +1,100 @@
+"""How many shards a home has: said once, remembered, and never changed by accident."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import aob
+from aob.compose.home import ShardIds, shard_of, shards_of
+from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
+from aob.core.errors import CallerError, Conflict, Invalid
+from aob.core.event import partition_of
+from aob.runs import Ambient
+
+
+def test_a_new_home_has_one_shard_unless_told_otherwise(tmp_path: Path) -> None:
+    assert shards_of(tmp_path / "one", 0) == 1
+    assert shards_of(tmp_path / "four", 4) == 4
+
+
+@pytest.mark.parametrize("shards", [1, 2, 64])
+def test_a_home_keeps_its_number(tmp_path: Path, shards: int) -> None:
+    assert shards_of(tmp_path, shards) == shards
+    assert [shards_of(tmp_path, 0), shards_of(tmp_path, shards)] == [shards, shards]
+    with pytest.raises(Conflict) as refused:
+        shards_of(tmp_path, 3)
+    assert (refused.value.code, refused.value.fields["shards"]) == ("other_shards", shards)
+    assert shards_of(tmp_path, 0) == shards
+
+
+def test_a_home_of_before_there_were_shards_has_one(tmp_path: Path) -> None:
+    (tmp_path / "shard-0.db").touch()
+    assert shards_of(tmp_path, 0) == 1
+    with pytest.raises(Conflict):
+        shards_of(tmp_path, 2)
+
+
+@pytest.mark.parametrize("shards", [-1, 65])
+def test_a_number_that_no_home_can_have_is_refused(tmp_path: Path, shards: int) -> None:
+    with pytest.raises(Invalid):
+        shards_of(tmp_path, shards)
+    assert not (tmp_path / "home.json").exists()
+
+
+def test_a_file_that_says_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home.json").write_text("{}")
+    with pytest.raises(Invalid, match=r"home\.json"):
+        shards_of(tmp_path, 0)
+
+
+async def test_a_home_with_several_shards_is_not_opened_in_one_process(tmp_path: Path) -> None:
+    shards_of(tmp_path, 2)
+    with pytest.raises(Conflict) as refused:
+        async with aob.open(tmp_path):
+            pass
+    assert refused.value.code == "many_shards"
+    assert "aob up" in refused.value.hint
+
+
+async def test_nor_is_a_new_one_made_by_a_process_that_could_not_run_it(tmp_path: Path) -> None:
+    with pytest.raises(Conflict):
+        async with aob.open(tmp_path, shards=2):
+            pass
+    async with aob.open(tmp_path):
+        pass
+    assert shards_of(tmp_path, 0) == 1
+
+
+@given(st.integers(1, 64), st.data())
+def test_an_owner_makes_ids_of_its_own_shard_each_greater_than_the_last(shards: int, data: st.DataObject) -> None:
+    shard = data.draw(st.integers(0, shards - 1))
+    ids = ShardIds(Ambient(lambda: 1_700_000_000_000), shard, shards)
+    made = [ids.next() for _ in range(20)]
+    assert {shard_of(each, shards) for each in made} == {shard}
+    assert made == sorted(set(made))
+
+
+def test_the_shard_of_a_run_follows_from_its_partition() -> None:
+    for number in range(200):
+        assert shard_of(f"run_{number}", 4) == partition_of(f"run_{number}") % 4
+
+
+ROW = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 62))
+
+
+@given(st.lists(ROW, min_size=1, max_size=5))
+def test_a_position_is_split_into_those_of_the_shards_and_joined_again(rows: list[tuple[int, int]]) -> None:
+    tokens = split(joined(rows), len(rows))
+    assert [row_of(token) for token in tokens] == rows
+    for shard, token in enumerate(tokens):
+        wide = split(widened(token, shard, len(rows)), len(rows))
+        assert [row_of(each) for each in wide] == [row if n == shard else BEGIN for n, row in enumerate(rows)]
+
+
+def test_a_position_of_another_number_of_shards_is_refused() -> None:
+    for shards in (1, 3):
+        with pytest.raises(CallerError) as refused:
+            split(joined([(1, 2), (3, 4)]), shards)
+        assert refused.value.code == "position_expired"
