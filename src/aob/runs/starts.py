@@ -109,7 +109,9 @@ class Starts(Workflows):
         data = json_of(inputs, "/inputs")
         digest = digest_of(data)
         beside = self._beside(data)
-        key = item.get("key") or item.get("idempotency_key")
+        key = item.get("key")
+        if key is None:
+            key = item.get("idempotency_key")
         run_id = item.get("run_id")
         fresh = key is None and run_id is None
         if run_id is not None:
