@@ -1,16 +1,19 @@
 """The law of workflows: which artifacts a name has, which tag names which. Streams `workflow/TENANT/NAME`."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import Conflict
+from aob.core.errors import Conflict, TooLarge
 from aob.core.event.value import Cell
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes
 from aob.ports.store import Head
 
 KEPT_TAG = "main"
+OVERLAYS_MAX: Final = 100
+OVERLAY_BYTES_MAX: Final = 256 * 1024
+"""All overlays of a tag together: every run that starts under it carries them in its first record."""
 
 
 class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
@@ -24,7 +27,8 @@ class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
 
 
 class TagMoved(msgspec.Struct, array_like=True, tag=2):
-    """A tag names an artifact from now on, and the overlays that runs under it get."""
+    """A tag names an artifact from now on, and the overlays that runs under it get. `id` and `digest` are there when a
+    patch moved it: what makes that patch count once."""
 
     tag: str
     artifact: str
@@ -32,6 +36,8 @@ class TagMoved(msgspec.Struct, array_like=True, tag=2):
     by: str
     overlay: tuple[Cell, ...] = ()
     reason: str = ""
+    id: str = ""
+    digest: str = ""
 
 
 CatalogEvent = ArtifactPushed | TagMoved
@@ -50,7 +56,8 @@ class Push(msgspec.Struct):
 
 
 class Overlay(msgspec.Struct):
-    """Lets a tag carry one overlay more, made on `artifact` under `before`; later runs under the tag get it."""
+    """Lets a tag carry one overlay more, made on `artifact` under `before`; later runs under the tag get it. Once an
+    `id`, when it has one: `digest` is the hash of what was asked for."""
 
     tag: str
     artifact: str
@@ -58,6 +65,8 @@ class Overlay(msgspec.Struct):
     operations: Cell
     by: str
     reason: str
+    id: str = ""
+    digest: str = ""
 
 
 class Tag(msgspec.Struct):
@@ -69,22 +78,40 @@ class Tag(msgspec.Struct):
 
 
 class Workflow:
-    """A workflow's artifacts by hash (to version) and its tags."""
+    """A workflow's artifacts by hash (to version), its tags, and the patches of tags that came with an id."""
 
     def __init__(self, name: str) -> None:
         self.tenant, _, self.name = name.removeprefix("workflow/").partition("/")
         self.artifacts: dict[str, ArtifactPushed] = {}
         self.tags: dict[str, Tag] = {}
+        self.patches: dict[str, TagMoved] = {}
 
 
-def _overlaid(state: Workflow, command: Overlay) -> TagMoved:
+def same_patch(state: Workflow, id: str, tag: str, digest: str) -> TagMoved | None:
+    """What a patch of this id did; None when there is none. Raises Conflict when it asked for something else."""
+    known = state.patches.get(id) if id else None
+    if known is not None and (known.tag, known.digest) != (tag, digest):
+        raise Conflict(f"{id} exists with other content", code="patch_exists", patch=id)
+    return known
+
+
+def _overlaid(state: Workflow, command: Overlay) -> list[CatalogEvent]:
+    if same_patch(state, command.id, command.tag, command.digest):
+        return []
     at = state.tags[command.tag]
     if at.artifact != command.artifact or list(map(bytes, at.overlay)) != list(map(bytes, command.before)):
         raise Conflict(f"the tag {command.tag} has moved meanwhile", code="tag_moved",
                        hint="look at the workflow again and write the patch against it")  # fmt: skip
     overlay = (*command.before, command.operations)
+    if len(overlay) > OVERLAYS_MAX or sum(len(bytes(cell)) for cell in overlay) > OVERLAY_BYTES_MAX:
+        raise TooLarge(
+            f"a tag carries at most {OVERLAYS_MAX} patches of together {OVERLAY_BYTES_MAX:,} bytes",
+            hint="push what they make as a version of its own: aob workflow show NAME --tag TAG",
+        )
     version = f"{at.version.partition('.')[0]}.{len(overlay)}"
-    return TagMoved(command.tag, at.artifact, version, command.by, overlay, command.reason)
+    return [
+        TagMoved(command.tag, at.artifact, version, command.by, overlay, command.reason, command.id, command.digest)
+    ]
 
 
 class CatalogLaw(Law):
@@ -102,7 +129,7 @@ class CatalogLaw(Law):
         state: Workflow = stream.state
         stream.tenant = state.tenant
         if isinstance(command, Overlay):
-            return Verdict([_overlaid(state, command)], {})
+            return Verdict(_overlaid(state, command), {})
         events: list[CatalogEvent] = []
         known = state.artifacts.get(command.artifact)
         version = known.version if known else f"v{len(state.artifacts) + 1}.0"
@@ -123,6 +150,8 @@ class CatalogLaw(Law):
                 state.artifacts[event.artifact] = event
             else:
                 state.tags[event.tag] = Tag(event.artifact, event.version, event.overlay)
+                if event.id:
+                    state.patches[event.id] = event
 
     def adopt(self, stream: Stream, context: Any) -> None:
         """Nothing is derived."""

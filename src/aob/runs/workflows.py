@@ -4,16 +4,16 @@ from typing import Any
 
 from msgspec import Raw
 
-from aob.core.errors import Invalid, NotFound, Problem, Refused
+from aob.core.errors import Conflict, Invalid, NotFound, Problem, Refused
 from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import artifact_hash, check, load, normalise
-from aob.core.graph.patch import compile_operations, diff, render
+from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, require, review_patch
 from aob.journal import Stream
 from aob.runs import catalog
 from aob.runs.core import Core, wrong_name
 from aob.runs.graphs import Versions, overlay_key
-from aob.runs.incoming import json_of, tag_of, text_of
+from aob.runs.incoming import NAME_MAX, json_of, name_of, tag_of, text_of
 
 
 class Workflows:
@@ -92,36 +92,76 @@ class Workflows:
         return self.core.graphs.make(at.artifact, decode(data), key)
 
     async def patch_tag(
-        self, who: Caller, name: str, tag: str, operations: list[dict[str, Any]], reason: str = ""
+        self,
+        who: Caller,
+        name: str,
+        tag: str,
+        operations: list[dict[str, Any]],
+        reason: str = "",
+        *,
+        base: str = "",
+        kind: str = "person",
+        id: str = "",
     ) -> dict[str, Any]:
-        """Put an overlay on a tag: runs that start later under it get it. Raises Invalid with every problem."""
+        """Put an overlay on a tag: runs that start later under it get it, those that run keep their graph.
+
+        `base` is the hash of the graph it was written against (`graph` of an earlier answer); the same `id` again
+        answers the same. Raises Invalid with every problem, Refused `approval_needed`, Conflict `tag_moved` or
+        `patch_exists`, TooLarge. Pushing a document on the tag again takes all its overlays away.
+        """
         require(who, "patch")
+        kind, base = text_of(kind, "/kind", NAME_MAX), text_of(base, "/base", NAME_MAX)
+        if kind in self.core.rules.trusted_kinds and kind != "person":
+            require(who, "admin")  # as for patches of runs: not everyone may claim to be trusted
         state = self.state_of(who, name)
         if tag not in state.tags:
             raise NotFound(f"{state.name} has no tag {str(tag)[:64]!r}", code="tag_not_found",
                            hint=f"a version never changes; tags: {', '.join(sorted(state.tags))}")  # fmt: skip
-        at = state.tags[tag]
-        versions = await self.versions(who, at)
-        before = versions.document(len(at.overlay))
-        json_of(operations, "/operations")
-        compiled = compile_operations(before, operations)
-        after = versions.extended(compiled).document(len(at.overlay) + 1)
-        verdict = review_patch(before, after, caller_kind="person", rules=self.core.rules, agents_used=0,
+        asked = json_of(operations, "/operations")
+        digest = digest_of(asked).hex()
+        at, id = state.tags[tag], name_of(id, "/id", empty=True)
+        done = catalog.same_patch(state, id, tag, digest)
+        if done is None:
+            versions = await self.versions(who, at)
+            _based(tag, versions.ir(len(at.overlay)).hash, base)
+            compiled = self._reviewed(who, versions, read_operations(asked), kind)
+            command = catalog.Overlay(tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name,
+                                      text_of(reason, "/reason"), id, digest)  # fmt: skip
+            decided = await self.core.journal.ask(_stream(who, name), command)
+            moved: catalog.Workflow = decided.stream.state
+            done = moved.patches[id] if id else decided.events[-1]
+        return await self._tag_told(who, name, done)
+
+    def _reviewed(
+        self, who: Caller, versions: Versions, operations: list[dict[str, Any]], kind: str
+    ) -> list[dict[str, Any]]:
+        """The operations compiled, once every gate has let them pass."""
+        before = versions.document(len(versions) - 1)
+        compiled = read_operations(canonical(compile_operations(before, operations)))
+        problems: list[Problem] = []
+        try:
+            versions.extended(compiled)
+        except Invalid as invalid:
+            problems.extend(invalid.problems)
+        verdict = review_patch(before, apply(before, compiled), caller_kind=kind, rules=self.core.rules, agents_used=0,
                                handler_effects=self.core.run_law.effects)  # fmt: skip
-        if verdict.problems:
-            raise Invalid("the patch cannot be applied", verdict.problems)
+        problems.extend(verdict.problems)
+        if problems:
+            raise Invalid("the patch cannot be applied", problems)
         if verdict.needs_person and not who.may("approve"):
             raise Refused(
                 f"this patch needs somebody who may approve: {'; '.join(verdict.reasons)}", code="approval_needed",
                 hint="put it on the tag with a key that has the role approve",
             )  # fmt: skip
-        command = catalog.Overlay(
-            tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name, text_of(reason, "/reason")
-        )
-        decided = await self.core.journal.ask(_stream(who, name), command)
-        moved: catalog.Workflow = decided.stream.state
+        return compiled
+
+    async def _tag_told(self, who: Caller, name: str, done: catalog.TagMoved) -> dict[str, Any]:
+        count = len(done.overlay)
+        versions = await self.versions(who, catalog.Tag(done.artifact, done.version, done.overlay))
+        difference = diff(versions.document(count - 1), versions.document(count))
         return {
-            "workflow": name, "tag": tag, "version": moved.tags[tag].version, "diff": diff(before, after),
+            "workflow": name, "tag": done.tag, "artifact": done.artifact, "version": done.version,
+            "graph": versions.ir(count).hash, "diff": difference, "lines": render(difference),
         }  # fmt: skip
 
     def state_of(self, who: Caller, name: str) -> catalog.Workflow:
@@ -150,6 +190,12 @@ def _stream(who: Caller, name: str) -> str:
 
 def _mine(who: Caller, name: str, stream: Stream) -> bool:
     return name.startswith(f"workflow/{who.tenant}/") and bool(stream.seq)
+
+
+def _based(tag: str, graph: str, base: str) -> None:
+    if base and base != graph:
+        raise Conflict(f"the patch was written against another graph than {tag} names now", code="tag_moved",
+                       hint="look at the workflow again and write the patch against it", graph=graph)  # fmt: skip
 
 
 def _pointed(state: catalog.Workflow, tag: str) -> catalog.Tag:
