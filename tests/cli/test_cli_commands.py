@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -213,6 +214,37 @@ async def test_tickets_are_listed_shown_and_decided(aob: Terminal, engine: FakeE
     assert engine.open_tickets[ticket_id]["answer"]["values"] == {"n": 4}
     again = await aob("approve", ticket_id, "reject")
     assert again.code == 5
+
+
+async def test_a_link_is_printed_for_somebody_without_a_key(aob: Terminal, engine: FakeEngine, run_id: str) -> None:
+    ticket_id = engine.ask(run_id)
+    printed = await aob("approve", ticket_id, "reject", "--link", "--to", "ada@example.org", "--expires", "2h")
+    assert printed.out.startswith(f"{aob.env['AOB_SERVER']}/v1/links/")
+    assert "may decide until" in printed.err
+    assert engine.open_tickets[ticket_id]["state"] == "open"
+    async with httpx.AsyncClient() as guest:
+        url = printed.out.strip()
+        assert (await guest.post(url, data={"choice": "approve"})).status_code == 422
+        assert (await guest.post(url, data={"choice": "reject"})).status_code == 200
+    assert engine.open_tickets[ticket_id]["answer"]["by"] == "link:ada@example.org"
+    assert (await aob("approve", ticket_id, "--link", "--json")).code == 5
+
+
+async def test_a_tag_is_patched_for_later_runs(
+    aob: Terminal, engine: FakeEngine, document: str, tmp_path: Path
+) -> None:
+    await aob("workflow", "push", document)
+    file = tmp_path / "patch.json"
+    file.write_text('[{"op": "disable", "id": "fetch"}]')
+    patched = await aob("workflow", "patch", "order", str(file), "--reason", "pause", "--id", "p1")
+    assert patched.out == "order v1.1 is main\n+ node email (notify)\n- edge e1: a → b\n~ node a\n"
+    asked = ("order", "main", [{"op": "disable", "id": "fetch"}], "pause", "", "person", "p1")
+    assert engine.commands == [("patch_tag", asked)]
+    body = '{"operations": [{"op": "disable", "id": "a"}], "base": "b"}'
+    assert (await aob("workflow", "patch", "order", body, "--json")).json["version"] == "v1.1"
+    assert engine.commands[-1][1][4] == "b"
+    assert (await aob("workflow", "patch", "order", body, "--tag", "none")).code == 3
+    assert (await aob("workflow", "patch", "order", "{}")).code == 2
 
 
 async def test_a_patch_is_proposed_and_decided_by_its_own_id(aob: Terminal, engine: FakeEngine, run_id: str) -> None:

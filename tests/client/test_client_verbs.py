@@ -19,7 +19,7 @@ from tools.make_sync import CLIENT, PAIRS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
 SERVER_SIDE_ONLY = {"authenticate"}
-CLIENT_SIDE_ONLY = {"of_home", "aclose", "close", "wait", "graph"}
+CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "wait", "graph"}
 
 
 def verbs_of(thing: type) -> set[str]:
@@ -46,6 +46,7 @@ async def test_the_verbs_of_workflows(url: str) -> None:
         await aob.push({**ORDER, "nodes": {"new": {"kind": "timer"}}}, tag="next")
         assert "added" in str(await aob.diff("order", "main", "next"))
         assert (await aob.validate({"nodes": {}}))["valid"] is False
+        assert (await aob.patch_tag("order", {"operations": [{"op": "x"}]}, tag="next"))["version"] == "v1.1"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,7 @@ async def test_the_verbs_of_patches_tickets_blobs_and_keys(url: str, engine: Fak
         assert (await aob.rollback(patch_id, cascade=True))["state"] == "rolled_back"
         ticket_id = engine.ask(run_id)
         assert [row["ticket_id"] for row in await aob.tickets(role="finance")] == [ticket_id]
+        assert (await aob.ticket_link(ticket_id, choices=["reject"]))["url"].startswith(f"{url}/v1/links/")
         assert (await aob.answer(ticket_id, "approve", values={"n": 1}))["choice"] == "approve"
         assert (await aob.ticket(ticket_id))["state"] == "approve"
         engine.blobs["a" * 64] = b"\0bytes"

@@ -113,6 +113,15 @@ class FakeEngine:
             "diff": {"added": sorted(nodes[1] - nodes[0]), "removed": sorted(nodes[0] - nodes[1])},
         }
 
+    async def patch_tag(
+        self, who: Caller, name: str, tag: str, operations: list[Json], reason: str = "", *, base: str = "",
+        kind: str = "person", id: str = "",
+    ) -> Json:  # fmt: skip
+        await self.workflow(who, name, tag)
+        self.commands.append(("patch_tag", (name, tag, operations, reason, base, kind, id)))
+        diff = {"nodes": {"added": {"email": {"kind": "notify"}}, "removed": {}, "changed": {}}}
+        return {"workflow": name, "tag": tag, "version": "v1.1", "diff": diff, "lines": LINES}
+
     # -- runs
 
     async def start(

@@ -1,12 +1,15 @@
 """Signed links: opening one changes nothing, posting decides, and only what was signed may be decided."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
 from aob.core.policy import LOCAL, Link, sign_link
+from aob.server import App
 from tests.server.calls import problem
 from tests.server.conftest import LINK_SECRET, NOW_MS
-from tests.server.fake import FakeEngine
+from tests.server.fake import SECRET, FakeEngine
 
 FORM = {"sum": "number", "sure": "boolean", "note": {"type": "string", "title": "A <note>"}}
 
@@ -57,6 +60,94 @@ async def test_posting_the_form_decides_with_typed_values(
         "choice": "approve", "by": "link:ada@example.org", "reason": "fine",
         "values": {"sum": 4.5, "sure": True, "note": "7"},
     }  # fmt: skip
+
+
+@pytest.fixture
+async def keyed(app: App) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody with the key of the home."""
+    headers = {"x-api-key": SECRET}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="https://desk:8443", headers=headers
+    ) as c:
+        yield c
+
+
+async def test_a_link_is_made_on_request_and_decides(
+    keyed: httpx.AsyncClient, guest: httpx.AsyncClient, ticket_id: str, engine: FakeEngine
+) -> None:
+    made = (await keyed.post(f"/v1/tickets/{ticket_id}/links", json={"to": "bob@example.org"})).json()
+    assert made["url"].startswith("https://desk:8443/v1/links/")
+    assert made["expires_at"] == NOW_MS + 7 * 86_400_000
+    path = httpx.URL(made["url"]).path
+    assert 'value="reject"' in (await guest.get(path)).text
+    assert engine.open_tickets[ticket_id]["state"] == "open"
+    assert (await guest.post(path, data={"choice": "approve"})).status_code == 200
+    assert engine.open_tickets[ticket_id]["answer"]["by"] == "link:bob@example.org"
+    problem(await keyed.post(f"/v1/tickets/{ticket_id}/links"), 409, "ticket_closed")
+
+
+async def test_a_link_is_made_for_whom_what_and_how_long_it_is_asked_for(
+    keyed: httpx.AsyncClient, guest: httpx.AsyncClient, ticket_id: str
+) -> None:
+    path = f"/v1/tickets/{ticket_id}/links"
+    made = (await keyed.post(path, json={"choices": ["reject"], "expires": "2h", "to": "b" * 200})).json()
+    assert made["expires_at"] == NOW_MS + 2 * 3_600_000
+    form = (await guest.get(httpx.URL(made["url"]).path)).text
+    assert 'value="reject"' in form
+    assert 'value="approve"' not in form
+
+
+async def test_a_link_ends_with_its_ticket(keyed: httpx.AsyncClient, ticket_id: str, engine: FakeEngine) -> None:
+    engine.open_tickets[ticket_id]["due"] = NOW_MS + 1_000
+    for body in ({}, {"expires": "1h"}):
+        made = (await keyed.post(f"/v1/tickets/{ticket_id}/links", json=body)).json()
+        assert made["expires_at"] == NOW_MS + 1_000
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"choices": ["approve", "burn"]}, "/choices/1"),
+        ({"choices": []}, "/choices"),
+        ({"expires": "soon"}, "/expires"),
+        ({"expires": "0s"}, "/expires"),
+        ({"expires": "91d"}, "/expires"),
+        ({"to": "b" * 201}, "/to"),
+    ],
+)
+async def test_a_link_that_cannot_be_made_says_where(
+    body: dict[str, object], place: str, keyed: httpx.AsyncClient, ticket_id: str
+) -> None:
+    refused = problem(await keyed.post(f"/v1/tickets/{ticket_id}/links", json=body), 422, "invalid")
+    assert [each["path"] for each in refused["problems"]] == [place]
+
+
+async def test_only_who_may_approve_makes_links(keyed: httpx.AsyncClient, ticket_id: str, engine: FakeEngine) -> None:
+    path = f"/v1/tickets/{ticket_id}/links"
+    for roles, tenant, status, code in (
+        (("view", "run", "patch"), "default", 403, "refused"), (("approve",), "other", 404, "ticket_not_found"),
+    ):  # fmt: skip
+        keyed.headers["x-api-key"] = (await engine.create_key(LOCAL, "k", roles, tenant))["secret"]
+        problem(await keyed.post(path), status, code)
+
+
+@pytest.mark.parametrize(("host", "url"), [("a b", "/v1/links/"), ("[::1]:80", "https://[::1]:80/v1/links/")])
+async def test_a_host_that_is_none_makes_no_url(host: str, url: str, keyed: httpx.AsyncClient, ticket_id: str) -> None:
+    made = await keyed.post(f"/v1/tickets/{ticket_id}/links", headers={"host": host})
+    assert made.json()["url"].startswith(url)
+
+
+@pytest.mark.parametrize("at", [3, -3])
+async def test_a_link_that_was_altered_opens_nothing(
+    at: int, keyed: httpx.AsyncClient, guest: httpx.AsyncClient, ticket_id: str, engine: FakeEngine
+) -> None:
+    made = (await keyed.post(f"/v1/tickets/{ticket_id}/links")).json()
+    text = httpx.URL(made["url"]).path.rpartition("/")[2]
+    altered = list(text)
+    altered[at] = "A" if text[at] != "A" else "B"
+    assert (await guest.get(f"/v1/links/{''.join(altered)}")).status_code == 403
+    problem(await guest.post(f"/v1/links/{''.join(altered)}", json={"choice": "approve"}), 403, "bad_link")
+    assert engine.open_tickets[ticket_id]["state"] == "open"
 
 
 async def test_json_decides_too(guest: httpx.AsyncClient, ticket_id: str) -> None:

@@ -52,6 +52,16 @@ def json_from(text: str, option: str) -> JsonValue:
         raise Invalid(f"{option} {text!r} holds no JSON: {error}", hint=f"{option} takes JSON, a file, or -") from error
 
 
+def patch_from(text: str, **given: str | None) -> JsonObject:
+    """A patch body: of a list of operations or of a whole body, and what options say over it."""
+    body = json_from(text, "operations")
+    if isinstance(body, list):
+        body = {"operations": body}
+    if not isinstance(body, dict) or "operations" not in body:
+        raise Invalid("this is no patch", hint='a list of operations, or {"operations": [...]}')
+    return body | {name: value for name, value in given.items() if value is not None}
+
+
 def inputs_of(whole: str | None, parts: Sequence[str]) -> JsonObject:
     """The inputs of a start: of `--inputs`, then single ones of `--input` over them."""
     found = json_from(whole, "--inputs") if whole is not None else {}

@@ -28,6 +28,8 @@ from aob.core.answers import (
     RunStarted,
     RunView,
     StartVerdict,
+    TagPatched,
+    TicketLink,
     TicketView,
     TimelineEvent,
     Validated,
@@ -88,6 +90,11 @@ class AsyncClient(AsyncWire):
     async def diff(self, name: str, a: str, b: str = "main") -> WorkflowDiff:
         """What changed from `a` to `b`."""
         found: WorkflowDiff = await self._call("GET", f"/v1/workflows/{part(name)}/diff", query={"a": a, "b": b})
+        return found
+
+    async def patch_tag(self, name: str, body: JsonObject, *, tag: str = "main") -> TagPatched:
+        """Patch a tag for the runs that start later: `{"operations": [...], "base"?, "reason"?, "id"?}`."""
+        found: TagPatched = await self._call("POST", f"/v1/workflows/{part(name)}/patch", query={"tag": tag}, body=body)
         return found
 
     # -- runs
@@ -274,6 +281,15 @@ class AsyncClient(AsyncWire):
         """Decide a ticket."""
         body = {"choice": choice, "reason": reason, "values": values}
         found: Answered = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/answer", body=body, command=command)
+        return found
+
+    async def ticket_link(
+        self, ticket_id: str, *, choices: Iterable[str] | None = None, expires: str | None = None, to: str | None = None
+    ) -> TicketLink:
+        """A signed link with which somebody without a key decides; for these choices and so long, by default for all
+        of them until the ticket's deadline, or 7 days."""
+        body = {"choices": None if choices is None else list(choices), "expires": expires, "to": to}
+        found: TicketLink = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/links", body=body)
         return found
 
     async def blob(self, hash: str) -> bytes:

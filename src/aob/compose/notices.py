@@ -20,7 +20,6 @@ from aob.work.kinds import send
 from aob.work.log import Structlog
 from aob.work.tools import Tools
 
-LINK_MS: Final = 7 * 86_400_000
 TRIES_MAX: Final = 4
 PAUSE_S: Final = 2.0
 NOTICES_MAX: Final = 1_000
@@ -73,8 +72,8 @@ class Notices:
         """The signed link of a ticket, empty while there is no server to open it at."""
         if not self.base_url:
             return ""
-        expires = ticket.due_ms or self._core.ambient.now_ms() + LINK_MS
-        token = sign_link(self._secret, Link(run.tenant, ticket.id, tuple(ticket.choices), expires, to))
+        expires = ticket.due_ms or self._core.ambient.now_ms() + Link.HELD_MS
+        token = sign_link(self._secret, Link(run.tenant, ticket.id, tuple(ticket.choices), expires, to[: Link.TO_MAX]))
         return f"{self.base_url}/v1/links/{token}"
 
     async def _send(self, run: Run, ticket: Ticket, what: str, to: str) -> None:

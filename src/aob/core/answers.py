@@ -183,6 +183,19 @@ class WorkflowDiff(TypedDict):
     lines: NotRequired[list[str]]
 
 
+class TagPatched(TypedDict):
+    """A patch is on a tag: the version that runs get which start under it from now on, the hash of its `graph` (the
+    `base` of the next patch), and what changed."""
+
+    workflow: str
+    tag: str
+    version: str
+    artifact: NotRequired[str]
+    graph: NotRequired[str]
+    diff: NotRequired[JsonValue]
+    lines: NotRequired[list[str]]
+
+
 class Validated(TypedDict):
     """Every problem of a document at once."""
 
@@ -260,6 +273,13 @@ class TicketList(TypedDict):
     """Tickets, oldest first."""
 
     tickets: list[TicketView]
+
+
+class TicketLink(TypedDict):
+    """A signed link to a ticket's form; `expires_at` in ms since 1970. Whoever holds the link may decide."""
+
+    url: str
+    expires_at: int
 
 
 class Answered(TypedDict):

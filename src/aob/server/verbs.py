@@ -31,6 +31,20 @@ class WorkflowVerbs(Protocol):
     async def diff(self, who: Caller, name: str, a: str, b: str) -> JsonObject:
         """What changed from `a` to `b` (tags or artifacts)."""
 
+    async def patch_tag(
+        self,
+        who: Caller,
+        name: str,
+        tag: str,
+        operations: list[JsonObject],
+        reason: str = "",
+        *,
+        base: str = "",
+        kind: str = "person",
+        id: str = "",
+    ) -> JsonObject:
+        """Put an overlay on a tag, once an id: runs that start later under the tag get it."""
+
 
 class RunVerbs(Protocol):
     """Verbs of runs."""

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from aob.cli.picture import TICKET_COLUMNS, diff_lines, ticket_lines, ticket_row
+from aob.cli.picture import TICKET_COLUMNS, clock, diff_lines, ticket_lines, ticket_row
 from aob.cli.screen import Screen
 from aob.cli.values import pairs
 from aob.cli.words import Commands, command
@@ -15,6 +15,8 @@ EXAMPLES = """examples:
   aob approve                                  what waits for a person
   aob approve ticket_1f0c                      what it is about
   aob approve ticket_1f0c approve --reason ok --value limit=500
+  aob approve ticket_1f0c --link --to ada@example.org
+                                               a link with which Ada decides without a key
 """
 
 
@@ -26,12 +28,20 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--reason", default="", help="why, for the record")
     one.add_argument("--value", metavar="NAME=VALUE", action="append", default=[], help="a field of its form")
     one.add_argument("--role", help="list only tickets of this role")
+    one.add_argument("--link", action="store_true", help="print a signed link to its form and decide nothing; with a "
+                     "choice before it the link allows only that one")  # fmt: skip
+    one.add_argument("--to", metavar="WHOM", help="with --link: whom it is for, recorded with the decision")
+    one.add_argument(
+        "--expires", metavar="DURATION", help="with --link: how long it holds (the ticket's deadline, or 7d)"
+    )
 
 
 async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """List, show or decide."""
     if args.ticket is None:
         await _list(aob, args, screen)
+    elif args.link:
+        await _link(aob, args, screen)
     elif args.choice is None:
         await _show(aob, args.ticket, screen)
     else:
@@ -62,6 +72,16 @@ async def _show(aob: "AsyncClient", ticket_id: str, screen: Screen) -> None:
     if ticket.get("state", "open") == "open":
         choices = "|".join(ticket.get("choices") or ("approve", "reject"))
         screen.line(f"decide: aob approve {ticket_id} {choices} --reason ...", style="yellow")
+
+
+async def _link(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    choices = None if args.choice is None else [args.choice]
+    link = await aob.ticket_link(args.ticket, choices=choices, expires=args.expires, to=args.to)
+    if screen.json:
+        screen.value(link)
+        return
+    screen.line(link["url"])
+    screen.note(f"whoever holds it may decide until {clock(link['expires_at'])}")
 
 
 async def _decide(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 from aob.cli.finding import find_run
 from aob.cli.picture import diff_lines, short
 from aob.cli.screen import Screen
-from aob.cli.values import json_from
+from aob.cli.values import patch_from
 from aob.cli.words import Commands, command, group
 from aob.core.answers import PatchVerdict
-from aob.core.errors import Invalid
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -65,13 +64,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def propose(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Propose operations."""
-    body = json_from(args.operations, "operations")
-    if isinstance(body, list):
-        body = {"operations": body}
-    if not isinstance(body, dict) or "operations" not in body:
-        raise Invalid("this is no patch", hint='a list of operations, or {"operations": [...]}')
-    given = {"reason": args.reason, "base": args.base, "id": args.id}
-    body |= {name: value for name, value in given.items() if value is not None}
+    body = patch_from(args.operations, reason=args.reason, base=args.base, id=args.id)
     _told(await aob.propose(args.run, body), screen)
 
 

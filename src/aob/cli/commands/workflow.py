@@ -1,4 +1,4 @@
-"""`aob workflow`: push, list, show, validate, diff."""
+"""`aob workflow`: push, list, show, validate, diff, patch."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -8,12 +8,15 @@ import msgspec
 from aob.cli.complaint import problem_lines
 from aob.cli.picture import diff_lines, indented
 from aob.cli.screen import Screen
-from aob.cli.values import read
+from aob.cli.values import patch_from, read
 from aob.cli.words import Commands, command, group
 from aob.core.errors import Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
+
+
+UNDO = "Taken back by pushing the document on the tag again: aob workflow push FILE --tag TAG."
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -33,6 +36,13 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("name", metavar="NAME")
     one.add_argument("a", metavar="FROM", help="a tag, a version or an artifact")
     one.add_argument("b", metavar="TO", nargs="?", default="main", help="the same (main)")
+    one = command(mine, common, "patch", "patch a tag, for the runs that start under it later", patch, epilog=UNDO)
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("operations", metavar="JSON|FILE|-", help="a list of operations, or a whole patch body")
+    one.add_argument("--tag", default="main", help="the tag (main)")
+    one.add_argument("--reason", help="why, for the record")
+    one.add_argument("--base", help="hash of the graph that it was written against")
+    one.add_argument("--id", help="makes it count once")
 
 
 async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
@@ -90,3 +100,14 @@ async def diff(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.value(found)
     else:
         screen.diff(diff_lines(found) or ["no difference"])
+
+
+async def patch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Patch a tag."""
+    body = patch_from(args.operations, reason=args.reason, base=args.base, id=args.id)
+    patched = await aob.patch_tag(args.name, body, tag=args.tag)
+    if screen.json:
+        screen.value(patched)
+        return
+    screen.line(f"{patched['workflow']} {patched['version']} is {patched['tag']}")
+    screen.diff(diff_lines(patched))

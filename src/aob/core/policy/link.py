@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -18,7 +18,13 @@ _DOMAIN: Final = b"aob.link.1\0"
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """What a link allows: these choices on this ticket, before `expires_ms`. `to` names whom it was given to."""
+    """What a link allows: these choices on this ticket, before `expires_ms`. `to` names whom it was given to.
+
+    `HELD_MS` is how long a link to a ticket without a deadline holds; a longer `to` than `TO_MAX` fits no token.
+    """
+
+    HELD_MS: ClassVar[int] = 7 * 86_400_000
+    TO_MAX: ClassVar[int] = 200
 
     tenant: str
     ticket_id: str

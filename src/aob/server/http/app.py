@@ -47,7 +47,7 @@ class App:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         self._under_way += 1
-        call: Call[Any, Any] = Call(self._verbs, path, dict(scope["headers"]), receive)
+        call: Call[Any, Any] = Call(self._verbs, path, dict(scope["headers"]), receive, scope.get("scheme", "http"))
         try:
             answer = await self._answer(scope, call)
         except Gone:

@@ -1,6 +1,7 @@
 """One request as a route sees it: who asks, path and query decoded by the route's own types, the body within limits."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Annotated, Final, Generic, TypeAlias, TypeVar
@@ -22,6 +23,8 @@ DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 DRAIN_S: Final = 10.0
 """How much of a body that was refused is read before its connection is closed."""
 
+HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
+
 Query = TypeVar("Query")
 Body = TypeVar("Body")
 
@@ -41,22 +44,30 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
-    __slots__ = ("_arrived", "body", "headers", "media", "params", "path", "query", "receive", "verbs", "who")
+    __slots__ = ("_arrived", "body", "headers", "media", "params", "path", "query", "receive", "scheme", "verbs", "who")
 
     query: Query
     body: Body
 
-    def __init__(self, verbs: Verbs, path: str, headers: Mapping[bytes, bytes], receive: Receive) -> None:
+    def __init__(
+        self, verbs: Verbs, path: str, headers: Mapping[bytes, bytes], receive: Receive, scheme: str = "http"
+    ) -> None:
         self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
         self.params: dict[str, str] = {}
         self.who: Caller = LOCAL
         self.media = b""
+        self.scheme = scheme
         self._arrived = False
 
     def header(self, name: bytes) -> str | None:
         """A header's value; bytes that are not ASCII are kept apart, never guessed."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def absolute(self, path: str) -> str:
+        """A path of this server as whoever asks reaches it: under the host that they asked for, if they named one."""
+        host = self.header(b"host") or ""
+        return f"{self.scheme}://{host}{path}" if HOST.fullmatch(host) else path
 
     def command_id(self, in_body: str | None = None) -> str | None:
         """The id that makes this command happen once: of the body, or of the Idempotency-Key header."""

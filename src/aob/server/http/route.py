@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 
 from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
+from aob.core.policy import TOKEN_MAX
 from aob.server.http.answer import Answer, Stream
 from aob.server.http.call import Body, Call, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
@@ -180,7 +181,7 @@ class Table:
         for pattern, methods in self._by_length.get(len(parts), ()):
             if all(want == part or (part and want[:1] == "{") for want, part in zip(pattern, parts, strict=True)):
                 pairs = zip(pattern, parts, strict=True)
-                return methods, {want[1:-1]: _param(part) for want, part in pairs if want.startswith("{")}
+                return methods, {want[1:-1]: _param(want, part) for want, part in pairs if want.startswith("{")}
         return None
 
     def _add(self, route: AnyRoute) -> None:
@@ -210,16 +211,17 @@ def no_route(path: str) -> NotFound:
     return NotFound(f"there is no route {path[:PARAM_MAX]}", code="no_route", hint="GET /docs lists all routes")
 
 
-def _param(part: str) -> str:
+def _param(want: str, part: str) -> str:
+    limit = TOKEN_MAX if want == "{token}" else PARAM_MAX
     try:
         text = unquote_to_bytes(part).decode()
     except UnicodeError as error:
         raise Malformed("the path is not UTF-8", hint="percent-encode it as UTF-8", code="bad_path") from error
-    if len(text) > PARAM_MAX or not text.isprintable():
+    if len(text) > limit or not text.isprintable():
         raise CallerError(
             f"{text[:50]!r} cannot be an id",
             code="bad_path",
-            hint=f"ids are 1 to {PARAM_MAX} printable characters",
+            hint=f"ids are 1 to {limit} printable characters",
         )
     return text
 

@@ -1,20 +1,24 @@
-"""Signed links: GET shows a small form and changes nothing (mail scanners open links), POST decides."""
+"""Signed links: a ticket gives one, GET of it shows a small form and changes nothing (mail scanners open links), POST
+decides.
+"""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from aob.core.answers import Answered, JsonObject, JsonValue
-from aob.core.errors import AobError, Invalid, Malformed, NotFound, Problem
-from aob.core.policy import Caller, Link, open_link
+from aob.core.answers import Answered, JsonObject, JsonValue, TicketLink
+from aob.core.duration import parse_duration
+from aob.core.errors import AobError, Conflict, Invalid, Malformed, NotFound, Problem
+from aob.core.policy import Caller, Link, open_link, sign_link
 from aob.server.http.answer import HTML, Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.page import decided_page, form_page, sorry_page
-from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Gives, Route, Takes
+from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Gives, Route, Takes, may_take
 
 FIELDS_MAX: Final = 100
+EXPIRES_MAX_MS: Final = 90 * 86_400_000
 VALUE_PREFIX: Final = "value."
 HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-store"),
@@ -37,6 +41,16 @@ class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values: dict[str, JsonValue] | None = None
 
 
+class NewLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a link allows: `choices` (by default all of the ticket), for `expires` (`12h`; by default until the
+    ticket's deadline, or 7 days; 90 days at most). `to` names whom it is for: the decision is recorded as `link:TO`,
+    by default under the name of the key that made it."""
+
+    choices: list[str] | None = None
+    expires: str | None = None
+    to: Annotated[str, msgspec.Meta(max_length=Link.TO_MAX)] | None = None
+
+
 _json: Final = msgspec.json.Decoder(LinkBody)
 
 
@@ -54,14 +68,27 @@ def read_decision(data: bytes) -> LinkBody:
 
 
 class Links:
-    """The two routes of a link. `secret` signs the home's links; `now_ms` is the clock they expire by."""
+    """The routes of links. `secret` signs the home's links; `now_ms` is the clock they expire by."""
 
     def __init__(self, secret: bytes, now_ms: Callable[[], int]) -> None:
         self._secret, self._now_ms = secret, now_ms
 
     def routes(self) -> tuple[AnyRoute, ...]:
-        """GET and POST of one path."""
+        """The one that gives a link, and GET and POST of it."""
         return (
+            Route(
+                "POST",
+                "/v1/tickets/{ticket_id}/links",
+                self.create,
+                name="link_ticket",
+                summary="Make a signed link with which somebody without a key decides an open ticket. "
+                "Whoever holds the link may decide.",
+                role="approve",
+                query=Nothing,
+                body=may_take(NewLink),
+                gives=(Gives(200, TicketLink, "The link."),),
+                refuses=(409,),
+            ),
             Route(
                 "GET",
                 "/v1/links/{token}",
@@ -91,6 +118,33 @@ class Links:
                 refuses=(403, 409),
             ),
         )
+
+    async def create(self, call: Call[Nothing, NewLink]) -> Answer:
+        """A link to an open ticket, signed here; nothing is stored."""
+        body, ticket_id = call.body, call.params["ticket_id"]
+        reader = Caller(call.who.tenant, call.who.name, frozenset({"view"}))  # who may decide may look
+        ticket = await call.verbs.ticket(reader, ticket_id)
+        state = str(ticket.get("state", "open"))
+        if state != "open":
+            raise Conflict(f"{ticket_id} is {state}: nothing is left to decide", code="ticket_closed")
+        expires_ms = self._expiry(body.expires, ticket.get("due") or 0)
+        link = Link(call.who.tenant, ticket_id, _chosen(body.choices, ticket), expires_ms, body.to or call.who.name)
+        url = call.absolute(f"/v1/links/{sign_link(self._secret, link)}")
+        return json_answer({"url": url, "expires_at": expires_ms})
+
+    def _expiry(self, asked: str | None, due_ms: int) -> int:
+        """When a link ends: never after the ticket itself."""
+        now_ms = self._now_ms()
+        if asked is None:
+            return due_ms or now_ms + Link.HELD_MS
+        try:
+            held_ms = parse_duration(asked)
+        except ValueError as error:
+            raise Invalid("the link cannot be made", [Problem("/expires", str(error), "bad_duration")]) from error
+        if not 0 < held_ms <= EXPIRES_MAX_MS:
+            limit = Problem("/expires", f"{asked} is not between 1ms and 90d", "out_of_range", hint="7d")
+            raise Invalid("the link cannot be made", [limit])
+        return min(now_ms + held_ms, due_ms) if due_ms else now_ms + held_ms
 
     async def show(self, call: Call[Nothing, None]) -> Answer:
         """The form, or what has become of the ticket."""
@@ -132,6 +186,22 @@ class Links:
         # The link carries the right to this one decision, whatever role the ticket asks for.
         roles = frozenset({"view", "approve", str(ticket.get("role") or "approve")})
         return link, Caller(link.tenant, name, roles), ticket
+
+
+def _chosen(asked: list[str] | None, ticket: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """The choices of a link: those of the ticket, or the ones of them that were asked for."""
+    known = tuple(map(str, ticket.get("choices") or ()))
+    if asked is None:
+        return known
+    hint = f"choices: {', '.join(known)}"
+    wrong = [
+        Problem(f"/choices/{at}", f"{choice[:64]!r} is no choice of this ticket", hint=hint)
+        for at, choice in enumerate(asked)
+        if choice not in known
+    ]
+    if wrong or not asked:
+        raise Invalid("the link cannot be made", wrong or [Problem("/choices", "is empty", "missing", hint=hint)])
+    return tuple(dict.fromkeys(asked))
 
 
 _FORM: Final = frozenset(name.encode() for name in FORM_MEDIA)

@@ -36,7 +36,7 @@ class RollbackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cascade: bool = False
 
 
-JSON_PATCH: Final = b"application/json-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 _body: Final = msgspec.json.Decoder(PatchBody)
 _operations: Final = msgspec.json.Decoder(list[JsonObject])
 
@@ -44,6 +44,9 @@ _operations: Final = msgspec.json.Decoder(list[JsonObject])
 def read_patch(data: bytes) -> PatchBody:
     """A body with its members, or a bare RFC 6902 array. Raises msgspec's errors."""
     return PatchBody(_operations.decode(data)) if data.lstrip()[:1] == b"[" else _body.decode(data)
+
+
+TAKES_PATCH: Final = Takes[PatchBody](PatchBody, read_patch, media=("application/json", JSON_PATCH))
 
 
 async def propose(call: Call[Nothing, PatchBody]) -> Answer:
@@ -90,7 +93,7 @@ def _propose(path: str, name: str) -> Route[Nothing, PatchBody]:
         summary="Propose a patch to a run: checked, then applied, or held for a person, or refused with every reason.",
         role="patch",
         query=Nothing,
-        body=Takes[PatchBody](PatchBody, read_patch, media=("application/json", JSON_PATCH.decode())),
+        body=TAKES_PATCH,
         headers=("Idempotency-Key",),
         gives=DECIDED,
         refuses=(409,),

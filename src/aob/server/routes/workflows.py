@@ -1,4 +1,4 @@
-"""Workflows: push, list, show, compare, validate. A document travels as JSON or YAML and is read by the engine."""
+"""Workflows: push, list, show, compare, patch, validate. A document travels as JSON or YAML, read by the engine."""
 
 from typing import Annotated, Final
 
@@ -6,6 +6,7 @@ import msgspec
 
 from aob.core.answers import (
     JsonObject,
+    TagPatched,
     Validated,
     WorkflowDiff,
     WorkflowList,
@@ -15,12 +16,19 @@ from aob.core.answers import (
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes
+from aob.server.routes.patches import TAKES_PATCH, PatchBody
 
 Version = Annotated[str, msgspec.Meta(description="A tag, or an artifact's hash.")]
 
 
 class PushQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tag that names the version from now on."""
+
+    tag: str = "main"
+
+
+class TagQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tag that gets the patch."""
 
     tag: str = "main"
 
@@ -57,6 +65,22 @@ async def show(call: Call[VersionQuery, None]) -> Answer:
 async def diff(call: Call[DiffQuery, None]) -> Answer:
     """What changed."""
     return json_answer(await call.verbs.diff(call.who, call.params["name"], call.query.a, call.query.b))
+
+
+async def patch_tag(call: Call[TagQuery, PatchBody]) -> Answer:
+    """Patch a tag."""
+    body = call.body
+    patched = await call.verbs.patch_tag(
+        call.who,
+        call.params["name"],
+        call.query.tag,
+        body.operations,
+        body.reason or "",
+        base=body.base or "",
+        kind=body.kind or "person",
+        id=call.command_id(body.id) or "",
+    )
+    return json_answer(patched)
 
 
 async def validate(call: Call[Nothing, bytes]) -> Answer:
@@ -115,6 +139,20 @@ ROUTES: Final = (
         query=DiffQuery,
         body=NO_BODY,
         gives=(Gives(200, WorkflowDiff, "What changed from `a` to `b`."),),
+    ),
+    Route(
+        "POST",
+        "/v1/workflows/{name}/patch",
+        patch_tag,
+        name="patch_tag",
+        summary="Patch a tag: runs that start under it from now on get the patched graph, those that run keep theirs. "
+        "What needs a person on a run needs a key with the role `approve` here. A push on the tag takes it back.",
+        role="patch",
+        query=TagQuery,
+        body=TAKES_PATCH,
+        headers=("Idempotency-Key",),
+        gives=(Gives(200, TagPatched, "The tag has the patch."),),
+        refuses=(409,),
     ),
     Route(
         "POST",
