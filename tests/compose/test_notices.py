@@ -1,0 +1,175 @@
+"""Notices: who a ticket names is told when it opens and at its reminders, and nobody waits for the telling."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+import aob
+from aob.compose import notices
+from aob.compose.app import App
+from aob.compose.notices import link_secret
+from aob.server import create_app, serving
+from tests.work.peers import Peer, peer
+
+HOOK = "/hook"
+
+
+def document(notify: list[str], **timeout: str) -> dict[str, Any]:
+    ask = {"kind": "approval", "config": {"text": "Ship?", "notify": notify}, "timeout": timeout}
+    return {"workflow": "ship", "nodes": {"ok": ask if timeout else {**ask, "timeout": {"deadline": "1d"}}}}
+
+
+TOLD = document(["webhook:ops"])
+
+
+@pytest.fixture
+async def ops() -> AsyncIterator[Peer]:
+    async with peer() as it:
+        it.answer(HOOK)
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice that failed is sent again at once."""
+    monkeypatch.setattr(notices, "PAUSE_S", 0)
+
+
+@asynccontextmanager
+async def served(folder: Path, ops: Peer) -> AsyncIterator[App]:
+    """A home with its server, which knows the target `ops`."""
+    settings = {"egress": {"private": [f"127.0.0.1:{ops.port}"]}, "notify": {"targets": {"ops": ops.url + HOOK}}}
+    async with (
+        aob.open(folder, **settings) as home,
+        serving(create_app(home.views, link_secret=link_secret(folder))) as url,
+    ):
+        home.notices.base_url = url
+        yield home
+
+
+@pytest.fixture
+async def home(tmp_path: Path, ops: Peer) -> AsyncIterator[App]:
+    async with served(tmp_path / "home", ops) as it:
+        yield it
+
+
+def told(ops: Peer, at: int) -> Any:
+    return msgspec.json.decode(ops.requests[at].body)
+
+
+async def opened(home: App, run_id: str) -> str:
+    """The ticket of a run, once it is open."""
+    async for _, name, event in home.views.follow(home.who, run_id=run_id):
+        if name == "ticket_opened":
+            return str(event["id"])
+    raise AssertionError("the run has ended")
+
+
+async def test_a_ticket_that_opens_is_told_with_a_link_that_decides(home: App, ops: Peer) -> None:
+    await home.push(TOLD)
+    run = await home.start("ship")
+    await ops.asked()
+    notice = told(ops, 0)
+    ticket_id = await opened(home, run.id)
+    assert (notice["what"], notice["ticket"], notice["run"]) == ("opened", ticket_id, run.id)
+    assert notice["subject"] == "ship: Ship?"
+    assert notice["link"] in notice["text"]
+    async with httpx.AsyncClient() as guest:
+        page = await guest.get(notice["link"])
+        assert 'value="approve"' in page.text
+        assert (await home.views.ticket(home.who, ticket_id))["state"] == "open"
+        assert (await guest.post(notice["link"], data={"choice": "approve"})).status_code == 200
+    assert (await run.done())["status"] == "COMPLETED"
+    assert (await home.views.ticket(home.who, ticket_id))["by"] == "link:webhook:ops"
+    assert len(ops.requests) == 1
+
+
+async def test_a_reminder_is_told_again_under_another_key(home: App, ops: Peer) -> None:
+    await home.push(document(["webhook:ops"], remind="50ms", deadline="1d"))
+    run = await home.start("ship")
+    await ops.asked(3)
+    await home.views.cancel(home.who, run.id)
+    notices_told = sorted((told(ops, at) for at in range(3)), key=lambda notice: str(notice["what"]))
+    assert [notice["what"] for notice in notices_told] == ["opened", "remind", "remind"]
+    assert [notice["subject"].startswith("Reminder: ") for notice in notices_told] == [False, True, True]
+    assert len({asked.headers["idempotency-key"] for asked in ops.requests[:3]}) == 3
+
+
+async def test_a_target_that_is_busy_gets_the_same_notice_again(home: App, ops: Peer) -> None:
+    async def busy(writer: asyncio.StreamWriter) -> None:
+        ops.answer(HOOK)
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    ops.answers[HOOK] = busy
+    await home.push(TOLD)
+    await home.start("ship")
+    first, second = await ops.asked(2)
+    assert first.body == second.body
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+async def test_a_target_that_fails_is_given_up_and_holds_up_no_run(home: App, ops: Peer) -> None:
+    ops.answer(HOOK, status="503 Service Unavailable")
+    await home.push(TOLD)
+    run = await home.start("ship")
+    await home.answer(await opened(home, run.id), "approve")
+    assert (await run.done())["status"] == "COMPLETED"
+    await ops.asked(notices.TRIES_MAX)
+    ops.answer("/other")
+    await home.push(document([f"{ops.url}/other"]))
+    await home.start("ship")
+    await ops.asked(notices.TRIES_MAX + 1)
+    assert ops.paths() == [*[HOOK] * notices.TRIES_MAX, "/other"]
+
+
+async def test_a_target_that_hangs_holds_up_neither_the_run_nor_the_end_of_the_home(tmp_path: Path, ops: Peer) -> None:
+    async def hang(writer: Any) -> None:
+        await writer.wait_closed()
+
+    ops.answers[HOOK] = hang
+    async with served(tmp_path / "home", ops) as home:
+        await home.push(TOLD)
+        run = await home.start("ship")
+        await ops.asked()
+        await home.answer(await opened(home, run.id), "reject")
+        await run.done()
+
+
+async def test_a_target_that_says_no_is_not_asked_again(home: App, ops: Peer) -> None:
+    ops.answer("/first", status="403 Forbidden")
+    await home.push(document([f"{ops.url}/first"]))
+    await home.start("ship")
+    await ops.asked()
+    await home.push(TOLD)
+    await home.start("ship")
+    await ops.asked(2)
+    assert ops.paths() == ["/first", HOOK]
+
+
+async def test_nothing_is_told_of_tickets_that_name_nobody(home: App, ops: Peer) -> None:
+    await home.push(document([]))
+    quiet = await home.start("ship")
+    await opened(home, quiet.id)
+    await home.push(TOLD)
+    loud = await home.start("ship")
+    await ops.asked()
+    assert [told(ops, at)["run"] for at in range(len(ops.requests))] == [loud.id]
+
+
+async def test_a_link_outlives_the_process_that_made_it(tmp_path: Path, ops: Peer) -> None:
+    async with served(tmp_path / "home", ops) as home:
+        await home.push(TOLD)
+        run_id = (await home.start("ship")).id
+        await ops.asked()
+    path = httpx.URL(told(ops, 0)["link"]).path
+    async with served(tmp_path / "home", ops) as home, httpx.AsyncClient(base_url=home.notices.base_url) as guest:
+        assert (await guest.post(path, data={"choice": "reject"})).status_code == 200
+        assert (await home.views.run(home.who, run_id))["nodes"]["ok"]["state"] != "open"
+    assert (tmp_path / "home" / "link.secret").stat().st_mode & 0o777 == 0o600
