@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.event.value import Cell, decode, ref_in
+from aob.core.event.value import Cell, canonical, decode, ref_in
 from aob.core.graph.ir import IR, Node
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_below, error_cell, fail_node, outcome
@@ -41,7 +41,7 @@ def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     """Begins a loop: its first pass gets the loop's own input."""
     visit = scope.prefix + node.id
     kind = "loop" if node.config.collect else "last"
-    cell, _ = input_cell(step, scope, node)
+    cell = input_cell(step, scope, node)
     count = min(node.config.max, PASSES_MAX)
     step.events.append(ev.BodyOpened(visit, kind, cell, count))
     body = step.bodies[visit] = Body(visit, kind, cell, count)
@@ -136,7 +136,7 @@ def _close_page(step: Step, body: Body, page: int) -> None:
     body.filled[page] = body.filled.get(page, 0) + 1
     if body.count <= PAGE_ITEMS or body.filled[page] < last - first:
         return
-    ref, _ = step.cell([step.load(body.outputs[index]) for index in range(first, last)])
+    ref = step.beside(canonical([step.load(body.outputs[index]) for index in range(first, last)]))
     body.pages[page] = ref
     step.events.append(ev.PageClosed(body.visit, page, ref))
 

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from aob.core.errors import AobError
 from aob.core.event.ids import derived_id
-from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
+from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline, ref_in
 from aob.core.graph.ir import IR, Edge, Node
 from aob.core.policy.patch import PatchRules
 from aob.core.run import events as ev
@@ -163,11 +163,16 @@ class Step:
 
     def keep(self, data: bytes) -> tuple[Cell, bytes]:
         """Canonical bytes as a cell and their digest."""
-        digest = digest_of(data)
         if inline(data):
-            return Raw(data), digest
+            return Raw(data), digest_of(data)
+        cell = self.beside(data)
+        return cell, digest_of_cell(cell)
+
+    def beside(self, data: bytes) -> Cell:
+        """Canonical bytes kept beside the record, whatever their size, and the reference to them."""
+        digest = digest_of(data)
         self.values[digest] = data
-        return Ref(digest, len(data)).cell(), digest
+        return Ref(digest, len(data)).cell()
 
     def load(self, cell: Cell) -> Any:
         """The value of a cell. Raises Needs when it lies outside and is not at hand."""
