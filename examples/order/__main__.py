@@ -6,7 +6,11 @@ Prints one JSON line with their ports when all three listen. What they receive l
 import argparse
 import asyncio
 import json
+import signal
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -28,9 +32,18 @@ def listening(port: int) -> socket.socket:
     return sock
 
 
-def server(app: Starlette) -> uvicorn.Server:
-    """A server for one application, quiet and without a lifespan."""
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+class Server(uvicorn.Server):
+    """A server for one application, quiet, without a lifespan, and without signal handlers of its own."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Two servers live in this process: the signal is for both, so `main` takes it."""
+        yield
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -42,10 +55,19 @@ async def main(options: argparse.Namespace) -> None:
     ports = {"shop": shop, "smtp": mail, "hooks": hooks}
     # The sockets listen already: what arrives before a server is up waits in its queue.
     print(json.dumps({name: sock.getsockname()[1] for name, sock in ports.items()}), flush=True)
-    await asyncio.gather(
-        server(Shop(generate(options.seed, options.orders)).app()).serve(sockets=[shop]),
-        server(Hooks(options.keep / "hooks").app()).serve(sockets=[hooks]),
-    )
+    servers = {Server(Shop(generate(options.seed, options.orders)).app()): shop}
+    servers[Server(Hooks(options.keep / "hooks").app())] = hooks
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    if options.with_parent:
+        loop.add_reader(sys.stdin.fileno(), stop)  # nothing is ever written to it: it becomes readable when it ends
+    await asyncio.gather(*(server.serve(sockets=[sock]) for server, sock in servers.items()))
 
 
 if __name__ == "__main__":
@@ -56,4 +78,5 @@ if __name__ == "__main__":
     parser.add_argument("--shop-port", type=int, default=7801)
     parser.add_argument("--smtp-port", type=int, default=7802)
     parser.add_argument("--hooks-port", type=int, default=7803)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     asyncio.run(main(parser.parse_args()))

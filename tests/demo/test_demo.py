@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def telling(home: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
         try:
             yield process, ours
         finally:
-            process.kill()
+            process.terminate()
             os.close(ours)
 
 
@@ -59,6 +60,18 @@ def check(said: str) -> None:
         assert wanted in said, said
     before, after = re.search(r"requests to the shop: (\d+) before, (\d+) after", said).groups()  # type: ignore[union-attr]
     assert before == after
+
+
+def test_a_demo_that_is_ended_clears_its_stage(tmp_path: Path) -> None:
+    said: list[str] = []
+    with telling(tmp_path / "demo") as (process, _terminal):
+        ports = heard(process, re.compile(r"platform http://127.0.0.1:(\d+)\s+shop http://127.0.0.1:(\d+)"), said)
+        heard(process, ASKS, said)
+        process.terminate()
+        assert process.wait(30) == 143
+    for port in ports.groups():
+        with socket.socket() as sock:
+            assert sock.connect_ex(("127.0.0.1", int(port))) != 0, f"something still listens on {port}"
 
 
 @pytest.mark.timeout(240)

@@ -1,7 +1,10 @@
 """The demo from the curtain to the last line: sets the stage, tells the story, says what there is to try."""
 
+import asyncio
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Final
 
 import httpx
 from rich.console import Console
@@ -12,6 +15,9 @@ from aob.cli.demo.story import Story
 from aob.cli.demo.tale import Tale
 from aob.client import AsyncClient, find_place
 
+ENDED: Final = 143
+"""The exit code of a process that was told to end by SIGTERM."""
+
 
 async def demo(folder: Path, *, tour: bool = False, console: Console | None = None) -> int:
     """Run the demo in a folder of its own (emptied if an earlier demo made it); 0 when all of it went well.
@@ -20,9 +26,23 @@ async def demo(folder: Path, *, tour: bool = False, console: Console | None = No
     the stage does not answer.
     """
     console = console or Console(highlight=False, soft_wrap=True)
+    telling = asyncio.ensure_future(_demo(folder, Tale(console, tour=tour), console))
+    # SIGTERM ends it as Ctrl-C does: with the stage cleared, and no process left behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, telling.cancel)
+    try:
+        await telling
+    except asyncio.CancelledError:
+        me = asyncio.current_task()
+        if me and me.cancelling():
+            raise  # Ctrl-C: whoever runs this loop says so
+        return ENDED
+    return 0
+
+
+async def _demo(folder: Path, tale: Tale, console: Console) -> None:
     example = example_folder()
     folder = fresh_folder(folder)
-    home, received, tale = folder / "home", folder / "received", Tale(console, tour=tour)
+    home, received = folder / "home", folder / "received"
     async with AsyncExitStack() as stack:
         ports = await stack.enter_async_context(services(example, received))
         workflow = furnish(home, example, ports)
@@ -39,7 +59,6 @@ async def demo(folder: Path, *, tour: bool = False, console: Console | None = No
         console.print(f"  workflow {pushed['workflow']} {pushed['version']}, artifact {pushed['artifact'][:16]}…")
         runs = await Story(console, tale, desk, platform, received).tell()
         await farewell(console, desk, runs, example / "handlers.py")
-    return 0
 
 
 async def farewell(console: Console, desk: Desk, runs: list[str], handlers: Path) -> None:

@@ -63,7 +63,8 @@ async def services(example: Path, keep: Path) -> AsyncIterator[Mapping[str, int]
     """The shop, the mail sink and the webhook receiver of the example, by port; they end with the block."""
     command = [sys.executable, "-m", example.name, "--keep", str(keep)]
     process = await asyncio.create_subprocess_exec(
-        *command, "--shop-port=0", "--smtp-port=0", "--hooks-port=0", stdout=PIPE, stderr=DEVNULL,
+        *command, "--shop-port=0", "--smtp-port=0", "--hooks-port=0", "--with-parent",
+        stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
         env={**os.environ, "PYTHONPATH": str(example.parent)},
     )  # fmt: skip
     try:
