@@ -1,36 +1,52 @@
 """Workflows on every shard: shard 0 has the truth, the others are taught what they lack, in the order it came there."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from aob.compose.shards.local import Answering, known
 from aob.core.policy import Caller
 from aob.views import Views
 
-TAUGHT_TAG: Final = "~taught"
+TAUGHT_TAG: Final = "aob-taught"
 """Where an artifact hangs on a shard when no tag names it any more. Lists come from shard 0, so nobody sees it."""
+
+TEACHER: Final = frozenset({"run", "view", "patch", "approve"})
+"""What shard 0 has agreed to, the others are not asked about again."""
 
 
 async def teach(views: Views, shard: Answering, who: Caller, name: str) -> None:
-    """Push what a shard lacks of a workflow: the same artifacts under the same versions, the same tags. Raises errors
-    of the AobError tree; teaching again goes on where it stopped."""
-    mine, theirs = known(views, who, name), await shard.call("taught", who, name)
+    """Push what a shard lacks of a workflow: the same artifacts under the same versions, the same tags with the same
+    patches. Raises errors of the AobError tree; teaching again goes on where it stopped."""
+    teacher = Caller(who.tenant, who.name, TEACHER)
+    mine, theirs = known(views, teacher, name), await shard.call("taught", teacher, name)
     wanted: list[tuple[str, str]] = [
         (artifact, TAUGHT_TAG) for artifact in mine["artifacts"] if artifact not in set(theirs["artifacts"])
     ]
     # The last artifact is mostly the one that a tag was moved to: one push does both.
-    tags = {tag: artifact for tag, artifact in mine["tags"].items() if theirs["tags"].get(tag) != artifact}
+    tags = {tag: at["artifact"] for tag, at in mine["tags"].items() if not _leads_to(theirs["tags"].get(tag), at)}
     if wanted and len(tags) == 1 and wanted[-1][0] in tags.values():
         wanted.pop()
     for artifact, tag in (*wanted, *((artifact, tag) for tag, artifact in tags.items())):
-        told = await views.workflow(who, name, artifact)
-        await shard.call("push", who, told["document"], tag=tag)
+        told = await views.workflow(teacher, name, artifact)
+        await shard.call("push", teacher, told["document"], tag=tag)
+    for tag, at in mine["tags"].items():
+        there = 0 if tag in tags else len(theirs["tags"][tag]["patches"])
+        for operations in at["patches"][there:]:
+            await shard.call("patch_tag", teacher, name, tag, operations)
+
+
+def _leads_to(theirs: dict[str, Any] | None, mine: dict[str, Any]) -> bool:
+    """Whether patches alone bring their tag to where mine is; a push takes all patches away."""
+    if theirs is None or theirs["artifact"] != mine["artifact"]:
+        return False
+    there: int = len(theirs["patches"])
+    return True
 
 
 async def teach_all(views: Views, shard: Answering) -> None:
     """Teach a shard every workflow of every tenant."""
     for tenant, name in list(_names(views)):
-        await teach(views, shard, Caller(tenant, "aob", frozenset({"run", "view"})), name)
+        await teach(views, shard, Caller(tenant, "aob", TEACHER), name)
 
 
 def _names(views: Views) -> Iterable[tuple[str, str]]:

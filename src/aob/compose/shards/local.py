@@ -5,12 +5,13 @@ from typing import Any, Final, Protocol
 
 from aob.compose.app import App
 from aob.core.errors import CallerError
+from aob.core.event.value import decode
 from aob.core.policy import Caller, require
 from aob.views import Views
 
 VERBS: Final = frozenset(
-    {"push", "start", "start_many", "runs", "run", "timeline", "cancel", "why", "message", "replay", "fork", "propose",
-     "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets", "ticket", "answer", "blob"}
+    {"push", "patch_tag", "start", "start_many", "runs", "run", "timeline", "cancel", "why", "message", "replay", "fork",
+     "propose", "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets", "ticket", "answer", "blob"}
 )  # fmt: skip
 """Verbs that a shard performs; workflows and keys are told by shard 0 alone."""
 STREAMS: Final = frozenset({"follow", "logs"})
@@ -93,7 +94,7 @@ class LocalShard:
         )
 
     async def _taught(self, who: Caller, name: str) -> dict[str, Any]:
-        """The artifacts of a workflow in their order, and where its tags point."""
+        """The artifacts of a workflow in their order, where its tags point, and the patches on them."""
         return known(self.views, who, name)
 
     async def _address(self, who: Caller | None, url: str) -> None:
@@ -106,4 +107,10 @@ def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
     if name not in views.names(who):
         return {"artifacts": [], "tags": {}}
     state = views.state_of(who, name)
-    return {"artifacts": list(state.artifacts), "tags": {tag: at.artifact for tag, at in state.tags.items()}}
+    return {
+        "artifacts": list(state.artifacts),
+        "tags": {
+            tag: {"artifact": at.artifact, "patches": [decode(cell) for cell in at.overlay]}
+            for tag, at in state.tags.items()
+        },
+    }

@@ -52,11 +52,21 @@ class ShardedViews:
         are taught when they are back, and pushing again does it at once."""
         async with self.pushing:
             told = await self._local.push(who, document, tag=tag, name=name)
-            pusher = Caller(who.tenant, who.name, frozenset({"run", "view"}))
-            others = self._shards[1:]
-            done = await asyncio.gather(
-                *(teach(self._local, shard, pusher, told["workflow"]) for shard in others), return_exceptions=True
-            )
+            await self._teach(who, told["workflow"])
+        return told
+
+    async def patch_tag(
+        self, who: Caller, name: str, tag: str, operations: list[JsonObject], reason: str = "", **how: Any
+    ) -> JsonObject:
+        """Put an overlay on a tag, as `push` does: on shard 0 first, then on all others. Raises as `push`."""
+        async with self.pushing:
+            told = await self._local.patch_tag(who, name, tag, operations, reason, **how)
+            await self._teach(who, name)
+        return told
+
+    async def _teach(self, who: Caller, name: str) -> None:
+        others = self._shards[1:]
+        done = await asyncio.gather(*(teach(self._local, shard, who, name) for shard in others), return_exceptions=True)
         failed = {shard.number: error for shard, error in zip(others, done, strict=True) if error is not None}
         for error in failed.values():
             if not isinstance(error, AobError):
@@ -64,11 +74,10 @@ class ShardedViews:
         if failed:
             said = "; ".join(f"shard {number}: {error}" for number, error in failed.items())
             raise Unavailable(
-                f"{told['workflow']} is stored, and not yet known to every shard ({said})", code="push_partial",
-                hint="push it again; a shard that is down is taught when it is back", shards=sorted(failed),
-                retry_after_s=1.0,
+                f"{name} is stored, and not yet known to every shard ({said})", code="push_partial",
+                hint="push it, or send the patch with its id, again; a shard that is down is taught when it is back",
+                shards=sorted(failed), retry_after_s=1.0,
             )  # fmt: skip
-        return told
 
     # -- starts -----------------------------------------------------------------------------------------------------
 
