@@ -53,9 +53,10 @@ class Cutter:
         self.queue: list[Stream] = []
 
     def begin(self, row: int, streams: dict[str, Stream]) -> None:
-        """A cut: every stream with events that no segment holds gets one, a few in each commit."""
+        """A cut: every stream with events that no segment holds gets one, a few in each commit; one whose head is
+        written lazily gets its head too, or recovery would not know of it."""
         self.target = row
-        self.queue = [stream for stream in streams.values() if stream.chunks]
+        self.queue = [stream for stream in streams.values() if stream.chunks or (stream.lazy and not stream.ended)]
 
     def take(self, draft: Draft, limit: int = SEGMENTS_PER_BATCH) -> list[Segment]:
         """Segments to write with this draft; sets its `cut` when the last stream of a cut is among them."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Quarantined
+from aob.core.errors import AobError, Quarantined, Unavailable
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
@@ -19,6 +19,9 @@ from aob.ports.store import Store
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
 """A batch ends at this many commands or after this long, so that the loop stays responsive."""
+
+VALUE_AGAIN_S: Final = 0.5
+"""Pause between two tries to reach a value that a decision needs."""
 
 
 class Told(msgspec.Struct, eq=False, gc=False):
@@ -76,6 +79,8 @@ class Deciding:
         self.streams: dict[str, Stream] = {}
         self.row = self.now_ms = 0
         self._inbox: deque[Asked] = deque()
+        self._rung: deque[Asked] = deque()
+        """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
         self._waiting: dict[str, list[Asked]] = {}
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
@@ -89,6 +94,9 @@ class Deciding:
         if draft is None:
             self.now_ms = max(self.clock_ms(), self.now_ms)
             draft = Draft(self.row + 1, self.now_ms)
+            if self._rung:
+                self._inbox.extend(self._rung)
+                self._rung.clear()
         inbox, streams, waiting, asked_all = self._inbox, self.streams, self._waiting, draft.asked
         until = time.perf_counter() + BATCH_MS / 1_000
         while inbox and len(asked_all) < BATCH_MAX:
@@ -128,6 +136,8 @@ class Deciding:
         except AobError as error:
             if asked.future is not None:
                 draft.answers.append((asked, error))
+            if not stream.seq:
+                self.streams.pop(stream.name, None)  # there is no such stream: do not keep it
             return
         except Exception as error:
             self._broke(draft, stream, asked, error)
@@ -192,18 +202,28 @@ class Deciding:
                 self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
         except AobError as failed:
             error = failed
+        except Exception as failed:
+            logger().error("stream_unreadable", stream=name, exc_info=failed)
+            error = Quarantined(f"{name} cannot be read back: {type(failed).__name__}: {failed}")
         self._resume(name, error)
 
     def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
         self._waiting[stream.name] = [asked]
-        self.aside(self._read_value(stream, wanted))
+        self.aside(self._read_value(asked, stream, wanted))
 
-    async def _read_value(self, stream: Stream, wanted: Wanted) -> None:
+    async def _read_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
         error: AobError | None = None
-        try:
-            await self._get_value(stream.tenant, wanted.ref.digest)
-        except AobError as failed:
-            error = failed
+        while True:
+            try:
+                await self._get_value(stream.tenant, wanted.ref.digest)
+            except Unavailable as away:
+                if asked.future is None:  # nobody asks again: the value will be there when its store is
+                    await asyncio.sleep(VALUE_AGAIN_S)
+                    continue
+                error = away
+            except AobError as failed:
+                error = failed
+            break
         self._resume(stream.name, error)
 
     def _resume(self, name: str, error: AobError | None) -> None:

@@ -60,7 +60,7 @@ class Journal(Deciding):
         self._draft: Draft | None = None
         self._writing: tuple[asyncio.Task[Any], Draft] | None = None
         self.durable_row = 0
-        self.timers = Timers(clock_ms, lambda stream, id: self.tell(stream, fire(id)))
+        self.timers = Timers(clock_ms, lambda stream, id: self._ring(stream, fire(id)))
         self.cut_row = 0
         self.closing = False
         self.stats = {"commits": 0, "events": 0}
@@ -140,12 +140,19 @@ class Journal(Deciding):
         self._inbox.append(Asked(stream, command, None, False))
         self._wake.set()
 
+    def _ring(self, stream: str, command: Any) -> None:
+        self._rung.append(Asked(stream, command, None, False))
+        self._wake.set()
+
     def note(self, stream: str, command: Any) -> None:
         """Put a command that rides along with the next batch and does not start one."""
         self._inbox.append(Asked(stream, command, None, False))
 
     async def load(self, name: str) -> Stream | None:
-        """A stream for reading, from memory or from the store; None when it does not exist."""
+        """A stream for reading, from memory or from the store; None when it does not exist. Raises what keeps the
+        memory of this shard from being whole, while it is being read back."""
+        if self.broken is not None:
+            raise self.broken
         stream = self.streams.get(name)
         if stream is not None:
             return stream if stream.seq else None
@@ -179,7 +186,8 @@ class Journal(Deciding):
     async def _loop(self) -> None:
         """Decide what has come while the batch before is being written; write; release; for ever."""
         while True:
-            if self._inbox and (self._draft is None or len(self._draft.asked) < BATCH_MAX):
+            begins = self._draft is None and (self._inbox or self._rung)
+            if begins or (self._inbox and self._draft is not None and len(self._draft.asked) < BATCH_MAX):
                 self._draft = self._decide_batch(self._draft)
             if self._writing is not None and self._writing[0].done():
                 task, before = self._writing
@@ -192,7 +200,7 @@ class Journal(Deciding):
                 self._writing = self._begin(self._draft)
                 self._draft = None
                 continue
-            if self._inbox and self._draft is None:
+            if (self._inbox or self._rung) and self._draft is None:
                 continue
             if self.closing and self._writing is None:
                 await self._last_cut()
@@ -300,6 +308,7 @@ class Journal(Deciding):
         logger().error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
         lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox]
         self._inbox.clear()
+        self._rung.clear()  # timers ring again by themselves
         again = [asked for asked in lost if asked.future is None]
         for asked in lost:
             fail(asked, error)
@@ -323,4 +332,4 @@ class Journal(Deciding):
         self.broken = None
         self._sound.set()
         logger().info("store_is_back", shard=self.shard, row=self.row)
-        self._inbox.extend(again)
+        self._inbox.extendleft(reversed(again))  # what is known of an attempt goes before what recovery fears for it

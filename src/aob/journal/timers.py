@@ -10,54 +10,64 @@ from aob.ports.store import TimerRow
 ALARM_MAX_S: Final = 3_600.0
 """The alarm rings at least this often: a clock that jumped is noticed."""
 
+AGAIN_MS: Final = 1_000
+"""A timer that has rung rings again after this long, until its end is committed."""
+
 
 class Timers:
     """Calls `fire(stream, id)` for each timer once the clock has passed it. Firing twice is harmless to a law."""
 
     def __init__(self, clock_ms: Callable[[], int], fire: Callable[[str, str], None]) -> None:
         self._clock_ms, self._fire = clock_ms, fire
-        self._due: dict[tuple[str, str], int] = {}
+        self._due: dict[str, dict[str, int]] = {}
         self._heap: list[tuple[int, str, str]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ms = 0
 
     def __len__(self) -> int:
-        return len(self._due)
+        return sum(map(len, self._due.values()))
 
     def replace(self, rows: Iterable[TimerRow]) -> None:
         """Forget everything and take these."""
-        self._due = {(row.stream, row.id): row.due_ms for row in rows}
-        self._heap = [(due, stream, id) for (stream, id), due in self._due.items()]
+        self._due = {}
+        for row in rows:
+            self._due.setdefault(row.stream, {})[row.id] = row.due_ms
+        self._heap = [(due, stream, id) for stream, ids in self._due.items() for id, due in ids.items()]
         heapq.heapify(self._heap)
         self._set_alarm()
 
     def set(self, stream: str, id: str, due_ms: int) -> None:
         """A timer that is committed."""
-        self._due[(stream, id)] = due_ms
+        self._due.setdefault(stream, {})[id] = due_ms
         heapq.heappush(self._heap, (due_ms, stream, id))
         if self._alarm is None or due_ms < self._alarm_ms:
             self._set_alarm()
 
     def drop(self, stream: str, id: str) -> None:
         """A timer that is no more; an empty id drops all of the stream."""
-        if id:
-            self._due.pop((stream, id), None)
-        else:
-            for key in [key for key in self._due if key[0] == stream]:
-                del self._due[key]
+        ids = self._due.get(stream)
+        if ids is not None and id:
+            ids.pop(id, None)
+        if not ids or not id:
+            self._due.pop(stream, None)
 
     def next_ms(self) -> int | None:
         """When the next timer is due."""
-        while self._heap and self._due.get((self._heap[0][1], self._heap[0][2])) != self._heap[0][0]:
+        while self._heap:
+            due, stream, id = self._heap[0]
+            if stream in self._due and self._due[stream].get(id) == due:
+                return due
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        return None
 
     def ring(self) -> None:
-        """Fires everything that is due now."""
+        """Fires everything that is due now. Each stays until its end is committed and `drop` is called: should the
+        command be lost, or come too early because the clock went back, it rings again."""
         now = self._clock_ms()
         while (due := self.next_ms()) is not None and due <= now:
             _, stream, id = heapq.heappop(self._heap)
-            self._due.pop((stream, id), None)
+            self._due[stream][id] = now + AGAIN_MS
+            heapq.heappush(self._heap, (now + AGAIN_MS, stream, id))
             self._fire(stream, id)
 
     def stop(self) -> None:
