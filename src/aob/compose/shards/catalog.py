@@ -40,7 +40,7 @@ def _leads_to(theirs: dict[str, Any] | None, mine: dict[str, Any]) -> bool:
     if theirs is None or theirs["artifact"] != mine["artifact"]:
         return False
     there: int = len(theirs["patches"])
-    return True
+    return bool(theirs["patches"] == mine["patches"][:there])
 
 
 async def teach_all(views: Views, shard: Answering) -> None:
