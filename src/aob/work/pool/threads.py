@@ -114,10 +114,10 @@ class Threads:
         while (call := self._calls.get()) is not None:
             with self._lock:
                 call.running = not call.fenced
+                if call.fenced:
+                    self._free += 1
             if call.running:
                 self._perform(call)
-            with self._lock:
-                self._free += 1
         with self._lock:
             self._threads.discard(me)
 
@@ -131,6 +131,8 @@ class Threads:
             error = raised
         with self._lock:
             call.running = False
+            # Free before the answer is known: who hears it and calls again finds this thread.
+            self._free += 1
             if call.fenced:
                 self._fenced -= 1
                 return
