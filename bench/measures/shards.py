@@ -1,0 +1,77 @@
+"""Two shards against one: owner processes that each make their own load, so that only the machine is shared."""
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from bench.frame import Bench, Figure, measure
+
+ROUNDS = 3
+CHILD = "import sys; from bench.measures.shards import work; work(sys.argv[1], *map(int, sys.argv[2:]))"
+
+
+def work(home: str, shard: int, shards: int, count: int) -> None:
+    """The life of one owner: open the shard, warm up, say so, wait for the word, run, say how long it took."""
+    from aob.compose.app import assemble
+    from aob.compose.settings import read_settings
+    from bench import handlers
+    from bench.measures.runs import finish, run
+    from bench.workflows import chain
+
+    async def once() -> None:
+        async with AsyncExitStack() as stack:
+            folder = Path(home)
+            app: Any = await assemble(stack, folder, read_settings(folder, {}), [handlers], shard, shards)
+            await app.push(chain("chain", 5))
+            await finish(app, "chain", count // 10 + 1, "full")
+            print("ready", flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
+            begun = time.perf_counter()
+            await finish(app, "chain", count, "full")
+            print(time.perf_counter() - begun, flush=True)
+
+    run(once())
+
+
+def together(home: Path, shards: int, count: int) -> float:
+    """Chains a second of so many owners at the same time, until the last has finished."""
+    owners = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(home), str(shard), str(shards), str(count)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for shard in range(shards)
+    ]  # fmt: skip
+    try:
+        for owner in owners:
+            assert owner.stdout is not None
+            if owner.stdout.readline() != "ready\n":
+                raise RuntimeError("an owner did not start")
+        for owner in owners:
+            assert owner.stdin is not None
+            owner.stdin.write("go\n")
+            owner.stdin.flush()
+        took = [float(owner.communicate()[0]) for owner in owners]
+    finally:
+        for owner in owners:
+            owner.kill()
+            owner.wait()
+    return shards * count / max(took)
+
+
+@measure("shards")
+def two_shards(bench: Bench) -> Iterator[Figure]:
+    """What a second owner process adds: chains of five, each with its own file, its own load, its own fsyncs."""
+    count = bench.times(10_000)
+    rounds = [(together(bench.folder("one"), 1, count), together(bench.folder("two"), 2, count)) for _ in range(ROUNDS)]
+    one, two = (statistics.median(figures) for figures in zip(*rounds, strict=True))
+    yield Figure("shards.1.per_s", one, "/s", note="one owner process, alone")
+    yield Figure("shards.2.per_s", two, "/s", note="two owner processes at the same time")
+    ratio = statistics.median(two / one for one, two in rounds)
+    yield Figure("shards.2.ratio", ratio, "x", 1.6, at_most=False, note="needs two idle cores: see the load")
