@@ -24,6 +24,8 @@ class Expected(Mapping[str, HandlerFacts]):
         self._loaded = loaded
 
     def __getitem__(self, name: str) -> HandlerFacts:
+        if not name:
+            raise KeyError(name)  # "" stands for no handler
         return self._loaded.get(name) or HandlerFacts(name, "", "none", True)
 
     def __iter__(self) -> Iterator[str]:
