@@ -121,12 +121,13 @@ class Core:
     def _committed(self, commit: Committed) -> None:
         self.dispatch.committed(commit)
         self.feed.push(commit)
-        if self.waiters:
-            for told in commit.told:
-                if told.changes.over and told.stream.name in self.waiters:
-                    for future in self.waiters.pop(told.stream.name):
-                        if not future.done():
-                            future.set_result(told.stream.state)
+        for told in commit.told:
+            if told.changes.over:
+                name = told.stream.name
+                self.logs.finish(name)
+                for future in self.waiters.pop(name, ()) if self.waiters else ():
+                    if not future.done():
+                        future.set_result(told.stream.state)
 
     # -- what verbs need ------------------------------------------------------------------------------------------
 

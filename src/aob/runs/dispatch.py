@@ -215,8 +215,17 @@ class Dispatcher:
             except Unavailable:
                 await asyncio.sleep(STORE_AGAIN_S)
 
+    def _in_the_middle(self, job: Job) -> bool:
+        """Whether the visit has committed to an effect that happens once and never said what came of it."""
+        stream = self.journal.streams.get(job.run)
+        token = stream.state.tokens.get(job.visit) if stream is not None else None
+        return any(
+            intent.result is None and decode(intent.what).get("effect", "once") == "once"
+            for intent in (token.intents if token is not None else None) or ()
+        )
+
     def _failed(self, job: Job, fault: Fault) -> None:
-        if fault.code == UNCERTAIN:
+        if fault.code == UNCERTAIN or self._in_the_middle(job):
             self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt))
             return
         after_ms = 0
