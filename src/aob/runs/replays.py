@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import CallerError, NotFound
-from aob.core.event.value import canonical, decode, digest_of
+from aob.core.event.value import canonical, decode, digest_of, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller, require
 from aob.core.run import Given, Needs, Run, decide, evolve
@@ -116,7 +116,7 @@ class Replays:
 async def _input_digest(core: Core, step: Step, scope: Any, node: Node) -> bytes:
     while True:
         try:
-            return input_cell(step, scope, node)[1]
+            return digest_of_cell(input_cell(step, scope, node))
         except Needs as needs:
             await core.values.fetch(step.run.tenant, needs.ref.digest)
         except DeniedError:

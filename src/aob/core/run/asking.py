@@ -210,7 +210,7 @@ def fire(step: Step, command: cmd.Fire) -> None:
     node = ir.nodes[token.node]
     if timer.kind == "sleep":
         try:
-            cell, _ = input_cell(step, scope, node)
+            cell = input_cell(step, scope, node)
         except DeniedError as denied:
             fail_node(step, scope, ir, node, 0, error_cell(step, denied.code, denied.detail))
         else:

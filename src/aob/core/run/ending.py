@@ -137,7 +137,7 @@ def close_finished(step: Step) -> bool:
             complete_run(step, scope)
         else:
             try:
-                output, _ = body_output(step, scope)
+                output = body_output(step, scope)
             except DeniedError as denied:
                 end_scope(step, scope, error_cell(step, "expression_failed", denied.detail), failed=True)
             else:
@@ -149,7 +149,7 @@ def close_finished(step: Step) -> bool:
 def complete_run(step: Step, root: Scope) -> None:
     """All nodes of the root scope are decided: the run is complete, unless it was being cancelled."""
     try:
-        output, _ = body_output(step, root)
+        output = body_output(step, root)
     except DeniedError as denied:
         finish(step, "FAILED", NULL, error_cell(step, "expression_failed", denied.detail, visit="output"))
     else:

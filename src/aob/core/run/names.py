@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from aob.core.event.value import NULL, Cell, digest_of_cell
+from aob.core.event.value import NULL, Cell
 from aob.core.expression import EvalError, Expression
 from aob.core.graph.ir import Node
 from aob.core.run.state import Scope
@@ -86,32 +86,32 @@ def source_cells(step: Step, scope: Scope, node: Node) -> dict[str, Cell]:
     return cells
 
 
-def input_cell(step: Step, scope: Scope, node: Node) -> tuple[Cell, bytes]:
-    """The input of a visit and its digest: its map of expressions, or the one source's output, or a map by source."""
+def input_cell(step: Step, scope: Scope, node: Node) -> Cell:
+    """The input of a visit: its map of expressions, or the one source's output, or a map by source."""
     if node.input is not None:
-        return step.cell({name: evaluate(step, scope, expression) for name, expression in node.input.items()})
+        return step.cell({name: evaluate(step, scope, expression) for name, expression in node.input.items()})[0]
     if not node.ins:
         cell = scope.item if scope.path else step.run.inputs
     else:
         cells = source_cells(step, scope, node)
         if len(cells) != 1:
-            return step.cell({source: step.load(cell) for source, cell in cells.items()})
+            return step.cell({source: step.load(cell) for source, cell in cells.items()})[0]
         (cell,) = cells.values()
-    return cell, digest_of_cell(cell)
+    return cell
 
 
 def input_value(step: Step, scope: Scope, node: Node) -> Any:
     """The input of a visit as a fresh Python value."""
     if node.input is not None:
         return {name: evaluate(step, scope, expression) for name, expression in node.input.items()}
-    return step.load(input_cell(step, scope, node)[0])
+    return step.load(input_cell(step, scope, node))
 
 
-def body_output(step: Step, scope: Scope) -> tuple[Cell, bytes]:
+def body_output(step: Step, scope: Scope) -> Cell:
     """The output of a finished scope: the workflow's `output` map, else its one sink's output, else a map of sinks."""
     ir = step.ir_of(scope)
     if ir.output is not None:
-        return step.cell({name: evaluate(step, scope, expression) for name, expression in ir.output.items()})
+        return step.cell({name: evaluate(step, scope, expression) for name, expression in ir.output.items()})[0]
     cells: dict[str, Cell] = {}
     for node in ir.sinks:
         outcome = step.outcome(scope, node.id)
@@ -119,5 +119,5 @@ def body_output(step: Step, scope: Scope) -> tuple[Cell, bytes]:
             cells[node.id] = outcome.output
     if len(cells) == 1:
         (cell,) = cells.values()
-        return cell, digest_of_cell(cell)
-    return step.cell({node: step.load(cell) for node, cell in cells.items()})
+        return cell
+    return step.cell({node: step.load(cell) for node, cell in cells.items()})[0]
