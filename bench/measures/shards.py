@@ -32,15 +32,15 @@ def work(home: str, shard: int, shards: int, count: int) -> None:
             await finish(app, "chain", count // 10 + 1, "full")
             print("ready", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             await finish(app, "chain", count, "full")
-            print(time.perf_counter() - begun, flush=True)
+            print(time.perf_counter() - begun, time.process_time() - used, flush=True)
 
     run(once())
 
 
-def together(home: Path, shards: int, count: int) -> float:
-    """Chains a second of so many owners at the same time, until the last has finished."""
+def together(home: Path, shards: int, count: int) -> tuple[float, float]:
+    """Chains a second of so many owners at the same time, until the last has finished, and ms of CPU a chain."""
     owners = [
         subprocess.Popen(
             [sys.executable, "-c", CHILD, str(home), str(shard), str(shards), str(count)],
@@ -57,12 +57,12 @@ def together(home: Path, shards: int, count: int) -> float:
             assert owner.stdin is not None
             owner.stdin.write("go\n")
             owner.stdin.flush()
-        took = [float(owner.communicate()[0]) for owner in owners]
+        took = [tuple(map(float, owner.communicate()[0].split())) for owner in owners]
     finally:
         for owner in owners:
             owner.kill()
             owner.wait()
-    return shards * count / max(took)
+    return shards * count / max(wall for wall, _ in took), sum(cpu for _, cpu in took) / shards / count * 1e3
 
 
 @measure("shards")
@@ -70,8 +70,8 @@ def two_shards(bench: Bench) -> Iterator[Figure]:
     """What a second owner process adds: chains of five, each with its own file, its own load, its own fsyncs."""
     count = bench.times(10_000)
     rounds = [(together(bench.folder("one"), 1, count), together(bench.folder("two"), 2, count)) for _ in range(ROUNDS)]
-    one, two = (statistics.median(figures) for figures in zip(*rounds, strict=True))
-    yield Figure("shards.1.per_s", one, "/s", note="one owner process, alone")
-    yield Figure("shards.2.per_s", two, "/s", note="two owner processes at the same time")
-    ratio = statistics.median(two / one for one, two in rounds)
+    for name, at in (("shards.1", 0), ("shards.2", 1)):
+        yield Figure(f"{name}.per_s", statistics.median(each[at][0] for each in rounds), "/s")
+        yield Figure(f"{name}.cpu_ms", min(each[at][1] for each in rounds), "ms", note="CPU a chain, whatever the load")
+    ratio = statistics.median(two[0] / one[0] for one, two in rounds)
     yield Figure("shards.2.ratio", ratio, "x", 1.6, at_most=False, note="needs two idle cores: see the load")
