@@ -159,13 +159,14 @@ def _complete(step: Step, command: cmd.Complete) -> None:
     token = run.tokens.get(command.visit)
     if token is None or token.attempt != command.attempt or token.state != READY:
         return
-    if command.patch in run.patches and run.patches[command.patch].state == "proposed":
+    scope = run.scopes[token.scope]
+    ir = step.ir_of(scope)
+    patch = run.patches.get(command.patch)
+    if patch is not None and patch.state == "proposed" and ir.nodes[token.node].spec.hold:
         step.events.append(
             ev.NodeHeld(command.visit, command.attempt, command.output, command.digest, command.patch, command.usage)
         )
         return
-    scope = run.scopes[token.scope]
-    ir = step.ir_of(scope)
     if run.timers:
         step.drop_timers(command.visit)
     event = ev.NodeCompleted(
