@@ -8,24 +8,22 @@ from typing import Any
 
 from aob.core.event.value import NULL
 from aob.core.run import events as ev
+from aob.core.run import evolve_graph as graph
+from aob.core.run.evolve_graph import decide_nodes, feed
 from aob.core.run.state import (
     BACKOFF,
     CANCELLED,
     HELD,
     OPEN,
     OPENING,
-    PAGE_ITEMS,
     READY,
-    SKIPPED,
     Body,
     IntentState,
-    Patch,
     Run,
     Scope,
     Ticket,
     Timer,
     Token,
-    body_of,
 )
 
 
@@ -60,28 +58,6 @@ def _set(run: Run, token: Token, state: str) -> None:
     token.state = state
 
 
-def _decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -> None:
-    prefix, path, tokens = scope.prefix, scope.path, run.tokens
-    for node in ready:
-        visit = prefix + node
-        tokens[visit] = Token(visit, path, node, 1, READY)
-    run.ready += len(ready)
-    for node in skipped:
-        scope.done[node] = SKIPPED
-        scope.fed.pop(node, None)
-        tokens.pop(prefix + node, None)  # a join that waited for its deadline
-
-
-def _feed(scope: Scope, fed: list[str], starved: list[str]) -> None:
-    counts = scope.fed
-    for node in fed:
-        taken, skipped = counts.get(node, (0, 0))
-        counts[node] = (taken + 1, skipped)
-    for node in starved:
-        taken, skipped = counts.get(node, (0, 0))
-        counts[node] = (taken, skipped + 1)
-
-
 def _started(run: Run, e: ev.RunStarted) -> None:
     run.workflow, run.artifact, run.version, run.tag = e.workflow, e.artifact, e.version, e.tag
     run.tenant, run.by, run.mode, run.priority = e.tenant, e.by, e.mode, e.priority
@@ -89,7 +65,7 @@ def _started(run: Run, e: ev.RunStarted) -> None:
     run.started_ms, run.deadline_ms, run.depth, run.fork = e.at_ms, e.deadline_ms, e.depth, e.fork
     run.graph_ops = list(e.overlay)
     root = run.scopes[""] = Scope("", "", len(e.overlay), "", 0, NULL)
-    _decide_nodes(run, root, e.ready, e.skipped)
+    decide_nodes(run, root, e.ready, e.skipped)
 
 
 def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
@@ -105,9 +81,9 @@ def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
     if scope.fed:
         scope.fed.pop(node, None)
     if e.ready or e.skipped:
-        _decide_nodes(run, scope, e.ready, e.skipped)
+        decide_nodes(run, scope, e.ready, e.skipped)
     if e.fed or e.starved:
-        _feed(scope, e.fed, e.starved)
+        feed(scope, e.fed, e.starved)
     if run.waits:
         run.waits.pop(visit, None)
     if run.bodies:
@@ -197,49 +173,6 @@ def _ticket_answered(run: Run, e: ev.TicketAnswered) -> None:
         run.commands[e.command] = f"{e.id} {e.choice}".encode()
 
 
-def _patch_proposed(run: Run, e: ev.PatchProposed) -> None:
-    run.patches[e.id] = Patch(
-        e.id, e.author, e.kind, e.reason, e.base, e.operations, e.state, e.at_ms, e.visit, e.diff_hash, e.rules,
-        e.problems, e.digest, rollback_of=e.rollback_of,
-    )  # fmt: skip
-
-
-def _patch_applied(run: Run, e: ev.PatchApplied) -> None:
-    patch = run.patches[e.id]
-    patch.state, patch.number, patch.inverse, patch.by = "applied", e.number, e.inverse, e.by
-    patch.operations, patch.agents = e.operations, e.agents
-    if e.rollback_of in run.patches:
-        run.patches[e.rollback_of].state = "rolled_back"
-    run.graph_ops.append(e.operations)
-    run.agents = max(0, run.agents + e.agents)
-    for path in e.moved:
-        run.scopes[path].version = e.number
-    _recount(run, run.scopes[""], e.number, e)
-
-
-def _recount(run: Run, scope: Scope, version: int, e: ev.PatchApplied | ev.ScopeMoved) -> None:
-    scope.version = version
-    for node in e.undone:
-        scope.done.pop(node, None)
-    for node, (taken, skipped) in e.reset.items():
-        scope.fed[node] = (taken, skipped)
-        if taken == skipped == 0:
-            del scope.fed[node]
-    _decide_nodes(run, scope, e.ready, e.skipped)
-    _feed(scope, e.fed, e.starved)
-
-
-def _scope_moved(run: Run, e: ev.ScopeMoved) -> None:
-    _recount(run, run.scopes[e.path], e.version, e)
-
-
-def _patch_closed(run: Run, e: ev.PatchClosed) -> None:
-    patch = run.patches[e.id]
-    patch.state, patch.by, patch.note = e.state, e.by, e.reason
-    patch.diff_hash = e.diff_hash or patch.diff_hash
-    patch.rules = e.rules or patch.rules
-
-
 def _held(run: Run, e: ev.NodeHeld) -> None:
     token = run.tokens[e.visit]
     _set(run, token, HELD)
@@ -290,41 +223,9 @@ def _message(run: Run, e: ev.MessageReceived) -> None:
         run.messages.append((e.id, e.name, e.key, e.payload))
 
 
-def _scope_opened(run: Run, e: ev.ScopeOpened) -> None:
-    scope = run.scopes[e.path] = Scope(e.path, body_of(e.path), e.version, e.visit, e.index, e.item)
-    body = run.bodies[e.visit]
-    body.next = max(body.next, e.index + 1)
-    body.live += 1
-    run.agents += e.agents
-    _decide_nodes(run, scope, e.ready, e.skipped)
-
-
-def _scope_closed(run: Run, e: ev.ScopeClosed) -> None:
-    run.scopes.pop(e.path, None)
-    body = run.bodies.get(e.visit)
-    if body is None:
-        return
-    body.live -= 1
-    body.closed += 1
-    body.failed += e.failed
-    if body.kind == "last":
-        body.outputs.clear()
-    elif body.kind == "map":
-        page = e.index // PAGE_ITEMS
-        body.filled[page] = body.filled.get(page, 0) + 1
-    body.outputs[e.index] = e.output
-
-
 def _body_opened(run: Run, e: ev.BodyOpened) -> None:
     run.bodies[e.visit] = Body(e.visit, e.kind, e.items, e.count)
     _open(run, e.visit)
-
-
-def _page_closed(run: Run, e: ev.PageClosed) -> None:
-    body = run.bodies[e.visit]
-    body.pages[e.page] = e.ref
-    for index in range(e.page * PAGE_ITEMS, (e.page + 1) * PAGE_ITEMS):
-        body.outputs.pop(index, None)
 
 
 def _cancel_requested(run: Run, e: ev.CancelRequested) -> None:
@@ -386,20 +287,20 @@ _HANDLERS: dict[type, Any] = {
     ev.TicketOpened: _ticket_opened,
     ev.TicketChanged: _ticket_changed,
     ev.TicketAnswered: _ticket_answered,
-    ev.PatchProposed: _patch_proposed,
-    ev.PatchApplied: _patch_applied,
-    ev.ScopeMoved: _scope_moved,
-    ev.PatchClosed: _patch_closed,
+    ev.PatchProposed: graph.patch_proposed,
+    ev.PatchApplied: graph.patch_applied,
+    ev.ScopeMoved: graph.scope_moved,
+    ev.PatchClosed: graph.patch_closed,
     ev.NodeHeld: _held,
     ev.Intent: _intent,
     ev.IntentSettled: _intent_settled,
     ev.Uncertain: _uncertain,
     ev.WaitOpened: _wait_opened,
     ev.MessageReceived: _message,
-    ev.ScopeOpened: _scope_opened,
-    ev.ScopeClosed: _scope_closed,
+    ev.ScopeOpened: graph.scope_opened,
+    ev.ScopeClosed: graph.scope_closed,
     ev.BodyOpened: _body_opened,
-    ev.PageClosed: _page_closed,
+    ev.PageClosed: graph.page_closed,
     ev.CancelRequested: _cancel_requested,
     ev.TokensCancelled: _cancelled,
     ev.RunFinished: _finished,
