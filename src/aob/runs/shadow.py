@@ -1,0 +1,233 @@
+"""A run that exists only in memory: commands go through the law, results come from the record of another run.
+
+In: what a run recorded, a graph, and what is assumed. Out: how each visit was settled and where it ended. Performs
+nothing, writes nothing; its time is that of the record.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline
+from aob.core.graph.ir import IR, Node
+from aob.core.run import Given, Needs, Run, decide, evolve
+from aob.core.run import commands as cmd
+from aob.core.run import events as ev
+from aob.core.run.ending import fail_node
+from aob.core.run.inner import conclude
+from aob.core.run.names import input_cell
+from aob.core.run.state import READY, Scope, Timer, Token
+from aob.core.run.step import DeniedError, Step
+from aob.runs.values import Values
+
+STEPS_MAX: Final = 100_000
+NEVER: Final = 1 << 62
+BREATH: Final = 256
+"""Steps after which others get their turn on the loop."""
+
+_CHOICES: Final = {"approve": "approved", "reject": "rejected"}
+
+
+class Recorded(msgspec.Struct):
+    """What a run recorded of a visit: the hash of its node's definition, of its input, its outcome, and when."""
+
+    definition: str
+    input: bytes
+    outcome: Any
+    at_ms: int
+
+
+class Shadow:
+    """One replay."""
+
+    def __init__(
+        self, values: Values, source: Run, given: Given, version: int, recorded: Mapping[str, Recorded],
+        assume: Mapping[str, bytes],
+    ) -> None:  # fmt: skip
+        self.values, self.source, self.given, self.version = values, source, given, version
+        self.recorded, self.assume = recorded, assume
+        self.run = Run(source.id)
+        self.now = 0
+        self.visits: dict[str, dict[str, Any]] = {}
+        self.unknown: dict[str, None] = {}
+
+    async def run_through(self, start_ms: int) -> dict[str, Any]:
+        """Goes on until the end, or until all that is left is unknown; the report."""
+        source, self.now = self.source, start_ms
+        overlay = tuple(Raw(canonical([])) for _ in range(self.version))
+        await self._put(
+            cmd.Start(
+                source.id, source.workflow, source.artifact, source.version, source.tag, source.tenant, source.by,
+                source.inputs, source.inputs_digest, source.mode, source.priority, source.depth, source.labels, overlay,
+            )
+        )  # fmt: skip
+        for count in range(STEPS_MAX):
+            if self.run.final or not await self._advance():
+                break
+            if not count % BREATH:
+                await asyncio.sleep(0)
+        return await self._report()
+
+    async def _advance(self) -> bool:
+        """Settles the token whose turn it is by the times of the record; False when nothing can go on."""
+        timers = {timer.visit: timer for timer in self.run.timers.values() if timer.kind in {"sleep", "join"}}
+        open_tokens = [token for token in self.run.tokens.values() if token.visit not in self.unknown]
+        turns = [(self._turn(token, timers), n) for n, token in enumerate(open_tokens)]
+        turn, n = min(turns, default=(NEVER, 0))
+        if turn == NEVER:
+            return False
+        token = open_tokens[n]
+        if token.visit in timers:
+            self.now = max(self.now, turn)
+            await self._put(cmd.Fire(timers[token.visit].id))
+        else:
+            await self._settle(token)
+        return True
+
+    def _turn(self, token: Token, timers: Mapping[str, Timer]) -> int:
+        if token.visit in timers:
+            return timers[token.visit].due_ms
+        if token.visit in self.run.bodies:
+            return NEVER  # its passes settle it
+        known = self.recorded.get(token.visit)
+        return self.now if known is None or token.visit in self.assume else known.at_ms
+
+    async def _settle(self, token: Token) -> None:
+        """A job, a ticket, a message: it ends as assumed, or as recorded when its definition and input are the same."""
+        visit, known = token.visit, self.recorded.get(token.visit)
+        if visit in self.assume:
+            self._note(visit, "assumed")
+            await self._end(token, self._assumed(token, self._cell(self.assume[visit])))
+            return
+        why = await self._differs(token, known)
+        if known is None or why:
+            performs = "; a replay performs nothing" if token.state == READY else ""
+            self._unknown(visit, f"{why}{performs}: --assume {visit}=VALUE settles it")
+            return
+        self.now = max(self.now, known.at_ms)
+        self._note(visit, "recorded", known.outcome)
+        await self._end(token, known.outcome)
+
+    def _assumed(self, token: Token, cell: Cell) -> ev.NodeCompleted:
+        """For an approval the value may be its choice, or an object that has one."""
+        _, _, node = self._place(token)
+        value = decode(cell)
+        choice = value.get("choice") if isinstance(value, dict) else value
+        on = _CHOICES.get(choice, "approved") if node.kind == "approval" and isinstance(choice, str) else "success"
+        if node.kind == "approval" and on == "success":
+            on = "approved"
+        return ev.NodeCompleted(token.visit, token.attempt, on, cell, digest_of_cell(cell))
+
+    async def _differs(self, token: Token, known: Recorded | None) -> str:
+        """Why the record does not stand for this visit; empty when it does."""
+        if known is None:
+            return "never happened" if token.state == READY else "nobody ever answered"
+        scope, _, node = self._place(token)
+        if known.definition != node.hash:
+            return "is another node now"
+        step = Step(self.run, self.given, known.at_ms)
+        return "" if await self._input_digest(step, scope, node) == known.input else "gets another input"
+
+    async def _input_digest(self, step: Step, scope: Scope, node: Node) -> bytes:
+        while True:
+            try:
+                return digest_of_cell(input_cell(step, scope, node))
+            except Needs as needs:
+                await self.values.fetch(self.source.tenant, needs.ref.digest)
+            except DeniedError:
+                return b""
+
+    def _place(self, token: Token) -> tuple[Scope, IR, Node]:
+        scope = self.run.scopes[token.scope]
+        ir = Step(self.run, self.given, self.now).ir_of(scope)
+        return scope, ir, ir.nodes[token.node]
+
+    async def _end(self, token: Token, outcome: Any) -> None:
+        """The visit ends here as it ended there; what follows from it is worked out anew."""
+        while True:
+            try:
+                step = self._ended(token, outcome)
+                break
+            except Needs as needs:
+                await self.values.fetch(self.source.tenant, needs.ref.digest)
+        self._fold(step.events, step.values)
+
+    def _ended(self, token: Token, outcome: Any) -> Step:
+        step = Step(self.run, self.given, self.now)
+        scope, ir, node = self._place(token)
+        visit = token.visit
+        step.drop_timers(visit)
+        step.close_tickets(visit)
+        if isinstance(outcome, ev.NodeCompleted):
+            again = ev.NodeCompleted(visit, outcome.attempt, outcome.on, outcome.output, outcome.digest, outcome.took)
+            step.route(scope, ir, node, again)
+        elif outcome.on == "skipped":
+            step.route(scope, ir, node, ev.NodeFailed(visit, outcome.attempt, "skipped", outcome.output))
+        else:
+            fail_node(step, scope, ir, node, 0, outcome.output)
+        conclude(step)
+        return step
+
+    async def _put(self, command: Any) -> None:
+        while True:
+            try:
+                decision = decide(self.run, command, self.given, self.now)
+                break
+            except Needs as needs:
+                await self.values.fetch(self.source.tenant, needs.ref.digest)
+        self._fold(decision.events, decision.values)
+
+    def _fold(self, events: list[Any], values: Mapping[bytes, bytes]) -> None:
+        for digest, data in values.items():
+            self.values.remember(self.source.tenant, digest, data)
+        for event in events:
+            self.run = evolve(self.run, event)
+            if isinstance(event, ev.NodeCompleted):
+                self._note(event.visit, "computed", event)
+
+    def _cell(self, data: bytes) -> Cell:
+        if inline(data):
+            return Raw(data)
+        digest = digest_of(data)
+        self.values.remember(self.source.tenant, digest, data)
+        return Ref(digest, len(data)).cell()
+
+    def _note(self, visit: str, how: str, event: Any = None) -> None:
+        if visit not in self.visits:
+            self.visits[visit] = {"visit": visit, "how": how, **({"on": event.on} if event is not None else {})}
+
+    def _unknown(self, visit: str, why: str) -> None:
+        self.unknown[visit] = None
+        self.visits[visit] = {"visit": visit, "how": "unknown", "why": why}
+
+    async def _report(self) -> dict[str, Any]:
+        run, source = self.run, self.source
+        status, output = run.final or ("UNKNOWN" if self.unknown else run.status), run.output if run.final else NULL
+        cut_short = source.final and not run.final and not any(visit in self.recorded for visit in self.unknown)
+        if cut_short and not self.assume and self.version == len(source.graph_ops):
+            # It ended from outside, by a cancel or its time, and these visits never ended there either.
+            status, output = source.final, source.output
+        return {
+            "run_id": source.id, "mode": "freeze", "shadow": True, "status": status,
+            "same": status == source.final and bytes(output) == bytes(source.output),
+            "output": await self._value(output) if status == (run.final or source.final) else None,
+            "visits": list(self.visits.values()), "unknown": list(self.unknown), "calls": 0,
+            "at": datetime.fromtimestamp(source.started_ms / 1_000, UTC).isoformat(),
+        }  # fmt: skip
+
+    async def _value(self, cell: Cell) -> Any:
+        step = Step(self.run, self.given, self.now)
+        while True:
+            try:
+                return step.load(cell)
+            except Needs as needs:
+                await self.values.fetch(self.source.tenant, needs.ref.digest)
+
+
+def root_node(visit: str) -> str:
+    """The node of the root scope that a visit belongs to: `each[3]/fetch` belongs to `each`."""
+    return visit.partition("/")[0].partition("[")[0].partition("#")[0]
