@@ -13,14 +13,22 @@ from aob.compose.shards.local import LocalShard
 from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.wire import Hello
+from aob.core.errors import Unavailable
 
 __all__ = ["OwnedShard", "Owners", "ShardedViews"]
 
 
 class Owners:
-    """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0."""
+    """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0.
+
+    Raises what an owner raised that could not start, Unavailable `shards_unavailable` where there is no Unix.
+    """
 
     def __init__(self, running: App, app: Sequence[str], shards: int) -> None:
+        if sys.platform == "win32":
+            raise Unavailable(
+                "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
+            )
         self._running, self._url = running, ""
         settings = msgspec.to_builtins(running.settings)
         home = str(running.home.absolute())

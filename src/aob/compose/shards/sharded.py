@@ -96,7 +96,7 @@ class ShardedViews:
     ) -> JsonObject:
         """Start a run, once a key."""
         require(who, "run")
-        shard = self._of_start(who, {"workflow": workflow, "key": key, "run_id": run_id}) or self._any()
+        shard = self._of_start(who, {"workflow": workflow, "key": key, "run_id": run_id}, {}) or self._any()
         told: JsonObject = await shard.call(
             "start", who, workflow, inputs, tag=tag, key=key, mode=mode, priority=priority, labels=labels, run_id=run_id
         )
@@ -105,7 +105,8 @@ class ShardedViews:
     async def start_many(self, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
         """Start many: a verdict each, in order; those of a shard that is down are refused alone."""
         require(who, "run")
-        fixed = [self._of_start(who, item) for item in items]
+        named: dict[str, str] = {}
+        fixed = [self._of_start(who, item, named) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
         for at, shard in enumerate(fixed):
@@ -126,9 +127,9 @@ class ShardedViews:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts
 
-    def _of_start(self, who: Caller, item: Any) -> Shard | None:
+    def _of_start(self, who: Caller, item: Any, named: dict[str, str]) -> Shard | None:
         """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with an item
-        is said by whoever gets it."""
+        is said by whoever gets it. `named` keeps the name of the only workflow, looked up once a batch."""
         if not isinstance(item, dict):
             return self._shards[0]
         run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
@@ -138,8 +139,10 @@ class ShardedViews:
             return None
         name = item.get("workflow")
         if not name:
-            names = self._local.names(who)
-            name = names[0] if len(names) == 1 else ""
+            if not named:
+                names = self._local.names(who)
+                named[""] = names[0] if len(names) == 1 else ""
+            name = named[""]
         return self._of(keyed_id(who.tenant, str(name), str(key)))
 
     def _spread(self, wanted: int) -> list[Shard]:
