@@ -3,20 +3,21 @@
 Rooms inside: `builder` writes documents in Python, `patch` changes them, `show` tells people what they hold.
 """
 
+from aob.core.graph.builder import Workflow
 from aob.core.graph.compile import compile_workflow
 from aob.core.graph.document import Document, artifact_hash, check, load
 from aob.core.graph.handlers import HandlerFacts, Handlers
-from aob.core.graph.ir import IR, Edge, Node
+from aob.core.graph.ir import IR, Node
 from aob.core.graph.normalise import normalise
 from aob.core.graph.schema import schema_problems
 
 __all__ = [
     "IR",
     "Document",
-    "Edge",
     "HandlerFacts",
     "Handlers",
     "Node",
+    "Workflow",
     "artifact_hash",
     "check",
     "compile_workflow",

@@ -5,7 +5,7 @@ Nothing is ever fetched: a reference leads to a place in the same schema or is a
 
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aob.core.errors import Problem
 from aob.core.event.value import canonical, decode
@@ -34,20 +34,27 @@ def _meta() -> "Validator":
     return _validator({"$ref": META_SCHEMA})
 
 
+class _Unusable(NamedTuple):
+    """Why there is no validator of a schema, and where in the schema."""
+
+    path: tuple[str | int, ...]
+    words: str
+
+
 @lru_cache(maxsize=VALIDATORS_CACHED_MAX)
-def _made(schema: bytes) -> "Validator | str":
+def _made(schema: bytes) -> "Validator | _Unusable":
     """The validator of a schema, or why there is none."""
     try:
         return _validator(decode(schema))
     except ValueError as error:
-        return str(error).partition("\n")[0]
+        return _Unusable(tuple(getattr(error, "instance_path", ())), str(error).partition("\n")[0])
 
 
 def schema_problems(schema: Tree, value: Value, path: str = "") -> list[Problem]:
     """What is wrong with a value by a schema (at most 100 problems); nothing when it fits."""
     validator = _made(canonical(schema))
-    if isinstance(validator, str):
-        return [Problem(path, f"the schema cannot be used: {validator}", "bad_schema")]
+    if isinstance(validator, _Unusable):
+        return [Problem(path, f"the schema cannot be used: {validator.words}", "bad_schema")]
     if validator.is_valid(value):
         return []
     found = []
@@ -67,12 +74,13 @@ def bad_schema(schema: Tree, path: str) -> Iterator[Problem]:
         return
     if len(raw) > SCHEMA_BYTES_MAX:
         yield Problem(path, f"a schema of {len(raw):,} bytes is over the limit of {SCHEMA_BYTES_MAX:,}", "too_large")
-    elif isinstance(made := _made(raw), str):
+    elif isinstance(made := _made(raw), _Unusable):
         faults = [] if "$schema" in schema else list(_meta().iter_errors(schema))
         for fault in faults[:PROBLEMS_MAX]:
             yield Problem(_at(path, fault.instance_path), _schema_words(fault), "bad_schema", hint=_schema_hint(fault))
         if not faults:
-            yield Problem(path, made, "bad_schema", hint="a schema stands for itself: nothing is fetched")
+            hint = "a schema stands for itself: nothing is fetched" if not made.path else "patterns have no look-around"
+            yield Problem(_at(path, made.path), made.words[:WORDS_MAX], "bad_schema", hint=hint)
 
 
 def _at(path: str, steps: Sequence[str | int]) -> str:

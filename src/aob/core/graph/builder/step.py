@@ -80,8 +80,9 @@ class Step(Port):
         """The edge of a branch that is taken when no condition holds."""
         return Port(self, **{"else": True})
 
-    def __rrshift__(self, sources: "Iterable[Port]") -> "Step":
-        for source in sources:
+    def __rrshift__(self, sources: "Port | Iterable[Port]") -> "Step":
+        # Python asks the right side first when it is of a subclass of the left: a Step after a Port.
+        for source in [sources] if isinstance(sources, Port) else sources:
             source.to(self)
         return self
 

@@ -1,7 +1,6 @@
-"""Documents in; lines that people read, out: what differs between two, how one hangs together, what it holds."""
+"""Documents in; what people read of them, out: how one hangs together, and what it holds."""
 
-from aob.core.graph.show.difference import Change, Diff, difference, render_diff
 from aob.core.graph.show.facts import describe
-from aob.core.graph.show.picture import render_graph
+from aob.core.graph.show.picture import edge_words, render_graph
 
-__all__ = ["Change", "Diff", "describe", "difference", "render_diff", "render_graph"]
+__all__ = ["describe", "edge_words", "render_graph"]

@@ -8,12 +8,12 @@ from typing import Final
 
 from aob.core.graph.definition import Tree, Value
 from aob.core.graph.show.canvas import Canvas
-from aob.core.graph.show.difference import edge_words
 
 WIDTH_MAX: Final = 100
 """Columns of a picture."""
 NODES_DRAWN_MAX: Final = 200
 GAP: Final = 3
+CONDITION_CHARS_MAX: Final = 80
 _SWEEPS: Final = 4
 _SHAPES: Final = {
     "branch": ("<", ">"),
@@ -39,6 +39,19 @@ def render_graph(document: Tree, *, marks: Mapping[str, str] | None = None, widt
             inner = {key[len(id) + 1 :]: mark for key, mark in (marks or {}).items() if key.startswith(f"{id}/")}
             lines += ["", f"{id}:", *(f"  {line}" for line in render_graph(body, marks=inner, width_max=width_max - 2))]
     return [line.rstrip() for line in lines]
+
+
+def edge_words(edge: Mapping[str, Value]) -> str:
+    """An edge as people say it: `risky → review  when risk > 0.7`. Shows nothing that a terminal would obey."""
+    words = f"{edge.get('from')} → {edge.get('to')}"
+    if edge.get("on", "success") != "success":
+        words += f"  on {edge['on']}"
+    if edge.get("when"):
+        text = " ".join(str(edge["when"]).split())
+        words += f"  when {text if len(text) <= CONDITION_CHARS_MAX else text[: CONDITION_CHARS_MAX - 1] + '…'}"
+    if edge.get("else"):
+        words += "  else"
+    return "".join(each if each.isprintable() else "?" for each in words)
 
 
 def _plain(body: Tree) -> tuple[Tree, list[Tree]]:

@@ -1,0 +1,65 @@
+"""The JSON Schema of documents, made from the structs that read them; `spec/workflow.schema.json` is its copy.
+
+In: nothing. Out: a schema, the same every time. It says what a shape says; what needs the whole graph, `check` says.
+"""
+
+from typing import Final
+
+import msgspec
+
+from aob.core.graph.definition import ID_PATTERN, Tree, Value, WorkflowDefinition
+from aob.core.node import ALIASES, KINDS
+
+SCHEMA_ID: Final = "urn:aob:schema:workflow"
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def workflow_schema() -> Tree:
+    """The schema of a canonical document (draft 2020-12): each kind with its config, ids, enumerations, limits."""
+    configs = [kind.config for kind in KINDS.values()]
+    (root, *_), parts = msgspec.json.schema_components([WorkflowDefinition, *configs], ref_template="#/$defs/{name}")
+    _ids(parts["WorkflowDefinition"])
+    _ids(parts["BodyDefinition"])
+    parts["WorkflowDefinition"]["properties"]["workflow"]["pattern"] = ID_PATTERN
+    _kinds(parts["NodeDefinition"])
+    whole = {"$schema": DRAFT, "$id": SCHEMA_ID, "title": "AOB workflow", **root, "$defs": dict(sorted(parts.items()))}
+    plain: Tree = msgspec.json.decode(msgspec.json.encode(_on_one_line(whole)))
+    return plain
+
+
+def _on_one_line(value: Value) -> Value:
+    """The same with every description on one line."""
+    if isinstance(value, dict):
+        return {
+            key: " ".join(item.split()) if key == "description" and isinstance(item, str) else _on_one_line(item)
+            for key, item in value.items()
+        }
+    return [_on_one_line(item) for item in value] if isinstance(value, list) else value
+
+
+def _ids(body: Tree) -> None:
+    for key in ("nodes", "edges"):
+        body["properties"][key]["propertyNames"] = {"pattern": ID_PATTERN}
+    body["properties"]["nodes"]["minProperties"] = 1
+
+
+def _kinds(node: Tree) -> None:
+    """What follows from the kind of a node: the shape of its config, and whether it has a body."""
+    node["properties"]["kind"] = {"enum": sorted(KINDS)}
+    node["allOf"] = [
+        {
+            "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+            "then": {
+                "properties": {"config": {"$ref": f"#/$defs/{kind.config.__name__}"}}
+                | ({} if kind.body else {"body": False}),
+                "required": [*(["config"] if _needs_config(kind.config) else []), *(["body"] if kind.body else [])],
+            },
+        }
+        for name, kind in sorted(KINDS.items())
+    ]
+    aliases = ", ".join(f"`{alias}` for `{kind}`" for alias, kind in ALIASES.items())
+    node["properties"]["kind"]["description"] = f"Written by people also: {aliases}, and `type:` for `kind:`."
+
+
+def _needs_config(config: type[msgspec.Struct]) -> bool:
+    return any(field.required for field in msgspec.structs.fields(config))
