@@ -104,11 +104,15 @@ class Journal(Deciding):
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
+    def check(self) -> None:
+        """Raises what keeps the shard from its store. Its memory is empty then: what is not there is not known."""
+        if self.broken is not None:
+            raise self.broken.with_traceback(None)
+
     def ask(self, stream: str, command: Any, *, fresh: bool = False) -> asyncio.Future[Decided]:
         """Put a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so the
         store need not be asked for it. Raises Busy when the inbox is full, Unavailable while the store is."""
-        if self.broken is not None:
-            raise self.broken
+        self.check()
         if self.closing:
             raise Unavailable("the home is closing", code="closing")
         if len(self._inbox) >= INBOX_MAX:
@@ -124,8 +128,7 @@ class Journal(Deciding):
         row = stream.chunks[-1].row if stream.chunks else 0
         if row <= self.durable_row:
             return
-        if self.broken is not None:
-            raise self.broken
+        self.check()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._readers.append((row, future))
         await future
@@ -153,6 +156,7 @@ class Journal(Deciding):
         memory of this shard from being whole, while it is being read back."""
         if self.broken is not None:
             raise self.broken
+        self.check()
         stream = self.streams.get(name)
         if stream is not None:
             return stream if stream.seq else None

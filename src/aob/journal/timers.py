@@ -51,6 +51,10 @@ class Timers:
         if not ids or not id:
             self._due.pop(stream, None)
 
+    def of(self, stream: str) -> dict[str, int]:
+        """The timers of one stream and when each rings next."""
+        return dict(self._due.get(stream, ()))
+
     def next_ms(self) -> int | None:
         """When the next timer is due."""
         while self._heap:

@@ -14,7 +14,7 @@ from aob.core.event.value import canonical
 DEPTH_MAX: Final = 200
 NAME_MAX: Final = 256
 TEXT_MAX: Final = 10_000
-TENANT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+TENANT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 TAG: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")
 VERSION: Final = re.compile(r"v\d+(\.\d+)?")
 
@@ -86,7 +86,7 @@ def tenant_of(value: object) -> str:
     if not TENANT.fullmatch(text):
         raise Invalid("the tenant is not usable", [
             Problem("/tenant", f"{text[:64]!r} is no name for a tenant", "bad_name",
-                    hint="lower-case letters, digits, `_` and `-`, at most 63")
+                    hint="letters, digits, `_` and `-`, at most 64")
         ])  # fmt: skip
     return text
 

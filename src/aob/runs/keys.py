@@ -3,13 +3,18 @@
 import hashlib
 import hmac
 import secrets
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from aob.core.errors import Invalid, Problem
+from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
-from aob.core.policy import ROLES, Caller, require
+from aob.core.policy import LOCAL, ROLES, Caller, require
 from aob.runs import keyring
 from aob.runs.core import Core
+from aob.runs.incoming import name_of, tenant_of, text_of
+
+NAMES_MAX: Final = 100
+ROLES_MAX: Final = 32
+Ring: TypeAlias = dict[str, tuple[keyring.KeyCreated, bool]]
 
 START: Final = 8
 """Characters of a hash by which keys are looked up."""
@@ -20,24 +25,33 @@ class Keys:
 
     core: Core
     _by_start: dict[str, list[str]]
+    _known: Ring
 
     async def create_key(
         self, who: Caller, name: str, roles: list[str] | tuple[str, ...], tenant: str | None = None
     ) -> dict[str, Any]:
         """Make a key; its secret is in this answer and nowhere else. Raises Invalid for an unknown role."""
         require(who, "admin")
+        name = text_of(name_of(name, "/name"), "/name", NAMES_MAX)
+        tenant = who.tenant if tenant is None else tenant_of(tenant)
+        if tenant != who.tenant and who.tenant != LOCAL.tenant:
+            raise Refused(f"{who.name} of {who.tenant} makes no keys for {tenant}",
+                          hint=f"a key of the tenant `{LOCAL.tenant}` with the role admin does")  # fmt: skip
+        given: object = roles
+        if not isinstance(given, list | tuple) or len(given) > ROLES_MAX:
+            raise Invalid("roles are a list", [Problem("/roles", f"at most {ROLES_MAX} roles", "wrong_type")])
         problems = [
-            Problem(f"/roles/{index}", f"{role!r} is not a role", "unknown_role", hint=f"roles: {', '.join(ROLES)}")
-            for index, role in enumerate(roles)
-            if role not in ROLES and not role.isidentifier()
+            Problem(f"/roles/{index}", f"{role!r:.64} is not a role", "unknown_role", hint=f"roles: {', '.join(ROLES)}")
+            for index, role in enumerate(given)
+            if not isinstance(role, str) or not role.isidentifier() or len(role) > NAMES_MAX
         ]
         if problems or not roles:
             raise Invalid("a key needs roles", problems or [Problem("/roles", "is empty", "missing")])
         secret = f"aob_{secrets.token_urlsafe(24)}"
         id = derived_id("key", self.core.ids.next())
-        command = keyring.CreateKey(id, name, tenant or who.tenant, tuple(roles), hashed(secret), who.name)
+        command = keyring.CreateKey(id, name, tenant, tuple(roles), hashed(secret), who.name)
         await self.core.journal.ask(keyring.KEYRING, command)
-        return {"id": id, "name": name, "tenant": tenant or who.tenant, "roles": list(roles), "secret": secret}
+        return {"id": id, "name": name, "tenant": tenant, "roles": list(roles), "secret": secret}
 
     async def list_keys(self, who: Caller) -> list[dict[str, Any]]:
         """The keys of the tenant, without secrets."""
@@ -51,7 +65,7 @@ class Keys:
     async def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
         """Take a key back, at once. Raises NotFound."""
         require(who, "admin")
-        await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(key_id, who.name, who.tenant))
+        await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(name_of(key_id, "/key"), who.name, who.tenant))
         return {"id": key_id, "active": False}
 
     def authenticate(self, secret: str) -> Caller | None:
@@ -70,10 +84,11 @@ class Keys:
                 found = Caller(key.tenant, key.name, frozenset(key.roles))
         return found
 
-    def _ring(self) -> dict[str, tuple[keyring.KeyCreated, bool]]:
+    def _ring(self) -> Ring:
         stream = self.core.journal.streams.get(keyring.KEYRING)
-        ring: dict[str, tuple[keyring.KeyCreated, bool]] = stream.state if stream is not None else {}
-        return ring
+        if stream is not None:
+            self._known = stream.state
+        return self._known  # as it was last, while the store is away: who may ask is told that, and not turned away
 
 
 def hashed(secret: str) -> str:

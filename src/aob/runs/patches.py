@@ -114,6 +114,7 @@ class Patches:
 
     async def _patch_holder(self, who: Caller, patch_id: str) -> Stream:
         """The run that holds a patch. Patches of live runs are found in memory, others by the store's view."""
+        self.core.journal.check()
         for stream in self.core.journal.streams.values():
             if stream.law.kind == "run" and patch_id in stream.state.patches and stream.state.tenant == who.tenant:
                 return stream

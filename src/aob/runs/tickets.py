@@ -69,6 +69,7 @@ class Tickets:
     async def _streams(self, who: Caller, run_id: str | None) -> list[Stream]:
         if run_id is not None:
             return [await self.core.stream(who, run_id)]
+        self.core.journal.check()
         return [
             stream for stream in self.core.journal.streams.values()
             if stream.law.kind == "run" and stream.seq and stream.state.tenant == who.tenant

@@ -57,6 +57,7 @@ class Workflows:
     async def workflows(self, who: Caller) -> list[dict[str, Any]]:
         """All workflows of the tenant, with their tags."""
         require(who, "view")
+        self.core.journal.check()
         found = [stream.state for name, stream in self.core.journal.streams.items() if _mine(who, name, stream)]
         return [_told(state) for state in sorted(found, key=lambda state: state.name)]
 
@@ -166,6 +167,7 @@ class Workflows:
 
     def state_of(self, who: Caller, name: str) -> catalog.Workflow:
         """A workflow of the tenant. Raises NotFound that lists those there are."""
+        self.core.journal.check()
         stream = self.core.journal.streams.get(_stream(who, name))
         if stream is None or not stream.seq:
             raise wrong_name(name, self.names(who))
@@ -174,6 +176,7 @@ class Workflows:
 
     def names(self, who: Caller) -> list[str]:
         """Names of the tenant's workflows."""
+        self.core.journal.check()
         return [s.state.name for name, s in self.core.journal.streams.items() if _mine(who, name, s)]
 
 
