@@ -216,6 +216,18 @@ async def test_tickets_are_listed_shown_and_decided(aob: Terminal, engine: FakeE
     assert again.code == 5
 
 
+async def test_the_ticket_of_a_patch_shows_its_lines_and_as_json_the_whole(
+    aob: Terminal, engine: FakeEngine, run_id: str
+) -> None:
+    await aob("patch", "propose", run_id, '[{"op":"remove","path":"/nodes/x"}]', "--reason", "ask")
+    (patch_id,) = engine.proposals
+    ticket_id = engine.ask(run_id, subject="patch", patch_id=patch_id, shown={"nodes": {"added": ["email"]}})
+    shown = await aob("approve", ticket_id)
+    assert "+ node email (notify)" in shown.out
+    assert '"added"' not in shown.out
+    assert '"added"' in (await aob("approve", ticket_id, "--json")).out
+
+
 async def test_a_link_is_printed_for_somebody_without_a_key(aob: Terminal, engine: FakeEngine, run_id: str) -> None:
     ticket_id = engine.ask(run_id)
     printed = await aob("approve", ticket_id, "reject", "--link", "--to", "ada@example.org", "--expires", "2h")

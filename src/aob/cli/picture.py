@@ -134,12 +134,12 @@ def ticket_row(ticket: TicketView) -> tuple[str, ...]:
 
 
 def ticket_lines(ticket: TicketView) -> Iterator[str]:
-    """A ticket for the person who decides it."""
+    """A ticket for the person who decides it. The diff of a patch is drawn by its own lines, not as JSON."""
     state, role = ticket.get("state", "open"), ticket.get("role", "")
     yield f"{ticket['ticket_id']}  {state}  role {role}  {ticket.get('run_id', '')}"
     if ticket.get("text"):
         yield str(ticket["text"])
-    if ticket.get("shown") not in (None, {}):
+    if ticket.get("shown") not in (None, {}) and not ticket.get("patch_id"):
         yield from indented(ticket["shown"])
     for name, kind in (ticket.get("form") or {}).items():
         yield f"  --value {name}=...  ({kind if isinstance(kind, str) else short(kind, 60)})"

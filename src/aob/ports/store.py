@@ -98,8 +98,9 @@ class Store(Protocol):
 
     `commit` writes all of a batch or nothing, durably, only while its epoch is the one that was taken last, and only
     as the row after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which
-    recovery may begin. An empty id in `timers_done` stands for all timers of the stream. Readers see a batch wholly or not at all. Raises Unavailable when the disk is full
-    or the store cannot be reached; nothing of the batch is then written.
+    recovery may begin. An empty id in `timers_done` stands for all timers of the stream. Readers see a batch wholly or
+    not at all. Raises Unavailable when the disk is full or the store cannot be reached; nothing of the batch is then
+    written.
     """
 
     async def take(self, shard: int) -> int:

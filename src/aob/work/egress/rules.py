@@ -1,7 +1,8 @@
 """Where work may connect to: rules of the home in, a yes or a refusal that names the rule out. Pure; resolves nothing.
 
-Public addresses are allowed unless `hosts_allowed` says which hosts are. Loopback, private, link-local and all other
-special addresses are refused unless `private_allowed` names them; addresses of cloud metadata only when named exactly.
+Public addresses are allowed unless `[egress] hosts` says which hosts are. Loopback, private, link-local and all other
+special addresses are refused unless the home's `[egress] private` names them; those of cloud metadata only when named
+exactly.
 """
 
 import ipaddress
@@ -41,8 +42,9 @@ METADATA: Final = frozenset(
 
 
 class EgressRules(msgspec.Struct, frozen=True):
-    """The home's `[egress]`: `private_allowed` lists hosts, addresses or networks that are not public and may be
-    reached, each with or without `:port`; `hosts_allowed`, when given, lists the only hosts that may be (`*.name`)."""
+    """The home's `[egress]`: `private_allowed` (the setting `private`) lists hosts, addresses or networks that are not
+    public and may be reached, each with or without `:port`; `hosts_allowed` (the setting `hosts`), when given, lists the
+    only hosts that may be (`*.name`)."""
 
     private_allowed: tuple[str, ...] = ()
     hosts_allowed: tuple[str, ...] | None = None
