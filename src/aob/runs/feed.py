@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import CallerError
+from aob.core.errors import CallerError, Conflict
 from aob.core.event import Position
 from aob.journal import Committed, Journal
 
@@ -57,13 +57,13 @@ class Feed:
                 signal.set_result(None)
 
     def place(self, token: str | None) -> tuple[int, int]:
-        """The row and index that a position names; None is now. Raises CallerError for what is not ours."""
+        """The row and index that a position names; None is now. Raises CallerError or Conflict for what is not ours."""
         if token is None:
             return self.journal.durable_row, WHOLE
         position = Position.parse(token)
         if position.generation != GENERATION or len(position.rows) != 1:
-            raise CallerError(
-                "this position belongs to another generation of the feed", code="position_expired", status=410,
+            raise Conflict(
+                "this position belongs to another generation of the feed", code="position_expired",
                 hint="begin again without a position, or at the start of the run",
             )  # fmt: skip
         row, index = position.rows[0]

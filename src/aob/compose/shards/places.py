@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aob.core.errors import CallerError
+from aob.core.errors import Conflict
 from aob.core.event import Position
 from aob.runs.feed import GENERATION
 
@@ -11,10 +11,10 @@ BEGIN: Final[Row] = (0, 0)
 
 
 def split(token: str, shards: int) -> list[str]:
-    """The position of each shard. Raises CallerError `bad_position`, `position_expired` for another number of them."""
+    """The position of each shard. Raises CallerError `bad_position`, Conflict `position_expired` for another number of them."""
     position = Position.parse(token)
     if position.generation != GENERATION or len(position.rows) != shards:
-        raise CallerError(
+        raise Conflict(
             "this position belongs to another feed", code="position_expired",
             hint="begin again without a position, or at the start of the run",
         )  # fmt: skip
