@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aob.core.errors import Invalid, Malformed, TooLarge
 from aob.core.graph import Document, load
-from aob.core.graph.yaml_text import DEPTH_MAX, VALUES_MAX
+from aob.core.graph.text.yaml_text import DEPTH_MAX, VALUES_MAX
 from tests.core.graph_texts import ORDER, marked
 
 HEAD = "workflow: w\nnodes: {a: {kind: timer, config: {for: 1s}}}\n"

@@ -10,12 +10,10 @@ from typing import Final
 from aob.core.errors import Invalid
 from aob.core.event.value import canonical
 from aob.core.graph.definition import Tree
-from aob.core.graph.edge_plan import EdgePlan
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.ir import IR, Edge, Node
-from aob.core.graph.node_plan import NodePlan
 from aob.core.graph.spec import WorkflowSpec
-from aob.core.graph.survey import BodyPlan, Survey
+from aob.core.graph.survey import BodyPlan, EdgePlan, NodePlan, Survey
 
 COMPILER_VERSION: Final = "1"
 """Part of every hash of an IR: a change of what compiling means makes other graphs."""

@@ -11,10 +11,9 @@ from aob.core.errors import Invalid, Malformed, Problem, TooLarge
 from aob.core.event.value import canonical, digest_of
 from aob.core.graph.definition import Tree, Value
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.json_text import json_spots, read_json
 from aob.core.graph.normalise import Normaliser
-from aob.core.graph.places import Places, Spot, located
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
+from aob.core.graph.text import Places, Spot, json_spots, located, read_json
 
 JSON_SUFFIXES: Final = (".json", "application/json")
 YAML_SUFFIXES: Final = (".yaml", ".yml", "application/yaml", "application/x-yaml", "text/yaml")
@@ -102,7 +101,7 @@ def _read(text: str, form: Form) -> tuple[Value, Callable[[], Mapping[str, Spot]
         found = json_spots(text)[1] if twice else []
         problems = [Problem(path, "this key stands twice", "duplicate_key", hint="remove one") for path in found]
         return value, lambda: json_spots(text)[0], problems
-    from aob.core.graph.yaml_text import YamlText  # 20 ms: only a process that meets YAML pays it
+    from aob.core.graph.text.yaml_text import YamlText  # 20 ms: only a process that meets YAML pays it
 
     document = YamlText(text)
     return document.value, lambda: document.spots, document.problems

@@ -16,7 +16,7 @@ from aob.core.errors import Problem
 from aob.core.event.value import decode
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.graph.shape import meant
-from aob.core.graph.topology import Order
+from aob.core.graph.survey.topology import Order
 
 EXPRESSIONS_CACHED_MAX: Final = 16_384
 ROOT_NAMES: Final = frozenset({"inputs", "nodes", "run", "now"})

@@ -14,9 +14,9 @@ from aob.core.event.value import canonical
 from aob.core.expression import Expression
 from aob.core.graph.definition import Tree, Value
 from aob.core.graph.handlers import HandlerFacts, Handlers
-from aob.core.graph.reading import Reading, read_clean, read_definition
 from aob.core.graph.shape import escape, meant
 from aob.core.graph.spec import NodeSpec
+from aob.core.graph.survey.reading import Reading, read_clean, read_definition
 from aob.core.node import KINDS, Kind
 
 _CACHE_HINT: Final = "only a node with effect: none and deterministic: true gives the same output again"

@@ -14,16 +14,16 @@ from aob.core.errors import Problem
 from aob.core.event.value import canonical
 from aob.core.expression import Expression
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, Tree, Value, WorkflowDefinition
-from aob.core.graph.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.node_plan import NodePlan, kind_of, read_node
-from aob.core.graph.reading import read_struct
-from aob.core.graph.resolve import resolve_workflow
 from aob.core.graph.schema import bad_schema
 from aob.core.graph.shape import escape
-from aob.core.graph.sight import ROOT_NAMES, Sight, expression_at
 from aob.core.graph.spec import WorkflowSpec
-from aob.core.graph.topology import Link, Order, order_of
+from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
+from aob.core.graph.survey.node_plan import NodePlan, kind_of, read_node
+from aob.core.graph.survey.reading import read_struct
+from aob.core.graph.survey.resolve import resolve_workflow
+from aob.core.graph.survey.sight import ROOT_NAMES, Sight, expression_at
+from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.node import Kind
 
 NODES_MAX: Final = 10_000

@@ -13,8 +13,8 @@ import yaml
 
 from aob.core.errors import Invalid, Malformed, Problem
 from aob.core.graph.definition import Value
-from aob.core.graph.places import Spot
 from aob.core.graph.shape import escape
+from aob.core.graph.text.places import Spot
 
 VALUES_MAX: Final = 200_000
 """Values of a document, those that aliases repeat included."""

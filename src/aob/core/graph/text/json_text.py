@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 from aob.core.errors import Malformed
 from aob.core.graph.definition import Tree, Value
-from aob.core.graph.places import Spot
 from aob.core.graph.shape import escape
+from aob.core.graph.text.places import Spot
 
 _PIECE: Final = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+)')
 
