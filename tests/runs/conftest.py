@@ -19,3 +19,4 @@ def deed() -> Deed:
 async def app(tmp_path: Path, deed: Deed) -> AsyncIterator[App]:
     async with aob.open(tmp_path / "home", app=deed.handlers()) as opened:
         yield opened
+        deed.release()

@@ -1,9 +1,11 @@
 """Homes for the tests of verbs: handlers that do little, documents in a line, and waiting for what was committed."""
 
 import asyncio
+import shutil
 from collections.abc import Iterable
 from contextlib import aclosing
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,9 +28,19 @@ class Deed:
         self.gates: dict[str, asyncio.Event] = {}
         self.failures: dict[str, int] = {}
         self.begun: dict[str, asyncio.Event] = {}
+        self.over = False
 
     def gate(self, name: str) -> asyncio.Event:
-        return self.gates.setdefault(name, asyncio.Event())
+        gate = self.gates.setdefault(name, asyncio.Event())
+        if self.over:
+            gate.set()
+        return gate
+
+    def release(self) -> None:
+        """Opens every gate, also those to come: a home that closes waits for who works in it."""
+        self.over = True
+        for gate in self.gates.values():
+            gate.set()
 
     def begins(self, name: str) -> asyncio.Event:
         return self.begun.setdefault(name, asyncio.Event())
@@ -132,6 +144,12 @@ async def finished(app: App, run_id: str) -> dict[str, Any]:
     async with asyncio.timeout(20):
         await app.views.core.ended(app.who, run_id)
     return await app.run(run_id)
+
+
+def crashed(app: App, to: Path) -> Path:
+    """The home as a crash at this moment would leave it: its files, with nobody who closed them."""
+    shutil.copytree(app.home, to, ignore=shutil.ignore_patterns("lock", "server.json"))
+    return to
 
 
 def kinds(timeline: Iterable[dict[str, Any]]) -> list[str]:
