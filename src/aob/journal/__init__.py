@@ -3,6 +3,7 @@
 from aob.journal.deciding import Committed, Decided, Told
 from aob.journal.journal import Journal
 from aob.journal.law import Law, Verdict
+from aob.journal.recovery import Recovered
 from aob.journal.stream import Stream
 
-__all__ = ["Committed", "Decided", "Journal", "Law", "Stream", "Told", "Verdict"]
+__all__ = ["Committed", "Decided", "Journal", "Law", "Recovered", "Stream", "Told", "Verdict"]

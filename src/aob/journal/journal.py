@@ -6,7 +6,7 @@ fails the memory of the shard is dropped and read back; commands that nobody wai
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable
@@ -89,7 +89,7 @@ class Journal(Deciding):
             fail(asked, gone)
         self._inbox.clear()
 
-    async def _recover(self) -> None:
+    async def _recover(self, again: Sequence[Asked] = ()) -> None:
         self.epoch = await self.store.take(self.shard)
         found = await recover(self.store, self.shard, self.laws)
         self.row = self.durable_row = found.row
@@ -100,6 +100,8 @@ class Journal(Deciding):
             if stream.ended:
                 self._ended.append(stream.name)
                 self._cutter.due[stream.name] = stream
+        waiting = (asked for each in self._waiting.values() for asked in each)
+        found.again = [(asked.stream, asked.command) for asked in (*again, *self._inbox, *waiting)]
         self._on_recovered(found)
 
     # -- asking ---------------------------------------------------------------------------------------------------
@@ -239,9 +241,7 @@ class Journal(Deciding):
             raise error
         answer = task.result()
         if isinstance(answer, StaleEpoch):
-            self.broken = Unavailable(
-                f"another process took this shard (epoch {answer.held_epoch}, mine {self.epoch})", code="stale_epoch"
-            )
+            self.broken = _fenced(answer, self.epoch)
             return False
         self._release(draft)
         return True
@@ -304,6 +304,13 @@ class Journal(Deciding):
                 return
             self._release(draft)
 
+    async def _replaced(self) -> bool:
+        """Whether another process took this shard while its store was away: it is not taken back then."""
+        answer = await self.store.commit(Batch(self.shard, self.epoch, self.row, self.now_ms, 0, b"[]"))
+        if isinstance(answer, StaleEpoch):
+            self.broken = _fenced(answer, self.epoch)
+        return isinstance(answer, StaleEpoch)
+
     async def _lost(self, before: Draft, after: Draft | None) -> None:
         """A commit failed: drop the memory of the shard, answer those who wait, read back, ask the others again."""
         error = self.broken
@@ -329,7 +336,11 @@ class Journal(Deciding):
             if self.closing:
                 return
             try:
-                await self._recover()
+                if await self._replaced():
+                    self.closing = True
+                    self._sound.set()
+                    return
+                await self._recover(again)
                 break
             except AobError as still:
                 self.broken = still
@@ -337,3 +348,7 @@ class Journal(Deciding):
         self._sound.set()
         logger().info("store_is_back", shard=self.shard, row=self.row)
         self._inbox.extendleft(reversed(again))  # what is known of an attempt goes before what recovery fears for it
+
+
+def _fenced(answer: StaleEpoch, mine: int) -> Unavailable:
+    return Unavailable(f"another process took this shard (epoch {answer.held_epoch}, mine {mine})", code="stale_epoch")

@@ -23,6 +23,8 @@ class Recovered(msgspec.Struct):
     cut: int
     streams: dict[str, Stream]
     timers: list[TimerRow]
+    again: list[tuple[str, Any]] = []
+    """Commands by stream that nobody waits for and that will be decided again: reports of workers among them."""
 
 
 class Part(msgspec.Struct, array_like=True):

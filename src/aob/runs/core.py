@@ -94,7 +94,7 @@ class Core:
             [self.run_law, CatalogLaw(), KeyringLaw()],
             clock_ms=ambient.now_ms,
             on_commit=self._committed,
-            on_recovered=lambda found: self.dispatch.recovered(found.streams),
+            on_recovered=self.dispatch.recovered,
             put_blob=lambda tenant, digest, data: blobs.put(tenant, data),
             get_value=self.values.fetch,
             fire=cmd.Fire,

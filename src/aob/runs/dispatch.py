@@ -1,7 +1,7 @@
 """From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
 
 import asyncio
-from collections.abc import Callable, Container, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from aob.core.run.names import input_value
 from aob.core.run.pending import Effects, pending
 from aob.core.run.state import READY, Token
 from aob.core.run.step import DeniedError, Step
-from aob.journal import Committed, Journal, Stream
+from aob.journal import Committed, Journal, Recovered, Stream
 from aob.runs.context import RunContext
 from aob.runs.values import Values
 from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
@@ -39,30 +39,39 @@ class Dispatcher:
     ) -> None:
         self._values, self._open_log, self._handlers = values, open_log, handlers
         self._held: dict[tuple[str, str], RunContext] = {}
+        self._storing: set[tuple[str, str, int]] = set()
+        """Reports whose output is being stored: no command tells of them yet."""
         self.told: Callable[[Stream, str, str], None] = lambda stream, ticket, what: None
         """Called for each ticket that people should hear of, with what happened to it: `opened remind reassign`."""
         self.journal: Journal
         self.pool: Pool
 
-    def recovered(self, streams: Mapping[str, Stream]) -> None:
+    def recovered(self, found: Recovered) -> None:
         """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain.
 
-        Where only the store was away, workers still hold their jobs and go on.
+        Where only the store was away, workers still hold their jobs and go on, and what they have reported is known.
         """
-        for stream in streams.values():
+        reported = {
+            (run, command.visit, command.attempt)
+            for run, command in found.again
+            if isinstance(command, cmd.Complete | cmd.Fail | cmd.Lost)
+        } | self._storing
+        wanted: set[tuple[str, str]] = set()
+        for stream in found.streams.values():
             if stream.law.kind != "run" or stream.ended:
                 continue
             run: Run = stream.state
-            if run.quarantined:
-                continue
+            wanted.update((stream.name, visit) for visit in pending(run).jobs)
             for visit, attempt in pending(run).jobs.items():
                 token = run.tokens[visit]
-                if self.pool.holds(stream.name, visit, attempt):
+                if self.pool.holds(stream.name, visit, attempt) or (stream.name, visit, attempt) in reported:
                     continue
                 if any(intent.result is None for intent in token.intents or ()):
                     self.journal.tell(stream.name, cmd.Lost(visit, attempt))
                 else:
                     self._submit(stream, run, token)
+        for held in self.pool.held().keys() - wanted:
+            self.pool.cancel(*held)  # it ended in a commit whose reply was lost
 
     def committed(self, commit: Committed) -> None:
         """The effects of a commit."""
@@ -198,11 +207,15 @@ class Dispatcher:
         )
 
     async def _store_first(self, job: Job, done: Done) -> None:
+        key = (job.run, job.visit, job.attempt)
+        self._storing.add(key)
         try:
             await self._patiently(lambda: self._values.put(job.tenant, done.data))
         except AobError as error:
             self._failed(job, Fault(error.code, error.detail, True))
             return
+        finally:
+            self._storing.discard(key)
         done.ref = Ref(digest_of(done.data), len(done.data))
         self.report(job, done)
 
