@@ -70,6 +70,14 @@ class MemoryStore:
         """Rows after a row, in order."""
         return [row for row in self._journal if row.row > after][:limit]
 
+    def durable(self, after: int) -> list[JournalRow]:
+        """Rows after a row, at once: for those who check on others."""
+        return self._journal[after:] if after else list(self._journal)
+
+    def timer_rows(self) -> dict[tuple[str, str], int]:
+        """Every timer and when it is due, at once."""
+        return {key: timer.due_ms for key, timer in self._timers.items()}
+
     async def head(self, stream: str) -> Head | None:
         """The head of a stream."""
         return self._heads.get(stream)

@@ -169,41 +169,57 @@ def reaction_wrong(before: Pending, after: Pending, effects: Effects | Hop, even
         yield f"tickets {sorted(after.tickets)} are open and effects give {sorted(tickets)}"
 
 
-def told_twice(events: Iterable[Any]) -> Iterator[str]:
-    """Rules that relate the events of a whole run to each other."""
-    done: set[str] = set()
-    cancelled: set[str] = set()
-    attempts: dict[str, int] = {}
-    over = False
-    for event in events:
+class Story:
+    """The events of one run in order, and the rules that relate them to each other."""
+
+    def __init__(self) -> None:
+        self._done: set[str] = set()
+        self._cancelled: set[str] = set()
+        self._attempts: dict[str, int] = {}
+        self._over = False
+
+    def add(self, event: Any) -> Iterator[str]:
+        """The rules that the next event breaks."""
         visit = getattr(event, "visit", "")
-        if over and not isinstance(event, ev.Dispatched):
+        if self._over and not isinstance(event, ev.Dispatched):
             yield f"{type(event).__name__} came after the end"
         if isinstance(event, ev.RunFinished):
-            over = True
+            self._over = True
         elif isinstance(event, ev.NodeCompleted | ev.NodeFailed):
-            if visit in done:
-                yield f"{visit} ended twice"
-            if visit in cancelled:
-                yield f"{visit} ended after it was cancelled"
-            if isinstance(event, ev.NodeCompleted) and not event.copied and event.attempt > 1:
-                expected = attempts.get(visit, 1)
-                if event.attempt != expected:
-                    yield f"{visit} ended as attempt {event.attempt}, and {expected} was the current one"
-            done.add(visit)
+            yield from self._ended(event)
+            self._done.add(visit)
         elif isinstance(event, ev.TokenReady):
-            if event.attempt != attempts.get(visit, 1) + 1:
-                yield f"{visit} went from attempt {attempts.get(visit, 1)} to {event.attempt}"
-            if visit in done or visit in cancelled:
+            current = self._attempts.get(visit, 1)
+            if event.attempt != current + 1:
+                yield f"{visit} went from attempt {current} to {event.attempt}"
+            if visit in self._done or visit in self._cancelled:
                 yield f"{visit} is tried again after its end"
-            attempts[visit] = event.attempt
+            self._attempts[visit] = event.attempt
+        elif isinstance(event, ev.AttemptFailed | ev.NodeHeld | ev.Intent | ev.Checkpoint):
+            if event.attempt != self._attempts.get(visit, 1):
+                yield f"{type(event).__name__} of attempt {event.attempt} of {visit} is not of the current one"
         elif isinstance(event, ev.TokensCancelled):
-            for each in event.visits:
-                if each in done:
-                    yield f"{each} was cancelled after its end"
-                cancelled.add(each)
+            yield from (f"{each} was cancelled after its end" for each in event.visits if each in self._done)
+            self._cancelled.update(event.visits)
         elif isinstance(event, ev.PatchApplied):
-            done -= set(event.undone)
+            self._done -= set(event.undone)
+
+    def _ended(self, event: ev.NodeCompleted | ev.NodeFailed) -> Iterator[str]:
+        visit = event.visit
+        if visit in self._done:
+            yield f"{visit} ended twice"
+        if visit in self._cancelled:
+            yield f"{visit} ended after it was cancelled"
+        copied = isinstance(event, ev.NodeCompleted) and event.copied
+        if event.attempt and not copied and event.attempt != self._attempts.get(visit, 1):
+            yield f"{visit} ended as attempt {event.attempt}, and {self._attempts.get(visit, 1)} was the current one"
+
+
+def told_twice(events: Iterable[Any]) -> Iterator[str]:
+    """Rules that relate the events of a whole run to each other."""
+    story = Story()
+    for event in events:
+        yield from story.add(event)
 
 
 def same_bytes(events: list[Any]) -> bool:

@@ -1,0 +1,125 @@
+"""What is durable, read off the store's rows behind everybody's back, and held against every rule as it grows.
+
+In: the reference store. Out: broken rules, as they are found. It folds for itself and never looks at a journal.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from aob.backends.memory_store import MemoryStore
+from aob.core.event.value import decode
+from aob.core.graph import Handlers
+from aob.core.run import Run, decode_events, evolve
+from aob.core.run import events as ev
+from aob.core.run.pending import Pending, react
+from aob.runs.graphs import Versions
+from aob.testing.run_checks import Story, after, broken, reaction_wrong
+
+_parts = msgspec.json.Decoder(list[tuple[str, int, msgspec.Raw]])
+
+
+class Ledger:
+    """The log so far. `runs` are the runs that it says, `ready` every token it ever made ready."""
+
+    def __init__(self, store: MemoryStore, handlers: Handlers, told: Callable[[str], None]) -> None:
+        self._store, self._handlers, self._told = store, handlers, told
+        self.documents: dict[str, dict[str, Any]] = {}
+        """Documents that were pushed, by artifact."""
+        self.row = self.at_ms = 0
+        self.seqs: Counter[str] = Counter()
+        self.runs: dict[str, Run] = {}
+        self.versions: dict[str, Versions] = {}
+        self.stories: dict[str, Story] = {}
+        self.ready: set[tuple[str, str, int]] = set()
+        self.intents: set[tuple[str, str, int, int]] = set()
+        self.repeats: Counter[tuple[str, str, int]] = Counter()
+        self.changed: set[str] = set()
+        self.events: Counter[str] = Counter()
+
+    def catch_up(self) -> list[str]:
+        """Folds what has become durable since; every rule that it breaks."""
+        wrong: list[str] = []
+        for row in self._store.durable(self.row):
+            if row.row != self.row + 1:
+                wrong.append(f"row {row.row} follows row {self.row}")
+            if row.at_ms < self.at_ms:
+                wrong.append(f"row {row.row} is of {row.at_ms}, before {self.at_ms}")
+            self.row, self.at_ms = row.row, row.at_ms
+            for stream, seq, raw in _parts.decode(row.data):
+                if seq != self.seqs[stream]:
+                    wrong.append(f"{stream}: event {seq} follows {self.seqs[stream]} events (row {row.row})")
+                if stream.startswith("run_"):
+                    events = decode_events(raw)
+                    self.seqs[stream] = seq + len(events)
+                    wrong += [f"{stream} row {row.row}: {each}" for each in self._decision(stream, events, row.row)]
+                else:
+                    self.seqs[stream] = seq + len(decode(raw))
+        return wrong
+
+    def _decision(self, stream: str, events: list[Any], row: int) -> Iterator[str]:
+        run = self.runs.setdefault(stream, Run(stream))
+        story = self.stories.setdefault(stream, Story())
+        was = after(run)
+        for event in events:
+            self.events[type(event).__name__] += 1
+            self._told(f"{row} {stream} {line_of(event)}")
+            yield from story.add(event)
+            yield from self._limits(run, event)
+            run = self.runs[stream] = evolve(run, event)
+            self._note(stream, event)
+        self._graphs(stream, events)
+        now = after(run)
+        self.ready |= {(stream, visit, attempt) for visit, attempt in now.jobs.items()}
+        self.changed.add(stream)
+        yield from reaction_wrong(was, now, react(run, events), events)
+        yield from broken(run, self.versions[stream])
+
+    def _note(self, stream: str, event: Any) -> None:
+        if isinstance(event, ev.Intent):
+            self.intents.add((stream, event.visit, event.number, event.attempt))
+        elif isinstance(event, ev.Uncertain) and event.then == "repeat":
+            self.repeats[(stream, event.visit, event.number)] += 1
+
+    def _limits(self, run: Run, event: Any) -> Iterator[str]:
+        """Rules that need the graph: how often a visit may be tried again."""
+        if isinstance(event, ev.AttemptFailed):
+            token = run.tokens.get(event.visit)
+            if token is None:
+                yield f"an attempt of {event.visit} failed and it has no token"
+                return
+            scope = run.scopes[token.scope]
+            versions = self.versions[run.id]
+            ir = versions.body(scope.version, scope.body) if scope.body else versions.ir(scope.version)
+            most = ir.nodes[token.node].spec.retry.attempts
+            if event.attempt >= most:
+                yield f"attempt {event.attempt} of {event.visit} is to be followed by another; it has {most}"
+        elif isinstance(event, ev.RunQuarantined):
+            yield f"{run.id} was set aside: {event.reason}"
+
+    def _graphs(self, stream: str, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, ev.RunStarted):
+                versions = Versions.base(self.documents[event.artifact], self._handlers)
+                for operations in event.overlay:
+                    versions = versions.again(decode(operations))
+                self.versions[stream] = versions
+            elif isinstance(event, ev.PatchApplied):
+                self.versions[stream] = self.versions[stream].again(decode(event.operations))
+
+    def pending(self) -> Mapping[str, Pending]:
+        """What every run that goes on has pending."""
+        return {name: after(run) for name, run in self.runs.items() if not run.final}
+
+
+def line_of(event: Any) -> str:
+    """An event in a line of a trace: its name and the fields that tell one from another."""
+    name = type(event).__name__
+    parts = [str(getattr(event, field)) for field in ("visit", "path", "id", "attempt", "on", "state", "status", "cause")
+             if getattr(event, field, "") not in ("", None)]  # fmt: skip
+    for field in ("ready", "skipped", "visits"):
+        if getattr(event, field, None):
+            parts.append(f"{field}={','.join(getattr(event, field))}")
+    return f"{name} {' '.join(parts)}"

@@ -1,0 +1,77 @@
+"""An event loop whose time is virtual: when nothing is ready, time jumps to whatever comes next. No sockets, no threads.
+
+The same program gives the same order of wake-ups. Raises Stuck when something waits and nothing will ever happen.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar
+
+from aob.journal import deciding
+from aob.work.pool import crew
+
+T = TypeVar("T")
+STEP_S: Final = 1e-6
+"""What a turn of the loop takes: nothing here is free, or a loop that only yields would stop time."""
+
+
+class Stuck(RuntimeError):
+    """Somebody waits, and no timer and no callback is left that could wake them."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Selects nothing: it is its own selector, and waiting is adding to its clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self._selector = self
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self.now_s
+
+    def select(self, timeout: float | None) -> list[Any]:
+        """Time passes until the next timer is due."""
+        if timeout is None:
+            raise Stuck("everybody waits and nothing will happen")
+        self.now_s += max(timeout, STEP_S)
+        return []
+
+    def _process_events(self, events: list[Any]) -> None:
+        """There are none."""
+
+    def _write_to_self(self) -> None:
+        """Nobody calls from another thread."""
+
+
+@contextmanager
+def steady(loop: VirtualLoop) -> Iterator[None]:
+    """Parts that measure how long they have held the loop measure virtual time, so that a slow machine changes nothing."""
+    kept = deciding.time, crew.perf_counter
+    setattr(deciding, "time", SimpleNamespace(perf_counter=loop.time))  # noqa: B010  # a module has no such setter
+    setattr(crew, "perf_counter", loop.time)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(deciding, "time", kept[0])  # noqa: B010
+        setattr(crew, "perf_counter", kept[1])  # noqa: B010
+
+
+def run_virtual(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end in virtual time, then cancels what it left behind."""
+    asyncio.set_event_loop(loop)
+    try:
+        with steady(loop):
+            return loop.run_until_complete(main)
+    finally:
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        asyncio.set_event_loop(None)
+        loop.close()

@@ -1,0 +1,91 @@
+"""What a world is made of and what goes wrong in it: one flat, frozen object, drawn from the seed."""
+
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+RUNS_MAX: Final = 24
+TICKS: Final = 80
+
+
+class Options(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rates are chances from 0 to 1: of a commit, a job or a tick to meet that fault, or weights of moves.
+
+    `trouble_ms` is how long a store that failed stays away at least; `late_ms` how much later late reports come.
+    """
+
+    swarm: bool = False
+    flows: int = 3
+    runs: int = 6
+    ticks: int = TICKS
+    flow_size: int = 6
+    fast: float = 0.3
+    # the store
+    commit_fails: float = 0.0
+    commit_replies_lost: float = 0.0
+    commit_slow: float = 0.0
+    slow_ms: int = 200
+    trouble_ms: int = 400
+    # the process and its clock
+    crash: float = 0.0
+    usurp: float = 0.0
+    clock_forward: float = 0.0
+    clock_back: float = 0.0
+    # workers
+    delay_ms: int = 800
+    transient: float = 0.0
+    permanent: float = 0.0
+    cut_off: float = 0.0
+    duplicate: float = 0.0
+    late: float = 0.0
+    late_ms: int = 3_000
+    acts: float = 0.3
+    checkpoint: float = 0.1
+    proposes: float = 0.1
+    large: float = 0.05
+    # people
+    start: float = 1.0
+    answer: float = 0.6
+    message: float = 0.4
+    cancel: float = 0.05
+    patch: float = 0.4
+    rollback: float = 0.15
+
+
+_UNIFORM: Final[dict[str, float]] = {
+    "commit_fails": 0.04, "commit_replies_lost": 0.03, "commit_slow": 0.15, "crash": 0.04, "usurp": 0.02,
+    "clock_forward": 0.04, "clock_back": 0.04, "transient": 0.2, "permanent": 0.08, "cut_off": 0.05,
+    "duplicate": 0.1, "late": 0.1,
+}  # fmt: skip
+"""Every fault now and then."""
+
+_SWARM: Final[dict[str, float]] = {
+    "commit_fails": 0.25, "commit_replies_lost": 0.25, "commit_slow": 0.6, "crash": 0.2, "usurp": 0.12,
+    "clock_forward": 0.2, "clock_back": 0.2, "transient": 0.5, "permanent": 0.2, "cut_off": 0.3, "duplicate": 0.5,
+    "late": 0.5,
+}  # fmt: skip
+"""How bad each fault gets where it is switched on at all."""
+
+
+def draw(dice: Random) -> Options:
+    """Options of a world: half of the seeds meet every fault a little, half meet few faults much."""
+    swarm = dice.random() < 0.5
+    fields: dict[str, Any] = {
+        "swarm": swarm, "flows": dice.randint(1, 3), "runs": dice.randint(2, RUNS_MAX),
+        "flow_size": dice.randint(2, 7), "delay_ms": dice.choice([1, 50, 800, 5_000]),
+        "slow_ms": dice.choice([5, 100, 2_000]), "trouble_ms": dice.choice([1, 400, 3_000]),
+        "late_ms": dice.choice([100, 3_000, 60_000]), "acts": dice.choice([0.0, 0.3, 0.8]),
+        "proposes": dice.choice([0.0, 0.1, 0.4]), "patch": dice.choice([0.0, 0.4, 1.0]),
+        "cancel": dice.choice([0.0, 0.05, 0.2]), "fast": dice.choice([0.0, 0.3, 1.0]),
+    }  # fmt: skip
+    for name, rate in (_SWARM if swarm else _UNIFORM).items():
+        on = dice.random() < 0.4 if swarm else True
+        fields[name] = round(rate * dice.random(), 3) if on else 0.0
+    return Options(**fields)
+
+
+def calm(options: Options) -> Options:
+    """The same world after its faults have stopped."""
+    kept = {name: getattr(options, name) for name in ("swarm", "flows", "runs", "flow_size", "fast")}
+    return Options(**kept, delay_ms=5, acts=options.acts, checkpoint=0.0, proposes=0.0, patch=0.0, cancel=0.0)

@@ -1,0 +1,122 @@
+"""The store of a simulated world: the reference store behind a disk and a line that fail as the dice say.
+
+Each owner has a handle of its own on the one store. A handle that is `dead` belongs to a process that was killed:
+whoever still calls it never hears again.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from aob.backends.memory_store import MemoryStore
+from aob.core.errors import Unavailable
+from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
+from aob.testing.world.options import Options
+
+
+class SimStore:
+    """One owner's handle."""
+
+    def __init__(self, inner: MemoryStore, dice: Random, options: Options, told: Callable[[str], None]) -> None:
+        self.inner, self.options, self.dead = inner, options, False
+        self._dice, self._told = dice, told
+        self._away_until = 0.0
+
+    # -- faults -----------------------------------------------------------------------------------------------------
+
+    async def _alive(self) -> None:
+        if self.dead:
+            await asyncio.get_running_loop().create_future()
+
+    def _chance(self, rate: float) -> bool:
+        return rate > 0 and self._dice.random() < rate
+
+    async def _reached(self, what: str, rate: float = 0.0) -> None:
+        """Raises Unavailable when the store is away, or goes away now."""
+        await self._alive()
+        now = asyncio.get_running_loop().time()
+        if self._chance(rate):
+            self._away_until = now + self.options.trouble_ms * (0.5 + self._dice.random()) / 1_000
+            self._told(f"store away ({what})")
+        if now < self._away_until:
+            raise Unavailable("the simulated disk is full", code="disk_full")
+
+    async def _slow(self) -> None:
+        if self._chance(self.options.commit_slow):
+            await asyncio.sleep(self._dice.random() * self.options.slow_ms / 1_000)
+            await self._alive()
+
+    # -- the port ---------------------------------------------------------------------------------------------------
+
+    async def take(self, shard: int) -> int:
+        """Become the owner."""
+        await self._reached("take", self.options.commit_fails)
+        return await self.inner.take(shard)
+
+    async def commit(self, batch: Batch) -> int | StaleEpoch:
+        """Write the batch; it may fail before, be slow before and after, or lose its reply."""
+        await self._slow()
+        await self._reached(f"commit {batch.row}", self.options.commit_fails)
+        answer = await self.inner.commit(batch)
+        if isinstance(answer, StaleEpoch):
+            self._told(f"commit {batch.row} fenced: epoch {batch.epoch} is not {answer.held_epoch}")
+            return answer
+        await self._slow()
+        if self._chance(self.options.commit_replies_lost):
+            self._told(f"commit {batch.row} written, reply lost")
+            raise Unavailable("the simulated line broke after the write", code="store_failed")
+        return answer
+
+    async def last(self, shard: int) -> tuple[int, int, int]:
+        """The last row, time and cut."""
+        await self._reached("last", self.options.commit_fails / 4)
+        return await self.inner.last(shard)
+
+    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+        """Rows after a row."""
+        await self._reached("journal", self.options.commit_fails / 4)
+        return await self.inner.journal(shard, after, limit)
+
+    async def head(self, stream: str) -> Head | None:
+        """One head."""
+        await self._alive()
+        return await self.inner.head(stream)
+
+    async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
+        """Several heads."""
+        await self._alive()
+        return await self.inner.heads_of(streams)
+
+    async def heads(self, query: HeadQuery) -> list[Head]:
+        """Heads that fit."""
+        await self._alive()
+        return await self.inner.heads(query)
+
+    async def live(self, kind: str) -> list[Head]:
+        """Heads that have not ended."""
+        await self._reached("live")
+        return await self.inner.live(kind)
+
+    async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
+        """Segments of a stream."""
+        await self._reached("segments")
+        return await self.inner.segments(stream, after, limit)
+
+    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
+        """Timers up to an instant."""
+        await self._reached("timers")
+        return await self.inner.timers(until_ms, limit)
+
+    async def value(self, tenant: str, digest: bytes) -> bytes | None:
+        """A value."""
+        await self._reached("value", self.options.commit_fails / 4)
+        return await self.inner.value(tenant, digest)
+
+    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
+        """Rows of a view."""
+        await self._alive()
+        return await self.inner.rows(view, limit)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

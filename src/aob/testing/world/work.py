@@ -1,0 +1,122 @@
+"""Workers of a simulated world: what a job does is drawn from the seed, its run, visit and attempt, and from nothing else.
+
+In: jobs of the real pool. Out: results, late and repeated ones too. Every effect that it performs is held against what
+is durable at that moment.
+"""
+
+import asyncio
+from collections import Counter
+from random import Random
+from typing import Any, Protocol
+
+from aob.core.event.value import INLINE_MAX, ROW_MAX, canonical
+from aob.runs.dispatch import Dispatcher
+from aob.testing.flows import random_patch
+from aob.testing.world.ledger import Ledger
+from aob.testing.world.options import Options
+from aob.work.job import UNCERTAIN, Context, Done, Fault, Job, WorkError
+from aob.work.pool.crew import Perform
+
+
+class Surroundings(Protocol):
+    """What workers need of their world."""
+
+    seed: int
+    options: Options
+    ledger: Ledger
+    effects: Counter[tuple[str, str, int]]
+
+    def told(self, line: str) -> None:
+        """A line of the trace."""
+
+    def wrong(self, rule: str) -> None:
+        """A rule is broken."""
+
+
+def performer(world: Surroundings, dispatch: Dispatcher) -> Perform:
+    """What the pool of one process calls for each job."""
+
+    async def perform(job: Job) -> object:
+        return await _Attempt(world, dispatch, job).run()
+
+    return perform
+
+
+class _Attempt:
+    def __init__(self, world: Surroundings, dispatch: Dispatcher, job: Job) -> None:
+        self.world, self.dispatch, self.job = world, dispatch, job
+        self.dice = Random(f"{world.seed} {job.run} {job.visit} {job.attempt}")
+        self.options = world.options
+        self.ctx: Context = dispatch.context(job)
+
+    async def run(self) -> Done:
+        """One attempt from its begin to its result."""
+        job, dice, options = self.job, self.dice, self.options
+        for rule in self.world.ledger.catch_up():
+            self.world.wrong(rule)
+        if (job.run, job.visit, job.attempt) not in self.world.ledger.ready:
+            self.world.wrong(f"{job.run} {job.visit}: attempt {job.attempt} began before its token was committed")
+        self.world.told(f"work {job.run} {job.visit} attempt {job.attempt}")
+        try:
+            await self._pause()
+            if dice.random() < options.checkpoint:
+                await self.ctx.heartbeat({"at": job.attempt})
+            if job.node.spec.effect == "once" or dice.random() < options.acts:
+                await self._act()
+            if dice.random() < options.proposes:
+                await self._propose()
+            await self._pause()
+        except asyncio.CancelledError:
+            if dice.random() < options.late:
+                self._report_later(Done(canonical("too late")))
+            raise
+        done = self._outcome()
+        if dice.random() < options.duplicate:
+            self._report_later(done)
+        return done
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self.dice.random() * self.options.delay_ms / 1_000)
+
+    async def _act(self) -> None:
+        """An effect in the world, under an intent."""
+        job, world = self.job, self.world
+        effect = job.node.spec.effect
+        intended = await self.ctx.intend("effect", {"effect": effect, "visit": job.visit})
+        if not intended.granted:
+            return
+        for rule in world.ledger.catch_up():
+            world.wrong(rule)
+        if (job.run, job.visit, 1, job.attempt) not in world.ledger.intents:
+            world.wrong(f"{job.run} {job.visit} acts and its intent is not committed")
+        key = (job.run, job.visit, 1)
+        world.effects[key] += 1
+        world.told(f"effect {effect} {job.run} {job.visit} attempt {job.attempt}")
+        if effect == "once" and world.effects[key] > 1 + world.ledger.repeats[key]:
+            world.wrong(f"{job.run} {job.visit}: an effect that happens once has happened {world.effects[key]} times")
+        await self._pause()
+        if self.dice.random() < self.options.cut_off:
+            raise WorkError("the worker died after it acted", code=UNCERTAIN)
+        await self.ctx.settle({"acted": job.attempt}, usage={"acts": 1})
+
+    async def _propose(self) -> None:
+        told = await self.ctx.graph()
+        if told:
+            await self.ctx.propose(random_patch(self.dice, told["document"]), "an idea")
+
+    def _outcome(self) -> Done:
+        dice, options = self.dice, self.options
+        if dice.random() < options.permanent:
+            raise WorkError("this will never work", code="never", transient=False)
+        if dice.random() < options.transient:
+            raise WorkError("not now", code="busy", transient=True, detail={"retry_after_ms": dice.choice([0, 10])})
+        output: Any = {"n": dice.randint(0, 4), "visit": self.job.visit}
+        if dice.random() < options.large:
+            output["blob"] = "x" * dice.choice([INLINE_MAX, ROW_MAX])
+        return Done(canonical(output))
+
+    def _report_later(self, result: Done | Fault) -> None:
+        """A thread that could not be stopped, a line that delivers twice."""
+        loop = asyncio.get_running_loop()
+        wait_s = self.dice.random() * self.options.late_ms / 1_000
+        loop.call_later(wait_s, self.dispatch.report, self.job, result)

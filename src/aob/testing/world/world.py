@@ -1,0 +1,359 @@
+"""One simulated world: real core, journal, runs and pool over a simulated store, clock, workers and people.
+
+In: a seed. Out: a trace that is the same for the same seed, and the first rule that was broken, if any. Two phases: first
+faults, and nothing may be wrong; then they stop, and within a bounded time every run must be over.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from contextvars import Context, ContextVar, copy_context
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from aob.backends.memory_blobs import MemoryBlobs
+from aob.backends.memory_store import MemoryStore
+from aob.core.errors import AobError
+from aob.core.policy.caller import LOCAL
+from aob.core.policy.patch import PatchRules
+from aob.core.run import Run
+from aob.journal.recovery import load_stream
+from aob.runs import Ambient, Core, Engine
+from aob.testing.flows import HANDLER, Known, random_flow
+from aob.testing.run_checks import picture
+from aob.testing.world.ledger import Ledger
+from aob.testing.world.loop import Stuck, VirtualLoop, run_virtual
+from aob.testing.world.options import Options, calm, draw
+from aob.testing.world.people import People
+from aob.testing.world.store import SimStore
+from aob.testing.world.work import performer
+from aob.work.logs import Logs
+
+T0_MS: Final = 1_700_000_000_000
+CALM_TICKS: Final = 600
+OPENING_TRIES: Final = 200
+
+
+_LIFE: ContextVar[int] = ContextVar("life", default=0)
+"""Which life of the home a task belongs to; 0 is the world itself."""
+
+
+class Broken(AssertionError):
+    """A rule does not hold in this world."""
+
+
+class Report(msgspec.Struct):
+    """What became of a world: the rule that was broken (empty when none was), its trace, and what happened in it."""
+
+    seed: int
+    options: Options
+    broken: str
+    trace: list[str]
+    events: dict[str, int]
+
+
+class Process:
+    """One life of a home: a core on its own handle of the store, and the tasks that end with it."""
+
+    def __init__(self, life: int, core: Core, handle: SimStore) -> None:
+        self.life, self.core, self.handle = life, core, handle
+        self.engine = Engine(core)
+        self.context = copy_context()
+        self.context.run(_LIFE.set, life)
+
+    def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task of this process; all that it begins is of this process too."""
+        return asyncio.get_running_loop().create_task(work, context=self.context)
+
+
+class World:
+    """Make it with a seed, `await live()` on a virtual loop."""
+
+    def __init__(self, seed: int, options: Options | None = None) -> None:
+        self.seed = seed
+        self.dice = Random(seed)
+        self.options = options or draw(self.dice)
+        self.trace: list[str] = []
+        self.store, self.blobs = MemoryStore(), MemoryBlobs()
+        self.ledger = Ledger(self.store, Known(), self.told)
+        self.effects: Counter[tuple[str, str, int]] = Counter()
+        self.people = People(Random(f"{seed} people"), self.ledger, self.told)
+        self.problem = ""
+        self.skew_ms = 0
+        self.process: Process
+        self._old: list[tuple[float, Process]] = []
+        self._tasks: dict[asyncio.Task[Any], int] = {}
+        self._life = 0
+
+    # -- what everybody uses ----------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """The wall clock of the world, which may jump."""
+        return T0_MS + self.skew_ms + int(asyncio.get_running_loop().time() * 1_000)
+
+    def told(self, line: str) -> None:
+        """A line of the trace."""
+        self.trace.append(f"{asyncio.get_running_loop().time():.6f} {line}")
+
+    def wrong(self, rule: str) -> None:
+        """A rule is broken; the first one counts."""
+        self.problem = self.problem or rule
+
+    def check(self, wrong: list[str]) -> None:
+        """Ends the world when something is wrong."""
+        for rule in wrong:
+            self.wrong(rule)
+        if self.problem:
+            raise Broken(self.problem)
+
+    # -- processes --------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Begins a life of the home: recovers what is durable, and goes on."""
+        self._life += 1
+        for attempt in range(OPENING_TRIES):
+            handle = SimStore(self.store, Random(f"{self.seed} store {self._life} {attempt}"), self.options, self.told)
+            core = self._core(handle)
+            process = Process(self._life, core, handle)
+            try:
+                await process.begin(core.__aenter__())
+            except AobError as error:
+                self.told(f"cannot open: {error.code}")
+                self._kill(process)
+                await asyncio.sleep(0.2)
+                continue
+            self.process = process
+            self.told(f"life {self._life} begins at row {core.journal.row}, epoch {core.journal.epoch}")
+            return
+        raise Broken("the home cannot be opened")
+
+    def _core(self, handle: SimStore) -> Core:
+        dice = Random(f"{self.seed} ids {self._life}")
+        facts = {HANDLER: Known()[HANDLER]}
+        logs = Logs(Path("never-written"), self.now_ms)
+        rules = PatchRules(trusted_kinds=("agent",) if self.seed % 3 == 0 else ())
+        return Core(
+            handle, self.blobs, facts, lambda dispatch: performer(self, dispatch), place=_on_loop, rules=rules,
+            ambient=Ambient(self.now_ms, dice.getrandbits), logs=logs, concurrency=4,
+        )  # fmt: skip
+
+    def _new_task(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
+        """Tasks in the order in which they were made, each with the life it belongs to."""
+        task = asyncio.Task(work, loop=loop, **more)
+        context: Context | None = more.get("context")
+        self._tasks[task] = _LIFE.get() if context is None else context.get(_LIFE, 0)
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        return task
+
+    def _kill(self, process: Process) -> None:
+        """SIGKILL: nothing is drained, nothing is said; whoever waits for the store never hears again."""
+        process.handle.dead = True
+        process.core.journal.timers.stop()
+        for task in [task for task, life in self._tasks.items() if life == process.life]:
+            task.cancel()
+
+    async def _crash(self) -> None:
+        self.told("crash")
+        self._kill(self.process)
+        await asyncio.sleep(0)
+        await self.open()
+
+    async def _usurp(self) -> None:
+        """Another process takes the shard while this one still runs: it must find out and stop."""
+        self.told("another process takes over")
+        self._old.append((asyncio.get_running_loop().time() + 2 * self.dice.random(), self.process))
+        await self.open()
+
+    def _bury(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for until, process in [each for each in self._old if each[0] <= now]:
+            self._kill(process)
+            self._old.remove((until, process))
+
+    # -- its life ---------------------------------------------------------------------------------------------------
+
+    async def live(self) -> None:
+        """Both phases. Raises Broken at the first rule that does not hold."""
+        asyncio.get_running_loop().set_task_factory(self._new_task)
+        await self.open()
+        await self._push_flows()
+        for _ in range(self.options.ticks):
+            await self._tick()
+        self.told("faults stop")
+        for _, process in self._old:
+            self._kill(process)
+        self._old.clear()
+        self.options = calm(self.options)
+        self.process.handle.options = self.options
+        if self.process.core.journal.closing:
+            await self._crash()
+        await self._calm()
+        await self._end()
+
+    async def _push_flows(self) -> None:
+        for number in range(self.options.flows):
+            document = random_flow(self.dice, f"w{number}", size=self.options.flow_size)
+            while (told := await self.people.politely("push", self.process.engine.push(LOCAL, document))) is None:
+                await asyncio.sleep(0.5)
+            self.ledger.documents[told["artifact"]] = document
+            self.people.flows.append(f"w{number}")
+
+    async def _tick(self) -> None:
+        options, dice = self.options, self.dice
+        for _ in range(dice.choice([0, 1, 1, 2, 4])):
+            self._do(self.people.move(self.process.engine, options))
+        await asyncio.sleep(dice.choice([0.0005, 0.02, 0.3, 0.3, 2.0, 20.0]) * dice.random())
+        if dice.random() < options.clock_forward:
+            self._jump(dice.choice([1_000, 60_000, 7_200_000]))
+        if dice.random() < options.clock_back:
+            self._jump(-dice.choice([100, 5_000, 60_000]))
+        self._bury()
+        if dice.random() < options.crash:
+            await self._crash()
+        elif dice.random() < options.usurp:
+            await self._usurp()
+        elif self.process.core.journal.closing:
+            await self._crash()  # fenced: a person starts it again
+        self.checks()
+
+    def _do(self, move: Any) -> None:
+        if move is not None:
+            self.process.begin(self._moving(move))
+
+    async def _moving(self, move: Any) -> None:
+        before = len(self.people.acknowledged)
+        try:
+            await move
+        except Exception as error:
+            self.wrong(f"a verb raised {type(error).__name__}: {error}")
+        for rule in self.ledger.catch_up():
+            self.wrong(rule)
+        for sentence, holds in self.people.acknowledged[before:]:
+            if not holds():
+                self.wrong(f"acknowledged and not durable: {sentence}")
+
+    def _jump(self, by_ms: int) -> None:
+        self.told(f"the clock jumps by {by_ms} ms")
+        self.skew_ms += by_ms
+
+    async def _calm(self) -> None:
+        """Nothing fails any more and people answer what they are asked: every run comes to its end."""
+        for tick in range(CALM_TICKS):
+            engine = self.process.engine
+            live = {name: run for name, run in self.ledger.runs.items() if not run.final}
+            if not live and tick:
+                return
+            for name, run in sorted(live.items()):
+                for ticket in run.tickets.values():
+                    if not ticket.answer:
+                        choice = "reject" if ticket.subject == "patch" else ticket.choices[0]
+                        self._do(self.people.answering(engine, name, ticket.id, choice))
+                for message, key in sorted(set(run.waits.values())):
+                    self._do(self.people.sending(engine, name, message, key))
+            await asyncio.sleep(20.0)
+            self.checks()
+        left = {name: sorted(run.tokens) for name, run in self.ledger.runs.items() if not run.final}
+        raise Broken(f"after {CALM_TICKS} calm ticks these runs are not over: {left}")
+
+    # -- checks -----------------------------------------------------------------------------------------------------
+
+    def checks(self) -> None:
+        """Everything that must hold between two ticks."""
+        journal = self.process.core.journal
+        self.check(self.ledger.catch_up())
+        if journal.broken is not None and journal.broken.code == "journal_stopped":
+            self.check([f"the journal stopped: {journal.broken.detail}"])
+        if journal.broken is None and journal.durable_row == self.ledger.row:
+            self.check([*self._live_states()])
+        if self._quiet():
+            self.check([*self._standing()])
+
+    def _live_states(self) -> list[str]:
+        """The memory of each run is what the log says, unless a batch is on its way."""
+        wrong = []
+        streams = self.process.core.journal.streams
+        for name in sorted(self.ledger.changed):
+            stream = streams.get(name)
+            if stream is None or (stream.chunks and stream.chunks[-1].row > self.ledger.row):
+                continue
+            if stream.seq != self.ledger.seqs[name]:
+                wrong.append(f"{name} is at {stream.seq} in memory and at {self.ledger.seqs[name]} in the log")
+            elif picture(stream.state) != picture(self.ledger.runs[name]):
+                wrong.append(
+                    f"{name} in memory is not what its log says: {difference(stream.state, self.ledger.runs[name])}"
+                )
+        self.ledger.changed.clear()
+        return wrong
+
+    def _quiet(self) -> bool:
+        journal = self.process.core.journal
+        on_its_way = (journal._inbox, journal._rung, journal._draft, journal._writing, journal._waiting, journal._aside)
+        return journal.broken is None and not journal.closing and not any(on_its_way)
+
+    def _standing(self) -> list[str]:
+        """Jobs and timers that exist are those that are pending."""
+        core, wrong = self.process.core, []
+        held = core.pool.held()
+        for name, now in self.ledger.pending().items():
+            jobs = {visit: attempt for (run, visit), attempt in held.items() if run == name}
+            if jobs != now.jobs:
+                wrong.append(f"{name} has {now.jobs} pending and the pool holds {jobs}")
+            timers = core.journal.timers.of(name)
+            if set(timers) != set(now.timers):
+                wrong.append(f"{name} has timers {sorted(now.timers)} pending and {sorted(timers)} exist")
+        for run, visit in held:
+            if self.ledger.runs[run].final:
+                wrong.append(f"{run} is over and the pool still holds {visit}")
+        rows = self.store.timer_rows()
+        pending = {(name, id): due for name, now in self.ledger.pending().items() for id, due in now.timers.items()}
+        if rows != pending:
+            wrong.append(f"the store keeps timers {sorted(rows)} and {sorted(pending)} are pending")
+        return wrong
+
+    async def _end(self) -> None:
+        """A graceful end; then every run is read back from its segments, and every promise is looked at again."""
+        core = self.process.core
+        await core.__aexit__(None, None, None)
+        self.check(self.ledger.catch_up())
+        self.check(
+            [f"acknowledged and lost: {sentence}" for sentence, holds in self.people.acknowledged if not holds()]
+        )
+        for name, run in sorted(self.ledger.runs.items()):
+            stream = await load_stream(self.store, core.run_law, name)
+            if stream is None or picture(stream.state) != picture(run):
+                self.check([f"{name} read back from its segments is another run"])
+
+
+def difference(one: Run, other: Run) -> str:
+    """The first field in which two runs differ."""
+    mine, theirs = picture(one), picture(other)
+    return next((f"{key}: {mine[key]} / {theirs[key]}" for key in mine if mine[key] != theirs.get(key)), "nothing")
+
+
+def _on_loop(job: object) -> str:
+    return "loop"
+
+
+def simulate(seed: int, options: Options | None = None) -> Report:
+    """Runs one world from its seed to its end."""
+    loop = VirtualLoop()
+    world = World(seed, options)
+    problems: list[str] = []
+    loop.set_exception_handler(lambda _, context: problems.append(str(context.get("exception") or context["message"])))
+
+    async def main() -> str:
+        try:
+            await world.live()
+        except Broken as broken:
+            return str(broken)
+        except Stuck as stuck:
+            return str(stuck)
+        return world.problem
+
+    broken = run_virtual(loop, main())
+    if not broken and problems:
+        broken = f"a task died unseen: {problems[0]}"
+    return Report(seed, world.options, broken, world.trace, dict(world.ledger.events))
