@@ -1,10 +1,12 @@
 """Effects not to be repeated blindly: an intent before, its result after, and the truth about what is not known."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from aob.work.job import UNCERTAIN, Context, Job, WorkError
+from aob.work.job import UNCERTAIN, Context, Intended, Job, WorkError
 
 Act = Callable[[], Awaitable[object]]
+ITS_OWN: Final = "the handler asks for intents of its own"
 
 
 async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], act: Act) -> object:
@@ -40,3 +42,40 @@ def may_have_happened(error: WorkError) -> bool:
     """Whether the world may have changed although the attempt failed: `detail["sent"]` says so."""
     detail = error.fault.detail
     return not isinstance(detail, Mapping) or bool(detail.get("sent", True))
+
+
+class Covered:
+    """The context of a handler whose whole call is an intent, until it asks for one of its own."""
+
+    def __init__(self, inner: Context, asks: bool) -> None:
+        self._inner, self.asks = inner, asks
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+    async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+        """From the first one on, its own intents say what has happened, and the call may be made again."""
+        if not self.asks:
+            self.asks = True
+            await self._inner.settle(ITS_OWN)
+        return await self._inner.intend(kind, what)
+
+
+async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awaitable[object]]) -> object:
+    """Calls a handler of effect `once` after the intent of the call is committed: cut off, it is uncertain.
+
+    A WorkError is the handler's word that it has failed, unless it says `detail["sent"]`; of any other exception nobody
+    knows how far the handler had come, and the intent stays open.
+    """
+    intended = await ctx.intend("call", {"handler": handler})
+    covered = Covered(ctx, asks=not intended.granted)
+    try:
+        return await call(cast(Context, covered))
+    except WorkError as error:
+        detail = error.fault.detail
+        known = error.fault.code != UNCERTAIN and not (isinstance(detail, Mapping) and detail.get("sent"))
+        if known and not covered.asks:
+            await ctx.settle(None, error=error.fault)
+        raise

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from aob.core.node.function import FunctionConfig
 from aob.work.calling import call
+from aob.work.effect import called_once
+from aob.work.handlers import Handler
 from aob.work.job import Context, Job, WorkError
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
                 "hint": f"start with --app MODULE that marks it with @node; known: {known}",
             },
         )
+    if job.node.spec.effect == "once" and ctx is not None:
+        return called_once(ctx, handler.name, lambda covered: _called(job, covered, handler, tools))
+    return _called(job, ctx, handler, tools)
+
+
+def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:
     if job.has_input_map:
         return call(handler, (), job.input, ctx, tools, job.pulse)
     if handler.takes_ctx and handler.value_name:

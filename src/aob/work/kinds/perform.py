@@ -33,7 +33,8 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
                 transient=False,
                 detail={"kind": node.kind, "known": sorted(KINDS_WORK)},
             )
-        ctx = None if node.kind == "function" and node.config.handler in bare else context(job)
+        asks_nothing = node.kind == "function" and node.config.handler in bare and node.spec.effect != "once"
+        ctx = None if asks_nothing else context(job)
         if node.spec.cache != "off" and memo is not None and memo.serves(job):
             return memo.performed(job, lambda: kind(job, ctx, tools))
         if node.spec.verify and (intents := verify(job)) is not None:
