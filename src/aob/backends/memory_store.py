@@ -87,16 +87,16 @@ class MemoryStore:
         return {stream: self._heads[stream] for stream in streams if stream in self._heads}
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads by kind, tenant, status and name, newest stream first."""
+        """Heads by kind, tenant, status and name, the one that started last first."""
         found = [
             head for head in self._heads.values()
             if head.kind == query.kind
             and query.tenant in ("", head.tenant)
             and query.status in ("", head.status)
             and query.name in ("", head.name)
-            and (not query.before or head.stream < query.before)
+            and (query.before is None or (head.started_ms, head.stream) < query.before)
         ]  # fmt: skip
-        return sorted(found, key=lambda head: head.stream, reverse=True)[: query.limit]
+        return sorted(found, key=lambda head: (head.started_ms, head.stream), reverse=True)[: query.limit]
 
     async def live(self, kind: str) -> list[Head]:
         """Every head of a kind that has not ended."""

@@ -152,14 +152,17 @@ class SqliteStore:
         return await self._read(read)
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads by kind, tenant, status and name, newest stream first."""
-        where, values = ["kind = ?"], [query.kind]
-        wanted = (("tenant = ?", query.tenant), ("status = ?", query.status), ("name = ?", query.name))
-        for clause, value in (*wanted, ("stream < ?", query.before)):
+        """Heads by kind, tenant, status and name, the one that started last first."""
+        where = ["kind = ?"]
+        values: list[str | int] = [query.kind]
+        for clause, value in (("tenant = ?", query.tenant), ("status = ?", query.status), ("name = ?", query.name)):
             if value:
                 where.append(clause)
                 values.append(value)
-        sql = f"select * from head where {' and '.join(where)} order by stream desc limit ?"  # noqa: S608
+        if query.before is not None:
+            where.append("(started_ms, stream) < (?, ?)")
+            values.extend(query.before)
+        sql = f"select * from head where {' and '.join(where)} order by started_ms desc, stream desc limit ?"  # noqa: S608
         rows = await self._read(lambda: self._reader.execute(sql, (*values, query.limit)).fetchall())
         return [Head(*row) for row in rows]
 

@@ -83,13 +83,13 @@ class StaleEpoch(msgspec.Struct, frozen=True):
 
 
 class HeadQuery(msgspec.Struct, frozen=True):
-    """Which heads to list, newest first: `before` is the last stream of the page before."""
+    """Which heads to list, newest first: `before` is (`started_ms`, stream) of the last one of the page before."""
 
     kind: str
     tenant: str = ""
     status: str = ""
     name: str = ""
-    before: str = ""
+    before: tuple[int, str] | None = None
     limit: int = 50
 
 
@@ -128,7 +128,7 @@ class Store(Protocol):
         ...
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads by kind, tenant, status and name, newest stream first."""
+        """Heads by kind, tenant, status and name, the one that started last first; of equals the greater name."""
         ...
 
     async def live(self, kind: str) -> list[Head]:

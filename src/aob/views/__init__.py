@@ -1,7 +1,7 @@
 """Records go in, what people and tools read comes out: runs, lists, timelines, reasons. Changes nothing."""
 
-from aob.views.reading import Views
+from aob.views.reading import Views, next_page
 from aob.views.timeline import entry
 from aob.views.why import why
 
-__all__ = ["Views", "entry", "why"]
+__all__ = ["Views", "entry", "next_page", "why"]

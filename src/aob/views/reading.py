@@ -1,7 +1,7 @@
 """Verbs that read: a run, lists of runs, timelines, reasons, feeds, blobs, health."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from aob.views.timeline import entry, name_of
 from aob.views.why import why
 
 LIST_MAX: Final = 500
+_CURSOR: Final = re.compile(r"(\d{1,16})\.(run_[A-Za-z0-9]{1,60})")
 _HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 NODES_SHOWN: Final = 2_000
 TIMERS_SHOWN: Final = 100
@@ -109,17 +110,16 @@ class Views(Engine):
         if not 1 <= limit <= LIST_MAX:
             raise CallerError(f"limit is between 1 and {LIST_MAX}", code="bad_limit")
         found: list[Head] = []
-        before, last = cursor or "", False
-        while len(found) < limit and not last:
-            query = HeadQuery("run", who.tenant, (status or "").upper(), workflow or "", before, LIST_MAX)
+        before, last = _place(cursor) if cursor is not None else None, False
+        size = LIST_MAX if labels else limit + 1
+        while len(found) <= limit and not last:
+            query = HeadQuery("run", who.tenant, (status or "").upper(), workflow or "", before, size)
             page = await self.core.store.heads(query)
-            last = len(page) < LIST_MAX
-            before = page[-1].stream if page else before
+            last = len(page) < size
+            before = (page[-1].started_ms, page[-1].stream) if page else before
             found.extend(head for head in page if _has(head, labels))
-        shown = found[:limit]
-        more = len(found) > limit or not last
-        return {"runs": [_row(head) for head in shown], "next": shown[-1].stream if shown and more else None,
-                "as_of": self.position()}  # fmt: skip
+        rows = [_row(head) for head in found[:limit]]
+        return {"runs": rows, "next": next_page(rows) if len(found) > limit else None, "as_of": self.position()}
 
     async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = WHOLE) -> list[dict[str, Any]]:
         """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
@@ -234,6 +234,18 @@ def _node_of(stream: Stream, token: Token) -> Node | None:
     ir = versions.body(scope.version, scope.body) if scope.body else versions.ir(scope.version)
     node: Node | None = ir.nodes.get(token.node)
     return node
+
+
+def next_page(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The cursor of the page after these rows of a list of runs."""
+    return f"{rows[-1]['started_at']}.{rows[-1]['run_id']}" if rows else None
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise CallerError(f"{cursor[:40]!r} is no cursor", code="bad_cursor", hint="pass `next` of the page before")
+    return int(found[1]), found[2]
 
 
 def _has(head: Head, labels: Mapping[str, str] | None) -> bool:

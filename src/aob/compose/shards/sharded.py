@@ -20,7 +20,7 @@ from aob.core.errors import AobError, NotFound, Problem, Unavailable
 from aob.core.policy import Caller, require
 from aob.core.problem import problem_of
 from aob.runs import keyed_id
-from aob.views import Views
+from aob.views import Views, next_page
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
@@ -292,12 +292,13 @@ class ShardedViews:
             "runs", who, status=status, workflow=workflow, limit=limit, cursor=cursor, labels=labels
         )  # fmt: skip
         found = sorted(
-            (row for page in pages for row in page["runs"]), key=lambda row: str(row["run_id"]), reverse=True
-        )
+            (row for page in pages for row in page["runs"]),
+            key=lambda row: (row["started_at"], row["run_id"]), reverse=True,
+        )  # fmt: skip
         more = len(found) > limit or any(page["next"] is not None for page in pages)
         shown = found[:limit]
         return {
-            "runs": shown, "next": shown[-1]["run_id"] if shown and more else None,
+            "runs": shown, "next": next_page(shown) if more else None,
             "as_of": joined([row_of(page["as_of"]) for page in pages]),
         }  # fmt: skip
 

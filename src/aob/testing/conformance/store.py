@@ -189,18 +189,20 @@ class StoreSuite:
         rows = [
             head("run_a"), head("run_b", "WAITING"), head("run_c", tenant="globex"), head("run_d", name="ship"),
             head("run_e", "COMPLETED", ended_ms=3), head("workflow/acme/order", kind="workflow"),
+            head("run_0", tenant="late", started_ms=90), head("run_9", tenant="late", started_ms=80),
         ]  # fmt: skip
         await store.commit(batch(epoch, 1, heads=rows))
 
         async def listed(**query: Any) -> list[str]:
             return [found.stream[-1] for found in await store.heads(HeadQuery("run", **query))]
 
-        assert await listed() == ["e", "d", "c", "b", "a"]
+        assert await listed() == ["0", "9", "e", "d", "c", "b", "a"]
         assert await listed(tenant="acme") == ["e", "d", "b", "a"]
         assert await listed(status="RUNNING", tenant="acme") == ["d", "a"]
         assert await listed(name="ship") == ["d"]
-        assert await listed(limit=2) == ["e", "d"]
-        assert await listed(limit=2, before="run_d") == ["c", "b"]
+        assert await listed(limit=2) == ["0", "9"]
+        assert await listed(limit=2, before=(head("x").started_ms, "run_d")) == ["c", "b"]
+        assert await listed(limit=2, before=(90, "run_0")) == ["9", "e"]
         assert [found.stream for found in await store.heads(HeadQuery("workflow"))] == ["workflow/acme/order"]
 
     async def test_live_heads_are_those_that_have_not_ended(self, store: Store) -> None:
