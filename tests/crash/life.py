@@ -114,8 +114,9 @@ async def seen(app: App, run_id: str, *wanted: tuple[str, dict[str, Any]]) -> di
     told: Any = app.views.follow(app.who, run_id=run_id)
     async with asyncio.timeout(REST_S), aclosing(told) as feed:
         async for _, event, entry in feed:
-            if event == "run_finished" or any(event == n and f.items() <= entry.items() for n, f in wanted):
-                return entry
+            found: dict[str, Any] = entry
+            if event == "run_finished" or any(event == n and f.items() <= found.items() for n, f in wanted):
+                return found
     raise AssertionError(f"{run_id} ended without {wanted}")
 
 
