@@ -34,7 +34,7 @@ AFTER_MAX_MS: Final = 7 * 86_400_000
 """A service that asks to be called again later is believed up to a week."""
 
 
-class Decision(msgspec.Struct):
+class Decision(msgspec.Struct, gc=False):
     """What a command leads to: events, values kept beside the record, and the graphs as they are afterwards."""
 
     events: list[Any]
@@ -44,8 +44,8 @@ class Decision(msgspec.Struct):
 
 def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decision:
     """The events that the command leads to. Raises AobError when it cannot be, Needs when a value must be fetched."""
-    if type(command) is cmd.Complete and (hop := _hop(run, command, given)) is not None:
-        return Decision([hop], {}, given.graphs)
+    if type(command) is cmd.Complete and (events := _hop(run, command, given, now)) is not None:
+        return Decision(events, {}, given.graphs)
     step = Step(run, given, now)
     if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel | cmd.Start):
         _refuse_aside(run, command)
@@ -65,9 +65,10 @@ def _refuse_aside(run: Run, command: cmd.RunCommand) -> None:
         raise Conflict(f"{run.id} is set aside: {run.quarantined}", code="run_quarantined", hint=f"aob why {run.id}")
 
 
-def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | None:
-    """The one event of a plain hop: a job completed, every next node becomes a job, its scope goes on. None when it is
-    anything more; then the step below works it out. Most decisions are hops, and a step costs more than all of this.
+def _hop(run: Run, command: cmd.Complete, given: Given, now: int) -> list[Any] | None:
+    """The events of a plain hop: a job completed, and every next node becomes a job and its scope goes on; or it was
+    the last of all, and the one whose output is the run's. None when it is anything more; then the step below works it
+    out. Most decisions are hops, and a step costs more than all of this.
     """
     token = run.tokens.get(command.visit)
     if token is None or token.attempt != command.attempt or token.state != READY or run.timers or command.patch:
@@ -75,19 +76,26 @@ def _hop(run: Run, command: cmd.Complete, given: Given) -> ev.NodeCompleted | No
     scope = run.scopes[token.scope]
     graphs = given.graphs
     ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
-    outs = ir.nodes[token.node].outs
-    if run.quarantined or len(outs) != 1 or "success" not in outs or len(scope.done) + 1 >= len(ir.nodes):
+    node = ir.nodes[token.node]
+    last = len(scope.done) + 1 >= len(ir.nodes)
+    if run.quarantined or (last and (scope.path or len(run.tokens) > 1 or run.cancelling or ir.output is not None)):
         return None
     ready: list[str] = []
-    for edge in outs.get("success", ()):
+    if last:
+        if node.outs or ir.sinks != (node,):
+            return None
+    elif len(node.outs) != 1 or "success" not in node.outs:
+        return None
+    for edge in node.outs.get("success", ()):
         target = edge.target
         if target.need != 1 or target.inner or target.spec.timeout.deadline_ms or target.id in scope.done:
             return None
         ready.append(target.id)
-    return ev.NodeCompleted(
+    hop = ev.NodeCompleted(
         command.visit, command.attempt, "success", command.output, command.digest, None, ready, [], [], [],
         command.took_us, command.memo, False, command.usage,
     )  # fmt: skip
+    return [hop, ev.RunFinished("COMPLETED", now, command.output)] if last else [hop]
 
 
 def _start(step: Step, command: cmd.Start) -> None:

@@ -4,9 +4,9 @@
 what stands; a property test holds the two against each other. Recovery calls `pending` alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -34,20 +34,21 @@ class Effects:
         self.told: list[tuple[str, str]] = []
 
 
-class Hop:
-    """The effects of the decision that is most of all decisions: one visit completed, others are ready."""
+class Hop(msgspec.Struct, gc=False, eq=False):
+    """The effects of the decisions that are most of all: a run began, one visit completed, others are ready, or it was
+    the last."""
 
-    __slots__ = ("jobs",)
-    over = False
-    gone: tuple[str, ...] = ()
-    timers: Mapping[str, int] = MappingProxyType({})
-    timers_done: tuple[str, ...] = ()
-    tickets: tuple[str, ...] = ()
-    tickets_done: tuple[str, ...] = ()
-    told: tuple[tuple[str, str], ...] = ()
+    jobs: Sequence[tuple[str, int]]
+    over: bool = False
+    gone: ClassVar[tuple[str, ...]] = ()
+    timers: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    timers_done: ClassVar[tuple[str, ...]] = ()
+    tickets: ClassVar[tuple[str, ...]] = ()
+    tickets_done: ClassVar[tuple[str, ...]] = ()
+    told: ClassVar[tuple[tuple[str, str], ...]] = ()
 
-    def __init__(self, jobs: list[tuple[str, int]]) -> None:
-        self.jobs = jobs
+
+_LAST: Final = Hop((), True)
 
 
 class Pending(msgspec.Struct):
@@ -77,10 +78,12 @@ def _standing(run: Run) -> tuple[dict[str, int], dict[str, int]]:
 
 def react(run: Run, events: list[Any]) -> Effects | Hop:
     """The effects of events that have just been folded into `run`."""
-    if len(events) == 1 and type(events[0]) is ev.NodeCompleted:
-        event = events[0]
-        if "/" not in event.visit:
-            return Hop([(node, 1) for node in event.ready])
+    first = type(events[0]) if events else None
+    if len(events) == 1:
+        if first is ev.RunStarted or (first is ev.NodeCompleted and "/" not in events[0].visit):
+            return Hop([(node, 1) for node in events[0].ready])
+    elif len(events) == 2 and first is ev.NodeCompleted and type(events[1]) is ev.RunFinished:
+        return _LAST
     effects = Effects([])
     for event in events:
         kind = type(event)

@@ -26,20 +26,6 @@ PAGE_ITEMS: Final = 1_000
 TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
-class Token:
-    """The right to make a visit, as attempt n."""
-
-    __slots__ = ("attempt", "error", "intents", "kept", "node", "resume", "scope", "state", "verify", "visit")
-
-    def __init__(self, visit: str, scope: str, node: str, attempt: int, state: str) -> None:
-        self.visit, self.scope, self.node, self.attempt, self.state = visit, scope, node, attempt, state
-        self.intents: list[IntentState] | None = None
-        self.kept: Any = None
-        self.resume: Cell | None = None
-        self.error: Cell | None = None
-        self.verify = False
-
-
 class IntentState(msgspec.Struct):
     """An intent of a token and, when known, its result."""
 
@@ -50,6 +36,21 @@ class IntentState(msgspec.Struct):
     what: Cell
     result: Cell | None = None
     failed: bool = False
+
+
+class Token(msgspec.Struct, gc=False, eq=False):
+    """The right to make a visit, as attempt n."""
+
+    visit: str
+    scope: str
+    node: str
+    attempt: int
+    state: str
+    intents: list[IntentState] | None = None
+    kept: Any = None
+    resume: Cell | None = None
+    error: Cell | None = None
+    verify: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):
