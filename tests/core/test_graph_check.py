@@ -574,6 +574,14 @@ edges: [{from: c, to: a}, {from: a, to: b}, {from: b, to: c}]
         found = problems_of("workflow: w\nnodes: {a: {kind: join}}\nedges: [{from: a, to: a}]")
         assert "a cycle: a → a" in [problem.message for problem in found]
 
+    def test_hide_no_reference_of_a_node_to_itself(self) -> None:
+        found = problems_of("""
+workflow: w
+nodes: {a: {kind: join, input: {x: nodes.a.output, y: nodes.b.output}}, b: {kind: join}}
+edges: [{from: a, to: b}, {from: b, to: a}]
+""")
+        assert [problem.path for problem in found if problem.code == "not_before"] == ["/nodes/a/input/x"]
+
     def test_that_have_nothing_in_common_are_told_each(self) -> None:
         found = problems_of("""
 workflow: w

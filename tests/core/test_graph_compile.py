@@ -218,6 +218,12 @@ class TestHashes:
         text = "workflow: w\nnodes: {a: {kind: agent, config: {task: think, tools: [look]}}}"
         assert compiled(text).hash != compiled(text, {"look": HandlerFacts("look", "v2")}).hash
 
+    def test_of_a_node_with_a_body_change_with_the_handlers_inside(self) -> None:
+        body = "body: {nodes: {b: {kind: function, config: {handler: look}}}}"
+        text = f"workflow: w\nnodes: {{a: {{kind: loop, config: {{max: 1}}, {body}}}}}"
+        other = compiled(text, {"look": HandlerFacts("look", "v2")})
+        assert compiled(text).nodes["a"].hash != other.nodes["a"].hash
+
     def test_of_an_artifact_name_its_canonical_bytes(self) -> None:
         tree = load(ORDER).tree
         assert artifact_hash(tree) == artifact_hash(dict(reversed(tree.items())))

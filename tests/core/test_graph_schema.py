@@ -61,6 +61,10 @@ class TestASchema:
     def test_that_is_wrong_is_told_where(self, schema: dict[str, Any], path: str) -> None:
         assert {problem.path for problem in bad_schema(schema, "")} == {path}
 
+    def test_that_leads_out_of_itself_is_never_followed(self) -> None:
+        (problem,) = bad_schema({"$ref": "http://127.0.0.1:1/x"}, "")
+        assert "Retrieval is disabled" in problem.message
+
     def test_that_is_right_has_no_problem(self) -> None:
         assert not list(bad_schema(SCHEMA, ""))
 
