@@ -1,4 +1,4 @@
-"""SEMANTICS 3.1 and 3.4: passes of a body are scopes; maps with windows, failures and pages; loops; bodies in bodies."""
+"""SEMANTICS 3.1 and 3.4: passes of a body are scopes; maps with windows, failures, pages; loops; bodies in bodies."""
 
 from typing import Any
 

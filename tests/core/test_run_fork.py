@@ -56,7 +56,10 @@ def test_a_fork_of_everything_is_over_at_once() -> None:
 
 def test_branches_skips_and_failures_stand_as_they_were() -> None:
     document = flow(
-        {"pick": {"kind": "branch", "config": {}}, "yes": function(), "no": function(), "mend": function(), "end": function()},
+        {
+            "pick": {"kind": "branch", "config": {}},
+            **{name: function() for name in ("yes", "no", "mend", "end")},
+        },
         {"y": edge("pick", "yes", when="inputs.go"), "n": edge("pick", "no", **{"else": True}),
          "f": edge("yes", "mend", on="failure"), **edges("mend end", "no end")},
     )  # fmt: skip

@@ -246,7 +246,11 @@ FIELDS = st.sampled_from(
     [
         node("x", "a"), node("x", "b"), node("x", "c"), [drop("/edges/e2")], [add("/nodes/y", function())],
         [add("/nodes/c/retry", 3)], [add("/nodes/c/disabled", True)], [drop("/edges/e2"), drop("/nodes/c")],
-        [add("/nodes/ask", approval()), add("/edges/q", edge("b", "ask")), add("/edges/r", edge("ask", "c", on="approved"))],
+        [
+            add("/nodes/ask", approval()),
+            add("/edges/q", edge("b", "ask")),
+            add("/edges/r", edge("ask", "c", on="approved")),
+        ],
         [add("/edges/e9", edge("a", "c"))],
     ]
 )  # fmt: skip
