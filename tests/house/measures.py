@@ -119,7 +119,8 @@ def side_doors() -> Found:
         for name, path in modules().items()
         for target in imported(parsed(path))
         if room_of(target) != room_of(name) and not is_door(target)
-        if room_of(name) not in {"aob", "aob.testing"} and not (room_of(name) == "aob.compose" and room_of(target) == "aob.backends")
+        if room_of(name) not in {"aob", "aob.testing"}
+        and not (room_of(name) == "aob.compose" and room_of(target) == "aob.backends")
     }
 
 

@@ -43,8 +43,8 @@ METADATA: Final = frozenset(
 
 class EgressRules(msgspec.Struct, frozen=True):
     """The home's `[egress]`: `private_allowed` (the setting `private`) lists hosts, addresses or networks that are not
-    public and may be reached, each with or without `:port`; `hosts_allowed` (the setting `hosts`), when given, lists the
-    only hosts that may be (`*.name`)."""
+    public and may be reached, each with or without `:port`; `hosts_allowed` (the setting `hosts`), when given, lists
+    the only hosts that may be (`*.name`)."""
 
     private_allowed: tuple[str, ...] = ()
     hosts_allowed: tuple[str, ...] | None = None
