@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from msgspec.structs import astuple
+
 from aob.backends.sqlite_file import connect, statements, unavailable
 from aob.core.errors import CallerError, Conflict
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
@@ -85,7 +87,7 @@ class SqliteStore:
             if not added.rowcount:
                 raise Conflict(f"row {batch.row} cannot follow the last row", code="row_exists")
         if batch.heads:
-            writer.executemany(SQL["put_head"], [_row(head) for head in batch.heads])
+            writer.executemany(SQL["put_head"], [astuple(head) for head in batch.heads])
         if batch.segments:
             writer.executemany(
                 SQL["add_segment"], [(s.stream, s.first_seq, s.count, s.row, s.data) for s in batch.segments]
@@ -225,10 +227,3 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(pool, work)
         except sqlite3.Error as error:
             raise unavailable(self._path, error) from error
-
-
-def _row(head: Head) -> tuple[Any, ...]:
-    return (
-        head.stream, head.kind, head.tenant, head.name, head.status, head.reason, head.started_ms, head.ended_ms,
-        head.seq, head.info,
-    )  # fmt: skip

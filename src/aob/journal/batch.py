@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event.value import ROW_MAX
+from aob.journal.law import Changes
 from aob.journal.stream import Stream, segment_data
 from aob.ports.store import Batch, Head, Segment, TimerRow, Value
 
@@ -18,7 +19,7 @@ class Draft:
 
     __slots__ = (
         "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "row", "segmented",
-        "told", "values",
+        "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
@@ -26,6 +27,7 @@ class Draft:
         self.count = self.cut = 0
         self.parts: list[bytes] = []
         self.told: list[Any] = []
+        self.timed: list[Changes] = []
         self.asked: list[Any] = []
         self.answers: list[tuple[Any, Any]] = []
         self.heads: dict[str, Stream] = {}
@@ -91,8 +93,7 @@ def build(shard: int, epoch: int, draft: Draft, segments: list[Segment]) -> Batc
     """The draft as the value that a store commits."""
     timers: dict[tuple[str, str], TimerRow] = {}
     done: dict[tuple[str, str], None] = {}
-    for told in draft.told:
-        changes = told.changes
+    for changes in draft.timed:
         if changes.timers:
             for timer in changes.timers:
                 timers[(timer.stream, timer.id)] = timer

@@ -48,7 +48,7 @@ class Committed(msgspec.Struct, eq=False):
     told: list[Told]
 
 
-class Decided(msgspec.Struct, eq=False):
+class Decided(msgspec.Struct, eq=False, gc=False):
     """The answer to a command: the events that it led to (none when it changed nothing) and where they lie."""
 
     stream: Stream
@@ -57,13 +57,13 @@ class Decided(msgspec.Struct, eq=False):
     base: int
 
 
-class Asked:
+class Asked(msgspec.Struct, eq=False):
     """One command in the inbox. `future` is None for those that nobody waits for."""
 
-    __slots__ = ("command", "fresh", "future", "stream")
-
-    def __init__(self, stream: str, command: Any, future: asyncio.Future[Decided] | None, fresh: bool) -> None:
-        self.stream, self.command, self.future, self.fresh = stream, command, future, fresh
+    stream: str
+    command: Any
+    future: asyncio.Future[Decided] | None
+    fresh: bool
 
 
 class Deciding:
@@ -162,6 +162,8 @@ class Deciding:
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         changes = law.changes(stream, events)
+        if changes.timers or changes.timers_done:
+            draft.timed.append(changes)
         draft.told.append(Told(stream, seq, base, events, changes))
         if verdict.values:
             draft.keep(stream.tenant, verdict.values)

@@ -252,10 +252,9 @@ class Journal(Deciding):
         if draft.told:
             self.stats["commits"] += 1
             self.stats["events"] += draft.count
-            for told in draft.told:
-                changes = told.changes
-                for stream, id in changes.timers_done or ():
-                    self.timers.drop(stream, id)
+            for changes in draft.timed:
+                for name, id in changes.timers_done or ():
+                    self.timers.drop(name, id)
                 for timer in changes.timers or ():
                     self.timers.set(timer.stream, timer.id, timer.due_ms)
             self.on_commit(Committed(draft.row, draft.at_ms, draft.told))

@@ -9,7 +9,7 @@ from aob.journal.stream import Stream
 from aob.ports.store import Head, TimerRow
 
 
-class Verdict(msgspec.Struct):
+class Verdict(msgspec.Struct, gc=False):
     """What a command leads to. `values` are kept beside the record; `context` is handed to `adopt` after the fold."""
 
     events: list[Any]
@@ -17,7 +17,7 @@ class Verdict(msgspec.Struct):
     context: Any = None
 
 
-class Changes(msgspec.Struct):
+class Changes(msgspec.Struct, gc=False):
     """What a decision means for the store's rows and for the outside. `effects` is the law's own and opaque here."""
 
     effects: Any = None

@@ -7,7 +7,7 @@ import msgspec
 from aob.core.event.ids import partition_of
 
 
-class Chunk(msgspec.Struct, array_like=True):
+class Chunk(msgspec.Struct, array_like=True, gc=False):
     """The events of one decision as they lie in a journal row: `base` is the index of the first in its row."""
 
     row: int

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 
-class Head(msgspec.Struct, array_like=True):
+class Head(msgspec.Struct, array_like=True, gc=False):
     """What lists and searches need of a stream: a row that is written when its status changes."""
 
     stream: str
@@ -21,7 +21,7 @@ class Head(msgspec.Struct, array_like=True):
     info: bytes = b""
 
 
-class Segment(msgspec.Struct, array_like=True):
+class Segment(msgspec.Struct, array_like=True, gc=False):
     """Some consecutive events of one stream: a second copy for reading it alone. `data` holds chunks (see journal)."""
 
     stream: str
@@ -31,7 +31,7 @@ class Segment(msgspec.Struct, array_like=True):
     data: bytes
 
 
-class TimerRow(msgspec.Struct, array_like=True):
+class TimerRow(msgspec.Struct, array_like=True, gc=False):
     """A durable timer of a stream."""
 
     stream: str

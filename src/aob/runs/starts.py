@@ -177,11 +177,10 @@ def _given_id(run_id: object) -> str:
 
 
 def _options(item: Mapping[str, Any], ir: IR) -> tuple[str, str, dict[str, str]]:
-    unknown = [name for name in item if name not in _FIELDS]
-    problems = [
+    problems = [] if _FIELDS.issuperset(item) else [
         Problem(f"/{str(name)[:64]}", "no such field of a start", "unknown_field",
                 hint=f"fields: {', '.join(sorted(_FIELDS))}")
-        for name in unknown
+        for name in item if name not in _FIELDS
     ]  # fmt: skip
     mode, priority = item.get("mode") or ir.spec.mode, item.get("priority") or ir.spec.priority
     if mode not in MODES:
