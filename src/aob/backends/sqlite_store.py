@@ -31,8 +31,8 @@ SQL: Final = statements("sqlite_store.sql")
 class SqliteStore:
     """One shard in one SQLite file. Use `await SqliteStore.open(path)`."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
-        self._path, self._writer, self._reader = path, writer, reader
+    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, timeout_s: float) -> None:
+        self._path, self._writer, self._reader, self._timeout_s = path, writer, reader, timeout_s
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="aob-commit")
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-read")
         self._pages = 0
@@ -47,19 +47,23 @@ class SqliteStore:
             writer.executescript(SQL["schema"])
             reader = connect(path, timeout_s)
             reader.execute("pragma query_only = on")
+            writer.execute("pragma busy_timeout = 0")  # who waits for a lock waits on the writer thread: see _patiently
         except (sqlite3.Error, OSError) as error:
             raise unavailable(path, error) from error
-        return cls(path, writer, reader)
+        return cls(path, writer, reader, timeout_s)
 
     async def take(self, shard: int) -> int:
         """Become the owner: the epoch is raised by one."""
-        return await self._write(lambda: int(self._writer.execute(SQL["take"]).fetchone()[0]))
+        return await self._write(lambda: self._patiently(lambda: int(self._writer.execute(SQL["take"]).fetchone()[0])))
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
         """Write the batch durably, all or nothing."""
         writer = self._writer
         try:
-            writer.execute("begin immediate")
+            try:
+                writer.execute("begin immediate")
+            except sqlite3.OperationalError:  # locked by another process, for a moment or for long: the loop goes on
+                await self._write(lambda: self._patiently(lambda: writer.execute("begin immediate")))
             held = writer.execute(SQL["owner"]).fetchone()[0]
             if held != batch.epoch:
                 writer.execute("rollback")
@@ -104,6 +108,14 @@ class SqliteStore:
         writer.execute(SQL["note_time"], (batch.at_ms,))
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Waits for a lock that another process holds, up to the time-out; only on the writer thread."""
+        self._writer.execute(f"pragma busy_timeout = {round(self._timeout_s * 1_000)}")
+        try:
+            return work()
+        finally:
+            self._writer.execute("pragma busy_timeout = 0")
 
     def _abandon(self) -> None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aob.compose.home import ShardIds, single
-from aob.compose.lock import owning
+from aob.compose.lock import owning, usable
 from aob.compose.notices import Notices, link_secret
 from aob.compose.parts import load_handlers, make_tools, open_blobs, open_store
 from aob.compose.settings import Settings, read_settings
@@ -93,6 +93,13 @@ async def assemble(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int = 0, shards: int = 1
 ) -> App:
     """Make and enter every part of a shard, in the order in which they stand on each other."""
+    with usable(home):
+        return await _assembled(stack, home, settings, app, shard, shards)
+
+
+async def _assembled(
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int, shards: int
+) -> App:
     handlers = load_handlers(app, settings)
     store = await open_store(settings, home, shard)
     stack.push_async_callback(store.close)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import CallerError, Conflict, NotFound
+from aob.core.errors import CallerError, Conflict, NotFound, Unavailable
 from aob.core.graph.handlers import HandlerFacts
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
@@ -89,9 +89,10 @@ class Core:
         self.dispatch = Dispatcher(self.values, logs.opened, handlers)
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
+        self.key_law = KeyringLaw()
         self.journal = Journal(
             store,
-            [self.run_law, CatalogLaw(), KeyringLaw()],
+            [self.run_law, CatalogLaw(), self.key_law],
             clock_ms=ambient.now_ms,
             on_commit=self._committed,
             on_recovered=self.dispatch.recovered,
@@ -146,8 +147,14 @@ class Core:
         return await self.journal.ask(run_id, command)
 
     async def ended(self, who: Caller, run_id: str) -> Run:
-        """The run once it has ended."""
-        stream = await self.stream(who, run_id)
+        """The run once it has ended. Waits also while the store is away."""
+        while True:
+            try:
+                stream = await self.stream(who, run_id)
+                break
+            except Unavailable:
+                if self.journal.broken is None or not await self.journal.mended():
+                    raise
         run: Run = stream.state
         if run.final and not self._uncommitted(stream):
             return run

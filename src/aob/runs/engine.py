@@ -13,4 +13,4 @@ class Engine(Starts, Patches, Tickets, Replays, Keys):
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self._by_start, self._known = {}, {}
+        self._by_start = {}

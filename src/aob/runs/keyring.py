@@ -1,6 +1,6 @@
 """The law of API keys: hashes only, never a secret. One stream, `keyring/all`."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -56,19 +56,27 @@ class RevokeKey(msgspec.Struct):
     tenant: str
 
 
+Ring: TypeAlias = dict[str, tuple[KeyCreated, bool]]
+"""Keys by id, and whether each still opens something."""
+
+
 class KeyringLaw(Law):
-    """The law of keys."""
+    """The law of keys. `ring` is what was known last, also while the store is away and the journal's memory is empty:
+    who may ask is then told that, and not turned away."""
 
     kind = "keyring"
     prefix = "keyring/"
 
-    def fresh(self, name: str) -> dict[str, tuple[KeyCreated, bool]]:
+    def __init__(self) -> None:
+        self.ring: Ring = {}
+
+    def fresh(self, name: str) -> Ring:
         """No keys."""
         return {}
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """Creating twice under one id is a conflict; revoking twice is fine."""
-        state: dict[str, tuple[KeyCreated, bool]] = stream.state
+        state: Ring = stream.state
         if isinstance(command, CreateKey):
             if command.id in state:
                 raise Conflict(f"key {command.id} exists", code="key_exists")
@@ -94,6 +102,7 @@ class KeyringLaw(Law):
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
         """Only the row in the list of streams."""
+        self.ring = stream.state
         return Changes(None, str(stream.seq))
 
     def over(self, stream: Stream) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
@@ -14,7 +14,6 @@ from aob.runs.incoming import name_of, tenant_of, text_of
 
 NAMES_MAX: Final = 100
 ROLES_MAX: Final = 32
-Ring: TypeAlias = dict[str, tuple[keyring.KeyCreated, bool]]
 
 START: Final = 8
 """Characters of a hash by which keys are looked up."""
@@ -25,7 +24,6 @@ class Keys:
 
     core: Core
     _by_start: dict[str, list[str]]
-    _known: Ring
 
     async def create_key(
         self, who: Caller, name: str, roles: list[str] | tuple[str, ...], tenant: str | None = None
@@ -59,7 +57,7 @@ class Keys:
         return [
             {"id": key.id, "name": key.name, "tenant": key.tenant, "roles": list(key.roles), "by": key.by,
              "at": key.at_ms, "active": active}
-            for key, active in self._ring().values() if key.tenant == who.tenant
+            for key, active in self.core.key_law.ring.values() if key.tenant == who.tenant
         ]  # fmt: skip
 
     async def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
@@ -71,7 +69,7 @@ class Keys:
     def authenticate(self, secret: str) -> Caller | None:
         """Who a secret stands for, or None."""
         given = hashed(secret)
-        ring = self._ring()
+        ring = self.core.key_law.ring
         if len(self._by_start) != len(ring):
             self._by_start = {}
             for key, _ in ring.values():
@@ -83,12 +81,6 @@ class Keys:
             if hmac.compare_digest(key.hash, given) and active:
                 found = Caller(key.tenant, key.name, frozenset(key.roles))
         return found
-
-    def _ring(self) -> Ring:
-        stream = self.core.journal.streams.get(keyring.KEYRING)
-        if stream is not None:
-            self._known = stream.state
-        return self._known  # as it was last, while the store is away: who may ask is told that, and not turned away
 
 
 def hashed(secret: str) -> str:
