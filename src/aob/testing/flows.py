@@ -80,15 +80,33 @@ def _body(dice: Random, count: int, depth: int, around: str) -> dict[str, Any]:
                 if edge["from"] == name:
                     edge.pop("when", None)
         elif node["kind"] == "join" and node["config"].get("n", 0) > ins:
-            node["config"] = {"mode": "any"}
+            node["config"] = {"mode": "any", "cancel_rest": True}
         else:
             _one_else(dice, edges, name, node)
+    if dice.random() < 0.25:
+        _race(dice, nodes, edges, around)
     return {"nodes": nodes, "edges": edges}
+
+
+def _race(dice: Random, nodes: dict[str, Any], edges: dict[str, Any], around: str) -> None:
+    """Several ways to one join that goes on with the first and ends the others."""
+    end = f"{around}race"
+    nodes[end] = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}
+    source = dice.choice(["", *sorted(nodes)[:2]])
+    for number in range(dice.randint(2, 4)):
+        name = f"{around}r{number}"
+        nodes[name] = _node(dice, name, DEPTH_MAX) if dice.random() < 0.5 else _function(dice)
+        if nodes[name]["kind"] in _INNER:
+            nodes[name] = _function(dice)
+        on = "approved" if nodes[name]["kind"] == "approval" else "success"
+        edges[f"{name}_{end}"] = {"from": name, "to": end, "on": on}
+        if source and source != end and nodes[source]["kind"] == "function":
+            edges[f"{source}_{name}"] = {"from": source, "to": name}
 
 
 def _node(dice: Random, name: str, depth: int) -> dict[str, Any]:
     bodies = _BODIES if depth < DEPTH_MAX else ()
-    kind = dice.choice(["function"] * 8 + [*_INNER, *_INNER, *_WAITING, *bodies])
+    kind = dice.choice(["function"] * 7 + [*_INNER * 3, *_WAITING, *bodies])
     if kind == "function":
         return _function(dice)
     made: dict[str, Any] = {"kind": kind, "config": _config(dice, kind, name)}
@@ -107,14 +125,14 @@ def _node(dice: Random, name: str, depth: int) -> dict[str, Any]:
 
 def _function(dice: Random) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": "function", "config": {"handler": HANDLER}}
-    if dice.random() < 0.5:
+    if dice.random() < 0.7:
         made["retry"] = {"attempts": dice.randint(2, 4), "first": dice.choice(["1s", "5s"]), "jitter": 0.3}
     if dice.random() < 0.15:
         made["timeout"] = {"deadline": dice.choice(["15s", "2m"])}
     if dice.random() < 0.2:
         made["on_failure"] = dice.choice(["skip", "review"])
-    if dice.random() < 0.3:
-        made["effect"] = dice.choice(["none", "keyed", "once"])
+    if dice.random() < 0.4:
+        made["effect"] = dice.choice(["none", "keyed", "once", "once"])
         made["on_uncertain"] = dice.choice(["ask", "repeat", "repeat"])
     if dice.random() < 0.04:
         made["disabled"] = True
@@ -125,11 +143,11 @@ def _config(dice: Random, kind: str, name: str) -> dict[str, Any]:
     if kind == "branch":
         return {"mode": dice.choice(["first", "all"])}
     if kind == "join":
-        mode = dice.choice(["all", "any", "n"])
+        mode = dice.choice(["all", "any", "any", "n"])
         config: dict[str, Any] = {"mode": mode, **({"n": 2} if mode == "n" else {})}
         if dice.random() < 0.3:
             config["deadline"] = "30s"
-        if dice.random() < 0.4:
+        if dice.random() < 0.6:
             config["cancel_rest"] = True
         return config
     if kind == "timer":

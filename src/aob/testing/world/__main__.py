@@ -1,4 +1,4 @@
-"""`python -m aob.testing.world SEED [COUNT]`: one world by its seed with its trace, or many, of which those that break."""
+"""`python -m aob.testing.world SEED [COUNT]`: one world by its seed with its trace, or many: those that break."""
 
 import sys
 from collections.abc import MutableMapping

@@ -5,7 +5,7 @@ In: the reference store. Out: broken rules, as they are found. It folds for itse
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,8 @@ from aob.runs.graphs import Versions
 from aob.testing.run_checks import Story, after, broken, reaction_wrong
 
 _parts = msgspec.json.Decoder(list[tuple[str, int, msgspec.Raw]])
+
+_TOLD: Final = ("visit", "path", "id", "attempt", "on", "state", "status", "cause")
 
 
 class Ledger:
@@ -84,7 +86,7 @@ class Ledger:
             self.repeats[(stream, event.visit, event.number)] += 1
 
     def _limits(self, run: Run, event: Any) -> Iterator[str]:
-        """Rules that need the graph: how often a visit may be tried again."""
+        """Rules that need the graph or the result: how often a visit may be tried, whose result was taken."""
         if isinstance(event, ev.AttemptFailed):
             token = run.tokens.get(event.visit)
             if token is None:
@@ -95,7 +97,12 @@ class Ledger:
             ir = versions.body(scope.version, scope.body) if scope.body else versions.ir(scope.version)
             most = ir.nodes[token.node].spec.retry.attempts
             if event.attempt >= most:
-                yield f"attempt {event.attempt} of {event.visit} is to be followed by another; it has {most}"
+                yield f"attempt {event.attempt} of {event.visit} goes on to another, and it has {most}"
+        elif isinstance(event, ev.NodeCompleted) and event.attempt:
+            output = decode(event.output)
+            made = output.get("attempt", event.attempt) if isinstance(output, dict) else event.attempt
+            if isinstance(output, dict) and output.get("visit") == event.visit and made != event.attempt:
+                yield f"{event.visit} ended as attempt {event.attempt} with the result of attempt {made}"
         elif isinstance(event, ev.RunQuarantined):
             yield f"{run.id} was set aside: {event.reason}"
 
@@ -117,8 +124,7 @@ class Ledger:
 def line_of(event: Any) -> str:
     """An event in a line of a trace: its name and the fields that tell one from another."""
     name = type(event).__name__
-    parts = [str(getattr(event, field)) for field in ("visit", "path", "id", "attempt", "on", "state", "status", "cause")
-             if getattr(event, field, "") not in ("", None)]  # fmt: skip
+    parts = [str(getattr(event, field)) for field in _TOLD if getattr(event, field, "") not in ("", None)]
     for field in ("ready", "skipped", "visits"):
         if getattr(event, field, None):
             parts.append(f"{field}={','.join(getattr(event, field))}")

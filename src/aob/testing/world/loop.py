@@ -1,6 +1,7 @@
-"""An event loop whose time is virtual: when nothing is ready, time jumps to whatever comes next. No sockets, no threads.
+"""An event loop whose time is virtual: when nothing is ready, time jumps to whatever comes next.
 
-The same program gives the same order of wake-ups. Raises Stuck when something waits and nothing will ever happen.
+No sockets, no threads; the same program gives the same order of wake-ups. Raises StuckError when something waits and
+nothing will ever happen.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ STEP_S: Final = 1e-6
 """What a turn of the loop takes: nothing here is free, or a loop that only yields would stop time."""
 
 
-class Stuck(RuntimeError):
+class StuckError(RuntimeError):
     """Somebody waits, and no timer and no callback is left that could wake them."""
 
 
@@ -37,7 +38,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def select(self, timeout: float | None) -> list[Any]:
         """Time passes until the next timer is due."""
         if timeout is None:
-            raise Stuck("everybody waits and nothing will happen")
+            raise StuckError("everybody waits and nothing will happen")
         self.now_s += max(timeout, STEP_S)
         return []
 
@@ -49,23 +50,28 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 @contextmanager
-def steady(loop: VirtualLoop) -> Iterator[None]:
-    """Parts that measure how long they have held the loop measure virtual time, so that a slow machine changes nothing."""
-    kept = deciding.time, crew.perf_counter
-    setattr(deciding, "time", SimpleNamespace(perf_counter=loop.time))  # noqa: B010  # a module has no such setter
-    setattr(crew, "perf_counter", loop.time)  # noqa: B010
+def replaced(*places: tuple[object, str, object]) -> Iterator[None]:
+    """Names of modules and classes stand for something else while this is entered."""
+    kept = [getattr(module, name) for module, name, _ in places]
+    for module, name, value in places:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        setattr(deciding, "time", kept[0])  # noqa: B010
-        setattr(crew, "perf_counter", kept[1])  # noqa: B010
+        for (module, name, _), value in zip(places, kept, strict=True):
+            setattr(module, name, value)
+
+
+def steady(loop: VirtualLoop) -> tuple[tuple[object, str, object], ...]:
+    """Parts that measure how long they have held the loop measure virtual time: a slow machine changes nothing."""
+    return (deciding, "time", SimpleNamespace(perf_counter=loop.time)), (crew, "perf_counter", loop.time)
 
 
 def run_virtual(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine to its end in virtual time, then cancels what it left behind."""
     asyncio.set_event_loop(loop)
     try:
-        with steady(loop):
+        with replaced(*steady(loop)):
             return loop.run_until_complete(main)
     finally:
         left = [task for task in asyncio.all_tasks(loop) if not task.done()]

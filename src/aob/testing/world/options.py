@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-RUNS_MAX: Final = 24
-TICKS: Final = 80
+RUNS_MAX: Final = 40
+TICKS: Final = 100
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,6 +21,11 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     ticks: int = TICKS
     flow_size: int = 6
     fast: float = 0.3
+    # bounds of the journal, small ones so that every path is walked
+    cut_rows: int = 1_000
+    segment_events: int = 256
+    ended_kept: int = 1_000
+    inbox_max: int = 20_000
     # the store
     commit_fails: float = 0.0
     commit_replies_lost: float = 0.0
@@ -55,15 +60,15 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _UNIFORM: Final[dict[str, float]] = {
     "commit_fails": 0.04, "commit_replies_lost": 0.03, "commit_slow": 0.15, "crash": 0.04, "usurp": 0.02,
-    "clock_forward": 0.04, "clock_back": 0.04, "transient": 0.2, "permanent": 0.08, "cut_off": 0.05,
-    "duplicate": 0.1, "late": 0.1,
+    "clock_forward": 0.04, "clock_back": 0.04, "transient": 0.4, "permanent": 0.1, "cut_off": 0.2,
+    "duplicate": 0.2, "late": 0.6,
 }  # fmt: skip
 """Every fault now and then."""
 
 _SWARM: Final[dict[str, float]] = {
     "commit_fails": 0.25, "commit_replies_lost": 0.25, "commit_slow": 0.6, "crash": 0.2, "usurp": 0.12,
-    "clock_forward": 0.2, "clock_back": 0.2, "transient": 0.5, "permanent": 0.2, "cut_off": 0.3, "duplicate": 0.5,
-    "late": 0.5,
+    "clock_forward": 0.2, "clock_back": 0.2, "transient": 0.7, "permanent": 0.2, "cut_off": 0.5, "duplicate": 0.7,
+    "late": 1.0,
 }  # fmt: skip
 """How bad each fault gets where it is switched on at all."""
 
@@ -72,12 +77,14 @@ def draw(dice: Random) -> Options:
     """Options of a world: half of the seeds meet every fault a little, half meet few faults much."""
     swarm = dice.random() < 0.5
     fields: dict[str, Any] = {
-        "swarm": swarm, "flows": dice.randint(1, 3), "runs": dice.randint(2, RUNS_MAX),
-        "flow_size": dice.randint(2, 7), "delay_ms": dice.choice([1, 50, 800, 5_000]),
+        "swarm": swarm, "flows": dice.randint(1, 6), "runs": dice.randint(4, RUNS_MAX),
+        "flow_size": dice.randint(3, 10), "delay_ms": dice.choice([1, 50, 800, 5_000]),
         "slow_ms": dice.choice([5, 100, 2_000]), "trouble_ms": dice.choice([1, 400, 3_000]),
         "late_ms": dice.choice([100, 3_000, 60_000]), "acts": dice.choice([0.0, 0.3, 0.8]),
         "proposes": dice.choice([0.0, 0.1, 0.4]), "patch": dice.choice([0.0, 0.4, 1.0]),
         "cancel": dice.choice([0.0, 0.05, 0.2]), "fast": dice.choice([0.0, 0.3, 1.0]),
+        "cut_rows": dice.choice([3, 20, 1_000]), "segment_events": dice.choice([3, 20, 256]),
+        "ended_kept": dice.choice([0, 3, 1_000]), "inbox_max": dice.choice([3, 20_000, 20_000]),
     }  # fmt: skip
     for name, rate in (_SWARM if swarm else _UNIFORM).items():
         on = dice.random() < 0.4 if swarm else True
@@ -87,5 +94,6 @@ def draw(dice: Random) -> Options:
 
 def calm(options: Options) -> Options:
     """The same world after its faults have stopped."""
-    kept = {name: getattr(options, name) for name in ("swarm", "flows", "runs", "flow_size", "fast")}
+    names = ("swarm", "flows", "runs", "flow_size", "fast", "cut_rows", "segment_events", "ended_kept", "inbox_max")
+    kept = {name: getattr(options, name) for name in names}
     return Options(**kept, delay_ms=5, acts=options.acts, checkpoint=0.0, proposes=0.0, patch=0.0, cancel=0.0)

@@ -1,4 +1,4 @@
-"""Workers of a simulated world: what a job does is drawn from the seed, its run, visit and attempt, and from nothing else.
+"""Workers of a simulated world: what a job does is drawn from the seed, its run, visit and attempt alone.
 
 In: jobs of the real pool. Out: results, late and repeated ones too. Every effect that it performs is held against what
 is durable at that moment.
@@ -7,7 +7,7 @@ is durable at that moment.
 import asyncio
 from collections import Counter
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aob.core.event.value import INLINE_MAX, ROW_MAX, canonical
 from aob.runs.dispatch import Dispatcher
@@ -16,6 +16,9 @@ from aob.testing.world.ledger import Ledger
 from aob.testing.world.options import Options
 from aob.work.job import UNCERTAIN, Context, Done, Fault, Job, WorkError
 from aob.work.pool.crew import Perform
+
+LATE_REPORTS: Final = 4
+"""How often somebody who is late tries to be heard."""
 
 
 class Surroundings(Protocol):
@@ -66,11 +69,12 @@ class _Attempt:
             if dice.random() < options.proposes:
                 await self._propose()
             await self._pause()
-        except asyncio.CancelledError:
+            done = self._outcome()
+        except (asyncio.CancelledError, WorkError):
             if dice.random() < options.late:
-                self._report_later(Done(canonical("too late")))
+                for _ in range(LATE_REPORTS):
+                    self._report_later(Done(self._output(late=True)))
             raise
-        done = self._outcome()
         if dice.random() < options.duplicate:
             self._report_later(done)
         return done
@@ -110,10 +114,14 @@ class _Attempt:
             raise WorkError("this will never work", code="never", transient=False)
         if dice.random() < options.transient:
             raise WorkError("not now", code="busy", transient=True, detail={"retry_after_ms": dice.choice([0, 10])})
-        output: Any = {"n": dice.randint(0, 4), "visit": self.job.visit}
         if dice.random() < options.large:
-            output["blob"] = "x" * dice.choice([INLINE_MAX, ROW_MAX])
-        return Done(canonical(output))
+            return Done(self._output(blob="x" * dice.choice([INLINE_MAX, ROW_MAX])))
+        return Done(self._output())
+
+    def _output(self, **more: Any) -> bytes:
+        """Says which attempt made it, so that the ledger can tell whose result was taken."""
+        job = self.job
+        return canonical({"n": self.dice.randint(0, 4), "visit": job.visit, "attempt": job.attempt, **more})
 
     def _report_later(self, result: Done | Fault) -> None:
         """A thread that could not be stopped, a line that delivers twice."""

@@ -1,7 +1,7 @@
 """One simulated world: real core, journal, runs and pool over a simulated store, clock, workers and people.
 
-In: a seed. Out: a trace that is the same for the same seed, and the first rule that was broken, if any. Two phases: first
-faults, and nothing may be wrong; then they stop, and within a bounded time every run must be over.
+In: a seed. Out: a trace that is the same for the same seed, and the first rule that was broken, if any. Two phases:
+first faults, and nothing may be wrong; then they stop, and within a bounded time every run must be over.
 """
 
 import asyncio
@@ -20,12 +20,13 @@ from aob.core.errors import AobError
 from aob.core.policy.caller import LOCAL
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Run
+from aob.journal import deciding, journal
 from aob.journal.recovery import load_stream
 from aob.runs import Ambient, Core, Engine
 from aob.testing.flows import HANDLER, Known, random_flow
 from aob.testing.run_checks import picture
 from aob.testing.world.ledger import Ledger
-from aob.testing.world.loop import Stuck, VirtualLoop, run_virtual
+from aob.testing.world.loop import VirtualLoop, replaced, run_virtual
 from aob.testing.world.options import Options, calm, draw
 from aob.testing.world.people import People
 from aob.testing.world.store import SimStore
@@ -34,14 +35,14 @@ from aob.work.logs import Logs
 
 T0_MS: Final = 1_700_000_000_000
 CALM_TICKS: Final = 600
-OPENING_TRIES: Final = 200
+OPENING_TRIES: Final = 60
 
 
 _LIFE: ContextVar[int] = ContextVar("life", default=0)
 """Which life of the home a task belongs to; 0 is the world itself."""
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """A rule does not hold in this world."""
 
 
@@ -107,7 +108,7 @@ class World:
         for rule in wrong:
             self.wrong(rule)
         if self.problem:
-            raise Broken(self.problem)
+            raise BrokenError(self.problem)
 
     # -- processes --------------------------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class World:
             self.process = process
             self.told(f"life {self._life} begins at row {core.journal.row}, epoch {core.journal.epoch}")
             return
-        raise Broken("the home cannot be opened")
+        raise BrokenError("the home cannot be opened")
 
     def _core(self, handle: SimStore) -> Core:
         dice = Random(f"{self.seed} ids {self._life}")
@@ -176,7 +177,7 @@ class World:
     # -- its life ---------------------------------------------------------------------------------------------------
 
     async def live(self) -> None:
-        """Both phases. Raises Broken at the first rule that does not hold."""
+        """Both phases. Raises BrokenError at the first rule that does not hold."""
         asyncio.get_running_loop().set_task_factory(self._new_task)
         await self.open()
         await self._push_flows()
@@ -196,8 +197,14 @@ class World:
     async def _push_flows(self) -> None:
         for number in range(self.options.flows):
             document = random_flow(self.dice, f"w{number}", size=self.options.flow_size)
-            while (told := await self.people.politely("push", self.process.engine.push(LOCAL, document))) is None:
+            told = None
+            for _ in range(OPENING_TRIES):
+                told = await self.people.politely("push", self.process.engine.push(LOCAL, document))
+                if told is not None:
+                    break
                 await asyncio.sleep(0.5)
+            if told is None:
+                raise BrokenError("no workflow can be pushed")
             self.ledger.documents[told["artifact"]] = document
             self.people.flows.append(f"w{number}")
 
@@ -256,7 +263,7 @@ class World:
             await asyncio.sleep(20.0)
             self.checks()
         left = {name: sorted(run.tokens) for name, run in self.ledger.runs.items() if not run.final}
-        raise Broken(f"after {CALM_TICKS} calm ticks these runs are not over: {left}")
+        raise BrokenError(f"after {CALM_TICKS} calm ticks these runs are not over: {left}")
 
     # -- checks -----------------------------------------------------------------------------------------------------
 
@@ -337,6 +344,14 @@ def _on_loop(job: object) -> str:
     return "loop"
 
 
+def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
+    """Bounds of the journal as this world has them."""
+    return (
+        (journal, "CUT_ROWS", options.cut_rows), (journal, "ENDED_KEPT", options.ended_kept),
+        (journal, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
+    )  # fmt: skip
+
+
 def simulate(seed: int, options: Options | None = None) -> Report:
     """Runs one world from its seed to its end."""
     loop = VirtualLoop()
@@ -347,13 +362,14 @@ def simulate(seed: int, options: Options | None = None) -> Report:
     async def main() -> str:
         try:
             await world.live()
-        except Broken as broken:
+        except BrokenError as broken:
             return str(broken)
-        except Stuck as stuck:
-            return str(stuck)
+        except Exception as error:  # a world that cannot go on is broken too, whatever stops it
+            return f"{type(error).__name__}: {error}"
         return world.problem
 
-    broken = run_virtual(loop, main())
+    with replaced(*bounds(world.options)):
+        broken = run_virtual(loop, main())
     if not broken and problems:
         broken = f"a task died unseen: {problems[0]}"
     return Report(seed, world.options, broken, world.trace, dict(world.ledger.events))

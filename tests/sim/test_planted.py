@@ -1,0 +1,22 @@
+"""The test of the tests: bugs that are planted on purpose are found, each in its share of worlds at least."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from aob.testing.world import simulate
+from tests.sim.planted import PLANTED
+
+WORLDS = 24
+
+
+@pytest.mark.parametrize(("bug", "least"), PLANTED.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_planted_bug_is_found(bug: Callable[[], AbstractContextManager[None]], least: float) -> None:
+    wanted, found = round(least * WORLDS + 0.5), 0
+    for seed in range(1, WORLDS + 1):
+        with bug():
+            found += bool(simulate(seed).broken)
+        if found >= wanted:
+            return
+    raise AssertionError(f"{found} of {WORLDS} worlds found it, and {wanted} should")

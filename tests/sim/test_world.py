@@ -1,0 +1,80 @@
+"""Two hundred lives of a home, each from a seed: nothing is wrong under faults, and everything ends when they stop."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aob.testing.world import Options, draw, simulate
+
+SEEDS = range(1, 201)
+KNOWN = [
+    int(line.split()[0])
+    for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()
+    if line[:1].isdigit()
+]
+AT_ONCE = 10
+
+
+@pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
+def test_every_rule_holds_in_every_world(first: int) -> None:
+    broken = {seed: simulate(seed).broken for seed in range(first, first + AT_ONCE)}
+    assert not {seed: rule for seed, rule in broken.items() if rule}, "make sim SEED=n shows the trace"
+
+
+@pytest.mark.parametrize("seed", KNOWN)
+def test_every_rule_holds_in_worlds_that_once_broke_one(seed: int) -> None:
+    assert not simulate(seed).broken
+
+
+@pytest.mark.parametrize("seed", [1, 7, 23])
+def test_a_seed_gives_the_same_world_again(seed: int) -> None:
+    one, other = simulate(seed), simulate(seed)
+    assert one.trace == other.trace
+    assert one.trace
+
+
+def test_a_seed_gives_the_same_world_in_another_process() -> None:
+    def trace(hash_seed: str) -> str:
+        env = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        command = [sys.executable, "-m", "aob.testing.world", "11"]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert trace("1") == trace("2")
+
+
+def test_worlds_meet_what_they_are_made_for() -> None:
+    seen: dict[str, int] = {}
+    faults = {
+        "store away",
+        "reply lost",
+        "crash",
+        "another process takes over",
+        "the clock jumps",
+        "effect once",
+        "fenced",
+    }
+    for seed in range(1, 31):
+        report = simulate(seed)
+        for name, count in report.events.items():
+            seen[name] = seen.get(name, 0) + count
+        faults -= {fault for fault in faults if any(fault in line for line in report.trace)}
+    assert not faults
+    for name in ("PatchApplied", "ScopeMoved", "NodeHeld", "Uncertain", "TokensCancelled", "TokenReady", "TicketAnswered",
+                 "MessageReceived", "CancelRequested", "ScopeClosed", "AttemptFailed", "Checkpoint"):  # fmt: skip
+        assert seen.get(name), f"no world has {name}"
+
+
+def test_a_world_without_faults_is_dull() -> None:
+    report = simulate(3, Options(patch=0.0, cancel=0.0, proposes=0.0))
+    assert not report.broken
+    assert not any("crash" in line or "away" in line for line in report.trace)
+
+
+def test_half_of_the_seeds_are_swarms() -> None:
+    from random import Random
+
+    swarms = sum(draw(Random(seed)).swarm for seed in range(400))
+    assert 140 < swarms < 260
