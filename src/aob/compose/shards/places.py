@@ -11,7 +11,8 @@ BEGIN: Final[Row] = (0, 0)
 
 
 def split(token: str, shards: int) -> list[str]:
-    """The position of each shard. Raises CallerError `bad_position`, Conflict `position_expired` for another number of them."""
+    """The position of each shard. Raises CallerError `bad_position`, or Conflict `position_expired` for another number
+    of them."""
     position = Position.parse(token)
     if position.generation != GENERATION or len(position.rows) != shards:
         raise Conflict(
