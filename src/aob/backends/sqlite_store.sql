@@ -6,7 +6,7 @@ create table if not exists journal (row integer primary key, epoch integer not n
 create table if not exists head (stream text primary key, kind text not null, tenant text not null, name text not null, status text not null, reason text not null, started_ms integer not null, ended_ms integer not null, seq integer not null, info blob not null) without rowid;
 create index if not exists head_live on head (kind, status, stream) where ended_ms = 0 or status != 'COMPLETED';
 create index if not exists head_started on head (kind, tenant, started_ms, stream);
-create table if not exists segment (stream text not null, first_seq integer not null, count integer not null, row integer not null, data blob not null, primary key (stream, first_seq)) without rowid;
+create table if not exists segment (stream text not null, first_seq integer not null, count integer not null, row integer not null, data blob not null, unique (stream, first_seq));
 create table if not exists timer (stream text not null, id text not null, due_ms integer not null, primary key (stream, id)) without rowid;
 create index if not exists timer_due on timer (due_ms);
 create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;

@@ -182,7 +182,7 @@ class Dispatcher:
     def report(self, job: Job, result: Result) -> None:
         """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready
         until then and would be dispatched again after a crash."""
-        context = self._held.pop((job.run, job.visit), None)
+        context = self._held.pop((job.run, job.visit), None) if self._held else None
         if isinstance(result, Fault):
             self._failed(job, result)
             return

@@ -49,7 +49,7 @@ class Job(msgspec.Struct, eq=False):
     pulse: Callable[[], None] = unheard
 
 
-class Done(msgspec.Struct):
+class Done(msgspec.Struct, gc=False):
     """An attempt that succeeded. `data` is the canonical JSON of the output, ready to be a cell. `memo` marks a cache
     hit; `usage` counts tokens and money; `patch` names a patch that the work proposed; `ref` is set when the output is
     over ROW_MAX: the blobs already hold it, durably. `took_us` is the time of the attempt, filled in by the pool."""

@@ -156,41 +156,44 @@ class Patch(msgspec.Struct):
     note: str = ""
 
 
-class Run:
+class Run(msgspec.Struct, gc=False, eq=False):
     """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k."""
 
-    __slots__ = (
-        "agents", "artifact", "bodies", "by", "cancelling", "commands", "cost", "deadline_ms", "depth", "ended_ms",
-        "error", "final", "fork", "graph_ops", "id", "inputs", "inputs_digest", "labels", "messages", "mode", "output",
-        "patches", "priority", "quarantined", "ready", "scopes", "started_ms", "tag", "tenant", "tickets",
-        "timers", "tokens", "usage", "version", "waits", "workflow",
-    )  # fmt: skip
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-        self.final = ""
-        self.ready = 0
-        self.workflow = self.artifact = self.version = self.tag = self.tenant = self.by = self.fork = ""
-        self.mode, self.priority = "full", "medium"
-        self.inputs: Cell = NULL
-        self.inputs_digest = b""
-        self.output: Cell = NULL
-        self.error: Cell | None = None
-        self.started_ms = self.ended_ms = self.deadline_ms = self.depth = 0
-        self.cancelling = self.quarantined = ""
-        self.labels: dict[str, str] = {}
-        self.scopes: dict[str, Scope] = {}
-        self.tokens: dict[str, Token] = {}
-        self.bodies: dict[str, Body] = {}
-        self.timers: dict[str, Timer] = {}
-        self.tickets: dict[str, Ticket] = {}
-        self.patches: dict[str, Patch] = {}
-        self.graph_ops: list[Cell] = []
-        self.waits: dict[str, tuple[str, str]] = {}
-        self.messages: list[tuple[str, str, str, Cell]] = []
-        self.commands: dict[str, bytes] = {}
-        self.agents = 0
-        self.usage: dict[str, float] = {}
+    id: str
+    final: str = ""
+    ready: int = 0
+    workflow: str = ""
+    artifact: str = ""
+    version: str = ""
+    tag: str = ""
+    tenant: str = ""
+    by: str = ""
+    fork: str = ""
+    mode: str = "full"
+    priority: str = "medium"
+    inputs: Cell = NULL
+    inputs_digest: bytes = b""
+    output: Cell = NULL
+    error: Cell | None = None
+    started_ms: int = 0
+    ended_ms: int = 0
+    deadline_ms: int = 0
+    depth: int = 0
+    cancelling: str = ""
+    quarantined: str = ""
+    labels: dict[str, str] = {}
+    scopes: dict[str, Scope] = {}
+    tokens: dict[str, Token] = {}
+    bodies: dict[str, Body] = {}
+    timers: dict[str, Timer] = {}
+    tickets: dict[str, Ticket] = {}
+    patches: dict[str, Patch] = {}
+    graph_ops: list[Cell] = []
+    waits: dict[str, tuple[str, str]] = {}
+    messages: list[tuple[str, str, str, Cell]] = []
+    commands: dict[str, bytes] = {}
+    agents: int = 0
+    usage: dict[str, float] = {}
 
     @property
     def status(self) -> str:
