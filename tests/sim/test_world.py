@@ -62,8 +62,11 @@ def test_worlds_meet_what_they_are_made_for() -> None:
             seen[name] = seen.get(name, 0) + count
         faults -= {fault for fault in faults if any(fault in line for line in report.trace)}
     assert not faults
-    for name in ("PatchApplied", "ScopeMoved", "NodeHeld", "Uncertain", "TokensCancelled", "TokenReady", "TicketAnswered",
-                 "MessageReceived", "CancelRequested", "ScopeClosed", "AttemptFailed", "Checkpoint"):  # fmt: skip
+    wanted = (
+        "PatchApplied", "ScopeMoved", "NodeHeld", "Uncertain", "TokensCancelled", "TokenReady", "TicketAnswered",
+        "MessageReceived", "CancelRequested", "ScopeClosed", "AttemptFailed", "Checkpoint",
+    )  # fmt: skip
+    for name in wanted:
         assert seen.get(name), f"no world has {name}"
 
 

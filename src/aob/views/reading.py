@@ -125,6 +125,7 @@ class Views(Engine):
         """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
         require(who, "view")
         stream = await self.core.stream(who, run_id)
+        after, limit = max(-1, min(after, WHOLE)), max(0, min(limit, WHOLE))
         return [entry(fact) for fact in await history(self.core, stream, after, limit)]
 
     async def why(self, who: Caller, run_id: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ class _Command(msgspec.Struct, frozen=False, gc=False):
 
 class Start(_Command):
     """Begin the run. `digest` is the sha256 of what was asked, for idempotency; `beside` holds the bytes of inputs that
-    are too large for a record, for the same commit."""
+    are too large for a record, for the same commit. `copied` are outcomes of another run, as they happened there."""
 
     run: str
     workflow: str

@@ -123,6 +123,10 @@ class Pool:
         held = self._index.get((run, visit))
         return held is not None and held.job.attempt == attempt
 
+    def held(self) -> dict[tuple[str, str], int]:
+        """The run and visit of every job that waits or runs here, and its attempt."""
+        return {key: attempt.job.attempt for key, attempt in self._index.items()}
+
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Take nothing new, let what runs end within `drain_s`, then cancel the rest. Stopping twice is fine."""
         if self._stopped is not None:

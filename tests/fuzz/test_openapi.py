@@ -1,0 +1,122 @@
+"""Every route of a home at work, fuzzed from its own OpenAPI document with the ids of what is there.
+
+No request gets a 5xx, and every answer is one that the document promises. (tests/server fuzzes an empty home with ids
+that are not there; here most requests reach a run, a ticket, a patch, a key, a blob.)
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+import aob
+from aob.compose import App
+from aob.core.policy import LOCAL
+from aob.server import create_app, serving
+from tests.runs.home import Deed, flow, fn, ticket_of
+
+EXAMPLES: Final = 200
+ENDLESS: Final = ("/v1/events", "/v1/runs/{run_id}/events", "/v1/runs/{run_id}/logs")
+CHECKS: Final = (
+    not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance,
+)  # fmt: skip
+
+
+class House:
+    """A home, its server and its loop in a thread of their own, for callers that wait with their whole thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._live(),))
+        self.app: App
+        self.url = self.key = ""
+
+    def __enter__(self) -> "House":
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+        self._loop.close()
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    async def _live(self) -> None:
+        deed = Deed()
+        async with aob.open(self._folder, app=deed.handlers()) as self.app:
+            self.key = (await self.app.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
+            nodes = {"a": fn("sized", input={"n": "70000"}), "ok": {"kind": "approval", "config": {}}, "b": fn()}
+            await self.app.push(flow("order", nodes, "a>ok", "ok>b:approved"))
+            async with serving(create_app(self.app.views)) as self.url:
+                self._ready.set()
+                await self._stop.wait()
+            deed.release()
+
+    async def things(self) -> dict[str, str]:
+        """Ids of a run that waits, its ticket, its patch, a blob, and a key."""
+        app = self.app
+        run = await app.start("order", {})
+        ticket = await ticket_of(app, run.id)
+        patch = await app.views.propose(LOCAL, run.id, {"operations": [{"op": "disable", "id": "b"}]})
+        key = await app.views.create_key(LOCAL, "k", ["view"])
+        blob = (await app.run(run.id))["nodes"]["a"]["hash"]
+        return {"run_id": run.id, "ticket_id": ticket["ticket_id"], "patch_id": patch["patch_id"], "name": "order",
+                "key_id": key["id"], "hash": blob}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("fuzz")) as opened:
+        yield opened
+
+
+@pytest.mark.timeout(300)
+def test_no_request_breaks_the_server_or_gets_an_answer_that_was_not_promised(house: House) -> None:
+    schema = schemathesis.openapi.from_url(f"{house.url}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations()]
+    asked = [ask_at_random(house, operation) for operation in operations if operation.path not in ENDLESS]
+    assert len(asked) > 30
+    assert sum(asked) > len(asked) * EXAMPLES / 2
+    assert house.do(house.app.views.health())["status"] == "ok"
+
+
+def ask_at_random(house: House, operation: Any) -> int:
+    """Requests of one operation, nine of ten with ids of what is there; how many were made."""
+    things = house.do(house.things())
+    count = 0
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(), at_random=st.integers(0, 9))
+    def ask(case: Any, at_random: int) -> None:
+        nonlocal count
+        if at_random:
+            case.path_parameters = {
+                name: things.get(name, value) for name, value in (case.path_parameters or {}).items()
+            }
+        response = case.call(headers={"x-api-key": house.key}, timeout=10)
+        case.validate_response(response, checks=CHECKS)
+        count += 1
+
+    ask()
+    return count
