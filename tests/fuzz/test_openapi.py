@@ -27,7 +27,7 @@ from aob.core.policy import LOCAL
 from aob.server import create_app, serving
 from tests.runs.home import Deed, flow, fn, ticket_of
 
-EXAMPLES: Final = 200
+EXAMPLES: Final = 20
 ENDLESS: Final = ("/v1/events", "/v1/runs/{run_id}/events", "/v1/runs/{run_id}/logs")
 CHECKS: Final = (
     not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance,
