@@ -292,3 +292,20 @@ def test_a_run_that_is_set_aside_can_be_cancelled() -> None:
     desk.cancel()
     assert desk.status == "CANCELLED"
     assert desk.do(cmd.Release("ann")) == []
+
+
+def test_an_effect_that_was_stopped_when_its_run_was_set_aside_is_uncertain_when_it_goes_on() -> None:
+    desk = Desk(flow({"a": function(effect="once"), "b": function()}))
+    desk.intend("a")
+    desk.do_events([ev.RunQuarantined("oh")])
+    desk.do(cmd.Release("ann"))
+    assert (desk.ticket().subject, desk.jobs) == ("uncertain", {"b": 1})
+
+
+def test_a_result_that_was_settled_is_settled_once() -> None:
+    desk = Desk(flow({"a": function()}))
+    desk.intend("a")
+    settle = cmd.Settle("a", 1, 1, Raw(b"1"), False, {"calls": 1})
+    desk.do(settle)
+    assert desk.do(settle) == []
+    assert desk.run.usage == {"calls": 1}

@@ -13,7 +13,7 @@ from aob.core.event.value import Cell, Ref, canonical, decode, digest_of, inline
 from aob.core.policy.patch import budget_left
 from aob.core.run import Run
 from aob.core.run import commands as cmd
-from aob.journal import Journal, Stream
+from aob.journal import Decided, Journal, Stream
 from aob.runs.values import Values
 from aob.work.job import Fault, Intended, Job
 
@@ -56,9 +56,14 @@ class RunContext:
         data = canonical(dict(what))
         digest = digest_of(data)
         command = cmd.Intend(self.visit, self.attempt, self._number, kind, digest, Raw(data))
-        await self._granted(command)
-        token = self._run.tokens.get(self.visit)
-        for intent in (token.intents if token is not None else None) or ():
+        decided = await self._granted(command)
+        if decided.events:
+            return Intended(True)
+        # Look at the run that decided: the one in memory may have been dropped and not yet be read back.
+        token = decided.stream.state.tokens.get(self.visit)
+        if token is None:
+            raise asyncio.CancelledError
+        for intent in token.intents or ():
             if intent.number == self._number and intent.result is not None and not intent.failed:
                 return Intended(False, await self._load(intent.result))
         return Intended(True)
@@ -77,41 +82,33 @@ class RunContext:
         data = canonical(operations)
         id = derived_id("patch", self.run_id, self.visit, self._proposals, data)
         command = cmd.Propose(id, self.visit, "agent", reason, "", operations, digest_of(data), self.visit)
-        await self._granted(command)
-        patch = self._run.patches[id]
+        decided = await self._granted(command)
+        patch = decided.stream.state.patches[id]
         if patch.state in {"proposed", "applied"}:
             self.patch = id
         return {"patch_id": id, "state": patch.state, "problems": decode(patch.problems) or []}
 
     async def graph(self) -> Mapping[str, Any]:
         """The workflow document as it stands, what has begun, and how many agents a patch may still add."""
-        if self._stream is None:
+        stream = self._journal.streams.get(self.run_id) or self._stream
+        if stream is None:
             return {}
-        run = self._run
-        document = self._stream.derived.graphs.document(len(run.graph_ops))
+        run: Run = stream.state
+        document = stream.derived.graphs.document(len(run.graph_ops))
         done = run.scopes[""].done
         live = {token.node for token in run.tokens.values() if not token.scope}
         state = {
             node: "ready" if node in live else done[node].on if node in done else "not begun"
             for node in document.get("nodes", {})
         }
-        left = budget_left(self._stream.derived.rules, run.agents, document)
+        left = budget_left(stream.derived.rules, run.agents, document)
         return {"document": document, "state": state, "agents_left": left}
 
-    @property
-    def _run(self) -> Run:
-        stream = self._journal.streams.get(self.run_id) or self._stream
-        if stream is None:
-            raise asyncio.CancelledError
-        run: Run = stream.state
-        return run
-
-    async def _granted(self, command: Any) -> None:
+    async def _granted(self, command: Any) -> Decided:
         """Puts a command to the run; while the store is away the work waits, for it has done nothing wrong."""
         while True:
             try:
-                await self._journal.ask(self.run_id, command)
-                return
+                return await self._journal.ask(self.run_id, command)
             except Refused as refused:
                 if refused.code == "token_gone":
                     raise asyncio.CancelledError from None

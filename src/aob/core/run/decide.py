@@ -265,6 +265,9 @@ def _intend(step: Step, command: cmd.Intend) -> None:
 def _settle(step: Step, command: cmd.Settle) -> None:
     if _token(step, command.visit, command.attempt) is None:
         raise Refused(f"{command.visit} attempt {command.attempt} may not report any more", code="token_gone")
+    for intent in step.run.tokens[command.visit].intents or ():
+        if intent.number == command.number and intent.result is not None:
+            return  # it was settled, and only the answer was lost
     step.events.append(ev.IntentSettled(command.visit, command.number, command.result, command.failed, command.usage))
 
 
@@ -274,8 +277,12 @@ def _save(step: Step, command: cmd.Save) -> None:
 
 
 def _release(step: Step, command: cmd.Release) -> None:
-    if step.run.quarantined and not step.run.final:
-        step.events.append(ev.RunReleased(command.by))
+    if not step.run.quarantined or step.run.final:
+        return
+    step.events.append(ev.RunReleased(command.by))
+    for token in list(step.run.tokens.values()):
+        if token.state == READY and not step.finished and any(each.result is None for each in token.intents or ()):
+            _lost(step, cmd.Lost(token.visit, token.attempt))  # its worker was stopped in the middle of an effect
 
 
 def _begun(rule: Callable[[Step, Any], None]) -> Callable[[Step, Any], None]:

@@ -102,7 +102,8 @@ def react(run: Run, events: list[Any]) -> Effects | Hop:
                 _aside(effects, run, kind is ev.RunQuarantined)
     if len(events) > 1 and effects.jobs:
         tokens = run.tokens
-        effects.jobs = [job for job in effects.jobs if job[0] in tokens and tokens[job[0]].state == READY]
+        jobs = dict.fromkeys(effects.jobs)
+        effects.jobs = [job for job in jobs if job[0] in tokens and tokens[job[0]].state == READY]
     return effects
 
 
