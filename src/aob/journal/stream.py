@@ -16,26 +16,25 @@ class Chunk(msgspec.Struct, array_like=True, gc=False):
     data: msgspec.Raw
 
 
-class Stream:
+class Stream(msgspec.Struct, gc=False, eq=False):
     """One stream of one law. Only the journal writes to it; others read `state` between awaits."""
 
-    __slots__ = (
-        "chunks", "derived", "ended", "kept_from", "law", "lazy", "name", "partition", "seq", "state", "status",
-        "tenant", "timed",
-    )  # fmt: skip
+    name: str
+    law: Any
+    state: Any
+    partition: int = 0
+    seq: int = 0
+    kept_from: int = 0
+    chunks: list[Chunk] = []
+    status: str = ""
+    tenant: str = "default"
+    lazy: bool = False
+    ended: bool = False
+    derived: Any = None
+    timed: bool = False
 
-    def __init__(self, name: str, law: Any, state: Any) -> None:
-        self.name, self.law, self.state = name, law, state
-        self.partition = partition_of(name)
-        self.seq = 0
-        self.kept_from = 0
-        self.chunks: list[Chunk] = []
-        self.status = ""
-        self.tenant = "default"
-        self.lazy = False
-        self.ended = False
-        self.derived: Any = None
-        self.timed = False
+    def __post_init__(self) -> None:
+        self.partition = partition_of(self.name)
 
 
 _segment = msgspec.json.Decoder(list[Chunk])

@@ -72,17 +72,22 @@ def body_of(path: str) -> str:
     return "/".join(part.partition("[")[0].partition("#")[0] for part in path.split("/"))
 
 
-class Scope:
+class Scope(msgspec.Struct, gc=False, eq=False):
     """One pass of a body; the root scope has the path ``. `body` is the path without passes (`each/inner`)."""
 
-    __slots__ = ("body", "done", "fed", "index", "item", "path", "prefix", "version", "visit")
+    path: str
+    body: str
+    version: int
+    visit: str
+    index: int
+    item: Cell
+    prefix: str = ""
+    done: dict[str, Any] = {}
+    fed: dict[str, tuple[int, int]] = {}
 
-    def __init__(self, path: str, body: str, version: int, visit: str, index: int, item: Cell) -> None:
-        self.path, self.body, self.version, self.visit = path, body, version, visit
-        self.index, self.item = index, item
-        self.prefix = f"{path}/" if path else ""
-        self.done: dict[str, Any] = {}
-        self.fed: dict[str, tuple[int, int]] = {}
+    def __post_init__(self) -> None:
+        if self.path:
+            self.prefix = f"{self.path}/"
 
 
 class Body:

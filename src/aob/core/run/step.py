@@ -8,6 +8,7 @@ from collections import ChainMap, deque
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec import Raw
 
 from aob.core.errors import AobError
@@ -39,23 +40,21 @@ class Graphs(Protocol):
         ...
 
 
-class Given:
-    """What a decision may look at beside its run: the graphs, values behind references, the rules of the home."""
+class Given(msgspec.Struct, gc=False, eq=False):
+    """What a decision may look at beside its run: the graphs, values behind references, the rules of the home.
 
-    __slots__ = ("effects", "graphs", "lists", "rules", "values")
+    `lists` are decoded items of maps by digest: a cache, never truth.
+    """
 
-    def __init__(
-        self, graphs: Graphs, values: Mapping[bytes, bytes], rules: PatchRules, effects: Mapping[str, str] | None = None
-    ) -> None:
-        self.graphs, self.values, self.rules = graphs, values, rules
-        self.effects: Mapping[str, str] = effects or {}
-        self.lists: dict[bytes, Sequence[Any]] = {}  # decoded items of maps by digest: a cache, never truth
+    graphs: Graphs
+    values: Mapping[bytes, bytes]
+    rules: PatchRules
+    effects: Mapping[str, str] = {}
+    lists: dict[bytes, Sequence[Any]] = {}
 
     def under(self, graphs: Graphs) -> "Given":
         """The same with other graphs."""
-        given = Given(graphs, self.values, self.rules, self.effects)
-        given.lists = self.lists
-        return given
+        return Given(graphs, self.values, self.rules, self.effects, self.lists)
 
 
 class Needs(Exception):  # noqa: N818  # not an error: the shell fetches the value and asks again
