@@ -13,7 +13,7 @@ from aob.journal import Stream
 from aob.runs import catalog
 from aob.runs.core import Core, wrong_name
 from aob.runs.graphs import Versions, overlay_key
-from aob.runs.incoming import NAME_MAX, json_of, name_of, tag_of, text_of
+from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
 
 
 class Workflows:
@@ -181,8 +181,8 @@ class Workflows:
 
 
 def _read(document: dict[str, Any] | bytes) -> tuple[dict[str, Any], Any]:
-    if isinstance(document, dict):
-        return normalise(document), None
+    if not isinstance(document, bytes):
+        return normalise(object_of(document, "")), None
     loaded = load(document)
     return normalise(loaded.tree), loaded.places
 

@@ -25,7 +25,7 @@ def picture(value: Any) -> Any:
     if isinstance(value, msgspec.Raw):
         return bytes(value)
     if isinstance(value, msgspec.Struct):
-        return [type(value).__name__, *(picture(getattr(value, name)) for name in value.__struct_fields__)]
+        return {"": type(value).__name__, **{name: picture(getattr(value, name)) for name in value.__struct_fields__}}
     if isinstance(value, Mapping):
         return {str(key): picture(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

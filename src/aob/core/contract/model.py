@@ -1,0 +1,246 @@
+"""What contracts declare, read and checked: event types, metrics, alerts and objectives. Data only.
+
+Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `type`, `subject`, `time` (a timestamp); in
+derived metrics the names of metrics; in alerts and objectives `value`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+BUDGET: Final = 1_000
+"""Values of one dimension in one tenant before further ones become `__other__`."""
+OTHER: Final = "__other__"
+LATENESS_MS: Final = 10_000
+"""How much later than its neighbours an event may come and still be in time."""
+
+MetricType = Literal[
+    "count", "sum", "min", "max", "average", "ratio", "derived", "distinct", "percentile", "top", "last", "funnel",
+    "sessions", "join",
+]  # fmt: skip
+INVERTIBLE: Final = frozenset({"count", "sum", "average", "ratio"})
+WindowKind = Literal["tumbling", "hopping", "sliding", "to_date", "all"]
+Unit = Literal["second", "minute", "hour", "day", "week", "month", "year"]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A semantic rule: `rule` (CEL) must be true, else the event is refused with `message` under `name`."""
+
+    name: str
+    rule: str
+    message: str = ""
+
+
+class EntityMove(msgspec.Struct, frozen=True):
+    """What an event says of an entity: its type, the CEL of its key, the CEL of each attribute that it sets, and a CEL
+    that, when true, removes it."""
+
+    entity: str
+    key: str
+    set: Mapping[str, str] = {}
+    removes: str = ""
+    when: str = ""
+
+
+class EventContract(msgspec.Struct, frozen=True):
+    """One version of an event type. `schema` is the JSON Schema (2020-12) of `data`; `pii` maps a field of `data` to
+    its class; `enrich` names enrichments; `lateness_ms` is how late an event of this type may be and still in time."""
+
+    type: str
+    version: int
+    schema: Mapping[str, Any]
+    owner: str = ""
+    description: str = ""
+    subject: str = ""
+    rules: tuple[Rule, ...] = ()
+    enrich: tuple[str, ...] = ()
+    entities: tuple[EntityMove, ...] = ()
+    pii: Mapping[str, str] = {}
+    units: Mapping[str, str] = {}
+    lateness_ms: int = LATENESS_MS
+    examples: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name under which it is listed."""
+        return self.type
+
+
+class Move(msgspec.Struct, frozen=True):
+    """How an event type moves a metric. `value` is CEL of a number (or of what is counted, ranked or kept: any value);
+    empty means 1. `when` is CEL of a boolean; `retract` takes the value back; `at` is CEL of the timestamp at which it
+    counts (the event's own time when empty). `part` says which side of a ratio it is, `step` which step of a funnel
+    (from 0) or side of a join (0 left, 1 right). `version` limits it to one version of the event type (0: all)."""
+
+    on: str
+    value: str = ""
+    when: str = ""
+    retract: bool = False
+    at: str = ""
+    part: Literal["", "numerator", "denominator"] = ""
+    step: int = 0
+    version: int = 0
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Over which time a metric is told. `tumbling`: `size` units of the calendar of `zone`, the one that now lies in.
+    `hopping`: the last whole hop of `size_ms`, moved every `every_ms`. `sliding`: the last `size_ms` up to now.
+    `to_date`: from the start of the calendar unit of `zone` to now. `all`: from the first event on (cumulative)."""
+
+    name: str
+    kind: WindowKind
+    size_ms: int = 0
+    every_ms: int = 0
+    size: int = 1
+    unit: Unit | Literal[""] = ""
+    zone: str = "UTC"
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A test of a metric: given these events (as they are sent; times may be left out), `at` this time, the answer for
+    `query` (window, by, where) has this `value`, or these `rows` (the value by the joined values of the dimensions)."""
+
+    given: tuple[Mapping[str, Any], ...]
+    value: Any = None
+    rows: Mapping[str, Any] | None = None
+    window: str = ""
+    by: tuple[str, ...] = ()
+    where: Mapping[str, str] = {}
+    at: str = ""
+    name: str = ""
+
+
+class Slo(msgspec.Struct, frozen=True):
+    """An objective: what share (`target`, 0 to 1) of `good` instants or events over `window_ms` is promised.
+
+    `freshness`: an event moves the metric within `limit_ms`. `quality`: events of the metric's types are accepted.
+    `availability`: reads of it are answered. `value`: `good` (CEL over `value`) holds.
+    """
+
+    name: str
+    metric: str
+    objective: Literal["freshness", "quality", "availability", "value"]
+    target: float
+    window_ms: int
+    limit_ms: int = 0
+    good: str = ""
+    description: str = ""
+    owner: str = ""
+
+
+class MetricContract(msgspec.Struct, frozen=True):
+    """One version of a metric. `dimensions` maps a name to its CEL; `value` is the CEL of a derived metric; `key` the
+    CEL of the subject that funnels, sessions and joins follow, `within_ms` their window or gap; `steps` the names of a
+    funnel's steps; `quantiles` what a percentile tells (the first is its value), `k` the length of a top list; `exact`
+    keeps a counted multiset instead of a sketch; `on_retract: refold` builds a touched tile again from the log."""
+
+    name: str
+    version: int
+    type: MetricType
+    unit: str = ""
+    owner: str = ""
+    description: str = ""
+    moves: tuple[Move, ...] = ()
+    dimensions: Mapping[str, str] = {}
+    windows: Mapping[str, Window] = {}
+    value: str = ""
+    key: str = ""
+    within_ms: int = 0
+    steps: tuple[str, ...] = ()
+    quantiles: tuple[float, ...] = ()
+    k: int = 10
+    budget: int = BUDGET
+    exact: bool = False
+    on_retract: Literal["", "refold"] = ""
+    slo: Slo | None = None
+    tests: tuple[Given, ...] = ()
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The event types that move it; none for a derived one, whose metrics say theirs."""
+        return frozenset(move.on for move in self.moves)
+
+
+class AlertContract(msgspec.Struct, frozen=True):
+    """A rule over one metric. `when` and `clear` are CEL over `value` (clear: not `when`); it must hold `for_ms` before
+    the alert fires and `clear_for_ms` before it ends. `by` gives an alert to each value of a dimension. `start` names a
+    workflow (and tag) that a firing starts with `inputs` (CEL by name over `value metric alert by at position`);
+    `cooldown_ms` passes between two starts and at most `open_runs_max` of its runs are open."""
+
+    name: str
+    version: int
+    metric: str
+    when: str
+    clear: str = ""
+    window: str = ""
+    where: Mapping[str, str] = {}
+    by: tuple[str, ...] = ()
+    for_ms: int = 0
+    clear_for_ms: int = 0
+    severity: Literal["info", "warning", "critical"] = "warning"
+    start: str = ""
+    tag: str = "main"
+    inputs: Mapping[str, str] = {}
+    cooldown_ms: int = 60_000
+    open_runs_max: int = 1
+    owner: str = ""
+    description: str = ""
+
+
+Contract = EventContract | MetricContract | AlertContract | Slo
+
+
+class ContractSet(msgspec.Struct, frozen=True):
+    """All contracts of a tenant, each version beside the others. The newest version of a name is the one that answers;
+    an event says its version, or is read by the newest."""
+
+    events: Mapping[str, Mapping[int, EventContract]] = {}
+    metrics: Mapping[str, Mapping[int, MetricContract]] = {}
+    alerts: Mapping[str, Mapping[int, AlertContract]] = {}
+    slos: Mapping[str, Slo] = {}
+
+    def event(self, type: str, version: int = 0) -> EventContract | None:
+        """A version of an event type; 0 is the newest."""
+        return _pick(self.events.get(type), version)
+
+    def metric(self, name: str, version: int = 0) -> MetricContract | None:
+        """A version of a metric; 0 is the newest."""
+        return _pick(self.metrics.get(name), version)
+
+    def alert(self, name: str, version: int = 0) -> AlertContract | None:
+        """A version of an alert; 0 is the newest."""
+        return _pick(self.alerts.get(name), version)
+
+    def newest_events(self) -> Iterator[EventContract]:
+        """The newest version of each event type, by name."""
+        return (versions[max(versions)] for _, versions in sorted(self.events.items()))
+
+    def newest_metrics(self) -> Iterator[MetricContract]:
+        """The newest version of each metric, by name."""
+        return (versions[max(versions)] for _, versions in sorted(self.metrics.items()))
+
+    def newest_alerts(self) -> Iterator[AlertContract]:
+        """The newest version of each alert, by name."""
+        return (versions[max(versions)] for _, versions in sorted(self.alerts.items()))
+
+    def types_of(self, metric: str) -> frozenset[str]:
+        """Every event type that moves a metric, through the metrics that a derived one is made of."""
+        found, asked, seen = set[str](), [metric], set[str]()
+        while asked:
+            name = asked.pop()
+            contract = self.metric(name)
+            if contract is None or name in seen:
+                continue
+            seen.add(name)
+            found |= contract.types
+            if contract.type == "derived":
+                asked += [other for other in self.metrics if other != name and other in contract.value]
+        return frozenset(found)
+
+
+def _pick(versions: Mapping[int, T] | None, version: int) -> T | None:
+    if not versions:
+        return None
+    return versions.get(version) if version else versions[max(versions)]

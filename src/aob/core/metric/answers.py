@@ -1,0 +1,298 @@
+"""What the API says of events, metrics and contracts: the shapes of its answers. Data only.
+
+Answers are `TypedDict`s, as in `aob.core.answers`. Times are ms since 1970 in UTC; positions are opaque tokens.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+from aob.core.answers import JsonObject, JsonValue
+
+Number = float | int | None
+
+
+class EventVerdict(TypedDict):
+    """What became of one event. `reasons` say why it was rejected, `deadletter` is its number there; `dedup` is
+    `unknown` for an accepted event that is older than what the gate remembers."""
+
+    verdict: Literal["accepted", "duplicate", "rejected"]
+    reasons: NotRequired[list[JsonObject]]
+    deadletter: NotRequired[int]
+    dedup: NotRequired[Literal["unknown"]]
+
+
+class Ingested(TypedDict):
+    """What became of all that was sent: received = accepted + duplicate + rejected. `position` is that of the last
+    accepted event: `min_position=` of a read then holds it."""
+
+    received: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    position: str
+    verdicts: list[EventVerdict]
+
+
+class WindowOf(TypedDict):
+    """The span of event time that an answer tells of: `[since, until)`."""
+
+    name: str
+    kind: str
+    since: int | None
+    until: int
+
+
+class MetricRow(TypedDict):
+    """The value for one combination of dimensions, or one step of a series (`at` is its start)."""
+
+    by: NotRequired[dict[str, str]]
+    at: NotRequired[int]
+    value: JsonValue
+    complete: NotRequired[bool]
+    restated: NotRequired[bool]
+
+
+class MetricAnswer(TypedDict):
+    """A number and all that one must know to trust it.
+
+    `value` is a number, null when there is none (an average of nothing), an object of quantiles, or a list of a top
+    metric. `rows` are there when dimensions or a series were asked for. `valid_until` is when it changes without an
+    event. `watermark` is the event time up to which all sources have told; `complete` says whether it has passed
+    `window.until`. `freshness_ms` is the age of the newest event that moved it (null: none yet). `exact` is false for
+    a sketch, whose `error` is then relative (two standard deviations). `path` says where it was read.
+    """
+
+    metric: str
+    version: int
+    type: str
+    unit: str
+    window: WindowOf
+    value: JsonValue
+    rows: NotRequired[list[MetricRow]]
+    previous: NotRequired[JsonObject]
+    position: str
+    valid_until: int | None
+    watermark: int | None
+    freshness_ms: int | None
+    complete: bool
+    exact: bool
+    error: NotRequired[float]
+    restated: bool
+    path: Literal["live", "scan"]
+    cached: bool
+    contract: str
+    overflowed: NotRequired[list[str]]
+    filling: NotRequired[float]
+
+
+class MetricInfo(TypedDict):
+    """A metric as the catalog lists it."""
+
+    name: str
+    version: int
+    versions: list[int]
+    type: str
+    unit: str
+    owner: str
+    description: str
+    dimensions: list[str]
+    windows: list[JsonObject]
+    moved_by: list[str]
+    state: Literal["live", "filling"]
+
+
+class EntityView(TypedDict):
+    """An entity as of a position or an instant; `history`, newest first, when asked for."""
+
+    type: str
+    id: str
+    state: JsonObject
+    exists: bool
+    changed_at: int | None
+    position: str
+    as_of: NotRequired[int]
+    history: NotRequired[list[JsonObject]]
+
+
+class ContractsPushed(TypedDict):
+    """What a push of contracts did: names with versions that are new, and the ones that were there already."""
+
+    revision: int
+    new: list[str]
+    same: list[str]
+    warnings: list[JsonObject]
+    filling: list[str]
+    position: str
+
+
+class DeadLetterRow(TypedDict):
+    """A refused event."""
+
+    number: int
+    at: int
+    type: str
+    source: str
+    id: str
+    state: str
+    reasons: list[JsonObject]
+    event: NotRequired[JsonValue]
+    line: NotRequired[str]
+    note: NotRequired[str]
+
+
+class DeadLetterPage(TypedDict):
+    """Dead letters, newest first. `next` is the number to pass as `before` for the next page."""
+
+    deadletters: list[DeadLetterRow]
+    next: int | None
+
+
+class DeadLetterGroup(TypedDict):
+    """How many dead letters have one type and one reason, with one of them as a sample."""
+
+    type: str
+    reason: str
+    count: int
+    sample: NotRequired[DeadLetterRow]
+
+
+class Replayed(TypedDict):
+    """What a replay of dead letters did, or, as a dry run, would do."""
+
+    dry_run: bool
+    matched: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    position: str | None
+    verdicts: list[JsonObject]
+
+
+class QueryAnswer(TypedDict):
+    """Rows of a query: names of columns, rows in their order. `truncated`: the cap on rows was met."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[JsonValue]]
+    truncated: bool
+    position: str
+    took_ms: float
+    sql: NotRequired[str]
+
+
+class CatalogAnswer(TypedDict):
+    """All names that may be asked for, with their contracts in short."""
+
+    events: list[JsonObject]
+    metrics: list[MetricInfo]
+    entities: list[JsonObject]
+    dimensions: list[JsonObject]
+    alerts: list[JsonObject]
+    views: list[JsonObject]
+    revision: int
+
+
+class SearchHit(TypedDict):
+    """A thing of the catalog that a search found; the better the hit, the higher the score."""
+
+    kind: str
+    name: str
+    title: str
+    snippet: str
+    score: float
+    link: str
+
+
+class Lineage(TypedDict):
+    """The graph of what moves what: nodes `{id, kind, name}` and edges `{from, to, kind, expression}`."""
+
+    nodes: list[JsonObject]
+    edges: list[JsonObject]
+    text: NotRequired[str]
+
+
+class ChangeRow(TypedDict):
+    """One thing that moved a number: an `event`, a `restatement`, a `contract` change or a `backfill`."""
+
+    kind: str
+    at: int
+    position: str
+    change: NotRequired[JsonValue]
+    event: NotRequired[JsonObject]
+    detail: NotRequired[str]
+
+
+class Changelog(TypedDict):
+    """Why a number moved between two instants: totals by what moved it, and the newest changes."""
+
+    metric: str
+    since: int
+    until: int
+    before: JsonValue
+    after: JsonValue
+    moved_by: list[JsonObject]
+    changes: list[ChangeRow]
+    truncated: bool
+
+
+class AlertView(TypedDict):
+    """An alert of a metric (of one value of its dimensions): its state, since when, the value it was judged by."""
+
+    name: str
+    version: int
+    metric: str
+    by: dict[str, str]
+    state: Literal["ok", "pending", "firing", "silenced"]
+    since: int
+    value: JsonValue
+    when: str
+    severity: str
+    silenced_until: NotRequired[int | None]
+    runs: NotRequired[list[str]]
+    history: NotRequired[list[JsonObject]]
+
+
+class SloView(TypedDict):
+    """An objective: what share was good over its window, what is left of its budget, and how fast it burns."""
+
+    name: str
+    metric: str
+    objective: str
+    target: float
+    window_ms: int
+    good: int
+    total: int
+    ratio: float | None
+    budget_left: float | None
+    burn: dict[str, float | None]
+    state: Literal["ok", "burning", "exhausted", "unknown"]
+
+
+class WebhookView(TypedDict):
+    """A subscription. Its secret is shown once, in the answer that made it."""
+
+    id: str
+    url: str
+    events: list[str]
+    metrics: list[str]
+    runs: list[str]
+    alerts: list[str]
+    state: Literal["active", "paused", "open"]
+    description: NotRequired[str]
+    secret: NotRequired[str]
+    delivered: int
+    failed: int
+    waiting: int
+    created_at: int
+
+
+class Delivery(TypedDict):
+    """One message to a target: what it told of, its attempts, how it ended."""
+
+    id: str
+    webhook: str
+    type: str
+    state: Literal["waiting", "delivered", "failed"]
+    attempts: list[JsonObject]
+    created_at: int
+    next_at: NotRequired[int | None]
+    payload: NotRequired[JsonValue]

@@ -1,0 +1,463 @@
+"""SEMANTICS 2: one commit a batch, nothing leaves before it, what fails is read back, timers ring until they are done."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from aob.backends.memory_store import MemoryStore
+from aob.core.errors import Busy, Conflict, NotFound, Quarantined, Unavailable
+from aob.journal import deciding, journal
+from aob.ports.store import Batch, StaleEpoch
+from aob.testing.world.loop import replaced
+from tests.journal.tally import T0_MS, Add, Boom, End, Later, Need, Refuse, Shell, TallyLaw, in_virtual_time
+
+
+class GatedStore(MemoryStore):
+    """A store whose commits wait for a gate, and may fail before or after they are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.before: list[Exception] = []
+        self.after: list[Exception] = []
+        self.batches: list[Batch] = []
+
+    async def commit(self, batch: Batch) -> int | StaleEpoch:
+        await self.gate.wait()
+        if batch.count:
+            self.batches.append(batch)
+        if self.before:
+            raise self.before.pop(0)
+        answer = await super().commit(batch)
+        if self.after and batch.count:
+            raise self.after.pop(0)
+        return answer
+
+
+AWAY = Unavailable("the disk is full", code="disk_full")
+
+
+@in_virtual_time
+async def test_many_commands_are_one_commit() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        asks = [j.ask(f"t_{n % 3}", Add()) for n in range(30)]
+        decided = await asyncio.gather(*asks)
+        assert {each.row for each in decided} == {decided[0].row}
+        assert [shell.count(f"t_{n}") for n in range(3)] == [10, 10, 10]
+        (row,) = await j.store.journal(0, 0)
+        assert row.count == 30
+
+
+@in_virtual_time
+async def test_nothing_leaves_before_its_commit() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        store.gate.clear()
+        ask = j.ask("t_1", Add())
+        await asyncio.sleep(1)
+        assert not ask.done()
+        assert shell.told == []
+        store.gate.set()
+        await ask
+        assert shell.told == [("t_1", [["add", 1]])]
+
+
+@in_virtual_time
+async def test_the_next_batch_is_decided_while_one_is_written() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        store.gate.clear()
+        one = j.ask("t_1", Add())
+        await asyncio.sleep(0.1)
+        two = j.ask("t_1", Add())
+        await asyncio.sleep(0.1)
+        assert shell.count("t_1") == 3, "decided on top of what is being written"
+        assert not two.done()
+        store.gate.set()
+        assert [(await one).row, (await two).row] == [2, 3]
+
+
+@in_virtual_time
+async def test_answers_that_change_nothing_wait_for_what_they_stand_on() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        store.gate.clear()
+        first = j.ask("t_1", Add())
+        await asyncio.sleep(0.1)
+        no = j.ask("t_1", Refuse())
+        await asyncio.sleep(0.1)
+        assert not no.done()
+        store.gate.set()
+        await first
+        with pytest.raises(Conflict):
+            await no
+
+
+# -- failures -------------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_failed_commit_is_as_if_it_had_never_been() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        store.before.append(AWAY)
+        with pytest.raises(Unavailable, match="full"):
+            await j.ask("t_1", Add(5))
+        with pytest.raises(Unavailable):
+            j.ask("t_1", Add(5))
+        with pytest.raises(Unavailable):
+            await j.load("t_1")
+        assert await j.mended()
+        assert shell.count("t_1") == 1
+        await j.ask("t_1", Add(7))
+        assert shell.count("t_1") == 8
+        assert [told for _, told in shell.told] == [[["add", 1]], [["add", 7]]]
+
+
+@in_virtual_time
+async def test_a_commit_whose_reply_was_lost_counts_once() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        store.after.append(Unavailable("the line broke", code="store_failed"))
+        with pytest.raises(Unavailable):
+            await j.ask("t_1", Add())
+        assert await j.mended()
+        assert shell.count("t_1") == 1
+        assert (await j.ask("t_1", Add())).row == 2
+
+
+@in_virtual_time
+async def test_commands_that_nobody_waits_for_are_decided_again() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        store.before.append(AWAY)
+        j.tell("t_1", Add(3))
+        await asyncio.sleep(0.1)
+        j.tell("t_1", Add(4))
+        assert await j.mended()
+        await j.ask("t_1", Add(0))
+        assert shell.count("t_1") == 7
+
+
+@in_virtual_time
+async def test_what_will_be_decided_again_is_known_to_whoever_begins_work() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        store.before.append(AWAY)
+        j.tell("t_1", Add(3))
+        await asyncio.sleep(0.1)
+        j.tell("t_2", Add(4))
+        await j.mended()
+        assert shell.recovered[-1].again == [("t_1", Add(3)), ("t_2", Add(4))]
+
+
+@in_virtual_time
+async def test_a_shard_that_another_owner_took_is_left_to_it() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        await store.take(0)
+        with pytest.raises(Unavailable) as refused:
+            await j.ask("t_1", Add())
+        assert refused.value.code == "stale_epoch"
+        await asyncio.sleep(10)
+        with pytest.raises(Unavailable):
+            j.ask("t_1", Add())
+        assert (await store.last(0))[0] == 1
+
+
+@in_virtual_time
+async def test_a_shard_that_was_taken_during_an_outage_is_not_taken_back() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        store.before.append(AWAY)
+        with pytest.raises(Unavailable):
+            await j.ask("t_1", Add())
+        theirs = await store.take(0)
+        assert not await j.mended()
+        assert await store.take(0) == theirs + 1
+        assert j.broken is not None
+        assert j.broken.code == "stale_epoch"
+
+
+@in_virtual_time
+async def test_a_law_that_breaks_sets_its_stream_aside_and_the_batch_goes_on() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        boom, fine = j.ask("t_1", Boom()), j.ask("t_2", Add())
+        with pytest.raises(Quarantined, match="ZeroDivisionError: oh"):
+            await boom
+        await fine
+        assert "ZeroDivisionError" in j.streams["t_1"].state.aside
+        assert shell.count("t_2") == 1
+
+
+@in_virtual_time
+async def test_a_stream_that_never_began_is_not_kept() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        for command, error in ((Refuse(), Conflict), (Boom(), Quarantined)):
+            with pytest.raises(error):
+                await j.ask("t_nobody", command)
+        assert "t_nobody" not in j.streams
+        assert await j.load("t_nobody") is None
+
+
+@in_virtual_time
+async def test_a_full_inbox_says_come_again() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    with replaced((journal, "INBOX_MAX", 3)):
+        async with shell.journal as j:
+            asks = [j.ask("t_1", Add()) for _ in range(3)]
+            with pytest.raises(Busy):
+                j.ask("t_1", Add())
+            j.tell("t_1", Add(10))
+            await asyncio.gather(*asks)
+            assert shell.count("t_1") == 13, "what workers report is never refused"
+
+
+# -- values that lie outside ------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_value_is_fetched_and_the_command_asked_again_in_its_place() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        need, after = j.ask("t_1", Need(b"v")), j.ask("t_1", Add())
+        assert [event for each in (await need, await after) for event in each.events] == [["add", 100], ["add", 1]]
+        assert (await need).base < (await after).base or (await need).row < (await after).row
+
+
+@in_virtual_time
+async def test_a_value_that_is_nowhere_fails_who_asks_and_sets_aside_what_nobody_asks() -> None:
+    shell = Shell(GatedStore())
+    shell.values[b"v"] = NotFound("gone")
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        with pytest.raises(NotFound):
+            await j.ask("t_1", Need(b"v"))
+        assert not j.streams["t_1"].state.aside
+        j.tell("t_1", Need(b"v"))
+        await asyncio.sleep(1)
+        assert "gone" in j.streams["t_1"].state.aside
+
+
+@in_virtual_time
+async def test_a_value_whose_store_is_away_is_waited_for() -> None:
+    shell = Shell(GatedStore())
+    shell.values[b"v"] = AWAY
+    async with shell.journal as j:
+        j.tell("t_1", Need(b"v"))
+        await asyncio.sleep(5)
+        shell.values.clear()
+        await asyncio.sleep(1)
+        assert (shell.count("t_1"), j.streams["t_1"].state.aside) == (100, "")
+
+
+# -- timers -----------------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_timer_rings_when_it_is_due() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Later("x", T0_MS + 5_000))
+        await asyncio.sleep(4.9)
+        assert shell.count("t_1") == 0
+        await asyncio.sleep(0.2)
+        assert shell.count("t_1") == 1_000
+        assert await j.store.timers(1 << 60) == []
+
+
+@in_virtual_time
+async def test_a_timer_that_rings_while_a_batch_waits_is_decided_in_the_next_one() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Later("x", T0_MS + 1_000))
+        store.gate.clear()
+        j.tell("t_2", Add())
+        await asyncio.sleep(0.5)
+        j.tell("t_2", Add())
+        await asyncio.sleep(1)
+        store.gate.set()
+        await asyncio.sleep(0.01)
+        assert shell.count("t_1") == 1_000
+        assert [now >= T0_MS + 1_000 for name, now in shell.law.seen if name == "Fire"] == [True]
+
+
+@in_virtual_time
+async def test_a_timer_that_came_too_early_rings_again() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Later("x", T0_MS + 1_000))
+        ring = j.timers.ring
+
+        def then_back() -> None:
+            ring()
+            shell.skew_ms = -5_000  # the clock goes back just after it rang
+
+        j.timers.ring = then_back  # type: ignore[method-assign]
+        await asyncio.sleep(30)
+        assert shell.count("t_1") == 1_000
+
+
+@in_virtual_time
+async def test_a_timer_whose_command_was_lost_rings_again() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Later("x", T0_MS + 1_000))
+        store.before += [AWAY, AWAY]
+        await asyncio.sleep(10)
+        assert shell.count("t_1") == 1_000
+
+
+@in_virtual_time
+async def test_the_end_of_a_stream_drops_its_timers() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Later("x", T0_MS + 1_000))
+        await j.ask("t_1", Later("y", T0_MS + 2_000))
+        await j.ask("t_1", End())
+        assert await j.store.timers(1 << 60) == []
+        assert len(j.timers) == 0
+
+
+@in_virtual_time
+async def test_time_never_goes_back() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        shell.skew_ms = -3_600_000
+        await j.ask("t_1", Add())
+    rows = await shell.journal.store.journal(0, 0)
+    assert rows[0].at_ms <= rows[1].at_ms
+
+
+# -- reading back -----------------------------------------------------------------------------------------------------
+
+
+def small(**bounds: int) -> Any:
+    places = {"cut": (journal, "CUT_ROWS"), "kept": (journal, "ENDED_KEPT"), "segment": (deciding, "SEGMENT_EVENTS")}
+    return replaced(*((*places[name], value) for name, value in bounds.items()))
+
+
+def killed(shell: Shell) -> None:
+    """The process is gone: nothing is drained or cut."""
+    assert shell.journal._task is not None
+    shell.journal._task.cancel()
+    shell.journal.timers.stop()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("bounds", [{}, {"cut": 3}, {"segment": 2}, {"cut": 2, "segment": 3}, {"cut": 1, "segment": 1}])
+def test_what_is_read_back_is_what_was_there(bounds: dict[str, int], lazy: bool) -> None:
+    async def story() -> None:
+        store, law = MemoryStore(), TallyLaw()
+        law.lazy = lazy
+        first = Shell(store, law)
+        await first.journal.__aenter__()
+        for n in range(40):
+            await first.journal.ask(f"t_{n % 5}", Add(n))
+        await first.journal.ask("t_0", Later("x", T0_MS + 10**9))
+        await first.journal.ask("t_4", End())
+        killed(first)
+        second = Shell(store, law)
+        async with second.journal as j:
+            for n in range(4):
+                assert second.count(f"t_{n}") == first.count(f"t_{n}")
+                assert j.streams[f"t_{n}"].seq == first.journal.streams[f"t_{n}"].seq
+            assert j.timers.of("t_0") == {"x": T0_MS + 10**9}
+            ended = await j.load("t_4")
+            assert ended is not None
+            assert ended.state.over
+            await j.ask("t_0", Add(1))
+            assert second.count("t_0") == first.count("t_0") + 1
+
+    with small(**bounds):
+        in_virtual_time(story)()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_stream_that_left_memory_comes_back_when_it_is_asked(ends: bool) -> None:
+    async def story() -> None:
+        shell = Shell(MemoryStore())
+        async with shell.journal as j:
+            for n in range(10):
+                await j.ask(f"t_{n}", Add(n))
+                await j.ask(f"t_{n}", End())
+            await j.ask("t_x", Add())
+            await j.ask("t_x", Add())
+            assert "t_3" not in j.streams
+            stream = await j.load("t_3")
+            assert stream is not None
+            assert (stream.state.count, stream.state.over, stream.seq) == (3, True, 2)
+            decided = await j.ask("t_3", Add(4))
+            assert decided.stream.state.count == 7
+            if ends:
+                await j.ask("t_3", End())
+
+    with small(kept=2):
+        in_virtual_time(story)()
+
+
+@in_virtual_time
+async def test_after_a_graceful_end_the_journal_need_not_be_read() -> None:
+    store = MemoryStore()
+    async with Shell(store).journal as j:
+        for n in range(20):
+            await j.ask(f"t_{n % 3}", Add())
+    row, _, cut = await store.last(0)
+    assert cut == row
+
+
+@in_virtual_time
+async def test_a_closing_journal_ends_what_it_was_given_and_refuses_the_rest() -> None:
+    shell = Shell(GatedStore())
+    j = shell.journal
+    await j.__aenter__()
+    ask = j.ask("t_1", Add())
+    await j.__aexit__(None, None, None)
+    assert (await ask).row == 1
+    with pytest.raises(Unavailable, match="closing"):
+        j.ask("t_1", Add())
+
+
+def test_a_bug_of_the_shell_is_said_to_everybody_and_nobody_waits_for_ever() -> None:
+    async def story() -> None:
+        shell = Shell(MemoryStore())
+        j = shell.journal
+
+        def broken(commit: object) -> None:
+            raise RuntimeError("a bug")
+
+        j.on_commit = broken
+        await j.__aenter__()
+        with pytest.raises(Exception, match="journal has stopped"):
+            await j.ask("t_1", Add())
+        with pytest.raises(Exception, match="journal has stopped"):
+            j.ask("t_1", Add())
+        await j.__aexit__(None, None, None)
+
+    in_virtual_time(story)()
+
+
