@@ -1,0 +1,125 @@
+"""Port `Pages` on SQLite: one file, one transaction a save. It can be made again from the log, so a file that is not
+readable is set aside and begun anew."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.core.errors import Unavailable
+from aob.ports.pages import Key
+
+T = TypeVar("T")
+SQL: Final = statements("sqlite_pages.sql")
+CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
+"""Bytes written after which the WAL is folded in."""
+
+
+class SqlitePages:
+    """Pages in one SQLite file, used from one thread of its own."""
+
+    def __init__(self, path: Path, *, timeout_s: float = 5.0) -> None:
+        self._path, self._timeout_s = path, timeout_s
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aob-pages")
+        self._file: sqlite3.Connection | None = None
+        self._unfolded = 0
+        self._closed = False
+
+    async def save(self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None]) -> None:
+        """Write marks and pages in one transaction."""
+
+        def work(file: sqlite3.Connection) -> None:
+            file.execute("begin immediate")
+            try:
+                file.executemany(SQL["set_mark"], list(marks.items()))
+                file.executemany(SQL["set_page"], [(*key, data) for key, data in pages.items() if data is not None])
+                file.executemany(SQL["drop_page"], [key for key, data in pages.items() if data is None])
+                file.execute("commit")
+            except BaseException:
+                if file.in_transaction:
+                    file.execute("rollback")
+                raise
+            self._unfolded += sum(len(data) for data in pages.values() if data is not None)
+            if self._unfolded > CHECKPOINT_BYTES:
+                file.execute("pragma wal_checkpoint(passive)")
+                self._unfolded = 0
+
+        await self._run(work)
+
+    async def marks(self) -> dict[str, int]:
+        """The marks of the last save."""
+        return await self._run(lambda file: {str(feed): int(at) for feed, at in file.execute(SQL["marks"])})
+
+    async def load(self, tenant: str) -> dict[str, bytes]:
+        """All pages of a tenant but those that are read one by one."""
+        return await self._run(
+            lambda file: {str(name): bytes(data) for name, data in file.execute(SQL["load"], (tenant,))}
+        )
+
+    async def page(self, tenant: str, name: str) -> bytes | None:
+        """One page."""
+
+        def work(file: sqlite3.Connection) -> bytes | None:
+            row: tuple[Any, ...] | None = file.execute(SQL["page"], (tenant, name)).fetchone()
+            return None if row is None else bytes(row[0])
+
+        return await self._run(work)
+
+    async def tenants(self) -> list[str]:
+        """Tenants that have pages."""
+        return await self._run(lambda file: [str(tenant) for (tenant,) in file.execute(SQL["tenants"])])
+
+    async def clear(self) -> None:
+        """Forget everything."""
+
+        def work(file: sqlite3.Connection) -> None:
+            file.executescript("begin; delete from mark; delete from page; commit")
+
+        await self._run(work)
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
+        self._thread.shutdown(wait=False)
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def run() -> T:
+            if self._file is None:
+                self._file = self._open()
+            return work(self._file)
+
+        if self._closed:
+            raise Unavailable("the pages are closed", code="closing")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self._path, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._ready()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            for path in (self._path, *(Path(f"{self._path}{end}") for end in ("-wal", "-shm"))):
+                if path.exists():
+                    path.rename(f"{path}.broken")
+            return self._ready()
+
+    def _ready(self) -> sqlite3.Connection:
+        file = connect(self._path, self._timeout_s)
+        file.execute("pragma synchronous = normal")  # what a power cut takes away is read again from the log
+        file.executescript(SQL["schema"])
+        return file

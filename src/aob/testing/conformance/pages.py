@@ -1,0 +1,57 @@
+"""What every `Pages` must do, as tests."""
+
+import pytest
+
+from aob.ports.pages import Pages
+
+
+class PagesSuite:
+    """The contract of `aob.ports.pages`."""
+
+    async def make(self) -> Pages:
+        """New, empty pages."""
+        raise NotImplementedError
+
+    async def reopen(self, pages: Pages) -> Pages:
+        """The same pages after their process has ended; those that live in memory only give them back as they are."""
+        return pages
+
+    @pytest.fixture
+    async def pages(self) -> Pages:
+        """The pages under test."""
+        return await self.make()
+
+    async def test_it_begins_empty(self, pages: Pages) -> None:
+        assert await pages.marks() == {}
+        assert await pages.load("acme") == {}
+        assert await pages.page("acme", "a") is None
+        assert await pages.tenants() == []
+
+    async def test_pages_and_marks_of_a_save_come_back_together(self, pages: Pages) -> None:
+        await pages.save({"events": 7}, {("acme", "a"): b"\x00one", ("acme", "b"): b"", ("umbra", "a"): b"other"})
+        pages = await self.reopen(pages)
+        assert await pages.marks() == {"events": 7}
+        assert await pages.load("acme") == {"a": b"\x00one", "b": b""}
+        assert await pages.load("umbra") == {"a": b"other"}
+        assert await pages.tenants() == ["acme", "umbra"]
+
+    async def test_a_later_save_changes_only_what_it_names(self, pages: Pages) -> None:
+        await pages.save({"events": 1, "journal": 5}, {("acme", "a"): b"1", ("acme", "b"): b"1"})
+        await pages.save({"events": 2}, {("acme", "a"): b"2", ("acme", "b"): None})
+        assert await pages.marks() == {"events": 2, "journal": 5}
+        assert await pages.load("acme") == {"a": b"2"}
+
+    async def test_pages_with_a_tilde_are_read_one_by_one(self, pages: Pages) -> None:
+        await pages.save({}, {("acme", "~old"): b"x", ("acme", "new"): b"y"})
+        assert await pages.load("acme") == {"new": b"y"}
+        assert await pages.page("acme", "~old") == b"x"
+
+    async def test_clear_forgets_everything(self, pages: Pages) -> None:
+        await pages.save({"events": 7}, {("acme", "a"): b"1"})
+        await pages.clear()
+        assert await pages.marks() == {}
+        assert await pages.tenants() == []
+
+    async def test_closing_twice_is_fine(self, pages: Pages) -> None:
+        await pages.close()
+        await pages.close()
