@@ -121,7 +121,8 @@ class TallyLaw(Law):
         return Changes(events, "OVER" if stream.state.over else "ON", timers or None, done or None, stream.state.over)
 
     def head(self, stream: Stream) -> Head:
-        return Head(stream.name, "tally", "default", "w", stream.status, stream.state.aside, 0, int(stream.state.over), stream.seq)
+        state: Tally = stream.state
+        return Head(stream.name, "tally", "default", "w", stream.status, state.aside, 0, int(state.over), stream.seq)
 
     def over(self, stream: Stream) -> bool:
         return bool(stream.state.over)

@@ -1,4 +1,4 @@
-"""SEMANTICS 2: one commit a batch, nothing leaves before it, what fails is read back, timers ring until they are done."""
+"""SEMANTICS 2: one commit a batch, nothing leaves before it, what fails is read back, timers ring until done."""
 
 import asyncio
 from typing import Any
@@ -442,6 +442,40 @@ async def test_a_closing_journal_ends_what_it_was_given_and_refuses_the_rest() -
         j.ask("t_1", Add())
 
 
+@in_virtual_time
+async def test_a_closing_journal_does_not_wait_for_a_value_that_may_never_come() -> None:
+    shell = Shell(GatedStore())
+    shell.values[b"v"] = AWAY
+    j = shell.journal
+    await j.__aenter__()
+    await j.ask("t_1", Add())
+    j.tell("t_1", Need(b"v"))
+    after = j.ask("t_1", Add())
+    await asyncio.sleep(1)
+    await j.__aexit__(None, None, None)
+    with pytest.raises(Unavailable, match="closing"):
+        await after
+    assert shell.count("t_1") == 1
+
+
+@in_virtual_time
+async def test_who_waits_for_a_stream_is_told_when_another_owner_takes_the_shard() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    shell.values[b"v"] = AWAY
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        j.tell("t_1", Need(b"v"))
+        waiting = j.ask("t_1", Add())
+        await asyncio.sleep(0.1)
+        await store.take(0)
+        with pytest.raises(Unavailable):
+            await j.ask("t_2", Add())
+        with pytest.raises(Unavailable) as refused:
+            await waiting
+        assert refused.value.code == "stale_epoch"
+
+
 def test_a_bug_of_the_shell_is_said_to_everybody_and_nobody_waits_for_ever() -> None:
     async def story() -> None:
         shell = Shell(MemoryStore())
@@ -459,5 +493,3 @@ def test_a_bug_of_the_shell_is_said_to_everybody_and_nobody_waits_for_ever() -> 
         await j.__aexit__(None, None, None)
 
     in_virtual_time(story)()
-
-

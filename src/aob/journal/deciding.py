@@ -82,6 +82,8 @@ class Deciding:
         self._rung: deque[Asked] = deque()
         """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
         self._waiting: dict[str, list[Asked]] = {}
+        self._reading: set[str] = set()
+        """Of those that wait, the streams that are being read back."""
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
         self._cutter = Cutter()
@@ -194,6 +196,7 @@ class Deciding:
 
     def _fetch(self, asked: Asked) -> None:
         self._waiting[asked.stream] = [asked]
+        self._reading.add(asked.stream)
         self.aside(self._read_back(asked.stream))
 
     async def _read_back(self, name: str) -> None:
@@ -230,7 +233,8 @@ class Deciding:
 
     def _resume(self, name: str, error: AobError | None) -> None:
         waiting = self._waiting.pop(name, [])
-        if error is not None:
+        self._reading.discard(name)
+        if error is not None and waiting:
             asked = waiting.pop(0)
             fail(asked, error)
             stream = self.streams.get(name)

@@ -81,13 +81,9 @@ class Journal(Deciding):
             task, self._task = self._task, None
             await asyncio.gather(task, return_exceptions=True)
         self.timers.stop()
-        for aside in list(self._aside):
-            aside.cancel()
-        await asyncio.gather(*self._aside, return_exceptions=True)
-        gone = Unavailable("the home is closing", code="closing")
-        for asked in (*self._inbox, *(a for waiting in self._waiting.values() for a in waiting)):
-            fail(asked, gone)
-        self._inbox.clear()
+        asides = list(self._aside)
+        self._refuse(Unavailable("the home is closing", code="closing"))
+        await asyncio.gather(*asides, return_exceptions=True)
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
         self.epoch = await self.store.take(self.shard)
@@ -176,6 +172,7 @@ class Journal(Deciding):
     async def _run(self) -> None:
         try:
             await self._loop()
+            self._refuse(self.broken or Unavailable("the home is closing", code="closing"))
         except Exception as error:
             # A bug, not the world: say so to everyone who asks from now on, rather than to let them wait for ever.
             logger().error("journal_stopped", shard=self.shard, exc_info=error)
@@ -184,9 +181,9 @@ class Journal(Deciding):
             self._sound.set()
             drafts = (self._draft, self._writing[1] if self._writing is not None else None)
             open_asks = [asked for draft in drafts if draft is not None for asked in draft.asked]
-            for asked in (*open_asks, *self._inbox):
+            for asked in open_asks:
                 fail(asked, self.broken)
-            self._inbox.clear()
+            self._refuse(self.broken)
             self._disappoint(self.broken)
 
     async def _loop(self) -> None:
@@ -208,7 +205,8 @@ class Journal(Deciding):
                 continue
             if (self._inbox or self._rung) and self._draft is None:
                 continue
-            if self.closing and self._writing is None:
+            # What was taken before closing is still decided when only its stream must be read; a value may never come.
+            if self.closing and self._writing is None and (self.broken is not None or not self._reading):
                 await self._last_cut()
                 return
             self._wake.clear()
@@ -281,6 +279,15 @@ class Journal(Deciding):
             if old is not None and old.chunks:
                 break
             self.streams.pop(self._ended.popleft(), None)
+
+    def _refuse(self, error: AobError) -> None:
+        """Nothing is decided any more: who still waits is told why, and nothing is read for anybody."""
+        for aside in list(self._aside):
+            aside.cancel()
+        for asked in (*self._inbox, *(a for waiting in self._waiting.values() for a in waiting)):
+            fail(asked, error)
+        self._inbox.clear()
+        self._waiting.clear()
 
     def _disappoint(self, error: AobError) -> None:
         while self._readers:
