@@ -4,15 +4,19 @@ Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `type
 derived metrics the names of metrics; in alerts and objectives `value`.
 """
 
+import re
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BUDGET: Final = 1_000
 """Values of one dimension in one tenant before further ones become `__other__`."""
 OTHER: Final = "__other__"
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LATENESS_MS: Final = 10_000
 """How much later than its neighbours an event may come and still be in time."""
 
@@ -46,7 +50,8 @@ class EntityMove(msgspec.Struct, frozen=True):
 
 class EventContract(msgspec.Struct, frozen=True):
     """One version of an event type. `schema` is the JSON Schema (2020-12) of `data`; `pii` maps a field of `data` to
-    its class; `enrich` names enrichments; `lateness_ms` is how late an event of this type may be and still in time."""
+    its class; `enrich` names enrichments; `lateness_ms` is how late an event of this type may be and still in time;
+    `moves` lists the only metrics that it may move (None: any)."""
 
     type: str
     version: int
@@ -61,6 +66,7 @@ class EventContract(msgspec.Struct, frozen=True):
     units: Mapping[str, str] = {}
     lateness_ms: int = LATENESS_MS
     examples: tuple[Mapping[str, Any], ...] = ()
+    moves: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -162,6 +168,11 @@ class MetricContract(msgspec.Struct, frozen=True):
         """The event types that move it; none for a derived one, whose metrics say theirs."""
         return frozenset(move.on for move in self.moves)
 
+    @property
+    def operands(self) -> frozenset[str]:
+        """The names in the expression of a derived metric: its metrics, and perhaps functions."""
+        return frozenset(_NAME.findall(self.value)) if self.type == "derived" else frozenset()
+
 
 class AlertContract(msgspec.Struct, frozen=True):
     """A rule over one metric. `when` and `clear` are CEL over `value` (clear: not `when`); it must hold `for_ms` before
@@ -236,7 +247,7 @@ class ContractSet(msgspec.Struct, frozen=True):
             seen.add(name)
             found |= contract.types
             if contract.type == "derived":
-                asked += [other for other in self.metrics if other != name and other in contract.value]
+                asked += [other for other in _WORD.findall(contract.value) if other in self.metrics]
         return frozenset(found)
 
 
