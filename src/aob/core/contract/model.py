@@ -5,14 +5,12 @@ derived metrics the names of metrics; in alerts and objectives `value`.
 """
 
 import re
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BUDGET: Final = 1_000
 """Values of one dimension in one tenant before further ones become `__other__`."""
 OTHER: Final = "__other__"
@@ -171,7 +169,7 @@ class MetricContract(msgspec.Struct, frozen=True):
     @property
     def operands(self) -> frozenset[str]:
         """The names in the expression of a derived metric: its metrics, and perhaps functions."""
-        return frozenset(_NAME.findall(self.value)) if self.type == "derived" else frozenset()
+        return frozenset(_WORD.findall(self.value)) if self.type == "derived" else frozenset()
 
 
 class AlertContract(msgspec.Struct, frozen=True):
@@ -246,8 +244,7 @@ class ContractSet(msgspec.Struct, frozen=True):
                 continue
             seen.add(name)
             found |= contract.types
-            if contract.type == "derived":
-                asked += [other for other in _WORD.findall(contract.value) if other in self.metrics]
+            asked += contract.operands
         return frozenset(found)
 
 
