@@ -7,6 +7,7 @@ are refused, aliases count as what they repeat, and size and depth are bounded w
 import math
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import yaml
@@ -42,6 +43,22 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return text
+
+
+def yaml_documents(text: str) -> list[str]:
+    """The documents of a text, each below as many empty lines as stand above it in the text. Raises Malformed."""
+    starts: list[int] = []
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            if isinstance(event, yaml.DocumentStartEvent):
+                starts.append(_place(event)[0] - 1)
+    except yaml.MarkedYAMLError as error:
+        raise _malformed(error) from None
+    except yaml.YAMLError as error:
+        raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
+    lines = text.split("\n")
+    bounds = [0, *starts[1:], len(lines)] if starts else []
+    return ["\n" * start + "\n".join(lines[start:end]) for start, end in pairwise(bounds)]
 
 
 class _Frame:

@@ -1,0 +1,179 @@
+"""The shape of contract files, as structs: what each key of an event, a metric, an alert or an objective may hold.
+
+In: plain values as people wrote them. Out: typed definitions, durations and windows still as written. Never resolves.
+"""
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from aob.core.contract.model import BUDGET, MetricType, Unit
+
+Value: TypeAlias = Any
+"""A plain JSON value."""
+
+Tree: TypeAlias = dict[str, Any]
+"""A JSON object: a contract as it is written, or an object of one."""
+
+EVENT_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
+METRIC_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+NAME_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+NAME_MAX: Final = 128
+BUDGET_MAX: Final = 100_000
+K_MAX: Final = 1_000
+
+Duration = str | int | float
+Cel = str | int | float | bool
+"""A CEL expression; a number, true or false stands for itself."""
+Version = Annotated[int, Meta(ge=1)]
+EventName = Annotated[str, Meta(pattern=EVENT_PATTERN, max_length=NAME_MAX)]
+MetricName = Annotated[str, Meta(pattern=METRIC_PATTERN, max_length=NAME_MAX)]
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=NAME_MAX)]
+Names = str | list[str]
+
+
+class RuleDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule of an event: `rule` is CEL that must be true."""
+
+    name: Name
+    rule: Cel
+    message: str = ""
+
+
+class EntityDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an event says of an entity; `key`, each of `set`, `removes` and `when` are CEL."""
+
+    entity: MetricName
+    key: str
+    set: dict[str, Cel] = {}
+    removes: Cel = ""
+    when: Cel = ""
+
+
+class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One version of an event type. `fields` by name, or `schema`, a JSON Schema of `data` (draft 2020-12). A field is
+    a type (`string`) or a JSON Schema, to which `optional`, `unit`, `pii` (its class) and `fields` (of an object) may
+    be added. `moves` lists the only metrics that it may move; left out, any metric may name it."""
+
+    event: EventName
+    version: Version = 1
+    owner: str = ""
+    description: str = ""
+    subject: str = ""
+    fields: dict[str, str | Tree] | None = None
+    schema: Tree | None = None
+    rules: list[RuleDefinition] = []
+    enrich: list[str] = []
+    entities: list[EntityDefinition] = []
+    moves: list[str] | None = None
+    pii: dict[str, str] = {}
+    units: dict[str, str] = {}
+    lateness: Duration | None = None
+    examples: list[Tree] = []
+
+
+class MoveDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an event moves a metric. `step` is the name or the number of a funnel's step, or of a join's side."""
+
+    on: str
+    value: Cel = ""
+    when: Cel = ""
+    retract: bool = False
+    at: str = ""
+    part: Literal["", "numerator", "denominator"] = ""
+    step: int | str = 0
+    version: Annotated[int, Meta(ge=0)] = 0
+
+
+class WindowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A window, written out: one of `sliding`, `tumbling`, `hopping` with `every`, `to_date`."""
+
+    name: str = ""
+    sliding: Duration | None = None
+    tumbling: str | None = None
+    size: Annotated[int, Meta(ge=1)] = 1
+    hopping: Duration | None = None
+    every: Duration | None = None
+    to_date: Unit | None = None
+    zone: str = "UTC"
+
+
+class SloDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An objective. Within a metric its name and its metric follow from that."""
+
+    objective: Literal["freshness", "quality", "availability", "value"]
+    target: Annotated[float, Meta(gt=0, lt=1)]
+    slo: Name = ""
+    metric: str = ""
+    window: Duration = "30d"
+    limit: Duration | None = None
+    good: Cel = ""
+    description: str = ""
+    owner: str = ""
+
+
+class GivenDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A test of a metric. `expect` is a value, or `{value | rows, window, by, where, at}`."""
+
+    given: list[Tree]
+    expect: Value
+    name: str = ""
+    at: str = ""
+
+
+class MetricDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One version of a metric. `numerator` and `denominator` are the moves of a ratio; `dimensions` a list of fields of
+    `data`, or CEL by name; `within` the window of a funnel or join, or the gap of sessions."""
+
+    metric: MetricName
+    type: MetricType
+    version: Version = 1
+    unit: str = ""
+    owner: str = ""
+    description: str = ""
+    moves: list[MoveDefinition] = []
+    numerator: list[MoveDefinition] = []
+    denominator: list[MoveDefinition] = []
+    dimensions: list[str] | dict[str, Cel] = []
+    windows: list[Duration | WindowDefinition] = []
+    value: Cel = ""
+    key: str = ""
+    within: Duration | None = None
+    steps: list[MetricName] = []
+    quantiles: list[Annotated[float, Meta(gt=0, lt=1)]] = []
+    k: Annotated[int, Meta(ge=1, le=K_MAX)] = 10
+    budget: Annotated[int, Meta(ge=1, le=BUDGET_MAX)] = BUDGET
+    exact: bool = False
+    on_retract: Literal["", "refold"] = ""
+    slo: SloDefinition | None = None
+    tests: list[GivenDefinition] = []
+
+
+class StartDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The workflow that an alert starts; `inputs` are CEL over `value metric alert by at position`."""
+
+    workflow: str
+    tag: str = "main"
+    inputs: dict[str, Cel] = {}
+    cooldown: Duration = "1m"
+    open_runs: Annotated[int, Meta(ge=1)] = 1
+
+
+class AlertDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule over one metric; `when` and `clear` are CEL over `value`."""
+
+    alert: Name
+    metric: str
+    when: Cel
+    version: Version = 1
+    clear: Cel = ""
+    window: str = ""
+    where: dict[str, str] = {}
+    by: Names = []
+    for_: Duration = msgspec.field(name="for", default=0)
+    clear_for: Duration = 0
+    severity: Literal["info", "warning", "critical"] = "warning"
+    start: str | StartDefinition = ""
+    owner: str = ""
+    description: str = ""

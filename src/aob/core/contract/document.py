@@ -1,0 +1,209 @@
+"""Contracts to canonical documents and their hashes. What is written here, the reading room reads back to the same.
+
+In: a contract. Out: a plain object with nothing in it that says only the default; a hash that is stable for ever.
+"""
+
+from typing import Final
+
+from aob.core.contract.definition import Tree, Value
+from aob.core.contract.model import (
+    LATENESS_MS,
+    AlertContract,
+    Contract,
+    EventContract,
+    Given,
+    MetricContract,
+    Move,
+    Slo,
+    Window,
+)
+from aob.core.event.value import canonical, digest_of
+
+_UNITS: Final = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+
+
+def kind_of(contract: Contract) -> str:
+    """`event`, `metric`, `alert` or `slo`."""
+    if isinstance(contract, EventContract):
+        return "event"
+    if isinstance(contract, MetricContract):
+        return "metric"
+    return "alert" if isinstance(contract, AlertContract) else "slo"
+
+
+def key_of(contract: Contract) -> str:
+    """`kind/name@version`: what a contract is known by. An objective has no versions."""
+    version = 1 if isinstance(contract, Slo) else contract.version
+    return f"{kind_of(contract)}/{contract.name}@{version}"
+
+
+def to_document(contract: Contract) -> Tree:
+    """The canonical document of a contract."""
+    if isinstance(contract, EventContract):
+        return _event(contract)
+    if isinstance(contract, MetricContract):
+        return _metric(contract)
+    return _alert(contract) if isinstance(contract, AlertContract) else _slo(contract)
+
+
+def contract_hash(contract: Contract) -> str:
+    """The hash of the canonical JSON of the canonical document: `sha256:HEX`."""
+    return f"sha256:{digest_of(canonical(to_document(contract))).hex()}"
+
+
+def duration_text(ms: int) -> str:
+    """A duration in the largest unit that divides it: `90s`, `1h`."""
+    return next(f"{ms // size}{unit}" for unit, size in _UNITS if ms % size == 0) if ms else "0s"
+
+
+def _said(tree: Tree) -> Tree:
+    """Without what is empty, false or nothing."""
+    return {key: value for key, value in tree.items() if value not in ("", None, False) and value != [] and value != {}}
+
+
+def _event(contract: EventContract) -> Tree:
+    made = _said(
+        {
+            "owner": contract.owner,
+            "description": contract.description,
+            "subject": contract.subject,
+            "rules": [_said({"name": r.name, "rule": r.rule, "message": r.message}) for r in contract.rules],
+            "enrich": list(contract.enrich),
+            "entities": [
+                _said(
+                    {"entity": e.entity, "key": e.key, "set": dict(e.set), "removes": e.removes, "when": e.when}
+                )
+                for e in contract.entities
+            ],
+            "pii": dict(contract.pii),
+            "units": dict(contract.units),
+            "examples": [dict(each) for each in contract.examples],
+        }
+    )  # fmt: skip
+    if contract.lateness_ms != LATENESS_MS:
+        made["lateness"] = duration_text(contract.lateness_ms)
+    if contract.moves is not None:
+        made["moves"] = list(contract.moves)
+    return {"event": contract.type, "version": contract.version, "schema": dict(contract.schema), **made}
+
+
+def _metric(contract: MetricContract) -> Tree:
+    made = _said(
+        {
+            "unit": contract.unit,
+            "owner": contract.owner,
+            "description": contract.description,
+            "moves": [_move(each) for each in contract.moves],
+            "dimensions": dict(contract.dimensions),
+            "windows": [_window(each) for each in contract.windows.values()],
+            "value": contract.value,
+            "key": contract.key,
+            "within": duration_text(contract.within_ms) if contract.within_ms else "",
+            "steps": list(contract.steps),
+            "quantiles": list(contract.quantiles),
+            "exact": contract.exact,
+            "on_retract": contract.on_retract,
+            "slo": _slo(contract.slo) if contract.slo is not None else None,
+            "tests": [_given(each) for each in contract.tests],
+        }
+    )
+    # `k` and `budget` always: another default in a later release must not change what an old version means.
+    fixed = {"k": contract.k} if contract.type == "top" else {}
+    return {
+        "metric": contract.name,
+        "version": contract.version,
+        "type": contract.type,
+        "budget": contract.budget,
+        **fixed,
+        **made,
+    }
+
+
+def _move(move: Move) -> Tree:
+    return _said(
+        {
+            "on": move.on,
+            "value": move.value,
+            "when": move.when,
+            "retract": move.retract,
+            "at": move.at,
+            "part": move.part,
+            "step": move.step or None,
+            "version": move.version or None,
+        }
+    )
+
+
+def _window(window: Window) -> Value:
+    zone = {"zone": window.zone} if window.zone != "UTC" else {}
+    if window.kind == "all":
+        return "all"
+    if window.kind == "sliding":
+        return {"name": window.name, "sliding": duration_text(window.size_ms)}
+    if window.kind == "hopping":
+        return {
+            "name": window.name,
+            "hopping": duration_text(window.size_ms),
+            "every": duration_text(window.every_ms),
+        }
+    if window.kind == "to_date":
+        return {"name": window.name, "to_date": window.unit, **zone}
+    return {"name": window.name, "tumbling": window.unit, "size": window.size, **zone}
+
+
+def _given(given: Given) -> Tree:
+    expect: Tree = {"rows": dict(given.rows)} if given.rows is not None else {"value": given.value}
+    expect |= _said({"window": given.window, "by": list(given.by), "where": dict(given.where), "at": given.at})
+    return {**_said({"name": given.name}), "given": [dict(each) for each in given.given], "expect": expect}
+
+
+def _alert(contract: AlertContract) -> Tree:
+    start: Tree | None = None
+    if contract.start:
+        start = {
+            "workflow": contract.start,
+            "tag": contract.tag,
+            "inputs": dict(contract.inputs),
+            "cooldown": duration_text(contract.cooldown_ms),
+            "open_runs": contract.open_runs_max,
+        }
+    made = _said(
+        {
+            "clear": contract.clear,
+            "window": contract.window,
+            "where": dict(contract.where),
+            "by": list(contract.by),
+            "for": duration_text(contract.for_ms) if contract.for_ms else "",
+            "clear_for": duration_text(contract.clear_for_ms) if contract.clear_for_ms else "",
+            "start": start,
+            "owner": contract.owner,
+            "description": contract.description,
+        }
+    )
+    return {
+        "alert": contract.name,
+        "version": contract.version,
+        "metric": contract.metric,
+        "when": contract.when,
+        "severity": contract.severity,
+        **made,
+    }
+
+
+def _slo(slo: Slo) -> Tree:
+    made = _said(
+        {
+            "limit": duration_text(slo.limit_ms) if slo.limit_ms else "",
+            "good": slo.good,
+            "description": slo.description,
+            "owner": slo.owner,
+        }
+    )
+    return {
+        "slo": slo.name,
+        "metric": slo.metric,
+        "objective": slo.objective,
+        "target": slo.target,
+        "window": duration_text(slo.window_ms),
+        **made,
+    }

@@ -1,0 +1,217 @@
+"""Contract files to a set of contracts, and problems of that set back to lines and columns of the files.
+
+In: texts by file name, YAML (one or several documents, or a list) or JSON. Out: `Sources`. Never opens a file.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from aob.core.contract.definition import Tree, Value
+from aob.core.contract.document import key_of
+from aob.core.contract.model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
+from aob.core.contract.reading.alert import read_alert, read_slo
+from aob.core.contract.reading.draft import Draft
+from aob.core.contract.reading.event import read_event
+from aob.core.contract.reading.metric import read_metric
+from aob.core.errors import AobError, Invalid, Malformed, Problem
+from aob.core.graph.text import Places, Spot, json_spots, located, read_json
+
+FILE_CHARS_MAX: Final = 4 * 1024 * 1024
+CONTRACTS_MAX: Final = 10_000
+_READERS: Final[Mapping[str, Callable[[Draft], Contract | None]]] = {
+    "alert": read_alert,
+    "slo": read_slo,
+    "metric": read_metric,
+    "event": read_event,
+}
+_UNREADABLE: Final = re.compile(r"line (\d+)(?:, column (\d+))?: ")
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """One contract of a file: its plain object, the path of that in its document, the document's number in the file
+    when there are several, and the places of the document."""
+
+    file: str
+    tree: Value
+    inner: str
+    outer: str
+    places: Places
+
+    def placed(self, problems: Iterable[Problem], renames: Mapping[str, str]) -> list[Problem]:
+        """Problems of the contract as problems of the file."""
+        whole = [msgspec.structs.replace(each, path=self.inner + _written(each.path, renames)) for each in problems]
+        return [
+            msgspec.structs.replace(each, path=f"{self.file}#{self.outer}{each.path}")
+            for each in located(whole, self.places)
+        ]
+
+
+def _written(path: str, renames: Mapping[str, str]) -> str:
+    """A path of a contract as it stands in its file."""
+    prefix = path
+    while prefix:
+        if prefix in renames:
+            return renames[prefix] + path[len(prefix) :]
+        prefix = prefix.rpartition("/")[0]
+    return path
+
+
+class Sources:
+    """Contracts and where they stand. `set` holds those that could be read, `problems` what is wrong with the rest."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._pieces: dict[str, tuple[_Piece, Mapping[str, str]]] = {}
+        self._read: dict[str, Contract] = {}
+        self.problems: list[Problem] = []
+        for name in sorted(files):
+            for piece in self._pieces_of(name, files[name]):
+                self._take(piece)
+        if not self._read and not self.problems:
+            self.problems.append(Problem("", "there is no contract", "missing", hint="event: order.created"))
+        self.set = set_of(self._read.values())
+
+    def located(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Problems of the set (path `kind/name@version#/pointer`) with files, lines and columns, by file and line."""
+        by_key: dict[str, list[Problem]] = {}
+        for each in problems:
+            key, _, pointer = each.path.partition("#")
+            by_key.setdefault(key, []).append(msgspec.structs.replace(each, path=pointer) if pointer else each)
+        found: list[Problem] = []
+        for key, mine in by_key.items():
+            known = self._pieces.get(key)
+            found += known[0].placed(mine, known[1]) if known is not None else [_keyed(each, key) for each in mine]
+        return sorted(found, key=lambda each: (each.path.partition("#")[0], each.line, each.column))
+
+    def text(self, contract: Contract) -> Tree | None:
+        """A contract as it is written, or None when it comes from elsewhere."""
+        known = self._pieces.get(key_of(contract))
+        return known[0].tree if known is not None else None
+
+    def file(self, contract: Contract) -> str:
+        """The name of the file that holds a contract, empty when it comes from elsewhere."""
+        known = self._pieces.get(key_of(contract))
+        return known[0].file if known is not None else ""
+
+    def _take(self, piece: _Piece) -> None:
+        if not isinstance(piece.tree, dict):
+            self.problems += piece.placed([Problem("", "a contract is an object", "bad_type")], {})
+            return
+        kind = kind_of_tree(piece.tree)
+        if kind is None:
+            hint = "begin with event:, metric:, alert: or slo:"
+            self.problems += piece.placed([Problem("", "this names no contract", "missing", hint=hint)], {})
+            return
+        draft = Draft(piece.tree)
+        contract = _READERS[kind](draft)
+        self.problems += piece.placed(draft.problems, draft.renames)
+        if contract is None:
+            return
+        key = key_of(contract)
+        if key in self._read:
+            other = self._pieces[key][0].file
+            problem = Problem(f"/{kind}", f"{key} stands twice, first in {other}", "duplicate_id")
+            self.problems += piece.placed([problem], draft.renames)
+            return
+        self._read[key] = contract
+        self._pieces[key] = (piece, draft.renames)
+
+    def _pieces_of(self, name: str, text: str) -> Iterator[_Piece]:
+        try:
+            yield from _pieces(name, text, self.problems)
+        except Invalid as error:
+            self.problems += [msgspec.structs.replace(each, path=f"{name}#{each.path}") for each in error.problems]
+        except AobError as error:
+            line, column = int(error.fields.get("line", 0)), int(error.fields.get("column", 0))
+            words = _UNREADABLE.sub("", error.detail)
+            self.problems.append(Problem(f"{name}#", words, "malformed", line, column, error.hint))
+
+
+def _keyed(problem: Problem, key: str) -> Problem:
+    """A problem of a contract that stands in no file."""
+    path = problem.path if problem.path.startswith(key) else f"{key}#{problem.path}"
+    return msgspec.structs.replace(problem, path=path)
+
+
+def kind_of_tree(tree: Tree) -> str | None:
+    """Which kind of contract an object is, by the key that it begins with."""
+    if isinstance(tree.get("slo"), str):
+        return "alert" if "alert" in tree else "slo"
+    for kind in ("alert", "metric", "event"):
+        if kind in tree:
+            return kind
+    return "event" if "type" in tree else None
+
+
+def _pieces(name: str, text: str, problems: list[Problem]) -> Iterator[_Piece]:
+    """The contracts of a file. What its text does wrong goes to `problems`. Raises Malformed or Invalid."""
+    if len(text) > FILE_CHARS_MAX:
+        raise Malformed(f"a file of {len(text):,} characters is over the limit of {FILE_CHARS_MAX:,}")
+    text = text.removeprefix("\ufeff")
+    documents = list(_documents(name, text, problems))
+    for number, (value, places) in enumerate(documents):
+        outer = f"/{number}" if len(documents) > 1 else ""
+        if isinstance(value, list):
+            for index, each in enumerate(value):
+                yield _Piece(name, each, f"/{index}", outer, places)
+        elif value is not None or len(documents) == 1:
+            yield _Piece(name, value, "", outer, places)
+
+
+def _documents(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[Value, Places]]:
+    if name.endswith(".json") or (text.lstrip()[:1] in ("{", "[") and not name.endswith((".yaml", ".yml"))):
+        value, twice = read_json(text)
+        places = Places(lambda: json_spots(text)[0])
+        for path in json_spots(text)[1] if twice else ():
+            [found] = located([Problem(path, "this key stands twice", "duplicate_key", hint="remove one")], places)
+            problems.append(msgspec.structs.replace(found, path=f"{name}#{found.path}"))
+        yield value, places
+        return
+    from aob.core.graph.text.yaml_text import YamlText, yaml_documents  # 20 ms: only a process that meets YAML pays it
+
+    for each in yaml_documents(text):
+        read = YamlText(each)
+        problems += [msgspec.structs.replace(found, path=f"{name}#{found.path}") for found in read.problems]
+        yield read.value, Places(_spots_of(read.spots))
+
+
+def _spots_of(spots: Mapping[str, Spot]) -> Callable[[], Mapping[str, Spot]]:
+    return lambda: spots
+
+
+def set_of(contracts: Iterable[Contract]) -> ContractSet:
+    """A set of these contracts. The objective of a metric is one of the set as well."""
+    events: dict[str, dict[int, EventContract]] = {}
+    metrics: dict[str, dict[int, MetricContract]] = {}
+    alerts: dict[str, dict[int, AlertContract]] = {}
+    slos: dict[str, Slo] = {}
+    for each in contracts:
+        if isinstance(each, EventContract):
+            events.setdefault(each.type, {})[each.version] = each
+        elif isinstance(each, MetricContract):
+            metrics.setdefault(each.name, {})[each.version] = each
+        elif isinstance(each, Slo):
+            slos[each.name] = each
+        else:
+            alerts.setdefault(each.name, {})[each.version] = each
+    for versions in metrics.values():
+        newest = versions[max(versions)]
+        if newest.slo is not None:
+            slos.setdefault(newest.slo.name, newest.slo)
+    return ContractSet(events, metrics, alerts, slos)
+
+
+def contract_sources(files: Mapping[str, str]) -> Sources:
+    """Read contract files; problems stand in what comes back."""
+    return Sources(files)
+
+
+def read_contracts(files: Mapping[str, str]) -> ContractSet:
+    """The contracts of these files (text by name). Raises Invalid with every problem of their texts and shapes; whether
+    they fit together is for `check_set`."""
+    sources = Sources(files)
+    if sources.problems:
+        raise Invalid("the contracts have problems", sources.problems)
+    return sources.set
