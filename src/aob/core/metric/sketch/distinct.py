@@ -1,0 +1,124 @@
+"""How many different values a cell has seen: values with signs in, their number out, estimated above a cap."""
+
+from typing import Final, Self
+
+import msgspec
+
+from aob.core.metric.sketch.counted import ENTRY_BYTES, EXACT_MAX, shift, token
+from aob.core.metric.sketch.library import HLL_LOG2, HllUnion, hll_error, new_union, union_bytes, union_into
+
+DISTINCT_MAX: Final = 1_024
+"""Values that are kept one by one before the count becomes an estimate."""
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    cap: int
+    lost: int
+    counts: dict[str, int]
+    rest: bytes
+
+
+_decode = msgspec.msgpack.Decoder(_Kept).decode
+
+
+class Distinct:
+    """A value counts while it was added more often than retracted. None (and what is not there) is no value.
+
+    Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, HyperLogLog estimates; a retraction
+    is then lost and told in `error`.
+    """
+
+    __slots__ = ("_cap", "_counts", "_lost", "_union")
+
+    def __init__(self, cap: int = DISTINCT_MAX, exact: bool = False) -> None:
+        self._cap = max(cap, EXACT_MAX) if exact else cap
+        self._counts: dict[str, int] = {}
+        self._union: HllUnion | None = None
+        self._lost = 0
+
+    def add(self, value: object, sign: int = 1) -> None:
+        """See a value `sign` times more (less, when below zero)."""
+        if value is None or value is msgspec.UNSET:
+            return
+        key = token(value)
+        if self._union is None:
+            shift(self._counts, key, sign)
+            if len(self._counts) > self._cap:
+                self._spill()
+        elif sign > 0:
+            self._union.update(key)
+        else:
+            self._lost -= sign
+
+    def merge(self, other: "Distinct") -> None:
+        """Take in what another has seen; that one stays as it is."""
+        self._lost += other._lost
+        if self._union is None and other._union is None:
+            for key, count in other._counts.items():
+                shift(self._counts, key, count)
+            if len(self._counts) > self._cap:
+                self._spill()
+            return
+        union = self._union or self._spill()
+        if other._union is not None:
+            union_into(union, other._union)
+        else:
+            self._feed(union, other._counts)
+
+    def value(self) -> int:
+        """How many different values there are."""
+        if self._union is None:
+            return sum(count > 0 for count in self._counts.values())
+        # Joined with itself it leaves the estimator that depends on the order in which values came.
+        told = new_union()
+        union_into(told, self._union)
+        union_into(told, self._union)
+        return round(told.get_estimate())
+
+    @property
+    def exact(self) -> bool:
+        """Whether `value` is true to the last one."""
+        return self._union is None
+
+    @property
+    def error(self) -> float:
+        """How far off `value` may be, relative (two standard deviations, and the retractions that were lost)."""
+        return 0.0 if self._union is None else hll_error() + self._lost / max(self.value(), 1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return self._union is None and not self._counts
+
+    def dump(self) -> bytes:
+        """All of it as bytes."""
+        rest = b"" if self._union is None else union_bytes(self._union)
+        return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The sketch of its bytes."""
+        kept = _decode(data)
+        made = cls(kept.cap)
+        made._counts, made._lost = kept.counts, kept.lost
+        if kept.rest:
+            made._union = new_union()
+            union_into(made._union, kept.rest)
+        return made
+
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        return ENTRY_BYTES * len(self._counts) + (2**HLL_LOG2 if self._union else 0) + 100
+
+    def _spill(self) -> HllUnion:
+        self._union = new_union()
+        counts, self._counts = self._counts, {}
+        self._feed(self._union, counts)
+        return self._union
+
+    def _feed(self, union: HllUnion, counts: dict[str, int]) -> None:
+        for key, count in counts.items():
+            if count > 0:
+                union.update(key)
+            else:
+                self._lost -= count

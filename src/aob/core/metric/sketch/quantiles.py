@@ -1,0 +1,153 @@
+"""How numbers of a cell are spread: numbers with signs in, quantiles out, estimated above a cap.
+
+A quantile is the smallest number that at least that share of all numbers does not exceed (nearest rank).
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Final, Self
+
+import msgspec
+
+from aob.core.metric.sketch.counted import ENTRY_BYTES, EXACT_MAX, shift
+from aob.core.metric.sketch.library import KLL_K, Kll, new_kll, read_kll
+
+MEASURED_MAX: Final = 512
+"""Different numbers that are kept one by one before quantiles become estimates."""
+_ITEM_BYTES: Final = 8
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    cap: int
+    k: int
+    lost: int
+    counts: dict[float, int]
+    rest: bytes
+
+
+_decode = msgspec.msgpack.Decoder(_Kept).decode
+
+
+class Quantiles:
+    """Up to `MEASURED_MAX` different numbers (`EXACT_MAX` when `exact` is asked for) it is exact.
+
+    Above, KLL of width `k` estimates: the rank of what it tells is off by at most `error`, as a share of all numbers,
+    in 99 of 100 cases; a retraction is then lost.
+    """
+
+    __slots__ = ("_cap", "_counts", "_k", "_kll", "_lost")
+
+    def __init__(self, k: int = KLL_K, exact: bool = False, cap: int = MEASURED_MAX) -> None:
+        self._cap = max(cap, EXACT_MAX) if exact else cap
+        self._k = k
+        self._counts: dict[float, int] = {}
+        self._kll: Kll | None = None
+        self._lost = 0
+
+    def add(self, value: float, sign: int = 1) -> None:
+        """See a number `sign` times more (less, when below zero)."""
+        if self._kll is None:
+            shift(self._counts, float(value), sign)
+            if len(self._counts) > self._cap:
+                self._spill()
+        elif sign > 0:
+            for _ in range(sign):
+                self._kll.update(value)
+        else:
+            self._lost -= sign
+
+    def merge(self, other: "Quantiles") -> None:
+        """Take in what another has seen; that one stays as it is."""
+        self._lost += other._lost
+        if self._kll is None and other._kll is None:
+            for key, count in other._counts.items():
+                shift(self._counts, key, count)
+            if len(self._counts) > self._cap:
+                self._spill()
+            return
+        kll = self._kll or self._spill()
+        kll.merge(other._kll if other._kll is not None else self._built(other._counts))
+
+    def value(self, quantile: float) -> float | None:
+        """The number at a quantile (0 to 1); None of nothing."""
+        return self.values((quantile,))[0]
+
+    def values(self, quantiles: Iterable[float]) -> list[float | None]:
+        """The numbers at several quantiles."""
+        if self._kll is not None:
+            kll = self._kll
+            return [kll.get_quantile(q, True) if kll.n else None for q in quantiles]
+        return _nearest(self._counts, list(quantiles))
+
+    @property
+    def exact(self) -> bool:
+        """Whether what it tells is true to the last number."""
+        return self._kll is None
+
+    @property
+    def error(self) -> float:
+        """How far off a rank may be, as a share of all numbers (and of the retractions that were lost)."""
+        if self._kll is None:
+            return 0.0
+        return self._kll.normalized_rank_error(False) + self._lost / max(self._kll.n, 1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return self._kll is None and not self._counts
+
+    def dump(self) -> bytes:
+        """All of it as bytes."""
+        rest = b"" if self._kll is None else self._kll.serialize()
+        return msgspec.msgpack.encode(_Kept(self._cap, self._k, self._lost, self._counts, rest))
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The sketch of its bytes."""
+        kept = _decode(data)
+        made = cls(kept.k, cap=kept.cap)
+        made._counts, made._lost = kept.counts, kept.lost
+        made._kll = read_kll(kept.rest) if kept.rest else None
+        return made
+
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        return ENTRY_BYTES * len(self._counts) + (_ITEM_BYTES * self._kll.num_retained if self._kll else 0) + 100
+
+    def _spill(self) -> Kll:
+        counts, self._counts = self._counts, {}
+        self._kll = self._built(counts)
+        return self._kll
+
+    def _built(self, counts: dict[float, int]) -> Kll:
+        """Quantiles of counted numbers. A count may be millions, so it is told by its bits: what stands for the higher
+        bits is doubled by merging it with itself, and each lower bit adds its numbers once."""
+        self._lost -= sum(count for count in counts.values() if count < 0)
+        built = new_kll(self._k)
+        for bit in reversed(range(max(counts.values(), default=0).bit_length() if counts else 0)):
+            if built.n:
+                built.merge(read_kll(built.serialize()))
+            for number, count in counts.items():
+                if count > 0 and count >> bit & 1:
+                    built.update(number)
+        return built
+
+
+def _nearest(counts: dict[float, int], quantiles: list[float]) -> list[float | None]:
+    held = sorted((number, count) for number, count in counts.items() if count > 0)
+    total = sum(count for _, count in held)
+    if not total:
+        return [None] * len(quantiles)
+    found: list[float | None] = [None] * len(quantiles)
+    wanted = sorted(range(len(quantiles)), key=lambda index: quantiles[index], reverse=True)
+    passed = 0
+    for number, count in held:
+        passed += count
+        while wanted and passed >= _rank(quantiles[wanted[-1]], total):
+            found[wanted.pop()] = number
+    return found
+
+
+def _rank(quantile: float, total: int) -> int:
+    """Which of `total` numbers, from 1, a quantile is. 0.07 x 100 is 7.000000000000001 and means 7."""
+    return min(max(math.ceil(quantile * total - 1e-9 * total), 1), total)

@@ -1,0 +1,120 @@
+"""Which values come most often in a cell: values with signs in, the heaviest with their counts out."""
+
+from typing import Final, Self
+
+import msgspec
+
+from aob.core.metric.sketch.counted import ENTRY_BYTES, EXACT_MAX, shift, token, untoken
+from aob.core.metric.sketch.library import Frequent, items_of, new_frequent, read_frequent
+
+RANKED_MAX: Final = 1_024
+"""Values that are kept one by one before the counts become estimates."""
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    cap: int
+    lost: int
+    counts: dict[str, int]
+    rest: bytes
+
+
+_decode = msgspec.msgpack.Decoder(_Kept).decode
+
+
+class Top:
+    """Counts of values; the heaviest first, those of equal count by their text. None is no value.
+
+    Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, frequent items estimate: a count is
+    off by at most `error` times the total, and a retraction is lost.
+    """
+
+    __slots__ = ("_cap", "_counts", "_lost", "_sketch")
+
+    def __init__(self, cap: int = RANKED_MAX, exact: bool = False) -> None:
+        self._cap = max(cap, EXACT_MAX) if exact else cap
+        self._counts: dict[str, int] = {}
+        self._sketch: Frequent | None = None
+        self._lost = 0
+
+    def add(self, value: object, sign: int = 1) -> None:
+        """See a value `sign` times more (less, when below zero)."""
+        if value is None or value is msgspec.UNSET:
+            return
+        key = token(value)
+        if self._sketch is None:
+            shift(self._counts, key, sign)
+            if len(self._counts) > self._cap:
+                self._spill()
+        elif sign > 0:
+            self._sketch.update(key, sign)
+        else:
+            self._lost -= sign
+
+    def merge(self, other: "Top") -> None:
+        """Take in what another has seen; that one stays as it is."""
+        self._lost += other._lost
+        if self._sketch is None and other._sketch is None:
+            for key, count in other._counts.items():
+                shift(self._counts, key, count)
+            if len(self._counts) > self._cap:
+                self._spill()
+            return
+        sketch = self._sketch or self._spill()
+        if other._sketch is not None:
+            sketch.merge(other._sketch)
+        else:
+            self._feed(sketch, other._counts)
+
+    def value(self, k: int = 10) -> list[tuple[object, int]]:
+        """The `k` values that came most often, with how often."""
+        found = items_of(self._sketch) if self._sketch else [(key, n) for key, n in self._counts.items() if n > 0]
+        found.sort(key=lambda pair: (-pair[1], pair[0]))
+        return [(untoken(key), count) for key, count in found[:k]]
+
+    @property
+    def exact(self) -> bool:
+        """Whether `value` is true to the last one."""
+        return self._sketch is None
+
+    @property
+    def error(self) -> float:
+        """How far off a count may be, as a share of all that was counted (and of the retractions that were lost)."""
+        if self._sketch is None:
+            return 0.0
+        return self._sketch.epsilon + self._lost / max(self._sketch.total_weight, 1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return self._sketch is None and not self._counts
+
+    def dump(self) -> bytes:
+        """All of it as bytes."""
+        rest = b"" if self._sketch is None else self._sketch.serialize()
+        return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The sketch of its bytes."""
+        kept = _decode(data)
+        made = cls(kept.cap)
+        made._counts, made._lost = kept.counts, kept.lost
+        made._sketch = read_frequent(kept.rest) if kept.rest else None
+        return made
+
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        return ENTRY_BYTES * (len(self._counts) + (self._sketch.num_active_items if self._sketch else 0)) + 100
+
+    def _spill(self) -> Frequent:
+        self._sketch = new_frequent()
+        counts, self._counts = self._counts, {}
+        self._feed(self._sketch, counts)
+        return self._sketch
+
+    def _feed(self, sketch: Frequent, counts: dict[str, int]) -> None:
+        for key, count in counts.items():
+            if count > 0:
+                sketch.update(key, count)
+            else:
+                self._lost -= count

@@ -1,0 +1,231 @@
+"""Sketches: exact while they count, within their error above, the same however they are grouped."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Sketch, Top
+
+Signed = list[tuple[float, int]]
+QUANTILES = (0.0, 0.07, 0.5, 0.95, 0.99, 1.0)
+
+numbers = st.integers(-6, 6).map(lambda number: number / 2)
+signed: st.SearchStrategy[Signed] = st.lists(st.tuples(numbers, st.sampled_from([1, 1, 1, -1, 2])), max_size=30)
+MAKERS: dict[str, Callable[[], Sketch]] = {
+    "distinct": Distinct,
+    "quantiles": Quantiles,
+    "top": Top,
+    "extremes": lambda: Extremes(exact=True),
+}
+
+
+def told(sketch: Sketch) -> object:
+    """All that a sketch answers."""
+    if isinstance(sketch, Distinct):
+        return sketch.value()
+    if isinstance(sketch, Quantiles):
+        return sketch.values(QUANTILES)
+    if isinstance(sketch, Top):
+        return sketch.value(100)
+    assert isinstance(sketch, Extremes)
+    return sketch.low, sketch.high
+
+
+def filled(make: Callable[[], Sketch], moves: Signed) -> Sketch:
+    """A sketch that has seen some numbers."""
+    sketch = make()
+    for number, sign in moves:
+        sketch.add(number, sign)  # type: ignore[attr-defined]  # each takes its own kind of value
+    return sketch
+
+
+def counted(moves: Signed) -> Counter[float]:
+    """How often each number is there."""
+    held: Counter[float] = Counter()
+    for number, sign in moves:
+        held[number] += sign
+    return Counter({number: count for number, count in held.items() if count > 0})
+
+
+def nearest(held: Counter[float], quantile: float) -> float | None:
+    """The nearest rank, written down the long way."""
+    line = sorted(held.elements())
+    return line[min(max(math.ceil(round(quantile * len(line), 6)), 1), len(line)) - 1] if line else None
+
+
+@given(signed)
+def test_while_it_counts_every_sketch_is_what_a_recount_gives(moves: Signed) -> None:
+    held = counted(moves)
+    assert told(filled(MAKERS["distinct"], moves)) == len(held)
+    assert told(filled(MAKERS["quantiles"], moves)) == [nearest(held, quantile) for quantile in QUANTILES]
+    assert dict(told(filled(MAKERS["top"], moves))) == held  # type: ignore[call-overload]
+    assert told(filled(MAKERS["extremes"], moves)) == (min(held, default=None), max(held, default=None))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@given(parts=st.lists(signed, min_size=3, max_size=3), shuffled=st.randoms(use_true_random=False))
+def test_merging_is_grouped_and_ordered_at_will(name: str, parts: list[Signed], shuffled: random.Random) -> None:
+    make = MAKERS[name]
+
+    def of(moves: Signed) -> Sketch:
+        return filled(make, moves)
+
+    left, right, other = of(parts[0]), of(parts[1]), of(parts[2])
+    left.merge(of(parts[1]))
+    left.merge(of(parts[2]))
+    right.merge(other)
+    grouped = of(parts[0])
+    grouped.merge(right)
+    mixed = [move for part in parts for move in part]
+    shuffled.shuffle(mixed)
+    assert told(left) == told(grouped) == told(of(mixed))
+    assert told(other) == told(of(parts[2])), "the one that is merged in stays as it is"
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@given(moves=signed)
+def test_a_sketch_read_back_is_the_same(name: str, moves: Signed) -> None:
+    sketch = filled(MAKERS[name], moves)
+    again = type(sketch).load(sketch.dump())
+    assert (told(again), again.exact, again.error, again.empty) == (
+        told(sketch), sketch.exact, sketch.error, sketch.empty,
+    )  # fmt: skip
+    again.add(7.5, 1)  # type: ignore[attr-defined]
+    sketch.add(7.5, 1)  # type: ignore[attr-defined]
+    assert told(again) == told(sketch)
+
+
+def spread(seed: int, count: int) -> list[int]:
+    """Numbers of which a few come often."""
+    dice = random.Random(seed)
+    return [int(dice.paretovariate(0.6) * 10) for _ in range(count)]
+
+
+def merged(sketches: Sequence[Sketch]) -> Sketch:
+    """All of them in one."""
+    first = type(sketches[0])()
+    for sketch in sketches:
+        first.merge(sketch)
+    return first
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+def test_an_estimated_distinct_count_is_within_its_error_and_the_same_in_any_order(parts: int) -> None:
+    values = [f"buyer-{number % 20_000}" for number in range(30_000)]
+    found = []
+    for seed in (1, 2):
+        random.Random(seed).shuffle(values)
+        sketches = [Distinct() for _ in range(parts)]
+        for index, value in enumerate(values):
+            sketches[index % parts].add(value)
+        sketch = merged(sketches)
+        assert isinstance(sketch, Distinct)
+        assert not sketch.exact
+        assert abs(sketch.value() - 20_000) <= sketch.error * 20_000
+        assert Distinct.load(sketch.dump()).value() == sketch.value()
+        found.append(sketch.value())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+def test_estimated_quantiles_are_within_their_rank_error(parts: int) -> None:
+    values = [value + index / 100_000 for index, value in enumerate(spread(3, 20_000))]
+    sketches = [Quantiles() for _ in range(parts)]
+    for index, value in enumerate(values):
+        sketches[index % parts].add(value)
+    sketch = merged(sketches)
+    assert isinstance(sketch, Quantiles)
+    assert not sketch.exact
+    line = sorted(values)
+    for quantile in (0.01, 0.5, 0.9, 0.99):
+        number = Quantiles.load(sketch.dump()).value(quantile)
+        assert number == sketch.value(quantile)
+        assert number is not None
+        rank = sum(value <= number for value in line) / len(line)
+        assert abs(rank - quantile) <= 2 * sketch.error, "the stated error holds in 99 of 100 cases"
+
+
+def test_counts_that_are_large_when_a_percentile_begins_to_estimate_keep_their_weight() -> None:
+    sketch = Quantiles()
+    sketch.add(0.0, 3_000_001)
+    for number in range(1, 700):
+        sketch.add(float(number), 1_001)
+    total = 3_000_001 + 699 * 1_001
+    for quantile in (0.1, 0.5, 0.8, 0.9, 0.99):
+        number = sketch.value(quantile)
+        assert number is not None
+        below, up_to = (3_000_001 + (number - 1) * 1_001) / total if number else 0, (3_000_001 + number * 1_001) / total
+        assert below - 2 * sketch.error <= quantile <= up_to + 2 * sketch.error
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+def test_an_estimated_top_list_is_within_its_error(parts: int) -> None:
+    values = spread(4, 30_000)
+    sketches = [Top() for _ in range(parts)]
+    for index, value in enumerate(values):
+        sketches[index % parts].add(value)
+    sketch = merged(sketches)
+    assert isinstance(sketch, Top)
+    assert not sketch.exact
+    assert Top.load(sketch.dump()).value(20) == sketch.value(20)
+    held = Counter(values)
+    for value, count in sketch.value(10):
+        assert isinstance(value, int)
+        assert abs(held[value] - count) <= sketch.error * len(values)
+
+
+def test_exact_counts_on_where_others_estimate() -> None:
+    distinct, quantiles = Distinct(exact=True), Quantiles(exact=True)
+    for number in range(20_000):
+        distinct.add(number)
+        quantiles.add(number)
+    for number in range(5_000):
+        distinct.add(number, -1)
+        quantiles.add(number, -1)
+    assert (distinct.value(), distinct.exact) == (15_000, True)
+    assert (quantiles.value(0.0), quantiles.value(0.5), quantiles.error) == (5_000, 12_499, 0.0)
+
+
+def test_a_retraction_that_cannot_be_honoured_is_told_as_error() -> None:
+    distinct, top, quantiles = Distinct(cap=4), Top(cap=4), Quantiles(cap=4)
+    for sketch in (distinct, top, quantiles):
+        for number in range(10):
+            sketch.add(number)
+        before = sketch.error
+        sketch.add(3, -1)
+        assert not sketch.exact
+        assert sketch.error > before
+    bounds = Extremes()
+    bounds.add(3)
+    assert bounds.exact
+    bounds.add(3, -1)
+    assert (bounds.exact, bounds.error, bounds.low) == (False, 1.0, 3)
+
+
+def test_bounds_that_outgrow_their_cap_stay_exact_until_something_is_taken_back() -> None:
+    bounds, more = Extremes(cap=4), Extremes(cap=4)
+    for number in range(10):
+        bounds.add(number)
+    more.add(-1)
+    more.merge(bounds)
+    assert (more.low, more.high, more.exact) == (-1, 9, True)
+    more.add(9, -1)
+    assert not Extremes.load(more.dump()).exact
+
+
+def test_values_of_all_kinds_are_told_apart_and_given_back() -> None:
+    values: list[object] = ["1", 1, 1.5, True, "\0odd", [1, "a"], ""]
+    top, distinct = Top(), Distinct()
+    for value in [*values, 1.0, None]:
+        top.add(value)
+        distinct.add(value)
+    assert distinct.value() == len(values)
+    assert top.value(1) == [(1, 2)]
+    given_back = [value for value, _ in top.value(10)]
+    assert all(value in given_back for value in values)
+    assert len(given_back) == len(values)
