@@ -60,7 +60,7 @@ def read_event(draft: Draft) -> EventContract | None:
 
 
 class _Fields:
-    """The fields of an event on their way into a schema. Units and PII stand by path: `customer.email`, `items[].price`."""
+    """The fields of an event on their way into a schema. Paths of units and PII: `customer.email`, `items[].price`."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft

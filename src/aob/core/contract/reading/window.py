@@ -69,7 +69,7 @@ def _written_out(each: WindowDefinition, path: str, draft: Draft) -> Window | No
 def _tumbling(each: WindowDefinition, text: str, path: str, draft: Draft) -> Window | None:
     """`day`, or a duration such as `15m`: so many of the largest unit that divides it."""
     if text in UNITS:
-        unit: Unit = text  # type: ignore[assignment]  # it is one of them
+        unit: Unit = text
         size = each.size
     else:
         try:
