@@ -11,13 +11,18 @@ from typing import Final
 import msgspec
 
 from aob.core.expression.fault import Complaint, meant
+from aob.core.expression.missing import unguarded
 from aob.core.expression.paths import Path
-from aob.core.expression.schema import DYN, NOTHING, NUMBER, Schema, Typed, follow
+from aob.core.expression.schema import DYN, NOTHING, NUMBER, Schema, Typed, follow, optional_steps
 from aob.core.expression.tree import Tree
 
 Declared = tuple[tuple[str, str], ...]
 """Names and paths with their CEL types, sorted."""
 
+Shape = Schema | str
+"""What is known of a top-level name: the JSON Schema of its value, or its CEL type."""
+
+DOUBLE: Final = "double"
 NAMES_CACHE_MAX: Final = 256
 
 STANDARD: Final[dict[str, str]] = {
@@ -38,12 +43,14 @@ _NODE: Final = "output"
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What may be used: node ids, top-level names, and the schemas of the inputs and of nodes' outputs."""
+    """What may be used: node ids, top-level names, the schemas of the inputs and of nodes' outputs, and the shapes of
+    other names. What has a shape is judged strictly: fields that may be missing need `has`, a number is a double."""
 
     nodes: frozenset[str]
     names: frozenset[str]
     node_types: Mapping[str, Schema]
     inputs: Schema
+    shapes: Mapping[str, Shape] = {}
 
 
 @lru_cache(maxsize=NAMES_CACHE_MAX)
@@ -77,14 +84,35 @@ def check_paths(text: str, tree: Tree, paths: tuple[Path, ...], scope: Scope) ->
     types: dict[str, str] = {}
     tested = {(path.root, *path.fields) for path in paths if path.tested}
     for path in paths:
+        shape = scope.shapes.get(path.root)
+        if isinstance(shape, str):
+            types[path.root] = shape
+            continue
         schema, skipped = _schema(path, scope)
         found = follow(schema, path.fields[skipped:]) if schema else NOTHING
         remark = _judge(path, found, skipped, scope)
         if remark is not None:
             remarks.append(remark)
         if found.types:
-            types.update(_types(path, found.types, skipped, tested))
+            types.update(_types(path, found.types, skipped, tested, strict=shape is not None))
+    if scope.shapes and not remarks:
+        remarks += _missing(tree, scope.shapes)
     return Verdict(_placed(text, tree, remarks), types)
+
+
+def _missing(tree: Tree, shapes: Mapping[str, Shape]) -> list[Remark]:
+    """Fields that may be missing and are read all the same."""
+
+    def optional(path: Path) -> list[int]:
+        shape = shapes.get(path.root)
+        return [] if shape is None or isinstance(shape, str) else optional_steps(shape, path.fields)
+
+    found = []
+    for path, at in unguarded(tree.root, optional):
+        name = ".".join((path.root, *path.fields[: at + 1]))
+        hint = f"write has({name}) ? {name} : …, or has({name}) && …"
+        found.append(Remark(path, at, f"{name} may be missing", hint))
+    return found
 
 
 def _placed(text: str, tree: Tree, remarks: list[Remark]) -> tuple[Complaint, ...]:
@@ -140,16 +168,21 @@ def _schema(path: Path, scope: Scope) -> tuple[Schema, int]:
     """The schema that a path walks through, and how many of its steps come before the schema begins."""
     if path.root == "nodes":
         return (scope.node_types.get(path.fields[0], {}) if len(path.steps) > 1 else {}), 2
+    shape = scope.shapes.get(path.root)
+    if shape is not None and not isinstance(shape, str):
+        return shape, 0
     return {"inputs": scope.inputs, "run": _RUN, "loop": _LOOP}.get(path.root, {}), 0
 
 
-def _types(path: Path, types: tuple[str, ...], skipped: int, tested: set[tuple[str, ...]]) -> dict[str, str]:
+def _types(
+    path: Path, types: tuple[str, ...], skipped: int, tested: set[tuple[str, ...]], *, strict: bool = False
+) -> dict[str, str]:
     """The type of the longest part of a path that has one. A part that `has` asks for stays open: it may be missing."""
     for length in range(len(types), 0, -1):
         steps = path.steps[: skipped + length]
         whole = (path.root, *(step.field for step in steps))
         if types[length - 1] != DYN and all(step.dotted for step in steps) and whole not in tested:
-            return {".".join(whole): types[length - 1]}
+            return {".".join(whole): DOUBLE if strict and types[length - 1] == NUMBER else types[length - 1]}
     return {}
 
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.expression import library
-from aob.core.expression.check import Declared, Scope, check_paths, declarations, declared_of
+from aob.core.expression.check import Declared, Scope, Shape, check_paths, declarations, declared_of
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
 from aob.core.expression.library import Value
 from aob.core.expression.macro import TURNS_MAX, Exhausted
@@ -97,6 +97,7 @@ def compile_expression(
     names: frozenset[str],
     node_types: Mapping[str, Schema] | None = None,
     input_schema: Schema | None = None,
+    shapes: Mapping[str, Shape] | None = None,
     line: int = 0,
     column: int = 0,
     want: Want = "any",
@@ -104,10 +105,12 @@ def compile_expression(
     """Check a text once and make it ready to run. Raises ExpressionError with every problem found.
 
     `nodes` are the ids it may refer to, `names` the top-level names; `node_types` and `input_schema` are JSON Schemas
-    of nodes' outputs and of the inputs; `line` and `column` (from 1) are where the text's first character stands in
-    its document; `want="bool"` refuses what cannot be true or false, at load and at evaluation.
+    of nodes' outputs and of the inputs; `shapes` are what is known of other names, a JSON Schema or a CEL type: what
+    has one is judged strictly (a field that may be missing needs `has`, a number is a double). `line` and `column`
+    (from 1) are where the text's first character stands in its document; `want="bool"` refuses what cannot be true or
+    false, at load and at evaluation.
     """
-    scope = Scope(nodes, names, node_types or {}, input_schema or {})
+    scope = Scope(nodes, names, node_types or {}, input_schema or {}, shapes or {})
     complaints, kind, read = _examine(text, scope, want)
     if complaints:
         ordered = sorted(complaints.values(), key=lambda complaint: complaint.offset)

@@ -96,6 +96,22 @@ def _member(schema: Schema, field: str) -> Value:
     return None if more is False else more
 
 
+def optional_steps(schema: Schema, fields: Sequence[str]) -> list[int]:
+    """Which steps of a path lead to a field that its object declares and does not require."""
+    found: list[int] = []
+    here = _resolve(schema, schema)
+    for index, field in enumerate(fields):
+        properties, required = here.get("properties"), here.get("required")
+        declared = _is_schema(properties) and field in properties and not _OPAQUE & here.keys()
+        if declared and not (isinstance(required, Sequence) and field in required):
+            found.append(index)
+        below = _member(here, field)
+        if below is None:
+            break
+        here = _resolve(below, schema)
+    return found
+
+
 def follow(schema: Schema, fields: Sequence[str]) -> Typed:
     """Walk a path through a schema, from its root."""
     types: list[str] = []
