@@ -40,7 +40,7 @@ def test_a_route_says_what_it_takes_needs_gives_and_refuses(route: AnyRoute) -> 
 def test_only_probes_health_docs_and_links_are_open() -> None:
     open_paths = {route.path for route in ROUTES if route.role is None}
     assert open_paths == {
-        "/v1/health", "/health/live", "/health/ready", "/openapi.json", "/docs", "/v1/links/{token}",
+        "/v1/health", "/health/live", "/health/ready", "/openapi.json", "/docs", "/v1/links/{token}", "/metrics",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events on the wire: one event in, its bytes out (WHATWG HTML, 9.2)."""
+"""Server-sent events on the wire: one event in, its bytes out (WHATWG HTML, 9.2), made once for all who hear it."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,6 +12,7 @@ HEARTBEAT: Final = b": heartbeat\n\n"
 """A comment: keeps proxies from closing a silent stream, and finds readers that have gone."""
 
 _encode = msgspec.json.Encoder().encode
+_TO_SPACES: Final = bytes.maketrans(b"\n\r", b"  ")
 
 
 def encode_frame(position: str, event: str, data: Mapping[str, object]) -> bytes:
@@ -19,4 +20,30 @@ def encode_frame(position: str, event: str, data: Mapping[str, object]) -> bytes
     if not (event.isprintable() and position.isprintable()):
         raise ValueError(f"{event!r} at {position!r} cannot be the head of an event")
     head = f"id: {position}\nevent: {event}\ndata: " if position else f"event: {event}\ndata: "
-    return head.encode() + _encode(data) + b"\n\n"
+    body = _encode(data)
+    if b"\n" in body or b"\r" in body:  # raw JSON inside: between its tokens a line break is a space
+        body = body.translate(_TO_SPACES)
+    return head.encode() + body + b"\n\n"
+
+
+class FrameCache:
+    """Frames of the last things that were told, so that what many readers are told is encoded once.
+
+    A thing is known by being the very same object; it is kept alive as long as its frame is.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._frames: dict[int, tuple[Mapping[str, object], str, str, bytes]] = {}
+
+    def frame(self, position: str, event: str, data: Mapping[str, object]) -> bytes:
+        """As `encode_frame`."""
+        key = id(data)
+        known = self._frames.get(key)
+        if known is not None and known[1] == position and known[2] == event:
+            return known[3]
+        made = encode_frame(position, event, data)
+        if known is None and len(self._frames) >= self._kept:
+            del self._frames[next(iter(self._frames))]
+        self._frames[key] = (data, position, event, made)
+        return made

@@ -3,28 +3,42 @@
 from collections.abc import Callable
 from importlib.metadata import version
 from secrets import token_bytes
-from time import time_ns
 
 from aob.core.answers import JsonObject
 from aob.fanout import Limits
+from aob.server.api_keys import ApiKeys, read_api_keys
 from aob.server.http import App, openapi
+from aob.server.http.call import clock_ms
+from aob.server.limits import ReadLimit
+from aob.server.metric_verbs import MetricVerbs
 from aob.server.place import announced, loopback_key
 from aob.server.routes import make_table
 from aob.server.serve import listen, serving
 from aob.server.verbs import Verbs
 
-__all__ = ["App", "Limits", "Verbs", "announced", "create_app", "listen", "loopback_key", "openapi_document", "serving"]
+__all__ = [
+    "App", "Limits", "MetricVerbs", "Verbs", "announced", "create_app", "listen", "loopback_key", "openapi_document",
+    "read_api_keys", "serving",
+]  # fmt: skip
 
 
 def create_app(
     verbs: Verbs,
+    metrics: MetricVerbs | None = None,
     *,
     link_secret: bytes | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen
-    now_ms: Callable[[], int] = lambda: time_ns() // 1_000_000,
+    reads_per_minute: int = 0,
+    api_keys: ApiKeys | None = None,
+    metrics_text: Callable[[], bytes] | None = None,
+    now_ms: Callable[[], int] = clock_ms,
 ) -> App:
-    """The ASGI application over an engine. Without `link_secret` signed links hold until the process ends."""
-    return App(verbs, make_table(_version(), link_secret or token_bytes(32), now_ms), limits)
+    """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
+    process ends; `reads_per_minute` bounds the reads of a key (0: no bound), except for the home's own; `api_keys` open
+    beside those that the engine knows; `metrics_text` is what `GET /metrics` tells, in Prometheus' text format."""
+    table = make_table(_version(), link_secret or token_bytes(32), now_ms, metrics_text)
+    read_limit = ReadLimit(reads_per_minute) if reads_per_minute > 0 else None
+    return App(verbs, table, limits, metrics=metrics, read_limit=read_limit, api_keys=api_keys, now_ms=now_ms)
 
 
 def openapi_document() -> JsonObject:

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.errors import AobError, Busy
 from aob.core.problem import problem_of
-from aob.server.http.problem import MethodUnknown
+from aob.server.http.problem import MethodUnknown, ReadsSpent
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -64,6 +64,8 @@ def problem_answer(error: AobError, path: str) -> Answer:
     headers: tuple[Header, ...] = ()
     if isinstance(error, Busy):
         headers = (_retry_after(error.retry_after_s),)
+        if isinstance(error, ReadsSpent):
+            headers += error.headers
     elif error.status == 503 and isinstance(wait_s := error.fields.get("retry_after_s"), int | float):
         headers = (_retry_after(wait_s),)
     elif isinstance(error, MethodUnknown):

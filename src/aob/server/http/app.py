@@ -1,17 +1,23 @@
 """The ASGI application: find the route, know the caller, hold the role, act, answer. Errors leave as problems."""
 
 import asyncio
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
-from aob.core.policy import Caller, require
+from aob.core.policy import LOCAL, Caller, require
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
-from aob.server.http.answer import Answer, Message, Receive, Send, Stream, problem_answer
-from aob.server.http.call import Call, Gone
-from aob.server.http.problem import decode_error
+from aob.server.api_keys import ApiKeys
+from aob.server.http.answer import Answer, Header, Message, Receive, Send, Stream, problem_answer
+from aob.server.http.call import Call, Gone, clock_ms
+from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
+from aob.server.limits import ReadLimit
+from aob.server.metric_verbs import MetricVerbs
 from aob.server.verbs import Verbs
 
 REQUESTS_MAX: Final = 2_000
@@ -25,10 +31,21 @@ log: Final = structlog.get_logger("aob.server")
 class App:
     """The HTTP interface of one engine. One instance serves one loop; `stop` ends its streams."""
 
-    def __init__(self, verbs: Verbs, table: Table, limits: Limits) -> None:
+    def __init__(
+        self,
+        verbs: Verbs,
+        table: Table,
+        limits: Limits,
+        *,
+        metrics: MetricVerbs | None = None,
+        read_limit: ReadLimit | None = None,
+        api_keys: ApiKeys | None = None,
+        now_ms: Callable[[], int] = clock_ms,
+    ) -> None:
         self.table, self.limits = table, limits
         self.readers = Readers(limits)
-        self._verbs = verbs
+        self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
+        self._read_limit, self._api_keys = read_limit, api_keys
         self._under_way = 0
 
     def stop(self) -> None:
@@ -47,7 +64,9 @@ class App:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         self._under_way += 1
-        call: Call[Any, Any] = Call(self._verbs, path, dict(scope["headers"]), receive, scope.get("scheme", "http"))
+        call: Call[Any, Any] = Call(
+            self._verbs, path, dict(scope["headers"]), receive, scope.get("scheme", "http"), self._metrics, self._now_ms
+        )
         try:
             answer = await self._answer(scope, call)
         except Gone:
@@ -78,10 +97,23 @@ class App:
         route = methods.get(scope["method"])
         if route is None:
             route = self._other_method(methods, scope["method"], call)
+        spent: tuple[Header, ...] = ()
         if route.role is not None:
             call.who = self._caller(call)
+            if route.counted and self._read_limit is not None and call.who != LOCAL:
+                spent = self._count(call, self._read_limit)
             require(call.who, route.role)
-        return await route.perform(call, scope["query_string"])
+        answer = await route.perform(call, scope["query_string"])
+        return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
+
+    def _count(self, call: Call[Any, Any], limit: ReadLimit) -> tuple[Header, ...]:
+        """What is left to this key, as headers. Raises ReadsSpent when nothing is."""
+        key = sha256((_secret(call) or "").encode()).hexdigest()
+        left = limit.take(f"{call.who.tenant}/{key}")
+        headers = tuple((name.encode(), value.encode()) for name, value in left.headers().items())
+        if left.spent:
+            raise ReadsSpent(left.per_minute, left.reset_s, headers)
+        return headers
 
     def _other_method(self, methods: Any, method: str, call: Call[Any, Any]) -> AnyRoute:
         if all(route.role is not None for route in methods.values()):
@@ -89,11 +121,10 @@ class App:
         return pick(methods, method, call.path)
 
     def _caller(self, call: Call[Any, Any]) -> Caller:
-        secret = call.header(b"x-api-key")
-        if secret is None:
-            scheme, _, rest = (call.header(b"authorization") or "").partition(" ")
-            secret = rest.strip() if scheme.lower() == "bearer" else None
+        secret = _secret(call)
         who = self._verbs.authenticate(secret) if secret else None
+        if who is None and secret and self._api_keys is not None:
+            who = self._api_keys.authenticate(secret)
         if who is None:
             raise Unauthorized(
                 "this key is unknown or revoked" if secret else "no key was sent",
@@ -153,6 +184,14 @@ class App:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
         await send({"type": "http.response.body", "body": ending})
+
+
+def _secret(call: Call[Any, Any]) -> str | None:
+    secret = call.header(b"x-api-key")
+    if secret is None:
+        scheme, _, rest = (call.header(b"authorization") or "").partition(" ")
+        secret = rest.strip() if scheme.lower() == "bearer" else None
+    return secret
 
 
 async def _until_gone(receive: Receive, reader: Reader) -> None:

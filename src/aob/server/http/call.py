@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from time import time_ns
 from typing import Annotated, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from aob.core.errors import CallerError, TooLarge
+from aob.core.errors import CallerError, TooLarge, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.server.http.answer import Message, Receive
 from aob.server.http.problem import SlowCaller
+from aob.server.metric_verbs import MetricVerbs
 from aob.server.verbs import Verbs
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
@@ -37,6 +39,11 @@ CommandId: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=COMM
 """An id in a body that makes a command count once."""
 
 
+def clock_ms() -> int:
+    """Now, in ms since 1970."""
+    return time_ns() // 1_000_000
+
+
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No query parameters."""
 
@@ -44,20 +51,45 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
-    __slots__ = ("_arrived", "body", "headers", "media", "params", "path", "query", "receive", "scheme", "verbs", "who")
+    __slots__ = (
+        "_arrived", "_metrics", "body", "headers", "media", "now_ms", "params", "path", "query", "receive", "scheme",
+        "verbs", "who",
+    )  # fmt: skip
 
     query: Query
     body: Body
 
     def __init__(
-        self, verbs: Verbs, path: str, headers: Mapping[bytes, bytes], receive: Receive, scheme: str = "http"
+        self,
+        verbs: Verbs,
+        path: str,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        scheme: str = "http",
+        metrics: MetricVerbs | None = None,
+        now_ms: Callable[[], int] = clock_ms,
     ) -> None:
         self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
+        self._metrics, self.now_ms = metrics, now_ms
         self.params: dict[str, str] = {}
         self.who: Caller = LOCAL
         self.media = b""
         self.scheme = scheme
         self._arrived = False
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there is a metrics layer."""
+        return self._metrics is not None
+
+    @property
+    def metrics(self) -> MetricVerbs:
+        """The metrics layer. Raises Unavailable `not_here` on a server without one (a further shard's own)."""
+        if self._metrics is None:
+            raise Unavailable(
+                "events and metrics are not served here", code="not_here", hint="ask the server that `aob up` printed"
+            )
+        return self._metrics
 
     def header(self, name: bytes) -> str | None:
         """A header's value; bytes that are not ASCII are kept apart, never guessed."""

@@ -20,9 +20,20 @@ PARAMS: Final = {
     "key_id": ("Id of a key.", "key_4c3e8f552f6c0e9b7a1d"),
     "hash": ("sha256 of a blob in hexadecimal, with or without `sha256:` before it.", "0" * 64),
     "token": ("Token of a signed link, as it was sent.", "lAABAg.c2lnbmF0dXJl"),
+    "metric": ("Name of a metric.", "revenue"),
+    "type": ("Type of an entity.", "order"),
+    "id": ("Id of an entity.", "o-17"),
+    "kind": ("What a contract declares: event, metric, alert or slo.", "metric"),
+    "contract": ("Name of a contract.", "revenue"),
+    "number": ("Number of a dead letter.", "1"),
+    "alert": ("Name of an alert.", "refunds_high"),
+    "slo": ("Name of an objective.", "revenue_fresh"),
+    "webhook_id": ("Id of a webhook.", "hook_4c3e8f552f6c0e9b7a1d"),
+    "delivery_id": ("Id of a delivery.", "msg_7a1d4c3e8f552f6c0e9b"),
 }
 HEADERS: Final = {
     "Idempotency-Key": "Makes the command happen once: sent again, it answers what the first one did.",
+    "If-None-Match": "The `ETag` of an earlier answer: 304 when nothing has changed since.",
     "Last-Event-ID": "Go on after this position; wins over the `position` parameter.",
 }
 ALWAYS: Final = (400, 422, 429, 500, 503)
@@ -178,7 +189,15 @@ def _problem(status: int) -> JsonObject:
         "content": {"application/problem+json": {"schema": schema}},
     }
     if status == 429:
-        answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+        answer["headers"] = {
+            name: {"description": text, "schema": {"type": "integer"}}
+            for name, text in (
+                ("Retry-After", "Seconds to wait."),
+                ("RateLimit-Limit", "Reads a minute of this key; on every answer to a read that is counted."),
+                ("RateLimit-Remaining", "How many are left."),
+                ("RateLimit-Reset", "Seconds until there is one more."),
+            )
+        }
     return answer
 
 

@@ -7,7 +7,7 @@ from typing import Final, get_type_hints
 
 import msgspec
 
-from aob.core.errors import CallerError, Invalid, Malformed, Problem
+from aob.core.errors import Busy, CallerError, Invalid, Malformed, Problem
 
 SEE_DOCS: Final = "GET /docs says what each route takes"
 _AT: Final = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
@@ -30,6 +30,20 @@ class SlowCaller(CallerError):
 
     code = "slow_request"
     status = 408
+
+
+class ReadsSpent(Busy):
+    """A key has asked as often as it may for now. `headers` say how often, and when it may again."""
+
+    code = "rate_limited"
+
+    def __init__(self, per_minute: int, reset_s: float, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self.headers = headers
+        super().__init__(
+            f"this key has made its {per_minute} reads of a minute",
+            retry_after_s=reset_s,
+            hint="come again then, ask for many things at once with POST /v1/batch, or follow GET /v1/stream/events",
+        )
 
 
 class MediaUnknown(CallerError):

@@ -72,7 +72,8 @@ class Gives(msgspec.Struct, frozen=True):
 
 class Route(Generic[Query, Body]):
     """One method on one path. `role` is what a caller needs, None is open to all. `refuses` adds to the statuses that
-    follow from the rest of the route (a path parameter may be unknown, a body may be wrong)."""
+    follow from the rest of the route (a path parameter may be unknown, a body may be wrong). `counted` routes are the
+    reads that a key may make only so often: every GET with a role, and what says so."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Route(Generic[Query, Body]):
         gives: tuple[Gives, ...],
         refuses: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
+        counted: bool | None = None,
     ) -> None:
         self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
         self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
@@ -98,6 +100,8 @@ class Route(Generic[Query, Body]):
             refuses,
             headers,
         )
+        self.counted = method == "GET" and role is not None if counted is None else counted
+        """Whether it is a read that the limit of a key counts."""
         self.params = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
         self.takes_body = body is not NO_BODY
         self._many = frozenset(_repeated(query))
@@ -122,7 +126,7 @@ class Route(Generic[Query, Body]):
         if media in body.streamed_known:
             return
         data = await call.whole()
-        if not data.strip() and body.optional:
+        if body.optional and not data.strip():
             call.body = body.default  # type: ignore[assignment]  # an optional body has a default
             return
         if media and media not in body.media_known:

@@ -8,6 +8,7 @@ from aob.server.http.route import AnyRoute, Table
 from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
 from aob.server.routes.docs import Docs
 from aob.server.routes.links import Links
+from aob.server.routes.live import live_routes
 
 _STATED: Final[tuple[AnyRoute, ...]] = (
     *starts.ROUTES,
@@ -23,8 +24,14 @@ _STATED: Final[tuple[AnyRoute, ...]] = (
 __all__ = ["make_table"]
 
 
-def make_table(version: str, link_secret: bytes, now_ms: Callable[[], int]) -> Table:
+def make_table(
+    version: str,
+    link_secret: bytes,
+    now_ms: Callable[[], int],
+    metrics_text: Callable[[], bytes] | None = None,
+) -> Table:
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))
-    table = Table((*_STATED, *Links(link_secret, now_ms).routes(), *docs.routes()))
+    links = Links(link_secret, now_ms)
+    table = Table((*_STATED, *live_routes(metrics_text), *links.routes(), *docs.routes()))
     return table

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from aob.core.answers import Health, Pulse
-from aob.core.errors import Unavailable
+from aob.core.answers import Health, JsonObject, Pulse
+from aob.core.errors import AobError, Unavailable
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route
@@ -14,7 +14,20 @@ READY: Final = "ok"
 
 async def show(call: Call[Nothing, None]) -> Answer:
     """How the parts are."""
-    return json_answer(await call.verbs.health())
+    told = await call.verbs.health()
+    if call.has_metrics:
+        told = {**told, "metrics": await _metrics(call)}
+        if told["status"] == READY and told["metrics"].get("status", READY) != READY:
+            told["status"] = "degraded"
+    return json_answer(told)
+
+
+async def _metrics(call: Call[Nothing, None]) -> JsonObject:
+    """How the metrics layer is; what breaks in it is told and breaks nothing else."""
+    try:
+        return await call.metrics.metrics_health()
+    except AobError as error:
+        return {"status": error.code, "detail": error.detail}
 
 
 async def live(call: Call[Nothing, None]) -> Answer:

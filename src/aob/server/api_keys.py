@@ -1,0 +1,58 @@
+"""Keys of the environment (`AOB_API_KEYS`) beside those of the home: text in, callers by their secret out.
+
+Only digests are kept. What is written wrong is refused as a whole: a server must not start with other keys than meant.
+"""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import Final
+
+from aob.core.errors import Invalid, Problem
+from aob.core.policy import LOCAL, ROLES, Caller
+
+API_KEYS: Final = "AOB_API_KEYS"
+SECRET_CHARS_MIN: Final = 16
+SHAPE: Final = "NAME:SECRET:ROLE+ROLE[:TENANT], several with commas between"
+
+
+class ApiKeys:
+    """Callers by the digest of their secret: looking one up takes no longer for a secret that is nearly right."""
+
+    def __init__(self, callers: Mapping[bytes, Caller]) -> None:
+        self._callers = dict(callers)
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def authenticate(self, secret: str) -> Caller | None:
+        """Whose secret this is."""
+        return self._callers.get(_digest(secret))
+
+
+def read_api_keys(text: str) -> ApiKeys:
+    """Keys as `name:secret:roles[:tenant],…`. Raises Invalid with every entry that is wrong, without its secret."""
+    callers: dict[bytes, Caller] = {}
+    problems: list[Problem] = []
+    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
+        name, secret, roles, tenant = ([part.strip() for part in entry.split(":")] + [""] * 4)[:4]
+        found = list(_problems(entry, name, secret, roles))
+        if _digest(secret) in callers:
+            found.append("its secret is that of another key")
+        problems += (Problem(f"{API_KEYS}/{number}", f"{name or 'this key'}: {each}", hint=SHAPE) for each in found)
+        callers[_digest(secret)] = Caller(tenant or LOCAL.tenant, name, frozenset(roles.split("+")))
+    if problems:
+        raise Invalid(f"{API_KEYS} is wrong", problems, hint=SHAPE, code="bad_settings")
+    return ApiKeys(callers)
+
+
+def _problems(entry: str, name: str, secret: str, roles: str) -> Iterator[str]:
+    if entry.count(":") not in (2, 3) or not name:
+        yield "a key has a name, a secret, its roles, and may have a tenant"
+    if len(secret) < SECRET_CHARS_MIN:
+        yield f"its secret has {len(secret)} characters, at least {SECRET_CHARS_MIN} are needed"
+    if unknown := sorted(set(roles.split("+")) - set(ROLES)):
+        yield f"there is no role {', '.join(unknown) or '(none)'}; there are {', '.join(ROLES)}"
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()

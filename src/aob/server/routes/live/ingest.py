@@ -1,0 +1,121 @@
+"""Ingest: one event, an array, or lines of events in; a verdict for each out, once they are durable and folded.
+
+Lines pass as they came: one body read, one verb, bytes out. Nothing is decoded here that the gate decodes anyway.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import Invalid, Problem
+from aob.core.metric.answers import Ingested
+from aob.server.http.answer import Answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.problem import decode_error
+from aob.server.http.route import NDJSON_MEDIA, Gives, Route, Takes
+
+ONE_MEDIA: Final = ("application/json", "application/cloudevents+json")
+MANY_MEDIA: Final = ("application/cloudevents-batch+json",)
+TO_SPACES: Final = bytes.maketrans(b"\n\r", b"  ")
+
+
+class EventIn(msgspec.Struct, omit_defaults=True):
+    """An event as it is sent (CloudEvents 1.0 in JSON). `data` is what its contract says; `time` (RFC 3339, or epoch
+    seconds) is when it happened, by default when it came; (`source`, `id`) is what makes it count once, and for ever
+    so does a (`producer`, `sequence`)."""
+
+    type: str
+    id: str
+    source: str
+    data: JsonValue = None
+    subject: str | None = None
+    time: str | float | None = None
+    version: int | None = None
+    producer: str | None = None
+    sequence: int | None = None
+    specversion: str | None = None
+
+
+class Said(msgspec.Struct):
+    """Of the gate's answer to one event: what is needed to refuse it by status."""
+
+    rejected: int = 0
+    verdicts: list[JsonObject] = []
+
+
+_raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_raw: Final = msgspec.json.Decoder(msgspec.Raw)
+_said: Final = msgspec.json.Decoder(Said)
+
+
+async def ingest(call: Call[Nothing, bytes]) -> Answer:
+    """Pass what was sent through the gate."""
+    body, media = call.body, call.media
+    if media in LINES_KNOWN:
+        return Answer(await call.metrics.ingest(call.who, body))
+    if media in MANY_KNOWN or body.lstrip()[:1] == b"[":
+        return Answer(await call.metrics.ingest(call.who, as_lines(body)))
+    told = await call.metrics.ingest(call.who, one_line(body))
+    said = _said.decode(told)
+    if said.rejected:
+        raise refusal(said.verdicts[0] if said.verdicts else {})
+    return Answer(told)
+
+
+def as_lines(body: bytes) -> bytes:
+    """An array of events as lines. Raises Malformed for what is no JSON, Invalid for no array."""
+    try:
+        return b"\n".join(one_line(bytes(raw)) for raw in _raws.decode(body))
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise decode_error(error, "the body", list[JsonObject]) from error
+
+
+def one_line(event: bytes) -> bytes:
+    """One event on one line. Line breaks between tokens become spaces; in text that is no JSON they become such as the
+    gate refuses too, so that nothing broken is mended on the way."""
+    if b"\n" not in event and b"\r" not in event:
+        return event
+    try:
+        _raw.decode(event)
+    except (msgspec.MsgspecError, RecursionError):
+        return event.replace(b"\n", b"\r")
+    return event.translate(TO_SPACES)
+
+
+def refusal(verdict: JsonObject) -> Invalid:
+    """The error for a single event that the gate refused: its reasons with their places, its dead letter."""
+    reasons = verdict.get("reasons") or []
+    problems = [
+        Problem(str(reason.get("pointer", "")), str(reason.get("message", "")), str(reason.get("stage", "")))
+        for reason in reasons
+    ]
+    number = verdict.get("deadletter")
+    return Invalid(
+        "the event was refused" + (f": {problems[0].message}" if problems else ""),
+        problems,
+        code="event_rejected",
+        hint=f"mend it with POST /v1/deadletter/{number}/replay, or send a right one",
+        deadletter=number,
+        reasons=reasons,
+    )
+
+
+LINES_KNOWN: Final = frozenset(name.encode() for name in NDJSON_MEDIA)
+MANY_KNOWN: Final = frozenset(name.encode() for name in MANY_MEDIA)
+EventBody = Annotated[EventIn | list[EventIn], msgspec.Meta(description="One event or an array of events.")]
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/v1/events",
+        ingest,
+        name="ingest_events",
+        summary="Send events: one, an array, or a line each (`application/x-ndjson`, the fastest). Answered once they "
+        "are durable and counted. A single one that is refused is a 422 `event_rejected`.",
+        role="run",
+        query=Nothing,
+        body=Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA)),
+        gives=(Gives(200, Ingested, "A verdict for each event, in order."),),
+    ),
+)

@@ -1,0 +1,167 @@
+"""Metrics: list them, read one, read many at one position, and say why one moved. A read has an ETag."""
+
+from hashlib import blake2b
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.metric.answers import Changelog, EntityView, MetricAnswer
+from aob.server.http.answer import Answer, Header, encode, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, Gives, Route, takes
+from aob.server.routes.live.asked import Fresh, Instant, MetricAsked, Pairs, Word, instant, pairs
+from aob.server.routes.live.shapes import BatchAnswer, MetricList
+
+READS_MAX: Final = 200
+SPAN_MS: Final = 3_600_000
+REVALIDATE: Final[Header] = (b"cache-control", b"private, no-cache")
+
+
+class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The state of an entity now or `as_of` an event time, with up to `history` of its changes."""
+
+    as_of: Instant = None
+    history: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 0
+    min_position: Fresh = ""
+
+
+class ChangelogAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which metric, between which instants: the last hour without them."""
+
+    metric: Word
+    since: Instant = msgspec.field(name="from", default=None)
+    until: Instant = msgspec.field(name="to", default=None)
+    where: Pairs = ()
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
+
+
+class BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Reads that are answered at one position: each the fields of a metric query (`metric`, `window`, `by`, `where`,
+    `since_ms`, …), or `{"entity": type, "id": id}`."""
+
+    reads: Annotated[list[JsonObject], msgspec.Meta(min_length=1, max_length=READS_MAX)]
+
+
+async def list_metrics(call: Call[Nothing, None]) -> Answer:
+    """All metrics."""
+    return json_answer({"metrics": await call.metrics.metrics(call.who)})
+
+
+async def read_metric(call: Call[MetricAsked, None]) -> Answer:
+    """One number."""
+    return with_tag(call, await call.metrics.metric(call.who, call.query.of(call.params["metric"])))
+
+
+def with_tag(call: Call[MetricAsked, None], answer: MetricAnswer) -> Answer:
+    """The answer with its tag, or 304 when the caller has it: it stands until its position or its edge moves."""
+    known = f"{answer['contract']}|{answer['position']}|{answer['valid_until']}|{answer.get('filling')}"
+    tag = b'W/"%b"' % blake2b(known.encode(), digest_size=12).hexdigest().encode()
+    headers: tuple[Header, ...] = ((b"etag", tag), REVALIDATE)
+    had = call.headers.get(b"if-none-match", b"")
+    if had and tag in (each.strip() for each in had.split(b",")):
+        return Answer(b"", 304, b"", headers)
+    return Answer(encode(answer), headers=headers)
+
+
+async def read_entity(call: Call[EntityAsked, None]) -> Answer:
+    """One entity."""
+    query = call.query
+    found = await call.metrics.entity(
+        call.who,
+        call.params["type"],
+        call.params["id"],
+        as_of_ms=instant(query.as_of, "as_of"),
+        history=query.history,
+        min_position=query.min_position,
+    )
+    return json_answer(found)
+
+
+async def changelog(call: Call[ChangelogAsked, None]) -> Answer:
+    """Why a number moved."""
+    query = call.query
+    until_ms = instant(query.until, "to")
+    until_ms = call.now_ms() if until_ms is None else until_ms
+    since_ms = instant(query.since, "from")
+    found = await call.metrics.changelog(
+        call.who,
+        query.metric,
+        since_ms=until_ms - SPAN_MS if since_ms is None else since_ms,
+        until_ms=until_ms,
+        where=pairs(query.where) or None,
+        limit=query.limit,
+    )
+    return json_answer(found)
+
+
+async def batch(call: Call[Nothing, BatchBody]) -> Answer:
+    """Many reads at one position."""
+    return json_answer(await call.metrics.batch(call.who, call.body.reads))
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/metrics",
+        list_metrics,
+        name="list_metrics",
+        summary="List all metrics with their windows, dimensions and what moves them.",
+        role="view",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, MetricList, "The metrics."),),
+    ),
+    Route(
+        "GET",
+        "/v1/metrics/{metric}",
+        read_metric,
+        name="read_metric",
+        summary="Read a metric: its value, by dimensions or as a series, and all that one must know to trust it.",
+        role="view",
+        query=MetricAsked,
+        body=NO_BODY,
+        headers=("If-None-Match",),
+        gives=(
+            Gives(200, MetricAnswer, "The number."),
+            Gives(304, None, "It is what the caller's `If-None-Match` names."),
+        ),
+        refuses=(413,),
+    ),
+    Route(
+        "GET",
+        "/v1/entity/{type}/{id}",
+        read_entity,
+        name="read_entity",
+        summary="Read the state of an entity, now or as of an instant, and its history.",
+        role="view",
+        query=EntityAsked,
+        body=NO_BODY,
+        gives=(Gives(200, EntityView, "The entity."),),
+        refuses=(413,),
+    ),
+    Route(
+        "GET",
+        "/v1/changelog",
+        changelog,
+        name="read_changelog",
+        summary="Say why a number moved: the events, restatements and contract changes between two instants.",
+        role="view",
+        query=ChangelogAsked,
+        body=NO_BODY,
+        gives=(Gives(200, Changelog, "What moved it."),),
+        refuses=(404, 413),
+    ),
+    Route(
+        "POST",
+        "/v1/batch",
+        batch,
+        name="read_batch",
+        summary="Read many metrics and entities at one position. A wrong read gets its own error and fails no other.",
+        role="view",
+        query=Nothing,
+        body=takes(BatchBody),
+        gives=(Gives(200, BatchAnswer, "An answer for each read, in order."),),
+        counted=True,
+    ),
+)

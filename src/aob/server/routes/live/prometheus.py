@@ -1,0 +1,40 @@
+"""`GET /metrics`: the numbers of this process for Prometheus. Open to all, says nothing of any tenant's events."""
+
+from collections.abc import Callable
+from typing import Final
+
+from aob.core.errors import Unavailable
+from aob.server.http.answer import Answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, AnyRoute, Gives, Route
+
+TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class Prometheus:
+    """One route over a function that writes the text."""
+
+    def __init__(self, text: Callable[[], bytes] | None) -> None:
+        self._text = text
+
+    async def show(self, call: Call[Nothing, None]) -> Answer:
+        """The text as it is now."""
+        if self._text is None:
+            raise Unavailable("no numbers are kept here", code="not_here", hint="ask the server that `aob up` printed")
+        return Answer(self._text(), media=TEXT)
+
+    def routes(self) -> tuple[AnyRoute, ...]:
+        """`/metrics`."""
+        return (
+            Route(
+                "GET",
+                "/metrics",
+                self.show,
+                name="show_prometheus",
+                summary="The numbers of this process in Prometheus' text format.",
+                role=None,
+                query=Nothing,
+                body=NO_BODY,
+                gives=(Gives(200, str, "The numbers.", "text/plain"),),
+            ),
+        )

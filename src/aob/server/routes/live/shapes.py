@@ -1,0 +1,102 @@
+"""The shapes of answers that only wrap others: lists under a name, as every list of this API is. Data only."""
+
+from typing import NotRequired, TypedDict
+
+from aob.core.answers import JsonObject
+from aob.core.errors import Problem
+from aob.core.metric.answers import AlertView, DeadLetterGroup, Delivery, MetricInfo, SearchHit, SloView, WebhookView
+
+
+class MetricList(TypedDict):
+    """All metrics."""
+
+    metrics: list[MetricInfo]
+
+
+class BatchAnswer(TypedDict):
+    """Answers in the order of the reads: a metric's, an entity's, or `{"error": problem}`; all as of `position`."""
+
+    position: str
+    answers: list[JsonObject]
+
+
+class DeadLetterGroups(TypedDict):
+    """Dead letters counted by type and reason."""
+
+    groups: list[DeadLetterGroup]
+
+
+class Discarded(TypedDict):
+    """How many dead letters were set aside."""
+
+    discarded: int
+
+
+class ContractList(TypedDict):
+    """Every contract in short: `kind name version versions owner description hash`."""
+
+    contracts: list[JsonObject]
+
+
+class ContractView(TypedDict):
+    """One contract, whole, with the text that it was written in and, of an event, the JSON Schema of its data."""
+
+    kind: str
+    name: str
+    version: int
+    contract: JsonObject
+    source: NotRequired[str]
+    schema: NotRequired[JsonObject]
+
+
+class ContractDiff(TypedDict):
+    """What changed between two versions: `path change breaking sentence` each; whether any of it breaks a reader."""
+
+    changes: list[JsonObject]
+    breaking: bool
+
+
+class ContractsChecked(TypedDict):
+    """The verdict on contracts that were only looked at; `new` names those that a push would take over."""
+
+    valid: bool
+    problems: list[Problem]
+    new: NotRequired[list[str]]
+    warnings: NotRequired[list[JsonObject]]
+
+
+class SearchHits(TypedDict):
+    """What was found, best first."""
+
+    hits: list[SearchHit]
+
+
+class AlertList(TypedDict):
+    """Alerts as they stand."""
+
+    alerts: list[AlertView]
+
+
+class SloList(TypedDict):
+    """Objectives as they stand."""
+
+    slos: list[SloView]
+
+
+class WebhookList(TypedDict):
+    """Subscriptions, without secrets."""
+
+    webhooks: list[WebhookView]
+
+
+class DeliveryPage(TypedDict):
+    """Deliveries, newest first. `next` is what to pass as `before` for the next page."""
+
+    deliveries: list[Delivery]
+    next: str | None
+
+
+class Queued(TypedDict):
+    """How many deliveries will be sent again."""
+
+    queued: int
