@@ -1,0 +1,40 @@
+"""Attempts at a funnel: the history of one subject in, for each attempt how many steps it reached out.
+
+An attempt begins with the first touch of step 0 after the one before has ended, and ends `within_ms` later. It reaches
+a step by the first touch of it at or after the step before. All steps count at its beginning, under its dimensions.
+"""
+
+from aob.core.metric.subject.touch import Contribution, Head, Marks
+
+
+class Funnel:
+    """The law of funnels of `steps` steps."""
+
+    def __init__(self, steps: int, within_ms: int) -> None:
+        self._steps = steps
+        self._within_ms = within_ms
+
+    def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
+        """A contribution for each attempt: 1 for each step that it reached."""
+        return [
+            Contribution(each.at_ms, each.dims, tuple(float(step < each.count) for step in range(self._steps)))
+            for each in self._attempts(head, marks)
+        ]
+
+    def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
+        """Only an attempt that still runs at the floor stays of what lies before it."""
+        attempts = self._attempts(head, [each for each in marks if each[0][0] < floor_ms])
+        last = attempts[-1] if attempts and attempts[-1].at_ms + self._within_ms >= floor_ms else None
+        return last, [each for each in marks if each[0][0] >= floor_ms]
+
+    def _attempts(self, head: Head | None, marks: Marks) -> list[Head]:
+        found = [] if head is None else [head]
+        for (at_ms, step, dims, _), count in marks:
+            if count < 1:
+                continue
+            if found and at_ms <= found[-1].at_ms + self._within_ms:
+                if step == found[-1].count:
+                    found[-1] = Head(found[-1].at_ms, found[-1].dims, step + 1, at_ms)
+            elif step == 0:
+                found.append(Head(at_ms, dims, 1, at_ms))
+        return found

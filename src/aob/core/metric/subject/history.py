@@ -1,0 +1,72 @@
+"""The touches of one subject, in order of time: a mark and a sign in, what the history gives then out."""
+
+from bisect import bisect_left
+from typing import Final
+
+import msgspec
+
+from aob.core.metric.subject.touch import Contribution, Head, Law, Mark
+
+MARK_BYTES: Final = 250
+HISTORY_BYTES: Final = 350
+"""What a mark and a history take in memory, roughly."""
+
+
+class History(msgspec.Struct, array_like=True, gc=False):
+    """What may still change lies at or after `floor_ms`; `head` stands for what went before."""
+
+    floor_ms: int = 0
+    head: Head | None = None
+    marks: list[tuple[Mark, int]] = []
+
+    def put(self, mark: Mark, sign: int) -> None:
+        """Count a mark `sign` times more; what comes to zero is gone."""
+        index = bisect_left(self.marks, (mark,))
+        if index == len(self.marks) or self.marks[index][0] != mark:
+            self.marks.insert(index, (mark, sign))
+        elif count := self.marks[index][1] + sign:
+            self.marks[index] = (mark, count)
+        else:
+            del self.marks[index]
+
+    def settle(self, law: Law, floor_ms: int) -> bool:
+        """Let go of what touches from `floor_ms` on cannot change. Whether anything went."""
+        if floor_ms <= self.floor_ms:
+            return False
+        self.floor_ms = floor_ms
+        if self.head is None and (not self.marks or self.marks[0][0][0] >= floor_ms):
+            return False
+        before = self.head, len(self.marks)
+        self.head, self.marks = law.settle(self.head, self.marks, floor_ms)
+        return before != (self.head, len(self.marks))
+
+    def shorten(self, law: Law, most: int) -> int:
+        """Keep at most `most` marks by raising the floor of this subject. How many went that might yet have told."""
+        middle, first = self.marks[len(self.marks) // 2][0][0], self.marks[0][0][0]
+        self.settle(law, middle if middle > first else first + 1)
+        gone = max(len(self.marks) - most, 0)
+        del self.marks[:gone]
+        return gone
+
+    @property
+    def last_ms(self) -> int:
+        """When it was last touched."""
+        return self.marks[-1][0][0] if self.marks else self.head.last_ms if self.head else 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known of the subject."""
+        return self.head is None and not self.marks
+
+
+def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
+    """What has to be added so that `before` becomes `after`."""
+    if before == after:
+        return []
+    moved: dict[tuple[int, tuple[str, ...]], tuple[float, ...]] = {}
+    for sign, told in ((-1.0, before), (1.0, after)):
+        for at_ms, dims, values in told:
+            place = at_ms, dims
+            held = moved.get(place) or (0.0,) * len(values)
+            moved[place] = tuple(old + sign * value for old, value in zip(held, values, strict=True))
+    return [Contribution(at_ms, dims, values) for (at_ms, dims), values in moved.items() if any(values)]
