@@ -1,6 +1,6 @@
 """Port `Pages` in memory: the reference. It is gone with its process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aob.ports.pages import Key
 
@@ -12,9 +12,14 @@ class MemoryPages:
         self._marks: dict[str, int] = {}
         self._pages: dict[Key, bytes] = {}
 
-    async def save(self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None]) -> None:
+    async def save(
+        self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
+    ) -> None:
         """Write marks and pages together."""
         self._marks.update(marks)
+        for tenant, start in dropped:
+            for key in [key for key in self._pages if key[0] == tenant and key[1].startswith(start)]:
+                del self._pages[key]
         for key, data in pages.items():
             if data is None:
                 self._pages.pop(key, None)

@@ -3,7 +3,7 @@ readable is set aside and begun anew."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -28,13 +28,16 @@ class SqlitePages:
         self._unfolded = 0
         self._closed = False
 
-    async def save(self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None]) -> None:
+    async def save(
+        self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
+    ) -> None:
         """Write marks and pages in one transaction."""
 
         def work(file: sqlite3.Connection) -> None:
             file.execute("begin immediate")
             try:
                 file.executemany(SQL["set_mark"], list(marks.items()))
+                file.executemany(SQL["drop_pages"], [(tenant, len(start), start) for tenant, start in dropped])
                 file.executemany(SQL["set_page"], [(*key, data) for key, data in pages.items() if data is not None])
                 file.executemany(SQL["drop_page"], [key for key, data in pages.items() if data is None])
                 file.execute("commit")

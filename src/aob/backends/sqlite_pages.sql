@@ -19,6 +19,10 @@ insert into page values (?, ?, ?) on conflict (tenant, name) do update set data 
 -- A page that is not needed any more.
 delete from page where tenant = ? and name = ?;
 
+-- drop_pages
+-- All pages of a tenant whose names begin so.
+delete from page where tenant = ? and substr(name, 1, ?) = ?;
+
 -- load
 -- Pages of a tenant but those that are read one by one.
 select name, data from page where tenant = ? and substr(name, 1, 1) <> '~';

@@ -3,7 +3,7 @@
 Everything in it can be made again from the log; it only shortens the way back after a restart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 Key = tuple[str, str]
@@ -13,8 +13,11 @@ Key = tuple[str, str]
 class Pages(Protocol):
     """One consumer's pages. Raises Unavailable when the disk is full or the file cannot be reached."""
 
-    async def save(self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None]) -> None:
-        """Write marks (how far each feed was read) and changed pages together, or nothing; None removes a page."""
+    async def save(
+        self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
+    ) -> None:
+        """Write marks (how far each feed was read) and changed pages together, or nothing; None removes a page.
+        `dropped` are tenants and beginnings of names: all such pages are removed first."""
         ...
 
     async def marks(self) -> dict[str, int]:

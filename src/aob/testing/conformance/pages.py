@@ -46,6 +46,14 @@ class PagesSuite:
         assert await pages.load("acme") == {"new": b"y"}
         assert await pages.page("acme", "~old") == b"x"
 
+    async def test_pages_whose_names_begin_so_are_dropped_before_the_new_ones_are_set(self, pages: Pages) -> None:
+        await pages.save(
+            {}, {("acme", "a/1"): b"1", ("acme", "a/2"): b"2", ("acme", "b"): b"b", ("umbra", "a/1"): b"u"}
+        )
+        await pages.save({}, {("acme", "a/3"): b"3"}, [("acme", "a/")])
+        assert await pages.load("acme") == {"a/3": b"3", "b": b"b"}
+        assert await pages.load("umbra") == {"a/1": b"u"}
+
     async def test_clear_forgets_everything(self, pages: Pages) -> None:
         await pages.save({"events": 7}, {("acme", "a"): b"1"})
         await pages.clear()

@@ -1,0 +1,275 @@
+"""Contracts of every tenant: texts in, checked and committed revisions out; what is in force, from memory.
+
+`of` is what a tenant's gate and folds go by. Listeners hear of a new revision after its commit.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.contract import (
+    Contract,
+    ContractSet,
+    check_set,
+    compare,
+    graph_of,
+    read_contracts,
+    schema_of,
+    to_document,
+)
+from aob.core.contract.model import EventContract, MetricContract
+from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
+from aob.core.event.value import canonical, digest_of
+from aob.core.metric.answers import ContractsPushed, Lineage
+from aob.core.policy import Caller, require
+from aob.journal import Journal
+from aob.metrics.contracts.law import PREFIX, Declare, Declared
+
+FILES_BYTES_MAX: Final = 8 * 1024 * 1024
+KINDS: Final = ("event", "metric", "alert", "slo")
+Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
+"""Called with the tenant, what was in force and what is from now on; names the metrics that are being filled."""
+
+
+class ValueReader(Protocol):
+    """Values beside records, by hash."""
+
+    async def fetch(self, tenant: str, digest: bytes) -> bytes:
+        """The bytes of a value."""
+        ...
+
+
+class Contracts:
+    """Contracts of every tenant. `platform` are those that every tenant has; their names are reserved."""
+
+    def __init__(self, journal: Journal, values: ValueReader, platform: ContractSet) -> None:
+        self._journal, self._values, self.platform = journal, values, platform
+        self._own: dict[str, ContractSet] = {}
+        self._merged: dict[str, ContractSet] = {}
+        self._one: dict[str, asyncio.Lock] = {}
+        self.changed: list[Changed] = []
+
+    async def recover(self) -> None:
+        """Read what was committed before."""
+        for name, stream in list(self._journal.streams.items()):
+            if name.startswith(PREFIX) and stream.seq:
+                await self._restore(name.removeprefix(PREFIX), stream.state)
+
+    def tenants(self) -> list[str]:
+        """Tenants that have contracts."""
+        return sorted(self._own)
+
+    def own(self, tenant: str) -> ContractSet:
+        """What a tenant has declared: what its gate lets through."""
+        return self._own.get(tenant) or ContractSet()
+
+    def of(self, tenant: str) -> ContractSet:
+        """What a tenant may ask for: its own and the platform's."""
+        return self._merged.get(tenant) or self.platform
+
+    def revisions(self, tenant: str) -> list[Declared]:
+        """The history of a tenant's contracts."""
+        stream = self._journal.streams.get(PREFIX + tenant)
+        return list(stream.state) if stream is not None else []
+
+    # -- verbs ----------------------------------------------------------------------------------------------------
+
+    async def push_contracts(
+        self, who: Caller, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
+    ) -> ContractsPushed:
+        """Take over contracts, all or none."""
+        require(who, "admin")
+        if sum(map(len, files.values())) > FILES_BYTES_MAX:
+            raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
+        given = await asyncio.to_thread(read_contracts, files)
+        async with self._one.setdefault(who.tenant, asyncio.Lock()):
+            return await self._push(who, given, dry_run, allow_breaking)
+
+    async def _push(self, who: Caller, given: ContractSet, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
+        before = self.own(who.tenant)
+        new, same = self._sorted(before, given)
+        after = joined(before, given)
+        problems = await asyncio.to_thread(check_set, after)
+        faults = [problem for problem in problems if not problem.code.startswith("warn")]
+        if faults:
+            raise Invalid("the contracts do not fit together", faults)
+        warnings = [msgspec.to_builtins(problem) for problem in problems]
+        self._refuse_breaking(before, new, warnings, allow_breaking)
+        revision, filling = len(self.revisions(who.tenant)), list[str]()
+        position = ""
+        if new and not dry_run:
+            documents = canonical([to_document(contract) for contract in new])
+            names = tuple(label(contract) for contract in new)
+            decided = await self._journal.ask(PREFIX + who.tenant, Declare(revision, names, documents, who.name))
+            revision += 1
+            position = str(decided.row)
+            self._adopt(who.tenant, after)
+            for listener in self.changed:
+                filling += await listener(who.tenant, before, after)
+        return {
+            "revision": revision, "new": sorted(map(label, new)), "same": sorted(map(label, same)),
+            "warnings": warnings, "filling": sorted(set(filling)), "position": position,
+        }  # fmt: skip
+
+    async def contracts(self, who: Caller) -> list[JsonObject]:
+        """Every contract in short."""
+        require(who, "view")
+        return [short(versions[max(versions)], sorted(versions)) for versions in _all(self.of(who.tenant))]
+
+    async def contract(self, who: Caller, kind: str, name: str, *, version: int = 0) -> JsonObject:
+        """One contract, whole."""
+        require(who, "view")
+        versions = self._versions(who, kind, name)
+        found = versions.get(version or max(versions))
+        if found is None:
+            raise NotFound(f"{kind} {name} has no version {version}", code="contract_not_found",
+                           hint=f"versions: {', '.join(map(str, sorted(versions)))}")  # fmt: skip
+        told = short(found, sorted(versions)) | {"contract": to_document(found)}
+        return told | {"schema": schema_of(found)} if isinstance(found, EventContract) else told
+
+    async def diff_contract(self, who: Caller, kind: str, name: str, a: int, b: int) -> JsonObject:
+        """What changed between two versions."""
+        first = (await self.contract(who, kind, name, version=a))["version"]
+        second = (await self.contract(who, kind, name, version=b))["version"]
+        versions = self._versions(who, kind, name)
+        changes = [msgspec.to_builtins(change) for change in compare(versions[first], versions[second])]
+        return {"kind": kind, "name": name, "a": first, "b": second, "changes": changes,
+                "breaking": any(change["breaking"] for change in changes)}  # fmt: skip
+
+    async def lineage(self, who: Caller, *, metric: str = "", event: str = "") -> Lineage:
+        """What moves what."""
+        require(who, "view")
+        known = self.of(who.tenant)
+        if metric and known.metric(metric) is None:
+            raise metric_unknown(metric, known)
+        if event and known.event(event) is None:
+            raise NotFound(f"there is no event type {event[:80]!r}", code="contract_not_found", hint="see /v1/catalog")
+        graph = graph_of(known if metric or event else self.own(who.tenant), metric=metric, event=event)
+        return {"nodes": graph.nodes, "edges": graph.edges, "text": graph.text()}
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _versions(self, who: Caller, kind: str, name: str) -> Mapping[int, Contract]:
+        if kind not in KINDS:
+            raise CallerError(
+                f"{kind[:40]!r} is no kind of contract", code="bad_kind", hint=f"one of {', '.join(KINDS)}"
+            )
+        known = self.of(who.tenant)
+        found: Any = getattr(known, kind + "s").get(name)
+        if found is None:
+            raise NotFound(f"there is no {kind} {name[:80]!r}", code="contract_not_found", hint="see /v1/contracts")
+        return {1: found} if kind == "slo" else found
+
+    def _sorted(self, before: ContractSet, given: ContractSet) -> tuple[list[Contract], list[Contract]]:
+        new, same, problems = list[Contract](), list[Contract](), list[Problem]()
+        for versions in _all(given):
+            for version, contract in sorted(versions.items()):
+                kind = kind_of(contract)
+                if _of(self.platform, kind, contract.name):
+                    text = f"{kind} {contract.name} is the platform's own"
+                    problems.append(Problem(f"{kind}/{contract.name}", text, "reserved", hint="choose another name"))
+                    continue
+                known = _of(before, kind, contract.name).get(version)
+                if known is None or (kind == "slo" and digest(known) != digest(contract)):
+                    new.append(contract)
+                elif digest(known) == digest(contract):
+                    same.append(contract)
+                else:
+                    text = f"{kind} {contract.name} has a version {version} with other content"
+                    hint = f"a version never changes: make it version {max(_of(before, kind, contract.name)) + 1}"
+                    problems.append(Problem(f"{kind}/{contract.name}", text, "contract_exists", hint=hint))
+        if problems:
+            raise Invalid("the contracts cannot be taken over", problems)
+        return new, same
+
+    def _refuse_breaking(
+        self, before: ContractSet, new: list[Contract], warnings: list[JsonObject], allow: bool
+    ) -> None:
+        found: list[str] = []
+        for contract in new:
+            kind = kind_of(contract)
+            versions = _of(before, kind, contract.name)
+            if versions and kind != "slo":
+                newest = versions[max(versions)]
+                found += [
+                    f"{label(contract)}: {change.sentence}" for change in compare(newest, contract) if change.breaking
+                ]
+        if found and not allow:
+            hint = "push with allow_breaking once every producer and reader is ready"
+            raise Conflict("; ".join(found[:5]), code="breaking_change", hint=hint, changes=found)
+        warnings.extend({"path": "", "message": sentence, "code": "breaking_change"} for sentence in found)
+
+    async def _restore(self, tenant: str, revisions: list[Declared]) -> None:
+        texts = {}
+        for declared in revisions:
+            data = await self._values.fetch(tenant, bytes.fromhex(declared.documents))
+            texts[f"revision-{declared.revision}.json"] = data.decode()
+        found = ContractSet()
+        for name, text in texts.items():  # one by one: an objective may be declared again
+            found = joined(found, read_contracts({name: text}))
+        self._adopt(tenant, found)
+
+    def _adopt(self, tenant: str, own: ContractSet) -> None:
+        self._own[tenant] = own
+        self._merged[tenant] = joined(self.platform, own)
+
+
+def kind_of(contract: Contract) -> str:
+    """`event`, `metric`, `alert` or `slo`."""
+    if isinstance(contract, EventContract):
+        return "event"
+    if isinstance(contract, MetricContract):
+        return "metric"
+    return "slo" if type(contract).__name__ == "Slo" else "alert"
+
+
+def label(contract: Contract) -> str:
+    """How a contract is called in lists: `metric revenue@2`."""
+    return f"{kind_of(contract)} {contract.name}@{getattr(contract, 'version', 1)}"
+
+
+def digest(contract: Contract) -> str:
+    """The hash of a contract's canonical document."""
+    return digest_of(canonical(to_document(contract))).hex()
+
+
+def short(contract: Contract, versions: list[int]) -> JsonObject:
+    """A contract as lists show it."""
+    return {
+        "kind": kind_of(contract), "name": contract.name, "version": getattr(contract, "version", 1),
+        "versions": versions, "owner": contract.owner, "description": contract.description, "hash": digest(contract),
+    }  # fmt: skip
+
+
+def joined(one: ContractSet, other: ContractSet) -> ContractSet:
+    """Both, version beside version; of objectives with one name the other's."""
+
+    def both(a: Mapping[str, Mapping[int, Any]], b: Mapping[str, Mapping[int, Any]]) -> dict[str, dict[int, Any]]:
+        return {name: {**a.get(name, {}), **b.get(name, {})} for name in (*a, *(n for n in b if n not in a))}
+
+    return ContractSet(
+        both(one.events, other.events), both(one.metrics, other.metrics), both(one.alerts, other.alerts),
+        {**one.slos, **other.slos},
+    )  # fmt: skip
+
+
+def metric_unknown(name: str, known: ContractSet) -> NotFound:
+    """There is no metric of this name; some of those there are."""
+    own = ", ".join(sorted(known.metrics)[:12])
+    return NotFound(f"there is no metric {name[:80]!r}", code="metric_not_found", hint=f"metrics: {own}")
+
+
+def _all(known: ContractSet) -> list[Mapping[int, Contract]]:
+    slos: list[Mapping[int, Contract]] = [{1: slo} for _, slo in sorted(known.slos.items())]
+    listed = [known.events, known.metrics, known.alerts]
+    return [versions for kind in listed for _, versions in sorted(kind.items())] + slos
+
+
+def _of(known: ContractSet, kind: str, name: str) -> Mapping[int, Any]:
+    if kind == "slo":
+        return {1: known.slos[name]} if name in known.slos else {}
+    found: Mapping[int, Any] = getattr(known, kind + "s").get(name, {})
+    return found

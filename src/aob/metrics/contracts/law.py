@@ -1,0 +1,98 @@
+"""The law of contracts: which revisions a tenant's contracts have had. Streams `contracts/TENANT`.
+
+A revision holds only what it added; its documents lie beside the record under their hash. Versions are never changed
+and never taken away.
+"""
+
+from typing import Any
+
+import msgspec
+
+from aob.core.errors import Conflict
+from aob.core.event.value import digest_of
+from aob.journal import Law, Stream, Verdict
+from aob.journal.law import Changes
+from aob.ports.store import Head
+
+PREFIX = "contracts/"
+
+
+class Declared(msgspec.Struct, array_like=True, tag=1):
+    """A revision: the names that it added (`metric revenue@2`), and the hash of their documents."""
+
+    revision: int
+    names: tuple[str, ...]
+    documents: str
+    by: str
+    at_ms: int
+
+
+_decoder = msgspec.json.Decoder(list[Declared])
+_encode = msgspec.json.Encoder().encode
+
+
+class Declare(msgspec.Struct):
+    """Add contracts. `after` is the revision that they were checked against."""
+
+    after: int
+    names: tuple[str, ...]
+    documents: bytes
+    by: str
+
+
+class ContractsLaw(Law):
+    """The law of contracts. A stream's state is the list of its revisions."""
+
+    kind = "contracts"
+    prefix = PREFIX
+
+    def fresh(self, name: str) -> list[Declared]:
+        """No revisions."""
+        return []
+
+    def decide(self, stream: Stream, command: Declare, now_ms: int) -> Verdict:
+        """One revision after the other: who checked against an older one checks again."""
+        state: list[Declared] = stream.state
+        stream.tenant = stream.name.removeprefix(PREFIX)
+        if command.after != len(state):
+            raise Conflict("the contracts have changed meanwhile", code="contracts_moved", hint="push them again")
+        digest = digest_of(command.documents)
+        event = Declared(len(state) + 1, command.names, digest.hex(), command.by, now_ms)
+        return Verdict([event], {digest: command.documents})
+
+    def fold(self, stream: Stream, events: list[Declared]) -> None:
+        """Folds events."""
+        stream.state.extend(events)
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """Nothing is derived."""
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """Only the row that lists show."""
+        return Changes(None, str(stream.seq))
+
+    def over(self, stream: Stream) -> bool:
+        """Contracts have no end."""
+        return False
+
+    def head(self, stream: Stream) -> Head:
+        """One row a tenant."""
+        state: list[Declared] = stream.state
+        first = state[0].at_ms if state else 0
+        return Head(stream.name, "contracts", stream.tenant, "contracts", "active", "", first, 0, stream.seq)
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """Contracts cannot be set aside."""
+        return []
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        return _encode(events)
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events of this or any older release."""
+        return _decoder.decode(data)
+
+    async def restore(self, stream: Stream) -> None:
+        """Nothing is derived."""
+        stream.tenant = stream.name.removeprefix(PREFIX)

@@ -1,0 +1,9 @@
+"""Rows of the event log flow in, live numbers flow out: answers, deltas, the feed of events, why a number moved."""
+
+from aob.metrics.live.answering import Answers
+from aob.metrics.live.changes import Changes
+from aob.metrics.live.live import Live, Memory, Written
+from aob.metrics.live.streaming import Streams
+from aob.metrics.live.watch import Watches
+
+__all__ = ["Answers", "Changes", "Live", "Memory", "Streams", "Watches", "Written"]

@@ -1,0 +1,225 @@
+"""Questions in, answers out: from memory where tiles reach, by a scan of the log where they do not.
+
+A read never waits for another one's scan; a scan shares the loop by slices and is bounded by a stated number of events.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.contract import ContractSet
+from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge, Unavailable
+from aob.core.event import canonical, decode, digest_of
+from aob.core.metric import Fold, NeedsScan, Reading
+from aob.core.metric.answers import MetricAnswer, MetricInfo
+from aob.core.metric.query import MetricQuery
+from aob.core.policy import Caller, require
+from aob.core.problem import problem_of
+from aob.metrics.contracts import metric_unknown
+from aob.metrics.live.live import SLICE_EVENTS, Live
+from aob.metrics.live.place import token
+from aob.metrics.live.tenant import Numbers
+from aob.ports.cache import Cache
+
+SCAN_EVENTS_MAX: Final = 1_000_000
+"""Events that one scan may look at."""
+BATCH_MAX: Final = 200
+"""Reads of one batch."""
+CACHE_MS: Final = 60_000
+
+
+class Answers:
+    """The verbs of reading numbers."""
+
+    def __init__(self, live: Live, cache: Cache | None = None) -> None:
+        self.live, self._cache = live, cache
+
+    async def metrics(self, who: Caller) -> list[MetricInfo]:
+        """All metrics of the tenant, the platform's own included."""
+        require(who, "view")
+        known = self.live.contracts.of(who.tenant)
+        filling = self.live.numbers(who.tenant).filling
+        return [info(known, name, name in filling) for name in sorted(known.metrics)]
+
+    async def metric(self, who: Caller, query: MetricQuery) -> MetricAnswer:
+        """One number."""
+        require(who, "view")
+        return await self.read_metric(who.tenant, query)  # type: ignore[return-value]  # an answer is plain JSON
+
+    async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
+        """One number of a tenant. Raises NotFound `metric_not_found`, Invalid, TooLarge `scan_too_large`."""
+        known = self._known(tenant, query)
+        if query.min_position:
+            await self.live.reach(query.min_position)
+        newest = max(known.metrics[query.metric])
+        if query.known_at_ms is None and query.version in (0, newest):
+            try:
+                return await self._cached(tenant, query)
+            except NeedsScan:
+                pass
+        return await self._scan(tenant, query, known)
+
+    async def _cached(self, tenant: str, query: MetricQuery) -> JsonObject:
+        """The answer from the cache while the metric has not moved and no edge of its window has passed."""
+        if self._cache is None:
+            return self.read_now(tenant, query)
+        numbers = self.live.numbers(tenant)
+        asked = msgspec.structs.replace(query, min_position="")
+        key = digest_of(canonical([asked, numbers.moves.get(query.metric, 0), numbers.filled_by])).hex()
+        try:
+            found = await self._cache.get(tenant, key)
+        except Unavailable:
+            return self.read_now(tenant, query) | {"cache": "unavailable"}
+        now_ms = self.live.now_ms()
+        if found is not None:
+            answer: JsonObject = decode(found)
+            newest_at = answer.pop("newest_at")
+            if answer["valid_until"] is None or answer["valid_until"] > now_ms:
+                age = None if newest_at is None else max(0, now_ms - newest_at)
+                return answer | {"position": token(self.live.row), "freshness_ms": age, "cached": True}
+        answer = self.read_now(tenant, query)
+        until = answer["valid_until"]
+        ttl_ms = CACHE_MS if until is None else min(CACHE_MS, until - now_ms)
+        if ttl_ms > 0:
+            fresh = answer["freshness_ms"]
+            kept = canonical(answer | {"newest_at": None if fresh is None else now_ms - fresh})
+            with suppress(Unavailable):
+                await self._cache.put(tenant, key, kept, ttl_ms=ttl_ms)
+        return answer
+
+    def read_now(self, tenant: str, query: MetricQuery) -> JsonObject:
+        """One number from memory, at once. Raises NeedsScan where memory does not reach."""
+        numbers = self.live.numbers(tenant)
+        known = self._known(tenant, query)
+        if query.metric in numbers.filling:
+            share = numbers.filling[query.metric]
+            raise NotFound(
+                f"{query.metric} is being filled from the log: {share:.0%} done", code="metric_filling",
+                hint="ask again in a moment", filling=share,
+            )  # fmt: skip
+        now_ms = self.live.now_ms()
+        reading = self._read(numbers.fold_of(query.metric), query, now_ms)
+        return self._answer(numbers, known, query, reading, now_ms, "live")
+
+    async def batch(self, who: Caller, reads: list[JsonObject], entity: Any) -> JsonObject:
+        """Many reads at one position: nothing is folded between two that are answered from memory."""
+        require(who, "view")
+        if len(reads) > BATCH_MAX:
+            raise TooLarge(f"{len(reads)} reads in one batch, at most {BATCH_MAX} are taken")
+        position = token(self.live.row)
+        answers: list[JsonObject] = []
+        later: list[tuple[int, MetricQuery]] = []
+        for number, read in enumerate(reads):
+            try:
+                if "entity" in read:
+                    answers.append(entity(who.tenant, read))
+                    continue
+                query = msgspec.convert(read, MetricQuery)
+                answers.append(self.read_now(who.tenant, query))
+            except NeedsScan:
+                answers.append({})
+                later.append((number, query))
+            except msgspec.ValidationError as error:
+                answers.append(
+                    {"error": problem_of(Invalid("this read is wrong", [Problem(f"/{number}", str(error))]))}
+                )
+            except AobError as error:
+                answers.append({"error": problem_of(error)})
+        for number, query in later:
+            try:
+                answers[number] = await self.read_metric(who.tenant, query)
+            except AobError as error:
+                answers[number] = {"error": problem_of(error)}
+        return {"position": position, "answers": answers}
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _known(self, tenant: str, query: MetricQuery) -> ContractSet:
+        known = self.live.contracts.of(tenant)
+        versions = known.metrics.get(query.metric)
+        if not versions:
+            raise metric_unknown(query.metric, known)
+        if query.version and query.version not in versions:
+            listed = ", ".join(map(str, sorted(versions)))
+            raise NotFound(f"{query.metric} has no version {query.version}", code="metric_not_found",
+                           hint=f"versions: {listed}")  # fmt: skip
+        return known
+
+    def _read(self, fold: Fold, query: MetricQuery, now_ms: int) -> Reading:
+        return fold.read(query, now_ms)
+
+    def _answer(
+        self, numbers: Numbers, known: ContractSet, query: MetricQuery, reading: Reading, now_ms: int, path: str
+    ) -> JsonObject:
+        contract = known.metrics[query.metric][query.version or max(known.metrics[query.metric])]
+        newest_at = reading.newest_at_ms
+        answer: JsonObject = {
+            "metric": query.metric, "version": contract.version, "type": contract.type, "unit": contract.unit,
+            "window": {"name": reading.window, "kind": reading.kind, "since": reading.since_ms,
+                       "until": reading.until_ms},
+            "value": reading.value, "position": token(self.live.row),
+            "valid_until": reading.valid_until_ms, "watermark": reading.watermark_ms,
+            "freshness_ms": None if newest_at is None else max(0, now_ms - newest_at),
+            "complete": reading.complete, "exact": reading.exact, "restated": reading.restated, "path": path,
+            "cached": False, "contract": f"{query.metric}@{contract.version}",
+        }  # fmt: skip
+        if reading.rows is not None:
+            answer["rows"] = reading.rows
+        if not reading.exact:
+            answer["error"] = reading.error
+        if reading.previous is not None:
+            answer["previous"] = reading.previous
+        if reading.overflowed:
+            answer["overflowed"] = reading.overflowed
+        return answer
+
+    async def _scan(self, tenant: str, query: MetricQuery, known: ContractSet) -> JsonObject:
+        live, numbers = self.live, self.live.numbers(tenant)
+        if query.metric in numbers.platform_contracts.metrics:
+            raise Invalid(
+                f"{query.metric} is the platform's own: it is told from memory only",
+                [Problem("/known_at", "is not kept for it", "not_kept", hint="leave known_at out, ask for less time")],
+            )
+        until = live.row if query.known_at_ms is None else await live.events.row_before(query.known_at_ms)
+        now_ms = query.known_at_ms or live.now_ms()
+        fold = Fold(_at_version(known, query), frozenset({query.metric}))
+        gate, seen = live.memory.gate(tenant), 0
+        async for row in live.rows(0, min(until, live.row), tenant):
+            seen += row.count
+            if seen > SCAN_EVENTS_MAX:
+                raise TooLarge(
+                    f"this looks at more than {SCAN_EVENTS_MAX:,} events of {numbers.accepted:,}", code="scan_too_large",
+                    hint="ask for a newer instant, a coarser window, or use /v1/query", limit=SCAN_EVENTS_MAX,
+                    events=numbers.accepted,
+                )  # fmt: skip
+            events = gate.reread(row.lines, row.notes, row.first)
+            for start in range(0, len(events), SLICE_EVENTS):
+                fold.add(events[start : start + SLICE_EVENTS])
+                await asyncio.sleep(0)
+        reading = fold.read(query, now_ms)
+        return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": token(until)}
+
+
+def info(known: ContractSet, name: str, filling: bool = False) -> MetricInfo:
+    """A metric as the catalog lists it."""
+    versions = known.metrics[name]
+    contract = versions[max(versions)]
+    return {
+        "name": name, "version": contract.version, "versions": sorted(versions), "type": contract.type,
+        "unit": contract.unit, "owner": contract.owner, "description": contract.description,
+        "dimensions": list(contract.dimensions),
+        "windows": [msgspec.to_builtins(window) for window in contract.windows.values()],
+        "moved_by": sorted(known.types_of(name)), "state": "filling" if filling else "live",
+    }  # fmt: skip
+
+
+def _at_version(known: ContractSet, query: MetricQuery) -> ContractSet:
+    """The contracts as they were when this version of the metric was the newest."""
+    if not query.version:
+        return known
+    metrics = dict(known.metrics)
+    metrics[query.metric] = {query.version: known.metrics[query.metric][query.version]}
+    return msgspec.structs.replace(known, metrics=metrics)

@@ -1,0 +1,170 @@
+"""The feed of events and of numbers: what was accepted, in order and without a gap, and numbers as they are now.
+
+Events are read from the log, from memory when they are new; a number between two looks is not told, its newest is.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.ingest import Event
+from aob.core.metric.query import MetricQuery
+from aob.core.policy import Caller, require
+from aob.metrics.live.live import Live, Written
+from aob.metrics.live.place import WHOLE, place, token
+from aob.metrics.live.watch import Watched, Watches
+
+RING_BYTES: Final = 8 * 1024 * 1024
+"""Lines of newest events that are kept in memory for those who follow."""
+WATCHED_MAX: Final = 50
+"""Numbers that one reader may follow."""
+
+Told = tuple[str, str, JsonObject]
+
+
+class Streams:
+    """Everybody who follows. `heard` is called for each group that was folded."""
+
+    def __init__(self, live: Live, watches: Watches) -> None:
+        self.live, self.watches = live, watches
+        self._ring: deque[Written] = deque()
+        self._bytes = 0
+        self._waiting: set[asyncio.Event] = set()
+        self._readers: set[_Reader] = set()
+
+    def heard(self, group: Written) -> None:
+        """A group is folded."""
+        if group.events:
+            self._ring.append(group)
+            self._bytes += len(group.lines)
+            while self._bytes > RING_BYTES and len(self._ring) > 1:
+                self._bytes -= len(self._ring.popleft().lines)
+            for reader in self._readers:
+                if reader.follows and reader.tenant == group.tenant:
+                    reader.wake.set()
+        if group.moved:
+            self.watches.moved(group.tenant, group.moved)
+
+    def alerted(self, tenant: str, data: JsonObject) -> None:
+        """An alert has changed its state."""
+        for reader in self._readers:
+            if reader.tenant == tenant:
+                reader.others.append(("alert", data))
+                reader.wake.set()
+
+    async def stream(
+        self,
+        who: Caller,
+        *,
+        types: frozenset[str] | None = None,
+        metrics: Sequence[MetricQuery] = (),
+        subject: str = "",
+        position: str | None = None,
+    ) -> AsyncIterator[Told]:
+        """Events and numbers as they happen; from a position on nothing is missed."""
+        require(who, "view")
+        follows = bool(types) or not metrics
+        row, index = (self.live.row, WHOLE) if position is None else place(position)
+        reader = _Reader(who.tenant, follows)
+        watched: list[Watched] = []
+        self._readers.add(reader)
+        try:
+            for query in list(metrics)[:WATCHED_MAX]:
+                watched.append(self.watches.add(who.tenant, query, reader))
+            while True:
+                reader.wake.clear()
+                for told in reader.taken():
+                    yield (token(row, index), *told)
+                if follows:
+                    async for group in self._groups(who.tenant, row, index):
+                        for number, data in _events(group, row, index, types, subject):
+                            yield token(group.row, number), "event", data
+                        row, index = group.row, WHOLE
+                    row, index = max((row, index), (self.live.row, WHOLE))
+                else:
+                    row, index = self.live.row, WHOLE
+                if not reader.news:
+                    await reader.wake.wait()
+        finally:
+            self._readers.discard(reader)
+            for each in watched:
+                self.watches.drop(each, reader)
+
+    async def _groups(self, tenant: str, row: int, index: int) -> AsyncIterator[Written]:
+        """Groups of a tenant that hold something behind a place, up to what is folded now."""
+        first = row + (index >= WHOLE)
+        until = self.live.row
+        if first > until:
+            return
+        if self._ring and self._ring[0].row <= first:
+            for group in [group for group in self._ring if first <= group.row <= until and group.tenant == tenant]:
+                yield group
+            return
+        gate = self.live.memory.gate(tenant)
+        async for found in self.live.rows(first - 1, until, tenant):
+            events = gate.reread(found.lines, found.notes, found.first)
+            yield Written(
+                found.row, found.at_ms, tenant, found.first, events, found.lines, found.duplicate, found.rejected
+            )
+
+
+class _Reader:
+    """One who follows: what it has not been told yet, the newest of each number only."""
+
+    __slots__ = ("follows", "news", "others", "tenant", "wake")
+
+    def __init__(self, tenant: str, follows: bool) -> None:
+        self.tenant, self.follows = tenant, follows
+        self.wake = asyncio.Event()
+        self.news: dict[Watched, JsonObject] = {}
+        self.others: deque[tuple[str, JsonObject]] = deque(maxlen=1_000)
+
+    def tell(self, watched: Watched, answer: JsonObject) -> None:
+        """A number has changed."""
+        self.news[watched] = answer
+        self.wake.set()
+
+    def taken(self) -> list[tuple[str, JsonObject]]:
+        """What is to be told now."""
+        news, self.news = self.news, {}
+        told: list[tuple[str, JsonObject]] = [("metric", answer) for answer in news.values()]
+        while self.others:
+            told.append(self.others.popleft())
+        return told
+
+
+def _events(
+    group: Written, row: int, index: int, types: frozenset[str] | None, subject: str
+) -> list[tuple[int, JsonObject]]:
+    found: list[tuple[int, JsonObject]] = []
+    lines = None
+    for number, event in enumerate(group.events):
+        if group.row == row and number <= index:
+            continue
+        if (types and event.type not in types and "*" not in types) or (subject and event.subject != subject):
+            continue
+        if lines is None:
+            lines = group.lines.split(b"\n")
+        found.append((number, shown(event, lines[number])))
+    return found
+
+
+def shown(event: Event, line: bytes) -> JsonObject:
+    """An accepted event as it is told: the event as it came, and what the gate found out about it."""
+    told: dict[str, Any] = {
+        "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
+        "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
+    }  # fmt: skip
+    if event.enriched is not None:
+        told["enriched"] = msgspec.to_builtins(event.enriched)
+    return told
+
+
+def iso(at_ms: int) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

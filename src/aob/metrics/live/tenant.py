@@ -1,0 +1,133 @@
+"""The live numbers of one tenant: accepted events in, what moved out. No clock, no I/O: the room's shell has those."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from aob.core.contract import ContractSet, to_document
+from aob.core.event.value import canonical, digest_of
+from aob.core.ingest import Event
+from aob.core.metric import Entities, Fold, Moved
+
+OWN: Final = "own/"
+PLATFORM: Final = "platform/"
+ENTITIES: Final = "entities/"
+
+
+class Numbers:
+    """What a tenant's events and the platform's own have come to. `row` is the last row of the log that is in it.
+
+    `moves` holds, for each metric, the row that moved it last: an answer is good while that stands. `filled_by` is
+    the hash of what the fold goes by. `filling` holds metrics that are not there yet, and how far they are (0 to 1).
+    """
+
+    def __init__(self, tenant: str, own: ContractSet, platform: ContractSet) -> None:
+        self.tenant = tenant
+        self.platform_contracts = platform
+        self.platform = Fold(platform)
+        self.accepted = self.duplicate = self.rejected = self.row = 0
+        self.moves: dict[str, int] = {}
+        self.filling: dict[str, float] = {}
+        self.filled_by = ""
+        self.restart(own)
+
+    def restart(self, own: ContractSet) -> None:
+        """Begin anew under these contracts."""
+        self.contracts = own
+        self.fold = Fold(own)
+        self.entities = Entities(own)
+        self._derived = derived_from(own) | derived_from(self.platform_contracts)
+        self.renewed: set[str] = set()
+
+    def adopt(self, own: ContractSet, fold: Fold | None, entities: Entities | None) -> None:
+        """From now on these contracts; with a fold and entities that were filled for them."""
+        before = self.fold, self.entities
+        self.restart(own)
+        self.fold, self.entities = fold or before[0], entities or before[1]
+        if fold is not None:
+            self.renewed = {OWN, ENTITIES}
+
+    def add(self, events: Sequence[Event], row: int) -> frozenset[str]:
+        """Fold accepted events of a row; the names of all metrics that moved, derived ones included."""
+        self.row = row
+        if not events:
+            return frozenset()
+        moved = self.fold.add(events)
+        self.entities.add(events)
+        return self._moved(moved, row)
+
+    def add_platform(self, events: Sequence[Event], at: int) -> frozenset[str]:
+        """Fold events of the platform itself, read up to `at` of their own feed."""
+        return self._moved(self.platform.add(events), at)
+
+    def fold_of(self, metric: str) -> Fold:
+        """The fold that has a metric: the tenant's own or the platform's."""
+        return self.platform if metric in self.platform_contracts.metrics else self.fold
+
+    def forget(self, now_ms: int) -> None:
+        """Roll up and let go of what is not kept."""
+        self.fold.forget(now_ms)
+        self.platform.forget(now_ms)
+
+    def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
+        """Pages that changed since the last dump, or all of them; those of what was `renewed` all."""
+        pages: dict[str, bytes | None] = {}
+        for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
+            pages |= {prefix + name: data for name, data in part.dump(full=full or prefix in self.renewed).items()}
+        self.renewed = set()
+        pages["counts"] = msgspec.msgpack.encode((self.row, self.accepted, self.duplicate, self.rejected))
+        return pages
+
+    def load(self, pages: Mapping[str, bytes]) -> None:
+        """What `dump` gave, under the same contracts."""
+        self.fold = Fold.load(self.contracts, _under(pages, OWN))
+        self.platform = Fold.load(self.platform_contracts, _under(pages, PLATFORM))
+        self.entities = Entities.load(self.contracts, _under(pages, ENTITIES))
+        if "counts" in pages:
+            self.row, self.accepted, self.duplicate, self.rejected = msgspec.msgpack.decode(pages["counts"])
+
+    def _moved(self, moved: Moved, at: int) -> frozenset[str]:
+        names = frozenset(_closed(moved.metrics, self._derived))
+        for name in names:
+            self.moves[name] = at
+        return names
+
+
+def derived_from(contracts: ContractSet) -> dict[str, frozenset[str]]:
+    """For each metric the derived ones that are made of it."""
+    found: dict[str, set[str]] = {}
+    for metric in contracts.newest_metrics():
+        for other in metric.operands:
+            found.setdefault(other, set()).add(metric.name)
+    return {name: frozenset(names) for name, names in found.items()}
+
+
+def fold_hash(contracts: ContractSet) -> str:
+    """What folds go by: when it stays the same, nothing need be filled again."""
+    metrics = [
+        {name: part for name, part in to_document(metric).items() if name not in _TOLD_ONLY}
+        for versions in contracts.metrics.values() for metric in versions.values()
+    ]  # fmt: skip
+    events = [
+        [event.type, event.version, event.lateness_ms, msgspec.to_builtins(event.entities)]
+        for versions in contracts.events.values() for event in versions.values()
+    ]  # fmt: skip
+    return digest_of(canonical([metrics, events])).hex()
+
+
+_TOLD_ONLY: Final = frozenset({"owner", "description", "tests", "slo", "unit"})
+
+
+def _closed(names: set[str] | frozenset[str], derived: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    asked, seen = list(names), set[str]()
+    while asked:
+        name = asked.pop()
+        if name not in seen:
+            seen.add(name)
+            yield name
+            asked += derived.get(name, ())
+
+
+def _under(pages: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
+    return {name.removeprefix(prefix): data for name, data in pages.items() if name.startswith(prefix)}

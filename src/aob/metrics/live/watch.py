@@ -1,0 +1,127 @@
+"""Who watches which number, and who is told when it has changed. A number is read once for all who watch it.
+
+A slow watcher is never waited for: it is told the newest value when it comes, and those between are gone.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError
+from aob.core.metric.query import MetricQuery
+
+Read = Callable[[str, MetricQuery], JsonObject]
+
+
+class Hearer(Protocol):
+    """Somebody who is told: `tell` keeps the newest value of each watched number and wakes them."""
+
+    def tell(self, watched: "Watched", answer: JsonObject) -> None:
+        """A watched number has changed."""
+        ...
+
+
+class Watched:
+    """One question that is asked again and again."""
+
+    __slots__ = ("answer", "hearers", "query", "seen", "tenant", "timer")
+
+    def __init__(self, tenant: str, query: MetricQuery) -> None:
+        self.tenant, self.query = tenant, query
+        self.hearers: set[Any] = set()
+        self.answer: JsonObject | None = None
+        self.seen: Any = None
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Watches:
+    """All watched numbers. `read` answers at once, from memory."""
+
+    def __init__(self, read: Read, now_ms: Callable[[], int]) -> None:
+        self._read, self._now_ms = read, now_ms
+        self._known: dict[tuple[str, Any], Watched] = {}
+        self._by_metric: dict[tuple[str, str], set[Watched]] = {}
+        self._dirty: set[Watched] = set()
+        self._flushing = False
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, tenant: str, query: MetricQuery, hearer: Hearer) -> Watched:
+        """Watch a number; it is told as it is now at once. Raises what reading it raises."""
+        key = (tenant, _hashable(query))
+        watched = self._known.get(key)
+        if watched is None:
+            answer = self._read(tenant, query)
+            watched = self._known[key] = Watched(tenant, query)
+            self._by_metric.setdefault((tenant, query.metric), set()).add(watched)
+            self._keep(watched, answer)
+        watched.hearers.add(hearer)
+        if watched.answer is not None:
+            hearer.tell(watched, watched.answer)
+        return watched
+
+    def drop(self, watched: Watched, hearer: Hearer) -> None:
+        """Watch it no more."""
+        watched.hearers.discard(hearer)
+        if not watched.hearers:
+            self._known.pop((watched.tenant, _hashable(watched.query)), None)
+            mine = self._by_metric.get((watched.tenant, watched.query.metric), set())
+            mine.discard(watched)
+            if not mine:
+                self._by_metric.pop((watched.tenant, watched.query.metric), None)
+            if watched.timer is not None:
+                watched.timer.cancel()
+
+    def moved(self, tenant: str, metrics: Collection[str]) -> None:
+        """These numbers have moved: all commits of one turn of the loop are told as one."""
+        if not self._by_metric:
+            return
+        for metric in metrics:
+            self._dirty |= self._by_metric.get((tenant, metric), set())
+        if self._dirty and not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def close(self) -> None:
+        """Nobody is told any more."""
+        for watched in self._known.values():
+            if watched.timer is not None:
+                watched.timer.cancel()
+        self._known.clear()
+        self._by_metric.clear()
+
+    def _flush(self) -> None:
+        self._flushing = False
+        dirty, self._dirty = self._dirty, set()
+        for watched in dirty:
+            if watched.hearers:
+                self._again(watched)
+
+    def _again(self, watched: Watched) -> None:
+        try:
+            answer = self._read(watched.tenant, watched.query)
+        except AobError:
+            return  # it cannot be told now (it is being filled again); its next change will be
+        before = watched.seen
+        self._keep(watched, answer)
+        if watched.seen != before:
+            for hearer in watched.hearers:
+                hearer.tell(watched, answer)
+
+    def _keep(self, watched: Watched, answer: JsonObject) -> None:
+        watched.answer = answer
+        watched.seen = (answer["value"], answer.get("rows"), answer["restated"])
+        if watched.timer is not None:
+            watched.timer.cancel()
+            watched.timer = None
+        until = answer["valid_until"]
+        if until is not None:
+            wait_s = max(0.001, (until - self._now_ms()) / 1_000)
+            watched.timer = asyncio.get_running_loop().call_later(wait_s, self._again, watched)
+
+
+def _hashable(query: MetricQuery) -> Any:
+    return (query.metric, query.window, query.by, tuple(sorted(query.where.items())), query.version, query.step,
+            query.since_ms, query.until_ms, query.compare)  # fmt: skip

@@ -1,0 +1,122 @@
+"""The platform's own numbers: commits of runs and groups of the gate in, folded by contracts like any other event.
+
+Nothing is copied: the journal and the event log are read where they lie. A snapshot says how far; the rest is read
+again after a restart. It runs behind the hot path, a slice at a time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from importlib import resources
+from typing import Any, Final, Protocol
+
+from aob.core.contract import ContractSet, read_contracts
+from aob.core.ingest import Event, make_event
+from aob.metrics.live.live import Live, Written
+from aob.metrics.platform.telling import Telling
+
+JOURNAL: Final = "journal"
+"""The mark of how far the journal was read."""
+SLICE: Final = 500
+
+
+class Fact(Protocol):
+    """One committed event of a run."""
+
+    row: int
+    at_ms: int
+    stream: str
+    tenant: str
+    event: Any
+
+
+Follow = Callable[[int], AsyncIterator[Sequence[Any]]]
+"""Facts behind a row of the journal, for ever: a list for each commit or several."""
+
+
+def platform_contracts() -> ContractSet:
+    """The contracts that every tenant has."""
+    text = resources.files("aob.metrics.platform").joinpath("contracts.yaml").read_text()
+    return read_contracts({"platform/contracts.yaml": text})
+
+
+class Platform:
+    """Folds what the platform does. Enter it after `Live`."""
+
+    def __init__(self, live: Live, follow: Follow, now_ms: Callable[[], int]) -> None:
+        self.live, self._follow, self._now_ms = live, follow, now_ms
+        self._telling: dict[str, Telling] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._contracts = live.contracts.platform
+
+    async def __aenter__(self) -> "Platform":
+        for tenant in await self.live.pages.tenants():
+            page = await self.live.pages.page(tenant, "~runs")
+            if page is not None and self.live.marks:
+                self._telling[tenant] = Telling.load(page)
+        self._task = asyncio.create_task(self._read(), name="aob-metrics-platform")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def heard(self, group: Written) -> None:
+        """A group of the gate was folded: one event of the platform, whatever its size."""
+        now_ms, count = self._now_ms(), len(group.events)
+        oldest = min((event.at_ms for event in group.events), default=group.at_ms)
+        fresh = max(0.0, now_ms - oldest) if now_ms - group.at_ms < 60_000 else 0.0
+        data = {
+            "accepted": float(count), "duplicate": float(group.duplicate), "rejected": float(group.rejected),
+            "received": float(count + group.duplicate + group.rejected), "age_ms": float(fresh),
+            "lag_ms": float(max(0, now_ms - group.at_ms)) if now_ms - group.at_ms < 60_000 else 0.0,
+        }  # fmt: skip
+        self._fold(group.tenant, [self._event("aob.gate.committed", data, group.at_ms)], group.row)
+
+    def dump(self) -> dict[tuple[str, str], bytes | None]:
+        """What is remembered of live runs."""
+        return {(tenant, "~runs"): telling.dump() for tenant, telling in self._telling.items()}
+
+    async def _read(self) -> None:
+        async for facts in self._follow(self.live.marks.get(JOURNAL, 0)):
+            at = 0
+            while at < len(facts):
+                end = _whole_rows(facts, at)
+                self._facts(facts[at:end])
+                # Folded and marked between two awaits: no snapshot can come between.
+                self.live.marks[JOURNAL] = facts[end - 1].row
+                self.live.changed()
+                at = end
+                await asyncio.sleep(0)
+
+    def _facts(self, facts: Sequence[Any]) -> None:
+        found: dict[str, list[Event]] = {}
+        for fact in facts:
+            if not fact.stream.startswith("run_"):
+                continue
+            telling = self._telling.get(fact.tenant)
+            if telling is None:
+                telling = self._telling[fact.tenant] = Telling()
+            for kind, data in telling.tell(fact.stream, fact.event, fact.at_ms):
+                found.setdefault(fact.tenant, []).append(self._event(kind, data, fact.at_ms))
+        for tenant, events in found.items():
+            self._fold(tenant, events, facts[-1].row)
+
+    def _fold(self, tenant: str, events: list[Event], at: int) -> None:
+        moved = self.live.numbers(tenant).add_platform(events, at)
+        if moved:
+            self.live.platform_moved(tenant, moved)
+
+    def _event(self, kind: str, data: dict[str, Any], at_ms: int) -> Event:
+        contract = self._contracts.event(kind)
+        assert contract is not None
+        return make_event(contract, data, at_ms)
+
+
+def _whole_rows(facts: Sequence[Any], at: int) -> int:
+    """The end of a slice that begins here and parts no row."""
+    end = min(len(facts), at + SLICE)
+    while end < len(facts) and facts[end].row == facts[end - 1].row:
+        end += 1
+    return end
