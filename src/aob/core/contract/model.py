@@ -1,6 +1,6 @@
 """What contracts declare, read and checked: event types, metrics, alerts and objectives. Data only.
 
-Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `type`, `subject`, `time` (a timestamp); in
+Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `subject`, `time` (a timestamp); in
 derived metrics the names of metrics; in alerts and objectives `value`.
 """
 

@@ -35,10 +35,10 @@ class Expression:
     """A checked expression. Immutable; one object may serve any number of runs.
 
     `text`, `nodes` (ids it refers to), `names` (top-level names it uses), `kind` (`bool int double string list map
-    timestamp duration bytes null dyn`: what the checker knows of its value).
+    timestamp duration bytes null dyn`: what the checker knows of its value), `tree` (its parts as the checker read them).
     """
 
-    __slots__ = ("_program", "_run", "_want", "kind", "names", "nodes", "text")
+    __slots__ = ("_program", "_run", "_want", "kind", "names", "nodes", "text", "tree")
 
     def __init__(self, read: "_Read", *, kind: str, want: Want, names: frozenset[str], nodes: frozenset[str]) -> None:
         assert read.program is not None
@@ -47,6 +47,8 @@ class Expression:
         self.kind = kind
         self.names = names
         self.nodes = nodes
+        assert read.tree is not None
+        self.tree: Tree = read.tree
         self._program = read.program
         self._run = read.run
         self._want = want

@@ -6,7 +6,11 @@ In: a set, and the set that it is added to. Out: problems, all at once; none whe
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from aob.core.contract.model import ContractSet, MetricContract, T
+from aob.core.contract.check.alert import alert_problems, slo_problems
+from aob.core.contract.check.event import event_problems
+from aob.core.contract.check.metric import metric_problems
+from aob.core.contract.document import key_of, to_document
+from aob.core.contract.model import Contract, ContractSet, MetricContract, T
 from aob.core.errors import Problem
 
 ENRICHMENTS: Final = frozenset({"order_size", "click_class", "payment_risk"})
@@ -16,10 +20,51 @@ ENRICHMENTS: Final = frozenset({"order_size", "click_class", "payment_risk"})
 def check_set(
     contracts: ContractSet, base: ContractSet | None = None, *, enrichments: frozenset[str] = ENRICHMENTS
 ) -> list[Problem]:
-    """Every problem of these contracts, each with the path `kind/name@version#/pointer`. They are judged together with
-    those of `base`, which are known already and not judged again."""
-    whole = joined(base or ContractSet(), contracts)
-    return [*_unmoved(contracts, whole)]
+    """Every problem of these contracts, each with the path `kind/name@version#/pointer`, over those of `base`, which
+    are known already. What the new ones would break of the known ones is told as well."""
+    known = base or ContractSet()
+    whole = joined(known, contracts)
+    found = list(_changed(contracts, known))
+    for event in _each(contracts.events):
+        found += event_problems(event, whole, enrichments)
+    for metric in {key_of(each): each for each in (*_touched(contracts, whole), *_each(contracts.metrics))}.values():
+        found += metric_problems(metric, whole)
+    for alert in _each(contracts.alerts):
+        found += alert_problems(alert, whole)
+    for slo in contracts.slos.values():
+        found += slo_problems(slo, whole)
+    return found
+
+
+def _each(kind: Mapping[str, Mapping[int, T]]) -> Iterator[T]:
+    for versions in kind.values():
+        yield from versions.values()
+
+
+def _touched(contracts: ContractSet, whole: ContractSet) -> Iterator[MetricContract]:
+    """The newest metrics that read something of these contracts."""
+    for metric in whole.newest_metrics():
+        if whole.types_of(metric.name) & contracts.events.keys() or metric.operands & contracts.metrics.keys():
+            yield metric
+
+
+def _changed(contracts: ContractSet, known: ContractSet) -> Iterator[Problem]:
+    """A version that is known says the same for ever."""
+    pairs: list[tuple[Contract, Contract | None, int]] = []
+    for event in _each(contracts.events):
+        newest = known.event(event.type)
+        pairs.append((event, known.events.get(event.type, {}).get(event.version), newest.version if newest else 0))
+    for metric in _each(contracts.metrics):
+        old = known.metric(metric.name)
+        pairs.append((metric, known.metrics.get(metric.name, {}).get(metric.version), old.version if old else 0))
+    for alert in _each(contracts.alerts):
+        last = known.alert(alert.name)
+        pairs.append((alert, known.alerts.get(alert.name, {}).get(alert.version), last.version if last else 0))
+    for new, same, version in pairs:
+        if same is not None and to_document(same) != to_document(new):
+            key = key_of(new)
+            message = f"version {key.rpartition('@')[2]} of {new.name} is there already and says something else"
+            yield Problem(f"{key}#/version", message, "version_changed", hint=f"version: {version + 1}")
 
 
 def joined(base: ContractSet, more: ContractSet) -> ContractSet:
@@ -34,18 +79,3 @@ def joined(base: ContractSet, more: ContractSet) -> ContractSet:
 
 def _both(base: Mapping[str, Mapping[int, T]], more: Mapping[str, Mapping[int, T]]) -> dict[str, Mapping[int, T]]:
     return {name: {**base.get(name, {}), **more.get(name, {})} for name in (*base, *more)}
-
-
-def _unmoved(contracts: ContractSet, whole: ContractSet) -> Iterator[Problem]:
-    for versions in contracts.metrics.values():
-        for metric in versions.values():
-            yield from _moved(metric, whole)
-
-
-def _moved(metric: MetricContract, whole: ContractSet) -> Iterator[Problem]:
-    at = f"metric/{metric.name}@{metric.version}#"
-    if metric.type != "derived" and not metric.moves:
-        yield Problem(at, f"no event moves {metric.name}", "unmoved", hint="moves: [{on: order.created}]")
-    for index, move in enumerate(metric.moves):
-        if move.on not in whole.events:
-            yield Problem(f"{at}/moves/{index}/on", f"there is no event {move.on}", "unknown_event")

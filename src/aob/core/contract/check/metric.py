@@ -1,0 +1,191 @@
+"""One metric: what moves it, by how much, told apart by what, and whether it can be taken back.
+
+In: a metric and all contracts. Out: problems. Expressions are judged against every version of the events they read.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from aob.core.contract.check.derived import derived_problems
+from aob.core.contract.check.move import move_problems
+from aob.core.contract.check.sight import NUMERIC, TEXTUAL, Sight, event_sight, events_of, is_word, judge, remark
+from aob.core.contract.check.window import window_problems
+from aob.core.contract.model import INVERTIBLE, ContractSet, MetricContract, MetricType
+from aob.core.errors import Problem
+from aob.core.expression.schema import Schema
+from aob.core.graph.shape import escape, meant
+
+EXACT: Final[frozenset[MetricType]] = frozenset({"distinct", "percentile", "top", "min", "max"})
+"""Types that can keep a counted multiset instead of a sketch or a bound."""
+RETRACT: Final = (
+    "a metric whose declared events can retract must be invertible (count, sum, average, ratio), or say `exact: true` "
+    "(a counted multiset, capped), or `on_retract: refold`"
+)
+SIDES: Final = ("left", "right")
+
+
+class _Parts(NamedTuple):
+    """Which keys a type of metric needs, and which of the special ones it may have."""
+
+    needs: tuple[str, ...] = ()
+    allows: tuple[str, ...] = ()
+
+
+_PARTS: Final[Mapping[MetricType, _Parts]] = {
+    "derived": _Parts(("value",)),
+    "percentile": _Parts((), ("quantiles",)),
+    "funnel": _Parts(("key", "within", "steps")),
+    "sessions": _Parts(("key", "within")),
+    "join": _Parts(("key", "within"), ("value",)),
+}
+_HINTS: Final = {
+    "value": 'value: "revenue / orders"',
+    "key": "key: data.session",
+    "within": "within: 30m",
+    "steps": "steps: [view, cart, order]",
+}
+
+
+def metric_problems(metric: MetricContract, whole: ContractSet) -> Iterator[Problem]:
+    """What is wrong with a metric."""
+    at = f"metric/{metric.name}@{metric.version}#"
+    if is_word(metric.name):
+        hint = f"such as {metric.name}_count"
+        yield Problem(f"{at}/metric", f"{metric.name} is a word of the expression language", "bad_id", hint=hint)
+    yield from _parts(metric, at)
+    yield from window_problems(metric, at)
+    if metric.type == "derived":
+        yield from derived_problems(metric, whole, at)
+    else:
+        yield from move_problems(metric, whole, at)
+        yield from _retract(metric, at)
+        yield from _dimensions(metric, whole, at)
+        yield from _key(metric, whole, at)
+        yield from _sides(metric, whole, at)
+    yield from _steps(metric, at)
+    yield from _tests(metric, whole, at)
+
+
+def _parts(metric: MetricContract, at: str) -> Iterator[Problem]:
+    """Keys that the type needs and that are not there, and those that mean nothing to it."""
+    given = {
+        "value": metric.value,
+        "key": metric.key,
+        "within": metric.within_ms,
+        "steps": metric.steps,
+        "quantiles": metric.quantiles,
+    }
+    parts = _PARTS.get(metric.type, _Parts())
+    for key, value in given.items():
+        if key in parts.needs and not value:
+            yield Problem(at, f"a {metric.type} metric needs `{key}`", "missing", hint=_HINTS[key])
+        elif value and key not in parts.needs and key not in parts.allows:
+            hint = "it stands in each of `moves`" if key == "value" else "leave it out"
+            yield Problem(f"{at}/{key}", f"`{key}` means nothing to a {metric.type} metric", "unused", hint=hint)
+    if metric.exact and metric.type not in EXACT:
+        hint = "leave it out: only " + ", ".join(sorted(EXACT)) + " can be inexact"
+        yield Problem(f"{at}/exact", f"a {metric.type} metric is exact as it is", "unused", hint=hint)
+
+
+def _retract(metric: MetricContract, at: str) -> Iterator[Problem]:
+    """The sentence of the rule: what cannot be taken back must be counted in full, or folded again."""
+    safe = metric.type in INVERTIBLE or metric.on_retract == "refold" or (metric.exact and metric.type in EXACT)
+    for index, move in enumerate(metric.moves):
+        if move.retract and not safe:
+            exact = "exact: true or " if metric.type in EXACT else ""
+            hint = f"a {metric.type} metric forgets what it would take back: {exact}on_retract: refold"
+            yield Problem(f"{at}/moves/{index}/retract", RETRACT, "not_invertible", hint=hint)
+
+
+def _dimensions(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    """Each dimension must be there in every event that moves the metric."""
+    seen = set[tuple[str, str]]()
+    for name, text in metric.dimensions.items():
+        path = f"{at}/dimensions/{escape(name)}"
+        if not name.isidentifier():
+            yield Problem(path, f"{name!r} cannot be a dimension", "bad_id", hint="letters, digits and _")
+        for move in metric.moves:
+            for event in events_of(move, whole):
+                judged = judge(text, path, event_sight(event), about=f" ({event.type} version {event.version})")
+                for each in judged.problems:
+                    if (path, each.message) not in seen:
+                        seen.add((path, each.message))
+                        yield each
+                if judged.kind not in TEXTUAL and (path, judged.kind) not in seen:
+                    seen.add((path, judged.kind))
+                    hint = "a few values that stay the same; string(x) makes text of a number"
+                    yield remark(text, path, f"a dimension is a text, and this is {judged.kind}", hint)
+
+
+def _key(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    if not metric.key:
+        return
+    seen = set[str]()
+    for move in metric.moves:
+        for event in events_of(move, whole):
+            judged = judge(metric.key, f"{at}/key", event_sight(event), about=f" ({event.type})")
+            for each in judged.problems:
+                if each.message not in seen:
+                    seen.add(each.message)
+                    yield each
+            if judged.kind not in TEXTUAL and judged.kind not in seen:
+                seen.add(judged.kind)
+                yield remark(metric.key, f"{at}/key", f"a key is a text, and this is {judged.kind}")
+
+
+def _sides(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    """The value of a join reads both of its sides."""
+    if metric.type != "join" or not metric.value:
+        return
+    schemas: dict[str, Schema] = {}
+    for side, name in enumerate(SIDES):
+        found = [event for move in metric.moves if move.step == side for event in events_of(move, whole)]
+        data = dict(found[0].schema) if len(found) == 1 else {}
+        schemas[name] = {
+            "type": "object",
+            "properties": {"data": data, "time_ms": {"type": "integer"}},
+            "required": ["data", "time_ms"],
+            "additionalProperties": False,
+        }
+    judged = judge(metric.value, f"{at}/value", Sight(schemas))
+    yield from judged.problems
+    if judged.kind not in NUMERIC:
+        yield remark(metric.value, f"{at}/value", f"this must be a number, and it is {judged.kind}")
+
+
+def _steps(metric: MetricContract, at: str) -> Iterator[Problem]:
+    """Each step of a funnel, and each side of a join, has a move; other metrics have no steps."""
+    count = {"funnel": len(metric.steps), "join": len(SIDES)}.get(metric.type, 0)
+    names = metric.steps if metric.type == "funnel" else SIDES
+    if metric.type == "funnel" and count == 1:
+        yield Problem(f"{at}/steps", "a funnel has two steps at least", "bad_value")
+    if len(set(metric.steps)) != len(metric.steps):
+        yield Problem(f"{at}/steps", "a step stands twice", "duplicate_id")
+    for index, move in enumerate(metric.moves):
+        if not count and move.step:
+            yield Problem(f"{at}/moves/{index}/step", f"a {metric.type} metric has no steps", "unused")
+        elif count and not 0 <= move.step < count:
+            hint = ", ".join(f"{number} is {name}" for number, name in enumerate(names))
+            yield Problem(f"{at}/moves/{index}/step", f"there is no step {move.step}", "bad_value", hint=hint)
+    moved = {move.step for move in metric.moves}
+    for number in range(count if metric.moves else 0):
+        if number not in moved:
+            hint = f"moves: [{{on: EVENT, step: {number}}}]"
+            yield Problem(f"{at}/moves", f"no event moves the step {names[number]}", "unmoved", hint=hint)
+
+
+def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    known = whole.types_of(metric.name) if metric.version == max(whole.metrics[metric.name]) else metric.types
+    for index, test in enumerate(metric.tests):
+        path = f"{at}/tests/{index}"
+        for number, event in enumerate(test.given):
+            type = event.get("type")
+            if not isinstance(type, str) or type not in whole.events:
+                hint = meant(str(type), tuple(sorted(known))) if known else ""
+                yield Problem(f"{path}/given/{number}", f"there is no event {type}", "unknown_event", hint=hint)
+        for name in (*test.by, *test.where):
+            if name not in metric.dimensions:
+                hint = meant(name, tuple(metric.dimensions), "dimensions")
+                yield Problem(
+                    f"{path}/expect", f"{metric.name} has no dimension {name}", "unknown_dimension", hint=hint
+                )

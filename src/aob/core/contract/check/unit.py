@@ -1,0 +1,97 @@
+"""Units through an expression: EUR plus USD is a mistake, EUR times 2 is EUR.
+
+In: a checked tree and the unit of each path. Out: the unit of the whole, and what is added or compared and must not be.
+What has no unit and is no plain number is unknown, and nothing is said about it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from aob.core.expression.paths import Path, chain_of
+from aob.core.expression.tree import Call, Constant, Expr, children
+
+PLAIN: Final = ""
+"""The unit of a number without one: a constant, a count, EUR by EUR."""
+_SUMS: Final[Mapping[str, str]] = {"_+_": "plus", "_-_": "minus"}
+_RELATIONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
+_SAME: Final = frozenset({"double", "int", "uint", "-_", "math.abs", "math.round", "math.floor", "math.ceil"})
+
+Unit = str | None
+"""A name, PLAIN, or None for unknown."""
+
+
+class Clash(NamedTuple):
+    """Two units that meet and must not: the id of the node at which they do."""
+
+    id: int
+    message: str
+
+
+class Units:
+    """One expression: `unit` of the whole, and its `clashes`."""
+
+    def __init__(self, root: Expr, unit_of: Callable[[Path], Unit]) -> None:
+        self.clashes: list[Clash] = []
+        self._unit_of = unit_of
+        self.unit = self._of(root)
+
+    def _of(self, expr: Expr) -> Unit:
+        path = chain_of(expr)
+        if path is not None:
+            return None if path.tested else self._unit_of(path)
+        match expr:
+            case Constant(value=int() | float() as value) if not isinstance(value, bool):
+                return PLAIN
+            case Call(function=function, args=(left, right)) if function in _SUMS:
+                return self._meet(expr.id, self._of(left), self._of(right), _SUMS[function])
+            case Call(function=function, args=(left, right)) if function in _RELATIONS:
+                self._meet(expr.id, self._of(left), self._of(right), "compared with")
+                return None
+            case Call(function="_*_", args=(left, right)):
+                return _product(self._of(left), self._of(right))
+            case Call(function="_/_", args=(left, right)):
+                return _quotient(self._of(left), self._of(right))
+            case Call(function="_?_:_", args=(condition, then, otherwise)):
+                self._of(condition)
+                return self._meet(expr.id, self._of(then), self._of(otherwise), "or")
+            case Call(function=function, args=(inner,)) if function in _SAME:
+                return self._of(inner)
+            case _:
+                for part in children(expr):
+                    self._of(part)
+                return None
+
+    def _meet(self, id: int, left: Unit, right: Unit, word: str) -> Unit:
+        if left and right and left != right:
+            self.clashes.append(Clash(id, f"{left} {word} {right}"))
+            return None
+        if left and right is not None:
+            return left
+        return right if left is not None else None
+
+
+def _product(left: Unit, right: Unit) -> Unit:
+    if left == PLAIN:
+        return right
+    return left if right == PLAIN else None
+
+
+def _quotient(left: Unit, right: Unit) -> Unit:
+    if right == PLAIN:
+        return left
+    return PLAIN if left and left == right else None
+
+
+def pinned(when: Expr | None) -> dict[str, str]:
+    """Paths that a condition holds to one text: `data.currency == 'EUR' && …`."""
+    match when:
+        case Call(function="_&&_", args=(left, right)):
+            return {**pinned(left), **pinned(right)}
+        case (
+            Call(function="_==_", args=(Constant(value=str() as text), other))
+            | Call(function="_==_", args=(other, Constant(value=str() as text)))
+        ):
+            path = chain_of(other)
+            return {".".join((path.root, *path.fields)): text} if path is not None else {}
+        case _:
+            return {}
