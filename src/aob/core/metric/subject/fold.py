@@ -20,7 +20,7 @@ from aob.core.metric.subject.touch import Contribution, Law, Touch
 
 HORIZON_MS: Final = 24 * 3_600_000
 """How far back touches still change what was told."""
-TOUCHES_MAX: Final = 512
+TOUCHES_MAX: Final = 128
 """Different touches of one subject that are kept; above, the horizon of that subject alone comes nearer."""
 SUBJECTS_MAX: Final = 200_000
 """Subjects of one metric; above, those that were quiet the longest are let go."""
