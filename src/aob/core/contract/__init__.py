@@ -4,6 +4,7 @@ Rooms inside: `reading` reads files, `check` judges whether contracts fit togeth
 """
 
 from aob.core.contract.check import check_set
+from aob.core.contract.compare import compare
 from aob.core.contract.document import contract_hash, to_document
 from aob.core.contract.model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.contract.reading import contract_sources, read_contracts
@@ -16,6 +17,7 @@ __all__ = [
     "MetricContract",
     "Slo",
     "check_set",
+    "compare",
     "contract_hash",
     "contract_sources",
     "read_contracts",

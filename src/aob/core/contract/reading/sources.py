@@ -78,11 +78,14 @@ class Sources:
         by_key: dict[str, list[Problem]] = {}
         for each in problems:
             key, _, pointer = each.path.partition("#")
-            by_key.setdefault(key, []).append(msgspec.structs.replace(each, path=pointer) if pointer else each)
+            by_key.setdefault(key, []).append(msgspec.structs.replace(each, path=pointer))
         found: list[Problem] = []
         for key, mine in by_key.items():
             known = self._pieces.get(key)
-            found += known[0].placed(mine, known[1]) if known is not None else [_keyed(each, key) for each in mine]
+            if known is not None:
+                found += known[0].placed(mine, known[1])
+            else:  # of a contract that stands in no file: one that was known before
+                found += [msgspec.structs.replace(each, path=f"{key}#{each.path}") for each in mine]
         return sorted(found, key=lambda each: (each.path.partition("#")[0], each.line, each.column))
 
     def text(self, contract: Contract) -> Tree | None:
@@ -117,6 +120,9 @@ class Sources:
             return
         self._read[key] = contract
         self._pieces[key] = (piece, draft.renames)
+        if isinstance(contract, MetricContract) and contract.slo is not None:
+            inner = msgspec.structs.replace(piece, inner=f"{piece.inner}/slo")
+            self._pieces.setdefault(key_of(contract.slo), (inner, {}))
 
     def _pieces_of(self, name: str, text: str) -> Iterator[_Piece]:
         try:
@@ -127,12 +133,6 @@ class Sources:
             line, column = int(error.fields.get("line", 0)), int(error.fields.get("column", 0))
             words = _UNREADABLE.sub("", error.detail)
             self.problems.append(Problem(f"{name}#", words, "malformed", line, column, error.hint))
-
-
-def _keyed(problem: Problem, key: str) -> Problem:
-    """A problem of a contract that stands in no file."""
-    path = problem.path if problem.path.startswith(key) else f"{key}#{problem.path}"
-    return msgspec.structs.replace(problem, path=path)
 
 
 def kind_of_tree(tree: Tree) -> str | None:
