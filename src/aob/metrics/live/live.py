@@ -6,7 +6,7 @@ the log beside the old one and takes its place at once, between two events.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -14,7 +14,6 @@ import structlog
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Unavailable
 from aob.core.ingest import Event, Gate
-from aob.core.metric import Fold
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.place import place
 from aob.metrics.live.tenant import Numbers, fold_hash

@@ -1,0 +1,73 @@
+"""Entities as verbs: their state now or as of an event time, and what made them so.
+
+Memory has the state and the newest changes of each; what lies further back is told by the columnar copy of the log.
+"""
+
+from typing import Any, Final
+
+from aob.core.answers import JsonObject
+from aob.core.metric.answers import EntityView
+from aob.core.policy import Caller, require
+from aob.metrics.live.live import Live
+from aob.metrics.live.place import token
+from aob.metrics.live.streaming import iso
+from aob.ports.serving import Serving
+
+HISTORY_MAX: Final = 1_000
+
+
+class EntityReads:
+    """The verb `entity`."""
+
+    def __init__(self, live: Live, serving: Serving) -> None:
+        self._live, self._serving = live, serving
+
+    async def entity(
+        self, who: Caller, type: str, id: str, *, as_of_ms: int | None = None, history: int = 0, min_position: str = ""
+    ) -> EntityView:
+        """The state of an entity."""
+        require(who, "view")
+        if min_position:
+            await self._live.reach(min_position)
+        entities = self._live.numbers(who.tenant).entities
+        found = entities.state(type, id) if as_of_ms is None else entities.as_of(type, id, as_of_ms)
+        if found is None:
+            told = await self._serving.entity(who.tenant, type, id, as_of_ms=as_of_ms, row_min=self._live.row)
+            view = _view(type, id, told, self._live.row)
+        else:
+            view = _view(type, id, {"state": found.state, "changed_at": found.changed_at_ms}, self._live.row)
+            view["exists"] = found.exists
+        if as_of_ms is not None:
+            view["as_of"] = as_of_ms
+        if history:
+            view["history"] = await self._history(who, type, id, min(history, HISTORY_MAX), as_of_ms)
+        return view
+
+    def now(self, tenant: str, type: str, id: str) -> EntityView:
+        """The state of an entity from memory, at once."""
+        found = self._live.numbers(tenant).entities.state(type, id)
+        view = _view(type, id, {"state": found.state, "changed_at": found.changed_at_ms}, self._live.row)
+        view["exists"] = found.exists
+        return view
+
+    async def _history(self, who: Caller, type: str, id: str, limit: int, until_ms: int | None) -> list[JsonObject]:
+        changes, complete = self._live.numbers(who.tenant).entities.history(type, id)
+        if until_ms is not None:
+            changes = [change for change in changes if change.stamp[0] <= until_ms]
+        if complete or len(changes) >= limit:
+            return [_change(change) for change in changes[:limit]]
+        return await self._serving.history(who.tenant, type, id, until_ms=until_ms, limit=limit, row_min=self._live.row)
+
+
+def _view(type: str, id: str, told: JsonObject | None, row: int) -> EntityView:
+    state = told or {"state": {}, "changed_at": None}
+    return {
+        "type": type, "id": id, "state": state["state"], "exists": told is not None,
+        "changed_at": state["changed_at"], "position": token(row),
+    }  # fmt: skip
+
+
+def _change(change: Any) -> JsonObject:
+    at_ms, offset, _ = change.stamp
+    return {"at": at_ms, "time": iso(at_ms), "number": offset, "event": change.type, "removed": change.removes,
+            "changed": dict(change.set)}  # fmt: skip

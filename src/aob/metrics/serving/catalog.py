@@ -1,0 +1,206 @@
+"""Contracts in, all that may be asked for out: the catalog, and its things by words, best first."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from aob.core.answers import JsonObject
+from aob.core.contract.model import AlertContract, ContractSet, EventContract, MetricContract, Slo, Window
+from aob.core.metric.answers import CatalogAnswer, MetricInfo, SearchHit
+from aob.core.policy import Caller
+from aob.core.serving import Ranking, Thing, View
+from aob.ports.serving import Serving
+
+INDEXES_MAX: Final = 64
+"""Tenants whose index is kept."""
+HITS_MAX: Final = 100
+
+
+class Catalog:
+    """The verbs `catalog` and `search`. `contracts_of` and `revision_of` tell a tenant's contracts as they are now (the
+    same object while they stay the same), `filling_of` the names of metrics that are being filled from the log."""
+
+    def __init__(
+        self,
+        serving: Serving,
+        contracts_of: Callable[[str], ContractSet],
+        revision_of: Callable[[str], int],
+        filling_of: Callable[[str], frozenset[str]] = lambda tenant: frozenset(),
+    ) -> None:
+        self._serving, self._contracts_of, self._revision_of = serving, contracts_of, revision_of
+        self._filling_of = filling_of
+        self._indexes: dict[str, tuple[ContractSet, Ranking]] = {}
+
+    async def catalog(self, who: Caller) -> CatalogAnswer:
+        """All names that may be asked for, with their contracts in short."""
+        contracts = self._contracts_of(who.tenant)
+        views = await self._serving.views(who.tenant)
+        by_type = {view.of: view.name for view in views if view.kind == "type"}
+        return {
+            "events": [_event(each, contracts, by_type) for each in contracts.newest_events()],
+            "metrics": self.metrics(who),
+            "entities": [_entity(view, contracts) for view in views if view.kind == "entity"],
+            "dimensions": _dimensions(contracts),
+            "alerts": [_alert(each) for each in contracts.newest_alerts()],
+            "views": [_view(view) for view in views],
+            "revision": self._revision_of(who.tenant),
+        }
+
+    def metrics(self, who: Caller) -> list[MetricInfo]:
+        """All metrics of the tenant, as the catalog lists them."""
+        contracts = self._contracts_of(who.tenant)
+        filling = self._filling_of(who.tenant)
+        return [_metric(each, contracts, each.name in filling) for each in contracts.newest_metrics()]
+
+    async def search(self, who: Caller, words: str, *, kind: str = "", limit: int = 20) -> list[SearchHit]:
+        """Things of the catalog by words, best first."""
+        ranking = await self._index(who.tenant)
+        found = ranking.find(words, kind=kind, limit=min(max(limit, 1), HITS_MAX))
+        return [
+            {
+                "kind": thing.kind, "name": thing.name, "title": thing.title, "snippet": snippet, "score": score,
+                "link": thing.link,
+            }
+            for thing, score, snippet in found
+        ]  # fmt: skip
+
+    async def _index(self, tenant: str) -> Ranking:
+        contracts = self._contracts_of(tenant)
+        known = self._indexes.pop(tenant, None)
+        if known is None or known[0] is not contracts:
+            known = (contracts, Ranking(_things(contracts, await self._serving.views(tenant))))
+        self._indexes[tenant] = known
+        while len(self._indexes) > INDEXES_MAX:
+            self._indexes.pop(next(iter(self._indexes)))
+        return known[1]
+
+
+def _event(contract: EventContract, contracts: ContractSet, views: Mapping[str, str]) -> JsonObject:
+    return {
+        "name": contract.type,
+        "version": contract.version,
+        "versions": sorted(contracts.events[contract.type]),
+        "owner": contract.owner,
+        "description": contract.description,
+        "fields": [_field(name, schema, contract) for name, schema in _properties(contract).items()],
+        "enriched": list(contract.enrich),
+        "moves": sorted(each.name for each in contracts.newest_metrics() if contract.type in each.types),
+        "view": views.get(contract.type, ""),
+    }
+
+
+def _field(name: str, schema: object, contract: EventContract) -> JsonObject:
+    known: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {}
+    told: JsonObject = {"name": name, "type": known.get("type", "any")}
+    if name not in contract.schema.get("required", ()):
+        told["optional"] = True
+    for key, value in (
+        ("description", known.get("description")), ("enum", known.get("enum")), ("unit", contract.units.get(name)),
+        ("pii", contract.pii.get(name)),
+    ):  # fmt: skip
+        if value:
+            told[key] = value
+    return told
+
+
+def _metric(contract: MetricContract, contracts: ContractSet, filling: bool) -> MetricInfo:
+    return {
+        "name": contract.name,
+        "version": contract.version,
+        "versions": sorted(contracts.metrics[contract.name]),
+        "type": contract.type,
+        "unit": contract.unit,
+        "owner": contract.owner,
+        "description": contract.description,
+        "dimensions": list(contract.dimensions),
+        "windows": [_window(window) for window in contract.windows.values()],
+        "moved_by": sorted(contracts.types_of(contract.name)),
+        "state": "filling" if filling else "live",
+    }
+
+
+def _window(window: Window) -> JsonObject:
+    told: JsonObject = {"name": window.name, "kind": window.kind}
+    if window.size_ms:
+        told["size_ms"] = window.size_ms
+    if window.every_ms:
+        told["every_ms"] = window.every_ms
+    if window.unit:
+        told |= {"size": window.size, "unit": window.unit, "zone": window.zone}
+    return told
+
+
+def _entity(view: View, contracts: ContractSet) -> JsonObject:
+    said_by = sorted(
+        type
+        for type, versions in contracts.events.items()
+        if any(move.entity == view.of for contract in versions.values() for move in contract.entities)
+    )
+    attributes = [{"name": column.field, "type": column.type} for column in view.columns if column.field]
+    return {"name": view.of, "attributes": attributes, "said_by": said_by, "view": view.name}
+
+
+def _dimensions(contracts: ContractSet) -> list[JsonObject]:
+    found: dict[str, list[str]] = {}
+    for contract in contracts.newest_metrics():
+        for name in contract.dimensions:
+            found.setdefault(name, []).append(contract.name)
+    return [{"name": name, "metrics": metrics} for name, metrics in sorted(found.items())]
+
+
+def _alert(contract: AlertContract) -> JsonObject:
+    told: JsonObject = {
+        "name": contract.name, "metric": contract.metric, "when": contract.when, "severity": contract.severity,
+        "description": contract.description, "owner": contract.owner,
+    }  # fmt: skip
+    return {**told, "start": contract.start} if contract.start else told
+
+
+def _view(view: View) -> JsonObject:
+    columns = [
+        {"name": each.name, "type": each.type, **({"description": each.description} if each.description else {})}
+        for each in view.columns
+    ]
+    return {"name": view.name, "of": view.of, "description": view.description, "columns": columns}
+
+
+def _things(contracts: ContractSet, views: list[View]) -> Iterator[Thing]:
+    for event in contracts.newest_events():
+        fields = " ".join(
+            f"{name} {schema.get('description', '') if isinstance(schema, Mapping) else ''}"
+            for name, schema in _properties(event).items()
+        )
+        text = f"{event.description} {event.owner} {fields}"
+        yield Thing("event", event.type, event.description, " ".join(text.split()), _link("event", event.type))
+    for metric in contracts.newest_metrics():
+        text = (
+            f"{metric.description} {metric.owner} {metric.type} {metric.unit} {' '.join(metric.dimensions)} "
+            f"{' '.join(sorted(contracts.types_of(metric.name)))}"
+        )
+        yield Thing("metric", metric.name, metric.description, " ".join(text.split()), f"/v1/metrics/{metric.name}")
+    for alert in contracts.newest_alerts():
+        text = f"{alert.description} {alert.metric} {alert.when} {alert.severity} {alert.start} {alert.owner}"
+        yield Thing("alert", alert.name, alert.description, " ".join(text.split()), f"/v1/alerts/{alert.name}")
+    for slo in contracts.slos.values():
+        yield Thing("slo", slo.name, slo.description, _slo_text(slo), f"/v1/slo/{slo.name}")
+    for view in views:
+        if view.kind == "entity":
+            names = " ".join(column.field for column in view.columns if column.field)
+            yield Thing("entity", view.of, view.description, f"{view.description} {names}", "/v1/catalog")
+        text = f"{view.description} {' '.join(column.name for column in view.columns)}"
+        yield Thing("view", view.name, view.description, text, "/v1/query")
+    for dimension in _dimensions(contracts):
+        metrics = ", ".join(dimension["metrics"])
+        yield Thing("dimension", dimension["name"], f"a dimension of {metrics}", metrics, "/v1/catalog")
+
+
+def _slo_text(slo: Slo) -> str:
+    return " ".join(f"{slo.description} {slo.metric} {slo.objective} {slo.owner}".split())
+
+
+def _link(kind: str, name: str) -> str:
+    return f"/v1/contracts/{kind}/{name}"
+
+
+def _properties(contract: EventContract) -> Mapping[str, Any]:
+    properties = contract.schema.get("properties")
+    return properties if isinstance(properties, Mapping) else {}

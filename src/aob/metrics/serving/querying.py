@@ -1,0 +1,155 @@
+"""The body of a query in, rows out: by the names of metrics or of an entity first, or guarded SQL.
+
+Metrics are read live, through the same reader as everybody else; entities and SQL through the port `Serving`.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.metric.answers import QueryAnswer
+from aob.core.policy import Caller
+from aob.core.serving import View
+from aob.metrics.serving.by_name import MetricBody, by_name
+from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Serving
+
+LIMIT_DEFAULT: Final = 1_000
+Scalar = str | int | float | bool | None
+
+
+class EntityBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Entities of a type by the values of their attributes. `order` names columns, `-` before one turns it round."""
+
+    entity: str
+    fields: list[str] = []
+    where: dict[str, Scalar] = {}
+    order: list[str] = []
+    limit: int = LIMIT_DEFAULT
+    min_position: str = ""
+
+
+class SqlBody(msgspec.Struct, forbid_unknown_fields=True):
+    """SQL over the tenant's views, with what is bound in it."""
+
+    sql: str
+    parameters: list[Scalar] | dict[str, Scalar] = []
+    limit: int = ROWS_MAX
+    timeout_ms: int = TIME_MAX_MS
+    min_position: str = ""
+
+
+class Querying:
+    """Answers queries. `row_of` reads a position as a row of the event log, `token_of` makes one of it."""
+
+    def __init__(
+        self, serving: Serving, reader: MetricReader, row_of: Callable[[str], int], token_of: Callable[[int], str]
+    ) -> None:
+        self._serving, self._reader = serving, reader
+        self._row_of, self._token_of = row_of, token_of
+
+    async def query(self, who: Caller, body: JsonObject) -> QueryAnswer:
+        """Answer a query (see `ContractVerbs.query`).
+
+        Raises Invalid `bad_query` for a body that is none, with the field; what the reader of metrics and `Serving`
+        raise; NotFound `entity_not_found`.
+        """
+        ways = [name for name in ("metrics", "entity", "sql") if name in body]
+        if len(ways) != 1:
+            raise _wrong("", "a query has one of `metrics`, `entity` and `sql`")
+        if ways[0] == "metrics":
+            asked = _read(body, MetricBody)
+            _limited(asked.limit, "limit", ROWS_MAX)
+            return await by_name(self._reader, who.tenant, asked)
+        if ways[0] == "entity":
+            return await self._entities(who.tenant, _read(body, EntityBody))
+        return await self._sql(who.tenant, _read(body, SqlBody))
+
+    async def _sql(self, tenant: str, asked: SqlBody) -> QueryAnswer:
+        _limited(asked.limit, "limit", ROWS_MAX)
+        _limited(asked.timeout_ms, "timeout_ms", TIME_MAX_MS)
+        return await self._answer(
+            Question(tenant, asked.sql, asked.parameters, asked.limit, asked.timeout_ms, self._row(asked.min_position))
+        )
+
+    async def _entities(self, tenant: str, asked: EntityBody) -> QueryAnswer:
+        _limited(asked.limit, "limit", ROWS_MAX)
+        view = await self._view(tenant, asked.entity)
+        names = {column.field or column.name: column.name for column in view.columns}
+        names |= {column.name: column.name for column in view.columns}
+        picked = [_column(names, field, f"/fields/{n}") for n, field in enumerate(asked.fields)]
+        columns = ", ".join(["id", *(each for each in picked if each != '"id"')]) if picked else "*"
+        terms: list[str] = []
+        parameters: list[Scalar] = []
+        for field, value in asked.where.items():
+            column = _column(names, field, f"/where/{field}")
+            terms.append(f"{column} IS NULL" if value is None else f"{column} = ?")
+            parameters += [] if value is None else [value]
+        orders = [
+            _column(names, each.removeprefix("-"), f"/order/{n}") + (" DESC" if each.startswith("-") else "")
+            for n, each in enumerate(asked.order)
+        ]
+        where = f" WHERE {' AND '.join(terms)}" if terms else ""
+        order = ", ".join([*orders, "id"])
+        # Every name is one of the view's own columns, quoted; every value is bound. The guard reads it all the same.
+        sql = f'SELECT {columns} FROM "{view.name}"{where} ORDER BY {order}'  # noqa: S608
+        return await self._answer(
+            Question(tenant, sql, parameters, asked.limit, TIME_MAX_MS, self._row(asked.min_position))
+        )
+
+    async def _view(self, tenant: str, entity: str) -> View:
+        views = [view for view in await self._serving.views(tenant) if view.kind == "entity"]
+        for view in views:
+            if view.of == entity:
+                return view
+        raise NotFound(
+            f"no contract speaks of an entity {entity!r}", code="entity_not_found",
+            hint=f"there are: {', '.join(sorted(view.of for view in views)) or 'none'}",
+        )  # fmt: skip
+
+    async def _answer(self, question: Question) -> QueryAnswer:
+        since = time.perf_counter()
+        table = await self._serving.query(question)
+        return {
+            "columns": table.columns,
+            "types": table.types,
+            "rows": table.rows,
+            "truncated": table.truncated,
+            "position": self._token_of(table.row),
+            "took_ms": round((time.perf_counter() - since) * 1_000, 3),
+            "sql": table.sql,
+        }
+
+    def _row(self, position: str) -> int:
+        return self._row_of(position) if position else 0
+
+
+def _read(body: Mapping[str, JsonValue], shape: type[Any]) -> Any:
+    try:
+        return msgspec.convert(dict(body), shape)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        raise _wrong(path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/"), what) from None
+
+
+def _column(names: Mapping[str, str], field: str, path: str) -> str:
+    if field not in names:
+        import difflib
+
+        close = difflib.get_close_matches(field, list(names), 1)
+        hint = f"do you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(set(names.values())))}"
+        raise _wrong(path, f"there is no column {field!r}", hint)
+    return '"' + names[field].replace('"', '""') + '"'
+
+
+def _limited(value: int, name: str, most: int) -> None:
+    if not 1 <= value <= most:
+        raise _wrong(f"/{name}", f"{name} is between 1 and {most}")
+
+
+def _wrong(path: str, what: str, hint: str = "") -> Invalid:
+    return Invalid(f"this is no query: {what}", [Problem(path, what, code="bad_query", hint=hint)], code="bad_query")
