@@ -1,11 +1,20 @@
-"""Writes `spec/workflow.schema.json` from the structs that read documents. Run as `python -m tools.make_schema`."""
+"""Writes the schemas in `spec/` from the structs that read documents and contracts: `python -m tools.make_schema`."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
+from aob.core.contract.definition_schema import contract_schema
 from aob.core.graph.document_schema import workflow_schema
 
+SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+    "workflow.schema.json": workflow_schema,
+    "contract.schema.json": contract_schema,
+}
+
 if __name__ == "__main__":
-    path = Path(__file__).parents[1] / "spec" / "workflow.schema.json"
-    path.write_text(json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n")
-    print(f"{path.name} written")
+    for name, make in SCHEMAS.items():
+        path = Path(__file__).parents[1] / "spec" / name
+        path.write_text(json.dumps(make(), indent=2, ensure_ascii=False) + "\n")
+        print(f"{path.name} written")

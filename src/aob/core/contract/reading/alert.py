@@ -18,6 +18,8 @@ def read_alert(draft: Draft) -> AlertContract | None:
     made = draft.shape(AlertDefinition)
     if made is None:
         return None
+    if isinstance(made.by, str):
+        draft.renames["/by/0"] = "/by"
     start = StartDefinition(made.start) if isinstance(made.start, str) else made.start
     return AlertContract(
         name=made.alert,

@@ -1,0 +1,56 @@
+"""The JSON Schema of contract files, made from the structs that read them; `spec/contract.schema.json` is its copy.
+
+In: nothing. Out: a schema, the same every time. Whether contracts fit together it does not say: the check does.
+"""
+
+from typing import Final
+
+import msgspec
+
+from aob.core.contract.definition import (
+    AlertDefinition,
+    EventDefinition,
+    MetricDefinition,
+    SloDefinition,
+    Tree,
+    Value,
+)
+
+SCHEMA_ID: Final = "urn:aob:schema:contract"
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_KINDS: Final = (("event", EventDefinition), ("metric", MetricDefinition), ("alert", AlertDefinition))
+
+
+def contract_schema() -> Tree:
+    """The schema of one document of a contract file (draft 2020-12): a contract, or a list of them."""
+    structs = [*(struct for _, struct in _KINDS), SloDefinition]
+    _, parts = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    event = parts["EventDefinition"]
+    event["oneOf"] = [{"required": ["fields"]}, {"required": ["schema"]}]
+    event["required"] = [each for each in event["required"] if each != "event"]
+    event["properties"]["type"] = {**event["properties"]["event"], "description": "The same as `event`."}
+    event["anyOf"] = [{"required": ["event"]}, {"required": ["type"]}]
+    slo = {"allOf": [{"$ref": "#/$defs/SloDefinition"}, {"required": ["slo", "metric"]}]}
+    one: Tree = {
+        "type": "object",
+        "anyOf": [*({"$ref": f"#/$defs/{struct.__name__}"} for _, struct in _KINDS), slo],
+    }
+    whole: Tree = {
+        "$schema": DRAFT,
+        "$id": SCHEMA_ID,
+        "title": "AOB contracts",
+        "anyOf": [{"$ref": "#/$defs/Contract"}, {"type": "array", "items": {"$ref": "#/$defs/Contract"}}],
+        "$defs": dict(sorted({**parts, "Contract": one}.items())),
+    }
+    plain: Tree = msgspec.json.decode(msgspec.json.encode(_on_one_line(whole)))
+    return plain
+
+
+def _on_one_line(value: Value) -> Value:
+    """The same with every description on one line."""
+    if isinstance(value, dict):
+        return {
+            key: " ".join(item.split()) if key == "description" and isinstance(item, str) else _on_one_line(item)
+            for key, item in value.items()
+        }
+    return [_on_one_line(item) for item in value] if isinstance(value, list) else value

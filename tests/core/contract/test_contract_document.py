@@ -1,0 +1,126 @@
+"""Contracts as canonical documents, their hashes and their schema; and the graph of what moves what."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from aob.core.contract import Contract, contract_hash, read_contracts, to_document
+from aob.core.contract.definition_schema import contract_schema
+from aob.core.contract.document import duration_text
+from aob.core.contract.reading import set_of
+from aob.core.contract.show import draw_graph, graph_lines, graph_of, part_of
+from aob.core.duration import parse_duration
+from aob.core.graph.schema import bad_schema, schema_problems
+from aob.core.graph.text.yaml_text import YamlText, yaml_documents
+from tests.core.contract.contract_texts import SHOP
+
+ROOT = Path(__file__).parents[3]
+
+
+def contracts() -> list[Contract]:
+    shop = read_contracts(SHOP)
+    groups: list[Any] = [shop.events, shop.metrics, shop.alerts]
+    return [each for group in groups for versions in group.values() for each in versions.values()] + [
+        shop.slos["rate_low"]
+    ]
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=lambda each: each.name)
+def test_a_canonical_document_reads_back_to_the_same_contract(contract: Contract) -> None:
+    text = json.dumps(to_document(contract))
+    read = read_contracts({"x.json": text})
+    assert read == set_of([contract])
+    assert read_contracts({"x.yaml": text}) == read
+
+
+def test_the_hash_is_of_what_is_said_and_not_of_how_it_is_written() -> None:
+    written = read_contracts({"x.yaml": "metric: a\ntype: count\nmoves: [{on: b}]\ndimensions: [c]\nwindows: [60s]"})
+    another = read_contracts(
+        {"x.json": '{"dimensions": {"c": "data.c"}, "windows": [{"name": "60s", "sliding": 60}], "type": "count",'
+                   '"moves": [{"on": "b", "retract": false}], "version": 1, "metric": "a"}'}
+    )  # fmt: skip
+    assert contract_hash(written.metrics["a"][1]) == contract_hash(another.metrics["a"][1])
+    assert contract_hash(written.metrics["a"][1]).startswith("sha256:")
+    assert len({contract_hash(each) for each in contracts()}) == len(contracts())
+
+
+@pytest.mark.parametrize("ms", [0, 1, 999, 1_000, 60_000, 5_400_000, 86_400_000, 604_800_000])
+def test_durations_are_written_so_that_they_are_read_the_same(ms: int) -> None:
+    assert parse_duration(duration_text(ms)) == ms
+
+
+def test_the_schema_in_spec_is_the_one_of_the_structs() -> None:
+    path = ROOT / "spec" / "contract.schema.json"
+    assert json.loads(path.read_text()) == contract_schema(), "run: python -m tools.make_schema"
+    assert not list(bad_schema(contract_schema(), ""))
+
+
+def test_the_schema_accepts_contracts_as_written_and_as_canonical_documents() -> None:
+    for contract in contracts():
+        assert not schema_problems(contract_schema(), to_document(contract))
+    for text in SHOP.values():
+        for document in yaml_documents(text):
+            assert not schema_problems(contract_schema(), YamlText(document).value)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["{}", "{event: a}", "{event: a, fields: {}, schema: {}}", "{metric: a}", "{slo: a, target: 0.5}", "[3]"]
+)
+def test_the_schema_refuses_what_is_no_contract(wrong: str) -> None:
+    assert schema_problems(contract_schema(), YamlText(wrong).value)
+
+
+def test_the_graph_tells_what_moves_what() -> None:
+    graph = graph_of(read_contracts(SHOP))
+    edges = {(each.source, each.kind, each.target) for each in graph.edges}
+    assert ("event/order.created", "moves", "metric/revenue") in edges
+    assert ("event/order.refunded", "retracts", "metric/revenue") in edges
+    assert ("metric/revenue", "makes", "metric/order_value") in edges
+    assert ("event/order.created", "sets", "entity/order") in edges
+    assert ("metric/refund_rate", "watches", "alert/refunds_high") in edges
+    assert ("alert/refunds_high", "starts", "workflow/order_incident") in edges
+    assert ("metric/refund_rate", "promises", "slo/rate_low") in edges
+    assert msgspec.to_builtins(graph)["edges"][0].keys() == {"from", "to", "kind", "expression"}
+
+
+def test_a_part_of_the_graph_is_what_leads_to_a_name_and_follows_from_it() -> None:
+    part = part_of(graph_of(read_contracts(SHOP)), "metric/refund_rate")
+    assert {each.id for each in part.nodes} == {
+        "event/order.created", "event/order.refunded", "metric/refund_rate", "alert/refunds_high",
+        "workflow/order_incident", "slo/rate_low",
+    }  # fmt: skip
+
+
+def test_the_graph_as_text_unfolds_a_metric_once() -> None:
+    lines = graph_lines(graph_of(read_contracts(SHOP)))
+    assert lines[0] == "event order.created  (version 1)"
+    assert (
+        "   └─ slo revenue_freshness  (freshness 0.99)" in lines
+        or "│  └─ slo revenue_freshness  (freshness 0.99)" in lines
+    )
+    assert sum("order_value" in line for line in lines) == 2
+    assert any(line.endswith("- data.amount  …") for line in lines)
+
+
+def test_what_is_not_declared_is_shown_as_such_and_a_circle_does_not_hang() -> None:
+    files = {"x.yaml": "metric: a\ntype: derived\nvalue: b + 1.0\n---\nmetric: b\ntype: derived\nvalue: a + 1.0\n---\n"
+                       "metric: c\ntype: count\nmoves: [{on: gone}]"}  # fmt: skip
+    graph = graph_of(read_contracts(files))
+    assert [each.note for each in graph.nodes if each.id == "event/gone"] == ["not declared"]
+    assert len(graph_lines(graph)) >= 4
+    ElementTree.fromstring(draw_graph(graph))
+
+
+def test_the_picture_is_an_svg_with_every_name_and_no_markup_of_contracts() -> None:
+    files = {**SHOP, "x.yaml": "metric: m\ntype: count\nmoves: [{on: order.created, when: \"data.region != '<b>&'\"}]"}
+    text = draw_graph(graph_of(read_contracts(files)))
+    root = ElementTree.fromstring(text)
+    assert root.tag.endswith("svg")
+    shown = "".join(root.itertext())
+    for name in ("order.created", "revenue", "refunds_high", "order_incident", "'<b>&'"):
+        assert name in shown
+    assert text == draw_graph(graph_of(read_contracts(files)))
