@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Final
 
 CLIENT: Final = Path(__file__).resolve().parents[1] / "src" / "aob" / "client"
-PAIRS: Final = {"async_wire.py": "sync_wire.py", "async_client.py": "sync_client.py"}
+PAIRS: Final = {
+    "async_wire.py": "sync_wire.py",
+    "async_client.py": "sync_client.py",
+    **{f"async_nouns/{path.name}": f"sync_nouns/{path.name}" for path in sorted((CLIENT / "async_nouns").glob("*.py"))},
+}
 PROMISE: Final = "Made from {source} by `python -m tools.make_sync`: edit that one."
 WORDS: Final = {
     r"\basync def\b": "def",
@@ -21,6 +25,7 @@ WORDS: Final = {
     r"\bAsyncClient\b": "Client",
     r"\bAsyncBaseTransport\b": "BaseTransport",
     r"\basync_wire\b": "sync_wire",
+    r"\basync_nouns\b": "sync_nouns",
     r"\baiter_bytes\b": "iter_bytes",
     r"\baread\b": "read",
     r"\baclose\b": "close",
@@ -55,6 +60,7 @@ def _tidy(text: str, name: str) -> str:
 def main() -> None:
     """Write every file."""
     for source, target in PAIRS.items():
+        (CLIENT / target).parent.mkdir(exist_ok=True)
         (CLIENT / target).write_text(made(source), encoding="utf-8")
 
 

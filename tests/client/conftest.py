@@ -7,6 +7,7 @@ import pytest
 from aob.fanout import Limits
 from aob.server import App, create_app, serving
 from tests.server.fake import FakeEngine
+from tests.server.fake_metrics import FakeMetrics
 
 
 @pytest.fixture
@@ -15,8 +16,13 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def app(engine: FakeEngine) -> App:
-    return create_app(engine, limits=Limits(heartbeat_s=0.05))
+def metrics() -> FakeMetrics:
+    return FakeMetrics()
+
+
+@pytest.fixture
+def app(engine: FakeEngine, metrics: FakeMetrics) -> App:
+    return create_app(engine, metrics, limits=Limits(heartbeat_s=0.05))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from aob.fanout import Limits
 from aob.server import App, create_app
 from tests.server.fake import SECRET, FakeEngine
+from tests.server.fake_metrics import FakeMetrics
 
 LINK_SECRET = b"l" * 32
 NOW_MS = 1_000_000
@@ -19,8 +20,17 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def app(engine: FakeEngine) -> App:
-    return create_app(engine, link_secret=LINK_SECRET, limits=Limits(heartbeat_s=60), now_ms=lambda: NOW_MS)
+def metrics() -> FakeMetrics:
+    return FakeMetrics()
+
+
+@pytest.fixture
+def app(engine: FakeEngine, metrics: FakeMetrics) -> App:
+    limits = Limits(heartbeat_s=60)
+    text = lambda: b"aob_events 1\n"  # noqa: E731
+    return create_app(
+        engine, metrics, link_secret=LINK_SECRET, limits=limits, metrics_text=text, now_ms=lambda: NOW_MS
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What a request is made of and what a refusal means: paths, parameters, media, limits. Pure, for both clients."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ FINISHED: Final = "run_finished"
 """The name of a run's last event."""
 
 Query: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
+Instant: TypeAlias = int | str | datetime | None
+"""Ms since 1970, RFC 3339, or a datetime that knows its zone."""
 Pairs: TypeAlias = list[tuple[str, str | int | float | bool | None]]
 
 
@@ -34,6 +37,16 @@ def part(name: str) -> str:
 def run_path(run_id: str, verb: str = "") -> str:
     """The path of a run, or of a verb on it."""
     return f"/v1/runs/{part(run_id)}/{verb}" if verb else f"/v1/runs/{part(run_id)}"
+
+
+def instant(at: Instant) -> str | int | None:
+    """An instant as it travels."""
+    return at.isoformat() if isinstance(at, datetime) else at
+
+
+def dimensions(where: Mapping[str, str] | None) -> list[str]:
+    """Dimensions fixed to a value, as they travel."""
+    return [f"{name}:{value}" for name, value in (where or {}).items()]
 
 
 def params(query: Query | None) -> Pairs:

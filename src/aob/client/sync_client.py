@@ -1,51 +1,29 @@
-"""Every verb of the API as a method with the engine's own names. Answers are plain JSON, typed.
+"""Every verb of the API as a method with the server's own names. Answers are plain JSON, typed.
 
 Made from async_client.py by `python -m tools.make_sync`: edit that one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
-from aob.client.frames import Event
 from aob.client.place import find_place
-from aob.client.request import BATCH_ITEMS, FINISHED, media_of, name_in, part, run_path
-from aob.client.sync_wire import Wire
-from aob.core.answers import (
-    Accepted,
-    Answered,
-    Forked,
-    Health,
-    JsonObject,
-    JsonValue,
-    KeyCreated,
-    KeyRow,
-    PatchRow,
-    PatchVerdict,
-    PatchView,
-    RunGraph,
-    RunPage,
-    RunStarted,
-    RunView,
-    StartVerdict,
-    TagPatched,
-    TicketLink,
-    TicketView,
-    TimelineEvent,
-    Validated,
-    Why,
-    WorkflowDiff,
-    WorkflowPushed,
-    WorkflowRow,
-    WorkflowView,
+from aob.client.sync_nouns import (
+    Alerts,
+    Catalog,
+    Contracts,
+    DeadLetters,
+    Events,
+    Metrics,
+    Patches,
+    People,
+    Runs,
+    Webhooks,
+    Workflows,
 )
-from aob.core.errors import Invalid, Problem
+from aob.core.answers import Health
 
 
-class Client(Wire):
+class Client(Workflows, Runs, Patches, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks):
     """A client of one server. Every method raises errors of the AobError tree only."""
 
     @classmethod
@@ -58,254 +36,3 @@ class Client(Wire):
         """How the server is."""
         found: Health = self._call("GET", "/v1/health")
         return found
-
-    # -- workflows
-
-    def push(self, document: JsonObject | bytes, *, name: str | None = None, tag: str = "main") -> WorkflowPushed:
-        """Store a document (a dict, or JSON or YAML bytes) and tag it. `name` is the document's own by default."""
-        data = document if isinstance(document, bytes) else msgspec.json.encode(document)
-        named = name or name_in(document)
-        if not named:
-            problems = (self.validate(document))["problems"]
-            nameless = [Problem("/workflow", "has no name", hint="workflow: NAME, or say a name beside the document")]
-            raise Invalid("the document cannot be stored", msgspec.convert(problems, list[Problem]) or nameless)
-        found: WorkflowPushed = self._call(
-            "PUT", f"/v1/workflows/{part(named)}", query={"tag": tag}, content=data, media=media_of(data)
-        )
-        return found
-
-    def validate(self, document: JsonObject | bytes) -> Validated:
-        """Every problem of a document; nothing is stored."""
-        data = document if isinstance(document, bytes) else msgspec.json.encode(document)
-        found: Validated = self._call("POST", "/v1/workflows:validate", content=data, media=media_of(data))
-        return found
-
-    def workflows(self) -> list[WorkflowRow]:
-        """All workflows."""
-        found: list[WorkflowRow] = (self._call("GET", "/v1/workflows"))["workflows"]
-        return found
-
-    def workflow(self, name: str, tag: str = "main") -> WorkflowView:
-        """One version, by tag or artifact."""
-        found: WorkflowView = self._call("GET", f"/v1/workflows/{part(name)}", query={"tag": tag})
-        return found
-
-    def diff(self, name: str, a: str, b: str = "main") -> WorkflowDiff:
-        """What changed from `a` to `b`."""
-        found: WorkflowDiff = self._call("GET", f"/v1/workflows/{part(name)}/diff", query={"a": a, "b": b})
-        return found
-
-    def patch_tag(self, name: str, body: JsonObject, *, tag: str = "main") -> TagPatched:
-        """Patch a tag for the runs that start later: `{"operations": [...], "base"?, "reason"?, "id"?}`."""
-        found: TagPatched = self._call("POST", f"/v1/workflows/{part(name)}/patch", query={"tag": tag}, body=body)
-        return found
-
-    # -- runs
-
-    def start(
-        self,
-        workflow: str | None = None,
-        inputs: Mapping[str, JsonValue] | None = None,
-        *,
-        tag: str = "main",
-        key: str | None = None,
-        mode: str | None = None,
-        priority: str | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> RunStarted:
-        """Start a run, once a key."""
-        body = {"workflow": workflow, "inputs": inputs or {}, "tag": tag, "key": key, "mode": mode}
-        found: RunStarted = self._call("POST", "/v1/runs", body={**body, "priority": priority, "labels": labels})
-        return found
-
-    def start_many(self, items: Iterable[Mapping[str, JsonValue]]) -> Iterator[StartVerdict]:
-        """Start any number of runs, 2,000 a request; a verdict each, in order. Items have the names of `start`."""
-        rest = iter(items)
-        while batch := list(islice(rest, BATCH_ITEMS)):
-            lines = msgspec.json.Encoder().encode_lines(batch)
-            yield from self._call("POST", "/v1/runs", content=lines, media="application/x-ndjson")
-
-    def runs(
-        self,
-        *,
-        status: str | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> RunPage:
-        """A page of runs, newest first."""
-        wanted = [f"{name}={value}" for name, value in (labels or {}).items()]
-        query = {"status": status, "workflow": workflow, "limit": limit, "cursor": cursor, "label": wanted}
-        found: RunPage = self._call("GET", "/v1/runs", query=query)
-        return found
-
-    def run(self, run_id: str, *, min_position: str | None = None) -> RunView:
-        """A whole run."""
-        found: RunView = self._call("GET", run_path(run_id), query={"min_position": min_position})
-        return found
-
-    def wait(self, run_id: str) -> RunView:
-        """The run once it has ended."""
-        for _ in self.follow(run_id, types=(FINISHED,)):
-            pass
-        return self.run(run_id)
-
-    def graph(self, run_id: str) -> RunGraph:
-        """The graph of a run as it stands now."""
-        found: RunGraph = self._call("GET", run_path(run_id, "graph"))
-        return found
-
-    def timeline(self, run_id: str) -> Iterator[TimelineEvent]:
-        """All events of a run until now."""
-        after: int | None = None
-        while True:
-            page = self._call("GET", run_path(run_id, "timeline"), query={"after": after})
-            yield from page["events"]
-            after = page["next"]
-            if after is None:
-                return
-
-    def why(self, run_id: str) -> Why:
-        """What a run waits for."""
-        found: Why = self._call("GET", run_path(run_id, "why"))
-        return found
-
-    def cancel(self, run_id: str, *, reason: str = "", command: str | None = None) -> Accepted:
-        """Cancel a run."""
-        found: Accepted = self._call("POST", run_path(run_id, "cancel"), body={"reason": reason}, command=command)
-        return found
-
-    def message(
-        self, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
-    ) -> Accepted:
-        """Hand a message to a run."""
-        body = {"name": name, "key": key, "payload": payload, "id": id}
-        found: Accepted = self._call("POST", run_path(run_id, "messages"), body=body)
-        return found
-
-    def replay(
-        self,
-        run_id: str,
-        *,
-        from_node: str,
-        mode: str = "freeze",
-        patches: list[JsonValue] | None = None,
-        assume: Mapping[str, JsonValue] | None = None,
-    ) -> JsonObject:
-        """Replay a run in a shadow; the report says what was recorded, computed, or is unknown."""
-        body = {"from": from_node, "mode": mode, "patches": patches, "assume": assume}
-        found: JsonObject = self._call("POST", run_path(run_id, "replay"), body=body)
-        return found
-
-    def fork(self, run_id: str, *, from_node: str) -> Forked:
-        """A new run from a node of this one."""
-        found: Forked = self._call("POST", run_path(run_id, "fork"), body={"from": from_node})
-        return found
-
-    # -- feeds
-
-    def follow(
-        self, run_id: str | None = None, *, position: str | None = None, types: Iterable[str] = ()
-    ) -> Iterator[Event]:
-        """Events of a run until it has ended, or of all runs for ever; goes on by itself after a broken connection."""
-        path = run_path(run_id, "events") if run_id else "/v1/events"
-        return self._events(path, {"type": list(types)}, position)
-
-    def logs(self, run_id: str, *, node: str | None = None, follow: bool = False) -> Iterator[JsonObject]:
-        """Lines of the handlers' logs; with `follow` until the run has ended."""
-        path, query = run_path(run_id, "logs"), {"node": node}
-        if follow:
-            for event in self._events(path, query, None):
-                yield event.data
-            return
-        for line in self._lines(path, query):
-            yield msgspec.json.decode(line)
-
-    # -- patches
-
-    def propose(self, run_id: str, body: JsonObject) -> PatchVerdict:
-        """Propose a patch: `{"operations": [...], "base"?, "kind"?, "reason"?, "id"?}`."""
-        found: PatchVerdict = self._call("POST", run_path(run_id, "patches"), body=body)
-        return found
-
-    def patches(self, run_id: str) -> list[PatchRow]:
-        """The patches of a run."""
-        found: list[PatchRow] = (self._call("GET", run_path(run_id, "patches")))["patches"]
-        return found
-
-    def patch(self, patch_id: str) -> PatchView:
-        """A whole patch."""
-        found: PatchView = self._call("GET", f"/v1/patches/{part(patch_id)}")
-        return found
-
-    def approve_patch(self, patch_id: str, *, reason: str = "") -> PatchVerdict:
-        """Approve the diff that was shown."""
-        return self._settle(patch_id, "approve", {"reason": reason})
-
-    def reject_patch(self, patch_id: str, *, reason: str = "") -> PatchVerdict:
-        """Reject a proposal."""
-        return self._settle(patch_id, "reject", {"reason": reason})
-
-    def rollback(self, patch_id: str, *, cascade: bool = False) -> PatchVerdict:
-        """Take a patch back."""
-        return self._settle(patch_id, "rollback", {"cascade": cascade})
-
-    def _settle(self, patch_id: str, verb: str, body: JsonObject) -> PatchVerdict:
-        found: PatchVerdict = self._call("POST", f"/v1/patches/{part(patch_id)}/{verb}", body=body)
-        return found
-
-    # -- people
-
-    def tickets(self, *, open: bool = True, role: str | None = None, run_id: str | None = None) -> list[TicketView]:
-        """Tickets that wait for a person."""
-        query = {"open": open, "role": role, "run_id": run_id}
-        found: list[TicketView] = (self._call("GET", "/v1/tickets", query=query))["tickets"]
-        return found
-
-    def ticket(self, ticket_id: str) -> TicketView:
-        """One ticket."""
-        found: TicketView = self._call("GET", f"/v1/tickets/{part(ticket_id)}")
-        return found
-
-    def answer(
-        self,
-        ticket_id: str,
-        choice: str,
-        *,
-        reason: str = "",
-        values: Mapping[str, JsonValue] | None = None,
-        command: str | None = None,
-    ) -> Answered:
-        """Decide a ticket."""
-        body = {"choice": choice, "reason": reason, "values": values}
-        found: Answered = self._call("POST", f"/v1/tickets/{part(ticket_id)}/answer", body=body, command=command)
-        return found
-
-    def ticket_link(
-        self, ticket_id: str, *, choices: Iterable[str] | None = None, expires: str | None = None, to: str | None = None
-    ) -> TicketLink:
-        """A signed link with which somebody without a key decides; for these choices and so long, by default for all
-        of them until the ticket's deadline, or 7 days."""
-        body = {"choices": None if choices is None else list(choices), "expires": expires, "to": to}
-        found: TicketLink = self._call("POST", f"/v1/tickets/{part(ticket_id)}/links", body=body)
-        return found
-
-    def blob(self, hash: str) -> bytes:
-        """The bytes of a blob."""
-        return self._bytes(f"/v1/blobs/{part(hash)}")
-
-    def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
-        """A new key; its secret is in this answer only."""
-        body = {"name": name, "roles": list(roles), "tenant": tenant}
-        found: KeyCreated = self._call("POST", "/v1/keys", body=body)
-        return found
-
-    def list_keys(self) -> list[KeyRow]:
-        """All keys, without secrets."""
-        found: list[KeyRow] = (self._call("GET", "/v1/keys"))["keys"]
-        return found
-
-    def revoke_key(self, key_id: str) -> None:
-        """Revoke a key."""
-        self._call("DELETE", f"/v1/keys/{part(key_id)}")

@@ -1,0 +1,77 @@
+"""Events: send them so that each counts once whatever breaks on the way, and follow them with the numbers they move."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+
+import httpx
+
+from aob.client.async_wire import AsyncWire
+from aob.client.frames import Event
+from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MAX_S, Lanes, batches, joined
+from aob.client.request import TIMEOUT_S, dimensions
+from aob.core.answers import JsonValue
+from aob.core.errors import Busy, Unavailable
+from aob.core.metric.answers import Ingested
+
+
+class Events(AsyncWire):
+    """Calls about events."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(url, key, timeout_s=timeout_s, transport=transport)
+        self._lanes = Lanes()
+
+    async def ingest(self, events: Iterable[Mapping[str, JsonValue]], *, source: str = SOURCE) -> Ingested:
+        """Send any number of events, 1,000 a request: a verdict each, in order. What they leave out of `id`, `source`
+        and `time` is filled in. A full server and a broken connection are tried again; each event counts once.
+
+        Raises Busy or Unavailable when it was tried often enough: sent again, events with an id still count once.
+        """
+        total: Ingested | None = None
+        for batch in batches(events):
+            lane = self._lanes.take()
+            try:
+                total = joined(total, await self.ingest_lines(lane.stamped(batch, source)))
+            finally:
+                self._lanes.give(lane)
+        return total or {**NOTHING, "verdicts": []}
+
+    async def ingest_lines(self, lines: bytes) -> Ingested:
+        """Send events that are lines of JSON already, in one request, as they are; tried again as `ingest` does."""
+        attempt = 0
+        while True:
+            try:
+                found: Ingested = await self._call("POST", "/v1/events", content=lines, media="application/x-ndjson")
+                return found
+            except (Busy, Unavailable) as error:
+                attempt += 1
+                if attempt >= ATTEMPTS or error.code == "not_here":
+                    raise
+                said_s = error.retry_after_s if isinstance(error, Busy) else 0.0
+                await asyncio.sleep(min(max(said_s, WAIT_FIRST_S * 2**attempt), WAIT_MAX_S))
+
+    def stream(
+        self,
+        *,
+        types: Iterable[str] = (),
+        metrics: Iterable[str] = (),
+        window: str = "",
+        by: Iterable[str] = (),
+        where: Mapping[str, str] | None = None,
+        subject: str = "",
+        position: str | None = None,
+    ) -> AsyncIterator[Event]:
+        """Accepted events and the deltas of metrics, for ever; goes on by itself after a broken connection. Without
+        `types` and `metrics` all events. Names are `event`, `metric`, `alert`."""
+        query = {
+            "type": list(types), "metric": list(metrics), "window": window or None, "by": list(by),
+            "where": dimensions(where), "subject": subject or None,
+        }  # fmt: skip
+        return self._events("/v1/stream/events", query, position)

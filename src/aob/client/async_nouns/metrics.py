@@ -1,0 +1,72 @@
+"""Metrics and entities: list, read, read many at one position, and why a number moved. Answers are typed."""
+
+from collections.abc import Iterable, Mapping
+
+from aob.client.async_wire import AsyncWire
+from aob.client.request import Instant, dimensions, instant, part
+from aob.core.answers import JsonObject
+from aob.core.metric.answers import Changelog, EntityView, MetricAnswer, MetricInfo
+
+
+class Metrics(AsyncWire):
+    """Calls about metrics and entities. Instants are ms since 1970, RFC 3339, or a `datetime`."""
+
+    async def metrics(self) -> list[MetricInfo]:
+        """All metrics."""
+        found: list[MetricInfo] = (await self._call("GET", "/v1/metrics"))["metrics"]
+        return found
+
+    async def metric(
+        self,
+        metric: str,
+        *,
+        window: str = "",
+        since: Instant = None,
+        until: Instant = None,
+        step: str = "",
+        by: Iterable[str] = (),
+        where: Mapping[str, str] | None = None,
+        as_of: Instant = None,
+        known_at: Instant = None,
+        min_position: str = "",
+        compare: str = "",
+        version: int = 0,
+        limit: int = 1_000,
+    ) -> MetricAnswer:
+        """One number, by dimensions, or as a series."""
+        query = {
+            "window": window or None, "since": instant(since), "until": instant(until), "step": step or None,
+            "by": list(by), "where": dimensions(where), "as_of": instant(as_of), "known_at": instant(known_at),
+            "min_position": min_position or None, "compare": compare or None, "version": version or None,
+            "limit": limit,
+        }  # fmt: skip
+        found: MetricAnswer = await self._call("GET", f"/v1/metrics/{part(metric)}", query=query)
+        return found
+
+    async def batch(self, reads: Iterable[Mapping[str, object]]) -> JsonObject:
+        """Many reads at one position: `{position, answers}`. A read has the fields of a metric query (`metric`,
+        `window`, `by`, `where`, `since_ms` …), or is `{entity, id}`."""
+        found: JsonObject = await self._call("POST", "/v1/batch", body={"reads": [dict(read) for read in reads]})
+        return found
+
+    async def entity(
+        self, type: str, id: str, *, as_of: Instant = None, history: int = 0, min_position: str = ""
+    ) -> EntityView:
+        """The state of an entity, now or as of an event time."""
+        query = {"as_of": instant(as_of), "history": history, "min_position": min_position or None}
+        found: EntityView = await self._call("GET", f"/v1/entity/{part(type)}/{part(id)}", query=query)
+        return found
+
+    async def changelog(
+        self,
+        metric: str,
+        *,
+        since: Instant = None,
+        until: Instant = None,
+        where: Mapping[str, str] | None = None,
+        limit: int = 100,
+    ) -> Changelog:
+        """Why a number moved: in the last hour, or between two instants."""
+        query = {"metric": metric, "from": instant(since), "to": instant(until), "where": dimensions(where)}
+        found: Changelog = await self._call("GET", "/v1/changelog", query={**query, "limit": limit})
+        return found

@@ -1,0 +1,66 @@
+"""What people hold: tickets and links to them, keys; and the bytes of blobs. Each a request, its answer typed."""
+
+from collections.abc import Iterable, Mapping
+
+from aob.client.async_wire import AsyncWire
+from aob.client.request import part
+from aob.core.answers import Answered, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+
+
+class People(AsyncWire):
+    """Calls about tickets, keys and blobs."""
+
+    async def tickets(
+        self, *, open: bool = True, role: str | None = None, run_id: str | None = None
+    ) -> list[TicketView]:
+        """Tickets that wait for a person."""
+        query = {"open": open, "role": role, "run_id": run_id}
+        found: list[TicketView] = (await self._call("GET", "/v1/tickets", query=query))["tickets"]
+        return found
+
+    async def ticket(self, ticket_id: str) -> TicketView:
+        """One ticket."""
+        found: TicketView = await self._call("GET", f"/v1/tickets/{part(ticket_id)}")
+        return found
+
+    async def answer(
+        self,
+        ticket_id: str,
+        choice: str,
+        *,
+        reason: str = "",
+        values: Mapping[str, JsonValue] | None = None,
+        command: str | None = None,
+    ) -> Answered:
+        """Decide a ticket."""
+        body = {"choice": choice, "reason": reason, "values": values}
+        found: Answered = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/answer", body=body, command=command)
+        return found
+
+    async def ticket_link(
+        self, ticket_id: str, *, choices: Iterable[str] | None = None, expires: str | None = None, to: str | None = None
+    ) -> TicketLink:
+        """A signed link with which somebody without a key decides; for these choices and so long, by default for all
+        of them until the ticket's deadline, or 7 days."""
+        body = {"choices": None if choices is None else list(choices), "expires": expires, "to": to}
+        found: TicketLink = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/links", body=body)
+        return found
+
+    async def blob(self, hash: str) -> bytes:
+        """The bytes of a blob."""
+        return await self._bytes(f"/v1/blobs/{part(hash)}")
+
+    async def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
+        """A new key; its secret is in this answer only."""
+        body = {"name": name, "roles": list(roles), "tenant": tenant}
+        found: KeyCreated = await self._call("POST", "/v1/keys", body=body)
+        return found
+
+    async def list_keys(self) -> list[KeyRow]:
+        """All keys, without secrets."""
+        found: list[KeyRow] = (await self._call("GET", "/v1/keys"))["keys"]
+        return found
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Revoke a key."""
+        await self._call("DELETE", f"/v1/keys/{part(key_id)}")

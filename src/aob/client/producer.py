@@ -1,0 +1,87 @@
+"""Events as they leave an SDK: each with an id, a source and a time, and with a number that makes it count once.
+
+An event without an id gets one, and with it (producer, sequence): sent again after a broken connection it is known for
+ever. One that has an id keeps it and is known by that. No I/O.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from aob.core.answers import JsonValue
+from aob.core.metric.answers import Ingested
+
+SOURCE: Final = "aob-sdk"
+EVENTS_AT_ONCE: Final = 1_000
+ATTEMPTS: Final = 6
+WAIT_FIRST_S: Final = 0.1
+WAIT_MAX_S: Final = 10.0
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+class Lane:
+    """Numbers of one producer, in order: at most one request of it is under way, so that a number never arrives before
+    a smaller one."""
+
+    def __init__(self) -> None:
+        self.producer = uuid4().hex
+        self.sequence = 0
+
+    def stamped(self, events: Iterable[Mapping[str, JsonValue]], source: str) -> bytes:
+        """The events as lines, with what they left out. A number is used up even when its event is refused."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        lines = []
+        for event in events:
+            whole = {"source": source, "time": now, **event}
+            if "id" not in whole:
+                self.sequence += 1
+                whole["id"] = f"{self.producer}-{self.sequence}"
+                whole["producer"], whole["sequence"] = self.producer, self.sequence
+            lines.append(whole)
+        return _encode_lines(lines)
+
+
+class Lanes:
+    """As many lanes as requests were ever under way at once."""
+
+    def __init__(self) -> None:
+        self._free: list[Lane] = []
+
+    def take(self) -> Lane:
+        """A lane that nobody uses."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return Lane()
+
+    def give(self, lane: Lane) -> None:
+        """It may be used again."""
+        self._free.append(lane)
+
+
+def batches(events: Iterable[Mapping[str, JsonValue]]) -> Iterator[list[Mapping[str, JsonValue]]]:
+    """Events in their order, so many at once as one request takes."""
+    rest = iter(events)
+    while batch := list(islice(rest, EVENTS_AT_ONCE)):
+        yield batch
+
+
+def joined(total: Ingested | None, part: Ingested) -> Ingested:
+    """Two answers as one: counts added, verdicts in order, the later position."""
+    if total is None:
+        return part
+    for name in ("received", "accepted", "duplicate", "rejected"):
+        total[name] += part[name]
+    total["position"] = part["position"] or total["position"]
+    total["verdicts"] += part["verdicts"]
+    return total
+
+
+NOTHING: Final[Ingested] = {
+    "received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "position": "", "verdicts": [],
+}  # fmt: skip

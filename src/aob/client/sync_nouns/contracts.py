@@ -1,0 +1,45 @@
+"""Contracts: push, check, list, show, compare. Each a request, its answer typed.
+
+Made from async_nouns/contracts.py by `python -m tools.make_sync`: edit that one.
+"""
+
+from collections.abc import Mapping
+
+from aob.client.request import part
+from aob.client.sync_wire import Wire
+from aob.core.answers import JsonObject
+from aob.core.metric.answers import ContractsPushed
+
+
+class Contracts(Wire):
+    """Calls about contracts. Files are text by file name."""
+
+    def push_contracts(
+        self, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
+    ) -> ContractsPushed:
+        """Take contracts over. Raises Invalid with every problem, Conflict `breaking_change` unless allowed."""
+        query = {"dry_run": dry_run, "allow_breaking": allow_breaking}
+        found: ContractsPushed = self._call("PUT", "/v1/contracts", query=query, body={"files": dict(files)})
+        return found
+
+    def check_contracts(self, files: Mapping[str, str]) -> JsonObject:
+        """The verdict on contracts, which are only looked at: `{valid, problems, new?, warnings?}`."""
+        found: JsonObject = self._call("POST", "/v1/contracts:check", body={"files": dict(files)})
+        return found
+
+    def contracts(self) -> list[JsonObject]:
+        """All contracts in short."""
+        found: list[JsonObject] = (self._call("GET", "/v1/contracts"))["contracts"]
+        return found
+
+    def contract(self, kind: str, name: str, *, version: int = 0) -> JsonObject:
+        """One contract, whole; the newest version by default."""
+        path = f"/v1/contracts/{part(kind)}/{part(name)}"
+        found: JsonObject = self._call("GET", path, query={"version": version})
+        return found
+
+    def diff_contract(self, kind: str, name: str, a: int, b: int = 0) -> JsonObject:
+        """What changed between two versions, and whether it breaks readers."""
+        path = f"/v1/contracts/{part(kind)}/{part(name)}/diff"
+        found: JsonObject = self._call("GET", path, query={"a": a, "b": b})
+        return found

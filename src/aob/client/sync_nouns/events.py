@@ -1,0 +1,80 @@
+"""Events: send them so that each counts once whatever breaks on the way, and follow them with the numbers they move.
+
+Made from async_nouns/events.py by `python -m tools.make_sync`: edit that one.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+import httpx
+
+from aob.client.frames import Event
+from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MAX_S, Lanes, batches, joined
+from aob.client.request import TIMEOUT_S, dimensions
+from aob.client.sync_wire import Wire
+from aob.core.answers import JsonValue
+from aob.core.errors import Busy, Unavailable
+from aob.core.metric.answers import Ingested
+
+
+class Events(Wire):
+    """Calls about events."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(url, key, timeout_s=timeout_s, transport=transport)
+        self._lanes = Lanes()
+
+    def ingest(self, events: Iterable[Mapping[str, JsonValue]], *, source: str = SOURCE) -> Ingested:
+        """Send any number of events, 1,000 a request: a verdict each, in order. What they leave out of `id`, `source`
+        and `time` is filled in. A full server and a broken connection are tried again; each event counts once.
+
+        Raises Busy or Unavailable when it was tried often enough: sent again, events with an id still count once.
+        """
+        total: Ingested | None = None
+        for batch in batches(events):
+            lane = self._lanes.take()
+            try:
+                total = joined(total, self.ingest_lines(lane.stamped(batch, source)))
+            finally:
+                self._lanes.give(lane)
+        return total or {**NOTHING, "verdicts": []}
+
+    def ingest_lines(self, lines: bytes) -> Ingested:
+        """Send events that are lines of JSON already, in one request, as they are; tried again as `ingest` does."""
+        attempt = 0
+        while True:
+            try:
+                found: Ingested = self._call("POST", "/v1/events", content=lines, media="application/x-ndjson")
+                return found
+            except (Busy, Unavailable) as error:
+                attempt += 1
+                if attempt >= ATTEMPTS or error.code == "not_here":
+                    raise
+                said_s = error.retry_after_s if isinstance(error, Busy) else 0.0
+                time.sleep(min(max(said_s, WAIT_FIRST_S * 2**attempt), WAIT_MAX_S))
+
+    def stream(
+        self,
+        *,
+        types: Iterable[str] = (),
+        metrics: Iterable[str] = (),
+        window: str = "",
+        by: Iterable[str] = (),
+        where: Mapping[str, str] | None = None,
+        subject: str = "",
+        position: str | None = None,
+    ) -> Iterator[Event]:
+        """Accepted events and the deltas of metrics, for ever; goes on by itself after a broken connection. Without
+        `types` and `metrics` all events. Names are `event`, `metric`, `alert`."""
+        query = {
+            "type": list(types), "metric": list(metrics), "window": window or None, "by": list(by),
+            "where": dimensions(where), "subject": subject or None,
+        }  # fmt: skip
+        return self._events("/v1/stream/events", query, position)

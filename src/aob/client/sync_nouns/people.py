@@ -1,0 +1,67 @@
+"""What people hold: tickets and links to them, keys; and the bytes of blobs. Each a request, its answer typed.
+
+Made from async_nouns/people.py by `python -m tools.make_sync`: edit that one.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from aob.client.request import part
+from aob.client.sync_wire import Wire
+from aob.core.answers import Answered, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+
+
+class People(Wire):
+    """Calls about tickets, keys and blobs."""
+
+    def tickets(self, *, open: bool = True, role: str | None = None, run_id: str | None = None) -> list[TicketView]:
+        """Tickets that wait for a person."""
+        query = {"open": open, "role": role, "run_id": run_id}
+        found: list[TicketView] = (self._call("GET", "/v1/tickets", query=query))["tickets"]
+        return found
+
+    def ticket(self, ticket_id: str) -> TicketView:
+        """One ticket."""
+        found: TicketView = self._call("GET", f"/v1/tickets/{part(ticket_id)}")
+        return found
+
+    def answer(
+        self,
+        ticket_id: str,
+        choice: str,
+        *,
+        reason: str = "",
+        values: Mapping[str, JsonValue] | None = None,
+        command: str | None = None,
+    ) -> Answered:
+        """Decide a ticket."""
+        body = {"choice": choice, "reason": reason, "values": values}
+        found: Answered = self._call("POST", f"/v1/tickets/{part(ticket_id)}/answer", body=body, command=command)
+        return found
+
+    def ticket_link(
+        self, ticket_id: str, *, choices: Iterable[str] | None = None, expires: str | None = None, to: str | None = None
+    ) -> TicketLink:
+        """A signed link with which somebody without a key decides; for these choices and so long, by default for all
+        of them until the ticket's deadline, or 7 days."""
+        body = {"choices": None if choices is None else list(choices), "expires": expires, "to": to}
+        found: TicketLink = self._call("POST", f"/v1/tickets/{part(ticket_id)}/links", body=body)
+        return found
+
+    def blob(self, hash: str) -> bytes:
+        """The bytes of a blob."""
+        return self._bytes(f"/v1/blobs/{part(hash)}")
+
+    def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
+        """A new key; its secret is in this answer only."""
+        body = {"name": name, "roles": list(roles), "tenant": tenant}
+        found: KeyCreated = self._call("POST", "/v1/keys", body=body)
+        return found
+
+    def list_keys(self) -> list[KeyRow]:
+        """All keys, without secrets."""
+        found: list[KeyRow] = (self._call("GET", "/v1/keys"))["keys"]
+        return found
+
+    def revoke_key(self, key_id: str) -> None:
+        """Revoke a key."""
+        self._call("DELETE", f"/v1/keys/{part(key_id)}")

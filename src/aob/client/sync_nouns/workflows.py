@@ -1,0 +1,54 @@
+"""Workflows: push, list, show, compare, patch a tag, validate. Each a request, its answer typed.
+
+Made from async_nouns/workflows.py by `python -m tools.make_sync`: edit that one.
+"""
+
+import msgspec
+
+from aob.client.request import media_of, name_in, part
+from aob.client.sync_wire import Wire
+from aob.core.answers import JsonObject, TagPatched, Validated, WorkflowDiff, WorkflowPushed, WorkflowRow, WorkflowView
+from aob.core.errors import Invalid, Problem
+
+
+class Workflows(Wire):
+    """Calls about workflows."""
+
+    def push(self, document: JsonObject | bytes, *, name: str | None = None, tag: str = "main") -> WorkflowPushed:
+        """Store a document (a dict, or JSON or YAML bytes) and tag it. `name` is the document's own by default."""
+        data = document if isinstance(document, bytes) else msgspec.json.encode(document)
+        named = name or name_in(document)
+        if not named:
+            problems = (self.validate(document))["problems"]
+            nameless = [Problem("/workflow", "has no name", hint="workflow: NAME, or say a name beside the document")]
+            raise Invalid("the document cannot be stored", msgspec.convert(problems, list[Problem]) or nameless)
+        found: WorkflowPushed = self._call(
+            "PUT", f"/v1/workflows/{part(named)}", query={"tag": tag}, content=data, media=media_of(data)
+        )
+        return found
+
+    def validate(self, document: JsonObject | bytes) -> Validated:
+        """Every problem of a document; nothing is stored."""
+        data = document if isinstance(document, bytes) else msgspec.json.encode(document)
+        found: Validated = self._call("POST", "/v1/workflows:validate", content=data, media=media_of(data))
+        return found
+
+    def workflows(self) -> list[WorkflowRow]:
+        """All workflows."""
+        found: list[WorkflowRow] = (self._call("GET", "/v1/workflows"))["workflows"]
+        return found
+
+    def workflow(self, name: str, tag: str = "main") -> WorkflowView:
+        """One version, by tag or artifact."""
+        found: WorkflowView = self._call("GET", f"/v1/workflows/{part(name)}", query={"tag": tag})
+        return found
+
+    def diff(self, name: str, a: str, b: str = "main") -> WorkflowDiff:
+        """What changed from `a` to `b`."""
+        found: WorkflowDiff = self._call("GET", f"/v1/workflows/{part(name)}/diff", query={"a": a, "b": b})
+        return found
+
+    def patch_tag(self, name: str, body: JsonObject, *, tag: str = "main") -> TagPatched:
+        """Patch a tag for the runs that start later: `{"operations": [...], "base"?, "reason"?, "id"?}`."""
+        found: TagPatched = self._call("POST", f"/v1/workflows/{part(name)}/patch", query={"tag": tag}, body=body)
+        return found
