@@ -148,9 +148,17 @@ def test_a_version_that_is_known_says_the_same_for_ever() -> None:
     assert (problem.path, problem.code, problem.hint) == ("metric/revenue@1#/version", "version_changed", "version: 2")
 
 
+def test_what_nothing_reads_and_what_shows_a_person_is_advice() -> None:
+    files = {**with_change(METRIC, "area: data.region", "area: data.customer_id"), "x.yaml": "event: idle\nfields: {}"}
+    assert [(each.code, each.message) for each in problems_of(files)] == [
+        ("warn_pii", "area shows customer_id of order.created, which is identity data"),
+        ("warn_unused", "idle moves nothing"),
+    ]
+
+
 def test_an_example_must_keep_the_rules() -> None:
     files = {"x.yaml": "event: a\nfields: {n: integer}\nrules: [{name: some, rule: data.n > 0}]\nexamples: [{n: 0}]"}
-    [problem] = problems_of(files)
+    problem, _ = problems_of(files)
     assert problem.message == "the example breaks rule `some`"
 
 

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import msgspec
 import pytest
 
-from aob.core.contract import Contract, contract_hash, read_contracts, to_document
+from aob.core.contract import Contract, graph_of, read_contracts, schema_of, to_document
 from aob.core.contract.definition_schema import contract_schema
-from aob.core.contract.document import duration_text
+from aob.core.contract.document import contract_hash, duration_text
 from aob.core.contract.reading import set_of
-from aob.core.contract.show import draw_graph, graph_lines, graph_of, part_of
 from aob.core.duration import parse_duration
 from aob.core.graph.schema import bad_schema, schema_problems
 from aob.core.graph.text.yaml_text import YamlText, yaml_documents
@@ -74,9 +72,16 @@ def test_the_schema_refuses_what_is_no_contract(wrong: str) -> None:
     assert schema_problems(contract_schema(), YamlText(wrong).value)
 
 
+def test_the_schema_of_an_event_stands_for_itself() -> None:
+    schema = schema_of(read_contracts(SHOP).events["order.created"][1])
+    assert schema["$id"] == "urn:aob:event:order.created:1"
+    assert schema["description"] == "An order was placed."
+    assert not list(bad_schema(schema, ""))
+
+
 def test_the_graph_tells_what_moves_what() -> None:
     graph = graph_of(read_contracts(SHOP))
-    edges = {(each.source, each.kind, each.target) for each in graph.edges}
+    edges = {(each.source, each.kind, each.target) for each in graph.links}
     assert ("event/order.created", "moves", "metric/revenue") in edges
     assert ("event/order.refunded", "retracts", "metric/revenue") in edges
     assert ("metric/revenue", "makes", "metric/order_value") in edges
@@ -84,19 +89,19 @@ def test_the_graph_tells_what_moves_what() -> None:
     assert ("metric/refund_rate", "watches", "alert/refunds_high") in edges
     assert ("alert/refunds_high", "starts", "workflow/order_incident") in edges
     assert ("metric/refund_rate", "promises", "slo/rate_low") in edges
-    assert msgspec.to_builtins(graph)["edges"][0].keys() == {"from", "to", "kind", "expression"}
+    assert graph.edges[0].keys() == {"from", "to", "kind", "expression"}
 
 
 def test_a_part_of_the_graph_is_what_leads_to_a_name_and_follows_from_it() -> None:
-    part = part_of(graph_of(read_contracts(SHOP)), "metric/refund_rate")
-    assert {each.id for each in part.nodes} == {
+    part = graph_of(read_contracts(SHOP), metric="refund_rate")
+    assert {each.id for each in part.things} == {
         "event/order.created", "event/order.refunded", "metric/refund_rate", "alert/refunds_high",
         "workflow/order_incident", "slo/rate_low",
     }  # fmt: skip
 
 
 def test_the_graph_as_text_unfolds_a_metric_once() -> None:
-    lines = graph_lines(graph_of(read_contracts(SHOP)))
+    lines = graph_of(read_contracts(SHOP)).text().splitlines()
     assert lines[0] == "event order.created  (version 1)"
     assert (
         "   └─ slo revenue_freshness  (freshness 0.99)" in lines
@@ -110,17 +115,17 @@ def test_what_is_not_declared_is_shown_as_such_and_a_circle_does_not_hang() -> N
     files = {"x.yaml": "metric: a\ntype: derived\nvalue: b + 1.0\n---\nmetric: b\ntype: derived\nvalue: a + 1.0\n---\n"
                        "metric: c\ntype: count\nmoves: [{on: gone}]"}  # fmt: skip
     graph = graph_of(read_contracts(files))
-    assert [each.note for each in graph.nodes if each.id == "event/gone"] == ["not declared"]
-    assert len(graph_lines(graph)) >= 4
-    ElementTree.fromstring(draw_graph(graph))
+    assert [each.note for each in graph.things if each.id == "event/gone"] == ["not declared"]
+    assert len(graph.text().splitlines()) >= 4
+    ElementTree.fromstring(graph.picture())
 
 
 def test_the_picture_is_an_svg_with_every_name_and_no_markup_of_contracts() -> None:
     files = {**SHOP, "x.yaml": "metric: m\ntype: count\nmoves: [{on: order.created, when: \"data.region != '<b>&'\"}]"}
-    text = draw_graph(graph_of(read_contracts(files)))
+    text = graph_of(read_contracts(files)).picture()
     root = ElementTree.fromstring(text)
     assert root.tag.endswith("svg")
     shown = "".join(root.itertext())
     for name in ("order.created", "revenue", "refunds_high", "order_incident", "'<b>&'"):
         assert name in shown
-    assert text == draw_graph(graph_of(read_contracts(files)))
+    assert text == graph_of(read_contracts(files)).picture()

@@ -5,9 +5,10 @@ Rooms inside: `reading` reads files, `check` judges whether contracts fit togeth
 
 from aob.core.contract.check import check_set
 from aob.core.contract.compare import compare
-from aob.core.contract.document import contract_hash, to_document
+from aob.core.contract.document import schema_of, to_document
 from aob.core.contract.model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
-from aob.core.contract.reading import contract_sources, read_contracts
+from aob.core.contract.reading import read_contracts
+from aob.core.contract.show import graph_of
 
 __all__ = [
     "AlertContract",
@@ -18,8 +19,8 @@ __all__ = [
     "Slo",
     "check_set",
     "compare",
-    "contract_hash",
-    "contract_sources",
+    "graph_of",
     "read_contracts",
+    "schema_of",
     "to_document",
 ]

@@ -15,9 +15,9 @@ from aob.core.contract.definition import (
     Tree,
     Value,
 )
+from aob.core.contract.document import DRAFT
 
 SCHEMA_ID: Final = "urn:aob:schema:contract"
-DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _KINDS: Final = (("event", EventDefinition), ("metric", MetricDefinition), ("alert", AlertDefinition))
 
 

@@ -19,6 +19,7 @@ from aob.core.contract.model import (
 )
 from aob.core.event.value import canonical, digest_of
 
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _UNITS: Final = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
@@ -49,6 +50,13 @@ def to_document(contract: Contract) -> Tree:
 def contract_hash(contract: Contract) -> str:
     """The hash of the canonical JSON of the canonical document: `sha256:HEX`."""
     return f"sha256:{digest_of(canonical(to_document(contract))).hex()}"
+
+
+def schema_of(contract: EventContract) -> Tree:
+    """The JSON Schema of an event's `data` as others may use it: with its draft, an id, and the description."""
+    own = {"$schema": DRAFT, "$id": f"urn:aob:event:{contract.type}:{contract.version}", "title": contract.type}
+    described = {"description": contract.description} if contract.description else {}
+    return {**own, **described, **contract.schema}
 
 
 def duration_text(ms: int) -> str:

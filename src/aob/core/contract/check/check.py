@@ -6,6 +6,7 @@ In: a set, and the set that it is added to. Out: problems, all at once; none whe
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from aob.core.contract.check.advice import event_advice, metric_advice
 from aob.core.contract.check.alert import alert_problems, slo_problems
 from aob.core.contract.check.event import event_problems
 from aob.core.contract.check.metric import metric_problems
@@ -21,18 +22,23 @@ def check_set(
     contracts: ContractSet, base: ContractSet | None = None, *, enrichments: frozenset[str] = ENRICHMENTS
 ) -> list[Problem]:
     """Every problem of these contracts, each with the path `kind/name@version#/pointer`, over those of `base`, which
-    are known already. What the new ones would break of the known ones is told as well."""
+    are known already. What the new ones would break of the known ones is told as well. A code that begins with `warn_` is advice."""
     known = base or ContractSet()
     whole = joined(known, contracts)
     found = list(_changed(contracts, known))
+    touched = {key_of(each): each for each in (*_touched(contracts, whole), *_each(contracts.metrics))}
     for event in _each(contracts.events):
         found += event_problems(event, whole, enrichments)
-    for metric in {key_of(each): each for each in (*_touched(contracts, whole), *_each(contracts.metrics))}.values():
+    for metric in touched.values():
         found += metric_problems(metric, whole)
     for alert in _each(contracts.alerts):
         found += alert_problems(alert, whole)
     for slo in contracts.slos.values():
         found += slo_problems(slo, whole)
+    for event in _each(contracts.events):
+        found += event_advice(event, whole)
+    for metric in _each(contracts.metrics):
+        found += metric_advice(metric, whole)
     return found
 
 

@@ -1,88 +1,94 @@
 """What moves what: events move metrics and entities, metrics make metrics, alerts watch them and start workflows.
 
-In: a set of contracts. Out: a graph as plain data, the same every time. Only newest versions are shown.
+In: a set of contracts. Out: a graph the same every time. Only newest versions are shown.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.contract.model import ContractSet, EventContract, MetricContract, Move
+from aob.core.contract.show.picture import draw
+from aob.core.contract.show.thing import Link, Thing
+from aob.core.contract.show.tree import tree_lines
 
 
-class Thing(msgspec.Struct, frozen=True):
-    """A node: `kind` is `event`, `metric`, `entity`, `alert`, `slo` or `workflow`; `id` is `kind/name`."""
+class Graph:
+    """Things and links of a set of contracts."""
 
-    id: str
-    kind: str
-    name: str
-    note: str = ""
+    def __init__(self, things: Sequence[Thing], links: Sequence[Link]) -> None:
+        self.things, self.links = tuple(things), tuple(links)
+
+    @property
+    def nodes(self) -> list[JsonObject]:
+        """`{id, kind, name, note}` of each thing."""
+        return [msgspec.to_builtins(each) for each in self.things]
+
+    @property
+    def edges(self) -> list[JsonObject]:
+        """`{from, to, kind, expression}` of each link."""
+        return [msgspec.to_builtins(each) for each in self.links]
+
+    def text(self) -> str:
+        """The graph for a terminal: events, below them what they move, below that what follows."""
+        return "\n".join(tree_lines(self.things, self.links))
+
+    def picture(self) -> str:
+        """The graph as the text of an SVG file."""
+        return draw(self.things, self.links)
 
 
-class Link(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
-    """An edge: `kind` is `moves`, `retracts`, `makes`, `sets`, `watches`, `promises` or `starts`."""
-
-    source: str
-    target: str
-    kind: str
-    expression: str = ""
-
-
-class Graph(msgspec.Struct, frozen=True):
-    """Nodes and edges. As JSON: `{nodes: [{id, kind, name, note}], edges: [{from, to, kind, expression}]}`."""
-
-    nodes: tuple[Thing, ...]
-    edges: tuple[Link, ...]
-
-
-def graph_of(contracts: ContractSet) -> Graph:
-    """The graph of all newest versions. What is named and not declared is a node too, noted as `not declared`."""
-    nodes: dict[str, Thing] = {}
-    edges: dict[Link, None] = {}
-    for event in contracts.newest_events():
-        _add(nodes, "event", event.type, f"version {event.version}")
-        edges.update(dict.fromkeys(_entities(event)))
-    for metric in contracts.newest_metrics():
-        _add(nodes, "metric", metric.name, metric.type + (f", {metric.unit}" if metric.unit else ""))
-        edges.update(dict.fromkeys(_moves(metric, contracts)))
+def graph_of(contracts: ContractSet, *, metric: str = "", event: str = "") -> Graph:
+    """The graph of all newest versions, or what leads to a metric or an event and follows from it. What is named and
+    not declared is a thing too, noted as `not declared`."""
+    things: dict[str, Thing] = {}
+    links: dict[Link, None] = {}
+    for each in contracts.newest_events():
+        _add(things, "event", each.type, f"version {each.version}")
+        links.update(dict.fromkeys(_entities(each)))
+    for one in contracts.newest_metrics():
+        _add(things, "metric", one.name, one.type + (f", {one.unit}" if one.unit else ""))
+        links.update(dict.fromkeys(_moves(one, contracts)))
     for alert in contracts.newest_alerts():
-        _add(nodes, "alert", alert.name, alert.severity)
-        edges[Link(f"metric/{alert.metric}", f"alert/{alert.name}", "watches", alert.when)] = None
+        _add(things, "alert", alert.name, alert.severity)
+        links[Link(f"metric/{alert.metric}", f"alert/{alert.name}", "watches", alert.when)] = None
         if alert.start:
-            edges[Link(f"alert/{alert.name}", f"workflow/{alert.start}", "starts", alert.tag)] = None
+            links[Link(f"alert/{alert.name}", f"workflow/{alert.start}", "starts", alert.tag)] = None
     for slo in contracts.slos.values():
-        _add(nodes, "slo", slo.name, f"{slo.objective} {slo.target:g}")
-        edges[Link(f"metric/{slo.metric}", f"slo/{slo.name}", "promises", slo.good)] = None
-    for edge in edges:
-        for end in (edge.source, edge.target):
+        _add(things, "slo", slo.name, f"{slo.objective} {slo.target:g}")
+        links[Link(f"metric/{slo.metric}", f"slo/{slo.name}", "promises", slo.good)] = None
+    for link in links:
+        for end in (link.source, link.target):
             kind, _, name = end.partition("/")
-            if end not in nodes:
-                _add(nodes, kind, name, "not declared" if kind in ("event", "metric") else "")
-    return Graph(tuple(nodes.values()), tuple(edges))
+            if end not in things:
+                _add(things, kind, name, "not declared" if kind in ("event", "metric") else "")
+    names = [f"metric/{metric}"] * bool(metric) + [f"event/{event}"] * bool(event)
+    return _part(things.values(), list(links), names) if names else Graph(list(things.values()), list(links))
 
 
-def part_of(graph: Graph, *names: str) -> Graph:
-    """What touches these ids (`metric/revenue`): all that leads to one of them, and all that follows from it."""
+def _part(things: Iterable[Thing], links: Sequence[Link], names: Sequence[str]) -> Graph:
+    """What touches these ids: all that leads to one of them, and all that follows from it."""
     kept = set(names)
     for forward in (True, False):
         asked = list(names)
         seen = set(names)
         while asked:
             here = asked.pop()
-            for edge in graph.edges:
-                start, end = (edge.source, edge.target) if forward else (edge.target, edge.source)
+            for link in links:
+                start, end = (link.source, link.target) if forward else (link.target, link.source)
                 if start == here and end not in seen:
                     seen.add(end)
                     asked.append(end)
         kept |= seen
     return Graph(
-        tuple(node for node in graph.nodes if node.id in kept),
-        tuple(edge for edge in graph.edges if edge.source in kept and edge.target in kept),
+        [thing for thing in things if thing.id in kept],
+        [link for link in links if link.source in kept and link.target in kept],
     )
 
 
-def _add(nodes: dict[str, Thing], kind: str, name: str, note: str) -> None:
-    nodes[f"{kind}/{name}"] = Thing(f"{kind}/{name}", kind, name, note)
+def _add(things: dict[str, Thing], kind: str, name: str, note: str) -> None:
+    things[f"{kind}/{name}"] = Thing(f"{kind}/{name}", kind, name, note)
 
 
 def _entities(event: EventContract) -> Iterator[Link]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-from aob.core.contract.show.lineage import Graph, Link, Thing
+from aob.core.contract.show.thing import Link, Thing
 from aob.core.graph.show.picture import layers_of
 
 BOX_WIDTH: Final = 200
@@ -29,9 +29,9 @@ _COLOURS: Final[Mapping[str, tuple[str, str]]] = {
 _DASHED: Final = frozenset({"retracts"})
 
 
-def draw_graph(graph: Graph) -> str:
+def draw(things: Sequence[Thing], links: Sequence[Link]) -> str:
     """The SVG of a graph."""
-    columns = _columns(graph)
+    columns = _columns(things, links)
     spots = _spots(columns)
     width = MARGIN * 2 + max(len(columns) * (BOX_WIDTH + GAP_X) - GAP_X, BOX_WIDTH)
     height = MARGIN * 2 + max((len(column) for column in columns), default=1) * (BOX_HEIGHT + GAP_Y) - GAP_Y
@@ -42,17 +42,17 @@ def draw_graph(graph: Graph) -> str:
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 L8 4 L0 8 z" fill="#7a8591"/></marker></defs>',
-        *(_curve(edge, spots) for edge in graph.edges),
-        *(_box(node, spots[node.id]) for node in graph.nodes),
+        *(_curve(edge, spots) for edge in links),
+        *(_box(node, spots[node.id]) for node in things),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _columns(graph: Graph) -> list[list[str]]:
+def _columns(things: Sequence[Thing], links: Sequence[Link]) -> list[list[str]]:
     """Ids by column; within one, near to what they hang on."""
-    ids = [node.id for node in graph.nodes]
-    ends = [(edge.source, edge.target) for edge in graph.edges]
+    ids = [node.id for node in things]
+    ends = [(edge.source, edge.target) for edge in links]
     layers = layers_of(ids, ends)
     if layers is None:  # metrics made of themselves: the check says so, the picture still shows them
         layers = {id: 0 if id.startswith("event/") else 1 for id in ids}

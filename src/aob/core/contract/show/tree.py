@@ -3,25 +3,25 @@
 In: a graph. Out: lines. A thing that stands twice is unfolded where it stands first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from aob.core.contract.show.lineage import Graph, Link, Thing
+from aob.core.contract.show.thing import Link, Thing
 
 EXPRESSION_MAX: Final = 60
 _VERBS: Final = {"moves": "+", "retracts": "-", "makes": "=", "sets": "key", "watches": "when", "promises": "good"}
 
 
-def graph_lines(graph: Graph) -> list[str]:
+def tree_lines(things: Sequence[Thing], links: Sequence[Link]) -> list[str]:
     """The lines of a graph, from what nothing moves down to what moves nothing. Shows nothing a terminal would obey."""
-    nodes = {node.id: node for node in graph.nodes}
+    nodes = {node.id: node for node in things}
     after: dict[str, list[Link]] = {}
-    for edge in graph.edges:
+    for edge in links:
         after.setdefault(edge.source, []).append(edge)
-    moved = {edge.target for edge in graph.edges}
+    moved = {edge.target for edge in links}
     shown = set[str]()
     lines: list[str] = []
-    for node in (*(n for n in graph.nodes if n.id not in moved), *graph.nodes):
+    for node in (*(each for each in things if each.id not in moved), *things):
         if node.id not in shown:
             lines += [_title(node), *_below(node.id, nodes, after, shown)]
     return ["".join(each if each.isprintable() else "?" for each in line) for line in lines]
