@@ -158,7 +158,7 @@ def test_what_nothing_reads_and_what_shows_a_person_is_advice() -> None:
 
 def test_an_example_must_keep_the_rules() -> None:
     files = {"x.yaml": "event: a\nfields: {n: integer}\nrules: [{name: some, rule: data.n > 0}]\nexamples: [{n: 0}]"}
-    problem, _ = problems_of(files)
+    _, problem = problems_of(files)
     assert problem.message == "the example breaks rule `some`"
 
 

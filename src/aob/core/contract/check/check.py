@@ -22,7 +22,8 @@ def check_set(
     contracts: ContractSet, base: ContractSet | None = None, *, enrichments: frozenset[str] = ENRICHMENTS
 ) -> list[Problem]:
     """Every problem of these contracts, each with the path `kind/name@version#/pointer`, over those of `base`, which
-    are known already. What the new ones would break of the known ones is told as well. A code that begins with `warn_` is advice."""
+    are known already. What the new ones would break of the known ones is told as well. A code that begins
+    with `warn_` is advice."""
     known = base or ContractSet()
     whole = joined(known, contracts)
     found = list(_changed(contracts, known))
