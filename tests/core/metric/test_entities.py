@@ -62,7 +62,11 @@ def events_of(rows: list[dict[str, object]]) -> list[Event]:
 
 
 streams = st.lists(drawn, max_size=30).map(events_of)
-long_streams = st.lists(drawn, min_size=60, max_size=90).map(events_of)
+SILENT = {"at_ms": 30, "order": "o1", "customer": "", "status": "fault", "gone": False, "counts": True}
+long_streams = st.lists(drawn.map(lambda row: {**row, "order": "o1", "counts": True}), min_size=6, max_size=12).map(
+    lambda rows: events_of([*rows, *[SILENT] * CHANGES_MAX])
+)
+"""Streams of which one entity keeps only a part one by one, and most of what that part says lies in the rest."""
 
 
 def recount(events: Iterable[Event], type: str, id: str, at_ms: int = 1_000) -> EntityState:
@@ -94,7 +98,7 @@ def folded(events: Iterable[Event]) -> Entities:
 NAMES = [("order", "o1"), ("order", "o2"), ("order", "7"), ("customer", "c")]
 
 
-@given(streams | long_streams, st.randoms(use_true_random=False))
+@given(streams | long_streams, st.integers(0, 10**9).map(random.Random))
 def test_states_in_any_order_are_what_a_recount_gives(events: list[Event], dice: random.Random) -> None:
     want = [recount(events, *name) for name in NAMES]
     mixed = list(events)
@@ -105,7 +109,7 @@ def test_states_in_any_order_are_what_a_recount_gives(events: list[Event], dice:
     assert [folded(mixed).history(*name) for name in NAMES] == [folded(events).history(*name) for name in NAMES]
 
 
-@given(streams | long_streams, st.randoms(use_true_random=False), st.integers(-1, 41))
+@given(streams | long_streams, st.integers(0, 10**9).map(random.Random), st.integers(-1, 41))
 def test_an_instant_is_what_was_true_then_or_is_said_to_lie_too_far_back(
     events: list[Event], dice: random.Random, at_ms: int
 ) -> None:
