@@ -6,7 +6,7 @@ from typing import Any, Final
 from aob.core.answers import JsonObject
 from aob.core.contract.model import AlertContract, ContractSet, EventContract, MetricContract, Slo, Window
 from aob.core.metric.answers import CatalogAnswer, MetricInfo, SearchHit
-from aob.core.policy import Caller
+from aob.core.policy import Caller, require
 from aob.core.serving import Ranking, Thing, View
 from aob.ports.serving import Serving
 
@@ -32,6 +32,7 @@ class Catalog:
 
     async def catalog(self, who: Caller) -> CatalogAnswer:
         """All names that may be asked for, with their contracts in short."""
+        require(who, "view")
         contracts = self._contracts_of(who.tenant)
         views = await self._serving.views(who.tenant)
         by_type = {view.of: view.name for view in views if view.kind == "type"}
@@ -53,6 +54,7 @@ class Catalog:
 
     async def search(self, who: Caller, words: str, *, kind: str = "", limit: int = 20) -> list[SearchHit]:
         """Things of the catalog by words, best first."""
+        require(who, "view")
         ranking = await self._index(who.tenant)
         found = ranking.find(words, kind=kind, limit=min(max(limit, 1), HITS_MAX))
         return [

@@ -1,0 +1,7 @@
+"""Contracts and a user's SQL go in; views, the one statement that may run, and ranked names come out. Pure."""
+
+from aob.core.serving.ranking import Ranking, Thing
+from aob.core.serving.statement import SQL_CHARS_MAX, Guarded, guard
+from aob.core.serving.views import SUPPLIED, Column, View, views_of
+
+__all__ = ["SQL_CHARS_MAX", "SUPPLIED", "Column", "Guarded", "Ranking", "Thing", "View", "guard", "views_of"]

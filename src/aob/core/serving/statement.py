@@ -1,0 +1,202 @@
+"""A user's SQL in, the one question that it asks written anew out, or Invalid with what is not allowed and why.
+
+What DuckDB gets is never the text that came: it is parsed, every node and function must be on a list, every table must
+be a view of the tenant, and the tree is written out again with all names quoted and all comments gone. The result
+passes the same test again, so that writer and reader agree. Looks up nothing, runs nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from aob.core.errors import Invalid, Problem
+from aob.core.serving.allowed import FUNCTIONS, NODES, RELATIONS
+
+if TYPE_CHECKING:
+    from sqlglot.expressions import Expr, Table
+
+SQL_CHARS_MAX: Final = 20_000
+"""Characters of one statement."""
+SQL_NODES_MAX: Final = 5_000
+"""Parts of one statement."""
+SQL_DEPTH_MAX: Final = 250
+"""How deeply parts may be nested."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
+_CALL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
+_SYSTEM: Final = ("duckdb_", "pg_", "sqlite_", "information_schema")
+_VIEWS: Final = "only SELECT over the views of GET /v1/catalog"
+
+
+class Guarded(msgspec.Struct, frozen=True):
+    """A statement that may run: its text as it is written anew, and the views that it reads."""
+
+    sql: str
+    views: frozenset[str]
+
+
+def guard(sql: str, views: frozenset[str]) -> Guarded:
+    """Check a statement against the views (lower case) that it may read.
+
+    Raises Invalid `sql_wrong` when it cannot be read, `sql_refused` when it asks for more than is allowed.
+    """
+    first = _read(sql, views)
+    again = _read(first.sql, views)
+    if again.views != first.views:
+        raise _refused("the statement reads differently the second time", "write it more plainly")
+    return again
+
+
+def _read(sql: str, views: frozenset[str]) -> Guarded:
+    if len(sql) > SQL_CHARS_MAX:
+        raise _refused(f"the statement has {len(sql)} characters", f"at most {SQL_CHARS_MAX} are read")
+    if any(ord(char) < 32 and char not in "\t\r\n" for char in sql):
+        raise _refused("the statement holds a control character", "leave it out")
+    tree = _parsed(sql)
+    seen: set[str] = set()
+    for count, (node, depth) in enumerate(_walk(tree)):
+        if count >= SQL_NODES_MAX or depth > SQL_DEPTH_MAX:
+            raise _refused("the statement is too large", f"at most {SQL_NODES_MAX} parts, nested {SQL_DEPTH_MAX} deep")
+        _check(node, views, seen)
+    try:
+        return Guarded(tree.sql(dialect="duckdb", identify=True, comments=False), frozenset(seen))
+    except RecursionError:
+        raise _refused("the statement is nested too deeply", "take it apart with WITH") from None
+
+
+def _parsed(sql: str) -> "Expr":
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
+    except SqlglotError as error:
+        raise _wrong(error) from None
+    except (RecursionError, ValueError, AttributeError, TypeError, IndexError, KeyError) as error:
+        # The parser is a library that is fed hostile text: whatever it stumbles over is not a statement.
+        raise _refused(f"the statement cannot be read ({type(error).__name__})", "write it more plainly") from None
+    if len(trees) != 1:
+        raise _refused(f"there are {len(trees)} statements", "send exactly one SELECT")
+    tree = trees[0]
+    if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery):
+        raise _refused(f"{_kind(tree)} is not allowed", _VIEWS)
+    return tree
+
+
+def _walk(tree: "Expr") -> Iterator[tuple["Expr", int]]:
+    """Every node with its depth; not by recursion, which hostile nesting would exhaust."""
+    todo: list[tuple[Expr, int]] = [(tree, 0)]
+    while todo:
+        node, depth = todo.pop()
+        yield node, depth
+        todo.extend((child, depth + 1) for child in node.iter_expressions())
+
+
+def _check(node: "Expr", views: frozenset[str], seen: set[str]) -> None:
+    from sqlglot import exp
+
+    kind = type(node).__name__
+    if isinstance(node, exp.Table):
+        _check_table(node, views, seen)
+    elif isinstance(node, exp.CTE):
+        name = node.alias.lower()
+        if not _NAME.match(name) or name.startswith(_SYSTEM):
+            raise _refused(f"a part of WITH may not be called {node.alias!r}", "use a plain name")
+    elif isinstance(node, exp.Anonymous):
+        _check_function(node.name)
+    elif isinstance(node, exp.Var):
+        if not re.fullmatch(r"[A-Za-z0-9_ ]{1,40}", node.name):
+            raise _refused(f"{node.name[:40]!r} is not allowed here", _VIEWS)
+    elif isinstance(node, exp.DataType):
+        if node.this == exp.DataType.Type.USERDEFINED:
+            raise _refused("types of your own are not allowed", "use a type that SQL has")
+    elif isinstance(node, exp.Column) and (node.args.get("catalog") or node.args.get("db")):
+        pass  # `data.customer.name` reads like one; whatever it names, the tables it may come from are checked
+    elif kind not in NODES:
+        if not isinstance(node, exp.Func):
+            raise _refused(f"{_kind(node)} is not allowed", _VIEWS)
+        written = _CALL.match(_text(node))
+        _check_function(written.group(1) if written else kind)
+
+
+def _check_function(name: str) -> None:
+    if name.lower() not in FUNCTIONS:
+        raise _refused(f"the function {name.lower()[:60]!r} is not allowed", "the docs list the functions that are")
+
+
+def _check_table(table: "Table", views: frozenset[str], seen: set[str]) -> None:
+    from sqlglot import exp
+
+    if set(table.args) & {"version", "when", "pivots", "changes", "rows_from", "partition"} and any(
+        table.args.get(key) for key in ("version", "when", "pivots", "changes", "rows_from", "partition")
+    ):
+        raise _refused("a table may be named, joined and given an alias, nothing else", _VIEWS)
+    if not isinstance(table.this, exp.Identifier):
+        written = _CALL.match(_text(table.this))
+        name = (written.group(1) if written else type(table.this).__name__).lower()
+        if name not in RELATIONS or table.args.get("db") or table.args.get("catalog"):
+            raise _refused(f"the table function {name[:60]!r} is not allowed", _VIEWS)
+        return
+    name = table.name.lower()
+    schema = table.args.get("db")
+    if table.args.get("catalog") or (schema is not None and (schema.name.lower() != "main" or name not in views)):
+        raise _refused(f"there is no view {_text(table)[:80]!r}", _VIEWS)
+    if schema is None and name in _with_names(table):
+        return
+    if name not in views:
+        raise _refused(f"there is no view {table.name[:80]!r}", _near(name, views))
+    seen.add(name)
+    table.set("db", exp.to_identifier("main"))
+    table.set("this", exp.to_identifier(name))
+    if not table.alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
+
+
+def _with_names(node: "Expr") -> set[str]:
+    """The names that WITH gives at the place of a node."""
+    from sqlglot import exp
+
+    names: set[str] = set()
+    above: Expr | None = node.parent
+    while above is not None:
+        given = above.args.get("with_") or above.args.get("with")
+        if isinstance(given, exp.With):
+            names.update(each.alias.lower() for each in given.expressions)
+        above = above.parent
+    return names
+
+
+def _near(name: str, views: frozenset[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, sorted(views), 1)
+    return f"do you mean {close[0]!r}?" if close else "GET /v1/catalog lists the views"
+
+
+def _kind(node: "Expr") -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).upper()
+
+
+def _text(node: "Expr") -> str:
+    try:
+        return node.sql(dialect="duckdb", identify=True, comments=False)
+    except (RecursionError, ValueError) as error:
+        raise _refused("the statement cannot be written anew", "write it more plainly") from error
+
+
+def _refused(what: str, hint: str) -> Invalid:
+    problem = Problem("/sql", what, code="sql_refused", hint=hint)
+    return Invalid("this SQL is not allowed", [problem], code="sql_refused", hint=hint)
+
+
+def _wrong(error: Exception) -> Invalid:
+    places = getattr(error, "errors", None) or [{}]
+    first = places[0]
+    what = str(first.get("description") or error).split("\n")[0][:300]
+    problem = Problem(
+        "/sql", what, code="sql_wrong", line=int(first.get("line") or 0), column=int(first.get("col") or 0)
+    )
+    return Invalid("this SQL cannot be read", [problem], code="sql_wrong", hint="it is read as DuckDB's SQL")

@@ -1,0 +1,96 @@
+"""Port `Serving`: a tenant's accepted events, entities and dead letters as tables that SQL may ask. Never the truth.
+
+It is built from the event log and may be thrown away at any time. A question sees one tenant and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.serving import View
+
+ROWS_MAX: Final = 10_000
+"""Rows of one answer."""
+TIME_MAX_MS: Final = 10_000
+"""How long one statement may run."""
+
+Loader = Callable[[str], Awaitable[Sequence[Mapping[str, JsonValue]]]]
+"""The rows of a view that somebody else fills, of a tenant: by the names of its columns, times in ms."""
+
+
+class Supply(msgspec.Struct, frozen=True):
+    """A view whose rows are fetched anew for each question that reads it."""
+
+    view: View
+    load: Loader
+
+
+class Question(msgspec.Struct, frozen=True):
+    """SQL of a user and what is bound in it (a list for `?` and `$1`, an object for `$name`). `row_min`: the answer
+    must hold this row of the event log; 0: all that was written when the question came."""
+
+    tenant: str
+    sql: str
+    parameters: Sequence[JsonValue] | Mapping[str, JsonValue] = ()
+    rows_max: int = ROWS_MAX
+    time_max_ms: int = TIME_MAX_MS
+    row_min: int = 0
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of an answer. `row`: the answer holds the event log up to here. `sql`: the statement as it was run."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[JsonValue]]
+    truncated: bool
+    row: int
+    took_ms: float
+    views: list[str]
+    sql: str
+
+
+class Serving(Protocol):
+    """Answers over tables that follow the event log. Starts at the first question; closing twice is fine."""
+
+    async def query(self, question: Question) -> Table:
+        """Answer a question.
+
+        Raises Invalid `sql_wrong` (not readable, or wrong against the views) or `sql_refused` (asks for more than is
+        allowed); TooLarge `query_too_slow`, `query_too_large` (memory, bytes); Busy when too many wait; Unavailable
+        `serving_lost` when its process died (it is started again), `serving_behind` when the row was not reached in
+        time.
+        """
+        ...
+
+    async def history(
+        self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
+    ) -> list[JsonObject]:
+        """What events said of an entity, newest first: `{at, number, event, removed, changed}`; with `until_ms` up
+        to this event time. Raises NotFound `entity_not_found` for an entity that no contract knows, and what `query`
+        raises."""
+        ...
+
+    async def entity(
+        self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
+    ) -> JsonObject | None:
+        """The state of an entity, now or as of an event time: `{state, changed_at}`; None when there is none."""
+        ...
+
+    async def views(self, tenant: str) -> list[View]:
+        """The views of a tenant, by name."""
+        ...
+
+    def poke(self, tenant: str) -> None:
+        """Say that a tenant's log has grown: a tenant that is being asked is then fed soon. Costs next to nothing."""
+        ...
+
+    def figures(self) -> JsonObject:
+        """How it stands, for health: `{state, starts, pid?, tenants, rows_fed, questions, refused, lag_rows}`."""
+        ...
+
+    async def close(self) -> None:
+        """End its process."""
+        ...
