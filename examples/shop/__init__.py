@@ -1,0 +1,1 @@
+"""A shop that sends events, its contracts, and the workflow that looks after its refunds."""
