@@ -4,6 +4,7 @@ from typing import Final
 
 from aob.cli.commands import approve as _approve
 from aob.cli.commands import blob as _blob
+from aob.cli.commands import contract as _contract
 from aob.cli.commands import demo as _demo
 from aob.cli.commands import doctor as _doctor
 from aob.cli.commands import key as _key
@@ -17,7 +18,7 @@ from aob.cli.commands import why as _why
 from aob.cli.commands import workflow as _workflow
 
 ALL: Final = (
-    _up, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _key, _blob, _doctor, _version,
+    _up, _demo, _workflow, _contract, _run, _logs, _approve, _patch, _replay, _why, _key, _blob, _doctor, _version,
 )  # fmt: skip
 """The commands in the order of `aob --help`."""
 

@@ -17,12 +17,13 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 class Draft:
     """One contract that is being read. Paths are JSON Pointers into it; `renames` leads from paths of the contract as
-    it is checked to those as it is written."""
+    it is checked to those as it is written; `short` are those that stand for a longer expression than is written."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.problems: list[Problem] = []
         self.renames: dict[str, str] = {}
+        self.short: set[str] = set()
 
     def wrong(self, path: str, message: str, code: str = "bad_value", hint: str = "") -> None:
         """Note a problem."""

@@ -100,7 +100,10 @@ def _dimensions(written: list[str] | Mapping[str, Value], draft: Draft) -> dict[
         if name in found:
             draft.wrong(f"/dimensions/{index}", f"dimension `{name}` stands twice", "duplicate_id")
         draft.renames[f"/dimensions/{escape(name)}"] = f"/dimensions/{index}"
-        found[name] = field if field.partition(".")[0] in ("data", "enriched") and "." in field else f"data.{field}"
+        whole = field.partition(".")[0] in ("data", "enriched") and "." in field
+        if not whole:
+            draft.short.add(f"/dimensions/{escape(name)}")
+        found[name] = field if whole else f"data.{field}"
     return found
 
 

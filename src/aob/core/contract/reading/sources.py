@@ -40,13 +40,16 @@ class _Piece(msgspec.Struct, frozen=True):
     outer: str
     places: Places
 
-    def placed(self, problems: Iterable[Problem], renames: Mapping[str, str]) -> list[Problem]:
+    def placed(self, problems: Iterable[Problem], draft: Draft | None = None) -> list[Problem]:
         """Problems of the contract as problems of the file."""
-        whole = [msgspec.structs.replace(each, path=self.inner + _written(each.path, renames)) for each in problems]
-        return [
-            msgspec.structs.replace(each, path=f"{self.file}#{self.outer}{each.path}")
-            for each in located(whole, self.places)
-        ]
+        found: list[Problem] = []
+        for each in problems:
+            path = self.inner + (_written(each.path, draft.renames) if draft is not None else each.path)
+            caret = "" if draft is not None and each.path in draft.short else each.caret
+            [placed] = located([msgspec.structs.replace(each, path=path, caret=caret)], self.places)
+            name = f"{self.file}#{self.outer}{path}"
+            found.append(msgspec.structs.replace(placed, path=name, caret=each.caret))
+        return sorted(found, key=lambda each: (each.line, each.column))
 
 
 def _written(path: str, renames: Mapping[str, str]) -> str:
@@ -63,7 +66,7 @@ class Sources:
     """Contracts and where they stand. `set` holds those that could be read, `problems` what is wrong with the rest."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
-        self._pieces: dict[str, tuple[_Piece, Mapping[str, str]]] = {}
+        self._pieces: dict[str, tuple[_Piece, Draft | None]] = {}
         self._read: dict[str, Contract] = {}
         self.problems: list[Problem] = []
         for name in sorted(files):
@@ -100,29 +103,29 @@ class Sources:
 
     def _take(self, piece: _Piece) -> None:
         if not isinstance(piece.tree, dict):
-            self.problems += piece.placed([Problem("", "a contract is an object", "bad_type")], {})
+            self.problems += piece.placed([Problem("", "a contract is an object", "bad_type")])
             return
         kind = kind_of_tree(piece.tree)
         if kind is None:
             hint = "begin with event:, metric:, alert: or slo:"
-            self.problems += piece.placed([Problem("", "this names no contract", "missing", hint=hint)], {})
+            self.problems += piece.placed([Problem("", "this names no contract", "missing", hint=hint)])
             return
         draft = Draft(piece.tree)
         contract = _READERS[kind](draft)
-        self.problems += piece.placed(draft.problems, draft.renames)
+        self.problems += piece.placed(draft.problems, draft)
         if contract is None:
             return
         key = key_of(contract)
         if key in self._read:
             other = self._pieces[key][0].file
             problem = Problem(f"/{kind}", f"{key} stands twice, first in {other}", "duplicate_id")
-            self.problems += piece.placed([problem], draft.renames)
+            self.problems += piece.placed([problem], draft)
             return
         self._read[key] = contract
-        self._pieces[key] = (piece, draft.renames)
+        self._pieces[key] = (piece, draft)
         if isinstance(contract, MetricContract) and contract.slo is not None:
             inner = msgspec.structs.replace(piece, inner=f"{piece.inner}/slo")
-            self._pieces.setdefault(key_of(contract.slo), (inner, {}))
+            self._pieces.setdefault(key_of(contract.slo), (inner, None))
 
     def _pieces_of(self, name: str, text: str) -> Iterator[_Piece]:
         try:
