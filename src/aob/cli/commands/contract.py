@@ -13,7 +13,7 @@ from aob.cli.picture import indented
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
 from aob.core.answers import JsonObject
-from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.errors import NotFound, Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
