@@ -58,6 +58,7 @@ def test_what_is_safe_is_accepted_with_its_kind(text: str, kind: str) -> None:
         ("data.coupon == 'x' && has(data.coupon)", "data.coupon may be missing", 5),
         ("has(data.coupon) || data.coupon == 'x'", "data.coupon may be missing", 25),
         ("has(data.coupon) ? 'x' : data.coupon", "data.coupon may be missing", 30),
+        ("(has(data.coupon) || data.price > 1.0) && data.coupon == 'x'", "data.coupon may be missing", 47),
         ("has(data.card.bank)", "data.card may be missing", 9),
         ("has(data.card) && data.card.bank == 'x'", "data.card.bank may be missing", 28),
         ("data.tags.exists(t, t == data.coupon)", "data.coupon may be missing", 30),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from aob.core.contract import Contract, graph_of, read_contracts, schema_of, to_document
@@ -16,11 +17,68 @@ from aob.core.graph.schema import bad_schema, schema_problems
 from aob.core.graph.text.yaml_text import YamlText, yaml_documents
 from tests.core.contract.contract_texts import SHOP
 
+EVERY_KEY = """\
+event: e
+version: 3
+owner: o
+description: d
+subject: data.a
+fields: {a: {type: string, pii: x, unit: y}}
+rules: [{name: r, rule: true, message: m}]
+enrich: [order_size]
+entities: [{entity: t, key: data.a, set: {b: 1, c: data.a}, removes: false, when: data.a != ''}]
+moves: []
+lateness: 1h
+examples: [{a: b}]
+---
+metric: m
+version: 2
+type: top
+unit: u
+owner: o
+description: d
+moves: [{on: e, value: data.a, when: true, retract: true, at: time, version: 3}]
+dimensions: {a: data.a}
+windows: [90s, all, {name: n, sliding: 1h}, {tumbling: month, size: 3, zone: Asia/Tokyo}, {hopping: 1h, every: 90s}]
+k: 3
+budget: 7
+exact: true
+on_retract: refold
+slo: {slo: s, objective: value, good: value > 1, target: 0.5, window: 1d, description: d, owner: p}
+tests: [{name: t, given: [{type: e}], at: "2026-01-01T00:00:00Z", expect: {rows: {x: 1}, by: [a], where: {a: x}}}]
+---
+metric: p
+type: percentile
+quantiles: [0.9, 0.5]
+moves: [{on: e, value: 1.5}]
+---
+metric: j
+type: join
+key: data.a
+within: 90s
+value: right.time_ms - left.time_ms
+moves: [{on: e, step: left}, {on: e, step: right}]
+---
+alert: a
+version: 4
+metric: m
+when: value > 1.0
+clear: value < 0.5
+window: 1h
+where: {a: x}
+by: [a]
+for: 1m
+clear_for: 90s
+severity: critical
+owner: o
+description: d
+start: {workflow: w, tag: t, inputs: {i: value}, cooldown: 1h, open_runs: 3}
+"""
 ROOT = Path(__file__).parents[3]
 
 
 def contracts() -> list[Contract]:
-    shop = read_contracts(SHOP)
+    shop = read_contracts({**SHOP, "every_key.yaml": EVERY_KEY})
     groups: list[Any] = [shop.events, shop.metrics, shop.alerts]
     return [each for group in groups for versions in group.values() for each in versions.values()] + [
         shop.slos["rate_low"]
@@ -33,6 +91,23 @@ def test_a_canonical_document_reads_back_to_the_same_contract(contract: Contract
     read = read_contracts({"x.json": text})
     assert read == set_of([contract])
     assert read_contracts({"x.yaml": text}) == read
+
+
+def test_every_key_is_read_and_none_is_left_to_its_default() -> None:
+    every = read_contracts({"x.yaml": EVERY_KEY})
+    m, p, j = (every.metrics[name][version] for name, version in (("m", 2), ("p", 1), ("j", 1)))
+    told = [every.events["e"][3], every.alerts["a"][4], m.slo]
+    for struct in told:
+        for field in msgspec.structs.fields(struct):
+            assert field.required or getattr(struct, field.name) != field.default or field.name == "limit_ms", (
+                field.name
+            )
+    for field in msgspec.structs.fields(m):
+        assert (
+            field.required
+            or any(getattr(each, field.name) != field.default for each in (m, p, j))
+            or field.name == ("steps")
+        ), field.name
 
 
 def test_the_hash_is_of_what_is_said_and_not_of_how_it_is_written() -> None:
