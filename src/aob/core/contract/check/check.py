@@ -4,22 +4,19 @@ In: a set, and the set that it is added to. Out: problems, all at once; none whe
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from aob.core.contract.check.advice import event_advice, metric_advice
 from aob.core.contract.check.alert import alert_problems, slo_problems
 from aob.core.contract.check.event import event_problems
 from aob.core.contract.check.metric import metric_problems
+from aob.core.contract.check.sight import ENRICHMENTS
 from aob.core.contract.document import key_of, to_document
 from aob.core.contract.model import Contract, ContractSet, MetricContract, T
 from aob.core.errors import Problem
 
-ENRICHMENTS: Final = frozenset({"order_size", "click_class", "payment_risk"})
-"""The enrichments that the gate ships with."""
-
 
 def check_set(
-    contracts: ContractSet, base: ContractSet | None = None, *, enrichments: frozenset[str] = ENRICHMENTS
+    contracts: ContractSet, base: ContractSet | None = None, *, enrichments: frozenset[str] = frozenset(ENRICHMENTS)
 ) -> list[Problem]:
     """Every problem of these contracts, each with the path `kind/name@version#/pointer`, over those of `base`, which
     are known already. What the new ones would break of the known ones is told as well. A code that begins

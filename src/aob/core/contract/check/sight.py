@@ -19,6 +19,8 @@ from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
 TEXTUAL: Final = frozenset({"string", "int", "uint", "bool", "dyn"})
+ENRICHMENTS: Final[Mapping[str, str]] = {"order_size": "string", "click_class": "string", "payment_risk": "number"}
+"""The enrichments that the gate ships with, and the JSON type of what they find out."""
 _ENVELOPE: Final[Mapping[str, Shape]] = {
     "id": "string",
     "source": "string",
@@ -78,7 +80,9 @@ def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
     """What may be read of an event: rules run before it is enriched, everything else after."""
     shapes: dict[str, Shape] = {"data": contract.schema, **_ENVELOPE}
     if enriched:
-        found: dict[str, Schema] = {name: {} for name in contract.enrich}
+        found: dict[str, Schema] = {
+            name: {"type": ENRICHMENTS[name]} if name in ENRICHMENTS else {} for name in contract.enrich
+        }
         shapes["enriched"] = {
             "type": "object", "properties": found, "required": list(found), "additionalProperties": False,
         }  # fmt: skip
