@@ -1,13 +1,17 @@
 """`aob contract`: files of contracts are checked, compared and drawn without a server."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from aob.cli.session import run
+from aob.server import create_app, serving
 from tests.cli.conftest import Terminal
 from tests.core.contract.contract_texts import SHOP
+from tests.server.fake import SECRET, FakeEngine
+from tests.server.fake_metrics import FakeMetrics
 
 ORDERS = "event: order.created\nfields: {id: string}\n---\nmetric: orders\ntype: count\nmoves: [{on: order.created}]\n"
 
@@ -112,6 +116,39 @@ async def test_the_graph_is_text_json_and_a_picture(alone: Terminal, shop: str, 
     assert done.err == f"{picture} written\n"
     assert ElementTree.fromstring(picture.read_text()).tag.endswith("svg")
     assert (await alone("contract", "graph", shop, "--metric", "gone")).code == 3
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Terminal]:
+    """A terminal on a server that takes contracts."""
+    async with serving(create_app(FakeEngine(), FakeMetrics())) as url:
+        yield Terminal({"AOB_SERVER": url, "AOB_KEY": SECRET, "AOB_HOME": str(tmp_path / "home")})
+
+
+async def test_contracts_are_pushed_by_their_names_in_the_folder(home: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "contracts" / "more").mkdir(parents=True)
+    file_of(tmp_path, "event: a\nfields: {}\n", "contracts/a.yaml")
+    file_of(tmp_path, "event: b\nfields: {}\n", "contracts/more/b.yaml")
+    folder = str(tmp_path / "contracts")
+    tried = await home("contract", "push", folder, "--dry-run")
+    assert tried.out == "+ event/a  would be new\n+ event/b  would be new\nrevision 0: 2 new, 0 as they were\n"
+    assert (await home("contract", "push", folder, "--json")).json["new"] == ["event/a", "event/b"]
+    assert (await home("contract", "push", folder)).out == "revision 2: 0 new, 2 as they were\n"
+    file_of(tmp_path, "event: b\nfields: {x: string}\n", "contracts/more/b.yaml")
+    assert (await home("contract", "push", folder)).code == 5
+    assert (await home("contract", "push", folder, "--allow-breaking")).code == 0
+    file_of(tmp_path, "hello: 1", "contracts/more/b.yaml")
+    refused = await home("contract", "push", folder)
+    assert refused.code == 2
+    assert "more/b.yaml#" in refused.err
+
+
+async def test_two_folders_with_one_name_are_not_pushed_together(home: Terminal, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        file_of(tmp_path, "event: a\nfields: {}\n", f"{name}/a.yaml")
+    refused = await home("contract", "push", str(tmp_path / "one"), str(tmp_path / "two"))
+    assert (refused.code, "two files are called a.yaml" in refused.err) == (2, True)
 
 
 def test_the_command_is_there_for_people(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
