@@ -264,8 +264,8 @@ def metric_unknown(name: str, known: ContractSet) -> NotFound:
 
 def _all(known: ContractSet) -> list[Mapping[int, Contract]]:
     slos: list[Mapping[int, Contract]] = [{1: slo} for _, slo in sorted(known.slos.items())]
-    listed = [known.events, known.metrics, known.alerts]
-    return [versions for kind in listed for _, versions in sorted(kind.items())] + slos
+    listed: list[Mapping[str, Mapping[int, Any]]] = [known.events, known.metrics, known.alerts]
+    return [*(versions for kind in listed for _, versions in sorted(kind.items())), *slos]
 
 
 def _of(known: ContractSet, kind: str, name: str) -> Mapping[int, Any]:

@@ -51,7 +51,7 @@ class Telling:
         if make is None:
             _readied(run, event, at_ms)
             return []
-        told = make(run, event, at_ms)
+        told: list[Told] = make(run, event, at_ms)
         _readied(run, event, at_ms)
         if type(event) is ev.RunFinished:
             self.runs.pop(run_id, None)

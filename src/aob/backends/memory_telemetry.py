@@ -1,0 +1,45 @@
+"""Port `Telemetry` without an exporter: stages are counted, spans are not made."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from aob.ports.telemetry import STAGES, TRACE, Stage, Trace
+
+
+class MemoryTelemetry:
+    """Counts of stages in memory."""
+
+    tracing = False
+
+    def __init__(self) -> None:
+        self._stages = {name: Stage() for name in STAGES}
+
+    @property
+    def stages(self) -> Mapping[str, Stage]:
+        """All stages by name."""
+        return self._stages
+
+    def stage(self, name: str, seconds: float, units: int = 1, errors: int = 0) -> None:
+        """A stage was passed."""
+        self._stages[name].add(seconds, units, errors)
+
+    @contextmanager
+    def span(self, name: str, parent: Trace | None = None, **attributes: str | int | float) -> Iterator[Trace | None]:
+        """No span; the trace of the caller stays named in the log."""
+        if parent is None:
+            yield TRACE.get()
+            return
+        token = TRACE.set(parent)
+        try:
+            yield parent
+        finally:
+            TRACE.reset(token)
+
+    def record(
+        self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float
+    ) -> Trace | None:
+        """Nothing is kept."""
+        return parent
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,42 @@
+"""The platform's own log: one JSON object a line, with the trace, the tenant and the correlation it was written for."""
+
+import logging
+import sys
+from typing import Any, Final
+
+from aob.ports.telemetry import TRACE
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def set_up_log(level: str, *, pretty: bool) -> None:
+    """Let structlog write to standard error: JSON for programs, plain lines for a terminal."""
+    import structlog
+
+    shown = [structlog.dev.ConsoleRenderer()] if pretty else [
+        structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
+    ]  # fmt: skip
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _for_whom,
+            *shown,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS.get(level, logging.INFO)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _for_whom(logger: Any, name: str, event: Any) -> Any:
+    trace = TRACE.get()
+    if trace is not None:
+        event.setdefault("trace_id", trace.trace_id)
+        event.setdefault("span_id", trace.span_id)
+        if trace.tenant:
+            event.setdefault("tenant", trace.tenant)
+        if trace.correlation:
+            event.setdefault("correlation_id", trace.correlation)
+    return event

@@ -1,0 +1,89 @@
+"""What `GET /metrics` tells Prometheus: stages, the gate, the folds, the journal. Sums of the process, no tenant's data."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aob.core.answers import JsonObject
+from aob.core.errors import Unavailable
+from aob.ports.telemetry import EDGES_S, Stage
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+Figures = Callable[[], JsonObject]
+
+
+class Exposition:
+    """Text for Prometheus. `figures` are the numbers of the layer as health tells them, `journal` those of runs."""
+
+    def __init__(self, stages: Mapping[str, Stage], figures: Figures, journal: Figures, version: str) -> None:
+        self._stages, self._figures, self._journal, self._version = stages, figures, journal, version
+        self._registry: Any = None
+
+    def text(self) -> bytes:
+        """The numbers as they are now. Raises Unavailable when the library is not installed."""
+        try:
+            from prometheus_client import CollectorRegistry, generate_latest
+        except ImportError as error:
+            raise Unavailable(
+                "prometheus-client is not installed", code="not_installed",
+                hint="pip install 'agentic-orchestration-builder[metrics]'",
+            ) from error  # fmt: skip
+        if self._registry is None:
+            self._registry = CollectorRegistry(auto_describe=False)
+            self._registry.register(self)
+        found: bytes = generate_latest(self._registry)
+        return found
+
+    def collect(self) -> "Iterator[Metric]":
+        """Families of numbers, as the library's registry asks for them."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        info = GaugeMetricFamily("aob_info", "The version that runs.", labels=["version"])
+        info.add_metric([self._version], 1)
+        yield info
+        yield from self._staged()
+        gate = self._figures()
+        for name, text in (("received", "came to the gate"), ("accepted", "were let through"),
+                           ("duplicate", "had come before"), ("rejected", "were refused")):  # fmt: skip
+            yield CounterMetricFamily(f"aob_events_{name}", f"Events that {text}.", value=gate["gate"][name])
+        for name, text, value in (
+            ("aob_dead_letters_open", "Refused events that nobody has looked after.", gate["gate"].get("dead_open", 0)),
+            ("aob_ingest_waiting_bytes", "Bytes that wait for the gate.", gate["gate"].get("waiting_bytes", 0)),
+            ("aob_cells", "Live cells of metrics.", gate["fold"]["cells"]),
+            ("aob_entities", "Entities in memory.", gate["fold"]["entities"]),
+            ("aob_fold_rows_behind_snapshot", "Rows that a restart would read again.", gate["fold"]["behind"]),
+            ("aob_watched_metrics", "Numbers that somebody follows.", gate["fold"]["watched"]),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+        for name, value in self._journal().items():
+            yield CounterMetricFamily(f"aob_journal_{name}", f"The journal's {name.replace('_', ' ')}.", value=value)
+        yield CounterMetricFamily("process_cpu_seconds", "CPU time of this process.", value=time.process_time())
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=_resident())
+
+    def _staged(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        seconds = HistogramMetricFamily("aob_stage_seconds", "How long each stage took.", labels=["stage"])
+        units = CounterMetricFamily("aob_stage_units", "Events or requests that passed a stage.", labels=["stage"])
+        errors = CounterMetricFamily("aob_stage_errors", "What failed in a stage.", labels=["stage"])
+        for name, stage in self._stages.items():
+            total, buckets = 0, list[tuple[str, float]]()
+            for edge, count in zip((*EDGES_S, float("inf")), stage.buckets, strict=True):
+                total += count
+                buckets.append(("+Inf" if edge == float("inf") else repr(edge), float(total)))
+            seconds.add_metric([name], buckets, stage.seconds)
+            units.add_metric([name], stage.units)
+            errors.add_metric([name], stage.errors)
+        yield from (seconds, units, errors)
+
+
+def _resident() -> int:
+    """Bytes, where the system says so in `/proc`; else 0."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
