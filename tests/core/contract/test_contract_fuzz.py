@@ -1,0 +1,96 @@
+"""Whatever stands in a contract file, it is read or told wrong: never an error of ours."""
+
+import contextlib
+import copy
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aob.core.contract import check_set, compare, graph_of, read_contracts, to_document
+from aob.core.contract.reading import contract_sources, set_of
+from aob.core.errors import AobError, Problem
+from aob.core.graph.text.yaml_text import YamlText, yaml_documents
+from tests.core.contract.contract_texts import SHOP
+from tests.core.contract.test_contract_document import EVERY_KEY
+
+DOCUMENTS = [
+    YamlText(each).value
+    for text in (SHOP["events.yaml"], SHOP["metrics.yaml"], EVERY_KEY)
+    for each in yaml_documents(text)
+]
+WORDS = [
+    "",
+    "data.amount",
+    "data.nothing",
+    "revenue",
+    "1m",
+    "all",
+    "day",
+    "order.created",
+    "string",
+    "a b",
+    "\x00",
+    "((",
+    "x" * 300,
+]
+KEYS = st.sampled_from([*WORDS, "type", "fields"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 10**12) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a plain value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(each for key, inner in items for each in paths(inner, (*path, key)))]
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> Any:
+    """Contracts with a few places written in another way, or gone, or under another key."""
+    documents: Any = copy.deepcopy(DOCUMENTS)
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from([each for each in paths(documents) if len(each) > 1]))
+        holder = documents
+        for key in path[:-1]:
+            holder = holder[key]
+        how = draw(st.sampled_from(["value", "gone", "key"]))
+        if how == "value" or not isinstance(holder, dict):
+            holder[path[-1]] = draw(VALUES)
+        elif how == "gone":
+            del holder[path[-1]]
+        else:
+            holder[draw(st.sampled_from(WORDS))] = holder.pop(path[-1])
+    return documents
+
+
+@settings(max_examples=150, deadline=None)
+@given(broken())
+def test_a_broken_contract_is_told_and_nothing_else_happens(documents: Any) -> None:
+    sources = contract_sources({"x.json": json.dumps(documents)})
+    problems = sources.located(check_set(sources.set))
+    assert all(isinstance(each, Problem) and each.message for each in [*sources.problems, *problems])
+    graph = graph_of(sources.set)
+    assert graph.picture().startswith("<svg")
+    assert graph.text() or not graph.nodes
+    for versions in (*sources.set.events.values(), *sources.set.metrics.values(), *sources.set.alerts.values()):
+        for contract in versions.values():
+            assert not compare(contract, contract)
+            if not sources.problems:
+                again = read_contracts({"x.json": json.dumps(to_document(contract))})
+                assert again == set_of([contract])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.text(alphabet="event: metrictype\n-{}[]\"'#&*!|>@`%\t\x00é", max_size=60),
+    st.sampled_from(["a.yaml", "a.json", "a"]),
+)
+def test_a_text_that_is_no_contract_is_told(text: str, name: str) -> None:
+    with contextlib.suppress(AobError):
+        assert read_contracts({name: text})
