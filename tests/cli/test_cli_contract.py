@@ -62,6 +62,11 @@ async def test_a_problem_is_told_with_file_line_and_column_and_the_exit_code_say
     assert (await alone("contract", "check", path, "--json")).json["problems"][0]["path"] == f"{path}#/1/dimensions/0"
 
 
+async def test_an_alert_may_watch_what_every_home_has(alone: Terminal, tmp_path: Path) -> None:
+    text = "alert: runs_fail\nmetric: run_success_rate\nwindow: 15m\nwhen: value < 0.9\n"
+    assert (await alone("contract", "check", file_of(tmp_path, text))).code == 0
+
+
 async def test_advice_does_not_fail(alone: Terminal, tmp_path: Path) -> None:
     done = await alone("contract", "check", file_of(tmp_path, "event: idle\nfields: {}\n"))
     assert done.code == 0

@@ -1,12 +1,15 @@
 """Contract files on disk: what a person names, a folder or files, to texts by name. Nothing is checked here."""
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from aob.core.errors import Invalid, NotFound
 
 SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
+PLATFORM: Final = "metrics/platform/contracts.yaml"
+"""Read as a file: the room that folds by it is none of a command's business."""
 
 
 def contract_files(names: Sequence[str], *, relative: bool = False) -> dict[str, str]:
@@ -28,6 +31,12 @@ def contract_files(names: Sequence[str], *, relative: bool = False) -> dict[str,
                 raise Invalid(f"two files are called {key}", hint="push one folder at a time")
             found[key] = _text(file)
     return found
+
+
+def platform_files() -> dict[str, str]:
+    """The contracts that every home has: what its own runs and gate are told by."""
+    found = resources.files("aob").joinpath(PLATFORM)
+    return {PLATFORM: found.read_text("utf-8")}
 
 
 def write_text(name: str, text: str) -> None:

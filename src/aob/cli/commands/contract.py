@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from aob.cli.complaint import problem_lines
-from aob.cli.folder import contract_files, write_text
+from aob.cli.folder import contract_files, platform_files, write_text
 from aob.cli.picture import indented
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
@@ -144,11 +144,12 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 def _checked(paths: list[str]) -> tuple["ContractSet", list[Problem]]:
     """The contracts of these files, and everything that is wrong with them."""
-    from aob.core.contract import check_set
+    from aob.core.contract import check_set, read_contracts
     from aob.core.contract.reading import contract_sources
 
     sources = contract_sources(contract_files(paths))
-    return sources.set, [*sources.problems, *sources.located(check_set(sources.set))]
+    problems = check_set(sources.set, read_contracts(platform_files()))
+    return sources.set, [*sources.problems, *sources.located(problems)]
 
 
 def _read(paths: list[str]) -> "ContractSet":
