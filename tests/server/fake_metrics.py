@@ -405,8 +405,10 @@ class FakeMetrics:
     async def slo(self, who: Caller, name: str) -> Json:
         if name != "revenue_fresh":
             raise NotFound(f"there is no objective {name}", code="slo_not_found")
-        return {"name": name, "metric": "revenue", "objective": "freshness", "target": 0.99, "window_ms": 3_600_000,
-                "good": 99, "total": 100, "ratio": 0.99, "budget_left": 1.0, "burn": {"1h": 1.0}, "state": "ok"}  # fmt: skip
+        return {
+            "name": name, "metric": "revenue", "objective": "freshness", "target": 0.99, "window_ms": 3_600_000,
+            "good": 99, "total": 100, "ratio": 0.99, "budget_left": 1.0, "burn": {"1h": 1.0}, "state": "ok",
+        }  # fmt: skip
 
     # -- webhooks
 
