@@ -1,7 +1,7 @@
 """Entities: the later write by event time holds, now and at any instant, whatever the order of arrival."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import pytest
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from aob.core.contract.model import ContractSet, EntityMove, EventContract
 from aob.core.errors import NotFound
-from aob.core.expression import EvalError
 from aob.core.ingest.event import Event
 from aob.core.metric.entity import CHANGES_MAX, Entities, EntityState
 from aob.core.metric.entity.change import Read
@@ -27,17 +26,16 @@ ORDER = EventContract(
 CONTRACTS = ContractSet(events={"order.changed": {1: ORDER}})
 
 
-def reader(text: str, contract: EventContract) -> Read:
-    """A stand-in for the reading of expressions: a field of `data`, and nothing else."""
-    name = text.removeprefix("data.")
+def reader(texts: Sequence[str], contract: EventContract) -> Read:
+    """A stand-in for the reading of expressions: fields of `data`, true and false, and nothing else."""
 
-    def read(event: Event) -> object:
-        value = event.data.get(name, msgspec.UNSET)
-        if value == "fault":
-            raise EvalError("planted")
-        return value
+    def told(text: str, event: Event) -> object:
+        if text in ("true", "false"):
+            return text == "true"
+        value = event.data.get(text.removeprefix("data."), msgspec.UNSET)
+        return msgspec.UNSET if value == "fault" else value
 
-    return read
+    return lambda event: tuple(told(text, event) for text in texts)
 
 
 drawn = st.fixed_dictionaries(

@@ -1,18 +1,18 @@
 """What one event says of one entity, and how it is read off the event: contracts in, readers of changes out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from aob.core.contract.model import ContractSet, EntityMove, EventContract
 from aob.core.event.value import canonical
-from aob.core.expression import EvalError
 from aob.core.ingest.event import Event
 
-Read = Callable[[Event], object]
-Reader = Callable[[str, EventContract], Read]
-"""How an expression of a contract is made to read its events (`aob.core.ingest.reading.reader`)."""
+Read = Callable[[Event], tuple[object, ...]]
+Reader = Callable[[Sequence[str], EventContract], Read]
+"""How several expressions of a contract are made to read its events at once: UNSET for what cannot be evaluated
+(`aob.core.ingest.reading.paths`)."""
 Stamp = tuple[int, int, int]
 """When something was written: event time in ms, offset in the log, which of the event's moves. The later one holds."""
 _PLAIN = (str, int, float, bool, type(None))
@@ -28,11 +28,11 @@ class Change(msgspec.Struct, array_like=True, gc=False):
 
 
 class _Move(NamedTuple):
+    """`read` gives the key, whether it counts, whether it removes, then the attributes `names`."""
+
     entity: str
-    key: Read
-    sets: tuple[tuple[str, Read], ...]
-    removes: Read | None
-    when: Read | None
+    names: tuple[str, ...]
+    read: Read
 
 
 class Changes:
@@ -54,41 +54,30 @@ class Changes:
     def of(self, event: Event) -> Iterator[tuple[str, str, Change]]:
         """Entity type, id and change, for each entity that the event speaks of. What cannot be evaluated is left out:
         an attribute, or, when it is the key or the condition, the change."""
-        for index, move in enumerate(self._moves.get((event.type, event.version), ())):
-            if move.when is not None and _told(move.when, event) is not True:
-                continue
-            key = _id(_told(move.key, event))
-            if not key:
+        for index, (entity, names, read) in enumerate(self._moves.get((event.type, event.version), ())):
+            key, counts, removes, *values = read(event)
+            id = _id(key)
+            if counts is not True or not id:
                 continue
             stamp = event.at_ms, event.offset, index
-            if move.removes is not None and _told(move.removes, event) is True:
-                yield move.entity, key, Change(stamp, event.type, {}, True)
+            if removes is True:
+                yield entity, id, Change(stamp, event.type, {}, True)
                 continue
-            found = {name: _told(read, event) for name, read in move.sets}
-            sets = {name: _plain(value) for name, value in found.items() if value is not msgspec.UNSET}
-            yield move.entity, key, Change(stamp, event.type, sets)
+            told = zip(names, values, strict=True)
+            sets = {name: _plain(value) for name, value in told if value is not msgspec.UNSET}
+            yield entity, id, Change(stamp, event.type, sets)
 
 
 def _compiled(move: EntityMove, contract: EventContract, reader: Reader) -> _Move:
-    return _Move(
-        move.entity,
-        reader(move.key, contract),
-        tuple((name, reader(text, contract)) for name, text in move.set.items()),
-        reader(move.removes, contract) if move.removes else None,
-        reader(move.when, contract) if move.when else None,
-    )
-
-
-def _told(read: Read, event: Event) -> object:
-    try:
-        return read(event)
-    except EvalError:
-        return msgspec.UNSET
+    texts = move.key, move.when or "true", move.removes or "false", *move.set.values()
+    return _Move(move.entity, tuple(move.set), reader(texts, contract))
 
 
 def _id(value: object) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return canonical(value).decode() if isinstance(value, int | float) else ""
 
 
