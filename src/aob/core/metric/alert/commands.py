@@ -1,0 +1,80 @@
+"""What an alert may be asked. Data only; time is that of who asks, or of the commit."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from aob.core.answers import JsonValue
+from aob.core.contract.model import AlertContract
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One value of the metric, weighed: whether `when` holds and whether it is clear. Both false: in between."""
+
+    key: str
+    by: Mapping[str, str]
+    value: JsonValue
+    holds: bool
+    clears: bool
+
+
+class Weigh(msgspec.Struct):
+    """All values that the metric has now; instances that are not among them have none. `at_ms` is when it was read."""
+
+    contract: AlertContract
+    seen: tuple[Seen, ...]
+    at_ms: int
+    position: str = ""
+
+
+class Put(msgspec.Struct):
+    """Declare a version; it must be newer than `known`, the newest there is elsewhere."""
+
+    contract: AlertContract
+    known: int
+    by: str
+
+
+class Drop(msgspec.Struct):
+    """Judge no version up to this one."""
+
+    version: int
+    by: str
+
+
+class Silence(msgspec.Struct):
+    """Tell nobody and start nothing until then (0: speak again)."""
+
+    until_ms: int
+    reason: str
+    by: str
+
+
+class Tell(msgspec.Struct):
+    """Subscribers have heard of a firing, or of its end (0)."""
+
+    key: str
+    firing_ms: int
+
+
+class Begin(msgspec.Struct):
+    """Start what a firing calls for, if its cooldown and the number of `open` runs allow it. A `refused` says why it
+    cannot be started at all (its inputs cannot be made)."""
+
+    key: str
+    contract: AlertContract
+    inputs: Mapping[str, JsonValue]
+    open: tuple[str, ...]
+    refused: str = ""
+
+
+class Settle(msgspec.Struct):
+    """What became of a start: a run, or a reason."""
+
+    key: str
+    start_key: str
+    run_id: str = ""
+    reason: str = ""
+
+
+AlertCommand = Weigh | Put | Drop | Silence | Tell | Begin | Settle

@@ -1,0 +1,137 @@
+"""The law of alerts: a state, a command and the time in; events out. Pure.
+
+ok -> pending once `when` holds, firing once it has held for `for`, clearing once `clear` holds, ok once that has held
+for `clear_for`. Between `when` and `clear` nothing turns: that is the hysteresis.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from aob.core.contract.model import AlertContract
+from aob.core.errors import Conflict, NotFound
+from aob.core.metric.alert.commands import (
+    AlertCommand,
+    Begin,
+    Drop,
+    Put,
+    Seen,
+    Settle,
+    Silence,
+    Tell,
+    Weigh,
+)
+from aob.core.metric.alert.events import (
+    AlertDropped,
+    AlertEvent,
+    AlertPut,
+    AlertSilenced,
+    AlertTold,
+    AlertTurned,
+    Phase,
+    StartDue,
+    StartSettled,
+)
+from aob.core.metric.alert.state import AlertState, Instance
+
+INSTANCES_MAX: Final = 256
+"""Values of the dimensions of one alert that may be other than ok at once; further ones wait for a place."""
+
+
+def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertEvent]:
+    """The events of a command; none when it changes nothing. Raises Conflict for a version that is not newer, NotFound
+    for an alert that was dropped already."""
+    match command:
+        case Weigh():
+            return list(_weigh(state, command))
+        case Put():
+            if command.contract.version <= max(command.known, state.own.version if state.own else 0, state.dropped):
+                raise Conflict(f"alert {state.name} has changed meanwhile", code="alert_moved", hint="read it again")
+            return [AlertPut(command.contract, command.by, now_ms)]
+        case Drop():
+            return list(_drop(state, command, now_ms))
+        case Silence():
+            if command.until_ms == state.silenced_ms:
+                return []
+            return [AlertSilenced(command.until_ms, command.reason, command.by, now_ms)]
+        case Tell():
+            instance = state.instances.get(command.key)
+            heard = instance is None or instance.told_ms == command.firing_ms
+            return [] if heard else [AlertTold(command.key, command.firing_ms)]
+        case Begin():
+            return list(_begin(state, command, now_ms))
+        case Settle():
+            return list(_settle(state, command, now_ms))
+
+
+def _weigh(state: AlertState, command: Weigh) -> Iterator[AlertEvent]:
+    contract, at_ms = command.contract, command.at_ms
+    seen = {each.key: each for each in command.seen}
+    gone = [Seen(key, each.by, None, False, True) for key, each in state.instances.items() if key not in seen]
+    room = INSTANCES_MAX - len(state.instances)
+    for each in (*gone, *command.seen):
+        known = state.instances.get(each.key)
+        if known is None:
+            if not each.holds or room <= 0:
+                continue
+            room -= 1
+        yield from _turns(known or Instance(each.key, each.by), each, contract, at_ms, command.position)
+
+
+def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, position: str) -> Iterator[AlertTurned]:
+    phase, since_ms = instance.phase, instance.since_ms
+    if phase == "pending" and instance.version != contract.version:
+        phase = "ok"  # what has held so far held for another rule
+    turned = next_phase(phase, seen, contract, at_ms - since_ms)
+    if turned == "pending" and contract.for_ms == 0:
+        turned = "firing"
+    if turned == "clearing" and contract.clear_for_ms == 0:
+        turned = "ok"
+    if turned != phase or phase != instance.phase:
+        starts = contract.start if turned == "firing" else ""
+        yield AlertTurned(
+            seen.key, seen.by, turned, at_ms, seen.value, contract.version, position, starts
+        )  # fmt: skip
+
+
+def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int) -> Phase:
+    """The phase that follows when this is seen and the present one has lasted for `passed_ms`."""
+    if phase == "ok":
+        return "pending" if seen.holds else "ok"
+    if phase == "pending":
+        if not seen.holds:
+            return "ok"
+        return "firing" if passed_ms >= contract.for_ms else "pending"
+    if seen.holds or not seen.clears:
+        return "firing"
+    if phase == "firing":
+        return "clearing"
+    return "ok" if passed_ms >= contract.clear_for_ms else "clearing"
+
+
+def _drop(state: AlertState, command: Drop, now_ms: int) -> Iterator[AlertEvent]:
+    if command.version <= state.dropped:
+        raise NotFound(f"there is no alert {state.name}", code="alert_not_found", hint="see /v1/alerts")
+    yield AlertDropped(command.version, command.by, now_ms)
+    for instance in state.instances.values():
+        if instance.phase != "ok":
+            yield AlertTurned(instance.key, instance.by, "ok", now_ms, None, instance.version)
+
+
+def _begin(state: AlertState, command: Begin, now_ms: int) -> Iterator[AlertEvent]:
+    contract, instance = command.contract, state.instances.get(command.key)
+    if instance is None or instance.phase != "firing" or not instance.starts or state.silent(now_ms):
+        return
+    key = state.start_key(instance)
+    if command.refused:
+        yield StartSettled(command.key, key, "", command.refused, now_ms)
+        return
+    if state.begun_ms is not None and now_ms - state.begun_ms < contract.cooldown_ms:
+        return
+    if len(command.open) + len(state.due) >= contract.open_runs_max:
+        return
+    yield StartDue(command.key, key, contract.start, contract.tag, command.inputs, command.open, now_ms)
+
+
+def _settle(state: AlertState, command: Settle, now_ms: int) -> Iterator[AlertEvent]:
+    if command.start_key in state.due:
+        yield StartSettled(command.key, command.start_key, command.run_id, command.reason, now_ms)

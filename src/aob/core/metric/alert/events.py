@@ -1,0 +1,83 @@
+"""What the record holds of an alert: what it was declared, its turns, what was told, what it started. Data only."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from aob.core.answers import JsonValue
+from aob.core.contract.model import AlertContract
+
+Phase = Literal["ok", "pending", "firing", "clearing"]
+"""`clearing` is firing whose `clear` holds and has not held for long enough."""
+
+
+class AlertPut(msgspec.Struct, array_like=True, tag=1):
+    """A version was made by a caller, not by a contract file."""
+
+    contract: AlertContract
+    by: str
+    at_ms: int
+
+
+class AlertDropped(msgspec.Struct, array_like=True, tag=2):
+    """Versions up to this one are judged no more."""
+
+    version: int
+    by: str
+    at_ms: int
+
+
+class AlertSilenced(msgspec.Struct, array_like=True, tag=3):
+    """It tells nobody and starts nothing until then; 0 ends a silence."""
+
+    until_ms: int
+    reason: str
+    by: str
+    at_ms: int
+
+
+class AlertTurned(msgspec.Struct, array_like=True, tag=4):
+    """One instance changed its phase. `version` is the contract it was judged by, `starts` the workflow that a firing
+    calls for."""
+
+    key: str
+    by: Mapping[str, str]
+    phase: Phase
+    at_ms: int
+    value: JsonValue
+    version: int
+    position: str = ""
+    starts: str = ""
+
+
+class AlertTold(msgspec.Struct, array_like=True, tag=5):
+    """Subscribers have heard of a firing (its beginning), or of its end (0)."""
+
+    key: str
+    firing_ms: int
+
+
+class StartDue(msgspec.Struct, array_like=True, tag=6):
+    """A workflow is to be started under this key, with these inputs. `open` are earlier runs that have not ended."""
+
+    key: str
+    start_key: str
+    workflow: str
+    tag: str
+    inputs: Mapping[str, JsonValue]
+    open: tuple[str, ...]
+    at_ms: int
+
+
+class StartSettled(msgspec.Struct, array_like=True, tag=7):
+    """What became of a start: the run, or why there is none."""
+
+    key: str
+    start_key: str
+    run_id: str
+    reason: str
+    at_ms: int
+
+
+AlertEvent = AlertPut | AlertDropped | AlertSilenced | AlertTurned | AlertTold | StartDue | StartSettled

@@ -1,0 +1,86 @@
+"""What an alert asks of its metric, and what it makes of the answer. Contracts and values in; what was seen out. Pure.
+
+No value (null: an average of nothing) fulfils no `when` and clears a firing, unless the expressions say otherwise.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from aob.core.answers import JsonValue
+from aob.core.contract.model import AlertContract
+from aob.core.event.value import canonical, decode
+from aob.core.expression import EvalError, Expression, compile_expression
+from aob.core.metric.alert.commands import Seen
+from aob.core.metric.alert.state import Instance
+from aob.core.metric.query import MetricQuery
+
+ROWS_MAX: Final = 1_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_VALUE: Final = frozenset({"value"})
+_NAMES: Final = frozenset({"value", "metric", "alert", "by", "at", "position"})
+
+
+class Judge:
+    """One alert's contract, ready to judge by: its expressions are compiled once. Raises ExpressionError."""
+
+    def __init__(self, contract: AlertContract) -> None:
+        self.contract = contract
+        self._when = _compiled(contract.when, _VALUE)
+        self._clear = _compiled(contract.clear, _VALUE) if contract.clear else None
+        self._inputs = {name: _compiled(text, _NAMES) for name, text in contract.inputs.items()}
+
+    def query(self) -> MetricQuery:
+        """What the metric is asked."""
+        rule = self.contract
+        return MetricQuery(rule.metric, rule.window, by=tuple(rule.by), where=dict(rule.where), limit=ROWS_MAX)
+
+    def weigh(self, answer: Mapping[str, JsonValue]) -> tuple[tuple[Seen, ...], str]:
+        """Each value of an answer against `when` and `clear`, those first that hold; and what is wrong with an
+        expression (it then neither holds nor clears), or an empty text."""
+        seen, wrong = [], ""
+        for row in answer.get("rows") or () if self.contract.by else ({"value": answer.get("value")},):
+            by = {name: str(value) for name, value in (row.get("by") or {}).items()}
+            value = row.get("value")
+            holds, error = _holds(self._when, value)
+            clears = not holds and not error
+            if self._clear is not None:
+                clears, unclear = _holds(self._clear, value, without=True)
+                error = error or unclear
+            wrong = wrong or error
+            seen.append(Seen(key_of(by), by, value, holds, clears and not holds))
+        return tuple(sorted(seen, key=lambda each: not each.holds)), wrong
+
+    def inputs(self, instance: Instance) -> dict[str, JsonValue]:
+        """The inputs of the workflow that a firing starts, as plain JSON. Raises EvalError."""
+        names = {
+            "value": instance.value,
+            "metric": self.contract.metric,
+            "alert": self.contract.name,
+            "by": dict(instance.by),
+            "at": _EPOCH + timedelta(milliseconds=instance.firing_ms),
+            "position": instance.position,
+        }
+        found = {name: expression.eval(names) for name, expression in self._inputs.items()}
+        try:
+            plain: dict[str, JsonValue] = decode(canonical(found))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise EvalError(f"an input is not JSON: {error}") from None
+        return plain
+
+
+def key_of(by: Mapping[str, str]) -> str:
+    """The key of an instance: its values, by the names of their dimensions; empty for an alert without `by`."""
+    return canonical([value for _, value in sorted(by.items())]).decode() if by else ""
+
+
+def _holds(expression: Expression, value: JsonValue, *, without: bool = False) -> tuple[bool, str]:
+    """Whether it holds, and what is wrong; `without` is what it comes to when there is no value to work on."""
+    try:
+        return bool(expression.eval({"value": value})), ""
+    except EvalError as error:
+        return (without, "") if value is None else (False, f"{expression.text}: {error.detail}")
+
+
+def _compiled(text: str, names: frozenset[str]) -> Expression:
+    return compile_expression(text, nodes=frozenset(), names=names)

@@ -1,0 +1,177 @@
+"""The state of one alert: events folded in, and read off it what is owed to the outside. Pure; knows no clock.
+
+An instance (one value of the dimensions of `by`) stays only while something is to be remembered of it.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.contract.model import AlertContract, ContractSet
+from aob.core.event.ids import derived_id
+from aob.core.metric.alert.events import (
+    AlertDropped,
+    AlertEvent,
+    AlertPut,
+    AlertSilenced,
+    AlertTold,
+    AlertTurned,
+    Phase,
+    StartDue,
+    StartSettled,
+)
+
+HISTORY_MAX: Final = 100
+"""Turns, silences and starts that an alert remembers for reading; its record keeps all."""
+
+
+class Instance(msgspec.Struct):
+    """One value of the dimensions. `firing_ms` is when it began to fire (0: it does not), `told_ms` the firing that
+    subscribers last heard of (0: that there is none). `starts` is the workflow that this firing still calls for."""
+
+    key: str
+    by: Mapping[str, str]
+    phase: Phase = "ok"
+    since_ms: int = 0
+    firing_ms: int = 0
+    told_ms: int = 0
+    value: JsonValue = None
+    version: int = 0
+    position: str = ""
+    starts: str = ""
+
+
+class Owed(msgspec.Struct):
+    """What should happen now: instances to tell of, keys whose start may be due, starts that were decided and are not
+    settled; and when to look again without an event."""
+
+    tell: list[Instance]
+    begin: list[str]
+    start: list[StartDue]
+    wake_ms: int | None
+
+
+class AlertState:
+    """All that is known of an alert."""
+
+    def __init__(self, tenant: str, name: str) -> None:
+        self.tenant, self.name = tenant, name
+        self.own: AlertContract | None = None
+        self.dropped = 0
+        self.silenced_ms = 0
+        self.instances: dict[str, Instance] = {}
+        self.due: dict[str, StartDue] = {}
+        self.runs: tuple[str, ...] = ()
+        """Runs that it started and that were not seen to have ended."""
+        self.begun_ms: int | None = None
+        self.history: deque[JsonObject] = deque(maxlen=HISTORY_MAX)
+
+    def contract(self, known: ContractSet) -> AlertContract | None:
+        """The version that is in force, of the contracts or of a caller; None when there is none or it is dropped."""
+        found = known.alert(self.name)
+        if self.own is not None and (found is None or self.own.version >= found.version):
+            found = self.own
+        return found if found is not None and found.version > self.dropped else None
+
+    def silent(self, now_ms: int) -> bool:
+        """Whether it is silenced at an instant."""
+        return now_ms < self.silenced_ms
+
+    def start_key(self, instance: Instance) -> str:
+        """The idempotency key of what a firing starts: the same in every process and after every restart."""
+        return derived_id("alert", self.tenant, self.name, instance.key, instance.firing_ms)
+
+    def owed(self, contract: AlertContract | None, now_ms: int) -> Owed:
+        """What the state calls for. The same again until events say that it has happened."""
+        found = Owed([], [], list(self.due.values()), None)
+        wakes: list[int] = []
+        silent = self.silent(now_ms)
+        for instance in self.instances.values():
+            waits = instance.told_ms != instance.firing_ms
+            if waits and not silent:
+                found.tell.append(instance)
+            calls = bool(instance.starts) and instance.phase == "firing" and contract is not None
+            if (waits or calls) and silent:
+                wakes.append(self.silenced_ms)
+            if contract is None:
+                continue
+            if calls and not silent:
+                ready_ms = now_ms if self.begun_ms is None else self.begun_ms + contract.cooldown_ms
+                if ready_ms > now_ms:
+                    wakes.append(ready_ms)
+                else:
+                    found.begin.append(instance.key)
+            if instance.phase == "pending":
+                wakes.append(instance.since_ms + contract.for_ms)
+            elif instance.phase == "clearing":
+                wakes.append(instance.since_ms + contract.clear_for_ms)
+        found.wake_ms = min(wakes, default=None)
+        return found
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def fold(self, event: AlertEvent) -> None:
+        """Take over one event."""
+        match event:
+            case AlertPut():
+                self.own = event.contract
+                self._note(event.at_ms, "put", version=event.contract.version, by=event.by)
+            case AlertDropped():
+                self.dropped = event.version
+                self._note(event.at_ms, "dropped", version=event.version, by=event.by)
+            case AlertSilenced():
+                self.silenced_ms = event.until_ms
+                self._note(event.at_ms, "silenced", until=event.until_ms, reason=event.reason, by=event.by)
+            case AlertTurned():
+                self._turn(event)
+            case AlertTold():
+                if (instance := self.instances.get(event.key)) is not None:
+                    instance.told_ms = event.firing_ms
+            case StartDue():
+                self._begin(event)
+            case StartSettled():
+                self._settle(event)
+        key = getattr(event, "key", None)
+        known = self.instances.get(key) if key is not None else None
+        if known is not None and known.phase == "ok" and not known.told_ms:
+            del self.instances[known.key]
+
+    def _turn(self, event: AlertTurned) -> None:
+        instance = self.instances.get(event.key)
+        if instance is None:
+            instance = self.instances[event.key] = Instance(event.key, event.by)
+        before = instance.phase
+        if event.phase == "firing" and before != "clearing":
+            instance.firing_ms, instance.starts = event.at_ms, event.starts
+        elif event.phase == "ok":
+            instance.firing_ms, instance.starts = 0, ""
+        # A firing that goes on fires since it began, not since its clearing was broken off.
+        back = event.phase == "firing" and before == "clearing"
+        instance.since_ms = instance.firing_ms if back else event.at_ms
+        instance.phase, instance.value = event.phase, event.value
+        instance.version, instance.position = event.version, event.position
+        if (event.phase == "firing" and not back) or (event.phase == "ok" and before in ("firing", "clearing")):
+            self._note(event.at_ms, event.phase, instance=dict(event.by), value=event.value, version=event.version)
+
+    def _begin(self, event: StartDue) -> None:
+        self.due[event.start_key] = event
+        self.runs, self.begun_ms = event.open, event.at_ms
+        if (instance := self.instances.get(event.key)) is not None:
+            instance.starts = ""
+
+    def _settle(self, event: StartSettled) -> None:
+        self.due.pop(event.start_key, None)
+        if event.run_id:
+            self.runs = (*(run for run in self.runs if run != event.run_id), event.run_id)
+            self._note(event.at_ms, "started", run_id=event.run_id)
+            return
+        self._note(event.at_ms, "not_started", reason=event.reason)
+        instance = self.instances.get(event.key)
+        if instance is not None and instance.firing_ms and self.start_key(instance) == event.start_key:
+            instance.starts = ""
+
+    def _note(self, at_ms: int, what: str, **said: JsonValue) -> None:
+        self.history.append({"at": at_ms, "what": what, **said})

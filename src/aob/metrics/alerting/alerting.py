@@ -1,0 +1,220 @@
+"""Alerts of every tenant at work: numbers that moved flow in; turns that are committed, notices and starts flow out.
+
+An alert is judged when its metric moves and when its answer ends, never on a beat. What it calls for is read off its
+committed state, so that a process that was killed goes on where it was: told twice at worst, under one id, and started
+once.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.contract import AlertContract, ContractSet
+from aob.core.errors import Busy, CallerError, Invalid
+from aob.core.metric.alert import AlertState, Judge, Tell, Weigh, decide
+from aob.journal import Journal
+from aob.metrics.alerting.law import PREFIX, stream_of
+from aob.metrics.alerting.lookout import Lookout
+from aob.metrics.alerting.objectives import Objectives
+from aob.metrics.alerting.showing import Sighted, notice_of
+from aob.metrics.alerting.starter import Starter, begin, start_due
+from aob.ports.metric_reader import MetricReader
+
+SIGHTED_MAX: Final = 256
+"""Values of the last look that are kept for reading."""
+
+OnAlert = Callable[[str, JsonObject], None]
+"""Called with the tenant and the notice of a firing, or of its end, after its commit."""
+
+
+class Standing(msgspec.Struct, eq=False):
+    """One alert at work: what it is judged by, and what the last look saw. `wrong` says why it cannot be judged."""
+
+    tenant: str
+    name: str
+    lookout: Lookout
+    contract: AlertContract | None = None
+    judge: Judge | None = None
+    sighted: dict[str, Sighted] = {}
+    looked_ms: int = 0
+    wrong: str = ""
+
+
+class Tenant:
+    """The alerts of one tenant, and who looks at which metric."""
+
+    def __init__(self) -> None:
+        self.contracts: ContractSet | None = None
+        self.alerts: dict[str, Standing] = {}
+        self.by_metric: dict[str, list[Lookout]] = {}
+
+
+class Alerts:
+    """The shell. Enter it after the journal and the live numbers; then `judge` after each fold, `changed` after a push
+    of contracts, `run_ended` when a run ends."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        reader: MetricReader,
+        contracts: Callable[[str], ContractSet],
+        starter: Starter,
+        *,
+        now_ms: Callable[[], int],
+        on_alert: OnAlert,
+    ) -> None:
+        self._journal, self._reader, self._contracts, self._starter = journal, reader, contracts, starter
+        self._now_ms, self._on_alert = now_ms, on_alert
+        self.objectives = Objectives(reader, contracts, now_ms)
+        self._tenants: dict[str, Tenant] = {}
+        self._named: dict[str, set[str]] = {}
+        """Alerts that have a stream: some of them are in no contract."""
+        self._runs: dict[str, Lookout] = {}
+        """Who waits for the end of a run."""
+        self._open = False
+
+    async def __aenter__(self) -> "Alerts":
+        self._open = True
+        for name in self._journal.streams:
+            if name.startswith(PREFIX):
+                tenant, alert = name.removeprefix(PREFIX).split("/", 1)
+                self._named.setdefault(tenant, set()).add(alert)
+        for tenant in list(self._named):
+            self.of(tenant)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._open = False
+        for tenant in self._tenants.values():
+            for standing in tenant.alerts.values():
+                await standing.lookout.close()
+        await self.objectives.close()
+
+    # -- what happens -----------------------------------------------------------------------------------------------
+
+    def judge(self, tenant: str, moved: Collection[str], now_ms: int) -> None:
+        """These metrics have moved: their alerts are looked at soon. Never waits."""
+        if not self._open:
+            return
+        by_metric = self.of(tenant).by_metric
+        if by_metric:
+            for metric in moved:
+                for lookout in by_metric.get(metric, ()):
+                    lookout.soon()
+
+    def changed(self, tenant: str) -> None:
+        """A tenant is there, or its contracts have changed: alerts are looked at as they are now."""
+        if self._open:
+            self.of(tenant)
+
+    def run_ended(self, run_id: str) -> None:
+        """A run has ended: an alert that waits for its place may start another."""
+        if self._runs and (lookout := self._runs.pop(run_id, None)) is not None:
+            lookout.soon()
+
+    # -- alerts by tenant -------------------------------------------------------------------------------------------
+
+    def of(self, tenant: str) -> Tenant:
+        """The alerts of a tenant as its contracts are now."""
+        known = self._tenants.get(tenant)
+        if known is None:
+            known = self._tenants[tenant] = Tenant()
+        contracts = self._contracts(tenant)
+        if known.contracts is not contracts and self._open and self._journal.broken is None:
+            known.contracts = contracts
+            for name in (*contracts.alerts, *self._named.get(tenant, ())):
+                self._take(tenant, known, name)
+            self._index(tenant, known)
+        return known
+
+    def state(self, tenant: str, name: str) -> AlertState:
+        """The state of an alert. Raises what keeps it from being known."""
+        self._journal.check()
+        stream = self._journal.streams.get(stream_of(tenant, name))
+        state: AlertState = stream.state if stream is not None else AlertState(tenant, name)
+        return state
+
+    def renewed(self, tenant: str, name: str) -> None:
+        """A verb has changed an alert: judge it by what is in force now."""
+        self._named.setdefault(tenant, set()).add(name)
+        known = self.of(tenant)
+        self._take(tenant, known, name)
+        self._index(tenant, known)
+
+    def _take(self, tenant: str, known: Tenant, name: str) -> None:
+        standing = known.alerts.get(name)
+        if standing is None:
+            lookout = Lookout(name, lambda: self._look(tenant, name), self._now_ms)
+            standing = known.alerts[name] = Standing(tenant, name, lookout)
+        contract = self.state(tenant, name).contract(self._contracts(tenant))
+        if contract != standing.contract or standing.judge is None:
+            standing.contract, standing.judge, standing.sighted, standing.wrong = contract, None, {}, ""
+            try:
+                standing.judge = Judge(contract) if contract is not None else None
+            except Invalid as error:
+                standing.wrong = str(error)
+        standing.lookout.soon()
+
+    def _index(self, tenant: str, known: Tenant) -> None:
+        by_metric: dict[str, list[Lookout]] = {}
+        for standing in known.alerts.values():
+            if standing.contract is not None:
+                by_metric.setdefault(standing.contract.metric, []).append(standing.lookout)
+        for metric, lookout in self.objectives.adopt(tenant):
+            by_metric.setdefault(metric, []).append(lookout)
+        known.by_metric = by_metric
+
+    # -- one look ---------------------------------------------------------------------------------------------------
+
+    async def _look(self, tenant: str, name: str) -> int | None:
+        """Read, weigh, commit what turns, and do what is owed; when to look again."""
+        standing = self._tenants[tenant].alerts[name]
+        self._journal.check()
+        until = None
+        judge = standing.judge
+        if judge is not None:
+            try:
+                until = await self._weigh(standing, judge)
+            except CallerError as error:
+                if isinstance(error, Busy):
+                    raise
+                standing.wrong = f"{error.code}: {error.detail}"
+        wake = await self._do(standing, judge)
+        return min((at for at in (until, wake) if at is not None), default=None)
+
+    async def _weigh(self, standing: Standing, judge: Judge) -> int | None:
+        now_ms = self._now_ms()
+        answer = await self._reader.read_metric(standing.tenant, judge.query())
+        seen, standing.wrong = judge.weigh(answer)
+        standing.sighted = {each.key: Sighted(each.by, each.value) for each in seen[:SIGHTED_MAX]}
+        standing.looked_ms = now_ms
+        weigh = Weigh(judge.contract, seen, now_ms, str(answer.get("position", "")))
+        if standing.judge is judge and decide(self.state(standing.tenant, standing.name), weigh, now_ms):
+            await self._journal.ask(stream_of(standing.tenant, standing.name), weigh)
+            self._named.setdefault(standing.tenant, set()).add(standing.name)
+        until: int | None = answer.get("valid_until")
+        return until
+
+    async def _do(self, standing: Standing, judge: Judge | None) -> int | None:
+        """What the committed state calls for: notices, starts; when it will call for more."""
+        stream = self._journal.streams.get(stream_of(standing.tenant, standing.name))
+        if stream is None:
+            return None
+        await self._journal.settled(stream)
+        state: AlertState = stream.state
+        owed = state.owed(standing.contract, self._now_ms())
+        for instance in owed.tell:
+            firing_ms = instance.firing_ms
+            self._on_alert(standing.tenant, notice_of(standing.contract, state, instance, self._now_ms()))
+            await self._journal.ask(stream.name, Tell(instance.key, firing_ms))
+        if judge is not None:
+            for key in owed.begin:
+                if not await begin(self._journal, self._starter, state, judge, key):
+                    break
+        if state.due:
+            await start_due(self._journal, self._starter, state)
+        if state.runs:
+            self._runs |= dict.fromkeys(state.runs, standing.lookout)
+        return state.owed(standing.contract, self._now_ms()).wake_ms

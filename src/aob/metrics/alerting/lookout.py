@@ -1,0 +1,102 @@
+"""One thing that is looked at again: when told to, and when its own time comes. Looks never overlap.
+
+Being told costs nothing while a look is waited for; what was told during a look leads to one more. The alarm is the
+loop's and not durable: after a restart everything is looked at once, which sets it again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from aob.core.errors import AobError, Busy, CallerError
+
+GAP_MS: Final = 100
+"""Between two looks at one thing lies at least this, however often its numbers move."""
+ALARM_MAX_MS: Final = 3_600_000
+"""The alarm rings at least this often: a clock that jumped is noticed."""
+AGAIN_MS: Final = 500
+AGAIN_MAX_MS: Final = 30_000
+
+log: Final = structlog.get_logger("aob.metrics")
+
+
+class Lookout:
+    """Calls `look` when it is time; it answers when to look again (ms since 1970), or None."""
+
+    def __init__(self, name: str, look: Callable[[], Awaitable[int | None]], now_ms: Callable[[], int]) -> None:
+        self._name, self._look, self._now_ms = name, look, now_ms
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_ms = 0
+        self._last_ms = -GAP_MS
+        self._task: asyncio.Task[None] | None = None
+        self._told = self._closed = False
+        self._failures = 0
+        self.looks = 0
+
+    def soon(self) -> None:
+        """Look as soon as the gap allows."""
+        if self._task is not None:
+            self._told = True
+        elif not self._told:
+            self._told = True
+            self._arm(self._now_ms())
+
+    async def close(self) -> None:
+        """No look any more; one that runs is broken off. Calling it twice is fine."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _arm(self, due_ms: int) -> None:
+        now_ms = self._now_ms()
+        rest_ms = min(GAP_MS, max(0, self._last_ms + GAP_MS - now_ms))  # also when the clock went back
+        due_ms = max(due_ms, now_ms + rest_ms)
+        if self._closed or (self._timer is not None and self._due_ms <= due_ms):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due_ms = due_ms
+        wait_ms = min(due_ms - now_ms, ALARM_MAX_MS)
+        self._timer = asyncio.get_running_loop().call_later(wait_ms / 1_000, self._rung)
+
+    def _rung(self) -> None:
+        self._timer = None
+        if self._now_ms() < self._due_ms:
+            self._arm(self._due_ms)
+        else:
+            self._task = asyncio.create_task(self._run(), name=f"aob-look-{self._name}")
+
+    async def _run(self) -> None:
+        self._told = False
+        self._last_ms = self._now_ms()
+        self.looks += 1
+        due_ms: int | None = None
+        try:
+            due_ms = await self._look()
+            self._failures = 0
+        except CallerError as error:
+            if isinstance(error, Busy):
+                due_ms = self._again(error)
+            # Else only a move of its numbers, or another contract, can change the answer.
+        except AobError as error:
+            due_ms = self._again(error)
+        except Exception as error:
+            log.error("look_broke", what=self._name, exc_info=error)
+            due_ms = self._now_ms() + AGAIN_MAX_MS
+        self._task = None
+        if self._told:
+            self._arm(self._now_ms())
+        elif due_ms is not None:
+            self._arm(due_ms)
+
+    def _again(self, error: AobError) -> int:
+        self._failures += 1
+        wait_ms = min(AGAIN_MAX_MS, AGAIN_MS << min(self._failures, 8))
+        log.warning("look_failed", what=self._name, code=error.code, detail=error.detail, again_ms=wait_ms)
+        return self._now_ms() + wait_ms

@@ -1,0 +1,174 @@
+"""Objectives of every tenant: what was good and what was not flows in, budgets and burn rates flow out.
+
+Freshness, quality and availability are counted by whoever folds, gates and reads. A `value` objective counts time: its
+metric is judged when it moves and when its answer ends, and what lies between counts as what was seen before it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.contract import ContractSet, Slo
+from aob.core.errors import NotFound
+from aob.core.expression import EvalError, Expression, compile_expression
+from aob.core.metric.answers import SloView
+from aob.core.metric.query import MetricQuery
+from aob.core.metric.slo import Tiles, view_of
+from aob.metrics.alerting.lookout import Lookout
+from aob.ports.metric_reader import MetricReader
+
+PAGE: Final = "slo/"
+
+
+class Watched(msgspec.Struct, eq=False):
+    """A `value` objective at work: when it was looked at last and whether it was good then (None: no value)."""
+
+    slo: Slo
+    good: Expression
+    lookout: Lookout
+    last_ms: int = 0
+    last: bool | None = None
+
+
+class _Tenant:
+    def __init__(self, contracts: ContractSet) -> None:
+        self.contracts = contracts
+        self.slos = dict(slos_of(contracts))
+        self.by_metric: dict[tuple[str, str], list[Slo]] = {}
+        for slo in self.slos.values():
+            self.by_metric.setdefault((slo.objective, slo.metric), []).append(slo)
+
+
+class Objectives:
+    """All objectives. Lookouts of `value` objectives are opened by `adopt`."""
+
+    def __init__(
+        self, reader: MetricReader, contracts: Callable[[str], ContractSet], now_ms: Callable[[], int]
+    ) -> None:
+        self._reader, self._contracts, self._now_ms = reader, contracts, now_ms
+        self._tenants: dict[str, _Tenant] = {}
+        self._tiles: dict[tuple[str, str], Tiles] = {}
+        self._watched: dict[tuple[str, str], Watched] = {}
+
+    # -- counting ---------------------------------------------------------------------------------------------------
+
+    def wanted(self, tenant: str, objective: str) -> frozenset[str]:
+        """The metrics that have such an objective: nothing else need be counted."""
+        return frozenset(metric for kind, metric in self._of(tenant).by_metric if kind == objective)
+
+    def count(self, tenant: str, metric: str, objective: str, *, good: int, total: int, at_ms: int) -> None:
+        """Count events (`quality`) or reads (`availability`) of a metric."""
+        for slo in self._of(tenant).by_metric.get((objective, metric), ()):
+            self._tiles_of(tenant, slo.name).add(at_ms, good, total)
+
+    def fresh(self, tenant: str, metric: str, ages_ms: Iterable[float], at_ms: int) -> None:
+        """Count how old events were when they moved a metric."""
+        slos = self._of(tenant).by_metric.get(("freshness", metric), ())
+        ages = list(ages_ms) if slos else []
+        for slo in slos:
+            good = sum(age <= slo.limit_ms for age in ages)
+            self._tiles_of(tenant, slo.name).add(at_ms, good, len(ages))
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def slos(self, tenant: str) -> list[SloView]:
+        """All objectives of a tenant, by name."""
+        return [self.slo(tenant, name) for name in sorted(self._of(tenant).slos)]
+
+    def slo(self, tenant: str, name: str) -> SloView:
+        """One objective. Raises NotFound."""
+        slo = self._of(tenant).slos.get(name)
+        if slo is None:
+            known = ", ".join(sorted(self._of(tenant).slos)[:10]) or "none yet"
+            raise NotFound(f"there is no objective {name[:80]!r}", code="slo_not_found", hint=f"objectives: {known}")
+        self._settle(tenant, name)
+        return view_of(slo, self._tiles_of(tenant, name), self._now_ms())
+
+    # -- snapshots --------------------------------------------------------------------------------------------------
+
+    def dump(self) -> dict[tuple[str, str], bytes | None]:
+        """Pages that changed since the last dump, by tenant and name."""
+        pages: dict[tuple[str, str], bytes | None] = {}
+        now_ms = self._now_ms()
+        for (tenant, name), tiles in self._tiles.items():
+            self._settle(tenant, name)
+            tiles.forget(now_ms)
+            pages |= {(tenant, f"{PAGE}{name}/{page}"): data for page, data in tiles.dump().items()}
+        return pages
+
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
+        """Pages of a tenant; those of others than objectives are passed over."""
+        for page, data in pages.items():
+            if page.startswith(PAGE):
+                name, _, number = page.removeprefix(PAGE).rpartition("/")
+                self._tiles_of(tenant, name).load({number: data})
+
+    # -- values -----------------------------------------------------------------------------------------------------
+
+    def adopt(self, tenant: str) -> Iterator[tuple[str, Lookout]]:
+        """The lookouts of `value` objectives, by metric, as the contracts are now."""
+        for slo in self._of(tenant).slos.values():
+            if slo.objective != "value":
+                continue
+            key = (tenant, slo.name)
+            watched = self._watched.get(key)
+            if watched is None or watched.slo != slo:
+                good = compile_expression(slo.good, nodes=frozenset(), names=frozenset({"value"}))
+                lookout = watched.lookout if watched is not None else self._lookout(tenant, slo.name)
+                watched = self._watched[key] = Watched(slo, good, lookout)
+                lookout.soon()
+            yield slo.metric, watched.lookout
+
+    async def close(self) -> None:
+        """Looks at nothing any more."""
+        for watched in list(self._watched.values()):
+            await watched.lookout.close()
+
+    def _lookout(self, tenant: str, name: str) -> Lookout:
+        return Lookout(f"slo-{name}", lambda: self._look((tenant, name)), self._now_ms)
+
+    async def _look(self, key: tuple[str, str]) -> int | None:
+        watched = self._watched[key]
+        if self._of(key[0]).slos.get(key[1]) != watched.slo:
+            watched.last = None
+            return None
+        answer = await self._reader.read_metric(key[0], MetricQuery(watched.slo.metric))
+        self._settle(*key)
+        watched.last_ms = self._now_ms()
+        try:
+            watched.last = bool(watched.good.eval({"value": answer.get("value")}))
+        except EvalError:
+            watched.last = None  # no value is neither good nor bad
+        until: int | None = answer.get("valid_until")
+        return until
+
+    def _settle(self, tenant: str, name: str) -> None:
+        """Count the time up to now as what was seen last."""
+        watched = self._watched.get((tenant, name))
+        if watched is None or watched.last is None:
+            return
+        now_ms = self._now_ms()
+        self._tiles_of(tenant, name).add_span(watched.last_ms, now_ms, good=watched.last)
+        watched.last_ms = max(now_ms, watched.last_ms)
+
+    def _of(self, tenant: str) -> _Tenant:
+        contracts = self._contracts(tenant)
+        known = self._tenants.get(tenant)
+        if known is None or known.contracts is not contracts:
+            known = self._tenants[tenant] = _Tenant(contracts)
+        return known
+
+    def _tiles_of(self, tenant: str, name: str) -> Tiles:
+        tiles = self._tiles.get((tenant, name))
+        if tiles is None:
+            tiles = self._tiles[(tenant, name)] = Tiles()
+        return tiles
+
+
+def slos_of(contracts: ContractSet) -> Iterator[tuple[str, Slo]]:
+    """Every objective by name: those of metrics, then those that stand alone."""
+    for metric in contracts.newest_metrics():
+        if metric.slo is not None:
+            yield metric.slo.name or metric.name, metric.slo
+    yield from contracts.slos.items()

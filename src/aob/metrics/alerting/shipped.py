@@ -1,0 +1,15 @@
+"""The alerts that every tenant has over the platform's own metrics, read from the package."""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from aob.core.contract import ContractSet, read_contracts
+
+FILE: Final = "platform.yaml"
+
+
+@cache
+def platform_alerts() -> ContractSet:
+    """The contracts that ship with the platform; their metrics are in `aob.metrics.platform`."""
+    return read_contracts({FILE: Path(__file__).with_name(FILE).read_text(encoding="utf-8")})

@@ -1,0 +1,137 @@
+"""Verbs of alerts and objectives, as the server asks them: callers in, committed changes and views out."""
+
+from typing import Final
+
+import msgspec
+
+from aob.core.answers import JsonObject
+from aob.core.contract import AlertContract, ContractSet, check_set, read_contracts, to_document
+from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.event import canonical
+from aob.core.metric.alert import Drop, Put, Silence
+from aob.core.metric.answers import AlertView, SloView
+from aob.core.policy import Caller, require
+from aob.metrics.alerting.alerting import Alerts, Standing
+from aob.metrics.alerting.law import stream_of
+from aob.metrics.alerting.showing import newest_first, views_of
+
+SILENCE_MAX_MS: Final = 366 * 86_400_000
+REASON_MAX: Final = 1_000
+
+
+class Alerting(Alerts):
+    """Alerts at work, and the verbs that the server asks of them."""
+
+    async def alerts(self, who: Caller, *, state: str = "") -> list[AlertView]:
+        """All alerts as they stand."""
+        require(who, "view")
+        standings = sorted(self.of(who.tenant).alerts.values(), key=lambda each: each.name)
+        found = [view for each in standings if each.contract is not None for view in self._views(each)]
+        return [view for view in found if state in ("", view["state"])]
+
+    async def alert(self, who: Caller, name: str) -> JsonObject:
+        """One alert: its contract, its views, its history with the newest first. Raises NotFound."""
+        require(who, "view")
+        standing = self.of(who.tenant).alerts.get(name)
+        state = self.state(who.tenant, name) if standing is not None else None
+        if standing is None or state is None or (standing.contract is None and not state.history):
+            raise self._unknown(who.tenant, name)
+        contract = standing.contract
+        told: JsonObject = {
+            "name": name,
+            "contract": to_document(contract) if contract is not None else None,
+            "alerts": self._views(standing) if contract is not None else [],
+            "silenced_until": state.silenced_ms if state.silent(self._now_ms()) else None,
+            "runs": list(state.runs),
+            "history": newest_first(state.history),
+        }
+        return told | {"error": standing.wrong} if standing.wrong else told
+
+    async def put_alert(self, who: Caller, name: str, document: JsonObject) -> JsonObject:
+        """Make or change an alert, as the version after the newest; the same again changes nothing. Raises Invalid."""
+        require(who, "admin")
+        state, known = self.state(who.tenant, name), self._contracts(who.tenant)
+        newest = known.alert(name)
+        version = max(newest.version if newest else 0, state.own.version if state.own else 0, state.dropped)
+        contract = self._read(name, version + 1, document, known)
+        present = state.contract(known)
+        if present is None or msgspec.structs.replace(contract, version=present.version) != present:
+            await self._journal.ask(stream_of(who.tenant, name), Put(contract, version, who.name))
+            self.renewed(who.tenant, name)
+        return await self.alert(who, name)
+
+    async def delete_alert(self, who: Caller, name: str) -> JsonObject:
+        """It is judged no more; its history stays. Raises NotFound."""
+        require(who, "admin")
+        contract = self._standing(who.tenant, name)
+        await self._journal.ask(stream_of(who.tenant, name), Drop(contract.version, who.name))
+        self.renewed(who.tenant, name)
+        return {"name": name, "version": contract.version, "dropped": True}
+
+    async def silence_alert(self, who: Caller, name: str, *, until_ms: int, reason: str = "") -> JsonObject:
+        """It tells nobody and starts nothing until then; an instant that has passed ends a silence. Raises NotFound,
+        Invalid for more than a year."""
+        require(who, "approve")
+        self._standing(who.tenant, name)
+        now_ms = self._now_ms()
+        if until_ms > now_ms + SILENCE_MAX_MS:
+            raise Invalid("an alert is silenced until an instant", [
+                Problem("/until", "is not within a year from now", "out_of_range", hint="until: 2030-01-01T12:00:00Z")
+            ])  # fmt: skip
+        if len(reason) > REASON_MAX:
+            problem = Problem("/reason", f"is no text of at most {REASON_MAX:,} characters", "too_large")
+            raise Invalid("a reason is a short text", [problem])
+        until_ms = until_ms if until_ms > now_ms else 0
+        await self._journal.ask(stream_of(who.tenant, name), Silence(until_ms, reason, who.name))
+        self.renewed(who.tenant, name)
+        return await self.alert(who, name)
+
+    async def slos(self, who: Caller) -> list[SloView]:
+        """All objectives."""
+        require(who, "view")
+        return self.objectives.slos(who.tenant)
+
+    async def slo(self, who: Caller, name: str) -> SloView:
+        """One objective. Raises NotFound."""
+        require(who, "view")
+        return self.objectives.slo(who.tenant, name)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _views(self, standing: Standing) -> list[AlertView]:
+        assert standing.contract is not None
+        state = self.state(standing.tenant, standing.name)
+        return views_of(standing.contract, state, standing.sighted, standing.looked_ms, self._now_ms())
+
+    def _standing(self, tenant: str, name: str) -> AlertContract:
+        standing = self.of(tenant).alerts.get(name)
+        if standing is None or standing.contract is None:
+            raise self._unknown(tenant, name)
+        return standing.contract
+
+    def _unknown(self, tenant: str, name: str) -> NotFound:
+        alerts = [each.name for each in self.of(tenant).alerts.values() if each.contract is not None]
+        known = ", ".join(sorted(alerts)[:10]) or "none yet"
+        return NotFound(f"there is no alert {name[:80]!r}", code="alert_not_found", hint=f"alerts: {known}")
+
+    @staticmethod
+    def _read(name: str, version: int, document: JsonObject, known: ContractSet) -> AlertContract:
+        """The contract of a document that fits the metrics there are. Raises Invalid with places of the document."""
+        said = {key: value for key, value in document.items() if key not in ("alert", "version")}
+        if document.get("alert", name) != name:
+            raise Invalid("the alert has another name", [Problem("/alert", f"is not {name}", "wrong_name")])
+        try:
+            given = read_contracts({"alert": canonical({"alert": name, "version": version, **said}).decode()})
+        except Invalid as error:
+            raise Invalid("this is no alert", _placed(error.problems)) from None
+        faults = [each for each in check_set(given, known) if not each.code.startswith("warn")]
+        contract = given.alert(name)
+        if faults or contract is None:
+            raise Invalid("this alert cannot be judged", _placed(faults))
+        return contract
+
+
+def _placed(problems: list[Problem] | tuple[Problem, ...]) -> list[Problem]:
+    return [
+        msgspec.structs.replace(each, path=each.path.partition("#")[2], line=0, column=0, caret="") for each in problems
+    ]

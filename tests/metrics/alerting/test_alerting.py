@@ -1,0 +1,360 @@
+"""Alerts at work in virtual time: when they are looked at, what people hear, what is started, also across a crash."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from aob.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+from aob.core.policy import Caller
+from aob.testing.world.loop import VirtualLoop, run_virtual
+from tests.metrics.alerting.bench import Mortal, Process, World, passed
+
+ME = Caller("acme", "me", frozenset({"admin"}))
+OTHER = Caller("else", "they", frozenset({"view"}))
+RULE = """
+alert: refunds_high
+version: 1
+metric: refunds
+when: value > 5
+clear: value < 3
+for: 10s
+clear_for: 20s
+start: {workflow: incident, inputs: {rate: value}, cooldown: 1m, open_runs: 1}
+"""
+AT_ONCE = "alert: now\nversion: 1\nmetric: refunds\nwhen: value > 5\n"
+
+
+def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """A test whose time costs nothing."""
+
+    def run(**given: Any) -> None:
+        run_virtual(VirtualLoop(), test(**given))
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    run.__signature__ = __import__("inspect").signature(test)  # type: ignore[attr-defined]  # for parametrize
+    return run
+
+
+@virtual
+async def test_a_firing_is_told_and_starts_its_workflow_once() -> None:
+    world = World(RULE)
+    async with world.process() as here:
+        here.say("refunds", 9)
+        await passed(9_900)
+        assert (await here.alerts.alerts(ME))[0]["state"] == "pending"
+        assert world.heard == []
+        await passed(200)
+        assert world.states == ["firing"]
+        assert list(world.runs.inputs.values()) == [{"rate": 9}]
+        [view] = await here.alerts.alerts(ME, state="firing")
+        assert (view["value"], view["runs"]) == (9, ["run_0"])
+        for _ in range(20):
+            here.say("refunds", 9)
+            await passed(30_000)
+        assert len(world.runs.asked) == 1
+        here.say("refunds", 4)
+        await passed(30_000)
+        assert world.states == ["firing"], "between when and clear nothing turns"
+        here.say("refunds", 2)
+        await passed(21_000)
+        assert world.states == ["firing", "ok"]
+        told = await here.alerts.alert(ME, "refunds_high")
+        assert [row["what"] for row in told["history"]] == ["ok", "started", "firing"]
+        assert told["contract"]["start"]["workflow"] == "incident"
+
+
+@virtual
+async def test_looks_are_few_however_often_a_number_moves_and_none_without_a_reason() -> None:
+    world = World(AT_ONCE)
+    async with world.process() as here:
+        for _ in range(10_000):
+            here.say("refunds", 1)
+            await asyncio.sleep(0)
+        await passed(1_000)
+        assert world.numbers.reads <= 4
+        reads = world.numbers.reads
+        here.alerts.judge("acme", {"orders", "revenue"}, world.now_ms())
+        await passed(3_600_000)
+        assert world.numbers.reads == reads, "nobody looks without a reason"
+
+
+@virtual
+async def test_it_is_looked_at_when_its_answer_ends() -> None:
+    world = World(AT_ONCE)
+    async with world.process() as here:
+        here.say("refunds", 9, world.now_ms() + 5_000)
+        await passed(300)
+        assert world.states == ["firing"]
+        world.numbers.values["refunds"], world.numbers.until["refunds"] = 0, None
+        await passed(4_500)
+        assert world.states == ["firing"]
+        await passed(400)
+        assert world.states == ["firing", "ok"]
+
+
+@virtual
+async def test_each_value_of_a_dimension_is_an_alert_of_its_own() -> None:
+    world = World(AT_ONCE + "by: region\n")
+    async with world.process() as here:
+        here.say("refunds", {"eu": 9, "us": 1})
+        await passed(300)
+        assert [(n["by"], n["state"]) for n in world.heard] == [({"region": "eu"}, "firing")]
+        assert {(v["by"]["region"], v["state"]) for v in await here.alerts.alerts(ME)} == {("eu", "firing"), ("us", "ok")}
+        here.say("refunds", {"us": 9})
+        await passed(300)
+        assert {(n["by"]["region"], n["state"]) for n in world.heard[1:]} == {("eu", "ok"), ("us", "firing")}
+
+
+@virtual
+async def test_a_second_firing_waits_until_the_cooldown_is_over_and_the_run_has_ended() -> None:
+    world = World(RULE.replace("for: 10s\nclear_for: 20s\n", ""))
+    async with world.process() as here:
+        for value in (9, 0, 9):
+            here.say("refunds", value)
+            await passed(300)
+        assert world.states == ["firing", "ok", "firing"]
+        assert len(world.runs.asked) == 1
+        await passed(120_000)
+        assert len(world.runs.asked) == 1, "its run is open"
+        world.runs.ended.add("run_0")
+        here.alerts.run_ended("run_0")
+        await passed(300)
+        assert len(world.runs.asked) == 2
+        assert world.runs.most == 1
+
+
+@virtual
+async def test_a_start_that_cannot_be_is_told_in_the_history_and_one_that_may_be_later_is_tried_again() -> None:
+    world = World(RULE.replace("for: 10s\n", ""))
+    world.runs.error = Unavailable("away")
+    async with world.process() as here:
+        here.say("refunds", 9)
+        await passed(10_000)
+        assert len(set(world.runs.asked)) == 1
+        assert len(world.runs.asked) > 1
+        world.runs.error = NotFound("there is no workflow incident", code="workflow_not_found")
+        await passed(60_000)
+        asked = len(world.runs.asked)
+        told = await here.alerts.alert(ME, "refunds_high")
+        assert told["history"][0]["reason"] == "workflow_not_found: there is no workflow incident"
+        here.say("refunds", 10)
+        await passed(60_000)
+        assert len(world.runs.asked) == asked
+
+
+@virtual
+async def test_a_silence_tells_nobody_until_it_ends() -> None:
+    world = World(RULE.replace("for: 10s\n", ""))
+    async with world.process() as here:
+        silenced = await here.alerts.silence_alert(ME, "refunds_high", until_ms=world.now_ms() + 60_000, reason="night")
+        assert silenced["silenced_until"] == world.now_ms() + 60_000 - 0
+        here.say("refunds", 9)
+        await passed(50_000)
+        assert (world.heard, world.runs.asked) == ([], [])
+        assert (await here.alerts.alerts(ME))[0]["state"] == "silenced"
+        await passed(11_000)
+        assert world.states == ["firing"]
+        assert len(world.runs.asked) == 1
+        await here.alerts.silence_alert(ME, "refunds_high", until_ms=world.now_ms() + 60_000)
+        here.say("refunds", 0)
+        await passed(30_000)
+        assert world.states == ["firing"]
+        await here.alerts.silence_alert(ME, "refunds_high", until_ms=0)
+        await passed(300)
+        assert world.states == ["firing", "ok"]
+
+
+@virtual
+async def test_an_alert_is_made_changed_and_dropped_by_verbs() -> None:
+    world = World(AT_ONCE)
+    async with world.process() as here:
+        here.say("refunds", 9)
+        await passed(300)
+        assert world.states == ["firing"]
+        made = await here.alerts.put_alert(ME, "now", {"metric": "refunds", "when": "value > 20"})
+        assert made["contract"]["version"] == 2
+        await passed(300)
+        assert world.states == ["firing", "ok"]
+        assert (await here.alerts.put_alert(ME, "now", {"metric": "refunds", "when": "value > 20"}))["contract"]["version"] == 2
+        await here.alerts.put_alert(ME, "mine", {"metric": "refunds", "when": "value > 1", "severity": "critical"})
+        await passed(300)
+        assert [(n["alert"], n["severity"]) for n in world.heard[2:]] == [("mine", "critical")]
+        assert (await here.alerts.delete_alert(ME, "mine"))["dropped"]
+        await passed(300)
+        assert world.states[3:] == ["ok"]
+        assert [view["name"] for view in await here.alerts.alerts(ME)] == ["now"]
+        assert (await here.alerts.alert(ME, "mine"))["contract"] is None
+    async with world.process() as again:
+        assert [view["version"] for view in await again.alerts.alerts(ME)] == [2]
+        with pytest.raises(NotFound):
+            await again.alerts.delete_alert(ME, "mine")
+        assert (await again.alerts.put_alert(ME, "mine", {"metric": "refunds", "when": "value > 2"}))["contract"]["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"when": "value > 1"}, ""),
+        ({"metric": "refund", "when": "value > 1"}, "/metric"),
+        ({"metric": "refunds", "when": "value +"}, "/when"),
+        ({"metric": "refunds", "when": "values > 1"}, "/when"),
+        ({"metric": "refunds", "when": "value > 1", "by": ["planet"]}, "/by/0"),
+        ({"metric": "refunds", "when": "value > 1", "for": "soon"}, "/for"),
+        ({"metric": "refunds", "when": "value > 1", "alert": "x"}, "/alert"),
+    ],
+)
+@virtual
+async def test_an_alert_that_cannot_be_judged_is_refused_with_the_place(document: dict[str, Any], path: str) -> None:
+    async with World().process() as here:
+        with pytest.raises(Invalid) as refused:
+            await here.alerts.put_alert(ME, "new", document)
+        assert [problem.path for problem in refused.value.problems] == [path]
+
+
+@virtual
+async def test_verbs_want_their_roles_and_tenants_see_their_own() -> None:
+    world = World(AT_ONCE)
+    async with world.process() as here:
+        await here.alerts.put_alert(ME, "mine", {"metric": "refunds", "when": "value > 1"})
+        assert [view["name"] for view in await here.alerts.alerts(OTHER)] == ["now"]
+        with pytest.raises(NotFound):
+            await here.alerts.alert(OTHER, "mine")
+        for asked in (
+            here.alerts.put_alert(OTHER, "x", {}),
+            here.alerts.delete_alert(OTHER, "now"),
+            here.alerts.silence_alert(OTHER, "now", until_ms=0),
+        ):
+            with pytest.raises(Refused):
+                await asked
+        for name in ("../x", 'a"b', "", "a/b"):
+            with pytest.raises((NotFound, Invalid)):
+                await here.alerts.put_alert(ME, name, {"metric": "refunds", "when": "value > 1"})
+            with pytest.raises(NotFound):
+                await here.alerts.silence_alert(ME, name, until_ms=0)
+
+
+@virtual
+async def test_a_metric_that_cannot_be_read_is_said_and_one_that_may_be_later_is_read_again() -> None:
+    world = World(AT_ONCE)
+    async with world.process() as here:
+        await passed(300)
+        assert (await here.alerts.alert(ME, "now"))["error"].startswith("metric_not_found")
+        world.numbers.error = Unavailable("away")
+        here.say("refunds", 9)
+        await passed(5_000)
+        assert world.heard == []
+        world.numbers.error = None
+        await passed(30_000)
+        assert world.states == ["firing"]
+        assert "error" not in await here.alerts.alert(ME, "now")
+
+
+async def _tale(world: World, here: Process) -> None:
+    """Fires, is told, starts, is over."""
+    here.say("refunds", 9)
+    await passed(15_000)
+    here.say("refunds", 0)
+    await passed(25_000)
+
+
+@pytest.mark.parametrize("lose_reply", [False, True])
+@pytest.mark.parametrize("commits", range(9))
+@virtual
+async def test_a_crash_at_any_commit_tells_all_and_starts_once(commits: int, lose_reply: bool) -> None:
+    world = World(RULE)
+    store = Mortal(world.store, commits, lose_reply=lose_reply)
+    first = world.process(store)
+    await first.__aenter__()
+    first.say("refunds", 9)
+    await passed(15_000)
+    if not store.dead.is_set():
+        first.say("refunds", 0)
+        await passed(25_000)
+    # What is left of the killed process may not act any more: its epoch is gone with the next one.
+    value = world.numbers.values["refunds"]
+    for tenant in first.alerts._tenants.values():
+        for standing in tenant.alerts.values():
+            await standing.lookout.close()
+    async with world.process() as here:
+        here.say("refunds", value)
+        await passed(15_000)
+        here.say("refunds", 0)
+        await passed(25_000)
+        assert (await here.alerts.alerts(ME))[0]["state"] == "ok"
+    assert len(world.runs.by_key) == 1, "one firing, one run"
+    ids = list(dict.fromkeys(notice["id"] for notice in world.heard))
+    by_id = {notice["id"]: notice["state"] for notice in world.heard}
+    assert [by_id[id] for id in ids] == ["firing", "ok"], "told twice at worst, under one id"
+
+
+@virtual
+async def test_time_that_was_pending_before_a_restart_counts() -> None:
+    world = World(RULE)
+    async with world.process() as here:
+        here.say("refunds", 9)
+        await passed(6_000)
+    async with world.process() as again:
+        await passed(3_000)
+        assert world.heard == []
+        await passed(1_500)
+        assert world.states == ["firing"]
+        assert await again.alerts.alerts(ME, state="firing")
+
+
+@virtual
+async def test_a_store_that_was_away_changes_nothing_in_the_end() -> None:
+    world = World(RULE.replace("for: 10s\n", ""))
+
+    class Away(Mortal):
+        away = False
+
+        async def commit(self, batch: Any) -> Any:
+            if self.away:
+                raise Unavailable("the disk is full", code="disk_full")
+            return await self.inner.commit(batch)
+
+    store = Away(world.store)
+    async with world.process(store) as here:
+        store.away = True
+        here.say("refunds", 9)
+        await passed(20_000)
+        assert (world.heard, world.runs.asked) == ([], [])
+        store.away = False
+        await passed(60_000)
+        assert world.states == ["firing"]
+        assert len(world.runs.by_key) == 1
+
+
+@virtual
+async def test_values_of_an_objective_count_time_and_survive_a_snapshot() -> None:
+    world = World("slo: calm\nmetric: refunds\nobjective: value\ngood: value < 5\ntarget: 0.9\nwindow: 1h\n")
+    async with world.process() as here:
+        here.say("refunds", 1)
+        await passed(60_000)
+        here.say("refunds", 9)
+        await passed(20_000)
+        here.say("refunds", None)
+        await passed(20_000)
+        view = await here.alerts.slo(ME, "calm")
+        assert (round(view["good"], -3), round(view["total"], -3), view["state"]) == (60_000, 80_000, "exhausted")
+        pages = {name: data for (tenant, name), data in here.alerts.objectives.dump().items() if data is not None}
+    async with world.process() as again:
+        again.alerts.objectives.load("acme", pages)
+        assert (await again.alerts.slos(ME))[0]["good"] == view["good"]
+
+
+@virtual
+async def test_events_of_an_objective_are_counted_where_it_is_wanted() -> None:
+    world = World("slo: quick\nmetric: refunds\nobjective: freshness\nlimit: 5s\ntarget: 0.5\nwindow: 1h\n")
+    async with world.process() as here:
+        counted = here.alerts.objectives
+        assert counted.wanted("acme", "freshness") == {"refunds"}
+        assert counted.wanted("acme", "quality") == frozenset()
+        counted.fresh("acme", "refunds", [10, 4_999, 5_000, 5_001], world.now_ms())
+        counted.count("acme", "refunds", "quality", good=1, total=1, at_ms=world.now_ms())
+        view = await here.alerts.slo(ME, "quick")
+        assert (view["good"], view["total"], view["state"]) == (3, 4, "ok")
+        with pytest.raises(NotFound):
+            await here.alerts.slo(ME, "slow")
