@@ -56,14 +56,15 @@ class Row(msgspec.Struct, array_like=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a group lies: its row, and the offset of its first event in the tenant's log."""
+    """Where a group lies: its row, the offset of its first event, and the numbers of its dead letters."""
 
     row: int
     first: int
+    dead: tuple[int, ...] = ()
 
 
 class DeadQuery(msgspec.Struct, frozen=True):
-    """Which dead letters: by state, type, a word of the reasons' rule (`reason`), and number before (newest first)."""
+    """Which dead letters: by state, type, the rule of their first reason (see `rule_of`), below a number."""
 
     tenant: str
     state: str = ""
@@ -73,12 +74,21 @@ class DeadQuery(msgspec.Struct, frozen=True):
     limit: int = 50
 
 
+def rule_of(letter: DeadLetter) -> str:
+    """What a dead letter is grouped by: the rule of its first reason, or the stage where none is named."""
+    try:
+        first = msgspec.json.decode(letter.reasons)[0]
+        return str(first.get("rule") or first.get("stage") or "")
+    except (msgspec.MsgspecError, LookupError, AttributeError):
+        return ""
+
+
 class EventLog(Protocol):
     """One owner appends; any number may read. Raises Unavailable when the disk is full or the log cannot be reached;
     nothing of the call is then written."""
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
-        """Write all groups or none, durably, in order; a place for each."""
+        """Write all groups or none, durably, in order; a place for each. Times of rows never go back."""
         ...
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:

@@ -1,0 +1,225 @@
+"""Port `EventLog` on SQLite: one file with one writer, WAL, `synchronous=FULL`, a row a tenant and commit.
+
+The file is opened at the first use: a home without events has none. The WAL is folded in after a commit, in the
+writer's own thread, so that the next group waits for it at most once in 16 MiB.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.core.errors import Unavailable
+from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
+
+T = TypeVar("T")
+SQL: Final = statements("sqlite_event_log.sql")
+CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
+ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Bytes of lines that one read gives."""
+
+
+class SqliteEventLog:
+    """All tenants in one SQLite file."""
+
+    def __init__(self, path: Path, *, timeout_s: float = 5.0) -> None:
+        self._path, self._timeout_s = path, timeout_s
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._writes = ThreadPoolExecutor(1, thread_name_prefix="aob-events")
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-events-read")
+        self._last = (0, 0)
+        self._totals: dict[str, tuple[int, int, int, int]] = {}
+        self._unfolded = 0
+        self._closed = False
+
+    async def append(self, groups: Sequence[Group]) -> list[Place]:
+        """Write all groups or none, durably."""
+        if self._closed:
+            raise Unavailable("the event log is closed", code="closing")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writes, self._write, groups)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self._path, error) from error
+
+    async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
+        """Rows after a row, in order."""
+
+        def work(reader: sqlite3.Connection) -> list[Row]:
+            found: list[Row] = []
+            size = 0
+            for fields in reader.execute(SQL["rows"], (after,)):
+                if tenant and fields[1] != tenant:
+                    continue
+                found.append(Row(*fields))
+                size += len(fields[7])
+                if len(found) >= limit or size > ROWS_BYTES_MAX:
+                    break
+            return found
+
+        return await self._read(work, []) if limit > 0 else []
+
+    async def row_at(self, tenant: str, offset: int) -> int:
+        """The row that holds an offset of a tenant."""
+
+        def work(reader: sqlite3.Connection) -> int:
+            row = reader.execute(SQL["row_at"], (tenant, offset)).fetchone()
+            return int(row[0]) if row is not None and row[1] <= offset < row[1] + row[2] else 0
+
+        return await self._read(work, 0)
+
+    async def row_before(self, at_ms: int) -> int:
+        """The last row written at or before an instant."""
+
+        def work(reader: sqlite3.Connection) -> int:
+            row = reader.execute(SQL["row_before"], (at_ms,)).fetchone()
+            return 0 if row is None else int(row[0])
+
+        return await self._read(work, 0)
+
+    async def end(self) -> tuple[int, int]:
+        """The last row and its time."""
+        return await self._read(_end, (0, 0))
+
+    async def totals(self, tenant: str) -> tuple[int, int, int]:
+        """Accepted, duplicate and rejected of a tenant."""
+
+        def work(reader: sqlite3.Connection) -> tuple[int, int, int]:
+            return _total(reader, tenant)[:3]
+
+        return await self._read(work, (0, 0, 0))
+
+    async def dead(self, query: DeadQuery) -> list[DeadLetter]:
+        """Dead letters, newest first."""
+        asked = (query.tenant, query.state, query.type, query.reason, query.before, max(0, query.limit))
+        return await self._read(lambda reader: [DeadLetter(*row) for row in reader.execute(SQL["dead"], asked)], [])
+
+    async def dead_letter(self, tenant: str, number: int) -> DeadLetter | None:
+        """One dead letter."""
+
+        def work(reader: sqlite3.Connection) -> DeadLetter | None:
+            row = reader.execute(SQL["dead_letter"], (tenant, number)).fetchone()
+            return None if row is None else DeadLetter(*row)
+
+        return await self._read(work, None)
+
+    async def dead_counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
+        """How many by type and rule."""
+        return await self._read(lambda reader: list(reader.execute(SQL["dead_counts"], (tenant, state))), [])
+
+    async def close(self) -> None:
+        """Write what waits, then let go of the file."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._reads, _let_go, self._reader, False)
+        await loop.run_in_executor(self._writes, _let_go, self._writer, True)
+        self._reads.shutdown(wait=False)
+        self._writes.shutdown(wait=False)
+
+    # -- on the writer's thread -------------------------------------------------------------------------------------
+
+    def _write(self, groups: Sequence[Group]) -> list[Place]:
+        if self._writer is None:
+            self._writer = self._open()
+            self._last = _end(self._writer)
+        writer, places = self._writer, list[Place]()
+        last, totals, written = self._last, dict[str, tuple[int, int, int, int]](), 0
+        writer.execute("begin immediate")
+        try:
+            for group in groups:
+                total = totals.get(group.tenant) or self._totals.get(group.tenant) or _total(writer, group.tenant)
+                last = (last[0] + 1, max(last[1], group.at_ms))
+                places.append(_add(writer, group, last, total))
+                totals[group.tenant] = (
+                    total[0] + group.count, total[1] + group.duplicate, total[2] + group.rejected,
+                    total[3] + len(group.dead),
+                )  # fmt: skip
+                written += len(group.lines) + len(group.notes)
+            writer.executemany(SQL["set_total"], [(tenant, *total) for tenant, total in totals.items()])
+            writer.execute("commit")
+        except BaseException:
+            if writer.in_transaction:
+                writer.execute("rollback")
+            raise
+        self._last = last
+        self._totals.update(totals)
+        self._unfolded += written
+        if self._unfolded > CHECKPOINT_BYTES:
+            self._unfolded = 0
+            # Behind the commit, and before the next one: what is answered does not wait for it.
+            self._writes.submit(self._fold_in)
+        return places
+
+    def _fold_in(self) -> None:
+        if self._writer is not None:
+            with suppress(sqlite3.Error):  # then the WAL grows on, and the next one folds it in
+                self._writer.execute("pragma wal_checkpoint(passive)").fetchall()
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T], none: T) -> T:
+        def run() -> T:
+            if self._reader is None:
+                if not self._path.exists():
+                    return none  # reading makes no file
+                self._reader = self._open()
+                self._reader.execute("pragma query_only = on")
+            return work(self._reader)
+
+        if self._closed:
+            raise Unavailable("the event log is closed", code="closing")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reads, run)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self._path, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = connect(self._path, self._timeout_s)
+        connection.executescript(SQL["schema"])
+        return connection
+
+
+def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total: tuple[int, int, int, int]) -> Place:
+    number, at_ms = last
+    writer.execute(
+        SQL["add_row"],
+        (number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines),
+    )
+    dead = tuple(range(total[3] + 1, total[3] + 1 + len(group.dead)))
+    writer.executemany(
+        SQL["add_dead"],
+        [
+            (group.tenant, n, letter.at_ms, letter.type, rule_of(letter), letter.source, letter.id, letter.reasons,
+             letter.line)
+            for n, letter in zip(dead, group.dead, strict=True)
+        ],
+    )  # fmt: skip
+    settled = [(state, note, group.tenant, n) for n, state, note in group.settled]
+    writer.executemany(SQL["settle_dead"], settled)
+    return Place(number, total[0], dead)
+
+
+def _total(connection: sqlite3.Connection, tenant: str) -> tuple[int, int, int, int]:
+    row: tuple[Any, ...] | None = connection.execute(SQL["total_of"], (tenant,)).fetchone()
+    return (0, 0, 0, 0) if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+
+
+def _end(connection: sqlite3.Connection) -> tuple[int, int]:
+    row: tuple[Any, ...] | None = connection.execute(SQL["end"]).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def _let_go(connection: sqlite3.Connection | None, fold_in: bool) -> None:
+    if connection is None:
+        return
+    if fold_in:
+        with suppress(sqlite3.Error):  # then the WAL stays and is read at the next start
+            connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+    connection.close()

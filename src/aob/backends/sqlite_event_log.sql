@@ -1,0 +1,63 @@
+-- schema
+-- Rows of accepted events, the sums of each tenant, and refused events.
+create table if not exists row (row integer primary key, tenant text not null, at_ms integer not null, first integer not null, count integer not null, duplicate integer not null, rejected integer not null, notes blob not null, lines blob not null);
+create index if not exists row_of on row (tenant, first);
+create index if not exists row_time on row (at_ms);
+create table if not exists total (tenant text primary key, accepted integer not null, duplicate integer not null, rejected integer not null, dead integer not null) without rowid;
+create table if not exists dead (tenant text not null, number integer not null, at_ms integer not null, type text not null, rule text not null, source text not null, id text not null, state text not null, note text not null, reasons blob not null, line blob not null, primary key (tenant, number)) without rowid;
+create index if not exists dead_by on dead (tenant, state, type, rule);
+create view if not exists events as
+  select r.row, r.tenant, r.at_ms, r.first + e.key as offset, e.value ->> 'id' as id, e.value ->> 'source' as source,
+         e.value ->> 'type' as type, e.value ->> 'subject' as subject, e.value -> 'data' as data
+  from row r, json_each('[' || replace(cast(r.lines as text), char(10), ',') || ']') e;
+
+-- total_of
+-- The sums of a tenant.
+select accepted, duplicate, rejected, dead from total where tenant = ?;
+
+-- set_total
+-- The sums of a tenant after a commit.
+insert into total values (?, ?, ?, ?, ?) on conflict (tenant) do update set accepted = excluded.accepted, duplicate = excluded.duplicate, rejected = excluded.rejected, dead = excluded.dead;
+
+-- add_row
+-- What one tenant sent in one commit.
+insert into row (row, tenant, at_ms, first, count, duplicate, rejected, notes, lines) values (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- add_dead
+-- A refused event.
+insert into dead values (?, ?, ?, ?, ?, ?, ?, 'open', '', ?, ?);
+
+-- settle_dead
+-- What became of a refused event.
+update dead set state = ?, note = ? where tenant = ? and number = ?;
+
+-- end
+-- The last row and its time.
+select row, at_ms from row order by row desc limit 1;
+
+-- rows
+-- Rows after a row, in order.
+select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes from row where row > ? order by row;
+
+-- row_at
+-- The row of a tenant that may hold an offset.
+select row, first, count from row where tenant = ? and first <= ? order by first desc, count desc limit 1;
+
+-- row_before
+-- The last row written at or before an instant.
+select row from row where at_ms <= ? order by at_ms desc, row desc limit 1;
+
+-- dead
+-- Refused events of a tenant, newest first.
+select number, at_ms, type, source, id, reasons, line, state, note from dead
+where tenant = ?1 and (?2 = '' or state = ?2) and (?3 = '' or type = ?3) and (?4 = '' or rule = ?4) and (?5 = 0 or number < ?5)
+order by number desc limit ?6;
+
+-- dead_letter
+-- One refused event.
+select number, at_ms, type, source, id, reasons, line, state, note from dead where tenant = ? and number = ?;
+
+-- dead_counts
+-- How many there are by type and rule.
+select type, rule, count(*) as many from dead where tenant = ?1 and (?2 = '' or state = ?2)
+group by type, rule order by many desc, type, rule limit 200;
