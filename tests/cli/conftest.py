@@ -14,6 +14,7 @@ from aob.cli.screen import Screen
 from aob.cli.session import perform
 from aob.server import create_app, serving
 from tests.server.fake import SECRET, FakeEngine
+from tests.server.fake_metrics import FakeMetrics
 
 
 @dataclass
@@ -57,8 +58,13 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def url(engine: FakeEngine) -> AsyncIterator[str]:
-    async with serving(create_app(engine)) as address:
+def metrics() -> FakeMetrics:
+    return FakeMetrics()
+
+
+@pytest.fixture
+async def url(engine: FakeEngine, metrics: FakeMetrics) -> AsyncIterator[str]:
+    async with serving(create_app(engine, metrics)) as address:
         yield address
 
 

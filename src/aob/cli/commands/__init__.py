@@ -16,9 +16,11 @@ from aob.cli.commands import up as _up
 from aob.cli.commands import version as _version
 from aob.cli.commands import why as _why
 from aob.cli.commands import workflow as _workflow
+from aob.cli.commands.live import LIVE
 
 ALL: Final = (
-    _up, _demo, _workflow, _contract, _run, _logs, _approve, _patch, _replay, _why, _key, _blob, _doctor, _version,
+    _up, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _key, _blob, _doctor,
+    _version,
 )  # fmt: skip
 """The commands in the order of `aob --help`."""
 

@@ -1,0 +1,85 @@
+"""`aob alert`: list alerts, show one with its history, silence one, change one."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from aob.cli.commands.live.rows import value_text
+from aob.cli.picture import clock, indented
+from aob.cli.screen import Screen
+from aob.cli.values import json_from
+from aob.cli.words import Commands, command, group
+from aob.core.errors import Invalid
+from aob.core.metric.answers import AlertView
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+COLUMNS = ("alert", "by", "state", "value", "when", "since")
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob alert`."""
+    mine = group(commands, common, "alert", "see and silence alerts")
+    one = command(mine, common, "list", "list alerts as they stand", list_all)
+    one.add_argument("--state", choices=("ok", "pending", "firing", "silenced"), default="")
+    one = command(mine, common, "show", "show an alert with its history", show)
+    one.add_argument("alert", metavar="ALERT")
+    one = command(mine, common, "silence", "let an alert tell nobody and start nothing for a while", silence)
+    one.add_argument("alert", metavar="ALERT")
+    one.add_argument("--for", dest="span", metavar="DURATION", help="how long (1h)")
+    one.add_argument("--until", metavar="WHEN", help="until an instant")
+    one.add_argument("--end", action="store_true", help="let it speak again")
+    one.add_argument("--reason", default="", help="why, for the record")
+    one = command(mine, common, "put", "make or change an alert", put)
+    one.add_argument("alert", metavar="ALERT")
+    one.add_argument("document", metavar="JSON|FILE|-", help="the fields of its contract: metric, when, for, start …")
+    one = command(mine, common, "delete", "judge an alert no more", delete)
+    one.add_argument("alert", metavar="ALERT")
+
+
+async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """As they stand."""
+    found = await aob.alerts(state=args.state)
+    if screen.json:
+        screen.value(found)
+    else:
+        screen.table(COLUMNS, map(_row, found), none="no alerts")
+
+
+async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """One."""
+    found = await aob.alert(args.alert)
+    screen.value(found) if screen.json else screen.line("\n".join(indented(found)))
+
+
+async def silence(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Silence one."""
+    if sum(map(bool, (args.span, args.until, args.end))) > 1:
+        raise Invalid("--for, --until and --end exclude one another", hint="aob alert silence NAME --for 2h")
+    until: str | int | None = 0 if args.end else args.until
+    told = await aob.silence_alert(args.alert, until=until, for_=args.span, reason=args.reason)
+    if screen.json:
+        screen.value(told)
+        return
+    ends = told.get("silenced_until")
+    screen.line(f"{args.alert} is silent until {clock(ends)}" if ends else f"{args.alert} speaks again")
+
+
+async def put(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Make or change one."""
+    document = json_from(args.document, "document")
+    if not isinstance(document, dict):
+        raise Invalid("an alert is a JSON object", hint='{"metric": "revenue", "when": "value < 100"}')
+    told = await aob.put_alert(args.alert, document)
+    screen.value(told) if screen.json else screen.line(f"{args.alert} is judged from now on")
+
+
+async def delete(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Take one away."""
+    told = await aob.delete_alert(args.alert)
+    screen.value(told) if screen.json else screen.line(f"{args.alert} is judged no more")
+
+
+def _row(row: AlertView) -> tuple[str, ...]:
+    by = " ".join(f"{name}={value}" for name, value in row["by"].items())
+    return row["name"], by, row["state"], value_text(row["value"]), row["when"], clock(row["since"])

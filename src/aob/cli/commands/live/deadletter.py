@@ -1,0 +1,122 @@
+"""`aob deadletter`: list refused events, group them, show one, replay, discard."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from aob.cli.commands.live.rows import DEAD_COLUMNS, dead_row, reason_text
+from aob.cli.picture import indented, short
+from aob.cli.screen import Screen
+from aob.cli.values import json_from
+from aob.cli.words import Commands, command, group
+from aob.core.errors import Invalid
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+STATES = ("open", "replayed", "discarded", "any")
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob deadletter`."""
+    mine = group(commands, common, "deadletter", "look at refused events and pass them through the gate again")
+    one = command(mine, common, "list", "list refused events, newest first", list_all)
+    one.add_argument("--state", choices=STATES, default="open")
+    one.add_argument("--type", default="", help="only of this type")
+    one.add_argument("--reason", default="", help="only with this rule, as `groups` lists them")
+    one.add_argument("--limit", type=int, default=20, help="rows (20)")
+    one.add_argument("--before", type=int, default=0, metavar="NUMBER", help="go on after a page: what it printed")
+    one = command(mine, common, "groups", "count refused events by type and reason", groups)
+    one.add_argument("--state", choices=STATES, default="open")
+    one = command(mine, common, "show", "show a refused event as it came", show)
+    one.add_argument("number", metavar="NUMBER", type=int)
+    one = command(mine, common, "replay", "pass refused events through the gate again", replay)
+    one.add_argument("numbers", metavar="NUMBER", type=int, nargs="*")
+    one.add_argument("--type", default="", help="all open ones of this type")
+    one.add_argument("--reason", default="", help="all open ones with this rule")
+    one.add_argument("--event", metavar="JSON|FILE|-", help="the mended form of a single one")
+    one.add_argument("--dry-run", action="store_true", help="only say what would become of them")
+    one = command(mine, common, "discard", "set refused events aside for good", discard)
+    one.add_argument("numbers", metavar="NUMBER", type=int, nargs="+")
+    one.add_argument("--note", default="", help="why, for the record")
+
+
+def _state(args: Namespace) -> str:
+    return "" if args.state == "any" else str(args.state)
+
+
+async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """A page."""
+    page = await aob.deadletters(
+        state=_state(args), type=args.type, reason=args.reason, before=args.before, limit=args.limit
+    )
+    if screen.json:
+        screen.value(page)
+        return
+    screen.table(DEAD_COLUMNS, map(dead_row, page["deadletters"]), none="nothing was refused")
+    if page["next"]:
+        screen.note(f"more: --before {page['next']}")
+
+
+async def groups(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Counts by type and reason."""
+    found = await aob.deadletter_groups(state=_state(args))
+    if screen.json:
+        screen.value(found)
+        return
+    rows = []
+    for row in found:
+        sample = row.get("sample")
+        shown = f"{sample['number']}: {reason_text(sample['reasons'])}" if sample else ""
+        rows.append((row["type"], row["reason"], f"{row['count']:,}", shown))
+    screen.table(("type", "reason", "count", "one of them"), rows, none="nothing was refused")
+
+
+async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """One."""
+    row = await aob.deadletter(args.number)
+    if screen.json:
+        screen.value(row)
+        return
+    screen.state(f"{row['number']}  {row['type']}  {row['source']}/{row['id']}  {row['state']}", row["state"])
+    for reason in row["reasons"]:
+        value = f"  found {short(reason['value'])}" if "value" in reason else ""
+        rule = f" [{reason['rule']}]" if reason.get("rule") else ""
+        screen.line(f"  {reason.get('stage', '')}{rule}: {reason.get('pointer') or '/'} {reason['message']}{value}")
+    if row.get("note"):
+        screen.line(f"  note: {row['note']}")
+    event = row.get("event")
+    screen.line("\n".join(indented(event)) if event is not None else row.get("line", ""))
+    if row["state"] == "open":
+        screen.line(f"mend it: aob deadletter replay {row['number']} --event FILE", style="yellow")
+
+
+async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+    """Again through the gate."""
+    if not (args.numbers or args.type or args.reason):
+        raise Invalid(
+            "nothing says which are meant", hint="give numbers, --type or --reason; see aob deadletter groups"
+        )
+    event = None if args.event is None else json_from(args.event, "--event")
+    if event is not None and len(args.numbers) != 1:
+        raise Invalid("--event mends one dead letter", hint="aob deadletter replay 7 --event FILE")
+    done = await aob.replay_deadletters(
+        numbers=args.numbers, type=args.type, reason=args.reason, event=event, dry_run=args.dry_run
+    )
+    if screen.json:
+        screen.value(done)
+    else:
+        names = ("matched", "accepted", "duplicate", "rejected")
+        counts = {"matched": done["matched"], "accepted": done["accepted"], "duplicate": done["duplicate"],
+                  "rejected": done["rejected"]}  # fmt: skip
+        would = "would be: " if done["dry_run"] else ""
+        screen.line(would + "  ".join(f"{name} {counts[name]:,}" for name in names))
+        for verdict in done["verdicts"]:
+            if verdict.get("verdict") == "rejected":
+                screen.line(f"  {verdict.get('number', '')}  {reason_text(verdict.get('reasons', []))}")
+    return 1 if done["rejected"] else 0
+
+
+async def discard(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Set aside."""
+    done = await aob.discard_deadletters(args.numbers, note=args.note)
+    screen.value(done) if screen.json else screen.line(f"{done['discarded']} set aside")

@@ -1,0 +1,105 @@
+"""`aob event`: send events from a file or a pipe, and watch those that are accepted."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from aob.cli.commands.live.rows import delta_line, dimensions, event_line, reason_text
+from aob.cli.picture import short
+from aob.cli.screen import Screen
+from aob.cli.values import read
+from aob.cli.words import Commands, command, group
+from aob.core.answers import JsonObject
+from aob.core.errors import Invalid, Problem
+from aob.core.metric.answers import EventVerdict
+
+if TYPE_CHECKING:
+    from aob.client import AsyncClient
+
+REFUSED_SHOWN: Final = 20
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob event`."""
+    mine = group(commands, common, "event", "send events and watch them")
+    one = command(mine, common, "send", "send events; exits with 1 when one was refused", send)
+    one.add_argument("file", metavar="FILE|-", help="one JSON object, an array, or a line each")
+    one.add_argument("--source", default="aob-cli", help="of events that say none (aob-cli)")
+    one = command(mine, common, "watch", "print accepted events as they come, until Ctrl-C", watch)
+    one.add_argument("--type", action="append", default=[], help="only these; may be repeated")
+    one.add_argument("--subject", default="", help="only of this subject")
+    one.add_argument("--metric", action="append", default=[], help="the deltas of a metric, too; may be repeated")
+    one.add_argument("--window", default="", help="of the metrics")
+    one.add_argument("--by", metavar="NAME", action="append", default=[], help="a dimension of the metrics")
+    one.add_argument("--where", metavar="NAME=VALUE", action="append", default=[], help="only this value of it")
+    one.add_argument("--position", help="go on after it (from now)")
+    one.add_argument("--count", type=int, default=0, help="stop after so many (never)")
+
+
+async def send(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+    """Send what a file holds."""
+    told = await aob.ingest(events_in(read(args.file)), source=args.source)
+    if screen.json:
+        screen.value(told)
+        return 1 if told["rejected"] else 0
+    counts = "  ".join(f"{name} {told[name]:,}" for name in ("received", "accepted", "duplicate", "rejected"))
+    screen.state(counts, "failed" if told["rejected"] else "ok")
+    refused = [(n, verdict) for n, verdict in enumerate(told["verdicts"], 1) if verdict["verdict"] == "rejected"]
+    for number, verdict in refused[:REFUSED_SHOWN]:
+        screen.line(f"  event {number}: {_why(verdict)}")
+    if len(refused) > REFUSED_SHOWN:
+        screen.line(f"  and {len(refused) - REFUSED_SHOWN} more: aob deadletter groups")
+    return 1 if refused else 0
+
+
+def events_in(data: bytes) -> list[JsonObject]:
+    """The events of an array, of one object on any number of lines, or of a line each. Raises Invalid with the line."""
+    text = data.strip()
+    try:
+        whole = msgspec.json.decode(text, type=JsonObject | list[JsonObject])
+    except msgspec.ValidationError as error:
+        raise Invalid(f"these are no events: {error}", hint="an event is a JSON object") from error
+    except (msgspec.DecodeError, UnicodeError):
+        return [_event(line, number) for number, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+    return whole if isinstance(whole, list) else [whole]
+
+
+def _event(line: bytes, number: int) -> JsonObject:
+    try:
+        return msgspec.json.decode(line, type=JsonObject)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        problem = Problem("", str(error), line=number, column=1)
+        raise Invalid("nothing was sent: a line is no event", [problem], hint="a line is one JSON object") from error
+
+
+async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Print what comes."""
+    feed = aob.stream(
+        types=args.type,
+        metrics=args.metric,
+        window=args.window,
+        by=args.by,
+        where=dimensions(args.where),
+        subject=args.subject,
+        position=args.position,
+    )
+    seen = 0
+    async for event in feed:
+        if screen.json:
+            screen.value({"event": event.name, "position": event.position, "data": event.data})
+        elif event.name == "event":
+            screen.line(event_line(event.data))
+        elif event.name == "metric":
+            screen.line(delta_line(event.data), style="cyan")
+        else:
+            screen.state(f"{event.name}  {short(event.data)}", str(event.data.get("state", "")))
+        seen += 1
+        if args.count and seen >= args.count:
+            return
+
+
+def _why(verdict: EventVerdict) -> str:
+    number = verdict.get("deadletter")
+    mend = f"  (aob deadletter show {number})" if number is not None else ""
+    return reason_text(verdict.get("reasons", [])) + mend
