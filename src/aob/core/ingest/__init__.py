@@ -1,1 +1,26 @@
-"""placeholder"""
+"""Lines of events in; events, refusals with reasons, and what is remembered of them, out. Pure, imported by any owner.
+
+`Gate` decodes and judges by contracts, `Dedup` knows what has come before, `reader` and `paths` read expressions fast.
+"""
+
+from aob.core.ingest.dedup import Dedup, Runs
+from aob.core.ingest.enrich import BUILTIN
+from aob.core.ingest.event import Event
+from aob.core.ingest.gate import Gate, Gated, make_event
+from aob.core.ingest.judge import Refused
+from aob.core.ingest.notes import joined_notes
+from aob.core.ingest.reading import paths, reader
+
+__all__ = [
+    "BUILTIN",
+    "Dedup",
+    "Event",
+    "Gate",
+    "Gated",
+    "Refused",
+    "Runs",
+    "joined_notes",
+    "make_event",
+    "paths",
+    "reader",
+]

@@ -1,0 +1,89 @@
+"""The struct by which a whole event is decoded: a contract in, a class with the attributes of `Event` out.
+
+What the gate finds out later (`at_ms enriched offset known`) has names on the wire that no sender can use: they hold a
+character that the gate lets through in no fast way.
+"""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from aob.core.contract.model import EventContract
+from aob.core.event import canonical
+from aob.core.ingest.enrich import Enrichment
+from aob.core.ingest.shape import Shape, shape_of
+
+ID_CHARS_MAX: Final = 256
+SOURCE_CHARS_MAX: Final = 512
+DEPTH_MAX: Final = 16
+"""A record of this depth is refused: each effect of an effect counts one."""
+OWN: Final = "\x7f"
+"""Begins the wire names of the gate's own fields."""
+
+Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX)]
+Source = Annotated[str, Meta(min_length=1, max_length=SOURCE_CHARS_MAX)]
+Short = Annotated[str, Meta(max_length=SOURCE_CHARS_MAX)]
+Time = float | Annotated[datetime, Meta(tz=True)]
+Sequence = Annotated[int, Meta(ge=0)]
+Depth = Annotated[int, Meta(ge=0, lt=DEPTH_MAX)]
+
+_FIELDS: Final[tuple[Any, ...]] = (
+    ("subject", Short, ""),
+    ("producer", Id | UnsetType, UNSET),
+    ("sequence", Sequence | UnsetType, UNSET),
+    ("specversion", Literal["1.0"], "1.0"),
+    ("datacontenttype", Literal["application/json"], "application/json"),
+    ("correlationid", Short, ""),
+    ("causationid", Short, ""),
+    ("depth", Depth, 0),
+    ("at_ms", int, 0),
+    ("enriched", Any, None),
+    ("offset", int, -1),
+    ("known", bool, True),
+)
+ENVELOPE: Final = frozenset(("id", "source", "type", "time", "version", "data", *(field[0] for field in _FIELDS[:8])))
+"""The attributes that the gate knows; others are kept in the line."""
+
+
+class Form(msgspec.Struct, frozen=True, eq=False):
+    """How events of one version of a type are held: the class of the event, the shape of its data, the class of what
+    it is enriched with (None: nothing)."""
+
+    contract: EventContract
+    shape: Shape
+    event: Any
+    enriched: Any
+
+
+def form_of(contract: EventContract, *, newest: bool) -> Form:
+    """The form of a contract, the same object for the same contract. The newest version need not be named."""
+    return _form(canonical(contract), newest)
+
+
+_contract: Final = msgspec.json.Decoder(EventContract).decode
+
+
+@lru_cache(maxsize=1_024)
+def _form(raw: bytes, newest: bool) -> Form:
+    contract = _contract(raw)
+    shape = shape_of(contract.schema)
+    number = Literal[contract.version]
+    version = ("version", number, contract.version) if newest else ("version", number)
+    data = ("data", shape.type, None) if shape.type is Any else ("data", shape.type)
+    event = msgspec.defstruct(
+        "Received",
+        [("id", Id), ("source", Source), ("time", Time, 0.0), version, data, *_FIELDS],
+        tag_field="type", tag=contract.type, gc=False, kw_only=True, namespace={"type": contract.type},
+        rename={name: OWN + name for name in ("at_ms", "enriched", "offset", "known")},
+    )  # fmt: skip
+    fields = [(name, Any) for name in contract.enrich]
+    enriched = msgspec.defstruct("Enriched", fields, array_like=True, gc=False) if fields else None
+    return Form(contract, shape, event, enriched)
+
+
+def enrichments_of(contract: EventContract, known: "dict[str, Enrichment]") -> tuple[Enrichment, ...]:
+    """The enrichments that a contract names."""
+    return tuple(known[name] for name in contract.enrich)

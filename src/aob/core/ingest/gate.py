@@ -1,0 +1,367 @@
+"""Lines in, events and refusals with their reasons out: schema, time, rules, enrichment. Pure; it remembers nothing.
+
+All lines are decoded in one call of msgspec by structs made from the contracts. What that call refuses, and what does
+not keep a rule, is looked at again line by line, where the JSON Schema has the last word.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, Union
+
+import msgspec
+from msgspec import UNSET
+
+from aob.core.contract.model import ContractSet, EventContract
+from aob.core.expression import EvalError
+from aob.core.ingest import judge
+from aob.core.ingest.enrich import BUILTIN, Enrichment
+from aob.core.ingest.envelope import OWN, Form, form_of
+from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
+from aob.core.ingest.judge import Refused
+from aob.core.ingest.notes import Notes, notes_of, read_notes
+from aob.core.ingest.reading import EPOCH, passes, reader
+
+_OWN: Final = OWN.encode()
+_MS: Final = timedelta(milliseconds=1)
+Finish = Callable[[Any], bool]
+
+
+class Gated(msgspec.Struct):
+    """What became of lines: the events that passed in their order, their `text` (one line each), and the refused ones
+    with their place among the `received` lines. `places` are those of the events; None when every line passed."""
+
+    received: int
+    events: list[Event]
+    text: bytes
+    refused: list[tuple[int, Refused]]
+    places: list[int] | None = None
+
+
+class _Kind:
+    """One version of an event type, ready for its events."""
+
+    def __init__(self, form: Form, enrichments: Mapping[str, Enrichment]) -> None:
+        contract, shape = form.contract, form.shape
+        self.form = form
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(form.event).decode
+        self.subject = reader(contract.subject, contract, enrichments) if contract.subject else None
+        self.enrich = tuple(enrichments[name].run for name in contract.enrich)
+        self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
+
+    def _finish(
+        self, rest: Sequence[tuple[str, Any]], whole: bool, keeps: Callable[[Event], bool] | None
+    ) -> Finish | None:
+        checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
+        valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
+        add = self.add if self.enrich or self.subject is not None else None
+        if not checks and valid is None:
+            if keeps is None or add is None:
+                return keeps if add is None else _always(add)
+            return _then(keeps, add)
+
+        def finish(event: Any) -> bool:
+            if valid is not None and not valid(event.data):
+                return False
+            for name, check in checks:
+                value = getattr(event.data, name)
+                if value is not UNSET and not check(value):
+                    return False
+            if keeps is not None and not keeps(event):
+                return False
+            if add is not None:
+                add(event)
+            return True
+
+        return finish
+
+    def add(self, event: Any) -> None:
+        """What the event did not say itself: its subject, and what enrichment finds out."""
+        self.name(event)
+        if self.enrich:
+            data = event.data
+            event.enriched = self.form.enriched(*[run(data) for run in self.enrich])
+
+    def name(self, event: Any) -> None:
+        """The subject by the contract, unless the event has one."""
+        if self.subject is not None and not event.subject:
+            try:
+                event.subject = str(self.subject(event))
+            except EvalError:
+                event.subject = ""
+
+
+def _always(add: Callable[[Any], None]) -> Finish:
+    def finish(event: Any) -> bool:
+        add(event)
+        return True
+
+    return finish
+
+
+def _then(keeps: Finish, add: Callable[[Any], None]) -> Finish:
+    def finish(event: Any) -> bool:
+        if not keeps(event):
+            return False
+        add(event)
+        return True
+
+    return finish
+
+
+class Gate:
+    """The gate of one tenant, by its contracts. Raises ExpressionError for a contract whose expressions are wrong."""
+
+    def __init__(self, contracts: ContractSet, enrichments: Mapping[str, Enrichment] = BUILTIN) -> None:
+        self.contracts = contracts
+        self._kinds: dict[str, dict[int, _Kind]] = {}
+        self._newest: dict[str, int] = {}
+        for type, versions in contracts.events.items():
+            self._newest[type] = newest = max(versions)
+            self._kinds[type] = {
+                number: _Kind(form_of(contract, newest=number == newest), enrichments)
+                for number, contract in versions.items()
+            }
+        newest_kinds = [versions[self._newest[type]] for type, versions in self._kinds.items()]
+        classes = tuple(kind.form.event for kind in newest_kinds)
+        union = Union[classes] if classes else None  # noqa: UP007  # a value, not an annotation
+        self._decoder = msgspec.json.Decoder(union) if union is not None else None
+        self._finish = {kind.form.event: kind.finish for kind in newest_kinds if kind.finish is not None}
+
+    # -- lines that come --------------------------------------------------------------------------------------------
+
+    def read(self, lines: bytes, now_ms: int) -> Gated:
+        """Look at lines, one JSON object each; blank ones are no events. Never raises for what they hold."""
+        if b"\r" in lines:
+            lines = lines.replace(b"\r\n", b"\n")
+        if lines[-1:] == b"\n":
+            lines = lines.rstrip(b"\n")
+        events = self._at_once(lines)
+        if events is None:
+            return self._one_by_one(lines, now_ms)
+        odd = self._pass(events, now_ms)
+        if not odd:
+            return Gated(len(events), events, lines, [])
+        return self._without(events, lines.split(b"\n"), odd, now_ms)
+
+    def _at_once(self, lines: bytes) -> list[Any] | None:
+        """All lines decoded in one call, or None when one of them must be looked at by itself."""
+        if self._decoder is None or not _plain(lines):
+            return None
+        try:
+            events: list[Any] = self._decoder.decode_lines(lines)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        ends = len(events) - 1
+        # every line break must be one between two objects, or lines and events are not one to one
+        if ends < 0 or lines.count(b"\n") != ends or lines.count(b"}\n{") != ends:
+            return None
+        return events
+
+    def _pass(self, events: list[Any], now_ms: int) -> list[int]:
+        """Gives events their time, subject and enrichment; the places of those that must be judged by themselves."""
+        odd: list[int] = []
+        limit, limit_s, finishers = now_ms + SKEW_MAX_MS, (now_ms + SKEW_MAX_MS) / 1000.0, self._finish
+        for place, event in enumerate(events):
+            time = event.time
+            if time.__class__ is float:
+                if not 0.0 <= time <= limit_s:
+                    odd.append(place)
+                    continue
+                event.at_ms = int(time * 1000.0 + 0.5) if time else now_ms
+            else:
+                event.at_ms = at_ms = int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
+                if not 0 <= at_ms <= limit:
+                    odd.append(place)
+                    continue
+            finish = finishers.get(event.__class__)
+            if finish is not None and not finish(event):
+                odd.append(place)
+        return odd
+
+    def _without(self, events: list[Any], lines: list[bytes], odd: list[int], now_ms: int) -> Gated:
+        """All of them but the odd ones that are refused."""
+        refused: list[tuple[int, Refused]] = []
+        for place in odd:
+            found = self.judge(lines[place], now_ms)
+            if isinstance(found, Refused):
+                refused.append((place, found))
+            else:
+                events[place] = found
+        if not refused:
+            return Gated(len(lines), events, b"\n".join(lines), [])
+        gone = {place for place, _ in refused}
+        places = [place for place in range(len(lines)) if place not in gone]
+        text = b"\n".join([lines[place] for place in places])
+        return Gated(len(lines), [events[place] for place in places], text, refused, places)
+
+    def _one_by_one(self, text: bytes, now_ms: int) -> Gated:
+        lines = [line for line in text.split(b"\n") if line.strip()]
+        events: list[Any] = []
+        refused: list[tuple[int, Refused]] = []
+        places: list[int] = []
+        for place, line in enumerate(lines):
+            found = self.look(line, now_ms)
+            if isinstance(found, Refused):
+                refused.append((place, found))
+            else:
+                events.append(found)
+                places.append(place)
+        if refused:
+            lines = [lines[place] for place in places]
+        return Gated(len(events) + len(refused), events, b"\n".join(lines), refused, places if refused else None)
+
+    def look(self, line: bytes, now_ms: int) -> Event | Refused:
+        """One line: the fast way, else judged."""
+        if self._decoder is not None and _plain(line):
+            try:
+                event: Any = self._decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return self.judge(line, now_ms)
+            if not self._pass([event], now_ms):
+                found: Event = event
+                return found
+        return self.judge(line, now_ms)
+
+    # -- what is not plain ------------------------------------------------------------------------------------------
+
+    def judge(self, line: bytes, now_ms: int) -> Event | Refused:
+        """One line with every reason; an event when there is none."""
+        sent = judge.read_object(line)
+        if isinstance(sent, Reason):
+            return Refused(line, (sent,))
+        names = [sent[name] if isinstance(sent.get(name), str) else "" for name in ("type", "source", "id")]
+        reasons, kind = self._kind_of(sent)
+        reasons += judge.envelope_reasons(sent, now_ms)
+        event: Event | None = None
+        if kind is not None:
+            reasons += judge.schema_reasons(kind.form.contract, sent.get("data"))
+            if not reasons:
+                event, reasons = self._built(kind, sent, now_ms)
+        if event is None or reasons:
+            return Refused(line, tuple(reasons), *(name[: judge.SOURCE_CHARS_MAX] for name in names))
+        return event
+
+    def _kind_of(self, sent: Mapping[str, Any]) -> tuple[list[Reason], _Kind | None]:
+        type, version = sent.get("type"), sent.get("version")
+        if not isinstance(type, str) or not type:
+            return [Reason("decode", "/type", "`type` is a text", "envelope", judge.shown(type))], None
+        versions = self._kinds.get(type)
+        if versions is None:
+            return [Reason("contract", "/type", f"no contract declares events of type {type[:100]!r}", "unknown_type",
+                           type[:judge.VALUE_CHARS_MAX])], None  # fmt: skip
+        if version is None and "version" not in sent:
+            return [], versions[self._newest[type]]
+        if isinstance(version, bool) or not isinstance(version, int | float) or version not in versions:
+            known = ", ".join(map(str, sorted(versions)))
+            return [Reason("contract", "/version", f"{type} has no such version, it has {known}", "unknown_version",
+                           judge.shown(version))], None  # fmt: skip
+        return [], versions[int(version)]
+
+    def _built(self, kind: _Kind, sent: Mapping[str, Any], now_ms: int) -> tuple[Event | None, list[Reason]]:
+        try:
+            event = judge.build(kind.form, sent)
+        except (msgspec.ValidationError, OverflowError) as error:
+            return None, [Reason("decode", "/data", f"this cannot be held: {error}", "type")]
+        told = judge.moment(sent.get("time", 0.0))
+        event.at_ms = now_ms if told == 0 or isinstance(told, str) else told
+        reasons = judge.rule_reasons(kind.form.contract, event)
+        if not reasons:
+            kind.add(event)
+        return event, reasons
+
+    # -- lines of the log -------------------------------------------------------------------------------------------
+
+    def notes(self, events: Sequence[Event]) -> bytes:
+        """What must be kept beside the lines of events, so that they can be read again as they are now."""
+        return notes_of(events, self._newest)
+
+    def reread(self, lines: bytes, notes: bytes, first: int) -> list[Event]:
+        """The events of a row of the log as they were when they were accepted: nothing is judged or enriched anew.
+
+        `lines` may be of several groups whose notes were joined. Raises ValueError for a row that no gate has written.
+        """
+        events: list[Any] = []
+        rest = lines
+        for note in read_notes(notes):
+            part, rest = _head(rest, note.count, len(lines))
+            found = self._again(part, note)
+            for place, at_ms in note.times.items():
+                found[place].at_ms = at_ms
+            for place in note.unknown:
+                found[place].known = False
+            events += found
+        for offset, event in enumerate(events, first):
+            event.offset = offset
+        return events
+
+    def _again(self, text: bytes, note: Notes) -> list[Any]:
+        now = all(self._newest.get(type) == version for type, version in note.newest.items())
+        found = self._at_once(text) if now and note.count else None
+        if found is None:
+            found = [self._known(line, note) for line in text.split(b"\n")] if note.count else []
+        rows = {key: iter(column) for key, column in note.enriched.items()}
+        for event in found:
+            time = event.time
+            if time.__class__ is float:
+                event.at_ms = int(time * 1000.0 + 0.5)
+            else:
+                event.at_ms = int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
+            kind = self._kinds[event.type][event.version]
+            if kind.subject is not None:
+                kind.name(event)
+            if kind.enrich:
+                event.enriched = kind.form.enriched(*next(rows[f"{event.type}@{event.version}"]))
+        return found
+
+    def _known(self, line: bytes, note: Notes) -> Any:
+        """One accepted line by the version under which it was accepted."""
+        sent = judge.read_object(line)
+        if isinstance(sent, Reason):
+            raise ValueError(f"a line of the log is no event: {sent.message}")
+        type = sent["type"]
+        version = int(sent["version"]) if "version" in sent else note.newest[type]
+        kind = self._kinds.get(type, {}).get(version)
+        if kind is None:
+            raise ValueError(f"the log holds an event of {type} version {version}, and there is no such contract")
+        return judge.build(kind.form, sent)
+
+
+def _plain(lines: bytes) -> bool:
+    """Whether bytes may be decoded without another look: short lines, UTF-8, no NUL, nothing named like the gate's."""
+    if not lines.isascii():
+        try:
+            lines.decode()
+        except UnicodeDecodeError:
+            return False
+    if _OWN in lines or (b"\\u00" in lines and (b"\\u000" in lines or b"\\u007" in lines)):
+        return False
+    return len(lines) <= LINE_BYTES_MAX or max(map(len, lines.split(b"\n"))) <= LINE_BYTES_MAX
+
+
+def _head(text: bytes, count: int, size: int) -> tuple[bytes, bytes]:
+    """The first lines of a text, and the rest."""
+    if not count:
+        return b"", text
+    if text.count(b"\n") + 1 == count:
+        return text, b""
+    parts = text.split(b"\n", count)
+    return b"\n".join(parts[:count]), parts[count] if len(parts) > count else b""
+
+
+_forms: Final[dict[int, tuple[EventContract, _Kind]]] = {}
+FORMS_MAX: Final = 1_024
+_identity: Final = id
+
+
+def make_event(contract: EventContract, data: Mapping[str, Any], at_ms: int, *, id: str = "-") -> Event:
+    """An event that came through no gate: of this contract, with this data, which must fit. Raises ValidationError."""
+    known = _forms.get(_identity(contract))
+    if known is None or known[0] is not contract:
+        if len(_forms) >= FORMS_MAX:
+            _forms.clear()
+        known = _forms[_identity(contract)] = (contract, _Kind(form_of(contract, newest=True), BUILTIN))
+    kind = known[1]
+    event: Any = kind.form.event(id=id, source="-", data=msgspec.convert(data, kind.form.shape.type), at_ms=at_ms)
+    kind.add(event)
+    made: Event = event
+    return made

@@ -1,0 +1,264 @@
+"""One line at a time, with every reason: what the fast way refuses comes here, and the JSON Schema has the last word.
+
+In: a line. Out: an event (the fast way was too strict) or why it is refused. Whatever bytes come, it never raises.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from aob.core.contract.model import EventContract
+from aob.core.event import canonical, decode
+from aob.core.expression import EvalError, ExpressionError
+from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
+from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
+from aob.core.ingest.reading import EPOCH, reader, view_of
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
+
+REASONS_MAX: Final = 20
+VALUE_CHARS_MAX: Final = 200
+NEST_MAX: Final = 100
+_TYPES: Final = {"subject": str, "producer": str, "correlationid": str, "causationid": str}
+_aware: Final = msgspec.json.Decoder(datetime).decode
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A refused event: what it called itself as far as that can be read, why, and the line as it came."""
+
+    line: bytes
+    reasons: tuple[Reason, ...]
+    type: str = ""
+    source: str = ""
+    id: str = ""
+
+
+def validator_of(schema: Any) -> "Validator":
+    """The validator of a schema; the same object for the same schema."""
+    return _validator(canonical(schema))
+
+
+@lru_cache(maxsize=1_024)
+def _validator(raw: bytes) -> "Validator":
+    import jsonschema_rs as rust  # 30 ms: only a process that meets a schema pays it
+
+    options = rust.RegexOptions()
+    return rust.validator_for(decode(raw), offline=True, validate_formats=True, pattern_options=options)
+
+
+def shown(value: Any) -> Any:
+    """A value as a reason shows it: whole when it is short, else the beginning of its JSON."""
+    try:
+        text = canonical(value)
+    except (TypeError, ValueError, OverflowError):
+        return str(value)[:VALUE_CHARS_MAX]
+    if len(text) <= VALUE_CHARS_MAX:
+        return value
+    return text[:VALUE_CHARS_MAX].decode(errors="replace") + "…"
+
+
+def read_object(line: bytes) -> dict[str, Any] | Reason:
+    """The JSON object of a line, or why there is none."""
+    if len(line) > LINE_BYTES_MAX:
+        return Reason("size", "", f"an event has at most {LINE_BYTES_MAX:,} bytes, and this has {len(line):,}",
+                      "max_bytes")  # fmt: skip
+    try:
+        line.decode()
+        found = decode(line)
+    except UnicodeDecodeError as error:
+        return Reason("decode", "", f"this is not UTF-8 (byte {error.start})", "utf8")
+    except RecursionError:
+        return Reason("decode", "", "this is nested too deeply", "nesting")
+    except (msgspec.DecodeError, ValueError) as error:
+        return Reason("decode", "", str(error), "json")
+    if not isinstance(found, dict):
+        return Reason("decode", "", "an event is a JSON object", "type", shown(found))
+    if b"\\u0000" in line and (where := _nul(found, "", 0)) is not None:
+        return Reason("decode", where, "text holds a NUL character", "nul")
+    for name in found:
+        if name.startswith(OWN):
+            return Reason("decode", "", f"{name!r} is not the name of an attribute", "name")
+    return found
+
+
+def _nul(value: Any, pointer: str, depth: int) -> str | None:
+    if isinstance(value, str):
+        return pointer if "\0" in value else None
+    pairs: Any = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+        if any("\0" in key for key in value):
+            return pointer
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for key, item in pairs:
+        if depth < NEST_MAX and (found := _nul(item, f"{pointer}/{escaped(str(key))}", depth + 1)) is not None:
+            return found
+    return None
+
+
+def escaped(key: str) -> str:
+    """A key as a step of a JSON Pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def envelope_reasons(sent: Mapping[str, Any], now_ms: int) -> list[Reason]:
+    """What is wrong with the attributes around `data`."""
+    found = [
+        Reason("decode", f"/{name}", f"`{name}` is a text of 1 to {most} characters", "envelope", shown(sent.get(name)))
+        for name, most in (("id", ID_CHARS_MAX), ("source", SOURCE_CHARS_MAX))
+        if not isinstance(sent.get(name), str) or not 0 < len(sent[name]) <= most
+    ]
+    for name, kind in _TYPES.items():
+        value = sent.get(name, "")
+        if not isinstance(value, kind) or len(value) > SOURCE_CHARS_MAX:
+            found.append(Reason("decode", f"/{name}", f"`{name}` is a text of at most {SOURCE_CHARS_MAX} characters",
+                                "envelope", shown(value)))  # fmt: skip
+    if isinstance(sent.get("producer"), str) and not 0 < len(sent["producer"]) <= ID_CHARS_MAX:
+        found.append(Reason("decode", "/producer", f"`producer` has 1 to {ID_CHARS_MAX} characters", "envelope"))
+    sequence = sent.get("sequence", 0)
+    if type(sequence) is not int or sequence < 0:
+        found.append(Reason("decode", "/sequence", "`sequence` is a whole number from 0", "envelope", shown(sequence)))
+    if sent.get("specversion", "1.0") != "1.0":
+        found.append(Reason("decode", "/specversion", "only version 1.0 is known", "envelope", sent["specversion"]))
+    kind = sent.get("datacontenttype", "application/json")
+    if not isinstance(kind, str) or not _is_json(kind):
+        found.append(Reason("decode", "/datacontenttype", "`data` must be JSON", "envelope", shown(kind)))
+    if "data_base64" in sent:
+        found.append(Reason("decode", "/data_base64", "`data` must be JSON, not binary", "envelope"))
+    return [*found, *_depth_reasons(sent), *time_reasons(sent.get("time", 0.0), now_ms)]
+
+
+def _is_json(kind: str) -> bool:
+    plain = kind.partition(";")[0].strip().lower()
+    return plain == "application/json" or plain.endswith("+json")
+
+
+def _depth_reasons(sent: Mapping[str, Any]) -> list[Reason]:
+    depth = sent.get("depth", 0)
+    if type(depth) is not int or depth < 0:
+        return [Reason("decode", "/depth", "`depth` is a whole number from 0", "envelope", shown(depth))]
+    if depth < DEPTH_MAX:
+        return []
+    chain = " <- ".join(str(sent[name]) for name in ("id", "causationid", "correlationid") if sent.get(name))
+    return [Reason("contract", "/depth", f"{depth} events have caused one another, at most {DEPTH_MAX - 1} may: "
+                   f"{chain}", "depth", depth)]  # fmt: skip
+
+
+def moment(time: Any) -> int | str:
+    """The milliseconds of a time as it is sent (0: none), or what is wrong with it."""
+    if type(time) in (int, float):
+        return int(time * 1000.0 + 0.5) if -1e15 < time < 1e15 else "`time` is out of range"
+    if not isinstance(time, str):
+        return "`time` is RFC 3339 text or seconds since 1970"
+    try:
+        told = _aware(canonical(time))
+    except (msgspec.MsgspecError, ValueError):
+        return "`time` is not RFC 3339"
+    return ms_of(told) if told.tzinfo is not None else "`time` has no zone"
+
+
+def ms_of(time: datetime) -> int:
+    """Milliseconds since 1970 of a time with a zone."""
+    return int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
+
+
+def time_reasons(time: Any, now_ms: int) -> list[Reason]:
+    """What is wrong with a time, and one that lies too far in the future."""
+    at_ms = moment(time)
+    if isinstance(at_ms, str):
+        return [Reason("decode", "/time", at_ms, "time", shown(time))]
+    if at_ms > now_ms + SKEW_MAX_MS:
+        hint = "; seconds are expected, not milliseconds" if type(time) in (int, float) and time > 1e11 else ""
+        return [Reason("time", "/time", f"the time lies {(at_ms - now_ms) / 1000:,.0f} s in the future, at most "
+                       f"{SKEW_MAX_MS // 1000} s are taken{hint}", "future", shown(time))]  # fmt: skip
+    if at_ms < 0:
+        return [Reason("time", "/time", "the time lies before 1970", "past", shown(time))]
+    return []
+
+
+def schema_reasons(contract: EventContract, data: Any) -> list[Reason]:
+    """Where data breaks the schema of its contract."""
+    found: list[Reason] = []
+    for fault in validator_of(contract.schema).iter_errors(data):
+        found.append(_reason(fault))
+        if len(found) == REASONS_MAX:
+            break
+    return found
+
+
+def _reason(fault: "ValidationError") -> Reason:
+    pointer = "/data" + "".join(f"/{escaped(str(step))}" for step in fault.instance_path)
+    words = [str(step) for step in fault.schema_path]
+    return Reason("schema", pointer, fault.message[:300], words[-1] if words else "schema", shown(fault.instance))
+
+
+def whole(value: Any, depth: int = 0) -> Any:
+    """A value in which doubles without a fraction are ints: JSON Schema does not tell them apart."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [whole(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {key: whole(item, depth + 1) for key, item in value.items()}
+    return value
+
+
+def build(form: Form, sent: Mapping[str, Any]) -> Event:
+    """The event of an object that its contract accepts. Raises ValidationError when its class cannot hold it."""
+    given = {name: value for name, value in sent.items() if name not in ("time", "datacontenttype", "depth")}
+    given["data"] = sent.get("data")
+    given["version"] = form.contract.version
+    try:
+        event: Event = msgspec.convert(given, form.event)
+    except msgspec.ValidationError:
+        given["data"] = whole(sent.get("data"))
+        event = msgspec.convert(given, form.event)
+    time = sent.get("time", 0.0)
+    timed: Any = event
+    timed.time = float(time) if type(time) in (int, float) else _aware(canonical(time))
+    timed.depth = sent.get("depth", 0)
+    return event
+
+
+def rule_reasons(contract: EventContract, event: Event) -> list[Reason]:
+    """Which rules an event breaks."""
+    found: list[Reason] = []
+    for at, rule in enumerate(contract.rules):
+        message = rule.message or rule.rule
+        try:
+            kept = reader(rule.rule, contract)(event)
+        except (EvalError, ExpressionError) as error:
+            found.append(Reason("rule", "/data", f"{message} ({error})", rule.name or f"rule {at}"))
+            continue
+        if kept is not True:
+            value = shown(_named(rule.rule, view_of(event)))
+            found.append(Reason("rule", _pointer(rule.rule), message, rule.name or f"rule {at}", value))
+    return found
+
+
+def _words(rule: str) -> list[str]:
+    """The first path of data in a rule, as its steps."""
+    start = rule.find("data.")
+    if start < 0:
+        return []
+    path = rule[start + 5 :]
+    end = next((at for at, char in enumerate(path) if not (char.isalnum() or char in "._")), len(path))
+    return [step for step in path[:end].split(".") if step]
+
+
+def _pointer(rule: str) -> str:
+    return "/data" + "".join(f"/{escaped(step)}" for step in _words(rule))
+
+
+def _named(rule: str, view: Mapping[str, Any]) -> Any:
+    value: Any = view.get("data")
+    for step in _words(rule):
+        if not isinstance(value, dict) or step not in value:
+            return None
+        value = value[step]
+    return value if _words(rule) else None

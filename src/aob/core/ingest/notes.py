@@ -1,0 +1,56 @@
+"""What the gate notes beside accepted lines: little, for most of an event stands in its line.
+
+In: events as they were accepted. Out: bytes, which may be joined to those of other groups, and the notes again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+
+class Notes(msgspec.Struct, array_like=True):
+    """Of one group: how many events; which version of each type was the newest then; the times of those that said
+    none; those that were too old for the gate to know whether they repeat; what they were enriched with, by
+    `TYPE@VERSION`, in their order."""
+
+    count: int
+    newest: dict[str, int] = {}
+    times: dict[int, int] = {}
+    unknown: list[int] = []
+    enriched: dict[str, list[Any]] = {}
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[Notes]).decode
+
+
+def notes_of(events: Sequence[Any], newest: Mapping[str, int]) -> bytes:
+    """The notes of a group."""
+    classes = set(map(type, events))
+    times = {place: event.at_ms for place, event in enumerate(events) if not event.time}
+    unknown = [place for place, event in enumerate(events) if not event.known]
+    enriched: dict[str, list[Any]] = {}
+    for kind in classes:
+        if any(event.enriched is not None for event in events if event.__class__ is kind):
+            column = [event.enriched for event in events if event.__class__ is kind]
+            sample = next(event for event in events if event.__class__ is kind)
+            enriched[f"{sample.type}@{sample.version}"] = column
+    versions = {kind.type: newest[kind.type] for kind in classes}
+    return _encode([Notes(len(events), versions, times, unknown, enriched)])
+
+
+def read_notes(notes: bytes) -> list[Notes]:
+    """The notes of each group. Raises ValueError for bytes that are none."""
+    try:
+        return _decode(notes) if notes else []
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"these are no notes of a gate: {error}") from error
+
+
+def joined_notes(notes: Iterable[bytes]) -> bytes:
+    """The notes of groups that are written in one row, in their order."""
+    parts = [part for part in notes if part]
+    if len(parts) == 1:
+        return parts[0]
+    return _encode([note for part in parts for note in read_notes(part)])

@@ -1,0 +1,105 @@
+"""What each producer has sent, by its own numbers: exact for ever, and small, because numbers come nearly in order.
+
+In: (producer, sequence). Out: whether it is new. A producer's numbers are kept as spans; a number that was skipped is
+still new when it comes later.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+PRODUCERS_MAX: Final = 100_000
+"""Producers that are remembered; beyond them the one that was silent longest is known by its ids only."""
+SPANS_MAX: Final = 1_000
+"""Spans of one producer; beyond them its oldest gap counts as forgotten: ids decide there."""
+
+
+class Producers:
+    """The numbers of all producers of a tenant."""
+
+    def __init__(self) -> None:
+        self._spans: dict[str, list[list[int]]] = {}
+        self._closed: dict[str, int] = {}
+        self.changed = False
+
+    def claim(self, producer: str, sequence: int) -> bool:
+        """Whether this number is new; it is known from now on."""
+        spans = self._spans.get(producer)
+        self.changed = True
+        if spans is None:
+            if len(self._spans) >= PRODUCERS_MAX:
+                silent = next(iter(self._spans))
+                del self._spans[silent]
+                self._closed.pop(silent, None)
+            self._spans[producer] = [[sequence, sequence]]
+            return True
+        last = spans[-1]
+        if sequence == last[1] + 1:
+            last[1] = sequence
+            return True
+        if sequence > last[1]:
+            spans.append([sequence, sequence])
+            if len(spans) > SPANS_MAX:
+                spans[0][1] = spans[1][1]
+                self._closed[producer] = spans[1][0]
+                del spans[1]
+            return True
+        return self._late(producer, spans, sequence)
+
+    def _late(self, producer: str, spans: list[list[int]], sequence: int) -> bool:
+        at = _place(spans, sequence)
+        if at >= 0 and spans[at][1] >= sequence:
+            return sequence < self._closed.get(producer, -1) and not at  # in what was closed: ids decide
+        spans.insert(at + 1, [sequence, sequence])
+        _join(spans, at + 1)
+        return True
+
+    def forget(self, producer: str, sequence: int) -> None:
+        """A number that was claimed and then not written is new again."""
+        spans = self._spans.get(producer, [])
+        at = _place(spans, sequence)
+        if at < 0 or spans[at][1] < sequence:
+            return
+        low, high = spans[at]
+        spans[at : at + 1] = [span for span in ([low, sequence - 1], [sequence + 1, high]) if span[0] <= span[1]]
+        if not spans:
+            del self._spans[producer]
+        self.changed = True
+
+    def dump(self) -> bytes:
+        """All of it."""
+        self.changed = False
+        return msgspec.msgpack.encode((self._spans, self._closed))
+
+    def load(self, data: bytes) -> None:
+        """What `dump` gave. Raises MsgspecError for anything else."""
+        self._spans, self._closed = msgspec.msgpack.decode(data, type=tuple[dict[str, list[list[int]]], dict[str, int]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+
+def _place(spans: list[list[int]], sequence: int) -> int:
+    """The last span that begins at or before a number; -1 for none."""
+    low, high = 0, len(spans)
+    while low < high:
+        middle = (low + high) // 2
+        if spans[middle][0] <= sequence:
+            low = middle + 1
+        else:
+            high = middle
+    return low - 1
+
+
+def _join(spans: list[list[int]], at: int) -> None:
+    """One span of a new one and its neighbours where they touch."""
+    if at + 1 < len(spans) and spans[at][1] + 1 == spans[at + 1][0]:
+        spans[at][1] = spans[at + 1][1]
+        del spans[at + 1]
+    if at and spans[at - 1][1] + 1 == spans[at][0]:
+        spans[at - 1][1] = spans[at][1]
+        del spans[at]

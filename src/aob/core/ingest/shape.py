@@ -1,0 +1,251 @@
+"""A JSON Schema as a type that msgspec decodes by: schema in, a struct type and what it does not hold out.
+
+What the type accepts the schema accepts, but for the fields in `rest`, which the schema's own library must see. The
+contrary is not promised: what the type refuses, the schema has the last word on.
+"""
+
+import keyword
+import math
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal, Union
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from aob.core.event import canonical, decode
+
+Schema = Mapping[str, Any]
+INT_SAFE: Final = 2**53
+_NOTES: Final = frozenset(
+    ("title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "unit", "pii")
+)
+"""Keywords that assert nothing."""
+_WORD: Final = re.compile(r"[a-z][A-Za-z0-9_]*")
+_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "string": frozenset(("minLength", "maxLength")),
+    "integer": frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
+    "number": frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")),
+    "boolean": frozenset(),
+    "null": frozenset(),
+    "array": frozenset(("items", "minItems", "maxItems")),
+    "object": frozenset(("properties", "required", "additionalProperties")),
+}
+_META: Final = {
+    "minLength": "min_length", "maxLength": "max_length", "minItems": "min_length", "maxItems": "max_length",
+    "minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt", "multipleOf": "multiple_of",
+}  # fmt: skip
+
+
+class Inexact(Exception):  # noqa: N818  # a way out of the recursion, never seen outside
+    """This schema asserts something that a type cannot say."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of an object: its attribute, whether it is always there, its CEL kind (`dyn`: several or unknown), the
+    fields of an object that is a struct itself, and for an int the bounds that its schema sets."""
+
+    attribute: str
+    required: bool
+    kind: str = "dyn"
+    fields: "Mapping[str, Field] | None" = None
+    low: float = -math.inf
+    high: float = math.inf
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How `data` of a contract is held: its type, its fields (None: it is no struct), and what the type does not
+    assert: attributes with the schemas they are to be checked by; `whole` asks for the check of everything."""
+
+    type: Any
+    fields: Mapping[str, Field] | None
+    rest: tuple[tuple[str, Schema], ...] = ()
+    whole: bool = False
+
+
+def shape_of(schema: Schema) -> Shape:
+    """The shape of a schema, the same object for the same schema."""
+    return _shape(canonical(schema))
+
+
+@lru_cache(maxsize=1_024)
+def _shape(raw: bytes) -> Shape:
+    schema = decode(raw)
+    if schema is True or schema == {}:
+        return Shape(Any, None)
+    if not isinstance(schema, dict) or schema.get("type") != "object" or not schema.get("properties"):
+        return _other(schema)
+    unsaid = schema.keys() - _KINDS["object"] - _NOTES - {"type", "$schema", "$id"}
+    more = schema.get("additionalProperties", True)
+    if unsaid or more not in (True, False) or not _holds(schema):
+        return Shape(Any, None, whole=True)
+    fields, rest, members = {}, [], []
+    required = set(schema.get("required", ()))
+    for name, attribute in _attributes(schema["properties"]).items():
+        field_schema = schema["properties"][name]
+        try:
+            type_, field = _typed(field_schema, attribute, name in required)
+        except Inexact:
+            type_, kind = _loose(field_schema)
+            field = Field(attribute, name in required, kind)
+            rest.append((attribute, field_schema))
+        members.append((attribute, type_, name))
+        fields[name] = field
+    return Shape(_struct(members, fields, forbid=more is False), fields, tuple(rest))
+
+
+def _holds(schema: Schema) -> bool:
+    """Whether every required field is a property, so that the struct can ask for it."""
+    return set(schema.get("required", ())) <= schema["properties"].keys()
+
+
+def _other(schema: Any) -> Shape:
+    try:
+        return Shape(_typed(schema, "data", True)[0], None)
+    except Inexact:
+        return Shape(Any, None, whole=True)
+
+
+def _attributes(properties: Mapping[str, Any]) -> dict[str, str]:
+    """An attribute for each name of a field: the name where Python can have it."""
+    taken = {name for name in properties if _is_attribute(name)}
+    found: dict[str, str] = {}
+    for index, name in enumerate(properties):
+        attribute = name if name in taken else f"field_{index}"
+        while attribute != name and attribute in taken:
+            attribute += "_"
+        taken.add(attribute)
+        found[name] = attribute
+    return found
+
+
+def _is_attribute(name: str) -> bool:
+    return _WORD.fullmatch(name) is not None and not keyword.iskeyword(name)
+
+
+def _struct(members: list[tuple[str, Any, str]], fields: Mapping[str, Field], *, forbid: bool) -> Any:
+    given: list[Any] = []
+    for attribute, type_, name in members:
+        if fields[name].required:
+            given.append((attribute, type_))
+        else:
+            given.append((attribute, Union[type_, UnsetType], UNSET))  # noqa: UP007  # a value, not an annotation
+    renamed = {attribute: name for attribute, _, name in members if attribute != name}
+    try:
+        return msgspec.defstruct(
+            "Data", given, kw_only=True, gc=False, forbid_unknown_fields=forbid, rename=renamed or None
+        )
+    except ValueError as error:  # a name that msgspec cannot have
+        raise Inexact from error
+
+
+_PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
+    "string": (str, "string"), "integer": (int, "int"), "number": (float, "double"), "boolean": (bool, "bool"),
+}  # fmt: skip
+
+
+def _loose(schema: Any) -> tuple[Any, str]:
+    """The type and kind of a field whose schema asserts more than a type can say: plain ones where its kind is plain."""
+    kind = schema.get("type") if isinstance(schema, dict) and "$ref" not in schema else None
+    return _PLAIN.get(kind, (Any, "dyn")) if isinstance(kind, str) else (Any, "dyn")
+
+
+def _typed(schema: Any, attribute: str, required: bool) -> tuple[Any, Field]:
+    """The type of a value and what is known of it. Raises Inexact."""
+    if schema is True or schema == {}:
+        return Any, Field(attribute, required)
+    if not isinstance(schema, dict):
+        raise Inexact
+    if "const" in schema or "enum" in schema:
+        return _listed(schema, attribute, required)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        parts = [_typed({**schema, "type": one}, attribute, required)[0] for one in _apart(kind, schema)]
+        return Union[tuple(parts)], Field(attribute, required)  # noqa: UP007  # a value, not an annotation
+    if kind not in _KINDS or schema.keys() - _KINDS[kind] - _NOTES - {"type"}:
+        raise Inexact
+    build: Callable[[Schema, str, bool], tuple[Any, Field]] = _BUILD[kind]
+    return build(schema, attribute, required)
+
+
+def _apart(kinds: list[str], schema: Schema) -> list[str]:
+    """The kinds of a list that one type can tell apart. Raises Inexact."""
+    plain = set(kinds) - {"null"}
+    if "number" in plain:
+        plain.discard("integer")
+    if len(plain) != 1 or schema.keys() - _NOTES - {"type"}:
+        raise Inexact
+    return [*plain, *(["null"] if "null" in kinds else [])]
+
+
+def _listed(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    values = [schema["const"]] if "const" in schema else schema["enum"]
+    kind = schema.get("type", "string")
+    if "const" in schema and "enum" in schema or schema.keys() - _NOTES - {"type", "const", "enum"}:
+        raise Inexact
+    if kind != "string" or not values or not all(type(value) is str for value in values):
+        raise Inexact
+    return Literal[tuple(values)], Field(attribute, required, "string")
+
+
+def _meta(schema: Schema, type_: Any) -> Any:
+    said = {_META[key]: value for key, value in schema.items() if key in _META}
+    if any(type(value) not in (int, float) for value in said.values()):
+        raise Inexact
+    if ("ge" in said and "gt" in said) or ("le" in said and "lt" in said):
+        raise Inexact
+    if type_ is not float and any(type(v) is not int or not -INT_SAFE < v < INT_SAFE for v in said.values()):
+        raise Inexact
+    if type_ is not float and said.get("multiple_of", 1) <= 0:
+        raise Inexact
+    return Annotated[type_, Meta(**said)] if said else type_
+
+
+def _string(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    return _meta(schema, str), Field(attribute, required, "string")
+
+
+def _integer(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
+    high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
+    return _meta(schema, int), Field(attribute, required, "int", None, low, high)
+
+
+def _number(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    return _meta(schema, float), Field(attribute, required, "double")
+
+
+def _boolean(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    return bool, Field(attribute, required, "bool")
+
+
+def _null(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    return None, Field(attribute, required, "null")
+
+
+def _array(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    item = _typed(schema.get("items", True), attribute, True)[0]
+    return _meta(schema, list[item]), Field(attribute, required)  # type: ignore[valid-type]  # a type made here
+
+
+def _object(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+    properties, more = schema.get("properties") or {}, schema.get("additionalProperties", True)
+    if not properties:
+        if schema.get("required") or more is False:
+            raise Inexact
+        return dict[str, Any] if more is True else dict[str, _typed(more, "", True)[0]], Field(attribute, required)  # type: ignore[misc]  # a type made here
+    if more not in (True, False) or not _holds({**schema, "properties": properties}):
+        raise Inexact
+    members, fields = [], {}
+    for name, inner in _attributes(properties).items():
+        type_, field = _typed(properties[name], inner, name in schema.get("required", ()))
+        members.append((inner, type_, name))
+        fields[name] = field
+    return _struct(members, fields, forbid=more is False), Field(attribute, required, "dyn", fields)
+
+
+_BUILD: Final[Mapping[str, Callable[[Schema, str, bool], tuple[Any, Field]]]] = {
+    "string": _string, "integer": _integer, "number": _number, "boolean": _boolean, "null": _null, "array": _array,
+    "object": _object,
+}  # fmt: skip
