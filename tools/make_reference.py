@@ -18,6 +18,7 @@ from aob.compose.settings import _NAMES as ENVIRONMENT
 from aob.compose.settings import SMTP_PASSWORD, Settings
 from aob.core.errors import AobError
 from aob.core.node import ALIASES, KINDS
+from aob.server.api_keys import API_KEYS, SHAPE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = ROOT / "docs" / "reference"
@@ -125,6 +126,7 @@ def settings() -> str:
             out += _table(".".join(filter(None, (field.encode_name, many))), struct, {})
     out.append("## From the environment only\n\n| variable | what it is |\n|---|---|\n")
     out.append(f"| `{SMTP_PASSWORD}` | the password of the mail server; a secret never stands in a file |\n")
+    out.append(f"| `{API_KEYS}` | keys beside those of `aob key`: {SHAPE} |\n")
     return "".join(out)
 
 

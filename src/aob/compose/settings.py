@@ -53,7 +53,8 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens;
     `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
-    `store blobs cache log` are URLs of backends; empty ones are the embedded defaults."""
+    `store blobs cache log` are URLs of backends; empty ones are the embedded defaults; `rate_limit_rpm` is how many
+    reads a key may make in any minute (0: no limit; the home's own key has none)."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -65,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: str = ""
     log: str = ""
     log_level: str = "info"
+    rate_limit_rpm: int = 120
     egress: Egress = Egress()
     patches: Patching = Patching()
     models: Models = Models()
@@ -86,7 +88,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _NAMES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
-                 "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level"}  # fmt: skip
+                 "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
+                 "AOB_RATE_LIMIT_RPM": "rate_limit_rpm"}  # fmt: skip
+_NUMBERS: Final = frozenset(("port", "rate_limit_rpm"))
 
 
 def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
@@ -103,7 +107,8 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
     for variable, name in _NAMES.items():
         if env.get(variable):
-            values[name] = int(env[variable]) if name == "port" and env[variable].isdigit() else env[variable]
+            number = name in _NUMBERS and env[variable].isdecimal()
+            values[name] = int(env[variable]) if number else env[variable]
     values |= {name: value for name, value in given.items() if value is not None}
     if "smtp" in values and env.get(SMTP_PASSWORD):
         values["smtp"] = {**values["smtp"], "password": env[SMTP_PASSWORD]}

@@ -15,7 +15,7 @@ from aob.compose.loop import run_tuned
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
-from aob.server import Verbs, announced, create_app, listen, loopback_key, serving
+from aob.server import API_KEYS, Verbs, announced, create_app, listen, loopback_key, read_api_keys, serving
 
 
 def up(
@@ -52,7 +52,13 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     await loopback_key(home, running.views)
     bound = listen(settings.host, settings.port)
     verbs: Verbs = running.views if owners is None else owners.verbs
-    url = await stack.enter_async_context(serving(create_app(verbs, link_secret=link_secret(home)), bound))
+    served = create_app(
+        verbs,
+        link_secret=link_secret(home),
+        reads_per_minute=settings.rate_limit_rpm,
+        api_keys=read_api_keys(os.environ.get(API_KEYS, "")),
+    )
+    url = await stack.enter_async_context(serving(served, bound))
     running.notices.base_url = url
     if owners is not None:
         await owners.address(url)

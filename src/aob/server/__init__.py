@@ -6,7 +6,7 @@ from secrets import token_bytes
 
 from aob.core.answers import JsonObject
 from aob.fanout import Limits
-from aob.server.api_keys import ApiKeys, read_api_keys
+from aob.server.api_keys import API_KEYS, ApiKeys, read_api_keys
 from aob.server.http import App, openapi
 from aob.server.http.call import clock_ms
 from aob.server.limits import ReadLimit
@@ -17,8 +17,8 @@ from aob.server.serve import listen, serving
 from aob.server.verbs import Verbs
 
 __all__ = [
-    "App", "Limits", "MetricVerbs", "Verbs", "announced", "create_app", "listen", "loopback_key", "openapi_document",
-    "read_api_keys", "serving",
+    "API_KEYS", "App", "Limits", "MetricVerbs", "Verbs", "announced", "create_app", "listen", "loopback_key",
+    "openapi_document", "read_api_keys", "serving",
 ]  # fmt: skip
 
 

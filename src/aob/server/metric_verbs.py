@@ -81,8 +81,8 @@ class ReadVerbs(Protocol):
         """One number, live or by a scan."""
 
     async def batch(self, who: Caller, reads: Sequence[JsonObject]) -> JsonObject:
-        """Many reads at one position: `{position, answers: [MetricAnswer | EntityView | {"error": problem}]}`. A read is
-        the fields of a `MetricQuery`, or `{entity, id}`."""
+        """Many reads at one position: `{position, answers: [MetricAnswer | EntityView | {"error": problem}]}`. A read
+        is the fields of a `MetricQuery`, or `{entity, id}`."""
 
     async def entity(
         self, who: Caller, type: str, id: str, *, as_of_ms: int | None = None, history: int = 0,
@@ -116,8 +116,8 @@ class ContractVerbs(Protocol):
     async def push_contracts(
         self, who: Caller, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
     ) -> ContractsPushed:
-        """Take over contracts (text by file name). A version that is there already must be the same. Raises Invalid with
-        every problem (path is `FILE#/pointer`), Conflict `breaking_change` unless allowed. Role `admin`."""
+        """Take over contracts (text by file name). A version that is there already must be the same. Raises Invalid
+        with every problem (path is `FILE#/pointer`), Conflict `breaking_change` unless allowed. Role `admin`."""
 
     async def contracts(self, who: Caller) -> list[JsonObject]:
         """Every contract: `{kind, name, version, versions, owner, description, hash}`."""
