@@ -12,6 +12,7 @@ from aob.core.node.join import JOIN
 from aob.core.node.kind import Kind
 from aob.core.node.loop import LOOP
 from aob.core.node.map import MAP
+from aob.core.node.metric import METRIC, MetricConfig
 from aob.core.node.notify import NOTIFY
 from aob.core.node.object import OBJECT
 from aob.core.node.template import TemplateError, fill, fill_text
@@ -21,7 +22,7 @@ from aob.core.node.wait import WAIT
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
-        FUNCTION, HTTP, BRANCH, JOIN, TIMER, WAIT, APPROVAL, AGENT, NOTIFY, OBJECT, MAP, LOOP, EMIT,
+        FUNCTION, HTTP, BRANCH, JOIN, TIMER, WAIT, APPROVAL, AGENT, NOTIFY, OBJECT, MAP, LOOP, EMIT, METRIC,
     )
 }  # fmt: skip
 """Every node kind by name."""
@@ -29,4 +30,4 @@ KINDS: Final[dict[str, Kind]] = {
 ALIASES: Final[dict[str, str]] = {"task": "function"}
 """Other names under which a document may ask for a kind."""
 
-__all__ = ["ALIASES", "KINDS", "Kind", "TemplateError", "fill", "fill_text"]
+__all__ = ["ALIASES", "KINDS", "Kind", "MetricConfig", "TemplateError", "fill", "fill_text"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-from aob.work.kinds import agent, emit, function, http, notify
+from aob.work.kinds import agent, emit, function, http, metric, notify
 from aob.work.kinds import object as object_
 
 Performs = Callable[..., Coroutine[object, object, object]]
@@ -14,6 +14,7 @@ KINDS_WORK: Final[dict[str, Performs]] = {
     "emit": emit.perform,
     "function": function.perform,
     "http": http.perform,
+    "metric": metric.perform,
     "notify": notify.perform,
     "object": object_.perform,
 }

@@ -14,6 +14,7 @@ from aob.work.tools.objects import ObjectStores
 if TYPE_CHECKING:
     from aob.ports.cache import Cache
     from aob.ports.log import Log
+    from aob.ports.metric_reader import MetricReader
     from aob.ports.model import Models
 
 
@@ -30,7 +31,8 @@ class Smtp(msgspec.Struct, frozen=True):
 
 class Tools(msgspec.Struct, frozen=True, eq=False):
     """`targets` are the URLs behind the names of `slack:`, `webhook:` and other channels. `memo` None: no visit is
-    remembered; `cache` is the one for model answers, `log` takes the events that are emitted."""
+    remembered; `cache` is the one for model answers, `log` takes the events that are emitted,
+    `metrics` answers nodes that read a number (None: there are none in this process)."""
 
     handlers: HandlerTable
     http: CheckedClient
@@ -43,3 +45,4 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     targets: Mapping[str, str] = {}
     memo: Memo | None = None
     cache: "Cache | None" = None
+    metrics: "MetricReader | None" = None

@@ -175,6 +175,21 @@ class Kinds(Sketch):
         """Puts a business event on a topic."""
         return self.add(id, "emit", {"topic": topic, "type": type, "subject": subject, "data": data}, **common)
 
+    def metric(
+        self,
+        id: str,
+        *,
+        metric: str,
+        window: str | None = None,
+        by: Sequence[str] | None = None,
+        where: Mapping[str, str] | None = None,
+        **common: Unpack[CommonFields],
+    ) -> Step:
+        """Reads a live number, as it is when the node runs."""
+        dimensions = None if by is None else list(by)
+        config = {"metric": metric, "window": window, "by": dimensions, "where": where}
+        return self.add(id, "metric", config, **common)
+
     def map(
         self,
         id: str,

@@ -1,0 +1,41 @@
+"""`metric`: reads a live number, as it is when the node runs."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.errors import Problem
+from aob.core.node.bound import filled
+from aob.core.node.kind import Kind
+
+DIMENSIONS_MAX: Final = 16
+
+
+class MetricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`window` names a window of the metric (its first one when left out) or is a duration that slides, such as `15m`.
+    `by` tells the values of dimensions apart, `where` fixes dimensions to a value. `metric`, `window` and `where` are
+    filled by `{name}`. The output is the answer of `GET /v1/metrics/NAME`: `{value, rows, window, complete, …}`."""
+
+    metric: str
+    window: str = ""
+    by: Annotated[list[str], msgspec.Meta(max_length=DIMENSIONS_MAX)] = []
+    where: dict[str, str] = {}
+
+
+def check_metric(config: MetricConfig) -> Iterator[Problem]:
+    """What a type cannot say: a name, and no dimension twice."""
+    yield from filled("/metric", config.metric, "the name of the metric")
+    for index, name in enumerate(config.by):
+        if name in config.by[:index]:
+            yield Problem(f"/by/{index}", f"{name} stands twice", "duplicate")
+    if len(config.where) > DIMENSIONS_MAX:
+        yield Problem("/where", f"at most {DIMENSIONS_MAX} dimensions are fixed", "out_of_range")
+
+
+METRIC = Kind(
+    "metric",
+    MetricConfig,
+    check=lambda config: tuple(check_metric(config)),
+    templates=("metric", "window", "where"),
+)

@@ -1,0 +1,37 @@
+"""`metric`: a job's question to the live numbers of its tenant. It changes nothing and may be asked again."""
+
+from typing import TYPE_CHECKING
+
+from aob.core.errors import AobError, Busy, OurError
+from aob.core.metric.query import MetricQuery
+from aob.core.node import MetricConfig, fill, fill_text
+from aob.work.job import Context, Job, WorkError
+from aob.work.kinds.http import values
+
+if TYPE_CHECKING:
+    from aob.work.tools import Tools
+
+
+async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
+    """The answer, as the API gives it.
+
+    Raises WorkError `metrics_absent` where there are no live numbers, and what the reader raises: `metric_not_found`,
+    `invalid`, `scan_too_large`, ...
+    """
+    job.pulse()
+    if tools.metrics is None:
+        raise WorkError("this process has no live metrics", code="metrics_absent", transient=False,
+                        detail={"sent": False})  # fmt: skip
+    config: MetricConfig = job.node.config
+    named = values(job)
+    where = {name: value if isinstance(value, str) else fill_text("{value}", {"value": value})
+             for name, value in fill(config.where, named).items()}  # fmt: skip
+    query = MetricQuery(
+        fill_text(config.metric, named), fill_text(config.window, named), by=tuple(config.by), where=where
+    )
+    try:
+        return await tools.metrics.read_metric(job.tenant, query)
+    except AobError as error:
+        passes = isinstance(error, OurError | Busy)
+        detail = {"metric": query.metric, "sent": False}
+        raise WorkError(error.detail, code=error.code, transient=passes, detail=detail) from error
