@@ -1,4 +1,4 @@
-"""The law of alerts: nothing fires before its time, what lies between `when` and `clear` turns nothing, starts are few."""
+"""The law of alerts: none fires before its time, between `when` and `clear` nothing turns, a firing starts once."""
 
 from typing import Any
 

@@ -45,7 +45,12 @@ class Numbers:
             raise NotFound(f"there is no metric {query.metric}", code="metric_not_found")
         value = self.values[query.metric]
         rows = {"rows": [{"by": {"region": name}, "value": v} for name, v in value.items()]} if query.by else {}
-        return {"value": None if query.by else value, "valid_until": self.until.get(query.metric), "position": "p1", **rows}
+        return {
+            "value": None if query.by else value,
+            "valid_until": self.until.get(query.metric),
+            "position": "p1",
+            **rows,
+        }
 
 
 class Runs:

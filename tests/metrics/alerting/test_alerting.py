@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aob.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+from aob.core.errors import Invalid, NotFound, Refused, Unavailable
 from aob.core.policy import Caller
 from aob.testing.world.loop import VirtualLoop, run_virtual
 from tests.metrics.alerting.bench import Mortal, Process, World, passed
@@ -101,7 +101,10 @@ async def test_each_value_of_a_dimension_is_an_alert_of_its_own() -> None:
         here.say("refunds", {"eu": 9, "us": 1})
         await passed(300)
         assert [(n["by"], n["state"]) for n in world.heard] == [({"region": "eu"}, "firing")]
-        assert {(v["by"]["region"], v["state"]) for v in await here.alerts.alerts(ME)} == {("eu", "firing"), ("us", "ok")}
+        assert {(v["by"]["region"], v["state"]) for v in await here.alerts.alerts(ME)} == {
+            ("eu", "firing"),
+            ("us", "ok"),
+        }
         here.say("refunds", {"us": 9})
         await passed(300)
         assert {(n["by"]["region"], n["state"]) for n in world.heard[1:]} == {("eu", "ok"), ("us", "firing")}
@@ -177,7 +180,9 @@ async def test_an_alert_is_made_changed_and_dropped_by_verbs() -> None:
         assert made["contract"]["version"] == 2
         await passed(300)
         assert world.states == ["firing", "ok"]
-        assert (await here.alerts.put_alert(ME, "now", {"metric": "refunds", "when": "value > 20"}))["contract"]["version"] == 2
+        assert (await here.alerts.put_alert(ME, "now", {"metric": "refunds", "when": "value > 20"}))["contract"][
+            "version"
+        ] == 2
         await here.alerts.put_alert(ME, "mine", {"metric": "refunds", "when": "value > 1", "severity": "critical"})
         await passed(300)
         assert [(n["alert"], n["severity"]) for n in world.heard[2:]] == [("mine", "critical")]
@@ -190,7 +195,9 @@ async def test_an_alert_is_made_changed_and_dropped_by_verbs() -> None:
         assert [view["version"] for view in await again.alerts.alerts(ME)] == [2]
         with pytest.raises(NotFound):
             await again.alerts.delete_alert(ME, "mine")
-        assert (await again.alerts.put_alert(ME, "mine", {"metric": "refunds", "when": "value > 2"}))["contract"]["version"] == 2
+        assert (await again.alerts.put_alert(ME, "mine", {"metric": "refunds", "when": "value > 2"}))["contract"][
+            "version"
+        ] == 2
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """What a metric says flows in, the states of an alert flow out: pending, firing, over; and what they call for."""
 
 from aob.core.metric.alert.commands import Begin, Drop, Put, Settle, Silence, Tell, Weigh
-from aob.core.metric.alert.decide import decide
 from aob.core.metric.alert.events import AlertEvent
 from aob.core.metric.alert.judging import Judge
+from aob.core.metric.alert.law import decide
 from aob.core.metric.alert.state import AlertState, Instance
 
 __all__ = [
