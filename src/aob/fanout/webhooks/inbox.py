@@ -1,0 +1,155 @@
+"""What waits for one hook: a bounded queue while it keeps up, and the feed from its own position when it does not.
+
+Nothing of a log is ever skipped: what does not fit is read again. Of a metric only the newest value waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from aob.fanout.webhooks.notice import NOWHERE, Feed, Notice
+
+QUEUE_MAX: Final = 256
+"""Notices of one hook in memory."""
+BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of notices in memory, over all hooks. (One that two hooks wait for counts twice.)"""
+READ_MAX, READ_MIN = 128, 4
+"""Notices read from the feed at once, and as long as too many bytes wait."""
+
+
+class Budget:
+    """Bytes that wait, over all hooks."""
+
+    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+        self.bytes_max, self.held = bytes_max, 0
+
+
+class Source(msgspec.Struct):
+    """One kind of one hook. `scanned`: everything up to it was queued; `missed`: the newest that was offered while the
+    hook was behind; `behind`: the feed must be read before offers are taken again."""
+
+    keys: frozenset[str]
+    scanned: int
+    missed: int = NOWHERE
+    behind: bool = True
+
+
+class Inbox:
+    """One hook's. `offer` is called for everything that matches; `take` gives the next one."""
+
+    def __init__(
+        self, tenant: str, wants: dict[str, tuple[str, ...]], cursors: dict[str, int], feed: Feed, budget: Budget
+    ) -> None:
+        self._tenant, self._feed, self._budget = tenant, feed, budget
+        self._queue: deque[Notice] = deque()
+        self._metrics: dict[str, Notice] = {}
+        self._sent: dict[str, int] = {}
+        self._turn = False
+        self.sources = {
+            kind: Source(frozenset(keys), cursors.get(kind, NOWHERE))
+            for kind, keys in wants.items()
+            if keys and kind != "metric"
+        }
+
+    def __len__(self) -> int:
+        return len(self._queue) + len(self._metrics)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the feed must be read."""
+        return any(source.behind for source in self.sources.values())
+
+    def offer(self, notice: Notice) -> None:
+        """Something that this hook wants has been committed. Cheap; never waits."""
+        if notice.kind == "metric":
+            self._metrics[notice.key] = notice
+            return
+        source = self.sources[notice.kind]
+        if notice.position <= source.scanned:
+            return
+        full = len(self._queue) >= QUEUE_MAX or self._budget.held + len(notice.body) > self._budget.bytes_max
+        if source.behind or full:
+            source.behind = True
+            source.missed = max(source.missed, notice.position)
+            return
+        self._push(notice)
+        source.scanned = notice.position
+
+    async def take(self, now_ms: int, metric_ms: int) -> Notice | None:
+        """The next one, or None when there is none now. Raises Unavailable when the feed cannot be read. Metrics and
+        all else take turns, so that neither keeps the other waiting."""
+        if not self._queue and self.behind:
+            await self._read()
+        self._turn = not self._turn
+        sources: tuple[Callable[[], Notice | None], ...] = (self._pop, lambda: self._due(now_ms, metric_ms))
+        for source in sources if self._turn else reversed(sources):
+            found = source()
+            if found is not None:
+                return found
+        return None
+
+    def rest_ms(self, now_ms: int, metric_ms: int) -> int | None:
+        """When the next metric may be told; None when nothing waits."""
+        waits = [self._sent.get(key, now_ms - metric_ms) + metric_ms - now_ms for key in self._metrics]
+        return max(0, min(waits)) if waits else None
+
+    def settled(self, head: Notice | None, newest: dict[str, int]) -> dict[str, int]:
+        """Positions by kind up to which nothing waits any more, but for `head`, which was taken and is not settled.
+        `newest`: the newest positions that were offered to anybody: who keeps up has passed them."""
+        first: dict[str, int] = {}
+        for notice in (*((head,) if head is not None else ()), *self._queue):
+            if notice.kind in self.sources:
+                first.setdefault(notice.kind, notice.position)
+        return {
+            kind: first[kind] - 1 if kind in first
+            else source.scanned if source.behind else max(source.scanned, newest.get(kind, NOWHERE))
+            for kind, source in self.sources.items()
+        }  # fmt: skip
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        while self._pop() is not None:
+            pass
+        self._metrics.clear()
+
+    def _push(self, notice: Notice) -> None:
+        self._queue.append(notice)
+        self._budget.held += len(notice.body)
+
+    def _pop(self) -> Notice | None:
+        if not self._queue:
+            return None
+        notice = self._queue.popleft()
+        self._budget.held -= len(notice.body)
+        return notice
+
+    def _due(self, now_ms: int, metric_ms: int) -> Notice | None:
+        for key, notice in self._metrics.items():
+            if now_ms - self._sent.get(key, now_ms - metric_ms) >= metric_ms:
+                del self._metrics[key]
+                self._sent.pop(key, None)
+                self._sent[key] = now_ms
+                return notice
+        return None
+
+    async def _read(self) -> None:
+        """Read on, one part of each kind, until something is found or the end is reached."""
+        while not self._queue and self.behind:
+            for kind, source in self.sources.items():
+                if not source.behind:
+                    continue
+                limit = READ_MAX if self._budget.held < self._budget.bytes_max else READ_MIN
+                chunk = await self._feed.read(self._tenant, kind, source.scanned, source.keys, limit)
+                for notice in chunk.notices:
+                    if notice.position > source.scanned:
+                        self._push(notice)
+                        source.scanned = notice.position
+                source.scanned = max(source.scanned, chunk.through)
+                if chunk.end and source.scanned >= source.missed:
+                    source.behind = False
+                elif not chunk.notices and chunk.end:
+                    # Offered and not yet to be read: whoever offers runs ahead of the feed by a moment.
+                    await asyncio.sleep(0.01)

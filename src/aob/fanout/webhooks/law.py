@@ -1,0 +1,192 @@
+"""The law of webhooks: which targets a tenant has subscribed. Streams `webhooks/TENANT`; never a secret in them.
+
+What was sent and how far a hook has read lies in pages of its own (`Saver`): it is written many times a second, and a
+stream of it could never be cut.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.errors import Conflict, NotFound, TooLarge
+from aob.journal import Law, Stream, Verdict
+from aob.journal.law import Changes
+from aob.ports.store import Head
+
+PREFIX: Final = "webhooks/"
+HOOKS_MAX: Final = 500
+"""Webhooks of one tenant."""
+
+
+class Hook(msgspec.Struct, frozen=True):
+    """A subscription: what it wants by kind, and from which positions on."""
+
+    id: str
+    url: str
+    wants: dict[str, tuple[str, ...]]
+    since: dict[str, int]
+    description: str
+    created_ms: int
+    paused: bool = False
+
+
+class HookMade(msgspec.Struct, array_like=True, tag=1):
+    """A target was subscribed. `since`: positions by kind up to which it was not."""
+
+    id: str
+    url: str
+    wants: dict[str, tuple[str, ...]]
+    since: dict[str, int]
+    description: str
+    by: str
+    at_ms: int
+
+
+class HookPaused(msgspec.Struct, array_like=True, tag=2):
+    """It is paused, or goes on."""
+
+    id: str
+    paused: bool
+    by: str
+    at_ms: int
+
+
+class HookRemoved(msgspec.Struct, array_like=True, tag=3):
+    """Nothing is sent to it any more."""
+
+    id: str
+    by: str
+    at_ms: int
+
+
+class SecretRotated(msgspec.Struct, array_like=True, tag=4):
+    """It has a new secret."""
+
+    id: str
+    by: str
+    at_ms: int
+
+
+HookEvent = HookMade | HookPaused | HookRemoved | SecretRotated
+_decoder = msgspec.json.Decoder(list[HookEvent])
+_encode = msgspec.json.Encoder().encode
+
+
+class MakeHook(msgspec.Struct):
+    """Subscribe a target."""
+
+    id: str
+    url: str
+    wants: dict[str, tuple[str, ...]]
+    since: dict[str, int]
+    description: str
+    by: str
+
+
+class PauseHook(msgspec.Struct):
+    """Pause it, or let it go on."""
+
+    id: str
+    paused: bool
+    by: str
+
+
+class RemoveHook(msgspec.Struct):
+    """End it."""
+
+    id: str
+    by: str
+
+
+class RotateSecret(msgspec.Struct):
+    """Note that it got a new secret."""
+
+    id: str
+    by: str
+
+
+class HookLaw(Law):
+    """The law of webhooks. `hooks` is what was known last, by tenant and id, also while the store is away."""
+
+    kind = "webhooks"
+    prefix = PREFIX
+
+    def __init__(self) -> None:
+        self.hooks: dict[str, dict[str, Hook]] = {}
+
+    def fresh(self, name: str) -> dict[str, Hook]:
+        """No webhooks."""
+        return {}
+
+    def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        """Pausing twice is fine; an id is used once."""
+        stream.tenant = stream.name.removeprefix(PREFIX)
+        state: dict[str, Hook] = stream.state
+        if isinstance(command, MakeHook):
+            if command.id in state:
+                raise Conflict(f"webhook {command.id} exists", code="webhook_exists")
+            if len(state) >= HOOKS_MAX:
+                raise TooLarge(f"a tenant has at most {HOOKS_MAX} webhooks", hint="delete those that nobody reads")
+            made = HookMade(
+                command.id, command.url, command.wants, command.since, command.description, command.by, now_ms
+            )
+            return Verdict([made], {})
+        hook = state.get(command.id)
+        if hook is None:
+            raise NotFound(f"there is no webhook {command.id[:80]}", hint="aob webhook list")
+        match command:
+            case PauseHook():
+                paused = HookPaused(hook.id, command.paused, command.by, now_ms)
+                return Verdict([paused] if command.paused != hook.paused else [], {})
+            case RotateSecret():
+                return Verdict([SecretRotated(hook.id, command.by, now_ms)], {})
+            case _:
+                return Verdict([HookRemoved(hook.id, command.by, now_ms)], {})
+
+    def fold(self, stream: Stream, events: list[HookEvent]) -> None:
+        """Folds events."""
+        state: dict[str, Hook] = stream.state
+        for event in events:
+            match event:
+                case HookMade():
+                    state[event.id] = Hook(
+                        event.id, event.url, event.wants, event.since, event.description, event.at_ms
+                    )
+                case HookPaused():
+                    state[event.id] = msgspec.structs.replace(state[event.id], paused=event.paused)
+                case HookRemoved():
+                    del state[event.id]
+                case SecretRotated():
+                    pass  # said for whoever looks back; secrets lie elsewhere
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """Nothing is derived."""
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """Only the row in the list of streams."""
+        self.hooks[stream.name.removeprefix(PREFIX)] = stream.state
+        return Changes(None, str(stream.seq))
+
+    def over(self, stream: Stream) -> bool:
+        """Webhooks of a tenant have no end."""
+        return False
+
+    def head(self, stream: Stream) -> Head:
+        """One row a tenant."""
+        return Head(stream.name, "webhooks", stream.tenant, "webhooks", "active", "", 0, 0, stream.seq)
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """Webhooks cannot be set aside."""
+        return []
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        return _encode(events)
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events of this or any older release."""
+        return _decoder.decode(data)
+
+    async def restore(self, stream: Stream) -> None:
+        """Nothing is derived."""
+        stream.tenant = stream.name.removeprefix(PREFIX)

@@ -1,0 +1,99 @@
+"""One message to one hook: its payload, its attempts, how it ended. This is what lies in the history."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from aob.core.metric.answers import Delivery
+from aob.fanout.webhooks.notice import Notice
+from aob.fanout.webhooks.posting import Outcome
+
+ATTEMPTS_KEPT: Final = 30
+"""Newest attempts that a message remembers; probes of a target that stays away are the many."""
+
+
+class Attempt(msgspec.Struct, array_like=True, frozen=True):
+    """One request. A probe of an open circuit does not count against the message."""
+
+    at_ms: int
+    status: int
+    error: str
+    took_ms: int
+    probe: bool = False
+
+
+class Message(msgspec.Struct, array_like=True, eq=False):
+    """A message. `counted` are the attempts of this round, `refused` those of them that the target answered with no;
+    `again` says that it is sent again by hand."""
+
+    id: str
+    kind: str
+    key: str
+    position: int
+    type: str
+    created_ms: int
+    payload: bytes
+    state: Literal["waiting", "delivered", "failed"] = "waiting"
+    attempts: list[Attempt] = []
+    next_ms: int = 0
+    counted: int = 0
+    refused: int = 0
+    again: bool = False
+
+    @classmethod
+    def of(cls, notice: Notice, hook_id: str) -> "Message":
+        """A new message."""
+        return cls(
+            notice.message_id(hook_id), notice.kind, notice.key, notice.position, notice.type, notice.at_ms, notice.body
+        )
+
+    def tried(self, outcome: Outcome, probe: bool) -> None:
+        """Note an attempt."""
+        self.attempts.append(Attempt(outcome.at_ms, outcome.status, outcome.error, outcome.took_ms, probe))
+        del self.attempts[:-ATTEMPTS_KEPT]
+        if not probe:
+            self.counted += 1
+            self.refused += outcome.alive and not outcome.delivered
+
+    def view(self, hook_id: str, *, whole: bool = False) -> Delivery:
+        """As callers see it; whole with its payload."""
+        told: Delivery = {
+            "id": self.id, "webhook": hook_id, "type": self.type, "state": self.state,
+            "attempts": [
+                {"at": each.at_ms, "status": each.status, "error": each.error, "took_ms": each.took_ms,
+                 "probe": each.probe}
+                for each in self.attempts
+            ],
+            "created_at": self.created_ms,
+            "next_at": self.next_ms if self.state == "waiting" and self.next_ms else None,
+        }  # fmt: skip
+        if whole:
+            told["payload"] = msgspec.json.decode(self.payload)
+        return told
+
+
+class Progress(msgspec.Struct):
+    """How far a hook is: positions by kind up to which everything is settled, counts, the message that is being tried,
+    those to be sent again, and the ids of its history, oldest first."""
+
+    cursors: dict[str, int] = {}
+    delivered: int = 0
+    failed: int = 0
+    head: str = ""
+    again: list[str] = []
+    history: list[str] = []
+
+
+def encode(value: Message | Progress) -> bytes:
+    """A page."""
+    return msgspec.msgpack.encode(value)
+
+
+def message_of(data: bytes) -> Message:
+    """A page of the history."""
+    return msgspec.msgpack.decode(data, type=Message)
+
+
+def progress_of(data: bytes) -> Progress:
+    """A page of progress."""
+    return msgspec.msgpack.decode(data, type=Progress)

@@ -1,0 +1,103 @@
+"""What may be told to a webhook, and the feed from which a hook that fell behind reads it again.
+
+A notice is encoded once, whoever it goes to. Positions only grow within a tenant and a kind.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from aob.core.ingest.event import Event
+
+LOGGED: Final = ("event", "run", "alert")
+"""Kinds that lie in a log and are never skipped; a `metric` is told as it is now."""
+BODY_MAX: Final = 300_000
+"""Bytes of one message; what is larger is told without its data."""
+NOWHERE: Final = -1
+"""The position before the first."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """One thing that happened: its kind (`event metric run alert`), the word that hooks name it by (type, name, state,
+    name), its position, when it was, its type in the message, and the message's body (JSON)."""
+
+    kind: str
+    key: str
+    position: int
+    at_ms: int
+    type: str
+    body: bytes
+
+    def message_id(self, hook_id: str) -> str:
+        """The id of the message to a hook: the same however often it is sent or read again."""
+        what = f"{hook_id}|{self.kind}|{self.key}|{self.type}|{self.position}|{self.at_ms}|".encode()
+        if self.kind not in LOGGED:
+            what += self.body  # a number has no position of its own
+        return f"msg_{sha256(what).hexdigest()[:24]}"
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A part of a feed: notices in order, the position up to which it was searched, and whether that was its end."""
+
+    notices: tuple[Notice, ...]
+    through: int
+    end: bool
+
+
+class Feed(Protocol):
+    """What was committed, by tenant and kind of `LOGGED`. Raises Unavailable when it cannot be read."""
+
+    async def end(self, tenant: str, kind: str) -> int:
+        """The position of the last one; -1 when there is none."""
+        ...
+
+    async def read(self, tenant: str, kind: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+        """Those with these keys (`*` among them: all) after a position, at most about `limit`. `through` is at least
+        the position of the last notice; it is `after` when there is nothing more."""
+        ...
+
+
+def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str = "") -> Notice:
+    """A notice of anything that JSON can hold."""
+    named = type or _type(kind, key)
+    body = _body(named, at_ms, data)
+    if len(body) > BODY_MAX:
+        body = _body(named, at_ms, {"position": position, "omitted": f"the data is larger than {BODY_MAX} bytes"})
+    return Notice(kind, key, position, at_ms, named, body)
+
+
+def notice_of(event: Event, line: bytes) -> Notice:
+    """The notice of an accepted event: the event as it came (its line), and what the gate found out about it."""
+    told: dict[str, Any] = {
+        "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
+        "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
+    }  # fmt: skip
+    if event.enriched is not None:
+        told["enriched"] = event.enriched
+    return notice("event", event.type, event.offset, event.at_ms, told)
+
+
+def iso(at_ms: int) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _type(kind: str, key: str) -> str:
+    match kind:
+        case "event":
+            return key
+        case "run":
+            return f"run.{key.lower()}"
+        case "metric":
+            return "metric.moved"
+        case _:
+            return "alert.changed"
+
+
+def _body(type: str, at_ms: int, data: Any) -> bytes:
+    return _encode({"type": type, "timestamp": iso(at_ms), "data": data})

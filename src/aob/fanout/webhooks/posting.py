@@ -1,0 +1,112 @@
+"""One signed message to one target: what it answered, or why nothing came. Redirects are never followed."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from aob.fanout.webhooks.rules import Rules
+from aob.fanout.webhooks.secret import Secret
+
+ANSWER_MAX: Final = 65_536
+ERROR_CHARS: Final = 300
+_BUSY: Final = frozenset({408, 425, 429})
+GONE: Final = 410
+
+
+class Reply(Protocol):
+    """An answer: its status, and its headers with names in lower case."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, names in lower case."""
+        ...
+
+
+class Poster(Protocol):
+    """Whoever sends: it judges addresses, bounds answers, and raises whatever went wrong."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout_s: float = 30.0,
+        max_bytes: int = 1_000_000,
+        redirects: int = 3,
+    ) -> Reply:
+        """One request; with no redirects allowed a 3xx is an answer like any other."""
+        ...
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one attempt: `alive` says that the target is there and well, whatever it thinks of the message;
+    `wait_ms` how long it asked to be left alone."""
+
+    at_ms: int
+    status: int
+    error: str
+    took_ms: int
+    alive: bool
+    wait_ms: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        """It took the message."""
+        return 200 <= self.status < 300
+
+
+def headers_of(message_id: str, body: bytes, secret: Secret, now_ms: int) -> dict[str, str]:
+    """The headers of Standard Webhooks; a signature for each secret that still counts."""
+    from standardwebhooks import Webhook
+
+    at, text = datetime.fromtimestamp(now_ms // 1_000, UTC), body.decode()
+    signatures = [Webhook(each).sign(message_id, at, text) for each in secret.signing(now_ms)]
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now_ms // 1_000),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+async def post(
+    poster: Poster, url: str, message_id: str, body: bytes, secret: Secret, rules: Rules, now_ms: Callable[[], int]
+) -> Outcome:
+    """Send a message once. Never raises but when it is cancelled."""
+    at_ms = now_ms()
+    try:
+        async with asyncio.timeout(rules.timeout_s + 1):
+            answer = await poster.request(
+                "POST", url, headers=headers_of(message_id, body, secret, at_ms), content=body,
+                timeout_s=rules.timeout_s, max_bytes=ANSWER_MAX, redirects=0,
+            )  # fmt: skip
+    except Exception as error:
+        return Outcome(at_ms, 0, _said(error), now_ms() - at_ms, False)
+    status, took_ms = answer.status, now_ms() - at_ms
+    if 200 <= status < 300:
+        return Outcome(at_ms, status, "", took_ms, True)
+    said = f"redirected ({status}): give the target's own address" if 300 <= status < 400 else f"status {status}"
+    alive = status < 500 and status not in _BUSY
+    return Outcome(at_ms, status, said, took_ms, alive, _wait_ms(answer.headers, rules))
+
+
+def _said(error: Exception) -> str:
+    """The code and words of an error. The poster's errors carry a fault; their words hold no secret of a header."""
+    code = getattr(getattr(error, "fault", error), "code", "")
+    text = f"{code}: {error}" if isinstance(code, str) and code else f"{type(error).__name__}: {error}"
+    return text[:ERROR_CHARS]
+
+
+def _wait_ms(headers: Mapping[str, str], rules: Rules) -> int:
+    asked = headers.get("retry-after", "")
+    return min(int(asked) * 1_000, rules.retry_after_ms_max) if asked.isdecimal() and len(asked) < 9 else 0

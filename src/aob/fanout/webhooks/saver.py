@@ -1,0 +1,135 @@
+"""Progress and history of hooks, written in groups: many deliveries are one save. What a crash takes away is sent again
+under the same ids."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from aob.core.errors import AobError
+from aob.fanout.webhooks.message import Message, encode, message_of
+from aob.ports.pages import Key, Pages
+
+GROUP_S: Final = 0.05
+"""So long a save waits for company."""
+AGAIN_S: Final = 1.0
+UNSAVED_MAX: Final = 2_000
+"""Records that may wait for a save; who makes more of them waits."""
+
+
+def progress_page(hook_id: str) -> str:
+    """The page of a hook's progress."""
+    return f"hook/{hook_id}"
+
+
+def record_page(hook_id: str, message_id: str) -> str:
+    """The page of a message; read one by one."""
+    return f"~hook/{hook_id}/{message_id}"
+
+
+class Saver:
+    """Enter it to begin. `progress` makes the page of a hook at the moment of the save, so that it is whole."""
+
+    def __init__(self, pages: Pages, progress: Callable[[str, str], bytes | None]) -> None:
+        self._pages, self._progress = pages, progress
+        self._hooks: set[Key] = set()
+        self._records: dict[Key, bytes | None] = {}
+        self._dropped: list[Key] = []
+        self._saving: dict[Key, bytes | None] = {}
+        self._wake, self._room = asyncio.Event(), asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._room.set()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="aob-webhooks-saver")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        try:
+            await self.flush()
+        except AobError as failed:
+            structlog.get_logger("aob").warning("webhooks_unsaved", code=failed.code, detail=failed.detail)
+
+    def touch(self, tenant: str, hook_id: str) -> None:
+        """A hook has moved."""
+        self._hooks.add((tenant, hook_id))
+        self._wake.set()
+
+    def keep(self, tenant: str, hook_id: str, message: Message, forget: Iterable[str] = ()) -> None:
+        """Write a message with the next save, and forget these."""
+        self._records[tenant, record_page(hook_id, message.id)] = encode(message)
+        for old in forget:
+            self._records[tenant, record_page(hook_id, old)] = None
+        if len(self._records) >= UNSAVED_MAX:
+            self._room.clear()
+        self.touch(tenant, hook_id)
+
+    def drop(self, tenant: str, hook_id: str) -> None:
+        """Forget a hook wholly."""
+        ours = (record_page(hook_id, ""), progress_page(hook_id))
+        for key in [key for key in self._records if key[0] == tenant and key[1].startswith(ours)]:
+            del self._records[key]
+        self._hooks.discard((tenant, hook_id))
+        self._dropped += [(tenant, name) for name in ours]
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Waits while too much is unsaved."""
+        await self._room.wait()
+
+    async def message(self, tenant: str, hook_id: str, message_id: str) -> Message | None:
+        """A message of the history, saved or not."""
+        key = (tenant, record_page(hook_id, message_id))
+        for unsaved in (self._records, self._saving):
+            if key in unsaved:
+                data = unsaved[key]
+                break
+        else:
+            data = await self._pages.page(*key)
+        return None if data is None else message_of(data)
+
+    async def flush(self) -> None:
+        """Write all that waits, in one transaction. Raises Unavailable; it then waits on."""
+        async with self._lock:
+            hooks, self._hooks = self._hooks, set()
+            dropped, self._dropped = self._dropped, []
+            records, self._records = self._records, {}
+            self._saving = records
+            pages = dict(records)
+            for tenant, hook_id in hooks:
+                page = self._progress(tenant, hook_id)
+                if page is not None:
+                    pages[tenant, progress_page(hook_id)] = page
+            try:
+                if pages or dropped:
+                    await self._pages.save({}, pages, dropped)
+            except BaseException:
+                self._hooks |= hooks
+                self._dropped = dropped + self._dropped
+                self._records = {**records, **self._records}
+                raise
+            finally:
+                self._saving = {}
+            self._room.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(GROUP_S)
+            self._wake.clear()
+            try:
+                await self.flush()
+            except AobError as error:
+                structlog.get_logger("aob").error("webhooks_unsaved", code=error.code, detail=error.detail)
+                self._wake.set()
+                await asyncio.sleep(AGAIN_S)

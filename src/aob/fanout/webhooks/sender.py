@@ -1,0 +1,263 @@
+"""One hook: its messages one after another, each until it is delivered or failed for good. One request under way."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from msgspec import structs
+
+from aob.core.errors import AobError
+from aob.core.metric.answers import WebhookView
+from aob.fanout.webhooks.inbox import Budget, Inbox
+from aob.fanout.webhooks.law import Hook
+from aob.fanout.webhooks.message import Message, Progress, encode
+from aob.fanout.webhooks.notice import Feed, Notice
+from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
+from aob.fanout.webhooks.rules import Circuit, Rules
+from aob.fanout.webhooks.saver import Saver
+from aob.fanout.webhooks.secret import Secrets
+
+HISTORY_MAX: Final = 500
+"""Messages of one hook that stay readable and can be sent again."""
+AWAY_MS: Final = 5_000
+"""Pause after the feed, the pages or the secret could not be read."""
+BROKEN_MS: Final = 60_000
+"""Pause after a bug: the hook goes on, and its place is not lost."""
+
+
+class Shared:
+    """What all hooks stand on."""
+
+    def __init__(
+        self, feed: Feed, poster: Poster, secrets: Secrets, rules: Rules, now_ms: Callable[[], int],
+        dice: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self.feed, self.poster, self.secrets, self.rules = feed, poster, secrets, rules
+        self.now_ms, self.dice = now_ms, dice
+        self.budget = Budget()
+        self.sending = asyncio.Semaphore(rules.sending_max)
+        self.newest: dict[tuple[str, str], int] = {}
+        self.saver: Saver
+        self.wake_target: Callable[[Circuit], None]
+        self.gone: Callable[[str, str], None]
+
+
+class Sender:
+    """The loop of one hook. `start` and `stop`; `wake` after anything that may change what it does next."""
+
+    def __init__(self, tenant: str, hook: Hook, progress: Progress, circuit: Circuit, shared: Shared) -> None:
+        self.tenant, self.hook, self.circuit = tenant, hook, circuit
+        self._shared, self._progress = shared, progress
+        self._head: Message | None = None
+        self._fresh: Notice | None = None
+        """The notice of the head while no attempt of it is known: it is then read again after a crash."""
+        self.inbox = Inbox(tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # -- from outside -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=f"aob-webhook-{self.hook.id}")
+
+    async def stop(self) -> None:
+        """End; a request under way is cut off, and sent again next time."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look again."""
+        self._wake.set()
+
+    def back(self) -> None:
+        """The target answers again: a message that it was not there for is tried at once."""
+        head = self._head
+        if head is not None and head.attempts and not 300 <= head.attempts[-1].status < 500:
+            head.next_ms = 0
+        self._wake.set()
+
+    def offer(self, notice: Notice) -> None:
+        """Something that it wants."""
+        self.inbox.offer(notice)
+        self._wake.set()
+
+    def changed(self, hook: Hook, *, resumed: bool = False) -> None:
+        """The subscription has changed. One that goes on does not wait out its pause."""
+        self.hook = hook
+        if resumed:
+            self.circuit.answered()
+            if self._head is not None:
+                self._head.next_ms = 0
+            self._shared.wake_target(self.circuit)
+        self._wake.set()
+
+    def again(self, messages: list[Message]) -> int:
+        """Send messages of the history again, oldest first, before what waits; those that wait already are not."""
+        queued = 0
+        for message in messages:
+            if message.id in self._progress.again or (self._head is not None and message.id == self._head.id):
+                continue
+            message.state, message.again = "waiting", True
+            message.next_ms = message.counted = message.refused = 0
+            self._progress.again.append(message.id)
+            self._shared.saver.keep(self.tenant, self.hook.id, message)
+            queued += 1
+        self._wake.set()
+        return queued
+
+    @property
+    def history(self) -> list[str]:
+        """Ids of messages, oldest first, the one that is being tried included."""
+        return self._progress.history
+
+    @property
+    def head(self) -> Message | None:
+        """The message that is being tried."""
+        return self._head
+
+    def page(self) -> bytes:
+        """Progress as it may be saved: what is not settled is before the cursors or among the records."""
+        progress = self._progress
+        newest = {kind: at for (tenant, kind), at in self._shared.newest.items() if tenant == self.tenant}
+        progress.cursors = self.inbox.settled(self._fresh, newest)
+        if self._head is None:
+            return encode(progress)  # one that was being tried before a restart may still have to be read
+        return encode(structs.replace(progress, head=self._head.id if self._fresh is None else ""))
+
+    def view(self) -> WebhookView:
+        """As callers see it."""
+        hook, progress = self.hook, self._progress
+        waiting = len(self.inbox) + len(progress.again) + (self._head is not None)
+        return {
+            "id": hook.id, "url": hook.url, "description": hook.description, "created_at": hook.created_ms,
+            "events": list(hook.wants.get("event", ())), "metrics": list(hook.wants.get("metric", ())),
+            "runs": list(hook.wants.get("run", ())), "alerts": list(hook.wants.get("alert", ())),
+            "state": "paused" if hook.paused else "open" if self.circuit.open else "active",
+            "delivered": progress.delivered, "failed": progress.failed, "waiting": waiting,
+        }  # fmt: skip
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        log = structlog.get_logger("aob")
+        while True:
+            self._wake.clear()
+            try:
+                rest_ms = await self._step()
+            except AobError as error:
+                log.warning("webhook_waits", hook=self.hook.id, code=error.code, detail=error.detail)
+                await asyncio.sleep(AWAY_MS / 1_000)
+            except Exception as error:
+                log.error("webhook_broke", hook=self.hook.id, exc_info=error)
+                await asyncio.sleep(BROKEN_MS / 1_000)
+            else:
+                if rest_ms is None or rest_ms > 0:
+                    await self._rest(rest_ms)
+
+    async def _rest(self, rest_ms: int | None) -> None:
+        try:
+            async with asyncio.timeout(None if rest_ms is None else rest_ms / 1_000):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _step(self) -> int | None:
+        """One thing; how long to rest after it (None: until something happens)."""
+        shared = self._shared
+        if self.hook.paused:
+            return None
+        await shared.saver.room()
+        if self._head is None and not await self._next():
+            return self.inbox.rest_ms(shared.now_ms(), shared.rules.metric_ms)
+        head = self._head
+        assert head is not None
+        now_ms = shared.now_ms()
+        due_ms, circuit = head.next_ms, self.circuit
+        if circuit.open:
+            due_ms = min(due_ms or circuit.probe_at_ms, circuit.probe_at_ms)
+        if due_ms > now_ms:
+            return due_ms - now_ms
+        if not circuit.taken():
+            return None
+        await self._attempt(head, probe=circuit.open and (not head.next_ms or head.next_ms > now_ms))
+        return 0
+
+    async def _next(self) -> bool:
+        """Take the next message: one that was being tried, then those to be sent again, then the new ones."""
+        shared, progress = self._shared, self._progress
+        while progress.head or progress.again:
+            id = progress.head or progress.again[0]
+            found = await shared.saver.message(self.tenant, self.hook.id, id)
+            if progress.head:
+                progress.head = ""
+            elif progress.again and progress.again[0] == id:
+                del progress.again[0]
+            if found is not None and found.state == "waiting":
+                self._head, self._fresh = found, None
+                return True
+        notice = await self.inbox.take(shared.now_ms(), shared.rules.metric_ms)
+        if notice is None:
+            return False
+        self._head, self._fresh = Message.of(notice, self.hook.id), notice
+        return True
+
+    async def _attempt(self, head: Message, *, probe: bool) -> None:
+        shared, circuit = self._shared, self.circuit
+        try:
+            async with shared.sending:
+                secret = await shared.secrets.get(self.hook.id)
+                outcome = await post(
+                    shared.poster, self.hook.url, head.id, head.payload, secret, shared.rules, shared.now_ms
+                )
+        except BaseException:
+            circuit.released()
+            shared.wake_target(circuit)
+            raise
+        was_open = circuit.open
+        if outcome.alive:
+            circuit.answered()
+        else:
+            circuit.failed(shared.now_ms(), shared.dice())
+        if was_open or circuit.open:
+            shared.wake_target(circuit)
+        head.tried(outcome, probe)
+        self._settle(head, outcome, probe)
+
+    def _settle(self, head: Message, outcome: Outcome, probe: bool) -> None:
+        rules, progress = self._shared.rules, self._progress
+        if outcome.delivered:
+            head.state, head.next_ms = "delivered", 0
+            progress.delivered += 1
+        elif not probe and self._given_up(head):
+            head.state, head.next_ms = "failed", 0
+            progress.failed += 1
+            structlog.get_logger("aob").warning(
+                "webhook_failed", hook=self.hook.id, delivery=head.id, error=outcome.error
+            )
+        elif not probe:
+            pause_ms = max(rules.pause_ms(head.counted, self._shared.dice()), outcome.wait_ms)
+            head.next_ms = self._shared.now_ms() + pause_ms
+        self._remember(head)
+        self._fresh = None
+        if head.state != "waiting":
+            self._head = None
+        if outcome.status == GONE and not head.again:
+            self._shared.gone(self.tenant, self.hook.id)
+
+    def _given_up(self, head: Message) -> bool:
+        rules = self._shared.rules
+        most = rules.again_attempts_max if head.again else rules.attempts_max
+        return head.counted >= most or head.refused >= rules.refused_attempts_max
+
+    def _remember(self, head: Message) -> None:
+        history = self._progress.history
+        forgotten: list[str] = []
+        if history[-1:] != [head.id] and not (head.again and head.id in history):
+            history.append(head.id)
+            forgotten = history[:-HISTORY_MAX]
+            del history[:-HISTORY_MAX]
+        self._shared.saver.keep(self.tenant, self.hook.id, head, forgotten)

@@ -1,0 +1,372 @@
+"""Webhooks: subscribe, offer what was committed, send it signed and in order, look at what was sent, send it again.
+
+`offer...` are called after each commit, on the loop; they cost a look into a dict when no hook wants what they bring.
+"""
+
+import asyncio
+import secrets as entropy
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import structlog
+
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
+from aob.core.ingest.event import Event
+from aob.core.metric.answers import Delivery, WebhookView
+from aob.core.policy import Caller, require
+from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
+from aob.fanout.webhooks.message import Message, Progress, progress_of
+from aob.fanout.webhooks.notice import LOGGED, Feed, Notice, notice, notice_of
+from aob.fanout.webhooks.posting import Poster
+from aob.fanout.webhooks.rules import Circuit, Rules
+from aob.fanout.webhooks.saver import Saver, progress_page
+from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
+from aob.fanout.webhooks.sender import Sender, Shared
+from aob.journal import Journal
+from aob.ports.pages import Pages
+
+ALL: Final = "*"
+URL_CHARS_MAX: Final = 2_000
+KEYS_MAX: Final = 200
+BEAT_S: Final = 60.0
+"""So often the place of hooks that got nothing is saved, so that a restart need not search the whole log for them."""
+
+
+class _Route:
+    """Who wants what, of one tenant and kind."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, list[Sender]] = {}
+
+    def of(self, key: str) -> Sequence[Sender]:
+        """Those who want this key."""
+        named, every = self.by_key.get(key, ()), self.by_key.get(ALL, ())
+        return [*named, *every] if named and every else named or every
+
+
+class Webhooks:
+    """All webhooks of a home. Enter it once the journal has recovered; leave it before the journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        law: HookLaw,
+        pages: Pages,
+        feed: Feed,
+        poster: Poster,
+        *,
+        folder: Path,
+        now_ms: Callable[[], int],
+        dice: Callable[[], float],
+        rules: Rules | None = None,
+    ) -> None:
+        self._journal, self._law, self._pages = journal, law, pages
+        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, dice)
+        self._shared.saver = Saver(pages, self._page)
+        self._shared.wake_target, self._shared.gone = self._wake_target, self._gone
+        self._senders: dict[str, dict[str, Sender]] = {}
+        self._routes: dict[tuple[str, str], _Route] = {}
+        self._circuits: dict[tuple[str, str], Circuit] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        for tenant, hooks in self._law.hooks.items():
+            found = await self._pages.load(tenant) if hooks else {}
+            for hook in hooks.values():
+                page = found.get(progress_page(hook.id))
+                self._add(tenant, hook, progress_of(page) if page is not None else Progress())
+        await self._shared.saver.__aenter__()
+        self._aside(self._beat())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        senders = [sender for hooks in self._senders.values() for sender in hooks.values()]
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *(sender.stop() for sender in senders), return_exceptions=True)
+        for sender in senders:
+            self._shared.saver.touch(sender.tenant, sender.hook.id)
+        await self._shared.saver.__aexit__(kind, error, tb)
+        self._senders.clear()
+        self._routes.clear()
+
+    # -- what was committed -------------------------------------------------------------------------------------------
+
+    def wants(self, tenant: str, kind: str, key: str = "") -> bool:
+        """Whether a hook wants this kind (and key): ask before making data that only hooks need."""
+        route = self._routes.get((tenant, kind))
+        return route is not None and (not key or bool(route.of(key)))
+
+    def offer_events(self, tenant: str, events: Sequence[Event], lines: Sequence[bytes] | bytes) -> None:
+        """Accepted events of one commit, in order, with their lines as they came."""
+        route = self._routes.get((tenant, "event"))
+        if route is None or not events:
+            return
+        by_key = route.by_key
+        every = ALL in by_key
+        split: Sequence[bytes] | None = None
+        for number, event in enumerate(events):
+            if every or event.type in by_key:
+                if split is None:
+                    split = lines.split(b"\n") if isinstance(lines, bytes) else lines
+                self._hand(route, notice_of(event, split[number]))
+        self._shared.newest[tenant, "event"] = events[-1].offset
+
+    def offer(
+        self, tenant: str, kind: str, key: str, data: Any, *, position: int = 0, at_ms: int = 0, type: str = ""
+    ) -> None:
+        """A metric's new value (`metric`, its name; no position), a run's state (`run`, COMPLETED), an alert's change
+        (`alert`, its name). Positions of a kind only grow, and are those of the feed."""
+        route = self._routes.get((tenant, kind))
+        if route is None:
+            return
+        if route.of(key):
+            self._hand(route, notice(kind, key, position, at_ms or self._shared.now_ms(), data, type))
+        if kind in LOGGED:
+            self._shared.newest[tenant, kind] = position
+
+    @staticmethod
+    def _hand(route: _Route, given: Notice) -> None:
+        for sender in route.of(given.key):
+            sender.offer(given)
+
+    # -- verbs --------------------------------------------------------------------------------------------------------
+
+    async def webhooks(self, who: Caller) -> list[WebhookView]:
+        """All subscriptions of the tenant, the oldest first."""
+        require(who, "view")
+        senders = self._senders.get(who.tenant, {}).values()
+        return [sender.view() for sender in sorted(senders, key=lambda each: (each.hook.created_ms, each.hook.id))]
+
+    async def webhook(self, who: Caller, id: str) -> WebhookView:
+        """One. Raises NotFound."""
+        require(who, "view")
+        return self._sender(who, id).view()
+
+    async def create_webhook(
+        self, who: Caller, url: str, *, events: Sequence[str] = (), metrics: Sequence[str] = (),
+        runs: Sequence[str] = (), alerts: Sequence[str] = (), description: str = "", secret: str = "",
+    ) -> WebhookView:  # fmt: skip
+        """Subscribe a URL, from now on. Its secret is in this answer and nowhere else. Raises Invalid."""
+        require(who, "admin")
+        _check_url(url)
+        wants = {"event": events, "metric": metrics, "run": [state.upper() for state in runs], "alert": alerts}
+        chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
+        _check_wants(chosen)
+        own = Secret(checked(secret) if secret else made())
+        since = {kind: await self._shared.feed.end(who.tenant, kind) for kind in chosen if kind in LOGGED}
+        id = f"hook_{entropy.token_hex(12)}"
+        await self._shared.secrets.put(id, own)
+        command = MakeHook(id, url, chosen, since, description, who.name)
+        try:
+            await self._journal.ask(PREFIX + who.tenant, command)
+        except AobError:
+            await self._shared.secrets.drop(id)
+            raise
+        sender = self._add(who.tenant, self._law.hooks[who.tenant][id], Progress())
+        self._shared.saver.touch(who.tenant, id)
+        return {**sender.view(), "secret": own.current}
+
+    async def update_webhook(
+        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False
+    ) -> WebhookView:
+        """Pause it, let it go on, give it a new secret: it is in this answer; the old one signs beside it for a day."""
+        require(who, "admin")
+        sender = self._sender(who, id)
+        told: WebhookView | None = None
+        if rotate:
+            now_ms, rules = self._shared.now_ms(), self._shared.rules
+            try:
+                previous = (await self._shared.secrets.get(id)).current
+            except Unavailable:  # it is lost: a new one mends that
+                previous = ""
+            own = Secret(made(), previous, now_ms + rules.secret_old_ms)
+            await self._journal.ask(PREFIX + who.tenant, RotateSecret(id, who.name))
+            await self._shared.secrets.put(id, own)
+            told = {**sender.view(), "secret": own.current}
+        if paused is not None:
+            await self._pause(who.tenant, id, paused, who.name)
+        return {**sender.view(), "secret": told["secret"]} if told is not None else sender.view()
+
+    async def delete_webhook(self, who: Caller, id: str) -> JsonObject:
+        """End it; its history goes with it."""
+        require(who, "admin")
+        sender = self._sender(who, id)
+        await self._journal.ask(PREFIX + who.tenant, RemoveHook(id, who.name))
+        del self._senders[who.tenant][id]
+        self._reroute(who.tenant)
+        await sender.stop()
+        sender.inbox.clear()
+        if not any(each.circuit is sender.circuit for each in self._senders[who.tenant].values()):
+            self._circuits = {key: found for key, found in self._circuits.items() if found is not sender.circuit}
+        self._shared.saver.drop(who.tenant, id)
+        await self._shared.secrets.drop(id)
+        return {"deleted": id}
+
+    async def deliveries(
+        self, who: Caller, id: str, *, state: str = "", limit: int = 50, before: str = ""
+    ) -> JsonObject:
+        """A page of what was sent or is being tried, newest first; what still waits in line is only counted."""
+        require(who, "view")
+        sender = self._sender(who, id)
+        ids = self._ids(sender)
+        if before:
+            if before not in ids:
+                raise NotFound(f"there is no delivery {before[:80]} any more", hint="begin again without `before`")
+            ids = ids[ids.index(before) + 1 :]
+        found: list[Delivery] = []
+        for each in ids:
+            if len(found) > limit:
+                break
+            message = await self._message(sender, each)
+            if message is not None and state in ("", message.state):
+                found.append(message.view(id))
+        more = len(found) > limit
+        return {"deliveries": found[:limit], "next": found[limit - 1]["id"] if more and limit > 0 else None}
+
+    async def delivery(self, who: Caller, id: str, delivery: str) -> Delivery:
+        """One, with its payload. Raises NotFound."""
+        require(who, "view")
+        sender = self._sender(who, id)
+        message = await self._message(sender, delivery) if delivery in self._ids(sender) else None
+        if message is None:
+            raise NotFound(f"there is no delivery {delivery[:80]}", hint="aob webhook deliveries")
+        return message.view(id, whole=True)
+
+    async def redeliver(
+        self, who: Caller, id: str, *, deliveries: Sequence[str] = (), since_ms: int | None = None
+    ) -> JsonObject:
+        """Send again, under the same ids: some, or all that failed since an instant."""
+        require(who, "admin")
+        sender = self._sender(who, id)
+        ids = self._ids(sender)
+        for each in deliveries:
+            if each not in ids:
+                raise NotFound(f"there is no delivery {each[:80]}", hint="aob webhook deliveries")
+        chosen = [each for each in reversed(ids) if not deliveries or each in deliveries]
+        if not deliveries and since_ms is None:
+            raise Invalid("say which deliveries, or since when", code="bad_redelivery")
+        messages: list[Message] = []
+        for each in chosen:
+            message = await self._message(sender, each)
+            if message is None or message.state == "waiting":
+                continue
+            if deliveries or (message.state == "failed" and message.created_ms >= (since_ms or 0)):
+                messages.append(message)
+        if deliveries and not messages:
+            raise Conflict("these are waiting to be sent already", code="already_waiting")
+        return {"queued": sender.again(messages)}
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _sender(self, who: Caller, id: str) -> Sender:
+        found = self._senders.get(who.tenant, {}).get(id)
+        if found is None:
+            raise NotFound(f"there is no webhook {id[:80]}", hint="aob webhook list")
+        return found
+
+    @staticmethod
+    def _ids(sender: Sender) -> list[str]:
+        head = sender.head
+        ids = sender.history[::-1]
+        return [head.id, *ids] if head is not None and head.id not in ids else ids
+
+    async def _message(self, sender: Sender, id: str) -> Message | None:
+        if sender.head is not None and sender.head.id == id:
+            return sender.head
+        return await self._shared.saver.message(sender.tenant, sender.hook.id, id)
+
+    def _add(self, tenant: str, hook: Hook, progress: Progress) -> Sender:
+        parts = urlsplit(hook.url)
+        circuit = self._circuits.setdefault((tenant, f"{parts.scheme}://{parts.netloc}"), Circuit(self._shared.rules))
+        sender = self._senders.setdefault(tenant, {})[hook.id] = Sender(tenant, hook, progress, circuit, self._shared)
+        self._reroute(tenant)
+        sender.start()
+        return sender
+
+    def _reroute(self, tenant: str) -> None:
+        for kind in (*LOGGED, "metric"):
+            route = _Route()
+            for sender in self._senders.get(tenant, {}).values():
+                keys = sender.hook.wants.get(kind, ())
+                for key in (ALL,) if ALL in keys else keys:
+                    route.by_key.setdefault(key, []).append(sender)
+            if route.by_key:
+                self._routes[tenant, kind] = route
+            else:
+                self._routes.pop((tenant, kind), None)
+                self._shared.newest.pop((tenant, kind), None)
+
+    async def _pause(self, tenant: str, id: str, paused: bool, by: str) -> None:
+        await self._journal.ask(PREFIX + tenant, PauseHook(id, paused, by))
+        sender = self._senders.get(tenant, {}).get(id)
+        hook = self._law.hooks.get(tenant, {}).get(id)
+        if sender is not None and hook is not None:
+            sender.changed(hook, resumed=not paused)
+
+    def _gone(self, tenant: str, id: str) -> None:
+        """A target said that it is gone for good: nothing more is sent until a person says so."""
+        self._aside(self._pause_gone(tenant, id))
+
+    async def _pause_gone(self, tenant: str, id: str) -> None:
+        try:
+            await self._pause(tenant, id, True, "target")
+        except AobError as error:
+            structlog.get_logger("aob").warning("webhook_not_paused", hook=id, code=error.code, detail=error.detail)
+
+    def _wake_target(self, circuit: Circuit) -> None:
+        for hooks in self._senders.values():
+            for sender in hooks.values():
+                if sender.circuit is circuit:
+                    sender.wake() if circuit.open else sender.back()
+
+    def _page(self, tenant: str, hook_id: str) -> bytes | None:
+        sender = self._senders.get(tenant, {}).get(hook_id)
+        return None if sender is None else sender.page()
+
+    def _aside(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            for tenant, hooks in self._senders.items():
+                for id in hooks:
+                    self._shared.saver.touch(tenant, id)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Invalid(f"not a URL: {error}", code="bad_url") from None
+    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= URL_CHARS_MAX
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise Invalid("a target is an http or https URL with a host", code="bad_url")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise Invalid(
+            "a target's URL has no user name, password or fragment", code="bad_url",
+            hint="messages are signed: let the target check the signature",
+        )  # fmt: skip
+
+
+def _check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
+    if not wants:
+        raise Invalid(
+            "a webhook wants something", code="bad_webhook", hint="name events, metrics, runs or alerts; * is all"
+        )
+    if sum(map(len, wants.values())) > KEYS_MAX:
+        raise Invalid(f"a webhook names at most {KEYS_MAX} things", code="bad_webhook", hint="* is all")
+    for kind, keys in wants.items():
+        for key in keys:
+            if not key or len(key) > 200 or not key.isprintable():
+                raise Invalid(f"{key[:80]!r} is no name of a {kind}", code="bad_webhook")
