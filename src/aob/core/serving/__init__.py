@@ -2,6 +2,17 @@
 
 from aob.core.serving.ranking import Ranking, Thing
 from aob.core.serving.statement import SQL_CHARS_MAX, Guarded, guard
-from aob.core.serving.views import SUPPLIED, Column, View, views_of
+from aob.core.serving.views import DEAD_LETTERS, METRICS, Column, View, views_of
 
-__all__ = ["SQL_CHARS_MAX", "SUPPLIED", "Column", "Guarded", "Ranking", "Thing", "View", "guard", "views_of"]
+__all__ = [
+    "DEAD_LETTERS",
+    "METRICS",
+    "SQL_CHARS_MAX",
+    "Column",
+    "Guarded",
+    "Ranking",
+    "Thing",
+    "View",
+    "guard",
+    "views_of",
+]

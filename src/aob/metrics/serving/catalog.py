@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from aob.core.answers import JsonObject
-from aob.core.contract.model import AlertContract, ContractSet, EventContract, MetricContract, Slo, Window
+from aob.core.contract import AlertContract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.metric.answers import CatalogAnswer, MetricInfo, SearchHit
 from aob.core.policy import Caller, require
 from aob.core.serving import Ranking, Thing, View
@@ -114,20 +114,22 @@ def _metric(contract: MetricContract, contracts: ContractSet, filling: bool) -> 
         "owner": contract.owner,
         "description": contract.description,
         "dimensions": list(contract.dimensions),
-        "windows": [_window(window) for window in contract.windows.values()],
+        "windows": _windows(contract),
         "moved_by": sorted(contracts.types_of(contract.name)),
         "state": "filling" if filling else "live",
     }
 
 
-def _window(window: Window) -> JsonObject:
-    told: JsonObject = {"name": window.name, "kind": window.kind}
-    if window.size_ms:
-        told["size_ms"] = window.size_ms
-    if window.every_ms:
-        told["every_ms"] = window.every_ms
-    if window.unit:
-        told |= {"size": window.size, "unit": window.unit, "zone": window.zone}
+def _windows(contract: MetricContract) -> list[JsonObject]:
+    told: list[JsonObject] = []
+    for window in contract.windows.values():
+        told.append({"name": window.name, "kind": window.kind})
+        if window.size_ms:
+            told[-1]["size_ms"] = window.size_ms
+        if window.every_ms:
+            told[-1]["every_ms"] = window.every_ms
+        if window.unit:
+            told[-1] |= {"size": window.size, "unit": window.unit, "zone": window.zone}
     return told
 
 

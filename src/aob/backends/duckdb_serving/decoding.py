@@ -1,0 +1,77 @@
+"""Rows of the event log and contracts in, the events as tables hold them out: lines of one JSON list.
+
+Nothing is judged or enriched anew: what the gate noted is read back by the gate's own code.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.contract import ContractSet
+from aob.core.ingest import Gate, paths
+from aob.core.metric.entity import Changes
+from aob.ports.event_log import Row
+
+_NULL: Final = Raw(b"null")
+
+
+class Line(msgspec.Struct):
+    """An event as the table of all events takes it."""
+
+    number: int
+    id: str
+    source: str
+    subject: str
+    at: int
+    version: int
+    type: str
+    data: Raw
+    enriched: Any
+
+
+class Saying(msgspec.Struct):
+    """What an event says of an entity."""
+
+    entity: str
+    id: str
+    at: int
+    number: int
+    part: int
+    event: str
+    removed: bool
+    changed: dict[str, Any]
+
+
+class _Sent(msgspec.Struct):
+    data: Raw = _NULL
+
+
+class Decoder:
+    """Reads rows by the contracts of one tenant."""
+
+    def __init__(self, contracts: ContractSet) -> None:
+        self._gate = Gate(contracts)
+        self._sent = msgspec.json.Decoder(_Sent)
+        self._changes = Changes(contracts, paths)
+
+    def read(self, row: Row) -> tuple[list[Line], list[Saying]]:
+        """The events of a row, with what they say of entities."""
+        events = self._gate.reread(row.lines, row.notes, row.first)
+        sent = map(self._sent.decode, filter(None, row.lines.split(b"\n")))
+        lines: list[Line] = []
+        sayings: list[Saying] = []
+        for event, given in zip(events, sent, strict=False):
+            lines.append(
+                Line(event.offset, event.id, event.source, event.subject, event.at_ms, event.version, event.type,
+                     given.data, event.enriched)
+            )  # fmt: skip
+            for entity, id, change in self._changes.of(event):
+                at_ms, number, part = change.stamp
+                sayings.append(Saying(entity, id, at_ms, number, part, change.type, change.removes, change.set))
+        return lines, sayings
+
+
+def listed(items: list[Line] | list[Saying]) -> str:
+    """Items as JSON text."""
+    return msgspec.json.encode(items, enc_hook=str).decode()

@@ -1,0 +1,373 @@
+"""`Serving` on DuckDB: questions in, answers of a process out that is started at the first one and fed from the log.
+
+Nothing of it stands in the way of ingest: the log is read and fed behind it, a tenant at a time, and only those tenants
+that ask. When the process hangs or dies it is killed and started again; its files are a copy of the log.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from aob.backends.duckdb_serving.process import DuckProcess, lost
+from aob.backends.duckdb_serving.tables import HISTORY
+from aob.backends.duckdb_serving.wire import Answer, Ask, Begin, Declare, Declared, Fed, Feed, Needs, Reply, Reset
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.contract import ContractSet
+from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
+from aob.core.serving import DEAD_LETTERS, View, views_of
+from aob.ports.event_log import DeadQuery, EventLog
+from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
+
+READERS: Final = 2
+"""Statements of all tenants that run at once."""
+WAITING_MAX: Final = 8
+"""Questions of one tenant that wait."""
+GRACE_S: Final = 3.0
+"""How much longer than its time a statement may take before its process is killed."""
+FEED_S: Final = 120.0
+"""How long one portion of rows, or a change of contracts, may take."""
+BEHIND_S: Final = 10.0
+"""How long a question waits for the log to be fed."""
+FEED_ROWS: Final = 200
+POKE_S: Final = 0.25
+"""Rows that come in are fed this often to tenants that ask."""
+IDLE_S: Final = 900.0
+"""Without a question for so long the process is ended; the next one starts it again."""
+DEAD_ROWS_MAX: Final = 10_000
+PARAMETERS_BYTES_MAX: Final = 256 * 1024
+MEMORY_MB: Final = 256
+"""What one tenant's database may hold in memory."""
+
+
+class _Tenant:
+    """How far one tenant is in the present life of the process."""
+
+    def __init__(self) -> None:
+        self.asking = asyncio.Lock()
+        self.waiting = 0
+        self.row = 0
+        self.contracts: ContractSet | None = None
+        self.life: DuckProcess | None = None
+        self.feeding: asyncio.Task[None] | None = None
+        self.poked = False
+
+
+class DuckServing:
+    """The port `Serving`. `contracts_of` gives the contracts of a tenant as they are now (the same object while they
+    stay the same); `supplies` are views that others fill; `folder` None keeps all in memory."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        contracts_of: Callable[[str], ContractSet],
+        folder: Path | None,
+        *,
+        supplies: Sequence[Supply] = (),
+        memory_mb: int = MEMORY_MB,
+    ) -> None:
+        self._log, self._contracts_of = log, contracts_of
+        self._begin = Begin(str(folder) if folder is not None else "", memory_mb)
+        self._folder = folder
+        dead = Supply(DEAD_LETTERS, self._dead_letters)
+        self._supplies = {each.view.name: each for each in (dead, *supplies)}
+        self._tenants: dict[str, _Tenant] = {}
+        self._process: DuckProcess | None = None
+        self._starting = asyncio.Lock()
+        self._readers = asyncio.Semaphore(READERS)
+        self._idle: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._starts = self._questions = self._refused = self._fed = 0
+
+    # -- questions --------------------------------------------------------------------------------------------------
+
+    async def query(self, question: Question) -> Table:
+        """See the port."""
+        parameters = _bound(question.parameters)
+        ask = Ask(
+            question.tenant, question.sql, parameters, min(max(question.rows_max, 1), ROWS_MAX),
+            min(max(question.time_max_ms, 1), TIME_MAX_MS),
+        )  # fmt: skip
+        answer, row = await self._answered(ask, question.row_min)
+        return Table(
+            answer.columns, answer.types, msgspec.json.decode(answer.rows), answer.truncated, row, answer.took_ms,
+            answer.views, answer.sql,
+        )  # fmt: skip
+
+    async def history(
+        self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
+    ) -> list[JsonObject]:
+        """See the port."""
+        self._known(tenant, entity)
+        given = {"entity": entity, "id": id, "until_ms": until_ms, "limit": min(limit, ROWS_MAX)}
+        ask = Ask(tenant, HISTORY, msgspec.json.encode(given), ROWS_MAX, TIME_MAX_MS, trusted=True)
+        answer, _ = await self._answered(ask, row_min)
+        return [dict(zip(answer.columns, row, strict=True)) for row in msgspec.json.decode(answer.rows)]
+
+    async def entity(
+        self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
+    ) -> JsonObject | None:
+        """See the port."""
+        changes = await self.history(tenant, entity, id, until_ms=as_of_ms, limit=ROWS_MAX, row_min=row_min)
+        state: JsonObject = {}
+        for change in changes:
+            if change["removed"]:
+                break
+            state = {**change["changed"], **state}
+        alive = bool(changes) and not changes[0]["removed"]
+        return {"state": state, "changed_at": changes[0]["at"]} if alive else None
+
+    async def views(self, tenant: str) -> list[View]:
+        """See the port."""
+        return list(self._views(tenant).values())
+
+    def poke(self, tenant: str) -> None:
+        """See the port."""
+        known = self._tenants.get(tenant)
+        if known is None or known.poked or known.life is None or known.life is not self._process:
+            return
+        known.poked = True
+        asyncio.get_running_loop().call_later(POKE_S, self._poked, tenant, known)
+
+    def figures(self) -> JsonObject:
+        """See the port."""
+        process = self._process
+        running = process is not None and process.alive
+        figures: JsonObject = {
+            "state": "running" if running else "stopped",
+            "starts": self._starts,
+            "tenants": sum(known.life is process for known in self._tenants.values()) if running else 0,
+            "rows_fed": self._fed,
+            "questions": self._questions,
+            "refused": self._refused,
+        }
+        return {**figures, "pid": process.pid} if process is not None and running else figures
+
+    async def close(self) -> None:
+        """See the port."""
+        self._closed = True
+        if self._idle is not None:
+            self._idle.cancel()
+        feeding = [known.feeding for known in self._tenants.values() if known.feeding is not None]
+        for task in feeding:
+            task.cancel()
+        await asyncio.gather(*feeding, *self._ending, return_exceptions=True)
+        process, self._process = self._process, None
+        if process is not None:
+            await process.end()
+
+    # -- one answer -------------------------------------------------------------------------------------------------
+
+    async def _answered(self, ask: Ask, row_min: int) -> tuple[Answer, int]:
+        known = self._tenants.setdefault(ask.tenant, _Tenant())
+        self._questions += 1
+        if known.waiting >= WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} questions of this tenant wait already", retry_after_s=1.0)
+        known.waiting += 1
+        try:
+            async with known.asking:
+                self._rest()
+                try:
+                    return await self._once(ask, known, row_min)
+                except Unavailable as error:
+                    if error.code != "serving_closed":
+                        raise
+                    known.life = None  # pushed out by other tenants: it is opened again
+                    return await self._once(ask, known, row_min)
+        except Invalid:
+            self._refused += 1
+            raise
+        finally:
+            known.waiting -= 1
+
+    async def _once(self, ask: Ask, known: _Tenant, row_min: int) -> tuple[Answer, int]:
+        await self._caught_up(ask.tenant, known, row_min)
+        row = known.row  # what is fed while it is answered is not promised
+        async with self._readers:
+            return await self._asked(ask, known), row
+
+    async def _asked(self, ask: Ask, known: _Tenant) -> Answer:
+        supplied: dict[str, bytes] = {}
+        for _ in range(2):
+            reply = await self._called(known, msgspec.structs.replace(ask, supplied=supplied))
+            if isinstance(reply, Answer):
+                return reply
+            assert isinstance(reply, Needs)
+            for name in reply.views:
+                supplied[name] = msgspec.json.encode(list(await self._supplies[name].load(ask.tenant)))
+        raise lost("the process of SQL does not understand itself")
+
+    async def _called(self, known: _Tenant, ask: Ask) -> Reply:
+        if known.life is None:
+            raise lost("the process of SQL has ended")
+        try:
+            return await known.life.call(ask, ask.time_max_ms / 1_000 + GRACE_S)
+        except TimeoutError:
+            await known.life.end(kill=True)
+            raise TooLarge(
+                f"the statement ran longer than {ask.time_max_ms} ms and could not be broken off",
+                code="query_too_slow", hint="ask for a shorter span of time, or sum up less",
+            ) from None  # fmt: skip
+
+    # -- feeding ----------------------------------------------------------------------------------------------------
+
+    async def _caught_up(self, tenant: str, known: _Tenant, row_min: int) -> None:
+        """Wait until the tables hold a row (0: all that is written now). The feeding goes on when the wait is over."""
+        end = (await self._log.end())[0]
+        if row_min > end:
+            raise _behind(f"row {row_min} is not written yet", 1.0)
+        goal = row_min or end
+        # A feeding under way may have looked at the log before us: at most one more is needed.
+        for _ in range(3):
+            current = known.life is not None and known.life is self._process and known.life.alive
+            if current and known.row >= goal and known.contracts is self._contracts_of(tenant):
+                return
+            feeding = self._feeding(tenant, known)
+            done, _pending = await asyncio.wait({feeding}, timeout=BEHIND_S)
+            if not done:
+                raise _behind(f"the tables are at row {known.row} of {goal}", BEHIND_S)
+            if not feeding.cancelled() and (error := feeding.exception()) is not None:
+                raise error
+        raise _behind(f"the tables are at row {known.row} of {goal}", 1.0)
+
+    def _feeding(self, tenant: str, known: _Tenant) -> "asyncio.Task[None]":
+        if known.feeding is None or known.feeding.done():
+            known.feeding = asyncio.ensure_future(self._feed(tenant, known))
+            known.feeding.add_done_callback(_heard)
+        return known.feeding
+
+    async def _feed(self, tenant: str, known: _Tenant) -> None:
+        """Feed a tenant up to the end of its log as it is now."""
+        process = await self._running()
+        try:
+            end = (await self._log.end())[0]
+            contracts = self._contracts_of(tenant)
+            if known.life is not process or known.contracts is not contracts:
+                await self._declare(tenant, known, process, contracts, end)
+            while known.row < end:
+                rows = await self._log.rows(known.row, FEED_ROWS, tenant)
+                if not rows:
+                    known.row = end
+                    break
+                now = self._contracts_of(tenant)
+                if now is not known.contracts:  # rows may hold versions that are declared since
+                    await self._declare(tenant, known, process, now, end)
+                own = [row for row in rows if row.tenant == tenant]  # an empty name asks a log for all tenants
+                fed = await process.call(Feed(tenant, own), FEED_S)
+                assert isinstance(fed, Fed)
+                self._fed += len(rows)
+                known.row = max(known.row, rows[-1].row)
+        except TimeoutError:
+            await process.end(kill=True)
+            raise lost("the process of SQL did not take its rows in time") from None
+
+    async def _declare(
+        self, tenant: str, known: _Tenant, process: DuckProcess, contracts: ContractSet, end: int
+    ) -> None:
+        views = tuple(supply.view for supply in self._supplies.values())
+        message = Declare(tenant, msgspec.msgpack.encode(contracts), views)
+        declared = await process.call(message, FEED_S)
+        assert isinstance(declared, Declared)
+        if declared.row > end:  # tables of another log: they are of no use
+            await process.call(Reset(tenant), FEED_S)
+            declared = await process.call(message, FEED_S)
+            assert isinstance(declared, Declared)
+        if known.life is not process:
+            known.row = declared.row
+        known.life, known.contracts = process, contracts
+
+    def _poked(self, tenant: str, known: _Tenant) -> None:
+        known.poked = False
+        if not self._closed and known.life is self._process and known.life is not None and known.life.alive:
+            self._feeding(tenant, known)
+
+    # -- the process ------------------------------------------------------------------------------------------------
+
+    async def _running(self) -> DuckProcess:
+        async with self._starting:
+            if self._closed:
+                raise lost("the server is stopping")
+            process = self._process
+            if process is not None and process.alive:
+                return process
+            if process is not None:
+                await process.end(kill=True)
+            if self._folder is not None:
+                await asyncio.to_thread(self._folder.mkdir, 0o700, parents=True, exist_ok=True)
+            self._process = await DuckProcess.started(self._begin)
+            self._starts += 1
+            return self._process
+
+    def _rest(self) -> None:
+        """Count the time without questions anew."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._rested)
+
+    def _rested(self) -> None:
+        if any(known.waiting for known in self._tenants.values()):
+            self._rest()
+            return
+        process, self._process = self._process, None
+        if process is not None and not self._closed:
+            task = asyncio.ensure_future(process.end())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    # -- views ------------------------------------------------------------------------------------------------------
+
+    def _views(self, tenant: str) -> Mapping[str, View]:
+        return views_of(self._contracts_of(tenant), [supply.view for supply in self._supplies.values()])
+
+    def _known(self, tenant: str, entity: str) -> None:
+        known = {view.of for view in self._views(tenant).values() if view.kind == "entity"}
+        if entity not in known:
+            raise NotFound(
+                f"no contract speaks of an entity {entity!r}", code="entity_not_found",
+                hint=f"there are: {', '.join(sorted(known)) or 'none'}",
+            )  # fmt: skip
+
+    async def _dead_letters(self, tenant: str) -> list[Mapping[str, JsonValue]]:
+        rows: list[Mapping[str, Any]] = []
+        before = 0
+        while len(rows) < DEAD_ROWS_MAX:
+            page = await self._log.dead(DeadQuery(tenant, before=before, limit=1_000))
+            rows += [
+                {
+                    "number": each.number, "time": each.at_ms, "type": each.type, "source": each.source, "id": each.id,
+                    "state": each.state, "reasons": msgspec.Raw(each.reasons or b"null"),
+                    "line": each.line.decode(errors="replace"), "note": each.note,
+                }
+                for each in page
+            ]  # fmt: skip
+            if not page or page[-1].number <= 0:
+                break
+            before = page[-1].number
+        return rows[:DEAD_ROWS_MAX]
+
+
+def _bound(parameters: Sequence[JsonValue] | Mapping[str, JsonValue]) -> bytes:
+    values = list(parameters.values()) if isinstance(parameters, Mapping) else list(parameters)
+    wrong = [value for value in values if not isinstance(value, str | int | float | bool | None)]
+    if wrong or isinstance(parameters, str):
+        problem = Problem("/parameters", "a parameter is a text, a number, true, false or null", code="bad_parameter")
+        raise Invalid("a parameter has no plain value", [problem], code="bad_parameter")
+    data = msgspec.json.encode(dict(parameters) if isinstance(parameters, Mapping) else values)
+    if len(data) > PARAMETERS_BYTES_MAX:
+        raise TooLarge(f"the parameters have more than {PARAMETERS_BYTES_MAX} bytes", code="query_too_large")
+    return data
+
+
+def _behind(detail: str, retry_after_s: float) -> Unavailable:
+    return Unavailable(detail, code="serving_behind", hint="ask again: it is being fed", retry_after_s=retry_after_s)
+
+
+def _heard(task: "asyncio.Task[None]") -> None:
+    """Whoever waits hears the error; when nobody does, the next question meets it again."""
+    if not task.cancelled():
+        with contextlib.suppress(AobError):
+            task.exception()

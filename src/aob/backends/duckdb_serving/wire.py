@@ -1,0 +1,151 @@
+"""What crosses the pipe between the server and the DuckDB process: frames of a length and a message. Data only."""
+
+import struct
+from typing import IO, Final
+
+import msgspec
+
+from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
+from aob.core.serving import View
+from aob.ports.event_log import Row
+
+FRAME_BYTES_MAX: Final = 256 * 1024 * 1024
+HEAD: Final = struct.Struct("<I")
+
+
+class Begin(msgspec.Struct, tag=True, array_like=True):
+    """The first message: where the files lie (empty: in memory) and what a tenant's database may take."""
+
+    folder: str
+    memory_mb: int
+
+
+class Declare(msgspec.Struct, tag=True, array_like=True):
+    """The contracts of a tenant (msgpack of a ContractSet) and the views that we fill. Answered by `Declared`."""
+
+    tenant: str
+    contracts: bytes
+    supplied: tuple[View, ...]
+
+
+class Feed(msgspec.Struct, tag=True, array_like=True):
+    """Rows of a tenant's log, in order. Those that it has are passed over. Answered by `Fed`."""
+
+    tenant: str
+    rows: list[Row]
+
+
+class Reset(msgspec.Struct, tag=True, array_like=True):
+    """Throw a tenant's tables away; `Declare` makes them again. Answered by `Fed`."""
+
+    tenant: str
+
+
+class Ask(msgspec.Struct, tag=True, array_like=True):
+    """A statement. `trusted` ones are ours and are not guarded. `supplied`: JSON lists of rows by view. Answered by
+    `Answer` or `Needs`."""
+
+    tenant: str
+    sql: str
+    parameters: bytes
+    rows_max: int
+    time_max_ms: int
+    trusted: bool = False
+    supplied: dict[str, bytes] = {}
+
+
+class Stop(msgspec.Struct, tag=True, array_like=True):
+    """Nobody waits for the answer of this message any more. Not answered."""
+
+    id: int
+
+
+class Declared(msgspec.Struct, tag=True, array_like=True):
+    """How far a tenant's tables are: the row of the event log."""
+
+    row: int
+
+
+class Fed(msgspec.Struct, tag=True, array_like=True):
+    """The row up to which a tenant is fed, and how many events these were."""
+
+    row: int
+    events: int
+
+
+class Needs(msgspec.Struct, tag=True, array_like=True):
+    """The statement reads these views, whose rows must be given."""
+
+    views: list[str]
+
+
+class Answer(msgspec.Struct, tag=True, array_like=True):
+    """Rows of an answer, as one JSON list of lists."""
+
+    columns: list[str]
+    types: list[str]
+    rows: bytes
+    truncated: bool
+    took_ms: float
+    views: list[str]
+    sql: str
+
+
+class Fault(msgspec.Struct, tag=True, array_like=True):
+    """An error of the tree by the name of its class."""
+
+    kind: str
+    code: str
+    detail: str
+    hint: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+Message = Begin | Declare | Feed | Reset | Ask | Stop
+Reply = Declared | Fed | Needs | Answer | Fault
+
+
+class Sent(msgspec.Struct, array_like=True):
+    """A message with its number."""
+
+    id: int
+    message: Message
+
+
+class Said(msgspec.Struct, array_like=True):
+    """The reply to a message."""
+
+    id: int
+    reply: Reply
+
+
+_KINDS: Final = {kind.__name__: kind for kind in (Busy, NotFound, TooLarge, Unavailable)}
+
+
+def framed(value: Sent | Said) -> bytes:
+    """A frame."""
+    data = msgspec.msgpack.encode(value)
+    return HEAD.pack(len(data)) + data
+
+
+def read_sent(pipe: IO[bytes]) -> Sent | None:
+    """The next message; None at the end of the pipe."""
+    head = pipe.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    size = HEAD.unpack(head)[0]
+    data = pipe.read(size)
+    return msgspec.msgpack.decode(data, type=Sent) if len(data) == size else None
+
+
+def fault_of(error: AobError) -> Fault:
+    """An error as it crosses."""
+    problems = error.problems if isinstance(error, Invalid) else ()
+    return Fault(type(error).__name__, error.code, error.detail, error.hint, problems)
+
+
+def error_of(fault: Fault) -> AobError:
+    """The error that crossed."""
+    if fault.kind == "Invalid":
+        return Invalid(fault.detail, fault.problems, code=fault.code, hint=fault.hint)
+    return _KINDS.get(fault.kind, Unavailable)(fault.detail, code=fault.code, hint=fault.hint)
