@@ -1,7 +1,7 @@
 """What one event says of one entity, and how it is read off the event: contracts in, readers of changes out."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ Reader = Callable[[Sequence[str], EventContract], Read]
 (`aob.core.ingest.reading.paths`)."""
 Stamp = tuple[int, int, int]
 """When something was written: event time in ms, offset in the log, which of the event's moves. The later one holds."""
-_PLAIN = (str, int, float, bool, type(None))
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 
 
 class Change(msgspec.Struct, array_like=True, gc=False):
@@ -27,59 +27,68 @@ class Change(msgspec.Struct, array_like=True, gc=False):
     removes: bool = False
 
 
-class _Move(NamedTuple):
-    """`read` gives the key, whether it counts, whether it removes, then the attributes `names`."""
+class Move(NamedTuple):
+    """`read` gives the key, then the attributes `names`, then, where they are asked for, whether it counts and whether
+    it removes. `place` is its own among the moves of its contract."""
 
     entity: str
+    place: int
     names: tuple[str, ...]
+    conditional: bool
     read: Read
+
+    def change(self, event: Event) -> tuple[str, Change] | None:
+        """The id of the entity that an event speaks of, and what it says. What cannot be evaluated is left out: an
+        attribute, or, when it is the key or a condition, the change."""
+        names = self.names
+        id, *values = self.read(event)
+        if id.__class__ is not str:
+            id = _id(id)
+        if not id:
+            return None
+        stamp = event.at_ms, event.offset, self.place
+        if self.conditional:
+            removes, counts = values.pop(), values.pop()
+            if counts is not True:
+                return None
+            if removes is True:
+                return id, Change(stamp, event.type, {}, True)
+        sets = dict(zip(names, values, strict=True))
+        for name, value in zip(names, values, strict=True):
+            if value.__class__ not in _PLAIN:
+                if value is msgspec.UNSET:
+                    del sets[name]
+                else:
+                    sets[name] = msgspec.to_builtins(value)
+        return id, Change(stamp, event.type, sets)
 
 
 class Changes:
-    """Reads events for what they say of entities, by the version of their contract."""
+    """How events are read for what they say of entities: `moves` by the type and version of their contract."""
 
     def __init__(self, contracts: ContractSet, reader: Reader) -> None:
-        self._moves = {
-            (type, version): [_compiled(move, contract, reader) for move in contract.entities]
+        self.moves = {
+            (type, version): tuple(_compiled(index, move, contract, reader) for index, move in enumerate(told))
             for type, versions in contracts.events.items()
             for version, contract in versions.items()
-            if contract.entities
+            if (told := contract.entities)
         }
 
     @property
     def entities(self) -> frozenset[str]:
         """The types of entities that events speak of."""
-        return frozenset(move.entity for moves in self._moves.values() for move in moves)
-
-    def of(self, event: Event) -> Iterator[tuple[str, str, Change]]:
-        """Entity type, id and change, for each entity that the event speaks of. What cannot be evaluated is left out:
-        an attribute, or, when it is the key or the condition, the change."""
-        for index, (entity, names, read) in enumerate(self._moves.get((event.type, event.version), ())):
-            key, counts, removes, *values = read(event)
-            id = _id(key)
-            if counts is not True or not id:
-                continue
-            stamp = event.at_ms, event.offset, index
-            if removes is True:
-                yield entity, id, Change(stamp, event.type, {}, True)
-                continue
-            told = zip(names, values, strict=True)
-            sets = {name: _plain(value) for name, value in told if value is not msgspec.UNSET}
-            yield entity, id, Change(stamp, event.type, sets)
+        return frozenset(move.entity for moves in self.moves.values() for move in moves)
 
 
-def _compiled(move: EntityMove, contract: EventContract, reader: Reader) -> _Move:
-    texts = move.key, move.when or "true", move.removes or "false", *move.set.values()
-    return _Move(move.entity, tuple(move.set), reader(texts, contract))
+def _compiled(index: int, move: EntityMove, contract: EventContract, reader: Reader) -> Move:
+    conditional = bool(move.when or move.removes)
+    texts = [move.key, *move.set.values()]
+    if conditional:
+        texts += [move.when or "true", move.removes or "false"]
+    return Move(move.entity, index, tuple(move.set), conditional, reader(texts, contract))
 
 
 def _id(value: object) -> str:
-    if isinstance(value, str):
-        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return canonical(value).decode() if isinstance(value, int | float) else ""
-
-
-def _plain(value: object) -> object:
-    return value if type(value) in _PLAIN else msgspec.to_builtins(value)

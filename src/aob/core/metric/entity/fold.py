@@ -44,18 +44,26 @@ class Entities:
     def add(self, events: Iterable[Event]) -> set[tuple[str, str]]:
         """Take events in; the (type, id) of every entity that they speak of."""
         touched: set[tuple[str, str]] = set()
+        moves = self._changes.moves
         for event in events:
-            for type, id, change in self._changes.of(event):
-                number, key = _place(type, id)
-                page = self._open(number)
-                entity = page.get(key)
-                if entity is None:
-                    entity = page[key] = Entity(merged={}, changes=[])
-                    self._held += 1
-                entity.put(change)
-                self._changed.add(number)
-                touched.add((type, id))
+            for move in moves.get((event.type, event.version), ()):
+                found = move.change(event)
+                if found is not None:
+                    self._put(move.entity, *found)
+                    touched.add((move.entity, found[0]))
         return touched
+
+    def _put(self, type: str, id: str, change: Change) -> None:
+        number, key = _place(type, id)
+        page = self._pages.get(number) if self._fetch is None else None
+        if page is None:
+            page = self._open(number)
+        entity = page.get(key)
+        if entity is None:
+            entity = page[key] = Entity(merged={}, changes=[])
+            self._held += 1
+        entity.put(change)
+        self._changed.add(number)
 
     def state(self, type: str, id: str) -> EntityState:
         """What an entity is now. Raises NotFound for a type that no contract speaks of; an id that no event spoke of
