@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Run
 from aob.core.run import commands as cmd
-from aob.journal import Committed, Decided, Journal, Stream
+from aob.journal import Committed, Decided, Journal, Law, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 from aob.runs.catalog import CatalogLaw
@@ -65,7 +65,8 @@ def base32(value: int, length: int) -> str:
 
 
 class Core:
-    """One shard at work. `async with core:` recovers, then runs until it is left."""
+    """One shard at work. `async with core:` recovers, then runs until it is left. `laws` are those of further rooms,
+    whose streams lie in the same journal."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Core:
         ambient: Ambient,
         logs: Logs,
         concurrency: int = CONCURRENCY,
+        laws: Sequence[Law] = (),
     ) -> None:
         self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
         self.ids = RunIds(ambient)
@@ -92,7 +94,7 @@ class Core:
         self.key_law = KeyringLaw()
         self.journal = Journal(
             store,
-            [self.run_law, CatalogLaw(), self.key_law],
+            [self.run_law, CatalogLaw(), self.key_law, *laws],
             clock_ms=ambient.now_ms,
             on_commit=self._committed,
             on_recovered=self.dispatch.recovered,
