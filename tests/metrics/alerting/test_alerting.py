@@ -365,3 +365,23 @@ async def test_events_of_an_objective_are_counted_where_it_is_wanted() -> None:
         assert (view["good"], view["total"], view["state"]) == (3, 4, "ok")
         with pytest.raises(NotFound):
             await here.alerts.slo(ME, "slow")
+
+
+@virtual
+async def test_reads_that_are_dear_are_made_seldom_and_the_last_move_is_always_seen() -> None:
+    world = World(AT_ONCE)
+    plain = world.numbers.read_metric
+
+    async def dear(tenant: str, query: Any) -> dict[str, Any]:
+        await passed(200)
+        return await plain(tenant, query)
+
+    world.numbers.read_metric = dear  # type: ignore[method-assign]  # the same reader, slower
+    async with world.process() as here:
+        for _ in range(1_000):
+            here.say("refunds", 1)
+            await passed(20)
+        assert world.numbers.reads <= 12
+        here.say("refunds", 9)
+        await passed(3_000)
+        assert world.states == ["firing"]

@@ -151,6 +151,7 @@ class Alerts:
         contract = self.state(tenant, name).contract(self._contracts(tenant))
         if contract != standing.contract or standing.judge is None:
             standing.contract, standing.judge, standing.sighted, standing.wrong = contract, None, {}, ""
+            standing.lookout.wait(contract.for_ms if contract is not None else 0)
             try:
                 standing.judge = Judge(contract) if contract is not None else None
             except Invalid as error:

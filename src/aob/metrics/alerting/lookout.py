@@ -13,7 +13,13 @@ import structlog
 from aob.core.errors import AobError, Busy, CallerError
 
 GAP_MS: Final = 100
-"""Between two looks at one thing lies at least this, however often its numbers move."""
+GAP_MAX_MS: Final = 1_000
+"""Between two looks at one thing lies at least the gap, however often its numbers move: the longer a state has to last
+before it counts, the longer the gap."""
+GAPS_IN_A_WAIT: Final = 50
+REST: Final = 10
+"""And at least this many times what the last look took, so that dear reads never take over the loop."""
+REST_MAX_MS: Final = 10_000
 ALARM_MAX_MS: Final = 3_600_000
 """The alarm rings at least this often: a clock that jumped is noticed."""
 AGAIN_MS: Final = 500
@@ -27,13 +33,14 @@ class Lookout:
 
     def __init__(self, name: str, look: Callable[[], Awaitable[int | None]], now_ms: Callable[[], int]) -> None:
         self._name, self._look, self._now_ms = name, look, now_ms
+        self.gap_ms = GAP_MS
+        self._rest_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._due_ms = 0
         self._last_ms = -GAP_MS
         self._task: asyncio.Task[None] | None = None
         self._told = self._closed = False
         self._failures = 0
-        self.looks = 0
 
     def soon(self) -> None:
         """Look as soon as the gap allows."""
@@ -42,6 +49,10 @@ class Lookout:
         elif not self._told:
             self._told = True
             self._arm(self._now_ms())
+
+    def wait(self, ms: int) -> None:
+        """A state has to last this long before it counts."""
+        self.gap_ms = min(GAP_MAX_MS, max(GAP_MS, ms // GAPS_IN_A_WAIT))
 
     async def close(self) -> None:
         """No look any more; one that runs is broken off. Calling it twice is fine."""
@@ -55,7 +66,8 @@ class Lookout:
 
     def _arm(self, due_ms: int) -> None:
         now_ms = self._now_ms()
-        rest_ms = min(GAP_MS, max(0, self._last_ms + GAP_MS - now_ms))  # also when the clock went back
+        gap_ms = max(self.gap_ms, self._rest_ms)
+        rest_ms = min(gap_ms, max(0, self._last_ms + gap_ms - now_ms))  # also when the clock went back
         due_ms = max(due_ms, now_ms + rest_ms)
         if self._closed or (self._timer is not None and self._due_ms <= due_ms):
             return
@@ -75,7 +87,8 @@ class Lookout:
     async def _run(self) -> None:
         self._told = False
         self._last_ms = self._now_ms()
-        self.looks += 1
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         due_ms: int | None = None
         try:
             due_ms = await self._look()
@@ -89,6 +102,7 @@ class Lookout:
         except Exception as error:
             log.error("look_broke", what=self._name, exc_info=error)
             due_ms = self._now_ms() + AGAIN_MAX_MS
+        self._rest_ms = min(REST_MAX_MS, round((loop.time() - began) * 1_000 * REST))
         self._task = None
         if self._told:
             self._arm(self._now_ms())
