@@ -1,0 +1,31 @@
+"""Settings of the environment: how often a key reads, and keys that open beside those of the home."""
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from aob.compose.settings import read_settings
+from aob.core.errors import Invalid
+from tests.compose.test_shards_up import upped
+
+
+def test_the_limit_on_reads_is_120_and_may_be_said_otherwise(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, {}).rate_limit_rpm == 120
+    assert read_settings(tmp_path, {"AOB_RATE_LIMIT_RPM": "0"}).rate_limit_rpm == 0
+    with pytest.raises(Invalid):
+        read_settings(tmp_path, {"AOB_RATE_LIMIT_RPM": "many"})
+
+
+async def test_keys_of_the_environment_open_a_server_and_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "AOB_API_KEYS", "reader:a-secret-of-a-reader:view")
+    monkeypatch.setitem(os.environ, "AOB_RATE_LIMIT_RPM", "1")
+    async with upped(tmp_path / "home") as (_, client), httpx.AsyncClient(base_url=client.url) as reader:
+        reader.headers["x-api-key"] = "a-secret-of-a-reader"
+        assert [(await reader.get("/v1/runs")).status_code for _ in range(2)] == [200, 429]
+        assert (await reader.put("/v1/workflows/a", json={})).status_code == 403
+        for _ in range(3):
+            await client.runs()
