@@ -1,0 +1,115 @@
+"""One cube: groups of events that share a second and dimensions flow in, tiles flow out. No clock, no I/O."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from aob.core.contract.model import OTHER
+from aob.core.metric.cube.dimension import Dimensions
+from aob.core.metric.cube.grid import DAY_MS, EVER, Grid
+from aob.core.metric.cube.slot import Cell, Slot, blank
+from aob.core.metric.cube.tile import KEPT_MS, Key, Tile, Tiles
+
+CELLS_MAX: Final = 250_000
+"""Live cells of one cube; above, seconds (then minutes, hours) are rolled up before their time."""
+KEYS_MAX: Final = 100_000
+"""Combinations of dimensions in one cube; further ones are `__other__` in every dimension."""
+
+
+class CubeId(msgspec.Struct, frozen=True, array_like=True):
+    """What makes a cube: the event type (a metric's name with `~` before it, for what subjects did) and version (0: all)
+    that feed it, when events count, its dimensions as (name, expression), and their budget."""
+
+    feed: str
+    version: int
+    at: str
+    dimensions: tuple[tuple[str, str], ...]
+    budget: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its dimensions."""
+        return tuple(name for name, _ in self.dimensions)
+
+
+class Cube:
+    """The cells of one cube. `newest` is, by condition, the time of the newest event for which it held."""
+
+    def __init__(self, id: CubeId, slots: tuple[Slot, ...], dimensions: Dimensions, grid: Grid) -> None:
+        self.id, self.slots = id, slots
+        self.places = {slot: index for index, slot in enumerate(slots)}
+        self.tiles = Tiles(slots, grid)
+        self.newest: dict[str, int] = {}
+        self.furthest = 0
+        self.latest: dict[Key, int] = {}
+        """By combination of dimensions the last span that has a cell of it."""
+        self.crowded = 0
+        self.moved = False
+        self._dimensions = dimensions
+
+    def cell(self, tile: Tile, key: Key) -> Cell:
+        """The cell of a combination of dimensions in a leaf, made if it is not there."""
+        cells = tile.own()
+        found = cells.get(key)
+        if found is None:
+            key = self.place(key)
+            found = cells.get(key)
+            if found is None:
+                found = cells[key] = blank(self.slots)
+        if tile.start > self.latest.get(key, -1):
+            self.latest[key] = tile.start
+        return found
+
+    def touch(self, tile: Tile, late: bool = False) -> None:
+        """A leaf has moved."""
+        tile.touch(late)
+        self.tiles.changed.add((tile.level, tile.start))
+        self.moved = True
+        if tile.end > self.furthest:
+            self.furthest = tile.end
+
+    def see(self, when: str, at_ms: int) -> None:
+        """An event of this time has moved it."""
+        if at_ms > self.newest.get(when, -1):
+            self.newest[when] = at_ms
+
+    def place(self, key: Key) -> Key:
+        """The combination under which one counts."""
+        if key in self.latest:
+            return key
+        placed = self._dimensions.place(self.id.names, self.id.budget, key)
+        if placed not in self.latest:
+            if len(self.latest) >= KEYS_MAX:
+                self.crowded += 1
+                return (OTHER,) * len(key)
+            self.latest[placed] = -1
+        return placed
+
+    def forget(self, now_ms: int, kept_ms: Sequence[int] = KEPT_MS) -> None:
+        """Roll up what is old; and more, when there are too many cells."""
+        tiles = self.tiles
+        tiles.forget(now_ms, kept_ms)
+        for level in range(EVER - 2):
+            if len(tiles.by_level[level]) and len(tiles) > CELLS_MAX:
+                self._press(level, now_ms)
+
+    def _press(self, level: int, now_ms: int) -> None:
+        """Roll up the oldest tiles of a level until few enough cells are left, but not what is going on now."""
+        tiles, live = self.tiles, len(self.tiles)
+        now = tiles.grid.start(level + 1, now_ms)
+        for start in sorted(start for start in tiles.by_level[level + 1] if start < now):
+            if live <= CELLS_MAX:
+                return
+            tile = tiles.by_level[level + 1][start]
+            before = sum(len(part.own()) for part in (tile.parts or {}).values() if part.parts is None)
+            if tiles.roll_up(level, tile.end):
+                live -= before - len(tile.own())
+
+    def recall(self) -> None:
+        """After tiles were read from pages: what is known of their combinations."""
+        for tile in self.tiles.leaves():
+            for key in tile.own():
+                self.latest[key] = max(self.latest.get(key, -1), tile.start)
+            if tile.end > self.furthest:
+                self.furthest = min(tile.end, tile.start + DAY_MS)

@@ -1,0 +1,177 @@
+"""Tiles: spans of time with their cells, each in the larger one that it is a part of. Which tiles make up a span.
+
+A tile holds cells of its own (a leaf), or is the sum of its parts, made when it is asked for and kept until one moves.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from aob.core.metric.cube.grid import ENDLESS_MS, EVER, Grid
+from aob.core.metric.cube.slot import Cell, Slot, merged
+
+Key = tuple[str, ...]
+
+
+class NeedsScan(Exception):  # noqa: N818  # an answer: ask the log instead
+    """The tiles that are kept are too large, or gone, for this span."""
+
+
+class Tile:
+    """The span `[start, end)` of a level. `parts` is None in a leaf. `late` says that something came late into it."""
+
+    __slots__ = ("_cells", "_total", "end", "late", "level", "parent", "parts", "start")
+
+    def __init__(self, level: int, start: int, end: int, parent: "Tile | None", leaf: bool) -> None:
+        self.level, self.start, self.end, self.parent = level, start, end, parent
+        self.parts: dict[int, Tile] | None = None if leaf else {}
+        self._cells: dict[Key, Cell] | None = {} if leaf else None
+        self._total: Cell | None = None
+        self.late = False
+
+    def own(self) -> dict[Key, Cell]:
+        """The cells of a leaf, to be added to; call `touch` then."""
+        assert self._cells is not None
+        return self._cells
+
+    def touch(self, late: bool = False) -> None:
+        """It has moved: what was made of it is no longer good."""
+        self._total = None
+        self.late = self.late or late
+        self.spread(late)
+
+    def spread(self, late: bool = False) -> None:
+        """What larger tiles were made of has moved. One that holds nothing made has none above it that does."""
+        tile = self.parent
+        while tile is not None and (tile._total is not None or tile._cells is not None or (late and not tile.late)):
+            tile._total = tile._cells = None
+            tile.late = tile.late or late
+            tile = tile.parent
+
+    def cells(self, slots: Sequence[Slot]) -> Mapping[Key, Cell]:
+        """Its cells by combination of dimensions; not to be changed."""
+        if self._cells is None:
+            assert self.parts is not None
+            found: dict[Key, list[Cell]] = {}
+            for part in self.parts.values():
+                for key, cell in part.cells(slots).items():
+                    found.setdefault(key, []).append(cell)
+            self._cells = {key: cells[0] if len(cells) == 1 else merged(slots, cells) for key, cells in found.items()}
+        return self._cells
+
+    def total(self, slots: Sequence[Slot]) -> Cell:
+        """All of its cells as one; not to be changed."""
+        found = self._total
+        if found is None:
+            if self.parts is not None:
+                found = merged(slots, [part.total(slots) for part in self.parts.values()])
+            else:
+                found = merged(slots, list(self.own().values()))
+            self._total = found
+        return found
+
+    def settle(self, slots: Sequence[Slot]) -> None:
+        """Become a leaf: its parts are let go. A cell that was alone in being for its key is taken over as it is."""
+        cells = {key: list(cell) for key, cell in self.cells(slots).items()}
+        self._cells, self.parts = cells, None
+
+    def first(self) -> int:
+        """Where its first leaf begins."""
+        tile = self
+        while tile.parts:
+            tile = tile.parts[min(tile.parts)]
+        return tile.start
+
+
+KEPT_MS: Final = (2 * 3_600_000, 2 * 86_400_000, 62 * 86_400_000, 3_660 * 86_400_000)
+"""How long seconds, minutes, hours and days are kept; blocks of days are for ever."""
+
+
+class Tiles:
+    """All tiles of a cube. `floors[level]`: from which instant on tiles of that level are kept."""
+
+    __slots__ = ("by_level", "changed", "floors", "grid", "root", "slots")
+
+    def __init__(self, slots: tuple[Slot, ...], grid: Grid) -> None:
+        self.slots, self.grid = slots, grid
+        self.floors = [-ENDLESS_MS] * EVER
+        self.root = Tile(EVER, -ENDLESS_MS, ENDLESS_MS, None, leaf=False)
+        self.by_level: list[dict[int, Tile]] = [{} for _ in range(EVER)]
+        self.changed: set[tuple[int, int]] = set()
+        """Leaves that moved since pages were written last: (level, start); leaves that went too."""
+
+    def open(self, at_ms: int) -> Tile:
+        """The leaf that an instant belongs to, made if it is not there."""
+        level = 0
+        while at_ms < self.floors[level] and level < EVER - 1:
+            level += 1
+        return self._made(level, at_ms, leaf=True)
+
+    def leaf_at(self, level: int, start: int) -> Tile:
+        """A leaf by its place, made if it is not there: for pages that are read."""
+        return self._made(level, start, leaf=True)
+
+    def _made(self, level: int, at_ms: int, leaf: bool) -> Tile:
+        if level == EVER:
+            return self.root
+        start = self.grid.start(level, at_ms)
+        tile = self.by_level[level].get(start)
+        if tile is None:
+            parent = self._made(level + 1, at_ms, leaf=False)
+            if parent.parts is None:
+                return parent
+            tile = Tile(level, start, self.grid.end(level, start), parent, leaf)
+            self.by_level[level][start] = parent.parts[start] = tile
+            tile.spread()
+        return tile
+
+    def cover(self, since: int, until: int) -> list[Tile]:
+        """The fewest tiles that make up a span; tiles without events are left out. Raises NeedsScan."""
+        found: list[Tile] = []
+        open_ = [self.root]
+        while open_:
+            parts = open_.pop().parts
+            if parts is None:
+                raise NeedsScan
+            for part in parts.values():
+                start, end = part.start, part.end
+                if start >= since and end <= until:
+                    found.append(part)
+                elif end > since and start < until:
+                    open_.append(part)
+        return found
+
+    def forget(self, now_ms: int, kept_ms: Sequence[int] = KEPT_MS) -> bool:
+        """Roll up what is older than it is to be kept in its level. Whether anything was."""
+        moved = False
+        for level, kept in enumerate(kept_ms):
+            floor = self.grid.start(level + 1, now_ms - kept)
+            if floor > self.floors[level]:
+                moved = self.roll_up(level, floor) or moved
+        return moved
+
+    def roll_up(self, level: int, floor: int) -> bool:
+        """Let go of tiles of a level before an instant, which must be an edge of the next one: it keeps their sums."""
+        before, self.floors[level] = self.floors[level], floor
+        old = [
+            tile
+            for start, tile in self.by_level[level + 1].items()
+            if before <= start < floor and tile.parts is not None
+        ]
+        for tile in old:
+            assert tile.parts is not None
+            for part in tile.parts.values():
+                del self.by_level[level][part.start]
+                self.changed.add((level, part.start))
+            tile.settle(self.slots)
+            self.changed.add((level + 1, tile.start))
+        return bool(old)
+
+    def leaves(self) -> Iterator[Tile]:
+        """All tiles that hold cells of their own."""
+        for tiles in self.by_level:
+            for tile in tiles.values():
+                if tile.parts is None:
+                    yield tile
+
+    def __len__(self) -> int:
+        return sum(len(tile.own()) for tile in self.leaves())

@@ -1,0 +1,211 @@
+"""Questions in, readings out: values by dimension, series, the window before, derived metrics, how long it stays true."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from aob.core.duration import parse_duration
+from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.expression import EvalError
+from aob.core.metric.cube.cube import Cube
+from aob.core.metric.cube.grid import ENDLESS_MS
+from aob.core.metric.cube.tile import Key
+from aob.core.metric.fold.plan import MetricPlan
+from aob.core.metric.fold.reading import Reading, Told, Value, number_of, tell
+from aob.core.metric.query import MetricQuery
+from aob.core.metric.span import Span, span_of
+
+if TYPE_CHECKING:
+    from aob.core.metric.fold.fold import Fold
+
+ROWS_MAX: Final = 10_000
+"""Rows of one answer, whatever limit is asked for."""
+_ZERO: Final = frozenset(("count", "sum", "distinct"))
+
+
+def answer(fold: "Fold", query: MetricQuery, now_ms: int) -> Reading:
+    """The answer to a question at an instant."""
+    plan = fold.plan.metrics.get(query.metric)
+    if plan is None:
+        hint = f"there are {', '.join(sorted(fold.plan.metrics)[:20])}"
+        raise NotFound(f"there is no metric {query.metric}", code="metric_not_found", hint=hint)
+    if query.version not in (0, plan.contract.version):
+        raise NotFound(f"{query.metric} has no version {query.version} here", code="metric_not_found")
+    _check(query, plan)
+    as_of = now_ms if query.as_of_ms is None else query.as_of_ms
+    span = span_of(query, plan.contract, as_of)
+    until = ENDLESS_MS if span.kind == "all" and query.as_of_ms is None else span.until
+    told = _tell(fold, plan, span.since, until, query.by, query.where)
+    cubes = _cubes(fold, plan)
+    reading = Reading(
+        query.metric, span.window.name, span.kind, span.since, span.until, told.total,
+        exact=told.exact, error=told.error, restated=told.restated,
+        watermark_ms=fold.sources.watermark(now_ms),
+        newest_at_ms=_newest(fold, plan, query.where),
+        overflowed=_overflowed(fold, plan),
+    )  # fmt: skip
+    mark = reading.watermark_ms
+    reading.complete = mark is not None and mark >= span.until
+    reading.valid_until_ms = _valid_until(fold, span, told, cubes, reading, query.as_of_ms is not None, now_ms)
+    if query.step:
+        reading.rows = _series(fold, plan, query, span, told, reading)
+    elif query.by:
+        reading.rows = _rows(told, query)
+    if query.compare:
+        before = span.before()
+        reading.previous = _previous(_tell(fold, plan, before.since, before.until, query.by, query.where), before, query)
+    return reading
+
+
+def _check(query: MetricQuery, plan: MetricPlan) -> None:
+    problems = [
+        Problem(f"/{place}", f"{query.metric} has no dimension {name}", "unknown_dimension",
+                hint=f"it has {', '.join(plan.names) or 'none'}")
+        for place, names in (("by", query.by), ("where", tuple(query.where))) for name in names
+        if name not in plan.names
+    ]  # fmt: skip
+    if query.compare not in ("", "previous"):
+        problems.append(Problem("/compare", f"{query.compare!r} is not known", hint="previous"))
+    if query.step:
+        try:
+            if parse_duration(query.step) < 1_000 or parse_duration(query.step) % 1_000:
+                raise ValueError("a step has whole seconds")
+        except ValueError as error:
+            problems.append(Problem("/step", str(error), hint="1m, 1h, 1d"))
+    if query.limit < 1:
+        problems.append(Problem("/limit", "it must be 1 at least"))
+    if problems:
+        raise Invalid(f"this cannot be asked of {query.metric}: {problems[0].message}", problems,
+                      hint=problems[0].hint)  # fmt: skip
+
+
+def _tell(
+    fold: "Fold", plan: MetricPlan, since: int | None, until: int, by: tuple[str, ...], where: Mapping[str, str]
+) -> Told:
+    if plan.expression is None:
+        return tell(plan, fold.cubes, since, until, by, where)
+    parts = {
+        name: _tell(fold, fold.plan.metrics[name], since, until, by, where) for name in plan.operands
+    }  # fmt: skip
+    firsts = [part.first for part in parts.values() if part.first is not None]
+    told = Told(
+        {}, exact=all(part.exact for part in parts.values()), error=max(part.error for part in parts.values()),
+        restated=any(part.restated for part in parts.values()), first=min(firsts, default=None),
+    )  # fmt: skip
+    told.total = _derived(plan, {name: part.total for name, part in parts.items()})
+    for group in {group for part in parts.values() for group in part.values}:
+        given = {name: part.values.get(group, _nothing(fold, name)) for name, part in parts.items()}
+        told.values[group] = _derived(plan, given)
+    return told
+
+
+def _nothing(fold: "Fold", name: str) -> Value:
+    return 0 if fold.plan.metrics[name].contract.type in _ZERO else None
+
+
+def _derived(plan: MetricPlan, values: Mapping[str, Value]) -> Value:
+    """The value of a derived metric; None where a part has none, or where it cannot be computed (a division by 0)."""
+    assert plan.expression is not None
+    names = {name: _operand(value) for name, value in values.items()}
+    try:
+        found = plan.expression.eval(names)
+    except EvalError:
+        return None
+    if isinstance(found, float) and not -ENDLESS < found < ENDLESS:
+        return None
+    return found if isinstance(found, bool | int | float | None) else None
+
+
+ENDLESS: Final = float("inf")
+
+
+def _operand(value: Value) -> Value:
+    """Numbers as doubles, because the language does not mix them; an object or list as it is."""
+    return float(value) if isinstance(value, int) else value
+
+
+def _cubes(fold: "Fold", plan: MetricPlan) -> list[Cube]:
+    """The cubes behind a metric, through those that it is made of."""
+    found = {part.cube: fold.cubes[part.cube] for part in plan.parts}
+    for name in plan.operands:
+        found |= {cube.id: cube for cube in _cubes(fold, fold.plan.metrics[name])}
+    return list(found.values())
+
+
+def _newest(fold: "Fold", plan: MetricPlan, where: Mapping[str, str]) -> int | None:
+    found: list[int] = []
+    for part in plan.parts:
+        cube = fold.cubes[part.cube]
+        newest = cube.newest.get(part.slot.when)
+        if newest is None:
+            continue
+        if where:
+            wanted = [(cube.id.names.index(name), value) for name, value in where.items()]
+            latest = [at for key, at in cube.latest.items() if all(key[place] == value for place, value in wanted)]
+            if max(latest, default=-1) < 0:
+                continue
+            newest = min(newest, max(latest) + 999)
+        found.append(newest)
+    found += [at for name in plan.operands if (at := _newest(fold, fold.plan.metrics[name], where)) is not None]
+    return max(found, default=None)
+
+
+def _overflowed(fold: "Fold", plan: MetricPlan) -> list[str]:
+    return fold.dimensions.overflowed(plan.names, plan.contract.budget) if plan.names else []
+
+
+def _valid_until(
+    fold: "Fold", span: Span, told: Told, cubes: list[Cube], reading: Reading, fixed: bool, now_ms: int
+) -> int | None:
+    """When the answer changes without an event: something leaves or enters the window, or it becomes complete."""
+    edges: list[int] = []
+    if not fixed:
+        moves_at = span.moves_at(told.first, max((cube.furthest for cube in cubes), default=0))
+        edges += [] if moves_at is None else [moves_at]
+    if not reading.complete and reading.watermark_ms is not None and (fixed or span.kind in ("span", "hopping")):
+        edges.append(fold.sources.passes_at(span.until))
+    ahead = [edge for edge in edges if edge > now_ms]
+    return min(ahead, default=None)
+
+
+def _rows(told: Told, query: MetricQuery) -> list[dict[str, Any]]:
+    """Rows in the order of their dimensions; when there are too many, the largest of them."""
+    pairs = sorted(told.values.items())
+    limit = min(query.limit, ROWS_MAX)
+    if len(pairs) > limit:
+        pairs = sorted(sorted(pairs, key=lambda pair: -(number_of(pair[1]) or 0.0))[:limit])
+    return [{"by": _named(query.by, group), "value": value} for group, value in pairs]
+
+
+def _named(by: tuple[str, ...], group: Key) -> dict[str, str]:
+    return dict(zip(by, group, strict=True))
+
+
+def _series(
+    fold: "Fold", plan: MetricPlan, query: MetricQuery, span: Span, told: Told, reading: Reading
+) -> list[dict[str, Any]]:
+    since = span.since if span.since is not None else told.first
+    if since is None:
+        return []
+    limit = min(query.limit, ROWS_MAX)
+    rows: list[dict[str, Any]] = []
+    mark = reading.watermark_ms
+    for start, end in span.buckets(parse_duration(query.step), since):
+        part = _tell(fold, plan, start, end, query.by, query.where)
+        more = {"complete": mark is not None and mark >= end, "restated": part.restated}
+        if query.by:
+            rows += [{"at": start, **row, **more} for row in _rows(part, query)]
+        else:
+            rows.append({"at": start, "value": part.total, **more})
+        if len(rows) > limit:
+            raise Invalid(
+                f"the series has more than {limit} rows", [Problem("/step", "it is too fine for this span", "too_many")],
+                hint="a larger step, a shorter span, or a larger limit",
+            )  # fmt: skip
+    return rows
+
+
+def _previous(told: Told, span: Span, query: MetricQuery) -> dict[str, Any]:
+    found: dict[str, Any] = {"since": span.since, "until": span.until, "value": told.total, "restated": told.restated}
+    if query.by:
+        found["rows"] = _rows(told, query)
+    return found

@@ -1,0 +1,169 @@
+"""Accepted events of one contract in, cells of a cube moved: the hot path of folding.
+
+Events are put together by second and dimensions first, so that each cell is looked up once and sums are made in C.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from aob.core.contract.model import EventContract
+from aob.core.ingest.event import Event
+from aob.core.metric.cube import Cell, Cube, Slot
+from aob.core.metric.cube.cube import CubeId
+from aob.core.metric.cube.grid import SECOND_MS
+from aob.core.metric.cube.number import total
+from aob.core.metric.cube.slot import NUMERIC, put
+from aob.core.metric.cube.tile import Key
+from aob.core.metric.fold.column import Column, holds, instants_of, keys_of, values_of
+
+_at: Final = attrgetter("at_ms")
+Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
+
+
+class Lane(NamedTuple):
+    """What is done with one expression's values: `count` is the slot that counts them, `slots` those that take them.
+    Without a column every event counts."""
+
+    count: int
+    column: Column | None
+    sure: bool
+    slots: tuple[tuple[int, Slot], ...]
+
+
+class Branch(NamedTuple):
+    """What is done with events for which a condition holds; they move these metrics."""
+
+    text: str
+    holds: Callable[[Event], bool] | None
+    lanes: tuple[Lane, ...]
+    metrics: frozenset[str]
+
+
+class Feed:
+    """One version of an event type into one cube."""
+
+    __slots__ = ("_ats", "_branches", "_keys", "_own_time", "id")
+
+    def __init__(
+        self, id: CubeId, slots: Sequence[Slot], movers: dict[str, frozenset[str]], contract: EventContract
+    ) -> None:
+        """`movers`: by condition, the metrics that events move for which it holds."""
+        self.id = id
+        self._own_time = not id.at
+        self._ats = instants_of(id.at, contract)
+        self._keys = keys_of(id.dimensions, contract)
+        by_when: dict[str, list[tuple[int, Slot]]] = {}
+        for index, slot in enumerate(slots):
+            by_when.setdefault(slot.when, []).append((index, slot))
+        self._branches = tuple(
+            Branch(when, holds(when, contract) if when else None, _lanes(found, contract), movers[when])
+            for when, found in by_when.items()
+            if when in movers
+        )
+
+    def add(self, cube: Cube, events: Sequence[Event]) -> set[str]:
+        """Fold events; the metrics that moved."""
+        moved = set[str]()
+        if len(self._branches) == 1 and self._branches[0].holds is None:
+            only = self._branches[0]
+            cube.see("", max(map(_at, events)))
+            for second, groups in self._grouped(events):
+                tile = cube.tiles.open(second * SECOND_MS)
+                cells = tile.own()
+                for key, group in groups.items():
+                    cell = cells.get(key)
+                    _fold(only.lanes, cell if cell is not None else cube.cell(tile, key), group, self._ats)
+                cube.touch(tile)
+            return set(only.metrics)
+        for second, groups in self._grouped(events):
+            tile = cube.tiles.open(second * SECOND_MS)
+            for key, group in groups.items():
+                self._branch_out(cube, key, group, tile.own().get(key), second, moved)
+        return moved
+
+    def instants(self, events: Sequence[Event]) -> list[int]:
+        """When events count."""
+        return list(map(self._ats, events))
+
+    def select(self, when: str, events: Sequence[Event]) -> list[Event]:
+        """The events for which a condition of this feed holds."""
+        branch = next(branch for branch in self._branches if branch.text == when)
+        return list(events) if branch.holds is None else [event for event in events if branch.holds(event)]
+
+    def grouped(self, events: Sequence[Event]) -> Groups:
+        """Events by second (since 1970) and dimensions."""
+        return self._grouped(events)
+
+    def _branch_out(
+        self, cube: Cube, key: Key, group: list[Event], cell: Cell | None, second: int, moved: set[str]
+    ) -> None:
+        for branch in self._branches:
+            there = group if branch.holds is None else [event for event in group if branch.holds(event)]
+            if not there:
+                continue
+            if cell is None:
+                cell = cube.cell(cube.tiles.open(second * SECOND_MS), key)
+            _fold(branch.lanes, cell, there, self._ats)
+            cube.see(branch.text, max(map(_at, there)))
+            cube.touch(cube.tiles.open(second * SECOND_MS))
+            moved |= branch.metrics
+
+    def _grouped(self, events: Sequence[Event]) -> Groups:
+        ats = list(map(self._ats, events))
+        first = min(ats) // SECOND_MS
+        if first == max(ats) // SECOND_MS:
+            groups = defaultdict[Key, list[Event]](list)
+            for key, event in zip(self._keys(events), events, strict=True):
+                groups[key].append(event)
+            return ((first, groups),)
+        by_second: dict[int, defaultdict[Key, list[Event]]] = {}
+        last, groups = -1, defaultdict(list)
+        for at_ms, key, event in zip(ats, self._keys(events), events, strict=True):
+            second = at_ms // SECOND_MS
+            if second != last:
+                found = by_second.get(second)
+                groups = by_second[second] = defaultdict(list) if found is None else found
+                last = second
+            groups[key].append(event)
+        return by_second.items()
+
+
+def _fold(lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int]) -> None:
+    for count, column, sure, slots in lanes:
+        if column is None:
+            cell[count] += len(events)
+            continue
+        there = events
+        values = list(column(events))
+        if not sure:
+            pairs = [(event, value) for event, value in zip(events, values, strict=True) if value is not None]
+            if not pairs:
+                continue
+            there, values = [event for event, _ in pairs], [value for _, value in pairs]
+        cell[count] += len(there)
+        for index, slot in slots:
+            if slot.kind == "sum":
+                cell[index] += total(values)
+            else:
+                put(cell, index, slot, there, values, list(map(ats, there)) if slot.kind == "last" else ())
+
+
+def _lanes(slots: Sequence[tuple[int, Slot]], contract: EventContract) -> tuple[Lane, ...]:
+    """The slots of one condition by what they take; numbers apart from other values."""
+    lanes: list[Lane] = []
+    for count, counted in slots:
+        if counted.kind != "count":
+            continue
+        numeric = counted.exact
+        takers = tuple(
+            (index, slot) for index, slot in slots
+            if slot.kind != "count" and slot.value == counted.value and (slot.kind in NUMERIC) == numeric
+        )  # fmt: skip
+        if counted.value:
+            values = values_of(counted.value, contract, numeric)
+            lanes.append(Lane(count, values.column, values.sure, takers))
+        else:
+            lanes.append(Lane(count, None, True, ()))
+    return tuple(lanes)

@@ -1,0 +1,194 @@
+"""All numbers of one tenant: accepted events in, answers out; what is old is rolled up, what changed is told as pages.
+
+No clock and no I/O: whoever holds it tells the time and keeps the pages.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Final, Self
+
+import msgspec
+
+from aob.core.contract.model import ContractSet
+from aob.core.ingest.event import Event
+from aob.core.metric.cube import Cube, Dimensions, Grid
+from aob.core.metric.cube.number import whole
+from aob.core.metric.cube.tile import KEPT_MS
+from aob.core.metric.fold import pages as paging
+from aob.core.metric.fold.answering import answer
+from aob.core.metric.fold.plan import Plan, plan_of
+from aob.core.metric.fold.reading import Reading
+from aob.core.metric.fold.recount import Span, recount, touched
+from aob.core.metric.fold.source import Sources
+from aob.core.metric.query import MetricQuery
+from aob.core.metric.subject import SubjectFold
+
+_type: Final = attrgetter("type")
+_PLANS_MAX: Final = 64
+_plans: Final[dict[tuple[int, frozenset[str] | None], tuple[ContractSet, Plan]]] = {}
+
+
+class Moved(msgspec.Struct):
+    """What events moved: metrics (those made of others too), those of which the past was told anew, late events."""
+
+    metrics: set[str]
+    restated: set[str]
+    late: int = 0
+
+
+class Fold:
+    """The numbers that `metrics` (None: all) of a tenant's contracts declare, and of the metrics that they are made of.
+
+    `kept_ms`: how long seconds, minutes, hours and days are kept before larger tiles stand for them.
+    """
+
+    def __init__(
+        self, contracts: ContractSet, metrics: frozenset[str] | None = None, *, kept_ms: Sequence[int] = KEPT_MS
+    ) -> None:
+        self.contracts, self.plan = contracts, _plan(contracts, metrics)
+        self.kept_ms = tuple(kept_ms)
+        self.dimensions = Dimensions()
+        grid = Grid(self.plan.zones)
+        self.cubes = {id: Cube(id, slots, self.dimensions, grid) for id, slots in self.plan.cubes.items()}
+        self.subjects = {
+            name: SubjectFold(plan.contract)
+            for name, plan in self.plan.metrics.items()
+            if plan.contract.type in ("funnel", "sessions", "join")
+        }
+        self.sources = Sources(
+            {name: max(v.lateness_ms for v in versions.values()) for name, versions in contracts.events.items()}
+        )
+        self.wanted: dict[str, set[Span]] = {}
+
+    def add(self, events: Sequence[Event]) -> Moved:
+        """Fold accepted events, in any order, each of them once."""
+        moved = Moved(set(), set())
+        if not events:
+            return moved
+        late = self.sources.see(events)
+        by_type = defaultdict[str, list[Event]](list)
+        for type, event in zip(map(_type, events), events, strict=True):
+            by_type[type].append(event)
+        late_ids = {id(event) for event in late}
+        for type, group in by_type.items():
+            feeds, subjects = self.plan.feeds.get(type), self.plan.subjects.get(type)
+            if feeds is None and subjects is None:
+                continue
+            known = (feeds or {}).keys() | (subjects or {}).keys()
+            for version, some in _versions(group, known):
+                self._feed(type, version, some, late_ids, moved)
+        moved.late = len(late)
+        self._close(moved.metrics)
+        self._close(moved.restated)
+        return moved
+
+    def read(self, query: MetricQuery, now_ms: int) -> Reading:
+        """Answer a question. Raises NotFound, Invalid, and NeedsScan where the tiles that are kept do not reach."""
+        return answer(self, query, now_ms)
+
+    def forget(self, now_ms: int) -> None:
+        """Roll up what is older than it is kept, and settle subjects. Answers stay as they are, or need a scan."""
+        for cube in self.cubes.values():
+            cube.forget(now_ms, self.kept_ms)
+        for subjects in self.subjects.values():
+            subjects.forget()
+
+    def watermark(self, now_ms: int) -> int | None:
+        """The event time up to which all sources that are not idle have told."""
+        return self.sources.watermark(now_ms)
+
+    def wants_refold(self) -> list[tuple[str, int, int]]:
+        """Spans that must be counted anew from the log (`on_retract: refold`): give their events to `refold`."""
+        return sorted((name, since, until) for name, spans in self.wanted.items() for since, until in spans)
+
+    def refold(self, metric: str, since: int, until: int, events: Sequence[Event]) -> None:
+        """Count the tiles of a metric in a span anew; `events` are all that count there, in any order."""
+        recount(self, metric, since, until, events)
+        spans = self.wanted.get(metric, set())
+        spans -= {span for span in spans if since <= span[0] and span[1] <= until}
+
+    def dump(self, full: bool = False) -> dict[str, bytes | None]:
+        """Pages that changed since the last dump, or all; None for one that is gone."""
+        return paging.dump(self, full)
+
+    @classmethod
+    def load(
+        cls,
+        contracts: ContractSet,
+        pages: Mapping[str, bytes | None],
+        metrics: frozenset[str] | None = None,
+        *,
+        kept_ms: Sequence[int] = KEPT_MS,
+    ) -> Self:
+        """What was dumped, under the same contracts. Pages of what is no longer declared are left aside."""
+        fold = cls(contracts, metrics, kept_ms=kept_ms)
+        paging.load(fold, pages)
+        return fold
+
+    def size(self) -> dict[str, int]:
+        """How much is kept: `cells`, `tiles`, `subjects`, `bytes` (roughly), `overflow`, `crowded`."""
+        return paging.size(self)
+
+    def _feed(self, type: str, version: int, events: Sequence[Event], late: set[int], moved: Moved) -> None:
+        behind = [event for event in events if id(event) in late] if late else []
+        for feed in self.plan.feeds.get(type, {}).get(version, ()):
+            cube = self.cubes[feed.id]
+            names = feed.add(cube, events)
+            moved.metrics |= names
+            if behind and names:
+                for at_ms in feed.instants(behind):
+                    cube.touch(cube.tiles.open(at_ms), late=True)
+                moved.restated |= names
+        for subject in self.plan.subjects.get(type, {}).get(version, ()):
+            for event, touch in subject.touches(events):
+                told = self.subjects[subject.metric].add(touch)
+                for at_ms, dims, values in told:
+                    self._contribute(self.cubes[subject.id], at_ms, dims, values, id(event) in late)
+                if told:
+                    self.cubes[subject.id].see("", event.at_ms)
+                    moved.metrics.add(subject.metric)
+                    if id(event) in late:
+                        moved.restated.add(subject.metric)
+        for name, span in touched(self, type, version, events):
+            self.wanted.setdefault(name, set()).add(span)
+
+    def _contribute(
+        self, cube: Cube, at_ms: int, dims: tuple[str, ...], values: Sequence[float], late: bool
+    ) -> None:
+        tile = cube.tiles.open(at_ms)
+        cell = cube.cell(tile, dims)
+        for index, value in enumerate(values):
+            cell[index] += whole(value)
+        cube.touch(tile, late)
+
+    def _close(self, names: set[str]) -> None:
+        """With metrics that are made of those that moved."""
+        asked = list(names)
+        while asked:
+            for name in self.plan.derived.get(asked.pop(), ()):
+                if name not in names:
+                    names.add(name)
+                    asked.append(name)
+
+
+def _versions(events: list[Event], known: "set[int]") -> list[tuple[int, list[Event]]]:
+    """Events by the version of their contract; the newest one stands for a version that is not known."""
+    if len(known) == 1:
+        return [(next(iter(known)), events)]
+    newest = max(known)
+    found = defaultdict[int, list[Event]](list)
+    for event in events:
+        found[event.version if event.version in known else newest].append(event)
+    return list(found.items())
+
+
+def _plan(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
+    """The plan of contracts; kept for those asked for last, because scans make a fold for one question."""
+    key = id(contracts), metrics
+    held = _plans.get(key)
+    if held is None or held[0] is not contracts:
+        while len(_plans) >= _PLANS_MAX:
+            del _plans[next(iter(_plans))]
+        held = _plans[key] = contracts, plan_of(contracts, metrics)
+    return held[1]

@@ -1,0 +1,165 @@
+"""A fold as pages of bytes, and back: leaves of one level that lie in one larger tile are a page.
+
+Only what changed is written; a page whose tiles were all rolled up is told as None.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from aob.core.metric.cube import Cube, Slot, Tile
+from aob.core.metric.cube.grid import EVER
+from aob.core.metric.cube.slot import SKETCHES
+from aob.core.metric.fold.plan import cube_name
+
+if TYPE_CHECKING:
+    from aob.core.metric.fold.fold import Fold
+
+_SOURCES: Final = "sources"
+_DIMENSIONS: Final = "dimensions"
+_WANTED: Final = "wanted"
+_HEAD: Final = "head"
+_SUBJECTS: Final = "~"
+CELL_BYTES: Final = 200
+SLOT_BYTES: Final = 40
+_TileRow = tuple[int, bool, list[tuple[list[str], list[Any]]]]
+_rows = msgspec.msgpack.Decoder(list[_TileRow])
+_wanted = msgspec.msgpack.Decoder(dict[str, list[tuple[int, int]]])
+
+
+class _Head(msgspec.Struct, array_like=True):
+    newest: dict[str, int]
+    furthest: int
+    crowded: int
+    floors: list[int]
+
+
+_head = msgspec.msgpack.Decoder(_Head)
+
+
+def dump(fold: "Fold", full: bool) -> dict[str, bytes | None]:
+    """Pages that changed since the last dump, or all of them."""
+    pages: dict[str, bytes | None] = {}
+    for cube in fold.cubes.values():
+        if full or cube.moved or cube.tiles.changed:
+            name = cube_name(cube.id, cube.slots)
+            pages |= {f"{name}/{page}": data for page, data in _cube_pages(cube, full).items()}
+            cube.moved = False
+            cube.tiles.changed.clear()
+    for name, subjects in fold.subjects.items():
+        pages |= {f"{_SUBJECTS}{name}/{page}": data for page, data in subjects.dump(full).items()}
+    if full or fold.sources.changed:
+        pages[_SOURCES] = fold.sources.dump()
+    if full or fold.dimensions.changed:
+        pages[_DIMENSIONS] = fold.dimensions.dump()
+    if pages:
+        pages[_WANTED] = msgspec.msgpack.encode({name: sorted(spans) for name, spans in fold.wanted.items() if spans})
+    return pages
+
+
+def load(fold: "Fold", pages: Mapping[str, bytes | None]) -> None:
+    """Become what was dumped."""
+    cubes = {cube_name(cube.id, cube.slots): cube for cube in fold.cubes.values()}
+    subjects: dict[str, dict[str, bytes]] = {}
+    places: dict[str, list[tuple[int, bytes]]] = {}
+    for path, data in pages.items():
+        name, _, page = path.rpartition("/")
+        if not data:
+            continue
+        if path == _SOURCES:
+            fold.sources.load(data)
+        elif path == _DIMENSIONS:
+            fold.dimensions.load(data)
+        elif path == _WANTED:
+            fold.wanted = {metric: set(spans) for metric, spans in _wanted.decode(data).items()}
+        elif name.startswith(_SUBJECTS):
+            subjects.setdefault(name.removeprefix(_SUBJECTS), {})[page] = data
+        elif name in cubes and page == _HEAD:
+            cube, head = cubes[name], _head.decode(data)
+            cube.newest, cube.furthest, cube.crowded = head.newest, head.furthest, head.crowded
+            cube.tiles.floors[:] = head.floors
+        else:
+            cube_of, _, level = name.rpartition("/")
+            places.setdefault(cube_of, []).append((int(level), data))
+    for name, found in places.items():
+        if name in cubes:
+            _read_cube(cubes[name], found)
+    for name, parts in subjects.items():
+        if name in fold.subjects:
+            fold.subjects[name].load(parts)
+
+
+def _cube_pages(cube: Cube, full: bool) -> dict[str, bytes | None]:
+    tiles, grid = cube.tiles, cube.tiles.grid
+    wanted: dict[tuple[int, int], list[Tile]] = {}
+    if not full:
+        wanted = {(level, grid.start(level + 1, start)): [] for level, start in tiles.changed}
+    for level in {level for level, _ in wanted} if not full else range(EVER):
+        for tile in tiles.by_level[level].values():
+            page = level, grid.start(level + 1, tile.start)
+            if tile.parts is None and (full or page in wanted):
+                wanted.setdefault(page, []).append(tile)
+    pages: dict[str, bytes | None] = {
+        f"{level}/{start}": msgspec.msgpack.encode([_row(tile, cube.slots) for tile in found]) if found else None
+        for (level, start), found in wanted.items()
+    }
+    pages[_HEAD] = msgspec.msgpack.encode(_Head(cube.newest, cube.furthest, cube.crowded, tiles.floors))
+    return pages
+
+
+def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, bool, list[tuple[tuple[str, ...], list[Any]]]]:
+    cells = [
+        (key, [_write(slot, entry) for slot, entry in zip(slots, cell, strict=True)])
+        for key, cell in tile.own().items()
+    ]
+    return tile.start, tile.late, cells
+
+
+def _read_cube(cube: Cube, pages: Sequence[tuple[int, bytes]]) -> None:
+    """Larger leaves first: what lies in them has none of its own."""
+    for level, data in sorted(pages, key=lambda page: -page[0]):
+        for start, late, cells in _rows.decode(data):
+            tile = cube.tiles.leaf_at(level, start)
+            own = tile.own()
+            for key, cell in cells:
+                own[tuple(key)] = [_read(slot, entry) for slot, entry in zip(cube.slots, cell, strict=True)]
+            tile.touch(late)
+    cube.recall()
+
+
+def _write(slot: Slot, entry: Any) -> Any:
+    if entry is None or slot.kind == "count":
+        return entry
+    if slot.kind == "sum":
+        return format(entry, "x")
+    return entry.dump() if slot.kind in SKETCHES else entry
+
+
+def _read(slot: Slot, entry: Any) -> Any:
+    if entry is None or slot.kind == "count":
+        return entry
+    if slot.kind == "sum":
+        return int(entry, 16)
+    if slot.kind == "last":
+        return tuple(entry)
+    return SKETCHES[slot.kind](entry) if slot.kind in SKETCHES else entry
+
+
+def size(fold: "Fold") -> dict[str, int]:
+    """How much is kept, in numbers."""
+    cells = tiles = held = 0
+    for cube in fold.cubes.values():
+        width = CELL_BYTES + SLOT_BYTES * len(cube.slots)
+        sketched = [index for index, slot in enumerate(cube.slots) if slot.kind in SKETCHES]
+        for tile in cube.tiles.leaves():
+            own = tile.own()
+            cells, tiles, held = cells + len(own), tiles + 1, held + len(own) * width
+            for index in sketched:
+                held += sum(cell[index].size() for cell in own.values() if cell[index] is not None)
+    subjects = sum(len(each) for each in fold.subjects.values())
+    held += sum(each.size() for each in fold.subjects.values())
+    overflow = sum(count for _, count in fold.dimensions.counts().values())
+    crowded = sum(cube.crowded for cube in fold.cubes.values())
+    return {"cells": cells, "tiles": tiles, "subjects": subjects, "bytes": held, "overflow": overflow,
+            "crowded": crowded}  # fmt: skip

@@ -1,0 +1,180 @@
+"""What contracts declare as what is folded: cubes with their slots, feeds that move them, parts that metrics are made of.
+
+One cell serves all metrics of an event type with the same dimensions. Made once for a set of contracts; immutable.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from aob.core.contract.model import ContractSet, EventContract, MetricContract, Move
+from aob.core.event.value import canonical, digest_of
+from aob.core.expression import Expression, compile_expression
+from aob.core.metric.cube import Slot
+from aob.core.metric.cube.cube import CubeId
+from aob.core.metric.fold.column import values_of
+from aob.core.metric.fold.feed import Feed
+from aob.core.metric.fold.subjects import SubjectFeed
+from aob.core.metric.subject import width_of
+
+SUBJECTS: Final = frozenset(("funnel", "sessions", "join"))
+ADDING: Final = frozenset(("sum", "average", "ratio"))
+_SKETCH: Final[Mapping[str, Literal["distinct", "quantiles", "top"]]] = {
+    "distinct": "distinct", "percentile": "quantiles", "top": "top",
+}  # fmt: skip
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A slot of a cube in a metric. `count` is the slot that says whether anything is there (itself, for subjects)."""
+
+    cube: CubeId
+    slot: Slot
+    count: Slot
+    role: Literal["", "count", "numerator", "denominator"] = ""
+    sign: int = 1
+
+
+class MetricPlan(msgspec.Struct, frozen=True):
+    """How a metric is read. `whole`: its sums are of integers. `expression` and `operands`: of a derived one.
+    `refolds`: moves that take back what cannot be taken back, so that tiles are counted anew."""
+
+    contract: MetricContract
+    parts: tuple[Part, ...]
+    names: tuple[str, ...]
+    whole: bool = False
+    operands: tuple[str, ...] = ()
+    expression: Expression | None = None
+    refolds: tuple[Move, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All of it. `feeds` by event type and version; `cubes` with their slots, in a fixed order."""
+
+    metrics: Mapping[str, MetricPlan]
+    cubes: Mapping[CubeId, tuple[Slot, ...]]
+    feeds: Mapping[str, Mapping[int, tuple[Feed, ...]]]
+    subjects: Mapping[str, Mapping[int, tuple[SubjectFeed, ...]]]
+    types: Mapping[str, frozenset[str]]
+    zones: frozenset[str]
+    derived: Mapping[str, frozenset[str]]
+
+
+def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
+    """The plan for these metrics (None: all) and those that they are made of."""
+    wanted = _closed(contracts, frozenset(contracts.metrics) if metrics is None else metrics)
+    plans = {name: _metric(contracts, contract) for name, contract in sorted(wanted.items())}
+    slots: dict[CubeId, set[Slot]] = {}
+    movers: dict[CubeId, dict[str, set[str]]] = {}
+    for name, plan in plans.items():
+        for part in plan.parts:
+            slots.setdefault(part.cube, set()).update((part.slot, part.count))
+            movers.setdefault(part.cube, {}).setdefault(part.slot.when, set()).add(name)
+    cubes = {id: tuple(sorted(found, key=canonical)) for id, found in slots.items()}
+    feeds: dict[str, dict[int, tuple[Feed, ...]]] = {}
+    for type, versions in contracts.events.items():
+        for version, event in versions.items():
+            found = tuple(
+                Feed(id, cubes[id], {when: frozenset(names) for when, names in movers[id].items()}, event)
+                for id in cubes if id.feed == type and id.version in (0, version)
+            )  # fmt: skip
+            if found:
+                feeds.setdefault(type, {})[version] = found
+    derived: dict[str, set[str]] = {}
+    for name, plan in plans.items():
+        for operand in plan.operands:
+            derived.setdefault(operand, set()).add(name)
+    return Plan(
+        metrics=plans,
+        cubes=cubes,
+        feeds=feeds,
+        subjects=_subjects(contracts, plans),
+        types={name: contracts.types_of(name) for name in plans},
+        zones=frozenset(w.zone for plan in plans.values() for w in plan.contract.windows.values() if w.unit),
+        derived={name: frozenset(found) for name, found in derived.items()},
+    )
+
+
+def cube_name(id: CubeId, slots: Sequence[Slot]) -> str:
+    """A short name that stays the same while the cube means the same."""
+    return digest_of(canonical([id, list(slots)])).hex()[:16]
+
+
+def _closed(contracts: ContractSet, metrics: frozenset[str]) -> dict[str, MetricContract]:
+    found: dict[str, MetricContract] = {}
+    asked = list(metrics)
+    while asked:
+        contract = contracts.metric(asked.pop())
+        if contract is not None and contract.name not in found:
+            found[contract.name] = contract
+            asked += contract.operands
+    return found
+
+
+def _metric(contracts: ContractSet, contract: MetricContract) -> MetricPlan:
+    dimensions = tuple(sorted(contract.dimensions.items()))
+    names = tuple(name for name, _ in dimensions)
+    if contract.type == "derived":
+        operands = tuple(sorted(contract.operands & contracts.metrics.keys()))
+        expression = compile_expression(contract.value, nodes=frozenset(), names=frozenset(operands))
+        return MetricPlan(contract, (), names, operands=operands, expression=expression)
+    if contract.type in SUBJECTS:
+        id = CubeId("~" + contract.name, 0, "", dimensions, contract.budget)
+        sums = [Slot("sum", str(index)) for index in range(width_of(contract))]
+        return MetricPlan(contract, tuple(Part(id, slot, slot) for slot in sums), names)
+    parts: list[Part] = []
+    refolds: list[Move] = []
+    for move in contract.moves:
+        if move.retract and contract.on_retract == "refold" and contract.type not in ADDING | {"count"}:
+            refolds.append(move)
+            continue
+        id = CubeId(move.on, move.version, move.at, dimensions, contract.budget)
+        parts += _parts(contract, move, id)
+    whole = contract.type in ("sum", "count") and all(
+        _whole(move, event) for move in contract.moves for event in _events(contracts, move)
+    )
+    return MetricPlan(contract, tuple(parts), names, whole=whole, refolds=tuple(refolds))
+
+
+def _parts(contract: MetricContract, move: Move, id: CubeId) -> list[Part]:
+    sign, value, when = -1 if move.retract else 1, move.value, move.when
+    plain = Slot("count", "", when)
+    if contract.type == "count" or (not value and contract.type in ADDING):
+        parts = [Part(id, plain, plain, move.part, sign)]
+        return [*parts, Part(id, plain, plain, "count", sign)] if contract.type == "average" else parts
+    numeric = contract.type in ADDING or contract.type in ("min", "max", "percentile")
+    count = Slot("count", value, when, exact=numeric)
+    if contract.type in ADDING:
+        parts = [Part(id, Slot("sum", value, when), count, move.part, sign)]
+        return [*parts, Part(id, count, count, "count", sign)] if contract.type == "average" else parts
+    if contract.type in ("min", "max"):
+        if contract.exact or (not contract.on_retract and any(each.retract for each in contract.moves)):
+            return [Part(id, Slot("extremes", value, when, sign, contract.exact), count)]
+        return [Part(id, Slot("low" if contract.type == "min" else "high", value, when), count)]
+    if contract.type == "last":
+        return [] if move.retract else [Part(id, Slot("last", value, when), count)]
+    return [Part(id, Slot(_SKETCH[contract.type], value, when, sign, contract.exact), count)]
+
+
+def _whole(move: Move, event: EventContract) -> bool:
+    return not move.value or values_of(move.value, event, True).whole
+
+
+def _events(contracts: ContractSet, move: Move) -> list[EventContract]:
+    versions = contracts.events.get(move.on, {})
+    return [event for version, event in versions.items() if move.version in (0, version)]
+
+
+def _subjects(
+    contracts: ContractSet, plans: Mapping[str, MetricPlan]
+) -> dict[str, dict[int, tuple[SubjectFeed, ...]]]:
+    found: dict[str, dict[int, tuple[SubjectFeed, ...]]] = {}
+    for plan in plans.values():
+        if plan.contract.type not in SUBJECTS:
+            continue
+        for move in plan.contract.moves:
+            for event in _events(contracts, move):
+                versions = found.setdefault(move.on, {})
+                feed = SubjectFeed(plan.contract, move, plan.parts[0].cube, event)
+                versions[event.version] = (*versions.get(event.version, ()), feed)
+    return found

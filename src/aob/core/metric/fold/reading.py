@@ -1,0 +1,184 @@
+"""Cells in, the value of a metric out: merged over a span and over dimensions, and told by the metric's type."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.metric.cube import Cell, Cube, Slot
+from aob.core.metric.cube.cube import CubeId
+from aob.core.metric.cube.grid import ENDLESS_MS
+from aob.core.metric.cube.number import BITS, ONE, plain, quotient
+from aob.core.metric.cube.slot import merged_column
+from aob.core.metric.cube.tile import Key
+from aob.core.metric.fold.plan import SUBJECTS, MetricPlan, Part
+from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Top
+from aob.core.metric.subject import answer_of
+
+Value = Any
+"""What a metric says: a number, None, an object (quantiles, a funnel) or a list (top)."""
+_SKETCHED: Final = frozenset(("distinct", "quantiles", "top", "extremes"))
+
+
+class Reading(msgspec.Struct):
+    """An answer. `rows` are there when dimensions or steps were asked for: `{by?, at?, value, complete?, restated?}`.
+
+    `since_ms` is None from the first event on. `valid_until_ms`: when it changes without an event. `newest_at_ms`: the
+    time of the newest event that moved it (whatever the window). `error` is that of a sketch when not `exact`.
+    """
+
+    metric: str
+    window: str
+    kind: str
+    since_ms: int | None
+    until_ms: int
+    value: Value
+    rows: list[dict[str, Any]] | None = None
+    previous: dict[str, Any] | None = None
+    valid_until_ms: int | None = None
+    watermark_ms: int | None = None
+    newest_at_ms: int | None = None
+    complete: bool = False
+    exact: bool = True
+    error: float = 0.0
+    restated: bool = False
+    overflowed: list[str] = []
+
+
+class Told(msgspec.Struct):
+    """What a span says: by combination of the dimensions asked for (the empty one: all), and what is to be known."""
+
+    values: dict[Key, Value]
+    total: Value = None
+    exact: bool = True
+    error: float = 0.0
+    restated: bool = False
+    first: int | None = None
+
+
+def tell(
+    plan: MetricPlan, cubes: Mapping[CubeId, Cube], since: int | None, until: int, by: tuple[str, ...],
+    where: Mapping[str, str],
+) -> Told:  # fmt: skip
+    """A metric that is not derived over `[since, until)` (since None: all there is). Raises NeedsScan."""
+    told = Told({})
+    parts_of: dict[CubeId, list[Part]] = {}
+    for part in plan.parts:
+        parts_of.setdefault(part.cube, []).append(part)
+    groups: dict[Key, dict[CubeId, list[Cell]]] = {}
+    everything: dict[CubeId, list[Cell]] = {}
+    for id in parts_of:
+        cube = cubes[id]
+        start, end = (-ENDLESS_MS, ENDLESS_MS) if since is None and until >= ENDLESS_MS else (since, until)
+        tiles = cube.tiles.cover(-ENDLESS_MS if start is None else start, end)
+        for tile in tiles:
+            if tile.late:
+                told.restated = True
+            if told.first is None or tile.start < told.first:
+                told.first = tile.first()
+        if not by and not where:
+            everything[id] = [tile.total(cube.slots) for tile in tiles]
+            continue
+        pick = _picker(id.names, by, where)
+        for tile in tiles:
+            for key, cell in tile.cells(cube.slots).items():
+                group = pick(key)
+                if group is not None:
+                    groups.setdefault(group, {}).setdefault(id, []).append(cell)
+        everything[id] = [cell for found in groups.values() for cell in found.get(id, ())]
+    told.total = _value(plan, cubes, everything, told)
+    if by:
+        for group, cells in groups.items():
+            if _there(plan, cubes, cells):
+                told.values[group] = _value(plan, cubes, cells, told)
+    return told
+
+
+def _picker(names: tuple[str, ...], by: tuple[str, ...], where: Mapping[str, str]) -> Any:
+    """From the combination of a cell to its group; None when it is left out."""
+    wanted = [(names.index(name), value) for name, value in where.items()]
+    places = [names.index(name) for name in by]
+
+    def pick(key: Key) -> Key | None:
+        for place, value in wanted:
+            if key[place] != value:
+                return None
+        return tuple([key[place] for place in places])
+
+    return pick
+
+
+def _there(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]]) -> bool:
+    """Whether events moved this group, even when all they did was taken back."""
+    return any(_entry(cubes, cells, part.cube, part.count) for part in plan.parts)
+
+
+def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], id: CubeId, slot: Slot) -> Any:
+    there = cells.get(id, ())
+    index = cubes[id].places[slot]
+    if slot.added:
+        return sum([cell[index] for cell in there])
+    return merged_column(slot, [cell[index] for cell in there])
+
+
+def _value(
+    plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told
+) -> Value:
+    kind = plan.contract.type
+    entries = [(part, _entry(cubes, cells, part.cube, part.slot)) for part in plan.parts]
+    if kind in SUBJECTS:
+        return answer_of(plan.contract, [plain(entry) for _, entry in entries] if any(e for _, e in entries) else ())
+    if kind == "count":
+        return sum(part.sign * entry for part, entry in entries)
+    if kind == "sum":
+        found = sum(part.sign * _scaled(part, entry) for part, entry in entries)
+        return found >> BITS if plan.whole else plain(found)
+    if kind == "average":
+        sums = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role != "count")
+        count = sum(part.sign * entry for part, entry in entries if part.role == "count")
+        return quotient(sums, count * ONE) if count else None
+    if kind == "ratio":
+        above = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role == "numerator")
+        below = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role == "denominator")
+        return quotient(above, below) if below else None
+    there = [entry for _, entry in entries if entry is not None]
+    if kind == "last":
+        return max(there, key=lambda entry: entry[:2])[2] if there else None
+    if plan.parts and plan.parts[0].slot.kind in ("low", "high"):
+        return (min if kind == "min" else max)(there, default=None)
+    return _sketched(plan, there, told)
+
+
+def _sketched(plan: MetricPlan, there: Sequence[Any], told: Told) -> Value:
+    kind = plan.contract.type
+    quantiles = plan.contract.quantiles or (0.5,)
+    sketch = merged_column(plan.parts[0].slot, there) if plan.parts else None
+    if sketch is not None and not sketch.exact:
+        told.exact, told.error = False, max(told.error, sketch.error)
+    if kind in ("min", "max"):
+        return None if not isinstance(sketch, Extremes) else sketch.low if kind == "min" else sketch.high
+    if kind == "distinct":
+        return sketch.value() if isinstance(sketch, Distinct) else 0
+    if kind == "top":
+        found = sketch.value(plan.contract.k) if isinstance(sketch, Top) else []
+        return [{"item": item, "count": count} for item, count in found]
+    values = sketch.values(quantiles) if isinstance(sketch, Quantiles) else [None] * len(quantiles)
+    if len(quantiles) == 1:
+        return values[0]
+    return {quantile_name(quantile): value for quantile, value in zip(quantiles, values, strict=True)}
+
+
+def quantile_name(quantile: float) -> str:
+    """`p95` for 0.95, `p99.9` for 0.999."""
+    return f"p{quantile * 100:.6g}"
+
+
+def number_of(value: Value) -> float | None:
+    """What a metric says as one number, for metrics made of it: the first quantile of several."""
+    if isinstance(value, Mapping):
+        value = next(iter(value.values()), None)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _scaled(part: Part, entry: int) -> int:
+    return entry << BITS if part.slot.kind == "count" else entry

@@ -1,0 +1,95 @@
+"""Instants in, the start and end of the calendar unit that they lie in, in a time zone, out. Days may have 23 hours."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from aob.core.contract.model import Unit
+
+_FIXED_MS: Final = {"second": 1_000, "minute": 60_000, "hour": 3_600_000}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+
+
+@lru_cache(maxsize=1_024)
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone by its name. Raises KeyError (or ValueError) when there is none."""
+    return ZoneInfo(name)
+
+
+def wall(at_ms: int, zone: str) -> datetime:
+    """What clocks of a zone show, without the zone."""
+    return (_EPOCH + at_ms * _MS).astimezone(zone_of(zone)).replace(tzinfo=None, fold=0)
+
+
+def instant(shown: datetime, zone: str) -> int:
+    """When clocks of a zone first show this; where they skip it, when they skip."""
+    return (shown.replace(tzinfo=zone_of(zone)) - _EPOCH) // _MS
+
+
+@lru_cache(maxsize=4_096)
+def day_start(ordinal: int, zone: str) -> int:
+    """The first instant of a date (days since 0001-01-01) in a zone."""
+    return instant(datetime.fromordinal(ordinal), zone)
+
+
+def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
+    """`[start, end)` of the `size` units of a calendar that an instant lies in. Weeks begin on Monday."""
+    fixed_ms = _FIXED_MS.get(unit, 0) * size
+    if fixed_ms and fixed_ms <= _FIXED_MS["hour"]:
+        shown = (_EPOCH + at_ms * _MS).astimezone(zone_of(zone))
+        offset_ms = (shown.utcoffset() or timedelta()) // _MS
+        start = (at_ms + offset_ms) // fixed_ms * fixed_ms - offset_ms
+        return start, start + fixed_ms
+    here = wall(at_ms, zone)
+    start_wall = _floor(unit, size, here)
+    start, end = instant(start_wall, zone), instant(_next(unit, size, start_wall), zone)
+    return start, end
+
+
+def unit_before(unit: Unit, size: int, zone: str, start_ms: int) -> tuple[int, int]:
+    """The span before the one that starts there."""
+    return unit_span(unit, size, zone, start_ms - 1)
+
+
+def same_elapsed(unit: Unit, zone: str, since: int, until: int, before: int) -> int:
+    """Where the span that began at `before` was when it had gone as far as `[since, until)` has, on the clock. Rounded
+    up to what old tiles can tell: a minute of a day, an hour of a week or month, a day of a year."""
+    gone = wall(until, zone) - wall(since, zone)
+    grain = timedelta(days=1) if unit == "year" else timedelta(hours=1)
+    grain = timedelta(minutes=1) if unit in ("day", "hour") else grain
+    grain = timedelta(seconds=1) if unit in ("minute", "second") else grain
+    steps = -(-gone // grain)
+    return min(instant(wall(before, zone) + steps * grain, zone), since)
+
+
+def _floor(unit: Unit, size: int, here: datetime) -> datetime:
+    day = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit in _FIXED_MS:
+        seconds = _FIXED_MS[unit] // 1_000 * size
+        return day + (here - day) // timedelta(seconds=seconds) * timedelta(seconds=seconds)
+    if unit == "day":
+        return day - timedelta(days=(day.toordinal() - 1) % size)
+    if unit == "week":
+        return day - timedelta(days=(day.toordinal() - 1) % (7 * size))
+    months = (day.year * 12 + day.month - 1) // _months(unit, size) * _months(unit, size)
+    return _month(months)
+
+
+def _next(unit: Unit, size: int, start: datetime) -> datetime:
+    if unit in _FIXED_MS:
+        seconds = _FIXED_MS[unit] // 1_000 * size
+        midnight = start.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+        return min(start + timedelta(seconds=seconds), midnight)
+    if unit in ("day", "week"):
+        return start + timedelta(days=size * (7 if unit == "week" else 1))
+    return _month(start.year * 12 + start.month - 1 + _months(unit, size))
+
+
+def _months(unit: Unit, size: int) -> int:
+    return size * (12 if unit == "year" else 1)
+
+
+def _month(months: int) -> datetime:
+    return datetime(months // 12, months % 12 + 1, 1)  # noqa: DTZ001  # what a clock shows has no zone
