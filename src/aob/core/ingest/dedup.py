@@ -26,7 +26,7 @@ FILTER_BITS: Final = 27
 EPOCH_KEYS: Final = 10_000_000
 """Ids behind one filter of 2^27 bits (16 MiB): about 1 in 100 new ids is looked up in vain."""
 SOURCES_MAX: Final = 100_000
-PREFIX: Final = "~dedup/"
+PREFIX: Final = "dedup/"
 _MASK: Final = (1 << FILTER_BITS) - 1
 _SHIFT: Final = 32 - FILTER_BITS
 
@@ -86,7 +86,7 @@ class _Generation:
     def add(self, source: str, id: str) -> None:
         number = self.sources.setdefault(source, len(self.sources))
         held = self.seen.get(id)
-        self.seen[id] = number if held is None else (*(held if type(held) is tuple else (held,)), number)  # type: ignore[arg-type]  # then ints
+        self.seen[id] = number if held is None else (*(held if type(held) is tuple else (held,)), number)
         if held is not None:
             self.dumped = 0
 
@@ -117,6 +117,8 @@ class Dedup:
         self._disk, self._generation_max = runs, generation_max
         self._now = _Generation(1, 0)
         self._sealing: _Generation | None = None
+        self._sealed: Run | None = None
+        self._fresh: bytearray | None = None
         self.runs: list[Run] = []
         self._filters: dict[int, bytearray] = {}
         self._dropped_ms = 0
@@ -216,18 +218,20 @@ class Dedup:
         now = self._now
         return self._sealing is None and (len(now.seen) >= self._generation_max or len(now.sources) > SOURCES_MAX)
 
-    def seal(self, now_ms: int) -> Run:
+    def seal(self, now_ms: int) -> None:
         """Begin a new generation; the old one is to be written with `write`, beside the loop, then `sealed`."""
         old = self._now
         epoch = self.runs[-1].epoch if self.runs else 1
         if sum(run.count for run in self.runs if run.epoch == epoch) + len(old.seen) > EPOCH_KEYS:
             epoch += 1
         self._sealing, self._now = old, _Generation(old.number + 1, now_ms)
-        return Run(old.number, epoch, old.began_ms, now_ms, len(old.seen))
+        self._sealed = Run(old.number, epoch, old.began_ms, now_ms, len(old.seen))
 
-    def write(self, run: Run) -> None:
+    def write(self) -> None:
         """Write what is being sealed. Touches nothing that claims change; raises what `Runs` raises."""
+        run = self._sealed
         assert self._sealing is not None
+        assert run is not None
         if self._disk is None:
             return
         bits = bytearray(self._filters.get(run.epoch) or bytes(1 << (FILTER_BITS - 3)))
@@ -237,12 +241,11 @@ class Dedup:
         self._disk.add(run.number, self._sealing.keys(), {run.epoch: bytes(bits)})
         self._fresh = bits
 
-    _fresh: bytearray | None = None
-
-    def sealed(self, run: Run) -> None:
+    def sealed(self) -> None:
         """The run is written: it leaves the memory, and the oldest runs go when there are too many."""
-        assert self._sealing is not None
-        old, self._sealing = self._sealing, None
+        old, self._sealing, run = self._sealing, None, self._sealed
+        assert old is not None
+        assert run is not None
         pages = -(-len(old.seen) // PAGE_KEYS)
         self._gone += [f"{PREFIX}{old.number}/{page}" for page in range(pages)] + [f"{PREFIX}{old.number}/s"]
         if self._disk is None or self._fresh is None:

@@ -70,7 +70,7 @@ _contract: Final = msgspec.json.Decoder(EventContract).decode
 def _form(raw: bytes, newest: bool) -> Form:
     contract = _contract(raw)
     shape = shape_of(contract.schema)
-    number = Literal[contract.version]
+    number: Any = Literal.__getitem__(contract.version)
     version = ("version", number, contract.version) if newest else ("version", number)
     data = ("data", shape.type, None) if shape.type is Any else ("data", shape.type)
     event = msgspec.defstruct(

@@ -15,7 +15,7 @@ from aob.core.contract.model import ContractSet, EventContract
 from aob.core.expression import EvalError
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
-from aob.core.ingest.envelope import OWN, Form, form_of
+from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, Form, form_of
 from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.ingest.judge import Refused
 from aob.core.ingest.notes import Notes, notes_of, read_notes
@@ -238,7 +238,7 @@ class Gate:
             if not reasons:
                 event, reasons = self._built(kind, sent, now_ms)
         if event is None or reasons:
-            return Refused(line, tuple(reasons), *(name[: judge.SOURCE_CHARS_MAX] for name in names))
+            return Refused(line, tuple(reasons), *(name[:SOURCE_CHARS_MAX] for name in names))
         return event
 
     def _kind_of(self, sent: Mapping[str, Any]) -> tuple[list[Reason], _Kind | None]:

@@ -38,14 +38,13 @@ class Code(NamedTuple):
     @property
     def safe(self) -> bool:
         """Whether a double holds every value of it exactly."""
-        return self.kind == "int" and -INT_SAFE < self.low and self.high < INT_SAFE
+        return self.kind == "int" and self.low > -INT_SAFE and self.high < INT_SAFE
 
 
 def function_of(text: str) -> Callable[[Any], Any]:
     """The function of an event `e` whose value is this source text, which only this module has written."""
-    made: Callable[[Any], Any] = eval(
-        f"lambda e: {text}", {"__builtins__": {"len": len, "float": float}, "UNSET": UNSET}
-    )  # noqa: S307, E501  # built here from a checked tree: names are attributes of a struct, values are literals
+    known = {"__builtins__": {"len": len, "float": float}, "UNSET": UNSET}
+    made: Callable[[Any], Any] = eval(f"lambda e: {text}", known)  # noqa: S307  # attributes and literals only
     return made
 
 

@@ -27,7 +27,7 @@ _decode: Final = msgspec.msgpack.Decoder(list[Notes]).decode
 
 def notes_of(events: Sequence[Any], newest: Mapping[str, int]) -> bytes:
     """The notes of a group."""
-    classes = set(map(type, events))
+    classes: set[Any] = set(map(type, events))
     times = {place: event.at_ms for place, event in enumerate(events) if not event.time}
     unknown = [place for place, event in enumerate(events) if not event.known]
     enriched: dict[str, list[Any]] = {}

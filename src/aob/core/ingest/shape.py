@@ -97,7 +97,8 @@ def _shape(raw: bytes) -> Shape:
 
 def _holds(schema: Schema) -> bool:
     """Whether every required field is a property, so that the struct can ask for it."""
-    return set(schema.get("required", ())) <= schema["properties"].keys()
+    known: set[str] = set(schema["properties"])
+    return known.issuperset(schema.get("required", ()))
 
 
 def _other(schema: Any) -> Shape:
@@ -146,7 +147,7 @@ _PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
 
 
 def _loose(schema: Any) -> tuple[Any, str]:
-    """The type and kind of a field whose schema asserts more than a type can say: plain ones where its kind is plain."""
+    """The type and kind of a field whose schema asserts more than a type can say: plain ones where it has one."""
     kind = schema.get("type") if isinstance(schema, dict) and "$ref" not in schema else None
     return _PLAIN.get(kind, (Any, "dyn")) if isinstance(kind, str) else (Any, "dyn")
 
@@ -163,7 +164,7 @@ def _typed(schema: Any, attribute: str, required: bool) -> tuple[Any, Field]:
     if isinstance(kind, list):
         parts = [_typed({**schema, "type": one}, attribute, required)[0] for one in _apart(kind, schema)]
         return Union[tuple(parts)], Field(attribute, required)  # noqa: UP007  # a value, not an annotation
-    if kind not in _KINDS or schema.keys() - _KINDS[kind] - _NOTES - {"type"}:
+    if not isinstance(kind, str) or kind not in _KINDS or schema.keys() - _KINDS[kind] - _NOTES - {"type"}:
         raise Inexact
     build: Callable[[Schema, str, bool], tuple[Any, Field]] = _BUILD[kind]
     return build(schema, attribute, required)
@@ -182,7 +183,7 @@ def _apart(kinds: list[str], schema: Schema) -> list[str]:
 def _listed(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
     values = [schema["const"]] if "const" in schema else schema["enum"]
     kind = schema.get("type", "string")
-    if "const" in schema and "enum" in schema or schema.keys() - _NOTES - {"type", "const", "enum"}:
+    if ("const" in schema and "enum" in schema) or schema.keys() - _NOTES - {"type", "const", "enum"}:
         raise Inexact
     if kind != "string" or not values or not all(type(value) is str for value in values):
         raise Inexact

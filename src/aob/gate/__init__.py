@@ -1,0 +1,10 @@
+"""Lines of events in; verdicts out, once what passed is durable in the event log and folded. One `Ingest` a home.
+
+It groups what comes, hands each group to the log, tells whoever folds, and answers; `GatedLog` puts it before topics.
+"""
+
+from aob.gate.gated_log import GatedLog
+from aob.gate.ingest import Commit, Ingest
+from aob.gate.memory import Memory
+
+__all__ = ["Commit", "GatedLog", "Ingest", "Memory"]

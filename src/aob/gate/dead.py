@@ -1,0 +1,167 @@
+"""Dead letters: read, grouped, passed through the gate again (as they came or mended), set aside.
+
+A replay is one commit with the settling of its letters. It keeps the event's time and the memory of ids, so an event
+that was accepted meanwhile is a duplicate; one that is refused again stays open and counts no second time.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import CallerError, Conflict, NotFound
+from aob.core.event import Position
+from aob.core.ingest import Event, Gated, Refused
+from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.policy import Caller
+from aob.core.policy.caller import require
+from aob.gate.parcel import FEED, WHOLE
+from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
+
+if TYPE_CHECKING:
+    from aob.gate.ingest import Ingest
+
+LIMIT_MAX: Final = 1_000
+REPLAY_MAX: Final = 10_000
+"""Dead letters of one replay; say the same again for further ones."""
+_NOBODY: Final = Gated(0, [], b"", [])
+
+
+class DeadLetters:
+    """The dead letters of all tenants."""
+
+    def __init__(self, events: EventLog, ingest: "Ingest") -> None:
+        self._events, self._ingest = events, ingest
+
+    async def page(self, who: Caller, *, state: str, type: str, reason: str, before: int, limit: int) -> DeadLetterPage:
+        """Dead letters, newest first. Role `read`."""
+        require(who, "read")
+        limit = max(1, min(limit, LIMIT_MAX))
+        found = await self._events.dead(DeadQuery(who.tenant, _state(state), type, reason, before, limit + 1))
+        more = found[limit - 1].number if len(found) > limit else None
+        return {"deadletters": [row_of(letter) for letter in found[:limit]], "next": more}
+
+    async def groups(self, who: Caller, *, state: str, sample: bool) -> list[DeadLetterGroup]:
+        """Counted by type and rule, most first. Role `read`."""
+        require(who, "read")
+        told: list[DeadLetterGroup] = []
+        for type, rule, count in await self._events.dead_counts(who.tenant, _state(state)):
+            group: DeadLetterGroup = {"type": type, "reason": rule, "count": count}
+            if sample:
+                newest = await self._events.dead(DeadQuery(who.tenant, _state(state), type, rule, 0, 1))
+                if newest:
+                    group["sample"] = row_of(newest[0])
+            told.append(group)
+        return told
+
+    async def one(self, who: Caller, number: int) -> DeadLetterRow:
+        """One of them. Role `read`."""
+        require(who, "read")
+        return row_of(await self._letter(who.tenant, number))
+
+    async def replay(
+        self, who: Caller, *, numbers: Sequence[int], type: str, reason: str, event: JsonValue, dry_run: bool
+    ) -> Replayed:
+        """Through the gate again: by number, or all open ones of a type or reason. Role `run`."""
+        require(who, "run")
+        letters = await self._matching(who.tenant, numbers, type, reason)
+        lines = [letter.line for letter in letters]
+        if event is not None:
+            if len(letters) != 1 or len(numbers) != 1:
+                raise CallerError("a mended event takes the place of one dead letter", code="bad_replay",
+                                  hint="name its number, and no other")  # fmt: skip
+            lines = [msgspec.json.encode(event)]
+        return await self._again(who.tenant, letters, lines, dry_run)
+
+    async def discard(self, who: Caller, numbers: Sequence[int], *, note: str) -> JsonObject:
+        """Set aside for good: they stay readable. Role `run`."""
+        require(who, "run")
+        letters = [await self._letter(who.tenant, number) for number in dict.fromkeys(numbers)]
+        wanted = [letter for letter in letters if letter.state == "open"]
+        if wanted:
+            parcel = self._ingest.claimed(who.tenant, self._ingest.gate(who.tenant), _NOBODY, 0)
+            parcel.settled = [(letter.number, "discarded", note[:500]) for letter in wanted]
+            await self._ingest.post(parcel)
+        return {"discarded": len(wanted)}
+
+    async def _letter(self, tenant: str, number: int) -> DeadLetter:
+        found = await self._events.dead_letter(tenant, number)
+        if found is None:
+            raise NotFound(f"there is no dead letter {number}", code="deadletter_not_found")
+        return found
+
+    async def _matching(self, tenant: str, numbers: Sequence[int], type: str, reason: str) -> list[DeadLetter]:
+        """The letters that are meant, oldest first."""
+        if numbers:
+            found = [await self._letter(tenant, number) for number in sorted(set(numbers))[:REPLAY_MAX]]
+            if len(found) == 1 and found[0].state != "open":
+                raise Conflict(f"dead letter {found[0].number} is {found[0].state}", code="deadletter_settled")
+            return [letter for letter in found if letter.state == "open"]
+        if not (type or reason):
+            raise CallerError("say which dead letters: numbers, a type or a reason", code="bad_replay")
+        matched: list[DeadLetter] = []
+        before = 0
+        while len(matched) < REPLAY_MAX:
+            page = await self._events.dead(DeadQuery(tenant, "open", type, reason, before, LIMIT_MAX))
+            matched += page
+            if len(page) < LIMIT_MAX:
+                break
+            before = page[-1].number
+        return matched[::-1][:REPLAY_MAX]
+
+    async def _again(self, tenant: str, letters: list[DeadLetter], lines: list[bytes], dry_run: bool) -> Replayed:
+        ingest, now_ms = self._ingest, self._ingest.now_ms()
+        gate = ingest.gate(tenant)
+        looked: list[Event | Refused] = []
+        for letter, line in zip(letters, lines, strict=True):
+            found: Any = gate.look(line, now_ms)
+            if not isinstance(found, Refused) and not found.time:
+                found.at_ms = letter.at_ms  # what said no time happened when it came
+            looked.append(found)
+        passed = [place for place, found in enumerate(looked) if not isinstance(found, Refused)]
+        events: list[Any] = [looked[place] for place in passed]
+        gated = Gated(len(passed), events, b"\n".join(lines[place] for place in passed), [])
+        parcel = ingest.claimed(tenant, gate, gated, len(gated.text))
+        again = {passed[place] for place in parcel.repeats}
+        position: str | None = None
+        if dry_run:
+            ingest.memory.dedup(tenant).forget(parcel.events)
+        elif passed:
+            parcel.settled = [
+                (letters[place].number, "replayed", "duplicate" if place in again else "") for place in passed
+            ]
+            await ingest.post(parcel)
+            position = Position(FEED, ((parcel.row, WHOLE),)).token()
+        verdicts = [_verdict(letters[place], found, place in again) for place, found in enumerate(looked)]
+        return {
+            "dry_run": dry_run, "matched": len(letters), "accepted": len(passed) - len(again), "duplicate": len(again),
+            "rejected": len(letters) - len(passed), "position": position, "verdicts": verdicts,
+        }  # fmt: skip
+
+
+def _state(state: str) -> str:
+    """`all` is every state."""
+    return "" if state == "all" else state
+
+
+def _verdict(letter: DeadLetter, found: Event | Refused, repeated: bool) -> JsonObject:
+    if isinstance(found, Refused):
+        reasons = [msgspec.to_builtins(reason) for reason in found.reasons]
+        return {"number": letter.number, "verdict": "rejected", "reasons": reasons}
+    return {"number": letter.number, "verdict": "duplicate" if repeated else "accepted"}
+
+
+def row_of(letter: DeadLetter) -> DeadLetterRow:
+    """A dead letter as answers show it: the event where it can be read, else the line."""
+    row: DeadLetterRow = {
+        "number": letter.number, "at": letter.at_ms, "type": letter.type, "source": letter.source, "id": letter.id,
+        "state": letter.state, "reasons": msgspec.json.decode(letter.reasons, type=list[dict[str, Any]]),
+    }  # fmt: skip
+    try:
+        row["event"] = msgspec.json.decode(letter.line.decode())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        row["line"] = letter.line.decode(errors="replace")
+    if letter.note:
+        row["note"] = letter.note
+    return row

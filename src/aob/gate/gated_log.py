@@ -1,0 +1,76 @@
+"""Port `Log` with the gate before it: records of types that have a contract are events of the tenant, too.
+
+A record passes the gate first and is then appended to its topic, both once an id; what the gate refuses is on neither.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from aob.core.errors import Invalid, Problem
+from aob.core.event import canonical
+from aob.core.ingest import Refused
+from aob.core.policy import Caller
+from aob.gate.ingest import Ingest
+from aob.ports.log import Appended, Log, Logged, Record
+
+
+class GatedLog:
+    """A log whose records pass the gate where their type has a contract; others are appended as they are."""
+
+    def __init__(self, log: Log, ingest: Ingest) -> None:
+        self._log, self._ingest = log, ingest
+
+    async def append(
+        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+    ) -> list[Appended]:
+        """Add records, all or none. Raises Invalid `event_rejected` with reasons, and what the log raises."""
+        for tenant in dict.fromkeys(record.tenant for record in records):
+            await self._pass(tenant, [record for record in records if record.tenant == tenant])
+        return await self._log.append(topic, partition, records, keyed=keyed)
+
+    async def _pass(self, tenant: str, records: Sequence[Record]) -> None:
+        gate = self._ingest.gate(tenant)
+        mine = [record for record in records if record.type in gate.contracts.events]
+        if not mine:
+            return
+        lines = [line_of(record) for record in mine]
+        now_ms = self._ingest.now_ms()
+        for record, line in zip(mine, lines, strict=True):
+            found = gate.look(line, now_ms)
+            if isinstance(found, Refused):
+                raise Invalid(
+                    f"the gate refuses event {record.id} of type {record.type}",
+                    [Problem(each.pointer, each.message, each.rule or each.stage) for each in found.reasons],
+                    code="event_rejected",
+                )
+        await self._ingest.ingest(Caller(tenant, "aob", frozenset({"run"})), b"\n".join(lines))
+
+    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
+        """Records from an offset on."""
+        return await self._log.read(topic, partition, start, limit)
+
+    async def topics(self) -> list[str]:
+        """The names of all topics."""
+        return await self._log.topics()
+
+    async def end(self, topic: str, partition: int) -> int:
+        """The offset that the next record will get."""
+        return await self._log.end(topic, partition)
+
+    async def close(self) -> None:
+        """Let go of the log."""
+        await self._log.close()
+
+
+def line_of(record: Record) -> bytes:
+    """A record as a line of the gate."""
+    sent: dict[str, Any] = {
+        "specversion": "1.0", "id": record.id, "source": record.source, "type": record.type,
+        "data": msgspec.json.decode(record.data), "depth": record.depth,
+    }  # fmt: skip
+    for name in ("subject", "time", "correlationid", "causationid"):
+        if getattr(record, name):
+            sent[name] = getattr(record, name)
+    return canonical({**record.extensions, **sent})

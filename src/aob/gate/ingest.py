@@ -1,0 +1,306 @@
+"""The loop of the gate: calls in, groups to the event log, folds told, answers out. One group syncs, the next is gated.
+
+Nothing leaves before its own commit. When a commit fails, all that was gated on top of it fails with it, and what it
+had claimed is forgotten, so that a caller who tries again counts once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import AobError, TooLarge, Unavailable
+from aob.core.ingest import Event, Gate, Gated, joined_notes
+from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.policy import Caller
+from aob.core.policy.caller import require
+from aob.gate.dead import DeadLetters
+from aob.gate.memory import Memory
+from aob.gate.parcel import Parcel
+from aob.gate.pressure import Pressure
+from aob.ports.event_log import EventLog, Group
+
+CALL_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Bytes of one call."""
+GROUP_BYTES: Final = 8 * 1024 * 1024
+"""Bytes after which a commit takes no further call."""
+
+log = structlog.get_logger("aob.gate")
+
+
+class Commit(msgspec.Struct, eq=False, gc=False):
+    """What one tenant sent in one commit, as it lies in the log: told before any of its callers is answered."""
+
+    row: int
+    at_ms: int
+    tenant: str
+    first: int
+    events: Sequence[Event]
+    lines: bytes
+    duplicate: int
+    rejected: int
+
+
+class Ingest:
+    """The gate of a home. Enter it after recovery; `written` is called, in the order of the log, for each tenant's part
+    of a commit, and must not wait."""
+
+    def __init__(
+        self, events: EventLog, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
+        written: Callable[[Commit], None] = lambda commit: None,
+    ) -> None:  # fmt: skip
+        self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
+        self.pressure = Pressure(clock_s)
+        self.letters = DeadLetters(events, self)
+        self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}
+        self._queue: deque[Parcel | asyncio.Future[bool]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._seals: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> "Ingest":
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._closed = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*self._seals, return_exceptions=True)
+
+    # -- verbs ------------------------------------------------------------------------------------------------------
+
+    async def ingest(self, who: Caller, lines: bytes) -> bytes:
+        """Pass lines through the gate: an encoded `Ingested`, once they are durable and folded. Role `run`.
+
+        Raises Busy when more waits than can be written soon, TooLarge, Unavailable when the log cannot be written.
+        """
+        require(who, "run")
+        if len(lines) > CALL_BYTES_MAX:
+            raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",
+                           hint="send it in several calls")  # fmt: skip
+        self.pressure.check(who.tenant, len(lines))
+        gate = self.memory.gate(who.tenant)
+        parcel = self.claimed(who.tenant, gate, gate.read(lines, self.now_ms()), len(lines))
+        await self.post(parcel)
+        return parcel.answer()
+
+    def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
+        """What passed the gate, with the ids of its events claimed. It must be posted before anything else runs."""
+        return Parcel(tenant, gate, gated, self.memory.dedup(tenant).claim(gated.events, self.now_ms()), size)
+
+    async def post(self, parcel: Parcel) -> None:
+        """Waits until a parcel is durable and folded. Raises Unavailable; its claims are then forgotten."""
+        if self._closed:
+            self._forget(parcel)
+            raise Unavailable("the gate is closed", code="closing")
+        if not parcel.gated.received and not parcel.settled:
+            parcel.row, _ = await self.events.end()
+            return
+        self.pressure.add(parcel.tenant, parcel.size)
+        self._queue.append(parcel)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="aob-gate")
+        await asyncio.shield(parcel.future)
+
+    async def deadletters(
+        self, who: Caller, *, state: str = "open", type: str = "", reason: str = "", before: int = 0, limit: int = 50
+    ) -> DeadLetterPage:
+        """Dead letters, newest first."""
+        return await self.letters.page(who, state=state, type=type, reason=reason, before=before, limit=limit)
+
+    async def deadletter_groups(
+        self, who: Caller, *, state: str = "open", sample: bool = True
+    ) -> list[DeadLetterGroup]:
+        """Dead letters counted by type and reason."""
+        return await self.letters.groups(who, state=state, sample=sample)
+
+    async def deadletter(self, who: Caller, number: int) -> DeadLetterRow:
+        """One dead letter. Raises NotFound."""
+        return await self.letters.one(who, number)
+
+    async def replay_deadletters(
+        self, who: Caller, *, numbers: Sequence[int] = (), type: str = "", reason: str = "", event: JsonValue = None,
+        dry_run: bool = False,
+    ) -> Replayed:  # fmt: skip
+        """Pass dead letters through the gate again."""
+        return await self.letters.replay(who, numbers=numbers, type=type, reason=reason, event=event, dry_run=dry_run)
+
+    async def discard_deadletters(self, who: Caller, numbers: Sequence[int], *, note: str = "") -> JsonObject:
+        """Set dead letters aside for good."""
+        return await self.letters.discard(who, numbers, note=note)
+
+    # -- the gate's memory, for snapshots ---------------------------------------------------------------------------
+
+    def gate(self, tenant: str) -> Gate:
+        """The gate of a tenant as its contracts are now."""
+        return self.memory.gate(tenant)
+
+    def remember(self, tenant: str, events: Sequence[Event]) -> None:
+        """These events are in the log (told at recovery, in its order)."""
+        self.memory.remember(tenant, events)
+
+    def dump(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
+        """Changed pages of what is remembered, or all of them."""
+        return self.memory.dump(full=full)
+
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
+        """What `dump` gave for a tenant."""
+        self.memory.load(tenant, pages)
+
+    async def settled(self) -> bool:
+        """Waits until all that was claimed so far is written; false when some of it could not be."""
+        if self._task is None:
+            return True
+        mark: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.append(mark)
+        return await mark
+
+    def health(self) -> JsonObject:
+        """Counts since the start, what waits, and how far back ids are known."""
+        return {
+            **self.counts, "waiting_bytes": self.pressure.bytes, "dedup_keys": self.memory.keys,
+            "dedup_horizon": self.memory.horizon_ms or None,
+        }  # fmt: skip
+
+    # -- commits ----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Writes group after group until nothing waits."""
+        try:
+            while self._queue:
+                parcels = self._taken()
+                if parcels:
+                    await self._commit(parcels)
+        finally:
+            self._task = None
+
+    def _taken(self) -> list[Parcel]:
+        """The next parcels, up to a mark, which is passed when it is first."""
+        parcels, size = list[Parcel](), 0
+        while self._queue and size < GROUP_BYTES:
+            item = self._queue[0]
+            if not isinstance(item, Parcel):
+                if parcels:
+                    break
+                self._queue.popleft()
+                if not item.done():
+                    item.set_result(True)
+                continue
+            self._queue.popleft()
+            parcels.append(item)
+            size += item.size
+        return parcels
+
+    async def _commit(self, parcels: list[Parcel]) -> None:
+        at_ms, by_tenant = self.now_ms(), dict[str, list[Parcel]]()
+        for parcel in parcels:
+            by_tenant.setdefault(parcel.tenant, []).append(parcel)
+        began_s = self.pressure.now()
+        try:
+            groups = [_group(tenant, at_ms, mine) for tenant, mine in by_tenant.items()]
+            places = await self.events.append(groups)
+        except Exception as error:
+            self._fail(parcels, error)
+            return
+        for group, place, mine in zip(groups, places, by_tenant.values(), strict=True):
+            self._tell(group, place.row, place.first, mine, place.dead)
+        self.counts["commits"] += 1
+        self.pressure.done([(parcel.tenant, parcel.size) for parcel in parcels], began_s)
+        for parcel in parcels:
+            if not parcel.future.done():
+                parcel.future.set_result(None)
+        self._seal()
+
+    def _tell(self, group: Group, row: int, first: int, parcels: list[Parcel], dead: Sequence[int]) -> None:
+        """A tenant's part of a commit is durable: number its events, let the folds know, make its answers ready."""
+        events: list[Event] = parcels[0].events if len(parcels) == 1 else []
+        at = 0
+        for parcel in parcels:
+            refused = len(parcel.gated.refused)
+            parcel.row, parcel.dead = row, dead[at : at + refused]
+            at += refused
+            if len(parcels) > 1:
+                events.extend(parcel.events)
+        for offset, event in enumerate(events, first):
+            event.offset = offset
+        counts = self.counts
+        counts["accepted"] += group.count
+        counts["duplicate"] += group.duplicate
+        counts["rejected"] += group.rejected
+        counts["received"] += group.count + group.duplicate + group.rejected
+        try:
+            self.written(
+                Commit(row, group.at_ms, group.tenant, first, events, group.lines, group.duplicate, group.rejected)
+            )
+        except Exception:
+            # It is in the log and will be folded at the next start; who sent it must not send it again.
+            log.exception("fold_failed", tenant=group.tenant, row=row)
+
+    def _fail(self, parcels: list[Parcel], error: Exception) -> None:
+        """Nothing of a commit was written: it fails with all that was gated on top of it."""
+        told = error if isinstance(error, AobError) else Unavailable("the events could not be written",
+                                                                     code="store_failed")  # fmt: skip
+        log.warning("ingest_failed", error=str(error), calls=len(parcels))
+        self.counts["failed"] += 1
+        behind = [item for item in self._queue if isinstance(item, Parcel)]
+        for item in self._queue:
+            if not isinstance(item, Parcel) and not item.done():
+                item.set_result(False)
+        self._queue.clear()
+        for parcel in (*parcels, *behind):
+            self._forget(parcel)
+            if not parcel.future.done():
+                parcel.future.set_exception(told)
+                parcel.future.exception()  # a caller that has gone does not ask for it
+        self.pressure.done([(parcel.tenant, parcel.size) for parcel in (*parcels, *behind)], None)
+
+    def _forget(self, parcel: Parcel) -> None:
+        self.memory.dedup(parcel.tenant).forget(parcel.events)
+
+    # -- ids that leave the memory ----------------------------------------------------------------------------------
+
+    def _seal(self) -> None:
+        for tenant, dedup in self.memory.dedups.items():
+            if dedup.full and not self._closed:
+                task = asyncio.create_task(self._sealed(tenant), name=f"aob-dedup-{tenant}")
+                self._seals.add(task)
+                task.add_done_callback(self._seals.discard)
+                dedup.seal(self.now_ms())
+
+    async def _sealed(self, tenant: str) -> None:
+        """Writes a run beside the loop, once all of its ids are in the log."""
+        dedup = self.memory.dedup(tenant)
+        try:
+            await self.settled()
+            await asyncio.get_running_loop().run_in_executor(None, dedup.write)
+        except Exception as error:
+            log.warning("dedup_run_failed", tenant=tenant, error=str(error))
+            dedup.unsealed()
+            return
+        dedup.sealed()
+
+
+def _group(tenant: str, at_ms: int, parcels: list[Parcel]) -> Group:
+    """What a tenant's calls add in one commit."""
+    if len(parcels) == 1:
+        (one,) = parcels
+        lines, notes = one.text, _notes(one)
+        dead, settled = one.letters(at_ms) if one.gated.refused else [], one.settled
+    else:
+        lines = b"\n".join([parcel.text for parcel in parcels if parcel.events])
+        notes = joined_notes(map(_notes, parcels))
+        dead = [letter for parcel in parcels if parcel.gated.refused for letter in parcel.letters(at_ms)]
+        settled = [each for parcel in parcels for each in parcel.settled]
+    return Group(
+        tenant, at_ms, lines, notes, sum(len(parcel.events) for parcel in parcels),
+        sum(len(parcel.repeats) for parcel in parcels), sum(len(parcel.gated.refused) for parcel in parcels),
+        dead, settled,
+    )  # fmt: skip
+
+
+def _notes(parcel: Parcel) -> bytes:
+    return parcel.gate.notes(parcel.events) if parcel.events else b""

@@ -1,0 +1,66 @@
+"""The gates of all tenants and what they remember: contracts and pages of a snapshot in, `Gate` and `Dedup` out."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from aob.core.contract import ContractSet
+from aob.core.ingest import Dedup, Event, Gate
+from aob.core.ingest.dedup import PREFIX, Runs
+
+log = structlog.get_logger("aob.gate")
+
+
+class Memory:
+    """A gate and a memory of ids for each tenant. `runs` keeps the ids of a tenant that leave the memory."""
+
+    def __init__(self, contracts: Callable[[str], ContractSet], runs: Callable[[str], Runs] | None = None) -> None:
+        self._contracts, self._runs = contracts, runs
+        self._gates: dict[str, Gate] = {}
+        self.dedups: dict[str, Dedup] = {}
+
+    def gate(self, tenant: str) -> Gate:
+        """The gate of a tenant as its contracts are now."""
+        now, gate = self._contracts(tenant), self._gates.get(tenant)
+        if gate is None or gate.contracts is not now:
+            gate = self._gates[tenant] = Gate(now)
+        return gate
+
+    def dedup(self, tenant: str) -> Dedup:
+        """What a tenant has sent before."""
+        found = self.dedups.get(tenant)
+        if found is None:
+            found = self.dedups[tenant] = Dedup(self._runs(tenant) if self._runs is not None else None)
+        return found
+
+    def remember(self, tenant: str, events: Sequence[Event]) -> None:
+        """These events are in the log (told at recovery, in its order)."""
+        self.dedup(tenant).remember(events)
+
+    def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
+        """Changed pages of what is remembered, or all of them."""
+        pages: dict[tuple[str, str], bytes | None] = {}
+        for tenant, dedup in self.dedups.items():
+            pages |= {(tenant, name): data for name, data in dedup.dump(full=full).items()}
+        return pages
+
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
+        """What `dump` gave for a tenant; a page that cannot be read leaves a memory that begins now."""
+        if not any(name.startswith(PREFIX) for name in pages):
+            return
+        try:
+            self.dedup(tenant).load(pages)
+        except (msgspec.MsgspecError, LookupError, ValueError) as error:
+            log.warning("dedup_unreadable", tenant=tenant, error=str(error))
+            self.dedups.pop(tenant, None)
+
+    @property
+    def keys(self) -> int:
+        """Ids that are remembered, of all tenants."""
+        return sum(map(len, self.dedups.values()))
+
+    @property
+    def horizon_ms(self) -> int:
+        """From when on every tenant's ids are known; 0: all that ever came."""
+        return max((dedup.horizon_ms for dedup in self.dedups.values()), default=0)

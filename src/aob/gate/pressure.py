@@ -1,0 +1,69 @@
+"""How much waits and how long that takes: bytes in and out, a refusal with a time to come again when it is too much."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from aob.core.errors import Busy
+
+WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of all tenants that may wait."""
+TENANT_SHARE: Final = 0.5
+"""How much of that one tenant may take while others wait, too."""
+WAIT_MAX_S: Final = 1.0
+"""The wait that is expected at most; beyond it callers are told to come again."""
+FREE_BYTES: Final = 256 * 1024
+"""So much is always taken: it is written in one go, however slow the disk was last."""
+WEIGHT: Final = 0.2
+"""Of the newest commit in the measured rate."""
+
+
+class Pressure:
+    """What waits for the log. `clock_s` is monotonic."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self.bytes = 0
+        self._by_tenant: dict[str, int] = {}
+        self._rate = 0.0
+
+    def now(self) -> float:
+        """The clock."""
+        return self._clock_s()
+
+    @property
+    def wait_s(self) -> float:
+        """How long what waits now will take, by the speed of the last commits; 0 while nothing is known."""
+        return self.bytes / self._rate if self._rate else 0.0
+
+    def check(self, tenant: str, size: int) -> None:
+        """Raises Busy, with a time to come again, when there is no room for so many bytes."""
+        after = self.bytes + size
+        if after <= FREE_BYTES or not self.bytes:
+            return
+        mine, others = self._by_tenant.get(tenant, 0), len(self._by_tenant) > 1
+        most = WAITING_BYTES_MAX * (TENANT_SHARE if others else 1.0)
+        if after > WAITING_BYTES_MAX or mine + size > most or self.wait_s > WAIT_MAX_S:
+            wait_s = min(30.0, max(0.1, self.wait_s))
+            raise Busy(f"{self.bytes:,} bytes of events are waiting to be written", retry_after_s=round(wait_s, 2),
+                       code="ingest_busy", hint="send again later, the same ids: nothing counts twice")  # fmt: skip
+
+    def add(self, tenant: str, size: int) -> None:
+        """So many bytes wait."""
+        self.bytes += size
+        self._by_tenant[tenant] = self._by_tenant.get(tenant, 0) + size
+
+    def done(self, sizes: Sequence[tuple[str, int]], began_s: float | None) -> None:
+        """They wait no longer; `began_s` is when their commit began, None when it failed."""
+        total = 0
+        for tenant, size in sizes:
+            total += size
+            left = self._by_tenant.get(tenant, 0) - size
+            if left > 0:
+                self._by_tenant[tenant] = left
+            else:
+                self._by_tenant.pop(tenant, None)
+        self.bytes = max(0, self.bytes - total)
+        if began_s is None or total < FREE_BYTES // 16:
+            return  # a small commit measures the disk's latency, not its rate
+        rate = total / max(1e-6, self._clock_s() - began_s)
+        self._rate = rate if not self._rate else self._rate * (1 - WEIGHT) + rate * WEIGHT
