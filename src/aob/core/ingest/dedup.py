@@ -42,6 +42,10 @@ class Runs(Protocol):
         """Whether a run has a key."""
         ...
 
+    def numbers(self) -> Sequence[int]:
+        """The runs that are there."""
+        ...
+
     def keep(self, numbers: Iterable[int], filters: Iterable[int]) -> None:
         """Drop all other runs and filters."""
         ...
@@ -342,7 +346,8 @@ class Dedup:
             bits = self._disk.filter(epoch) if self._disk is not None else None
             if bits is not None:
                 self._filters[epoch] = bytearray(bits)
-        for run in [run for run in self.runs if run.epoch not in self._filters]:
+        there = set(self._disk.numbers()) if self._disk is not None else set[int]()
+        for run in [run for run in self.runs if run.epoch not in self._filters or run.number not in there]:
             self.runs.remove(run)
             self._dropped_ms = max(self._dropped_ms, run.ended_ms)
 
