@@ -66,7 +66,7 @@ class Service:
                 self.problem = error.code
                 await asyncio.sleep(0.2)
         for name in ("received", "accepted", "duplicate", "rejected"):
-            self.sent[name] += int(answer[name])  # type: ignore[literal-required]  # the counts of an answer
+            self.sent[name] += int(answer[name])
 
     async def _wave(self, request: Request) -> Response:
         return self._set(request, WAVE)

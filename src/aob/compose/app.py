@@ -3,17 +3,24 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from aob.compose.home import ShardIds, single
+from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
+from aob.compose.metrics import Metrics, Wiring, make_laws
 from aob.compose.notices import Notices, link_secret
-from aob.compose.parts import load_handlers, make_tools, open_blobs, open_store
+from aob.compose.parts import load_handlers, make_tools, open_blobs, open_log, open_store, open_telemetry
 from aob.compose.settings import Settings, read_settings
+from aob.core.errors import NotFound, Unavailable
+from aob.core.metric.query import MetricQuery
 from aob.core.policy import LOCAL, Caller
+from aob.gate import GatedLog
 from aob.runs import Ambient, Core
 from aob.views import Views
 from aob.work import Logs
@@ -42,10 +49,40 @@ class RunHandle:
 
 
 class App:
-    """A running home. `views` has every verb that the server has; the methods here are the ones used most."""
+    """A running home. `views` and `metrics` have every verb that the server has; the methods here are those used most.
 
-    def __init__(self, views: Views, home: Path, settings: Settings, notices: Notices, who: Caller = LOCAL) -> None:
+    `metrics` is None in the owner process of a further shard: events and their numbers live in the main one.
+    """
+
+    def __init__(
+        self, views: Views, home: Path, settings: Settings, notices: Notices, wiring: Wiring | None,
+        metrics: Metrics | None, who: Caller = LOCAL,
+    ) -> None:  # fmt: skip
         self.views, self.home, self.settings, self.notices, self.who = views, home, settings, notices, who
+        self.wiring, self._metrics = wiring, metrics
+
+    @property
+    def metrics(self) -> Metrics:
+        """Every verb of events and numbers. Raises Unavailable `not_here` in the owner of a further shard."""
+        if self._metrics is None:
+            raise Unavailable("events and metrics are in the home's main process", code="not_here")
+        return self._metrics
+
+    async def ingest(self, events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        """Pass events through the gate; they are durable and folded when this returns. A verdict each."""
+        lines = msgspec.json.Encoder().encode_lines([dict(event) for event in events])
+        told: dict[str, Any] = msgspec.json.decode(await self.metrics.ingest(self.who, lines))
+        return told
+
+    async def metric(self, name: str, **asked: Any) -> dict[str, Any]:
+        """A number now; `asked` are fields of `MetricQuery` (`window`, `by`, `where`, ...)."""
+        return dict(await self.metrics.metric(self.who, MetricQuery(name, **asked)))
+
+    async def push_contracts(self, files: Mapping[str, str] | Path) -> dict[str, Any]:
+        """Take over contracts: texts by file name, or a folder of YAML files."""
+        if isinstance(files, Path):
+            files = await asyncio.to_thread(contract_files, files)
+        return dict(await self.metrics.push_contracts(self.who, files))
 
     async def push(self, document: Mapping[str, Any] | bytes | str | Path, *, tag: str = "main") -> dict[str, Any]:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
@@ -110,15 +147,40 @@ async def _assembled(
 
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
-    tools = await make_tools(stack, settings, home, handlers, blobs, now_ms)
+    log, reader = LateLog(), LateReader()
+    tools = await make_tools(stack, settings, home, handlers, blobs, now_ms, log, reader)
+    laws = make_laws()
     core = Core(
         store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
         place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
-        concurrency=settings.concurrency,
+        concurrency=settings.concurrency, laws=list(laws.values()),
     )  # fmt: skip
     core.journal.shard = shard
     if shards > 1:
         core.ids = ShardIds(core.ambient, shard, shards)
     await stack.enter_async_context(core)
     notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
-    return App(Views(core), home, settings, notices)
+    views = Views(core)
+    topics = open_log(settings, home, now_ms)
+    stack.push_async_callback(topics.close)
+    if shard:
+        log.come(topics)
+        reader.none()
+        return App(views, home, settings, notices, None, None)
+    telemetry = open_telemetry()
+    stack.push_async_callback(telemetry.close)
+    wiring = Wiring(
+        home, settings.log.startswith("memory"), core, views, tools.http, tools.cache, telemetry, laws, now_ms
+    )
+    metrics = await wiring.enter(stack)
+    log.come(GatedLog(topics, wiring.gate))
+    reader.come(wiring.answers)
+    return App(views, home, settings, notices, wiring, metrics)
+
+
+def contract_files(folder: Path) -> dict[str, str]:
+    """The contract files of a folder, by their names in it. Raises NotFound for no folder."""
+    if not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}", code="folder_not_found")
+    found = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in found}

@@ -1,9 +1,11 @@
 """The parts of a home, made from its settings: backends, tools of work, the models."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +14,18 @@ from aob.backends.memory_blobs import MemoryBlobs
 from aob.backends.memory_cache import MemoryCache
 from aob.backends.memory_log import MemoryLog
 from aob.backends.memory_store import MemoryStore
+from aob.backends.memory_telemetry import MemoryTelemetry
 from aob.backends.sqlite_log import SqliteLog
 from aob.backends.sqlite_store import SqliteStore
 from aob.compose.settings import Settings
+from aob.core.errors import Invalid, Problem
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
+from aob.ports.metric_reader import MetricReader
 from aob.ports.model import Model, ModelAnswer, ModelRequest
 from aob.ports.store import Store
+from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
 from aob.work.pool import Processes, Threads
@@ -43,6 +49,20 @@ def open_blobs(settings: Settings, home: Path) -> Blobs:
 def open_log(settings: Settings, home: Path, now_ms: Callable[[], int]) -> Log:
     """The topics of a home, in a file of their own: events and runs do not wait for each other's syncs."""
     return MemoryLog(now_ms) if settings.log.startswith("memory") else SqliteLog(home / "events.db", now_ms)
+
+
+def open_telemetry() -> Telemetry:
+    """Spans go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names; without one only stages are counted."""
+    if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
+        return MemoryTelemetry()
+    try:
+        from aob.backends.otel_telemetry import OtelTelemetry
+    except ImportError as error:
+        raise Invalid("spans cannot be sent", [
+            Problem("OTEL_EXPORTER_OTLP_ENDPOINT", f"needs a package that is not installed ({error.name})",
+                    "not_installed", hint="pip install 'agentic-orchestration-builder[trace]'")
+        ]) from error  # fmt: skip
+    return OtelTelemetry(version("agentic-orchestration-builder"))
 
 
 def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:
@@ -97,7 +117,7 @@ def make_brains(stack: AsyncExitStack, settings: Settings, home: Path) -> dict[s
 
 async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
-    now_ms: Callable[[], int],
+    now_ms: Callable[[], int], log: Log, metrics: MetricReader,
 ) -> Tools:  # fmt: skip
     """What work works with. Everything opened is closed by the stack."""
     cache = MemoryCache(now_ms)
@@ -107,11 +127,9 @@ async def make_tools(
     stack.push_async_callback(http.aclose)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
     brains = make_brains(stack, settings, home)
-    log = open_log(settings, home, now_ms)
-    stack.push_async_callback(log.close)
     facts: Any = handlers.facts
     return Tools(
         handlers, http, threads, processes, ObjectStores(stores),
         smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, facts, now_ms),
-        model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log,
+        model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log, metrics=metrics,
     )  # fmt: skip

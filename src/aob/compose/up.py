@@ -3,19 +3,25 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aob.compose.app import App, assemble
 from aob.compose.home import shards_of
 from aob.compose.lock import owning
+from aob.compose.logging import set_up_log
 from aob.compose.loop import run_tuned
+from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
 from aob.server import API_KEYS, Verbs, announced, create_app, listen, loopback_key, read_api_keys, serving
+
+CONTRACTS: Final = "contracts"
+"""A folder of contracts in the home is taken over at each start."""
 
 
 def up(
@@ -29,6 +35,7 @@ def up(
 ) -> int:
     """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests."""
     settings = read_settings(home, os.environ, host=host, port=port, shards=shards)
+    set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_up(home, settings, app, said))
     return 0
 
@@ -42,6 +49,8 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         stack.enter_context(owning(home))
         shards = shards_of(home, settings.shards)
         running = await assemble(stack, home, settings, app, 0, shards)
+        if (home / CONTRACTS).is_dir():
+            await running.push_contracts(home / CONTRACTS)
         owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None
         await _serve(stack, running, owners, said)
         await stop.wait()
@@ -52,8 +61,13 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     await loopback_key(home, running.views)
     bound = listen(settings.host, settings.port)
     verbs: Verbs = running.views if owners is None else owners.verbs
+    wiring = running.wiring
+    assert wiring is not None, "the main process has the metrics layer"
+    numbers = Exposition(wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats))
     served = create_app(
         verbs,
+        running.metrics,
+        metrics_text=numbers.text,
         link_secret=link_secret(home),
         reads_per_minute=settings.rate_limit_rpm,
         api_keys=read_api_keys(os.environ.get(API_KEYS, "")),

@@ -106,6 +106,8 @@ class Core:
         self.dispatch.journal = self.feed.journal = self.journal
         self.dispatch.pool = self.pool
         self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
+        self.heard: list[Callable[[Committed], None]] = []
+        """Called after each commit, on the loop: must not wait."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Core":
@@ -124,6 +126,8 @@ class Core:
     def _committed(self, commit: Committed) -> None:
         self.dispatch.committed(commit)
         self.feed.push(commit)
+        for hear in self.heard:
+            hear(commit)
         for told in commit.told:
             if told.changes.over:
                 name = told.stream.name

@@ -75,13 +75,14 @@ class Feed:
     async def follow(self, row: int, index: int, stream: str = "") -> AsyncIterator[list[Fact]]:
         """Facts after a place, a list for each commit; for ever. With `stream` only those of one stream."""
         while True:
-            facts, row, index = await self._next(row, index, stream)
+            facts, row, index = await self.read(row, index, stream)
             if facts:
                 yield facts
             elif row >= self.journal.durable_row:
                 await self._moved(row)
 
-    async def _next(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:
+    async def read(self, row: int, index: int, stream: str = "") -> tuple[list[Fact], int, int]:
+        """Facts after a place as far as they are at hand, and the place after them; none at the end."""
         ring = self._ring
         first = row + (index >= WHOLE)  # the first row that holds something new
         if not ring or ring[0].row > first:

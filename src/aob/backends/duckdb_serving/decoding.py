@@ -66,9 +66,14 @@ class Decoder:
                 Line(event.offset, event.id, event.source, event.subject, event.at_ms, event.version, event.type,
                      given.data, event.enriched)
             )  # fmt: skip
-            for entity, id, change in self._changes.of(event):
-                at_ms, number, part = change.stamp
-                sayings.append(Saying(entity, id, at_ms, number, part, change.type, change.removes, change.set))
+            for move in self._changes.moves.get((event.type, event.version), ()):
+                said = move.change(event)
+                if said is not None:
+                    id, change = said
+                    at_ms, number, part = change.stamp
+                    sayings.append(
+                        Saying(move.entity, id, at_ms, number, part, change.type, change.removes, change.set)
+                    )
         return lines, sayings
 
 

@@ -92,9 +92,10 @@ class Numbers:
         self._rates = [*self._rates[-29:], rate]
         bars = "".join(BARS[min(len(BARS) - 1, int(each * len(BARS)))] for each in self._rates)
         colour = "red" if rate > 0.2 else "green"
+        orders, revenue = int(self.now.get("orders") or 0), float(self.now.get("revenue") or 0.0)
         self._console.print(
-            f"  orders {int(self.now.get('orders') or 0):>5}   revenue {float(self.now.get('revenue') or 0):>10,.2f} EUR   "
-            f"[{colour}]{RATE} {rate:6.1%}[/]  [{colour}]{bars}[/]   [dim]{self.deltas} deltas[/]"
+            f"  orders {orders:>5}   revenue {revenue:>10,.2f} EUR   [{colour}]{RATE} {rate:6.1%}[/]  "
+            f"[{colour}]{bars}[/]   [dim]{self.deltas} deltas[/]"
         )
 
     async def until(self, wanted: Any, seconds: float) -> Any:
@@ -147,10 +148,9 @@ class ClosedLoop:
         async def started() -> str:
             while True:
                 alert = await self.aob.alert("refunds_high")
-                views: list[Mapping[str, Any]] = alert["views"]
-                for view in views:
-                    if view.get("runs"):
-                        return str(view["runs"][0])
+                runs: list[str] = alert["runs"]
+                if runs:
+                    return runs[0]
                 await asyncio.sleep(0.05)
 
         run_id = await asyncio.wait_for(started(), ALERT_S_MAX)
@@ -183,10 +183,9 @@ class ClosedLoop:
         state = (await self.shop.get("/state")).json()
         sent, asked = state["sent"], ", ".join(f"{name} ×{times}" for name, times in state["asked"].items())
         self.console.print(f"  what the shop was asked: {asked}")
-        self.console.print(
-            f"  what it sent: {sent['received']:,} events = {sent['accepted']:,} accepted + {sent['duplicate']} duplicate "
-            f"+ {sent['rejected']} rejected, each with its reason: {self.desk.command('deadletter groups')}"
-        )
+        counts = f"{sent['accepted']:,} accepted + {sent['duplicate']} duplicate + {sent['rejected']} rejected"
+        self.console.print(f"  what it sent: {sent['received']:,} events = {counts}")
+        self.console.print(f"  why events were rejected: {self.desk.command('deadletter groups')}")
         with suppress(KeyError):
             rate = await self.aob.metric("run_success_rate", window="1h")
             self.console.print(f"  the platform's own number: run_success_rate {rate['value']:.0%} of the last hour")

@@ -1,8 +1,9 @@
-"""What `GET /metrics` tells Prometheus: stages, the gate, the folds, the journal. Sums of the process, no tenant's data."""
+"""What `GET /metrics` tells Prometheus: stages, the gate, folds, the journal: sums only."""
 
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ Figures = Callable[[], JsonObject]
 class Exposition:
     """Text for Prometheus. `figures` are the numbers of the layer as health tells them, `journal` those of runs."""
 
-    def __init__(self, stages: Mapping[str, Stage], figures: Figures, journal: Figures, version: str) -> None:
-        self._stages, self._figures, self._journal, self._version = stages, figures, journal, version
+    def __init__(self, stages: Mapping[str, Stage], figures: Figures, journal: Figures) -> None:
+        self._stages, self._figures, self._journal = stages, figures, journal
         self._registry: Any = None
 
     def text(self) -> bytes:
@@ -43,7 +44,7 @@ class Exposition:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         info = GaugeMetricFamily("aob_info", "The version that runs.", labels=["version"])
-        info.add_metric([self._version], 1)
+        info.add_metric([version("agentic-orchestration-builder")], 1)
         yield info
         yield from self._staged()
         gate = self._figures()

@@ -136,6 +136,14 @@ class Alerts:
         state: AlertState = stream.state if stream is not None else AlertState(tenant, name)
         return state
 
+    def turns(self, tenant: str) -> list[JsonObject]:
+        """The firings and ends of all alerts of a tenant that their histories still hold."""
+        found: list[JsonObject] = []
+        for name in self._named.get(tenant, ()):
+            history = self.state(tenant, name).history
+            found += [{"alert": name, **turn} for turn in history if turn["what"] in ("firing", "ok")]
+        return found
+
     def renewed(self, tenant: str, name: str) -> None:
         """A verb has changed an alert: judge it by what is in force now."""
         self._named.setdefault(tenant, set()).add(name)

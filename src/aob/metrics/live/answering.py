@@ -191,7 +191,7 @@ class Answers:
             seen += row.count
             if seen > SCAN_EVENTS_MAX:
                 raise TooLarge(
-                    f"this looks at more than {SCAN_EVENTS_MAX:,} events of {numbers.accepted:,}", code="scan_too_large",
+                    f"this looks at more than {SCAN_EVENTS_MAX:,} events", code="scan_too_large",
                     hint="ask for a newer instant, a coarser window, or use /v1/query", limit=SCAN_EVENTS_MAX,
                     events=numbers.accepted,
                 )  # fmt: skip

@@ -170,7 +170,7 @@ class Live:
             ) from None  # fmt: skip
 
     async def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]:
-        """Rows of the log behind one row and up to another, those of a tenant or all; others have their turn between."""
+        """Rows of the log behind one row and up to another, of a tenant or all; others have their turn between."""
         while after < until:
             found = await self.events.rows(after, ROWS_AT_ONCE, tenant)
             if not found:

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.contract import ContractSet, to_document
 from aob.core.event.value import canonical, digest_of
-from aob.core.ingest import Event, reader
+from aob.core.ingest import Event, paths
 from aob.core.metric import Entities, Fold, Moved
 
 OWN: Final = "own/"
@@ -36,7 +36,7 @@ class Numbers:
         """Begin anew under these contracts."""
         self.contracts = own
         self.fold = Fold(own)
-        self.entities = Entities(own, reader)
+        self.entities = Entities(own, paths)
         self._derived = derived_from(own) | derived_from(self.platform_contracts)
         self.renewed: set[str] = set()
 
@@ -83,7 +83,7 @@ class Numbers:
         """What `dump` gave, under the same contracts."""
         self.fold = Fold.load(self.contracts, _under(pages, OWN))
         self.platform = Fold.load(self.platform_contracts, _under(pages, PLATFORM))
-        self.entities = Entities(self.contracts, reader)
+        self.entities = Entities(self.contracts, paths)
         self.entities.load(_under(pages, ENTITIES))
         if "counts" in pages:
             self.row, self.accepted, self.duplicate, self.rejected = msgspec.msgpack.decode(pages["counts"])

@@ -48,11 +48,16 @@ class Platform:
         self._task: asyncio.Task[None] | None = None
         self._contracts = live.contracts.platform
 
-    async def __aenter__(self) -> "Platform":
+    async def recover(self) -> None:
+        """Read what was remembered of live runs; before `Live` is entered."""
         for tenant in await self.live.pages.tenants():
             page = await self.live.pages.page(tenant, "~runs")
-            if page is not None and self.live.marks:
+            if page is not None:
                 self._telling[tenant] = Telling.load(page)
+
+    async def __aenter__(self) -> "Platform":
+        if not self.live.marks:
+            self._telling.clear()  # the pages were not read: the journal is, from its begin
         self._task = asyncio.create_task(self._read(), name="aob-metrics-platform")
         return self
 

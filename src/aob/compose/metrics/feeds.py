@@ -1,0 +1,93 @@
+"""What webhooks read again when they fell behind: accepted events, ends of runs, turns of alerts, by position."""
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from aob.core.event import decode
+from aob.core.run import events as ev
+from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
+from aob.metrics.live import Live
+from aob.ports.event_log import EventLog
+from aob.runs.core import Core
+from aob.runs.feed import WHOLE
+
+ALL: Final = "*"
+ROWS: Final = 50
+"""Rows of a feed that one read goes over."""
+NONE: Final = -1
+
+
+class Feeds:
+    """The three logs as one feed of notices."""
+
+    def __init__(self, log: EventLog, live: Live, core: Core, history: Callable[[str], list[dict[str, Any]]]) -> None:
+        self._log, self._live, self._core, self._history = log, live, core, history
+
+    async def end(self, tenant: str, kind: str) -> int:
+        """The position of the last one: an offset, a journal row, or a time."""
+        match kind:
+            case "event":
+                return (await self._log.totals(tenant))[0] - 1
+            case "run":
+                return self._core.journal.durable_row
+            case _:
+                return max((int(each["at"]) for each in self._history(tenant)), default=NONE)
+
+    async def read(self, tenant: str, kind: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+        """Notices after a position, in order."""
+        match kind:
+            case "event":
+                return await self._events(tenant, after, keys, limit)
+            case "run":
+                return await self._runs(tenant, after, keys, limit)
+            case _:
+                return self._alerts(tenant, after, keys)
+
+    async def _events(self, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+        row = await self._log.row_at(tenant, after + 1)
+        if not row:
+            return Chunk((), after, True)
+        gate, found, through = self._live.memory.gate(tenant), list[Notice](), after
+        for each in await self._log.rows(row - 1, ROWS, tenant):
+            lines = each.lines.split(b"\n")
+            for event, line in zip(gate.reread(each.lines, each.notes, each.first), lines, strict=True):
+                if event.offset > after and (ALL in keys or event.type in keys):
+                    found.append(notice_of(event, line))
+            through = each.first + each.count - 1
+            if len(found) >= limit:
+                break
+        return Chunk(tuple(found), max(through, after), through + 1 >= (await self._log.totals(tenant))[0])
+
+    async def _runs(self, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+        found, row = list[Notice](), max(0, after)
+        while row < self._core.journal.durable_row and len(found) < limit:
+            facts, row, _ = await self._core.feed.read(row, WHOLE)
+            for fact in facts:
+                told = run_notice(fact) if fact.tenant == tenant else None
+                if told is not None and (ALL in keys or told.key in keys):
+                    found.append(told)
+        return Chunk(tuple(found), max(row, after), row >= self._core.journal.durable_row)
+
+    def _alerts(self, tenant: str, after: int, keys: Collection[str]) -> Chunk:
+        turns = sorted((each for each in self._history(tenant) if int(each["at"]) > after), key=lambda each: each["at"])
+        found = tuple(alert_notice(each) for each in turns if ALL in keys or each["alert"] in keys)
+        return Chunk(found, max((int(each["at"]) for each in turns), default=after), True)
+
+
+def run_notice(fact: Any) -> Notice | None:
+    """The start or the end of a run; None for what is told to nobody."""
+    event = fact.event
+    if isinstance(event, ev.RunStarted):
+        data = {"run_id": fact.stream, "status": "RUNNING", "workflow": event.workflow}
+        return notice("run", "RUNNING", fact.row, fact.at_ms, data)
+    if isinstance(event, ev.RunFinished):
+        data = {"run_id": fact.stream, "status": event.status, "output": decode(event.output)}
+        if event.status == "FAILED":
+            data["error"] = decode(event.error)
+        return notice("run", event.status, fact.row, fact.at_ms, data)
+    return None
+
+
+def alert_notice(turn: dict[str, Any]) -> Notice:
+    """A turn of an alert: that it fires, or that it is over."""
+    return notice("alert", str(turn["alert"]), int(turn["at"]), int(turn["at"]), turn)

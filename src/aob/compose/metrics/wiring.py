@@ -1,0 +1,244 @@
+"""Makes the metrics layer of a home and enters its parts, in the order in which they stand on each other."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from aob.backends.duckdb_serving import DuckServing
+from aob.backends.file_runs import FileRuns
+from aob.backends.memory_event_log import MemoryEventLog
+from aob.backends.memory_pages import MemoryPages
+from aob.backends.sqlite_event_log import SqliteEventLog
+from aob.backends.sqlite_pages import SqlitePages
+from aob.compose.metrics.feeds import Feeds, run_notice
+from aob.compose.metrics.layer import Metrics
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.event import decode
+from aob.core.policy import Caller
+from aob.core.run import events as ev
+from aob.core.serving import METRICS
+from aob.fanout.webhooks import HookLaw, Webhooks
+from aob.gate import Commit, Ingest, Memory
+from aob.journal import Committed, Law
+from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
+from aob.metrics.contracts import Contracts, ContractsLaw, joined
+from aob.metrics.live import Answers, Changes, EntityReads, Live, Streams, Watches, Written, place, token
+from aob.metrics.platform import Platform, platform_contracts
+from aob.metrics.serving import Catalog, MetricRows, Querying
+from aob.ports.cache import Cache
+from aob.ports.event_log import EventLog
+from aob.ports.pages import Pages
+from aob.ports.serving import Supply
+from aob.ports.telemetry import Telemetry
+from aob.runs.core import Core
+from aob.runs.feed import WHOLE
+from aob.views import Views
+from aob.work.egress import CheckedClient
+
+
+def make_laws() -> dict[type[Law], Law]:
+    """The laws of the layer, for the journal that carries them."""
+    return {law: law() for law in (ContractsLaw, AlertLaw, HookLaw)}
+
+
+_COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
+"""Sums since the first event stand for these: the gate counts since its own start."""
+
+
+class Starts:
+    """How alerts start workflows: as a caller of the tenant whose name says which alert it was."""
+
+    def __init__(self, views: Any, core: Core) -> None:
+        self.views, self._core = views, core
+
+    async def start(
+        self, tenant: str, workflow: str, inputs: Mapping[str, JsonValue], *, tag: str, key: str, alert: str
+    ) -> str:
+        """The id of the run; the same key is the same run."""
+        who = Caller(tenant, f"alert:{alert}", frozenset({"run", "view"}))
+        started = await self.views.start(who, workflow, dict(inputs), tag=tag, key=key, labels={"alert": alert})
+        found: str = started["run_id"]
+        return found
+
+    async def open_runs(self, tenant: str, run_ids: Sequence[str]) -> Collection[str]:
+        """Those that have not ended."""
+        who = Caller(tenant, "alerts", frozenset({"view"}))
+        found = [(run_id, await self.views.run(who, run_id)) for run_id in run_ids]
+        return [run_id for run_id, run in found if run["status"] in ("RUNNING", "WAITING")]
+
+
+class Wiring:
+    """The parts of one home's metrics layer while they are put together."""
+
+    def __init__(
+        self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
+        telemetry: Telemetry, laws: Mapping[type, Any], now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
+        self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
+        self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db")
+        self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
+        memory_of = Memory(self.contracts.own, None if memory else self._runs)
+        self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written)
+        self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
+        self.answers = Answers(self.live, cache)
+        self.watches = Watches(self.answers.read_now, now_ms)
+        self.streams = Streams(self.live, self.watches)
+        self.platform = Platform(self.live, self._follow, now_ms)
+        rows = Supply(METRICS, MetricRows(self.answers, self.contracts.of))
+        self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=[rows])
+        self.starts = Starts(views, core)
+        self.alerting = Alerting(
+            core.journal, self.answers, self.contracts.of, self.starts, now_ms=now_ms, on_alert=self._alerted
+        )
+        feeds = Feeds(self.log, self.live, core, self._turns)
+        self.webhooks = Webhooks(
+            core.journal, laws[HookLaw], self._pages("webhooks"), feeds, http,
+            folder=home / "secrets", now_ms=now_ms, dice=random.SystemRandom().random,
+        )  # fmt: skip
+
+    def _runs(self, tenant: str) -> FileRuns:
+        return FileRuns(self.home / "dedup" / tenant)
+
+    def _pages(self, name: str) -> Pages:
+        return MemoryPages() if self.memory else SqlitePages(self.home / f"{name}.db")
+
+    async def enter(self, stack: AsyncExitStack) -> Metrics:
+        """Recover, then let everything run."""
+        live, streams, platform = self.live, self.streams, self.platform
+        stack.push_async_callback(self.log.close)
+        stack.push_async_callback(live.pages.close)
+        await self.contracts.recover()
+        await platform.recover()
+        live.heard += [platform.heard, streams.heard]
+        live.moved.append(self.watches.moved)
+        live.dumps.append(platform.dump)
+        await stack.enter_async_context(live)
+        live.heard.append(self._heard)
+        live.moved.append(self._moved)
+        live.dumps.append(self.alerting.objectives.dump)
+        stack.callback(self.watches.close)
+        stack.push_async_callback(self.serving.close)
+        await stack.enter_async_context(self.alerting)
+        for tenant in {*live.tenants, *self.contracts.tenants()}:
+            self.alerting.changed(tenant)
+        self.contracts.changed.append(self._contracts_changed)
+        await stack.enter_async_context(self.webhooks)
+        await stack.enter_async_context(platform)
+        await stack.enter_async_context(self.gate)
+        self.core.heard.append(self._committed)
+        querying = Querying(self.serving, self.answers, lambda position: place(position)[0], token)
+        catalog = Catalog(
+            self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),
+            lambda tenant: frozenset(live.numbers(tenant).filling),
+        )  # fmt: skip
+        return Metrics(
+            live, self.gate, self.contracts, self.answers, EntityReads(live, self.serving), Changes(self.answers),
+            streams, catalog, querying, self.alerting, self.webhooks, self.figures,
+        )  # fmt: skip
+
+    # -- what happens -----------------------------------------------------------------------------------------------
+
+    def _written(self, group: Commit) -> None:
+        begun = time.perf_counter()
+        self.live.written(
+            Written(group.row, group.at_ms, group.tenant, group.first, group.events, group.lines, group.duplicate,
+                    group.rejected)
+        )  # fmt: skip
+        self.telemetry.stage("fold", time.perf_counter() - begun, len(group.events))
+
+    def _heard(self, group: Written) -> None:
+        tenant = group.tenant
+        self.webhooks.offer_events(tenant, group.events, group.lines)
+        if group.moved:
+            self._moved(tenant, group.moved)
+        self.serving.poke(tenant)
+
+    def _moved(self, tenant: str, moved: frozenset[str]) -> None:
+        self.alerting.judge(tenant, moved, self.now_ms())
+        if self.webhooks.wants(tenant, "metric"):
+            for metric in moved:
+                if self.webhooks.wants(tenant, "metric", metric):
+                    self.webhooks.offer(tenant, "metric", metric, self._number(tenant, metric))
+
+    def _number(self, tenant: str, metric: str) -> JsonObject:
+        from aob.core.metric.query import MetricQuery
+
+        return self.answers.read_now(tenant, MetricQuery(metric))
+
+    def _alerted(self, tenant: str, turn: JsonObject) -> None:
+        self.streams.alerted(tenant, turn)
+        at_ms = int(turn["at"])
+        self.webhooks.offer(tenant, "alert", str(turn["alert"]), turn, position=at_ms, at_ms=at_ms)
+
+    async def _contracts_changed(self, tenant: str, before: Any, after: Any) -> list[str]:
+        self.alerting.changed(tenant)
+        return []
+
+    def _committed(self, commit: Committed) -> None:
+        for told in commit.told:
+            name, tenant = told.stream.name, told.stream.tenant
+            if not name.startswith("run_"):
+                continue
+            if told.changes.over:
+                self.alerting.run_ended(name)
+            if self.webhooks.wants(tenant, "run"):
+                self._offer_run(commit, told)
+
+    def _offer_run(self, commit: Committed, told: Any) -> None:
+        for event in told.events:
+            if isinstance(event, ev.RunStarted | ev.RunFinished):
+                fact = _Fact(commit.row, commit.at_ms, told.stream.name, event, told.stream.tenant)
+                found = run_notice(fact)
+                if found is not None:
+                    data: Any = decode(found.body)["data"]
+                    self.webhooks.offer(
+                        fact.tenant, "run", found.key, data, position=commit.row, at_ms=commit.at_ms, type=found.type
+                    )
+
+    async def _follow(self, row: int) -> AsyncIterator[Sequence[Any]]:
+        async for facts in self.core.feed.follow(row, WHOLE):
+            yield facts
+
+    def _turns(self, tenant: str) -> list[dict[str, Any]]:
+        return self.alerting.turns(tenant)
+
+    # -- how it stands ----------------------------------------------------------------------------------------------
+
+    def figures(self) -> JsonObject:
+        """Sums over all tenants."""
+        live = self.live
+        tenants = list(live.tenants.values())
+        now_ms = self.now_ms()
+        accepted = sum(numbers.accepted for numbers in tenants)
+        duplicate = sum(numbers.duplicate for numbers in tenants)
+        rejected = sum(numbers.rejected for numbers in tenants)
+        marks = [at for numbers in tenants if (at := numbers.fold.watermark(now_ms)) is not None]
+        sizes = [numbers.fold.size() for numbers in tenants]
+        return {
+            "gate": {
+                "received": accepted + duplicate + rejected, "accepted": accepted, "duplicate": duplicate,
+                "rejected": rejected,
+                **{name: value for name, value in self.gate.health().items() if name not in _COUNTED},
+            },
+            "fold": {
+                "row": live.row, "behind": live.row - live.saved_row, "cells": sum(size["cells"] for size in sizes),
+                "bytes": sum(size["bytes"] for size in sizes), "entities": sum(len(each.entities) for each in tenants),
+                "watched": len(self.watches), "filling": sum(len(each.filling) for each in tenants),
+                "watermark": min(marks, default=None),
+            },
+            "serving": self.serving.figures(), "tenants": len(tenants),
+        }  # fmt: skip
+
+
+class _Fact(msgspec.Struct, frozen=True):
+    row: int
+    at_ms: int
+    stream: str
+    event: Any
+    tenant: str
