@@ -1,4 +1,4 @@
-"""`aob contract`: files of contracts are checked, compared and drawn without a server."""
+"""`aob contract`: files of contracts are checked, compared, drawn and tested without a server."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -74,7 +74,7 @@ async def test_advice_does_not_fail(alone: Terminal, tmp_path: Path) -> None:
     assert done.out.endswith("1 event: no problems\n")
 
 
-@pytest.mark.parametrize("words", [("check",), ("graph",), ("show",), ("diff",)])
+@pytest.mark.parametrize("words", [("check",), ("graph",), ("show",), ("diff",), ("test",)])
 async def test_what_is_not_there_is_said(alone: Terminal, tmp_path: Path, words: tuple[str, ...]) -> None:
     assert (await alone("contract", *words, str(tmp_path / "gone"))).code == 3
     (tmp_path / "empty").mkdir()
@@ -121,6 +121,41 @@ async def test_the_graph_is_text_json_and_a_picture(alone: Terminal, shop: str, 
     assert done.err == f"{picture} written\n"
     assert ElementTree.fromstring(picture.read_text()).tag.endswith("svg")
     assert (await alone("contract", "graph", shop, "--metric", "gone")).code == 3
+
+
+TESTED = (
+    ORDERS
+    + """tests:
+  - name: two orders are two
+    given: [{type: order.created, data: {id: a}}, {type: order.created, data: {id: b}}]
+    expect: 2
+"""
+)
+
+
+async def test_tests_of_metrics_are_run(alone: Terminal, tmp_path: Path) -> None:
+    done = await alone("contract", "test", file_of(tmp_path, TESTED))
+    assert (done.code, done.out) == (0, "ok    orders  two orders are two\n1 of 1 test passed\n")
+    wrong = file_of(tmp_path, TESTED.replace("expect: 2", "expect: 3"))
+    done = await alone("contract", "test", wrong)
+    assert (done.code, done.out.splitlines()) == (
+        1,
+        ["FAIL  orders  two orders are two", "      the value is 2, and 3 was expected", "0 of 1 test passed"],
+    )
+    assert (await alone("contract", "test", wrong, "--json")).json["passed"] is False
+    assert "without a test: orders" in (await alone("contract", "test", file_of(tmp_path, ORDERS))).err
+
+
+async def test_contracts_that_do_not_fit_are_not_tested(alone: Terminal, tmp_path: Path) -> None:
+    done = await alone("contract", "test", file_of(tmp_path, TESTED.replace("on: order.created", "on: order.made")))
+    assert done.code == 2
+    assert "there is no event order.made" in done.err
+
+
+async def test_the_contracts_of_the_example_keep_their_tests(alone: Terminal) -> None:
+    folder = str(Path(__file__).parents[2] / "examples" / "shop" / "contracts")
+    assert (await alone("contract", "check", folder)).code == 0
+    assert (await alone("contract", "test", folder)).code == 0
 
 
 @pytest.fixture

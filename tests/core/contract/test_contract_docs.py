@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from aob.core.contract import read_contracts
+from aob.core.trial import try_contracts
 from tests.core.contract.contract_texts import problems_of
 
 ROOT = Path(__file__).parents[3]
@@ -19,3 +21,4 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_contracts_in_the_docs_fit_together(text: str) -> None:
     assert not problems_of({"docs.yaml": text})
+    assert all(trial.passed for trial in try_contracts(read_contracts({"docs.yaml": text})))

@@ -1,4 +1,4 @@
-"""`aob contract`: check, diff, show and graph files of contracts without a server; push them to one."""
+"""`aob contract`: check, diff, show, graph and test files of contracts without a server; push them to one."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from aob.cli.picture import indented
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
 from aob.core.answers import JsonObject
-from aob.core.errors import NotFound, Problem
+from aob.core.errors import Invalid, NotFound, Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -25,7 +25,7 @@ PATHS: Final = "folders or files of contracts (.yaml, .json)"
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob contract`."""
-    mine = group(commands, common, "contract", "check, compare, draw and push contracts")
+    mine = group(commands, common, "contract", "check, compare, draw, test and push contracts")
     one = command(mine, common, "check", "list every problem; exits with 1 when there is one", check, reach="alone")
     one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
     text = "compare each version with the one before, or two folders; says what is breaking"
@@ -42,6 +42,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--metric", default="", help="only what touches this metric")
     one.add_argument("--event", default="", help="only what touches this event type")
     one.add_argument("--svg", metavar="FILE", help="write it as a picture")
+    one = command(mine, common, "test", "run the tests of metrics; exits with 1 when one fails", test, reach="alone")
+    one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
     one = command(mine, common, "push", "let a home take contracts over", push)
     one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
     one.add_argument("--dry-run", action="store_true", help="only say what it would do")
@@ -124,6 +126,36 @@ async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
     elif not args.svg:
         for line in found.text().splitlines():
             screen.line(line)
+
+
+async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """The tests of metrics: given these events, is this the value."""
+    from aob.core.contract import read_contracts
+    from aob.core.trial import try_contracts
+
+    contracts, problems = _checked(args.paths)
+    faults = [each for each in problems if not each.code.startswith(WARNING)]
+    if faults:
+        raise Invalid("the contracts have problems", faults)
+    verdicts = try_contracts(contracts, read_contracts(platform_files()))
+    failed = [each for each in verdicts if not each.passed]
+    if screen.json:
+        rows: list[JsonObject] = [msgspec.to_builtins(each) for each in verdicts]
+        screen.value({"passed": not failed, "tests": rows})
+        return 1 if failed else 0
+    for each in verdicts:
+        screen.state(
+            f"{'ok  ' if each.passed else 'FAIL'}  {each.metric}  {each.name}", "ok" if each.passed else "failed"
+        )
+        for line in each.reasons:
+            screen.line(f"      {line}")
+    untested = sorted({metric.name for metric in contracts.newest_metrics()} - {each.metric for each in verdicts})
+    if untested:
+        screen.note(f"without a test: {', '.join(untested)}")
+    screen.state(
+        f"{len(verdicts) - len(failed)} of {_count(len(verdicts), 'test')} passed", "failed" if failed else "ok"
+    )
+    return 1 if failed else 0
 
 
 async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

@@ -4,6 +4,7 @@ In: a metric and all contracts. Out: problems. Expressions are judged against ev
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from aob.core.contract.check.derived import derived_problems
@@ -174,6 +175,14 @@ def _steps(metric: MetricContract, at: str) -> Iterator[Problem]:
             yield Problem(f"{at}/moves", f"no event moves the step {names[number]}", "unmoved", hint=hint)
 
 
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
     known = whole.types_of(metric.name) if metric.version == max(whole.metrics[metric.name]) else metric.types
     for index, test in enumerate(metric.tests):
@@ -183,6 +192,8 @@ def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Prob
             if not isinstance(type, str) or type not in whole.events:
                 hint = meant(str(type), tuple(sorted(known))) if known else ""
                 yield Problem(f"{path}/given/{number}", f"there is no event {type}", "unknown_event", hint=hint)
+        if test.at and not _is_time(test.at):
+            yield Problem(f"{path}/expect", f"{test.at!r} is not a time", "bad_value", hint="2026-01-01T10:00:00Z")
         for name in (*test.by, *test.where):
             if name not in metric.dimensions:
                 hint = meant(name, tuple(metric.dimensions), "dimensions")

@@ -1,0 +1,159 @@
+"""The tests that metrics carry: given these events, is this the value. Through the gate and the fold of a home.
+
+In: a set of contracts. Out: a verdict for each test, with reasons when it fails. No clock, no disk, nothing is kept.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.contract import ContractSet, MetricContract
+from aob.core.contract.model import Given
+from aob.core.errors import AobError
+from aob.core.ingest import Event, Gate, Refused
+from aob.core.metric import Fold
+from aob.core.metric.query import MetricQuery
+
+STARTS_MS: Final = 1_767_225_600_000
+"""When the first event of a test happens that says no time: the beginning of 2026, in UTC."""
+STEP_MS: Final = 1_000
+"""From one event to the next that says no time."""
+SOURCE: Final = "test"
+CLOSE: Final = 1e-9
+_CANNOT_JUDGE: Final = "the test cannot be judged: "
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """The verdict on one test; `reasons` say why it failed."""
+
+    metric: str
+    version: int
+    name: str
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
+def try_contracts(contracts: ContractSet, known: ContractSet | None = None) -> list[Trial]:
+    """Run every test of every metric, each in a world of its own. `known` are contracts that are there beside them."""
+    return [
+        _tried(metric, test, number, _world(metric, contracts, known))
+        for versions in contracts.metrics.values()
+        for metric in versions.values()
+        for number, test in enumerate(metric.tests, 1)
+    ]
+
+
+def _world(metric: MetricContract, contracts: ContractSet, known: ContractSet | None) -> ContractSet:
+    """All contracts, and of the tested metric this version alone: it is the one that answers."""
+    other = known or ContractSet()
+    metrics = {**other.metrics, **contracts.metrics, metric.name: {metric.version: metric}}
+    return msgspec.structs.replace(contracts, events={**other.events, **contracts.events}, metrics=metrics)
+
+
+def _tried(metric: MetricContract, test: Given, number: int, world: ContractSet) -> Trial:
+    name = test.name or f"test {number}"
+    try:
+        reasons = _reasons(metric, test, world)
+    except AobError as error:
+        reasons = [_CANNOT_JUDGE + str(error)]
+    return Trial(metric.name, metric.version, name, not reasons, tuple(reasons))
+
+
+def _reasons(metric: MetricContract, test: Given, world: ContractSet) -> list[str]:
+    """Why a test fails. Raises AobError when its question is wrong."""
+    sent = _timed(test.given)
+    asked_ms = _moment(test.at)
+    latest_ms = max([_moment(each.get("time")) or 0 for each in sent], default=STARTS_MS)
+    now_ms = asked_ms if asked_ms is not None else latest_ms
+    events, reasons = _accepted(Gate(world), sent, max(latest_ms, now_ms))
+    if reasons:
+        return reasons
+    fold = Fold(world, frozenset({metric.name}))
+    fold.add(events)
+    for name, since, until in fold.wants_refold():
+        fold.refold(name, since, until, events)
+    query = MetricQuery(metric.name, window=test.window, by=test.by, where=test.where)
+    reading = fold.read(query, now_ms)
+    if test.rows is None:
+        return _differs("the value", test.value, reading.value)
+    return _rows_differ(test.rows, reading.rows or [], test.by)
+
+
+def _timed(given: Sequence[Mapping[str, JsonValue]]) -> list[JsonObject]:
+    """The events as they are sent: with an id, a source and a time, where they say none."""
+    sent: list[JsonObject] = []
+    next_ms = STARTS_MS
+    for number, each in enumerate(given, 1):
+        event: JsonObject = {"id": f"{SOURCE}-{number}", "source": SOURCE, "time": next_ms / 1_000, **each}
+        told = _moment(event["time"])
+        next_ms = (told if told is not None else next_ms) + STEP_MS
+        sent.append(event)
+    return sent
+
+
+def _accepted(gate: Gate, sent: Sequence[JsonObject], now_ms: int) -> tuple[list[Event], list[str]]:
+    """The events that pass the gate, repeats left out, and what is said of those that do not."""
+    events: list[Event] = []
+    reasons: list[str] = []
+    seen = set[tuple[str, str]]()
+    for number, each in enumerate(sent, 1):
+        found = gate.look(msgspec.json.encode(each), now_ms)
+        if isinstance(found, Refused):
+            reasons += [f"event {number}: {reason.pointer or '/'}: {reason.message}" for reason in found.reasons]
+        elif (found.source, found.id) not in seen:
+            seen.add((found.source, found.id))
+            found.offset = len(events)
+            events.append(found)
+    return events, reasons
+
+
+def _moment(value: JsonValue) -> int | None:
+    """Milliseconds of a time as events say it: RFC 3339, or seconds since 1970; None when it is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return round(value * 1_000)
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        told = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return round((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def _differs(what: str, expected: JsonValue, found: JsonValue) -> list[str]:
+    if _same(expected, found):
+        return []
+    return [f"{what} is {_shown(found)}, and {_shown(expected)} was expected"]
+
+
+def _rows_differ(expected: Mapping[str, JsonValue], rows: Sequence[JsonObject], by: Sequence[str]) -> list[str]:
+    found = {",".join(str(row.get("by", {}).get(name, "")) for name in by): row["value"] for row in rows}
+    reasons: list[str] = []
+    for key, value in expected.items():
+        reasons += _differs(f"row {key}", value, found[key]) if key in found else [f"there is no row {key}"]
+    return [*reasons, *(f"row {key} was not expected: {_shown(found[key])}" for key in found if key not in expected)]
+
+
+def _same(expected: JsonValue, found: JsonValue) -> bool:
+    """Whether a value is what was expected: numbers but for rounding; of an object, the members that are named."""
+    if _is_number(expected) and _is_number(found):
+        return math.isclose(expected, found, rel_tol=CLOSE, abs_tol=CLOSE)
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return all(key in found and _same(value, found[key]) for key, value in expected.items())
+    if isinstance(expected, list) and isinstance(found, list):
+        return len(expected) == len(found) and all(map(_same, expected, found))
+    return type(expected) is type(found) and expected == found
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "nothing" if value is None else msgspec.json.encode(value).decode()
