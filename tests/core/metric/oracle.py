@@ -30,6 +30,7 @@ MOVES: Final = {
     "orders": _BOTH.format("1", ""),
     "revenue": _BOTH.format("amount", "AND currency = 'EUR'"),
     "smallest": _ONE.format("amount", "order.created"),
+    "cheapest": _BOTH.format("amount", ""),
     "largest": _BOTH.format("amount", ""),
     "mean": _BOTH.format("amount", ""),
     "refund_rate": _ONE.format("0", "order.created") + " UNION ALL " + _ONE.format("1", "order.refunded"),
@@ -52,7 +53,8 @@ MOVES: Final = {
                 AND n.at_ms BETWEEN s.cart_ms AND s.at_ms + 1800000) AS order_ms FROM second s)
         SELECT t.*, v.region, v.channel FROM third t JOIN (SELECT session, at_ms, MIN(region) AS region,
             MIN(channel) AS channel FROM acts WHERE step = 0 GROUP BY session, at_ms) v USING (session, at_ms)""",
-    "visits": """SELECT MIN(at_ms) AS at_ms, COUNT(*) AS events, MAX(at_ms) - MIN(at_ms) AS long_ms, region, channel
+    "visits": """SELECT MIN(at_ms) AS at_ms, COUNT(*) AS events, MAX(at_ms) - MIN(at_ms) AS long_ms,
+            MAX(CASE WHEN opens THEN region END) AS region, MAX(CASE WHEN opens THEN channel END) AS channel
         FROM (SELECT *, SUM(opens) OVER (PARTITION BY session ORDER BY at_ms, offset) AS number FROM (
             SELECT *, at_ms - LAG(at_ms, 1, -1e15) OVER (PARTITION BY session ORDER BY at_ms, offset) > 600000 AS opens
             FROM ev WHERE type IN ('page.viewed', 'cart.updated')))
@@ -88,7 +90,7 @@ class Oracle:
 
     def take(self, sent: list[Sent]) -> None:
         """Write what has to be accepted: what is in order and has not come before."""
-        for event, _, good in sent:
+        for _, event, _, good in sent:
             if not good or event is None or (event["source"], event["id"]) in self._seen:
                 continue
             self._seen.add((event["source"], event["id"]))
@@ -136,13 +138,13 @@ def _spread(oracle: Oracle, spanned: str, net: str) -> dict[str, Any]:
     found = {}
     for percent in (50, 7, 95):
         rows = oracle.rows(f"SELECT value FROM {ranked} WHERE passed * 100 >= {percent} * total ORDER BY value LIMIT 1")
-        found[str(percent / 100)] = rows[0][0] if rows else None
+        found[f"p{percent}"] = rows[0][0] if rows else None
     return found
 
 
 def _top(oracle: Oracle, spanned: str, net: str) -> list[dict[str, Any]]:
     rows = oracle.rows(f"SELECT value, n FROM {net} ORDER BY n DESC, value LIMIT 3")
-    return [{"value": value, "count": n} for value, n in rows]
+    return [{"item": value, "count": n} for value, n in rows]
 
 
 def _last(oracle: Oracle, spanned: str, net: str) -> Any:
@@ -171,6 +173,7 @@ _TOLD: Final = {
     "orders": _one("COALESCE(SUM(sign), 0)"),
     "revenue": _one("COALESCE(SUM(sign * value), 0)"),
     "smallest": _net("MIN(value)"),
+    "cheapest": _net("MIN(value)"),
     "largest": _net("MAX(value)"),
     "mean": _net("SUM(n * value) / SUM(n)"),
     "refund_rate": _one("1.0 * SUM(value) / NULLIF(COUNT(*) - SUM(value), 0)"),

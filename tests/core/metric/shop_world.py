@@ -102,6 +102,7 @@ CONTRACTS: Final = {
         _metric("orders", "count", _both("")),
         _metric("revenue", "sum", _both("data.amount", _EUR)),
         _metric("smallest", "min", ["on: order.created, value: data.amount"]),
+        _metric("cheapest", "min", _both("data.amount"), "on_retract: refold"),
         _metric("largest", "max", _both("data.amount"), "exact: true"),
         _metric("mean", "average", _both("data.amount")),
         f"---\nmetric: refund_rate\nversion: 1\nowner: shop\ntype: ratio\nnumerator:\n  - {{on: order.refunded}}\n"
@@ -125,24 +126,26 @@ CHANNELS: Final = ("web", "app")
 
 
 class Sent(NamedTuple):
-    """What is sent: the event as an object (None: the line is no JSON at all), its line, and whether it is in order."""
+    """What is sent: when, the event as an object (None: the line is no JSON at all), its line, whether it is right."""
 
+    at_ms: int
     event: dict[str, Any] | None
     line: bytes
     good: bool
 
 
-def stream(seed: int, count: int, now_ms: int, spread_ms: int) -> list[Sent]:
+def stream(seed: int, count: int, now_ms: int, spread_ms: int, late_max_ms: int) -> list[Sent]:
     """About `count` events of the last `spread_ms` before `now_ms`, most of them recent, in an order of arrival that
-    is roughly that of time; some late, some twice (even with other content), some broken."""
+    is roughly that of time; some late (by `late_max_ms` at most), some twice (even with other content), some broken."""
     dice = random.Random(seed)
     events = [event for number in range(count // 6) for event in _shopper(dice, number, now_ms, spread_ms)]
     ranked = []
     for event in events:
         late_ms = dice.choice([0, dice.randrange(3_000), dice.randrange(20_000), dice.randrange(spread_ms)])
-        ranked.append((event["time_ms"] + late_ms, event))
+        late_ms = min(late_ms, late_max_ms)
+        ranked.append((min(event["time_ms"] + late_ms, now_ms), event))
     ranked.sort(key=lambda pair: (pair[0], pair[1]["id"]))
-    sent = [Sent(event, _line(dice, event), True) for _, event in ranked]
+    sent = [Sent(at_ms, event, _line(dice, event), True) for at_ms, event in ranked]
     for _ in range(count // 10):
         index = dice.randrange(len(sent))
         again = sent[index]
@@ -150,9 +153,11 @@ def stream(seed: int, count: int, now_ms: int, spread_ms: int) -> list[Sent]:
             continue
         if dice.random() < 0.3:
             again = again._replace(line=_line(dice, again.event | {"time_ms": again.event["time_ms"] - 1}))
-        sent.insert(dice.randrange(index + 1, len(sent) + 1), again)
+        place = dice.randrange(index, len(sent))
+        sent.insert(place + 1, again._replace(at_ms=sent[place].at_ms))
     for number in range(count // 20):
-        sent.insert(dice.randrange(len(sent)), _broken(dice, dice.choice(events), number))
+        place = dice.randrange(len(sent))
+        sent.insert(place, _broken(dice, dice.choice(events), number)._replace(at_ms=sent[place].at_ms))
     return sent
 
 
@@ -160,7 +165,7 @@ def batches(sent: list[Sent], dice: random.Random) -> Iterator[list[Sent]]:
     """The stream in pieces of all sizes."""
     start = 0
     while start < len(sent):
-        size = dice.choice([1, 2, 10, 60])
+        size = dice.choice([1])
         yield sent[start : start + size]
         start += size
 
@@ -218,11 +223,11 @@ def _broken(dice: random.Random, event: dict[str, Any], number: int) -> Sent:
     event = {**event, "id": f"broken-{number}", "data": dict(event["data"])}
     how = dice.randrange(4)
     if how == 0:
-        return Sent(None, b'{"id": "x", "type": "order.created", ', False)
+        return Sent(0, None, b'{"id": "x", "type": "order.created", ', False)
     if how == 1:
         event["data"].pop(next(iter(event["data"])))
     elif how == 2:
         event["type"] = "order.forgotten"
     else:
         event["data"][next(iter(event["data"]))] = [1]
-    return Sent(event, _line(dice, event), False)
+    return Sent(0, event, _line(dice, event), False)
