@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aob.backends.sqlite_file import connect, statements, unavailable
 
@@ -69,13 +69,13 @@ class FileRuns:
             self._reader.close()
             self._reader = None
 
-    def _read(self, statement: str, *values: object) -> list[tuple[int]] | list[tuple[bytes]]:
+    def _read(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             if self._reader is None:
                 if not self._path.exists():
                     return []
                 self._reader = self._open()
-            found: list[tuple[int]] = self._reader.execute(statement, values).fetchall()
+            found: list[tuple[Any, ...]] = self._reader.execute(statement, values).fetchall()
         except (sqlite3.Error, OSError) as error:
             raise unavailable(self._path, error) from error
         return found

@@ -128,7 +128,7 @@ def envelope_reasons(sent: Mapping[str, Any], now_ms: int) -> list[Reason]:
     kind = sent.get("datacontenttype", "application/json")
     if not isinstance(kind, str) or not _is_json(kind):
         found.append(Reason("decode", "/datacontenttype", "`data` must be JSON", "envelope", shown(kind)))
-    if "data_base64" in sent:
+    if "data_base64" in sent and "data" not in sent:
         found.append(Reason("decode", "/data_base64", "`data` must be JSON, not binary", "envelope"))
     return [*found, *_depth_reasons(sent), *time_reasons(sent.get("time", 0.0), now_ms)]
 
