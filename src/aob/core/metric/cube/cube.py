@@ -18,8 +18,8 @@ KEYS_MAX: Final = 100_000
 
 
 class CubeId(msgspec.Struct, frozen=True, array_like=True):
-    """What makes a cube: the event type (a metric's name with `~` before it, for what subjects did) and version (0: all)
-    that feed it, when events count, its dimensions as (name, expression), and their budget."""
+    """What makes a cube: the event type (`~` and a metric's name, for what subjects did) and version (0: all) that feed
+    it, when events count, its dimensions as (name, expression), and their budget."""
 
     feed: str
     version: int

@@ -1,7 +1,7 @@
 """Where tiles of each level begin and end: instants in, edges out.
 
-Levels: seconds, minutes, hours, days, blocks of 32 days, ever. Hours and days are cut at the midnights of the zones that
-windows are told in, so that days and months of any zone are made of whole tiles.
+Levels: seconds, minutes, hours, days, blocks of 32 days, ever. Hours and days are cut at the midnights of the zones
+that windows are told in, so that days and months of any zone are made of whole tiles.
 """
 
 from functools import lru_cache

@@ -12,8 +12,9 @@ from aob.core.ingest.event import Event
 from aob.core.metric.cube.number import total
 from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Sketch, Top
 
-Cell = list[Any]
+Entry = Any
 """By slot: int (count, exact sum), number or None (bounds), (at, offset, value) or None (last), or a sketch or None."""
+Cell = list[Entry]
 SlotKind = Literal["count", "sum", "low", "high", "last", "distinct", "quantiles", "top", "extremes"]
 ADDED: Final = frozenset(("count", "sum"))
 NUMERIC: Final = frozenset(("sum", "low", "high", "quantiles", "extremes"))
@@ -58,7 +59,7 @@ def blank(slots: Sequence[Slot]) -> Cell:
     return [0 if slot.added else None for slot in slots]
 
 
-def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Sequence[Any], ats: Sequence[int]) -> None:
+def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Cell, ats: Sequence[int]) -> None:
     """Add the values of events to one slot of a cell; `ats` are the times at which they count."""
     kind = slot.kind
     if kind == "sum":
@@ -81,7 +82,7 @@ def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Seq
             sketch.add(value, sign)
 
 
-def join(kind: SlotKind, a: Any, b: Any, owned: bool) -> Any:  # noqa: ANN401  # entries of a `Cell`
+def join(kind: SlotKind, a: Entry, b: Entry, owned: bool) -> Entry:
     """Two entries as one. `owned` says that `a` was made by merging, so that a sketch may be added to in place."""
     if kind in ADDED:
         return a + b
@@ -107,7 +108,7 @@ def merged(slots: Sequence[Slot], cells: Sequence[Cell]) -> Cell:
     return [merged_column(slot, column) for slot, column in zip(slots, zip(*cells, strict=True), strict=True)]
 
 
-def merged_column(slot: Slot, column: Sequence[Any]) -> Any:  # noqa: ANN401  # entries of a `Cell`
+def merged_column(slot: Slot, column: Sequence[Entry]) -> Entry:
     """One slot of several cells as one entry."""
     if slot.added:
         return sum(column)

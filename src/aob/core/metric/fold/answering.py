@@ -1,7 +1,7 @@
-"""Questions in, readings out: values by dimension, series, the window before, derived metrics, how long it stays true."""
+"""Questions in, readings out: values by dimension, series, the window before, derived ones, how long it stays true."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound, Problem
@@ -10,7 +10,7 @@ from aob.core.metric.cube.cube import Cube
 from aob.core.metric.cube.grid import ENDLESS_MS
 from aob.core.metric.cube.tile import Key
 from aob.core.metric.fold.plan import MetricPlan
-from aob.core.metric.fold.reading import Reading, Told, Value, number_of, tell
+from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
 from aob.core.metric.query import MetricQuery
 from aob.core.metric.span import Span, span_of
 
@@ -52,7 +52,9 @@ def answer(fold: "Fold", query: MetricQuery, now_ms: int) -> Reading:
         reading.rows = _rows(told, query)
     if query.compare:
         before = span.before()
-        reading.previous = _previous(_tell(fold, plan, before.since, before.until, query.by, query.where), before, query)
+        reading.previous = _previous(
+            _tell(fold, plan, before.since, before.until, query.by, query.where), before, query
+        )
     return reading
 
 
@@ -167,7 +169,7 @@ def _valid_until(
     return min(ahead, default=None)
 
 
-def _rows(told: Told, query: MetricQuery) -> list[dict[str, Any]]:
+def _rows(told: Told, query: MetricQuery) -> list[Row]:
     """Rows in the order of their dimensions; when there are too many, the largest of them."""
     pairs = sorted(told.values.items())
     limit = min(query.limit, ROWS_MAX)
@@ -180,14 +182,12 @@ def _named(by: tuple[str, ...], group: Key) -> dict[str, str]:
     return dict(zip(by, group, strict=True))
 
 
-def _series(
-    fold: "Fold", plan: MetricPlan, query: MetricQuery, span: Span, told: Told, reading: Reading
-) -> list[dict[str, Any]]:
+def _series(fold: "Fold", plan: MetricPlan, query: MetricQuery, span: Span, told: Told, reading: Reading) -> list[Row]:
     since = span.since if span.since is not None else told.first
     if since is None:
         return []
     limit = min(query.limit, ROWS_MAX)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     mark = reading.watermark_ms
     for start, end in span.buckets(parse_duration(query.step), since):
         part = _tell(fold, plan, start, end, query.by, query.where)
@@ -198,14 +198,14 @@ def _series(
             rows.append({"at": start, "value": part.total, **more})
         if len(rows) > limit:
             raise Invalid(
-                f"the series has more than {limit} rows", [Problem("/step", "it is too fine for this span", "too_many")],
+                f"the series has more than {limit} rows", [Problem("/step", "too fine for this span", "too_many")],
                 hint="a larger step, a shorter span, or a larger limit",
             )  # fmt: skip
     return rows
 
 
-def _previous(told: Told, span: Span, query: MetricQuery) -> dict[str, Any]:
-    found: dict[str, Any] = {"since": span.since, "until": span.until, "value": told.total, "restated": told.restated}
+def _previous(told: Told, span: Span, query: MetricQuery) -> Row:
+    found: Row = {"since": span.since, "until": span.until, "value": told.total, "restated": told.restated}
     if query.by:
         found["rows"] = _rows(told, query)
     return found

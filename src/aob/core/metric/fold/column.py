@@ -4,7 +4,7 @@ A plain path to a field that is always there is read in C; anything else event b
 is no value.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
@@ -20,8 +20,10 @@ from aob.core.ingest.event import Event
 from aob.core.ingest.reading import reader
 from aob.core.ingest.shape import Field, shape_of
 
-Read = Callable[[Event], Any]
-Column = Callable[[Sequence[Event]], Iterable[Any]]
+Value = Any
+"""What an expression gives of an event."""
+Read = Callable[[Event], Value]
+Column = Callable[[Sequence[Event]], Iterable[Value]]
 NUMBERS: Final = frozenset(("int", "double"))
 _PATH: Final = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _ENVELOPE: Final = frozenset(("id", "source", "type", "subject"))
@@ -53,7 +55,7 @@ def path_of(text: str, contract: EventContract) -> Path | None:
     return Path(".".join(found), field.kind) if field is not None else None
 
 
-def _field(fields: Any, name: str) -> Field | None:  # noqa: ANN401  # a mapping or None, as shapes have it
+def _field(fields: Mapping[str, Field] | None, name: str) -> Field | None:
     return fields.get(name) if fields is not None else None
 
 
@@ -73,7 +75,7 @@ def values_of(text: str, contract: EventContract, numeric: bool) -> Values:
         return Values(lambda events: list(map(get, events)), True, path.kind == "int")
     read = guarded(text, contract)
 
-    def column(events: Sequence[Event]) -> list[Any]:
+    def column(events: Sequence[Event]) -> list[Value]:
         found = map(read, events)
         return [_number(value) for value in found] if numeric else [_scalar(value) for value in found]
 
@@ -84,7 +86,7 @@ def guarded(text: str, contract: EventContract) -> Read:
     """The value of an expression for an event; None for what cannot be evaluated or is not there."""
     read = reader(text, contract)
 
-    def value(event: Event) -> Any:  # noqa: ANN401  # what an expression gives
+    def value(event: Event) -> Value:
         try:
             found = read(event)
         except EvalError:
@@ -128,7 +130,7 @@ def keys_of(dimensions: Sequence[tuple[str, str]], contract: EventContract) -> C
     return lambda events: [tuple([text_of(read(event)) for read in reads]) for event in events]
 
 
-def text_of(value: Any) -> str:  # noqa: ANN401  # a value of an event
+def text_of(value: Value) -> str:
     """A value as the value of a dimension or the key of a subject."""
     if isinstance(value, str):
         return value
@@ -139,9 +141,9 @@ def text_of(value: Any) -> str:  # noqa: ANN401  # a value of an event
     return canonical(msgspec.to_builtins(value)).decode()
 
 
-def _number(value: Any) -> float | None:  # noqa: ANN401
+def _number(value: Value) -> float | None:
     return value if value.__class__ in (float, int) else None
 
 
-def _scalar(value: Any) -> Any:  # noqa: ANN401
+def _scalar(value: Value) -> Value:
     return value if value.__class__ in (str, int, float, bool, None.__class__) else msgspec.to_builtins(value)

@@ -23,10 +23,10 @@ Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
 
 
 class Lane(NamedTuple):
-    """What is done with one expression's values: `count` is the slot that counts them, `slots` those that take them.
+    """What is done with one expression's values: `tally` is the slot that counts them, `slots` those that take them.
     Without a column every event counts."""
 
-    count: int
+    tally: int
     column: Column | None
     sure: bool
     slots: tuple[tuple[int, Slot], ...]
@@ -131,9 +131,9 @@ class Feed:
 
 
 def _fold(lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int]) -> None:
-    for count, column, sure, slots in lanes:
+    for tally, column, sure, slots in lanes:
         if column is None:
-            cell[count] += len(events)
+            cell[tally] += len(events)
             continue
         there = events
         values = list(column(events))
@@ -142,7 +142,7 @@ def _fold(lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callabl
             if not pairs:
                 continue
             there, values = [event for event, _ in pairs], [value for _, value in pairs]
-        cell[count] += len(there)
+        cell[tally] += len(there)
         for index, slot in slots:
             if slot.kind == "sum":
                 cell[index] += total(values)

@@ -150,12 +150,11 @@ class Fold:
                     moved.metrics.add(subject.metric)
                     if id(event) in late:
                         moved.restated.add(subject.metric)
-        for name, span in touched(self, type, version, events):
-            self.wanted.setdefault(name, set()).add(span)
+        if self.plan.refolded:
+            for name, span in touched(self, type, version, events):
+                self.wanted.setdefault(name, set()).add(span)
 
-    def _contribute(
-        self, cube: Cube, at_ms: int, dims: tuple[str, ...], values: Sequence[float], late: bool
-    ) -> None:
+    def _contribute(self, cube: Cube, at_ms: int, dims: tuple[str, ...], values: Sequence[float], late: bool) -> None:
         tile = cube.tiles.open(at_ms)
         cell = cube.cell(tile, dims)
         for index, value in enumerate(values):

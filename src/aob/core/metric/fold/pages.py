@@ -4,13 +4,13 @@ Only what changed is written; a page whose tiles were all rolled up is told as N
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from aob.core.metric.cube import Cube, Slot, Tile
+from aob.core.metric.cube import Cell, Cube, Slot, Tile
 from aob.core.metric.cube.grid import EVER
-from aob.core.metric.cube.slot import SKETCHES
+from aob.core.metric.cube.slot import SKETCHES, Entry
 from aob.core.metric.fold.plan import cube_name
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _HEAD: Final = "head"
 _SUBJECTS: Final = "~"
 CELL_BYTES: Final = 200
 SLOT_BYTES: Final = 40
-_TileRow = tuple[int, bool, list[tuple[list[str], list[Any]]]]
+_TileRow = tuple[int, bool, list[tuple[list[str], Cell]]]
 _rows = msgspec.msgpack.Decoder(list[_TileRow])
 _wanted = msgspec.msgpack.Decoder(dict[str, list[tuple[int, int]]])
 
@@ -108,7 +108,7 @@ def _cube_pages(cube: Cube, full: bool) -> dict[str, bytes | None]:
     return pages
 
 
-def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, bool, list[tuple[tuple[str, ...], list[Any]]]]:
+def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, bool, list[tuple[tuple[str, ...], Cell]]]:
     cells = [
         (key, [_write(slot, entry) for slot, entry in zip(slots, cell, strict=True)])
         for key, cell in tile.own().items()
@@ -128,7 +128,7 @@ def _read_cube(cube: Cube, pages: Sequence[tuple[int, bytes]]) -> None:
     cube.recall()
 
 
-def _write(slot: Slot, entry: Any) -> Any:
+def _write(slot: Slot, entry: Entry) -> Entry:
     if entry is None or slot.kind == "count":
         return entry
     if slot.kind == "sum":
@@ -136,7 +136,7 @@ def _write(slot: Slot, entry: Any) -> Any:
     return entry.dump() if slot.kind in SKETCHES else entry
 
 
-def _read(slot: Slot, entry: Any) -> Any:
+def _read(slot: Slot, entry: Entry) -> Entry:
     if entry is None or slot.kind == "count":
         return entry
     if slot.kind == "sum":

@@ -1,4 +1,4 @@
-"""What contracts declare as what is folded: cubes with their slots, feeds that move them, parts that metrics are made of.
+"""What contracts declare as what is folded: cubes with slots, feeds that move them, parts that metrics are made of.
 
 One cell serves all metrics of an event type with the same dimensions. Made once for a set of contracts; immutable.
 """
@@ -58,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     types: Mapping[str, frozenset[str]]
     zones: frozenset[str]
     derived: Mapping[str, frozenset[str]]
+    refolded: tuple[str, ...]
 
 
 def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
@@ -92,6 +93,7 @@ def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
         types={name: contracts.types_of(name) for name in plans},
         zones=frozenset(w.zone for plan in plans.values() for w in plan.contract.windows.values() if w.unit),
         derived={name: frozenset(found) for name, found in derived.items()},
+        refolded=tuple(name for name, plan in plans.items() if plan.refolds),
     )
 
 
@@ -165,9 +167,7 @@ def _events(contracts: ContractSet, move: Move) -> list[EventContract]:
     return [event for version, event in versions.items() if move.version in (0, version)]
 
 
-def _subjects(
-    contracts: ContractSet, plans: Mapping[str, MetricPlan]
-) -> dict[str, dict[int, tuple[SubjectFeed, ...]]]:
+def _subjects(contracts: ContractSet, plans: Mapping[str, MetricPlan]) -> dict[str, dict[int, tuple[SubjectFeed, ...]]]:
     found: dict[str, dict[int, tuple[SubjectFeed, ...]]] = {}
     for plan in plans.values():
         if plan.contract.type not in SUBJECTS:

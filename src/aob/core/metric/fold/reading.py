@@ -1,6 +1,6 @@
 """Cells in, the value of a metric out: merged over a span and over dimensions, and told by the metric's type."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +9,7 @@ from aob.core.metric.cube import Cell, Cube, Slot
 from aob.core.metric.cube.cube import CubeId
 from aob.core.metric.cube.grid import ENDLESS_MS
 from aob.core.metric.cube.number import BITS, ONE, plain, quotient
-from aob.core.metric.cube.slot import merged_column
+from aob.core.metric.cube.slot import Entry, merged_column
 from aob.core.metric.cube.tile import Key
 from aob.core.metric.fold.plan import SUBJECTS, MetricPlan, Part
 from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Top
@@ -17,6 +17,7 @@ from aob.core.metric.subject import answer_of
 
 Value = Any
 """What a metric says: a number, None, an object (quantiles, a funnel) or a list (top)."""
+Row = dict[str, Value]
 _SKETCHED: Final = frozenset(("distinct", "quantiles", "top", "extremes"))
 
 
@@ -33,8 +34,8 @@ class Reading(msgspec.Struct):
     since_ms: int | None
     until_ms: int
     value: Value
-    rows: list[dict[str, Any]] | None = None
-    previous: dict[str, Any] | None = None
+    rows: list[Row] | None = None
+    previous: Row | None = None
     valid_until_ms: int | None = None
     watermark_ms: int | None = None
     newest_at_ms: int | None = None
@@ -94,7 +95,7 @@ def tell(
     return told
 
 
-def _picker(names: tuple[str, ...], by: tuple[str, ...], where: Mapping[str, str]) -> Any:
+def _picker(names: tuple[str, ...], by: tuple[str, ...], where: Mapping[str, str]) -> Callable[[Key], Key | None]:
     """From the combination of a cell to its group; None when it is left out."""
     wanted = [(names.index(name), value) for name, value in where.items()]
     places = [names.index(name) for name in by]
@@ -113,7 +114,7 @@ def _there(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId
     return any(_entry(cubes, cells, part.cube, part.count) for part in plan.parts)
 
 
-def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], id: CubeId, slot: Slot) -> Any:
+def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], id: CubeId, slot: Slot) -> Entry:
     there = cells.get(id, ())
     index = cubes[id].places[slot]
     if slot.added:
@@ -121,9 +122,7 @@ def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]],
     return merged_column(slot, [cell[index] for cell in there])
 
 
-def _value(
-    plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told
-) -> Value:
+def _value(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told) -> Value:
     kind = plan.contract.type
     entries = [(part, _entry(cubes, cells, part.cube, part.slot)) for part in plan.parts]
     if kind in SUBJECTS:
@@ -149,7 +148,7 @@ def _value(
     return _sketched(plan, there, told)
 
 
-def _sketched(plan: MetricPlan, there: Sequence[Any], told: Told) -> Value:
+def _sketched(plan: MetricPlan, there: Sequence[Entry], told: Told) -> Value:
     kind = plan.contract.type
     quantiles = plan.contract.quantiles or (0.5,)
     sketch = merged_column(plan.parts[0].slot, there) if plan.parts else None

@@ -23,7 +23,8 @@ Valued = tuple[int, Key, Event, object]
 
 def touched(fold: "Fold", type: str, version: int, events: Sequence[Event]) -> Iterator[tuple[str, Span]]:
     """The spans of tiles that retracting events fall into, by metric."""
-    for name, plan in fold.plan.metrics.items():
+    for name in fold.plan.refolded:
+        plan = fold.plan.metrics[name]
         for move in plan.refolds:
             contract = fold.contracts.event(type, version)
             if move.on != type or move.version not in (0, version) or contract is None:

@@ -1,4 +1,4 @@
-"""Accepted events in, the touches of subjects (shoppers, sessions, orders) that funnels, sessions and joins follow out."""
+"""Accepted events in, touches of the subjects (shoppers, orders) that funnels, sessions and joins follow out."""
 
 from collections.abc import Iterator, Sequence
 

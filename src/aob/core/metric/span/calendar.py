@@ -92,4 +92,4 @@ def _months(unit: Unit, size: int) -> int:
 
 
 def _month(months: int) -> datetime:
-    return datetime(months // 12, months % 12 + 1, 1)  # noqa: DTZ001  # what a clock shows has no zone
+    return datetime(months // 12, months % 12 + 1, 1)  # what a clock shows has no zone

@@ -48,7 +48,7 @@ class Span(msgspec.Struct, frozen=True):
     def before(self) -> "Span":
         """The window before this one, or the span of the same length. Raises Invalid for one without a beginning."""
         if self.since is None:
-            raise Invalid("nothing lies before the first event", [Problem("/compare", "this window has no previous one")])
+            raise Invalid("nothing lies before the first event", [Problem("/compare", "it has no previous one")])
         window = self.window
         if self.kind == "tumbling" and window.unit:
             since, until = unit_before(window.unit, window.size, window.zone, self.since)
