@@ -4,6 +4,8 @@ import pytest
 
 from aob.core.contract import check_set, read_contracts
 from aob.core.contract.check.metric import RETRACT
+from aob.core.contract.check.sight import ENRICHMENTS
+from aob.core.ingest import BUILTIN
 from tests.core.contract.contract_texts import SHOP, problems_of, with_change
 
 EVENT, METRIC, ALERT = "events.yaml", "metrics.yaml", "alerts.yaml"
@@ -175,3 +177,10 @@ def test_a_join_reads_both_sides_and_gives_a_number() -> None:
     ):
         found = problems_of({**SHOP, "x.yaml": text.replace("VALUE", value)})
         assert [words in each.message for each in found] == ([True] if words else []), value
+
+
+def test_enrichments_are_typed_as_the_gate_finds_them_out() -> None:
+    kinds = {"string": "string", "number": "double"}
+    assert {name: kinds[type] for name, type in ENRICHMENTS.items()} == {
+        name: enrichment.kind for name, enrichment in BUILTIN.items()
+    }
