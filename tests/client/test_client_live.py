@@ -12,6 +12,7 @@ import pytest
 from aob.client import AsyncClient, Client
 from aob.client.async_nouns import events as async_events
 from aob.core.errors import Busy, Conflict, Invalid, NotFound, Unavailable
+from aob.core.metric.query import MetricQuery
 from tests.server.fake import SECRET
 from tests.server.fake_metrics import NOW_MS, FakeMetrics
 
@@ -33,7 +34,7 @@ async def ask(request: pytest.FixtureRequest, url: str) -> Any:
         yield lambda verb, *args, **named: asyncio.to_thread(getattr(blocking, verb), *args, **named)
 
 
-async def test_the_verbs_of_events_and_metrics(ask: Ask) -> None:
+async def test_the_verbs_of_events_and_metrics(ask: Ask, metrics: FakeMetrics) -> None:
     sent = await ask("ingest", [order("a"), order("a"), order("b", 5), order("c", "much")])
     assert [verdict["verdict"] for verdict in sent["verdicts"]] == ["accepted", "duplicate", "accepted", "rejected"]
     assert sent["received"] == sent["accepted"] + sent["duplicate"] + sent["rejected"] == 4
@@ -42,7 +43,12 @@ async def test_the_verbs_of_events_and_metrics(ask: Ask) -> None:
                      min_position=sent["position"])  # fmt: skip
     assert (told["value"], told["rows"]) == (15, [{"by": {"region": "north"}, "value": 15}])
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    span = await ask("metric", "revenue", since=since, until="2026-01-02T00:00:00Z", as_of=NOW_MS, known_at=NOW_MS)
+    span = await ask("metric", "revenue", since=since, until="2026-01-02T00:00:00Z", step="1h", as_of=NOW_MS + 1,
+                     known_at=NOW_MS + 2, version=3, limit=4)  # fmt: skip
+    assert metrics.calls[-1][1] == MetricQuery(
+        "revenue", since_ms=NOW_MS, until_ms=NOW_MS + 86_400_000, step="1h", as_of_ms=NOW_MS + 1,
+        known_at_ms=NOW_MS + 2, version=3, limit=4,
+    )  # fmt: skip
     assert (span["window"]["since"], span["path"]) == (int(since.timestamp() * 1_000), "scan")
     both = await ask("batch", [{"metric": "orders"}, {"entity": "order", "id": "a"}, {"metric": "none"}])
     assert [answer.get("value", answer.get("exists")) for answer in both["answers"]] == [2, True, None]

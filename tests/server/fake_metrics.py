@@ -423,12 +423,14 @@ class FakeMetrics:
     async def webhook(self, who: Caller, id: str) -> Json:
         return _unsecret(self._hook(who, id))
 
-    async def create_webhook(self, who: Caller, url: str, *, secret: str = "", **named: Any) -> Json:
+    async def create_webhook(
+        self, who: Caller, url: str, *, events: Sequence[str] = (), metrics: Sequence[str] = (),
+        runs: Sequence[str] = (), alerts: Sequence[str] = (), description: str = "", secret: str = "",
+    ) -> Json:  # fmt: skip
         id = f"hook_{len(self.of(who).hooks)}"
-        named = {name: list(value) if isinstance(value, tuple | list) else value for name, value in named.items()}
         self.of(who).hooks[id] = {
-            "id": id, "url": url, "events": [], "metrics": [], "runs": [], "alerts": [], **named, "state": "active",
-            "delivered": 0, "failed": 0, "waiting": 0, "created_at": NOW_MS, "secret": secret or "whsec_c2VjcmV0",
+            "id": id, "url": url, "events": list(events), "metrics": list(metrics), "runs": list(runs),
+            "alerts": list(alerts), "description": description, "state": "active", "delivered": 0, "failed": 0, "waiting": 0, "created_at": NOW_MS, "secret": secret or "whsec_c2VjcmV0",
         }  # fmt: skip
         return self.of(who).hooks[id]
 

@@ -1,5 +1,6 @@
 """Routes of events, metrics, contracts, alerts and webhooks: what they take, refuse and say beside the answer."""
 
+import inspect
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from aob.server import create_app
+from aob.server import MetricVerbs, create_app
 from tests.server.calls import problem
 from tests.server.conftest import NOW_MS
 from tests.server.fake import SECRET, FakeEngine
@@ -25,6 +26,14 @@ SEND: list[tuple[bytes, str]] = [
     (json.dumps(EVENT).encode() + b"\n", "application/x-ndjson"),
     (json.dumps(EVENT).encode(), "application/x-ndjson; charset=utf-8"),
 ]
+
+
+def test_the_fake_takes_what_the_verbs_take() -> None:
+    verbs = [(name, verb) for name, verb in inspect.getmembers(MetricVerbs, inspect.isfunction) if name[0] != "_"]
+    assert len(verbs) > 30
+    for name, verb in verbs:
+        taken = inspect.signature(getattr(FakeMetrics, name)).parameters
+        assert list(taken) == list(inspect.signature(verb).parameters), name
 
 
 async def post(http: httpx.AsyncClient, content: bytes, media: str) -> httpx.Response:
