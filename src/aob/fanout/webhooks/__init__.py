@@ -1,7 +1,7 @@
 """What was committed flows in, signed messages to subscribed targets flow out; none is skipped and none runs ahead."""
 
 from aob.fanout.webhooks.law import HookLaw
-from aob.fanout.webhooks.notice import Chunk, Feed, Notice, notice, notice_of
+from aob.fanout.webhooks.notices import Chunk, Feed, Notice, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
 from aob.fanout.webhooks.rules import Rules
 from aob.fanout.webhooks.webhooks import Webhooks

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from aob.fanout.webhooks.notice import NOWHERE, Feed, Notice
+from aob.core.errors import AobError
+from aob.fanout.webhooks.notices import NOWHERE, Feed, Notice
 
 QUEUE_MAX: Final = 256
 """Notices of one hook in memory."""
@@ -28,11 +29,12 @@ class Budget:
 
 
 class Source(msgspec.Struct):
-    """One kind of one hook. `scanned`: everything up to it was queued; `missed`: the newest that was offered while the
-    hook was behind; `behind`: the feed must be read before offers are taken again."""
+    """One kind of one hook. `scanned`: everything before it was queued; `read`: how far the feed was read; `missed`:
+    the newest that was offered while the hook was behind; `behind`: the feed is to be read before offers are taken."""
 
     keys: frozenset[str]
     scanned: int
+    read: int
     missed: int = NOWHERE
     behind: bool = True
 
@@ -45,11 +47,11 @@ class Inbox:
     ) -> None:
         self._tenant, self._feed, self._budget = tenant, feed, budget
         self._queue: deque[Notice] = deque()
-        self._metrics: dict[str, Notice] = {}
+        self._metrics: dict[str, Callable[[], Notice]] = {}
         self._sent: dict[str, int] = {}
         self._turn = False
         self.sources = {
-            kind: Source(frozenset(keys), cursors.get(kind, NOWHERE))
+            kind: Source(frozenset(keys), cursors.get(kind, NOWHERE), cursors.get(kind, NOWHERE))
             for kind, keys in wants.items()
             if keys and kind != "metric"
         }
@@ -63,20 +65,23 @@ class Inbox:
         return any(source.behind for source in self.sources.values())
 
     def offer(self, notice: Notice) -> None:
-        """Something that this hook wants has been committed. Cheap; never waits."""
-        if notice.kind == "metric":
-            self._metrics[notice.key] = notice
-            return
+        """Something that this hook wants has been committed. Cheap; never waits. What lies at the very place up to
+        which the feed was read may come twice: whoever takes it knows it by its id."""
         source = self.sources[notice.kind]
-        if notice.position <= source.scanned:
+        if notice.position < source.read:
             return
         full = len(self._queue) >= QUEUE_MAX or self._budget.held + len(notice.body) > self._budget.bytes_max
         if source.behind or full:
-            source.behind = True
+            if not source.behind:
+                source.behind, source.scanned = True, min(source.scanned, notice.position - 1)
             source.missed = max(source.missed, notice.position)
             return
         self._push(notice)
-        source.scanned = notice.position
+        source.scanned = max(source.scanned, notice.position)
+
+    def moved(self, metric: str, look: Callable[[], Notice]) -> None:
+        """A number that this hook wants has moved; it is looked at when it is told."""
+        self._metrics[metric] = look
 
     async def take(self, now_ms: int, metric_ms: int) -> Notice | None:
         """The next one, or None when there is none now. Raises Unavailable when the feed cannot be read. Metrics and
@@ -127,12 +132,15 @@ class Inbox:
         return notice
 
     def _due(self, now_ms: int, metric_ms: int) -> Notice | None:
-        for key, notice in self._metrics.items():
+        for key, look in list(self._metrics.items()):
             if now_ms - self._sent.get(key, now_ms - metric_ms) >= metric_ms:
                 del self._metrics[key]
                 self._sent.pop(key, None)
                 self._sent[key] = now_ms
-                return notice
+                try:
+                    return look()
+                except AobError:  # there is no such number any more, or not now: the next time that it moves
+                    continue
         return None
 
     async def _read(self) -> None:
@@ -146,8 +154,7 @@ class Inbox:
                 for notice in chunk.notices:
                     if notice.position > source.scanned:
                         self._push(notice)
-                        source.scanned = notice.position
-                source.scanned = max(source.scanned, chunk.through)
+                source.scanned = source.read = max(source.scanned, chunk.through)
                 if chunk.end and source.scanned >= source.missed:
                     source.behind = False
                 elif not chunk.notices and chunk.end:

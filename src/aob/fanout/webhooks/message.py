@@ -5,7 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.metric.answers import Delivery
-from aob.fanout.webhooks.notice import Notice
+from aob.fanout.webhooks.notices import Notice
 from aob.fanout.webhooks.posting import Outcome
 
 ATTEMPTS_KEPT: Final = 30

@@ -12,7 +12,7 @@ from aob.core.metric.answers import WebhookView
 from aob.fanout.webhooks.inbox import Budget, Inbox
 from aob.fanout.webhooks.law import Hook
 from aob.fanout.webhooks.message import Message, Progress, encode
-from aob.fanout.webhooks.notice import Feed, Notice
+from aob.fanout.webhooks.notices import Feed, Notice
 from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver
@@ -53,7 +53,7 @@ class Sender:
         self._fresh: Notice | None = None
         """The notice of the head while no attempt of it is known: it is then read again after a crash."""
         self.inbox = Inbox(tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget)
-        self._wake = asyncio.Event()
+        self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     # -- from outside -------------------------------------------------------------------------------------------------
@@ -85,8 +85,13 @@ class Sender:
         self.inbox.offer(notice)
         self._wake.set()
 
+    def moved(self, metric: str, look: Callable[[], Notice]) -> None:
+        """A number that it wants has moved."""
+        self.inbox.moved(metric, look)
+        self._wake.set()
+
     def changed(self, hook: Hook, *, resumed: bool = False) -> None:
-        """The subscription has changed. One that goes on does not wait out its pause."""
+        """The subscription has changed, or its secret. One that goes on does not wait out its pause."""
         self.hook = hook
         if resumed:
             self.circuit.answered()
@@ -94,6 +99,7 @@ class Sender:
                 self._head.next_ms = 0
             self._shared.wake_target(self.circuit)
         self._wake.set()
+        self._asked.set()
 
     def again(self, messages: list[Message]) -> int:
         """Send messages of the history again, oldest first, before what waits; those that wait already are not."""
@@ -146,24 +152,18 @@ class Sender:
         log = structlog.get_logger("aob")
         while True:
             self._wake.clear()
+            self._asked.clear()
             try:
                 rest_ms = await self._step()
             except AobError as error:
                 log.warning("webhook_waits", hook=self.hook.id, code=error.code, detail=error.detail)
-                await asyncio.sleep(AWAY_MS / 1_000)
+                await _wait(self._asked, AWAY_MS)
             except Exception as error:
                 log.error("webhook_broke", hook=self.hook.id, exc_info=error)
-                await asyncio.sleep(BROKEN_MS / 1_000)
+                await _wait(self._asked, BROKEN_MS)
             else:
                 if rest_ms is None or rest_ms > 0:
-                    await self._rest(rest_ms)
-
-    async def _rest(self, rest_ms: int | None) -> None:
-        try:
-            async with asyncio.timeout(None if rest_ms is None else rest_ms / 1_000):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+                    await _wait(self._wake, rest_ms)
 
     async def _step(self) -> int | None:
         """One thing; how long to rest after it (None: until something happens)."""
@@ -199,11 +199,12 @@ class Sender:
             if found is not None and found.state == "waiting":
                 self._head, self._fresh = found, None
                 return True
-        notice = await self.inbox.take(shared.now_ms(), shared.rules.metric_ms)
-        if notice is None:
-            return False
-        self._head, self._fresh = Message.of(notice, self.hook.id), notice
-        return True
+        while (notice := await self.inbox.take(shared.now_ms(), shared.rules.metric_ms)) is not None:
+            message = Message.of(notice, self.hook.id)
+            if message.id not in progress.history:  # read again because another of its commit was not settled
+                self._head, self._fresh = message, notice
+                return True
+        return False
 
     async def _attempt(self, head: Message, *, probe: bool) -> None:
         shared, circuit = self._shared, self.circuit
@@ -261,3 +262,12 @@ class Sender:
             forgotten = history[:-HISTORY_MAX]
             del history[:-HISTORY_MAX]
         self._shared.saver.keep(self.tenant, self.hook.id, head, forgotten)
+
+
+async def _wait(event: asyncio.Event, most_ms: int | None) -> None:
+    """Waits until something happens, or so long (None: for ever)."""
+    try:
+        async with asyncio.timeout(None if most_ms is None else most_ms / 1_000):
+            await event.wait()
+    except TimeoutError:
+        return

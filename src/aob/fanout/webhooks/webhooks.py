@@ -15,12 +15,12 @@ import structlog
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
-from aob.core.ingest.event import Event
+from aob.core.ingest import Event
 from aob.core.metric.answers import Delivery, WebhookView
 from aob.core.policy import Caller, require
 from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
 from aob.fanout.webhooks.message import Message, Progress, progress_of
-from aob.fanout.webhooks.notice import LOGGED, Feed, Notice, notice, notice_of
+from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver, progress_page
@@ -121,15 +121,27 @@ class Webhooks:
     def offer(
         self, tenant: str, kind: str, key: str, data: Any, *, position: int = 0, at_ms: int = 0, type: str = ""
     ) -> None:
-        """A metric's new value (`metric`, its name; no position), a run's state (`run`, COMPLETED), an alert's change
-        (`alert`, its name). Positions of a kind only grow, and are those of the feed."""
-        route = self._routes.get((tenant, kind))
-        if route is None:
-            return
-        if route.of(key):
-            self._hand(route, notice(kind, key, position, at_ms or self._shared.now_ms(), data, type))
-        if kind in LOGGED:
-            self._shared.newest[tenant, kind] = position
+        """A `run`, an `alert` or a `metric` by its parts, its data at hand: see `offer_notice`, `offer_metric`."""
+        if kind == "metric":
+            self.offer_metric(tenant, key, lambda: data)
+        elif self.wants(tenant, kind):
+            self.offer_notice(tenant, notice(kind, key, position, at_ms or self._shared.now_ms(), data, type))
+
+    def offer_notice(self, tenant: str, given: Notice) -> None:
+        """A run's state (`run`, COMPLETED) or an alert's change (`alert`, its name), made by `notice`; its position and
+        body are those that the feed gives for it."""
+        route = self._routes.get((tenant, given.kind))
+        if route is not None:
+            self._hand(route, given)
+            self._shared.newest[tenant, given.kind] = given.position
+
+    def offer_metric(self, tenant: str, metric: str, look: Callable[[], Any]) -> None:
+        """A number has moved. `look` gives what is told of it (JSON); it is called when that is sent, at most once a
+        second and hook, however often the number moves. It may raise an AobError: nothing is told then."""
+        route = self._routes.get((tenant, "metric"))
+        if route is not None:
+            for sender in route.of(metric):
+                sender.moved(metric, lambda: notice("metric", metric, 0, self._shared.now_ms(), look()))
 
     @staticmethod
     def _hand(route: _Route, given: Notice) -> None:
@@ -189,6 +201,7 @@ class Webhooks:
             own = Secret(made(), previous, now_ms + rules.secret_old_ms)
             await self._journal.ask(PREFIX + who.tenant, RotateSecret(id, who.name))
             await self._shared.secrets.put(id, own)
+            sender.changed(sender.hook)
             told = {**sender.view(), "secret": own.current}
         if paused is not None:
             await self._pause(who.tenant, id, paused, who.name)

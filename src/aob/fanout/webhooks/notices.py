@@ -1,6 +1,7 @@
 """What may be told to a webhook, and the feed from which a hook that fell behind reads it again.
 
-A notice is encoded once, whoever it goes to. Positions only grow within a tenant and a kind.
+A notice is encoded once, whoever it goes to. Positions never go back within a tenant and a kind; several notices of
+one commit may share one.
 """
 
 from collections.abc import Collection
@@ -10,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.ingest.event import Event
+from aob.core.ingest import Event
 
 LOGGED: Final = ("event", "run", "alert")
 """Kinds that lie in a log and are never skipped; a `metric` is told as it is now."""
@@ -36,8 +37,8 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
     def message_id(self, hook_id: str) -> str:
         """The id of the message to a hook: the same however often it is sent or read again."""
         what = f"{hook_id}|{self.kind}|{self.key}|{self.type}|{self.position}|{self.at_ms}|".encode()
-        if self.kind not in LOGGED:
-            what += self.body  # a number has no position of its own
+        if self.kind != "event":
+            what += self.body  # a number has no position of its own, and two runs may end in one commit
         return f"msg_{sha256(what).hexdigest()[:24]}"
 
 
@@ -58,7 +59,8 @@ class Feed(Protocol):
 
     async def read(self, tenant: str, kind: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         """Those with these keys (`*` among them: all) after a position, at most about `limit`. `through` is at least
-        the position of the last notice; it is `after` when there is nothing more."""
+        the position of the last notice; it is `after` when there is nothing more. A position is never divided: all of
+        its notices are in one chunk."""
         ...
 
 
