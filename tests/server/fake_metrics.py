@@ -430,7 +430,8 @@ class FakeMetrics:
         id = f"hook_{len(self.of(who).hooks)}"
         self.of(who).hooks[id] = {
             "id": id, "url": url, "events": list(events), "metrics": list(metrics), "runs": list(runs),
-            "alerts": list(alerts), "description": description, "state": "active", "delivered": 0, "failed": 0, "waiting": 0, "created_at": NOW_MS, "secret": secret or "whsec_c2VjcmV0",
+            "alerts": list(alerts), "description": description, "state": "active",
+            "delivered": 0, "failed": 0, "waiting": 0, "created_at": NOW_MS, "secret": secret or "whsec_c2VjcmV0",
         }  # fmt: skip
         return self.of(who).hooks[id]
 
