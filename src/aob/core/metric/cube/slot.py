@@ -27,13 +27,14 @@ SKETCHES: Final[Mapping[str, Callable[[bytes], Sketch]]] = {
 class Slot(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of the values that an expression gives for events for which `when` holds. `sign` is below zero in a
     sketch that takes values back; numbers are taken back when they are read. `exact` keeps values one by one; of a
-    count it says that only numbers are counted."""
+    count it says that only numbers are counted. `of` names the only metric that it serves, one that is refolded."""
 
     kind: SlotKind
     value: str = ""
     when: str = ""
     sign: int = 1
     exact: bool = False
+    of: str = ""
 
     @property
     def added(self) -> bool:

@@ -17,16 +17,17 @@ class NeedsScan(Exception):  # noqa: N818  # an answer: ask the log instead
 
 
 class Tile:
-    """The span `[start, end)` of a level. `parts` is None in a leaf. `late` says that something came late into it."""
+    """The span `[start, end)` of a level. `parts` is None in a leaf. `late` says that something came late into it,
+    `taken` (of a leaf) that values were taken back there that its cells cannot take back."""
 
-    __slots__ = ("_cells", "_total", "end", "late", "level", "parent", "parts", "start")
+    __slots__ = ("_cells", "_total", "end", "late", "level", "parent", "parts", "start", "taken")
 
     def __init__(self, level: int, start: int, end: int, parent: "Tile | None", leaf: bool) -> None:
         self.level, self.start, self.end, self.parent = level, start, end, parent
         self.parts: dict[int, Tile] | None = None if leaf else {}
         self._cells: dict[Key, Cell] | None = {} if leaf else None
         self._total: Cell | None = None
-        self.late = False
+        self.late = self.taken = False
 
     def own(self) -> dict[Key, Cell]:
         """The cells of a leaf, to be added to; call `touch` then."""
@@ -72,6 +73,7 @@ class Tile:
     def settle(self, slots: Sequence[Slot]) -> None:
         """Become a leaf: its parts are let go. A cell that was alone in being for its key is taken over as it is."""
         cells = {key: list(cell) for key, cell in self.cells(slots).items()}
+        self.taken = any(part.taken for part in (self.parts or {}).values())
         self._cells, self.parts = cells, None
 
     def first(self) -> int:

@@ -21,8 +21,9 @@ from aob.core.metric.fold.plan import Plan, plan_of
 from aob.core.metric.fold.reading import Reading
 from aob.core.metric.fold.recount import Span, recount, touched
 from aob.core.metric.fold.source import Sources
+from aob.core.metric.fold.subjects import SubjectFeed
 from aob.core.metric.query import MetricQuery
-from aob.core.metric.subject import SubjectFold
+from aob.core.metric.subject import SubjectFold, Touch
 
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64
@@ -71,6 +72,7 @@ class Fold:
         for type, event in zip(map(_type, events), events, strict=True):
             by_type[type].append(event)
         late_ids = {id(event) for event in late}
+        touches: list[tuple[Event, Touch, SubjectFeed]] = []
         for type, group in by_type.items():
             feeds, subjects = self.plan.feeds.get(type), self.plan.subjects.get(type)
             if feeds is None and subjects is None:
@@ -78,6 +80,10 @@ class Fold:
             known = (feeds or {}).keys() | (subjects or {}).keys()
             for version, some in _versions(group, known):
                 self._feed(type, version, some, late_ids, moved)
+                for subject in (subjects or {}).get(version, ()):
+                    touches += [(event, touch, subject) for event, touch in subject.touches(some)]
+        if touches:
+            self._follow(events, touches, late_ids, moved)
         moved.late = len(late)
         self._close(moved.metrics)
         self._close(moved.restated)
@@ -140,16 +146,6 @@ class Fold:
                 for at_ms in feed.instants(behind):
                     cube.touch(cube.tiles.open(at_ms), late=True)
                 moved.restated |= names
-        for subject in self.plan.subjects.get(type, {}).get(version, ()):
-            for event, touch in subject.touches(events):
-                told = self.subjects[subject.metric].add(touch)
-                for at_ms, dims, values in told:
-                    self._contribute(self.cubes[subject.id], at_ms, dims, values, id(event) in late)
-                if told:
-                    self.cubes[subject.id].see("", event.at_ms)
-                    moved.metrics.add(subject.metric)
-                    if id(event) in late:
-                        moved.restated.add(subject.metric)
         if self.plan.refolded:
             for name, span in touched(self, type, version, events):
                 self.wanted.setdefault(name, set()).add(span)

@@ -21,9 +21,11 @@ _DIMENSIONS: Final = "dimensions"
 _WANTED: Final = "wanted"
 _HEAD: Final = "head"
 _SUBJECTS: Final = "~"
+_LATE: Final = 1
+_TAKEN: Final = 2
 CELL_BYTES: Final = 200
 SLOT_BYTES: Final = 40
-_TileRow = tuple[int, bool, list[tuple[list[str], Cell]]]
+_TileRow = tuple[int, int, list[tuple[list[str], Cell]]]
 _rows = msgspec.msgpack.Decoder(list[_TileRow])
 _wanted = msgspec.msgpack.Decoder(dict[str, list[tuple[int, int]]])
 
@@ -108,23 +110,24 @@ def _cube_pages(cube: Cube, full: bool) -> dict[str, bytes | None]:
     return pages
 
 
-def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, bool, list[tuple[tuple[str, ...], Cell]]]:
+def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, int, list[tuple[tuple[str, ...], Cell]]]:
     cells = [
         (key, [_write(slot, entry) for slot, entry in zip(slots, cell, strict=True)])
         for key, cell in tile.own().items()
     ]
-    return tile.start, tile.late, cells
+    return tile.start, tile.late + _TAKEN * tile.taken, cells
 
 
 def _read_cube(cube: Cube, pages: Sequence[tuple[int, bytes]]) -> None:
     """Larger leaves first: what lies in them has none of its own."""
     for level, data in sorted(pages, key=lambda page: -page[0]):
-        for start, late, cells in _rows.decode(data):
+        for start, marks, cells in _rows.decode(data):
             tile = cube.tiles.leaf_at(level, start)
             own = tile.own()
             for key, cell in cells:
                 own[tuple(key)] = [_read(slot, entry) for slot, entry in zip(cube.slots, cell, strict=True)]
-            tile.touch(late)
+            tile.taken = bool(marks & _TAKEN)
+            tile.touch(bool(marks & _LATE))
     cube.recall()
 
 

@@ -146,16 +146,17 @@ def _parts(contract: MetricContract, move: Move, id: CubeId) -> list[Part]:
         return [*parts, Part(id, plain, plain, "count", sign)] if contract.type == "average" else parts
     numeric = contract.type in ADDING or contract.type in ("min", "max", "percentile")
     count = Slot("count", value, when, exact=numeric)
+    only = contract.name if contract.on_retract else ""
     if contract.type in ADDING:
         parts = [Part(id, Slot("sum", value, when), count, move.part, sign)]
         return [*parts, Part(id, count, count, "count", sign)] if contract.type == "average" else parts
     if contract.type in ("min", "max"):
         if contract.exact or (not contract.on_retract and any(each.retract for each in contract.moves)):
             return [Part(id, Slot("extremes", value, when, sign, contract.exact), count)]
-        return [Part(id, Slot("low" if contract.type == "min" else "high", value, when), count)]
+        return [Part(id, Slot("low" if contract.type == "min" else "high", value, when, of=only), count)]
     if contract.type == "last":
-        return [] if move.retract else [Part(id, Slot("last", value, when), count)]
-    return [Part(id, Slot(_SKETCH[contract.type], value, when, sign, contract.exact), count)]
+        return [] if move.retract else [Part(id, Slot("last", value, when, of=only), count)]
+    return [Part(id, Slot(_SKETCH[contract.type], value, when, sign, contract.exact, only), count)]
 
 
 def _whole(move: Move, event: EventContract) -> bool:

@@ -22,16 +22,21 @@ Valued = tuple[int, Key, Event, object]
 
 
 def touched(fold: "Fold", type: str, version: int, events: Sequence[Event]) -> Iterator[tuple[str, Span]]:
-    """The spans of tiles that retracting events fall into, by metric."""
+    """The spans of tiles to be counted anew, by metric: where values are taken back, and where others come later."""
     for name in fold.plan.refolded:
         plan = fold.plan.metrics[name]
-        for move in plan.refolds:
+        for move in plan.contract.moves:
             contract = fold.contracts.event(type, version)
             if move.on != type or move.version not in (0, version) or contract is None:
                 continue
+            takes = move in plan.refolds
             for at_ms, _, _, _ in _valued(plan, move, contract, events):
                 tiles = [fold.cubes[part.cube].tiles.open(at_ms) for part in plan.parts]
-                if tiles:
+                if takes:
+                    for part, tile in zip(plan.parts, tiles, strict=True):
+                        tile.taken = True
+                        fold.cubes[part.cube].touch(tile)
+                if any(tile.taken for tile in tiles):
                     yield name, (min(tile.start for tile in tiles), max(tile.end for tile in tiles))
 
 
