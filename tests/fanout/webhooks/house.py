@@ -47,6 +47,8 @@ class Log:
     def __init__(self) -> None:
         self.notices: dict[tuple[str, str], list[Notice]] = {}
         self.reads = 0
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+        self.gate.set()
 
     async def end(self, tenant: str, kind: str) -> int:
         return self._end(tenant, kind)
@@ -60,7 +62,8 @@ class Log:
         newer = [each for each in self.notices.get((tenant, kind), []) if each.position > after]
         part = newer[:limit]
         part += [each for each in newer[limit:] if each.position == part[-1].position]
-        await asyncio.sleep(0)
+        self.asked.set()
+        await self.gate.wait()
         wanted = tuple(each for each in part if "*" in keys or each.key in keys)
         return Chunk(wanted, part[-1].position if part else after, len(part) == len(newer))
 

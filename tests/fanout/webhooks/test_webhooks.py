@@ -245,6 +245,17 @@ async def test_a_slow_target_is_read_to_again_from_the_log_and_misses_nothing(ho
         assert home.log.reads > 1
 
 
+async def test_what_is_committed_while_the_log_is_read_is_read_too(home: House, peer: Peer) -> None:
+    home.log.gate.clear()
+    await home.subscribed(peer, events=["a"])
+    await home.log.asked.wait()
+    home.committed("a", "b", "a")
+    home.log.gate.set()
+    assert numbers(await peer.asked(2)) == [0, 2]
+    home.committed("a")
+    assert numbers(await peer.asked(3)) == [0, 2, 3]
+
+
 # -- circuits --------------------------------------------------------------------------------------------------------
 
 
