@@ -150,6 +150,22 @@ class Fold:
             for name, span in touched(self, type, version, events):
                 self.wanted.setdefault(name, set()).add(span)
 
+    def _follow(
+        self, events: Sequence[Event], touches: list[tuple[Event, Touch, SubjectFeed]], late: set[int], moved: Moved
+    ) -> None:
+        """What subjects did, in the order of arrival: how far back they are looked at depends on it."""
+        order = {id(event): place for place, event in enumerate(events)}
+        touches.sort(key=lambda each: order[id(each[0])])
+        for event, touch, feed in touches:
+            told, cube = self.subjects[feed.metric].add(touch), self.cubes[feed.id]
+            for at_ms, dims, values in told:
+                self._contribute(cube, at_ms, dims, values, id(event) in late)
+            if told:
+                cube.see("", event.at_ms)
+                moved.metrics.add(feed.metric)
+                if id(event) in late:
+                    moved.restated.add(feed.metric)
+
     def _contribute(self, cube: Cube, at_ms: int, dims: tuple[str, ...], values: Sequence[float], late: bool) -> None:
         tile = cube.tiles.open(at_ms)
         cell = cube.cell(tile, dims)
