@@ -22,6 +22,7 @@ WAVE: Final = 0.9
 """The share of orders that a wave refunds."""
 USUAL: Final = 0.02
 TICK_S: Final = 0.1
+OPEN_S: Final = 120.0
 
 
 class Service:
@@ -48,7 +49,9 @@ class Service:
         """Send what happens, when it happens, until cancelled; what could not be sent is sent again."""
         start = time.time()
         edge, batch = start + TICK_S, list[dict[str, Any]]()
-        for at, event in self.shop.events(start):
+        for at, event in self.shop.events(start - OPEN_S):
+            if at < start:
+                continue  # the shop has been open for a while: its sessions are under way when the first event leaves
             while at >= edge:
                 if batch:
                     await self._sent(batch)

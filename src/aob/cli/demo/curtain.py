@@ -10,7 +10,17 @@ import httpx
 from rich.console import Console
 
 from aob.cli.demo.desk import Desk
-from aob.cli.demo.stage import LOOPBACK, Platform, example_folder, free_port, fresh_folder, furnish, services
+from aob.cli.demo.loop import ClosedLoop, shop_service
+from aob.cli.demo.stage import (
+    LOOPBACK,
+    Platform,
+    example_folder,
+    free_port,
+    fresh_folder,
+    furnish,
+    services,
+    with_ports,
+)
 from aob.cli.demo.story import Story
 from aob.cli.demo.tale import Tale
 from aob.client import AsyncClient, find_place
@@ -44,7 +54,7 @@ async def _demo(folder: Path, tale: Tale, console: Console) -> None:
     folder = fresh_folder(folder)
     home, received = folder / "home", folder / "received"
     async with AsyncExitStack() as stack:
-        ports = await stack.enter_async_context(services(example, received))
+        ports = {**await stack.enter_async_context(services(example, received)), "store": free_port()}
         workflow = furnish(home, example, ports)
         platform = Platform(home, example / "handlers.py", free_port())
         await stack.enter_async_context(platform)
@@ -58,6 +68,10 @@ async def _demo(folder: Path, tale: Tale, console: Console) -> None:
         pushed = await desk.push(workflow)
         console.print(f"  workflow {pushed['workflow']} {pushed['version']}, artifact {pushed['artifact'][:16]}…")
         runs = await Story(console, tale, desk, platform, received).tell()
+        store = example_folder("shop")
+        sending = await stack.enter_async_context(shop_service(store, place.url, place.key, ports["store"]))
+        workflow = with_ports((store / "order_incident.yaml").read_text(), ports).encode()
+        runs.append(await ClosedLoop(console, tale, desk, client, sending).tell(store, workflow))
         await farewell(console, desk, runs, example / "handlers.py")
 
 
@@ -68,7 +82,8 @@ async def farewell(console: Console, desk: Desk, runs: list[str], handlers: Path
         run = await desk.run(run_id)
         cost = run.get("cost") or {}
         spent = f"{cost.get('tokens_in', 0)} + {cost.get('tokens_out', 0)} tokens, {cost.get('cost_usd', 0.0):.4f} USD"
-        console.print(f"  {run_id}  {run['status']:<9}  {run['inputs']['order_id']}  {spent}")
+        about = run["inputs"].get("order_id") or run["inputs"].get("metric")
+        console.print(f"  {run_id}  {run['status']:<9}  {about}  {spent}")
     console.print("\nThree lines to try; the first one in a terminal of its own:")
     console.print(f"  {desk.command(f'up --app {shown(handlers)}')}", soft_wrap=True)
     console.print(f"  {desk.command(f'run show {runs[0]}')}", soft_wrap=True)

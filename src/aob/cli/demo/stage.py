@@ -21,7 +21,7 @@ from typing import Final
 import aob
 from aob.core.errors import NotFound, Unavailable
 
-WRITTEN_PORTS: Final = {"shop": 7801, "smtp": 7802, "hooks": 7803}
+WRITTEN_PORTS: Final = {"shop": 7801, "smtp": 7802, "hooks": 7803, "store": 7811}
 """The ports that stand in the example's files; the demo puts the real ones in their place."""
 MARK: Final = ".aob-demo"
 READY_S_MAX: Final = 20.0
@@ -30,11 +30,11 @@ LOOPBACK: Final = "127.0.0.1"
 RUN_CLI: Final = "import sys; from aob.cli import main; sys.exit(main())"
 
 
-def example_folder() -> Path:
-    """The folder of `examples/order`: inside the installed package, or beside it in a checkout."""
+def example_folder(name: str = "order") -> Path:
+    """The folder of an example: inside the installed package, or beside it in a checkout."""
     package = Path(aob.__file__).parent
-    for folder in (package / "examples" / "order", package.parents[1] / "examples" / "order"):
-        if (folder / "order.yaml").is_file():
+    for folder in (package / "examples" / name, package.parents[1] / "examples" / name):
+        if (folder / "aob.toml").is_file():
             return folder
     raise NotFound("the example of the demo is not here", hint="run the demo in a checkout, by `make demo`")
 
@@ -92,9 +92,13 @@ async def stop(process: Process) -> None:
 def furnish(home: Path, example: Path, ports: Mapping[str, int]) -> bytes:
     """Write the home's settings and scripts with the real ports; answers the workflow, which is in a file beside."""
     (home / "scripts").mkdir(parents=True)
-    for path in sorted((example / "scripts").glob("*.yaml")):
-        shutil.copy(path, home / "scripts" / path.name)
-    (home / "aob.toml").write_text(with_ports((example / "aob.toml").read_text(), ports))
+    for folder in (example, example_folder("shop")):
+        for path in sorted((folder / "scripts").glob("*.yaml")):
+            (home / "scripts" / path.name).write_text(with_ports(path.read_text(), ports))
+    settings = (example / "aob.toml").read_text()
+    reached = f'"127.0.0.1:{WRITTEN_PORTS["hooks"]}"'
+    settings = settings.replace(reached, f'{reached}, "127.0.0.1:{WRITTEN_PORTS["store"]}"')
+    (home / "aob.toml").write_text(with_ports(settings, ports))
     workflow = with_ports((example / "order.yaml").read_text(), ports).encode()
     (home.parent / "order.yaml").write_bytes(workflow)
     return workflow

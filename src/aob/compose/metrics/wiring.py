@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +19,11 @@ from aob.backends.sqlite_pages import SqlitePages
 from aob.compose.metrics.feeds import Feeds, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.event import decode
+from aob.core.metric.query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
 from aob.core.serving import METRICS
-from aob.fanout.webhooks import HookLaw, Webhooks
+from aob.fanout.webhooks import HookLaw, Webhooks, notice
 from aob.gate import Commit, Ingest, Memory
 from aob.journal import Committed, Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
@@ -163,18 +164,15 @@ class Wiring:
         self.alerting.judge(tenant, moved, self.now_ms())
         if self.webhooks.wants(tenant, "metric"):
             for metric in moved:
-                if self.webhooks.wants(tenant, "metric", metric):
-                    self.webhooks.offer(tenant, "metric", metric, self._number(tenant, metric))
+                self.webhooks.offer_metric(tenant, metric, partial(self._number, tenant, metric))
 
     def _number(self, tenant: str, metric: str) -> JsonObject:
-        from aob.core.metric.query import MetricQuery
-
         return self.answers.read_now(tenant, MetricQuery(metric))
 
     def _alerted(self, tenant: str, turn: JsonObject) -> None:
         self.streams.alerted(tenant, turn)
         at_ms = int(turn["at"])
-        self.webhooks.offer(tenant, "alert", str(turn["alert"]), turn, position=at_ms, at_ms=at_ms)
+        self.webhooks.offer_notice(tenant, notice("alert", str(turn["alert"]), at_ms, at_ms, turn))
 
     async def _contracts_changed(self, tenant: str, before: Any, after: Any) -> list[str]:
         self.alerting.changed(tenant)
@@ -196,10 +194,7 @@ class Wiring:
                 fact = _Fact(commit.row, commit.at_ms, told.stream.name, event, told.stream.tenant)
                 found = run_notice(fact)
                 if found is not None:
-                    data: Any = decode(found.body)["data"]
-                    self.webhooks.offer(
-                        fact.tenant, "run", found.key, data, position=commit.row, at_ms=commit.at_ms, type=found.type
-                    )
+                    self.webhooks.offer_notice(fact.tenant, found)
 
     async def _follow(self, row: int) -> AsyncIterator[Sequence[Any]]:
         async for facts in self.core.feed.follow(row, WHOLE):
