@@ -7,16 +7,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aob.backends.memory_event_log import MemoryEventLog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aob.backends.duckdb_serving import DuckServing
 from aob.backends.duckdb_serving import serving as module
+from aob.backends.duckdb_serving.second_look import look_again
 from aob.backends.duckdb_serving.tenant import TenantTables
 from aob.backends.duckdb_serving.wire import Answer, Ask
+from aob.backends.memory_event_log import MemoryEventLog
 from aob.core.contract.model import ContractSet
-from aob.core.errors import AobError, TooLarge, Unavailable
+from aob.core.errors import AobError, Invalid, TooLarge, Unavailable
+from aob.core.serving import Guarded, guard
 from aob.ports.event_log import Row
 from aob.testing.conformance.serving import SHOP, Shop, created
+from tests.core.test_serving_statement import PIECES, VIEWS
 
 COUNT = "select count(*) from events"
 ENDLESS = "select count(*) from range(1000000) a, range(1000000) b, range(1000000) c"
@@ -214,3 +219,38 @@ def test_behind_the_guard_a_question_changes_nothing() -> None:
     assert isinstance(told, Answer)
     assert told.rows == b"[[0]]"
     tables.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "views"),
+    [
+        ("select * from main.events", frozenset()),
+        ("select * from other.events", frozenset({"events"})),
+        ("select * from db.main.events", frozenset({"events"})),
+        ("select getenv('x')", frozenset()),
+        ("select * from read_csv('x')", frozenset()),
+        ("select 1; select 2", frozenset()),
+    ],
+)
+def test_what_duckdb_reads_otherwise_than_the_guard_does_not_run(sql: str, views: frozenset[str]) -> None:
+    import duckdb
+
+    with duckdb.connect() as db, pytest.raises(Invalid):
+        look_again(db, Guarded(sql, views))
+
+
+@given(st.lists(PIECES, max_size=14))
+def test_both_parsers_agree_on_every_statement_that_the_guard_lets_through(pieces: list[str]) -> None:
+    import duckdb
+
+    try:
+        checked = guard("select " + " ".join(pieces), VIEWS)
+    except Invalid:
+        return
+    with duckdb.connect() as db:
+        refused = ""
+        try:
+            look_again(db, checked)
+        except Invalid as error:
+            refused = error.code
+        assert refused in {"", "sql_wrong"}

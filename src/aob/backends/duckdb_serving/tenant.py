@@ -15,6 +15,7 @@ import msgspec
 
 from aob.backends.duckdb_serving import tables
 from aob.backends.duckdb_serving.decoding import Decoder, Line, Saying, listed
+from aob.backends.duckdb_serving.second_look import look_again
 from aob.backends.duckdb_serving.wire import Answer, Ask, Needs
 from aob.core.contract import ContractSet
 from aob.core.errors import Invalid, Problem, TooLarge, Unavailable
@@ -230,7 +231,7 @@ class TenantTables:
         since = time.perf_counter()
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         bound: Any = msgspec.json.decode(ask.parameters)
-        columns, types = self._shape(cursor, checked.sql, bound)
+        columns, types = self._shape(cursor, checked.sql, bound, None if ask.trusted else checked.views)
         cursor.execute(tables.shown(checked.sql, types, ask.rows_max), bound)
         told: list[str] = []
         size = 0
@@ -249,12 +250,16 @@ class TenantTables:
         took_ms = round((time.perf_counter() - since) * 1_000, 3)
         return Answer(columns, types, body, truncated, took_ms, sorted(checked.views), checked.sql)
 
-    def _shape(self, cursor: "duckdb.DuckDBPyConnection", sql: str, bound: Any) -> tuple[list[str], list[str]]:
+    def _shape(
+        self, cursor: "duckdb.DuckDBPyConnection", sql: str, bound: Any, views: frozenset[str] | None
+    ) -> tuple[list[str], list[str]]:
         """Names and types of the columns; remembered, since asking plans the statement once more."""
         values = bound.values() if isinstance(bound, dict) else bound
-        key = (sql, ",".join(type(value).__name__ for value in values))
+        key = (sql + ("" if views is None else "--"), ",".join(type(value).__name__ for value in values))
         known = self._shapes.get(key)
         if known is None:
+            if views is not None:
+                look_again(cursor, Guarded(sql, views))
             told = cursor.execute(f"DESCRIBE {sql}", bound).fetchall()
             known = ([str(each[0]) for each in told], [str(each[1]) for each in told])
             while len(self._shapes) >= _SHAPES_MAX:

@@ -1,11 +1,13 @@
 """Contracts and a user's SQL go in; views, the one statement that may run, and ranked names come out. Pure."""
 
+from aob.core.serving.allowed import FUNCTIONS
 from aob.core.serving.ranking import Ranking, Thing
 from aob.core.serving.statement import SQL_CHARS_MAX, Guarded, guard
 from aob.core.serving.views import DEAD_LETTERS, METRICS, Column, View, views_of
 
 __all__ = [
     "DEAD_LETTERS",
+    "FUNCTIONS",
     "METRICS",
     "SQL_CHARS_MAX",
     "Column",

@@ -1,0 +1,53 @@
+"""A statement that the guard let through, as DuckDB's own parser reads it: the same tables and functions, or Invalid.
+
+Two parsers may differ over a text; what they disagree on does not run.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from aob.core.errors import Invalid, Problem
+from aob.core.serving import FUNCTIONS, Guarded
+
+if TYPE_CHECKING:
+    import duckdb
+
+_WORD: Final = re.compile(r"\w")
+_READ: Final = "SELECT json_serialize_sql(?)"
+
+
+def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
+    """Raises Invalid `sql_refused` when DuckDB reads another table or function in it, `sql_wrong` when it cannot."""
+    row = cursor.execute(_READ, [checked.sql]).fetchone()
+    read: dict[str, Any] = msgspec.json.decode(row[0] if row else b"{}")
+    if read.get("error", True):
+        raise _invalid("sql_wrong", str(read.get("error_message", "it cannot be read"))[:300])
+    if len(read["statements"]) != 1:
+        raise _invalid("sql_refused", "it is more than one statement")
+    for part in _parts(read["statements"]):
+        name = part.get("function_name")
+        if isinstance(name, str) and _WORD.match(name) and name.lower() not in FUNCTIONS:
+            raise _invalid("sql_refused", f"the function {name[:60]!r} is not allowed")
+        if part.get("type") == "BASE_TABLE":
+            schema, table = part["schema_name"], str(part["table_name"]).lower()
+            known = table in checked.views if schema == "main" else not schema
+            if part["catalog_name"] or not known:
+                raise _invalid("sql_refused", f"there is no view {table[:60]!r}")
+
+
+def _parts(value: object) -> Iterator[dict[str, Any]]:
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, dict):
+            yield each
+            todo.extend(each.values())
+        elif isinstance(each, list):
+            todo.extend(each)
+
+
+def _invalid(code: str, what: str) -> Invalid:
+    return Invalid("this SQL is not allowed", [Problem("/sql", what, code=code)], code=code)
