@@ -93,7 +93,7 @@ class Metrics:
 
     async def batch(self, who: Caller, reads: Sequence[JsonObject]) -> JsonObject:
         """Many reads at one position."""
-        return await self.answers.batch(who, list(reads), self._entities.now)
+        return await self.answers.batch(who, list(reads), self._entities.of_batch)
 
     async def entity(
         self, who: Caller, type: str, id: str, *, as_of_ms: int | None = None, history: int = 0, min_position: str = ""

@@ -115,7 +115,7 @@ class Answers:
         for number, read in enumerate(reads):
             try:
                 if "entity" in read:
-                    answers.append(entity(who.tenant, read))
+                    answers.append(dict(await entity(who, read)))
                     continue
                 query = msgspec.convert(read, MetricQuery)
                 answers.append(self.read_now(who.tenant, query))

@@ -6,6 +6,7 @@ Memory has the state and the newest changes of each; what lies further back is t
 from typing import Any, Final
 
 from aob.core.answers import JsonObject
+from aob.core.errors import Invalid, Problem
 from aob.core.metric.answers import EntityView
 from aob.core.policy import Caller, require
 from aob.metrics.live.live import Live
@@ -43,12 +44,12 @@ class EntityReads:
             view["history"] = await self._history(who, type, id, min(history, HISTORY_MAX), as_of_ms)
         return view
 
-    def now(self, tenant: str, type: str, id: str) -> EntityView:
-        """The state of an entity from memory, at once."""
-        found = self._live.numbers(tenant).entities.state(type, id)
-        view = _view(type, id, {"state": found.state, "changed_at": found.changed_at_ms}, self._live.row)
-        view["exists"] = found.exists
-        return view
+    async def of_batch(self, who: Caller, read: JsonObject) -> EntityView:
+        """The state that a read of a batch names, `{entity, id}`; at once when it is in memory."""
+        type, id = read["entity"], read.get("id")
+        if not (isinstance(type, str) and isinstance(id, str) and len(read) == len(("entity", "id"))):
+            raise Invalid("this read is wrong", [Problem("", "an entity is read as {entity: type, id: id}")])
+        return await self.entity(who, type, id)
 
     async def _history(self, who: Caller, type: str, id: str, limit: int, until_ms: int | None) -> list[JsonObject]:
         changes, complete = self._live.numbers(who.tenant).entities.history(type, id)
