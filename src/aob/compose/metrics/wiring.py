@@ -16,14 +16,14 @@ from aob.backends.memory_event_log import MemoryEventLog
 from aob.backends.memory_pages import MemoryPages
 from aob.backends.sqlite_event_log import SqliteEventLog
 from aob.backends.sqlite_pages import SqlitePages
-from aob.compose.metrics.feeds import Feeds, run_notice
+from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.metric.query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
 from aob.core.serving import METRICS
-from aob.fanout.webhooks import HookLaw, Webhooks, notice
+from aob.fanout.webhooks import HookLaw, Webhooks
 from aob.gate import Commit, Ingest, Memory
 from aob.journal import Committed, Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
@@ -94,6 +94,8 @@ class Wiring:
         rows = Supply(METRICS, MetricRows(self.answers, self.contracts.of))
         self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=[rows])
         self.starts = Starts(views, core)
+        self._told_ms: dict[str, int] = {}
+        """The newest turn of an alert that webhooks were offered, by tenant."""
         self.alerting = Alerting(
             core.journal, self.answers, self.contracts.of, self.starts, now_ms=now_ms, on_alert=self._alerted
         )
@@ -171,8 +173,13 @@ class Wiring:
 
     def _alerted(self, tenant: str, turn: JsonObject) -> None:
         self.streams.alerted(tenant, turn)
-        at_ms = int(turn["at"])
-        self.webhooks.offer_notice(tenant, notice("alert", str(turn["alert"]), at_ms, at_ms, turn))
+        if self.webhooks.wants(tenant, "alert"):
+            # As the feed tells it, from the alerts' own histories: the same body has the same id, whoever reads it.
+            last = self._told_ms.get(tenant, 0)
+            for each in sorted(self._turns(tenant), key=lambda one: int(one["at"])):
+                if int(each["at"]) > last:
+                    self.webhooks.offer_notice(tenant, alert_notice(each))
+                    self._told_ms[tenant] = int(each["at"])
 
     async def _contracts_changed(self, tenant: str, before: Any, after: Any) -> list[str]:
         self.alerting.changed(tenant)
