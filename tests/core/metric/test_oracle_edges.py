@@ -1,0 +1,149 @@
+"""Where contracts meet: versions side by side, what is taken back alone, more values than a dimension may have."""
+
+import json
+import random
+from typing import Any
+
+from aob.core.contract import read_contracts
+from aob.core.metric.fold import Fold
+from aob.core.metric.query import MetricQuery
+from tests.core.metric.ingesting import Intake
+from tests.core.metric.shop_world import instant
+
+NOW_MS = 1_781_703_441_123
+VERSIONS = """
+event: sale
+version: 1
+owner: shop
+fields: {amount: {type: number}, place: {type: string}}
+---
+event: sale
+version: 2
+owner: shop
+fields: {cents: {type: integer}, place: {type: string}}
+---
+metric: all_sales
+version: 1
+owner: shop
+type: count
+moves: [{on: sale}]
+---
+metric: old_sales
+version: 1
+owner: shop
+type: sum
+moves: [{on: sale, version: 1, value: data.amount}]
+---
+metric: euros
+version: 1
+owner: shop
+type: sum
+moves: [{on: sale, version: 1, value: data.amount}, {on: sale, version: 2, value: double(data.cents) / 100.0}]
+"""
+TAKEN = """
+event: bid
+version: 1
+owner: shop
+fields: {amount: {type: number}, place: {type: string}}
+---
+event: bid.withdrawn
+version: 1
+owner: shop
+fields: {amount: {type: number}, place: {type: string}, bid_at: {type: string, format: date-time}}
+---
+metric: best_bid
+version: 1
+owner: shop
+type: max
+on_retract: refold
+moves:
+  - {on: bid, value: data.amount}
+  - {on: bid.withdrawn, value: data.amount, retract: true, at: timestamp(data.bid_at)}
+dimensions: [place]
+windows: [all, 1m]
+"""
+MANY = """
+event: sale
+version: 1
+owner: shop
+fields: {amount: {type: number}, place: {type: string}}
+---
+metric: sales
+version: 1
+owner: shop
+type: count
+moves: [{on: sale}]
+dimensions: [place]
+budget: 5
+"""
+
+
+def line(number: int, type: str, data: dict[str, Any], ago_ms: int, **more: Any) -> bytes:
+    """An event of a while ago."""
+    told = {"id": str(number), "source": "s", "type": type, "time": instant(NOW_MS - ago_ms), "data": data}
+    return json.dumps(told | more).encode()
+
+
+def read(fold: Fold, metric: str, **more: Any) -> Any:
+    """The value over all time."""
+    return fold.read(MetricQuery(metric, "all", **more), NOW_MS).value
+
+
+def test_each_version_of_an_event_moves_what_is_declared_for_it() -> None:
+    contracts = read_contracts({"sales.yaml": VERSIONS})
+    intake, fold = Intake(contracts), Fold(contracts)
+    old = [line(n, "sale", {"amount": 1.5, "place": "eu"}, n, version=1) for n in range(3)]
+    new = [line(n, "sale", {"cents": 25, "place": "eu"}, n, version=2) for n in range(10, 14)]
+    fold.add(intake.take([*old, *new], NOW_MS))
+    assert intake.accepted == 7
+    assert read(fold, "all_sales") == 7
+    assert read(fold, "old_sales") == 4.5
+    assert read(fold, "euros") == 5.5
+    only = Fold(contracts, frozenset(("old_sales",)))
+    only.add(Intake(contracts).take([*old, *new], NOW_MS))
+    assert read(only, "old_sales") == 4.5
+
+
+def test_what_is_taken_back_is_left_out_whether_it_came_before_or_comes_after() -> None:
+    contracts = read_contracts({"bids.yaml": TAKEN})
+    for seed in range(20):
+        dice = random.Random(seed)
+        bids = [(n, dice.randrange(50), dice.randrange(100_000), dice.choice("ab")) for n in range(30)]
+        gone = [bid for bid in bids if dice.random() < 0.4]
+        lines = [line(n, "bid", {"amount": amount, "place": place}, ago) for n, amount, ago, place in bids]
+        lines += [
+            line(n + 100, "bid.withdrawn", {"amount": amount, "place": place, "bid_at": instant(NOW_MS - ago)}, 0)
+            for n, amount, ago, place in gone
+        ]
+        dice.shuffle(lines)
+        intake, fold, seen = Intake(contracts), Fold(contracts), []
+        for each in lines:
+            events = intake.take([each], NOW_MS)
+            seen += events
+            fold.add(events)
+            fold = Fold.load(contracts, fold.dump(full=True))
+            for metric, since, until in fold.wants_refold():
+                fold.refold(metric, since, until, seen)
+            assert fold.wants_refold() == []
+        left = [bid for bid in bids if bid not in gone]
+        assert read(fold, "best_bid") == max(amount for _, amount, _, _ in left)
+        for place in "ab":
+            want = max((amount for _, amount, _, where in left if where == place), default=None)
+            assert read(fold, "best_bid", where={"place": place}) == want
+
+
+def test_values_above_the_budget_count_as_others_and_those_known_stay_themselves() -> None:
+    contracts = read_contracts({"sales.yaml": MANY})
+    intake, fold = Intake(contracts), Fold(contracts)
+    lines = [line(n, "sale", {"amount": 1, "place": f"p{n % 12}"}, n * 10_000) for n in range(240)]
+    for start in range(0, 240, 24):
+        fold.add(intake.take(lines[start : start + 24], NOW_MS))
+        fold.forget(NOW_MS)
+        fold = Fold.load(contracts, fold.dump(full=True))
+    found = fold.read(MetricQuery("sales", "all", by=("place",)), NOW_MS)
+    assert found.value == 240
+    assert {row["by"]["place"]: row["value"] for row in found.rows or ()} == {
+        **{f"p{n}": 20 for n in range(5)}, "__other__": 140,
+    }  # fmt: skip
+    assert found.overflowed == ["place"]
+    assert fold.size()["overflow"] > 0
