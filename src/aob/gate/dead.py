@@ -35,16 +35,16 @@ class DeadLetters:
         self._events, self._ingest = events, ingest
 
     async def page(self, who: Caller, *, state: str, type: str, reason: str, before: int, limit: int) -> DeadLetterPage:
-        """Dead letters, newest first. Role `read`."""
-        require(who, "read")
+        """Dead letters, newest first. Role `view`."""
+        require(who, "view")
         limit = max(1, min(limit, LIMIT_MAX))
         found = await self._events.dead(DeadQuery(who.tenant, _state(state), type, reason, before, limit + 1))
         more = found[limit - 1].number if len(found) > limit else None
         return {"deadletters": [row_of(letter) for letter in found[:limit]], "next": more}
 
     async def groups(self, who: Caller, *, state: str, sample: bool) -> list[DeadLetterGroup]:
-        """Counted by type and rule, most first. Role `read`."""
-        require(who, "read")
+        """Counted by type and rule, most first. Role `view`."""
+        require(who, "view")
         told: list[DeadLetterGroup] = []
         for type, rule, count in await self._events.dead_counts(who.tenant, _state(state)):
             group: DeadLetterGroup = {"type": type, "reason": rule, "count": count}
@@ -56,8 +56,8 @@ class DeadLetters:
         return told
 
     async def one(self, who: Caller, number: int) -> DeadLetterRow:
-        """One of them. Role `read`."""
-        require(who, "read")
+        """One of them. Role `view`."""
+        require(who, "view")
         return row_of(await self._letter(who.tenant, number))
 
     async def replay(

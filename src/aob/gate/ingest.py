@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
-import structlog
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
@@ -23,13 +22,14 @@ from aob.gate.memory import Memory
 from aob.gate.parcel import Parcel
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
+from aob.ports.logger import Logger
 
 CALL_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of one call."""
 GROUP_BYTES: Final = 8 * 1024 * 1024
 """Bytes after which a commit takes no further call."""
 
-log = structlog.get_logger("aob.gate")
+log = Logger("aob.gate")
 
 
 class Commit(msgspec.Struct, eq=False, gc=False):
@@ -282,6 +282,10 @@ class Ingest:
             dedup.unsealed()
             return
         dedup.sealed()
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, dedup.tidy)
+        except AobError as error:
+            log.warning("dedup_tidy_failed", tenant=tenant, error=str(error))
 
 
 def _group(tenant: str, at_ms: int, parcels: list[Parcel]) -> Group:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-import structlog
 
 from aob.core.contract import ContractSet
 from aob.core.ingest import Dedup, Event, Gate
 from aob.core.ingest.dedup import PREFIX, Runs
+from aob.ports.logger import Logger
 
-log = structlog.get_logger("aob.gate")
+log = Logger("aob.gate")
 
 
 class Memory:

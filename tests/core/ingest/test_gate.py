@@ -37,11 +37,19 @@ def only(sent: bytes) -> Any:
 def test_an_accepted_event_has_the_attributes_of_events() -> None:
     event = only(line(subject="s-9", correlationid="c", producer="p", sequence=7))
     assert (event.id, event.source, event.type, event.subject, event.version) == (
-        "e-1", "/shop", "order.created", "s-9", 1,
-    )  # fmt: skip
+        "e-1",
+        "/shop",
+        "order.created",
+        "s-9",
+        1,
+    )
     assert (event.at_ms, event.offset, event.known, event.producer, event.sequence) == (
-        1_700_000_000_123, -1, True, "p", 7,
-    )  # fmt: skip
+        1_700_000_000_123,
+        -1,
+        True,
+        "p",
+        7,
+    )
     assert (event.data.amount, event.data.items, event.enriched.order_size) == (24.5, 2, "small")
     assert event.data.coupon is msgspec.UNSET
 
@@ -50,11 +58,16 @@ def test_the_subject_comes_from_the_contract_when_the_event_says_none() -> None:
     assert only(line()).subject == "o-1"
 
 
-@pytest.mark.parametrize(("time", "at_ms"), [
-    ("2023-11-14T22:13:20.123Z", 1_700_000_000_123), ("2023-11-14T23:13:20.123+01:00", 1_700_000_000_123),
-    (1_700_000_000.123, 1_700_000_000_123), (1_700_000_000, 1_700_000_000_000),
-    ((NOW_MS + SKEW_MAX_MS) / 1000, NOW_MS + SKEW_MAX_MS),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("time", "at_ms"),
+    [
+        ("2023-11-14T22:13:20.123Z", 1_700_000_000_123),
+        ("2023-11-14T23:13:20.123+01:00", 1_700_000_000_123),
+        (1_700_000_000.123, 1_700_000_000_123),
+        (1_700_000_000, 1_700_000_000_000),
+        ((NOW_MS + SKEW_MAX_MS) / 1000, NOW_MS + SKEW_MAX_MS),
+    ],
+)
 def test_times_are_text_or_seconds(time: object, at_ms: int) -> None:
     assert only(line(time=time)).at_ms == at_ms
 
@@ -80,18 +93,21 @@ def test_places_of_refused_lines_are_told_among_good_ones() -> None:
     assert gated.text == b"\n".join([line("a"), line("b"), line("d")])
 
 
-@pytest.mark.parametrize("data,found", [
-    ({**DATA, "items": 0}, ("schema", "/data/items", "minimum")),
-    ({**DATA, "items": "2"}, ("schema", "/data/items", "type")),
-    ({**DATA, "currency": "XXX"}, ("schema", "/data/currency", "enum")),
-    ({**DATA, "email": "nobody"}, ("schema", "/data/email", "format")),
-    ({**DATA, "to": {}}, ("schema", "/data/to", "required")),
-    ({**DATA, "more": 1}, ("schema", "/data", "additionalProperties")),
-    ({**DATA, "tags": ["a", "b", "c", "d"]}, ("schema", "/data/tags", "maxItems")),
-    ({**DATA, "amount": 0}, ("rule", "/data/amount", "costs")),
-    ({**DATA, "coupon": "X1"}, ("rule", "/data/coupon", "coupon")),
-    ([], ("schema", "/data", "type")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ({**DATA, "items": 0}, ("schema", "/data/items", "minimum")),
+        ({**DATA, "items": "2"}, ("schema", "/data/items", "type")),
+        ({**DATA, "currency": "XXX"}, ("schema", "/data/currency", "enum")),
+        ({**DATA, "email": "nobody"}, ("schema", "/data/email", "format")),
+        ({**DATA, "to": {}}, ("schema", "/data/to", "required")),
+        ({**DATA, "more": 1}, ("schema", "/data", "additionalProperties")),
+        ({**DATA, "tags": ["a", "b", "c", "d"]}, ("schema", "/data/tags", "maxItems")),
+        ({**DATA, "amount": 0}, ("rule", "/data/amount", "costs")),
+        ({**DATA, "coupon": "X1"}, ("rule", "/data/coupon", "coupon")),
+        ([], ("schema", "/data", "type")),
+    ],
+)
 def test_data_that_breaks_its_contract_is_refused_with_place_and_rule(data: object, found: tuple[str, ...]) -> None:
     assert found in places(refusal(line("e", data)))
 
@@ -102,28 +118,46 @@ def test_every_reason_is_told_at_once() -> None:
     assert (refused.type, refused.source, refused.id) == ("order.created", "/shop", "")
 
 
-@pytest.mark.parametrize(("sent", "found"), [
-    (b"{", ("decode", "", "json")), (b"[]", ("decode", "", "type")), (b"1", ("decode", "", "type")),
-    (b'"x"', ("decode", "", "type")), (b"\xff", ("decode", "", "utf8")), (b"{}{}", ("decode", "", "json")),
-    (line().replace(b'"/shop"', b'"/sh\xffop"'), ("decode", "", "utf8")),
-    (line(x="\x00"), ("decode", "/x", "nul")), (line("e", {**DATA, "note": "a\0"}), ("decode", "/data/note", "nul")),
-    (line(**{"\x7fat_ms": 5}), ("decode", "", "name")), (line(**{"\x7foffset": "x"}), ("decode", "", "name")),
-    (line(without="type"), ("decode", "/type", "envelope")), (line(type="no.such"), ("contract", "/type", "unknown_type")),
-    (line(version=3), ("contract", "/version", "unknown_version")),
-    (line(version=True), ("contract", "/version", "unknown_version")),
-    (line(without="id"), ("decode", "/id", "envelope")), (line("x" * 257), ("decode", "/id", "envelope")),
-    (line(source=5), ("decode", "/source", "envelope")), (line(time="yesterday"), ("decode", "/time", "time")),
-    (line(time="2023-11-14T22:13:20"), ("decode", "/time", "time")), (line(time=None), ("decode", "/time", "time")),
-    (line(time=NOW_MS), ("time", "/time", "future")), (line(time=-1), ("time", "/time", "past")),
-    (line(time=1e300), ("decode", "/time", "time")), (line(specversion="2"), ("decode", "/specversion", "envelope")),
-    (line(datacontenttype="text/plain"), ("decode", "/datacontenttype", "envelope")),
-    (line(without="data", data_base64="AA"), ("decode", "/data_base64", "envelope")), (line(sequence=-1), ("decode", "/sequence", "envelope")),
-    (line(producer=""), ("decode", "/producer", "envelope")), (line(subject=[]), ("decode", "/subject", "envelope")),
-    (line(time=(NOW_MS + SKEW_MAX_MS + 1) / 1000), ("time", "/time", "future")),
-    (line().replace(b"24.5", b"NaN"), ("decode", "", "json")), (line().replace(b"24.5", b"1e999"), ("decode", "", "json")),
-    (line("e", {**DATA, "note": "x" * LINE_BYTES_MAX}), ("size", "", "max_bytes")),
-    (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, ("decode", "", "nesting")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (b"{", ("decode", "", "json")),
+        (b"[]", ("decode", "", "type")),
+        (b"1", ("decode", "", "type")),
+        (b'"x"', ("decode", "", "type")),
+        (b"\xff", ("decode", "", "utf8")),
+        (b"{}{}", ("decode", "", "json")),
+        (line().replace(b'"/shop"', b'"/sh\xffop"'), ("decode", "", "utf8")),
+        (line(x="\x00"), ("decode", "/x", "nul")),
+        (line("e", {**DATA, "note": "a\0"}), ("decode", "/data/note", "nul")),
+        (line(**{"\x7fat_ms": 5}), ("decode", "", "name")),
+        (line(**{"\x7foffset": "x"}), ("decode", "", "name")),
+        (line(without="type"), ("decode", "/type", "envelope")),
+        (line(type="no.such"), ("contract", "/type", "unknown_type")),
+        (line(version=3), ("contract", "/version", "unknown_version")),
+        (line(version=True), ("contract", "/version", "unknown_version")),
+        (line(without="id"), ("decode", "/id", "envelope")),
+        (line("x" * 257), ("decode", "/id", "envelope")),
+        (line(source=5), ("decode", "/source", "envelope")),
+        (line(time="yesterday"), ("decode", "/time", "time")),
+        (line(time="2023-11-14T22:13:20"), ("decode", "/time", "time")),
+        (line(time=None), ("decode", "/time", "time")),
+        (line(time=NOW_MS), ("time", "/time", "future")),
+        (line(time=-1), ("time", "/time", "past")),
+        (line(time=1e300), ("decode", "/time", "time")),
+        (line(specversion="2"), ("decode", "/specversion", "envelope")),
+        (line(datacontenttype="text/plain"), ("decode", "/datacontenttype", "envelope")),
+        (line(without="data", data_base64="AA"), ("decode", "/data_base64", "envelope")),
+        (line(sequence=-1), ("decode", "/sequence", "envelope")),
+        (line(producer=""), ("decode", "/producer", "envelope")),
+        (line(subject=[]), ("decode", "/subject", "envelope")),
+        (line(time=(NOW_MS + SKEW_MAX_MS + 1) / 1000), ("time", "/time", "future")),
+        (line().replace(b"24.5", b"NaN"), ("decode", "", "json")),
+        (line().replace(b"24.5", b"1e999"), ("decode", "", "json")),
+        (line("e", {**DATA, "note": "x" * LINE_BYTES_MAX}), ("size", "", "max_bytes")),
+        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, ("decode", "", "nesting")),
+    ],
+)
 def test_what_is_no_event_is_refused_and_never_an_error(sent: bytes, found: tuple[str, ...]) -> None:
     assert found in places(refusal(sent))
 
@@ -134,8 +168,16 @@ def test_a_chain_of_causes_that_is_too_long_is_refused_with_the_chain() -> None:
     assert "e-1 <- run_1/x <- run_0" in reason.message
 
 
-@pytest.mark.parametrize("data", [{**DATA, "items": 2.0}, {**DATA, "amount": 5}, {**DATA, "email": "a@b.de"},
-                                  {**DATA, "note": None}, {**DATA, "tags": []}])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        {**DATA, "items": 2.0},
+        {**DATA, "amount": 5},
+        {**DATA, "email": "a@b.de"},
+        {**DATA, "note": None},
+        {**DATA, "tags": []},
+    ],
+)
 def test_what_the_schema_accepts_is_accepted_however_it_is_written(data: dict[str, Any]) -> None:
     event = only(line("e", data))
     assert type(event.data.items) is int
@@ -170,8 +212,13 @@ def test_versions_stand_side_by_side() -> None:
 
 
 def test_a_row_is_read_again_as_it_was() -> None:
-    gated = read(line("a"), line("b", {**DATA, "items": 3.0}, without="time"), b"{}",
-                 line("c", {"amount": 1}, type="order.placed", version=1), line("d", {"total": 2}, type="order.placed"))  # fmt: skip
+    gated = read(
+        line("a"),
+        line("b", {**DATA, "items": 3.0}, without="time"),
+        b"{}",
+        line("c", {"amount": 1}, type="order.placed", version=1),
+        line("d", {"total": 2}, type="order.placed"),
+    )
     gated.events[2].known = False
     again = GATE.reread(gated.text, GATE.notes(gated.events), 10)
     for offset, event in enumerate(gated.events, 10):
@@ -187,8 +234,10 @@ def test_rows_of_several_groups_are_read_again() -> None:
     )
     again = GATE.reread(text, notes, 0)
     assert [(event.id, event.at_ms) for event in again] == [
-        ("a", 1_700_000_000_123), ("b", 1_700_000_000_123), ("c", NOW_MS),
-    ]  # fmt: skip
+        ("a", 1_700_000_000_123),
+        ("b", 1_700_000_000_123),
+        ("c", NOW_MS),
+    ]
     assert GATE.reread(b"", joined_notes([]), 0) == []
 
 
@@ -223,8 +272,12 @@ def test_a_schema_that_no_struct_can_say_is_asked_itself() -> None:
 
 def test_fields_may_have_any_name() -> None:
     names = {"class": 1, "$x": 2, "a b": 3, "__init__": 4, "é": 5, "type": 6, "": 7, "A": 8}
-    schema = {"type": "object", "properties": {name: {"type": "integer"} for name in names}, "required": list(names),
-              "additionalProperties": False}  # fmt: skip
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "integer"} for name in names},
+        "required": list(names),
+        "additionalProperties": False,
+    }
     gate = Gate(ContractSet(events={"x": {1: EventContract("x", 1, schema)}}))
     gated = gate.read(line("e", names, type="x"), NOW_MS)
     assert msgspec.to_builtins(gated.events[0].data) == names

@@ -1,0 +1,359 @@
+"""The gate's loop: answers come after the commit, everything adds up, what fails counts nowhere and may come again."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from aob.backends.memory_event_log import MemoryEventLog
+from aob.backends.memory_log import MemoryLog
+from aob.backends.sqlite_event_log import SqliteEventLog
+from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
+from aob.core.policy import Caller
+from aob.gate import Commit, GatedLog, Ingest, Memory
+from aob.gate.ingest import CALL_BYTES_MAX
+from aob.gate.parcel import FEED, WHOLE
+from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
+from aob.metrics.live import token
+from aob.ports.event_log import Group, Place
+from aob.ports.log import Appended, Record
+from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
+
+WHO = Caller("acme", "test", frozenset({"run", "view"}))
+OTHER = Caller("umbra", "test", frozenset({"run", "view"}))
+
+
+class Gated(MemoryEventLog):
+    """A log whose appends wait for a turn, and fail when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = asyncio.Event()
+        self.turn.set()
+        self.asked = asyncio.Event()
+        self.fails = False
+        self.groups: list[list[Group]] = []
+
+    async def append(self, groups: Sequence[Group]) -> list[Place]:
+        self.asked.set()
+        await self.turn.wait()
+        if self.fails:
+            raise Unavailable("the disk is full", code="disk_full")
+        self.groups.append(list(groups))
+        return await super().append(groups)
+
+
+def made(log: Any, written: Callable[[Commit], None] = lambda commit: None) -> Ingest:
+    return Ingest(log, Memory(lambda tenant: CONTRACTS), lambda: NOW_MS, lambda: 0.0, written)
+
+
+async def sent(ingest: Ingest, *lines: bytes, who: Caller = WHO) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(await ingest.ingest(who, b"\n".join(lines)))
+    return answer
+
+
+async def test_every_event_gets_a_verdict_in_its_place() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        await sent(ingest, line("a"))
+        told = await sent(ingest, line("b"), b"{", line("a"), line("c", {**DATA, "items": 0}), line("d"))
+        assert [each["verdict"] for each in told["verdicts"]] == [
+            "accepted", "rejected", "duplicate", "rejected", "accepted",
+        ]  # fmt: skip
+        assert (told["received"], told["accepted"], told["duplicate"], told["rejected"]) == (5, 2, 1, 2)
+        assert [each.get("deadletter") for each in told["verdicts"]] == [None, 1, None, 2, None]
+        assert told["verdicts"][3]["reasons"][0]["pointer"] == "/data/items"
+
+
+async def test_the_position_is_one_of_the_feed_of_events() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        await sent(ingest, line("a"))
+        assert (await sent(ingest, line("b")))["position"] == token(2, WHOLE)
+        assert (await sent(ingest))["position"] == token(2, WHOLE), "nothing sent: where the feed is"
+        assert FEED == 1_001
+
+
+async def test_nothing_is_answered_or_folded_before_its_commit() -> None:
+    log, heard = Gated(), list[Commit]()
+    async with made(log, heard.append) as ingest:
+        log.turn.clear()
+        first = asyncio.create_task(sent(ingest, line("a"), line("b")))
+        await log.asked.wait()
+        again = asyncio.create_task(sent(ingest, line("a")))
+        third = asyncio.create_task(sent(ingest, line("c"), who=OTHER))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not heard
+        assert not any(each.done() for each in (first, again, third))
+        log.turn.set()
+        assert [(await each)["accepted"] for each in (first, again, third)] == [2, 0, 1]
+        assert [len(groups) for groups in log.groups] == [1, 2], "what came meanwhile is one commit, a group a tenant"
+        assert [(c.row, c.tenant, c.first, [e.offset for e in c.events], c.duplicate) for c in heard] == [
+            (1, "acme", 0, [0, 1], 0), (2, "acme", 2, [], 1), (3, "umbra", 0, [0], 0),
+        ]  # fmt: skip
+
+
+async def test_a_failed_commit_counts_nowhere_and_its_events_may_come_again() -> None:
+    log = Gated()
+    async with made(log) as ingest:
+        log.turn.clear()
+        first = asyncio.create_task(sent(ingest, line("a")))
+        await log.asked.wait()
+        behind = asyncio.create_task(sent(ingest, line("a"), line("b")))
+        mark = asyncio.create_task(ingest.settled())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        log.fails = True
+        log.turn.set()
+        for each in (first, behind):
+            with pytest.raises(Unavailable):
+                await each
+        assert not await mark
+        log.fails = False
+        assert (await sent(ingest, line("a"), line("b")))["accepted"] == 2
+        assert await log.totals("acme") == (2, 0, 0)
+        assert await ingest.settled()
+        assert ingest.health()["waiting_bytes"] == 0
+
+
+async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
+    log = Gated()
+    async with made(log) as ingest:
+        log.turn.clear()
+        gone, there = asyncio.create_task(sent(ingest, line("a"))), asyncio.create_task(sent(ingest, line("b")))
+        await log.asked.wait()
+        gone.cancel()
+        log.turn.set()
+        assert (await there)["accepted"] == 1
+        assert (await sent(ingest, line("a")))["duplicate"] == 1, "it was written all the same"
+
+
+async def test_tenants_do_not_see_each_others_ids() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        assert (await sent(ingest, line("a")))["accepted"] == 1
+        assert (await sent(ingest, line("a"), who=OTHER))["accepted"] == 1
+
+
+async def test_only_those_who_may_send() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        with pytest.raises(Refused):
+            await ingest.ingest(Caller("acme", "x", frozenset({"view"})), line())
+        with pytest.raises(TooLarge):
+            await ingest.ingest(WHO, b" " * (CALL_BYTES_MAX + 1))
+
+
+async def test_a_closed_gate_says_so() -> None:
+    ingest = made(MemoryEventLog())
+    async with ingest:
+        pass
+    with pytest.raises(Unavailable):
+        await sent(ingest, line("a"))
+
+
+async def test_what_was_remembered_is_known_after_a_restart() -> None:
+    log = MemoryEventLog()
+    async with made(log) as ingest:
+        await sent(ingest, line("a"), line("p", producer="p", sequence=3))
+        pages = {name: data for (_, name), data in ingest.dump(full=True).items() if data is not None}
+        await sent(ingest, line("b"))
+    async with made(log) as after:
+        after.load("acme", pages)
+        for row in await log.rows(1):
+            after.remember("acme", after.gate("acme").reread(row.lines, row.notes, row.first))
+        told = await sent(after, line("a"), line("b"), line("q", producer="p", sequence=3), line("c"))
+        assert (told["duplicate"], told["accepted"]) == (3, 1)
+
+
+calls = st.lists(st.lists(st.one_of(
+    st.builds(line, st.sampled_from("abcdef")),
+    st.builds(line, st.sampled_from("abcdef"), st.just({**DATA, "items": 0})),
+    st.builds(lambda p, s: line(f"{p}{s}x", producer=p, sequence=s), st.sampled_from("pq"), st.integers(0, 4)),
+    st.sampled_from([b"{", b"", b"null"]),
+), max_size=5), max_size=6)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(calls, st.lists(st.booleans(), min_size=6, max_size=6))
+async def test_received_is_accepted_and_duplicate_and_rejected_over_any_run(
+    history: list[list[bytes]], failing: list[bool]
+) -> None:
+    log, heard = Gated(), list[Commit]()
+    async with made(log, heard.append) as ingest:
+        sums, known = [0, 0, 0, 0], set[str]()
+        for lines, fails in zip(history, failing, strict=False):
+            log.fails = fails
+            both = await asyncio.gather(sent(ingest, *lines), sent(ingest, *lines[:1]), return_exceptions=True)
+            for told, given in zip(both, (lines, lines[:1]), strict=True):
+                if isinstance(told, BaseException):
+                    assert isinstance(told, Unavailable)
+                    continue
+                assert told["received"] == len([each for each in given if each.strip()])
+                for index, name in enumerate(("received", "accepted", "duplicate", "rejected")):
+                    sums[index] += told[name]
+        assert sums[0] == sums[1] + sums[2] + sums[3]
+        assert await log.totals("acme") == tuple(sums[1:])
+        counts = [ingest.counts[name] for name in ("received", "accepted", "duplicate", "rejected")]
+        assert counts == sums
+        for commit in heard:
+            fresh = [event.id for event in commit.events]
+            assert not known & set(fresh)
+            assert len(set(fresh)) == len(fresh)
+            known |= set(fresh)
+        assert sum(len(commit.events) for commit in heard) == sums[1]
+        assert len(await log.dead(_all())) == sums[3]
+
+
+def _all() -> Any:
+    from aob.ports.event_log import DeadQuery
+
+    return DeadQuery("acme", limit=10_000)
+
+
+# -- dead letters ---------------------------------------------------------------------------------------------------
+
+BAD = {**DATA, "items": 0}
+
+
+async def test_dead_letters_are_read_grouped_and_found() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        await sent(ingest, line("a", BAD), b"{", line("b", BAD), line("c", type="no.such"))
+        page = await ingest.deadletters(WHO, limit=3)
+        assert ([each["number"] for each in page["deadletters"]], page["next"]) == ([4, 3, 2], 2)
+        rest = await ingest.deadletters(WHO, before=2)
+        assert ([each["id"] for each in rest["deadletters"]], rest["next"]) == (["a"], None)
+        groups = await ingest.deadletter_groups(WHO)
+        most = groups[0]
+        assert (most["type"], most["reason"], most["count"]) == ("order.created", "minimum", 2)
+        assert groups[0]["sample"]["id"] == "b"
+        assert (await ingest.deadletter(WHO, 2))["line"] == "{"
+        assert await ingest.deadletter_groups(OTHER) == []
+        with pytest.raises(NotFound):
+            await ingest.deadletter(OTHER, 1)
+
+
+async def test_a_dry_run_tells_and_changes_nothing() -> None:
+    log = MemoryEventLog()
+    async with made(log) as ingest:
+        await sent(ingest, line("a", BAD))
+        for _ in range(2):
+            told = await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a")), dry_run=True)
+            assert (told["matched"], told["accepted"], told["position"]) == (1, 1, None)
+        assert await log.totals("acme") == (0, 0, 1)
+        assert (await ingest.deadletter(WHO, 1))["state"] == "open"
+
+
+async def test_a_mended_event_is_accepted_once_and_keeps_its_time() -> None:
+    heard: list[Commit] = []
+    async with made(MemoryEventLog(), heard.append) as ingest:
+        await sent(ingest, line("a", BAD))
+        told = await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a")))
+        assert (told["accepted"], told["position"]) == (1, token(2, WHOLE))
+        assert heard[-1].events[0].at_ms == 1_700_000_000_123
+        assert (await ingest.deadletter(WHO, 1))["state"] == "replayed"
+        with pytest.raises(Conflict):
+            await ingest.replay_deadletters(WHO, numbers=[1])
+        assert (await sent(ingest, line("a")))["duplicate"] == 1
+
+
+async def test_an_event_that_was_accepted_meanwhile_is_a_duplicate() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        await sent(ingest, line("a", BAD), line("a"))
+        told = await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a")))
+        assert (told["accepted"], told["duplicate"]) == (0, 1)
+
+
+async def test_what_is_refused_again_stays_open_and_counts_no_second_time() -> None:
+    log = MemoryEventLog()
+    async with made(log) as ingest:
+        await sent(ingest, line("a", BAD), line("b", BAD))
+        told = await ingest.replay_deadletters(WHO, reason="minimum")
+        assert (told["matched"], told["rejected"]) == (2, 2)
+        assert [each["number"] for each in told["verdicts"]] == [1, 2]
+        assert await log.totals("acme") == (0, 0, 2)
+        with pytest.raises(CallerError):
+            await ingest.replay_deadletters(WHO)
+
+
+async def test_an_event_without_a_time_happened_when_it_first_came() -> None:
+    heard: list[Commit] = []
+    log = MemoryEventLog()
+    async with made(log, heard.append) as ingest:
+        await sent(ingest, line("a", BAD, without="time"))
+        ingest.now_ms = lambda: NOW_MS + 5_000
+        await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a", without="time")))
+        assert heard[-1].events[0].at_ms == NOW_MS
+        (row,) = await log.rows(1)
+        assert ingest.gate("acme").reread(row.lines, row.notes, 0)[0].at_ms == NOW_MS
+
+
+async def test_discarded_letters_stay_readable() -> None:
+    async with made(MemoryEventLog()) as ingest:
+        await sent(ingest, line("a", BAD))
+        assert await ingest.discard_deadletters(WHO, [1], note="a test") == {"discarded": 1}
+        assert await ingest.discard_deadletters(WHO, [1]) == {"discarded": 0}
+        found = await ingest.deadletters(WHO, state="discarded")
+        assert (found["deadletters"][0]["note"], (await ingest.deadletters(WHO))["deadletters"]) == ("a test", [])
+
+
+# -- back-pressure, topics ------------------------------------------------------------------------------------------
+
+
+def test_more_than_can_be_written_soon_is_told_to_come_again() -> None:
+    clock = [0.0]
+    pressure = Pressure(lambda: clock[0])
+    pressure.check("a", WAITING_BYTES_MAX * 2)
+    pressure.add("a", 10 * FREE_BYTES)
+    clock[0] = 1.0
+    pressure.done([("a", 10 * FREE_BYTES)], 0.0)
+    pressure.add("a", 9 * FREE_BYTES)
+    pressure.check("a", FREE_BYTES)
+    pressure.add("b", 2 * FREE_BYTES)
+    with pytest.raises(Busy) as busy:
+        pressure.check("b", 1)
+    assert busy.value.retry_after_s == 1.1
+    pressure.done([("a", 9 * FREE_BYTES), ("b", 2 * FREE_BYTES)], None)
+    assert (pressure.bytes, pressure.wait_s) == (0, 0.0)
+
+
+def test_one_tenant_leaves_room_for_others() -> None:
+    pressure = Pressure(lambda: 0.0)
+    pressure.add("a", WAITING_BYTES_MAX // 2)
+    pressure.add("b", 1)
+    pressure.check("b", 1)
+    with pytest.raises(Busy):
+        pressure.check("a", 1)
+
+
+async def test_records_of_a_type_with_a_contract_pass_the_gate() -> None:
+    events, topics = MemoryEventLog(), MemoryLog(lambda: NOW_MS)
+    async with made(events) as ingest:
+        log = GatedLog(topics, ingest)
+        good = Record("a", "/run", "order.created", "acme", "o", Raw(json.dumps(DATA).encode()))
+        free = Record("b", "/run", "free.text", "acme", "o", Raw(b'"x"'))
+        assert await log.append("t", 0, [good, free], keyed=True) == [Appended(0), Appended(1)]
+        assert await log.append("t", 0, [good], keyed=True) == [Appended(0, True)]
+        bad = Record("c", "/run", "order.created", "acme", "o", Raw(b"{}"))
+        with pytest.raises(Invalid) as refused:
+            await log.append("t", 0, [free, bad])
+        assert (refused.value.code, refused.value.problems[0].path) == ("event_rejected", "/data")
+        assert await log.end("t", 0) == 2
+        assert await events.totals("acme") == (1, 1, 0)
+
+
+async def test_it_works_on_a_disk(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db")
+    async with made(log) as ingest:
+        told = await asyncio.gather(*(sent(ingest, *[line(f"{n}.{m}") for m in range(9)], b"{") for n in range(9)))
+        assert sum(each["accepted"] for each in told) == 81
+        assert sorted(v["deadletter"] for each in told for v in each["verdicts"] if "deadletter" in v) == list(
+            range(1, 10)
+        )
+        rows = await log.rows(0)
+        again = [event for row in rows for event in ingest.gate("acme").reread(row.lines, row.notes, row.first)]
+        assert [event.offset for event in again] == list(range(81))
+    await log.close()
