@@ -4,13 +4,18 @@ import logging
 import sys
 from typing import Any, Final
 
+from aob.ports.logger import set_up_by
 from aob.ports.telemetry import TRACE
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def set_up_log(level: str, *, pretty: bool) -> None:
-    """Let structlog write to standard error: JSON for programs, plain lines for a terminal."""
+    """Let the log go to standard error: JSON for programs, plain lines for a terminal."""
+    set_up_by(lambda: _set_up(level, pretty))
+
+
+def _set_up(level: str, pretty: bool) -> None:
     import structlog
 
     shown = [structlog.dev.ConsoleRenderer()] if pretty else [

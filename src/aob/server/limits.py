@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import structlog
+
+from aob.ports.logger import Logger
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -19,7 +20,7 @@ READS_PER_MINUTE: Final = 120
 QUIET_S: Final = 60.0
 """How long a limiter that broke says nothing further in the log."""
 
-log: Final = structlog.get_logger("aob.server")
+log: Final = Logger("aob.server")
 
 
 class Left(msgspec.Struct, frozen=True):

@@ -35,7 +35,7 @@ class Expression:
     """A checked expression. Immutable; one object may serve any number of runs.
 
     `text`, `nodes` (ids it refers to), `names` (top-level names it uses), `kind` (`bool int double string list map
-    timestamp duration bytes null dyn`: what the checker knows of its value), `tree` (its parts as the checker read them).
+    timestamp duration bytes null dyn`: what the checker knows of its value), `tree` (its parts as they were read).
     """
 
     __slots__ = ("_program", "_run", "_want", "kind", "names", "nodes", "text", "tree")

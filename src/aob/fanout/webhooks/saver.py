@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, Self
 
-import structlog
-
 from aob.core.errors import AobError
 from aob.fanout.webhooks.message import Message, encode, message_of
+from aob.ports.logger import Logger
 from aob.ports.pages import Key, Pages
 
 GROUP_S: Final = 0.05
@@ -27,6 +26,9 @@ def progress_page(hook_id: str) -> str:
 def record_page(hook_id: str, message_id: str) -> str:
     """The page of a message; read one by one."""
     return f"~hook/{hook_id}/{message_id}"
+
+
+log: Final = Logger("aob.webhooks")
 
 
 class Saver:
@@ -58,7 +60,7 @@ class Saver:
         try:
             await self.flush()
         except AobError as failed:
-            structlog.get_logger("aob").warning("webhooks_unsaved", code=failed.code, detail=failed.detail)
+            log.warning("webhooks_unsaved", code=failed.code, detail=failed.detail)
 
     def touch(self, tenant: str, hook_id: str) -> None:
         """A hook has moved."""
@@ -130,6 +132,6 @@ class Saver:
             try:
                 await self.flush()
             except AobError as error:
-                structlog.get_logger("aob").error("webhooks_unsaved", code=error.code, detail=error.detail)
+                log.error("webhooks_unsaved", code=error.code, detail=error.detail)
                 self._wake.set()
                 await asyncio.sleep(AGAIN_S)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from msgspec import structs
 
 from aob.core.errors import AobError
@@ -17,6 +16,7 @@ from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver
 from aob.fanout.webhooks.secret import Secrets
+from aob.ports.logger import Logger
 
 HISTORY_MAX: Final = 500
 """Messages of one hook that stay readable and can be sent again."""
@@ -24,6 +24,7 @@ AWAY_MS: Final = 5_000
 """Pause after the feed, the pages or the secret could not be read."""
 BROKEN_MS: Final = 60_000
 """Pause after a bug: the hook goes on, and its place is not lost."""
+log: Final = Logger("aob.webhooks")
 
 
 class Shared:
@@ -149,7 +150,6 @@ class Sender:
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        log = structlog.get_logger("aob")
         while True:
             self._wake.clear()
             self._asked.clear()
@@ -236,9 +236,7 @@ class Sender:
         elif not probe and self._given_up(head):
             head.state, head.next_ms = "failed", 0
             progress.failed += 1
-            structlog.get_logger("aob").warning(
-                "webhook_failed", hook=self.hook.id, delivery=head.id, error=outcome.error
-            )
+            log.warning("webhook_failed", hook=self.hook.id, delivery=head.id, error=outcome.error)
         elif not probe:
             pause_ms = max(rules.pause_ms(head.counted, self._shared.dice()), outcome.wait_ms)
             head.next_ms = self._shared.now_ms() + pause_ms

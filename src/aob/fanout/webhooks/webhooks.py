@@ -11,8 +11,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-import structlog
-
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
 from aob.core.ingest import Event
@@ -27,6 +25,7 @@ from aob.fanout.webhooks.saver import Saver, progress_page
 from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
 from aob.fanout.webhooks.sender import Sender, Shared
 from aob.journal import Journal
+from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 
 ALL: Final = "*"
@@ -34,6 +33,7 @@ URL_CHARS_MAX: Final = 2_000
 KEYS_MAX: Final = 200
 BEAT_S: Final = 60.0
 """So often the place of hooks that got nothing is saved, so that a restart need not search the whole log for them."""
+log: Final = Logger("aob.webhooks")
 
 
 class _Route:
@@ -331,7 +331,7 @@ class Webhooks:
         try:
             await self._pause(tenant, id, True, "target")
         except AobError as error:
-            structlog.get_logger("aob").warning("webhook_not_paused", hook=id, code=error.code, detail=error.detail)
+            log.warning("webhook_not_paused", hook=id, code=error.code, detail=error.detail)
 
     def _wake_target(self, circuit: Circuit) -> None:
         for hooks in self._senders.values():

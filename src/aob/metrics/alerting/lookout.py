@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aob.core.errors import AobError, Busy, CallerError
+from aob.ports.logger import Logger
 
 GAP_MS: Final = 100
 GAP_MAX_MS: Final = 1_000
@@ -22,6 +23,8 @@ ALARM_MAX_MS: Final = 3_600_000
 """The alarm rings at least this often: a clock that jumped is noticed."""
 AGAIN_MS: Final = 500
 AGAIN_MAX_MS: Final = 30_000
+
+log: Final = Logger("aob.metrics")
 
 
 class Lookout:
@@ -96,7 +99,7 @@ class Lookout:
         except AobError as error:
             due_ms = self._again(error)
         except Exception as error:
-            _log("error", "look_broke", what=self._name, exc_info=error)
+            log.error("look_broke", what=self._name, exc_info=error)
             due_ms = self._now_ms() + AGAIN_MAX_MS
         self._rest_ms = min(REST_MAX_MS, round((loop.time() - began) * 1_000 * REST))
         self._task = None
@@ -108,12 +111,5 @@ class Lookout:
     def _again(self, error: AobError) -> int:
         self._failures += 1
         wait_ms = min(AGAIN_MAX_MS, AGAIN_MS << min(self._failures, 8))
-        _log("warning", "look_failed", what=self._name, code=error.code, detail=error.detail, again_ms=wait_ms)
+        log.warning("look_failed", what=self._name, code=error.code, detail=error.detail, again_ms=wait_ms)
         return self._now_ms() + wait_ms
-
-
-def _log(level: str, event: str, **fields: object) -> None:
-    """Structlog is imported when the first line is written: most homes never write one."""
-    import structlog
-
-    getattr(structlog.get_logger("aob.metrics"), level)(event, **fields)

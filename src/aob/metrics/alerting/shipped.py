@@ -6,7 +6,8 @@ from typing import Final
 
 from aob.core.contract import ContractSet, read_contracts
 
-FILE: Final = "platform.yaml"
+FILE: Final = "platform.json"
+"""Made of `platform.yaml` by `python -m tools.make_schema`."""
 
 
 @cache

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
-import structlog
 
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Unavailable
@@ -18,6 +17,7 @@ from aob.metrics.contracts import Contracts
 from aob.metrics.live.place import place
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.ports.event_log import EventLog, Row
+from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 
 ROWS_AT_ONCE: Final = 200
@@ -32,7 +32,7 @@ LAYOUT: Final = 1
 SLICE_EVENTS: Final = 2_000
 """Events folded in the background before others have their turn."""
 
-log: Final = structlog.get_logger("aob.metrics")
+log: Final = Logger("aob.metrics")
 
 
 class Written(msgspec.Struct, eq=False, gc=False):

@@ -34,9 +34,9 @@ Follow = Callable[[int], AsyncIterator[Sequence[Any]]]
 
 
 def platform_contracts() -> ContractSet:
-    """The contracts that every tenant has."""
-    text = resources.files("aob.metrics.platform").joinpath("contracts.yaml").read_text()
-    return read_contracts({"platform/contracts.yaml": text})
+    """The contracts that every tenant has: `contracts.yaml`, as `python -m tools.make_schema` made it JSON."""
+    text = resources.files("aob.metrics.platform").joinpath("contracts.json").read_text(encoding="utf-8")
+    return read_contracts({"contracts.json": text})
 
 
 class Platform:

@@ -6,11 +6,11 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
 from aob.core.policy import LOCAL, Caller, require
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
+from aob.ports.logger import Logger
 from aob.server.api_keys import ApiKeys
 from aob.server.http.answer import Answer, Header, Message, Receive, Send, Stream, problem_answer
 from aob.server.http.call import Call, Gone, clock_ms
@@ -25,7 +25,7 @@ REQUESTS_MAX: Final = 2_000
 FIRST_WAIT_S: Final = 0.05
 """How long a stream waits with its head: what its feed refuses at once still gets a status of its own."""
 
-log: Final = structlog.get_logger("aob.server")
+log: Final = Logger("aob.server")
 
 
 class App:

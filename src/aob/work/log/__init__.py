@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from aob.ports.logger import Logger
+
 __all__ = ["Log", "Structlog"]
 
 
@@ -18,26 +20,5 @@ class Log(Protocol):
         """Something broke; called where the exception is being handled."""
 
 
-class Structlog:
-    """A structlog logger, imported when the first line is written: it is dear to import and seldom needed."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def info(self, event: str, **fields: object) -> None:
-        """Something worth knowing."""
-        self._logger().info(event, **fields)
-
-    def warning(self, event: str, **fields: object) -> None:
-        """Something worth mending."""
-        self._logger().warning(event, **fields)
-
-    def exception(self, event: str, **fields: object) -> None:
-        """Something broke; called where the exception is being handled."""
-        self._logger().exception(event, **fields)
-
-    def _logger(self) -> Log:
-        import structlog
-
-        logger: Log = structlog.get_logger(self._name)
-        return logger
+class Structlog(Logger):
+    """The log of one room, written by structlog."""

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.contract.model import OTHER
 from aob.core.metric.cube.dimension import Dimensions
-from aob.core.metric.cube.grid import DAY_MS, EVER, Grid
+from aob.core.metric.cube.grid import DAY_MS, EVER, SIZES_MS, Grid
 from aob.core.metric.cube.slot import Cell, Slot, blank
 from aob.core.metric.cube.tile import KEPT_MS, Key, Tile, Tiles
 
@@ -97,7 +97,7 @@ class Cube:
     def _press(self, level: int, now_ms: int) -> None:
         """Roll up the oldest tiles of a level until few enough cells are left, but not what is going on now."""
         tiles, live = self.tiles, len(self.tiles)
-        now = tiles.grid.start(level + 1, now_ms)
+        now = tiles.grid.start(level + 1, now_ms - SIZES_MS[level + 1])
         for start in sorted(start for start in tiles.by_level[level + 1] if start < now):
             if live <= CELLS_MAX:
                 return
@@ -105,6 +105,14 @@ class Cube:
             before = sum(len(part.own()) for part in (tile.parts or {}).values() if part.parts is None)
             if tiles.roll_up(level, tile.end):
                 live -= before - len(tile.own())
+
+    def pressed(self, now_ms: int, kept_ms: Sequence[int]) -> bool:
+        """Whether tiles were rolled up before their time."""
+        tiles = self.tiles
+        return any(
+            floor > tiles.grid.start(level + 1, now_ms - kept)
+            for level, (floor, kept) in enumerate(zip(tiles.floors, kept_ms, strict=False))
+        )
 
     def recall(self) -> None:
         """After tiles were read from pages: what is known of their combinations."""

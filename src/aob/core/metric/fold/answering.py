@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.expression import EvalError
 from aob.core.metric.cube.cube import Cube
-from aob.core.metric.cube.grid import ENDLESS_MS
-from aob.core.metric.cube.tile import Key
+from aob.core.metric.cube.grid import ENDLESS_MS, HOUR_MS, MINUTE_MS
+from aob.core.metric.cube.tile import Key, NeedsScan
 from aob.core.metric.fold.plan import MetricPlan
 from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
 from aob.core.metric.query import MetricQuery
@@ -34,8 +36,13 @@ def answer(fold: "Fold", query: MetricQuery, now_ms: int) -> Reading:
     as_of = now_ms if query.as_of_ms is None else query.as_of_ms
     span = span_of(query, plan.contract, as_of)
     until = ENDLESS_MS if span.kind == "all" and query.as_of_ms is None else span.until
-    told = _tell(fold, plan, span.since, until, query.by, query.where)
     cubes = _cubes(fold, plan)
+    try:
+        told = _tell(fold, plan, span.since, until, query.by, query.where)
+    except NeedsScan:
+        if query.as_of_ms is not None or not any(cube.pressed(now_ms, fold.kept_ms) for cube in cubes):
+            raise
+        span, told = _wider(fold, plan, span, query)
     reading = Reading(
         query.metric, span.window.name, span.kind, span.since, span.until, told.total,
         exact=told.exact, error=told.error, restated=told.restated,
@@ -56,6 +63,21 @@ def answer(fold: "Fold", query: MetricQuery, now_ms: int) -> Reading:
             _tell(fold, plan, before.since, before.until, query.by, query.where), before, query
         )
     return reading
+
+
+def _wider(fold: "Fold", plan: MetricPlan, span: Span, query: MetricQuery) -> tuple[Span, Told]:
+    """A sliding window that begins a little earlier (it says when), where so many cells live that small tiles had to go
+    before their time: a scan of the log for each reading would cost far more."""
+    if span.kind != "sliding" or span.since is None:
+        raise NeedsScan
+    for size_ms in (MINUTE_MS, HOUR_MS):
+        since = span.since // size_ms * size_ms
+        try:
+            told = _tell(fold, plan, since, span.until, query.by, query.where)
+        except NeedsScan:
+            continue
+        return msgspec.structs.replace(span, since=since), told
+    raise NeedsScan
 
 
 def _check(query: MetricQuery, plan: MetricPlan) -> None:
