@@ -4,23 +4,19 @@ A replay is one commit with the settling of its letters. It keeps the event's ti
 that was accepted meanwhile is a duplicate; one that is refused again stays open and counts no second time.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError, Conflict, NotFound
 from aob.core.event import Position
-from aob.core.ingest import Event, Gated, Refused
+from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
 from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
-from aob.core.policy import Caller
-from aob.core.policy.caller import require
-from aob.gate.parcel import FEED, WHOLE
+from aob.core.policy import Caller, require
+from aob.gate.parcel import FEED, WHOLE, Parcel
 from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
-
-if TYPE_CHECKING:
-    from aob.gate.ingest import Ingest
 
 LIMIT_MAX: Final = 1_000
 REPLAY_MAX: Final = 10_000
@@ -28,10 +24,32 @@ REPLAY_MAX: Final = 10_000
 _NOBODY: Final = Gated(0, [], b"", [])
 
 
+class Passage(Protocol):
+    """The way through the gate and into the log."""
+
+    now_ms: Callable[[], int]
+
+    def gate(self, tenant: str) -> Gate:
+        """The gate of a tenant as its contracts are now."""
+        ...
+
+    def dedup(self, tenant: str) -> Dedup:
+        """What a tenant has sent before."""
+        ...
+
+    def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
+        """What passed the gate, with the ids of its events claimed."""
+        ...
+
+    async def post(self, parcel: Parcel) -> None:
+        """Waits until a parcel is durable and folded."""
+        ...
+
+
 class DeadLetters:
     """The dead letters of all tenants."""
 
-    def __init__(self, events: EventLog, ingest: "Ingest") -> None:
+    def __init__(self, events: EventLog, ingest: Passage) -> None:
         self._events, self._ingest = events, ingest
 
     async def page(self, who: Caller, *, state: str, type: str, reason: str, before: int, limit: int) -> DeadLetterPage:
@@ -126,7 +144,7 @@ class DeadLetters:
         again = {passed[place] for place in parcel.repeats}
         position: str | None = None
         if dry_run:
-            ingest.memory.dedup(tenant).forget(parcel.events)
+            ingest.dedup(tenant).forget(parcel.events)
         elif passed:
             parcel.settled = [
                 (letters[place].number, "replayed", "duplicate" if place in again else "") for place in passed

@@ -13,10 +13,9 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
-from aob.core.ingest import Event, Gate, Gated, joined_notes
+from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
 from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
-from aob.core.policy import Caller
-from aob.core.policy.caller import require
+from aob.core.policy import Caller, require
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
 from aob.gate.parcel import Parcel
@@ -138,6 +137,10 @@ class Ingest:
     def gate(self, tenant: str) -> Gate:
         """The gate of a tenant as its contracts are now."""
         return self.memory.gate(tenant)
+
+    def dedup(self, tenant: str) -> Dedup:
+        """What a tenant has sent before."""
+        return self.memory.dedup(tenant)
 
     def remember(self, tenant: str, events: Sequence[Event]) -> None:
         """These events are in the log (told at recovery, in its order)."""

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from aob.core.contract import ContractSet
-from aob.core.ingest import Dedup, Event, Gate
-from aob.core.ingest.dedup import PREFIX, Runs
+from aob.core.ingest import Dedup, Event, Gate, Runs
 from aob.ports.logger import Logger
 
 log = Logger("aob.gate")
@@ -47,8 +46,6 @@ class Memory:
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
         """What `dump` gave for a tenant; a page that cannot be read leaves a memory that begins now."""
-        if not any(name.startswith(PREFIX) for name in pages):
-            return
         try:
             self.dedup(tenant).load(pages)
         except (msgspec.MsgspecError, LookupError, ValueError) as error:

@@ -7,8 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event import Position
-from aob.core.ingest import Event, Gate, Gated, Refused
-from aob.core.ingest.event import LINE_BYTES_MAX
+from aob.core.ingest import LINE_BYTES_MAX, Event, Gate, Gated, Refused
 from aob.ports.event_log import DeadLetter
 
 FEED: Final = 1_001

@@ -5,7 +5,7 @@
 
 from aob.core.ingest.dedup import Dedup, Runs
 from aob.core.ingest.enrich import BUILTIN
-from aob.core.ingest.event import Event
+from aob.core.ingest.event import LINE_BYTES_MAX, Event
 from aob.core.ingest.gate import Gate, Gated, make_event
 from aob.core.ingest.judge import Refused
 from aob.core.ingest.notes import joined_notes
@@ -13,6 +13,7 @@ from aob.core.ingest.reading import paths, reader
 
 __all__ = [
     "BUILTIN",
+    "LINE_BYTES_MAX",
     "Dedup",
     "Event",
     "Gate",

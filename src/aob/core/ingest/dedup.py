@@ -6,12 +6,13 @@ What is claimed and then cannot be written is forgotten again. How far back it k
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from zlib import crc32
 
 import msgspec
 from msgspec import UNSET
 
+from aob.core.expression.library import Value
 from aob.core.ingest.event import Event
 from aob.core.ingest.producers import Producers
 
@@ -151,7 +152,7 @@ class Dedup:
         seen, numbers, repeats = now.seen, now.sources, list[int]()
         careful = bool(self.runs or self._sealing or self._dropped_ms)
         place = -1
-        items: Sequence[Any] = events
+        items: Sequence[Value] = events
         for event in items:
             place += 1
             id = event.id
@@ -165,7 +166,7 @@ class Dedup:
             seen[id] = number
         return repeats
 
-    def _repeats(self, event: Any) -> bool:
+    def _repeats(self, event: Value) -> bool:
         """Whether one event has come before; if not, it is known from now on."""
         source, id = event.source, event.id
         if event.producer is not UNSET and event.sequence is not UNSET:
@@ -199,7 +200,7 @@ class Dedup:
 
     def forget(self, events: Iterable[Event]) -> None:
         """Claims of events that could not be written."""
-        items: Iterable[Any] = events
+        items: Iterable[Value] = events
         for event in items:
             self._now.remove(event.source, event.id)
             if self._sealing is not None:

@@ -4,28 +4,30 @@ In: `data` of an accepted event. Out: a word or a number. They look nothing up, 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
+
+from aob.core.expression.library import Value
 
 
 class Enrichment(msgspec.Struct, frozen=True):
     """`run(data)` gives the value; `kind` is its CEL type; `reads` are the fields that it looks at."""
 
-    run: Callable[[Any], str | float]
+    run: Callable[[Value], str | float]
     kind: str
     reads: tuple[str, ...]
     doc: str
 
 
-def field_of(data: Any, name: str) -> Any:
+def field_of(data: Value, name: str) -> Value:
     """A field of data, which may be a struct or an object; None when it is not there."""
     value = data.get(name) if isinstance(data, dict) else getattr(data, name, None)
     return None if value is UNSET else value
 
 
-def _number(data: Any, *names: str) -> float | None:
+def _number(data: Value, *names: str) -> float | None:
     for name in names:
         value = field_of(data, name)
         if type(value) is int or type(value) is float:
@@ -37,7 +39,7 @@ SMALL_BELOW: Final = 50.0
 LARGE_FROM: Final = 500.0
 
 
-def order_size(data: Any) -> str:
+def order_size(data: Value) -> str:
     """`small` below 50, `large` from 500, `medium` between, by amount (or total); by items where there is none."""
     amount = _number(data, "amount", "total")
     if amount is None:
@@ -54,7 +56,7 @@ _CLICKS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def click_class(data: Any) -> str:
+def click_class(data: Value) -> str:
     """What a page view means: `browse`, `interest`, `intent`, `purchase`, or `other`."""
     page = field_of(data, "page")
     if type(page) is not str:
@@ -65,7 +67,7 @@ def click_class(data: Any) -> str:
 _RISKY: Final[Mapping[str, float]] = {"card": 0.2, "crypto": 0.6, "transfer": 0.1, "invoice": 0.3, "wallet": 0.15}
 
 
-def payment_risk(data: Any) -> float:
+def payment_risk(data: Value) -> float:
     """From 0 to 1: by amount, by the way of paying, and by a country that is not that of the order."""
     risk = _RISKY.get(str(field_of(data, "method")), 0.25)
     amount = _number(data, "amount", "total")

@@ -6,13 +6,14 @@ character that the gate lets through in no fast way.
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from aob.core.contract.model import EventContract
 from aob.core.event import canonical
+from aob.core.expression.library import Value
 from aob.core.ingest.enrich import Enrichment
 from aob.core.ingest.shape import Shape, shape_of
 
@@ -30,7 +31,7 @@ Time = float | Annotated[datetime, Meta(tz=True)]
 Sequence = Annotated[int, Meta(ge=0)]
 Depth = Annotated[int, Meta(ge=0, lt=DEPTH_MAX)]
 
-_FIELDS: Final[tuple[Any, ...]] = (
+_FIELDS: Final[tuple[Value, ...]] = (
     ("subject", Short, ""),
     ("producer", Id | UnsetType, UNSET),
     ("sequence", Sequence | UnsetType, UNSET),
@@ -40,7 +41,7 @@ _FIELDS: Final[tuple[Any, ...]] = (
     ("causationid", Short, ""),
     ("depth", Depth, 0),
     ("at_ms", int, 0),
-    ("enriched", Any, None),
+    ("enriched", Value, None),
     ("offset", int, -1),
     ("known", bool, True),
 )
@@ -54,8 +55,8 @@ class Form(msgspec.Struct, frozen=True, eq=False):
 
     contract: EventContract
     shape: Shape
-    event: Any
-    enriched: Any
+    event: Value
+    enriched: Value
 
 
 def form_of(contract: EventContract, *, newest: bool) -> Form:
@@ -70,16 +71,16 @@ _contract: Final = msgspec.json.Decoder(EventContract).decode
 def _form(raw: bytes, newest: bool) -> Form:
     contract = _contract(raw)
     shape = shape_of(contract.schema)
-    number: Any = Literal.__getitem__(contract.version)
+    number: Value = Literal.__getitem__(contract.version)
     version = ("version", number, contract.version) if newest else ("version", number)
-    data = ("data", shape.type, None) if shape.type is Any else ("data", shape.type)
+    data = ("data", shape.type, None) if shape.type is Value else ("data", shape.type)
     event = msgspec.defstruct(
         "Received",
         [("id", Id), ("source", Source), ("time", Time, 0.0), version, data, *_FIELDS],
         tag_field="type", tag=contract.type, gc=False, kw_only=True, namespace={"type": contract.type},
         rename={name: OWN + name for name in ("at_ms", "enriched", "offset", "known")},
     )  # fmt: skip
-    fields = [(name, Any) for name in contract.enrich]
+    fields = [(name, Value) for name in contract.enrich]
     enriched = msgspec.defstruct("Enriched", fields, array_like=True, gc=False) if fields else None
     return Form(contract, shape, event, enriched)
 

@@ -6,13 +6,14 @@ not keep a rule, is looked at again line by line, where the JSON Schema has the 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Union
+from typing import Final, Union
 
 import msgspec
 from msgspec import UNSET
 
 from aob.core.contract.model import ContractSet, EventContract
 from aob.core.expression import EvalError
+from aob.core.expression.library import Value
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
 from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, Form, form_of
@@ -23,7 +24,7 @@ from aob.core.ingest.reading import EPOCH, passes, reader
 
 _OWN: Final = OWN.encode()
 _MS: Final = timedelta(milliseconds=1)
-Finish = Callable[[Any], bool]
+Finish = Callable[[Value], bool]
 
 
 class Gated(msgspec.Struct):
@@ -43,13 +44,13 @@ class _Kind:
     def __init__(self, form: Form, enrichments: Mapping[str, Enrichment]) -> None:
         contract, shape = form.contract, form.shape
         self.form = form
-        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(form.event).decode
+        self.decode: Callable[[bytes], Value] = msgspec.json.Decoder(form.event).decode
         self.subject = reader(contract.subject, contract, enrichments) if contract.subject else None
         self.enrich = tuple(enrichments[name].run for name in contract.enrich)
         self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
 
     def _finish(
-        self, rest: Sequence[tuple[str, Any]], whole: bool, keeps: Callable[[Event], bool] | None
+        self, rest: Sequence[tuple[str, Value]], whole: bool, keeps: Callable[[Event], bool] | None
     ) -> Finish | None:
         checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
         valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
@@ -59,7 +60,7 @@ class _Kind:
                 return keeps if add is None else _always(add)
             return _then(keeps, add)
 
-        def finish(event: Any) -> bool:
+        def finish(event: Value) -> bool:
             if valid is not None and not valid(event.data):
                 return False
             for name, check in checks:
@@ -74,14 +75,14 @@ class _Kind:
 
         return finish
 
-    def add(self, event: Any) -> None:
+    def add(self, event: Value) -> None:
         """What the event did not say itself: its subject, and what enrichment finds out."""
         self.name(event)
         if self.enrich:
             data = event.data
             event.enriched = self.form.enriched(*[run(data) for run in self.enrich])
 
-    def name(self, event: Any) -> None:
+    def name(self, event: Value) -> None:
         """The subject by the contract, unless the event has one."""
         if self.subject is not None and not event.subject:
             try:
@@ -90,16 +91,16 @@ class _Kind:
                 event.subject = ""
 
 
-def _always(add: Callable[[Any], None]) -> Finish:
-    def finish(event: Any) -> bool:
+def _always(add: Callable[[Value], None]) -> Finish:
+    def finish(event: Value) -> bool:
         add(event)
         return True
 
     return finish
 
 
-def _then(keeps: Finish, add: Callable[[Any], None]) -> Finish:
-    def finish(event: Any) -> bool:
+def _then(keeps: Finish, add: Callable[[Value], None]) -> Finish:
+    def finish(event: Value) -> bool:
         if not keeps(event):
             return False
         add(event)
@@ -143,12 +144,12 @@ class Gate:
             return Gated(len(events), events, lines, [])
         return self._without(events, lines.split(b"\n"), odd, now_ms)
 
-    def _at_once(self, lines: bytes) -> list[Any] | None:
+    def _at_once(self, lines: bytes) -> list[Value] | None:
         """All lines decoded in one call, or None when one of them must be looked at by itself."""
         if self._decoder is None or not _plain(lines):
             return None
         try:
-            events: list[Any] = self._decoder.decode_lines(lines)
+            events: list[Value] = self._decoder.decode_lines(lines)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         ends = len(events) - 1
@@ -157,7 +158,7 @@ class Gate:
             return None
         return events
 
-    def _pass(self, events: list[Any], now_ms: int) -> list[int]:
+    def _pass(self, events: list[Value], now_ms: int) -> list[int]:
         """Gives events their time, subject and enrichment; the places of those that must be judged by themselves."""
         odd: list[int] = []
         limit, limit_s, finishers = now_ms + SKEW_MAX_MS, (now_ms + SKEW_MAX_MS) / 1000.0, self._finish
@@ -178,7 +179,7 @@ class Gate:
                 odd.append(place)
         return odd
 
-    def _without(self, events: list[Any], lines: list[bytes], odd: list[int], now_ms: int) -> Gated:
+    def _without(self, events: list[Value], lines: list[bytes], odd: list[int], now_ms: int) -> Gated:
         """All of them but the odd ones that are refused."""
         refused: list[tuple[int, Refused]] = []
         for place in odd:
@@ -196,7 +197,7 @@ class Gate:
 
     def _one_by_one(self, text: bytes, now_ms: int) -> Gated:
         lines = [line for line in text.split(b"\n") if line.strip()]
-        events: list[Any] = []
+        events: list[Value] = []
         refused: list[tuple[int, Refused]] = []
         places: list[int] = []
         for place, line in enumerate(lines):
@@ -214,7 +215,7 @@ class Gate:
         """One line: the fast way, else judged."""
         if self._decoder is not None and _plain(line):
             try:
-                event: Any = self._decoder.decode(line)
+                event: Value = self._decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return self.judge(line, now_ms)
             if not self._pass([event], now_ms):
@@ -241,7 +242,7 @@ class Gate:
             return Refused(line, tuple(reasons), *(name[:SOURCE_CHARS_MAX] for name in names))
         return event
 
-    def _kind_of(self, sent: Mapping[str, Any]) -> tuple[list[Reason], _Kind | None]:
+    def _kind_of(self, sent: Mapping[str, Value]) -> tuple[list[Reason], _Kind | None]:
         type, version = sent.get("type"), sent.get("version")
         if not isinstance(type, str) or not type:
             return [Reason("decode", "/type", "`type` is a text", "envelope", judge.shown(type))], None
@@ -257,7 +258,7 @@ class Gate:
                            judge.shown(version))], None  # fmt: skip
         return [], versions[int(version)]
 
-    def _built(self, kind: _Kind, sent: Mapping[str, Any], now_ms: int) -> tuple[Event | None, list[Reason]]:
+    def _built(self, kind: _Kind, sent: Mapping[str, Value], now_ms: int) -> tuple[Event | None, list[Reason]]:
         try:
             event = judge.build(kind.form, sent)
         except (msgspec.ValidationError, OverflowError) as error:
@@ -280,7 +281,7 @@ class Gate:
 
         `lines` may be of several groups whose notes were joined. Raises ValueError for a row that no gate has written.
         """
-        events: list[Any] = []
+        events: list[Value] = []
         rest = lines
         for note in read_notes(notes):
             part, rest = _head(rest, note.count, len(lines))
@@ -294,7 +295,7 @@ class Gate:
             event.offset = offset
         return events
 
-    def _again(self, text: bytes, note: Notes) -> list[Any]:
+    def _again(self, text: bytes, note: Notes) -> list[Value]:
         now = all(self._newest.get(type) == version for type, version in note.newest.items())
         found = self._at_once(text) if now and note.count else None
         if found is None:
@@ -313,7 +314,7 @@ class Gate:
                 event.enriched = kind.form.enriched(*next(rows[f"{event.type}@{event.version}"]))
         return found
 
-    def _known(self, line: bytes, note: Notes) -> Any:
+    def _known(self, line: bytes, note: Notes) -> Value:
         """One accepted line by the version under which it was accepted."""
         sent = judge.read_object(line)
         if isinstance(sent, Reason):
@@ -353,7 +354,7 @@ FORMS_MAX: Final = 1_024
 _identity: Final = id
 
 
-def make_event(contract: EventContract, data: Mapping[str, Any], at_ms: int, *, id: str = "-") -> Event:
+def make_event(contract: EventContract, data: Mapping[str, Value], at_ms: int, *, id: str = "-") -> Event:
     """An event that came through no gate: of this contract, with this data, which must fit. Raises ValidationError."""
     known = _forms.get(_identity(contract))
     if known is None or known[0] is not contract:
@@ -361,7 +362,7 @@ def make_event(contract: EventContract, data: Mapping[str, Any], at_ms: int, *, 
             _forms.clear()
         known = _forms[_identity(contract)] = (contract, _Kind(form_of(contract, newest=True), BUILTIN))
     kind = known[1]
-    event: Any = kind.form.event(id=id, source="-", data=msgspec.convert(data, kind.form.shape.type), at_ms=at_ms)
+    event: Value = kind.form.event(id=id, source="-", data=msgspec.convert(data, kind.form.shape.type), at_ms=at_ms)
     kind.add(event)
     made: Event = event
     return made

@@ -6,10 +6,11 @@ need not know of errors. Everything else raises `NotInline` and is left to the e
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import UNSET
 
+from aob.core.expression.library import Value
 from aob.core.expression.missing import facts_of
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Expr, Items
@@ -41,10 +42,10 @@ class Code(NamedTuple):
         return self.kind == "int" and self.low > -INT_SAFE and self.high < INT_SAFE
 
 
-def function_of(text: str) -> Callable[[Any], Any]:
+def function_of(text: str) -> Callable[[Value], Value]:
     """The function of an event `e` whose value is this source text, which only this module has written."""
     known = {"__builtins__": {"len": len, "float": float}, "UNSET": UNSET}
-    made: Callable[[Any], Any] = eval(f"lambda e: {text}", known)  # noqa: S307  # attributes and literals only
+    made: Callable[[Value], Value] = eval(f"lambda e: {text}", known)  # noqa: S307  # attributes and literals only
     return made
 
 

@@ -6,13 +6,14 @@ In: a line. Out: an event (the fast way was too strict) or why it is refused. Wh
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from aob.core.contract.model import EventContract
 from aob.core.event import canonical, decode
 from aob.core.expression import EvalError, ExpressionError
+from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
 from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.ingest.reading import EPOCH, reader, view_of
@@ -37,7 +38,7 @@ class Refused(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-def validator_of(schema: Any) -> "Validator":
+def validator_of(schema: Value) -> "Validator":
     """The validator of a schema; the same object for the same schema."""
     return _validator(canonical(schema))
 
@@ -50,7 +51,7 @@ def _validator(raw: bytes) -> "Validator":
     return rust.validator_for(decode(raw), offline=True, validate_formats=True, pattern_options=options)
 
 
-def shown(value: Any) -> Any:
+def shown(value: Value) -> Value:
     """A value as a reason shows it: whole when it is short, else the beginning of its JSON."""
     try:
         text = canonical(value)
@@ -61,7 +62,7 @@ def shown(value: Any) -> Any:
     return text[:VALUE_CHARS_MAX].decode(errors="replace") + "…"
 
 
-def read_object(line: bytes) -> dict[str, Any] | Reason:
+def read_object(line: bytes) -> dict[str, Value] | Reason:
     """The JSON object of a line, or why there is none."""
     if len(line) > LINE_BYTES_MAX:
         return Reason("size", "", f"an event has at most {LINE_BYTES_MAX:,} bytes, and this has {len(line):,}",
@@ -85,10 +86,10 @@ def read_object(line: bytes) -> dict[str, Any] | Reason:
     return found
 
 
-def _nul(value: Any, pointer: str, depth: int) -> str | None:
+def _nul(value: Value, pointer: str, depth: int) -> str | None:
     if isinstance(value, str):
         return pointer if "\0" in value else None
-    pairs: Any = ()
+    pairs: Value = ()
     if isinstance(value, dict):
         pairs = value.items()
         if any("\0" in key for key in value):
@@ -106,7 +107,7 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def envelope_reasons(sent: Mapping[str, Any], now_ms: int) -> list[Reason]:
+def envelope_reasons(sent: Mapping[str, Value], now_ms: int) -> list[Reason]:
     """What is wrong with the attributes around `data`."""
     found = [
         Reason("decode", f"/{name}", f"`{name}` is a text of 1 to {most} characters", "envelope", shown(sent.get(name)))
@@ -138,7 +139,7 @@ def _is_json(kind: str) -> bool:
     return plain == "application/json" or plain.endswith("+json")
 
 
-def _depth_reasons(sent: Mapping[str, Any]) -> list[Reason]:
+def _depth_reasons(sent: Mapping[str, Value]) -> list[Reason]:
     depth = sent.get("depth", 0)
     if type(depth) is not int or depth < 0:
         return [Reason("decode", "/depth", "`depth` is a whole number from 0", "envelope", shown(depth))]
@@ -149,7 +150,7 @@ def _depth_reasons(sent: Mapping[str, Any]) -> list[Reason]:
                    f"{chain}", "depth", depth)]  # fmt: skip
 
 
-def moment(time: Any) -> int | str:
+def moment(time: Value) -> int | str:
     """The milliseconds of a time as it is sent (0: none), or what is wrong with it."""
     if type(time) in (int, float):
         return int(time * 1000.0 + 0.5) if -1e15 < time < 1e15 else "`time` is out of range"
@@ -167,7 +168,7 @@ def ms_of(time: datetime) -> int:
     return int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
 
 
-def time_reasons(time: Any, now_ms: int) -> list[Reason]:
+def time_reasons(time: Value, now_ms: int) -> list[Reason]:
     """What is wrong with a time, and one that lies too far in the future."""
     at_ms = moment(time)
     if isinstance(at_ms, str):
@@ -181,7 +182,7 @@ def time_reasons(time: Any, now_ms: int) -> list[Reason]:
     return []
 
 
-def schema_reasons(contract: EventContract, data: Any) -> list[Reason]:
+def schema_reasons(contract: EventContract, data: Value) -> list[Reason]:
     """Where data breaks the schema of its contract."""
     found: list[Reason] = []
     for fault in validator_of(contract.schema).iter_errors(data):
@@ -197,7 +198,7 @@ def _reason(fault: "ValidationError") -> Reason:
     return Reason("schema", pointer, fault.message[:300], words[-1] if words else "schema", shown(fault.instance))
 
 
-def whole(value: Any, depth: int = 0) -> Any:
+def whole(value: Value, depth: int = 0) -> Value:
     """A value in which doubles without a fraction are ints: JSON Schema does not tell them apart."""
     if type(value) is float and value.is_integer():
         return int(value)
@@ -208,7 +209,7 @@ def whole(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def build(form: Form, sent: Mapping[str, Any]) -> Event:
+def build(form: Form, sent: Mapping[str, Value]) -> Event:
     """The event of an object that its contract accepts. Raises ValidationError when its class cannot hold it."""
     given = {name: value for name, value in sent.items() if name not in ("time", "datacontenttype", "depth")}
     given["data"] = sent.get("data")
@@ -219,7 +220,7 @@ def build(form: Form, sent: Mapping[str, Any]) -> Event:
         given["data"] = whole(sent.get("data"))
         event = msgspec.convert(given, form.event)
     time = sent.get("time", 0.0)
-    timed: Any = event
+    timed: Value = event
     timed.time = float(time) if type(time) in (int, float) else _aware(canonical(time))
     timed.depth = sent.get("depth", 0)
     return event
@@ -255,8 +256,8 @@ def _pointer(rule: str) -> str:
     return "/data" + "".join(f"/{escaped(step)}" for step in _words(rule))
 
 
-def _named(rule: str, view: Mapping[str, Any]) -> Any:
-    value: Any = view.get("data")
+def _named(rule: str, view: Mapping[str, Value]) -> Value:
+    value: Value = view.get("data")
     for step in _words(rule):
         if not isinstance(value, dict) or step not in value:
             return None

@@ -4,9 +4,11 @@ In: events as they were accepted. Out: bytes, which may be joined to those of ot
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+
+from aob.core.expression.library import Value
 
 
 class Notes(msgspec.Struct, array_like=True):
@@ -18,19 +20,19 @@ class Notes(msgspec.Struct, array_like=True):
     newest: dict[str, int] = {}
     times: dict[int, int] = {}
     unknown: list[int] = []
-    enriched: dict[str, list[Any]] = {}
+    enriched: dict[str, list[Value]] = {}
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Notes]).decode
 
 
-def notes_of(events: Sequence[Any], newest: Mapping[str, int]) -> bytes:
+def notes_of(events: Sequence[Value], newest: Mapping[str, int]) -> bytes:
     """The notes of a group."""
-    classes: set[Any] = set(map(type, events))
+    classes: set[Value] = set(map(type, events))
     times = {place: event.at_ms for place, event in enumerate(events) if not event.time}
     unknown = [place for place, event in enumerate(events) if not event.known]
-    enriched: dict[str, list[Any]] = {}
+    enriched: dict[str, list[Value]] = {}
     for kind in classes:
         if any(event.enriched is not None for event in events if event.__class__ is kind):
             column = [event.enriched for event in events if event.__class__ is kind]

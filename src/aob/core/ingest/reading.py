@@ -7,13 +7,14 @@ as JSON, in which a `number` is always a double. All of them agree with the CEL 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
 
 from aob.core.contract.model import EventContract
 from aob.core.expression import EvalError, Expression, compile_expression
+from aob.core.expression.library import Value
 from aob.core.expression.paths import chain_of
 from aob.core.ingest.enrich import BUILTIN, Enrichment
 from aob.core.ingest.envelope import Form, form_of
@@ -21,8 +22,14 @@ from aob.core.ingest.event import Event
 from aob.core.ingest.inline import Code, NotInline, function_of, inline, path_code
 
 NAMES: Final = frozenset(("data", "enriched", "id", "source", "subject", "time"))
+SHAPES: Final = {"time": "timestamp"}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-Read = Callable[[Event], Any]
+Read = Callable[[Event], Value]
+
+
+def compiled(expr: str) -> Expression:
+    """An expression over an event, checked as far as the language goes. Raises ExpressionError."""
+    return compile_expression(expr, nodes=frozenset(), names=NAMES, shapes=SHAPES)
 
 
 def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Read:
@@ -32,7 +39,7 @@ def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichm
     text that is no expression.
     """
     form, kinds = _form_and_kinds(contract, enrichments)
-    expression = compile_expression(expr, nodes=frozenset(), names=NAMES)
+    expression = compiled(expr)
     try:
         code = inline(expression.tree.root, form, kinds)
     except NotInline:
@@ -42,12 +49,12 @@ def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichm
 
 def paths(
     exprs: Sequence[str], contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN
-) -> Callable[[Event], tuple[Any, ...]]:
+) -> Callable[[Event], tuple[Value, ...]]:
     """The values of several expressions at once, in one call; UNSET for one that has none. Raises ExpressionError."""
     form, kinds = _form_and_kinds(contract, enrichments)
     texts: list[str] = []
     for expr in exprs:
-        root = compile_expression(expr, nodes=frozenset(), names=NAMES).tree.root
+        root = compiled(expr).tree.root
         path = chain_of(root)
         try:
             plain = path is not None and not path.tested
@@ -58,7 +65,7 @@ def paths(
             break
         texts.append(code.text)
     else:
-        made: Callable[[Event], tuple[Any, ...]] = function_of(f"({''.join(text + ', ' for text in texts)})")
+        made: Callable[[Event], tuple[Value, ...]] = function_of(f"({''.join(text + ', ' for text in texts)})")
         return made
     readers = [reader(expr, contract, enrichments) for expr in exprs]
     return lambda event: tuple([_told(read, event) for read in readers])
@@ -72,7 +79,7 @@ def passes(contract: EventContract, enrichments: Mapping[str, Enrichment] = BUIL
     texts: list[str] = []
     slow: list[Read] = []
     for rule in contract.rules:
-        root = compile_expression(rule.rule, nodes=frozenset(), names=NAMES).tree.root
+        root = compiled(rule.rule).tree.root
         try:
             code = inline(root, form, kinds)
             if code.kind != "bool":
@@ -86,9 +93,9 @@ def passes(contract: EventContract, enrichments: Mapping[str, Enrichment] = BUIL
     return lambda event: fast(event) and all(_told(read, event) is True for read in slow)
 
 
-def view_of(event: Event, names: frozenset[str] = NAMES) -> dict[str, Any]:
+def view_of(event: Event, names: frozenset[str] = NAMES) -> dict[str, Value]:
     """An event as expressions of the library see it: plain JSON values by name, `time` a datetime."""
-    view: dict[str, Any] = {}
+    view: dict[str, Value] = {}
     for name in names:
         if name == "data":
             view[name] = msgspec.to_builtins(event.data)
@@ -107,7 +114,7 @@ def _form_and_kinds(contract: EventContract, enrichments: Mapping[str, Enrichmen
     return form_of(contract, newest=True), kinds
 
 
-def _told(read: Read, event: Event) -> Any:
+def _told(read: Read, event: Event) -> Value:
     try:
         return read(event)
     except EvalError:
@@ -134,7 +141,7 @@ def _optional(expression: Expression, form: Form, kinds: Mapping[str, str]) -> R
         return None
     get, whole, text = attrgetter(code.text.removeprefix("e.")), code.kind == "dyn", expression.text
 
-    def read(event: Event) -> Any:
+    def read(event: Event) -> Value:
         value = get(event)
         if value is UNSET:
             raise EvalError(f"{text} is missing")

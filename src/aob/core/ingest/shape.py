@@ -9,14 +9,15 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, Union
+from typing import Annotated, Final, Literal, Union
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from aob.core.event import canonical, decode
+from aob.core.expression.library import Value
 
-Schema = Mapping[str, Any]
+Schema = Mapping[str, Value]
 INT_SAFE: Final = 2**53
 _NOTES: Final = frozenset(
     ("title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "unit", "pii")
@@ -58,7 +59,7 @@ class Shape(msgspec.Struct, frozen=True):
     """How `data` of a contract is held: its type, its fields (None: it is no struct), and what the type does not
     assert: attributes with the schemas they are to be checked by; `whole` asks for the check of everything."""
 
-    type: Any
+    type: Value
     fields: Mapping[str, Field] | None
     rest: tuple[tuple[str, Schema], ...] = ()
     whole: bool = False
@@ -73,13 +74,13 @@ def shape_of(schema: Schema) -> Shape:
 def _shape(raw: bytes) -> Shape:
     schema = decode(raw)
     if schema is True or schema == {}:
-        return Shape(Any, None)
+        return Shape(Value, None)
     if not isinstance(schema, dict) or schema.get("type") != "object" or not schema.get("properties"):
         return _other(schema)
     unsaid = schema.keys() - _KINDS["object"] - _NOTES - {"type", "$schema", "$id"}
     more = schema.get("additionalProperties", True)
     if unsaid or more not in (True, False) or not _holds(schema):
-        return Shape(Any, None, whole=True)
+        return Shape(Value, None, whole=True)
     fields, rest, members = {}, [], []
     required = set(schema.get("required", ()))
     for name, attribute in _attributes(schema["properties"]).items():
@@ -101,14 +102,14 @@ def _holds(schema: Schema) -> bool:
     return known.issuperset(schema.get("required", ()))
 
 
-def _other(schema: Any) -> Shape:
+def _other(schema: Value) -> Shape:
     try:
         return Shape(_typed(schema, "data", True)[0], None)
     except Inexact:
-        return Shape(Any, None, whole=True)
+        return Shape(Value, None, whole=True)
 
 
-def _attributes(properties: Mapping[str, Any]) -> dict[str, str]:
+def _attributes(properties: Mapping[str, Value]) -> dict[str, str]:
     """An attribute for each name of a field: the name where Python can have it."""
     taken = {name for name in properties if _is_attribute(name)}
     found: dict[str, str] = {}
@@ -125,8 +126,8 @@ def _is_attribute(name: str) -> bool:
     return _WORD.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
-def _struct(members: list[tuple[str, Any, str]], fields: Mapping[str, Field], *, forbid: bool) -> Any:
-    given: list[Any] = []
+def _struct(members: list[tuple[str, Value, str]], fields: Mapping[str, Field], *, forbid: bool) -> Value:
+    given: list[Value] = []
     for attribute, type_, name in members:
         if fields[name].required:
             given.append((attribute, type_))
@@ -141,21 +142,21 @@ def _struct(members: list[tuple[str, Any, str]], fields: Mapping[str, Field], *,
         raise Inexact from error
 
 
-_PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
+_PLAIN: Final[Mapping[str, tuple[Value, str]]] = {
     "string": (str, "string"), "integer": (int, "int"), "number": (float, "double"), "boolean": (bool, "bool"),
 }  # fmt: skip
 
 
-def _loose(schema: Any) -> tuple[Any, str]:
+def _loose(schema: Value) -> tuple[Value, str]:
     """The type and kind of a field whose schema asserts more than a type can say: plain ones where it has one."""
     kind = schema.get("type") if isinstance(schema, dict) and "$ref" not in schema else None
-    return _PLAIN.get(kind, (Any, "dyn")) if isinstance(kind, str) else (Any, "dyn")
+    return _PLAIN.get(kind, (Value, "dyn")) if isinstance(kind, str) else (Value, "dyn")
 
 
-def _typed(schema: Any, attribute: str, required: bool) -> tuple[Any, Field]:
+def _typed(schema: Value, attribute: str, required: bool) -> tuple[Value, Field]:
     """The type of a value and what is known of it. Raises Inexact."""
     if schema is True or schema == {}:
-        return Any, Field(attribute, required)
+        return Value, Field(attribute, required)
     if not isinstance(schema, dict):
         raise Inexact
     if "const" in schema or "enum" in schema:
@@ -166,7 +167,7 @@ def _typed(schema: Any, attribute: str, required: bool) -> tuple[Any, Field]:
         return Union[tuple(parts)], Field(attribute, required)  # noqa: UP007  # a value, not an annotation
     if not isinstance(kind, str) or kind not in _KINDS or schema.keys() - _KINDS[kind] - _NOTES - {"type"}:
         raise Inexact
-    build: Callable[[Schema, str, bool], tuple[Any, Field]] = _BUILD[kind]
+    build: Callable[[Schema, str, bool], tuple[Value, Field]] = _BUILD[kind]
     return build(schema, attribute, required)
 
 
@@ -180,7 +181,7 @@ def _apart(kinds: list[str], schema: Schema) -> list[str]:
     return [*plain, *(["null"] if "null" in kinds else [])]
 
 
-def _listed(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _listed(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     values = [schema["const"]] if "const" in schema else schema["enum"]
     kind = schema.get("type", "string")
     if ("const" in schema and "enum" in schema) or schema.keys() - _NOTES - {"type", "const", "enum"}:
@@ -190,7 +191,7 @@ def _listed(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]
     return Literal[tuple(values)], Field(attribute, required, "string")
 
 
-def _meta(schema: Schema, type_: Any) -> Any:
+def _meta(schema: Schema, type_: Value) -> Value:
     said = {_META[key]: value for key, value in schema.items() if key in _META}
     if any(type(value) not in (int, float) for value in said.values()):
         raise Inexact
@@ -203,39 +204,39 @@ def _meta(schema: Schema, type_: Any) -> Any:
     return Annotated[type_, Meta(**said)] if said else type_
 
 
-def _string(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _string(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     return _meta(schema, str), Field(attribute, required, "string")
 
 
-def _integer(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _integer(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
     high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
     return _meta(schema, int), Field(attribute, required, "int", None, low, high)
 
 
-def _number(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _number(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     return _meta(schema, float), Field(attribute, required, "double")
 
 
-def _boolean(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _boolean(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     return bool, Field(attribute, required, "bool")
 
 
-def _null(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _null(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     return None, Field(attribute, required, "null")
 
 
-def _array(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _array(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     item = _typed(schema.get("items", True), attribute, True)[0]
     return _meta(schema, list[item]), Field(attribute, required)  # type: ignore[valid-type]  # a type made here
 
 
-def _object(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]:
+def _object(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     properties, more = schema.get("properties") or {}, schema.get("additionalProperties", True)
     if not properties:
         if schema.get("required") or more is False:
             raise Inexact
-        return dict[str, Any] if more is True else dict[str, _typed(more, "", True)[0]], Field(attribute, required)  # type: ignore[misc]  # a type made here
+        return dict[str, Value] if more is True else dict[str, _typed(more, "", True)[0]], Field(attribute, required)  # type: ignore[misc]  # a type made here
     if more not in (True, False) or not _holds({**schema, "properties": properties}):
         raise Inexact
     members, fields = [], {}
@@ -246,7 +247,7 @@ def _object(schema: Schema, attribute: str, required: bool) -> tuple[Any, Field]
     return _struct(members, fields, forbid=more is False), Field(attribute, required, "dyn", fields)
 
 
-_BUILD: Final[Mapping[str, Callable[[Schema, str, bool], tuple[Any, Field]]]] = {
+_BUILD: Final[Mapping[str, Callable[[Schema, str, bool], tuple[Value, Field]]]] = {
     "string": _string, "integer": _integer, "number": _number, "boolean": _boolean, "null": _null, "array": _array,
     "object": _object,
 }  # fmt: skip
