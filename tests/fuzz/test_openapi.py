@@ -10,7 +10,6 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -27,13 +26,25 @@ from aob.compose import App
 from aob.core.policy import LOCAL
 from aob.server import create_app, serving
 from tests.runs.home import Deed, flow, fn, ticket_of
-from tests.server.fake_metrics import FakeMetrics
 
 EXAMPLES: Final = 20
 ENDLESS: Final = ("follow_all", "follow_run", "follow_logs", "stream_events")
 CHECKS: Final = (
     not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance,
 )  # fmt: skip
+SHOP: Final = """
+event: order.created
+version: 1
+fields: {order_id: {type: string}, amount: {type: number}}
+entities: [{entity: order, key: data.order_id, set: {amount: data.amount}}]
+---
+metric: revenue
+version: 1
+type: sum
+moves: [{on: order.created, value: data.amount}]
+windows: [1h, all]
+slo: {slo: revenue_fresh, objective: freshness, limit: 5s, target: 0.99, window: 1h}
+"""
 
 
 class House:
@@ -46,7 +57,6 @@ class House:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._live(),))
         self.app: App
-        self.metrics: FakeMetrics
         self.url = self.key = ""
 
     def __enter__(self) -> "House":
@@ -68,8 +78,7 @@ class House:
             self.key = (await self.app.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
             nodes = {"a": fn("sized", input={"n": "70000"}), "ok": {"kind": "approval", "config": {}}, "b": fn()}
             await self.app.push(flow("order", nodes, "a>ok", "ok>b:approved"))
-            self.metrics = FakeMetrics()
-            served = create_app(self.app.views, self.metrics, metrics_text=lambda: b"aob_events 1\n")
+            served = create_app(self.app.views, self.app.metrics, metrics_text=lambda: b"aob_events 1\n")
             async with serving(served) as self.url:
                 self._ready.set()
                 await self._stop.wait()
@@ -83,11 +92,13 @@ class House:
         patch = await app.views.propose(LOCAL, run.id, {"operations": [{"op": "disable", "id": "b"}]})
         key = await app.views.create_key(LOCAL, "k", ["view"])
         blob = (await app.run(run.id))["nodes"]["a"]["hash"]
-        hook = await self.metrics.create_webhook(LOCAL, "https://example.org")
-        refused = {"type": "order.created", "source": "shop", "id": f"o-{run.id}"}
-        told = msgspec.json.decode(await self.metrics.ingest(LOCAL, msgspec.json.encode(refused)))
-        await self.metrics.push_contracts(LOCAL, {"m.yaml": "metric: revenue"})
-        await self.metrics.put_alert(LOCAL, "high", {"metric": "revenue"})
+        metrics = app.metrics
+        await app.push_contracts({"shop.yaml": SHOP})
+        await metrics.put_alert(LOCAL, "high", {"metric": "revenue", "when": "value > 1.0"})
+        event = {"type": "order.created", "source": "shop", "id": run.id, "data": {"order_id": "o-1", "amount": 5.0}}
+        told = await app.ingest([{**event, "data": {}}, event])
+        hook = await metrics.create_webhook(LOCAL, "https://example.org", events=["*"])
+        await metrics.update_webhook(LOCAL, hook["id"], paused=True)  # nothing leaves this machine
         live = {"metric": "revenue", "type": "order", "id": "o-1", "kind": "metric", "contract": "revenue",
                 "number": str(told["verdicts"][0]["deadletter"]), "alert": "high", "slo": "revenue_fresh",
                 "webhook_id": hook["id"], "delivery_id": "msg_1"}  # fmt: skip
