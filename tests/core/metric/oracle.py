@@ -74,7 +74,7 @@ class Oracle:
         self._seen: set[tuple[str, str]] = set()
         columns = ", ".join(_COLUMNS)
         self._db.execute(
-            f"CREATE TABLE ev (offset INTEGER PRIMARY KEY, type, at_ms INTEGER, ordered_ms INTEGER, {columns})"
+            f"CREATE TABLE ev (offset INTEGER PRIMARY KEY, source, type, at_ms INTEGER, ordered_ms INTEGER, {columns})"
         )
         self._db.execute("CREATE INDEX ev_session ON ev (session, type, at_ms)")
         self._db.execute("CREATE INDEX ev_order ON ev (order_id, type, at_ms)")
@@ -97,7 +97,7 @@ class Oracle:
             data = event["data"]
             ordered = data.get("ordered_at")
             ordered_ms = ordered and round(datetime.fromisoformat(ordered).timestamp() * 1_000)
-            row = (event["type"], event["time_ms"], ordered_ms, *(data.get(name) for name in _COLUMNS))
+            row = (event["source"], event["type"], event["time_ms"], ordered_ms, *(data.get(name) for name in _COLUMNS))
             marks = ", ".join("?" * (len(row) + 1))
             self._db.execute(f"INSERT INTO ev VALUES ({marks})", (len(self._seen) - 1, *row))
         for name, sql in MOVES.items():
@@ -117,6 +117,12 @@ class Oracle:
         spanned = f"m_{metric} WHERE at_ms >= {since} AND at_ms < {until}{fixed}"
         net = f"(SELECT value, SUM(sign) AS n FROM {spanned} GROUP BY value HAVING SUM(sign) > 0)"
         return _TOLD[metric](self, spanned, net)
+
+    def watermark(self, now_ms: int) -> int:
+        """Up to when the sources that are not idle (30 s) have told, when events may be 10 s late."""
+        newest = "(SELECT MAX(at_ms) AS at_ms FROM ev GROUP BY source)"
+        found = self.rows(f"SELECT MIN(at_ms) - 10000 FROM {newest} WHERE at_ms + 30000 > {now_ms}")[0][0]
+        return now_ms - 30_000 if found is None else int(found)
 
     def places(self, metric: str, since: int, until: int, by: tuple[str, ...]) -> list[tuple[str, ...]]:
         """The values of dimensions under which anything moved a metric."""
@@ -211,6 +217,7 @@ _CALENDAR: Final = {
     "this_hour": ("UTC", "hour", True),
     "today": ("Europe/Berlin", "day", True),
     "today_ny": ("America/New_York", "day", True),
+    "quarter_day": ("Europe/Berlin", "six", True),
     "this_week": ("Europe/Berlin", "week", True),
     "this_month": ("Asia/Kolkata", "month", True),
     "day_to_date": ("Europe/Berlin", "day", False),
@@ -229,6 +236,8 @@ def _start(now: datetime, unit: str) -> datetime:
         return now.replace(second=0, microsecond=0)
     if unit == "hour":
         return now.replace(minute=0, second=0, microsecond=0)
+    if unit == "six":
+        return now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0, fold=0)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if unit == "week":
         return day - timedelta(days=day.weekday())
@@ -238,6 +247,8 @@ def _start(now: datetime, unit: str) -> datetime:
 def _next(start: datetime, unit: str) -> datetime:
     if unit in ("minute", "hour"):
         return start + timedelta(**{unit + "s": 1})
+    if unit == "six":
+        return start + timedelta(hours=6)
     if unit == "month":
         return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
     return start + timedelta(days={"day": 1, "week": 7}[unit])

@@ -26,6 +26,7 @@ _WINDOWS: Final = """windows:
   - {name: this_hour, tumbling: hour}
   - {name: today, tumbling: day, zone: Europe/Berlin}
   - {name: today_ny, tumbling: day, zone: America/New_York}
+  - {name: quarter_day, tumbling: 6h, zone: Europe/Berlin}
   - {name: this_week, tumbling: week, zone: Europe/Berlin}
   - {name: this_month, tumbling: month, zone: Asia/Kolkata}
   - {name: five, hopping: 5m, every: 1m}
@@ -179,11 +180,11 @@ def _shopper(dice: random.Random, number: int, now_ms: int, spread_ms: int) -> I
     pace_ms = dice.choice([500, 30_000, 5 * MINUTE, 20 * MINUTE])
     count = 0
 
-    def event(type: str, data: dict[str, Any]) -> dict[str, Any]:
+    def event(type: str, data: dict[str, Any], most_ms: int = pace_ms) -> dict[str, Any]:
         nonlocal at_ms, count
         count += 1
         told = {"id": f"{number}-{count}", "source": f"shop/{number % 3}", "type": type, "time_ms": at_ms, "data": data}
-        at_ms = min(at_ms + dice.randrange(pace_ms), now_ms - 1)
+        at_ms = min(at_ms + dice.randrange(most_ms), now_ms - 1)
         return told
 
     for _ in range(dice.choice([1, 1, 3])):
@@ -191,7 +192,9 @@ def _shopper(dice: random.Random, number: int, now_ms: int, spread_ms: int) -> I
     if dice.random() < 0.8:
         yield event("cart.updated", {"session": session, **where})
     if dice.random() < 0.3:
-        yield event("stock.adjusted", {"sku": f"sku{dice.randrange(4)}", "level": dice.randrange(100)})
+        sku = f"sku{dice.randrange(4)}"
+        for _ in range(3):
+            yield event("stock.adjusted", {"sku": sku, "level": dice.randrange(100)}, 300)
     if dice.random() < 0.8:
         ordered_ms = at_ms
         order = {

@@ -56,7 +56,6 @@ class Both:
         self.oracle = Oracle()
         self.metrics = METRICS
         self.events: list[Event] = []
-        self.forgets = 0
 
     def take(self, sent: list[Sent]) -> None:
         """One batch, and what is done from time to time."""
@@ -68,6 +67,10 @@ class Both:
             self.fold.refold(metric, since, until, self.events)
         if len(self.intake.rows) % 7 == 0:
             self.fold.forget(at_ms)
+        if len(self.intake.rows) % 5 == 0:
+            for metric in self.metrics:  # what was made of tiles for an answer must not outlive them
+                self.fold.read(MetricQuery(metric, "all", by=("sku" if metric == "stock" else "region",)), at_ms)
+                self.fold.read(MetricQuery(metric, "1h"), at_ms)
 
     def read(self, metric: str, window: str = "", **more: Any) -> Reading:
         """What the fold tells now."""
@@ -104,6 +107,7 @@ def test_every_metric_over_every_window_is_what_sql_tells(contracts: ContractSet
     now_ms = ms(DAYS[day])
     both = folded(contracts, len(day) + len(spread), now_ms, spread)
     assert both.intake.accepted == both.oracle.accepted
+    assert both.fold.watermark(now_ms) == both.oracle.watermark(now_ms)
     wrong = []
     for metric in both.metrics:
         for name in WINDOWS:

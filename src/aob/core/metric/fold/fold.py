@@ -4,7 +4,7 @@ No clock and no I/O: whoever holds it tells the time and keeps the pages.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from operator import attrgetter
 from typing import Final, Self
 
@@ -74,13 +74,10 @@ class Fold:
         late_ids = {id(event) for event in late}
         touches: list[tuple[Event, Touch, SubjectFeed]] = []
         for type, group in by_type.items():
-            feeds, subjects = self.plan.feeds.get(type), self.plan.subjects.get(type)
-            if feeds is None and subjects is None:
-                continue
-            known = (feeds or {}).keys() | (subjects or {}).keys()
-            for version, some in _versions(group, known):
+            subjects = self.plan.subjects.get(type, {})
+            for version, some in _versions(group, self.contracts.events.get(type, {}).keys()):
                 self._feed(type, version, some, late_ids, moved)
-                for subject in (subjects or {}).get(version, ()):
+                for subject in subjects.get(version, ()):
                     touches += [(event, touch, subject) for event, touch in subject.touches(some)]
         if touches:
             self._follow(events, touches, late_ids, moved)
@@ -183,10 +180,10 @@ class Fold:
                     asked.append(name)
 
 
-def _versions(events: list[Event], known: "set[int]") -> list[tuple[int, list[Event]]]:
+def _versions(events: list[Event], known: Set[int]) -> list[tuple[int, list[Event]]]:
     """Events by the version of their contract; the newest one stands for a version that is not known."""
-    if len(known) == 1:
-        return [(next(iter(known)), events)]
+    if len(known) < 2:
+        return [(version, events) for version in known]
     newest = max(known)
     found = defaultdict[int, list[Event]](list)
     for event in events:

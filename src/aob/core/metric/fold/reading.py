@@ -76,7 +76,8 @@ def tell(
             if tile.late:
                 told.restated = True
             if told.first is None or tile.start < told.first:
-                told.first = tile.first()
+                first = tile.first()
+                told.first = first if told.first is None else min(told.first, first)
         if not by and not where:
             everything[id] = [tile.total(cube.slots) for tile in tiles]
             continue
