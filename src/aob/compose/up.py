@@ -75,6 +75,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     url = await stack.enter_async_context(serving(served, bound))
     running.notices.base_url = url
     if owners is not None:
+        wiring.starts.views = owners.verbs  # what an alert starts may belong to any shard
         await owners.address(url)
     stack.enter_context(announced(home, url))
     if said is not None:

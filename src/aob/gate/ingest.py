@@ -42,6 +42,8 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     lines: bytes
     duplicate: int
     rejected: int
+    refused: Sequence[str] = ()
+    """The types that the refused ones said."""
 
 
 class Ingest:
@@ -237,7 +239,17 @@ class Ingest:
         counts["received"] += group.count + group.duplicate + group.rejected
         try:
             self.written(
-                Commit(row, group.at_ms, group.tenant, first, events, group.lines, group.duplicate, group.rejected)
+                Commit(
+                    row,
+                    group.at_ms,
+                    group.tenant,
+                    first,
+                    events,
+                    group.lines,
+                    group.duplicate,
+                    group.rejected,
+                    [letter.type for letter in group.dead],
+                )
             )
         except Exception:
             # It is in the log and will be folded at the next start; who sent it must not send it again.

@@ -118,13 +118,16 @@ class Wiring:
         stack.push_async_callback(live.pages.close)
         await self.contracts.recover()
         await platform.recover()
-        live.heard += [platform.heard, streams.heard]
+        for tenant in await live.pages.tenants():
+            self.alerting.objectives.load(tenant, await live.pages.load(tenant))
+        live.heard += [platform.heard, streams.heard, self._count]
         live.moved.append(self.watches.moved)
         live.dumps.append(platform.dump)
         await stack.enter_async_context(live)
         live.heard.append(self._heard)
         live.moved.append(self._moved)
         live.dumps.append(self.alerting.objectives.dump)
+        self.answers.on_read = self._read
         stack.callback(self.watches.close)
         stack.push_async_callback(self.serving.close)
         await stack.enter_async_context(self.alerting)
@@ -151,7 +154,7 @@ class Wiring:
         begun = time.perf_counter()
         self.live.written(
             Written(group.row, group.at_ms, group.tenant, group.first, group.events, group.lines, group.duplicate,
-                    group.rejected)
+                    group.rejected, refused=group.refused)
         )  # fmt: skip
         self.telemetry.stage("fold", time.perf_counter() - begun, len(group.events))
 
@@ -161,6 +164,25 @@ class Wiring:
         if group.moved:
             self._moved(tenant, group.moved)
         self.serving.poke(tenant)
+
+    def _count(self, group: Written) -> None:
+        """What objectives count: how old events were when they moved a number, and how many of them were refused."""
+        objectives, tenant = self.alerting.objectives, group.tenant
+        for metric in objectives.wanted(tenant, "freshness") & group.moved:
+            types = self.contracts.of(tenant).types_of(metric)
+            ages = [max(0, group.at_ms - event.at_ms) for event in group.events if event.type in types]
+            objectives.fresh(tenant, metric, ages, group.at_ms)
+        for metric in objectives.wanted(tenant, "quality"):
+            types = self.contracts.of(tenant).types_of(metric)
+            good = sum(event.type in types for event in group.events)
+            total = good + sum(kind in types for kind in group.refused)
+            if total:
+                objectives.count(tenant, metric, "quality", good=good, total=total, at_ms=group.at_ms)
+
+    def _read(self, tenant: str, metric: str, good: bool) -> None:
+        objectives = self.alerting.objectives
+        if metric in objectives.wanted(tenant, "availability"):
+            objectives.count(tenant, metric, "availability", good=int(good), total=1, at_ms=self.now_ms())
 
     def _moved(self, tenant: str, moved: frozenset[str]) -> None:
         self.alerting.judge(tenant, moved, self.now_ms())

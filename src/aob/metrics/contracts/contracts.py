@@ -21,6 +21,7 @@ from aob.core.contract import (
     to_document,
 )
 from aob.core.contract.model import EventContract, MetricContract
+from aob.core.contract.reading import Sources, contract_sources
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event.value import canonical, digest_of
 from aob.core.metric.answers import ContractsPushed, Lineage
@@ -84,15 +85,18 @@ class Contracts:
         require(who, "admin")
         if sum(map(len, files.values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
-        given = await asyncio.to_thread(read_contracts, files)
+        sources = await asyncio.to_thread(contract_sources, files)
+        if sources.problems:
+            raise Invalid("the contracts have problems", sources.problems)
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
-            return await self._push(who, given, dry_run, allow_breaking)
+            return await self._push(who, sources, dry_run, allow_breaking)
 
-    async def _push(self, who: Caller, given: ContractSet, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
-        before = self.own(who.tenant)
+    async def _push(self, who: Caller, sources: Sources, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
+        before, given = self.own(who.tenant), sources.set
         new, same = self._sorted(before, given)
         after = joined(before, given)
-        problems = await asyncio.to_thread(check_set, after)
+        found = await asyncio.to_thread(check_set, given, self.of(who.tenant))
+        problems = sources.located(found)
         faults = [problem for problem in problems if not problem.code.startswith("warn")]
         if faults:
             raise Invalid("the contracts do not fit together", faults)

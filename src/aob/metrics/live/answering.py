@@ -4,6 +4,7 @@ A read never waits for another one's scan; a scan shares the loop by slices and 
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet
-from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge, Unavailable
+from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import canonical, decode, digest_of
 from aob.core.metric import Fold, NeedsScan, Reading
 from aob.core.metric.answers import MetricAnswer, MetricInfo
@@ -36,6 +37,8 @@ class Answers:
 
     def __init__(self, live: Live, cache: Cache | None = None) -> None:
         self.live, self._cache = live, cache
+        self.on_read: Callable[[str, str, bool], None] = lambda tenant, metric, good: None
+        """Called after each read: whether the number could be told."""
 
     async def metrics(self, who: Caller) -> list[MetricInfo]:
         """All metrics of the tenant, the platform's own included."""
@@ -52,6 +55,17 @@ class Answers:
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
         """One number of a tenant. Raises NotFound `metric_not_found`, Invalid, TooLarge `scan_too_large`."""
         known = self._known(tenant, query)
+        try:
+            answer = await self._told(tenant, query, known)
+        except CallerError:
+            raise  # the question was wrong: the number was there to be read
+        except AobError:
+            self.on_read(tenant, query.metric, False)
+            raise
+        self.on_read(tenant, query.metric, True)
+        return answer
+
+    async def _told(self, tenant: str, query: MetricQuery, known: ContractSet) -> JsonObject:
         if query.min_position:
             await self.live.reach(query.min_position)
         newest = max(known.metrics[query.metric])

@@ -13,6 +13,7 @@ import msgspec
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Unavailable
 from aob.core.ingest import Event, Gate
+from aob.core.ingest.event import SKEW_MAX_MS
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.place import place
 from aob.metrics.live.tenant import Numbers, fold_hash
@@ -48,6 +49,8 @@ class Written(msgspec.Struct, eq=False, gc=False):
     duplicate: int
     rejected: int
     moved: frozenset[str] = frozenset()
+    refused: Sequence[str] = ()
+    """The types of the refused ones, as far as they said one; none at recovery."""
 
 
 class Memory(Protocol):
@@ -100,6 +103,7 @@ class Live:
         self._arrived: list[tuple[int, asyncio.Future[None]]] = []
         self._saver: asyncio.Task[None] | None = None
         self._fills: dict[str, asyncio.Task[None]] = {}
+        self._recounts: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> "Live":
         await self._recover()
@@ -108,7 +112,7 @@ class Live:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        fills = list(self._fills.values())
+        fills = [*self._fills.values(), *self._recounts.values()]
         for fill in fills:
             fill.cancel()
         await asyncio.gather(*fills, return_exceptions=True)
@@ -141,6 +145,8 @@ class Live:
             hear(group)
         if self._arrived:
             self._arrive()
+        if numbers.fold.wanted:
+            self._recount_soon(group.tenant)
 
     def changed(self) -> None:
         """Something beside the log was folded: the next snapshot is due in a while."""
@@ -199,6 +205,9 @@ class Live:
             self._again(row)
         for tenant in behind:
             await self._fill(tenant, self.numbers(tenant).contracts)
+        for tenant, numbers in self.tenants.items():
+            if numbers.fold.wanted:
+                self._recount_soon(tenant)
 
     async def _load(self, tenant: str) -> bool:
         pages = await self.pages.load(tenant)
@@ -324,6 +333,47 @@ class Live:
         numbers.filling = {}
         self._behind += 1
         self._due.set()
+
+    # -- what was taken back of metrics that cannot take back --------------------------------------------------------
+
+    def _recount_soon(self, tenant: str) -> None:
+        if tenant not in self._recounts:
+            task = asyncio.create_task(self._recount(tenant), name=f"aob-recount-{tenant}")
+            self._recounts[tenant] = task
+            task.add_done_callback(lambda done: self._recounts.pop(tenant, None))
+
+    async def _recount(self, tenant: str) -> None:
+        """Count tiles anew from the log (`on_retract: refold`), one after the other, until none is left."""
+        numbers = self.numbers(tenant)
+        while spans := numbers.fold.wants_refold():
+            fold, (metric, since, until) = numbers.fold, spans[0]
+            try:
+                events = await self._that_count(numbers, metric, since, until)
+            except AobError as error:
+                log.warning("recount_failed", tenant=tenant, metric=metric, code=error.code, detail=error.detail)
+                await asyncio.sleep(1)
+                continue
+            if fold is numbers.fold:
+                fold.refold(metric, since, until, events)
+                self.platform_moved(tenant, numbers.restated(metric))
+                self.changed()
+
+    async def _that_count(self, numbers: Numbers, metric: str, since: int, until: int) -> list[Event]:
+        """Every event in the log that may count for a metric in a span, and none that comes after it was asked."""
+        contract = numbers.contracts.metric(metric)
+        moved_in_time = contract is None or any(move.at for move in contract.moves)
+        types = numbers.contracts.types_of(metric)
+        gate = self.memory.gate(numbers.tenant)
+        at = 0 if moved_in_time else await self.events.row_before(since - SKEW_MAX_MS)
+        found: list[Event] = []
+        while at < numbers.row:  # what came while the log was read is read as well
+            last = numbers.row
+            async for row in self.rows(at, last, numbers.tenant):
+                for event in gate.reread(row.lines, row.notes, row.first):
+                    if event.type in types and (moved_in_time or since <= event.at_ms < until):
+                        found.append(event)
+            at = last
+        return found
 
     def filled(self, tenant: str) -> bool:
         """Whether no metric of a tenant is being filled."""

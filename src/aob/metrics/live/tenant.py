@@ -61,6 +61,13 @@ class Numbers:
         """Fold events of the platform itself, read up to `at` of their own feed."""
         return self._moved(self.platform.add(events), at)
 
+    def restated(self, metric: str) -> frozenset[str]:
+        """A metric was counted anew: it, and all that is made of it, have moved. Asked for again, it is read again."""
+        names = frozenset(_closed({metric}, self._derived))
+        for name in names:
+            self.moves[name] = -abs(self.moves.get(name, 0)) - 1
+        return names
+
     def fold_of(self, metric: str) -> Fold:
         """The fold that has a metric: the tenant's own or the platform's."""
         return self.platform if metric in self.platform_contracts.metrics else self.fold
