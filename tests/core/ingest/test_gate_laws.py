@@ -196,7 +196,6 @@ leaves = st.sampled_from(
         "9223372036854775807",
         "enriched.order_size",
         "['EUR', 'X']",
-        "time",
     ]
 )
 texts = st.recursive(
@@ -273,3 +272,10 @@ def test_paths_that_are_missing_are_unset() -> None:
     assert paths([], FREE)(event) == ()
     with pytest.raises(EvalError, match=re.escape("data.coupon")):
         reader("data.coupon", FREE)(event)
+
+
+@pytest.mark.parametrize("text", ["time > timestamp('2023-11-14T22:13:20Z')", "time.getHours() == 22",
+                                  "time - duration('1s') < time", "id + source == 'e-1/shop'"])  # fmt: skip
+def test_times_and_attributes_are_read(text: str) -> None:
+    (event,) = FREE_GATE.read(line(), NOW_MS).events
+    assert reader(text, FREE)(event) is True

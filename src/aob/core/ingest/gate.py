@@ -20,8 +20,10 @@ from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, Form, form_of
 from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.ingest.judge import Refused
 from aob.core.ingest.notes import Notes, notes_of, read_notes
-from aob.core.ingest.reading import EPOCH, passes, reader
+from aob.core.ingest.reading import passes, reader
 
+_OPEN: Final = ord("{")
+_CLOSE: Final = ord("}")
 _OWN: Final = OWN.encode()
 _MS: Final = timedelta(milliseconds=1)
 Finish = Callable[[Value], bool]
@@ -45,7 +47,7 @@ class _Kind:
         contract, shape = form.contract, form.shape
         self.form = form
         self.decode: Callable[[bytes], Value] = msgspec.json.Decoder(form.event).decode
-        self.subject = reader(contract.subject, contract, enrichments) if contract.subject else None
+        self.subject = _subject(reader(contract.subject, contract, enrichments)) if contract.subject else None
         self.enrich = tuple(enrichments[name].run for name in contract.enrich)
         self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
 
@@ -54,23 +56,24 @@ class _Kind:
     ) -> Finish | None:
         checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
         valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
-        add = self.add if self.enrich or self.subject is not None else None
-        if not checks and valid is None:
-            if keeps is None or add is None:
-                return keeps if add is None else _always(add)
-            return _then(keeps, add)
+        subject, enrich, enriched = self.subject, self.enrich, self.form.enriched
+        if subject is None and not enrich and valid is None and not checks:
+            return keeps
 
         def finish(event: Value) -> bool:
             if valid is not None and not valid(event.data):
                 return False
-            for name, check in checks:
-                value = getattr(event.data, name)
+            for attribute, check in checks:
+                value = getattr(event.data, attribute)
                 if value is not UNSET and not check(value):
                     return False
             if keeps is not None and not keeps(event):
                 return False
-            if add is not None:
-                add(event)
+            if subject is not None and not event.subject:
+                event.subject = subject(event)
+            if enrich:
+                data = event.data
+                event.enriched = enriched(*[run(data) for run in enrich])
             return True
 
         return finish
@@ -85,28 +88,20 @@ class _Kind:
     def name(self, event: Value) -> None:
         """The subject by the contract, unless the event has one."""
         if self.subject is not None and not event.subject:
-            try:
-                event.subject = str(self.subject(event))
-            except EvalError:
-                event.subject = ""
+            event.subject = self.subject(event)
 
 
-def _always(add: Callable[[Value], None]) -> Finish:
-    def finish(event: Value) -> bool:
-        add(event)
-        return True
+def _subject(read: Callable[[Event], Value]) -> Callable[[Event], str]:
+    """The text of a subject, empty when there is none."""
 
-    return finish
+    def subject(event: Event) -> str:
+        try:
+            value = read(event)
+        except EvalError:
+            return ""
+        return value if value.__class__ is str else str(value)
 
-
-def _then(keeps: Finish, add: Callable[[Value], None]) -> Finish:
-    def finish(event: Value) -> bool:
-        if not keeps(event):
-            return False
-        add(event)
-        return True
-
-    return finish
+    return subject
 
 
 class Gate:
@@ -153,8 +148,12 @@ class Gate:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         ends = len(events) - 1
-        # every line break must be one between two objects, or lines and events are not one to one
-        if ends < 0 or lines.count(b"\n") != ends or lines.count(b"}\n{") != ends:
+        # Every line break must be one between two objects, or lines and events are not one to one: within an object
+        # nothing that ends with } is followed by a line that begins with {.
+        parts = lines.split(b"\n")
+        if ends < 0 or len(parts) != ends + 1 or b"" in parts:
+            return None
+        if [part for part in parts if part[0] != _OPEN or part[-1] != _CLOSE]:
             return None
         return events
 
@@ -170,7 +169,7 @@ class Gate:
                     continue
                 event.at_ms = int(time * 1000.0 + 0.5) if time else now_ms
             else:
-                event.at_ms = at_ms = int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
+                event.at_ms = at_ms = int(time.timestamp() * 1000.0 + 0.5)
                 if not 0 <= at_ms <= limit:
                     odd.append(place)
                     continue
@@ -306,7 +305,7 @@ class Gate:
             if time.__class__ is float:
                 event.at_ms = int(time * 1000.0 + 0.5)
             else:
-                event.at_ms = int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
+                event.at_ms = int(time.timestamp() * 1000.0 + 0.5)
             kind = self._kinds[event.type][event.version]
             if kind.subject is not None:
                 kind.name(event)
@@ -334,7 +333,7 @@ def _plain(lines: bytes) -> bool:
             lines.decode()
         except UnicodeDecodeError:
             return False
-    if _OWN in lines or (b"\\u00" in lines and (b"\\u000" in lines or b"\\u007" in lines)):
+    if _OWN in lines or (b"\\" in lines and (b"\\u000" in lines or b"\\u007" in lines)):
         return False
     return len(lines) <= LINE_BYTES_MAX or max(map(len, lines.split(b"\n"))) <= LINE_BYTES_MAX
 

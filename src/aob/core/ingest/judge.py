@@ -16,7 +16,7 @@ from aob.core.expression import EvalError, ExpressionError
 from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
 from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
-from aob.core.ingest.reading import EPOCH, reader, view_of
+from aob.core.ingest.reading import reader, view_of
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -165,7 +165,7 @@ def moment(time: Value) -> int | str:
 
 def ms_of(time: datetime) -> int:
     """Milliseconds since 1970 of a time with a zone."""
-    return int((time - EPOCH).total_seconds() * 1000.0 + 0.5)
+    return int(time.timestamp() * 1000.0 + 0.5)
 
 
 def time_reasons(time: Value, now_ms: int) -> list[Reason]:
