@@ -108,7 +108,7 @@ def test_what_is_taken_back_is_left_out_whether_it_came_before_or_comes_after() 
     contracts = read_contracts({"bids.yaml": TAKEN})
     for seed in range(20):
         dice = random.Random(seed)
-        bids = [(n, dice.randrange(50), dice.randrange(100_000), dice.choice("ab")) for n in range(30)]
+        bids = [(n, dice.randrange(5), dice.randrange(4_000), dice.choice("ab")) for n in range(30)]
         gone = [bid for bid in bids if dice.random() < 0.4]
         lines = [line(n, "bid", {"amount": amount, "place": place}, ago) for n, amount, ago, place in bids]
         lines += [
@@ -126,7 +126,7 @@ def test_what_is_taken_back_is_left_out_whether_it_came_before_or_comes_after() 
                 fold.refold(metric, since, until, seen)
             assert fold.wants_refold() == []
         left = [bid for bid in bids if bid not in gone]
-        assert read(fold, "best_bid") == max(amount for _, amount, _, _ in left)
+        assert read(fold, "best_bid") == max((amount for _, amount, _, _ in left), default=None)
         for place in "ab":
             want = max((amount for _, amount, _, where in left if where == place), default=None)
             assert read(fold, "best_bid", where={"place": place}) == want
@@ -147,3 +147,21 @@ def test_values_above_the_budget_count_as_others_and_those_known_stay_themselves
     }  # fmt: skip
     assert found.overflowed == ["place"]
     assert fold.size()["overflow"] > 0
+
+
+def test_what_comes_late_corrects_its_own_past_and_says_so_there_only() -> None:
+    contracts = read_contracts({"sales.yaml": MANY})
+    intake, fold = Intake(contracts), Fold(contracts)
+
+    def restated(window: str) -> bool:
+        return fold.read(MetricQuery("sales", window), NOW_MS).restated
+
+    moved = fold.add(intake.take([line(n, "sale", {"amount": 1, "place": "a"}, n * 1_000) for n in range(9)], NOW_MS))
+    assert (moved.metrics, moved.restated, moved.late) == ({"sales"}, set(), 0)
+    moved = fold.add(intake.take([line(10, "sale", {"amount": 1, "place": "a"}, 60_000)], NOW_MS))
+    assert (moved.metrics, moved.restated, moved.late) == ({"sales"}, {"sales"}, 1)
+    for _ in range(2):
+        assert [restated(window) for window in ("10s", "15m", "all")] == [False, True, True]
+        fold = Fold.load(contracts, fold.dump(full=True))
+    fold.forget(NOW_MS + 3 * 86_400_000)
+    assert restated("all")
