@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from aob.core.contract import ContractSet, read_contracts
-from aob.core.ingest import Gate
+from aob.core.ingest import Gate, paths
+from aob.core.metric.entity import Entities, EntityState
 from aob.core.metric.fold import Fold
 from aob.core.metric.query import MetricQuery
 from tests.core.metric.ingesting import Intake
@@ -141,6 +142,30 @@ def test_many_visitors_are_estimated_within_the_error_that_is_told(contracts: Co
         assert abs(found.value - 9_000) <= found.error * 9_000
     small = fold.read(MetricQuery("visitors", "10s"), now_ms)
     assert (small.exact, small.error) == (True, 0.0)
+
+
+def test_entities_are_what_sql_tells_now_and_at_any_instant(contracts: ContractSet) -> None:
+    now_ms = ms(DAYS["an ordinary day"])
+    both = folded(contracts, 12, now_ms, "months, and as late")
+    entities = Entities(contracts, paths)
+    for start in range(0, len(both.events), 50):
+        entities.add(both.events[start : start + 50])
+        entities.load(entities.dump())
+    ids = [row[0] for row in both.oracle.rows("SELECT DISTINCT order_id FROM ev WHERE type LIKE 'order.%'")]
+    assert len(entities) == len(ids) > 50
+    for id in ids:
+        for at_ms in (now_ms, now_ms - HOUR, now_ms - 5 * DAY):
+            rows = both.oracle.rows(
+                "SELECT type, amount, at_ms FROM ev WHERE order_id = ? AND type LIKE 'order.%' AND at_ms <= ? "
+                "ORDER BY at_ms DESC, offset DESC", id, at_ms,
+            )  # fmt: skip
+            placed = [row["amount"] for row in rows if row["type"] == "order.created"]
+            state = {"status": "placed" if rows[0]["type"] == "order.created" else "refunded"} if rows else {}
+            want = EntityState(
+                "order", id, bool(rows), state | ({"amount": placed[0]} if placed else {}), rows[0][2] if rows else None
+            )
+            assert entities.as_of("order", id, at_ms) == want
+            assert at_ms != now_ms or entities.state("order", id) == want
 
 
 def test_two_tenants_with_the_same_contracts_share_no_numbers(contracts: ContractSet) -> None:
