@@ -68,6 +68,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         verbs,
         running.metrics,
         metrics_text=numbers.text,
+        telemetry=wiring.telemetry,
         link_secret=link_secret(home),
         reads_per_minute=settings.rate_limit_rpm,
         api_keys=read_api_keys(os.environ.get(API_KEYS, "")),

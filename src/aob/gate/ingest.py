@@ -22,6 +22,7 @@ from aob.gate.parcel import Parcel
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
 from aob.ports.logger import Logger
+from aob.ports.telemetry import TRACE, Telemetry, Trace
 
 CALL_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of one call."""
@@ -44,6 +45,8 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     rejected: int
     refused: Sequence[str] = ()
     """The types that the refused ones said."""
+    traces: Sequence[Trace] = ()
+    """The traces of the calls that it was written for."""
 
 
 class Ingest:
@@ -52,9 +55,10 @@ class Ingest:
 
     def __init__(
         self, events: EventLog, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
-        written: Callable[[Commit], None] = lambda commit: None,
+        written: Callable[[Commit], None] = lambda commit: None, telemetry: Telemetry | None = None,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
+        self.telemetry = telemetry
         self.pressure = Pressure(clock_s)
         self.letters = DeadLetters(events, self)
         self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}
@@ -84,8 +88,14 @@ class Ingest:
             raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",
                            hint="send it in several calls")  # fmt: skip
         self.pressure.check(who.tenant, len(lines))
-        gate = self.memory.gate(who.tenant)
-        parcel = self.claimed(who.tenant, gate, gate.read(lines, self.now_ms()), len(lines))
+        gate, began_s = self.memory.gate(who.tenant), self.pressure.now()
+        gated = gate.read(lines, self.now_ms())
+        read_s = self.pressure.now()
+        parcel = self.claimed(who.tenant, gate, gated, len(lines))
+        if self.telemetry is not None:
+            self.telemetry.stage("gate", read_s - began_s, gated.received, len(gated.refused))
+            self.telemetry.stage("dedup", self.pressure.now() - read_s, len(gated.events))
+            parcel.trace = TRACE.get()
         await self.post(parcel)
         return parcel.answer()
 
@@ -204,13 +214,16 @@ class Ingest:
         at_ms, by_tenant = self.now_ms(), dict[str, list[Parcel]]()
         for parcel in parcels:
             by_tenant.setdefault(parcel.tenant, []).append(parcel)
-        began_s = self.pressure.now()
+        began_s, began_ns = self.pressure.now(), at_ms * 1_000_000
         try:
             groups = [_group(tenant, at_ms, mine) for tenant, mine in by_tenant.items()]
             places = await self.events.append(groups)
         except Exception as error:
             self._fail(parcels, error)
+            if self.telemetry is not None:
+                self.telemetry.stage("store", self.pressure.now() - began_s, 0, 1)
             return
+        self._timed(parcels, groups, self.pressure.now() - began_s, began_ns)
         for group, place, mine in zip(groups, places, by_tenant.values(), strict=True):
             self._tell(group, place.row, place.first, mine, place.dead)
         self.counts["commits"] += 1
@@ -219,6 +232,18 @@ class Ingest:
             if not parcel.future.done():
                 parcel.future.set_result(None)
         self._seal()
+
+    def _timed(self, parcels: list[Parcel], groups: list[Group], took_s: float, began_ns: int) -> None:
+        """A commit is done: its time, and a span for each traced call that waited for it."""
+        telemetry = self.telemetry
+        if telemetry is None:
+            return
+        telemetry.stage("store", took_s, sum(group.count for group in groups))
+        if telemetry.tracing:
+            end_ns = began_ns + int(took_s * 1e9)
+            for parcel in parcels:
+                if parcel.trace is not None:
+                    telemetry.record("commit", parcel.trace, began_ns, end_ns, **{"aob.events": len(parcel.events)})
 
     def _tell(self, group: Group, row: int, first: int, parcels: list[Parcel], dead: Sequence[int]) -> None:
         """A tenant's part of a commit is durable: number its events, let the folds know, make its answers ready."""
@@ -249,6 +274,7 @@ class Ingest:
                     group.duplicate,
                     group.rejected,
                     [letter.type for letter in group.dead],
+                    _traces(parcels),
                 )
             )
         except Exception:
@@ -301,6 +327,10 @@ class Ingest:
             await asyncio.get_running_loop().run_in_executor(None, dedup.tidy)
         except AobError as error:
             log.warning("dedup_tidy_failed", tenant=tenant, error=str(error))
+
+
+def _traces(parcels: list[Parcel]) -> list[Trace]:
+    return [parcel.trace for parcel in parcels if parcel.trace is not None]
 
 
 def _group(tenant: str, at_ms: int, parcels: list[Parcel]) -> Group:

@@ -9,6 +9,7 @@ import msgspec
 from aob.core.event import Position
 from aob.core.ingest import LINE_BYTES_MAX, Event, Gate, Gated, Refused
 from aob.ports.event_log import DeadLetter
+from aob.ports.telemetry import Trace
 
 FEED: Final = 1_001
 """The generation of positions of business events (see `aob.metrics.live.place`)."""
@@ -25,7 +26,8 @@ class Parcel:
     """One call's events after the gate and the claim of their ids. `repeats` are places among the gated events."""
 
     __slots__ = (
-        "dead", "events", "future", "gate", "gated", "repeats", "row", "settled", "size", "tenant", "text", "within",
+        "dead", "events", "future", "gate", "gated", "repeats", "row", "settled", "size", "tenant", "text",
+        "trace", "within",
     )  # fmt: skip
 
     def __init__(self, tenant: str, gate: Gate, gated: Gated, repeats: list[int], size: int) -> None:
@@ -34,6 +36,7 @@ class Parcel:
         self.dead: Sequence[int] = ()
         self.settled: list[tuple[int, str, str]] = []
         self.row = _NONE
+        self.trace: Trace | None = None
         self.within = -1
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

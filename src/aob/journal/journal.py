@@ -5,6 +5,7 @@ fails the memory of the shard is dropped and read back; commands that nobody wai
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -52,6 +53,8 @@ class Journal(Deciding):
         self.epoch = 0
         self.broken: AobError | None = None
         self.on_commit, self._on_recovered = on_commit, on_recovered
+        self.timed: Callable[[float, int], None] = lambda took_s, events: None
+        """Called after each write of the store: how long it took, and how many events it held."""
         self._put_blob, self._get_value = put_blob, get_value
         self._task: asyncio.Task[None] | None = None
         self._ended: deque[str] = deque()
@@ -228,7 +231,10 @@ class Journal(Deciding):
     async def _write(self, draft: Draft, batch: Batch) -> int | StaleEpoch:
         for tenant, digest, data in draft.blobs:
             await self._put_blob(tenant, digest, data)
-        return await self.store.commit(batch)
+        begun = time.perf_counter()
+        answer = await self.store.commit(batch)
+        self.timed(time.perf_counter() - begun, batch.count)
+        return answer
 
     def _written(self, task: asyncio.Task[Any], draft: Draft) -> bool:
         error = task.exception()

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -106,6 +107,8 @@ class Core:
         self.dispatch.journal = self.feed.journal = self.journal
         self.dispatch.pool = self.pool
         self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
+        self.timed: Callable[[float, int], None] | None = None
+        """Called after each dispatch of what a commit calls for: how long it took, and of how many decisions."""
         self.heard: list[Callable[[Committed], None]] = []
         """Called after each commit, on the loop: must not wait."""
         self._stack = AsyncExitStack()
@@ -124,7 +127,12 @@ class Core:
         await self._stack.aclose()
 
     def _committed(self, commit: Committed) -> None:
-        self.dispatch.committed(commit)
+        if self.timed is None:
+            self.dispatch.committed(commit)
+        else:
+            begun = time.perf_counter()
+            self.dispatch.committed(commit)
+            self.timed(time.perf_counter() - begun, len(commit.told))
         self.feed.push(commit)
         for hear in self.heard:
             hear(commit)

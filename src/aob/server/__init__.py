@@ -6,6 +6,7 @@ from secrets import token_bytes
 
 from aob.core.answers import JsonObject
 from aob.fanout import Limits
+from aob.ports.telemetry import Telemetry
 from aob.server.api_keys import API_KEYS, ApiKeys, read_api_keys
 from aob.server.http import App, openapi
 from aob.server.http.call import clock_ms
@@ -32,13 +33,24 @@ def create_app(
     api_keys: ApiKeys | None = None,
     metrics_text: Callable[[], bytes] | None = None,
     now_ms: Callable[[], int] = clock_ms,
+    telemetry: Telemetry | None = None,
 ) -> App:
     """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
     process ends; `reads_per_minute` bounds the reads of a key (0: no bound), except for the home's own; `api_keys` open
-    beside those that the engine knows; `metrics_text` is what `GET /metrics` tells, in Prometheus' text format."""
+    beside those that the engine knows; `metrics_text` is what `GET /metrics` tells (Prometheus' text);
+    `telemetry` takes times and spans."""
     table = make_table(_version(), link_secret or token_bytes(32), now_ms, metrics_text)
     read_limit = ReadLimit(reads_per_minute) if reads_per_minute > 0 else None
-    return App(verbs, table, limits, metrics=metrics, read_limit=read_limit, api_keys=api_keys, now_ms=now_ms)
+    return App(
+        verbs,
+        table,
+        limits,
+        metrics=metrics,
+        read_limit=read_limit,
+        api_keys=api_keys,
+        now_ms=now_ms,
+        telemetry=telemetry,
+    )
 
 
 def openapi_document() -> JsonObject:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -35,7 +36,7 @@ from aob.ports.cache import Cache
 from aob.ports.event_log import EventLog
 from aob.ports.pages import Pages
 from aob.ports.serving import Supply
-from aob.ports.telemetry import Telemetry
+from aob.ports.telemetry import Telemetry, Trace
 from aob.runs.core import Core
 from aob.runs.feed import WHOLE
 from aob.views import Views
@@ -85,10 +86,11 @@ class Wiring:
         self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db")
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
         memory_of = Memory(self.contracts.own, None if memory else self._runs)
-        self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written)
+        self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written, telemetry)
         self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
         self.answers = Answers(self.live, cache)
-        self.watches = Watches(self.answers.read_now, now_ms)
+        self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
+        self._to_tell: deque[Trace] = deque(maxlen=1_000)
         self.streams = Streams(self.live, self.watches)
         self.platform = Platform(self.live, self._follow, now_ms)
         rows = Supply(METRICS, MetricRows(self.answers, self.contracts.of))
@@ -138,6 +140,8 @@ class Wiring:
         await stack.enter_async_context(platform)
         await stack.enter_async_context(self.gate)
         self.core.heard.append(self._committed)
+        self.core.timed = partial(self.telemetry.stage, "dispatch")
+        self.core.journal.timed = partial(self.telemetry.stage, "commit")
         querying = Querying(self.serving, self.answers, lambda position: place(position)[0], token)
         catalog = Catalog(
             self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),
@@ -156,7 +160,20 @@ class Wiring:
             Written(group.row, group.at_ms, group.tenant, group.first, group.events, group.lines, group.duplicate,
                     group.rejected, refused=group.refused)
         )  # fmt: skip
-        self.telemetry.stage("fold", time.perf_counter() - begun, len(group.events))
+        took_s = time.perf_counter() - begun
+        self.telemetry.stage("fold", took_s, len(group.events))
+        if self.telemetry.tracing and group.traces:
+            end_ns = time.time_ns()
+            for trace in group.traces:
+                self.telemetry.record("fold", trace, end_ns - int(took_s * 1e9), end_ns, **{"aob.row": group.row})
+            self._to_tell.extend(group.traces)
+
+    def _flushed(self, took_s: float, told: int) -> None:
+        """Numbers were told to those who follow them: the last part of the way of an event."""
+        self.telemetry.stage("fan_out", took_s, told)
+        end_ns = time.time_ns()
+        while self._to_tell:
+            self.telemetry.record("delta", self._to_tell.popleft(), end_ns - int(took_s * 1e9), end_ns)
 
     def _heard(self, group: Written) -> None:
         tenant = group.tenant

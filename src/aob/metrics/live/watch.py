@@ -4,6 +4,7 @@ A slow watcher is never waited for: it is told the newest value when it comes, a
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -38,8 +39,10 @@ class Watched:
 class Watches:
     """All watched numbers. `read` answers at once, from memory."""
 
-    def __init__(self, read: Read, now_ms: Callable[[], int]) -> None:
-        self._read, self._now_ms = read, now_ms
+    def __init__(
+        self, read: Read, now_ms: Callable[[], int], flushed: Callable[[float, int], None] = lambda took_s, told: None
+    ) -> None:
+        self._read, self._now_ms, self._flushed = read, now_ms, flushed
         self._known: dict[tuple[str, Any], Watched] = {}
         self._by_metric: dict[tuple[str, str], set[Watched]] = {}
         self._dirty: set[Watched] = set()
@@ -95,9 +98,11 @@ class Watches:
     def _flush(self) -> None:
         self._flushing = False
         dirty, self._dirty = self._dirty, set()
+        begun = time.perf_counter()
         for watched in dirty:
             if watched.hearers:
                 self._again(watched)
+        self._flushed(time.perf_counter() - begun, len(dirty))
 
     def _again(self, watched: Watched) -> None:
         try:

@@ -1,6 +1,7 @@
 """The ASGI application: find the route, know the caller, hold the role, act, answer. Errors leave as problems."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
@@ -11,6 +12,7 @@ from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
 from aob.core.policy import LOCAL, Caller, require
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
+from aob.ports.telemetry import Telemetry, traced
 from aob.server.api_keys import ApiKeys
 from aob.server.http.answer import Answer, Header, Message, Receive, Send, Stream, problem_answer
 from aob.server.http.call import Call, Gone, clock_ms
@@ -41,7 +43,9 @@ class App:
         read_limit: ReadLimit | None = None,
         api_keys: ApiKeys | None = None,
         now_ms: Callable[[], int] = clock_ms,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._telemetry = telemetry
         self.table, self.limits = table, limits
         self.readers = Readers(limits)
         self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
@@ -67,8 +71,9 @@ class App:
         call: Call[Any, Any] = Call(
             self._verbs, path, dict(scope["headers"]), receive, scope.get("scheme", "http"), self._metrics, self._now_ms
         )
+        begun = time.perf_counter()
         try:
-            answer = await self._answer(scope, call)
+            answer = await self._traced(scope, call)
         except Gone:
             return
         except Exception as error:
@@ -77,10 +82,25 @@ class App:
                 await call.drain()
         finally:
             self._under_way -= 1
+        if self._telemetry is not None and isinstance(answer, Answer):
+            failed = answer.status >= 500
+            self._telemetry.stage(_stage(scope["method"], path), time.perf_counter() - begun, 1, failed)
         if isinstance(answer, Answer):
             await answer.leave(send)
         else:
             await self._stream(answer, scope, receive, send)
+
+    async def _traced(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
+        """The answer, under a span where spans are collected; the caller's own trace goes on in it."""
+        telemetry = self._telemetry
+        if telemetry is None:
+            return await self._answer(scope, call)
+        parent = traced(call.header(b"traceparent"))
+        if parent is None and not telemetry.tracing:
+            return await self._answer(scope, call)
+        correlation = call.header(b"x-correlation-id") or call.header(b"x-request-id") or ""
+        with telemetry.span(f"{scope['method']} {scope['path']}", parent, **{"aob.correlation": correlation[:200]}):
+            return await self._answer(scope, call)
 
     async def _answer(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
         if self._under_way > REQUESTS_MAX:
@@ -192,6 +212,15 @@ def _secret(call: Call[Any, Any]) -> str | None:
         scheme, _, rest = (call.header(b"authorization") or "").partition(" ")
         secret = rest.strip() if scheme.lower() == "bearer" else None
     return secret
+
+
+def _stage(method: str, path: str) -> str:
+    """The stage that a request belongs to."""
+    if path.startswith(("/v1/metrics", "/v1/entity")) or path == "/v1/batch":
+        return "serve"
+    if path == "/v1/events" and method == "POST":
+        return "ingest"
+    return "query" if path == "/v1/query" else "http"
 
 
 async def _until_gone(receive: Receive, reader: Reader) -> None:
