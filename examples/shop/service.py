@@ -49,9 +49,7 @@ class Service:
         """Send what happens, when it happens, until cancelled; what could not be sent is sent again."""
         start = time.time()
         edge, batch = start + TICK_S, list[dict[str, Any]]()
-        for at, event in self.shop.events(start - OPEN_S):
-            if at < start:
-                continue  # the shop has been open for a while: its sessions are under way when the first event leaves
+        for at, event in self.shop.events(start, open_s=OPEN_S):
             while at >= edge:
                 if batch:
                     await self._sent(batch)

@@ -25,6 +25,9 @@ BATCH_MAX: Final = 1_000
 TICK_S: Final = 0.1
 """Events of so much time are sent together, in batches."""
 UNDER_WAY_MAX: Final = 8
+OPEN_S: Final = 120.0
+OPEN_EVENTS: Final = 60_000
+"""How long the shop has been open when its first event is told: so long, or so many events, whichever is less."""
 WAVE: Final = 0.9
 """The share of orders that is refunded in the scenario `refunds`, in its middle third."""
 EPILOG: Final = """
@@ -49,6 +52,9 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument(
         "--refunds", type=float, default=0.03, metavar="SHARE", help="share of paid orders refunded (0.03)"
     )
+    one.add_argument(
+        "--rhythm", action="store_true", help="busy evenings and quiet nights; the rate is the day's average"
+    )
     one.add_argument("--scenario", choices=("steady", "refunds"), default="steady",
                      help="refunds: a wave of them in the middle third of --for")  # fmt: skip
     one.add_argument("--batch", type=int, default=500, help="events in a request at most (500)")
@@ -61,7 +67,7 @@ async def generate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> i
     from aob.cli.generate import Shop, Wishes
 
     _check(args)
-    wishes = Wishes(args.rate, args.bad, args.late, args.duplicate, refunds=args.refunds, rhythm=args.span is None)
+    wishes = Wishes(args.rate, args.bad, args.late, args.duplicate, refunds=args.refunds, rhythm=args.rhythm)
     shop = Shop(args.seed, wishes)
     span_s = _span_s(args.span) if args.span else None
     if args.out:
@@ -102,7 +108,7 @@ def _check(args: Namespace) -> None:
 
 def _told(args: Namespace, shop: "Shop", start: float, span_s: float | None) -> Iterator[tuple[float, dict[str, Any]]]:
     """Events in order until the count or the span is over; the wave comes and goes by their own time."""
-    for number, (at, event) in enumerate(shop.events(start)):
+    for number, (at, event) in enumerate(shop.events(start, open_s=min(OPEN_S, OPEN_EVENTS / args.rate))):
         if (args.count is not None and number >= args.count) or (span_s is not None and at - start >= span_s):
             return
         if args.scenario == "refunds" and span_s is not None:

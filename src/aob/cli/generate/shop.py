@@ -58,9 +58,12 @@ class Shop:
         self._tie = 0
         self._refused: list[str] = []
 
-    def events(self, start_s: float) -> Iterator[tuple[float, dict[str, Any]]]:
-        """(when it arrives, in seconds since 1970; the event), in that order, without end."""
-        at = start_s
+    def events(self, start_s: float, *, open_s: float = 0.0) -> Iterator[tuple[float, dict[str, Any]]]:
+        """(when it arrives, in seconds since 1970; the event), in that order, without end. The shop has been open for
+        `open_s` when the first one comes: its sessions are under way, and events come at their rate."""
+        return ((at, event) for at, event in self._events(start_s - open_s) if at >= start_s)
+
+    def _events(self, at: float) -> Iterator[tuple[float, dict[str, Any]]]:
         while True:
             wait = self._dice.expovariate(self._sessions_per_s(at))
             while self._due and self._due[0][0] <= at + wait:
