@@ -192,6 +192,20 @@ def test_several_objects_on_a_line_and_objects_over_lines_are_no_events() -> Non
     assert gated.events == []
 
 
+@pytest.mark.parametrize("at", [b', "', b'"data": {'])
+def test_lines_and_events_are_one_to_one_even_where_their_numbers_agree(at: bytes) -> None:
+    spread = line("b").replace(at, at[:-1].rstrip() + b"\n" + at[-1:], 1)
+    gated = GATE.read(line("a") + line("x") + b"\n" + spread, NOW_MS)
+    assert (gated.received, gated.events) == (3, [])
+    blank = GATE.read(b"\n" + line("a") + line("x"), NOW_MS)
+    assert (blank.received, blank.events) == (1, [])
+
+
+def test_text_in_the_future_is_refused_among_good_lines() -> None:
+    gated = read(line("a"), line("b", time="2300-01-01T00:00:00Z"), line("c", time="1960-01-01T00:00:00Z"))
+    assert [refused.reasons[0].rule for _, refused in gated.refused] == ["future", "past"]
+
+
 def test_unknown_attributes_stay_in_the_line() -> None:
     sent = line(traceparent="00-1", x={"deep": [1]})
     gated = read(sent)
