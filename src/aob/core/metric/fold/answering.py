@@ -1,7 +1,7 @@
 """Questions in, readings out: values by dimension, series, the window before, derived ones, how long it stays true."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -13,18 +13,16 @@ from aob.core.metric.cube.grid import ENDLESS_MS, HOUR_MS, MINUTE_MS
 from aob.core.metric.cube.tile import Key, NeedsScan
 from aob.core.metric.fold.plan import MetricPlan
 from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
+from aob.core.metric.fold.state import State
 from aob.core.metric.query import MetricQuery
 from aob.core.metric.span import Span, span_of
-
-if TYPE_CHECKING:
-    from aob.core.metric.fold.fold import Fold
 
 ROWS_MAX: Final = 10_000
 """Rows of one answer, whatever limit is asked for."""
 _ZERO: Final = frozenset(("count", "sum", "distinct"))
 
 
-def answer(fold: "Fold", query: MetricQuery, now_ms: int) -> Reading:
+def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
     """The answer to a question at an instant."""
     plan = fold.plan.metrics.get(query.metric)
     if plan is None:
@@ -65,7 +63,7 @@ def answer(fold: "Fold", query: MetricQuery, now_ms: int) -> Reading:
     return reading
 
 
-def _wider(fold: "Fold", plan: MetricPlan, span: Span, query: MetricQuery) -> tuple[Span, Told]:
+def _wider(fold: State, plan: MetricPlan, span: Span, query: MetricQuery) -> tuple[Span, Told]:
     """A sliding window that begins a little earlier (it says when), where so many cells live that small tiles had to go
     before their time: a scan of the log for each reading would cost far more."""
     if span.kind != "sliding" or span.since is None:
@@ -103,7 +101,7 @@ def _check(query: MetricQuery, plan: MetricPlan) -> None:
 
 
 def _tell(
-    fold: "Fold", plan: MetricPlan, since: int | None, until: int, by: tuple[str, ...], where: Mapping[str, str]
+    fold: State, plan: MetricPlan, since: int | None, until: int, by: tuple[str, ...], where: Mapping[str, str]
 ) -> Told:
     if plan.expression is None:
         return tell(plan, fold.cubes, since, until, by, where)
@@ -122,7 +120,7 @@ def _tell(
     return told
 
 
-def _nothing(fold: "Fold", name: str) -> Value:
+def _nothing(fold: State, name: str) -> Value:
     return 0 if fold.plan.metrics[name].contract.type in _ZERO else None
 
 
@@ -147,7 +145,7 @@ def _operand(value: Value) -> Value:
     return float(value) if isinstance(value, int) else value
 
 
-def _cubes(fold: "Fold", plan: MetricPlan) -> list[Cube]:
+def _cubes(fold: State, plan: MetricPlan) -> list[Cube]:
     """The cubes behind a metric, through those that it is made of."""
     found = {part.cube: fold.cubes[part.cube] for part in plan.parts}
     for name in plan.operands:
@@ -155,7 +153,7 @@ def _cubes(fold: "Fold", plan: MetricPlan) -> list[Cube]:
     return list(found.values())
 
 
-def _newest(fold: "Fold", plan: MetricPlan, where: Mapping[str, str]) -> int | None:
+def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | None:
     found: list[int] = []
     for part in plan.parts:
         cube = fold.cubes[part.cube]
@@ -173,12 +171,12 @@ def _newest(fold: "Fold", plan: MetricPlan, where: Mapping[str, str]) -> int | N
     return max(found, default=None)
 
 
-def _overflowed(fold: "Fold", plan: MetricPlan) -> list[str]:
+def _overflowed(fold: State, plan: MetricPlan) -> list[str]:
     return fold.dimensions.overflowed(plan.names, plan.contract.budget) if plan.names else []
 
 
 def _valid_until(
-    fold: "Fold", span: Span, told: Told, cubes: list[Cube], reading: Reading, fixed: bool, now_ms: int
+    fold: State, span: Span, told: Told, cubes: list[Cube], reading: Reading, fixed: bool, now_ms: int
 ) -> int | None:
     """When the answer changes without an event: something leaves or enters the window, or it becomes complete."""
     edges: list[int] = []
@@ -204,7 +202,7 @@ def _named(by: tuple[str, ...], group: Key) -> dict[str, str]:
     return dict(zip(by, group, strict=True))
 
 
-def _series(fold: "Fold", plan: MetricPlan, query: MetricQuery, span: Span, told: Told, reading: Reading) -> list[Row]:
+def _series(fold: State, plan: MetricPlan, query: MetricQuery, span: Span, told: Told, reading: Reading) -> list[Row]:
     since = span.since if span.since is not None else told.first
     if since is None:
         return []

@@ -12,18 +12,18 @@ import msgspec
 
 from aob.core.contract.model import ContractSet
 from aob.core.ingest.event import Event
-from aob.core.metric.cube import Cube, Dimensions, Grid
+from aob.core.metric.cube import Cube
 from aob.core.metric.cube.number import whole
 from aob.core.metric.cube.tile import KEPT_MS
 from aob.core.metric.fold import pages as paging
 from aob.core.metric.fold.answering import answer
 from aob.core.metric.fold.plan import Plan, plan_of
 from aob.core.metric.fold.reading import Reading
-from aob.core.metric.fold.recount import Span, recount, touched
-from aob.core.metric.fold.source import Sources
+from aob.core.metric.fold.recount import recount, touched
+from aob.core.metric.fold.state import State
 from aob.core.metric.fold.subjects import SubjectFeed
 from aob.core.metric.query import MetricQuery
-from aob.core.metric.subject import SubjectFold, Touch
+from aob.core.metric.subject import Touch
 
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64
@@ -38,7 +38,7 @@ class Moved(msgspec.Struct):
     late: int = 0
 
 
-class Fold:
+class Fold(State):
     """The numbers that `metrics` (None: all) of a tenant's contracts declare, and of the metrics that they are made of.
 
     `kept_ms`: how long seconds, minutes, hours and days are kept before larger tiles stand for them.
@@ -47,20 +47,7 @@ class Fold:
     def __init__(
         self, contracts: ContractSet, metrics: frozenset[str] | None = None, *, kept_ms: Sequence[int] = KEPT_MS
     ) -> None:
-        self.contracts, self.plan = contracts, _plan(contracts, metrics)
-        self.kept_ms = tuple(kept_ms)
-        self.dimensions = Dimensions()
-        grid = Grid(self.plan.zones)
-        self.cubes = {id: Cube(id, slots, self.dimensions, grid) for id, slots in self.plan.cubes.items()}
-        self.subjects = {
-            name: SubjectFold(plan.contract)
-            for name, plan in self.plan.metrics.items()
-            if plan.contract.type in ("funnel", "sessions", "join")
-        }
-        self.sources = Sources(
-            {name: max(v.lateness_ms for v in versions.values()) for name, versions in contracts.events.items()}
-        )
-        self.wanted: dict[str, set[Span]] = {}
+        super().__init__(contracts, _plan(contracts, metrics), kept_ms)
 
     def add(self, events: Sequence[Event]) -> Moved:
         """Fold accepted events, in any order, each of them once."""

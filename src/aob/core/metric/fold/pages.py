@@ -4,7 +4,7 @@ Only what changed is written; a page whose tiles were all rolled up is told as N
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -12,9 +12,7 @@ from aob.core.metric.cube import Cell, Cube, Slot, Tile
 from aob.core.metric.cube.grid import EVER
 from aob.core.metric.cube.slot import SKETCHES, Entry
 from aob.core.metric.fold.plan import cube_name
-
-if TYPE_CHECKING:
-    from aob.core.metric.fold.fold import Fold
+from aob.core.metric.fold.state import State
 
 _SOURCES: Final = "sources"
 _DIMENSIONS: Final = "dimensions"
@@ -40,7 +38,7 @@ class _Head(msgspec.Struct, array_like=True):
 _head = msgspec.msgpack.Decoder(_Head)
 
 
-def dump(fold: "Fold", full: bool) -> dict[str, bytes | None]:
+def dump(fold: State, full: bool) -> dict[str, bytes | None]:
     """Pages that changed since the last dump, or all of them."""
     pages: dict[str, bytes | None] = {}
     for cube in fold.cubes.values():
@@ -60,7 +58,7 @@ def dump(fold: "Fold", full: bool) -> dict[str, bytes | None]:
     return pages
 
 
-def load(fold: "Fold", pages: Mapping[str, bytes | None]) -> None:
+def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
     """Become what was dumped."""
     cubes = {cube_name(cube.id, cube.slots): cube for cube in fold.cubes.values()}
     subjects: dict[str, dict[str, bytes]] = {}
@@ -149,7 +147,7 @@ def _read(slot: Slot, entry: Entry) -> Entry:
     return SKETCHES[slot.kind](entry) if slot.kind in SKETCHES else entry
 
 
-def size(fold: "Fold") -> dict[str, int]:
+def size(fold: State) -> dict[str, int]:
     """How much is kept, in numbers."""
     cells = tiles = held = 0
     for cube in fold.cubes.values():

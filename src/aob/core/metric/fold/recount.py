@@ -5,7 +5,6 @@ A retraction takes one equal value out of the tile that it falls into; one that 
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from aob.core.contract.model import EventContract, Move
 from aob.core.ingest.event import Event
@@ -13,15 +12,12 @@ from aob.core.metric.cube.slot import put
 from aob.core.metric.cube.tile import Key
 from aob.core.metric.fold.column import guarded, holds, instants_of, keys_of, text_of
 from aob.core.metric.fold.plan import MetricPlan, Part
+from aob.core.metric.fold.state import Span, State
 
-if TYPE_CHECKING:
-    from aob.core.metric.fold.fold import Fold
-
-Span = tuple[int, int]
 Valued = tuple[int, Key, Event, object]
 
 
-def touched(fold: "Fold", type: str, version: int, events: Sequence[Event]) -> Iterator[tuple[str, Span]]:
+def touched(fold: State, type: str, version: int, events: Sequence[Event]) -> Iterator[tuple[str, Span]]:
     """The spans of tiles to be counted anew, by metric: where values are taken back, and where others come later."""
     for name in fold.plan.refolded:
         plan = fold.plan.metrics[name]
@@ -40,7 +36,7 @@ def touched(fold: "Fold", type: str, version: int, events: Sequence[Event]) -> I
                     yield name, (min(tile.start for tile in tiles), max(tile.end for tile in tiles))
 
 
-def recount(fold: "Fold", metric: str, since: int, until: int, events: Sequence[Event]) -> None:
+def recount(fold: State, metric: str, since: int, until: int, events: Sequence[Event]) -> None:
     """Build the slots of a metric in a span from these events alone."""
     plan = fold.plan.metrics[metric]
     added: list[tuple[Part, Valued]] = []
@@ -103,7 +99,7 @@ def _valued(plan: MetricPlan, move: Move, contract: EventContract, events: Seque
             yield instants(event), key, event, found
 
 
-def _clear(fold: "Fold", plan: MetricPlan, since: int, until: int) -> list[tuple[Part, int]]:
+def _clear(fold: State, plan: MetricPlan, since: int, until: int) -> list[tuple[Part, int]]:
     cleared: list[tuple[Part, int]] = []
     for part in plan.parts:
         cube = fold.cubes[part.cube]
