@@ -15,8 +15,8 @@ from aob.backends.duckdb_serving import serving as module
 from aob.backends.duckdb_serving.second_look import look_again
 from aob.backends.duckdb_serving.tenant import TenantTables
 from aob.backends.duckdb_serving.wire import Answer, Ask
-from aob.backends.memory_event_log import MemoryEventLog
-from aob.core.contract.model import ContractSet
+from aob.backends.memory.event_log import MemoryEventLog
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, Invalid, TooLarge, Unavailable
 from aob.core.serving import Guarded, guard
 from aob.ports.event_log import Row

@@ -12,7 +12,7 @@ import pytest
 from aob.client import AsyncClient, Client
 from aob.client.async_nouns import events as async_events
 from aob.core.errors import Busy, Conflict, Invalid, NotFound, Unavailable
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from tests.server.fake import SECRET
 from tests.server.fake_metrics import NOW_MS, FakeMetrics
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 import aob
-from aob.backends.sqlite_store import SqliteStore
+from aob.backends.sqlite.store import SqliteStore
 from aob.compose import App
 from aob.core.errors import AobError, Conflict, Unavailable
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn, until

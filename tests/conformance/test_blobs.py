@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aob.backends.folder_blobs import FolderBlobs
-from aob.backends.memory_blobs import MemoryBlobs
+from aob.backends.memory.blobs import MemoryBlobs
 from aob.core.errors import AobError
 from aob.core.event import digest_of
 from aob.ports.blobs import Blobs

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.backends.memory_cache import MemoryCache
+from aob.backends.memory.cache import MemoryCache
 from aob.ports.cache import Cache
 from aob.testing.conformance.cache import CacheSuite
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from aob.backends.memory_event_log import MemoryEventLog
-from aob.backends.sqlite_event_log import SqliteEventLog
+from aob.backends.memory.event_log import MemoryEventLog
+from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.errors import Unavailable
 from aob.ports.event_log import EventLog
 from aob.testing.conformance.event_log import EventLogSuite, group

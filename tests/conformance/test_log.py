@@ -15,8 +15,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aob.backends.memory_log import MemoryLog
-from aob.backends.sqlite_log import SqliteLog
+from aob.backends.memory.log import MemoryLog
+from aob.backends.sqlite.log import SqliteLog
 from aob.core.errors import AobError
 from aob.ports.log import Log
 from aob.testing.conformance.log import AT_MS, TOPIC, LogSuite, event, ids
@@ -91,7 +91,7 @@ async def test_people_read_events_with_sql(tmp_path: Path) -> None:
 APPENDER = """
 import asyncio, sys, time
 from pathlib import Path
-from aob.backends.sqlite_log import SqliteLog
+from aob.backends.sqlite.log import SqliteLog
 from aob.testing.conformance.log import TOPIC, event
 
 async def main():

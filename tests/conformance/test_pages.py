@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from aob.backends.memory_pages import MemoryPages
-from aob.backends.sqlite_pages import SqlitePages
+from aob.backends.memory.pages import MemoryPages
+from aob.backends.sqlite.pages import SqlitePages
 from aob.ports.pages import Pages
 from aob.testing.conformance.pages import PagesSuite
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from aob.backends.memory_event_log import MemoryEventLog
 
 from aob.backends.duckdb_serving import DuckServing
-from aob.core.contract.model import ContractSet
+from aob.backends.memory.event_log import MemoryEventLog
+from aob.core.contract_model import ContractSet
 from aob.ports.event_log import EventLog
 from aob.ports.serving import Serving, Supply
 from aob.testing.conformance.serving import ServingSuite

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aob.backends.memory_store import MemoryStore
-from aob.backends.sqlite_store import SqliteStore
+from aob.backends.memory.store import MemoryStore
+from aob.backends.sqlite.store import SqliteStore
 from aob.core.errors import AobError, Unavailable
 from aob.ports.store import HeadQuery, Segment, Store, TimerRow, Value
 from aob.testing.conformance.store import StoreSuite, batch, content, head

@@ -137,8 +137,14 @@ class TestNodes:
             wf.agent("agent", task="think", model="script:a", output={"type": "object"}, limits={"calls_max": 2}),
             wf.object("object", op="put", key="a/{id}", input={"id": "1"}),
             wf.emit("emit", topic="orders", type="order.shipped"),
-            wf.metric("rate", metric="refund_rate", window="15m", by=["region"], where={"shop": "{shop}"},
-                      input={"shop": "'a'"}),
+            wf.metric(
+                "rate",
+                metric="refund_rate",
+                window="15m",
+                by=["region"],
+                where={"shop": "{shop}"},
+                input={"shop": "'a'"},
+            ),
             wf.notify("notify", to="slack:ops", text="hi"),
             wf.approval("approval", text="ok?"),
         ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aob.core.contract.model import ContractSet, EntityMove, EventContract
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.serving import View, views_of
 
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from aob.backends import folder_blobs
-from aob.backends.sqlite_store import SqliteStore
+from aob.backends.sqlite.store import SqliteStore
 from aob.compose import App
 from aob.journal import batch, deciding, journal, recovery
 from aob.ports.store import Batch
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.dispatch import Dispatcher
 
 CUT_ROWS: Final = 6

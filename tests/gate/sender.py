@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from aob.backends.sqlite_event_log import SqliteEventLog
+from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.policy import Caller
 from aob.gate import Ingest, Memory
 from tests.core.ingest.sample import CONTRACTS, line

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from aob.backends.memory_event_log import MemoryEventLog
-from aob.backends.memory_log import MemoryLog
-from aob.backends.sqlite_event_log import SqliteEventLog
+from aob.backends.memory.event_log import MemoryEventLog
+from aob.backends.memory.log import MemoryLog
+from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
 from aob.core.policy import Caller
 from aob.gate import Commit, GatedLog, Ingest, Memory

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aob.backends.sqlite_event_log import SqliteEventLog
+from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.ingest import Gate
 from tests.core.ingest.sample import CONTRACTS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aob.backends.memory_store import MemoryStore
+from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Busy, Conflict, NotFound, Quarantined, Unavailable
 from aob.journal import deciding, journal
 from aob.ports.store import Batch, StaleEpoch

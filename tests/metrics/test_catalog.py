@@ -3,7 +3,7 @@
 import pytest
 
 from aob.core.answers import JsonObject
-from aob.core.contract.model import (
+from aob.core.contract_model import (
     AlertContract,
     ContractSet,
     EntityMove,
@@ -14,7 +14,7 @@ from aob.core.contract.model import (
     Window,
 )
 from aob.core.errors import NotFound, Refused
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.serving import View, views_of
 from aob.metrics.serving import Catalog, MetricRows

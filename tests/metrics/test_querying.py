@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from aob.core.answers import JsonObject
-from aob.core.contract.model import ContractSet, EntityMove, EventContract
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import Invalid, NotFound, Refused
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
 from aob.core.serving import View, guard, views_of
 from aob.metrics.serving import Querying

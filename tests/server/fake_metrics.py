@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from aob.core.errors import AobError, Busy, Conflict, Invalid, NotFound, Problem
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
 from tests.server.fake import token

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from aob.backends.memory_log import MemoryLog
+from aob.backends.memory.log import MemoryLog
 from aob.core.event import canonical
 from aob.core.graph import Node
 from aob.core.graph.spec import NodeSpec, Timeouts

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import aob
-from aob.backends.memory_log import MemoryLog
+from aob.backends.memory.log import MemoryLog
 from aob.core.errors import AobError, Busy, CallerError, Unavailable
 from aob.core.event import Position, decode, partition_of
 from aob.ports.log import Appended, Logged, Record

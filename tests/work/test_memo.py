@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.backends.memory_blobs import MemoryBlobs
-from aob.backends.memory_cache import MemoryCache
+from aob.backends.memory.blobs import MemoryBlobs
+from aob.backends.memory.cache import MemoryCache
 from aob.core.errors import Unavailable
 from aob.core.event import Ref
 from aob.work import Done, Job, node

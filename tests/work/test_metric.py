@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aob.core.errors import AobError, Busy, NotFound, TooLarge, Unavailable
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.work import WorkError
 from aob.work.kinds import metric
 from tests.work.jobs import Asked, job_of, node_of, tools_of

@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from aob.backends.memory_telemetry import MemoryTelemetry
+from aob.backends.memory.telemetry import MemoryTelemetry
 from aob.ports.telemetry import TRACE, Stage, Trace
 
 

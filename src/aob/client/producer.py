@@ -13,7 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from aob.core.answers import JsonValue
-from aob.core.metric.answers import Ingested
+from aob.core.metric_answers import Ingested
 
 SOURCE: Final = "aob-sdk"
 EVENTS_AT_ONCE: Final = 1_000

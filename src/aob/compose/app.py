@@ -18,7 +18,7 @@ from aob.compose.notices import Notices, link_secret
 from aob.compose.parts import load_handlers, make_tools, open_blobs, open_log, open_store, open_telemetry
 from aob.compose.settings import Settings, read_settings
 from aob.core.errors import NotFound, Unavailable
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
 from aob.runs import Ambient, Core

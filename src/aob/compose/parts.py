@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from aob.backends.folder_blobs import FolderBlobs
-from aob.backends.memory_blobs import MemoryBlobs
-from aob.backends.memory_cache import MemoryCache
-from aob.backends.memory_log import MemoryLog
-from aob.backends.memory_store import MemoryStore
-from aob.backends.memory_telemetry import MemoryTelemetry
-from aob.backends.sqlite_log import SqliteLog
-from aob.backends.sqlite_store import SqliteStore
+from aob.backends.memory.blobs import MemoryBlobs
+from aob.backends.memory.cache import MemoryCache
+from aob.backends.memory.log import MemoryLog
+from aob.backends.memory.store import MemoryStore
+from aob.backends.memory.telemetry import MemoryTelemetry
+from aob.backends.sqlite.log import SqliteLog
+from aob.backends.sqlite.store import SqliteStore
 from aob.compose.settings import Settings
 from aob.core.errors import Invalid, Problem
 from aob.models import LIVE, ModelRouter

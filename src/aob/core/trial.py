@@ -12,11 +12,11 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet, MetricContract
-from aob.core.contract.model import Given
+from aob.core.contract_model import Given
 from aob.core.errors import AobError
 from aob.core.ingest import Event, Gate, Refused
 from aob.core.metric import Fold
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 
 STARTS_MS: Final = 1_767_225_600_000
 """When the first event of a test happens that says no time: the beginning of 2026, in UTC."""

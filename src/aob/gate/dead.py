@@ -13,7 +13,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError, Conflict, NotFound
 from aob.core.event import Position
 from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
-from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller, require
 from aob.gate.parcel import FEED, WHOLE, Parcel
 from aob.ports.event_log import DeadLetter, DeadQuery, EventLog

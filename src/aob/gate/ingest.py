@@ -14,7 +14,7 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
-from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller, require
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory

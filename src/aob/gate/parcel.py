@@ -12,7 +12,7 @@ from aob.ports.event_log import DeadLetter
 from aob.ports.telemetry import Trace
 
 FEED: Final = 1_001
-"""The generation of positions of business events (see `aob.metrics.live.place`)."""
+"""The generation of positions of business events (see `aob.metrics.live.positions`)."""
 WHOLE: Final = 1 << 62
 
 _encode: Final = msgspec.json.Encoder().encode

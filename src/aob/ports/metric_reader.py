@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from aob.core.answers import JsonObject
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 
 
 class MetricReader(Protocol):

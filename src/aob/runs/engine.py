@@ -1,6 +1,6 @@
 """All verbs of runs in one object: what the server, the client in process and the views talk to."""
 
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.keys import Keys
 from aob.runs.patches import Patches
 from aob.runs.replays import Replays

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.journal import Stream
 from aob.journal.stream import Chunk, chunks_of
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.feed import Fact
 
 SEGMENTS_AT_ONCE: Final = 16

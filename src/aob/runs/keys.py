@@ -8,8 +8,7 @@ from typing import Any, Final
 from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
 from aob.core.policy import LOCAL, ROLES, Caller, require
-from aob.runs import keyring
-from aob.runs.core import Core
+from aob.runs import Core, keyring
 from aob.runs.incoming import name_of, tenant_of, text_of
 
 NAMES_MAX: Final = 100

@@ -11,7 +11,7 @@ from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Patch
 from aob.journal import Decided, Stream
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
 
 PATCHES_LOOKED_THROUGH: Final = 100_000

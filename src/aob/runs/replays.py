@@ -14,7 +14,7 @@ from aob.core.run import events as ev
 from aob.core.run.names import input_cell
 from aob.core.run.step import DeniedError, Step
 from aob.journal import Stream
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.graphs import Versions
 from aob.runs.history import history
 from aob.runs.incoming import json_of, object_of, text_of

@@ -12,7 +12,7 @@ from aob.core.run import commands as cmd
 from aob.core.run.state import Ticket
 from aob.journal import Stream
 from aob.ports.store import HeadQuery
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.incoming import json_of, name_of, text_of
 
 RUNS_LOOKED_THROUGH: Final = 500

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.metric.answers import (
+from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
     Changelog,
@@ -27,7 +27,7 @@ from aob.core.metric.answers import (
     SloView,
     WebhookView,
 )
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from aob.core.contract import EventContract, MetricContract, read_contracts
-from aob.core.contract.model import LATENESS_MS, Move, Window
 from aob.core.contract.reading import contract_sources
+from aob.core.contract_model import LATENESS_MS, Move, Window
 from aob.core.errors import Invalid, Problem
 from tests.core.contract.contract_texts import EVENTS, SHOP, problems_of
 

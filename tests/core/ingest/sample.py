@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from aob.core.contract.model import ContractSet, EventContract, Rule
+from aob.core.contract_model import ContractSet, EventContract, Rule
 
 NOW_MS = 1_800_000_000_000
 ORDER = EventContract(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aob.backends.file_runs import FileRuns
+from aob.backends.sqlite.runs import FileRuns
 from aob.core.ingest import Dedup, Gate
 from aob.core.ingest.dedup import HORIZON_MS
 from aob.core.ingest.producers import SPANS_MAX, Producers

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from aob.core.contract.model import ContractSet, EventContract
-from aob.core.ingest import Gate, Gated, Refused, joined_notes, make_event
-from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS
+from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS
+from aob.core.contract_model import ContractSet, EventContract
+from aob.core.ingest import Gate, Gated, Refused, joined_notes, maker_of
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, ORDER, line
 
 GATE = Gate(CONTRACTS)
@@ -298,7 +298,7 @@ def test_fields_may_have_any_name() -> None:
 
 
 def test_an_event_can_be_made_without_a_gate() -> None:
-    event: Any = make_event(ORDER, DATA, 5)
+    event: Any = maker_of(ORDER)(DATA, 5)
     assert (event.at_ms, event.data.amount, event.enriched.order_size, event.subject) == (5, 24.5, "small", "o-1")
     with pytest.raises(msgspec.ValidationError):
-        make_event(ORDER, {}, 5)
+        maker_of(ORDER)({}, 5)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from aob.core.contract.model import ContractSet, EventContract
+from aob.core.contract_model import ContractSet, EventContract
 from aob.core.expression import EvalError, ExpressionError
 from aob.core.ingest import Gate, paths, reader
 from aob.core.ingest.reading import compiled, view_of

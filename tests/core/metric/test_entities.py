@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.contract.model import ContractSet, EntityMove, EventContract
+from aob.core.accepted_event import Event
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import NotFound
-from aob.core.ingest.event import Event
 from aob.core.metric.entity import CHANGES_MAX, Entities, EntityState
 from aob.core.metric.entity.change import Read
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aob.core.accepted_event import Event
 from aob.core.contract import read_contracts
-from aob.core.contract.model import OTHER
+from aob.core.contract_model import OTHER
 from aob.core.errors import Invalid, NotFound
-from aob.core.ingest.event import Event
 from aob.core.metric import Fold, NeedsScan
 from aob.core.metric.cube import cube as cubing
 from aob.core.metric.cube.number import plain, total, whole
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from tests.core.metric.till import (
     CONTRACTS,
     DAY,

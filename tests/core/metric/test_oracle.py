@@ -14,7 +14,7 @@ import pytest
 from aob.core.contract import ContractSet, read_contracts
 from aob.core.ingest import Event
 from aob.core.metric.fold import Fold, Reading
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from tests.core.metric.ingesting import Intake
 from tests.core.metric.oracle import MOVES, WINDOWS, Oracle, window
 from tests.core.metric.shop_world import CONTRACTS, DAY, HOUR, MINUTE, REGIONS, Sent, batches, stream

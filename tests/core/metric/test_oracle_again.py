@@ -9,7 +9,7 @@ from aob.core.contract import ContractSet, read_contracts
 from aob.core.ingest import Gate, paths
 from aob.core.metric.entity import Entities, EntityState
 from aob.core.metric.fold import Fold
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from tests.core.metric.ingesting import Intake
 from tests.core.metric.oracle import WINDOWS, window
 from tests.core.metric.shop_world import CONTRACTS, DAY, HOUR, MINUTE, batches, instant, stream

@@ -6,7 +6,7 @@ from typing import Any
 
 from aob.core.contract import read_contracts
 from aob.core.metric.fold import Fold
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from tests.core.metric.ingesting import Intake
 from tests.core.metric.shop_world import instant
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.contract.model import MetricContract, MetricType
+from aob.core.contract_model import MetricContract, MetricType
 from aob.core.metric.subject import Contribution, SubjectFold, Touch, answer_of, width_of
 
 WITHIN_MS = 10

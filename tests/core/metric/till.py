@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from aob.core.accepted_event import Event
 from aob.core.contract import read_contracts
-from aob.core.ingest.event import Event
 from aob.core.ingest.shape import shape_of
 
 NOW: Final = 1_792_899_000_000  # 2026-10-25T03:30:00Z, the night in which clocks of Berlin go back

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from standardwebhooks import Webhook
 
-from aob.backends.memory_pages import MemoryPages
-from aob.backends.memory_store import MemoryStore
+from aob.backends.memory.pages import MemoryPages
+from aob.backends.memory.store import MemoryStore
 from aob.core.ingest import Event
-from aob.core.metric.answers import Delivery, WebhookView
+from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import LOCAL
 from aob.fanout.webhooks import Chunk, HookLaw, Notice, Rules, Webhooks, notice, notice_of
 from aob.journal import Journal

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from aob.backends.memory_store import MemoryStore
+from aob.backends.memory.store import MemoryStore
 from aob.core.contract import ContractSet, read_contracts
 from aob.core.errors import AobError, NotFound
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.journal import Journal
 from aob.metrics.alerting import Alerting, AlertLaw
 from aob.ports.store import Batch, StaleEpoch

@@ -3,7 +3,7 @@
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Instant, instant, part
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import AlertView, SloView
+from aob.core.metric_answers import AlertView, SloView
 
 
 class Alerts(AsyncWire):

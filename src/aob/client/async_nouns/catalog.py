@@ -3,7 +3,7 @@
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Query
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import CatalogAnswer, Lineage, QueryAnswer, SearchHit
+from aob.core.metric_answers import CatalogAnswer, Lineage, QueryAnswer, SearchHit
 
 
 class Catalog(AsyncWire):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aob.client.async_wire import AsyncWire
 from aob.client.request import part
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import ContractsPushed
+from aob.core.metric_answers import ContractsPushed
 
 
 class Contracts(AsyncWire):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Query
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 
 
 class DeadLetters(AsyncWire):

@@ -11,7 +11,7 @@ from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MA
 from aob.client.request import TIMEOUT_S, dimensions
 from aob.core.answers import JsonValue
 from aob.core.errors import Busy, Unavailable
-from aob.core.metric.answers import Ingested
+from aob.core.metric_answers import Ingested
 
 
 class Events(AsyncWire):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Instant, Query, instant, part
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import Delivery, WebhookView
+from aob.core.metric_answers import Delivery, WebhookView
 
 
 class Webhooks(AsyncWire):

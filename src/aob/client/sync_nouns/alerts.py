@@ -6,7 +6,7 @@ Made from async_nouns/alerts.py by `python -m tools.make_sync`: edit that one.
 from aob.client.request import Instant, instant, part
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import AlertView, SloView
+from aob.core.metric_answers import AlertView, SloView
 
 
 class Alerts(Wire):

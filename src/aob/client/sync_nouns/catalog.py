@@ -6,7 +6,7 @@ Made from async_nouns/catalog.py by `python -m tools.make_sync`: edit that one.
 from aob.client.request import Query
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import CatalogAnswer, Lineage, QueryAnswer, SearchHit
+from aob.core.metric_answers import CatalogAnswer, Lineage, QueryAnswer, SearchHit
 
 
 class Catalog(Wire):

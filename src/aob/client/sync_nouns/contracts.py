@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aob.client.request import part
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import ContractsPushed
+from aob.core.metric_answers import ContractsPushed
 
 
 class Contracts(Wire):

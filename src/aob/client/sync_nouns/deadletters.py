@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from aob.client.request import Query
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 
 
 class DeadLetters(Wire):

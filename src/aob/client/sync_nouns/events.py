@@ -14,7 +14,7 @@ from aob.client.request import TIMEOUT_S, dimensions
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonValue
 from aob.core.errors import Busy, Unavailable
-from aob.core.metric.answers import Ingested
+from aob.core.metric_answers import Ingested
 
 
 class Events(Wire):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from aob.client.request import Instant, dimensions, instant, part
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import Changelog, EntityView, MetricAnswer, MetricInfo
+from aob.core.metric_answers import Changelog, EntityView, MetricAnswer, MetricInfo
 
 
 class Metrics(Wire):

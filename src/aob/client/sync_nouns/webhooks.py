@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from aob.client.request import Instant, Query, instant, part
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import Delivery, WebhookView
+from aob.core.metric_answers import Delivery, WebhookView
 
 
 class Webhooks(Wire):

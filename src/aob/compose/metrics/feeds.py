@@ -8,7 +8,7 @@ from aob.core.run import events as ev
 from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
 from aob.metrics.live import Live
 from aob.ports.event_log import EventLog
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.feed import WHOLE
 
 ALL: Final = "*"

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.metric.answers import (
+from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
     Changelog,
@@ -23,7 +23,7 @@ from aob.core.metric.answers import (
     SloView,
     WebhookView,
 )
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.fanout.webhooks import Webhooks
 from aob.gate import Ingest

@@ -12,15 +12,15 @@ from typing import Any, Final
 import msgspec
 
 from aob.backends.duckdb_serving import DuckServing
-from aob.backends.file_runs import FileRuns
-from aob.backends.memory_event_log import MemoryEventLog
-from aob.backends.memory_pages import MemoryPages
-from aob.backends.sqlite_event_log import SqliteEventLog
-from aob.backends.sqlite_pages import SqlitePages
+from aob.backends.memory.event_log import MemoryEventLog
+from aob.backends.memory.pages import MemoryPages
+from aob.backends.sqlite.event_log import SqliteEventLog
+from aob.backends.sqlite.pages import SqlitePages
+from aob.backends.sqlite.runs import FileRuns
 from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
 from aob.core.serving import METRICS
@@ -37,7 +37,7 @@ from aob.ports.event_log import EventLog
 from aob.ports.pages import Pages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
-from aob.runs.core import Core
+from aob.runs import Core
 from aob.runs.feed import WHOLE
 from aob.views import Views
 from aob.work.egress import CheckedClient

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from aob.core.contract.model import BUDGET, MetricType, Unit
+from aob.core.contract_model import BUDGET, MetricType, Unit
 
 Value: TypeAlias = Any
 """A plain JSON value."""

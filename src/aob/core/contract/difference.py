@@ -9,8 +9,8 @@ from typing import Final
 from aob.core.contract.change import Change, changed
 from aob.core.contract.definition import Tree, Value
 from aob.core.contract.document import kind_of, to_document
-from aob.core.contract.model import Contract
 from aob.core.contract.schema_difference import compare_schemas
+from aob.core.contract_model import Contract
 from aob.core.graph.shape import escape
 
 Judge = Callable[[str, Value, Value], Iterator[Change]]

@@ -6,7 +6,7 @@ In: a contract. Out: a plain object with nothing in it that says only the defaul
 from typing import Final
 
 from aob.core.contract.definition import Tree, Value
-from aob.core.contract.model import (
+from aob.core.contract_model import (
     LATENESS_MS,
     AlertContract,
     Contract,

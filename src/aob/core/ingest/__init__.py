@@ -3,10 +3,10 @@
 `Gate` decodes and judges by contracts, `Dedup` knows what has come before, `reader` and `paths` read expressions fast.
 """
 
+from aob.core.accepted_event import LINE_BYTES_MAX, Event
 from aob.core.ingest.dedup import Dedup, Runs
 from aob.core.ingest.enrich import BUILTIN
-from aob.core.ingest.event import LINE_BYTES_MAX, Event
-from aob.core.ingest.gate import Gate, Gated, make_event
+from aob.core.ingest.gate import Gate, Gated, maker_of
 from aob.core.ingest.judge import Refused
 from aob.core.ingest.notes import joined_notes
 from aob.core.ingest.reading import paths, reader
@@ -21,7 +21,7 @@ __all__ = [
     "Refused",
     "Runs",
     "joined_notes",
-    "make_event",
+    "maker_of",
     "paths",
     "reader",
 ]

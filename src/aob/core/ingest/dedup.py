@@ -12,8 +12,8 @@ from zlib import crc32
 import msgspec
 from msgspec import UNSET
 
+from aob.core.accepted_event import Event
 from aob.core.expression.library import Value
-from aob.core.ingest.event import Event
 from aob.core.ingest.producers import Producers
 
 GENERATION_MAX: Final = 1_000_000

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from aob.core.contract.model import EventContract
+from aob.core.contract_model import EventContract
 from aob.core.event import canonical
 from aob.core.expression.library import Value
 from aob.core.ingest.enrich import Enrichment

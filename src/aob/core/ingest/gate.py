@@ -11,13 +11,13 @@ from typing import Final, Union
 import msgspec
 from msgspec import UNSET
 
-from aob.core.contract.model import ContractSet, EventContract
+from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
+from aob.core.contract_model import ContractSet, EventContract
 from aob.core.expression import EvalError
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
 from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, Form, form_of
-from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.ingest.judge import Refused
 from aob.core.ingest.notes import Notes, notes_of, read_notes
 from aob.core.ingest.reading import passes, reader
@@ -348,20 +348,18 @@ def _head(text: bytes, count: int, size: int) -> tuple[bytes, bytes]:
     return b"\n".join(parts[:count]), parts[count] if len(parts) > count else b""
 
 
-_forms: Final[dict[int, tuple[EventContract, _Kind]]] = {}
-FORMS_MAX: Final = 1_024
-_identity: Final = id
+def maker_of(contract: EventContract) -> Callable[[Mapping[str, Value], int], Event]:
+    """Makes events that come through no gate: of this contract, with data (which must fit: else ValidationError) and a
+    time."""
+    kind = _Kind(form_of(contract, newest=True), BUILTIN)
+    whole, data_type = kind.form.event, kind.form.shape.type
+    plain = kind.subject is None and not kind.enrich
 
+    def make(data: Mapping[str, Value], at_ms: int) -> Event:
+        made: Value = whole(id="-", source="-", data=msgspec.convert(data, data_type), at_ms=at_ms)
+        if not plain:
+            kind.add(made)
+        event: Event = made
+        return event
 
-def make_event(contract: EventContract, data: Mapping[str, Value], at_ms: int, *, id: str = "-") -> Event:
-    """An event that came through no gate: of this contract, with this data, which must fit. Raises ValidationError."""
-    known = _forms.get(_identity(contract))
-    if known is None or known[0] is not contract:
-        if len(_forms) >= FORMS_MAX:
-            _forms.clear()
-        known = _forms[_identity(contract)] = (contract, _Kind(form_of(contract, newest=True), BUILTIN))
-    kind = known[1]
-    event: Value = kind.form.event(id=id, source="-", data=msgspec.convert(data, kind.form.shape.type), at_ms=at_ms)
-    kind.add(event)
-    made: Event = event
-    return made
+    return make

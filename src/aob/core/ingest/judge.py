@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from aob.core.contract.model import EventContract
+from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
+from aob.core.contract_model import EventContract
 from aob.core.event import canonical, decode
 from aob.core.expression import EvalError, ExpressionError
 from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
-from aob.core.ingest.event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.ingest.reading import reader, view_of
 
 if TYPE_CHECKING:

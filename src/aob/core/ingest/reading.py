@@ -12,13 +12,13 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from aob.core.contract.model import EventContract
+from aob.core.accepted_event import Event
+from aob.core.contract_model import EventContract
 from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.expression.library import Value
 from aob.core.expression.paths import chain_of
 from aob.core.ingest.enrich import BUILTIN, Enrichment
 from aob.core.ingest.envelope import Form, form_of
-from aob.core.ingest.event import Event
 from aob.core.ingest.inline import Code, NotInline, function_of, inline, path_code
 
 NAMES: Final = frozenset(("data", "enriched", "id", "source", "subject", "time"))

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from aob.core.contract.model import ContractSet, EventContract
+from aob.core.contract_model import ContractSet, EventContract
 
 ViewKind = Literal["events", "type", "entity", "history", "supplied"]
 

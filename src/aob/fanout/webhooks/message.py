@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from aob.core.metric.answers import Delivery
+from aob.core.metric_answers import Delivery
 from aob.fanout.webhooks.notices import Notice
 from aob.fanout.webhooks.posting import Outcome
 

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import structs
 
 from aob.core.errors import AobError
-from aob.core.metric.answers import WebhookView
+from aob.core.metric_answers import WebhookView
 from aob.fanout.webhooks.inbox import Budget, Inbox
 from aob.fanout.webhooks.law import Hook
 from aob.fanout.webhooks.message import Message, Progress, encode

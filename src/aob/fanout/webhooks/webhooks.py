@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
 from aob.core.ingest import Event
-from aob.core.metric.answers import Delivery, WebhookView
+from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import Caller, require
 from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
 from aob.fanout.webhooks.message import Message, Progress, progress_of

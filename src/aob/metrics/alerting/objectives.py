@@ -12,9 +12,9 @@ import msgspec
 from aob.core.contract import ContractSet, Slo
 from aob.core.errors import NotFound
 from aob.core.expression import EvalError, Expression, compile_expression
-from aob.core.metric.answers import SloView
-from aob.core.metric.query import MetricQuery
 from aob.core.metric.slo import Tiles, view_of
+from aob.core.metric_answers import SloView
+from aob.core.metric_query import MetricQuery
 from aob.metrics.alerting.lookout import Lookout
 from aob.ports.metric_reader import MetricReader
 

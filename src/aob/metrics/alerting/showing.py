@@ -8,7 +8,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import AlertContract
 from aob.core.event import derived_id
 from aob.core.metric.alert import AlertState, Instance
-from aob.core.metric.answers import AlertView
+from aob.core.metric_answers import AlertView
 
 
 class Sighted(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from aob.core.contract import AlertContract, ContractSet, check_set, read_contra
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.event import canonical
 from aob.core.metric.alert import Drop, Put, Silence
-from aob.core.metric.answers import AlertView, SloView
+from aob.core.metric_answers import AlertView, SloView
 from aob.core.policy import Caller, require
 from aob.metrics.alerting.alerting import Alerts, Standing
 from aob.metrics.alerting.law import stream_of

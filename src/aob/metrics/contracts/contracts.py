@@ -20,11 +20,11 @@ from aob.core.contract import (
     schema_of,
     to_document,
 )
-from aob.core.contract.model import EventContract, MetricContract
 from aob.core.contract.reading import Sources, contract_sources
+from aob.core.contract_model import EventContract, MetricContract
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event.value import canonical, digest_of
-from aob.core.metric.answers import ContractsPushed, Lineage
+from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.policy import Caller, require
 from aob.journal import Journal
 from aob.metrics.contracts.law import PREFIX, Declare, Declared

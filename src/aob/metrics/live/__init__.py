@@ -4,7 +4,7 @@ from aob.metrics.live.answering import Answers
 from aob.metrics.live.changes import Changes
 from aob.metrics.live.entities import EntityReads
 from aob.metrics.live.live import Live, Memory, Written
-from aob.metrics.live.place import place, token
+from aob.metrics.live.positions import place, token
 from aob.metrics.live.streaming import Streams
 from aob.metrics.live.watch import Watches
 

@@ -15,13 +15,13 @@ from aob.core.contract import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import canonical, decode, digest_of
 from aob.core.metric import Fold, NeedsScan, Reading
-from aob.core.metric.answers import MetricAnswer, MetricInfo
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_answers import MetricAnswer, MetricInfo
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller, require
 from aob.core.problem import problem_of
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.live import SLICE_EVENTS, Live
-from aob.metrics.live.place import token
+from aob.metrics.live.positions import token
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache
 
@@ -81,6 +81,7 @@ class Answers:
         if self._cache is None:
             return self.read_now(tenant, query)
         numbers = self.live.numbers(tenant)
+        numbers.settle()  # the key says how far the metric has moved
         asked = msgspec.structs.replace(query, min_position="")
         key = digest_of(canonical([asked, numbers.moves.get(query.metric, 0), numbers.filled_by])).hex()
         try:

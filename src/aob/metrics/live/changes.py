@@ -13,12 +13,12 @@ from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge
 from aob.core.ingest import Event
 from aob.core.metric import Fold
-from aob.core.metric.answers import Changelog, ChangeRow
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_answers import Changelog, ChangeRow
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller, require
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.answering import Answers
-from aob.metrics.live.place import token
+from aob.metrics.live.positions import token
 from aob.metrics.live.streaming import shown
 
 LOOK_MAX: Final = 500_000

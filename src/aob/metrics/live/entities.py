@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.answers import EntityView
+from aob.core.metric_answers import EntityView
 from aob.core.policy import Caller, require
 from aob.metrics.live.live import Live
-from aob.metrics.live.place import token
+from aob.metrics.live.positions import token
 from aob.metrics.live.streaming import iso
 from aob.ports.serving import Serving
 

@@ -10,12 +10,12 @@ from typing import Final, Protocol
 
 import msgspec
 
+from aob.core.accepted_event import SKEW_MAX_MS
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Unavailable
 from aob.core.ingest import Event, Gate
-from aob.core.ingest.event import SKEW_MAX_MS
 from aob.metrics.contracts import Contracts
-from aob.metrics.live.place import place
+from aob.metrics.live.positions import place
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.ports.event_log import EventLog, Row
 from aob.ports.logger import Logger

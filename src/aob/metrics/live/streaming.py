@@ -13,10 +13,10 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.ingest import Event
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller, require
 from aob.metrics.live.live import Live, Written
-from aob.metrics.live.place import WHOLE, place, token
+from aob.metrics.live.positions import WHOLE, place, token
 from aob.metrics.live.watch import Watched, Watches
 
 RING_BYTES: Final = 8 * 1024 * 1024

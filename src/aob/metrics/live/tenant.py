@@ -13,6 +13,8 @@ from aob.core.metric import Entities, Fold, Moved
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"
 ENTITIES: Final = "entities/"
+LATER_MAX: Final = 2_000
+"""Events of the platform that wait to be folded together at most."""
 
 
 class Numbers:
@@ -30,6 +32,8 @@ class Numbers:
         self.moves: dict[str, int] = {}
         self.filling: dict[str, float] = {}
         self.filled_by = ""
+        self._later: dict[str, tuple[list[Event], int]] = {}
+        self._news = set[str]()
         self.restart(own)
 
     def restart(self, own: ContractSet) -> None:
@@ -57,9 +61,26 @@ class Numbers:
         self.entities.add(events)
         return self._moved(moved, row)
 
-    def add_platform(self, events: Sequence[Event], at: int) -> frozenset[str]:
-        """Fold events of the platform itself, read up to `at` of their own feed."""
-        return self._moved(self.platform.add(events), at)
+    def later(self, feed: str, events: Sequence[Event], at: int) -> None:
+        """Take events of the platform itself, read up to `at` of their own feed. They are folded together, with the
+        next look at its numbers at the latest."""
+        waiting = self._later[feed][0] if feed in self._later else []
+        waiting += events
+        self._later[feed] = (waiting, at)
+        if len(waiting) >= LATER_MAX:
+            self.settle()
+
+    def settle(self) -> None:
+        """Fold what the platform has told so far."""
+        later, self._later = self._later, {}
+        for events, at in later.values():
+            self._news |= self._moved(self.platform.add(events), at)
+
+    def platform_news(self) -> frozenset[str]:
+        """The metrics of the platform that have moved since this was last asked."""
+        self.settle()
+        news, self._news = frozenset(self._news), set()
+        return news
 
     def restated(self, metric: str) -> frozenset[str]:
         """A metric was counted anew: it, and all that is made of it, have moved. Asked for again, it is read again."""
@@ -70,15 +91,20 @@ class Numbers:
 
     def fold_of(self, metric: str) -> Fold:
         """The fold that has a metric: the tenant's own or the platform's."""
-        return self.platform if metric in self.platform_contracts.metrics else self.fold
+        if metric not in self.platform_contracts.metrics:
+            return self.fold
+        self.settle()
+        return self.platform
 
     def forget(self, now_ms: int) -> None:
         """Roll up and let go of what is not kept."""
+        self.settle()
         self.fold.forget(now_ms)
         self.platform.forget(now_ms)
 
     def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
         """Pages that changed since the last dump, or all of them; those of what was `renewed` all."""
+        self.settle()
         pages: dict[str, bytes | None] = {}
         for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
             pages |= {prefix + name: data for name, data in part.dump(full=full or prefix in self.renewed).items()}

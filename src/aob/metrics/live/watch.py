@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 
 Read = Callable[[str, MetricQuery], JsonObject]
 

@@ -10,13 +10,16 @@ from importlib import resources
 from typing import Any, Final, Protocol
 
 from aob.core.contract import ContractSet, read_contracts
-from aob.core.ingest import Event, make_event
+from aob.core.ingest import Event, maker_of
 from aob.metrics.live.live import Live, Written
 from aob.metrics.platform.telling import Telling
 
 JOURNAL: Final = "journal"
 """The mark of how far the journal was read."""
+GATE: Final = "gate"
 SLICE: Final = 500
+TELL_S: Final = 0.05
+"""What happens within so much time is folded together, and whoever follows the platform's numbers is told once."""
 
 
 class Fact(Protocol):
@@ -46,7 +49,10 @@ class Platform:
         self.live, self._follow, self._now_ms = live, follow, now_ms
         self._telling: dict[str, Telling] = {}
         self._task: asyncio.Task[None] | None = None
-        self._contracts = live.contracts.platform
+        contracts = live.contracts.platform
+        self._makers = {kind: maker_of(versions[max(versions)]) for kind, versions in contracts.events.items()}
+        self._moving = set[str]()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def recover(self) -> None:
         """Read what was remembered of live runs; before `Live` is entered."""
@@ -66,6 +72,9 @@ class Platform:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def heard(self, group: Written) -> None:
         """A group of the gate was folded: one event of the platform, whatever its size."""
@@ -77,7 +86,7 @@ class Platform:
             "received": float(count + group.duplicate + group.rejected), "age_ms": float(fresh),
             "lag_ms": float(max(0, now_ms - group.at_ms)) if now_ms - group.at_ms < 60_000 else 0.0,
         }  # fmt: skip
-        self._fold(group.tenant, [self._event("aob.gate.committed", data, group.at_ms)], group.row)
+        self._later(group.tenant, GATE, [self._makers["aob.gate.committed"](data, group.at_ms)], group.row)
 
     def dump(self) -> dict[tuple[str, str], bytes | None]:
         """What is remembered of live runs."""
@@ -104,19 +113,25 @@ class Platform:
             if telling is None:
                 telling = self._telling[fact.tenant] = Telling()
             for kind, data in telling.tell(fact.stream, fact.event, fact.at_ms):
-                found.setdefault(fact.tenant, []).append(self._event(kind, data, fact.at_ms))
+                found.setdefault(fact.tenant, []).append(self._makers[kind](data, fact.at_ms))
         for tenant, events in found.items():
-            self._fold(tenant, events, facts[-1].row)
+            self._later(tenant, JOURNAL, events, facts[-1].row)
 
-    def _fold(self, tenant: str, events: list[Event], at: int) -> None:
-        moved = self.live.numbers(tenant).add_platform(events, at)
-        if moved:
-            self.live.platform_moved(tenant, moved)
+    def _later(self, tenant: str, feed: str, events: list[Event], at: int) -> None:
+        """A sketch costs more by the call than by the value: what comes close together is folded in one go. A look at
+        these numbers and a snapshot of them fold what waits, so that nothing is ever missed."""
+        self.live.numbers(tenant).later(feed, events, at)
+        self._moving.add(tenant)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell)
 
-    def _event(self, kind: str, data: dict[str, Any], at_ms: int) -> Event:
-        contract = self._contracts.event(kind)
-        assert contract is not None
-        return make_event(contract, data, at_ms)
+    def _tell(self) -> None:
+        self._timer = None
+        moving, self._moving = self._moving, set()
+        for tenant in moving:
+            moved = self.live.numbers(tenant).platform_news()
+            if moved:
+                self.live.platform_moved(tenant, moved)
 
 
 def _whole_rows(facts: Sequence[Any], at: int) -> int:

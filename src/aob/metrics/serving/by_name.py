@@ -11,8 +11,8 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.answers import QueryAnswer
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_answers import QueryAnswer
+from aob.core.metric_query import MetricQuery
 from aob.ports.metric_reader import MetricReader
 
 METRICS_MAX: Final = 20

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject
 from aob.core.contract import AlertContract, ContractSet, EventContract, MetricContract, Slo
-from aob.core.metric.answers import CatalogAnswer, MetricInfo, SearchHit
+from aob.core.metric_answers import CatalogAnswer, MetricInfo, SearchHit
 from aob.core.policy import Caller, require
 from aob.core.serving import Ranking, Thing, View
 from aob.ports.serving import Serving

@@ -6,7 +6,7 @@ from typing import Any, Final
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.ports.metric_reader import MetricReader
 
 ROWS_EACH_MAX: Final = 1_000

@@ -11,7 +11,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, NotFound, Problem
-from aob.core.metric.answers import QueryAnswer
+from aob.core.metric_answers import QueryAnswer
 from aob.core.policy import Caller, require
 from aob.core.serving import View
 from aob.metrics.serving.by_name import MetricBody, by_name

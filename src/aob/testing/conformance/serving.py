@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract.model import ContractSet, EntityMove, EventContract
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import Busy, Invalid, NotFound, TooLarge, Unavailable
 from aob.core.ingest import Gate
 from aob.core.serving import METRICS

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.backends.memory_store import MemoryStore
+from aob.backends.memory.store import MemoryStore
 from aob.core.event.value import decode
 from aob.core.graph import Handlers
 from aob.core.run import Run, decode_events, evolve

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from aob.backends.memory_store import MemoryStore
+from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Unavailable
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 from aob.testing.world.options import Options

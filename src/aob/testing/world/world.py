@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.backends.memory_blobs import MemoryBlobs
-from aob.backends.memory_store import MemoryStore
+from aob.backends.memory.blobs import MemoryBlobs
+from aob.backends.memory.store import MemoryStore
 from aob.core.errors import AobError
 from aob.core.policy.caller import LOCAL
 from aob.core.policy.patch import PatchRules

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from aob.core.errors import AobError, Busy, OurError
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.core.node import MetricConfig, fill, fill_text
 from aob.work.job import Context, Job, WorkError
 from aob.work.kinds.http import values

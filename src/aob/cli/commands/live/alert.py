@@ -9,7 +9,7 @@ from aob.cli.screen import Screen
 from aob.cli.values import json_from
 from aob.cli.words import Commands, command, group
 from aob.core.errors import Invalid
-from aob.core.metric.answers import AlertView
+from aob.core.metric_answers import AlertView
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient

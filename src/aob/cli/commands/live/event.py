@@ -12,7 +12,7 @@ from aob.cli.values import read
 from aob.cli.words import Commands, command, group
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.answers import EventVerdict
+from aob.core.metric_answers import EventVerdict
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient

@@ -18,7 +18,7 @@ from aob.cli.commands.live.rows import (
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
-from aob.core.metric.answers import ChangeRow
+from aob.core.metric_answers import ChangeRow
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient

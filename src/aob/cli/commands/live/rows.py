@@ -8,7 +8,7 @@ from aob.cli.picture import clock, moment, short
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import format_duration, parse_duration
 from aob.core.errors import Invalid
-from aob.core.metric.answers import DeadLetterRow, MetricAnswer, MetricInfo
+from aob.core.metric_answers import DeadLetterRow, MetricAnswer, MetricInfo
 
 INSTANT_HELP: Final = "2026-01-31T12:00:00Z, ms since 1970, or how long ago: 2h"
 METRIC_COLUMNS: Final = ("metric", "type", "unit", "dimensions", "windows", "state")

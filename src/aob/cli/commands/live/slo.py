@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command
-from aob.core.metric.answers import SloView
+from aob.core.metric_answers import SloView
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient

@@ -7,7 +7,7 @@ from aob.cli.commands.live.rows import INSTANT_HELP, instant
 from aob.cli.picture import clock, indented, short
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
-from aob.core.metric.answers import WebhookView
+from aob.core.metric_answers import WebhookView
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aob.core.contract.check.sight import event_sight, events_of, judge
-from aob.core.contract.model import ContractSet, EventContract, MetricContract
+from aob.core.contract_model import ContractSet, EventContract, MetricContract
 from aob.core.errors import Problem
 from aob.core.expression.paths import read_paths
 from aob.core.graph.shape import escape

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aob.core.contract.check.sight import Sight, judge, value_shape
-from aob.core.contract.model import AlertContract, ContractSet, MetricContract, Slo
+from aob.core.contract_model import AlertContract, ContractSet, MetricContract, Slo
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
 from aob.core.expression.check import Shape

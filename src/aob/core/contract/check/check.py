@@ -11,7 +11,7 @@ from aob.core.contract.check.event import event_problems
 from aob.core.contract.check.metric import metric_problems
 from aob.core.contract.check.sight import ENRICHMENTS
 from aob.core.contract.document import key_of, to_document
-from aob.core.contract.model import Contract, ContractSet, MetricContract, T
+from aob.core.contract_model import Contract, ContractSet, MetricContract, T
 from aob.core.errors import Problem
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aob.core.contract.check.sight import NUMERIC, Sight, is_word, judge, remark, value_shape
 from aob.core.contract.check.unit import PLAIN, Unit, Units
-from aob.core.contract.model import ContractSet, MetricContract
+from aob.core.contract_model import ContractSet, MetricContract
 from aob.core.errors import Problem
 from aob.core.expression.paths import Path
 from aob.core.graph.shape import escape, meant

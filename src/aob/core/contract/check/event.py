@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from aob.core.contract.check.sight import TEXTUAL, event_sight, judge, remark
 from aob.core.contract.check.unit import Units
 from aob.core.contract.definition import Value
-from aob.core.contract.model import ContractSet, EntityMove, EventContract
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import Problem
 from aob.core.expression import EvalError, Expression
 from aob.core.expression.paths import Path

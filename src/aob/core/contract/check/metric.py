@@ -11,7 +11,7 @@ from aob.core.contract.check.derived import derived_problems
 from aob.core.contract.check.move import move_problems
 from aob.core.contract.check.sight import NUMERIC, TEXTUAL, Sight, event_sight, events_of, is_word, judge, remark
 from aob.core.contract.check.window import window_problems
-from aob.core.contract.model import INVERTIBLE, ContractSet, MetricContract, MetricType
+from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType
 from aob.core.errors import Problem
 from aob.core.expression.schema import Schema
 from aob.core.graph.shape import escape, meant

@@ -9,7 +9,7 @@ from typing import Final
 from aob.core.contract.check.event import clashes
 from aob.core.contract.check.sight import NUMERIC, about_of, event_sight, events_of, judge, remark
 from aob.core.contract.check.unit import Units, pinned
-from aob.core.contract.model import ContractSet, EventContract, MetricContract, MetricType, Move
+from aob.core.contract_model import ContractSet, EventContract, MetricContract, MetricType, Move
 from aob.core.errors import Problem
 from aob.core.expression import Expression
 from aob.core.graph.shape import meant

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from aob.core.contract.model import ContractSet, EventContract, MetricContract, Move
+from aob.core.contract_model import ContractSet, EventContract, MetricContract, Move
 from aob.core.errors import Problem
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.check import Shape

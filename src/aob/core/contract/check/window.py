@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from aob.core.contract.model import MetricContract, Window
+from aob.core.contract_model import MetricContract, Window
 from aob.core.errors import Problem
 from aob.core.expression.fault import meant
 from aob.core.graph.shape import escape

@@ -6,8 +6,8 @@ In: a draft. Out: an `AlertContract` or `Slo`, or None when its shape is wrong; 
 from typing import Final
 
 from aob.core.contract.definition import AlertDefinition, SloDefinition, StartDefinition
-from aob.core.contract.model import AlertContract, Slo
 from aob.core.contract.reading.draft import Draft, cel
+from aob.core.contract_model import AlertContract, Slo
 
 FRESHNESS_MS: Final = 5_000
 """What a freshness objective promises that says no limit."""

@@ -6,8 +6,8 @@ In: a draft. Out: an `EventContract`, or None when its shape is wrong; problems 
 from typing import Final
 
 from aob.core.contract.definition import EventDefinition, Tree, Value
-from aob.core.contract.model import LATENESS_MS, EntityMove, EventContract, Rule
 from aob.core.contract.reading.draft import Draft, cel
+from aob.core.contract_model import LATENESS_MS, EntityMove, EventContract, Rule
 from aob.core.graph.shape import escape
 
 _TYPES: Final[dict[str, Tree]] = {

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from aob.core.contract.definition import GivenDefinition, MetricDefinition, MoveDefinition, Value
-from aob.core.contract.model import Given, MetricContract, Move
 from aob.core.contract.reading.alert import slo_of
 from aob.core.contract.reading.draft import Draft, cel
 from aob.core.contract.reading.window import read_windows
+from aob.core.contract_model import Given, MetricContract, Move
 from aob.core.graph.shape import escape, meant
 
 QUANTILES: Final = (0.5, 0.95, 0.99)

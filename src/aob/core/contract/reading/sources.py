@@ -11,11 +11,11 @@ import msgspec
 
 from aob.core.contract.definition import Tree, Value
 from aob.core.contract.document import key_of
-from aob.core.contract.model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.contract.reading.alert import read_alert, read_slo
 from aob.core.contract.reading.draft import Draft
 from aob.core.contract.reading.event import read_event
 from aob.core.contract.reading.metric import read_metric
+from aob.core.contract_model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.errors import AobError, Invalid, Malformed, Problem
 from aob.core.graph.text import Places, Spot, json_spots, located, read_json
 

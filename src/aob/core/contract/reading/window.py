@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from aob.core.contract.definition import Duration, WindowDefinition
-from aob.core.contract.model import Unit, Window
 from aob.core.contract.reading.draft import Draft
+from aob.core.contract_model import Unit, Window
 from aob.core.duration import parse_duration
 from aob.core.graph.shape import meant
 

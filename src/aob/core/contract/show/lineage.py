@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract.model import ContractSet, EventContract, MetricContract, Move
 from aob.core.contract.show.picture import draw
 from aob.core.contract.show.thing import Link, Thing
 from aob.core.contract.show.tree import tree_lines
+from aob.core.contract_model import ContractSet, EventContract, MetricContract, Move
 
 
 class Graph:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from aob.core.answers import JsonValue
-from aob.core.contract.model import AlertContract
+from aob.core.contract_model import AlertContract
 
 
 class Seen(msgspec.Struct, frozen=True):

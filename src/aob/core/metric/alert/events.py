@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from aob.core.answers import JsonValue
-from aob.core.contract.model import AlertContract
+from aob.core.contract_model import AlertContract
 
 Phase = Literal["ok", "pending", "firing", "clearing"]
 """`clearing` is firing whose `clear` holds and has not held for long enough."""

@@ -7,7 +7,7 @@ for `clear_for`. Between `when` and `clear` nothing turns: that is the hysteresi
 from collections.abc import Iterator
 from typing import Final
 
-from aob.core.contract.model import AlertContract
+from aob.core.contract_model import AlertContract
 from aob.core.errors import Conflict, NotFound
 from aob.core.metric.alert.commands import (
     AlertCommand,

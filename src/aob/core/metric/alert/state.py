@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract.model import AlertContract, ContractSet
+from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.event.ids import derived_id
 from aob.core.metric.alert.events import (
     AlertDropped,

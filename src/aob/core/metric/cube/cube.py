@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract.model import OTHER
+from aob.core.contract_model import OTHER
 from aob.core.metric.cube.dimension import Dimensions
 from aob.core.metric.cube.grid import DAY_MS, EVER, SIZES_MS, Grid
 from aob.core.metric.cube.slot import Cell, Slot, blank

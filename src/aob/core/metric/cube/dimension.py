@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract.model import OTHER
+from aob.core.contract_model import OTHER
 
 VALUE_MAX: Final = 256
 """Characters of a value; a longer one counts under `__other__`."""

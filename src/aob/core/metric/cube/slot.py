@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from aob.core.ingest.event import Event
+from aob.core.accepted_event import Event
 from aob.core.metric.cube.number import total
 from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Sketch, Top
 

@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from aob.core.contract.model import ContractSet, EntityMove, EventContract
+from aob.core.accepted_event import Event
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.event.value import canonical
-from aob.core.ingest.event import Event
 
 Read = Callable[[Event], tuple[object, ...]]
 Reader = Callable[[Sequence[str], EventContract], Read]

@@ -9,9 +9,9 @@ from zlib import crc32
 
 import msgspec
 
-from aob.core.contract.model import ContractSet
+from aob.core.accepted_event import Event
+from aob.core.contract_model import ContractSet
 from aob.core.errors import NotFound
-from aob.core.ingest.event import Event
 from aob.core.metric.entity.change import Change, Changes, Reader
 from aob.core.metric.entity.entity import CHANGE_BYTES, ENTITY_BYTES, Entity, EntityState
 

@@ -14,8 +14,8 @@ from aob.core.metric.cube.tile import Key, NeedsScan
 from aob.core.metric.fold.plan import MetricPlan
 from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
 from aob.core.metric.fold.state import State
-from aob.core.metric.query import MetricQuery
 from aob.core.metric.span import Span, span_of
+from aob.core.metric_query import MetricQuery
 
 ROWS_MAX: Final = 10_000
 """Rows of one answer, whatever limit is asked for."""

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from aob.core.contract.model import EventContract
+from aob.core.accepted_event import Event
+from aob.core.contract_model import EventContract
 from aob.core.event.value import canonical
 from aob.core.expression import EvalError
-from aob.core.ingest.event import Event
 from aob.core.ingest.reading import reader
 from aob.core.ingest.shape import Field, shape_of
 

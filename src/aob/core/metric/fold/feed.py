@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from aob.core.contract.model import EventContract
-from aob.core.ingest.event import Event
+from aob.core.accepted_event import Event
+from aob.core.contract_model import EventContract
 from aob.core.metric.cube import Cell, Cube, Slot
 from aob.core.metric.cube.cube import CubeId
 from aob.core.metric.cube.grid import SECOND_MS

@@ -10,8 +10,8 @@ from typing import Final, Self
 
 import msgspec
 
-from aob.core.contract.model import ContractSet
-from aob.core.ingest.event import Event
+from aob.core.accepted_event import Event
+from aob.core.contract_model import ContractSet
 from aob.core.metric.cube import Cube
 from aob.core.metric.cube.number import whole
 from aob.core.metric.cube.tile import KEPT_MS
@@ -22,8 +22,8 @@ from aob.core.metric.fold.reading import Reading
 from aob.core.metric.fold.recount import recount, touched
 from aob.core.metric.fold.state import State
 from aob.core.metric.fold.subjects import SubjectFeed
-from aob.core.metric.query import MetricQuery
 from aob.core.metric.subject import Touch
+from aob.core.metric_query import MetricQuery
 
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64

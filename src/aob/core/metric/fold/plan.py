@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from aob.core.contract.model import ContractSet, EventContract, MetricContract, Move
+from aob.core.contract_model import ContractSet, EventContract, MetricContract, Move
 from aob.core.event.value import canonical, digest_of
 from aob.core.expression import Expression, compile_expression
 from aob.core.metric.cube import Slot

@@ -6,8 +6,8 @@ A retraction takes one equal value out of the tile that it falls into; one that 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from aob.core.contract.model import EventContract, Move
-from aob.core.ingest.event import Event
+from aob.core.accepted_event import Event
+from aob.core.contract_model import EventContract, Move
 from aob.core.metric.cube.slot import put
 from aob.core.metric.cube.tile import Key
 from aob.core.metric.fold.column import guarded, holds, instants_of, keys_of, text_of

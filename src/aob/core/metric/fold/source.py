@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract.model import LATENESS_MS
-from aob.core.ingest.event import Event
+from aob.core.accepted_event import Event
+from aob.core.contract_model import LATENESS_MS
 
 IDLE_MS: Final = 30_000
 """A source whose newest event is older than this holds nobody up."""

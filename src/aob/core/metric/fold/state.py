@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aob.core.contract.model import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.metric.cube import Cube, Dimensions, Grid
 from aob.core.metric.cube.tile import KEPT_MS
 from aob.core.metric.fold.plan import Plan

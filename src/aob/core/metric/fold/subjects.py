@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from aob.core.contract.model import EventContract, MetricContract, Move
-from aob.core.ingest.event import Event
+from aob.core.accepted_event import Event
+from aob.core.contract_model import EventContract, MetricContract, Move
 from aob.core.metric.cube.cube import CubeId
 from aob.core.metric.fold.column import guarded, holds, instants_of, keys_of, text_of
 from aob.core.metric.subject import Touch

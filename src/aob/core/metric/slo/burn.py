@@ -7,9 +7,9 @@ long window has spent a share of the budget and a short one says that it still g
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from aob.core.contract.model import Slo
-from aob.core.metric.answers import SloView
+from aob.core.contract_model import Slo
 from aob.core.metric.slo.tiles import Tiles
+from aob.core.metric_answers import SloView
 
 WINDOWS_MS: Final[Mapping[str, int]] = {
     "5m": 300_000,

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from aob.core.contract.model import Unit
+from aob.core.contract_model import Unit
 
 _FIXED_MS: Final = {"second": 1_000, "minute": 60_000, "hour": 3_600_000}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract.model import MetricContract, Window
+from aob.core.contract_model import MetricContract, Window
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.query import MetricQuery
 from aob.core.metric.span.calendar import same_elapsed, unit_before, unit_span
+from aob.core.metric_query import MetricQuery
 
 _DAY_MS: Final = 86_400_000
 _STEPS: Final = ((3_600_000, 1_000), (_DAY_MS, 60_000), (31 * _DAY_MS, 3_600_000))

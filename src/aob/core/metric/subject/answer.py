@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from aob.core.contract.model import MetricContract
+from aob.core.contract_model import MetricContract
 
 SESSION_WIDTH: Final = 3
 JOIN_WIDTH: Final = 4

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgspec
 
-from aob.core.contract.model import MetricContract
+from aob.core.contract_model import MetricContract
 from aob.core.event.value import canonical
 from aob.core.metric.subject.answer import steps_of
 from aob.core.metric.subject.funnel import Funnel

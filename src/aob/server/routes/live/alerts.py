@@ -7,7 +7,7 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.answers import SloView
+from aob.core.metric_answers import SloView
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, Takes, takes

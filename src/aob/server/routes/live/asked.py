@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 
 MS_MAX: Final = 253_402_300_799_999
 """The end of the year 9999."""

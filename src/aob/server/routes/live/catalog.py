@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.answers import CatalogAnswer, Lineage, QueryAnswer
+from aob.core.metric_answers import CatalogAnswer, Lineage, QueryAnswer
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from aob.core.errors import CallerError, Conflict, Invalid, Malformed, Problem
-from aob.core.metric.answers import ContractsPushed
+from aob.core.metric_answers import ContractsPushed
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes

@@ -9,7 +9,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
-from aob.core.metric.answers import Ingested
+from aob.core.metric_answers import Ingested
 from aob.server.http.answer import Answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.problem import decode_error

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.metric.answers import Changelog, EntityView, MetricAnswer
+from aob.core.metric_answers import Changelog, EntityView, MetricAnswer
 from aob.server.http.answer import Answer, Header, encode, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes

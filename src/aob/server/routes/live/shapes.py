@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Problem
-from aob.core.metric.answers import AlertView, DeadLetterGroup, Delivery, MetricInfo, SearchHit, SloView, WebhookView
+from aob.core.metric_answers import AlertView, DeadLetterGroup, Delivery, MetricInfo, SearchHit, SloView, WebhookView
 
 
 class MetricList(TypedDict):

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.metric.query import MetricQuery
+from aob.core.metric_query import MetricQuery
 from aob.fanout import OPENING, FrameCache, encode_frame
 from aob.server.http.answer import EVENTS, Stream
 from aob.server.http.call import Call

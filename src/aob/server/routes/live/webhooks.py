@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from aob.core.metric.answers import Delivery, WebhookView
+from aob.core.metric_answers import Delivery, WebhookView
 from aob.server.http.answer import Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec.structs import astuple
 
-from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.backends.sqlite.file import connect, statements, unavailable
 from aob.core.errors import CallerError, Conflict
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 
@@ -25,7 +25,7 @@ CHECKPOINT_PAGES: Final = 4_000
 VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
 
 
-SQL: Final = statements("sqlite_store.sql")
+SQL: Final = statements("store.sql")
 
 
 class SqliteStore:

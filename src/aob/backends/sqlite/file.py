@@ -9,7 +9,7 @@ from aob.core.errors import Unavailable
 
 def statements(file: str) -> dict[str, str]:
     """The named statements of a `.sql` file beside this module: `-- name`, `-- what it does`, then the statement."""
-    text = resources.files("aob.backends").joinpath(file).read_text()
+    text = resources.files("aob.backends.sqlite").joinpath(file).read_text()
     found: dict[str, str] = {}
     for block in text.split("\n\n"):
         lines = block.strip().splitlines()

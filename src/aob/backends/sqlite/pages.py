@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.backends.sqlite.file import connect, statements, unavailable
 from aob.core.errors import Unavailable
 from aob.ports.pages import Key
 
 T = TypeVar("T")
-SQL: Final = statements("sqlite_pages.sql")
+SQL: Final = statements("pages.sql")
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 """Bytes written after which the WAL is folded in."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.backends.sqlite.file import connect, statements, unavailable
 from aob.core.errors import Busy, Conflict, Unavailable
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 
@@ -27,7 +27,7 @@ GROUP_RECORDS: Final = 20_000
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 """Bytes written after which the WAL is folded in."""
 
-SQL: Final = statements("sqlite_log.sql")
+SQL: Final = statements("log.sql")
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(list[Record]).decode
 

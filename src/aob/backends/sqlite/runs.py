@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.backends.sqlite.file import connect, statements, unavailable
 
-SQL: Final = statements("file_runs.sql")
+SQL: Final = statements("runs.sql")
 FILE: Final = "runs.db"
 
 

@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aob.backends.sqlite_file import connect, statements, unavailable
+from aob.backends.sqlite.file import connect, statements, unavailable
 from aob.core.errors import Unavailable
 from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
 
 T = TypeVar("T")
-SQL: Final = statements("sqlite_event_log.sql")
+SQL: Final = statements("event_log.sql")
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
 """Bytes of lines that one read gives."""
