@@ -98,7 +98,7 @@ async def test_dead_letters_are_grouped_shown_mended_and_set_aside(aob: Terminal
     assert "aob deadletter replay 1 --event FILE" in shown.out
     dry = await aob("deadletter", "replay", "--reason", "type", "--dry-run")
     assert (dry.code, "would be: matched 1  accepted 0  duplicate 0  rejected 1" in dry.out) == (1, True)
-    mended = await aob("deadletter", "replay", "1", "--event", json.dumps(order("c", 3)))
+    mended = await aob("deadletter", "replay", "1", "--event", json.dumps({"data": order("c", 3)["data"]}))
     assert (mended.code, "accepted 1" in mended.out) == (0, True)
     assert (await aob("deadletter", "replay")).code == 2
     assert (await aob("deadletter", "replay", "1", "2", "--event", "{}")).code == 2

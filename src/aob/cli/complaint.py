@@ -1,6 +1,6 @@
 """What went wrong, for a person in a few lines or for a program as a problem, and the exit code that says it too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,10 +21,11 @@ def complain(error: AobError, screen: Screen, file: str | None = None) -> int:
         screen.error(msgspec.json.encode(problem_of(error)).decode())
     else:
         screen.error(f"error: {clean(error.detail)}")
-        for problem in getattr(error, "problems", ()):
+        problems: Sequence[Problem] = getattr(error, "problems", ())
+        for problem in problems:
             for line in problem_lines(problem, file):
                 screen.error(f"  {line}")
-        if error.hint:
+        if error.hint and error.hint not in [problem.hint for problem in problems]:
             screen.error(f"hint: {clean(error.hint)}")
     return EXIT_BY_STATUS.get(error.status, 1)
 

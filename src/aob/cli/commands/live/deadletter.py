@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from aob.client import AsyncClient
 
 STATES = ("open", "replayed", "discarded", "any")
+KEPT = ("id", "source", "type", "subject", "time")
+"""What a mended event need not say again."""
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -33,7 +35,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("numbers", metavar="NUMBER", type=int, nargs="*")
     one.add_argument("--type", default="", help="all open ones of this type")
     one.add_argument("--reason", default="", help="all open ones with this rule")
-    one.add_argument("--event", metavar="JSON|FILE|-", help="the mended form of a single one")
+    one.add_argument(
+        "--event", metavar="JSON|FILE|-",
+        help=f"the mended form of a single one; what it leaves out of {' '.join(KEPT)} stays as it came",
+    )  # fmt: skip
     one.add_argument("--dry-run", action="store_true", help="only say what would become of them")
     one = command(mine, common, "discard", "set refused events aside for good", discard)
     one.add_argument("numbers", metavar="NUMBER", type=int, nargs="+")
@@ -99,6 +104,9 @@ async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     event = None if args.event is None else json_from(args.event, "--event")
     if event is not None and len(args.numbers) != 1:
         raise Invalid("--event mends one dead letter", hint="aob deadletter replay 7 --event FILE")
+    if isinstance(event, dict):
+        came = (await aob.deadletter(args.numbers[0])).get("event")
+        event = {**{name: came[name] for name in KEPT if name in came}, **event} if isinstance(came, dict) else event
     done = await aob.replay_deadletters(
         numbers=args.numbers, type=args.type, reason=args.reason, event=event, dry_run=args.dry_run
     )

@@ -34,6 +34,8 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     for name, value in found["state"].items():
         screen.line(f"  {name}  {short(value)}")
     for change in found.get("history", ()):
-        rest = " ".join(f"{name}={short(value, 80)}" for name, value in change.items() if name != "at")
-        screen.line(f"{clock(change.get('at'))}  {rest}", style="dim")
+        changed = change.get("changed")
+        parts = [f"{name} {short(value, 80)}" for name, value in changed.items()] if isinstance(changed, dict) else []
+        said = "  ".join(["removed"] * bool(change.get("removed")) + parts)
+        screen.line(f"{clock(change.get('at'))}  {change.get('event', '')}  {said}", style="dim")
     return 0

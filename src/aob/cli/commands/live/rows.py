@@ -45,6 +45,11 @@ def value_text(value: JsonValue, unit: str = "") -> str:
         text = f"{value:,.4f}".rstrip("0").rstrip(".")
     elif isinstance(value, int) and not isinstance(value, bool):
         text = f"{value:,}"
+    elif isinstance(value, dict):  # of several numbers: quantiles, steps of a funnel
+        return "  ".join(f"{name} {value_text(each)}" for name, each in value.items()) + f"  {unit}".rstrip()
+    elif isinstance(value, list):  # the most frequent ones
+        items = (each if isinstance(each, dict) else {"item": each} for each in value)
+        return ", ".join(f"{short(item.get('item'))} {value_text(item.get('count'))}" for item in items) or "none"
     else:
         text = short(value)
     return f"{text} {unit}".rstrip()
@@ -59,7 +64,8 @@ def metric_row(row: MetricInfo) -> tuple[str, ...]:
 def metric_lines(answer: MetricAnswer) -> Iterator[str]:
     """A number and what one must know to trust it."""
     window = answer["window"]
-    yield f"{answer['metric']}  {value_text(answer['value'], answer['unit'])}  ({window['name']})"
+    span = window["name"] or f"{clock(window['since'])} to {clock(window['until'])}"
+    yield f"{answer['metric']}  {value_text(answer['value'], answer['unit'])}  ({span})"
     if answer.get("previous"):
         yield f"before    {value_text(answer['previous'].get('value'), answer['unit'])}"
     notes = [f"as of {clock(window['until'])}"]
