@@ -117,18 +117,17 @@ class Wiring:
         """Recover, then let everything run."""
         live, streams, platform = self.live, self.streams, self.platform
         stack.push_async_callback(self.log.close)
-        stack.push_async_callback(live.pages.close)
+        stack.push_async_callback(live.keeping.pages.close)
         await self.contracts.recover()
         await platform.recover()
-        for tenant in await live.pages.tenants():
-            self.alerting.objectives.load(tenant, await live.pages.load(tenant))
+        live.keeping.loads.append(self.alerting.objectives.load)
         live.heard += [platform.heard, streams.heard, self._count]
         live.moved.append(self.watches.moved)
-        live.dumps.append(platform.dump)
+        live.keeping.dumps.append(platform.dump)
         await stack.enter_async_context(live)
         live.heard.append(self._heard)
         live.moved.append(self._moved)
-        live.dumps.append(self.alerting.objectives.dump)
+        live.keeping.dumps.append(self.alerting.objectives.dump)
         self.answers.on_read = self._read
         stack.callback(self.watches.close)
         stack.push_async_callback(self.serving.close)
@@ -189,7 +188,7 @@ class Wiring:
             types = self.contracts.of(tenant).types_of(metric)
             ages = [max(0, group.at_ms - event.at_ms) for event in group.events if event.type in types]
             objectives.fresh(tenant, metric, ages, group.at_ms)
-        for metric in objectives.wanted(tenant, "quality"):
+        for metric in () if group.again else objectives.wanted(tenant, "quality"):  # rows do not say what was refused
             types = self.contracts.of(tenant).types_of(metric)
             good = sum(event.type in types for event in group.events)
             total = good + sum(kind in types for kind in group.refused)
@@ -268,7 +267,8 @@ class Wiring:
                 **{name: value for name, value in self.gate.health().items() if name not in _COUNTED},
             },
             "fold": {
-                "row": live.row, "behind": live.row - live.saved_row, "cells": sum(size["cells"] for size in sizes),
+                "row": live.row, "behind": live.row - live.keeping.saved_row,
+                "cells": sum(size["cells"] for size in sizes),
                 "bytes": sum(size["bytes"] for size in sizes), "entities": sum(len(each.entities) for each in tenants),
                 "watched": len(self.watches), "filling": sum(len(each.filling) for each in tenants),
                 "watermark": min(marks, default=None),

@@ -87,14 +87,14 @@ class Objectives:
 
     # -- snapshots --------------------------------------------------------------------------------------------------
 
-    def dump(self) -> dict[tuple[str, str], bytes | None]:
-        """Pages that changed since the last dump, by tenant and name."""
+    def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
+        """Pages that changed since the last dump, or all of them, by tenant and name."""
         pages: dict[tuple[str, str], bytes | None] = {}
         now_ms = self._now_ms()
         for (tenant, name), tiles in self._tiles.items():
             self._settle(tenant, name)
             tiles.forget(now_ms)
-            pages |= {(tenant, f"{PAGE}{name}/{page}"): data for page, data in tiles.dump().items()}
+            pages |= {(tenant, f"{PAGE}{name}/{page}"): data for page, data in tiles.dump(full=full).items()}
         return pages
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:

@@ -20,7 +20,8 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller, require
 from aob.core.problem import problem_of
 from aob.metrics.contracts import metric_unknown
-from aob.metrics.live.live import SLICE_EVENTS, Live
+from aob.metrics.live.filling import SLICE_EVENTS
+from aob.metrics.live.live import Live
 from aob.metrics.live.positions import token
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache

@@ -32,6 +32,8 @@ class Numbers:
         self.moves: dict[str, int] = {}
         self.filling: dict[str, float] = {}
         self.filled_by = ""
+        self.stale = False
+        """A snapshot gave nothing of the tenant's own numbers, because its contracts have changed since."""
         self._later: dict[str, tuple[list[Event], int]] = {}
         self._news = set[str]()
         self.restart(own)
@@ -42,15 +44,16 @@ class Numbers:
         self.fold = Fold(own)
         self.entities = Entities(own, paths)
         self._derived = derived_from(own) | derived_from(self.platform_contracts)
-        self.renewed: set[str] = set()
+        self.renewed = {OWN, ENTITIES}
 
     def adopt(self, own: ContractSet, fold: Fold | None, entities: Entities | None) -> None:
         """From now on these contracts; with a fold and entities that were filled for them."""
-        before = self.fold, self.entities
+        old_fold, old_entities, renewed = self.fold, self.entities, self.renewed
         self.restart(own)
-        self.fold, self.entities = fold or before[0], entities or before[1]
-        if fold is not None:
-            self.renewed = {OWN, ENTITIES}
+        self.fold = old_fold if fold is None else fold
+        self.entities = old_entities if entities is None else entities
+        if fold is None:
+            self.renewed = renewed
 
     def add(self, events: Sequence[Event], row: int) -> frozenset[str]:
         """Fold accepted events of a row; the names of all metrics that moved, derived ones included."""
@@ -113,11 +116,13 @@ class Numbers:
         return pages
 
     def load(self, pages: Mapping[str, bytes]) -> None:
-        """What `dump` gave, under the same contracts."""
-        self.fold = Fold.load(self.contracts, _under(pages, OWN))
+        """What `dump` gave; nothing of the tenant's own when that is `stale`."""
         self.platform = Fold.load(self.platform_contracts, _under(pages, PLATFORM))
-        self.entities = Entities(self.contracts, paths)
-        self.entities.load(_under(pages, ENTITIES))
+        if not self.stale:
+            self.fold = Fold.load(self.contracts, _under(pages, OWN))
+            self.entities = Entities(self.contracts, paths)
+            self.entities.load(_under(pages, ENTITIES))
+            self.renewed = set()
         if "counts" in pages:
             self.row, self.accepted, self.duplicate, self.rejected = msgspec.msgpack.decode(pages["counts"])
 

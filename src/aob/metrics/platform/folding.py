@@ -56,13 +56,13 @@ class Platform:
 
     async def recover(self) -> None:
         """Read what was remembered of live runs; before `Live` is entered."""
-        for tenant in await self.live.pages.tenants():
-            page = await self.live.pages.page(tenant, "~runs")
+        for tenant in await self.live.keeping.pages.tenants():
+            page = await self.live.keeping.pages.page(tenant, "~runs")
             if page is not None:
                 self._telling[tenant] = Telling.load(page)
 
     async def __aenter__(self) -> "Platform":
-        if not self.live.marks:
+        if not self.live.keeping.marks:
             self._telling.clear()  # the pages were not read: the journal is, from its begin
         self._task = asyncio.create_task(self._read(), name="aob-metrics-platform")
         return self
@@ -80,27 +80,28 @@ class Platform:
         """A group of the gate was folded: one event of the platform, whatever its size."""
         now_ms, count = self._now_ms(), len(group.events)
         oldest = min((event.at_ms for event in group.events), default=group.at_ms)
-        fresh = max(0.0, now_ms - oldest) if now_ms - group.at_ms < 60_000 else 0.0
+        if group.again:
+            now_ms = group.at_ms  # it was folded when it was written, in another life
         data = {
             "accepted": float(count), "duplicate": float(group.duplicate), "rejected": float(group.rejected),
-            "received": float(count + group.duplicate + group.rejected), "age_ms": float(fresh),
-            "lag_ms": float(max(0, now_ms - group.at_ms)) if now_ms - group.at_ms < 60_000 else 0.0,
+            "received": float(count + group.duplicate + group.rejected), "age_ms": float(max(0, now_ms - oldest)),
+            "lag_ms": float(max(0, now_ms - group.at_ms)),
         }  # fmt: skip
         self._later(group.tenant, GATE, [self._makers["aob.gate.committed"](data, group.at_ms)], group.row)
 
-    def dump(self) -> dict[tuple[str, str], bytes | None]:
-        """What is remembered of live runs."""
+    def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
+        """What is remembered of live runs: always all of it."""
         return {(tenant, "~runs"): telling.dump() for tenant, telling in self._telling.items()}
 
     async def _read(self) -> None:
-        async for facts in self._follow(self.live.marks.get(JOURNAL, 0)):
+        async for facts in self._follow(self.live.keeping.marks.get(JOURNAL, 0)):
             at = 0
             while at < len(facts):
                 end = _whole_rows(facts, at)
                 self._facts(facts[at:end])
                 # Folded and marked between two awaits: no snapshot can come between.
-                self.live.marks[JOURNAL] = facts[end - 1].row
-                self.live.changed()
+                self.live.keeping.marks[JOURNAL] = facts[end - 1].row
+                self.live.keeping.changed()
                 at = end
                 await asyncio.sleep(0)
 
@@ -112,7 +113,9 @@ class Platform:
             telling = self._telling.get(fact.tenant)
             if telling is None:
                 telling = self._telling[fact.tenant] = Telling()
-            for kind, data in telling.tell(fact.stream, fact.event, fact.at_ms):
+            told = telling.tell(fact.stream, fact.event, fact.at_ms)
+            if told is not None:
+                kind, data = told
                 found.setdefault(fact.tenant, []).append(self._makers[kind](data, fact.at_ms))
         for tenant, events in found.items():
             self._later(tenant, JOURNAL, events, facts[-1].row)
@@ -131,7 +134,7 @@ class Platform:
         for tenant in moving:
             moved = self.live.numbers(tenant).platform_news()
             if moved:
-                self.live.platform_moved(tenant, moved)
+                self.live.tell_moved(tenant, moved)
 
 
 def _whole_rows(facts: Sequence[Any], at: int) -> int:

@@ -40,88 +40,91 @@ class Telling:
         """What `dump` gave."""
         return cls(msgspec.msgpack.decode(data, type=dict[str, Remembered]))
 
-    def tell(self, run_id: str, event: Any, at_ms: int) -> list[Told]:
-        """What one event of a run, committed at `at_ms`, means."""
-        if type(event) is ev.RunStarted:
+    def tell(self, run_id: str, event: Any, at_ms: int) -> Told | None:
+        """What one event of a run, committed at `at_ms`, means; None: nothing."""
+        kind = type(event)
+        if kind is ev.RunStarted:
             return self._started(run_id, event, at_ms)
         run = self.runs.get(run_id)
         if run is None:
             run = Remembered("", at_ms)
-        make = _TELLS.get(type(event))
-        if make is None:
-            _readied(run, event, at_ms)
-            return []
-        told: list[Told] = make(run, event, at_ms)
-        _readied(run, event, at_ms)
-        if type(event) is ev.RunFinished:
+        make = _TELLS.get(kind)
+        told: Told | None = make(run, event, at_ms) if make is not None else None
+        if kind in _READYING:
+            for visit in event.ready:
+                run.ready[visit] = at_ms
+        elif kind is ev.TokenReady:
+            run.ready[event.visit] = at_ms
+        elif kind is ev.RunFinished:
             self.runs.pop(run_id, None)
         return told
 
-    def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> list[Told]:
+    def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
         while len(self.runs) >= RUNS_MAX:
             del self.runs[next(iter(self.runs))]
         self.runs[run_id] = Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms))
-        return [("aob.run.started", {"workflow": event.workflow})]
+        return "aob.run.started", {"workflow": event.workflow}
 
 
-def _readied(run: Remembered, event: Any, at_ms: int) -> None:
-    for visit in getattr(event, "ready", ()):
-        run.ready[visit] = at_ms
-    if type(event) is ev.TokenReady:
-        run.ready[event.visit] = at_ms
-
-
-def _finished(run: Remembered, event: ev.RunFinished, at_ms: int) -> list[Told]:
+def _finished(run: Remembered, event: ev.RunFinished, at_ms: int) -> Told:
     took = float(max(0, at_ms - run.started_ms))
-    return [("aob.run.finished", {"workflow": run.workflow, "status": event.status, "duration_ms": took})]
+    return "aob.run.finished", {"workflow": run.workflow, "status": event.status, "duration_ms": took}
 
 
-def _node(run: Remembered, event: ev.NodeCompleted | ev.NodeFailed, at_ms: int) -> list[Told]:
-    completed = type(event) is ev.NodeCompleted
-    took_ms = event.took_us / 1_000 if isinstance(event, ev.NodeCompleted) else 0.0
+def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> Told | None:
     ready_ms = run.ready.pop(event.visit, at_ms)
-    if isinstance(event, ev.NodeCompleted) and event.copied:
-        return []
-    hop_ms = max(0.0, at_ms - ready_ms - took_ms)
-    data = {"workflow": run.workflow, "outcome": "completed" if completed else "failed", "took_ms": took_ms,
-            "hop_ms": hop_ms}  # fmt: skip
-    return [("aob.node.finished", data)]
+    if event.copied:
+        return None
+    took_ms = event.took_us / 1_000
+    hop_ms = at_ms - ready_ms - took_ms
+    return "aob.node.finished", {
+        "workflow": run.workflow, "outcome": "completed", "took_ms": took_ms, "hop_ms": hop_ms if hop_ms > 0.0 else 0.0,
+    }  # fmt: skip
 
 
-def _attempt(run: Remembered, event: ev.AttemptFailed, at_ms: int) -> list[Told]:
-    return [("aob.attempt.failed", {"workflow": run.workflow})]
+def _failed(run: Remembered, event: ev.NodeFailed, at_ms: int) -> Told:
+    hop_ms = float(max(0, at_ms - run.ready.pop(event.visit, at_ms)))
+    return "aob.node.finished", {"workflow": run.workflow, "outcome": "failed", "took_ms": 0.0, "hop_ms": hop_ms}
 
 
-def _opened(run: Remembered, event: ev.TicketOpened, at_ms: int) -> list[Told]:
+def _attempt(run: Remembered, event: ev.AttemptFailed, at_ms: int) -> Told:
+    return "aob.attempt.failed", {"workflow": run.workflow}
+
+
+def _opened(run: Remembered, event: ev.TicketOpened, at_ms: int) -> Told:
     run.tickets[event.id] = (event.role, at_ms)
-    return [("aob.ticket.opened", {"role": event.role})]
+    return "aob.ticket.opened", {"role": event.role}
 
 
-def _answered(run: Remembered, event: ev.TicketAnswered, at_ms: int) -> list[Told]:
+def _answered(run: Remembered, event: ev.TicketAnswered, at_ms: int) -> Told:
     role, opened_ms = run.tickets.pop(event.id, ("", at_ms))
-    return [("aob.ticket.answered", {"role": role, "choice": event.choice, "waited_ms": float(at_ms - opened_ms)})]
+    return "aob.ticket.answered", {"role": role, "choice": event.choice, "waited_ms": float(at_ms - opened_ms)}
 
 
-def _patched(run: Remembered, event: ev.PatchApplied, at_ms: int) -> list[Told]:
-    return [("aob.patch.applied", {"workflow": run.workflow})]
+def _patched(run: Remembered, event: ev.PatchApplied, at_ms: int) -> Told:
+    return "aob.patch.applied", {"workflow": run.workflow}
 
 
-def _called(run: Remembered, event: ev.IntentSettled, at_ms: int) -> list[Told]:
+def _called(run: Remembered, event: ev.IntentSettled, at_ms: int) -> Told | None:
     usage = event.usage
     if not usage or "brain" not in usage:
-        return []
+        return None
     tokens = float((usage.get("tokens_in") or 0) + (usage.get("tokens_out") or 0))
     cost = float(usage.get("cost_usd") or 0.0)
-    return [("aob.model.called", {"workflow": run.workflow, "tokens": tokens, "cost_usd": cost})]
+    return "aob.model.called", {"workflow": run.workflow, "tokens": tokens, "cost_usd": cost}
 
 
 _TELLS: Final[dict[type, Any]] = {
     ev.RunFinished: _finished,
-    ev.NodeCompleted: _node,
-    ev.NodeFailed: _node,
+    ev.NodeCompleted: _completed,
+    ev.NodeFailed: _failed,
     ev.AttemptFailed: _attempt,
     ev.TicketOpened: _opened,
     ev.TicketAnswered: _answered,
     ev.PatchApplied: _patched,
     ev.IntentSettled: _called,
 }
+_READYING: Final = frozenset(
+    kind for kind in vars(ev).values() if isinstance(kind, type) and "ready" in getattr(kind, "__struct_fields__", ())
+)
+"""Events that say which visits became ready."""

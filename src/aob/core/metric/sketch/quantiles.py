@@ -4,7 +4,7 @@ A quantile is the smallest number that at least that share of all numbers does n
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
 import msgspec
@@ -55,6 +55,26 @@ class Quantiles:
                 self._kll.update(value)
         else:
             self._lost -= sign
+
+    def add_all(self, values: Sequence[float], sign: int = 1) -> None:
+        """See each of these numbers once more (`sign` 1) or less, as `add` would one by one."""
+        at, counts, cap = 0, self._counts, self._cap
+        while self._kll is None and at < len(values):
+            value = float(values[at])
+            now = counts.get(value, 0) + sign
+            at += 1
+            if now:
+                counts[value] = now
+                if len(counts) > cap:
+                    self._spill()
+            else:
+                counts.pop(value, None)
+        if self._kll is not None and sign > 0:
+            update = self._kll.update
+            for value in values[at:]:
+                update(value)
+        elif at < len(values):
+            self._lost += len(values) - at
 
     def merge(self, other: "Quantiles") -> None:
         """Take in what another has seen; that one stays as it is."""

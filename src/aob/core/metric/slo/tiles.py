@@ -61,9 +61,11 @@ class Tiles:
                 del tiles[start]
                 self._changed.add((level, start // PAGE_MS[level]))
 
-    def dump(self) -> dict[str, bytes | None]:
-        """The pages that have changed since the last dump; None for one that is empty now."""
+    def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
+        """The pages that have changed since the last dump, or all; None for one that is empty now."""
         pages: dict[str, bytes | None] = {}
+        if full:
+            self._changed |= {(level, at // PAGE_MS[level]) for level, tiles in self._levels.items() for at in tiles}
         for level, number in sorted(self._changed):
             size, tiles = PAGE_MS[level], self._levels[level]
             found = {start: counts for start, counts in tiles.items() if start // size == number}

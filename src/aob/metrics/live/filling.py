@@ -1,0 +1,145 @@
+"""What is made again from the log while life goes on: metrics that are new or changed, and tiles counted anew.
+
+It is folded beside what is there and takes its place at once, between two events.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aob.core.accepted_event import SKEW_MAX_MS
+from aob.core.contract import ContractSet
+from aob.core.errors import AobError
+from aob.core.ingest import Event
+from aob.metrics.live.tenant import Numbers, fold_hash
+from aob.ports.logger import Logger
+
+if TYPE_CHECKING:
+    from aob.metrics.live.live import Live
+
+SLICE_EVENTS: Final = 2_000
+"""Events folded in the background before others have their turn."""
+AGAIN_S: Final = 1.0
+
+log: Final = Logger("aob.metrics")
+
+
+class Filling:
+    """Fills of all tenants, at most one a tenant; the same for what is counted anew."""
+
+    def __init__(self, live: "Live") -> None:
+        self._live = live
+        self._fills: dict[str, asyncio.Task[None]] = {}
+        self._recounts: dict[str, asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        """Leave off: it is begun again at the next start."""
+        tasks = [*self._fills.values(), *self._recounts.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def busy(self, tenant: str) -> bool:
+        """Whether metrics of a tenant are being filled."""
+        return tenant in self._fills
+
+    # -- contracts that change --------------------------------------------------------------------------------------
+
+    async def changed(self, tenant: str, before: ContractSet, after: ContractSet) -> list[str]:
+        """A tenant's contracts have changed; the names of the metrics that are being filled now."""
+        numbers = self._live.numbers(tenant)
+        if fold_hash(after) == numbers.filled_by and tenant not in self._fills:
+            numbers.adopt(after, None, None)
+            return []
+        new = [name for name, versions in after.metrics.items() if versions != before.metrics.get(name)]
+        running = self._fills.pop(tenant, None)
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            new += numbers.filling  # those of the fill that was left off are not there yet either
+        if not numbers.accepted:
+            numbers.restart(after)
+            numbers.filled_by = fold_hash(after)
+            self._live.keeping.changed()
+            return []
+        numbers.filling = dict.fromkeys(new, 0.0)
+        self._fills[tenant] = asyncio.create_task(self._filled(tenant, after), name=f"aob-fill-{tenant}")
+        return sorted(set(new))
+
+    async def _filled(self, tenant: str, contracts: ContractSet) -> None:
+        while True:
+            try:
+                await self.fill(tenant, contracts)
+                break
+            except Exception as error:  # whatever it is, the old numbers stand, and it is tried again
+                log.warning("fill_failed", tenant=tenant, error=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(AGAIN_S)
+        self._fills.pop(tenant, None)
+
+    async def fill(self, tenant: str, contracts: ContractSet) -> None:
+        """Fold the whole log of a tenant under contracts, then let them take the place of what was."""
+        live, numbers = self._live, self._live.numbers(tenant)
+        filled = Numbers(tenant, contracts, live.contracts.platform)
+        gate = live.memory.gate(tenant)
+        at, done = 0, 0
+        while True:
+            until = live.row
+            async for row in live.rows(at, until, tenant):
+                events = gate.reread(row.lines, row.notes, row.first)
+                for start in range(0, len(events), SLICE_EVENTS):
+                    filled.add(events[start : start + SLICE_EVENTS], row.row)
+                    await asyncio.sleep(0)
+                at, done = row.row, done + row.count
+                share = min(0.999, done / max(1, numbers.accepted))
+                numbers.filling = dict.fromkeys(numbers.filling, share)
+            # Nothing runs between this look and the change of places, so no row can come between.
+            if at >= numbers.row:
+                break
+        filled.fold.forget(live.now_ms())
+        numbers.adopt(contracts, filled.fold, filled.entities)
+        numbers.filled_by, numbers.filling, numbers.stale = fold_hash(contracts), {}, False
+        live.keeping.changed()
+        live.tell_moved(tenant, frozenset(contracts.metrics))
+        if numbers.fold.wanted:
+            self.recount_soon(tenant)
+
+    # -- what was taken back of metrics that cannot take back --------------------------------------------------------
+
+    def recount_soon(self, tenant: str) -> None:
+        """Some tiles of a tenant are to be counted anew."""
+        if tenant not in self._recounts:
+            task = asyncio.create_task(self._recount(tenant), name=f"aob-recount-{tenant}")
+            self._recounts[tenant] = task
+            task.add_done_callback(lambda done: self._recounts.pop(tenant, None))
+
+    async def _recount(self, tenant: str) -> None:
+        """Count tiles anew from the log (`on_retract: refold`), one after the other, until none is left."""
+        live, numbers = self._live, self._live.numbers(tenant)
+        while spans := numbers.fold.wants_refold():
+            fold, (metric, since, until) = numbers.fold, spans[0]
+            try:
+                events = await self._that_count(numbers, metric, since, until)
+            except AobError as error:
+                log.warning("recount_failed", tenant=tenant, metric=metric, code=error.code, detail=error.detail)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            if fold is numbers.fold:
+                fold.refold(metric, since, until, events)
+                live.tell_moved(tenant, numbers.restated(metric))
+                live.keeping.changed()
+
+    async def _that_count(self, numbers: Numbers, metric: str, since: int, until: int) -> list[Event]:
+        """Every event in the log that may count for a metric in a span, and none that comes after it was asked."""
+        live, contract = self._live, numbers.contracts.metric(metric)
+        moved_in_time = contract is None or any(move.at for move in contract.moves)
+        types = numbers.contracts.types_of(metric)
+        gate = live.memory.gate(numbers.tenant)
+        at = 0 if moved_in_time else await live.events.row_before(since - SKEW_MAX_MS)
+        found: list[Event] = []
+        while at < numbers.row:  # what came while the log was read is read as well
+            last = numbers.row
+            async for row in live.rows(at, last, numbers.tenant):
+                for event in gate.reread(row.lines, row.notes, row.first):
+                    if event.type in types and (moved_in_time or since <= event.at_ms < until):
+                        found.append(event)
+            at = last
+        return found

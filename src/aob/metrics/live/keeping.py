@@ -1,0 +1,166 @@
+"""Snapshots of the live numbers, and the way back: pages of one row in one transaction, and the rows after it.
+
+A snapshot only shortens the way back: what cannot be read of it is made again from the log.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aob.core.errors import AobError, Unavailable
+from aob.metrics.live.tenant import fold_hash
+from aob.ports.logger import Logger
+from aob.ports.pages import Pages
+
+if TYPE_CHECKING:
+    from aob.metrics.live.live import Live
+
+SNAPSHOT_EVENTS: Final = 200_000
+"""Events after which a snapshot is written."""
+SNAPSHOT_S: Final = 10.0
+"""And seconds after a first change that none holds."""
+AGAIN_S: Final = 1.0
+"""After a snapshot that failed."""
+LAYOUT: Final = 1
+"""Snapshots of another layout are not read: the log is."""
+_OWN: Final = frozenset({"events", "layout", "platform"})
+_HASH_DIGITS: Final = 15
+
+log: Final = Logger("aob.metrics")
+
+
+class Beside(Protocol):
+    """Pages of somebody else that belong to a snapshot: those that changed, or all."""
+
+    def __call__(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
+        """The pages, by tenant and name."""
+        ...
+
+
+class Keeping:
+    """Writes snapshots of the live numbers and reads them. `loads` are told a tenant's pages before rows are read."""
+
+    def __init__(self, live: "Live", pages: Pages) -> None:
+        self._live, self.pages = live, pages
+        self.dumps: list[Beside] = []
+        self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []
+        self.marks: dict[str, int] = {}
+        """How far other feeds were read into the platform's numbers."""
+        self.saved_row = 0
+        self._behind = 0
+        self._whole = False
+        """The last snapshot failed, so what it held is not known to be kept: the next one holds everything."""
+        self._due, self._stop = asyncio.Event(), asyncio.Event()
+        self._saver: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Write snapshots from now on."""
+        self._saver = asyncio.create_task(self._save_often(), name="aob-metrics-snapshots")
+
+    async def close(self) -> None:
+        """Write a last one."""
+        self._stop.set()
+        self._due.set()
+        if self._saver is not None:
+            await asyncio.gather(self._saver, return_exceptions=True)
+            self._saver = None
+            if self._behind:
+                with suppress(AobError):  # the rows are in the log
+                    await self.save()
+
+    def changed(self, events: int = 1) -> None:
+        """So much was folded: a snapshot is due in a while, or soon when it is much."""
+        first = not self._behind
+        self._behind += events
+        if first or self._behind >= SNAPSHOT_EVENTS:
+            self._due.set()
+
+    # -- the way back -----------------------------------------------------------------------------------------------
+
+    async def recover(self) -> list[str]:
+        """Become what the last snapshot held. The tenants whose contracts have changed since: their own numbers are
+        to be made from the log."""
+        live = self._live
+        marks = await self.pages.marks()
+        end, _ = await live.events.end()
+        told = {"layout": LAYOUT, "platform": self._platform()}
+        known: dict[str, Mapping[str, bytes]] | None = None
+        if all(marks.get(name, at) == at for name, at in told.items()) and marks.get("events", 0) <= end:
+            known = await self._loaded()
+        if known is None:  # of another release, of a log that is gone, or not readable: read everything again
+            if marks:
+                log.warning("snapshot_left_aside", events=end)
+            await self.pages.clear()
+            live.tenants.clear()
+            marks, known = {}, {}
+        live.row = self.saved_row = marks.get("events", 0)
+        self.marks = {name: at for name, at in marks.items() if name not in _OWN}
+        for tenant, pages in known.items():
+            live.memory.load(tenant, pages)
+            for load in self.loads:
+                load(tenant, pages)
+        return [tenant for tenant in known if live.tenants[tenant].stale]
+
+    async def _loaded(self) -> dict[str, Mapping[str, bytes]] | None:
+        """Every tenant's pages, with its numbers made from them; None when one of them cannot be read."""
+        found: dict[str, Mapping[str, bytes]] = {}
+        for tenant in await self.pages.tenants():
+            pages = found[tenant] = await self.pages.load(tenant)
+            numbers = self._live.numbers(tenant)
+            numbers.stale = pages.get("plan", b"").decode(errors="replace") != numbers.filled_by
+            try:
+                numbers.load(pages)
+            except Exception as error:  # pages hold what libraries wrote: whatever they raise, the log is there
+                log.warning("snapshot_unreadable", tenant=tenant, error=f"{type(error).__name__}: {error}")
+                return None
+        return found
+
+    def _platform(self) -> int:
+        return int(fold_hash(self._live.contracts.platform)[:_HASH_DIGITS], 16)
+
+    # -- snapshots --------------------------------------------------------------------------------------------------
+
+    async def _save_often(self) -> None:
+        while not self._stop.is_set():
+            await self._due.wait()
+            self._due.clear()
+            if self._behind < SNAPSHOT_EVENTS and not self._stop.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SNAPSHOT_S):
+                        await self._due.wait()
+            try:
+                await self.save()
+            except Exception as error:
+                log.warning("snapshot_failed", error=f"{type(error).__name__}: {error}")
+                self._due.set()
+                if not self._stop.is_set():
+                    await asyncio.sleep(AGAIN_S)
+
+    async def save(self) -> None:
+        """Write what has changed since the last snapshot, all of one row. Raises Unavailable."""
+        if not self._behind:
+            return
+        live, now_ms = self._live, self._live.now_ms()
+        whole, self._whole = self._whole, True
+        dropped: list[tuple[str, str]] = []
+        if whole:
+            # Also pages that the lost snapshot would have taken away, and of which nobody knows any more.
+            dropped = [(tenant, "") for tenant in {*live.tenants, *await self.pages.tenants()}]
+        row, behind = live.row, self._behind
+        pages: dict[tuple[str, str], bytes | None] = dict(live.memory.dump(full=whole))
+        for tenant, numbers in live.tenants.items():
+            numbers.forget(now_ms)
+            dropped += [(tenant, prefix) for prefix in numbers.renewed]
+            pages |= {(tenant, name): data for name, data in numbers.dump(full=whole).items()}
+            pages[(tenant, "plan")] = numbers.filled_by.encode()
+        for dump in self.dumps:
+            pages |= dump(full=whole)
+        marks = {**self.marks, "events": row, "layout": LAYOUT, "platform": self._platform()}
+        # What the gate has claimed and not yet written must not be remembered as come when it cannot be written.
+        if not await live.memory.settled():
+            raise Unavailable("an append has failed meanwhile", code="store_failed")
+        await self.pages.save(marks, pages, dropped)
+        self._whole = False
+        self._behind -= behind
+        self.saved_row = row
