@@ -19,7 +19,7 @@ WHOLE: Final = 1 << 62
 """The index of a place that has all of its row behind it."""
 
 
-class Fact(msgspec.Struct, eq=False):
+class Fact(msgspec.Struct, eq=False, gc=False):
     """One committed event: where it lies, which stream and tenant it belongs to, and itself."""
 
     row: int
@@ -103,17 +103,16 @@ class Feed:
 
     @staticmethod
     def _of_commit(commit: Committed, row: int, index: int, stream: str) -> list[Fact]:
-        facts = []
+        facts: list[Fact] = []
+        new, commit_row, at_ms = commit.row > row, commit.row, commit.at_ms
         for told in commit.told:
-            if stream and told.stream.name != stream:
+            name, tenant, seq, at = told.stream.name, told.stream.tenant, told.seq, told.base
+            if stream and name != stream:
                 continue
-            for offset, event in enumerate(told.events):
-                at = told.base + offset
-                if commit.row > row or at > index:
-                    stream_of = told.stream
-                    facts.append(
-                        Fact(commit.row, at, commit.at_ms, stream_of.name, told.seq + offset, event, stream_of.tenant)
-                    )
+            for event in told.events:
+                if new or at > index:
+                    facts.append(Fact(commit_row, at, at_ms, name, seq, event, tenant))
+                at, seq = at + 1, seq + 1
         return facts
 
     async def _from_store(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:

@@ -79,6 +79,9 @@ def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Cel
         sketch, sign = cell[index], slot.sign
         if sketch is None:
             sketch = cell[index] = new_sketch(slot)
+        if kind == "quantiles":
+            sketch.add_all(values, sign)
+            return
         for value in values:
             sketch.add(value, sign)
 
