@@ -186,3 +186,11 @@ def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run
+
+
+async def passes(seconds: float) -> None:
+    """So much of the loop's own time passes: none of ours."""
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    loop.call_later(seconds, over.set_result, None)
+    await over

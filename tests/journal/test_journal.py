@@ -10,7 +10,7 @@ from aob.core.errors import Busy, Conflict, NotFound, Quarantined, Unavailable
 from aob.journal import deciding, journal
 from aob.ports.store import Batch, StaleEpoch
 from aob.testing.world.loop import replaced
-from tests.journal.tally import T0_MS, Add, Boom, End, Later, Need, Refuse, Shell, TallyLaw, in_virtual_time
+from tests.journal.tally import T0_MS, Add, Boom, End, Later, Need, Refuse, Shell, TallyLaw, in_virtual_time, passes
 
 
 class GatedStore(MemoryStore):
@@ -58,7 +58,7 @@ async def test_nothing_leaves_before_its_commit() -> None:
     async with shell.journal as j:
         store.gate.clear()
         ask = j.ask("t_1", Add())
-        await asyncio.sleep(1)
+        await passes(1)
         assert not ask.done()
         assert shell.told == []
         store.gate.set()
@@ -74,9 +74,9 @@ async def test_the_next_batch_is_decided_while_one_is_written() -> None:
         await j.ask("t_1", Add())
         store.gate.clear()
         one = j.ask("t_1", Add())
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         two = j.ask("t_1", Add())
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         assert shell.count("t_1") == 3, "decided on top of what is being written"
         assert not two.done()
         store.gate.set()
@@ -91,9 +91,9 @@ async def test_answers_that_change_nothing_wait_for_what_they_stand_on() -> None
         await j.ask("t_1", Add())
         store.gate.clear()
         first = j.ask("t_1", Add())
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         no = j.ask("t_1", Refuse())
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         assert not no.done()
         store.gate.set()
         await first
@@ -144,7 +144,7 @@ async def test_commands_that_nobody_waits_for_are_decided_again() -> None:
     async with shell.journal as j:
         store.before.append(AWAY)
         j.tell("t_1", Add(3))
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         j.tell("t_1", Add(4))
         assert await j.mended()
         await j.ask("t_1", Add(0))
@@ -158,7 +158,7 @@ async def test_what_will_be_decided_again_is_known_to_whoever_begins_work() -> N
     async with shell.journal as j:
         store.before.append(AWAY)
         j.tell("t_1", Add(3))
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         j.tell("t_2", Add(4))
         await j.mended()
         assert shell.recovered[-1].again == [("t_1", Add(3)), ("t_2", Add(4))]
@@ -174,7 +174,7 @@ async def test_a_shard_that_another_owner_took_is_left_to_it() -> None:
         with pytest.raises(Unavailable) as refused:
             await j.ask("t_1", Add())
         assert refused.value.code == "stale_epoch"
-        await asyncio.sleep(10)
+        await passes(10)
         with pytest.raises(Unavailable):
             j.ask("t_1", Add())
         assert (await store.last(0))[0] == 1
@@ -256,7 +256,7 @@ async def test_a_value_that_is_nowhere_fails_who_asks_and_sets_aside_what_nobody
             await j.ask("t_1", Need(b"v"))
         assert not j.streams["t_1"].state.aside
         j.tell("t_1", Need(b"v"))
-        await asyncio.sleep(1)
+        await passes(1)
         assert "gone" in j.streams["t_1"].state.aside
 
 
@@ -266,9 +266,9 @@ async def test_a_value_whose_store_is_away_is_waited_for() -> None:
     shell.values[b"v"] = AWAY
     async with shell.journal as j:
         j.tell("t_1", Need(b"v"))
-        await asyncio.sleep(5)
+        await passes(5)
         shell.values.clear()
-        await asyncio.sleep(1)
+        await passes(1)
         assert (shell.count("t_1"), j.streams["t_1"].state.aside) == (100, "")
 
 
@@ -280,9 +280,9 @@ async def test_a_timer_rings_when_it_is_due() -> None:
     shell = Shell(GatedStore())
     async with shell.journal as j:
         await j.ask("t_1", Later("x", T0_MS + 5_000))
-        await asyncio.sleep(4.9)
+        await passes(4.9)
         assert shell.count("t_1") == 0
-        await asyncio.sleep(0.2)
+        await passes(0.2)
         assert shell.count("t_1") == 1_000
         assert await j.store.timers(1 << 60) == []
 
@@ -295,11 +295,11 @@ async def test_a_timer_that_rings_while_a_batch_waits_is_decided_in_the_next_one
         await j.ask("t_1", Later("x", T0_MS + 1_000))
         store.gate.clear()
         j.tell("t_2", Add())
-        await asyncio.sleep(0.5)
+        await passes(0.5)
         j.tell("t_2", Add())
-        await asyncio.sleep(1)
+        await passes(1)
         store.gate.set()
-        await asyncio.sleep(0.01)
+        await passes(0.01)
         assert shell.count("t_1") == 1_000
         assert [now >= T0_MS + 1_000 for name, now in shell.law.seen if name == "Fire"] == [True]
 
@@ -316,7 +316,7 @@ async def test_a_timer_that_came_too_early_rings_again() -> None:
             shell.skew_ms = -5_000  # the clock goes back just after it rang
 
         j.timers.ring = then_back  # type: ignore[method-assign]
-        await asyncio.sleep(30)
+        await passes(30)
         assert shell.count("t_1") == 1_000
 
 
@@ -327,7 +327,7 @@ async def test_a_timer_whose_command_was_lost_rings_again() -> None:
     async with shell.journal as j:
         await j.ask("t_1", Later("x", T0_MS + 1_000))
         store.before += [AWAY, AWAY]
-        await asyncio.sleep(10)
+        await passes(10)
         assert shell.count("t_1") == 1_000
 
 
@@ -451,7 +451,7 @@ async def test_a_closing_journal_does_not_wait_for_a_value_that_may_never_come()
     await j.ask("t_1", Add())
     j.tell("t_1", Need(b"v"))
     after = j.ask("t_1", Add())
-    await asyncio.sleep(1)
+    await passes(1)
     await j.__aexit__(None, None, None)
     with pytest.raises(Unavailable, match="closing"):
         await after
@@ -467,7 +467,7 @@ async def test_who_waits_for_a_stream_is_told_when_another_owner_takes_the_shard
         await j.ask("t_1", Add())
         j.tell("t_1", Need(b"v"))
         waiting = j.ask("t_1", Add())
-        await asyncio.sleep(0.1)
+        await passes(0.1)
         await store.take(0)
         with pytest.raises(Unavailable):
             await j.ask("t_2", Add())
