@@ -24,6 +24,8 @@ ARTICLES: Final = {"mug": 12.0, "pen": 3.5, "lamp": 49.0, "chair": 120.0, "poste
 EVENTS_PER_SESSION: Final = 4.07
 """What a session comes to on average: it tells how many sessions make a rate."""
 DAY_S: Final = 86_400.0
+OPTIONAL: Final = frozenset(("sku",))
+"""What an event may do without, in one of the contracts at least."""
 RECENT: Final = 4_096
 """Events from which a repeat is drawn."""
 
@@ -162,16 +164,16 @@ class Shop:
 
 
 def _spoiled(event: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-    """An event that the gate must refuse: a field that is missing, wrong or too much, a rule broken, a type unknown."""
+    """An event that the gate must refuse: a field that is missing, of another type or null, or a type unknown."""
     data = dict(event["data"])
-    name = dice.choice(sorted(data))
+    name = dice.choice(sorted(set(data) - OPTIONAL))
     match dice.randrange(4):
         case 0:
             del data[name]
         case 1:
             data[name] = [data[name]]
         case 2:
-            data["surprise"] = True
+            data[name] = None
         case _:
             return {**event, "type": event["type"] + ".unknown"}
     return {**event, "data": data}
