@@ -49,7 +49,7 @@ class Feeds:
             return Chunk((), after, True)
         gate, found, through = self._live.memory.gate(tenant), list[Notice](), after
         for each in await self._log.rows(row - 1, ROWS, tenant):
-            lines = each.lines.split(b"\n")
+            lines = each.lines.split(b"\n") if each.count else []
             for event, line in zip(gate.reread(each.lines, each.notes, each.first), lines, strict=True):
                 if event.offset > after and (ALL in keys or event.type in keys):
                     found.append(notice_of(event, line))

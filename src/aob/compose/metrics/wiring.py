@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,7 +109,7 @@ class Wiring:
         )  # fmt: skip
 
     def _runs(self, tenant: str) -> FileRuns:
-        return FileRuns(self.home / "dedup" / tenant)
+        return FileRuns(self.home / "dedup" / sha256(tenant.encode()).hexdigest()[:32])
 
     def _pages(self, name: str) -> Pages:
         return MemoryPages() if self.memory else SqlitePages(self.home / f"{name}.db")

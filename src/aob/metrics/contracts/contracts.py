@@ -28,8 +28,11 @@ from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.policy import Caller, require
 from aob.journal import Journal
 from aob.metrics.contracts.law import PREFIX, Declare, Declared
+from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
+SKETCHES: Final = "datasketches"
+SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
 KINDS: Final = ("event", "metric", "alert", "slo")
 Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
 """Called with the tenant, what was in force and what is from now on; names the metrics that are being filled."""
@@ -47,7 +50,8 @@ class Contracts:
     """Contracts of every tenant. `platform` are those that every tenant has; their names are reserved."""
 
     def __init__(self, journal: Journal, values: ValueReader, platform: ContractSet) -> None:
-        self._journal, self._values, self.platform = journal, values, platform
+        self._journal, self._values = journal, values
+        self.platform = platform if installed(SKETCHES) else without_sketches(platform)
         self._own: dict[str, ContractSet] = {}
         self._merged: dict[str, ContractSet] = {}
         self._one: dict[str, asyncio.Lock] = {}
@@ -96,7 +100,7 @@ class Contracts:
         new, same = self._sorted(before, given)
         after = joined(before, given)
         found = await asyncio.to_thread(check_set, given, self.of(who.tenant))
-        problems = sources.located(found)
+        problems = [*sources.located(found), *_not_installed(given)]
         faults = [problem for problem in problems if not problem.code.startswith("warn")]
         if faults:
             raise Invalid("the contracts do not fit together", faults)
@@ -219,6 +223,31 @@ class Contracts:
     def _adopt(self, tenant: str, own: ContractSet) -> None:
         self._own[tenant] = own
         self._merged[tenant] = joined(self.platform, own)
+
+
+def _not_installed(given: ContractSet) -> list[Problem]:
+    """Metrics that stand on a library which is not here."""
+    if installed(SKETCHES):
+        return []
+    return [
+        Problem(f"metric/{metric.name}", f"{metric.type} needs {SKETCHES}, which is not installed", "not_installed",
+                hint="pip install 'agentic-orchestration-builder[metrics]', or say exact: true")
+        for metric in given.newest_metrics() if metric.type in SKETCHED and not metric.exact
+    ]  # fmt: skip
+
+
+def without_sketches(given: ContractSet) -> ContractSet:
+    """The contracts that need no sketch, with the alerts and objectives that are about them."""
+    metrics = {
+        name: versions for name, versions in given.metrics.items()
+        if not any(metric.type in SKETCHED and not metric.exact for metric in versions.values())
+    }  # fmt: skip
+    alerts = {
+        name: versions for name, versions in given.alerts.items()
+        if all(alert.metric in metrics for alert in versions.values())
+    }  # fmt: skip
+    slos = {name: slo for name, slo in given.slos.items() if slo.metric in metrics}
+    return ContractSet(given.events, metrics, alerts, slos)
 
 
 def kind_of(contract: Contract) -> str:

@@ -14,6 +14,7 @@ from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import canonical, decode, digest_of
+from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading
 from aob.core.metric_answers import MetricAnswer, MetricInfo
 from aob.core.metric_query import MetricQuery
@@ -69,22 +70,24 @@ class Answers:
     async def _told(self, tenant: str, query: MetricQuery, known: ContractSet) -> JsonObject:
         if query.min_position:
             await self.live.reach(query.min_position)
-        newest = max(known.metrics[query.metric])
-        if query.known_at_ms is None and query.version in (0, newest):
+        if _is_live(query, known):
             try:
                 return await self._cached(tenant, query)
             except NeedsScan:
                 pass
-        return await self._scan(tenant, query, known)
+        return await self._scan(tenant, query, known, self.live.row)
 
     async def _cached(self, tenant: str, query: MetricQuery) -> JsonObject:
         """The answer from the cache while the metric has not moved and no edge of its window has passed."""
-        if self._cache is None:
-            return self.read_now(tenant, query)
         numbers = self.live.numbers(tenant)
+        if self._cache is None or query.metric in numbers.filling:
+            return self.read_now(tenant, query)
         numbers.settle()  # the key says how far the metric has moved
+        row = self.live.row
         asked = msgspec.structs.replace(query, min_position="")
-        key = digest_of(canonical([asked, numbers.moves.get(query.metric, 0), numbers.filled_by])).hex()
+        key = digest_of(
+            canonical([asked, numbers.moves.get(query.metric, 0), numbers.filled_by, self.live.born_ms])
+        ).hex()
         try:
             found = await self._cache.get(tenant, key)
         except Unavailable:
@@ -95,7 +98,7 @@ class Answers:
             newest_at = answer.pop("newest_at")
             if answer["valid_until"] is None or answer["valid_until"] > now_ms:
                 age = None if newest_at is None else max(0, now_ms - newest_at)
-                return answer | {"position": token(self.live.row), "freshness_ms": age, "cached": True}
+                return answer | {"position": token(row), "freshness_ms": age, "cached": True}
         answer = self.read_now(tenant, query)
         until = answer["valid_until"]
         ttl_ms = CACHE_MS if until is None else min(CACHE_MS, until - now_ms)
@@ -125,31 +128,35 @@ class Answers:
         require(who, "view")
         if len(reads) > BATCH_MAX:
             raise TooLarge(f"{len(reads)} reads in one batch, at most {BATCH_MAX} are taken")
-        position = token(self.live.row)
-        answers: list[JsonObject] = []
-        later: list[tuple[int, MetricQuery]] = []
-        for number, read in enumerate(reads):
+        asked = [_parsed(number, read) for number, read in enumerate(reads)]
+        for number, query in enumerate(asked):
+            if isinstance(query, MetricQuery) and query.min_position:
+                try:
+                    await self.live.reach(query.min_position)
+                except AobError as error:
+                    asked[number] = {"error": problem_of(error)}
+        # From here on nothing else runs until all that memory can tell is told; scans read up to this very row.
+        row, answers, scans = self.live.row, list[JsonObject](), list[tuple[int, MetricQuery]]()
+        for number, query in enumerate(asked):
             try:
-                if "entity" in read:
-                    answers.append(dict(await entity(who, read)))
-                    continue
-                query = msgspec.convert(read, MetricQuery)
-                answers.append(self.read_now(who.tenant, query))
+                if not isinstance(query, MetricQuery):
+                    answers.append(query or dict(await entity(who, reads[number])))
+                elif _is_live(query, self._known(who.tenant, query)):
+                    answers.append(self.read_now(who.tenant, query))
+                else:
+                    raise NeedsScan
             except NeedsScan:
+                assert isinstance(query, MetricQuery)
                 answers.append({})
-                later.append((number, query))
-            except msgspec.ValidationError as error:
-                answers.append(
-                    {"error": problem_of(Invalid("this read is wrong", [Problem(f"/{number}", str(error))]))}
-                )
+                scans.append((number, query))
             except AobError as error:
                 answers.append({"error": problem_of(error)})
-        for number, query in later:
+        for number, query in scans:
             try:
-                answers[number] = await self.read_metric(who.tenant, query)
+                answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), row)
             except AobError as error:
                 answers[number] = {"error": problem_of(error)}
-        return {"position": position, "answers": answers}
+        return {"position": token(row), "answers": answers}
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -192,18 +199,21 @@ class Answers:
             answer["overflowed"] = reading.overflowed
         return answer
 
-    async def _scan(self, tenant: str, query: MetricQuery, known: ContractSet) -> JsonObject:
+    async def _scan(self, tenant: str, query: MetricQuery, known: ContractSet, last: int) -> JsonObject:
         live, numbers = self.live, self.live.numbers(tenant)
         if query.metric in numbers.platform_contracts.metrics:
             raise Invalid(
                 f"{query.metric} is the platform's own: it is told from memory only",
                 [Problem("/known_at", "is not kept for it", "not_kept", hint="leave known_at out, ask for less time")],
             )
-        until = live.row if query.known_at_ms is None else await live.events.row_before(query.known_at_ms)
-        now_ms = query.known_at_ms or live.now_ms()
+        now_ms, until = live.now_ms(), last
+        if query.known_at_ms is not None:
+            now_ms = min(now_ms, query.known_at_ms)
+            until = min(last, await live.events.row_before(query.known_at_ms))
         fold = Fold(_at_version(known, query), frozenset({query.metric}))
-        gate, seen = live.memory.gate(tenant), 0
-        async for row in live.rows(0, min(until, live.row), tenant):
+        gate, seen, kept = live.memory.gate(tenant), 0, list[Event]()
+        recounted = known.types_of(query.metric) if fold.plan.refolded else frozenset[str]()
+        async for row in live.rows(0, until, tenant):
             seen += row.count
             if seen > SCAN_EVENTS_MAX:
                 raise TooLarge(
@@ -215,6 +225,10 @@ class Answers:
             for start in range(0, len(events), SLICE_EVENTS):
                 fold.add(events[start : start + SLICE_EVENTS])
                 await asyncio.sleep(0)
+            if recounted:
+                kept += [event for event in events if event.type in recounted]
+        for metric, since, end in fold.wants_refold():
+            fold.refold(metric, since, end, kept)
         reading = fold.read(query, now_ms)
         return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": token(until)}
 
@@ -230,6 +244,21 @@ def info(known: ContractSet, name: str, filling: bool = False) -> MetricInfo:
         "windows": [msgspec.to_builtins(window) for window in contract.windows.values()],
         "moved_by": sorted(known.types_of(name)), "state": "filling" if filling else "live",
     }  # fmt: skip
+
+
+def _parsed(number: int, read: JsonObject) -> MetricQuery | JsonObject:
+    """The question of a read of a batch: a query, nothing for an entity, or the answer that it is wrong."""
+    if "entity" in read:
+        return {}
+    try:
+        return msgspec.convert(read, MetricQuery)
+    except msgspec.ValidationError as error:
+        return {"error": problem_of(Invalid("this read is wrong", [Problem(f"/{number}", str(error))]))}
+
+
+def _is_live(query: MetricQuery, known: ContractSet) -> bool:
+    """Whether memory may tell it: as it is known now, and by the newest version."""
+    return query.known_at_ms is None and query.version in (0, max(known.metrics[query.metric]))
 
 
 def _at_version(known: ContractSet, query: MetricQuery) -> ContractSet:

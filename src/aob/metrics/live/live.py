@@ -87,6 +87,7 @@ class Live:
         self.moved: list[Callable[[str, frozenset[str]], None]] = []
         """Called when numbers have moved that no group moved."""
         self.recovered_events = 0
+        self.born_ms = now_ms()
         self.keeping, self.filling = Keeping(self, pages), Filling(self)
         self._arrived: list[tuple[int, asyncio.Future[None]]] = []
         self._warming: asyncio.Task[None] | None = None

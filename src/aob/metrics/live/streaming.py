@@ -34,7 +34,6 @@ class Streams:
         self.live, self.watches = live, watches
         self._ring: deque[Written] = deque()
         self._bytes = 0
-        self._waiting: set[asyncio.Event] = set()
         self._readers: set[_Reader] = set()
 
     def heard(self, group: Written) -> None:
@@ -80,25 +79,22 @@ class Streams:
                 reader.wake.clear()
                 for told in reader.taken():
                     yield (token(row, index), *told)
+                until = self.live.row  # what is folded while these are told comes in the next round
                 if follows:
-                    async for group in self._groups(who.tenant, row, index):
+                    async for group in self._groups(who.tenant, row, index, until):
                         for number, data in _events(group, row, index, types, subject):
                             yield token(group.row, number), "event", data
                         row, index = group.row, WHOLE
-                    row, index = max((row, index), (self.live.row, WHOLE))
-                else:
-                    row, index = self.live.row, WHOLE
-                if not reader.news:
-                    await reader.wake.wait()
+                row, index = max((row, index), (until, WHOLE))
+                await reader.wake.wait()
         finally:
             self._readers.discard(reader)
             for each in watched:
                 self.watches.drop(each, reader)
 
-    async def _groups(self, tenant: str, row: int, index: int) -> AsyncIterator[Written]:
-        """Groups of a tenant that hold something behind a place, up to what is folded now."""
+    async def _groups(self, tenant: str, row: int, index: int, until: int) -> AsyncIterator[Written]:
+        """Groups of a tenant that hold something behind a place, up to a row."""
         first = row + (index >= WHOLE)
-        until = self.live.row
         if first > until:
             return
         if self._ring and self._ring[0].row <= first:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Invalid, Problem
+from aob.core.metric import NeedsScan
 from aob.core.metric_query import MetricQuery
 
 Read = Callable[[str, MetricQuery], JsonObject]
@@ -56,7 +57,13 @@ class Watches:
         key = (tenant, _hashable(query))
         watched = self._known.get(key)
         if watched is None:
-            answer = self._read(tenant, query)
+            try:
+                answer = self._read(tenant, query)
+            except NeedsScan:
+                raise Invalid("this cannot be followed", [
+                    Problem("/metric", f"{query.metric} over so much time is told by a scan of the log", "not_live",
+                            hint="follow a window of its contract, and ask for this one when it is needed")
+                ]) from None  # fmt: skip
             watched = self._known[key] = Watched(tenant, query)
             self._by_metric.setdefault((tenant, query.metric), set()).add(watched)
             self._keep(watched, answer)
@@ -107,7 +114,7 @@ class Watches:
     def _again(self, watched: Watched) -> None:
         try:
             answer = self._read(watched.tenant, watched.query)
-        except AobError:
+        except (AobError, NeedsScan):
             return  # it cannot be told now (it is being filled again); its next change will be
         before = watched.seen
         self._keep(watched, answer)
