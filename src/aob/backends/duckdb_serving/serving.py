@@ -20,6 +20,7 @@ from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.serving import DEAD_LETTERS, View, views_of
 from aob.ports.event_log import DeadQuery, EventLog
+from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
 READERS: Final = 2
@@ -163,6 +164,8 @@ class DuckServing:
     # -- one answer -------------------------------------------------------------------------------------------------
 
     async def _answered(self, ask: Ask, row_min: int) -> tuple[Answer, int]:
+        for module in ("duckdb", "sqlglot"):
+            required(module, "metrics", "a query")
         known = self._tenants.setdefault(ask.tenant, _Tenant())
         self._questions += 1
         if known.waiting >= WAITING_MAX:

@@ -52,9 +52,8 @@ class SqliteEventLog:
         def work(reader: sqlite3.Connection) -> list[Row]:
             found: list[Row] = []
             size = 0
-            for fields in reader.execute(SQL["rows"], (after,)):
-                if tenant and fields[1] != tenant:
-                    continue
+            asked = reader.execute(SQL["rows_of"], (after, tenant)) if tenant else reader.execute(SQL["rows"], (after,))
+            for fields in asked:
                 found.append(Row(*fields))
                 size += len(fields[7])
                 if len(found) >= limit or size > ROWS_BYTES_MAX:

@@ -2,6 +2,7 @@
 -- Rows of accepted events, the sums of each tenant, and refused events.
 create table if not exists row (row integer primary key, tenant text not null, at_ms integer not null, first integer not null, count integer not null, duplicate integer not null, rejected integer not null, notes blob not null, lines blob not null);
 create index if not exists row_of on row (tenant, first);
+create index if not exists row_tenant on row (tenant, row);
 create index if not exists row_time on row (at_ms);
 create table if not exists total (tenant text primary key, accepted integer not null, duplicate integer not null, rejected integer not null, dead integer not null) without rowid;
 create table if not exists dead (tenant text not null, number integer not null, at_ms integer not null, type text not null, rule text not null, source text not null, id text not null, state text not null, note text not null, reasons blob not null, line blob not null, primary key (tenant, number)) without rowid;
@@ -38,6 +39,10 @@ select row, at_ms from row order by row desc limit 1;
 -- rows
 -- Rows after a row, in order.
 select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes from row where row > ? order by row;
+
+-- rows_of
+-- Rows of one tenant after a row, in order.
+select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes from row where row > ? and tenant = ? order by row;
 
 -- row_at
 -- The row of a tenant that may hold an offset.

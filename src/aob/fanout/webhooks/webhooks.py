@@ -25,6 +25,7 @@ from aob.fanout.webhooks.saver import Saver, progress_page
 from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
 from aob.fanout.webhooks.sender import Sender, Shared
 from aob.journal import Journal
+from aob.ports.installed import required
 from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 
@@ -167,6 +168,7 @@ class Webhooks:
     ) -> WebhookView:  # fmt: skip
         """Subscribe a URL, from now on. Its secret is in this answer and nowhere else. Raises Invalid."""
         require(who, "admin")
+        required("standardwebhooks", "metrics", "a webhook")
         _check_url(url)
         wants = {"event": events, "metric": metrics, "run": [state.upper() for state in runs], "alert": alerts}
         chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}

@@ -1,0 +1,21 @@
+"""Which libraries of the optional extras are here, and what is said when one is missing."""
+
+from functools import cache
+from importlib.util import find_spec
+
+from aob.core.errors import Unavailable
+
+
+@cache
+def installed(module: str) -> bool:
+    """Whether a module can be imported."""
+    return find_spec(module) is not None
+
+
+def required(module: str, extra: str, what: str) -> None:
+    """Raises Unavailable `not_installed`, with the line that mends it, when a module is missing."""
+    if not installed(module):
+        raise Unavailable(
+            f"{what} needs {module}, which is not installed", code="not_installed",
+            hint=f"pip install 'agentic-orchestration-builder[{extra}]'",
+        )  # fmt: skip
