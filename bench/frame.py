@@ -98,6 +98,11 @@ def _children_cpu_s() -> float:
     return taken.children_user + taken.children_system
 
 
+def rss_mb() -> float:
+    """What this process holds in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def percentile(values: Iterable[float], share: float) -> float:
     """The value below which `share` (0 to 1) of the values lie."""
     ordered = sorted(values)

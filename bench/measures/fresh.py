@@ -84,7 +84,7 @@ class Load:
     def __init__(self, at: Served, rate: int, batch: int, seconds: float, seed: int) -> None:
         self.at, self.rate, self.batch, self.seconds = at, rate, batch, seconds
         dice = random.Random(seed)
-        self.parts = [_part(dice) for _ in range(2_000)]
+        self.parts = [part_of(dice) for _ in range(2_000)]
         self.run = f"{seed:03d}{int(time.time()) % 100_000:05d}"
         self.acks: list[float] = []
         self.fresh: list[float] = []
@@ -184,7 +184,8 @@ class Load:
         return await asyncio.open_connection(url.host, url.port, limit=1 << 22)
 
 
-def _part(dice: random.Random) -> tuple[str, str]:
+def part_of(dice: random.Random) -> tuple[str, str]:
+    """An event's text between its id and its time, and after its time."""
     kind = dice.choices(TYPES, WEIGHTS)[0]
     return (
         f'","type":"{kind}","source":"shop/checkout","time":',

@@ -24,8 +24,8 @@ CONNECTIONS = 4
 class Served:
     """A running `aob up`: its base URL, its key, its process."""
 
-    def __init__(self, client: httpx.AsyncClient, pid: int) -> None:
-        self.client, self.pid = client, pid
+    def __init__(self, client: httpx.AsyncClient, process: subprocess.Popen[bytes]) -> None:
+        self.client, self.process, self.pid = client, process, process.pid
 
     def cpu_s(self) -> float:
         """CPU seconds of the server so far."""
@@ -38,9 +38,10 @@ class Served:
 
 
 @asynccontextmanager
-async def served(bench: Bench, ready: list[float] | None = None) -> AsyncIterator[Served]:
-    """`aob up` on a fresh home and a free port, with the handlers of the bench."""
-    home = bench.folder("served")
+async def served(bench: Bench, ready: list[float] | None = None, home: Path | None = None) -> AsyncIterator[Served]:
+    """`aob up` on a free port and a home, a fresh one by default, with the handlers of the bench."""
+    home = home or bench.folder("served")
+    (home / "server.json").unlink(missing_ok=True)  # of a server that was killed
     begun = time.perf_counter()
     process = subprocess.Popen(  # noqa: ASYNC220  # it returns at once
         [sys.executable, "-m", "aob.cli", "up", "--home", str(home), "--port", "0", "--app", "bench.handlers"],
@@ -55,7 +56,7 @@ async def served(bench: Bench, ready: list[float] | None = None) -> AsyncIterato
             ready.append(time.perf_counter() - begun)
         key = (home / "key").read_text().strip()
         async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=60) as client:
-            yield Served(client, process.pid)
+            yield Served(client, process)
     finally:
         process.terminate()
         process.wait(20)
