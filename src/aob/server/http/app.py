@@ -12,7 +12,7 @@ from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
 from aob.core.policy import LOCAL, Caller, require
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
-from aob.ports.telemetry import Telemetry, traced
+from aob.ports.telemetry import TRACE, Telemetry, traced
 from aob.server.api_keys import ApiKeys
 from aob.server.http.answer import Answer, Header, Message, Receive, Send, Stream, problem_answer
 from aob.server.http.call import Call, Gone, clock_ms
@@ -120,6 +120,9 @@ class App:
         spent: tuple[Header, ...] = ()
         if route.role is not None:
             call.who = self._caller(call)
+            trace = TRACE.get()
+            if trace is not None:
+                TRACE.set(msgspec.structs.replace(trace, tenant=call.who.tenant))
             if route.counted and self._read_limit is not None and call.who != LOCAL:
                 spent = self._count(call, self._read_limit)
             require(call.who, route.role)
