@@ -95,8 +95,9 @@ class Fold(State):
     def refold(self, metric: str, since: int, until: int, events: Sequence[Event]) -> None:
         """Count the tiles of a metric in a span anew; `events` are all that count there, in any order."""
         recount(self, metric, since, until, events)
-        spans = self.wanted.get(metric, set())
-        spans -= {span for span in spans if since <= span[0] and span[1] <= until}
+        left = {span for span in self.wanted.pop(metric, ()) if span[0] < since or until < span[1]}
+        if left:
+            self.wanted[metric] = left
 
     def dump(self, full: bool = False) -> dict[str, bytes | None]:
         """Pages that changed since the last dump, or all; None for one that is gone."""
