@@ -36,6 +36,14 @@ def test_a_seed_gives_the_same_events_and_another_gives_others(tmp_path: Path) -
     }  # fmt: skip
 
 
+def test_a_shop_that_opens_again_sends_nothing_under_an_old_id() -> None:
+    def ids(start_s: float) -> set[str]:
+        told = Shop(7).events(start_s)
+        return {next(told)[1]["id"] for _ in range(200)}
+
+    assert not ids(START_S) & ids(START_S + 5)
+
+
 @pytest.mark.parametrize(("words", "code"), [(("--bad", "2"), 2), (("--out", "-"), 2), (("--scenario", "refunds"), 2)])
 def test_options_that_make_no_sense_are_refused(words: tuple[str, ...], code: int) -> None:
     assert run(["generate", *words]) == code

@@ -31,7 +31,7 @@ OPEN_EVENTS: Final = 60_000
 WAVE: Final = 0.9
 """The share of orders that is refunded in the scenario `refunds`, in its middle third."""
 EPILOG: Final = """
-The same seed gives the same events. Contracts for them are in examples/shop/contracts:
+The same seed and --start give the same events. Contracts for them are in examples/shop/contracts:
   aob contract push examples/shop/contracts
   aob generate --rate 200 --for 1m
 """

@@ -51,6 +51,7 @@ class Shop:
         self.seed, self.wishes = seed, wishes
         self.refunds = wishes.refunds
         self._dice = random.Random(seed)
+        self._tag = str(seed)
         self._number = 0
         self._sessions = 0
         self._orders = 0
@@ -62,7 +63,9 @@ class Shop:
 
     def events(self, start_s: float, *, open_s: float = 0.0) -> Iterator[tuple[float, dict[str, Any]]]:
         """(when it arrives, in seconds since 1970; the event), in that order, without end. The shop has been open for
-        `open_s` when the first one comes: its sessions are under way, and events come at their rate."""
+        `open_s` when the first one comes: its sessions are under way, and events come at their rate. Ids hold the seed
+        and the start, so that a shop that opens again sends no repeats."""
+        self._tag = f"{self.seed}-{_letters(int(start_s))}"
         return ((at, event) for at, event in self._events(start_s - open_s) if at >= start_s)
 
     def _events(self, at: float) -> Iterator[tuple[float, dict[str, Any]]]:
@@ -83,7 +86,7 @@ class Shop:
     def _session(self, at: float) -> None:
         dice = self._dice
         self._sessions += 1
-        session = f"s-{self.seed}-{self._sessions}"
+        session = f"s-{self._tag}-{self._sessions}"
         channel = "app" if dice.random() < 0.35 else "web"
         views = min(12, 1 + int(dice.expovariate(0.45)))
         page, sku = "home", ""
@@ -108,7 +111,7 @@ class Shop:
     def _order(self, at: float, session: str, sku: str, quantity: int, channel: str) -> None:
         dice = self._dice
         self._orders += 1
-        order, region = f"o-{self.seed}-{self._orders}", dice.choice(REGIONS)
+        order, region = f"o-{self._tag}-{self._orders}", dice.choice(REGIONS)
         customer = f"c-{int(dice.paretovariate(0.7)) % 20_000}"
         amount = round(ARTICLES[sku] * quantity * dice.choice((1.0, 1.0, 1.0, 0.9)), 2)
         self._plan(at, STORE, "order.created", order, {
@@ -146,7 +149,7 @@ class Shop:
         at = event.pop("at")
         if "id" not in event:
             self._number += 1
-            event = {"id": f"e-{self.seed}-{self._number}", "time": _rfc3339(at), **event}
+            event = {"id": f"e-{self._tag}-{self._number}", "time": _rfc3339(at), **event}
             if dice.random() < wishes.late:
                 self._tie += 1
                 later = due + dice.expovariate(1 / max(0.001, wishes.late_s))
@@ -161,6 +164,16 @@ class Shop:
             self._recent[dice.randrange(RECENT)] = event
         if dice.random() < wishes.duplicate:
             yield due, dice.choice(self._recent)
+
+
+def _letters(number: int) -> str:
+    """A number in as few letters and digits as there are."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    found = ""
+    while number:
+        number, digit = divmod(number, 36)
+        found = digits[digit] + found
+    return found or "0"
 
 
 def _spoiled(event: dict[str, Any], dice: random.Random) -> dict[str, Any]:

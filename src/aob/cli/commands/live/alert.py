@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from aob.cli.commands.live.rows import value_text
-from aob.cli.picture import clock, indented
+from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
 from aob.cli.values import json_from
 from aob.cli.words import Commands, command, group
@@ -14,6 +14,7 @@ from aob.core.metric_answers import AlertView
 if TYPE_CHECKING:
     from aob.client import AsyncClient
 
+TOLD = ("at", "what", "version")
 COLUMNS = ("alert", "by", "state", "value", "when", "since")
 
 
@@ -49,7 +50,18 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """One."""
     found = await aob.alert(args.alert)
-    screen.value(found) if screen.json else screen.line("\n".join(indented(found)))
+    if screen.json:
+        screen.value(found)
+        return
+    screen.line(found["name"])
+    for name, value in found["contract"].items():
+        screen.line(f"  {name}  {short(value, 120)}")
+    screen.table(COLUMNS, map(_row, found["alerts"]), none="it was not judged yet")
+    if found.get("silenced_until"):
+        screen.line(f"silent until {clock(found['silenced_until'])}", style="yellow")
+    for turn in found.get("history", ()):
+        rest = "  ".join(f"{key} {short(value)}" for key, value in turn.items() if key not in TOLD and value)
+        screen.line(f"{clock(turn['at'])}  {turn['what']}  {rest}", style="dim")
 
 
 async def silence(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
@@ -82,4 +94,5 @@ async def delete(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 def _row(row: AlertView) -> tuple[str, ...]:
     by = " ".join(f"{name}={value}" for name, value in row["by"].items())
-    return row["name"], by, row["state"], value_text(row["value"]), row["when"], clock(row["since"])
+    state = row["state"] + " (silent)" * bool(row.get("silenced_until") and row["state"] != "silenced")
+    return row["name"], by, state, value_text(row["value"]), row["when"], clock(row["since"])

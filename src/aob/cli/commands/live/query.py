@@ -4,11 +4,11 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from aob.cli.commands.live.rows import INSTANT_HELP, dimensions, instant, value_text
-from aob.cli.picture import short
+from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
 from aob.cli.values import json_or_text, pairs
 from aob.cli.words import Commands, command
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--since", metavar="WHEN", help=INSTANT_HELP)
     one.add_argument("--until", metavar="WHEN")
     one.add_argument("--step", metavar="DURATION")
-    one.add_argument("--order", metavar="NAME", help="a column; -NAME for descending")
+    one.add_argument("--order", metavar="NAME", help="a column; --order=-NAME for descending")
     one.add_argument("--limit", type=int, help="rows")
     one.add_argument("--min-position", metavar="POSITION", help="wait until the answer holds it")
     one = command(commands, common, "search", "find metrics, events, entities and more by words", search)
@@ -50,12 +50,17 @@ async def query(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     if screen.json:
         screen.value(found)
         return
-    rows = (
-        [value_text(cell) if isinstance(cell, float | int) else short(cell) for cell in row] for row in found["rows"]
-    )
+    times = {place for place, name in enumerate(found["columns"]) if args.metric and name == "time"}
+    rows = ([_cell(cell, place in times) for place, cell in enumerate(row)] for row in found["rows"])
     screen.table(found["columns"], rows, none="no rows")
     if found["truncated"]:
         screen.note("there are more rows: --limit N, or narrow it down")
+
+
+def _cell(value: JsonValue, time: bool) -> str:
+    if time:
+        return clock(value)
+    return value_text(value) if isinstance(value, float | int) else short(value)
 
 
 def asked(args: Namespace) -> JsonObject:
@@ -63,17 +68,18 @@ def asked(args: Namespace) -> JsonObject:
     if sum(map(bool, (args.sql, args.metric, args.entity))) != 1:
         raise Invalid("say what is asked: SQL, --metric or --entity", hint="aob query --help has examples")
     body: JsonObject = {"limit": args.limit, "min_position": args.min_position}
+    order = None if args.order is None else [args.order]
     if args.sql:
         body |= {"sql": args.sql, "parameters": [json_or_text(text) for text in args.parameter] or None}
     elif args.metric:
         body |= {
             "metrics": args.metric, "dimensions": args.by or None, "where": dimensions(args.where) or None,
             "window": args.window, "since": instant(args.since), "until": instant(args.until), "step": args.step,
-            "order": args.order,
+            "order": order,
         }  # fmt: skip
     else:
         body |= {"entity": args.entity, "fields": args.by or None, "where": pairs(args.where, "--where") or None,
-                 "order": args.order}  # fmt: skip
+                 "order": order}  # fmt: skip
     return {name: value for name, value in body.items() if value is not None}
 
 
