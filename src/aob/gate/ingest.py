@@ -162,9 +162,13 @@ class Ingest:
         """Changed pages of what is remembered, or all of them."""
         return self.memory.dump(full=full)
 
-    def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
-        """What `dump` gave for a tenant."""
-        self.memory.load(tenant, pages)
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
+        """What `dump` gave for a tenant; false when it cannot be read."""
+        return self.memory.load(tenant, pages)
+
+    def clear(self) -> None:
+        """Forget all: it will be told again, from the begin of the log."""
+        self.memory.clear()
 
     async def settled(self) -> bool:
         """Waits until all that was claimed so far is written; false when some of it could not be."""

@@ -44,13 +44,19 @@ class Memory:
             pages |= {(tenant, name): data for name, data in dedup.dump(full=full).items()}
         return pages
 
-    def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
-        """What `dump` gave for a tenant; a page that cannot be read leaves a memory that begins now."""
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
+        """What `dump` gave for a tenant; false, and nothing of it, when a page cannot be read."""
         try:
             self.dedup(tenant).load(pages)
         except (msgspec.MsgspecError, LookupError, ValueError) as error:
             log.warning("dedup_unreadable", tenant=tenant, error=str(error))
             self.dedups.pop(tenant, None)
+            return False
+        return True
+
+    def clear(self) -> None:
+        """Forget all: it will be told again, from the begin of the log."""
+        self.dedups.clear()
 
     @property
     def keys(self) -> int:

@@ -16,9 +16,11 @@ from aob.core.metric.slo import Tiles, view_of
 from aob.core.metric_answers import SloView
 from aob.core.metric_query import MetricQuery
 from aob.metrics.alerting.lookout import Lookout
+from aob.ports.logger import Logger
 from aob.ports.metric_reader import MetricReader
 
 PAGE: Final = "slo/"
+log: Final = Logger("aob.metrics")
 
 
 class Watched(msgspec.Struct, eq=False):
@@ -102,7 +104,10 @@ class Objectives:
         for page, data in pages.items():
             if page.startswith(PAGE):
                 name, _, number = page.removeprefix(PAGE).rpartition("/")
-                self._tiles_of(tenant, name).load({number: data})
+                try:
+                    self._tiles_of(tenant, name).load({number: data})
+                except msgspec.MsgspecError as error:  # its other pages are good
+                    log.warning("objective_unreadable", tenant=tenant, objective=name, error=str(error))
 
     # -- values -----------------------------------------------------------------------------------------------------
 

@@ -93,11 +93,11 @@ class Keeping:
                 log.warning("snapshot_left_aside", events=end)
             await self.pages.clear()
             live.tenants.clear()
+            live.memory.clear()
             marks, known = {}, {}
         live.row = self.saved_row = marks.get("events", 0)
         self.marks = {name: at for name, at in marks.items() if name not in _OWN}
         for tenant, pages in known.items():
-            live.memory.load(tenant, pages)
             for load in self.loads:
                 load(tenant, pages)
         return [tenant for tenant in known if live.tenants[tenant].stale]
@@ -113,6 +113,8 @@ class Keeping:
                 numbers.load(pages)
             except Exception as error:  # pages hold what libraries wrote: whatever they raise, the log is there
                 log.warning("snapshot_unreadable", tenant=tenant, error=f"{type(error).__name__}: {error}")
+                return None
+            if not self._live.memory.load(tenant, pages):
                 return None
         return found
 

@@ -68,8 +68,12 @@ class Memory(Protocol):
         """Changed pages of what is remembered, or all of them."""
         ...
 
-    def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
-        """What `dump` gave for a tenant."""
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
+        """What `dump` gave for a tenant; false when it cannot be read."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all: it will be told again, from the begin of the log."""
         ...
 
 

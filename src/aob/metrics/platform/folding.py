@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import resources
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from aob.core.contract import ContractSet, read_contracts
 from aob.core.ingest import Event, maker_of
 from aob.metrics.live.live import Live, Written
 from aob.metrics.platform.telling import Telling
+from aob.ports.logger import Logger
 
 JOURNAL: Final = "journal"
 """The mark of how far the journal was read."""
@@ -20,6 +23,8 @@ GATE: Final = "gate"
 SLICE: Final = 500
 TELL_S: Final = 0.05
 """What happens within so much time is folded together, and whoever follows the platform's numbers is told once."""
+
+log: Final = Logger("aob.metrics")
 
 
 class Fact(Protocol):
@@ -58,8 +63,12 @@ class Platform:
         """Read what was remembered of live runs; before `Live` is entered."""
         for tenant in await self.live.keeping.pages.tenants():
             page = await self.live.keeping.pages.page(tenant, "~runs")
-            if page is not None:
-                self._telling[tenant] = Telling.load(page)
+            try:
+                if page is not None:
+                    self._telling[tenant] = Telling.load(page)
+            except msgspec.MsgspecError as error:
+                log.warning("runs_unreadable", tenant=tenant, error=str(error))
+                await self.live.keeping.pages.clear()  # the journal is read from its begin
 
     async def __aenter__(self) -> "Platform":
         if not self.live.keeping.marks:
