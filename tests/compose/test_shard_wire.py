@@ -10,7 +10,8 @@ import pytest
 
 from aob.compose.shards.channel import Channel
 from aob.compose.shards.owner import _Asked
-from aob.compose.shards.wire import WINDOW, Wire
+from aob.compose.shards.upward import Upward
+from aob.compose.shards.wire import WINDOW, Ask, Wire
 from aob.core.errors import AobError, Busy, Conflict, Invalid, NotFound, OurError, Problem, Unavailable
 from aob.core.policy import LOCAL, Caller
 
@@ -60,19 +61,31 @@ FAILURES: dict[str, Exception] = {
 }
 
 
+async def main(ask: Ask) -> Any:
+    """What the main process answers its owners."""
+    if ask.verb == "refuse":
+        raise Invalid("wrong", [Problem("/a", "is bad")], code="event_rejected")
+    if ask.verb == "break":
+        raise KeyError("a bug")
+    return [ask.verb, ask.args]
+
+
 @asynccontextmanager
-async def wired(desk: Desk) -> AsyncIterator[Channel]:
+async def wired(desk: Desk, upward: list[Upward] | None = None) -> AsyncIterator[Channel]:
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setblocking(False)
     wire = await Wire.over(theirs)
 
     async def serve() -> None:
-        await _Asked(wire, desk).until_stopped()  # type: ignore[arg-type]
+        asking = Upward(wire)
+        if upward is not None:
+            upward.append(asking)
+        await _Asked(wire, desk, asking).until_stopped()  # type: ignore[arg-type]
         wire.close()
 
     serving = asyncio.create_task(serve())
-    channel = Channel(await Wire.over(ours), 1)
+    channel = Channel(await Wire.over(ours), 1, main)
     yield channel
     await channel.close()
     await serving
@@ -84,6 +97,20 @@ async def test_a_verb_comes_with_its_caller_and_all_arguments_and_its_answer_goe
         told = await channel.call("run", who, "run_1", {"ö": [1.5, None]}, min_position=None)
         assert told == ["run", ["acme", "ann", ["run", "view"]], ["run_1", {"ö": [1.5, None]}], {"min_position": None}]
         assert await channel.call("health", None) == ["health", None, [], {}]
+
+
+async def test_an_owner_asks_the_main_process_while_that_asks_it() -> None:
+    upward: list[Upward] = []
+    async with wired(Desk(), upward) as channel:
+        assert await channel.call("health", None) == ["health", None, [], {}]
+        (asking,) = upward
+        both = await asyncio.gather(asking.ask("append", "a", 1), channel.call("health", None), asking.ask("b"))
+        assert both == [["append", ["a", 1]], ["health", None, [], {}], ["b", []]]
+        with pytest.raises(Invalid, match="is bad") as refused:
+            await asking.ask("refuse")
+        assert refused.value.code == "event_rejected"
+        with pytest.raises(OurError, match="a bug"):
+            await asking.ask("break")
 
 
 async def test_bytes_stay_bytes() -> None:

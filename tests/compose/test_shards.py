@@ -258,7 +258,7 @@ async def test_a_workflow_that_an_owner_missed_is_taught_when_it_is_back(tmp_pat
 
 async def test_an_application_that_an_owner_cannot_load_ends_the_start_with_its_error(tmp_path: Path) -> None:
     async with sharded(tmp_path) as owners:
-        broken = Owners(owners._running, ["tests.compose.no_such_module"], 3)
+        broken = Owners(owners.running, ["tests.compose.no_such_module"], 3)
         broken.owned = broken.owned[1:]
         with pytest.raises(Invalid) as refused:
             await broken.__aenter__()

@@ -21,6 +21,7 @@ from aob.core.errors import NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
+from aob.ports.log import Log
 from aob.runs import Ambient, Core
 from aob.views import Views
 from aob.work import Logs
@@ -56,8 +57,9 @@ class App:
 
     def __init__(
         self, views: Views, home: Path, settings: Settings, notices: Notices, wiring: Wiring | None,
-        metrics: Metrics | None, who: Caller = LOCAL,
+        metrics: Metrics | None, log: LateLog, reader: LateReader, topics: Log, who: Caller = LOCAL,
     ) -> None:  # fmt: skip
+        self.log, self.reader, self.topics = log, reader, topics
         self.views, self.home, self.settings, self.notices, self.who = views, home, settings, notices, who
         self.wiring, self._metrics = wiring, metrics
 
@@ -163,10 +165,8 @@ async def _assembled(
     views = Views(core)
     topics = open_log(settings, home, now_ms)
     stack.push_async_callback(topics.close)
-    if shard:
-        log.come(topics)
-        reader.none()
-        return App(views, home, settings, notices, None, None)
+    if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
+        return App(views, home, settings, notices, None, None, log, reader, topics)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     wiring = Wiring(
@@ -175,7 +175,7 @@ async def _assembled(
     metrics = await wiring.enter(stack)
     log.come(GatedLog(topics, wiring.gate))
     reader.come(wiring.answers)
-    return App(views, home, settings, notices, wiring, metrics)
+    return App(views, home, settings, notices, wiring, metrics, log, reader, topics)
 
 
 def contract_files(folder: Path) -> dict[str, str]:

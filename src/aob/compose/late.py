@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from aob.core.answers import JsonObject
-from aob.core.errors import Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.ports.log import Appended, Log, Logged, Record
 from aob.ports.metric_reader import MetricReader
@@ -14,7 +13,7 @@ Part = TypeVar("Part")
 
 
 class Late(Generic[Part]):
-    """A part that comes once. `none` says that it never will."""
+    """A part that comes once."""
 
     def __init__(self) -> None:
         self._part: Part | None = None
@@ -25,15 +24,10 @@ class Late(Generic[Part]):
         self._part = part
         self._there.set()
 
-    def none(self) -> None:
-        """It will not come in this process."""
-        self._there.set()
-
-    async def wait(self, what: str) -> Part:
-        """The part. Raises Unavailable `not_here` when there is none in this process."""
+    async def wait(self) -> Part:
+        """The part."""
         await self._there.wait()
-        if self._part is None:
-            raise Unavailable(f"{what} are in the home's main process", code="not_here")
+        assert self._part is not None, "it has come"
         return self._part
 
 
@@ -44,19 +38,19 @@ class LateLog(Late[Log]):
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         """Add records."""
-        return await (await self.wait("topics")).append(topic, partition, records, keyed=keyed)
+        return await (await self.wait()).append(topic, partition, records, keyed=keyed)
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
         """Records from an offset on."""
-        return await (await self.wait("topics")).read(topic, partition, start, limit)
+        return await (await self.wait()).read(topic, partition, start, limit)
 
     async def topics(self) -> list[str]:
         """The names of all topics."""
-        return await (await self.wait("topics")).topics()
+        return await (await self.wait()).topics()
 
     async def end(self, topic: str, partition: int) -> int:
         """The offset that the next record will get."""
-        return await (await self.wait("topics")).end(topic, partition)
+        return await (await self.wait()).end(topic, partition)
 
     async def close(self) -> None:
         """Whoever made it closes it."""
@@ -67,4 +61,4 @@ class LateReader(Late[MetricReader]):
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
         """A number."""
-        return await (await self.wait("metrics")).read_metric(tenant, query)
+        return await (await self.wait()).read_metric(tenant, query)

@@ -12,6 +12,7 @@ from aob.compose.shards.channel import Channel
 from aob.compose.shards.local import LocalShard
 from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.sharded import ShardedViews
+from aob.compose.shards.upward import answering
 from aob.compose.shards.wire import Hello
 from aob.core.errors import Unavailable
 
@@ -29,11 +30,12 @@ class Owners:
             raise Unavailable(
                 "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
             )
-        self._running, self._url = running, ""
+        self.running, self._url = running, ""
         settings = msgspec.to_builtins(running.settings)
         home = str(running.home.absolute())
+        answer = answering(running.log, running.reader)
         self.owned = [
-            OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), self._taught)
+            OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), self._taught, answer)
             for number in range(1, shards)
         ]
         self.verbs = ShardedViews(running.views, [LocalShard(0, running), *self.owned])
@@ -58,4 +60,4 @@ class Owners:
         """Bring a fresh owner up to date before it gets verbs."""
         await channel.call("address", None, self._url)
         async with self.verbs.pushing:  # a push comes wholly before this or wholly after it
-            await teach_all(self._running.views, channel)
+            await teach_all(self.running.views, channel)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.compose.shards.upward import Answer, answered
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import Caller
@@ -20,8 +21,9 @@ RETRY_S: Final = 1.0
 class Channel:
     """Asks to one owner process while it lives."""
 
-    def __init__(self, wire: Wire, shard: int) -> None:
-        self._wire, self._shard = wire, shard
+    def __init__(self, wire: Wire, shard: int, answer: Answer) -> None:
+        self._wire, self._shard, self._answer = wire, shard, answer
+        self._answering: set[asyncio.Task[None]] = set()
         self._numbers = count(1)
         self._asked: dict[int, asyncio.Future[Frame]] = {}
         self._streams: dict[int, asyncio.Queue[Frame | None]] = {}
@@ -93,12 +95,18 @@ class Channel:
         try:
             while (frame := await self._wire.receive()) is not None:
                 future, queue = self._asked.get(frame.number), self._streams.get(frame.number)
-                if queue is not None:
+                if frame.kind == Kind.ASK:
+                    task = asyncio.create_task(answered(self._wire, frame, self._answer))
+                    self._answering.add(task)
+                    task.add_done_callback(self._answering.discard)
+                elif queue is not None:
                     queue.put_nowait(frame)
                 elif future is not None and not future.done():
                     future.set_result(frame)
         finally:
             self.ended.set()
+            for task in self._answering:
+                task.cancel()
             for future in self._asked.values():
                 if not future.done():
                     future.set_exception(lost(self._shard))

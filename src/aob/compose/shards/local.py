@@ -53,7 +53,7 @@ class LocalShard:
 
     def __init__(self, number: int, running: App) -> None:
         self.number, self.views = number, running.views
-        self._running = running
+        self.running = running
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
             "health": self._health, "holds": self._holds, "position": self._position, "taught": self._taught,
             "address": self._address,
@@ -100,7 +100,7 @@ class LocalShard:
 
     async def _address(self, who: Caller | None, url: str) -> None:
         """Where people open the links in notices."""
-        self._running.notices.base_url = url
+        self.running.notices.base_url = url
 
 
 def known(views: Views, who: Caller, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
+from aob.compose.shards.upward import Answer
 from aob.compose.shards.wire import Hello, Wire
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import Caller
@@ -27,12 +28,13 @@ log: Final = Structlog("aob.compose")
 
 
 class OwnedShard:
-    """One shard behind a process. `taught` brings a fresh owner up to date before it gets verbs."""
+    """One shard behind a process. `taught` brings a fresh owner up to date before it gets verbs; `answer` tells it what
+    only the main process has."""
 
-    def __init__(self, hello: Hello, taught: Callable[[Channel], Awaitable[None]]) -> None:
+    def __init__(self, hello: Hello, taught: Callable[[Channel], Awaitable[None]], answer: Answer) -> None:
         self.number = hello.shard
         self.pid = 0
-        self._hello, self._taught = hello, taught
+        self._hello, self._taught, self._answer = hello, taught, answer
         self._process: Process | None = None
         self._channel: Channel | None = None
         self._up = asyncio.Event()
@@ -99,7 +101,7 @@ class OwnedShard:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "aob.compose.shards", str(handle), pass_fds=(handle,), stdin=DEVNULL
             )
-        self._channel = Channel(await Wire.over(ours), self.number)
+        self._channel = Channel(await Wire.over(ours), self.number, self._answer)
         try:
             self.pid = await self._channel.open(self._hello)
             await self._taught(self._channel)

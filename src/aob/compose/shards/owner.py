@@ -24,6 +24,7 @@ from aob.compose.lock import owning
 from aob.compose.loop import run_tuned
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
+from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
 from aob.core.errors import AobError, Conflict, OurError
 from aob.core.problem import problem_of
@@ -71,7 +72,11 @@ async def _own(sock: socket.socket) -> int:
             await wire.drained()
             return 1
         wire.send(first.number, Kind.VALUE, encode(os.getpid()))
-        await _Asked(wire, shard).until_stopped()
+        running = shard.running
+        upward = Upward(wire)
+        running.log.come(UpwardLog(upward, running.topics))
+        running.reader.come(UpwardReader(upward))
+        await _Asked(wire, shard, upward).until_stopped()
     return 0
 
 
@@ -97,8 +102,8 @@ async def _lock(stack: AsyncExitStack, home: Path, shard: int) -> None:
 class _Asked:
     """The asks of one wire, each in a task of its own."""
 
-    def __init__(self, wire: Wire, shard: LocalShard) -> None:
-        self._wire, self._shard = wire, shard
+    def __init__(self, wire: Wire, shard: LocalShard, upward: Upward) -> None:
+        self._wire, self._shard, self._upward = wire, shard, upward
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, asyncio.Semaphore] = {}
 
@@ -106,8 +111,10 @@ class _Asked:
         """Answer until told to stop, or until the other end has gone."""
         try:
             while (frame := await self._wire.receive()) is not None and frame.kind != Kind.STOP:
-                self._take(frame)
+                if not self._upward.take(frame):
+                    self._take(frame)
         finally:
+            self._upward.lost()
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)

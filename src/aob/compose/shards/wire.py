@@ -19,7 +19,8 @@ WINDOW: Final = 512
 
 
 class Kind(IntEnum):
-    """What a frame is. ASK MORE CANCEL STOP go to the owner, the others come from it."""
+    """What a frame is. ASK MORE CANCEL STOP go to the owner, the others come from it; its own asks (see `upward`)
+    have numbers below zero and go the other way."""
 
     ASK = 1
     MORE = 2
