@@ -20,6 +20,8 @@ from aob.cli.demo.watch import Watch
 from aob.client import Event
 from aob.core.errors import NotFound, Unavailable
 
+OWN_S = 45
+"""What the demo takes itself, without a word."""
 DIAMOND = {
     "nodes": {"a": {}, "b": {}, "c": {}, "d": {}},
     "edges": {
@@ -95,9 +97,11 @@ def test_the_demo_empties_only_a_folder_that_it_made(tmp_path: Path) -> None:
 
 
 def test_the_example_gets_the_ports_that_are_free() -> None:
-    assert with_ports("http://127.0.0.1:7801/x", {"shop": 1, "smtp": 2, "hooks": 3}) == "http://127.0.0.1:1/x"
+    assert (
+        with_ports("http://127.0.0.1:7801/x", {"shop": 1, "smtp": 2, "hooks": 3, "store": 4}) == "http://127.0.0.1:1/x"
+    )
 
 
 def test_the_tour_takes_five_to_seven_minutes() -> None:
     words = sum(len(act.tour.split()) for act in acts().values())
-    assert 5 * 60 <= words / WORDS_A_SECOND + 10 <= 7 * 60
+    assert 5 * 60 <= words / WORDS_A_SECOND + OWN_S <= 7 * 60

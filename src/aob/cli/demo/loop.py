@@ -66,6 +66,8 @@ class Numbers:
         self._console = console
         self.now: dict[str, Any] = {}
         self.deltas = 0
+        self.quiet = False
+        """No line is printed: a question stands on the screen."""
         self.alerts: list[Mapping[str, Any]] = []
         self._rates: list[float] = []
         self._changed = asyncio.Event()
@@ -84,7 +86,8 @@ class Numbers:
         """Print a line a second."""
         while True:
             await asyncio.sleep(LINE_S)
-            self.line()
+            if not self.quiet:
+                self.line()
 
     def line(self) -> None:
         """The numbers as they are."""
@@ -169,7 +172,9 @@ class ClosedLoop:
             self.console.print(f"  [magenta]{escape(patch['author'])}[/]: {escape(patch['reason'])}")
             for line in patch["lines"]:
                 self.console.print(f"    [{'green' if line[:1] == '+' else 'dim'}]{escape(line)}[/]")
+            numbers.quiet = True
             await self._decide(ticket, watch)
+            numbers.quiet = False
             await watch.until(lambda seen: seen.name == "node_completed" and seen.data["visit"] == "hold")
             self.console.print(f"  the shop holds refunds back, {time.monotonic() - begun:.1f} s after the wave began")
             await watch.until(lambda seen: seen.name == "run_finished")
@@ -198,7 +203,9 @@ class ClosedLoop:
             return seen.name == "ticket_answered" and seen.data["id"] == ticket_id
 
         choice = await decision(
-            self.console, lambda: watch.until(answered), self.desk.command(f"approve {ticket_id} approve")
+            self.console,
+            lambda: watch.until(answered, patient=True),
+            self.desk.command(f"approve {ticket_id} approve"),
         )
         if choice:
             await self.desk.answer(ticket_id, choice)

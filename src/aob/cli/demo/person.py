@@ -29,6 +29,7 @@ async def decision(console: Console, elsewhere: Callable[[], Awaitable[object]],
             if answered.done():
                 typed.cancel()
                 await asyncio.gather(typed, return_exceptions=True)
+                await answered  # raises what broke the wait
                 console.print("\n  Decided in the other terminal.")
                 return None
             word = typed.result().strip().lower()

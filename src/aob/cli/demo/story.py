@@ -110,7 +110,7 @@ class Story:
             return seen.name == "ticket_answered" and seen.data["id"] == ticket_id
 
         command = self.desk.command(f"approve {ticket_id} approve")
-        choice = await decision(self.console, lambda: watch.until(answered), command)
+        choice = await decision(self.console, lambda: watch.until(answered, patient=True), command)
         if choice:
             await self.desk.answer(ticket_id, choice)
         await watch.until(answered)

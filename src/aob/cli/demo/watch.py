@@ -33,11 +33,12 @@ class Watch:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def until(self, wanted: Callable[[Event], bool]) -> Event:
-        """The first event that is wanted. Raises Unavailable when none came in time, or what broke the feed."""
+    async def until(self, wanted: Callable[[Event], bool], *, patient: bool = False) -> Event:
+        """The first event that is wanted; `patient` waits for a person. Raises Unavailable when none came in time, or
+        what broke the feed."""
         looked = 0
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with asyncio.timeout(None if patient else self._wait_s):
                 while True:
                     for seen in self._seen[looked:]:
                         if wanted(seen):
