@@ -116,7 +116,7 @@ async def test_entities_rows_and_words(aob: Terminal) -> None:
     assert (await aob("entity", "order", "a", "--as-of", str(NOW_MS), "--json")).json["as_of"] == NOW_MS
     assert (await aob("query", "--metric", "revenue", "--metric", "orders")).out == "REVENUE  ORDERS\n12.5     2\n"
     assert (await aob("query", "select count(*) from events", "--json")).json["rows"] == [[2]]
-    assert (await aob("query", "--entity", "order")).out == "ID\na\nb\n"
+    assert (await aob("query", "--entity", "order", "--order=-id")).out == "ID\na\nb\n"
     assert (await aob("query")).code == 2
     assert (await aob("query", "drop table events")).code == 2
     assert "metric  revenue" in (await aob("search", "rev")).out

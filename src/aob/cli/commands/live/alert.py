@@ -60,7 +60,11 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     if found.get("silenced_until"):
         screen.line(f"silent until {clock(found['silenced_until'])}", style="yellow")
     for turn in found.get("history", ()):
-        rest = "  ".join(f"{key} {short(value)}" for key, value in turn.items() if key not in TOLD and value)
+        rest = "  ".join(
+            f"{key} {clock(value) if key == 'until' else short(value)}"
+            for key, value in turn.items()
+            if key not in TOLD and value
+        )
         screen.line(f"{clock(turn['at'])}  {turn['what']}  {rest}", style="dim")
 
 

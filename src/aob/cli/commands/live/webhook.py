@@ -1,12 +1,14 @@
 """`aob webhook`: subscribe URLs, see what was sent, send again."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aob.cli.commands.live.rows import INSTANT_HELP, instant
 from aob.cli.picture import clock, indented, short
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
+from aob.core.answers import JsonValue
 from aob.core.metric_answers import WebhookView
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ async def deliveries(aob: "AsyncClient", args: Namespace, screen: Screen) -> Non
     for row in page["deliveries"]:
         last = row["attempts"][-1] if row["attempts"] else {}
         rows.append(
-            (row["id"], row["type"], row["state"], str(len(row["attempts"])), short(last), clock(row["created_at"]))
+            (row["id"], row["type"], row["state"], str(len(row["attempts"])), _outcome(last), clock(row["created_at"]))
         )
     screen.table(("delivery", "type", "state", "attempts", "last", "made"), rows, none="nothing was sent")
     if page["next"]:
@@ -124,6 +126,13 @@ async def redeliver(aob: "AsyncClient", args: Namespace, screen: Screen) -> None
     """Again."""
     done = await aob.redeliver(args.webhook, deliveries=args.deliveries, since=instant(args.since))
     screen.value(done) if screen.json else screen.line(f"{done['queued']} will be sent again")
+
+
+def _outcome(attempt: Mapping[str, JsonValue]) -> str:
+    """How an attempt went: the status, or what kept it from getting one."""
+    if not attempt:
+        return ""
+    return short(attempt.get("error") or attempt.get("status"), 60)
 
 
 def _row(row: WebhookView) -> tuple[str, ...]:

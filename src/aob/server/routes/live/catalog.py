@@ -24,7 +24,7 @@ Names = Annotated[list[Name], msgspec.Meta(max_length=NAMES_MAX)]
 
 class QueryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One of three: `metrics` by name (with `dimensions where window since until step order limit`), an `entity` by its
-    type (with `fields where limit`), or `sql` over the tenant's views (with `parameters`)."""
+    type (with `fields where order limit`), or `sql` over the tenant's views (with `parameters`)."""
 
     metrics: Names | None = None
     dimensions: Names | None = None
@@ -35,7 +35,7 @@ class QueryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     since: str | int | None = None
     until: str | int | None = None
     step: Word | None = None
-    order: Word | None = None
+    order: Names | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=ROWS_MAX)] | None = None
     sql: Annotated[str, msgspec.Meta(min_length=1, max_length=SQL_CHARS_MAX)] | None = None
     parameters: list[JsonValue] | JsonObject | None = None
