@@ -59,14 +59,15 @@ async def test_lists_are_merged_and_paged_through_without_a_gap(tmp_path: Path) 
         verbs = owners.verbs
         ids = [(await verbs.start(LOCAL, "wait", {}))["run_id"] for _ in range(11)]
         assert {shard_of(each, 2) for each in ids} == {0, 1}
-        found, cursor = list[str](), None
+        found, cursor = list[tuple[int, str]](), None
         while True:
             page = await verbs.runs(LOCAL, limit=3, cursor=cursor)
-            found += [row["run_id"] for row in page["runs"]]
+            found += [(row["started_at"], row["run_id"]) for row in page["runs"]]
             cursor = page["next"]
             if cursor is None:
                 break
-        assert found == sorted(ids, reverse=True)
+        assert found == sorted(found, reverse=True), "what started last comes first"
+        assert sorted(run_id for _, run_id in found) == sorted(ids)
         assert (await verbs.runs(OTHER))["runs"] == []
 
 
