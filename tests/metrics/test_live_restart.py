@@ -184,6 +184,7 @@ class TestASnapshot:
         await live.keeping.save()
         await app.metrics.push_contracts(app.who, {"more.yaml": MORE}, allow_breaking=True)
         await filled(app)
+        await counted_anew(app)
         with monkeypatch.context() as patch:
             patch.setattr(live.keeping.pages, "save", full_disk)
             with pytest.raises(Unavailable):
