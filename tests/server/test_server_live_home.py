@@ -158,7 +158,7 @@ async def test_contracts_the_catalog_and_questions(client: AsyncClient) -> None:
     body = {"sql": "select count(*) as n from events", "min_position": sent["position"]}
     assert (await client.query(body))["rows"] == [[2]]
     entities = await client.query({"entity": "order", "fields": ["amount"], "order": ["-amount"]})
-    assert entities["rows"] == [[10.0], [5.0]]
+    assert entities["rows"] == [["a", 10.0], ["b", 5.0]]
     with pytest.raises(AobError) as refused:
         await client.query({"sql": "select * from read_csv('/etc/passwd')"})
     assert refused.value.status < 500
