@@ -45,6 +45,7 @@ class Numbers:
         self.entities = Entities(own, paths)
         self._derived = derived_from(own) | derived_from(self.platform_contracts)
         self.renewed = {OWN, ENTITIES}
+        self._overflow = 0
 
     def adopt(self, own: ContractSet, fold: Fold | None, entities: Entities | None) -> None:
         """From now on these contracts; with a fold and entities that were filled for them."""
@@ -92,6 +93,12 @@ class Numbers:
             self.moves[name] = -abs(self.moves.get(name, 0)) - 1
         return names
 
+    def overflow_news(self) -> int:
+        """How many values of dimensions were counted as others, because a budget was spent, since the last time."""
+        now = sum(overflow for _, overflow in self.fold.dimensions.counts().values())
+        news, self._overflow = max(0, now - self._overflow), now
+        return news
+
     def fold_of(self, metric: str) -> Fold:
         """The fold that has a metric: the tenant's own or the platform's."""
         if metric not in self.platform_contracts.metrics:
@@ -123,6 +130,7 @@ class Numbers:
             self.entities = Entities(self.contracts, paths)
             self.entities.load(_under(pages, ENTITIES))
             self.renewed = set()
+            self.overflow_news()  # what was told before the restart is no news
         if "counts" in pages:
             self.row, self.accepted, self.duplicate, self.rejected = msgspec.msgpack.decode(pages["counts"])
 

@@ -95,6 +95,7 @@ class Platform:
             "accepted": float(count), "duplicate": float(group.duplicate), "rejected": float(group.rejected),
             "received": float(count + group.duplicate + group.rejected), "age_ms": float(max(0, now_ms - oldest)),
             "lag_ms": float(max(0, now_ms - group.at_ms)),
+            "overflowed": float(self.live.numbers(group.tenant).overflow_news()),
         }  # fmt: skip
         self._later(group.tenant, GATE, [self._makers["aob.gate.committed"](data, group.at_ms)], group.row)
 
