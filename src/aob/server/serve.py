@@ -7,15 +7,16 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from aob.core.errors import Malformed, Unavailable
 from aob.core.problem import problem_of
 from aob.server.http import App
-from aob.server.http.answer import encode
+from aob.server.http.answer import AT_ONCE, encode
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 HEAD_S: Final = 20.0
@@ -25,6 +26,8 @@ CONNECTIONS_MAX: Final = 4_096
 DRAIN_S: Final = 5
 """How long a stopping server waits for answers that are on their way."""
 BACKLOG: Final = 2_048
+JOINED_BYTES_MAX: Final = 64 * 1024
+"""Answers up to this size leave in one piece."""
 
 
 class Guard(HttpToolsProtocol):
@@ -67,6 +70,9 @@ class Guard(HttpToolsProtocol):
         self._in_head = False
         self._clear_head_timer()
         super().on_headers_complete()
+        cycle = self.cycle
+        if cycle.scope is self.scope:  # else it is no request, or one that waits for another
+            self.scope[AT_ONCE] = partial(_at_once, cycle)  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are not HTTP get a problem too."""
@@ -102,6 +108,25 @@ class Guard(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _at_once(cycle: RequestResponseCycle, media: bytes, body: bytes) -> bool:
+    """Head and body of a plain answer in one write: two would be two packets and wake the caller twice."""
+    if (
+        cycle.response_started or cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive
+        or len(body) > JOINED_BYTES_MAX or cycle.scope["method"] == "HEAD"
+    ):  # fmt: skip
+        return False
+    head = [STATUS_LINE[200]]
+    for name, value in cycle.default_headers:
+        head += (name, b": ", value, b"\r\n")
+    kind = b"content-type: " + media + b"\r\n" if media else b""
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"%bcontent-length: %d\r\n%b\r\n%b" % (b"".join(head), len(body), kind, body))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 class _Server(uvicorn.Server):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.writer import Writer
 from aob.core.errors import Unavailable
 from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
 
@@ -30,7 +31,7 @@ class SqliteEventLog:
         self._path, self._timeout_s = path, timeout_s
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
-        self._writes = ThreadPoolExecutor(1, thread_name_prefix="aob-events")
+        self._writes = Writer("aob-events")
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-events-read")
         self._last = (0, 0)
         self._totals: dict[str, tuple[int, int, int, int]] = {}
@@ -42,7 +43,7 @@ class SqliteEventLog:
         if self._closed:
             raise Unavailable("the event log is closed", code="closing")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._writes, self._write, groups)
+            return await self._writes.do(lambda: self._write(groups))
         except (sqlite3.Error, OSError) as error:
             raise unavailable(self._path, error) from error
 
@@ -117,9 +118,9 @@ class SqliteEventLog:
         self._closed = True
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._reads, _let_go, self._reader, False)
-        await loop.run_in_executor(self._writes, _let_go, self._writer, True)
+        await self._writes.do(lambda: _let_go(self._writer, True))
         self._reads.shutdown(wait=False)
-        self._writes.shutdown(wait=False)
+        self._writes.close()
 
     # -- on the writer's thread -------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class SqliteEventLog:
         if self._unfolded > CHECKPOINT_BYTES:
             self._unfolded = 0
             # Behind the commit, and before the next one: what is answered does not wait for it.
-            self._writes.submit(self._fold_in)
+            self._writes.later(self._fold_in)
         return places
 
     def _fold_in(self) -> None:
@@ -192,16 +193,18 @@ def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total:
         (number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines),
     )
     dead = tuple(range(total[3] + 1, total[3] + 1 + len(group.dead)))
-    writer.executemany(
-        SQL["add_dead"],
-        [
-            (group.tenant, n, letter.at_ms, letter.type, rule_of(letter), letter.source, letter.id, letter.reasons,
-             letter.line)
-            for n, letter in zip(dead, group.dead, strict=True)
-        ],
-    )  # fmt: skip
-    settled = [(state, note, group.tenant, n) for n, state, note in group.settled]
-    writer.executemany(SQL["settle_dead"], settled)
+    if dead:
+        writer.executemany(
+            SQL["add_dead"],
+            [
+                (group.tenant, n, letter.at_ms, letter.type, rule_of(letter), letter.source, letter.id, letter.reasons,
+                 letter.line)
+                for n, letter in zip(dead, group.dead, strict=True)
+            ],
+        )  # fmt: skip
+    if group.settled:
+        settled = [(state, note, group.tenant, n) for n, state, note in group.settled]
+        writer.executemany(SQL["settle_dead"], settled)
     return Place(number, total[0], dead)
 
 

@@ -25,6 +25,11 @@ encode: Final = msgspec.json.Encoder().encode
 encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
+AT_ONCE: Final = "aob.at_once"
+"""In a scope: what sends an answer with status 200 in one piece, where the server can; false when it cannot now."""
+AtOnce: TypeAlias = Callable[[bytes, bytes], bool]
+
+
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer. `media` is its content type; none for an answer without a body."""
 
@@ -33,8 +38,10 @@ class Answer(msgspec.Struct, frozen=True):
     media: bytes = JSON
     headers: tuple[Header, ...] = ()
 
-    async def leave(self, send: Send) -> None:
+    async def leave(self, send: Send, at_once: AtOnce | None = None) -> None:
         """Send head and body."""
+        if at_once is not None and self.status == 200 and not self.headers and at_once(self.media, self.body):
+            return
         head: list[Header] = [(b"content-length", b"%d" % len(self.body)), *self.headers]
         if self.media:
             head.append((b"content-type", self.media))

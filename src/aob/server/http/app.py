@@ -14,7 +14,7 @@ from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
 from aob.server.api_keys import ApiKeys
-from aob.server.http.answer import Answer, Header, Message, Receive, Send, Stream, problem_answer
+from aob.server.http.answer import AT_ONCE, Answer, Header, Message, Receive, Send, Stream, problem_answer
 from aob.server.http.call import Call, Gone, clock_ms
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
@@ -86,7 +86,7 @@ class App:
             failed = answer.status >= 500
             self._telemetry.stage(_stage(scope["method"], path), time.perf_counter() - begun, 1, failed)
         if isinstance(answer, Answer):
-            await answer.leave(send)
+            await answer.leave(send, scope.get(AT_ONCE))
         else:
             await self._stream(answer, scope, receive, send)
 
