@@ -41,7 +41,7 @@ class GatedLog:
             found = gate.look(line, now_ms)
             if isinstance(found, Refused):
                 raise Invalid(
-                    f"the gate refuses event {record.id} of type {record.type}",
+                    f"the gate refuses event {record.id} of type {record.type}: {found.reasons[0].message}",
                     [Problem(each.pointer, each.message, each.rule or each.stage) for each in found.reasons],
                     code="event_rejected",
                 )

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from msgspec import Raw
+from msgspec import Raw, to_builtins
 
-from aob.core.errors import AobError, Busy, OurError
+from aob.core.errors import AobError, Busy, Invalid, OurError
 from aob.core.event import canonical, derived_id, partition_of
 from aob.core.node import fill, fill_text
 from aob.core.node.emit import EmitConfig
@@ -33,7 +33,10 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
         except AobError as error:
             # What a log refuses or cannot write, it has not written.
             passes = isinstance(error, OurError | Busy)
-            raise WorkError(error.detail, code=error.code, transient=passes, detail={"sent": False}) from error
+            detail: dict[str, object] = {"sent": False}
+            if isinstance(error, Invalid):
+                detail["reasons"] = [to_builtins(problem) for problem in error.problems]
+            raise WorkError(error.detail, code=error.code, transient=passes, detail=detail) from error
         return {"id": record.id, "topic": config.topic, "position": token_of(partition, appended.offset)}
 
     return await acted(job, ctx, "emit", {"topic": config.topic, "id": record.id, "type": record.type}, act)

@@ -1,0 +1,118 @@
+"""Numbers and workflows, each moving the other: events that runs emit, alerts that start runs that read numbers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aob
+from aob.compose import App
+from aob.core.policy import LOCAL
+from tests.metrics.till import SHOP, Signal, recount, refunded, sold
+from tests.runs.home import finished, flow
+
+RATE = """
+metric: refund_rate
+version: 1
+type: ratio
+numerator: [{on: refunded}]
+denominator: [{on: sold}]
+windows: [all, 1h]
+---
+event: incident.opened
+version: 1
+fields:
+  value: {type: number}
+---
+metric: incidents
+version: 1
+type: count
+moves: [{on: incident.opened}]
+windows: [all]
+---
+alert: refunds_high
+metric: refund_rate
+window: all
+when: value > 0.3
+clear: value < 0.2
+start: {workflow: incident, inputs: {rate: value}, cooldown: 1h, open_runs: 1}
+"""
+INCIDENT = flow(
+    "incident",
+    {
+        "look": {"kind": "metric", "config": {"metric": "refund_rate", "window": "all"}},
+        "tell": {
+            "kind": "emit", "input": {"value": "nodes.look.output.value"},
+            "config": {"topic": "incidents", "type": "incident.opened", "data": {"value": "{value}"}},
+        },
+        "paused": {"kind": "wait", "config": {"message": "over"}},
+        "again": {"kind": "metric", "config": {"metric": "refund_rate", "window": "all"}},
+    },
+    "look>tell", "tell>paused", "paused>again",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[App]:
+    async with aob.open(tmp_path) as app:
+        await app.push_contracts({"shop.yaml": SHOP})
+        yield app
+
+
+async def test_a_wave_of_refunds_starts_a_workflow_that_reads_the_rate_and_sees_it_fall(app: App) -> None:
+    await app.push(INCIDENT)
+    await app.push_contracts({"rate.yaml": RATE})
+    begun, waiting = Signal(), Signal()
+    app.views.core.heard.append(begun)
+    app.metrics.live.heard.append(waiting)
+    await app.ingest([sold(n) for n in range(10)])
+    await app.ingest([refunded(n) for n in range(4)])
+    await app.ingest([refunded(4)])
+    await waiting.until(lambda: app.metrics.live.numbers("default").accepted == 16)  # the incident's own event
+    (run,) = (await app.views.runs(LOCAL, workflow="incident"))["runs"]
+    (alert,) = [each for each in await app.metrics.alerts(LOCAL) if each["name"] == "refunds_high"]
+    assert alert["state"] == "firing"
+    assert (await app.metric("incidents", window="all"))["value"] == 1
+    await app.ingest([sold(n) for n in range(10, 40)])
+    await app.views.message(LOCAL, run["run_id"], "over")
+    ended = await finished(app, run["run_id"])
+    assert ended["status"] == "COMPLETED"
+    assert ended["inputs"]["rate"] in (0.4, 0.5)
+    assert ended["nodes"]["look"]["output"]["value"] in (0.4, 0.5)
+    assert ended["nodes"]["again"]["output"]["value"] == 5 / 40
+    assert len((await app.views.runs(LOCAL, workflow="incident"))["runs"]) == 1
+
+
+def emitting(type: str, data: dict[str, Any]) -> dict[str, Any]:
+    return flow("says", {"say": {"kind": "emit", "config": {"topic": "shop", "type": type, "data": data}}})
+
+
+async def test_what_a_workflow_emits_moves_numbers_once(app: App) -> None:
+    data = {"order_id": "o-1", "amount": 12.5, "region": "north", "customer": "c-1"}
+    await app.push(emitting("sold", data))
+    ended = [await finished(app, (await app.start("says")).id) for _ in range(3)]
+    assert {run["status"] for run in ended} == {"COMPLETED"}
+    assert (await app.metric("revenue", window="all"))["value"] == 37.5 == recount(app.home)["revenue"]
+    log = await app.metrics.changelog(LOCAL, "sales", since_ms=0, until_ms=1 << 45)
+    assert {change["event"]["event"] is not None for change in log["changes"] if "event" in change} == {True}
+
+
+async def test_what_the_gate_refuses_fails_the_node_with_its_reasons(app: App) -> None:
+    await app.push(emitting("sold", {"order_id": "o-1", "amount": -1.0, "region": "north", "customer": "c-1"}))
+    ended = await finished(app, (await app.start("says")).id)
+    assert (ended["status"], ended["error"]["code"]) == ("FAILED", "event_rejected")
+    (reason,) = ended["error"]["detail"]["reasons"]
+    assert reason["path"] == "/data/amount"
+    assert reason["message"] in ended["error"]["message"]
+    assert recount_or_none(app) == 0
+
+
+def recount_or_none(app: App) -> int:
+    return int(app.metrics._health()["gate"]["accepted"])
+
+
+async def test_a_type_without_a_contract_is_appended_and_moves_nothing(app: App) -> None:
+    await app.push(emitting("whatever", {"a": 1}))
+    assert (await finished(app, (await app.start("says")).id))["status"] == "COMPLETED"
+    assert recount_or_none(app) == 0
