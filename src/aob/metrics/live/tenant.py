@@ -151,14 +151,14 @@ def derived_from(contracts: ContractSet) -> dict[str, frozenset[str]]:
 
 
 def fold_hash(contracts: ContractSet) -> str:
-    """What folds go by: when it stays the same, nothing need be filled again."""
+    """What folds go by, in whatever order it was declared: when it stays the same, nothing need be filled again."""
     metrics = [
         {name: part for name, part in to_document(metric).items() if name not in _TOLD_ONLY}
-        for versions in contracts.metrics.values() for metric in versions.values()
+        for _, versions in sorted(contracts.metrics.items()) for _, metric in sorted(versions.items())
     ]  # fmt: skip
     events = [
         [event.type, event.version, event.lateness_ms, msgspec.to_builtins(event.entities)]
-        for versions in contracts.events.values() for event in versions.values()
+        for _, versions in sorted(contracts.events.items()) for _, event in sorted(versions.items())
     ]  # fmt: skip
     return digest_of(canonical([metrics, events])).hex()
 
