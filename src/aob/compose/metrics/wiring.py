@@ -21,6 +21,7 @@ from aob.backends.sqlite.runs import FileRuns
 from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import NotFound
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
@@ -71,8 +72,15 @@ class Starts:
     async def open_runs(self, tenant: str, run_ids: Sequence[str]) -> Collection[str]:
         """Those that have not ended."""
         who = Caller(tenant, "alerts", frozenset({"view"}))
-        found = [(run_id, await self.views.run(who, run_id)) for run_id in run_ids]
-        return [run_id for run_id, run in found if run["status"] in ("RUNNING", "WAITING")]
+        found: list[str] = []
+        for run_id in run_ids:
+            try:
+                run = await self.views.run(who, run_id)
+            except NotFound:
+                continue  # it ended so long ago that it is kept no longer
+            if run["status"] in ("RUNNING", "WAITING"):
+                found.append(run_id)
+        return found
 
 
 class Wiring:

@@ -108,7 +108,10 @@ class Platform:
             at = 0
             while at < len(facts):
                 end = _whole_rows(facts, at)
-                self._facts(facts[at:end])
+                try:
+                    self._facts(facts[at:end])
+                except Exception:  # told as what it is, and the rest of the journal is read all the same
+                    log.exception("runs_not_counted", row=facts[end - 1].row)
                 # Folded and marked between two awaits: no snapshot can come between.
                 self.live.keeping.marks[JOURNAL] = facts[end - 1].row
                 self.live.keeping.changed()
