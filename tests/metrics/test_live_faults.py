@@ -101,7 +101,8 @@ class TestTheFeedOfWebhooks:
         assert app.wiring is not None
         return Feeds(app.metrics.live.events, app.metrics.live, app.views.core, app.wiring._turns)
 
-    async def test_passes_over_rows_in_which_nothing_was_accepted(self, app: App, feeds: Feeds) -> None:
+    @pytest.mark.parametrize("limit", [1, 50])
+    async def test_passes_over_rows_in_which_nothing_was_accepted(self, app: App, feeds: Feeds, limit: int) -> None:
         await app.metrics.push_contracts(OTHER, {"shop.yaml": SHOP})
         bad = sold("bad") | {"data": {}}
         await app.ingest([bad])
@@ -111,7 +112,7 @@ class TestTheFeedOfWebhooks:
         await app.ingest([sold(2)])
         found, after = [], -1
         while True:
-            chunk = await feeds.read("default", "event", after, {"*"}, 1)
+            chunk = await feeds.read("default", "event", after, {"*"}, limit)
             found += [told(notice)["id"] for notice in chunk.notices]
             after = chunk.through
             if chunk.end:

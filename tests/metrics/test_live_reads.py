@@ -149,14 +149,16 @@ class TestABatch:
             {"metric": "sales", "window": "all"}, {"metric": "sales", "window": "all", "known_at_ms": 1 << 45},
             {"entity": "order", "id": "o-0-0"}, {"metric": "revenue", "window": "all"},
             {"entity": "order", "id": "nobody"}, {"metric": "mean", "window": "all"},
+            {"metric": "revenue", "window": "all", "known_at_ms": 1 << 45},
         ]  # fmt: skip
         for _ in range(20):
             told = await app.metrics.batch(app.who, reads)
-            live, scan, _, revenue, _, mean = told["answers"]
+            live, scan, _, revenue, _, mean, scanned = told["answers"]
+            assert scanned["value"] == revenue["value"]
             assert scan["path"] == "scan"
             assert revenue["value"] == 2.0 * live["value"] == 2.0 * scan["value"]
             assert mean["value"] in (2.0, None)
-            assert {each["position"] for each in (live, scan, revenue, mean)} == {told["position"]}
+            assert {each["position"] for each in (live, scan, revenue, mean, scanned)} == {told["position"]}
         stop.set()
         await pouring
 
