@@ -133,7 +133,7 @@ async def test_alerts_are_listed_silenced_and_changed(aob: Terminal) -> None:
     assert (await aob("alert", "silence", "revenue_high", "--end")).out == "revenue_high speaks again\n"
     assert (await aob("alert", "silence", "revenue_high", "--end", "--for", "1h")).code == 2
     await aob("alert", "put", "low", '{"metric": "orders", "when": "value < 1"}')
-    assert 'when  value < 1' in (await aob("alert", "show", "low")).out
+    assert "when  value < 1" in (await aob("alert", "show", "low")).out
     assert (await aob("alert", "delete", "low")).out == "low is judged no more\n"
     assert "revenue_fresh  revenue  freshness  99.00%  99.00%  100.00%" in (await aob("slo")).out
     assert (await aob("slo", "revenue_fresh", "--json")).json["state"] == "ok"

@@ -18,7 +18,6 @@ from aob.client import AsyncClient
 from aob.core.errors import AobError, Busy, Unavailable
 from tests.metrics.till import SHOP, refunded, sold
 
-
 AOB: Final = """
 import sys
 from aob.metrics.live import keeping

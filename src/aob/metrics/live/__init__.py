@@ -3,9 +3,10 @@
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.changes import Changes
 from aob.metrics.live.entities import EntityReads
-from aob.metrics.live.live import Live, Memory, Written
+from aob.metrics.live.live import Live, Written
 from aob.metrics.live.positions import place, token
 from aob.metrics.live.streaming import Streams
 from aob.metrics.live.watch import Watches
+from aob.metrics.live.whole import Memory
 
 __all__ = ["Answers", "Changes", "EntityReads", "Live", "Memory", "Streams", "Watches", "Written", "place", "token"]

@@ -4,17 +4,15 @@ It is folded beside what is there and takes its place at once, between two event
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aob.core.accepted_event import SKEW_MAX_MS
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError
 from aob.core.ingest import Event
 from aob.metrics.live.tenant import Numbers, fold_hash
+from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
-
-if TYPE_CHECKING:
-    from aob.metrics.live.live import Live
 
 SLICE_EVENTS: Final = 2_000
 """Events folded in the background before others have their turn."""
@@ -26,7 +24,7 @@ log: Final = Logger("aob.metrics")
 class Filling:
     """Fills of all tenants, at most one a tenant; the same for what is counted anew."""
 
-    def __init__(self, live: "Live") -> None:
+    def __init__(self, live: Whole) -> None:
         self._live = live
         self._fills: dict[str, asyncio.Task[None]] = {}
         self._recounts: dict[str, asyncio.Task[None]] = {}

@@ -6,15 +6,13 @@ A snapshot only shortens the way back: what cannot be read of it is made again f
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from aob.core.errors import AobError, Unavailable
 from aob.metrics.live.tenant import fold_hash
+from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
 from aob.ports.pages import Pages
-
-if TYPE_CHECKING:
-    from aob.metrics.live.live import Live
 
 SNAPSHOT_EVENTS: Final = 200_000
 """Events after which a snapshot is written."""
@@ -41,7 +39,7 @@ class Beside(Protocol):
 class Keeping:
     """Writes snapshots of the live numbers and reads them. `loads` are told a tenant's pages before rows are read."""
 
-    def __init__(self, live: "Live", pages: Pages) -> None:
+    def __init__(self, live: Whole, pages: Pages) -> None:
         self._live, self.pages = live, pages
         self.dumps: list[Beside] = []
         self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []

@@ -5,20 +5,21 @@ the log beside the old one and takes its place at once, between two events.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from aob.core.errors import Unavailable
-from aob.core.ingest import Event, Gate
+from aob.core.ingest import Event
 from aob.core.metric.sketch import warm
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.filling import Filling
 from aob.metrics.live.keeping import Keeping
 from aob.metrics.live.positions import place
 from aob.metrics.live.tenant import Numbers, fold_hash
+from aob.metrics.live.whole import Memory
 from aob.ports.event_log import EventLog, Row
 from aob.ports.logger import Logger
 from aob.ports.pages import Pages
@@ -47,34 +48,6 @@ class Written(msgspec.Struct, eq=False, gc=False):
     """The types of the refused ones, as far as they said one; none at recovery."""
     again: bool = False
     """Read again at recovery: it was heard before, in another life."""
-
-
-class Memory(Protocol):
-    """The gate's memory of what has come: part of the snapshot, because it is owned together with the fold."""
-
-    def gate(self, tenant: str) -> Gate:
-        """The gate of a tenant as its contracts are now."""
-        ...
-
-    def remember(self, tenant: str, events: Sequence[Event]) -> None:
-        """These events are in the log (told at recovery, in its order)."""
-        ...
-
-    async def settled(self) -> bool:
-        """Waits until all that was claimed so far is written; false when some of it could not be."""
-        ...
-
-    def dump(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
-        """Changed pages of what is remembered, or all of them."""
-        ...
-
-    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
-        """What `dump` gave for a tenant; false when it cannot be read."""
-        ...
-
-    def clear(self) -> None:
-        """Forget all: it will be told again, from the begin of the log."""
-        ...
 
 
 class Live:

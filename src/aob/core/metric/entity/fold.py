@@ -120,7 +120,10 @@ class Entities:
 
     def _find(self, type: str, id: str) -> Entity:
         if type not in self._types:
-            raise NotFound(f"no contract speaks of entities of type {type!r}", hint=f"entities: {', '.join(sorted(self._types)) or 'none yet'}")
+            raise NotFound(
+                f"no contract speaks of entities of type {type!r}",
+                hint=f"entities: {', '.join(sorted(self._types)) or 'none yet'}",
+            )
         number, key = _place(type, id)
         return self._open(number).get(key) or Entity(merged={}, changes=[])
 

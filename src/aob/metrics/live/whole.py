@@ -1,0 +1,77 @@
+"""What snapshots and fills ask of the live numbers they belong to: all tenants, the log, and who is told."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol
+
+from aob.core.ingest import Event, Gate
+from aob.metrics.contracts import Contracts
+from aob.metrics.live.tenant import Numbers
+from aob.ports.event_log import EventLog, Row
+
+
+class Memory(Protocol):
+    """The gate's memory of what has come: part of the snapshot, because it is owned together with the fold."""
+
+    def gate(self, tenant: str) -> Gate:
+        """The gate of a tenant as its contracts are now."""
+        ...
+
+    def remember(self, tenant: str, events: Sequence[Event]) -> None:
+        """These events are in the log (told at recovery, in its order)."""
+        ...
+
+    async def settled(self) -> bool:
+        """Waits until all that was claimed so far is written; false when some of it could not be."""
+        ...
+
+    def dump(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
+        """Changed pages of what is remembered, or all of them."""
+        ...
+
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
+        """What `dump` gave for a tenant; false when it cannot be read."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all: it will be told again, from the begin of the log."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Whoever writes snapshots."""
+
+    def changed(self, events: int = 1) -> None:
+        """So much was folded that no snapshot holds."""
+        ...
+
+
+class Whole(Protocol):
+    """The live numbers of all tenants."""
+
+    events: EventLog
+    contracts: Contracts
+    tenants: dict[str, Numbers]
+    row: int
+    now_ms: Callable[[], int]
+
+    @property
+    def memory(self) -> Memory:
+        """The gate's memory of what has come."""
+        ...
+
+    @property
+    def keeping(self) -> Snapshots:
+        """Whoever writes snapshots."""
+        ...
+
+    def numbers(self, tenant: str) -> Numbers:
+        """The numbers of a tenant."""
+        ...
+
+    def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]:
+        """Rows of the log behind one row and up to another."""
+        ...
+
+    def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
+        """Numbers have moved that no group of events moved."""
+        ...
