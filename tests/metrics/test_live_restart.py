@@ -365,3 +365,15 @@ async def test_what_was_taken_back_is_counted_anew_also_after_a_crash(app: App, 
             await counted_anew(each)
             answer = await each.metric("largest", window="all")
         assert (answer["value"], answer["restated"]) == (7.0, True)
+
+
+async def test_what_objectives_have_counted_is_counted_once_over_a_restart(app: App, tmp_path: Path) -> None:
+    await app.push_contracts({"objective.yaml": OBJECTIVE.removeprefix("\n---\n")})
+    await app.ingest([sold(n) for n in range(8)])
+    await app.metrics.live.keeping.save()
+    await app.ingest([sold("old", time="2026-01-01T00:00:00Z"), sold("new")])
+    before = await app.metrics.slo(app.who, "sales_fresh")
+    assert (before["good"], before["total"]) == (9, 10)
+    async with aob.open(crashed(app, tmp_path / "copy")) as again:
+        after = await again.metrics.slo(again.who, "sales_fresh")
+        assert (after["good"], after["total"]) == (9, 10)
