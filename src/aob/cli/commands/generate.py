@@ -153,8 +153,8 @@ async def _send(aob: "AsyncClient", args: Namespace, screen: Screen, shop: "Shop
         finally:
             for task in sending:
                 task.cancel()
-    took_s = round(time.time() - start, 3)
-    screen.value({**totals, "took_s": took_s}) if screen.json else screen.line(_line(totals, took_s))
+            took_s = round(time.time() - start, 3)  # also after Ctrl-C: what was sent was sent
+            screen.value({**totals, "took_s": took_s}) if screen.json else screen.line(_line(totals, took_s))
 
 
 async def _paced(

@@ -52,7 +52,6 @@ class Exposition:
                            ("duplicate", "had come before"), ("rejected", "were refused")):  # fmt: skip
             yield CounterMetricFamily(f"aob_events_{name}", f"Events that {text}.", value=gate["gate"][name])
         for name, text, value in (
-            ("aob_dead_letters_open", "Refused events that nobody has looked after.", gate["gate"].get("dead_open", 0)),
             ("aob_ingest_waiting_bytes", "Bytes that wait for the gate.", gate["gate"].get("waiting_bytes", 0)),
             ("aob_cells", "Live cells of metrics.", gate["fold"]["cells"]),
             ("aob_entities", "Entities in memory.", gate["fold"]["entities"]),

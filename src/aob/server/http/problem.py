@@ -1,6 +1,7 @@
 """Errors that only HTTP has, and what msgspec and the decoders raise, as errors of the one tree."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from typing import Final, get_type_hints
@@ -42,7 +43,8 @@ class ReadsSpent(Busy):
         super().__init__(
             f"this key has made its {per_minute} reads of a minute",
             retry_after_s=reset_s,
-            hint="come again then, ask for many things at once with POST /v1/batch, or follow GET /v1/stream/events",
+            hint=f"come again in {math.ceil(reset_s)} s, ask for many things at once with POST /v1/batch, or follow "
+            "GET /v1/stream/events",
         )
 
 
