@@ -3,6 +3,7 @@
 It is a feed of its own: a position of runs is refused here, and one of events there.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from aob.core.errors import CallerError, Conflict
@@ -14,6 +15,7 @@ WHOLE: Final = 1 << 62
 """The index of a place that has all of its row behind it."""
 
 
+@lru_cache(256)  # a commit is told by each of its answers and deltas
 def token(row: int, index: int = WHOLE) -> str:
     """The position after an event of a row, or after the whole row."""
     return Position(GENERATION, ((row, index),)).token()
