@@ -23,7 +23,7 @@ from aob.core.contract import (
 from aob.core.contract.reading import Sources, contract_sources
 from aob.core.contract_model import EventContract, MetricContract
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
-from aob.core.event.value import canonical, digest_of
+from aob.core.event import Position, canonical, digest_of
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.policy import Caller, require
 from aob.journal import Journal
@@ -31,6 +31,8 @@ from aob.metrics.contracts.law import PREFIX, Declare, Declared
 from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
+FEED: Final = 1
+"""The generation of positions of the journal (see `aob.runs.feed`): a push of contracts is one of its commits."""
 SKETCHES: Final = "datasketches"
 SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
 KINDS: Final = ("event", "metric", "alert", "slo")
@@ -113,7 +115,7 @@ class Contracts:
             names = tuple(label(contract) for contract in new)
             decided = await self._journal.ask(PREFIX + who.tenant, Declare(revision, names, documents, who.name))
             revision += 1
-            position = str(decided.row)
+            position = Position(FEED, ((decided.row, decided.base),)).token()
             self._adopt(who.tenant, after)
             for listener in self.changed:
                 filling += await listener(who.tenant, before, after)
