@@ -104,10 +104,9 @@ class Filling:
 
     def recount_soon(self, tenant: str) -> None:
         """Some tiles of a tenant are to be counted anew."""
-        if tenant not in self._recounts:
-            task = asyncio.create_task(self._recount(tenant), name=f"aob-recount-{tenant}")
-            self._recounts[tenant] = task
-            task.add_done_callback(lambda done: self._recounts.pop(tenant, None))
+        running = self._recounts.get(tenant)
+        if running is None or running.done():  # one that has just ended looks no more
+            self._recounts[tenant] = asyncio.create_task(self._recount(tenant), name=f"aob-recount-{tenant}")
 
     async def _recount(self, tenant: str) -> None:
         """Count tiles anew from the log (`on_retract: refold`), one after the other, until none is left."""
