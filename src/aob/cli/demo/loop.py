@@ -175,7 +175,11 @@ class ClosedLoop:
             numbers.quiet = True
             await self._decide(ticket, watch)
             numbers.quiet = False
-            await watch.until(lambda seen: seen.name == "node_completed" and seen.data["visit"] == "hold")
+            if (await self.desk.patch(patch["patch_id"]))["state"] == "rejected":
+                await self.shop.post("/refunds/hold")
+                self.console.print("  rejected: the workflow may not act, so the demo asks the shop itself")
+            else:
+                await watch.until(lambda seen: seen.name == "node_completed" and seen.data["visit"] == "hold")
             self.console.print(f"  the shop holds refunds back, {time.monotonic() - begun:.1f} s after the wave began")
             await watch.until(lambda seen: seen.name == "run_finished")
         self.console.print(

@@ -92,20 +92,18 @@ class Contracts:
         if sum(map(len, files.values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
         sources = await asyncio.to_thread(contract_sources, files)
-        if sources.problems:
-            raise Invalid("the contracts have problems", sources.problems)
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
             return await self._push(who, sources, dry_run, allow_breaking)
 
     async def _push(self, who: Caller, sources: Sources, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
         before, given = self.own(who.tenant), sources.set
-        new, same = self._sorted(before, given)
-        after = joined(before, given)
         found = await asyncio.to_thread(check_set, given, self.of(who.tenant))
-        problems = [*sources.located(found), *_not_installed(given)]
+        problems = [*sources.problems, *sources.located(found), *_not_installed(given)]
         faults = [problem for problem in problems if not problem.code.startswith("warn")]
         if faults:
-            raise Invalid("the contracts do not fit together", faults)
+            raise Invalid("the contracts have problems", faults)
+        new, same = self._sorted(before, given)
+        after = joined(before, given)
         warnings = [msgspec.to_builtins(problem) for problem in problems]
         self._refuse_breaking(before, new, warnings, allow_breaking)
         revision, filling = len(self.revisions(who.tenant)), list[str]()
