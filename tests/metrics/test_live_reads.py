@@ -308,6 +308,19 @@ class TestWhyItMoved:
         ]  # fmt: skip
         assert log["after"] == 2.0
 
+    async def test_only_events_that_moved_it_are_told_also_of_what_it_is_made_of(self, app: App) -> None:
+        dear = (
+            "metric: dear\nversion: 1\ntype: count\nmoves: [{on: sold, when: 'data.amount > 10.0'}]\nwindows: [all]\n"
+        )
+        share = 'metric: share\nversion: 1\ntype: derived\nvalue: "dear / dear"\nwindows: [all]\n'
+        await app.push_contracts({"dear.yaml": f"{dear}---\n{share}"})
+        start = now_ms() - 1_000
+        await app.ingest([sold(1, 5.0), sold(2, 70.0), refunded(1, 500.0)])
+        for metric in ("dear", "share"):
+            log = await app.metrics.changelog(app.who, metric, since_ms=start, until_ms=later() + 1)
+            assert [each["event"]["id"] for each in log["changes"] if each["kind"] == "event"] == ["sold-2"]
+            assert log["moved_by"] == [{"type": "sold", "kind": "event", "events": 1}]
+
     async def test_it_says_that_there_is_more(self, app: App) -> None:
         start = now_ms() - 1_000
         await app.ingest([sold(n) for n in range(30)])

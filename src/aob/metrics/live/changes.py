@@ -4,14 +4,15 @@ The log says it, not the folds: rows that were written in that time, and the rev
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from aob.core.contract import ContractSet
+from aob.core.contract import ContractSet, MetricContract
 from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge
-from aob.core.ingest import Event
+from aob.core.expression import EvalError
+from aob.core.ingest import Event, reader
 from aob.core.metric import Fold
 from aob.core.metric_answers import Changelog, ChangeRow
 from aob.core.metric_query import MetricQuery
@@ -27,7 +28,6 @@ ROWS_MAX: Final = 1_000
 """Changes that one answer lists."""
 EFFECTS_MAX: Final = 200
 """Of the newest of these it is said by how much they moved the number."""
-SUMMED: Final = frozenset({"count", "sum", "average", "min", "max", "ratio"})
 
 
 class Changes:
@@ -134,12 +134,24 @@ class _Found(msgspec.Struct, eq=False):
 
 
 class _Filter:
-    """Whether an event counts for these values of dimensions: asked of a fold of this event alone."""
+    """Whether an event moves a metric, or one that it is made of, and counts for these values of dimensions.
+
+    `when` is read off the event; dimensions are asked of a fold of this event alone.
+    """
 
     def __init__(self, known: ContractSet, metric: str, where: Mapping[str, str]) -> None:
         self._known, self._metric, self._where = known, metric, where
+        self._when: dict[tuple[str, int], list[Callable[[Event], Any] | None]] = {}
+        for contract in _made_of(known, metric):
+            for move in contract.moves:
+                for version, event in known.events.get(move.on, {}).items():
+                    if move.version in (0, version):
+                        when = reader(move.when, event) if move.when else None
+                        self._when.setdefault((move.on, version), []).append(when)
 
     def __call__(self, event: Event) -> bool:
+        if not any(when is None or _holds(when, event) for when in self._when.get((event.type, event.version), ())):
+            return False
         if not self._where:
             return True
         fold = Fold(self._known, frozenset({self._metric}))
@@ -147,6 +159,26 @@ class _Filter:
         until = event.at_ms + 86_400_000
         query = MetricQuery(self._metric, since_ms=event.at_ms // 1_000 * 1_000, until_ms=until, where=self._where)
         return fold.read(query, until).newest_at_ms is not None
+
+
+def _made_of(known: ContractSet, metric: str) -> list[MetricContract]:
+    """A metric and all that it is made of."""
+    found: dict[str, MetricContract] = {}
+    asked = [metric]
+    while asked:
+        name = asked.pop()
+        contract = known.metric(name)
+        if contract is not None and name not in found:
+            found[name] = contract
+            asked += contract.operands
+    return list(found.values())
+
+
+def _holds(when: Callable[[Event], Any], event: Event) -> bool:
+    try:
+        return when(event) is True
+    except EvalError:
+        return False
 
 
 def _effect(known: ContractSet, metric: str, event: Event) -> Any:
