@@ -46,10 +46,20 @@ class EntityMove(msgspec.Struct, frozen=True):
     when: str = ""
 
 
+class Lookup(msgspec.Struct, frozen=True):
+    """What an event is joined with when it passes the gate: `field` of the entity whose key (CEL over the event) this
+    is, as it was known then; `default` where there is none. It stands under `enriched`, and never changes later."""
+
+    entity: str
+    key: str
+    field: str
+    default: str = "unknown"
+
+
 class EventContract(msgspec.Struct, frozen=True):
     """One version of an event type. `schema` is the JSON Schema (2020-12) of `data`; `pii` maps a field of `data` to
-    its class; `enrich` names enrichments; `lateness_ms` is how late an event of this type may be and still in time;
-    `moves` lists the only metrics that it may move (None: any)."""
+    its class; `enrich` names enrichments, `lookup` what is joined from entities; `lateness_ms` is how late an event of
+    this type may be and still in time; `moves` lists the only metrics that it may move (None: any)."""
 
     type: str
     version: int
@@ -59,6 +69,7 @@ class EventContract(msgspec.Struct, frozen=True):
     subject: str = ""
     rules: tuple[Rule, ...] = ()
     enrich: tuple[str, ...] = ()
+    lookup: Mapping[str, Lookup] = {}
     entities: tuple[EntityMove, ...] = ()
     pii: Mapping[str, str] = {}
     units: Mapping[str, str] = {}

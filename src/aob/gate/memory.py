@@ -1,9 +1,11 @@
 """The gates of all tenants and what they remember: contracts and pages of a snapshot in, `Gate` and `Dedup` out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
+from aob.core.answers import JsonValue
 from aob.core.contract import ContractSet
 from aob.core.ingest import Dedup, Event, Gate, Runs
 from aob.ports.logger import Logger
@@ -12,10 +14,14 @@ log = Logger("aob.gate")
 
 
 class Memory:
-    """A gate and a memory of ids for each tenant. `runs` keeps the ids of a tenant that leave the memory."""
+    """A gate and a memory of ids for each tenant. `runs` keeps the ids of a tenant that leave the memory;
+    `entities` tells the state of an entity (tenant, type, id) as it is now, for what events are joined with."""
 
-    def __init__(self, contracts: Callable[[str], ContractSet], runs: Callable[[str], Runs] | None = None) -> None:
-        self._contracts, self._runs = contracts, runs
+    def __init__(
+        self, contracts: Callable[[str], ContractSet], runs: Callable[[str], Runs] | None = None,
+        entities: Callable[[str, str, str], Mapping[str, JsonValue]] | None = None,
+    ) -> None:  # fmt: skip
+        self._contracts, self._runs, self._entities = contracts, runs, entities
         self._gates: dict[str, Gate] = {}
         self.dedups: dict[str, Dedup] = {}
 
@@ -23,7 +29,7 @@ class Memory:
         """The gate of a tenant as its contracts are now."""
         now, gate = self._contracts(tenant), self._gates.get(tenant)
         if gate is None or gate.contracts is not now:
-            gate = self._gates[tenant] = Gate(now)
+            gate = self._gates[tenant] = Gate(now, known=partial(self._entities, tenant) if self._entities else None)
         return gate
 
     def dedup(self, tenant: str) -> Dedup:

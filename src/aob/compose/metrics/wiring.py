@@ -94,7 +94,7 @@ class Wiring:
         self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
         self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db")
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
-        memory_of = Memory(self.contracts.own, None if memory else self._runs)
+        memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
         self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written, telemetry)
         self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
         self.answers = Answers(self.live, cache)
@@ -118,6 +118,11 @@ class Wiring:
 
     def _runs(self, tenant: str) -> FileRuns:
         return FileRuns(self.home / "dedup" / sha256(tenant.encode()).hexdigest()[:32])
+
+    def _entity(self, tenant: str, type: str, id: str) -> Mapping[str, Any]:
+        """An entity as the commits so far have made it; nothing for one that no contract speaks of."""
+        entities = self.live.numbers(tenant).entities
+        return entities.state(type, id).state if type in entities.types else {}
 
     def _pages(self, name: str) -> Pages:
         return MemoryPages() if self.memory else SqlitePages(self.home / f"{name}.db")

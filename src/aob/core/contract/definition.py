@@ -51,6 +51,15 @@ class EntityDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: Cel = ""
 
 
+class LookupDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A field of an entity, joined to each event at the gate: `key` is CEL, `default` stands where nothing is known."""
+
+    entity: Name
+    key: Cel
+    field: str
+    default: str = "unknown"
+
+
 class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version of an event type. `fields` by name, or `schema`, a JSON Schema of `data` (draft 2020-12). A field is
     a type (`string`) or a JSON Schema, to which `optional`, `unit`, `pii` (its class) and `fields` (of an object) may
@@ -65,6 +74,7 @@ class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema: Tree | None = None
     rules: list[RuleDefinition] = []
     enrich: list[str] = []
+    lookup: dict[Name, LookupDefinition] = {}
     entities: list[EntityDefinition] = []
     moves: list[str] | None = None
     pii: dict[str, str] = {}

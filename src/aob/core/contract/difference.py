@@ -204,6 +204,7 @@ _JUDGES: Final[Mapping[str, Mapping[str, Judge]]] = {
         "units": _units,
         "rules": _rules,
         "enrich": _list("enrichment", added=False, removed=True),
+        "lookup": _map("lookup"),
         "entities": _list("entity", added=False, removed=True),
         "moves": _allowed,
     },

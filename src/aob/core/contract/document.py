@@ -77,6 +77,10 @@ def _event(contract: EventContract) -> Tree:
             "subject": contract.subject,
             "rules": [_said({"name": r.name, "rule": r.rule, "message": r.message}) for r in contract.rules],
             "enrich": list(contract.enrich),
+            "lookup": {
+                name: {"entity": each.entity, "key": each.key, "field": each.field, "default": each.default}
+                for name, each in contract.lookup.items()
+            },
             "entities": [
                 _said(
                     {"entity": e.entity, "key": e.key, "set": dict(e.set), "removes": e.removes, "when": e.when}

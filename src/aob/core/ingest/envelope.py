@@ -80,7 +80,7 @@ def _form(raw: bytes, newest: bool) -> Form:
         tag_field="type", tag=contract.type, gc=False, kw_only=True, namespace={"type": contract.type},
         rename={name: OWN + name for name in ("at_ms", "enriched", "offset", "known")},
     )  # fmt: skip
-    fields = [(name, Value) for name in contract.enrich]
+    fields = [(name, Value) for name in (*contract.enrich, *contract.lookup)]
     enriched = msgspec.defstruct("Enriched", fields, array_like=True, gc=False) if fields else None
     return Form(contract, shape, event, enriched)
 

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import UNSET
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
-from aob.core.contract_model import ContractSet, EventContract
+from aob.core.contract_model import ContractSet, EventContract, Lookup
+from aob.core.event import canonical
 from aob.core.expression import EvalError
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
@@ -29,6 +30,12 @@ _MS: Final = timedelta(milliseconds=1)
 Finish = Callable[[Value], bool]
 
 
+Known = Callable[[str, str], Mapping[str, Value]]
+"""The state of an entity by its type and id, as it is known now; empty where nothing is."""
+LOOKUP_CHARS_MAX: Final = 256
+"""Characters of what is joined to an event."""
+
+
 class Gated(msgspec.Struct):
     """What became of lines: the events that passed in their order, their `text` (one line each), and the refused ones
     with their place among the `received` lines. `places` are those of the events; None when every line passed."""
@@ -43,12 +50,13 @@ class Gated(msgspec.Struct):
 class _Kind:
     """One version of an event type, ready for its events."""
 
-    def __init__(self, form: Form, enrichments: Mapping[str, Enrichment]) -> None:
+    def __init__(self, form: Form, enrichments: Mapping[str, Enrichment], known: Known | None = None) -> None:
         contract, shape = form.contract, form.shape
         self.form = form
         self.decode: Callable[[bytes], Value] = msgspec.json.Decoder(form.event).decode
         self.subject = _subject(reader(contract.subject, contract, enrichments)) if contract.subject else None
         self.enrich = tuple(enrichments[name].run for name in contract.enrich)
+        self.looks = tuple(_looking(each, contract, enrichments, known) for each in contract.lookup.values())
         self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
 
     def _finish(
@@ -56,8 +64,8 @@ class _Kind:
     ) -> Finish | None:
         checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
         valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
-        subject, enrich, enriched = self.subject, self.enrich, self.form.enriched
-        if subject is None and not enrich and valid is None and not checks:
+        subject, enrich, enriched, looks = self.subject, self.enrich, self.form.enriched, self.looks
+        if subject is None and enriched is None and valid is None and not checks:
             return keeps
 
         def finish(event: Value) -> bool:
@@ -71,9 +79,9 @@ class _Kind:
                 return False
             if subject is not None and not event.subject:
                 event.subject = subject(event)
-            if enrich:
+            if enriched is not None:
                 data = event.data
-                event.enriched = enriched(*[run(data) for run in enrich])
+                event.enriched = enriched(*[run(data) for run in enrich], *[look(event) for look in looks])
             return True
 
         return finish
@@ -81,14 +89,39 @@ class _Kind:
     def add(self, event: Value) -> None:
         """What the event did not say itself: its subject, and what enrichment finds out."""
         self.name(event)
-        if self.enrich:
+        if self.form.enriched is not None:
             data = event.data
-            event.enriched = self.form.enriched(*[run(data) for run in self.enrich])
+            found = [*[run(data) for run in self.enrich], *[look(event) for look in self.looks]]
+            event.enriched = self.form.enriched(*found)
 
     def name(self, event: Value) -> None:
         """The subject by the contract, unless the event has one."""
         if self.subject is not None and not event.subject:
             event.subject = self.subject(event)
+
+
+def _looking(
+    lookup: Lookup, contract: EventContract, enrichments: Mapping[str, Enrichment], known: Known | None
+) -> Callable[[Event], str]:
+    """What is joined to an event: a field of an entity as it is known now, as text."""
+    read, entity, field, default = (
+        reader(lookup.key, contract, enrichments),
+        lookup.entity,
+        lookup.field,
+        lookup.default,
+    )
+
+    def look(event: Event) -> str:
+        try:
+            key = read(event)
+        except EvalError:
+            return default
+        value = known(entity, str(key)).get(field) if known is not None else None
+        if value is None:
+            return default
+        return (value if isinstance(value, str) else canonical(value).decode())[:LOOKUP_CHARS_MAX]
+
+    return look
 
 
 def _subject(read: Callable[[Event], Value]) -> Callable[[Event], str]:
@@ -107,14 +140,16 @@ def _subject(read: Callable[[Event], Value]) -> Callable[[Event], str]:
 class Gate:
     """The gate of one tenant, by its contracts. Raises ExpressionError for a contract whose expressions are wrong."""
 
-    def __init__(self, contracts: ContractSet, enrichments: Mapping[str, Enrichment] = BUILTIN) -> None:
+    def __init__(
+        self, contracts: ContractSet, enrichments: Mapping[str, Enrichment] = BUILTIN, known: Known | None = None
+    ) -> None:
         self.contracts = contracts
         self._kinds: dict[str, dict[int, _Kind]] = {}
         self._newest: dict[str, int] = {}
         for type, versions in contracts.events.items():
             self._newest[type] = newest = max(versions)
             self._kinds[type] = {
-                number: _Kind(form_of(contract, newest=number == newest), enrichments)
+                number: _Kind(form_of(contract, newest=number == newest), enrichments, known)
                 for number, contract in versions.items()
             }
         newest_kinds = [versions[self._newest[type]] for type, versions in self._kinds.items()]
@@ -309,7 +344,7 @@ class Gate:
             kind = self._kinds[event.type][event.version]
             if kind.subject is not None:
                 kind.name(event)
-            if kind.enrich:
+            if kind.form.enriched is not None:
                 event.enriched = kind.form.enriched(*next(rows[f"{event.type}@{event.version}"]))
         return found
 
@@ -353,7 +388,7 @@ def maker_of(contract: EventContract) -> Callable[[Mapping[str, Value], int], Ev
     time."""
     kind = _Kind(form_of(contract, newest=True), BUILTIN)
     whole, data_type = kind.form.event, kind.form.shape.type
-    plain = kind.subject is None and not kind.enrich
+    plain = kind.subject is None and kind.form.enriched is None
 
     def make(data: Mapping[str, Value], at_ms: int) -> Event:
         made: Value = whole(id="-", source="-", data=msgspec.convert(data, data_type), at_ms=at_ms)

@@ -111,6 +111,7 @@ def view_of(event: Event, names: frozenset[str] = NAMES) -> dict[str, Value]:
 
 def _form_and_kinds(contract: EventContract, enrichments: Mapping[str, Enrichment]) -> tuple[Form, dict[str, str]]:
     kinds = {name: enrichments[name].kind for name in contract.enrich if name in enrichments}
+    kinds |= dict.fromkeys(contract.lookup, "string")
     return form_of(contract, newest=True), kinds
 
 

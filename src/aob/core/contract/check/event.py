@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from aob.core.contract.check.sight import TEXTUAL, event_sight, judge, remark
 from aob.core.contract.check.unit import Units
 from aob.core.contract.definition import Value
-from aob.core.contract_model import ContractSet, EntityMove, EventContract
+from aob.core.contract_model import ContractSet, EntityMove, EventContract, Lookup
 from aob.core.errors import Problem
 from aob.core.expression import EvalError, Expression
 from aob.core.expression.paths import Path
@@ -31,11 +31,30 @@ def event_problems(contract: EventContract, whole: ContractSet, enrichments: fro
         return
     if contract.subject:
         yield from _text(contract, contract.subject, f"{at}/subject", "a subject")
+    for name, lookup in contract.lookup.items():
+        yield from _lookup(contract, name, lookup, whole, f"{at}/lookup/{escape(name)}")
     rules = yield from _rules(contract, at)
     for index, entity in enumerate(contract.entities):
         yield from _entity(contract, entity, f"{at}/entities/{index}")
     for index, example in enumerate(contract.examples):
         yield from _example(contract, rules, example, f"{at}/examples/{index}")
+
+
+def _lookup(contract: EventContract, name: str, lookup: Lookup, whole: ContractSet, at: str) -> Iterator[Problem]:
+    """A join with an entity that some event speaks of, by a key that this event has."""
+    if name in contract.enrich:
+        yield Problem(at, f"{name} is an enrichment, too", "duplicate_name", hint="choose another name")
+    told = {
+        field for versions in whole.events.values() for event in versions.values()
+        for move in event.entities if move.entity == lookup.entity for field in ("", *move.set)
+    }  # fmt: skip
+    if not told:
+        yield Problem(f"{at}/entity", f"no event speaks of entities {lookup.entity}", "unknown_entity")
+    elif lookup.field not in told:
+        hint = meant(lookup.field, frozenset(told - {""}))
+        yield Problem(f"{at}/field", f"no event sets {lookup.field} of {lookup.entity}", "unknown_field", hint=hint)
+    judged = judge(lookup.key, f"{at}/key", event_sight(contract, enriched=False))
+    yield from judged.problems
 
 
 def fields_of(schema: Value, name: str = "") -> Iterator[str]:

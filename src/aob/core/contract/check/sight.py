@@ -83,6 +83,7 @@ def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
         found: dict[str, Schema] = {
             name: {"type": ENRICHMENTS[name]} if name in ENRICHMENTS else {} for name in contract.enrich
         }
+        found |= {name: {"type": "string"} for name in contract.lookup}
         shapes["enriched"] = {
             "type": "object", "properties": found, "required": list(found), "additionalProperties": False,
         }  # fmt: skip

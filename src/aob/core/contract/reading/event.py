@@ -7,7 +7,7 @@ from typing import Final
 
 from aob.core.contract.definition import EventDefinition, Tree, Value
 from aob.core.contract.reading.draft import Draft, cel
-from aob.core.contract_model import LATENESS_MS, EntityMove, EventContract, Rule
+from aob.core.contract_model import LATENESS_MS, EntityMove, EventContract, Lookup, Rule
 from aob.core.graph.shape import escape
 
 _TYPES: Final[dict[str, Tree]] = {
@@ -41,6 +41,9 @@ def read_event(draft: Draft) -> EventContract | None:
         subject=made.subject,
         rules=tuple(Rule(rule.name, cel(rule.rule), rule.message) for rule in made.rules),
         enrich=tuple(made.enrich),
+        lookup={
+            name: Lookup(each.entity, cel(each.key), each.field, each.default) for name, each in made.lookup.items()
+        },
         entities=tuple(
             EntityMove(
                 each.entity,
