@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from aob.cli.demo.stage import LOOPBACK, READY_S_MAX, stop
 from aob.cli.demo.tale import Tale
 from aob.cli.demo.watch import Watch
 from aob.client import AsyncClient, Event
+from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 
 RATE: Final = "refund_rate"
@@ -64,11 +65,11 @@ class Numbers:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self.now: dict[str, Any] = {}
+        self.now: JsonObject = {}
         self.deltas = 0
         self.quiet = False
         """No line is printed: a question stands on the screen."""
-        self.alerts: list[Mapping[str, Any]] = []
+        self.alerts: list[JsonObject] = []
         self._rates: list[float] = []
         self._changed = asyncio.Event()
 

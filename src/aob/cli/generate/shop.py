@@ -9,9 +9,11 @@ import math
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+
+from aob.core.answers import JsonObject
 
 STORE: Final = "shop/web-store"
 GATEWAY: Final = "shop/payment-gateway"
@@ -55,20 +57,20 @@ class Shop:
         self._number = 0
         self._sessions = 0
         self._orders = 0
-        self._due: list[tuple[float, int, dict[str, Any]]] = []
+        self._due: list[tuple[float, int, JsonObject]] = []
         self._stock = dict.fromkeys(ARTICLES, 5_000)
-        self._recent: list[dict[str, Any]] = []
+        self._recent: list[JsonObject] = []
         self._tie = 0
         self._refused: list[str] = []
 
-    def events(self, start_s: float, *, open_s: float = 0.0) -> Iterator[tuple[float, dict[str, Any]]]:
+    def events(self, start_s: float, *, open_s: float = 0.0) -> Iterator[tuple[float, JsonObject]]:
         """(when it arrives, in seconds since 1970; the event), in that order, without end. The shop has been open for
         `open_s` when the first one comes: its sessions are under way, and events come at their rate. Ids hold the seed
         and the start, so that a shop that opens again sends no repeats."""
         self._tag = f"{self.seed}-{_letters(int(start_s))}"
         return ((at, event) for at, event in self._events(start_s - open_s) if at >= start_s)
 
-    def _events(self, at: float) -> Iterator[tuple[float, dict[str, Any]]]:
+    def _events(self, at: float) -> Iterator[tuple[float, JsonObject]]:
         while True:
             wait = self._dice.expovariate(self._sessions_per_s(at))
             while self._due and self._due[0][0] <= at + wait:
@@ -91,7 +93,7 @@ class Shop:
         views = min(12, 1 + int(dice.expovariate(0.45)))
         page, sku = "home", ""
         for _ in range(views):
-            data: dict[str, Any] = {"session": session, "page": page, "channel": channel}
+            data: JsonObject = {"session": session, "page": page, "channel": channel}
             if page == "product":
                 sku = dice.choice(list(ARTICLES))
                 data["sku"] = sku
@@ -133,14 +135,14 @@ class Shop:
             "order_id": order, "amount": amount, "reason": dice.choice(COMPLAINTS), "region": region,
         })  # fmt: skip
 
-    def _plan(self, at: float, source: str, kind: str, subject: str, data: dict[str, Any]) -> None:
+    def _plan(self, at: float, source: str, kind: str, subject: str, data: JsonObject) -> None:
         self._tie += 1
         event = {"source": source, "type": kind, "subject": subject, "at": at, "data": data}
         heapq.heappush(self._due, (at, self._tie, event))
 
     # -- how it is sent -----------------------------------------------------------------------------------------------
 
-    def _sent(self, due: float, event: dict[str, Any]) -> Iterator[tuple[float, dict[str, Any]]]:
+    def _sent(self, due: float, event: JsonObject) -> Iterator[tuple[float, JsonObject]]:
         dice, wishes = self._dice, self.wishes
         if not event["type"]:
             if dice.random() >= self.refunds:
@@ -176,7 +178,7 @@ def _letters(number: int) -> str:
     return found or "0"
 
 
-def _spoiled(event: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+def _spoiled(event: JsonObject, dice: random.Random) -> JsonObject:
     """An event that the gate must refuse: a field that is missing, of another type or null, or a type unknown."""
     data = dict(event["data"])
     name = dice.choice(sorted(set(data) - OPTIONAL))

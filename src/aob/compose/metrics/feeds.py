@@ -1,15 +1,16 @@
 """What webhooks read again when they fell behind: accepted events, ends of runs, turns of alerts, by position."""
 
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Final
 
+from aob.core.answers import JsonObject
 from aob.core.event import decode
 from aob.core.run import events as ev
 from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
 from aob.metrics.live import Live
 from aob.ports.event_log import EventLog
 from aob.runs import Core
-from aob.runs.feed import WHOLE
+from aob.runs.feed import WHOLE, Fact
 
 ALL: Final = "*"
 ROWS: Final = 50
@@ -20,7 +21,7 @@ NONE: Final = -1
 class Feeds:
     """The three logs as one feed of notices."""
 
-    def __init__(self, log: EventLog, live: Live, core: Core, history: Callable[[str], list[dict[str, Any]]]) -> None:
+    def __init__(self, log: EventLog, live: Live, core: Core, history: Callable[[str], list[JsonObject]]) -> None:
         self._log, self._live, self._core, self._history = log, live, core, history
 
     async def end(self, tenant: str, kind: str) -> int:
@@ -74,7 +75,7 @@ class Feeds:
         return Chunk(found, max((int(each["at"]) for each in turns), default=after), True)
 
 
-def run_notice(fact: Any) -> Notice | None:
+def run_notice(fact: Fact) -> Notice | None:
     """The start or the end of a run; None for what is told to nobody."""
     event = fact.event
     if isinstance(event, ev.RunStarted):
@@ -88,6 +89,6 @@ def run_notice(fact: Any) -> Notice | None:
     return None
 
 
-def alert_notice(turn: dict[str, Any]) -> Notice:
+def alert_notice(turn: JsonObject) -> Notice:
     """A turn of an alert: that it fires, or that it is over."""
     return notice("alert", str(turn["alert"]), int(turn["at"]), int(turn["at"]), turn)

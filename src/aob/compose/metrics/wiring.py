@@ -8,9 +8,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Any, Final, cast
 
 from aob.backends.duckdb_serving import DuckServing
 from aob.backends.memory.event_log import MemoryEventLog
@@ -21,6 +19,7 @@ from aob.backends.sqlite.runs import FileRuns
 from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.contract import ContractSet
 from aob.core.errors import NotFound
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
@@ -28,7 +27,7 @@ from aob.core.run import events as ev
 from aob.core.serving import METRICS
 from aob.fanout.webhooks import HookLaw, Webhooks
 from aob.gate import Commit, Ingest, Memory
-from aob.journal import Committed, Law
+from aob.journal import Committed, Law, Stream
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined
 from aob.metrics.live import Answers, Changes, EntityReads, Live, Streams, Watches, Written, place, token
@@ -40,7 +39,7 @@ from aob.ports.pages import Pages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
 from aob.runs import Core
-from aob.runs.feed import WHOLE
+from aob.runs.feed import WHOLE, Fact
 from aob.views import Views
 from aob.work.egress import CheckedClient
 
@@ -88,7 +87,7 @@ class Wiring:
 
     def __init__(
         self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
-        telemetry: Telemetry, laws: Mapping[type, Any], now_ms: Callable[[], int],
+        telemetry: Telemetry, laws: Mapping[type[Law], Law], now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
         self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
@@ -112,14 +111,14 @@ class Wiring:
         )
         feeds = Feeds(self.log, self.live, core, self._turns)
         self.webhooks = Webhooks(
-            core.journal, laws[HookLaw], self._pages("webhooks"), feeds, http,
+            core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), feeds, http,
             folder=home / "secrets", now_ms=now_ms, dice=random.SystemRandom().random,
         )  # fmt: skip
 
     def _runs(self, tenant: str) -> FileRuns:
         return FileRuns(self.home / "dedup" / sha256(tenant.encode()).hexdigest()[:32])
 
-    def _entity(self, tenant: str, type: str, id: str) -> Mapping[str, Any]:
+    def _entity(self, tenant: str, type: str, id: str) -> JsonObject:
         """An entity as the commits so far have made it; nothing for one that no contract speaks of."""
         entities = self.live.numbers(tenant).entities
         return entities.state(type, id).state if type in entities.types else {}
@@ -233,7 +232,7 @@ class Wiring:
                     self.webhooks.offer_notice(tenant, alert_notice(each))
                     self._told_ms[tenant] = int(each["at"])
 
-    async def _contracts_changed(self, tenant: str, before: Any, after: Any) -> list[str]:
+    async def _contracts_changed(self, tenant: str, before: ContractSet, after: ContractSet) -> list[str]:
         self.alerting.changed(tenant)
         return []
 
@@ -245,21 +244,21 @@ class Wiring:
             if told.changes.over:
                 self.alerting.run_ended(name)
             if self.webhooks.wants(tenant, "run"):
-                self._offer_run(commit, told)
+                self._offer_run(commit, told.stream, told.events)
 
-    def _offer_run(self, commit: Committed, told: Any) -> None:
-        for event in told.events:
+    def _offer_run(self, commit: Committed, stream: Stream, events: Sequence[object]) -> None:
+        for event in events:
             if isinstance(event, ev.RunStarted | ev.RunFinished):
-                fact = _Fact(commit.row, commit.at_ms, told.stream.name, event, told.stream.tenant)
+                fact = Fact(commit.row, 0, commit.at_ms, stream.name, 0, event, stream.tenant)
                 found = run_notice(fact)
                 if found is not None:
                     self.webhooks.offer_notice(fact.tenant, found)
 
-    async def _follow(self, row: int) -> AsyncIterator[Sequence[Any]]:
+    async def _follow(self, row: int) -> AsyncIterator[Sequence[Fact]]:
         async for facts in self.core.feed.follow(row, WHOLE):
             yield facts
 
-    def _turns(self, tenant: str) -> list[dict[str, Any]]:
+    def _turns(self, tenant: str) -> list[JsonObject]:
         return self.alerting.turns(tenant)
 
     # -- how it stands ----------------------------------------------------------------------------------------------
@@ -289,11 +288,3 @@ class Wiring:
             },
             "serving": self.serving.figures(), "tenants": len(tenants),
         }  # fmt: skip
-
-
-class _Fact(msgspec.Struct, frozen=True):
-    row: int
-    at_ms: int
-    stream: str
-    event: Any
-    tenant: str

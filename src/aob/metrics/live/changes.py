@@ -5,10 +5,11 @@ The log says it, not the folds: rows that were written in that time, and the rev
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet, MetricContract
 from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge
 from aob.core.expression import EvalError
@@ -66,7 +67,7 @@ class Changes:
 
     async def _look(
         self, who: Caller, types: frozenset[str], since_ms: int, until_ms: int, fits: "_Filter", limit: int
-    ) -> tuple[list[dict[str, Any]], list["_Found"], int]:
+    ) -> tuple[list[JsonObject], list["_Found"], int]:
         live = self.live
         first = await live.events.row_before(since_ms - 1)
         last = min(live.row, await live.events.row_before(until_ms))
@@ -116,7 +117,7 @@ class Changes:
             for name in declared.names if name.partition("@")[0] in names
         ]  # fmt: skip
 
-    async def _value(self, who: Caller, query: MetricQuery, at_ms: int) -> Any:
+    async def _value(self, who: Caller, query: MetricQuery, at_ms: int) -> JsonValue:
         asked = msgspec.structs.replace(query, known_at_ms=at_ms)
         try:
             return (await self.answers.read_metric(who.tenant, asked))["value"]
@@ -141,7 +142,7 @@ class _Filter:
 
     def __init__(self, known: ContractSet, metric: str, where: Mapping[str, str]) -> None:
         self._known, self._metric, self._where = known, metric, where
-        self._when: dict[tuple[str, int], list[Callable[[Event], Any] | None]] = {}
+        self._when: dict[tuple[str, int], list[Callable[[Event], object] | None]] = {}
         for contract in _made_of(known, metric):
             for move in contract.moves:
                 for version, event in known.events.get(move.on, {}).items():
@@ -174,14 +175,14 @@ def _made_of(known: ContractSet, metric: str) -> list[MetricContract]:
     return list(found.values())
 
 
-def _holds(when: Callable[[Event], Any], event: Event) -> bool:
+def _holds(when: Callable[[Event], object], event: Event) -> bool:
     try:
         return when(event) is True
     except EvalError:
         return False
 
 
-def _effect(known: ContractSet, metric: str, event: Event) -> Any:
+def _effect(known: ContractSet, metric: str, event: Event) -> JsonValue:
     fold = Fold(known, frozenset({metric}))
     fold.add([event])
     since = event.at_ms // 1_000 * 1_000

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -152,7 +152,7 @@ def _events(
 
 def shown(event: Event, line: bytes) -> JsonObject:
     """An accepted event as it is told: the event as it came, and what the gate found out about it."""
-    told: dict[str, Any] = {
+    told: JsonObject = {
         "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
         "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
     }  # fmt: skip

@@ -31,9 +31,9 @@ class Watched:
 
     def __init__(self, tenant: str, query: MetricQuery) -> None:
         self.tenant, self.query = tenant, query
-        self.hearers: set[Any] = set()
+        self.hearers: set[Hearer] = set()
         self.answer: JsonObject | None = None
-        self.seen: Any = None
+        self.seen: object = None
         self.timer: asyncio.TimerHandle | None = None
 
 

@@ -37,7 +37,7 @@ class Fact(Protocol):
     event: Any
 
 
-Follow = Callable[[int], AsyncIterator[Sequence[Any]]]
+Follow = Callable[[int], AsyncIterator[Sequence[Fact]]]
 """Facts behind a row of the journal, for ever: a list for each commit or several."""
 
 
@@ -118,7 +118,7 @@ class Platform:
                 at = end
                 await asyncio.sleep(0)
 
-    def _facts(self, facts: Sequence[Any]) -> None:
+    def _facts(self, facts: Sequence[Fact]) -> None:
         found: dict[str, list[Event]] = {}
         for fact in facts:
             if not fact.stream.startswith("run_"):
@@ -150,7 +150,7 @@ class Platform:
                 self.live.tell_moved(tenant, moved)
 
 
-def _whole_rows(facts: Sequence[Any], at: int) -> int:
+def _whole_rows(facts: Sequence[Fact], at: int) -> int:
     """The end of a slice that begins here and parts no row."""
     end = min(len(facts), at + SLICE)
     while end < len(facts) and facts[end].row == facts[end - 1].row:
