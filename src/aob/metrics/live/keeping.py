@@ -51,6 +51,7 @@ class Keeping:
         """The last snapshot failed, so what it held is not known to be kept: the next one holds everything."""
         self._due, self._stop = asyncio.Event(), asyncio.Event()
         self._saver: asyncio.Task[None] | None = None
+        self._one = asyncio.Lock()
 
     def start(self) -> None:
         """Write snapshots from now on."""
@@ -125,10 +126,11 @@ class Keeping:
         while not self._stop.is_set():
             await self._due.wait()
             self._due.clear()
-            if self._behind < SNAPSHOT_EVENTS and not self._stop.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(SNAPSHOT_S):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SNAPSHOT_S):
+                    while self._behind < SNAPSHOT_EVENTS and not self._stop.is_set():
                         await self._due.wait()
+                        self._due.clear()
             try:
                 await self.save()
             except Exception as error:
@@ -138,7 +140,11 @@ class Keeping:
                     await asyncio.sleep(AGAIN_S)
 
     async def save(self) -> None:
-        """Write what has changed since the last snapshot, all of one row. Raises Unavailable."""
+        """Write what has changed since the last snapshot, all of one row; one after the other. Raises Unavailable."""
+        async with self._one:
+            await self._save()
+
+    async def _save(self) -> None:
         if not self._behind:
             return
         live, now_ms = self._live, self._live.now_ms()
