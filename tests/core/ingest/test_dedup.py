@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aob.backends.sqlite.runs import FileRuns
@@ -150,6 +150,7 @@ steps = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
+@example([("claim", [("a", "/s")]), ("half", None), ("restart", None), ("restart", None)])  # killed in a seal
 @given(steps)
 def test_every_id_counts_once_over_any_history(history: list[Any]) -> None:
     runs, kept = ListRuns(), dict[str, bytes]()

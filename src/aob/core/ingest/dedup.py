@@ -339,7 +339,7 @@ class Dedup:
                 page += 1
             if number != state.generation:
                 self._gone += [f"{PREFIX}{number}/{each}" for each in [*range(page), "s"]]
-        now.dumped = 0 if len(numbers) != 1 else len(now.seen)
+        now.dumped = len(now.seen) if numbers == {now.number} else 0  # pages of others go, so all is written anew
 
     def _load_filters(self) -> None:
         """The filters of the runs; a run whose filter is gone is forgotten, and the horizon says so."""
