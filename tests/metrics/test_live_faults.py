@@ -99,7 +99,7 @@ class TestTheFeedOfWebhooks:
     @pytest.fixture
     def feeds(self, app: App) -> Feeds:
         assert app.wiring is not None
-        return Feeds(app.metrics.live.events, app.metrics.live, app.views.core, app.wiring._turns)
+        return Feeds(app.metrics.live.events, app.metrics.live, app.views.core, app.wiring.alerting.turns)
 
     @pytest.mark.parametrize("limit", [1, 50])
     async def test_passes_over_rows_in_which_nothing_was_accepted(self, app: App, feeds: Feeds, limit: int) -> None:

@@ -216,7 +216,7 @@ class TestHowLongAnAnswerHolds:
 
 
 def iso(at_ms: int) -> str:
-    from aob.metrics.live.streaming import iso
+    from aob.core.instant import iso
 
     return iso(at_ms)
 

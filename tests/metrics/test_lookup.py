@@ -83,6 +83,15 @@ async def test_an_event_counts_under_what_was_known_when_it_came_also_after_a_re
         assert sum(row.count for row in later) == 6
 
 
+async def test_what_was_known_is_read_by_its_name_in_sql(tmp_path: Path) -> None:
+    async with aob.open(tmp_path / "home") as app:
+        await app.push_contracts({"shop.yaml": TEXT})
+        await app.ingest([rated(1, "ann", "gold")])
+        await app.ingest([sold(1, "ann", 1.0)])
+        asked = "SELECT enriched ->> '$.tier' AS tier FROM events WHERE type = 'sold'"
+        assert (await app.metrics.query(app.who, {"sql": asked}))["rows"] == [["gold"]]
+
+
 async def _nothing(self: Any) -> None:
     return None
 

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
+from aob.core.instant import iso
+
 SKEW_MAX_MS: Final = 5 * 60_000
 """How far in the future the time of an event may lie."""
 LINE_BYTES_MAX: Final = 256 * 1024
@@ -29,6 +32,22 @@ class Event(msgspec.Struct, gc=False):
     enriched: Any = None
     offset: int = -1
     known: bool = True
+
+
+def found(event: Event) -> JsonObject | None:
+    """What the gate found out about an event, by name: its struct is an array on the wire. None: nothing was asked."""
+    return None if event.enriched is None else msgspec.structs.asdict(event.enriched)
+
+
+def shown(event: Event, line: bytes) -> JsonObject:
+    """An accepted event as it is told to others: the event as it came (its line), and what the gate found out."""
+    told: JsonObject = {
+        "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
+        "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
+    }  # fmt: skip
+    if (named := found(event)) is not None:
+        told["enriched"] = msgspec.to_builtins(named)
+    return told
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):

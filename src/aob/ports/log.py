@@ -5,7 +5,6 @@ their own offsets, in their own commits.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import Raw
 from aob.core.errors import CallerError, TooLarge
 from aob.core.event import Position, canonical, digest_of
 from aob.core.event.ids import PARTITIONS
+from aob.core.instant import iso
 
 GENERATION: Final = 1
 TOPIC_CHARS_MAX: Final = 200
@@ -111,8 +111,7 @@ def stamped(record: Record, at_ms: int) -> Record:
     """The record with a time: its own, else that of the append."""
     if record.time:
         return record
-    time = datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return msgspec.structs.replace(record, time=time)
+    return msgspec.structs.replace(record, time=iso(at_ms))
 
 
 def content_digest(record: Record) -> bytes:

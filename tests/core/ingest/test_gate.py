@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS
+from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, shown
 from aob.core.contract_model import ContractSet, EventContract
 from aob.core.ingest import Gate, Gated, Refused, joined_notes, maker_of
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, ORDER, line
@@ -267,6 +267,13 @@ def test_nothing_is_enriched_anew() -> None:
     gated.events[0].enriched.order_size = "as it was then"
     (again,) = GATE.reread(gated.text, GATE.notes(gated.events), 0)
     assert again.enriched.order_size == "as it was then"
+
+
+def test_what_was_found_out_is_told_by_name() -> None:
+    sent = line()
+    told = json.loads(msgspec.json.encode(shown(only(sent), sent)))
+    assert (told["enriched"]["order_size"], told["time"]) == ("small", "2023-11-14T22:13:20.123Z")
+    assert told["event"] == json.loads(sent)
 
 
 def test_a_gate_without_contracts_refuses_everything() -> None:

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from aob.core.accepted_event import found
+from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet
 from aob.core.ingest import Gate, paths
 from aob.core.metric.entity import Changes
@@ -27,7 +29,7 @@ class Line(msgspec.Struct):
     version: int
     type: str
     data: Raw
-    enriched: Any
+    enriched: JsonObject | None
 
 
 class Saying(msgspec.Struct):
@@ -64,7 +66,7 @@ class Decoder:
         for event, given in zip(events, sent, strict=False):
             lines.append(
                 Line(event.offset, event.id, event.source, event.subject, event.at_ms, event.version, event.type,
-                     given.data, event.enriched)
+                     given.data, found(event))
             )  # fmt: skip
             for move in self._changes.moves.get((event.type, event.version), ()):
                 said = move.change(event)

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.serving import Column, View
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Files of another layout are thrown away and built again."""
 
 BASIS: Final = (

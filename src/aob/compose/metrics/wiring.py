@@ -109,7 +109,7 @@ class Wiring:
         self.alerting = Alerting(
             core.journal, self.answers, self.contracts.of, self.starts, now_ms=now_ms, on_alert=self._alerted
         )
-        feeds = Feeds(self.log, self.live, core, self._turns)
+        feeds = Feeds(self.log, self.live, core, self.alerting.turns)
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), feeds, http,
             folder=home / "secrets", now_ms=now_ms, dice=random.SystemRandom().random,
@@ -227,7 +227,7 @@ class Wiring:
         if self.webhooks.wants(tenant, "alert"):
             # As the feed tells it, from the alerts' own histories: the same body has the same id, whoever reads it.
             last = self._told_ms.get(tenant, 0)
-            for each in sorted(self._turns(tenant), key=lambda one: int(one["at"])):
+            for each in sorted(self.alerting.turns(tenant), key=lambda one: int(one["at"])):
                 if int(each["at"]) > last:
                     self.webhooks.offer_notice(tenant, alert_notice(each))
                     self._told_ms[tenant] = int(each["at"])
@@ -257,9 +257,6 @@ class Wiring:
     async def _follow(self, row: int) -> AsyncIterator[Sequence[Fact]]:
         async for facts in self.core.feed.follow(row, WHOLE):
             yield facts
-
-    def _turns(self, tenant: str) -> list[JsonObject]:
-        return self.alerting.turns(tenant)
 
     # -- how it stands ----------------------------------------------------------------------------------------------
 

@@ -5,13 +5,13 @@ one commit may share one.
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.ingest import Event
+from aob.core.accepted_event import Event, shown
+from aob.core.instant import iso
 
 LOGGED: Final = ("event", "run", "alert")
 """Kinds that lie in a log and are never skipped; a `metric` is told as it is now."""
@@ -75,18 +75,7 @@ def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str 
 
 def notice_of(event: Event, line: bytes) -> Notice:
     """The notice of an accepted event: the event as it came (its line), and what the gate found out about it."""
-    told: dict[str, Any] = {
-        "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
-        "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
-    }  # fmt: skip
-    if event.enriched is not None:
-        told["enriched"] = event.enriched
-    return notice("event", event.type, event.offset, event.at_ms, told)
-
-
-def iso(at_ms: int) -> str:
-    """RFC 3339 in UTC."""
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return notice("event", event.type, event.offset, event.at_ms, shown(event, line))
 
 
 def _type(kind: str, key: str) -> str:

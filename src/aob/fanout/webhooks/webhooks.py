@@ -119,15 +119,6 @@ class Webhooks:
                 self._hand(route, notice_of(event, split[number]))
         self._shared.newest[tenant, "event"] = events[-1].offset
 
-    def offer(
-        self, tenant: str, kind: str, key: str, data: Any, *, position: int = 0, at_ms: int = 0, type: str = ""
-    ) -> None:
-        """A `run`, an `alert` or a `metric` by its parts, its data at hand: see `offer_notice`, `offer_metric`."""
-        if kind == "metric":
-            self.offer_metric(tenant, key, lambda: data)
-        elif self.wants(tenant, kind):
-            self.offer_notice(tenant, notice(kind, key, position, at_ms or self._shared.now_ms(), data, type))
-
     def offer_notice(self, tenant: str, given: Notice) -> None:
         """A run's state (`run`, COMPLETED) or an alert's change (`alert`, its name), made by `notice`; its position and
         body are those that the feed gives for it."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet, MetricContract
 from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge
@@ -21,7 +22,6 @@ from aob.core.policy import Caller, require
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.positions import token
-from aob.metrics.live.streaming import shown
 
 LOOK_MAX: Final = 500_000
 """Events that one look may go over."""

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
+from aob.core.instant import iso
 from aob.core.metric_answers import EntityView
 from aob.core.policy import Caller, require
 from aob.metrics.live.live import Live
 from aob.metrics.live.positions import token
-from aob.metrics.live.streaming import iso
 from aob.ports.serving import Serving
 
 HISTORY_MAX: Final = 1_000

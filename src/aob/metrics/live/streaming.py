@@ -6,13 +6,10 @@ Events are read from the log, from memory when they are new; a number between tw
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
-
+from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
-from aob.core.ingest import Event
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller, require
 from aob.metrics.live.live import Live, Written
@@ -148,19 +145,3 @@ def _events(
             lines = group.lines.split(b"\n")
         found.append((number, shown(event, lines[number])))
     return found
-
-
-def shown(event: Event, line: bytes) -> JsonObject:
-    """An accepted event as it is told: the event as it came, and what the gate found out about it."""
-    told: JsonObject = {
-        "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
-        "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
-    }  # fmt: skip
-    if event.enriched is not None:
-        told["enriched"] = msgspec.to_builtins(event.enriched)
-    return told
-
-
-def iso(at_ms: int) -> str:
-    """RFC 3339 in UTC."""
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
