@@ -117,8 +117,11 @@ def _field(name: str, value: JsonValue) -> str:
 
 
 def moment(ms: JsonValue) -> str:
-    """The time of day of an instant, to the ms; nothing for none."""
-    return datetime.fromtimestamp(ms / 1_000).astimezone().strftime("%H:%M:%S.%f")[:-3] if ms else ""
+    """The time of day of an instant, to the ms; nothing for none, the number for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(ms / 1_000).astimezone().strftime("%H:%M:%S.%f")[:-3] if ms else ""
+    except (ValueError, OverflowError, OSError):
+        return str(ms)
 
 
 def ticket_row(ticket: TicketView) -> tuple[str, ...]:

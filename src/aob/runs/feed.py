@@ -9,7 +9,7 @@ import msgspec
 
 from aob.core.errors import CallerError, Conflict
 from aob.core.event import Position
-from aob.journal import Committed, Journal
+from aob.journal import Committed, Journal, Law
 
 RING_EVENTS: Final = 8_000
 ROWS_AT_ONCE: Final = 50
@@ -34,6 +34,28 @@ class Fact(msgspec.Struct, eq=False, gc=False):
     def position(self) -> str:
         """The token after this event: a reader that goes on from it misses nothing and sees nothing twice."""
         return Position(GENERATION, ((self.row, self.index),)).token()
+
+
+class Unreadable(msgspec.Struct):
+    """Stands in a feed for an event that this release cannot read."""
+
+    reason: str
+
+
+def events_of(law: Law, data: bytes | msgspec.Raw) -> list[Any]:
+    """The events of one decision; one that cannot be read is `Unreadable`, and those around it are told."""
+    try:
+        return law.decode(data)
+    except msgspec.MsgspecError:
+        return [_event_of(law, raw) for raw in msgspec.json.decode(data, type=list[msgspec.Raw])]
+
+
+def _event_of(law: Law, raw: msgspec.Raw) -> Any:
+    try:
+        (event,) = law.decode(b"[%b]" % raw)
+        return event
+    except msgspec.MsgspecError as error:
+        return Unreadable(str(error)[:500])
 
 
 class Feed:
@@ -125,7 +147,7 @@ class Feed:
                 break  # written, and not yet told to anybody
             at = 0
             for name, seq, raws in msgspec.json.decode(journal_row.data, type=list[tuple[str, int, msgspec.Raw]]):
-                events = self.journal.law_of(name).decode(raws)
+                events = events_of(self.journal.law_of(name), raws)
                 if not stream or name == stream:
                     facts.extend(
                         Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event)

@@ -1,14 +1,14 @@
 """Events of one run, in order, from its segments and from memory: what a timeline and a replay read."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from aob.journal import Stream
 from aob.journal.stream import Chunk, chunks_of
 from aob.runs import Core
-from aob.runs.feed import Fact
+from aob.runs.feed import Fact, events_of
 
 SEGMENTS_AT_ONCE: Final = 16
 
@@ -54,7 +54,7 @@ async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fac
 
 def _facts(stream: Stream, chunk: Chunk, first: int) -> list[Fact]:
     data: msgspec.Raw = chunk.data
-    events: list[Any] = stream.law.decode(data)
+    events = events_of(stream.law, data)
     return [
         Fact(chunk.row, chunk.base + index, chunk.at_ms, stream.name, first + index, event, stream.tenant)
         for index, event in enumerate(events)

@@ -1,4 +1,7 @@
-"""One committed event as people and tools read it: its name, its place, its time, its fields."""
+"""One committed event as people and tools read it: its name, its place, its time, its fields.
+
+Never raises: an event that cannot be shown is shown as such, so that a feed goes on behind it.
+"""
 
 import re
 from typing import Any, Final
@@ -6,10 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event.value import decode
+from aob.core.run.events import NodeCompleted
+from aob.ports.logger import Logger
 from aob.runs import Fact
 
 _SNAKE: Final = re.compile(r"(?<!^)(?=[A-Z])")
+UNSHOWN_MAX: Final = 500
 _HIDDEN: Final = frozenset({"digest", "fed", "starved", "reset", "undone", "took"})
+log = Logger("aob.views")
 
 
 def name_of(event: Any) -> str:
@@ -18,25 +25,42 @@ def name_of(event: Any) -> str:
 
 
 def entry(fact: Fact) -> dict[str, Any]:
-    """A timeline entry: `seq position at type` and the event's own fields; empty ones are left out."""
+    """A timeline entry: `seq position at type` and the event's own fields; empty ones are left out. One whose fields
+    cannot be shown says why in `unshown`."""
     event = fact.event
     told: dict[str, Any] = {
         "seq": fact.seq, "position": fact.position, "at": fact.at_ms, "run": fact.stream, "type": name_of(event),
     }  # fmt: skip
+    try:
+        return {**told, **_fields(event)}
+    except Exception as error:
+        log.error("event_not_shown", run=fact.stream, seq=fact.seq, type=told["type"], exc_info=error)
+        return {**told, "unshown": f"{type(error).__name__}: {error}"[:UNSHOWN_MAX]}
+
+
+def _fields(event: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     for field in event.__struct_fields__:
         if field in _HIDDEN or field == "run":
             continue
-        value = getattr(event, field)
-        if isinstance(value, msgspec.Raw):
-            value = decode(value)
-        if value not in (None, "", [], {}, (), False) or field == "attempt":
-            told["event_type" if field == "type" else field] = _plain(value)
-    if "output" in told and told["type"] == "node_completed":
+        value = _plain(getattr(event, field))
+        if value not in (None, "", [], {}, False) or field == "attempt":
+            told["event_type" if field == "type" else field] = value
+    if "output" in told and isinstance(event, NodeCompleted):
         told["hash"] = event.digest.hex()
     return told
 
 
 def _plain(value: Any) -> Any:
+    """A field as JSON holds it, whatever it is made of: cells inside tuples, digests, structs."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, msgspec.Raw):
+        return decode(value)
     if isinstance(value, bytes):
         return value.hex()
-    return msgspec.to_builtins(value) if not isinstance(value, str | int | float | bool | dict | list) else value
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    return msgspec.to_builtins(value)
