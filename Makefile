@@ -31,7 +31,7 @@ check: .venv/.dev ## format, lint, types, rooms
 fmt: .venv/.dev ## put the files into form
 	@$(PY) -m ruff format --quiet . && $(PY) -m ruff check --fix --quiet .
 
-bench: .venv/.run ## the figures, as a table and as bench/out/latest.jsonl (ARGS="fsync chain5" for some)
+bench: .venv/.run ## the figures, as a table and as bench/out/latest.jsonl (ARGS="fsync chain5" for some, ARGS="--against COMMIT")
 	@$(PY) -m bench $(ARGS)
 
 sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7

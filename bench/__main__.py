@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from bench.against import HOT_PATH, ROUNDS, against
 from bench.frame import Bench, Figure, available
-from bench.report import markdown, show, store
+from bench.report import markdown, show, show_against, store
 
 LATEST: Final = Path(__file__).parent / "out" / "latest.jsonl"
 
@@ -19,7 +20,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: for looking, not for quoting")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a figure misses its target")
     parser.add_argument("--markdown", action="store_true", help="print the table for docs/performance.md as well")
+    parser.add_argument("--against", metavar="COMMIT", help="hold this tree against a commit, round by round")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of --against; the best of each counts")
     options = parser.parse_args(arguments)
+    if options.against:
+        names = options.names or HOT_PATH
+        show_against(options.against, against(options.against, names, options.rounds, ["--quick"] * options.quick))
+        return 0
     measures = [m for m in available() if not options.names or m.name.startswith(tuple(options.names))]
     if options.list or not measures:
         print("\n".join(f"{m.name:<14} {m.promise}" for m in available()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from bench.against import Row
 from bench.frame import Figure
 
 
@@ -30,6 +31,17 @@ def show(figures: Sequence[Figure]) -> None:
     for figure in figures:
         if figure.note:
             console.print(f"{figure.name}: {figure.note}", style="dim")
+
+
+def show_against(commit: str, rows: Sequence[Row]) -> None:
+    """Print what a commit and this tree need, and the difference: above nothing is what this tree costs more."""
+    table = Table(title=f"AOB bench: this tree against {commit}", title_justify="left", header_style="bold")
+    table.add_column("measure", no_wrap=True)
+    for heading in (commit[:12], "this tree", "unit", "difference"):
+        table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.name, written(row.before), written(row.now), row.unit, f"{row.cost:+.1f} %")
+    Console().print(table)
 
 
 def markdown(figures: Sequence[Figure]) -> str:

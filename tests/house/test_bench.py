@@ -1,7 +1,9 @@
 """The bench says what it promises: its own frame works, and its page names every figure that it prints."""
 
 import re
+from pathlib import Path
 
+from bench.against import best, rows, take, tree_of
 from bench.frame import Bench, Figure, available, percentile
 from bench.report import markdown
 from tests.house.tree import ROOT, text_of
@@ -35,3 +37,17 @@ def test_a_clock_counts_wall_and_cpu_apart() -> None:
     assert span.wall_s > 0
     assert span.cpu_s >= 0
     assert percentile([3, 1, 2], 0.5) == 2
+
+
+def test_the_best_of_both_sides_are_held_against_each_other() -> None:
+    before = best([{"a.ms": (2.0, "ms"), "a.per_s": (50.0, "/s")}, {"a.ms": (4.0, "ms"), "a.per_s": (100.0, "/s")}])
+    now = best([{"a.ms": (3.0, "ms"), "a.per_s": (80.0, "/s"), "new": (1.0, "ms")}])
+    told = {row.name: round(row.cost) for row in rows(before, now)}
+    assert told == {"a.ms": 50, "a.per_s": 25}, "above nothing is what this tree costs more, in seconds and in rates"
+
+
+def test_a_tree_of_a_commit_is_measured_by_its_own_bench_and_then_gone(tmp_path: Path) -> None:
+    with tree_of("HEAD", tmp_path / "tree") as tree:
+        assert (tree / "bench" / "frame.py").is_file()
+        assert take(tree, ["calibration"], ["--quick"])["calibration.decodes_per_cpu_s"][0] > 0
+    assert not tree.exists()
