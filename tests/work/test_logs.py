@@ -34,8 +34,8 @@ async def messages(logs: Logs, **more: Any) -> list[str]:
 
 async def test_what_is_logged_comes_back_in_order_with_its_facts(logs: Logs) -> None:
     line = logs.opened("run_1", "each[3]/fetch")
-    line("looked", attempt=2, order="a", cost=1.5)
-    line("done")
+    line("looked", 2, {"order": "a", "cost": 1.5})
+    line("done", 0, {})
     assert await lines(logs) == [
         {"visit": "each[3]/fetch", "at": 1_000, "attempt": 2, "message": "looked", "order": "a", "cost": 1.5},
         {"visit": "each[3]/fetch", "at": 1_001, "attempt": 0, "message": "done"},

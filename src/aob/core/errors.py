@@ -20,6 +20,28 @@ from typing import Any, ClassVar
 import msgspec
 
 
+def said(error: BaseException, limit: int = 1_000) -> str:
+    """What any exception says, as text that every encoder takes; also of one whose own text raises. Never raises."""
+    try:
+        text = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as own:  # SystemExit too: a text must not end a server
+        return f"its text cannot be had: {type(own).__name__}"
+    return str.encode(text, "utf-8", "backslashreplace").decode()[:limit]
+
+
+def shown(value: object, limit: int = 500) -> str:
+    """Any value as people may read it, also one whose `repr` raises. Never raises."""
+    try:
+        text = repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as own:
+        return f"a {type(value).__name__} that cannot be shown: {type(own).__name__}"
+    return str.encode(text, "utf-8", "backslashreplace").decode()[:limit]
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing wrong with an input: where it stands (path, line, column from 1), what, and how to mend it."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Quarantined, Unavailable
+from aob.core.errors import AobError, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
@@ -22,6 +22,22 @@ BATCH_MS: Final = 8
 
 VALUE_AGAIN_S: Final = 0.5
 """Pause between two tries to reach a value that a decision needs."""
+
+
+class Stuck(msgspec.Struct, frozen=True):
+    """Something that is tried again until it works: since when, and what it says."""
+
+    since_ms: int
+    reason: str
+
+
+def value_error(error: Exception) -> AobError:
+    """What it means that a value cannot be read. A library's own exception says nothing of the value: its store is
+    away."""
+    if isinstance(error, AobError):
+        return error
+    return Unavailable(f"{type(error).__name__}: {said(error)}", code="value_unreadable",
+                       hint="look at the store of the values; what needs it goes on by itself")  # fmt: skip
 
 
 class Told(msgspec.Struct, eq=False, gc=False):
@@ -86,6 +102,8 @@ class Deciding:
         """Of those that wait, the streams that are being read back."""
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
+        self.stuck: dict[str, Stuck] = {}
+        """Streams whose next decision needs a value that cannot be read, and is tried again and again."""
         self._cutter = Cutter()
 
     def law_of(self, name: str) -> Law:
@@ -181,7 +199,7 @@ class Deciding:
 
     def _broke(self, draft: Draft, stream: Stream, asked: Asked, error: Exception) -> None:
         """The law broke: the command errors, the stream is set aside with the reason, the batch goes on."""
-        reason = f"{type(error).__name__}: {error} (on {type(asked.command).__name__})"
+        reason = f"{type(error).__name__}: {said(error)} (on {type(asked.command).__name__})"
         logger().error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
         if asked.future is not None:
             draft.answers.append((asked, Quarantined(f"{stream.name} was set aside: {reason}")))
@@ -209,7 +227,7 @@ class Deciding:
             error = failed
         except Exception as failed:
             logger().error("stream_unreadable", stream=name, exc_info=failed)
-            error = Quarantined(f"{name} cannot be read back: {type(failed).__name__}: {failed}")
+            error = Quarantined(f"{name} cannot be read back: {type(failed).__name__}: {said(failed)}")
         self._resume(name, error)
 
     def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
@@ -221,14 +239,19 @@ class Deciding:
         while True:
             try:
                 await self._get_value(stream.tenant, wanted.ref.digest)
-            except Unavailable as away:
-                if asked.future is None:  # nobody asks again: the value will be there when its store is
+            except Exception as failed:
+                error = value_error(failed)
+                if asked.future is None and isinstance(error, Unavailable):
+                    # Nobody asks again: the value will be there when its store is.
+                    if stream.name not in self.stuck:
+                        self.stuck[stream.name] = Stuck(self.clock_ms(), error.detail)
+                        logger().warning("value_unreadable", stream=stream.name, value=wanted.ref.hex, exc_info=failed)
                     await asyncio.sleep(VALUE_AGAIN_S)
+                    error = None
                     continue
-                error = away
-            except AobError as failed:
-                error = failed
             break
+        if self.stuck.pop(stream.name, None) is not None:
+            logger().info("value_is_back", stream=stream.name, value=wanted.ref.hex)
         self._resume(stream.name, error)
 
     def _resume(self, name: str, error: AobError | None) -> None:

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable
+from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
 from aob.journal.batch import Cutter, Draft, build
-from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, fail
+from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, fail, value_error
 from aob.journal.law import Law
 from aob.journal.log import logger
 from aob.journal.recovery import Recovered, load_stream, recover
@@ -179,8 +179,10 @@ class Journal(Deciding):
         except Exception as error:
             # A bug, not the world: say so to everyone who asks from now on, rather than to let them wait for ever.
             logger().error("journal_stopped", shard=self.shard, exc_info=error)
-            self.broken = OurError(f"the journal has stopped: {type(error).__name__}: {error}", code="journal_stopped",
-                                   hint="start the home again: what was acknowledged is safe")  # fmt: skip
+            self.broken = OurError(
+                f"the journal has stopped: {type(error).__name__}: {said(error)}", code="journal_stopped",
+                hint="start the home again: what was acknowledged is safe",
+            )  # fmt: skip
             self._sound.set()
             drafts = (self._draft, self._writing[1] if self._writing is not None else None)
             open_asks = [asked for draft in drafts if draft is not None for asked in draft.asked]
@@ -230,7 +232,10 @@ class Journal(Deciding):
 
     async def _write(self, draft: Draft, batch: Batch) -> int | StaleEpoch:
         for tenant, digest, data in draft.blobs:
-            await self._put_blob(tenant, digest, data)
+            try:
+                await self._put_blob(tenant, digest, data)
+            except Exception as error:
+                raise value_error(error) from error
         begun = time.perf_counter()
         answer = await self.store.commit(batch)
         self.timed(time.perf_counter() - begun, batch.count)

@@ -3,8 +3,11 @@
 structlog is dear to import and seldom needed, so it is imported, and set up, when the first line is written.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from aob.core.errors import said, shown
 
 _set_up: list[Callable[[], None]] = []
 
@@ -22,19 +25,30 @@ class Logger:
 
     def info(self, event: str, **fields: object) -> None:
         """Something worth knowing."""
-        self._lines().info(event, **fields)
+        self._say("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Something worth mending."""
-        self._lines().warning(event, **fields)
+        self._say("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
         """Something broke."""
-        self._lines().error(event, **fields)
+        self._say("error", event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
         """Something broke; called where the exception is being handled."""
-        self._lines().exception(event, **fields)
+        self._say("exception", event, fields)
+
+    def _say(self, how: str, event: str, fields: Mapping[str, object]) -> None:
+        """A line that cannot be written must not break what it tells of: then its plain facts are."""
+        try:
+            getattr(self._lines(), how)(event, **fields)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                plain = {name: shown(value) for name, value in fields.items() if name != "exc_info"}
+                self._lines().error(event, **plain, log_error=said(error))
 
     def _lines(self) -> Any:
         import structlog

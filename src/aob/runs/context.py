@@ -37,11 +37,11 @@ class RunContext:
         self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
         self.key, self.tenant, self.resume = job.key, job.tenant, job.resume
 
-    def log(self, message: str, **fields: Any) -> None:
+    def log(self, message: str, /, **fields: Any) -> None:
         """Write a line to the visit's log."""
         if self._log is None:
             self._log = self._open_log(self.run_id, self.visit)
-        self._log(message, attempt=self.attempt, **fields)
+        self._log(message, self.attempt, fields)
 
     async def heartbeat(self, checkpoint: Any = None) -> None:
         """A sign of life; a checkpoint is committed."""

@@ -1,6 +1,7 @@
 """From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
 
 import asyncio
+import math
 from collections.abc import Callable, Container, Coroutine
 from typing import Any, Final
 
@@ -8,22 +9,25 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.duration import format_duration
-from aob.core.errors import AobError, Unavailable
+from aob.core.errors import AobError, Unavailable, said, shown
 from aob.core.event.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
 from aob.core.graph.ir import Node
 from aob.core.node import KINDS
 from aob.core.run import Needs, Run
 from aob.core.run import commands as cmd
+from aob.core.run.decide import AFTER_MAX_MS
 from aob.core.run.names import input_value
 from aob.core.run.pending import Effects, pending
 from aob.core.run.state import READY, Token
 from aob.core.run.step import DeniedError, Step
-from aob.journal import Committed, Journal, Recovered, Stream
+from aob.journal import Committed, Journal, Recovered, Stream, Stuck, value_error
+from aob.ports.logger import Logger
 from aob.runs.context import RunContext
 from aob.runs.values import Values
 from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
 from aob.work.pool import Pool
 
+log = Logger("aob.runs")
 STORE_AGAIN_S: Final = 0.5
 """Pause between two tries to reach values while their store is away."""
 
@@ -41,6 +45,7 @@ class Dispatcher:
         self._held: dict[tuple[str, str], RunContext] = {}
         self._storing: set[tuple[str, str, int]] = set()
         """Reports whose output is being stored: no command tells of them yet."""
+        self._stuck: dict[tuple[str, str], Stuck] = {}
         self.told: Callable[[Stream, str, str], None] = lambda stream, ticket, what: None
         """Called for each ticket that people should hear of, with what happened to it: `opened remind reassign`."""
         self.journal: Journal
@@ -147,7 +152,7 @@ class Dispatcher:
 
     async def _fetch_first(self, stream: Stream, token: Token, ref: Ref) -> None:
         try:
-            await self._patiently(lambda: self._values.fetch(stream.tenant, ref.digest))
+            await self._patiently(stream.name, token.visit, lambda: self._values.fetch(stream.tenant, ref.digest))
         except AobError as error:
             told = canonical({"code": error.code, "message": error.detail})
             self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(told), True))
@@ -181,7 +186,16 @@ class Dispatcher:
 
     def report(self, job: Job, result: Result) -> None:
         """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready
-        until then and would be dispatched again after a crash."""
+        until then and would be dispatched again after a crash. Never raises: a report that cannot be made is a failure
+        of the attempt that says so."""
+        try:
+            self._reported(job, result)
+        except Exception as error:
+            log.error("report_not_made", run=job.run, visit=job.visit, attempt=job.attempt, exc_info=error)
+            told = canonical({"code": "report_not_made", "message": f"{type(error).__name__}: {said(error)}"})
+            self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, Raw(told), True))
+
+    def _reported(self, job: Job, result: Result) -> None:
         context = self._held.pop((job.run, job.visit), None) if self._held else None
         if isinstance(result, Fault):
             self._failed(job, result)
@@ -210,7 +224,7 @@ class Dispatcher:
         key = (job.run, job.visit, job.attempt)
         self._storing.add(key)
         try:
-            await self._patiently(lambda: self._values.put(job.tenant, done.data))
+            await self._patiently(job.run, job.visit, lambda: self._values.put(job.tenant, done.data))
         except AobError as error:
             self._failed(job, Fault(error.code, error.detail, True))
             return
@@ -219,14 +233,31 @@ class Dispatcher:
         done.ref = Ref(digest_of(done.data), len(done.data))
         self.report(job, done)
 
-    @staticmethod
-    async def _patiently(work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """A full disk is nobody's failure: what was done is kept in memory until it can be written."""
-        while True:
-            try:
-                return await work()
-            except Unavailable:
+    async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+        """A full disk, or a library that does not answer, is nobody's failure: what was done is kept in memory until it
+        can be written, what is needed is asked for until it can be read. Logged once, and named by `aob why`."""
+        key = (run, visit)
+        try:
+            while True:
+                try:
+                    return await work()
+                except Exception as failed:
+                    error = value_error(failed)
+                    if not isinstance(error, Unavailable):
+                        raise
+                    if key not in self._stuck:
+                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
+                        log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
                 await asyncio.sleep(STORE_AGAIN_S)
+        finally:
+            if self._stuck.pop(key, None) is not None:
+                log.info("value_is_back", run=run, visit=visit)
+
+    def stuck(self, run_id: str) -> dict[str, Stuck]:
+        """Visits of a run whose value cannot be read or stored for now; under `` what the run itself needs."""
+        found = {visit: stuck for (run, visit), stuck in self._stuck.items() if run == run_id}
+        own = self.journal.stuck.get(run_id)
+        return found if own is None else {"": own, **found}
 
     def _in_the_middle(self, job: Job) -> bool:
         """Whether the visit has committed to an effect that happens once and never said what came of it."""
@@ -241,17 +272,28 @@ class Dispatcher:
         if fault.code == UNCERTAIN or self._in_the_middle(job):
             self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt))
             return
-        after_ms = 0
-        if isinstance(fault.detail, dict):
-            after_s = fault.detail.get("retry_after_s")
-            after_ms = int(fault.detail.get("retry_after_ms") or (after_s or 0) * 1_000)
-        error: dict[str, Any] = {"code": fault.code, "message": fault.message}
-        if fault.detail is not None:
-            error["detail"] = fault.detail
-        try:
-            told = canonical(error)
-        except TypeError:
-            told = canonical({"code": fault.code, "message": fault.message, "detail": repr(fault.detail)[:500]})
-        if not inline(told):
-            told = canonical({"code": fault.code, "message": fault.message[:2_000]})
-        self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, Raw(told), fault.transient, after_ms))
+        told = Raw(_told(fault))
+        self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, told, fault.transient, _after_ms(fault.detail)))
+
+
+def _told(fault: Fault) -> bytes:
+    """A fault as the error of a record."""
+    error: dict[str, Any] = {"code": fault.code, "message": fault.message}
+    if fault.detail is not None:
+        error["detail"] = fault.detail
+    try:
+        told = canonical(error)
+    except Exception:  # a detail of the handler's own, which may raise anything when it is looked at
+        told = canonical({"code": fault.code, "message": fault.message, "detail": shown(fault.detail)})
+    return told if inline(told) else canonical({"code": fault.code[:200], "message": fault.message[:2_000]})
+
+
+def _after_ms(detail: Any) -> int:
+    """How long the service asks to wait before the next attempt; 0 when it says nothing that is a time."""
+    if not isinstance(detail, dict):
+        return 0
+    for name, unit in (("retry_after_ms", 1), ("retry_after_s", 1_000)):
+        value = detail.get(name)
+        if isinstance(value, int | float) and value > 0 and math.isfinite(value):
+            return int(min(value * unit, AFTER_MAX_MS))
+    return 0

@@ -135,7 +135,8 @@ class Views(Engine):
         run: Run = stream.state
         error = await self.core.value(run.tenant, run.error) if run.error is not None else None
         dispatch, now_ms = self.core.dispatch, self.core.ambient.now_ms()
-        told = why(run, now_ms, dispatch.running(run_id), partial(_node_of, stream), dispatch.lacks, error)
+        running, stuck = dispatch.running(run_id), dispatch.stuck(run_id)
+        told = why(run, now_ms, running, partial(_node_of, stream), dispatch.lacks, error, stuck)
         await self.core.journal.settled(stream)
         return told
 

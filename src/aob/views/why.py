@@ -1,7 +1,7 @@
 """Why a run is where it is: one sentence, and what stands behind it."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,9 +10,23 @@ from aob.core.event.value import decode
 from aob.core.graph.ir import Node
 from aob.core.run import Run
 from aob.core.run.state import BACKOFF, HELD, READY, Ticket, Timer, Token
+from aob.journal import Stuck
 
 DETAILS_MAX: Final = 100
-_ORDER: Final = ("ticket", "backoff", "unheard", "running", "queued", "timer", "message", "body", "open", "beside")
+NOTHING: Final[Mapping[str, Stuck]] = {}
+_ORDER: Final = (
+    "away",
+    "ticket",
+    "backoff",
+    "unheard",
+    "running",
+    "queued",
+    "timer",
+    "message",
+    "body",
+    "open",
+    "beside",
+)
 
 
 def why(
@@ -22,12 +36,16 @@ def why(
     node_of: Callable[[Token], Node | None] = lambda token: None,
     lacks: Callable[[Node], str] = lambda node: "",
     error: Any = None,
+    stuck: Mapping[str, Stuck] = NOTHING,
 ) -> dict[str, Any]:
     """What a run waits for. `running` are the visits that a worker holds; `node_of` finds a token's node; `lacks` names
-    the handler that no worker has for a node; `error` is the run's error as a value."""
-    asking = _Asking(run, now_ms, running, node_of, lacks)
+    the handler that no worker has for a node; `error` is the run's error as a value; `stuck` are the visits
+    whose value is out of reach, and under `` what the run's own next decision needs."""
+    asking = _Asking(run, now_ms, running, node_of, lacks, stuck)
     details = [asking.detail(token) for token in run.tokens.values()]
     details += [asking.beside(ticket) for ticket in run.tickets.values() if asking.is_beside(ticket)]
+    if "" in stuck and not run.final:
+        details.append({"visit": "", "attempt": 0, "state": "away", "says": f"{run.id} {_away(stuck[''])}"})
     details.sort(key=lambda told: _ORDER.index(told["state"]))
     if run.final:
         sentence = _ended(run, error)
@@ -53,6 +71,10 @@ def _ended(run: Run, error: Any) -> str:
     return f"failed{where} after {took}: {said.get('message', 'no reason recorded')}"
 
 
+def _away(stuck: Stuck) -> str:
+    return f"waits for a value that is out of reach since {_clock(stuck.since_ms)}, and tries again: {stuck.reason}"
+
+
 def _clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%H:%M:%S")
 
@@ -64,7 +86,10 @@ def _left(due_ms: int, now_ms: int) -> str:
 class _Asking:
     """One look at a run: what its tokens wait for, found by visit."""
 
-    def __init__(self, run: Run, now_ms: int, running: frozenset[str], node_of: Any, lacks: Any) -> None:
+    def __init__(
+        self, run: Run, now_ms: int, running: frozenset[str], node_of: Any, lacks: Any, stuck: Mapping[str, Stuck]
+    ) -> None:
+        self.stuck = stuck
         self.run, self.now_ms, self.running, self.node_of, self.lacks = run, now_ms, running, node_of, lacks
         self.tickets: dict[str, Ticket] = {}
         self.about: dict[str, Ticket] = {}
@@ -100,6 +125,8 @@ class _Asking:
 
     def _ready(self, token: Token) -> dict[str, Any]:
         visit, node = token.visit, self.node_of(token)
+        if visit in self.stuck:
+            return {"state": "away", "says": f"{visit} {_away(self.stuck[visit])}"}
         if visit in self.running:
             return {"state": "running", "says": f"{visit} is running, attempt {token.attempt}"}
         lacking = self.lacks(node) if node is not None else ""

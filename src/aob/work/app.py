@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from aob.core.errors import Invalid, Problem
+from aob.core.errors import Invalid, Problem, said
 
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 TRACE_LINES: Final = 6
@@ -93,7 +93,7 @@ def _broken(spec: str, error: Exception | SystemExit) -> Invalid:
     if isinstance(error, SyntaxError):
         place, line = error.filename or place, error.lineno or line
     return _refused(
-        spec, f"fails while it is loaded: {type(error).__name__}: {error}", "\n".join(["mend this:", *lines]),
+        spec, f"fails while it is loaded: {type(error).__name__}: {said(error)}", "\n".join(["mend this:", *lines]),
         path=place, line=line,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ class BlockingContext:
         """From now on nothing the handler says is heard."""
         self._fenced = True
 
-    def log(self, message: str, **fields: object) -> None:
+    def log(self, message: str, /, **fields: object) -> None:
         """Write a line to the visit's log."""
         if not self._fenced:
             self._inner.log(message, **fields)

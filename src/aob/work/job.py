@@ -96,7 +96,7 @@ class Context(Protocol):
     key: str
     tenant: str
 
-    def log(self, message: str, **fields: Any) -> None:
+    def log(self, message: str, /, **fields: Any) -> None:
         """Write a line to the visit's log (a file of the home, never the journal)."""
 
     async def heartbeat(self, checkpoint: Any = None) -> None:

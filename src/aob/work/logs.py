@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from aob.core.errors import said, shown
 from aob.core.event import split_visit
 from aob.work.log import Log, Structlog
 
@@ -80,9 +81,9 @@ class Logs:
         self.dropped = 0
 
     def opened(self, run: str, visit: str) -> Callable[..., None]:
-        """A function that writes lines of a visit: `line(message, attempt=1, **fields)`."""
+        """A function that writes lines of a visit: `line(message, attempt, fields)`."""
 
-        def line(message: str, *, attempt: int = 0, **fields: object) -> None:
+        def line(message: str, attempt: int, fields: Mapping[str, object]) -> None:
             self.write(run, visit, attempt, message, fields)
 
         return line
@@ -94,11 +95,11 @@ class Logs:
             state = self._state(run)
             try:
                 self._append(run, state, data)
-            except OSError as error:
+            except Exception as error:
                 self.dropped += 1
                 self._shut(state)
                 if self.dropped == 1:
-                    self._log.warning("visit_log_dropped", run=run, reason=error.strerror or str(error))
+                    self._log.warning("visit_log_dropped", run=run, reason=said(error))
             followers = list(state.followers)
         for follower in followers:
             follower.wake()
@@ -246,20 +247,29 @@ class _Reader:
         return b""
 
 
-def encoded(visit: str, at_ms: int, attempt: int, message: str, fields: Mapping[str, object]) -> bytes:
-    """One line, at most LINE_MAX long: fields that are not JSON as people would read them, long ones left out."""
-    line: Line = {"visit": visit, "at": at_ms, "attempt": attempt, "message": message}
+def encoded(visit: str, at_ms: int, attempt: int, message: object, fields: Mapping[str, object]) -> bytes:
+    """One line, at most LINE_MAX long: what is not JSON as people would read it, long fields left out. Never raises."""
+    text = message if type(message) is str else message if isinstance(message, int | float | None) else shown(message)
+    line: Line = {"visit": visit, "at": at_ms, "attempt": attempt, "message": text}
     try:
-        data = msgspec.json.encode({**line, **_other(fields)}, enc_hook=repr)
-    except (TypeError, ValueError, RecursionError) as error:
-        data = msgspec.json.encode({**line, "message": repr(message), "log_error": str(error)})
+        data = msgspec.json.encode({**line, **_other(fields)}, enc_hook=shown)
+    except Exception as error:  # what a field of the handler's own raises when it is looked at
+        line["message"] = shown(text, LINE_MAX // 8)
+        data = msgspec.json.encode({**line, "log_error": said(error)})
     if len(data) > LINE_MAX:
-        data = msgspec.json.encode({**line, "message": message[: LINE_MAX // 8], "cut_bytes": len(data)})
+        data = msgspec.json.encode({**line, "message": str(line["message"])[: LINE_MAX // 8], "cut_bytes": len(data)})
     return data + b"\n"
 
 
 def _other(fields: Mapping[str, object]) -> dict[str, object]:
-    return {f"{name}_" if name in _OURS else name: value for name, value in fields.items()}
+    """What a handler logged beside its message; names of ours get a `_` behind them until nobody has them."""
+    named: dict[str, object] = {}
+    for name, value in fields.items():
+        free = name
+        while free in _OURS or (free != name and free in fields):
+            free += "_"
+        named[free] = value
+    return named
 
 
 _OURS: Final = frozenset({"visit", "at", "attempt", "message"})

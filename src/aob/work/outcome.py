@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, Final
 
-from aob.core.errors import AobError, Busy, OurError
+from aob.core.errors import AobError, Busy, OurError, said, shown
 from aob.core.event import canonical
 from aob.work.job import Done, Fault, WorkError
 
@@ -26,8 +26,8 @@ def finished(value: object, *, usage: dict[str, Any] | None = None, patch: str =
         return Done(b"null", False, usage, patch)
     try:
         data = canonical(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        path, what = next(culprits(value), ("", str(error)))
+    except Exception as error:  # what an object of the handler's own raises when it is looked at
+        path, what = next(culprits(value), ("", said(error)))
         raise _not_json(path, what) from error
     if b"null" in data:
         # The encoder writes NaN and infinity as null: an output must not change its value on the way to the record.
@@ -54,7 +54,7 @@ def culprits(value: object) -> Iterator[tuple[str, str]]:
         if isinstance(here, dict):
             for key, child in here.items():
                 if not isinstance(key, str):
-                    yield path, f"has the key {key!r:.40}, which is not a string"
+                    yield path, f"has the key {shown(key, 40)}, which is not a string"
                 else:
                     stack.append((f"{path}/{key.replace('~', '~0').replace('/', '~1')}", child, depth + 1))
         elif isinstance(here, list | tuple):
@@ -69,14 +69,25 @@ def culprits(value: object) -> Iterator[tuple[str, str]]:
 
 def fault_of(error: BaseException) -> Fault:
     """The fault of an exception: a WorkError says its own, an AobError its code; any other is transient and shows its
-    last lines."""
-    if isinstance(error, WorkError):
-        return error.fault
+    last lines. Never raises, whatever the exception is made of."""
+    try:
+        return _fault_of(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as own:
+        name = type(error).__name__
+        return Fault("exception", f"{name}, of which nothing can be told: {type(own).__name__}", True, {"type": name})
+
+
+def _fault_of(error: BaseException) -> Fault:
+    fault = getattr(error, "fault", None) if isinstance(error, WorkError) else None
+    if isinstance(fault, Fault):
+        return Fault(str(fault.code), _text(fault.message), bool(fault.transient), fault.detail)
     if isinstance(error, AobError):
-        return Fault(error.code, error.detail, isinstance(error, OurError | Busy), {"hint": error.hint})
+        return Fault(error.code, _text(error.detail), isinstance(error, OurError | Busy), {"hint": error.hint})
     name = type(error).__name__
-    lines = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    message = str(error)[:1_000]
+    message = said(error)
+    lines = _text("".join(traceback.format_exception(error))).splitlines()[-TRACE_LINES:]
     return Fault(
         "exception",
         f"{name}: {message}" if message else name,
@@ -85,10 +96,15 @@ def fault_of(error: BaseException) -> Fault:
     )
 
 
+def _text(text: object) -> str:
+    """A text as UTF-8 can hold it."""
+    return str.encode(text if isinstance(text, str) else shown(text), "utf-8", "backslashreplace").decode()
+
+
 def _leaf(path: str, leaf: object) -> Iterator[tuple[str, str]]:
     try:
         canonical(leaf)
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except Exception:
         yield path, f"is a {type(leaf).__name__}, which JSON cannot hold"
 
 

@@ -18,7 +18,7 @@ class ToolContext:
         self.run_id, self.visit, self.attempt, self.tenant = ctx.run_id, ctx.visit, ctx.attempt, ctx.tenant
         self.key = f"{ctx.key}-tool{number}"
 
-    def log(self, message: str, **fields: Json) -> None:
+    def log(self, message: str, /, **fields: Json) -> None:
         """Write a line to the log of the agent's visit."""
         self._ctx.log(message, **fields)
 

@@ -14,6 +14,7 @@ from typing import cast
 
 import msgspec
 
+from aob.core.errors import shown
 from aob.core.event import decode
 from aob.work.job import Done, Fault
 from aob.work.outcome import fault_of, finished
@@ -69,9 +70,9 @@ def answered(result: Done | Fault) -> bytes:
         return msgspec.msgpack.encode(Said(done=result))
     try:
         return msgspec.msgpack.encode(Said(fault=result))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        shown = Fault(result.code, result.message, result.transient, repr(result.detail)[:2_000])
-        return msgspec.msgpack.encode(Said(fault=shown))
+    except Exception:
+        told = Fault(result.code, result.message, result.transient, shown(result.detail, 2_000))
+        return msgspec.msgpack.encode(Said(fault=told))
 
 
 def _module(call: Call) -> object:

@@ -15,7 +15,7 @@ from typing import Final
 from aob.core.event import Ref
 from aob.core.event.value import ROW_MAX
 from aob.core.graph.spec import Timeouts
-from aob.work.job import Done, Job, Result, WorkError
+from aob.work.job import Done, Job, Result
 from aob.work.outcome import fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.lanes import Lanes
@@ -172,8 +172,10 @@ class Crew:
         if type(raw) is not Done:
             try:
                 raw = finished(raw)
-            except WorkError as error:
-                self._ended(attempt, error.fault)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # an object of the handler's own may raise anything when it is looked at
+                self._ended(attempt, fault_of(error))
                 return None
         raw.took_us = int((now - began) * 1e6)
         if len(raw.data) > ROW_MAX and self._keep is not None and raw.ref is None:

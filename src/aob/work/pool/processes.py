@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from aob.core.errors import said
 from aob.core.event import canonical
 from aob.work.job import Done, WorkError, unheard
 from aob.work.pool.child import Call, Said, serve
@@ -34,7 +35,7 @@ def call_of(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping
     try:
         return Call(module, fn.__qualname__, file, canonical(args), canonical(kwargs))
     except (TypeError, ValueError) as error:
-        raise WorkError(f"the input is not JSON: {error}", code="input_not_json", transient=False) from error
+        raise WorkError(f"the input is not JSON: {said(error)}", code="input_not_json", transient=False) from error
 
 
 class Child:

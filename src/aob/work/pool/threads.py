@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
 
+from aob.core.errors import said
 from aob.work.job import WorkError, unheard
 
 T = TypeVar("T")
@@ -148,9 +149,9 @@ def _settle(future: "asyncio.Future[object]", answer: object, error: BaseExcepti
         return
     if error is None:
         future.set_result(answer)
-    elif isinstance(error, StopIteration | KeyboardInterrupt | asyncio.CancelledError):
+    elif isinstance(error, StopIteration | GeneratorExit | KeyboardInterrupt | asyncio.CancelledError):
         # A future cannot carry these as they are.
-        future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+        future.set_exception(RuntimeError(f"{type(error).__name__}: {said(error)}"))
     else:
         future.set_exception(error)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from aob.core.errors import AobError
+from aob.core.errors import said
 from aob.core.event import canonical
 from aob.work.job import Done, Job
 from aob.work.log import Log, Structlog
@@ -111,9 +111,9 @@ class Memo:
             return await self._blobs.get(tenant, entry.digest)
         except asyncio.CancelledError:
             raise
-        except (AobError, msgspec.MsgspecError) as error:
+        except Exception as error:  # a library's own, too: whatever is out of reach is a miss
             self.counts.broken += 1
-            self._log.info("memo_missed", key=key, reason=str(error))
+            self._log.info("memo_missed", key=key, reason=said(error))
             return None
 
     async def _keep(self, job: Job, key: str, done: Done) -> None:
@@ -123,6 +123,6 @@ class Memo:
             entry = Entry(ref.digest, ref.size, self._now_ms(), job.run, job.visit, work, self._version(job))
             await self._cache.put(job.tenant, key, msgspec.msgpack.encode(entry), self._ttl_ms)
             self.counts.kept += 1
-        except AobError as error:
+        except Exception as error:
             # The output is right whether it is remembered or not.
-            self._log.warning("memo_not_kept", key=key, reason=str(error))
+            self._log.warning("memo_not_kept", key=key, reason=said(error))
