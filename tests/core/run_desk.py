@@ -10,6 +10,7 @@ from aob.core.event.value import NULL, canonical, decode, digest_of
 from aob.core.graph import normalise
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
+from aob.core.rules import RULES
 from aob.core.run import Given, Run, decide, encode_events, evolve, pending
 from aob.core.run import commands as cmd
 from aob.core.run.names import input_value
@@ -76,7 +77,8 @@ class Desk:
         self.run = Run("run_1")
         self.rules = given.get("rules") or PatchRules()
         self.values: dict[bytes, bytes] = given.get("values", {})
-        versions = Versions.base(self.document, Expected({}))
+        self.rules_number = given.get("rules_number", RULES)
+        versions = Versions.base(self.document, Expected({}), self.rules_number)
         for operations in given.get("overlay") or ():
             versions = versions.extended(operations)
         self.overlay = tuple(Raw(canonical(each)) for each in given.get("overlay") or ())
@@ -135,7 +137,7 @@ class Desk:
         data = canonical(self.inputs)
         start = cmd.Start(
             "run_1", workflow, "sha256:00", "1.0", "main", "default", "ann", Raw(data), digest_of(data), "full",
-            "medium", 1, {}, self.overlay, **fields,
+            "medium", 1, {}, self.overlay, rules=self.rules_number, **fields,
         )  # fmt: skip
         return self.do(start)
 

@@ -6,6 +6,7 @@ import pytest
 
 from aob.compose import App
 from aob.core.errors import Conflict, Invalid, NotFound, Refused
+from aob.core.rules import RULES
 from tests.runs.home import PATCHER, VIEWER, Deed, chain, finished, flow, fn
 
 ADD_C = [{"op": "add_node", "id": "c", "node": fn()}, {"op": "connect", "from": "b", "to": "c"}]
@@ -131,3 +132,43 @@ class TestAPatchOfATag:
         with pytest.raises(Refused):
             await app.views.patch_tag(PATCHER, "one", "main", once)
         assert (await app.views.patch_tag(app.who, "one", "main", once))["version"] == "v1.1"
+
+
+class TestRules:
+    async def test_what_was_accepted_before_goes_on_by_its_rules_and_a_push_accepts_it_anew(
+        self, app: App, deed: Deed
+    ) -> None:
+        document = flow("old", {"a": fn("gated"), "b": fn()}, "a>b")
+        old = await app.views.push(app.who, document, rules=1)
+        before = await app.start("old", 1)
+        await deed.begins("a").wait()
+        again = await app.push(document)
+        assert (old["version"], again["version"], again["created"]) == ("v1.0", "v2.0", True)
+        assert again["artifact"] == old["artifact"]
+        assert not (await app.push(document))["created"]
+        shown = await app.views.workflow(app.who, "old")
+        assert [(each["version"], each["rules"]) for each in shown["artifacts"]] == [("v1.0", 1), ("v2.0", RULES)]
+        assert (await app.views.workflow(app.who, "old", old["artifact"]))["version"] == "v2.0"
+        after = await app.start("old", 1)
+        kept = await app.start("old", 1, tag="v1.0")
+        runs = app.views.core.journal.streams
+        assert [runs[run.id].state.rules for run in (before, after, kept)] == [1, RULES, 1]
+        assert [runs[run.id].derived.graphs.ir(0).rules for run in (before, after, kept)] == [1, RULES, 1]
+        deed.release()
+        for run in (before, after, kept):
+            await finished(app, run.id)
+        forked = await app.views.fork(app.who, before.id, from_node="b")
+        assert (await app.views.core.stream(app.who, forked["run_id"])).state.rules == 1
+        assert (await app.views.replay(app.who, before.id, from_node="a"))["same"]
+
+    async def test_patches_keep_the_rules_of_tag_and_run(self, app: App, deed: Deed) -> None:
+        document = flow("old", {"a": fn("gated"), "b": fn()}, "a>b")
+        await app.views.push(app.who, document, rules=1)
+        run = await app.start("old", 1)
+        await deed.begins("a").wait()
+        await app.views.propose(app.who, run.id, {"operations": ADD_C})
+        await app.views.patch_tag(app.who, "old", "main", ADD_C)
+        later = await app.start("old", 1)
+        graphs = [app.views.core.journal.streams[each.id].derived.graphs for each in (run, later)]
+        assert [each.ir(1).rules for each in graphs] == [1, 1]
+        deed.release()

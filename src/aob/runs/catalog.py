@@ -17,13 +17,15 @@ OVERLAY_BYTES_MAX: Final = 256 * 1024
 
 
 class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
-    """A version of a workflow; its document lies beside the record under its hash."""
+    """A version of a workflow; its document lies beside the record under its hash. `rules` is the rules number that
+    it was accepted under: a document that is pushed again under newer rules is another version."""
 
     artifact: str
     version: str
     by: str
     at_ms: int
     document: str
+    rules: int = 1
 
 
 class TagMoved(msgspec.Struct, array_like=True, tag=2):
@@ -38,6 +40,7 @@ class TagMoved(msgspec.Struct, array_like=True, tag=2):
     reason: str = ""
     id: str = ""
     digest: str = ""
+    rules: int = 1
 
 
 CatalogEvent = ArtifactPushed | TagMoved
@@ -53,6 +56,7 @@ class Push(msgspec.Struct):
     digest: bytes
     tag: str
     by: str
+    rules: int
 
 
 class Overlay(msgspec.Struct):
@@ -74,15 +78,16 @@ class Tag(msgspec.Struct):
 
     artifact: str
     version: str
+    rules: int
     overlay: tuple[Cell, ...] = ()
 
 
 class Workflow:
-    """A workflow's artifacts by hash (to version), its tags, and the patches of tags that came with an id."""
+    """A workflow's artifacts by hash and rules number, its tags, and the patches of tags that came with an id."""
 
     def __init__(self, name: str) -> None:
         self.tenant, _, self.name = name.removeprefix("workflow/").partition("/")
-        self.artifacts: dict[str, ArtifactPushed] = {}
+        self.artifacts: dict[tuple[str, int], ArtifactPushed] = {}
         self.tags: dict[str, Tag] = {}
         self.patches: dict[str, TagMoved] = {}
 
@@ -110,7 +115,9 @@ def _overlaid(state: Workflow, command: Overlay) -> list[CatalogEvent]:
         )
     version = f"{at.version.partition('.')[0]}.{len(overlay)}"
     return [
-        TagMoved(command.tag, at.artifact, version, command.by, overlay, command.reason, command.id, command.digest)
+        TagMoved(
+            command.tag, at.artifact, version, command.by, overlay, command.reason, command.id, command.digest, at.rules
+        )
     ]
 
 
@@ -131,15 +138,17 @@ class CatalogLaw(Law):
         if isinstance(command, Overlay):
             return Verdict(_overlaid(state, command), {})
         events: list[CatalogEvent] = []
-        known = state.artifacts.get(command.artifact)
+        known = state.artifacts.get((command.artifact, command.rules))
         version = known.version if known else f"v{len(state.artifacts) + 1}.0"
         values: dict[bytes, bytes] = {}
         if known is None:
-            events.append(ArtifactPushed(command.artifact, version, command.by, now_ms, command.digest.hex()))
+            events.append(
+                ArtifactPushed(command.artifact, version, command.by, now_ms, command.digest.hex(), command.rules)
+            )
             values[command.digest] = command.document
         tag = state.tags.get(command.tag)
-        if tag is None or tag.artifact != command.artifact or tag.overlay:
-            events.append(TagMoved(command.tag, command.artifact, version, command.by))
+        if tag is None or (tag.artifact, tag.rules) != (command.artifact, command.rules) or tag.overlay:
+            events.append(TagMoved(command.tag, command.artifact, version, command.by, rules=command.rules))
         return Verdict(events, values)
 
     def fold(self, stream: Stream, events: list[CatalogEvent]) -> None:
@@ -147,9 +156,9 @@ class CatalogLaw(Law):
         state: Workflow = stream.state
         for event in events:
             if isinstance(event, ArtifactPushed):
-                state.artifacts[event.artifact] = event
+                state.artifacts[(event.artifact, event.rules)] = event
             else:
-                state.tags[event.tag] = Tag(event.artifact, event.version, event.overlay)
+                state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay)
                 if event.id:
                     state.patches[event.id] = event
 

@@ -12,6 +12,7 @@ from aob.core.event.value import Cell, decode
 from aob.core.graph import HandlerFacts, Handlers, compile_workflow
 from aob.core.graph.ir import IR
 from aob.core.graph.patch import apply
+from aob.core.rules import RULES
 
 GRAPHS_MAX: Final = 4_096
 
@@ -36,18 +37,25 @@ class Expected(Mapping[str, HandlerFacts]):
 
 
 class Versions:
-    """Versions 0 to n of one graph: the base, and the base with each patch more. `extended` makes another."""
+    """Versions 0 to n of one graph: the base, and the base with each patch more, all by the rules that the base was
+    accepted under. `extended` makes another."""
 
-    __slots__ = ("_bodies", "_documents", "_handlers", "_irs")
+    __slots__ = ("_bodies", "_documents", "_handlers", "_irs", "rules")
 
-    def __init__(self, documents: list[dict[str, Any]], irs: list[IR], handlers: Mapping[str, HandlerFacts]) -> None:
-        self._documents, self._irs, self._handlers = documents, irs, handlers
+    def __init__(
+        self,
+        documents: list[dict[str, Any]],
+        irs: list[IR],
+        handlers: Mapping[str, HandlerFacts],
+        rules: int = RULES,
+    ) -> None:
+        self._documents, self._irs, self._handlers, self.rules = documents, irs, handlers, rules
         self._bodies: dict[tuple[int, str], IR] = {}
 
     @classmethod
-    def base(cls, document: dict[str, Any], handlers: Handlers) -> "Versions":
+    def base(cls, document: dict[str, Any], handlers: Handlers, rules: int = RULES) -> "Versions":
         """Only the base, which was checked when it was pushed. Raises Invalid when this release cannot read it."""
-        return cls([document], [compile_workflow(document, Expected(handlers))], handlers)
+        return cls([document], [compile_workflow(document, Expected(handlers), rules)], handlers, rules)
 
     def __len__(self) -> int:
         return len(self._irs)
@@ -83,34 +91,34 @@ class Versions:
 
     def _with(self, operations: list[dict[str, Any]], handlers: Handlers) -> "Versions":
         document = apply(self._documents[-1], operations)
-        ir = compile_workflow(document, handlers)
-        return Versions([*self._documents, document], [*self._irs, ir], self._handlers)
+        ir = compile_workflow(document, handlers, self.rules)
+        return Versions([*self._documents, document], [*self._irs, ir], self._handlers, self.rules)
 
 
 class Graphs:
-    """Versions by (artifact, overlays): a bounded cache over pure functions."""
+    """Versions by (artifact, rules number, overlays): a bounded cache over pure functions."""
 
     def __init__(self, handlers: Handlers) -> None:
         self.handlers = handlers
-        self._kept: OrderedDict[tuple[str, tuple[bytes, ...]], Versions] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, tuple[bytes, ...]], Versions] = OrderedDict()
 
-    def get(self, artifact: str, overlay: tuple[bytes, ...] = ()) -> Versions | None:
+    def get(self, artifact: str, rules: int, overlay: tuple[bytes, ...] = ()) -> Versions | None:
         """Versions that are at hand."""
-        found = self._kept.get((artifact, overlay))
+        found = self._kept.get((artifact, rules, overlay))
         if found is not None:
-            self._kept.move_to_end((artifact, overlay))
+            self._kept.move_to_end((artifact, rules, overlay))
         return found
 
-    def make(self, artifact: str, document: dict[str, Any], overlay: tuple[bytes, ...] = ()) -> Versions:
+    def make(self, artifact: str, rules: int, document: dict[str, Any], overlay: tuple[bytes, ...] = ()) -> Versions:
         """Versions of a base document and the operations of patches, in order."""
-        found = self.get(artifact, overlay)
+        found = self.get(artifact, rules, overlay)
         if found is not None:
             return found
         if overlay:
-            made = self.make(artifact, document, overlay[:-1]).again(decode(overlay[-1]))
+            made = self.make(artifact, rules, document, overlay[:-1]).again(decode(overlay[-1]))
         else:
-            made = Versions.base(document, self.handlers)
-        self._kept[(artifact, overlay)] = made
+            made = Versions.base(document, self.handlers, rules)
+        self._kept[(artifact, rules, overlay)] = made
         while len(self._kept) > GRAPHS_MAX:
             self._kept.popitem(last=False)
         return made

@@ -56,9 +56,10 @@ class RunLaw(Law):
         stream.tenant = command.tenant
         stream.lazy = command.mode == "fast"
         overlay = overlay_key(command.overlay) if command.overlay else ()
-        versions = self._graphs.get(command.artifact, overlay)
+        versions = self._graphs.get(command.artifact, command.rules, overlay)
         if versions is None:
-            versions = self._graphs.make(command.artifact, self._document(command.tenant, command.artifact), overlay)
+            document = self._document(command.tenant, command.artifact)
+            versions = self._graphs.make(command.artifact, command.rules, document, overlay)
         return Given(versions, self._values.of(command.tenant), self.rules, self.effects)
 
     def _document(self, tenant: str, artifact: str) -> dict[str, Any]:
@@ -131,7 +132,7 @@ class RunLaw(Law):
         stream.lazy = run.mode == "fast"
         stream.timed = True
         overlay = overlay_key(run.graph_ops)
-        versions = self._graphs.get(run.artifact, overlay)
+        versions = self._graphs.get(run.artifact, run.rules, overlay)
         if versions is None:
             versions = await self._made(run, overlay)
         stream.derived = Given(versions, self._values.of(run.tenant), self.rules, self.effects)
@@ -139,7 +140,7 @@ class RunLaw(Law):
     async def _made(self, run: Run, overlay: tuple[bytes, ...]) -> Versions:
         try:
             data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
-            return self._graphs.make(run.artifact, decode(data), overlay)
+            return self._graphs.make(run.artifact, run.rules, decode(data), overlay)
         except (Invalid, NotFound) as error:
             # Not an event: another release may read it. One run must not keep a home from starting.
             run.quarantined = f"its graph cannot be read: {str(error)[:500]}"

@@ -49,7 +49,7 @@ class Replays:
         command = cmd.Start(
             new_id, run.workflow, run.artifact, run.version, run.tag, run.tenant, who.name, run.inputs,
             run.inputs_digest, run.mode, run.priority, run.depth, run.labels, tuple(run.graph_ops), run_id,
-            tuple(copied),
+            tuple(copied), rules=run.rules,
         )  # fmt: skip
         decided = await self.core.journal.ask(new_id, command, fresh=True)
         return {"run_id": new_id, "status": decided.stream.state.status, "forked_from": run_id, "from": from_node,

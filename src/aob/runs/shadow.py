@@ -63,6 +63,7 @@ class Shadow:
             cmd.Start(
                 source.id, source.workflow, source.artifact, source.version, source.tag, source.tenant, source.by,
                 source.inputs, source.inputs_digest, source.mode, source.priority, source.depth, source.labels, overlay,
+                rules=source.rules,
             )
         )  # fmt: skip
         for count in range(STEPS_MAX):

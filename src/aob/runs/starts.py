@@ -123,7 +123,7 @@ class Starts(Workflows):
         command = cmd.Start(
             run_id, name, at.artifact, at.version, str(item.get("tag") or "main"), who.tenant, who.name,
             Raw(data) if beside is None else Ref(digest, len(data)).cell(), digest, mode, priority,
-            item.get("depth") or 1, labels, at.overlay, beside=beside,
+            item.get("depth") or 1, labels, at.overlay, beside=beside, rules=at.rules,
         )  # fmt: skip
         return self.core.journal.ask(run_id, command, fresh=fresh)
 

@@ -9,6 +9,7 @@ from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, require, review_patch
+from aob.core.rules import RULES
 from aob.journal import Stream
 from aob.runs import catalog
 from aob.runs.core import Core, wrong_name
@@ -30,27 +31,34 @@ class Workflows:
         return list(check(canonical_form, self.core.handlers, places=places))
 
     async def push(
-        self, who: Caller, document: dict[str, Any] | bytes, *, tag: str = "main", name: str | None = None
+        self,
+        who: Caller,
+        document: dict[str, Any] | bytes,
+        *,
+        tag: str = "main",
+        name: str | None = None,
+        rules: int = RULES,
     ) -> dict[str, Any]:
-        """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem."""
+        """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem. `rules`
+        is the newest rules number, but for what another shard has accepted before."""
         require(who, "run")
         canonical_form, places = _read(document)
         if name:
             canonical_form = {**canonical_form, "workflow": name}
         tag = tag_of(tag)
-        problems = check(canonical_form, self.core.handlers, places=places)
+        problems = check(canonical_form, self.core.handlers, places=places, rules=rules)
         if problems:
             raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
         title = str(canonical_form["workflow"])
         data = canonical(canonical_form)
         artifact = artifact_hash(canonical_form)
         stream = _stream(who, title)
-        command = catalog.Push(artifact, data, digest_of(data), tag, who.name)
+        command = catalog.Push(artifact, data, digest_of(data), tag, who.name, rules)
         self.core.values.remember(who.tenant, command.digest, data)
         decided = await self.core.journal.ask(stream, command)
         state: catalog.Workflow = decided.stream.state
         return {
-            "workflow": title, "artifact": artifact, "version": state.artifacts[artifact].version, "tag": tag,
+            "workflow": title, "artifact": artifact, "version": state.artifacts[(artifact, rules)].version, "tag": tag,
             "created": any(isinstance(event, catalog.ArtifactPushed) for event in decided.events), "warnings": [],
         }  # fmt: skip
 
@@ -86,11 +94,11 @@ class Workflows:
     async def versions(self, who: Caller, at: catalog.Tag) -> Versions:
         """The compiled graphs of a tag."""
         key = overlay_key(at.overlay)
-        known = self.core.graphs.get(at.artifact, key)
+        known = self.core.graphs.get(at.artifact, at.rules, key)
         if known is not None:
             return known
         data = await self.core.values.fetch(who.tenant, bytes.fromhex(at.artifact.removeprefix("sha256:")))
-        return self.core.graphs.make(at.artifact, decode(data), key)
+        return self.core.graphs.make(at.artifact, at.rules, decode(data), key)
 
     async def patch_tag(
         self,
@@ -158,7 +166,7 @@ class Workflows:
 
     async def _tag_told(self, who: Caller, name: str, done: catalog.TagMoved) -> dict[str, Any]:
         count = len(done.overlay)
-        versions = await self.versions(who, catalog.Tag(done.artifact, done.version, done.overlay))
+        versions = await self.versions(who, catalog.Tag(done.artifact, done.version, done.rules, done.overlay))
         difference = diff(versions.document(count - 1), versions.document(count))
         return {
             "workflow": name, "tag": done.tag, "artifact": done.artifact, "version": done.version,
@@ -204,12 +212,9 @@ def _based(tag: str, graph: str, base: str) -> None:
 def _pointed(state: catalog.Workflow, tag: str) -> catalog.Tag:
     if tag in state.tags:
         return state.tags[tag]
-    known = state.artifacts.get(tag)
-    if known is not None:
-        return catalog.Tag(known.artifact, known.version)
-    for artifact in state.artifacts.values():
-        if artifact.version == tag:
-            return catalog.Tag(artifact.artifact, artifact.version)
+    for known in reversed(state.artifacts.values()):  # of a hash the newest rules
+        if tag in (known.artifact, known.version):
+            return catalog.Tag(known.artifact, known.version, known.rules)
     versions = ", ".join(artifact.version for artifact in state.artifacts.values())
     hint = f"tags: {', '.join(sorted(state.tags))}; versions: {versions}"
     raise NotFound(f"{state.name} has no tag or version {tag!r}", code="tag_not_found", hint=hint)
@@ -220,6 +225,7 @@ def _told(state: catalog.Workflow) -> dict[str, Any]:
         "workflow": state.name,
         "tags": {tag: {"artifact": at.artifact, "version": at.version} for tag, at in sorted(state.tags.items())},
         "artifacts": [
-            {"artifact": a.artifact, "version": a.version, "by": a.by, "at": a.at_ms} for a in state.artifacts.values()
+            {"artifact": a.artifact, "version": a.version, "by": a.by, "at": a.at_ms, "rules": a.rules}
+            for a in state.artifacts.values()
         ],
     }  # fmt: skip

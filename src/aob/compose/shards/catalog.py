@@ -19,25 +19,27 @@ async def teach(views: Views, shard: Answering, who: Caller, name: str) -> None:
     patches. Raises errors of the AobError tree; teaching again goes on where it stopped."""
     teacher = Caller(who.tenant, who.name, TEACHER)
     mine, theirs = known(views, teacher, name), await shard.call("taught", teacher, name)
-    wanted: list[tuple[str, str]] = [
-        (artifact, TAUGHT_TAG) for artifact in mine["artifacts"] if artifact not in set(theirs["artifacts"])
-    ]
+    wanted = [(artifact, TAUGHT_TAG) for artifact in mine["artifacts"] if artifact not in theirs["artifacts"]]
     # The last artifact is mostly the one that a tag was moved to: one push does both.
-    tags = {tag: at["artifact"] for tag, at in mine["tags"].items() if not _leads_to(theirs["tags"].get(tag), at)}
+    tags = {tag: _artifact(at) for tag, at in mine["tags"].items() if not _leads_to(theirs["tags"].get(tag), at)}
     if wanted and len(tags) == 1 and wanted[-1][0] in tags.values():
         wanted.pop()
-    for artifact, tag in (*wanted, *((artifact, tag) for tag, artifact in tags.items())):
+    for (artifact, rules), tag in (*wanted, *((artifact, tag) for tag, artifact in tags.items())):
         told = await views.workflow(teacher, name, artifact)
-        await shard.call("push", teacher, told["document"], tag=tag)
+        await shard.call("push", teacher, told["document"], tag=tag, rules=rules)
     for tag, at in mine["tags"].items():
         there = 0 if tag in tags else len(theirs["tags"][tag]["patches"])
         for operations in at["patches"][there:]:
             await shard.call("patch_tag", teacher, name, tag, operations)
 
 
+def _artifact(at: dict[str, Any]) -> list[Any]:
+    return [at["artifact"], at["rules"]]
+
+
 def _leads_to(theirs: dict[str, Any] | None, mine: dict[str, Any]) -> bool:
     """Whether patches alone bring their tag to where mine is; a push takes all patches away."""
-    if theirs is None or theirs["artifact"] != mine["artifact"]:
+    if theirs is None or _artifact(theirs) != _artifact(mine):
         return False
     there: int = len(theirs["patches"])
     return bool(theirs["patches"] == mine["patches"][:there])

@@ -104,14 +104,14 @@ class LocalShard:
 
 
 def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
-    """What a shard knows of a workflow; nothing when it never heard of it."""
+    """What a shard knows of a workflow; nothing when it never heard of it. An artifact is its hash and rules number."""
     if name not in views.names(who):
         return {"artifacts": [], "tags": {}}
     state = views.state_of(who, name)
     return {
-        "artifacts": list(state.artifacts),
+        "artifacts": [list(key) for key in state.artifacts],
         "tags": {
-            tag: {"artifact": at.artifact, "patches": [decode(cell) for cell in at.overlay]}
+            tag: {"artifact": at.artifact, "rules": at.rules, "patches": [decode(cell) for cell in at.overlay]}
             for tag, at in state.tags.items()
         },
     }

@@ -14,6 +14,7 @@ from aob.core.graph.handlers import Handlers
 from aob.core.graph.ir import IR, Edge, Node
 from aob.core.graph.spec import WorkflowSpec
 from aob.core.graph.survey import BodyPlan, EdgePlan, NodePlan, Survey
+from aob.core.rules import FIRST_RULES, RULES
 
 COMPILER_VERSION: Final = "1"
 """Part of every hash of an IR: a change of what compiling means makes other graphs."""
@@ -21,17 +22,23 @@ COMPILER_VERSION: Final = "1"
 _BODY_SPEC: Final = WorkflowSpec()
 
 
-def compile_workflow(document: Tree, handlers: Handlers | None = None) -> IR:
-    """The IR of a canonical document. Raises Invalid with its problems; `handlers=None` checks no handlers."""
-    survey = Survey(document, handlers)
+def compile_workflow(document: Tree, handlers: Handlers | None = None, rules: int = RULES) -> IR:
+    """The IR of a canonical document by the rules it was accepted under. Raises Invalid with its problems;
+    `handlers=None` checks no handlers."""
+    survey = Survey(document, handlers, rules)
     if survey.problems or survey.root is None:
         name = survey.spec.name or "this document"
         raise Invalid(f"{name} is not a correct workflow", tuple(survey.problems))
-    compiler = _Compiler(handlers)
+    compiler = _Compiler(handlers, rules)
     root = compiler.body(survey.root, survey.spec, "")
-    root.hash = _sha256(COMPILER_VERSION.encode(), survey.raw, *compiler.versions)
+    root.hash = _sha256(_meaning(rules), survey.raw, *compiler.versions)
     root.output = survey.output
     return root
+
+
+def _meaning(rules: int) -> bytes:
+    """What a hash of an IR begins with; under the first rules as it was before there was a number."""
+    return (COMPILER_VERSION if rules == FIRST_RULES else f"{COMPILER_VERSION}/{rules}").encode()
 
 
 def _sha256(*parts: bytes) -> str:
@@ -45,8 +52,8 @@ def _sha256(*parts: bytes) -> str:
 class _Compiler:
     """Makes nodes and edges of plans and notes the versions of the handlers that they call, in order."""
 
-    def __init__(self, handlers: Handlers | None) -> None:
-        self.handlers = handlers
+    def __init__(self, handlers: Handlers | None, rules: int) -> None:
+        self.handlers, self.rules = handlers, rules
         self.versions: list[bytes] = []
 
     def body(self, plan: BodyPlan, spec: WorkflowSpec, hash: str) -> IR:
@@ -54,7 +61,7 @@ class _Compiler:
         nodes = {id: self._node(node) for id, node in sorted(plan.nodes.items())}
         edges = {edge.id: _edge(edge, nodes) for edge in sorted(plan.edges, key=attrgetter("id"))}
         _link(nodes, edges)
-        return IR(nodes, edges, spec, hash)
+        return IR(nodes, edges, spec, hash, self.rules)
 
     def _node(self, plan: NodePlan) -> Node:
         versions = self._versions_of(plan)
@@ -66,7 +73,7 @@ class _Compiler:
         else:
             body = None
         hash = _sha256(plan.canonical if body is None else canonical(raw), *versions)
-        node = Node(plan.id, plan.kind.name, plan.spec, plan.config, raw, hash)
+        node = Node(plan.id, plan.kind.name, plan.spec, plan.config, raw, hash, self.rules)
         node.inner = plan.kind.inner or plan.kind.waits or plan.spec.disabled
         node.input, node.exprs, node.body = plan.input, plan.exprs, body
         if body is not None:

@@ -14,6 +14,7 @@ from aob.core.graph.handlers import Handlers
 from aob.core.graph.normalise import Normaliser
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
 from aob.core.graph.text import Places, Spot, json_spots, located, read_json
+from aob.core.rules import RULES
 
 JSON_SUFFIXES: Final = (".json", "application/json")
 YAML_SUFFIXES: Final = (".yaml", ".yml", "application/yaml", "application/x-yaml", "text/yaml")
@@ -53,14 +54,14 @@ def load(text: bytes | str, *, name_hint: str = "") -> Document:
 
 
 def check(
-    document: Document | Tree, handlers: Handlers | None = None, *, places: Places | None = None
+    document: Document | Tree, handlers: Handlers | None = None, *, places: Places | None = None, rules: int = RULES
 ) -> list[Problem]:
     """Every problem of a canonical document at once, in the order of its text where its places are known; none when it
     may run. `handlers=None` leaves handlers unchecked."""
     if isinstance(document, Document):
         places = places or document.places
         document = document.tree
-    problems = Survey(document, handlers).problems
+    problems = Survey(document, handlers, rules).problems
     return located(problems, places) if problems else []
 
 

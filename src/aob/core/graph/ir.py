@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from aob.core.expression import Expression
 from aob.core.graph.definition import Value
 from aob.core.graph.spec import NodeSpec, WorkflowSpec
+from aob.core.rules import RULES
 
 
 class Edge:
@@ -29,17 +30,26 @@ class Node:
     end here; `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind.
     `inner` nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config
     by their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
+    `rules` is the rules number that the document was accepted under.
     """
 
     __slots__ = (
-        "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "need", "outs", "spec",
+        "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "need", "outs", "rules",
+        "spec",
     )  # fmt: skip
 
     def __init__(
-        self, id: str, kind: str, spec: NodeSpec, config: Value, definition: Mapping[str, Value], hash: str
+        self,
+        id: str,
+        kind: str,
+        spec: NodeSpec,
+        config: Value,
+        definition: Mapping[str, Value],
+        hash: str,
+        rules: int = RULES,
     ) -> None:
         self.id, self.kind, self.spec, self.config = id, kind, spec, config
-        self.definition, self.hash = definition, hash
+        self.definition, self.hash, self.rules = definition, hash, rules
         self.inner = False
         self.input: dict[str, Expression] | None = None
         self.exprs: dict[str, Expression] = {}
@@ -50,12 +60,15 @@ class Node:
 
 
 class IR:
-    """One compiled body. `entry` are the nodes without in-edges, `sinks` those without out-edges, by id order."""
+    """One compiled body. `entry` are the nodes without in-edges, `sinks` those without out-edges, by id order; `rules`
+    is the rules number by which it was compiled and is walked."""
 
-    __slots__ = ("edges", "entry", "hash", "nodes", "output", "sinks", "spec")
+    __slots__ = ("edges", "entry", "hash", "nodes", "output", "rules", "sinks", "spec")
 
-    def __init__(self, nodes: dict[str, Node], edges: dict[str, Edge], spec: WorkflowSpec, hash: str) -> None:
-        self.nodes, self.edges, self.spec, self.hash = nodes, edges, spec, hash
+    def __init__(
+        self, nodes: dict[str, Node], edges: dict[str, Edge], spec: WorkflowSpec, hash: str, rules: int = RULES
+    ) -> None:
+        self.nodes, self.edges, self.spec, self.hash, self.rules = nodes, edges, spec, hash, rules
         self.entry = tuple(node for _, node in sorted(nodes.items()) if not node.ins)
         self.sinks = tuple(node for _, node in sorted(nodes.items()) if not any(node.outs.values()))
         self.output: dict[str, Expression] | None = None

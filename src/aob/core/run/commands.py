@@ -6,6 +6,7 @@ import msgspec
 
 from aob.core.event.value import NULL, Cell
 from aob.core.policy.caller import Caller
+from aob.core.rules import RULES
 
 
 class _Command(msgspec.Struct, frozen=False, gc=False):
@@ -14,7 +15,8 @@ class _Command(msgspec.Struct, frozen=False, gc=False):
 
 class Start(_Command):
     """Begin the run. `digest` is the sha256 of what was asked, for idempotency; `beside` holds the bytes of inputs that
-    are too large for a record, for the same commit. `copied` are outcomes of another run, as they happened there."""
+    are too large for a record, for the same commit. `copied` are outcomes of another run, as they happened there.
+    `rules` is the rules number of the artifact."""
 
     run: str
     workflow: str
@@ -33,6 +35,7 @@ class Start(_Command):
     fork: str = ""
     copied: tuple[Any, ...] = ()
     beside: bytes | None = None
+    rules: int = RULES
 
 
 class Complete(_Command):

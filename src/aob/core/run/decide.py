@@ -110,10 +110,11 @@ def _start(step: Step, command: cmd.Start) -> None:
     mine = step.run = Run(command.run)  # the run as it will be: entry nodes look at its inputs
     mine.inputs, mine.workflow, mine.tag = command.inputs, command.workflow, command.tag
     mine.tenant, mine.labels, mine.version = command.tenant, command.labels, command.version
+    mine.rules = command.rules
     event = ev.RunStarted(
         command.run, command.workflow, command.artifact, command.version, command.tag, command.tenant, command.by,
         step.now, command.inputs, command.digest, command.mode, command.priority, deadline, command.depth,
-        command.labels, command.overlay, command.fork,
+        command.labels, command.overlay, command.fork, rules=command.rules,
     )  # fmt: skip
     step.events.append(event)
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)

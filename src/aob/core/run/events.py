@@ -21,6 +21,7 @@ class RunStarted(_Event, tag=1):
     """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none.
 
     `digest` is the sha256 of the start as asked (idempotency); `fork` names the run that outcomes were copied from.
+    `rules` is the rules number that the artifact was accepted under.
     """
 
     run: str
@@ -42,6 +43,7 @@ class RunStarted(_Event, tag=1):
     fork: str = ""
     ready: list[str] = []
     skipped: list[str] = []
+    rules: int = 1
 
 
 class Dispatched(_Event, tag=2):

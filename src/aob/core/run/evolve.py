@@ -63,6 +63,7 @@ def _started(run: Run, e: ev.RunStarted) -> None:
     run.tenant, run.by, run.mode, run.priority = e.tenant, e.by, e.mode, e.priority
     run.inputs, run.inputs_digest, run.labels = e.inputs, e.digest, e.labels
     run.started_ms, run.deadline_ms, run.depth, run.fork = e.at_ms, e.deadline_ms, e.depth, e.fork
+    run.rules = e.rules
     run.graph_ops = list(e.overlay)
     root = run.scopes[""] = Scope("", "", len(e.overlay), "", 0, NULL)
     decide_nodes(run, root, e.ready, e.skipped)

@@ -174,6 +174,7 @@ class Run(msgspec.Struct, gc=False, eq=False):
     tenant: str = ""
     by: str = ""
     fork: str = ""
+    rules: int = 1
     mode: str = "full"
     priority: str = "medium"
     inputs: Cell = NULL

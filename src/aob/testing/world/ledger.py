@@ -109,7 +109,7 @@ class Ledger:
     def _graphs(self, stream: str, events: list[Any]) -> None:
         for event in events:
             if isinstance(event, ev.RunStarted):
-                versions = Versions.base(self.documents[event.artifact], self._handlers)
+                versions = Versions.base(self.documents[event.artifact], self._handlers, event.rules)
                 for operations in event.overlay:
                     versions = versions.again(decode(operations))
                 self.versions[stream] = versions

@@ -93,9 +93,11 @@ class Memo:
         return done
 
     def key(self, job: Job) -> str:
-        """The sha256 of all that an output depends on: tenant, kind, config, version of the code, and input."""
+        """The sha256 of all that an output depends on: tenant, kind, config, version of the code, input, and the
+        rules by which they are read."""
         version = self._version(job)
-        parts = [MEMO_VERSION, job.tenant, job.node.kind, version, job.node.config, job.has_input_map, job.input]
+        node = job.node
+        parts = [MEMO_VERSION, job.tenant, node.kind, version, node.config, job.has_input_map, job.input, node.rules]
         return hashlib.sha256(canonical(parts)).hexdigest()
 
     def _version(self, job: Job) -> str:

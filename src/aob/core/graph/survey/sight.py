@@ -17,6 +17,7 @@ from aob.core.event.value import decode
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.graph.shape import meant
 from aob.core.graph.survey.topology import Order
+from aob.core.rules import RULES
 
 EXPRESSIONS_CACHED_MAX: Final = 16_384
 ROOT_NAMES: Final = frozenset({"inputs", "nodes", "run", "now"})
@@ -26,7 +27,7 @@ _MENTIONED: Final = re.compile(r"""\bnodes\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*(?:"([^
 class Sight(msgspec.Struct, frozen=True):
     """`names` are the top-level names, `outer` the nodes of enclosing bodies that come before this body, `order` the
     nodes of this body, `mask` which of them come before (bit by index), `here` the node it stands in ("" for none).
-    `schema` is the canonical JSON Schema of the inputs, empty when there is none."""
+    `schema` is the canonical JSON Schema of the inputs, empty when there is none; `rules` the rules number."""
 
     names: frozenset[str]
     outer: frozenset[str]
@@ -34,6 +35,7 @@ class Sight(msgspec.Struct, frozen=True):
     mask: int
     here: str = ""
     schema: bytes = b""
+    rules: int = RULES
 
 
 @lru_cache(maxsize=EXPRESSIONS_CACHED_MAX)

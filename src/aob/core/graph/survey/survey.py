@@ -25,6 +25,7 @@ from aob.core.graph.survey.resolve import resolve_workflow
 from aob.core.graph.survey.sight import ROOT_NAMES, Sight, expression_at
 from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.node import Kind
+from aob.core.rules import RULES
 
 NODES_MAX: Final = 10_000
 """Nodes of a document, bodies included."""
@@ -58,11 +59,12 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Survey:
-    """Everything known of one document. `problems` is empty when it may run; then all else is complete."""
+    """Everything known of one document by the given rules. `problems` is empty when it may run; then all else is
+    complete."""
 
-    def __init__(self, document: Value, handlers: Handlers | None) -> None:
+    def __init__(self, document: Value, handlers: Handlers | None, rules: int = RULES) -> None:
         self.problems: list[Problem] = []
-        self.handlers = handlers
+        self.handlers, self.rules = handlers, rules
         self.raw = b""
         self.spec = WorkflowSpec()
         self.output: dict[str, Expression] | None = None
@@ -100,7 +102,7 @@ class Survey:
             self._read_inputs(definition.inputs)
         self.root = self._body(document, Place("", ROOT_NAMES))
         if definition is not None and definition.output is not None and self.root is not None:
-            sight = Sight(ROOT_NAMES, frozenset(), self.root.order, -1, "", self._schema)
+            sight = Sight(ROOT_NAMES, frozenset(), self.root.order, -1, "", self._schema, self.rules)
             self.output = self._expressions(definition.output, "/output", sight)
 
     def _read_inputs(self, inputs: Tree | None) -> None:
@@ -207,7 +209,7 @@ class Survey:
         for id, plan in body.nodes.items():
             number = order.index[id]
             mask = -1 if id in order.loose else order.before[number]
-            sight = Sight(place.names, place.outer, order, mask & ~(1 << number), id, self._schema)
+            sight = Sight(place.names, place.outer, order, mask & ~(1 << number), id, self._schema, self.rules)
             if plan.definition.input:
                 plan.input = self._expressions(plan.definition.input, f"{plan.path}/input", sight)
             elif plan.definition.input is not None:
@@ -228,7 +230,7 @@ class Survey:
             if edge.definition.when is not None:
                 source = edge.definition.source
                 mask = -1 if source in order.loose else order.before[order.index[source]]
-                sight = Sight(place.names, place.outer, order, mask, source, self._schema)
+                sight = Sight(place.names, place.outer, order, mask, source, self._schema, self.rules)
                 edge.when = expression_at(edge.definition.when, f"{edge.path}/when", sight, self.problems, ("bool",))
 
     def _expressions(self, texts: Mapping[str, str], path: str, sight: Sight) -> dict[str, Expression]:
@@ -278,5 +280,5 @@ def _inside(place: Place, kind: Kind) -> frozenset[str]:
     return place.names | {kind.name_in_body} if kind.name_in_body else place.names
 
 
-def _rest(sight: Sight) -> tuple[frozenset[str], Order, int, str, bytes]:
-    return sight.outer, sight.order, sight.mask, sight.here, sight.schema
+def _rest(sight: Sight) -> tuple[frozenset[str], Order, int, str, bytes, int]:
+    return sight.outer, sight.order, sight.mask, sight.here, sight.schema, sight.rules

@@ -1,0 +1,16 @@
+"""The rules number: by which meaning a document is checked, compiled and replayed, whatever this release would accept.
+
+An artifact keeps the number it was accepted under, its runs and their patches keep that of their artifact. A change of
+what a document means, or a new refusal of one, asks for the number; it never holds for what was accepted before.
+
+    1   everything accepted by release 0.1.0
+    2   the output of a scope is that of its leaves; what is absent is not null; rejected without an edge fails
+"""
+
+from typing import Final
+
+RULES: Final = 2
+"""The rules under which new documents are accepted."""
+
+FIRST_RULES: Final = 1
+"""The rules of what was accepted before there was a number."""
