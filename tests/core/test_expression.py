@@ -9,8 +9,8 @@ import pytest
 
 from aob.core.errors import AobError, Problem
 from aob.core.expression import EvalError, Expression, ExpressionError, compile_expression
+from aob.core.expression.evaluation.macro import TURNS_MAX
 from aob.core.expression.expression import EXPRESSION_MAX
-from aob.core.expression.macro import TURNS_MAX
 
 NODES = frozenset({"score", "fetch-all"})
 NAMES = frozenset({"inputs", "nodes", "item", "loop", "run", "now"})

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ SCALARS = st.one_of(
     st.integers(-3, 3),
     st.sampled_from(EDGES),
     st.sampled_from([0.0, -0.0, 0.5, 1.0, 2.0, -1.5, 1e308, float(2**53), float(2**63), 1e19]),
-    st.sampled_from(["", "a", "b", "ab", "é", "😀", "10"]),
+    st.sampled_from(["", "a", "b", "ab", "é", "😀", "10", "\0", "a\0", "a\0b", "1\0"]),
+    st.sampled_from([b"", b"a", b"a\0", b"\0", b"\xff"]),
 )
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from((*FIELDS, "a\0")), inner, max_size=3),
     max_leaves=6,
 )
 NUMBERS = st.sampled_from([*EDGES, 4, 7, 0.5, 2.0, -1.5, 1e308])
@@ -32,7 +34,7 @@ LIKELY = {
     "a": NUMBERS,
     "b": st.lists(NUMBERS | VALUES, max_size=4),
     "c": st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=3),
-    "d": st.sampled_from(["", "a", "b", "ab", "😀"]),
+    "d": st.sampled_from(["", "a", "b", "ab", "😀", "a\0", "\0a"]),
     "e": st.booleans(),
 }
 OBJECTS = st.fixed_dictionaries(
@@ -51,7 +53,17 @@ LITERALS = [
     *("0", "1", "2", "-1", "9223372036854775807", "9007199254740993", "0.0", "0.5", "1.0", "2.0", "9007199254740992.0"),
     *("true", "false", "null", '""', '"a"', '"ab"', '"😀"', "[]", "{}", '["a", "b"]', "[1, 2.0, true]"),
 ]
-RARE = ['b"a"', "now", 'duration("1h")', "inputs.d.matches('a')", "now.getHours()"]
+RARE = [
+    'b"a"',
+    'b"a\\x00"',
+    '"a\\u0000"',
+    "bytes(inputs.d)",
+    "string(inputs.a)",
+    "now",
+    'duration("1h")',
+    "inputs.d.matches('a')",
+    "now.getHours()",
+]
 PATHS = [
     *("inputs.a", "inputs.b", "inputs.c", "inputs.d", "inputs.e", "inputs.c.a", 'inputs["a"]', "nodes.n.output"),
     *("nodes.n.output.a", "nodes.n.output.b", "item", "item.a", "item.b.c", 'nodes["n"].output.c'),
@@ -59,6 +71,12 @@ PATHS = [
 BINARY = ["+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "in", "&&", "||"]
 UNARY = ("!({0})", "-({0})", "size({0})", "string({0})", "int({0})", "double({0})", "has({0}.a)", "({0}).b", "[{0}]")
 METHODS = ("({0}).startsWith({1})", "({0}).endsWith({1})", "({0}).contains({1})", "({0})[{1}]", "[{0}, {1}]")
+ASKED = (
+    *("dyn({0}).matches({1})", "dyn({0}).split({1})", "dyn({0}).join({1})", "dyn({0}).indexOf({1})"),
+    *("dyn({0}).lastIndexOf({1})", "dyn({0}).charAt({1})", "dyn({0}).substring({1})", "dyn({0}).replace({1}, 'x')"),
+    *("dyn({0}).format([{1}])", "math.greatest(dyn({0}), dyn({1}))", "math.least([dyn({0}), dyn({1})])"),
+)
+ASKED_OF_ONE = ("bytes({0})", "dyn({0}).lowerAscii()", "dyn({0}).trim()", "math.ceil(dyn({0}))", "math.abs(dyn({0}))")
 MACROS = ("all", "exists", "exists_one", "filter", "map")
 DEPTH_MAX = 4
 
@@ -77,9 +95,9 @@ def texts(draw: st.DrawFn, depth: int = DEPTH_MAX, bound: tuple[str, ...] = ()) 
     if shape <= 6:
         text = f"({inner()}) {draw(st.sampled_from(BINARY))} ({inner()})"
     elif shape == 7:
-        text = draw(st.sampled_from(UNARY)).format(inner())
+        text = draw(st.sampled_from((*UNARY, *ASKED_OF_ONE))).format(inner())
     elif shape == 8:
-        text = draw(st.sampled_from(METHODS)).format(inner(), inner())
+        text = draw(st.sampled_from((*METHODS, *METHODS, *ASKED))).format(inner(), inner())
     elif shape == 9:
         text = f"({inner()}) ? dyn({inner()}) : ({inner()})"
     elif shape == 10:
@@ -131,7 +149,7 @@ def given_names(text: str, names: dict[str, Any]) -> dict[str, Any]:
     return {name: inputs if name == "inputs" else narrow(value) for name, value in names.items()}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(text=texts(), samples=st.lists(NAMED, min_size=3, max_size=6))
 def test_a_translated_expression_gives_what_the_library_gives(text: str, samples: list[dict[str, Any]]) -> None:
     try:
@@ -163,6 +181,7 @@ EACH: list[Any] = [
         math.inf,
         math.nan,
     ),
+    *(b"", b"a"),
     *("", "a", "ab", "😀", "10", [], [1], [1.0], [True], [1, 2.0, "a"], [math.nan], [2**53 + 1], [[1], {"a": 1}]),
     *({}, {"a": 1}, {"a": 1.0}, {"a": True, "b": [None]}, {"b": {"a": 0}}),
 ]
@@ -182,10 +201,31 @@ def test_each_operator_agrees_on_every_pair_of_values(text: str) -> None:
             assert outcome(expression.eval, names) == outcome(expression.reference, names), (text, left, right)
 
 
-@pytest.mark.parametrize("text", [form.format("inputs.a") for form in UNARY])
+NULS: list[Any] = ["\0", "a\0b", "1\0", b"a\0", b"\0", ["a\0"], {"a\0": 1}, {"a": "\0"}]
+FEW: list[Any] = ["", "a", "a\0b", "\0", b"a\0", 0, 1, 2, -1, 0.5, None, True, [], ["a", "\0"], {"a\0": "\0"}]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_each_operator_agrees_on_values_that_hold_a_nul(text: str) -> None:
+    expression = compiled(text)
+    for left, right in [*product(NULS, FEW), *product(FEW, NULS)]:
+        names = {"inputs": {"a": left, "b": right}}
+        assert outcome(expression.eval, names) == outcome(expression.reference, names), (text, left, right)
+
+
+@pytest.mark.parametrize("form", ASKED)
+def test_each_operation_that_is_asked_for_agrees_with_text_and_bytes_that_hold_a_nul(form: str) -> None:
+    expression = compiled(form.format("inputs.a", "inputs.b"))
+    for left in FEW:
+        for right in FEW:
+            names = {"inputs": {"a": left, "b": right}}
+            assert outcome(expression.eval, names) == outcome(expression.reference, names), (form, left, right)
+
+
+@pytest.mark.parametrize("text", [form.format("inputs.a") for form in (*UNARY, *ASKED_OF_ONE)])
 def test_each_function_agrees_on_every_value(text: str) -> None:
     expression = compiled(text)
-    for value in [*EACH, 1e19, -1e19, 2.5, -2.5]:
+    for value in [*EACH, *NULS, 1e19, -1e19, 2.5, -2.5]:
         names = {"inputs": {"a": value}}
         assert outcome(expression.eval, names) == outcome(expression.reference, names), (text, value)
 

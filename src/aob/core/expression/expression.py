@@ -12,13 +12,15 @@ import msgspec
 
 from aob.core.expression import library
 from aob.core.expression.check import Declared, Scope, Shape, check_paths, declarations, declared_of
+from aob.core.expression.evaluation.foreign import by_library
+from aob.core.expression.evaluation.macro import TURNS_MAX, Exhausted
+from aob.core.expression.evaluation.operators import kind_of
+from aob.core.expression.evaluation.translate import Foreign, Run, translate
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
 from aob.core.expression.library import Value
-from aob.core.expression.macro import TURNS_MAX, Exhausted
-from aob.core.expression.operators import kind_of
 from aob.core.expression.paths import Reading, read_paths
+from aob.core.expression.reserved import leading_dot
 from aob.core.expression.schema import Schema
-from aob.core.expression.translate import Foreign, Run, translate
 from aob.core.expression.tree import Tree, read_tree
 from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of, without_bound
 
@@ -74,7 +76,7 @@ class Expression:
     def reference(self, names: Mapping[str, Value]) -> Value:
         """What `eval` must agree with: the value by the library alone. Raises EvalError."""
         given = {**names, "now": _instant(names)} if "now" in self.names else names
-        return library.evaluate(self._program, {name: given[name] for name in self.names if name in given})
+        return by_library(self._program, self.text, {name: given[name] for name in self.names if name in given})
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, kind={self.kind!r})"
@@ -103,6 +105,7 @@ def compile_expression(
     line: int = 0,
     column: int = 0,
     want: Want = "any",
+    strict: bool = True,
 ) -> Expression:
     """Check a text once and make it ready to run. Raises ExpressionError with every problem found.
 
@@ -110,10 +113,10 @@ def compile_expression(
     of nodes' outputs and of the inputs; `shapes` are what is known of other names, a JSON Schema or a CEL type: what
     has one is judged strictly (a field that may be missing needs `has`, a number is a double). `line` and `column`
     (from 1) are where the text's first character stands in its document; `want="bool"` refuses what cannot be true or
-    false, at load and at evaluation.
+    false, at load and at evaluation. Without `strict` a text that an earlier release accepted is taken as it was.
     """
     scope = Scope(nodes, names, node_types or {}, input_schema or {}, shapes or {})
-    complaints, kind, read = _examine(text, scope, want)
+    complaints, kind, read = _examine(text, scope, want, strict)
     if complaints:
         ordered = sorted(complaints.values(), key=lambda complaint: complaint.offset)
         raise ExpressionError(text, tuple(problem_of(text, each, Place(line, column)) for each in ordered))
@@ -122,13 +125,17 @@ def compile_expression(
     return Expression(read, kind=kind, want=want, names=frozenset(path.root for path in used), nodes=referred)
 
 
-def _examine(text: str, scope: Scope, want: Want) -> tuple[dict[int, Complaint], str, _Read]:
+def _examine(text: str, scope: Scope, want: Want, strict: bool) -> tuple[dict[int, Complaint], str, _Read]:
     """Every complaint by its offset (the first one there), the kind of the value, and the text as read."""
     if len(text) > EXPRESSION_MAX:
         too_long = Complaint(0, f"an expression has at most {EXPRESSION_MAX} characters, and this has {len(text)}")
         return {0: too_long}, "dyn", _Read("", ())
     declared = declared_of(scope.names)
     read = _read(text, declared)
+    dot = leading_dot(text) if strict and not any(map(is_syntax, read.findings)) else None
+    if dot is not None:
+        leading = Complaint(dot, "a leading dot is no part of expressions here", "write the name alone")
+        return {dot: leading}, "dyn", read
     if read.tree is None:
         first = complaint_of(text, read.findings[0], scope.names)
         return {first.offset: first}, "dyn", read

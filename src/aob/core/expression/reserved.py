@@ -1,7 +1,8 @@
-"""`loop`, a word that CEL reserves, under another spelling while the library has it.
+"""The words and dots of an expression: `loop`, a word that CEL reserves, under another spelling while the library has
+it, and dots that stand before a name.
 
 In: a text or a name. Out: the same with `loop` and its stand-in exchanged, of the same length, so that places stay
-right. Text literals, comments and fields stay as they are.
+right; or where a dot leads. Text literals, comments and fields stay as they are.
 """
 
 import re
@@ -15,6 +16,11 @@ _QUOTED: Final = (
     r"""[bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
 )
 _TOKEN: Final = re.compile(rf"{_RAW}|{_QUOTED}|//[^\n]*|`[^`\n]*`|(?P<field>\.\s*)?(?P<word>[A-Za-z_]\w*)")
+_PART: Final = re.compile(
+    rf"(?P<operand>{_RAW}|{_QUOTED}|`[^`\n]*`|[A-Za-z_]\w*|\d[\w.]*|[)\]}}])"
+    r"|(?P<dot>\.(?=(?:\s|//[^\n]*\n)*[A-Za-z_`]))|//[^\n]*|\s+|(?P<other>[\s\S])"
+)
+_OPERATORS: Final = frozenset({"in"})
 _EXCHANGED: Final = {WORD: STAND_IN, STAND_IN: WORD}
 
 
@@ -32,3 +38,17 @@ def respelled(name: str) -> str:
     """A name, or a path such as `loop.index`, with its first word exchanged."""
     word, dot, rest = name.partition(".")
     return _EXCHANGED.get(word, word) + dot + rest
+
+
+def leading_dot(text: str) -> int | None:
+    """Where the first dot stands that has no value before it, as in `.inputs`: CEL reads it as "from the root", past
+    the variable of a macro, and the library does not do so everywhere."""
+    after_operand = False
+    for part in _PART.finditer(text):
+        if part["dot"] and not after_operand:
+            return part.start()
+        if part["operand"]:
+            after_operand = part["operand"] not in _OPERATORS
+        elif part["dot"] or part["other"]:
+            after_operand = False
+    return None

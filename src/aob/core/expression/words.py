@@ -6,8 +6,8 @@ In: a text and what the library found wrong in it. Out: complaints with offset, 
 import re
 from typing import Final
 
+from aob.core.expression.evaluation.functions import KNOWN
 from aob.core.expression.fault import Complaint, meant
-from aob.core.expression.functions import KNOWN
 from aob.core.expression.library import Finding
 
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")

@@ -29,7 +29,7 @@ Read = Callable[[Event], Value]
 
 def compiled(expr: str) -> Expression:
     """An expression over an event, checked as far as the language goes. Raises ExpressionError."""
-    return compile_expression(expr, nodes=frozenset(), names=NAMES, shapes=SHAPES)
+    return compile_expression(expr, nodes=frozenset(), names=NAMES, shapes=SHAPES, strict=False)
 
 
 def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Read:

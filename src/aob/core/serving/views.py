@@ -185,7 +185,9 @@ def _type_of_expression(text: str, contract: EventContract) -> SqlType:
 
     names = frozenset({"data", "enriched", "id", "source", "subject", "time"})
     try:
-        kind = compile_expression(text, nodes=frozenset(), names=names, shapes={"data": contract.schema}).kind
+        kind = compile_expression(
+            text, nodes=frozenset(), names=names, shapes={"data": contract.schema}, strict=False
+        ).kind
     except ExpressionError:
         return "JSON"
     return _KINDS.get(kind, "JSON")

@@ -119,7 +119,7 @@ class Objectives:
             key = (tenant, slo.name)
             watched = self._watched.get(key)
             if watched is None or watched.slo != slo:
-                good = compile_expression(slo.good, nodes=frozenset(), names=frozenset({"value"}))
+                good = compile_expression(slo.good, nodes=frozenset(), names=frozenset({"value"}), strict=False)
                 lookout = watched.lookout if watched is not None else self._lookout(tenant, slo.name)
                 watched = self._watched[key] = Watched(slo, good, lookout)
                 lookout.soon()

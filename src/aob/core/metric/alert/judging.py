@@ -83,4 +83,4 @@ def _holds(expression: Expression, value: JsonValue, *, without: bool = False) -
 
 
 def _compiled(text: str, names: frozenset[str]) -> Expression:
-    return compile_expression(text, nodes=frozenset(), names=names)
+    return compile_expression(text, nodes=frozenset(), names=names, strict=False)

@@ -118,7 +118,7 @@ def _metric(contracts: ContractSet, contract: MetricContract) -> MetricPlan:
     names = tuple(name for name, _ in dimensions)
     if contract.type == "derived":
         operands = tuple(sorted(contract.operands & contracts.metrics.keys()))
-        expression = compile_expression(contract.value, nodes=frozenset(), names=frozenset(operands))
+        expression = compile_expression(contract.value, nodes=frozenset(), names=frozenset(operands), strict=False)
         return MetricPlan(contract, (), names, operands=operands, expression=expression)
     if contract.type in SUBJECTS:
         id = CubeId("~" + contract.name, 0, "", dimensions, contract.budget)

@@ -58,7 +58,7 @@ def _between(left: Mark, right: Mark) -> float | None:
 
 
 def _valued(text: str) -> Callable[[Mark, Mark], float | None]:
-    expression = compile_expression(text, nodes=frozenset(), names=_NAMES)
+    expression = compile_expression(text, nodes=frozenset(), names=_NAMES, strict=False)
 
     def evaluate(left: Mark, right: Mark) -> float | None:
         try:

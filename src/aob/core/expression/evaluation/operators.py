@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
+from aob.core.expression.evaluation.foreign import ask
 from aob.core.expression.fault import EvalError
-from aob.core.expression.foreign import ask
 from aob.core.expression.library import Value
 
 INT_MIN: Final = -(2**63)

@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
+from aob.core.expression.evaluation.operators import kind_of
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
-from aob.core.expression.operators import kind_of
 from aob.core.expression.tree import Call, Constant, Expr, Fold, Items, Name
 
 TURNS_MAX: Final = 100_000

@@ -8,12 +8,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from aob.core.expression.evaluation.foreign import OPERANDS, ask
+from aob.core.expression.evaluation.functions import METHODS, TYPES, UNARY
+from aob.core.expression.evaluation.macro import loop_of
+from aob.core.expression.evaluation.operators import BINARY, DOUBLE_EXACT_MAX, Binary, kind_of
 from aob.core.expression.fault import EvalError
-from aob.core.expression.foreign import OPERANDS, ask
-from aob.core.expression.functions import METHODS, TYPES, UNARY
 from aob.core.expression.library import Value
-from aob.core.expression.macro import loop_of
-from aob.core.expression.operators import BINARY, DOUBLE_EXACT_MAX, Binary, kind_of
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Entries, Expr, Fold, Items, Select
 
@@ -21,6 +21,9 @@ Run = Callable[[Mapping[str, Value]], Value]
 
 _ORDER: Final = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 """Each comparison and what it is with its sides exchanged."""
+
+_WRITTEN: Final = {"math.@max": "math.greatest", "math.@min": "math.least"}
+"""Functions that the library writes otherwise in its tree."""
 
 _READERS: Final = frozenset({"timestamp", "duration"})
 """Functions whose value is known at load when their argument is a literal."""
@@ -183,7 +186,8 @@ def _asked(expr: Call, args: tuple[Expr, ...]) -> Run:
         given.pop()
         _try(expr, f'"".matches({literal})', literal)
     first, rest = forms[0], ", ".join(forms[1:])
-    form = f"{expr.function}({', '.join(forms)})" if expr.target is None else f"{first}.{expr.function}({rest})"
+    name = _WRITTEN.get(expr.function, expr.function)
+    form = f"{name}({', '.join(forms)})" if expr.target is None else f"{first}.{name}({rest})"
     if expr.function in _READERS and literal:
         value = _try(expr, f"{expr.function}({literal})", literal)
         return lambda names: value

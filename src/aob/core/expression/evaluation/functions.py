@@ -6,10 +6,10 @@ In: values of JSON. Out: a value or `EvalError`; what only the library knows it 
 from collections.abc import Callable
 from typing import Final
 
+from aob.core.expression.evaluation.foreign import ask
+from aob.core.expression.evaluation.operators import INT_MAX, INT_MIN, Binary, Kind, kind_of
 from aob.core.expression.fault import EvalError
-from aob.core.expression.foreign import ask
-from aob.core.expression.library import Value
-from aob.core.expression.operators import INT_MAX, INT_MIN, Binary, Kind, kind_of
+from aob.core.expression.library import METHODS_ADDED, Value
 
 Unary = Callable[[Value], Value]
 
@@ -125,9 +125,10 @@ METHODS: Final[dict[str, Binary]] = {"startsWith": starts_with, "endsWith": ends
 _MACROS: Final = ("has", "all", "exists", "exists_one", "map", "filter")
 _CONVERSIONS: Final = ("string", "int", "double", "dyn", "bool", "bytes", "type", "duration", "timestamp")
 _TEXT: Final = ("size", "startsWith", "endsWith", "contains", "matches")
+_ADDED: Final = (*METHODS_ADDED, "math", "strings")
 _DATE: Final = ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear")
 _TIME: Final = ("getHours", "getMinutes", "getSeconds", "getMilliseconds")
-KNOWN: Final = frozenset((*_MACROS, *_CONVERSIONS, *_TEXT, *_DATE, *_TIME))
+KNOWN: Final = frozenset((*_MACROS, *_CONVERSIONS, *_TEXT, *_ADDED, *_DATE, *_TIME))
 """The functions and macros of the language, for hints."""
 
 TYPES: Final = {name: Kind(name) for name in ("bool", "int", "double", "string", "bytes", "list", "map", "type")} | {

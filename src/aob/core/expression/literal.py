@@ -1,0 +1,57 @@
+"""A plain value as a literal of CEL: what reads it back is the same value, with every NUL and every bit of a double.
+
+Text in, text out; never evaluates.
+"""
+
+import math
+from datetime import datetime, timedelta
+from typing import Final
+
+from aob.core.expression.library import Value
+
+_INT64: Final = range(-(2**63), 2**63)
+
+
+def literal_of(value: Value) -> str:
+    """The literal of a value of JSON, of bytes, a time or a duration."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return _int(value)
+        case float():
+            return repr(value) if math.isfinite(value) else f'double("{value}")'
+        case str():
+            return text_literal(value)
+        case bytes():
+            return 'b"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
+        case datetime():
+            return f'timestamp("{value.isoformat()}")'
+        case timedelta():
+            return f'duration("{_seconds(value)}s")'
+        case list():
+            return f"[{', '.join(f'dyn({literal_of(item)})' for item in value)}]"
+        case dict():
+            return f"{{{', '.join(f'{literal_of(key)}: dyn({literal_of(item)})' for key, item in value.items())}}}"
+        case _:
+            raise TypeError(f"{type(value).__name__} has no literal")
+
+
+def text_literal(text: str) -> str:
+    """A text in quotes, with what is not printable or means something there spelled out."""
+    return '"' + "".join(char if char.isprintable() and char not in '"\\' else _escaped(char) for char in text) + '"'
+
+
+def _escaped(char: str) -> str:
+    return f"\\U{ord(char):08x}"
+
+
+def _int(value: int) -> str:
+    return str(value) if value in _INT64 else f"{value}u"
+
+
+def _seconds(value: timedelta) -> str:
+    micros = value // timedelta(microseconds=1)
+    return f"{'-' if micros < 0 else ''}{abs(micros) // 1_000_000}.{abs(micros) % 1_000_000:06d}"
