@@ -15,7 +15,7 @@ from tests.runs.home import Deed, finished, flow, fn, ticket_of, until
 from tests.work import hostile
 
 QUICK = {"attempts": 1}
-SAYS = frozenset(("raise", what) for what in ("detail", "loop", "nan", "when", "text"))
+SAYS = frozenset(("raise", what) for what in ("bare", "detail", "loop", "nan", "when", "text"))
 """A WorkError is the handler's word that it has failed."""
 
 

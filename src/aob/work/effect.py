@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from aob.work.job import UNCERTAIN, Context, Intended, Job, WorkError
+from aob.work.job import UNCERTAIN, Context, Fault, Intended, Job, WorkError
+from aob.work.outcome import fault_of
 
 Act = Callable[[], Awaitable[object]]
 ITS_OWN: Final = "the handler asks for intents of its own"
@@ -25,22 +26,23 @@ async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], a
     try:
         output = await act()
     except WorkError as error:
-        if may_have_happened(error):
+        fault = fault_of(error)
+        if may_have_happened(fault):
             raise WorkError(
-                f"it is not known whether this has happened: {error}",
+                f"it is not known whether this has happened: {fault.message}",
                 code=UNCERTAIN,
                 transient=False,
-                detail={"cause": {"code": error.fault.code, "message": error.fault.message}, "intent": dict(what)},
+                detail={"cause": {"code": fault.code, "message": fault.message}, "intent": dict(what)},
             ) from error
-        await ctx.settle(None, error=error.fault)
+        await ctx.settle(None, error=fault)
         raise
     await ctx.settle(output)
     return output
 
 
-def may_have_happened(error: WorkError) -> bool:
+def may_have_happened(fault: Fault) -> bool:
     """Whether the world may have changed although the attempt failed: `detail["sent"]` says so."""
-    detail = error.fault.detail
+    detail = fault.detail
     return not isinstance(detail, Mapping) or bool(detail.get("sent", True))
 
 
@@ -74,8 +76,8 @@ async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awai
     try:
         return await call(cast(Context, covered))
     except WorkError as error:
-        detail = error.fault.detail
-        known = error.fault.code != UNCERTAIN and not (isinstance(detail, Mapping) and detail.get("sent"))
+        fault = fault_of(error)
+        known = fault.code != UNCERTAIN and not (isinstance(fault.detail, Mapping) and fault.detail.get("sent"))
         if known and not covered.asks:
-            await ctx.settle(None, error=error.fault)
+            await ctx.settle(None, error=fault)
         raise

@@ -82,7 +82,7 @@ def fault_of(error: BaseException) -> Fault:
 def _fault_of(error: BaseException) -> Fault:
     fault = getattr(error, "fault", None) if isinstance(error, WorkError) else None
     if isinstance(fault, Fault):
-        return Fault(str(fault.code), _text(fault.message), bool(fault.transient), fault.detail)
+        return Fault(_text(fault.code), _text(fault.message), bool(fault.transient), _json(fault.detail))
     if isinstance(error, AobError):
         return Fault(error.code, _text(error.detail), isinstance(error, OurError | Busy), {"hint": error.hint})
     name = type(error).__name__
@@ -94,6 +94,15 @@ def _fault_of(error: BaseException) -> Fault:
         True,
         {"type": name, "message": message, "traceback": "\n".join(lines)[-TRACE_CHARS:]},
     )
+
+
+def _json(detail: object) -> object:
+    """A detail as a record can hold it."""
+    try:
+        canonical(detail)
+    except Exception:
+        return shown(detail)
+    return detail
 
 
 def _text(text: object) -> str:

@@ -131,7 +131,7 @@ def failure_of(error: Exception, offer: Offer) -> WorkError:
     """What a tool raised, as a fault; of a tool that must not be repeated blindly only what is certain."""
     fault = fault_of(error)
     failed = WorkError(fault.message, code=fault.code, transient=fault.transient, detail=fault.detail)
-    if offer.effect != "once" or not may_have_happened(failed):
+    if offer.effect != "once" or not may_have_happened(fault):
         return failed
     return WorkError(
         f"it is not known whether the tool {offer.tool.name} has acted: {fault.message}",
