@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Quarantined, Unavailable, said
+from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
@@ -93,7 +93,7 @@ class Deciding:
 
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}
-        self.row = self.now_ms = 0
+        self.row = self.durable_row = self.now_ms = 0
         self._inbox: deque[Asked] = deque()
         self._rung: deque[Asked] = deque()
         """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
@@ -238,7 +238,7 @@ class Deciding:
         error: AobError | None = None
         while True:
             try:
-                await self._get_value(stream.tenant, wanted.ref.digest)
+                await self._reach(stream, wanted)
             except Exception as failed:
                 error = value_error(failed)
                 if asked.future is None and isinstance(error, Unavailable):
@@ -253,6 +253,19 @@ class Deciding:
         if self.stuck.pop(stream.name, None) is not None:
             logger().info("value_is_back", stream=stream.name, value=wanted.ref.hex)
         self._resume(stream.name, error)
+
+    async def _reach(self, stream: Stream, wanted: Wanted) -> None:
+        try:
+            await self._get_value(stream.tenant, wanted.ref.digest)
+        except NotFound:
+            if not stream.chunks or stream.chunks[-1].row <= self.durable_row:
+                raise
+            await self.settled(stream)  # it may lie in the very commit that is being written
+            await self._get_value(stream.tenant, wanted.ref.digest)
+
+    async def settled(self, stream: Stream) -> None:
+        """Waits until all that is in the memory of a stream is durable."""
+        raise NotImplementedError
 
     def _resume(self, name: str, error: AobError | None) -> None:
         waiting = self._waiting.pop(name, [])

@@ -62,7 +62,6 @@ class Journal(Deciding):
         self._readers: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._draft: Draft | None = None
         self._writing: tuple[asyncio.Task[Any], Draft] | None = None
-        self.durable_row = 0
         self.timers = Timers(clock_ms, lambda stream, id: self._ring(stream, fire(id)))
         self.cut_row = 0
         self.closing = False

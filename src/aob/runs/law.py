@@ -38,6 +38,10 @@ class RunLaw(Law):
         given = stream.derived
         if given is None:
             given = stream.derived = self._begin(stream, command)
+        kind = type(command)
+        beside = command.beside if kind is cmd.Complete or kind is cmd.Start else None
+        if beside is not None:  # at hand for the very decision that it comes with: its store does not have it yet
+            self._values.remember(stream.tenant, command.digest, beside)
         try:
             decision = decide(stream.state, command, given, now_ms)
         except Needs as needs:
@@ -45,8 +49,8 @@ class RunLaw(Law):
         for digest, data in decision.values.items():
             self._values.remember(stream.tenant, digest, data)
         context = decision.graphs if decision.graphs is not given.graphs else None
-        if (type(command) is cmd.Complete or type(command) is cmd.Start) and command.beside is not None:
-            decision.values[command.digest] = command.beside
+        if beside is not None:
+            decision.values[command.digest] = beside
         return Verdict(decision.events, decision.values, context)
 
     def _begin(self, stream: Stream, command: Any) -> Given:
