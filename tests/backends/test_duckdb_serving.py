@@ -3,24 +3,31 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw, msgpack
+from msgspec.json import decode, encode
 
 from aob.backends.duckdb_serving import DuckServing
+from aob.backends.duckdb_serving import processes as processes_module
 from aob.backends.duckdb_serving import serving as module
+from aob.backends.duckdb_serving.child import Child
+from aob.backends.duckdb_serving.decoding import Line
+from aob.backends.duckdb_serving.process import DuckProcess
 from aob.backends.duckdb_serving.second_look import look_again
 from aob.backends.duckdb_serving.tenant import TenantTables
-from aob.backends.duckdb_serving.wire import Answer, Ask
+from aob.backends.duckdb_serving.wire import HEAD, Answer, Ask, Begin, Declare, Declared, Said, Sent
 from aob.backends.memory.event_log import MemoryEventLog
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, Invalid, TooLarge, Unavailable
 from aob.core.serving import Guarded, guard
 from aob.ports.event_log import Row
-from aob.testing.conformance.serving import SHOP, Shop, created
+from aob.testing.conformance.serving import SHOP, WIDER, Shop, created
 from tests.core.test_serving_statement import PIECES, VIEWS
 
 COUNT = "select count(*) from events"
@@ -55,7 +62,11 @@ async def shop(log: Log, tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 def pid(shop: Shop) -> int:
-    return int(shop.serving.figures()["pid"])
+    return int(shop.serving.figures()["pids"][-1])
+
+
+def processes(shop: Shop) -> list[DuckProcess]:
+    return list(shop.serving._processes._live.values())  # type: ignore[attr-defined]  # what nobody else may touch
 
 
 async def again(shop: Shop, log: Log, tmp_path: Path) -> None:
@@ -102,9 +113,9 @@ async def test_a_process_that_hangs_is_killed_and_started_again(shop: Shop, monk
 
 async def test_death_between_questions_is_nobodys_failure(shop: Shop) -> None:
     await shop.ask("select 1")
-    process = shop.serving._process  # type: ignore[attr-defined]  # to see that its end was noticed
+    process = processes(shop)[-1]
     os.kill(pid(shop), signal.SIGKILL)
-    await process._reading
+    await process._reading  # to see that its end was noticed
     await shop.write("acme", created("o1"))
     assert await shop.rows(COUNT) == [[1]]
 
@@ -155,17 +166,101 @@ async def test_without_questions_the_process_ends_and_comes_back(shop: Shop, mon
     monkeypatch.setattr(module, "IDLE_S", 0.05)
     await shop.write("acme", created("o1"))
     await shop.ask(COUNT)
-    await shop.serving._process._reading  # type: ignore[attr-defined]  # to see that it has ended
+    await processes(shop)[-1]._reading  # to see that it has ended
     assert await shop.rows(COUNT) == [[1]]
 
 
-async def test_more_tenants_than_may_be_open_take_turns(shop: Shop) -> None:
-    tenants = [f"t{n}" for n in range(20)]
+async def test_more_tenants_than_may_have_a_process_take_turns(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_module, "PROCESSES_MAX", 2)
+    tenants = ["a", "b", "c"]
     for tenant in tenants:
         await shop.write(tenant, created(tenant))
-    for tenant in (*tenants, *tenants):
+    for tenant in (*tenants, "c", "a"):
         assert await shop.rows("select data->>'order_id' from events", tenant) == [[tenant]]
-    assert shop.serving.figures()["starts"] == 1
+        assert len(shop.serving.figures()["pids"]) <= 2
+    assert shop.serving.figures()["starts"] == 4
+
+
+async def test_what_one_tenant_does_to_its_process_no_other_meets(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.2)
+    await shop.ask("select 1", "good")
+    await shop.ask("select 1", "bad")
+    os.kill(pid(shop), signal.SIGSTOP)
+    stuck = asyncio.ensure_future(shop.ask("select 2", "bad", time_max_ms=100))
+    assert await shop.rows("select 1", "good") == [[1]]
+    with pytest.raises(AobError):
+        await stuck
+    assert await shop.rows("select 1", "good") == [[1]]
+    assert await shop.rows("select 1", "bad") == [[1]]
+    assert shop.serving.figures()["starts"] == 3
+
+
+def used_up(error: Exception) -> Callable[..., None]:
+    def raised(*given: object) -> None:
+        raise error
+
+    return raised
+
+
+@pytest.mark.parametrize("error", [MemoryError(), SystemError("error return without exception set")])
+def test_a_process_that_met_the_end_of_its_memory_says_that_it_ends(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = TenantTables(None, 64)
+    tables.declare(SHOP, ())
+    with pytest.raises(Invalid):
+        tables.ask(1, Ask("select nope from events", b"[]", 10, 1_000))
+    assert not tables.spent
+    monkeypatch.setattr(tables, "_answered", used_up(error))
+    with pytest.raises(AobError):
+        tables.ask(1, Ask(COUNT, b"[]", 10, 1_000))
+    assert tables.spent
+    tables.close()
+
+
+@pytest.mark.parametrize(("process_mb", "ends"), [(1, True), (1_000_000, False)])
+def test_a_process_that_holds_most_of_what_it_may_ends_behind_its_answer(
+    process_mb: int, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    pipe = BytesIO()
+    child = Child(Begin("", 64, process_mb), pipe)
+    child._do(Sent(1, Declare(msgpack.encode(SHOP), ())))
+    assert msgpack.decode(pipe.getvalue()[HEAD.size :], type=Said) == Said(1, Declared(0), ends)
+    assert ended == [0] * ends
+
+
+async def test_statements_that_ate_the_memory_of_the_parser_leave_the_next_one_alone(shop: Shop) -> None:
+    """Lambdas in lambdas took what the process may hold; then `select 1` failed, for every tenant."""
+    deep = "1"
+    for n in range(18):
+        deep = f"list_transform([1], x{n} -> {deep})"
+    for _ in range(3):
+        with pytest.raises(Invalid):
+            await shop.ask(f"select {deep}")
+    with pytest.raises(AobError):
+        await shop.ask("select " + " + ".join(["1"] * 2_400))
+    assert await shop.rows("select 1") == [[1]]
+
+
+@pytest.mark.parametrize("n", [2**63, -(2**63) - 1, 2**64, 10**30, 10**45])
+def test_an_integer_that_an_old_log_holds_is_told_and_never_left_out(n: int) -> None:
+    tables = TenantTables(None, 64)
+    tables.declare(SHOP, ())
+    log = [created("o1", items=1), created("o2", items=n), created("o3", items=2)]
+    lines = [Line(at, str(at), "web", "", 0, 1, "order.created", Raw(encode(each["data"])), None)
+             for at, each in enumerate(log)]  # fmt: skip
+    for at, line in enumerate(lines):
+        tables._kept([line], [], at)
+    told = tables.ask(1, Ask("select items from order_created order by number", b"[]", 10, 1_000))
+    assert isinstance(told, Answer)
+    assert [row[0] for row in decode(told.rows)] == [1, pytest.approx(n), 2]
+    tables.declare(WIDER, ())  # made anew from all events
+    told = tables.ask(1, Ask("select count(items) from order_created", b"[]", 10, 1_000))
+    assert isinstance(told, Answer)
+    assert told.rows == b"[[3]]"
+    tables.close()
 
 
 OUTSIDE = [
@@ -187,7 +282,7 @@ def test_behind_the_guard_the_database_itself_reaches_nothing_outside(tmp_path: 
     tables.declare(SHOP, ())
     for sql in OUTSIDE:
         with pytest.raises(AobError):
-            tables.ask(1, Ask("acme", sql.replace("FILE", str(file)), b"[]", 10, 1_000, trusted=True))
+            tables.ask(1, Ask(sql.replace("FILE", str(file)), b"[]", 10, 1_000, trusted=True))
     tables.close()
 
 
@@ -214,8 +309,8 @@ def test_behind_the_guard_a_question_changes_nothing() -> None:
     tables.declare(ContractSet(), ())
     for sql in ("delete from events returning *", "insert into events(id) values ('x') returning id"):
         with pytest.raises(AobError):
-            tables.ask(1, Ask("acme", sql, b"[]", 10, 1_000, trusted=True))
-    told = tables.ask(1, Ask("acme", COUNT, b"[]", 10, 1_000))
+            tables.ask(1, Ask(sql, b"[]", 10, 1_000, trusted=True))
+    told = tables.ask(1, Ask(COUNT, b"[]", 10, 1_000))
     assert isinstance(told, Answer)
     assert told.rows == b"[[0]]"
     tables.close()
@@ -230,6 +325,9 @@ def test_behind_the_guard_a_question_changes_nothing() -> None:
         ("select getenv('x')", frozenset()),
         ("select * from read_csv('x')", frozenset()),
         ("select 1; select 2", frozenset()),
+        ("with pragma_database_list as (select 1) select * from pragma_database_list", frozenset()),
+        ("with pragma_database_list as (select * from pragma_database_list) select 1", frozenset()),
+        ("with a as (select 1) select * from b", frozenset()),
     ],
 )
 def test_what_duckdb_reads_otherwise_than_the_guard_does_not_run(sql: str, views: frozenset[str]) -> None:

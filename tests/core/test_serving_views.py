@@ -3,7 +3,7 @@
 import pytest
 
 from aob.core.contract_model import ContractSet, EntityMove, EventContract
-from aob.core.serving import View, views_of
+from aob.core.serving import INSTANT, View, views_of
 
 
 def contract(type: str, version: int = 1, entities: tuple[EntityMove, ...] = (), **properties: object) -> EventContract:
@@ -38,7 +38,7 @@ def test_a_type_gets_a_view_whose_columns_have_the_types_of_its_schema() -> None
     assert found["order_created"].of == "order.created"
     told = columns(found["order_created"])
     assert {name: told[name] for name in list(told)[6:-1]} == {
-        "amount": "DOUBLE", "items": "BIGINT", "paid": "BOOLEAN", "name": "VARCHAR", "at": "TIMESTAMP", "day": "DATE",
+        "amount": "DOUBLE", "items": "BIGINT", "paid": "BOOLEAN", "name": "VARCHAR", "at": INSTANT, "day": "DATE",
         "tags": "JSON", "note": "VARCHAR", "odd": "JSON", "size": "VARCHAR", "any": "JSON",
     }  # fmt: skip
 
@@ -94,5 +94,5 @@ def test_attributes_of_several_events_are_told_together() -> None:
     two = contract("b", entities=(EntityMove("thing", "data.id", {"x": "'no'", "y": "true"}),))
     told = columns(views(one, two)["entities_thing"])
     assert told == {
-        "id": "VARCHAR", "x": "JSON", "data_changed_at": "BIGINT", "y": "BOOLEAN", "changed_at": "TIMESTAMP",
+        "id": "VARCHAR", "x": "JSON", "data_changed_at": "BIGINT", "y": "BOOLEAN", "changed_at": INSTANT,
     }  # fmt: skip

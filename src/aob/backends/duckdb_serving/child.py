@@ -1,6 +1,8 @@
-"""What the DuckDB process does: one thread reads messages, one feeds, a few answer. It never outlives its pipe."""
+"""What the DuckDB process of one tenant does: one thread reads messages, one feeds, one answers.
 
-import hashlib
+It never outlives its pipe, and ends by itself when it has used itself up.
+"""
+
 import os
 import signal
 import sys
@@ -33,116 +35,83 @@ from aob.backends.duckdb_serving.wire import (
     read_sent,
 )
 from aob.core.contract import ContractSet
-from aob.core.errors import AobError, Unavailable
+from aob.core.errors import AobError
 
-READERS: Final = 2
-"""Statements that run at once."""
-TENANTS_OPEN_MAX: Final = 16
-"""Databases that are open at once; the one that was used longest ago is closed."""
 NICE: Final = 5
 """Feeding and asking stand behind ingest, which has the rest of the machine."""
 RECURSION_MAX: Final = 6_000
 """Deep enough to read every statement that is not too deep to be allowed."""
-MEMORY_MAX_MB: Final = 2_048
-"""What the whole process may hold; a function that builds huge texts is refused more, or ends the process."""
-
-
-class Tables:
-    """The open databases by tenant."""
-
-    def __init__(self, begin: Begin) -> None:
-        self._folder = Path(begin.folder) if begin.folder else None
-        self._memory_mb = begin.memory_mb
-        self._open: dict[str, TenantTables] = {}
-        self._used: dict[str, int] = {}
-        self._lock = threading.Lock()
-
-    def take(self, tenant: str, declaring: bool = False) -> TenantTables:
-        """The database of a tenant, which stays open until it is given back."""
-        with self._lock:
-            found = self._open.pop(tenant, None)
-            if found is None:
-                if not declaring:
-                    raise Unavailable("the tables of this tenant are not open", code="serving_closed")
-                self._shrink()
-                found = TenantTables(self._path(tenant), self._memory_mb)
-            self._open[tenant] = found
-            self._used[tenant] = self._used.get(tenant, 0) + 1
-            return found
-
-    def give_back(self, tenant: str) -> None:
-        """It may be closed again."""
-        with self._lock:
-            self._used[tenant] -= 1
-
-    def stop(self, id: int) -> None:
-        """Break off a statement, wherever it runs."""
-        with self._lock:
-            for each in self._open.values():
-                each.stop(id)
-
-    def _shrink(self) -> None:
-        idle = [tenant for tenant in self._open if not self._used.get(tenant)]
-        # Those in memory stay: closing them would throw away what they were fed.
-        while self._folder is not None and len(self._open) >= TENANTS_OPEN_MAX and idle:
-            self._open.pop(idle.pop(0)).close()
-
-    def _path(self, tenant: str) -> Path | None:
-        if self._folder is None:
-            return None
-        return self._folder / f"{hashlib.sha256(tenant.encode()).hexdigest()[:32]}.duckdb"
+USED_SHARE_MAX: Final = 0.8
+"""A process that holds this share of what it may hold ends behind its answer: a fresh one does not fail at trifles."""
 
 
 class Child:
-    """The process. `said` is the pipe of replies."""
+    """The process: the tables of one tenant. `said` is the pipe of replies."""
 
     def __init__(self, begin: Begin, said: IO[bytes]) -> None:
-        self._tables = Tables(begin)
+        self._path = Path(begin.path) if begin.path else None
+        self._memory_mb, self._process_mb = begin.memory_mb, begin.process_mb
+        self._tables: TenantTables | None = None
         self._said = said
         self._saying = threading.Lock()
-        self._feeders = ThreadPoolExecutor(1, "feed")
-        self._readers = ThreadPoolExecutor(READERS, "ask")
+        self._feeder = ThreadPoolExecutor(1, "feed")
+        self._reader = ThreadPoolExecutor(1, "ask")
 
     def take(self, sent: Sent) -> None:
         """Begin to do what a message asks."""
         if isinstance(sent.message, Stop):
-            self._tables.stop(sent.message.id)
+            if self._tables is not None:
+                self._tables.stop(sent.message.id)
         else:
-            (self._readers if isinstance(sent.message, Ask) else self._feeders).submit(self._do, sent)
+            (self._reader if isinstance(sent.message, Ask) else self._feeder).submit(self._do, sent)
 
-    def say(self, id: int, reply: Reply) -> None:
+    def say(self, id: int, reply: Reply, last: bool = False) -> None:
         """Reply to a message."""
         with self._saying:
-            self._said.write(framed(Said(id, reply)))
+            self._said.write(framed(Said(id, reply, last)))
             self._said.flush()
+            if last:
+                os._exit(0)  # what is being fed is in no transaction that was written; the log has it
 
     def _do(self, sent: Sent) -> None:
         reply: Reply
+        spent = False
         try:
             reply = self._done(sent.id, sent.message)
         except AobError as error:
             reply = fault_of(error)
+        except (MemoryError, SystemError) as error:
+            reply, spent = Fault("Unavailable", "serving_lost", f"the process of SQL is used up: {error!r}"[:500]), True
         except Exception as error:
             reply = Fault("Unavailable", "serving_failed", f"{type(error).__name__}: {error}"[:500])
-        self.say(sent.id, reply)
+        spent = spent or (self._tables is not None and self._tables.spent)
+        self.say(sent.id, reply, spent or held_mb() >= USED_SHARE_MAX * self._process_mb)
 
     def _done(self, id: int, message: Message) -> Declared | Fed | Answer | Needs:
         assert not isinstance(message, Begin | Stop)
-        tables = self._tables.take(message.tenant, isinstance(message, Declare | Reset))
-        try:
-            if isinstance(message, Declare):
-                contracts = msgspec.msgpack.decode(message.contracts, type=ContractSet)
-                tables.declare(contracts, message.supplied)
-                return Declared(tables.row)
-            if isinstance(message, Feed):
-                count = tables.feed(message.rows)
-                return Fed(tables.row, count)
-            if isinstance(message, Reset):
-                tables.reset()
-                return Fed(0, 0)
-            return tables.ask(id, message)
-        finally:
-            self._tables.give_back(message.tenant)
+        tables = self._tables
+        if tables is None:
+            tables = self._tables = TenantTables(self._path, self._memory_mb)
+        if isinstance(message, Declare):
+            contracts = msgspec.msgpack.decode(message.contracts, type=ContractSet)
+            tables.declare(contracts, message.supplied)
+            return Declared(tables.row)
+        if isinstance(message, Feed):
+            count = tables.feed(message.rows)
+            return Fed(tables.row, count)
+        if isinstance(message, Reset):
+            tables.reset()
+            return Fed(0, 0)
+        return tables.ask(id, message)
+
+
+def held_mb() -> float:
+    """The data of this process, as its limit counts it; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def main() -> None:
@@ -151,10 +120,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     said = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else prints must not stand between replies
-    _bounded()
     sys.setrecursionlimit(RECURSION_MAX)
     first = read_sent(sys.stdin.buffer)
     if first is not None and isinstance(first.message, Begin):
+        _bounded(first.message.process_mb)
         child = Child(first.message, said)
         child.say(first.id, Declared(os.getpid()))
         threading.Thread(target=_warm, daemon=True).start()
@@ -170,11 +139,11 @@ def _warm() -> None:
     sqlglot.parse("SELECT 1", dialect="duckdb")
 
 
-def _bounded() -> None:
+def _bounded(process_mb: int) -> None:
     try:
         import resource
 
         os.nice(NICE)
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MAX_MB << 20, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_DATA, (process_mb << 20, resource.RLIM_INFINITY))
     except (ImportError, OSError, ValueError, AttributeError):  # a system without these limits has the others
         return

@@ -37,6 +37,7 @@ class DuckProcess:
         self._process = process
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._last = 0
+        self._spent = False
         self._reading = asyncio.ensure_future(self._read())
 
     @classmethod
@@ -64,7 +65,7 @@ class DuckProcess:
     @property
     def alive(self) -> bool:
         """Whether it still takes messages."""
-        return not self._reading.done()
+        return not self._spent and not self._reading.done()
 
     async def call(self, message: Message, limit_s: float) -> Reply:
         """Send a message and wait for its reply. Raises the error that it replies, Unavailable `serving_lost` when it
@@ -120,6 +121,7 @@ class DuckProcess:
                 if size > FRAME_BYTES_MAX:
                     return
                 said = msgspec.msgpack.decode(await pipe.readexactly(size), type=Said)
+                self._spent = self._spent or said.last
                 future = self._waiting.pop(said.id, None)
                 if future is not None and not future.done():
                     future.set_result(said.reply)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"\w")
 _READ: Final = "SELECT json_serialize_sql(?)"
+_OWN_VIEWS: Final = "SELECT view_name FROM duckdb_views() WHERE internal"
 
 
 def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
@@ -27,15 +28,32 @@ def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
         raise _invalid("sql_wrong", str(read.get("error_message", "it cannot be read"))[:300])
     if len(read["statements"]) != 1:
         raise _invalid("sql_refused", "it is more than one statement")
+    given = _with_names(cursor, read["statements"])
     for part in _parts(read["statements"]):
         name = part.get("function_name")
         if isinstance(name, str) and _WORD.match(name) and name.lower() not in FUNCTIONS:
             raise _invalid("sql_refused", f"the function {name[:60]!r} is not allowed")
         if part.get("type") == "BASE_TABLE":
             schema, table = part["schema_name"], str(part["table_name"]).lower()
-            known = table in checked.views if schema == "main" else not schema
+            known = table in checked.views if schema == "main" else not schema and table in given
             if part["catalog_name"] or not known:
                 raise _invalid("sql_refused", f"there is no view {table[:60]!r}")
+
+
+def _with_names(cursor: "duckdb.DuckDBPyConnection", statements: object) -> set[str]:
+    """The names that WITH gives anywhere. None is that of a view of DuckDB's own: a name that is not given where it
+    stands would mean that view."""
+    names = {
+        str(each["key"]).lower()
+        for part in _parts(statements)
+        if isinstance(parts := part.get("cte_map"), dict)
+        for each in parts.get("map", ())
+    }
+    if names:
+        own = {str(name).lower() for (name,) in cursor.execute(_OWN_VIEWS).fetchall()}
+        if taken := sorted(names & own):
+            raise _invalid("sql_refused", f"a part of WITH may not be called {taken[0]!r}")
+    return names
 
 
 def _parts(value: object) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""`Serving` on DuckDB: questions in, answers of a process out that is started at the first one and fed from the log.
+"""`Serving` on DuckDB: questions in, answers out of a process of the tenant that is started at its first one.
 
-Nothing of it stands in the way of ingest: the log is read and fed behind it, a tenant at a time, and only those tenants
-that ask. When the process hangs or dies it is killed and started again; its files are a copy of the log.
+Nothing of it stands in the way of ingest: the log is read and fed behind it, and only for those tenants that ask. A
+process that hangs, dies or is used up is started again, and no other tenant sees it; its file is a copy of the log.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from aob.backends.duckdb_serving.process import DuckProcess, lost
+from aob.backends.duckdb_serving.processes import Processes
 from aob.backends.duckdb_serving.tables import HISTORY
-from aob.backends.duckdb_serving.wire import Answer, Ask, Begin, Declare, Declared, Fed, Feed, Needs, Reply, Reset
+from aob.backends.duckdb_serving.wire import Answer, Ask, Declare, Declared, Fed, Feed, Needs, Reply, Reset
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
@@ -23,8 +24,6 @@ from aob.ports.event_log import DeadQuery, EventLog
 from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
-READERS: Final = 2
-"""Statements of all tenants that run at once."""
 WAITING_MAX: Final = 8
 """Questions of one tenant that wait."""
 GRACE_S: Final = 3.0
@@ -37,7 +36,7 @@ FEED_ROWS: Final = 200
 POKE_S: Final = 0.25
 """Rows that come in are fed this often to tenants that ask."""
 IDLE_S: Final = 900.0
-"""Without a question for so long the process is ended; the next one starts it again."""
+"""Without a question for so long the processes are ended; the next one starts its own again."""
 DEAD_ROWS_MAX: Final = 10_000
 PARAMETERS_BYTES_MAX: Final = 256 * 1024
 MEMORY_MB: Final = 256
@@ -45,7 +44,7 @@ MEMORY_MB: Final = 256
 
 
 class _Tenant:
-    """How far one tenant is in the present life of the process."""
+    """How far one tenant is in the present life of its process."""
 
     def __init__(self) -> None:
         self.asking = asyncio.Lock()
@@ -71,18 +70,14 @@ class DuckServing:
         memory_mb: int = MEMORY_MB,
     ) -> None:
         self._log, self._contracts_of = log, contracts_of
-        self._begin = Begin(str(folder) if folder is not None else "", memory_mb)
-        self._folder = folder
         dead = Supply(DEAD_LETTERS, self._dead_letters)
         self._supplies = {each.view.name: each for each in (dead, *supplies)}
         self._tenants: dict[str, _Tenant] = {}
-        self._process: DuckProcess | None = None
-        self._starting = asyncio.Lock()
-        self._readers = asyncio.Semaphore(READERS)
+        self._processes = Processes(folder, memory_mb)
         self._idle: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._starts = self._questions = self._refused = self._fed = 0
+        self._questions = self._refused = self._fed = 0
 
     # -- questions --------------------------------------------------------------------------------------------------
 
@@ -90,10 +85,10 @@ class DuckServing:
         """See the port."""
         parameters = _bound(question.parameters)
         ask = Ask(
-            question.tenant, question.sql, parameters, min(max(question.rows_max, 1), ROWS_MAX),
+            question.sql, parameters, min(max(question.rows_max, 1), ROWS_MAX),
             min(max(question.time_max_ms, 1), TIME_MAX_MS),
         )  # fmt: skip
-        answer, row = await self._answered(ask, question.row_min)
+        answer, row = await self._answered(question.tenant, ask, question.row_min)
         return Table(
             answer.columns, answer.types, msgspec.json.decode(answer.rows), answer.truncated, row, answer.took_ms,
             answer.views, answer.sql,
@@ -105,8 +100,8 @@ class DuckServing:
         """See the port."""
         self._known(tenant, entity)
         given = {"entity": entity, "id": id, "until_ms": until_ms, "limit": min(limit, ROWS_MAX)}
-        ask = Ask(tenant, HISTORY, msgspec.json.encode(given), ROWS_MAX, TIME_MAX_MS, trusted=True)
-        answer, _ = await self._answered(ask, row_min)
+        ask = Ask(HISTORY, msgspec.json.encode(given), ROWS_MAX, TIME_MAX_MS, trusted=True)
+        answer, _ = await self._answered(tenant, ask, row_min)
         return [dict(zip(answer.columns, row, strict=True)) for row in msgspec.json.decode(answer.rows)]
 
     async def entity(
@@ -129,24 +124,23 @@ class DuckServing:
     def poke(self, tenant: str) -> None:
         """See the port."""
         known = self._tenants.get(tenant)
-        if known is None or known.poked or known.life is None or known.life is not self._process:
+        if known is None or known.poked or known.life is None or not known.life.alive:
             return
         known.poked = True
         asyncio.get_running_loop().call_later(POKE_S, self._poked, tenant, known)
 
     def figures(self) -> JsonObject:
         """See the port."""
-        process = self._process
-        running = process is not None and process.alive
-        figures: JsonObject = {
+        running = self._processes.running()
+        return {
             "state": "running" if running else "stopped",
-            "starts": self._starts,
-            "tenants": sum(known.life is process for known in self._tenants.values()) if running else 0,
+            "starts": self._processes.starts,
+            "tenants": len(running),
+            "pids": [process.pid for process in running],
             "rows_fed": self._fed,
             "questions": self._questions,
             "refused": self._refused,
         }
-        return {**figures, "pid": process.pid} if process is not None and running else figures
 
     async def close(self) -> None:
         """See the port."""
@@ -157,60 +151,53 @@ class DuckServing:
         for task in feeding:
             task.cancel()
         await asyncio.gather(*feeding, *self._ending, return_exceptions=True)
-        process, self._process = self._process, None
-        if process is not None:
-            await process.end()
+        await self._processes.close()
 
     # -- one answer -------------------------------------------------------------------------------------------------
 
-    async def _answered(self, ask: Ask, row_min: int) -> tuple[Answer, int]:
+    async def _answered(self, tenant: str, ask: Ask, row_min: int) -> tuple[Answer, int]:
         for module in ("duckdb", "sqlglot"):
             required(module, "metrics", "a query")
-        known = self._tenants.setdefault(ask.tenant, _Tenant())
+        known = self._tenants.setdefault(tenant, _Tenant())
         self._questions += 1
         if known.waiting >= WAITING_MAX:
             raise Busy(f"{WAITING_MAX} questions of this tenant wait already", retry_after_s=1.0)
         known.waiting += 1
         try:
-            async with known.asking:
+            # One question of a tenant at a time, and tenants in the order in which they came.
+            async with known.asking, self._processes.turn(tenant):
                 self._rest()
-                try:
-                    return await self._once(ask, known, row_min)
-                except Unavailable as error:
-                    if error.code != "serving_closed":
-                        raise
-                    known.life = None  # pushed out by other tenants: it is opened again
-                    return await self._once(ask, known, row_min)
+                return await self._once(tenant, ask, known, row_min)
         except Invalid:
             self._refused += 1
             raise
         finally:
             known.waiting -= 1
 
-    async def _once(self, ask: Ask, known: _Tenant, row_min: int) -> tuple[Answer, int]:
-        await self._caught_up(ask.tenant, known, row_min)
-        row = known.row  # what is fed while it is answered is not promised
-        async with self._readers:
-            return await self._asked(ask, known), row
+    async def _once(self, tenant: str, ask: Ask, known: _Tenant, row_min: int) -> tuple[Answer, int]:
+        for _ in range(2):
+            await self._caught_up(tenant, known, row_min)
+            row = known.row  # what is fed while it is answered is not promised
+            if known.life is not None and known.life.alive:  # else it was used up by what it was fed
+                return await self._asked(tenant, ask, known.life), row
+        raise lost("the process of SQL has ended")
 
-    async def _asked(self, ask: Ask, known: _Tenant) -> Answer:
+    async def _asked(self, tenant: str, ask: Ask, life: DuckProcess) -> Answer:
         supplied: dict[str, bytes] = {}
         for _ in range(2):
-            reply = await self._called(known, msgspec.structs.replace(ask, supplied=supplied))
+            reply = await self._called(life, msgspec.structs.replace(ask, supplied=supplied))
             if isinstance(reply, Answer):
                 return reply
             assert isinstance(reply, Needs)
             for name in reply.views:
-                supplied[name] = msgspec.json.encode(list(await self._supplies[name].load(ask.tenant)))
+                supplied[name] = msgspec.json.encode(list(await self._supplies[name].load(tenant)))
         raise lost("the process of SQL does not understand itself")
 
-    async def _called(self, known: _Tenant, ask: Ask) -> Reply:
-        if known.life is None:
-            raise lost("the process of SQL has ended")
+    async def _called(self, life: DuckProcess, ask: Ask) -> Reply:
         try:
-            return await known.life.call(ask, ask.time_max_ms / 1_000 + GRACE_S)
+            return await life.call(ask, ask.time_max_ms / 1_000 + GRACE_S)
         except TimeoutError:
-            await known.life.end(kill=True)
+            await life.end(kill=True)
             raise TooLarge(
                 f"the statement ran longer than {ask.time_max_ms} ms and could not be broken off",
                 code="query_too_slow", hint="ask for a shorter span of time, or sum up less",
@@ -226,7 +213,7 @@ class DuckServing:
         goal = row_min or end
         # A feeding under way may have looked at the log before us: at most one more is needed.
         for _ in range(3):
-            current = known.life is not None and known.life is self._process and known.life.alive
+            current = known.life is not None and known.life.alive
             if current and known.row >= goal and known.contracts is self._contracts_of(tenant):
                 return
             feeding = self._feeding(tenant, known)
@@ -234,6 +221,9 @@ class DuckServing:
             if not done:
                 raise _behind(f"the tables are at row {known.row} of {goal}", BEHIND_S)
             if not feeding.cancelled() and (error := feeding.exception()) is not None:
+                if known.life is not None and not known.life.alive:
+                    known.life = None  # it ended in a feeding that began before us
+                    continue
                 raise error
         raise _behind(f"the tables are at row {known.row} of {goal}", 1.0)
 
@@ -245,7 +235,7 @@ class DuckServing:
 
     async def _feed(self, tenant: str, known: _Tenant) -> None:
         """Feed a tenant up to the end of its log as it is now."""
-        process = await self._running()
+        process = await self._processes.of(tenant)
         try:
             end = (await self._log.end())[0]
             contracts = self._contracts_of(tenant)
@@ -260,7 +250,7 @@ class DuckServing:
                 if now is not known.contracts:  # rows may hold versions that are declared since
                     await self._declare(tenant, known, process, now, end)
                 own = [row for row in rows if row.tenant == tenant]  # an empty name asks a log for all tenants
-                fed = await process.call(Feed(tenant, own), FEED_S)
+                fed = await process.call(Feed(own), FEED_S)
                 assert isinstance(fed, Fed)
                 self._fed += len(rows)
                 known.row = max(known.row, rows[-1].row)
@@ -272,11 +262,11 @@ class DuckServing:
         self, tenant: str, known: _Tenant, process: DuckProcess, contracts: ContractSet, end: int
     ) -> None:
         views = tuple(supply.view for supply in self._supplies.values())
-        message = Declare(tenant, msgspec.msgpack.encode(contracts), views)
+        message = Declare(msgspec.msgpack.encode(contracts), views)
         declared = await process.call(message, FEED_S)
         assert isinstance(declared, Declared)
         if declared.row > end:  # tables of another log: they are of no use
-            await process.call(Reset(tenant), FEED_S)
+            await process.call(Reset(), FEED_S)
             declared = await process.call(message, FEED_S)
             assert isinstance(declared, Declared)
         if known.life is not process:
@@ -285,25 +275,10 @@ class DuckServing:
 
     def _poked(self, tenant: str, known: _Tenant) -> None:
         known.poked = False
-        if not self._closed and known.life is self._process and known.life is not None and known.life.alive:
+        if not self._closed and known.life is not None and known.life.alive:
             self._feeding(tenant, known)
 
-    # -- the process ------------------------------------------------------------------------------------------------
-
-    async def _running(self) -> DuckProcess:
-        async with self._starting:
-            if self._closed:
-                raise lost("the server is stopping")
-            process = self._process
-            if process is not None and process.alive:
-                return process
-            if process is not None:
-                await process.end(kill=True)
-            if self._folder is not None:
-                await asyncio.to_thread(self._folder.mkdir, 0o700, parents=True, exist_ok=True)
-            self._process = await DuckProcess.started(self._begin)
-            self._starts += 1
-            return self._process
+    # -- rest ------------------------------------------------------------------------------------------------------
 
     def _rest(self) -> None:
         """Count the time without questions anew."""
@@ -315,9 +290,8 @@ class DuckServing:
         if any(known.waiting for known in self._tenants.values()):
             self._rest()
             return
-        process, self._process = self._process, None
-        if process is not None and not self._closed:
-            task = asyncio.ensure_future(process.end())
+        if not self._closed:
+            task = asyncio.ensure_future(self._processes.end_idle())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 

@@ -5,17 +5,22 @@ from typing import Final
 
 import msgspec
 
-from aob.core.serving import Column, View
+from aob.core.serving import INSTANT, Column, View
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Files of another layout are thrown away and built again."""
+
+INTEGERS: Final = ("BIGINT", "HUGEINT", "DOUBLE")
+"""Types of a column of integers, narrowest first. Integers beyond BIGINT pass no gate any more; old logs hold some."""
+_SAID: Final = frozenset({"BIGINT", INSTANT, "DATE"})
+"""Types that are read as the text that was sent."""
 
 BASIS: Final = (
     "CREATE SCHEMA IF NOT EXISTS _aob",
     "CREATE TABLE IF NOT EXISTS _aob.state(key VARCHAR PRIMARY KEY, value VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS main.events(number BIGINT, id VARCHAR, source VARCHAR, subject VARCHAR, time TIMESTAMP,"
-    " version BIGINT, type VARCHAR, data JSON, enriched JSON)",
-    "CREATE TABLE IF NOT EXISTS _aob.said(entity VARCHAR, id VARCHAR, time TIMESTAMP, number BIGINT, part BIGINT,"
+    "CREATE TABLE IF NOT EXISTS main.events(number BIGINT, id VARCHAR, source VARCHAR, subject VARCHAR,"
+    " time TIMESTAMPTZ, version BIGINT, type VARCHAR, data JSON, enriched JSON)",
+    "CREATE TABLE IF NOT EXISTS _aob.said(entity VARCHAR, id VARCHAR, time TIMESTAMPTZ, number BIGINT, part BIGINT,"
     " event VARCHAR, removed BOOLEAN, changed JSON)",
 )
 GIVEN: Final = (
@@ -24,27 +29,28 @@ GIVEN: Final = (
 )
 BATCH: Final = (
     "CREATE OR REPLACE TEMP TABLE batch AS SELECT r.number, r.id, r.source, r.subject,"
-    " make_timestamp(r.at * 1000) AS time, r.version, r.type, r.data, r.enriched"
+    " make_timestamp(r.at * 1000)::TIMESTAMPTZ AS time, r.version, r.type, r.data, r.enriched"
     f" FROM (SELECT unnest(from_json(?::JSON, '{GIVEN}')) AS r)"
 )
 KEEP: Final = "INSERT INTO main.events SELECT * FROM temp.batch"
 SAY: Final = (
-    "INSERT INTO _aob.said SELECT r.entity, r.id, make_timestamp(r.at * 1000), r.number, r.part,"
+    "INSERT INTO _aob.said SELECT r.entity, r.id, make_timestamp(r.at * 1000)::TIMESTAMPTZ, r.number, r.part,"
     " r.event, r.removed, r.changed"
     ' FROM (SELECT unnest(from_json(?::JSON, \'[{"entity":"VARCHAR","id":"VARCHAR","at":"BIGINT",'
     '"number":"BIGINT","part":"BIGINT","event":"VARCHAR","removed":"BOOLEAN","changed":"JSON"}]\')) AS r)'
 )
 HISTORY: Final = (
     "SELECT epoch_ms(time) AS at, number, event, removed, changed FROM _aob.said WHERE entity = $entity AND id = $id"
-    " AND time <= make_timestamp(coalesce($until_ms, 9007199254740000)::BIGINT * 1000)"
+    " AND time <= make_timestamp(coalesce($until_ms, 253402300799999)::BIGINT * 1000)::TIMESTAMPTZ"
     " ORDER BY time DESC, number DESC, part DESC LIMIT $limit"
 )
 
 
-def made(view: View) -> str:
-    """The statement that makes a view, or the table behind it."""
+def made(view: View, integer: str = INTEGERS[0]) -> str:
+    """The statement that makes a view, or the table behind it with fields of integers of a type."""
     if view.kind in {"type", "supplied"}:
-        columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in view.columns)
+        types = [integer if column.field and column.type == "BIGINT" else column.type for column in view.columns]
+        columns = ", ".join(f"{quoted(column.name)} {type}" for column, type in zip(view.columns, types, strict=True))
         return f"CREATE OR REPLACE TABLE main.{quoted(view.name)}({columns})"
     if view.kind == "history":
         return (
@@ -54,14 +60,21 @@ def made(view: View) -> str:
     return f"CREATE OR REPLACE VIEW main.{quoted(view.name)} AS {_current(view)}"
 
 
-def filled(view: View, source: str) -> str:
-    """The statement that fills the table of an event type from `main.events` or `temp.batch`."""
+def filled(view: View, source: str, integer: str = INTEGERS[0]) -> str:
+    """The statement that fills the table of an event type from `main.events` or `temp.batch`. It fails at an integer
+    that does not fit into `integer`."""
     fields = [column for column in view.columns if column.field]
     plain = {column.name: column for column in fields if _alone(column, fields)}
     shape = {column.field: _read_as(column) for column in plain.values()}
-    picked = ", ".join(_picked(column, column.name in plain) for column in view.columns)
+    picked = ", ".join(_picked(column, column.name in plain, integer) for column in view.columns)
     read = f", json_transform(data, {text(msgspec.json.encode(shape).decode())}) AS j" if shape else ""
     return f"INSERT INTO main.{quoted(view.name)} SELECT {picked} FROM (SELECT *{read} FROM {source} WHERE type = ?)"
+
+
+def widened(view: View, integer: str) -> list[str]:
+    """The statements that let the columns of integers hold more."""
+    names = [quoted(column.name) for column in view.columns if column.field and column.type == "BIGINT"]
+    return [f"ALTER TABLE main.{quoted(view.name)} ALTER COLUMN {name} TYPE {integer}" for name in names]
 
 
 def emptied(view: View) -> str:
@@ -71,9 +84,11 @@ def emptied(view: View) -> str:
 
 def supplied(view: View) -> str:
     """The statement that fills the table of a view with given rows (one JSON list)."""
-    shape = {column.name: "BIGINT" if column.type == "TIMESTAMP" else column.type for column in view.columns}
+    shape = {column.name: "BIGINT" if column.type == INSTANT else column.type for column in view.columns}
     picked = ", ".join(
-        f"make_timestamp(r.{quoted(column.name)} * 1000)" if column.type == "TIMESTAMP" else f"r.{quoted(column.name)}"
+        f"make_timestamp(r.{quoted(column.name)} * 1000)::TIMESTAMPTZ"
+        if column.type == INSTANT
+        else f"r.{quoted(column.name)}"
         for column in view.columns
     )
     spec = text(f"[{msgspec.json.encode(shape).decode()}]")
@@ -115,14 +130,18 @@ def _current(view: View) -> str:
     )
 
 
-def _cast(value: str, column: Column) -> str:
+def _cast(value: str, column: Column, integer: str = INTEGERS[0]) -> str:
     if column.type == "JSON":
         return value
-    said = f"json_extract_string({value}, '$')"
+    return _typed(f"json_extract_string({value}, '$')", column, integer)
+
+
+def _typed(said: str, column: Column, integer: str) -> str:
+    """What a text says, as the type of a column. An integer that is too large is an error, never a NULL."""
     if column.type == "VARCHAR":
         return said
-    if column.type == "TIMESTAMP":
-        return f"TRY_CAST({said} AS TIMESTAMPTZ)::TIMESTAMP"
+    if column.type == "BIGINT":
+        return f"CAST({said} AS {integer})"
     return f"TRY_CAST({said} AS {column.type})"
 
 
@@ -133,27 +152,25 @@ def _alone(column: Column, fields: list[Column]) -> bool:
 
 
 def _read_as(column: Column) -> str:
-    return "VARCHAR" if column.type in {"TIMESTAMP", "DATE"} else column.type
+    return "VARCHAR" if column.type in _SAID else column.type
 
 
-def _picked(column: Column, plain: bool) -> str:
+def _picked(column: Column, plain: bool, integer: str) -> str:
     if not column.field:
         return quoted(column.name)
     if not plain:
         path = text("$." + msgspec.json.encode(column.field).decode())
-        return _cast(f"json_extract(data, {path})", column)
+        return _cast(f"json_extract(data, {path})", column, integer)
     member = f"j.{quoted(column.field)}"
-    if column.type == "TIMESTAMP":
-        return f"TRY_CAST({member} AS TIMESTAMPTZ)::TIMESTAMP"
-    return f"TRY_CAST({member} AS DATE)" if column.type == "DATE" else member
+    return _typed(member, column, integer) if column.type in _SAID else member
 
 
 def _json(name: str, type: str) -> str:
-    """JSON text of a value; numbers that JSON does not have are null, times say their zone."""
+    """JSON text of a value; numbers that JSON does not have are null, instants say their zone, local times none."""
     if type in {"DOUBLE", "FLOAT"}:
         return f"CASE WHEN isfinite({name}) THEN to_json({name}) END"
     if type == "TIMESTAMP":
-        return f"to_json(strftime({name}, '%Y-%m-%dT%H:%M:%S.%gZ'))"
-    if type == "TIMESTAMP WITH TIME ZONE":
+        return f"to_json(strftime({name}, '%Y-%m-%dT%H:%M:%S.%g'))"
+    if type == INSTANT:
         return f"to_json(strftime({name}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%gZ'))"
     return f"to_json({name})"

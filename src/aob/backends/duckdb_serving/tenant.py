@@ -6,7 +6,7 @@ How far it is fed is written in the transaction that feeds it, so that a death a
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +45,14 @@ SETTINGS: Final = {
 }
 
 
+class _DoesNotFitError(Exception):
+    """An integer does not fit into its column."""
+
+    def __init__(self, view: View, cause: Exception) -> None:
+        super().__init__(view.name)
+        self.view, self.cause = view, cause
+
+
 class TenantTables:
     """The tables of one tenant. `path` None: in memory. One thread feeds, others ask."""
 
@@ -57,6 +65,9 @@ class TenantTables:
         self._names: frozenset[str] = frozenset()
         self._decoder: Decoder | None = None
         self._shapes: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
+        self._wide: dict[str, int] = {}
+        self.spent = False
+        """Whether a fault was met after which this process had better end."""
         self._db = self._opened()
 
     # -- its file --------------------------------------------------------------------------------------------------
@@ -121,6 +132,11 @@ class TenantTables:
         """Take over contracts: make what is new, make anew what has changed, forget what is gone."""
         views = views_of(contracts, supplied)
         decoder = Decoder(contracts)
+        self._widening(lambda: self._made(views))
+        self._views, self._names, self._decoder = views, frozenset(views), decoder
+        self._shapes.clear()
+
+    def _made(self, views: dict[str, View]) -> int:
         with self._writing, self._transaction() as db:
             kept = db.execute("SELECT value FROM _aob.state WHERE key = 'views'").fetchone()
             before = msgspec.json.decode(kept[0], type=dict[str, View]) if kept else {}
@@ -133,13 +149,12 @@ class TenantTables:
             for name, view in views.items():
                 if view.kind == "events" or (name in before and _core(before[name]) == _core(view)):
                     continue
-                db.execute(tables.made(view))
+                db.execute(tables.made(view, self._integer(view)))
                 if view.kind == "type":
-                    db.execute(tables.filled(view, "main.events"), [view.of])
+                    self._fill(view, "main.events")
             value = msgspec.json.encode(views).decode()
             db.execute("INSERT OR REPLACE INTO _aob.state VALUES ('views', ?)", [value])
-        self._views, self._names, self._decoder = views, frozenset(views), decoder
-        self._shapes.clear()
+        return len(views)
 
     def feed(self, rows: list[Row]) -> int:
         """Put rows into the tables that are not there yet: how many events these were."""
@@ -161,6 +176,9 @@ class TenantTables:
         return count
 
     def _kept(self, lines: list[Line], sayings: list[Saying], row: int) -> int:
+        return self._widening(lambda: self._put(lines, sayings, row))
+
+    def _put(self, lines: list[Line], sayings: list[Saying], row: int) -> int:
         types = {line.type for line in lines}
         with self._writing, self._transaction() as db:
             if lines:
@@ -168,11 +186,41 @@ class TenantTables:
                 db.execute(tables.KEEP)
                 for view in self._views.values():
                     if view.kind == "type" and view.of in types:
-                        db.execute(tables.filled(view, "temp.batch"), [view.of])
+                        self._fill(view, "temp.batch")
             if sayings:
                 db.execute(tables.SAY, [listed(sayings)])
             db.execute("UPDATE _aob.state SET value = ? WHERE key = 'row'", [str(row)])
         return len(lines)
+
+    def _fill(self, view: View, source: str) -> None:
+        import duckdb
+
+        try:
+            self._db.execute(tables.filled(view, source, self._integer(view)), [view.of])
+        except duckdb.ConversionException as error:
+            raise _DoesNotFitError(view, error) from None
+
+    def _integer(self, view: View) -> str:
+        return tables.INTEGERS[self._wide.get(view.name, 0)]
+
+    def _widening(self, act: Callable[[], int]) -> int:
+        """Do what fills tables; when an integer does not fit, its table is made wider and all is done again."""
+        while True:
+            try:
+                return act()
+            except _DoesNotFitError as error:
+                self._widen(error.view, error.cause)
+
+    def _widen(self, view: View, cause: Exception) -> None:
+        import duckdb
+
+        self._wide[view.name] = self._wide.get(view.name, 0) + 1
+        if self._wide[view.name] >= len(tables.INTEGERS):
+            raise cause
+        self._shapes.clear()
+        with contextlib.suppress(duckdb.CatalogException, duckdb.ConversionException):  # not made yet; wider already
+            for statement in tables.widened(view, self._integer(view)):
+                self._db.execute(statement)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -188,10 +236,11 @@ class TenantTables:
 
     def ask(self, id: int, ask: Ask) -> Answer | Needs:
         """Answer a statement. Raises Invalid, TooLarge, Unavailable."""
-        if ask.trusted:
-            checked = Guarded(ask.sql, frozenset())
-        else:
-            checked = guarded(ask.sql, self._names)
+        try:
+            checked = Guarded(ask.sql, frozenset()) if ask.trusted else guarded(ask.sql, self._names)
+        except (MemoryError, SystemError) as error:
+            self.spent = True
+            raise _told(error, ask) from None
         lacking = [
             name for name in sorted(checked.views) if self._views[name].kind == "supplied" and name not in ask.supplied
         ]
@@ -209,6 +258,7 @@ class TenantTables:
                     raise TooLarge("nobody waits for this answer", code="query_too_slow")
                 return self._answered(cursor, ask, checked)
             except Exception as error:
+                self.spent = self.spent or _spends(error)
                 raise _told(error, ask) from None
             finally:
                 timer.cancel()
@@ -311,6 +361,13 @@ def _without_constants(found: "Any") -> str:
     return text if text.startswith('"') else "null"
 
 
+def _spends(error: Exception) -> bool:
+    """Whether an error tells of the process and not of the statement: what is asked next would meet it as well."""
+    import duckdb
+
+    return isinstance(error, MemoryError | SystemError | duckdb.FatalException | duckdb.InternalException)
+
+
 def _told(error: Exception, ask: Ask) -> Exception:
     """An error of DuckDB as one of the tree."""
     import duckdb
@@ -320,7 +377,7 @@ def _told(error: Exception, ask: Ask) -> Exception:
             f"the statement ran longer than {ask.time_max_ms} ms", code="query_too_slow",
             hint="ask for a shorter span of time, or sum up less",
         )  # fmt: skip
-    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError | SystemError):
         return TooLarge(
             "the statement needs more memory than a question may take", code="query_too_large",
             hint="ask for fewer rows, or sum up before joining and sorting",

@@ -14,38 +14,35 @@ HEAD: Final = struct.Struct("<I")
 
 
 class Begin(msgspec.Struct, tag=True, array_like=True):
-    """The first message: where the files lie (empty: in memory) and what a tenant's database may take."""
+    """The first message: the file of the tenant (empty: in memory), what its database may take, and what the whole
+    process may take."""
 
-    folder: str
+    path: str
     memory_mb: int
+    process_mb: int
 
 
 class Declare(msgspec.Struct, tag=True, array_like=True):
-    """The contracts of a tenant (msgpack of a ContractSet) and the views that we fill. Answered by `Declared`."""
+    """The contracts of the tenant (msgpack of a ContractSet) and the views that we fill. Answered by `Declared`."""
 
-    tenant: str
     contracts: bytes
     supplied: tuple[View, ...]
 
 
 class Feed(msgspec.Struct, tag=True, array_like=True):
-    """Rows of a tenant's log, in order. Those that it has are passed over. Answered by `Fed`."""
+    """Rows of the tenant's log, in order. Those that it has are passed over. Answered by `Fed`."""
 
-    tenant: str
     rows: list[Row]
 
 
 class Reset(msgspec.Struct, tag=True, array_like=True):
-    """Throw a tenant's tables away; `Declare` makes them again. Answered by `Fed`."""
-
-    tenant: str
+    """Throw the tables away; `Declare` makes them again. Answered by `Fed`."""
 
 
 class Ask(msgspec.Struct, tag=True, array_like=True):
     """A statement. `trusted` ones are ours and are not guarded. `supplied`: JSON lists of rows by view. Answered by
     `Answer` or `Needs`."""
 
-    tenant: str
     sql: str
     parameters: bytes
     rows_max: int
@@ -61,13 +58,13 @@ class Stop(msgspec.Struct, tag=True, array_like=True):
 
 
 class Declared(msgspec.Struct, tag=True, array_like=True):
-    """How far a tenant's tables are: the row of the event log."""
+    """How far the tables are: the row of the event log."""
 
     row: int
 
 
 class Fed(msgspec.Struct, tag=True, array_like=True):
-    """The row up to which a tenant is fed, and how many events these were."""
+    """The row up to which the tables are fed, and how many events these were."""
 
     row: int
     events: int
@@ -113,10 +110,11 @@ class Sent(msgspec.Struct, array_like=True):
 
 
 class Said(msgspec.Struct, array_like=True):
-    """The reply to a message."""
+    """The reply to a message. `last`: the process has used itself up and ends now."""
 
     id: int
     reply: Reply
+    last: bool = False
 
 
 _KINDS: Final = {kind.__name__: kind for kind in (Busy, NotFound, TooLarge, Unavailable)}

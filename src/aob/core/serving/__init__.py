@@ -3,11 +3,12 @@
 from aob.core.serving.allowed import FUNCTIONS
 from aob.core.serving.ranking import Ranking, Thing
 from aob.core.serving.statement import SQL_CHARS_MAX, Guarded, guard
-from aob.core.serving.views import DEAD_LETTERS, METRICS, Column, View, views_of
+from aob.core.serving.views import DEAD_LETTERS, INSTANT, METRICS, Column, View, views_of
 
 __all__ = [
     "DEAD_LETTERS",
     "FUNCTIONS",
+    "INSTANT",
     "METRICS",
     "SQL_CHARS_MAX",
     "Column",

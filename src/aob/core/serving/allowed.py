@@ -1,7 +1,8 @@
 """What a user's SQL may be made of: kinds of nodes (the parser's names), functions and table functions. Data only.
 
 What is not here is refused. Functions that look at files, the network, settings, the catalogue or other statements,
-that change anything, or that sleep, are not here; what is dear is here, since rows, time and memory have caps.
+that change anything, or that sleep, are not here; what is dear is here, since rows, time and memory have caps. What
+works inside one call in proportion to the square of a text (levenshtein and its like) cannot be broken off, and is not.
 """
 
 from typing import Final
@@ -45,9 +46,9 @@ FUNCTIONS: Final = _words(
 
     row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value
 
-    array_extract ascii bar chr char_length character_length concat concat_ws contains damerau_levenshtein
-    editdist3 ends_with format formatreadabledecimalsize formatreadablesize hamming hash instr jaccard
-    jaro_similarity jaro_winkler_similarity left left_grapheme length len length_grapheme levenshtein lower lcase lpad
+    array_extract ascii bar chr char_length character_length concat concat_ws contains
+    ends_with format formatreadabledecimalsize formatreadablesize hamming hash instr jaccard
+    jaro_similarity jaro_winkler_similarity left left_grapheme length len length_grapheme lower lcase lpad
     ltrim md5 mismatches nfc_normalize not_ilike_escape not_like_escape ord position prefix printf regexp_extract
     regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array repeat replace reverse
     right right_grapheme rpad rtrim sha1 sha256 split split_part starts_with str_split str_split_regex string_split

@@ -13,6 +13,7 @@ import msgspec
 
 from aob.core.errors import Invalid, Problem
 from aob.core.serving.allowed import FUNCTIONS, NODES, RELATIONS
+from aob.core.serving.bounds import Bounds
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Table
@@ -26,7 +27,7 @@ SQL_DEPTH_MAX: Final = 250
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _CALL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
-_SYSTEM: Final = ("duckdb_", "pg_", "sqlite_", "information_schema")
+_SYSTEM: Final = ("duckdb_", "pg_", "pragma_", "sqlite_", "information_schema")
 _VIEWS: Final = "only SELECT over the views of GET /v1/catalog"
 
 
@@ -56,10 +57,11 @@ def _read(sql: str, views: frozenset[str]) -> Guarded:
         raise _refused("the statement holds a control character", "leave it out")
     tree = _parsed(sql)
     seen: set[str] = set()
+    bounds = Bounds()
     for count, (node, depth) in enumerate(_walk(tree)):
         if count >= SQL_NODES_MAX or depth > SQL_DEPTH_MAX:
             raise _refused("the statement is too large", f"at most {SQL_NODES_MAX} parts, nested {SQL_DEPTH_MAX} deep")
-        _check(node, views, seen)
+        _check(node, views, seen, bounds)
     try:
         return Guarded(tree.sql(dialect="duckdb", identify=True, comments=False), frozenset(seen))
     except RecursionError:
@@ -95,7 +97,7 @@ def _walk(tree: "Expr") -> Iterator[tuple["Expr", int]]:
         todo.extend((child, depth + 1) for child in node.iter_expressions())
 
 
-def _check(node: "Expr", views: frozenset[str], seen: set[str]) -> None:
+def _check(node: "Expr", views: frozenset[str], seen: set[str], bounds: Bounds) -> None:
     from sqlglot import exp
 
     kind = type(node).__name__
@@ -106,7 +108,9 @@ def _check(node: "Expr", views: frozenset[str], seen: set[str]) -> None:
         if not _NAME.match(name) or name.startswith(_SYSTEM):
             raise _refused(f"a part of WITH may not be called {node.alias!r}", "use a plain name")
     elif isinstance(node, exp.Anonymous):
-        _check_function(node.name)
+        _check_function(node.name, node, bounds)
+    elif isinstance(node, exp.Comprehension):
+        bounds.check("comprehension", node)
     elif isinstance(node, exp.Var):
         if not re.fullmatch(r"[A-Za-z0-9_ ]{1,40}", node.name):
             raise _refused(f"{node.name[:40]!r} is not allowed here", _VIEWS)
@@ -119,12 +123,13 @@ def _check(node: "Expr", views: frozenset[str], seen: set[str]) -> None:
         if not isinstance(node, exp.Func):
             raise _refused(f"{_kind(node)} is not allowed", _VIEWS)
         written = _CALL.match(_text(node))
-        _check_function(written.group(1) if written else kind)
+        _check_function(written.group(1) if written else kind, node, bounds)
 
 
-def _check_function(name: str) -> None:
+def _check_function(name: str, node: "Expr", bounds: Bounds) -> None:
     if name.lower() not in FUNCTIONS:
         raise _refused(f"the function {name.lower()[:60]!r} is not allowed", "the docs list the functions that are")
+    bounds.check(name.lower(), node)
 
 
 def _check_table(table: "Table", views: frozenset[str], seen: set[str]) -> None:
@@ -156,16 +161,31 @@ def _check_table(table: "Table", views: frozenset[str], seen: set[str]) -> None:
 
 
 def _with_names(node: "Expr") -> set[str]:
-    """The names that WITH gives at the place of a node."""
+    """The names that WITH gives at the place of a node, as DuckDB sees them.
+
+    A part sees the parts before it. Its own name means itself only in the later half of a UNION of WITH RECURSIVE;
+    anywhere else DuckDB would look for that name in its catalogue.
+    """
     from sqlglot import exp
 
     names: set[str] = set()
-    above: Expr | None = node.parent
-    while above is not None:
-        given = above.args.get("with_") or above.args.get("with")
-        if isinstance(given, exp.With):
-            names.update(each.alias.lower() for each in given.expressions)
-        above = above.parent
+    below: list[Expr] = [node]
+    while (above := below[-1].parent) is not None:
+        if isinstance(above, exp.With):
+            part = below[-1]
+            for each in above.expressions:
+                if each is part:
+                    break
+                names.add(each.alias.lower())
+            whole = part.this
+            recursive = above.args.get("recursive") and isinstance(whole, exp.Union)
+            if recursive and any(each is whole.expression for each in below):
+                names.add(part.alias.lower())
+        else:
+            given = above.args.get("with_") or above.args.get("with")
+            if isinstance(given, exp.With) and given is not below[-1]:
+                names.update(each.alias.lower() for each in given.expressions)
+        below.append(above)
     return names
 
 

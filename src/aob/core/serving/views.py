@@ -14,7 +14,7 @@ from aob.core.contract_model import ContractSet, EventContract
 
 ViewKind = Literal["events", "type", "entity", "history", "supplied"]
 
-SqlType = Literal["BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "TIMESTAMP", "DATE", "JSON"]
+SqlType = Literal["BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "DATE", "JSON"]
 COLUMNS_MAX: Final = 200
 """Columns of one view; further fields are in `data` alone."""
 NAME_CHARS_MAX: Final = 50
@@ -41,8 +41,10 @@ class View(msgspec.Struct, frozen=True, array_like=True):
     description: str = ""
 
 
+INSTANT: Final = "TIMESTAMP WITH TIME ZONE"
+"""The type of times: they are instants, and `at time zone` makes the local time of a place of them."""
 NUMBER: Final = Column("number", "BIGINT", description="its dense number in the tenant's log")
-TIME: Final = Column("time", "TIMESTAMP", description="event time in UTC")
+TIME: Final = Column("time", INSTANT, description="event time")
 EVENT_COLUMNS: Final = (
     NUMBER,
     Column("id", "VARCHAR"),
@@ -59,7 +61,7 @@ EVENTS: Final = View(
 DEAD_LETTERS: Final = View(
     "deadletters", "supplied", "",
     (
-        NUMBER, Column("time", "TIMESTAMP", description="when it was refused"), Column("type", "VARCHAR"),
+        NUMBER, Column("time", INSTANT, description="when it was refused"), Column("type", "VARCHAR"),
         Column("source", "VARCHAR"), Column("id", "VARCHAR"), Column("state", "VARCHAR"), Column("reasons", "JSON"),
         Column("line", "VARCHAR"), Column("note", "VARCHAR"),
     ),
@@ -72,7 +74,7 @@ METRICS: Final = View(
         Column("span", "VARCHAR", description="the name of its window"),
         Column("dimensions", "JSON", description="the values of its dimensions; {} for the whole"),
         Column("value", "DOUBLE"), Column("detail", "JSON", description="the value when it is not a number"),
-        Column("until", "TIMESTAMP"),
+        Column("until", INSTANT),
     ),
     "every metric over its first window, now: the whole, and by all of its dimensions",
 )  # fmt: skip
@@ -93,7 +95,7 @@ def views_of(contracts: ContractSet, supplied: Iterable[View] = SUPPLIED) -> dic
     for entity, attributes in sorted(entities_of(contracts).items()):
         about = f"each {entity} as it is now"
         current = (
-            Column("id", "VARCHAR"), *attributes, Column("changed_at", "TIMESTAMP", description="of its last change"),
+            Column("id", "VARCHAR"), *attributes, Column("changed_at", INSTANT, description="of its last change"),
         )  # fmt: skip
         _put(found, f"entities.{entity}", "", View("", "entity", entity, current, about))
         past = (
@@ -129,7 +131,7 @@ def type_of_schema(schema: object) -> SqlType:
         kinds = "string"
     if kinds == "string":
         form = schema.get("format")
-        return "TIMESTAMP" if form == "date-time" else "DATE" if form == "date" else "VARCHAR"
+        return INSTANT if form == "date-time" else "DATE" if form == "date" else "VARCHAR"
     return _JSON_TYPES.get(str(kinds), "JSON")
 
 

@@ -13,6 +13,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import QueryAnswer
 from aob.core.metric_query import MetricQuery
+from aob.core.serving import INSTANT
 from aob.ports.metric_reader import MetricReader
 
 METRICS_MAX: Final = 20
@@ -50,7 +51,7 @@ async def by_name(reader: MetricReader, tenant: str, asked: MetricBody) -> Query
     rows = [[*key, *values] for key, values in cells.items()]
     _sort(rows, columns, asked.order or keys)
     overflow = len(rows) > asked.limit or any(_cut(answer, asked.limit) for answer in answers)
-    types = ["VARCHAR"] * len(asked.dimensions) + (["TIMESTAMP"] if asked.step else [])
+    types = ["VARCHAR"] * len(asked.dimensions) + ([INSTANT] if asked.step else [])
     return {
         "columns": columns,
         "types": [*types, *(_type_of(rows, len(keys) + n) for n in range(len(answers)))],
