@@ -63,7 +63,9 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     verbs: Verbs = running.views if owners is None else owners.verbs
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"
-    numbers = Exposition(wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats))
+    numbers = Exposition(
+        wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved
+    )
     served = create_app(
         verbs,
         running.metrics,

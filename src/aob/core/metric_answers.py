@@ -49,6 +49,7 @@ class MetricRow(TypedDict):
     value: JsonValue
     complete: NotRequired[bool]
     restated: NotRequired[bool]
+    overflow: NotRequired[bool]
 
 
 class MetricAnswer(TypedDict):
@@ -58,7 +59,9 @@ class MetricAnswer(TypedDict):
     metric. `rows` are there when dimensions or a series were asked for. `valid_until` is when it changes without an
     event. `watermark` is the event time up to which all sources have told; `complete` says whether it has passed
     `window.until`. `freshness_ms` is the age of the newest event that moved it (null: none yet). `exact` is false for
-    a sketch, whose `error` is then relative (two standard deviations). `path` says where it was read.
+    a sketch, whose `error` is then relative (two standard deviations). `path` says where it was read. `overflow`: there
+    is a number, and none of 64 bits can hold it, so that `value` is null. `unmoved` says how many values
+    came that could not move the metric (0/0, an instant outside the calendar), since the first event.
     """
 
     metric: str
@@ -80,7 +83,9 @@ class MetricAnswer(TypedDict):
     path: Literal["live", "scan"]
     cached: bool
     contract: str
+    overflow: NotRequired[bool]
     overflowed: NotRequired[list[str]]
+    unmoved: NotRequired[int]
     filling: NotRequired[float]
 
 
@@ -98,6 +103,7 @@ class MetricInfo(TypedDict):
     windows: list[JsonObject]
     moved_by: list[str]
     state: Literal["live", "filling"]
+    unmoved: NotRequired[int]
 
 
 class EntityView(TypedDict):

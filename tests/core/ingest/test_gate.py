@@ -309,3 +309,32 @@ def test_an_event_can_be_made_without_a_gate() -> None:
     assert (event.at_ms, event.data.amount, event.enriched.order_size, event.subject) == (5, 24.5, "small", "o-1")
     with pytest.raises(msgspec.ValidationError):
         maker_of(ORDER)({}, 5)
+
+
+@pytest.mark.parametrize("fields", [
+    {"n": {"type": "integer"}}, {"n": {}}, {"n": {"type": "array", "items": {"type": "integer"}}},
+    {"n": {"type": "integer", "minimum": 2**60}}, {"n": {"type": "object"}},
+])  # fmt: skip
+def test_an_integer_has_64_bits_wherever_it_stands(fields: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": fields}
+    gate = Gate(ContractSet(events={"x": {1: EventContract("x", 1, schema)}}))
+    wrap = {"array": lambda n: [n], "object": lambda n: {"deep": {"n": n}}}.get(fields["n"].get("type"), lambda n: n)
+
+    def read(n: int) -> Any:
+        line = json.dumps({"id": "1", "source": "s", "type": "x", "data": {"n": wrap(n)}}).encode()
+        return gate.read(line, NOW_MS)
+
+    assert len(read(2**63 - 1).events) == 1
+    for n in (2**63, 2**64, 10**40):
+        ((_, refused),) = read(n).refused
+        assert refused.reasons[0].rule == "int64"
+        assert refused.reasons[0].pointer.startswith("/data/n")
+
+
+def test_an_integer_that_an_earlier_release_took_is_read_as_the_nearest_that_can_be_held() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    gate = Gate(ContractSet(events={"x": {1: EventContract("x", 1, schema)}}))
+    small = b'{"id":"1","source":"s","type":"x","time":1,"data":{"n":5}}'
+    notes = gate.notes(gate.read(small, NOW_MS).events)
+    (event,) = gate.reread(small.replace(b"5", b"18446744073709551616"), notes, 0)
+    assert event.data.n == 2**63 - 1

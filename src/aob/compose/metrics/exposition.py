@@ -18,10 +18,14 @@ Figures = Callable[[], JsonObject]
 
 
 class Exposition:
-    """Text for Prometheus. `figures` are the numbers of the layer as health tells them, `journal` those of runs."""
+    """Text for Prometheus. `figures` are the numbers of the layer as health tells them, `journal` those of runs,
+    `unmoved` the values that could not move a metric, by its name."""
 
-    def __init__(self, stages: Mapping[str, Stage], figures: Figures, journal: Figures) -> None:
-        self._stages, self._figures, self._journal = stages, figures, journal
+    def __init__(
+        self, stages: Mapping[str, Stage], figures: Figures, journal: Figures,
+        unmoved: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:  # fmt: skip
+        self._stages, self._figures, self._journal, self._unmoved = stages, figures, journal, unmoved
         self._registry: Any = None
 
     def text(self) -> bytes:
@@ -57,6 +61,15 @@ class Exposition:
             ("aob_entities", "Entities in memory.", gate["fold"]["entities"]),
             ("aob_fold_rows_behind_snapshot", "Rows that a restart would read again.", gate["fold"]["behind"]),
             ("aob_watched_metrics", "Numbers that somebody follows.", gate["fold"]["watched"]),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+        lost = CounterMetricFamily("aob_unmoved", "Values that could not move a metric.", labels=["metric"])
+        for name, count in sorted(self._unmoved().items()):
+            lost.add_metric([name], count)
+        yield lost
+        for name, text, value in (
+            ("aob_rows_set_aside", "Rows of the event log that cannot be read.", gate["fold"]["aside"]),
+            ("aob_fills_stuck", "Tenants whose metrics cannot be filled.", gate["fold"]["stuck"]),
         ):
             yield GaugeMetricFamily(name, text, value=value)
         for name, value in self._journal().items():

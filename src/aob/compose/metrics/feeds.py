@@ -48,10 +48,10 @@ class Feeds:
         row = await self._log.row_at(tenant, after + 1)
         if not row:
             return Chunk((), after, True)
-        gate, found, through = self._live.memory.gate(tenant), list[Notice](), after
+        found, through = list[Notice](), after
         for each in await self._log.rows(row - 1, ROWS, tenant):
             lines = each.lines.split(b"\n") if each.count else []
-            for event, line in zip(gate.reread(each.lines, each.notes, each.first), lines, strict=True):
+            for event, line in zip(self._live.reread(each), lines, strict=False):
                 if event.offset > after and (ALL in keys or event.type in keys):
                     found.append(notice_of(event, line))
             through = each.first + each.count - 1

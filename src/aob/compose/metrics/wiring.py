@@ -157,7 +157,7 @@ class Wiring:
         querying = Querying(self.serving, self.answers, lambda position: place(position)[0], token)
         catalog = Catalog(
             self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),
-            lambda tenant: frozenset(live.numbers(tenant).filling),
+            lambda tenant: frozenset(live.numbers(tenant).filling), lambda tenant: live.numbers(tenant).unmoved(),
         )  # fmt: skip
         return Metrics(
             live, self.gate, self.contracts, self.answers, EntityReads(live, self.serving), Changes(self.answers),
@@ -260,8 +260,16 @@ class Wiring:
 
     # -- how it stands ----------------------------------------------------------------------------------------------
 
+    def unmoved(self) -> dict[str, int]:
+        """By metric, the values that could not move it, of all tenants."""
+        found: dict[str, int] = {}
+        for numbers in self.live.tenants.values():
+            for name, count in numbers.unmoved().items():
+                found[name] = found.get(name, 0) + count
+        return found
+
     def figures(self) -> JsonObject:
-        """Sums over all tenants."""
+        """Sums over all tenants. The status is `ok`, or says what keeps numbers from being whole."""
         live = self.live
         tenants = list(live.tenants.values())
         now_ms = self.now_ms()
@@ -270,7 +278,10 @@ class Wiring:
         rejected = sum(numbers.rejected for numbers in tenants)
         marks = [at for numbers in tenants if (at := numbers.fold.watermark(now_ms)) is not None]
         sizes = [numbers.fold.size() for numbers in tenants]
+        aside = sum(len(numbers.aside) for numbers in tenants)
+        stuck = sum(bool(numbers.stuck) for numbers in tenants)
         return {
+            "status": "fill_failed" if stuck else "rows_set_aside" if aside else "ok",
             "gate": {
                 "received": accepted + duplicate + rejected, "accepted": accepted, "duplicate": duplicate,
                 "rejected": rejected,
@@ -281,7 +292,8 @@ class Wiring:
                 "cells": sum(size["cells"] for size in sizes),
                 "bytes": sum(size["bytes"] for size in sizes), "entities": sum(len(each.entities) for each in tenants),
                 "watched": len(self.watches), "filling": sum(len(each.filling) for each in tenants),
-                "watermark": min(marks, default=None),
+                "watermark": min(marks, default=None), "unmoved": sum(self.unmoved().values()), "aside": aside,
+                "stuck": stuck,
             },
             "serving": self.serving.figures(), "tenants": len(tenants),
         }  # fmt: skip

@@ -12,14 +12,13 @@ import msgspec
 from msgspec import UNSET
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
-from aob.core.contract_model import ContractSet, EventContract, Lookup
-from aob.core.event import canonical
-from aob.core.expression import EvalError
+from aob.core.contract_model import ContractSet, EventContract
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
 from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, Form, form_of
 from aob.core.ingest.judge import Refused
+from aob.core.ingest.lookup import Known, looking, subject_of
 from aob.core.ingest.notes import Notes, notes_of, read_notes
 from aob.core.ingest.reading import passes, reader
 
@@ -28,12 +27,6 @@ _CLOSE: Final = ord("}")
 _OWN: Final = OWN.encode()
 _MS: Final = timedelta(milliseconds=1)
 Finish = Callable[[Value], bool]
-
-
-Known = Callable[[str, str], Mapping[str, Value]]
-"""The state of an entity by its type and id, as it is known now; empty where nothing is."""
-LOOKUP_CHARS_MAX: Final = 256
-"""Characters of what is joined to an event."""
 
 
 class Gated(msgspec.Struct):
@@ -54,9 +47,9 @@ class _Kind:
         contract, shape = form.contract, form.shape
         self.form = form
         self.decode: Callable[[bytes], Value] = msgspec.json.Decoder(form.event).decode
-        self.subject = _subject(reader(contract.subject, contract, enrichments)) if contract.subject else None
+        self.subject = subject_of(reader(contract.subject, contract, enrichments)) if contract.subject else None
         self.enrich = tuple(enrichments[name].run for name in contract.enrich)
-        self.looks = tuple(_looking(each, contract, enrichments, known) for each in contract.lookup.values())
+        self.looks = tuple(looking(each, contract, enrichments, known) for each in contract.lookup.values())
         self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
 
     def _finish(
@@ -65,11 +58,14 @@ class _Kind:
         checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
         valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
         subject, enrich, enriched, looks = self.subject, self.enrich, self.form.enriched, self.looks
-        if subject is None and enriched is None and valid is None and not checks:
+        open_ = self.form.shape.open
+        if subject is None and enriched is None and valid is None and not checks and not open_:
             return keeps
 
         def finish(event: Value) -> bool:
             if valid is not None and not valid(event.data):
+                return False
+            if open_ and judge.big_integer(msgspec.to_builtins(event.data)) is not None:
                 return False
             for attribute, check in checks:
                 value = getattr(event.data, attribute)
@@ -98,43 +94,6 @@ class _Kind:
         """The subject by the contract, unless the event has one."""
         if self.subject is not None and not event.subject:
             event.subject = self.subject(event)
-
-
-def _looking(
-    lookup: Lookup, contract: EventContract, enrichments: Mapping[str, Enrichment], known: Known | None
-) -> Callable[[Event], str]:
-    """What is joined to an event: a field of an entity as it is known now, as text."""
-    read, entity, field, default = (
-        reader(lookup.key, contract, enrichments),
-        lookup.entity,
-        lookup.field,
-        lookup.default,
-    )
-
-    def look(event: Event) -> str:
-        try:
-            key = read(event)
-        except EvalError:
-            return default
-        value = known(entity, str(key)).get(field) if known is not None else None
-        if value is None:
-            return default
-        return (value if isinstance(value, str) else canonical(value).decode())[:LOOKUP_CHARS_MAX]
-
-    return look
-
-
-def _subject(read: Callable[[Event], Value]) -> Callable[[Event], str]:
-    """The text of a subject, empty when there is none."""
-
-    def subject(event: Event) -> str:
-        try:
-            value = read(event)
-        except EvalError:
-            return ""
-        return value if value.__class__ is str else str(value)
-
-    return subject
 
 
 class Gate:
@@ -296,9 +255,11 @@ class Gate:
         try:
             event = judge.build(kind.form, sent)
         except (msgspec.ValidationError, OverflowError) as error:
-            return None, [Reason("decode", "/data", f"this cannot be held: {error}", "type")]
+            return None, [judge.unheld(error, sent.get("data"))]
         told = judge.moment(sent.get("time", 0.0))
         event.at_ms = now_ms if told == 0 or isinstance(told, str) else told
+        if kind.form.shape.open and judge.big_integer(msgspec.to_builtins(event.data)) is not None:
+            return None, [judge.unheld(ValueError(), sent.get("data"))]
         reasons = judge.rule_reasons(kind.form.contract, event)
         if not reasons:
             kind.add(event)
@@ -358,7 +319,7 @@ class Gate:
         kind = self._kinds.get(type, {}).get(version)
         if kind is None:
             raise ValueError(f"the log holds an event of {type} version {version}, and there is no such contract")
-        return judge.build(kind.form, sent)
+        return judge.rebuild(kind.form, sent)
 
 
 def _plain(lines: bytes) -> bool:

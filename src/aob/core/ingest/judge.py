@@ -17,6 +17,7 @@ from aob.core.expression import EvalError, ExpressionError
 from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
 from aob.core.ingest.reading import reader, view_of
+from aob.core.ingest.shape import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -207,6 +208,42 @@ def whole(value: Value, depth: int = 0) -> Value:
     if isinstance(value, dict):
         return {key: whole(item, depth + 1) for key, item in value.items()}
     return value
+
+
+def big_integer(value: Value, pointer: str = "/data") -> str | None:
+    """Where an integer of more than 64 bits stands in a value; None when there is none."""
+    if type(value) is int:
+        return None if INT_MIN <= value <= INT_MAX else pointer
+    pairs: Value = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in pairs:
+        if (found := big_integer(item, f"{pointer}/{escaped(str(key))}")) is not None:
+            return found
+    return None
+
+
+def unheld(error: Exception, data: Value) -> Reason:
+    """Why the class of an event cannot hold what its schema accepts."""
+    where = big_integer(whole(data))
+    if where is not None:
+        return Reason("decode", where, "an integer has 64 bits, from -2^63 to 2^63 - 1", "int64")
+    return Reason("decode", "/data", f"this cannot be held: {error}", "type")
+
+
+def held(value: Value) -> Value:
+    """A value in which integers of more than 64 bits are the nearest that can be held: earlier releases took them."""
+    if type(value) is int:
+        return min(max(value, INT_MIN), INT_MAX)
+    if isinstance(value, list):
+        return [held(item) for item in value]
+    return {key: held(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def rebuild(form: Form, sent: Mapping[str, Value]) -> Event:
+    """The event of an object that was accepted once, by this release or an earlier one."""
+    try:
+        return build(form, sent)
+    except msgspec.ValidationError:
+        return build(form, {**sent, "data": held(whole(sent.get("data")))})
 
 
 def build(form: Form, sent: Mapping[str, Value]) -> Event:

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Annotated, Final, Literal, Union
+from typing import Annotated, Final, Literal, Union, get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -19,6 +19,9 @@ from aob.core.expression.library import Value
 
 Schema = Mapping[str, Value]
 INT_SAFE: Final = 2**53
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
+"""An integer of an event has 64 bits."""
 _NOTES: Final = frozenset(
     ("title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "unit", "pii")
 )
@@ -57,12 +60,14 @@ class Field(msgspec.Struct, frozen=True):
 
 class Shape(msgspec.Struct, frozen=True):
     """How `data` of a contract is held: its type, its fields (None: it is no struct), and what the type does not
-    assert: attributes with the schemas they are to be checked by; `whole` asks for the check of everything."""
+    assert: attributes with the schemas they are to be checked by; `whole` asks for the check of everything. `open` says
+    that some values have no type of their own, so that integers in them must be looked at."""
 
     type: Value
     fields: Mapping[str, Field] | None
     rest: tuple[tuple[str, Schema], ...] = ()
     whole: bool = False
+    open: bool = False
 
 
 def shape_of(schema: Schema) -> Shape:
@@ -74,13 +79,13 @@ def shape_of(schema: Schema) -> Shape:
 def _shape(raw: bytes) -> Shape:
     schema = decode(raw)
     if schema is True or schema == {}:
-        return Shape(Value, None)
+        return Shape(Value, None, open=True)
     if not isinstance(schema, dict) or schema.get("type") != "object" or not schema.get("properties"):
         return _other(schema)
     unsaid = schema.keys() - _KINDS["object"] - _NOTES - {"type", "$schema", "$id"}
     more = schema.get("additionalProperties", True)
     if unsaid or more not in (True, False) or not _holds(schema):
-        return Shape(Value, None, whole=True)
+        return Shape(Value, None, whole=True, open=True)
     fields, rest, members = {}, [], []
     required = set(schema.get("required", ()))
     for name, attribute in _attributes(schema["properties"]).items():
@@ -93,7 +98,8 @@ def _shape(raw: bytes) -> Shape:
             rest.append((attribute, field_schema))
         members.append((attribute, type_, name))
         fields[name] = field
-    return Shape(_struct(members, fields, forbid=more is False), fields, tuple(rest))
+    open_ = any(_is_open(type_) for _, type_, _ in members)
+    return Shape(_struct(members, fields, forbid=more is False), fields, tuple(rest), open=open_)
 
 
 def _holds(schema: Schema) -> bool:
@@ -104,9 +110,18 @@ def _holds(schema: Schema) -> bool:
 
 def _other(schema: Value) -> Shape:
     try:
-        return Shape(_typed(schema, "data", True)[0], None)
+        type_ = _typed(schema, "data", True)[0]
     except Inexact:
-        return Shape(Value, None, whole=True)
+        return Shape(Value, None, whole=True, open=True)
+    return Shape(type_, None, open=_is_open(type_))
+
+
+def _is_open(type_: Value) -> bool:
+    """Whether a value of this type may hold one of any type."""
+    if type_ is Value:
+        return True
+    inner = get_type_hints(type_).values() if isinstance(type_, type) and issubclass(type_, msgspec.Struct) else ()
+    return any(map(_is_open, (*get_args(type_), *inner)))
 
 
 def _attributes(properties: Mapping[str, Value]) -> dict[str, str]:
@@ -142,8 +157,9 @@ def _struct(members: list[tuple[str, Value, str]], fields: Mapping[str, Field], 
         raise Inexact from error
 
 
+_INT: Final = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
 _PLAIN: Final[Mapping[str, tuple[Value, str]]] = {
-    "string": (str, "string"), "integer": (int, "int"), "number": (float, "double"), "boolean": (bool, "bool"),
+    "string": (str, "string"), "integer": (_INT, "int"), "number": (float, "double"), "boolean": (bool, "bool"),
 }  # fmt: skip
 
 
@@ -201,6 +217,9 @@ def _meta(schema: Schema, type_: Value) -> Value:
         raise Inexact
     if type_ is not float and said.get("multiple_of", 1) <= 0:
         raise Inexact
+    if type_ is int:
+        said |= {} if "ge" in said or "gt" in said else {"ge": INT_MIN}
+        said |= {} if "le" in said or "lt" in said else {"le": INT_MAX}
     return Annotated[type_, Meta(**said)] if said else type_
 
 

@@ -46,8 +46,9 @@ class Answers:
         """All metrics of the tenant, the platform's own included."""
         require(who, "view")
         known = self.live.contracts.of(who.tenant)
-        filling = self.live.numbers(who.tenant).filling
-        return [info(known, name, name in filling) for name in sorted(known.metrics)]
+        numbers = self.live.numbers(who.tenant)
+        unmoved = numbers.unmoved()
+        return [info(known, name, name in numbers.filling, unmoved.get(name, 0)) for name in sorted(known.metrics)]
 
     async def metric(self, who: Caller, query: MetricQuery) -> MetricAnswer:
         """One number."""
@@ -195,8 +196,12 @@ class Answers:
             answer["error"] = reading.error
         if reading.previous is not None:
             answer["previous"] = reading.previous
+        if reading.overflow:
+            answer["overflow"] = True
         if reading.overflowed:
             answer["overflowed"] = reading.overflowed
+        if reading.unmoved:
+            answer["unmoved"] = reading.unmoved
         return answer
 
     async def _scan(self, tenant: str, query: MetricQuery, known: ContractSet, last: int) -> JsonObject:
@@ -211,7 +216,7 @@ class Answers:
             now_ms = min(now_ms, query.known_at_ms)
             until = min(last, await live.events.row_before(query.known_at_ms))
         fold = Fold(_at_version(known, query), frozenset({query.metric}))
-        gate, seen, kept = live.memory.gate(tenant), 0, list[Event]()
+        seen, kept = 0, list[Event]()
         recounted = known.types_of(query.metric) if fold.plan.refolded else frozenset[str]()
         async for row in live.rows(0, until, tenant):
             seen += row.count
@@ -221,7 +226,7 @@ class Answers:
                     hint="ask for a newer instant, a coarser window, or use /v1/query", limit=SCAN_EVENTS_MAX,
                     events=numbers.accepted,
                 )  # fmt: skip
-            events = gate.reread(row.lines, row.notes, row.first)
+            events = live.reread(row)
             for start in range(0, len(events), SLICE_EVENTS):
                 fold.add(events[start : start + SLICE_EVENTS])
                 await asyncio.sleep(0)
@@ -233,7 +238,7 @@ class Answers:
         return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": token(until)}
 
 
-def info(known: ContractSet, name: str, filling: bool = False) -> MetricInfo:
+def info(known: ContractSet, name: str, filling: bool = False, unmoved: int = 0) -> MetricInfo:
     """A metric as the catalog lists it."""
     versions = known.metrics[name]
     contract = versions[max(versions)]
@@ -243,6 +248,7 @@ def info(known: ContractSet, name: str, filling: bool = False) -> MetricInfo:
         "dimensions": list(contract.dimensions),
         "windows": [msgspec.to_builtins(window) for window in contract.windows.values()],
         "moved_by": sorted(known.types_of(name)), "state": "filling" if filling else "live",
+        "unmoved": unmoved,
     }  # fmt: skip
 
 

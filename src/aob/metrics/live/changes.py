@@ -71,7 +71,7 @@ class Changes:
         live = self.live
         first = await live.events.row_before(since_ms - 1)
         last = min(live.row, await live.events.row_before(until_ms))
-        gate, seen = live.memory.gate(who.tenant), 0
+        seen = 0
         counts: Counter[tuple[str, bool]] = Counter()
         newest: deque[_Found] = deque(maxlen=limit)
         async for row in live.rows(first, last, who.tenant):
@@ -80,7 +80,7 @@ class Changes:
                 raise TooLarge(f"more than {LOOK_MAX:,} events came in that time", code="scan_too_large",
                                hint="ask for less time", limit=LOOK_MAX)  # fmt: skip
             lines = None
-            for number, event in enumerate(gate.reread(row.lines, row.notes, row.first)):
+            for number, event in enumerate(live.reread(row)):
                 if event.type not in types or not fits(event):
                     continue
                 late = event.at_ms < since_ms

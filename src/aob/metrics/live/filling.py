@@ -69,7 +69,11 @@ class Filling:
                 await self.fill(tenant, contracts)
                 break
             except Exception as error:  # whatever it is, the old numbers stand, and it is tried again
-                log.warning("fill_failed", tenant=tenant, error=f"{type(error).__name__}: {error}")
+                reason = f"{type(error).__name__}: {error}"
+                numbers = self._live.numbers(tenant)
+                if numbers.stuck != reason:  # told once, in the log and in health
+                    log.warning("fill_failed", tenant=tenant, error=reason)
+                    numbers.stuck = reason
                 await asyncio.sleep(AGAIN_S)
         self._fills.pop(tenant, None)
 
@@ -77,12 +81,11 @@ class Filling:
         """Fold the whole log of a tenant under contracts, then let them take the place of what was."""
         live, numbers = self._live, self._live.numbers(tenant)
         filled = Numbers(tenant, contracts, live.contracts.platform)
-        gate = live.memory.gate(tenant)
         at, done = 0, 0
         while True:
             until = live.row
             async for row in live.rows(at, until, tenant):
-                events = gate.reread(row.lines, row.notes, row.first)
+                events = live.reread(row)
                 for start in range(0, len(events), SLICE_EVENTS):
                     filled.add(events[start : start + SLICE_EVENTS], row.row)
                     await asyncio.sleep(0)
@@ -95,6 +98,7 @@ class Filling:
         filled.fold.forget(live.now_ms())
         numbers.adopt(contracts, filled.fold, filled.entities)
         numbers.filled_by, numbers.filling, numbers.stale = fold_hash(contracts), {}, False
+        numbers.stuck = ""
         live.keeping.changed()
         live.tell_moved(tenant, frozenset(contracts.metrics))
         if numbers.fold.wanted:
@@ -129,13 +133,12 @@ class Filling:
         live, contract = self._live, numbers.contracts.metric(metric)
         moved_in_time = contract is None or any(move.at for move in contract.moves)
         types = numbers.contracts.types_of(metric)
-        gate = live.memory.gate(numbers.tenant)
         at = 0 if moved_in_time else await live.events.row_before(since - SKEW_MAX_MS)
         found: list[Event] = []
         while at < numbers.row:  # what came while the log was read is read as well
             last = numbers.row
             async for row in live.rows(at, last, numbers.tenant):
-                for event in gate.reread(row.lines, row.notes, row.first):
+                for event in live.reread(row):
                     if event.type in types and (moved_in_time or since <= event.at_ms < until):
                         found.append(event)
             at = last

@@ -154,8 +154,20 @@ class Live:
             if numbers.fold.wanted:
                 self.filling.recount_soon(tenant)
 
+    def reread(self, row: Row) -> list[Event]:
+        """The events of a row of the log; none of one that cannot be read, which is set aside with its reason."""
+        try:
+            return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
+        except Exception as error:  # whatever lies in it: it stops no start, no fill, and no neighbour
+            reason = f"{type(error).__name__}: {error}"
+            if self.numbers(row.tenant).set_aside(row.row, row.count, reason):
+                log.error("row_set_aside", tenant=row.tenant, row=row.row, events=row.count, reason=reason)
+                self.keeping.changed()
+            return []
+
     def _again(self, row: Row) -> None:
-        events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
+        events = self.reread(row)
+        self.numbers(row.tenant).accepted += row.count - len(events)
         self.memory.remember(row.tenant, events)
         self.recovered_events += row.count
         self._fold(
@@ -173,6 +185,8 @@ class Live:
             group.moved = numbers.add(group.events, group.row)
         except Exception:  # then and at the next start alike; what else it holds is counted
             log.exception("fold_failed", tenant=group.tenant, row=group.row)
+        for metric, fault in numbers.faults().items():
+            log.error("metric_fault", tenant=group.tenant, metric=metric, row=group.row, fault=fault)
         self.row = group.row
         self.keeping.changed(len(group.events) + 1)
         for hear in self.heard:

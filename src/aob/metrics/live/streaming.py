@@ -98,9 +98,8 @@ class Streams:
             for group in [group for group in self._ring if first <= group.row <= until and group.tenant == tenant]:
                 yield group
             return
-        gate = self.live.memory.gate(tenant)
         async for found in self.live.rows(first - 1, until, tenant):
-            events = gate.reread(found.lines, found.notes, found.first)
+            events = self.live.reread(found)
             yield Written(
                 found.row, found.at_ms, tenant, found.first, events, found.lines, found.duplicate, found.rejected
             )

@@ -13,8 +13,18 @@ from aob.core.metric import Entities, Fold, Moved
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"
 ENTITIES: Final = "entities/"
+ASIDE_MAX: Final = 1_000
+"""Rows that are named one by one once they were set aside."""
 LATER_MAX: Final = 2_000
 """Events of the platform that wait to be folded together at most."""
+
+
+class _Counts(msgspec.Struct, array_like=True):
+    row: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    aside: dict[int, tuple[int, str]] = {}
 
 
 class Numbers:
@@ -32,6 +42,10 @@ class Numbers:
         self.moves: dict[str, int] = {}
         self.filling: dict[str, float] = {}
         self.filled_by = ""
+        self.stuck = ""
+        """Why a fill does not come to its end, while it is tried again."""
+        self.aside: dict[int, tuple[int, str]] = {}
+        """Rows of the log that cannot be read, by number: how many events they hold, and why."""
         self.stale = False
         """A snapshot gave nothing of the tenant's own numbers, because its contracts have changed since."""
         self._later: dict[str, tuple[list[Event], int]] = {}
@@ -46,6 +60,7 @@ class Numbers:
         self._derived = derived_from(own) | derived_from(self.platform_contracts)
         self.renewed = {OWN, ENTITIES}
         self._overflow = 0
+        self._unmoved: dict[str, int] = {}
 
     def adopt(self, own: ContractSet, fold: Fold | None, entities: Entities | None) -> None:
         """From now on these contracts; with a fold and entities that were filled for them."""
@@ -99,6 +114,31 @@ class Numbers:
         news, self._overflow = max(0, now - self._overflow), now
         return news
 
+    def unmoved_news(self) -> dict[str, int]:
+        """By metric, how many values could not move it since the last time."""
+        now, before = self.fold.unmoved(), self._unmoved
+        self._unmoved = now
+        return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
+
+    def unmoved(self) -> dict[str, int]:
+        """By metric, the platform's included, how many values could not move it since the first event."""
+        return self.fold.unmoved() | self.platform.unmoved()
+
+    def faults(self) -> dict[str, str]:
+        """By metric, faults that should not have been, since the last time."""
+        if not self.fold.faults and not self.platform.faults:
+            return {}
+        found = self.fold.faults | self.platform.faults
+        self.fold.faults, self.platform.faults = {}, {}
+        return found
+
+    def set_aside(self, row: int, count: int, reason: str) -> bool:
+        """A row cannot be read; whether that is new."""
+        if row in self.aside or len(self.aside) >= ASIDE_MAX:
+            return False
+        self.aside[row] = count, reason[:500]
+        return True
+
     def fold_of(self, metric: str) -> Fold:
         """The fold that has a metric: the tenant's own or the platform's."""
         if metric not in self.platform_contracts.metrics:
@@ -119,7 +159,8 @@ class Numbers:
         for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
             pages |= {prefix + name: data for name, data in part.dump(full=full or prefix in self.renewed).items()}
         self.renewed = set()
-        pages["counts"] = msgspec.msgpack.encode((self.row, self.accepted, self.duplicate, self.rejected))
+        counts = (self.row, self.accepted, self.duplicate, self.rejected, self.aside)
+        pages["counts"] = msgspec.msgpack.encode(counts)
         return pages
 
     def load(self, pages: Mapping[str, bytes]) -> None:
@@ -131,8 +172,11 @@ class Numbers:
             self.entities.load(_under(pages, ENTITIES))
             self.renewed = set()
             self.overflow_news()  # what was told before the restart is no news
+            self.unmoved_news()
         if "counts" in pages:
-            self.row, self.accepted, self.duplicate, self.rejected = msgspec.msgpack.decode(pages["counts"])
+            counts = msgspec.msgpack.decode(pages["counts"], type=_Counts)
+            self.row, self.accepted, self.aside = counts.row, counts.accepted, counts.aside
+            self.duplicate, self.rejected = counts.duplicate, counts.rejected
 
     def _moved(self, moved: Moved, at: int) -> frozenset[str]:
         names = frozenset(_closed(moved.metrics, self._derived))

@@ -72,6 +72,10 @@ class Whole(Protocol):
         """Rows of the log behind one row and up to another."""
         ...
 
+    def reread(self, row: Row) -> list[Event]:
+        """The events of a row; none of one that cannot be read."""
+        ...
+
     def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
         """Numbers have moved that no group of events moved."""
         ...

@@ -97,7 +97,10 @@ class Platform:
             "lag_ms": float(max(0, now_ms - group.at_ms)),
             "overflowed": float(self.live.numbers(group.tenant).overflow_news()),
         }  # fmt: skip
-        self._later(group.tenant, GATE, [self._makers["aob.gate.committed"](data, group.at_ms)], group.row)
+        told = [self._makers["aob.gate.committed"](data, group.at_ms)]
+        for metric, values in self.live.numbers(group.tenant).unmoved_news().items():
+            told.append(self._makers["aob.metric.unmoved"]({"metric": metric, "values": float(values)}, group.at_ms))
+        self._later(group.tenant, GATE, told, group.row)
 
     def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
         """What is remembered of live runs: always all of it."""

@@ -17,7 +17,8 @@ HITS_MAX: Final = 100
 
 class Catalog:
     """The verbs `catalog` and `search`. `contracts_of` and `revision_of` tell a tenant's contracts as they are now (the
-    same object while they stay the same), `filling_of` the names of metrics that are being filled from the log."""
+    same object while they stay the same), `filling_of` the names of metrics that are being filled from the log,
+    `unmoved_of` by metric how many values could not move it."""
 
     def __init__(
         self,
@@ -25,9 +26,10 @@ class Catalog:
         contracts_of: Callable[[str], ContractSet],
         revision_of: Callable[[str], int],
         filling_of: Callable[[str], frozenset[str]] = lambda tenant: frozenset(),
+        unmoved_of: Callable[[str], Mapping[str, int]] = lambda tenant: {},
     ) -> None:
         self._serving, self._contracts_of, self._revision_of = serving, contracts_of, revision_of
-        self._filling_of = filling_of
+        self._filling_of, self._unmoved_of = filling_of, unmoved_of
         self._indexes: dict[str, tuple[ContractSet, Ranking]] = {}
 
     async def catalog(self, who: Caller) -> CatalogAnswer:
@@ -49,8 +51,11 @@ class Catalog:
     def metrics(self, who: Caller) -> list[MetricInfo]:
         """All metrics of the tenant, as the catalog lists them."""
         contracts = self._contracts_of(who.tenant)
-        filling = self._filling_of(who.tenant)
-        return [_metric(each, contracts, each.name in filling) for each in contracts.newest_metrics()]
+        filling, unmoved = self._filling_of(who.tenant), self._unmoved_of(who.tenant)
+        return [
+            _metric(each, contracts, each.name in filling, unmoved.get(each.name, 0))
+            for each in contracts.newest_metrics()
+        ]
 
     async def search(self, who: Caller, words: str, *, kind: str = "", limit: int = 20) -> list[SearchHit]:
         """Things of the catalog by words, best first."""
@@ -104,7 +109,7 @@ def _field(name: str, schema: object, contract: EventContract) -> JsonObject:
     return told
 
 
-def _metric(contract: MetricContract, contracts: ContractSet, filling: bool) -> MetricInfo:
+def _metric(contract: MetricContract, contracts: ContractSet, filling: bool, unmoved: int) -> MetricInfo:
     return {
         "name": contract.name,
         "version": contract.version,
@@ -117,6 +122,7 @@ def _metric(contract: MetricContract, contracts: ContractSet, filling: bool) -> 
         "windows": _windows(contract),
         "moved_by": sorted(contracts.types_of(contract.name)),
         "state": "filling" if filling else "live",
+        "unmoved": unmoved,
     }
 
 

@@ -1,6 +1,6 @@
 """One cube: groups of events that share a second and dimensions flow in, tiles flow out. No clock, no I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -45,6 +45,8 @@ class Cube:
         self.latest: dict[Key, int] = {}
         """By combination of dimensions the last span that has a cell of it."""
         self.crowded = 0
+        self.unmoved: dict[str, int] = {}
+        """By metric, how many values came that could not move it."""
         self.moved = False
         self._dimensions = dimensions
 
@@ -68,6 +70,12 @@ class Cube:
         self.moved = True
         if tile.end > self.furthest:
             self.furthest = tile.end
+
+    def lose(self, metrics: Iterable[str], count: int) -> None:
+        """So many values could not move these metrics."""
+        for metric in metrics:
+            self.unmoved[metric] = self.unmoved.get(metric, 0) + count
+        self.moved = True
 
     def see(self, when: str, at_ms: int) -> None:
         """An event of this time has moved it."""

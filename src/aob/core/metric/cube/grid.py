@@ -18,6 +18,7 @@ EVER: Final = len(SIZES_MS)
 ENDLESS_MS: Final = 1 << 60
 _CUT: Final = (2, 3)
 _EPOCH_ORDINAL: Final = 719_163
+_LAST_ORDINAL: Final = 3_652_059
 
 
 class Grid:
@@ -55,5 +56,6 @@ class Grid:
 def _cuts(day: int, zones: tuple[str, ...]) -> tuple[int, ...]:
     """The midnights of zones within a day of UTC, in order."""
     since, ordinal = day * DAY_MS, day + _EPOCH_ORDINAL
-    found = {day_start(ordinal + shift, zone) for zone in zones for shift in (-1, 0, 1, 2)}
+    days = [ordinal + shift for shift in (-1, 0, 1, 2) if 0 < ordinal + shift <= _LAST_ORDINAL]
+    found = {day_start(each, zone) for zone in zones for each in days}
     return tuple(sorted(cut for cut in found if since < cut < since + DAY_MS))

@@ -1,6 +1,7 @@
 """What one event says of one entity, and how it is read off the event: contracts in, readers of changes out."""
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,7 +16,9 @@ Reader = Callable[[Sequence[str], EventContract], Read]
 (`aob.core.ingest.reading.paths`)."""
 Stamp = tuple[int, int, int]
 """When something was written: event time in ms, offset in the log, which of the event's moves. The later one holds."""
-_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+_PLAIN: Final = frozenset((str, float, bool, type(None)))
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
 
 
 class Change(msgspec.Struct, array_like=True, gc=False):
@@ -55,11 +58,14 @@ class Move(NamedTuple):
                 return id, Change(stamp, event.type, {}, True)
         sets = dict(zip(names, values, strict=True))
         for name, value in zip(names, values, strict=True):
-            if value.__class__ not in _PLAIN:
+            if value.__class__ is int:
+                if not INT_MIN <= value <= INT_MAX:
+                    sets[name] = float(value)
+            elif value.__class__ not in _PLAIN:
                 if value is msgspec.UNSET:
                     del sets[name]
                 else:
-                    sets[name] = msgspec.to_builtins(value)
+                    sets[name] = _held(msgspec.to_builtins(value))
         return id, Change(stamp, event.type, sets)
 
 
@@ -88,7 +94,18 @@ def _compiled(index: int, move: EntityMove, contract: EventContract, reader: Rea
     return Move(move.entity, index, tuple(move.set), conditional, reader(texts, contract))
 
 
+def _held(value: object) -> object:
+    """A value that pages can hold: integers have 64 bits, larger ones are doubles, and keys are texts."""
+    if isinstance(value, dict):
+        return {str(key): _held(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_held(item) for item in value]
+    return float(value) if value.__class__ is int and not INT_MIN <= value <= INT_MAX else value
+
+
 def _id(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    if isinstance(value, float):
+        if not isfinite(value):
+            return ""
+        value = int(value) if value.is_integer() else value
     return canonical(value).decode() if isinstance(value, int | float) else ""

@@ -35,6 +35,8 @@ class Entities:
         self._away: set[int] = set()
         self._changed: set[int] = set()
         self._held = 0
+        self.unmoved = 0
+        """Changes that could not be read of events."""
 
     @property
     def types(self) -> frozenset[str]:
@@ -47,7 +49,11 @@ class Entities:
         moves = self._changes.moves
         for event in events:
             for move in moves.get((event.type, event.version), ()):
-                found = move.change(event)
+                try:
+                    found = move.change(event)
+                except Exception:  # what no state can hold changes nothing, and is counted
+                    self.unmoved += 1
+                    continue
                 if found is not None:
                     self._put(move.entity, *found)
                     touched.add((move.entity, found[0]))

@@ -9,16 +9,20 @@ from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.expression import EvalError
 from aob.core.metric.cube.cube import Cube
-from aob.core.metric.cube.grid import ENDLESS_MS, HOUR_MS, MINUTE_MS
+from aob.core.metric.cube.grid import DAY_MS, ENDLESS_MS, HOUR_MS, MINUTE_MS
 from aob.core.metric.cube.tile import Key, NeedsScan
 from aob.core.metric.fold.plan import MetricPlan
 from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
 from aob.core.metric.fold.state import State
 from aob.core.metric.span import Span, span_of
+from aob.core.metric.span.calendar import FIRST_MS, LAST_MS
 from aob.core.metric_query import MetricQuery
 
 ROWS_MAX: Final = 10_000
 """Rows of one answer, whatever limit is asked for."""
+TIME_MIN_MS: Final = FIRST_MS - DAY_MS
+TIME_MAX_MS: Final = LAST_MS + DAY_MS
+"""What may be asked for: the years 1 to 9999."""
 _ZERO: Final = frozenset(("count", "sum", "distinct"))
 
 
@@ -43,10 +47,10 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
         span, told = _wider(fold, plan, span, query)
     reading = Reading(
         query.metric, span.window.name, span.kind, span.since, span.until, told.total,
-        exact=told.exact, error=told.error, restated=told.restated,
+        exact=told.exact, error=told.error, restated=told.restated, overflow=told.overflow,
         watermark_ms=fold.sources.watermark(now_ms),
         newest_at_ms=_newest(fold, plan, query.where),
-        overflowed=_overflowed(fold, plan),
+        unmoved=_unmoved(fold, plan), overflowed=_overflowed(fold, plan),
     )  # fmt: skip
     mark = reading.watermark_ms
     reading.complete = mark is not None and mark >= span.until
@@ -93,6 +97,10 @@ def _check(query: MetricQuery, plan: MetricPlan) -> None:
                 raise ValueError("a step has whole seconds")
         except ValueError as error:
             problems.append(Problem("/step", str(error), hint="1m, 1h, 1d"))
+    for name in ("since_ms", "until_ms", "as_of_ms", "known_at_ms"):
+        at_ms = getattr(query, name)
+        if at_ms is not None and not TIME_MIN_MS <= at_ms <= TIME_MAX_MS:
+            problems.append(Problem(f"/{name}", f"{at_ms} lies outside the years 1 to 9999", "bad_time"))
     if query.limit < 1:
         problems.append(Problem("/limit", "it must be 1 at least"))
     if problems:
@@ -114,9 +122,12 @@ def _tell(
         restated=any(part.restated for part in parts.values()), first=min(firsts, default=None),
     )  # fmt: skip
     told.total = _derived(plan, {name: part.total for name, part in parts.items()})
+    told.overflow = told.total is None and any(part.overflow for part in parts.values())
     for group in {group for part in parts.values() for group in part.values}:
         given = {name: part.values.get(group, _nothing(fold, name)) for name, part in parts.items()}
         told.values[group] = _derived(plan, given)
+        if told.values[group] is None and any(group in part.over for part in parts.values()):
+            told.over.add(group)
     return told
 
 
@@ -130,7 +141,7 @@ def _derived(plan: MetricPlan, values: Mapping[str, Value]) -> Value:
     names = {name: _operand(value) for name, value in values.items()}
     try:
         found = plan.expression.eval(names)
-    except EvalError:
+    except (EvalError, TypeError, ValueError, ArithmeticError):
         return None
     if isinstance(found, float) and not -ENDLESS < found < ENDLESS:
         return None
@@ -171,6 +182,15 @@ def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | No
     return max(found, default=None)
 
 
+def _unmoved(fold: State, plan: MetricPlan) -> int:
+    """Values that could not move it, or what it is made of."""
+    name = plan.contract.name
+    found = sum(fold.cubes[id].unmoved.get(name, 0) for id in {part.cube for part in plan.parts})
+    if name in fold.subjects:
+        found += fold.subjects[name].unmoved
+    return found + sum(_unmoved(fold, fold.plan.metrics[operand]) for operand in plan.operands)
+
+
 def _overflowed(fold: State, plan: MetricPlan) -> list[str]:
     return fold.dimensions.overflowed(plan.names, plan.contract.budget) if plan.names else []
 
@@ -195,7 +215,10 @@ def _rows(told: Told, query: MetricQuery) -> list[Row]:
     limit = min(query.limit, ROWS_MAX)
     if len(pairs) > limit:
         pairs = sorted(sorted(pairs, key=lambda pair: -(number_of(pair[1]) or 0.0))[:limit])
-    return [{"by": _named(query.by, group), "value": value} for group, value in pairs]
+    return [
+        {"by": _named(query.by, group), "value": value, **({"overflow": True} if group in told.over else {})}
+        for group, value in pairs
+    ]
 
 
 def _named(by: tuple[str, ...], group: Key) -> dict[str, str]:
@@ -209,14 +232,15 @@ def _series(fold: State, plan: MetricPlan, query: MetricQuery, span: Span, told:
     limit = min(query.limit, ROWS_MAX)
     rows: list[Row] = []
     mark = reading.watermark_ms
-    for start, end in span.buckets(parse_duration(query.step), since):
+    for number, (start, end) in enumerate(span.buckets(parse_duration(query.step), since)):
         part = _tell(fold, plan, start, end, query.by, query.where)
         more = {"complete": mark is not None and mark >= end, "restated": part.restated}
         if query.by:
             rows += [{"at": start, **row, **more} for row in _rows(part, query)]
         else:
-            rows.append({"at": start, "value": part.total, **more})
-        if len(rows) > limit:
+            over = {"overflow": True} if part.overflow else {}
+            rows.append({"at": start, "value": part.total, **more, **over})
+        if len(rows) > limit or number >= ROWS_MAX:
             raise Invalid(
                 f"the series has more than {limit} rows", [Problem("/step", "too fine for this span", "too_many")],
                 hint="a larger step, a shorter span, or a larger limit",
@@ -226,6 +250,8 @@ def _series(fold: State, plan: MetricPlan, query: MetricQuery, span: Span, told:
 
 def _previous(told: Told, span: Span, query: MetricQuery) -> Row:
     found: Row = {"since": span.since, "until": span.until, "value": told.total, "restated": told.restated}
+    if told.overflow:
+        found["overflow"] = True
     if query.by:
         found["rows"] = _rows(told, query)
     return found

@@ -1,12 +1,13 @@
 """How expressions of a contract read many events at once: events in, a column of values out.
 
-A plain path to a field that is always there is read in C; anything else event by event, where what cannot be evaluated
-is no value.
+A plain path to a field that is always there is read in C; anything else event by event, where what is not there is no
+value, and what no number or time can be is a fault: it moves nothing, and is counted. Nothing here raises.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
+from math import isfinite
 from operator import attrgetter
 from re import compile as pattern
 from typing import Any, Final, NamedTuple
@@ -15,16 +16,25 @@ import msgspec
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract
-from aob.core.event.value import canonical
+from aob.core.event.value import canonical, decode
 from aob.core.expression import EvalError
 from aob.core.ingest.reading import reader
-from aob.core.ingest.shape import Field, shape_of
+from aob.core.ingest.shape import INT_MAX, INT_MIN, Field, shape_of
+from aob.core.metric.span.calendar import FIRST_MS, LAST_MS
 
 Value = Any
 """What an expression gives of an event."""
 Read = Callable[[Event], Value]
 Column = Callable[[Sequence[Event]], Iterable[Value]]
 NUMBERS: Final = frozenset(("int", "double"))
+FAULT: Final = object()
+"""In a column: a value that cannot be, such as 0/0, or an integer of more than 64 bits."""
+NOWHERE: Final = 1 << 62
+"""The time of an event whose instant lies outside the calendar."""
+_MS: Final = timedelta(milliseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ARITHMETIC: Final = pattern("zero|overflow|range")
+"""In the words of an error of the expression language: it is the values that do not fit, none is missing."""
 _PATH: Final = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _ENVELOPE: Final = frozenset(("id", "source", "type", "subject"))
 
@@ -68,7 +78,8 @@ class Values(NamedTuple):
 
 
 def values_of(text: str, contract: EventContract, numeric: bool) -> Values:
-    """The values of an expression; what is missing, null, or no number where one is asked for, is None."""
+    """The values of an expression; what is missing, null, or no number where one is asked for, is None; FAULT is what
+    cannot be."""
     path = path_of(text, contract)
     if path is not None and path.kind in (NUMBERS if numeric else NUMBERS | {"string", "bool"}):
         get = attrgetter(path.attribute)
@@ -83,14 +94,17 @@ def values_of(text: str, contract: EventContract, numeric: bool) -> Values:
 
 
 def guarded(text: str, contract: EventContract) -> Read:
-    """The value of an expression for an event; None for what cannot be evaluated or is not there."""
+    """The value of an expression for an event; None for what cannot be evaluated or is not there, FAULT for what cannot
+    be."""
     read = reader(text, contract)
 
     def value(event: Event) -> Value:
         try:
             found = read(event)
-        except EvalError:
-            return None
+        except EvalError as error:
+            return FAULT if _ARITHMETIC.search(error.detail) else None
+        except Exception:  # whatever a library makes of an accepted event: it moves nothing, and is counted
+            return FAULT
         return None if found is msgspec.UNSET else found
 
     return value
@@ -103,14 +117,20 @@ def holds(text: str, contract: EventContract) -> Callable[[Event], bool]:
 
 
 def instants_of(text: str, contract: EventContract) -> Callable[[Event], int]:
-    """The time in ms at which an event counts; its own where the expression gives none."""
+    """The time in ms at which an event counts; its own where the expression gives none, NOWHERE where it gives one that
+    no window can hold."""
     if not text:
         return attrgetter("at_ms")
     read = guarded(text, contract)
 
     def at_ms(event: Event) -> int:
         found = read(event)
-        return round(found.timestamp() * 1_000) if isinstance(found, datetime) else event.at_ms
+        if found is FAULT:
+            return NOWHERE
+        if not isinstance(found, datetime):
+            return event.at_ms
+        told = (found - _EPOCH) // _MS
+        return told if FIRST_MS <= told <= LAST_MS else NOWHERE
 
     return at_ms
 
@@ -131,19 +151,45 @@ def keys_of(dimensions: Sequence[tuple[str, str]], contract: EventContract) -> C
 
 
 def text_of(value: Value) -> str:
-    """A value as the value of a dimension or the key of a subject."""
+    """A value as the value of a dimension or the key of a subject; empty for what has no text."""
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None or value is FAULT or (isinstance(value, float) and not isfinite(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return canonical(msgspec.to_builtins(value)).decode()
+    try:
+        return canonical(msgspec.to_builtins(value)).decode()
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
-def _number(value: Value) -> float | None:
-    return value if value.__class__ in (float, int) else None
+def _number(value: Value) -> Value:
+    kind = value.__class__
+    if kind is float:
+        return value if isfinite(value) else FAULT
+    if kind is int:
+        return value if INT_MIN <= value <= INT_MAX else FAULT
+    return FAULT if value is FAULT else None
 
 
 def _scalar(value: Value) -> Value:
-    return value if value.__class__ in (str, int, float, bool, None.__class__) else msgspec.to_builtins(value)
+    kind = value.__class__
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is float or kind is int or value is FAULT:
+        return _number(value)
+    try:
+        found = decode(canonical(msgspec.to_builtins(value)))
+    except (TypeError, ValueError, RecursionError):
+        return FAULT
+    return found if _fits(found) else FAULT
+
+
+def _fits(value: Value) -> bool:
+    """Whether all integers of a value have 64 bits."""
+    if isinstance(value, dict):
+        return all(map(_fits, value.values()))
+    if isinstance(value, list):
+        return all(map(_fits, value))
+    return value.__class__ is not int or INT_MIN <= value <= INT_MAX

@@ -4,7 +4,7 @@ Events are put together by second and dimensions first, so that each cell is loo
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -16,20 +16,21 @@ from aob.core.metric.cube.grid import SECOND_MS
 from aob.core.metric.cube.number import total
 from aob.core.metric.cube.slot import NUMERIC, put
 from aob.core.metric.cube.tile import Key
-from aob.core.metric.fold.column import Column, holds, instants_of, keys_of, values_of
+from aob.core.metric.fold.column import FAULT, NOWHERE, Column, holds, instants_of, keys_of, values_of
 
 _at: Final = attrgetter("at_ms")
 Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
 
 
 class Lane(NamedTuple):
-    """What is done with one expression's values: `tally` is the slot that counts them, `slots` those that take them.
-    Without a column every event counts."""
+    """What is done with one expression's values: `tally` is the slot that counts them, `slots` those that take them,
+    `metrics` those that they move. Without a column every event counts."""
 
     tally: int
     column: Column | None
     sure: bool
     slots: tuple[tuple[int, Slot], ...]
+    metrics: frozenset[str]
 
 
 class Branch(NamedTuple):
@@ -47,9 +48,9 @@ class Feed:
     __slots__ = ("_ats", "_branches", "_keys", "_own_time", "id")
 
     def __init__(
-        self, id: CubeId, slots: Sequence[Slot], movers: dict[str, frozenset[str]], contract: EventContract
+        self, id: CubeId, slots: Sequence[Slot], movers: Mapping[Slot, frozenset[str]], contract: EventContract
     ) -> None:
-        """`movers`: by condition, the metrics that events move for which it holds."""
+        """`movers`: by the slot that counts its values, the metrics that these move."""
         self.id = id
         self._own_time = not id.at
         self._ats = instants_of(id.at, contract)
@@ -58,14 +59,18 @@ class Feed:
         for index, slot in enumerate(slots):
             by_when.setdefault(slot.when, []).append((index, slot))
         self._branches = tuple(
-            Branch(when, holds(when, contract) if when else None, _lanes(found, contract), movers[when])
+            Branch(when, holds(when, contract) if when else None, _lanes(found, contract, movers), moved)
             for when, found in by_when.items()
-            if when in movers
+            if (moved := frozenset(name for slot, names in movers.items() if slot.when == when for name in names))
         )
 
     def add(self, cube: Cube, events: Sequence[Event]) -> set[str]:
         """Fold events; the metrics that moved."""
         moved = set[str]()
+        if not self._own_time:
+            events = self._placed(cube, events)
+            if not events:
+                return moved
         if len(self._branches) == 1 and self._branches[0].holds is None:
             only = self._branches[0]
             cube.see("", max(map(_at, events)))
@@ -74,7 +79,7 @@ class Feed:
                 cells = tile.own()
                 for key, group in groups.items():
                     cell = cells.get(key)
-                    _fold(only.lanes, cell if cell is not None else cube.cell(tile, key), group, self._ats)
+                    _fold(cube, only.lanes, cell if cell is not None else cube.cell(tile, key), group, self._ats)
                 cube.touch(tile)
             return set(only.metrics)
         for second, groups in self._grouped(events):
@@ -84,8 +89,25 @@ class Feed:
         return moved
 
     def instants(self, events: Sequence[Event]) -> list[int]:
-        """When events count."""
-        return list(map(self._ats, events))
+        """When events count, of those that do."""
+        return [at_ms for at_ms in map(self._ats, events) if at_ms != NOWHERE]
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that it moves."""
+        return frozenset(name for branch in self._branches for name in branch.metrics)
+
+    def _placed(self, cube: Cube, events: Sequence[Event]) -> Sequence[Event]:
+        """Those that count at an instant of the calendar; the others are counted as lost."""
+        ats = list(map(self._ats, events))
+        if NOWHERE not in ats:
+            return events
+        lost = [event for event, at_ms in zip(events, ats, strict=True) if at_ms == NOWHERE]
+        for branch in self._branches:
+            count = len(lost) if branch.holds is None else sum(map(branch.holds, lost))
+            if count:
+                cube.lose(branch.metrics, count)
+        return [event for event, at_ms in zip(events, ats, strict=True) if at_ms != NOWHERE]
 
     def select(self, when: str, events: Sequence[Event]) -> list[Event]:
         """The events for which a condition of this feed holds."""
@@ -105,7 +127,7 @@ class Feed:
                 continue
             if cell is None:
                 cell = cube.cell(cube.tiles.open(second * SECOND_MS), key)
-            _fold(branch.lanes, cell, there, self._ats)
+            _fold(cube, branch.lanes, cell, there, self._ats)
             cube.see(branch.text, max(map(_at, there)))
             cube.touch(cube.tiles.open(second * SECOND_MS))
             moved |= branch.metrics
@@ -130,15 +152,18 @@ class Feed:
         return by_second.items()
 
 
-def _fold(lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int]) -> None:
-    for tally, column, sure, slots in lanes:
+def _fold(cube: Cube, lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int]) -> None:
+    for tally, column, sure, slots, metrics in lanes:
         if column is None:
             cell[tally] += len(events)
             continue
         there = events
         values = list(column(events))
         if not sure:
-            pairs = [(event, value) for event, value in zip(events, values, strict=True) if value is not None]
+            pairs = [(event, value) for event, value in zip(events, values, strict=True)
+                     if value is not None and value is not FAULT]  # fmt: skip
+            if len(pairs) < len(values) and FAULT in values:
+                cube.lose(metrics, values.count(FAULT))
             if not pairs:
                 continue
             there, values = [event for event, _ in pairs], [value for _, value in pairs]
@@ -150,7 +175,9 @@ def _fold(lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callabl
                 put(cell, index, slot, there, values, list(map(ats, there)) if slot.kind == "last" else ())
 
 
-def _lanes(slots: Sequence[tuple[int, Slot]], contract: EventContract) -> tuple[Lane, ...]:
+def _lanes(
+    slots: Sequence[tuple[int, Slot]], contract: EventContract, movers: Mapping[Slot, frozenset[str]]
+) -> tuple[Lane, ...]:
     """The slots of one condition by what they take; numbers apart from other values."""
     lanes: list[Lane] = []
     for count, counted in slots:
@@ -161,9 +188,10 @@ def _lanes(slots: Sequence[tuple[int, Slot]], contract: EventContract) -> tuple[
             (index, slot) for index, slot in slots
             if slot.kind != "count" and slot.value == counted.value and (slot.kind in NUMERIC) == numeric
         )  # fmt: skip
+        moved = movers.get(counted, frozenset())
         if counted.value:
             values = values_of(counted.value, contract, numeric)
-            lanes.append(Lane(count, values.column, values.sure, takers))
+            lanes.append(Lane(count, values.column, values.sure, takers, moved))
         else:
-            lanes.append(Lane(count, None, True, ()))
+            lanes.append(Lane(count, None, True, (), moved))
     return tuple(lanes)

@@ -4,7 +4,8 @@ No clock and no I/O: whoever holds it tells the time and keeps the pages.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import partial
 from operator import attrgetter
 from typing import Final, Self
 
@@ -65,7 +66,8 @@ class Fold(State):
             for version, some in _versions(group, self.contracts.events.get(type, {}).keys()):
                 self._feed(type, version, some, late_ids, moved)
                 for subject in subjects.get(version, ()):
-                    touches += [(event, touch, subject) for event, touch in subject.touches(some)]
+                    lose = partial(self.cubes[subject.id].lose, (subject.metric,))
+                    touches += [(event, touch, subject) for event, touch in subject.touches(some, lose)]
         if touches:
             self._follow(events, touches, late_ids, moved)
         moved.late = len(late)
@@ -99,6 +101,17 @@ class Fold(State):
         if left:
             self.wanted[metric] = left
 
+    def unmoved(self) -> dict[str, int]:
+        """By metric, how many values came that could not move it; those that nothing was lost of are left out."""
+        found: dict[str, int] = {}
+        for cube in self.cubes.values():
+            for metric, count in cube.unmoved.items():
+                found[metric] = found.get(metric, 0) + count
+        for metric, subjects in self.subjects.items():
+            if subjects.unmoved:
+                found[metric] = found.get(metric, 0) + subjects.unmoved
+        return found
+
     def dump(self, full: bool = False) -> dict[str, bytes | None]:
         """Pages that changed since the last dump, or all; None for one that is gone."""
         return paging.dump(self, full)
@@ -125,7 +138,11 @@ class Fold(State):
         behind = [event for event in events if id(event) in late] if late else []
         for feed in self.plan.feeds.get(type, {}).get(version, ()):
             cube = self.cubes[feed.id]
-            names = feed.add(cube, events)
+            try:
+                names = feed.add(cube, events)
+            except Exception as error:  # the last line: no metric takes another one, or a neighbour, with it
+                self.fault(feed.metrics, cube, len(events), error)
+                continue
             moved.metrics |= names
             if behind and names:
                 for at_ms in feed.instants(behind):
@@ -142,7 +159,12 @@ class Fold(State):
         order = {id(event): place for place, event in enumerate(events)}
         touches.sort(key=lambda each: order[id(each[0])])
         for event, touch, feed in touches:
-            told, cube = self.subjects[feed.metric].add(touch), self.cubes[feed.id]
+            cube = self.cubes[feed.id]
+            try:
+                told = self.subjects[feed.metric].add(touch)
+            except Exception as error:
+                self.fault((feed.metric,), cube, 1, error)
+                continue
             for at_ms, dims, values in told:
                 self._contribute(cube, at_ms, dims, values, id(event) in late)
             if told:
@@ -157,6 +179,12 @@ class Fold(State):
         for index, value in enumerate(values):
             cell[index] += whole(value)
         cube.touch(tile, late)
+
+    def fault(self, metrics: Iterable[str], cube: Cube, count: int, error: Exception) -> None:
+        """Something that cannot happen has: what came moves these metrics no further, and is counted."""
+        cube.lose(metrics, count)
+        for metric in metrics:
+            self.faults[metric] = f"{type(error).__name__}: {error}"
 
     def _close(self, names: set[str]) -> None:
         """With metrics that are made of those that moved."""

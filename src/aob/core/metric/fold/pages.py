@@ -33,6 +33,7 @@ class _Head(msgspec.Struct, array_like=True):
     furthest: int
     crowded: int
     floors: list[int]
+    unmoved: dict[str, int] = {}
 
 
 _head = msgspec.msgpack.Decoder(_Head)
@@ -78,6 +79,7 @@ def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
         elif name in cubes and page == _HEAD:
             cube, head = cubes[name], _head.decode(data)
             cube.newest, cube.furthest, cube.crowded = head.newest, head.furthest, head.crowded
+            cube.unmoved = head.unmoved
             cube.tiles.floors[:] = head.floors
         else:
             cube_of, _, level = name.rpartition("/")
@@ -104,7 +106,7 @@ def _cube_pages(cube: Cube, full: bool) -> dict[str, bytes | None]:
         f"{level}/{start}": msgspec.msgpack.encode([_row(tile, cube.slots) for tile in found]) if found else None
         for (level, start), found in wanted.items()
     }
-    pages[_HEAD] = msgspec.msgpack.encode(_Head(cube.newest, cube.furthest, cube.crowded, tiles.floors))
+    pages[_HEAD] = msgspec.msgpack.encode(_Head(cube.newest, cube.furthest, cube.crowded, tiles.floors, cube.unmoved))
     return pages
 
 

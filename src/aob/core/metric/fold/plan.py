@@ -66,17 +66,17 @@ def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
     wanted = _closed(contracts, frozenset(contracts.metrics) if metrics is None else metrics)
     plans = {name: _metric(contracts, contract) for name, contract in sorted(wanted.items())}
     slots: dict[CubeId, set[Slot]] = {}
-    movers: dict[CubeId, dict[str, set[str]]] = {}
+    movers: dict[CubeId, dict[Slot, set[str]]] = {}
     for name, plan in plans.items():
         for part in plan.parts:
             slots.setdefault(part.cube, set()).update((part.slot, part.count))
-            movers.setdefault(part.cube, {}).setdefault(part.slot.when, set()).add(name)
+            movers.setdefault(part.cube, {}).setdefault(part.count, set()).add(name)
     cubes = {id: tuple(sorted(found, key=canonical)) for id, found in slots.items()}
     feeds: dict[str, dict[int, tuple[Feed, ...]]] = {}
     for type, versions in contracts.events.items():
         for version, event in versions.items():
             found = tuple(
-                Feed(id, cubes[id], {when: frozenset(names) for when, names in movers[id].items()}, event)
+                Feed(id, cubes[id], {slot: frozenset(names) for slot, names in movers[id].items()}, event)
                 for id in cubes if id.feed == type and id.version in (0, version)
             )  # fmt: skip
             if found:

@@ -1,10 +1,12 @@
 """Cells in, the value of a metric out: merged over a span and over dimensions, and told by the metric's type."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf, isfinite
 from typing import Any, Final
 
 import msgspec
 
+from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.metric.cube import Cell, Cube, Slot
 from aob.core.metric.cube.cube import CubeId
 from aob.core.metric.cube.grid import ENDLESS_MS
@@ -22,7 +24,8 @@ _SKETCHED: Final = frozenset(("distinct", "quantiles", "top", "extremes"))
 
 
 class Reading(msgspec.Struct):
-    """An answer. `rows` are there when dimensions or steps were asked for: `{by?, at?, value, complete?, restated?}`.
+    """An answer. `rows` are there when dimensions or steps were asked for: `{by?, at?, value, complete?, restated?,
+    overflow?}`. `overflow`: there is a value, and no number (an integer of 64 bits, a double) can hold it.
 
     `since_ms` is None from the first event on. `valid_until_ms`: when it changes without an event. `newest_at_ms`: the
     time of the newest event that moved it (whatever the window). `error` is that of a sketch when not `exact`.
@@ -43,11 +46,14 @@ class Reading(msgspec.Struct):
     exact: bool = True
     error: float = 0.0
     restated: bool = False
+    overflow: bool = False
+    unmoved: int = 0
     overflowed: list[str] = []
 
 
 class Told(msgspec.Struct):
-    """What a span says: by combination of the dimensions asked for (the empty one: all), and what is to be known."""
+    """What a span says: by combination of the dimensions asked for (the empty one: all), and what is to be known.
+    `over`: the combinations whose value no number can hold; `overflow` says so of the total."""
 
     values: dict[Key, Value]
     total: Value = None
@@ -55,6 +61,8 @@ class Told(msgspec.Struct):
     error: float = 0.0
     restated: bool = False
     first: int | None = None
+    overflow: bool = False
+    over: set[Key] = msgspec.field(default_factory=set)
 
 
 def tell(
@@ -92,7 +100,11 @@ def tell(
     if by:
         for group, cells in groups.items():
             if _there(plan, cubes, cells):
-                told.values[group] = _value(plan, cubes, cells, told)
+                alone = Told({})
+                told.values[group] = _value(plan, cubes, cells, alone)
+                told.exact, told.error = told.exact and alone.exact, max(told.error, alone.error)
+                if alone.overflow:
+                    told.over.add(group)
     return told
 
 
@@ -124,6 +136,21 @@ def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]],
 
 
 def _value(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told) -> Value:
+    """What cells say; None, and `overflow` told, where no number can hold it."""
+    value = _sum_up(plan, cubes, cells, told)
+    if value.__class__ is float and not isfinite(value):
+        told.overflow = True
+        return None
+    if value.__class__ is dict:
+        for name, each in value.items():
+            if each.__class__ is float and not isfinite(each):
+                value[name], told.overflow = None, True
+    return value
+
+
+def _sum_up(
+    plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told
+) -> Value:
     kind = plan.contract.type
     entries = [(part, _entry(cubes, cells, part.cube, part.slot)) for part in plan.parts]
     if kind in SUBJECTS:
@@ -132,7 +159,10 @@ def _value(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId
         return sum(part.sign * entry for part, entry in entries)
     if kind == "sum":
         found = sum(part.sign * _scaled(part, entry) for part, entry in entries)
-        return found >> BITS if plan.whole else plain(found)
+        if not plan.whole:
+            return plain(found)
+        whole = found >> BITS
+        return whole if INT_MIN <= whole <= INT_MAX else inf
     if kind == "average":
         sums = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role != "count")
         count = sum(part.sign * entry for part, entry in entries if part.role == "count")

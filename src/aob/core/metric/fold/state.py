@@ -30,3 +30,5 @@ class State:
             {name: max(v.lateness_ms for v in versions.values()) for name, versions in contracts.events.items()}
         )
         self.wanted: dict[str, set[Span]] = {}
+        self.faults: dict[str, str] = {}
+        """By metric, the last fault that should not have been: whoever holds the fold tells of it."""

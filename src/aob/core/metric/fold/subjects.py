@@ -1,13 +1,13 @@
 """Accepted events in, touches of the subjects (shoppers, orders) that funnels, sessions and joins follow out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, MetricContract, Move
 from aob.core.metric.cube.cube import CubeId
-from aob.core.metric.fold.column import guarded, holds, instants_of, keys_of, text_of
+from aob.core.metric.fold.column import NOWHERE, guarded, holds, instants_of, keys_of, text_of
 from aob.core.metric.subject import Touch
 
 
@@ -24,12 +24,15 @@ class SubjectFeed:
         self._ats = instants_of(move.at, event)
         self._with_data = contract.type == "join" and bool(contract.value)
 
-    def touches(self, events: Sequence[Event]) -> Iterator[tuple[Event, Touch]]:
-        """What subjects did; events without a key tell of none."""
+    def touches(self, events: Sequence[Event], lose: Callable[[int], None]) -> Iterator[tuple[Event, Touch]]:
+        """What subjects did; events without a key tell of none, and those of no instant are counted as lost."""
         there = events if self._holds is None else [event for event in events if self._holds(event)]
         sign = -1 if self.move.retract else 1
         for event, dims in zip(there, self._keys(there), strict=True):
             key = text_of(self._key(event))
-            if key:
+            at_ms = self._ats(event)
+            if key and at_ms == NOWHERE:
+                lose(1)
+            elif key:
                 data = msgspec.to_builtins(event.data) if self._with_data else None
-                yield event, Touch(key, self._ats(event), event.at_ms, self.move.step, dims, sign, data)
+                yield event, Touch(key, at_ms, event.at_ms, self.move.step, dims, sign, data)

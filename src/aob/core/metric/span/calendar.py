@@ -10,6 +10,10 @@ from aob.core.contract_model import Unit
 _FIXED_MS: Final = {"second": 1_000, "minute": 60_000, "hour": 3_600_000}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+FIRST_MS: Final = -62_135_510_400_000
+"""0001-01-02 in UTC: the first instant at which anything can count, in whatever zone it is told."""
+LAST_MS: Final = 253_402_214_399_999
+"""The end of 9999-12-30 in UTC: the last one."""
 
 
 @lru_cache(maxsize=1_024)
@@ -19,8 +23,8 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def wall(at_ms: int, zone: str) -> datetime:
-    """What clocks of a zone show, without the zone."""
-    return (_EPOCH + at_ms * _MS).astimezone(zone_of(zone)).replace(tzinfo=None, fold=0)
+    """What clocks of a zone show, without the zone; before and after all time, what they show first and last."""
+    return (_EPOCH + min(max(at_ms, FIRST_MS), LAST_MS) * _MS).astimezone(zone_of(zone)).replace(tzinfo=None, fold=0)
 
 
 def instant(shown: datetime, zone: str) -> int:
@@ -35,7 +39,9 @@ def day_start(ordinal: int, zone: str) -> int:
 
 
 def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
-    """`[start, end)` of the `size` units of a calendar that an instant lies in. Weeks begin on Monday."""
+    """`[start, end)` of the `size` units of a calendar that an instant lies in. Weeks begin on Monday. What begins
+    before all time, or ends after it, is cut off there."""
+    at_ms = min(max(at_ms, FIRST_MS), LAST_MS)
     fixed_ms = _FIXED_MS.get(unit, 0) * size
     if fixed_ms and fixed_ms <= _FIXED_MS["hour"]:
         shown = (_EPOCH + at_ms * _MS).astimezone(zone_of(zone))
@@ -43,8 +49,15 @@ def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
         start = (at_ms + offset_ms) // fixed_ms * fixed_ms - offset_ms
         return start, start + fixed_ms
     here = wall(at_ms, zone)
-    start_wall = _floor(unit, size, here)
-    start, end = instant(start_wall, zone), instant(_next(unit, size, start_wall), zone)
+    try:
+        start_wall = _floor(unit, size, here)
+        start = instant(start_wall, zone)
+    except (OverflowError, ValueError):
+        start_wall, start = here, FIRST_MS
+    try:
+        end = instant(_next(unit, size, start_wall), zone)
+    except (OverflowError, ValueError):
+        end = LAST_MS + 1
     return start, end
 
 
@@ -61,7 +74,10 @@ def same_elapsed(unit: Unit, zone: str, since: int, until: int, before: int) -> 
     grain = timedelta(minutes=1) if unit in ("day", "hour") else grain
     grain = timedelta(seconds=1) if unit in ("minute", "second") else grain
     steps = -(-gone // grain)
-    return min(instant(wall(before, zone) + steps * grain, zone), since)
+    try:
+        return min(instant(wall(before, zone) + steps * grain, zone), since)
+    except (OverflowError, ValueError):
+        return since
 
 
 def _floor(unit: Unit, size: int, here: datetime) -> datetime:

@@ -68,6 +68,7 @@ class Span(msgspec.Struct, frozen=True):
                 _, end = unit_span("day", days, zone, at)
             else:
                 end = (at // step_ms + 1) * step_ms
+            end = max(end, at + 1)
             yield at, min(end, self.until)
             at = end
 

@@ -35,6 +35,7 @@ class _State(msgspec.Struct, array_like=True):
     newest_ms: int = 0
     missed: int = 0
     let_go: int = 0
+    unmoved: int = 0
 
 
 _page = msgspec.msgpack.Decoder(dict[str, History])
@@ -77,6 +78,9 @@ class SubjectFold:
         before = self._law.tell(history.head, history.marks)
         history.put((at_ms, step, dims, canonical(data) if self._keeps_data else b""), sign)
         told = difference(before, self._law.tell(history.head, history.marks))
+        if self._law.unmoved:
+            state.unmoved += self._law.unmoved
+            self._law.unmoved = 0
         if len(history.marks) > TOUCHES_MAX:
             state.missed += history.shorten(self._law, TOUCHES_MAX)
         elif history.empty and history.floor_ms <= self.floor_ms:
@@ -110,6 +114,11 @@ class SubjectFold:
     def let_go(self) -> int:
         """Subjects that were let go because there were too many."""
         return self._state.let_go
+
+    @property
+    def unmoved(self) -> int:
+        """Values that were no finite number."""
+        return self._state.unmoved
 
     def __len__(self) -> int:
         return sum(map(len, self._pages))

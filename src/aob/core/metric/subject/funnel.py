@@ -11,6 +11,7 @@ class Funnel:
     """The law of funnels of `steps` steps."""
 
     def __init__(self, steps: int, within_ms: int) -> None:
+        self.unmoved = 0
         self._steps = steps
         self._within_ms = within_ms
 

@@ -1,12 +1,14 @@
 """The touches of one subject, in order of time: a mark and a sign in, what the history gives then out."""
 
 from bisect import bisect_left
+from collections import Counter
 from typing import Final
 
 import msgspec
 
 from aob.core.metric.subject.touch import Contribution, Head, Law, Mark
 
+_WHOLE_MAX: Final = 2.0**40
 MARK_BYTES: Final = 250
 HISTORY_BYTES: Final = 350
 """What a mark and a history take in memory, roughly."""
@@ -60,13 +62,25 @@ class History(msgspec.Struct, array_like=True, gc=False):
 
 
 def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
-    """What has to be added so that `before` becomes `after`."""
+    """What has to be added so that `before` becomes `after`. Whole numbers of one cell are added up; others are told
+    one by one, so that nothing is rounded before it reaches the cell."""
     if before == after:
         return []
-    moved: dict[tuple[int, tuple[str, ...]], tuple[float, ...]] = {}
-    for sign, told in ((-1.0, before), (1.0, after)):
-        for at_ms, dims, values in told:
-            place = at_ms, dims
-            held = moved.get(place) or (0.0,) * len(values)
-            moved[place] = tuple(old + sign * value for old, value in zip(held, values, strict=True))
-    return [Contribution(at_ms, dims, values) for (at_ms, dims), values in moved.items() if any(values)]
+    moved = Counter(after)
+    moved.subtract(before)
+    sums: dict[tuple[int, tuple[str, ...]], tuple[float, ...]] = {}
+    found: list[Contribution] = []
+    for told, times in moved.items():
+        if not times:
+            continue
+        if all(map(_is_whole, told.values)):
+            held = sums.get(told[:2]) or (0.0,) * len(told.values)
+            sums[told[:2]] = tuple(old + times * value for old, value in zip(held, told.values, strict=True))
+        else:
+            values = told.values if times > 0 else tuple(-value for value in told.values)
+            found += [Contribution(told.at_ms, told.dims, values)] * abs(times)
+    return found + [Contribution(*place, values) for place, values in sums.items() if any(values)]
+
+
+def _is_whole(value: float) -> bool:
+    return -_WHOLE_MAX < value < _WHOLE_MAX and value.is_integer()

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import isfinite
 from typing import Final
 
 from aob.core.event.value import decode
@@ -24,18 +25,20 @@ class Join:
 
     def __init__(self, within_ms: int, value: str) -> None:
         self._within_ms = within_ms
-        self._value = _valued(value) if value else _between
+        self.unmoved = 0
+        """Pairs whose value is no finite number."""
+        self._value = self._valued(value) if value else _between
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
         """A contribution for each left touch: 1, pairs, pairs that have a value, the sum of values."""
         rights = [mark for mark, count in marks if mark[1] == 1 and count > 0]
-        found = []
+        found: list[Contribution] = []
         for mark, count in marks:
             if mark[1] == 0 and count > 0:
                 right = self._paired(mark, rights)
                 value = None if right is None else self._value(mark, right)
                 told = (1.0, float(right is not None), float(value is not None), value or 0.0)
-                found.append(Contribution(mark[0], mark[2], told if count == 1 else tuple(count * x for x in told)))
+                found += [Contribution(mark[0], mark[2], told)] * count
         return found
 
     def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
@@ -52,24 +55,28 @@ class Join:
         index = bisect_left(rights, (left[0],))
         return rights[index] if index < len(rights) and rights[index][0] <= left[0] + self._within_ms else None
 
+    def _valued(self, text: str) -> Callable[[Mark, Mark], float | None]:
+        expression = compile_expression(text, nodes=frozenset(), names=_NAMES, strict=False)
+
+        def evaluate(left: Mark, right: Mark) -> float | None:
+            try:
+                value = expression.eval({"left": _view(left), "right": _view(right)})
+            except EvalError:
+                return None
+            if isinstance(value, timedelta):
+                return value / timedelta(milliseconds=1)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return None
+            if not isfinite(value):
+                self.unmoved += 1
+                return None
+            return float(value)
+
+        return lru_cache(_REMEMBERED_MAX)(evaluate)
+
 
 def _between(left: Mark, right: Mark) -> float | None:
     return float(right[0] - left[0])
-
-
-def _valued(text: str) -> Callable[[Mark, Mark], float | None]:
-    expression = compile_expression(text, nodes=frozenset(), names=_NAMES, strict=False)
-
-    def evaluate(left: Mark, right: Mark) -> float | None:
-        try:
-            value = expression.eval({"left": _view(left), "right": _view(right)})
-        except EvalError:
-            return None
-        if isinstance(value, timedelta):
-            return value / timedelta(milliseconds=1)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    return lru_cache(_REMEMBERED_MAX)(evaluate)
 
 
 def _view(mark: Mark) -> dict[str, object]:

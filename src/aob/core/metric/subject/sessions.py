@@ -10,6 +10,7 @@ class Sessions:
     """The law of sessions that are `gap_ms` apart."""
 
     def __init__(self, gap_ms: int) -> None:
+        self.unmoved = 0
         self._gap_ms = gap_ms
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:

@@ -48,7 +48,10 @@ Marks = list[tuple[Mark, int]]
 
 
 class Law(Protocol):
-    """What a history means. Both are pure; marks with a count below 1 are not there (yet)."""
+    """What a history means. Both are pure; marks with a count below 1 are not there (yet). `unmoved` counts the values
+    that were no finite number."""
+
+    unmoved: int
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
         """What a history adds to the metric."""

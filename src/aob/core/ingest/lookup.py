@@ -1,0 +1,54 @@
+"""What an event is joined with from entities, and the subject that its contract names: events in, texts out."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from aob.core.accepted_event import Event
+from aob.core.contract_model import EventContract, Lookup
+from aob.core.event import canonical
+from aob.core.expression import EvalError
+from aob.core.expression.library import Value
+from aob.core.ingest.enrich import Enrichment
+from aob.core.ingest.reading import reader
+
+Known = Callable[[str, str], Mapping[str, Value]]
+"""The state of an entity by its type and id, as it is known now; empty where nothing is."""
+LOOKUP_CHARS_MAX: Final = 256
+"""Characters of what is joined to an event."""
+
+
+def looking(
+    lookup: Lookup, contract: EventContract, enrichments: Mapping[str, Enrichment], known: Known | None
+) -> Callable[[Event], str]:
+    """What is joined to an event: a field of an entity as it is known now, as text."""
+    read, entity, field, default = (
+        reader(lookup.key, contract, enrichments),
+        lookup.entity,
+        lookup.field,
+        lookup.default,
+    )
+
+    def look(event: Event) -> str:
+        try:
+            key = read(event)
+        except EvalError:
+            return default
+        value = known(entity, str(key)).get(field) if known is not None else None
+        if value is None:
+            return default
+        return (value if isinstance(value, str) else canonical(value).decode())[:LOOKUP_CHARS_MAX]
+
+    return look
+
+
+def subject_of(read: Callable[[Event], Value]) -> Callable[[Event], str]:
+    """The text of a subject, empty when there is none."""
+
+    def subject(event: Event) -> str:
+        try:
+            value = read(event)
+        except EvalError:
+            return ""
+        return value if value.__class__ is str else str(value)
+
+    return subject

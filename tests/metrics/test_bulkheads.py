@@ -1,0 +1,89 @@
+"""What was accepted stops no home: neither the fold, nor a fill, nor the next start; what is left out is counted."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import aob
+from aob.compose import App
+from aob.core.metric_query import MetricQuery
+from tests.metrics.till import OTHER, SHOP, filled, ingest_as, sold
+
+CART = """
+event: cart
+version: 1
+fields: {paid: {type: number}, total: {type: number}}
+---
+metric: paid_share
+version: 1
+type: average
+moves: [{on: cart, value: data.paid / data.total}]
+windows: [all]
+"""
+LATER = "metric: carts\nversion: 1\ntype: count\nmoves: [{on: cart}]\nwindows: [all]\n"
+
+
+def cart(number: int, paid: float, total: float) -> dict[str, Any]:
+    """A cart."""
+    return {"type": "cart", "source": "s", "id": str(number), "data": {"paid": paid, "total": total}}
+
+
+async def share(app: App) -> dict[str, Any]:
+    """The share as it is told."""
+    return dict(await app.metric("paid_share", window="all"))
+
+
+async def test_what_is_no_number_is_counted_and_shown_everywhere_and_the_home_opens_again(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        await app.push_contracts({"cart.yaml": CART})
+        await app.ingest([cart(1, 0.0, 0.0), cart(2, 1.0, 2.0)])
+        told = await share(app)
+        assert (told["value"], told["unmoved"]) == (0.5, 1)
+        await app.push_contracts({"later.yaml": LATER})
+        await filled(app)
+        assert (await app.metric("carts", window="all"))["value"] == 2
+    async with aob.open(tmp_path) as app:
+        told = await share(app)
+        assert (told["value"], told["unmoved"]) == (0.5, 1)
+        listed = {each["name"]: each for each in await app.metrics.metrics(app.who)}
+        assert (listed["paid_share"]["unmoved"], listed["carts"]["unmoved"]) == (1, 0)
+        catalog = {each["name"]: each for each in (await app.metrics.catalog(app.who))["metrics"]}
+        assert catalog["paid_share"]["unmoved"] == 1
+        health = await app.metrics.metrics_health()
+        assert (health["status"], health["fold"]["unmoved"], health["fold"]["stuck"]) == ("ok", 1, 0)
+        lost = await app.metrics.metric(app.who, MetricQuery("aob_unmoved", "all", by=("metric",)))
+        assert lost["rows"] == [{"by": {"metric": "paid_share"}, "value": 1.0}]
+        assert app.wiring is not None
+        assert app.wiring.unmoved() == {"paid_share": 1}
+        assert "aob_unmoved" in {each["name"] for each in await app.metrics.alerts(app.who)}
+
+
+async def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_touches_no_neighbour(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        await app.push_contracts({"shop.yaml": SHOP})
+        await app.metrics.push_contracts(OTHER, {"shop.yaml": SHOP})
+        for number in range(3):
+            await app.ingest([sold(number)])
+            await ingest_as(app, OTHER, sold(number))
+    with closing(sqlite3.connect(tmp_path / "gate.db")) as db:
+        db.execute("update row set lines = x'00' where row = (select min(row) from row where tenant = 'default')")
+        db.commit()
+    (tmp_path / "metrics.db").unlink()
+    async with aob.open(tmp_path) as app:
+        assert (await app.metric("sales", window="all"))["value"] == 2
+        assert (await app.metrics.metric(OTHER, MetricQuery("sales", "all")))["value"] == 3
+        numbers = app.metrics.live.numbers(app.who.tenant)
+        ((count, reason),) = numbers.aside.values()
+        assert count == 1
+        assert reason
+        health = await app.metrics.metrics_health()
+        assert (health["status"], health["fold"]["aside"]) == ("rows_set_aside", 1)
+        assert health["gate"]["accepted"] == 6
+        await app.push_contracts({"later.yaml": "metric: many\nversion: 1\ntype: count\nmoves: [{on: sold}]\n"})
+        await filled(app)
+        assert (await app.metric("many", window="all"))["value"] == 2
+        json.dumps(await app.metrics.metrics(app.who))
+    async with aob.open(tmp_path) as app:
+        assert app.metrics.live.numbers(app.who.tenant).aside, "a snapshot remembers it"
