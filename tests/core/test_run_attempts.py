@@ -161,13 +161,32 @@ def test_an_intent_is_committed_once_and_found_again_with_its_result() -> None:
     assert bytes(intent.result or b"") == b'{"id":7}'
 
 
-def test_another_call_under_a_settled_number_is_a_conflict() -> None:
+def test_an_intent_is_known_by_its_content_and_its_count_never_by_its_order() -> None:
     desk = Desk(flow({"a": function()}))
-    desk.intend("a", what={"to": "ann"})
-    desk.settle("a")
-    with pytest.raises(Conflict) as refused:
-        desk.intend("a", what={"to": "bob"})
-    assert refused.value.code == "intent_differs"
+    for number, (to, count) in enumerate([("ann", 1), ("bob", 1), ("ann", 2)], 1):
+        (event,) = desk.intend("a", count, what={"to": to})
+        assert (event.number, event.count) == (number, count)
+        desk.settle("a", number, result={"for": to, "count": count})
+    desk.lose("a")
+    for to, count in [("bob", 1), ("ann", 2), ("ann", 1)]:
+        assert desk.intend("a", count, what={"to": to}) == []
+    (event,) = desk.intend("a", 2, what={"to": "bob"})
+    assert event.number == 4
+
+
+def test_intents_of_before_are_counted_in_their_order() -> None:
+    desk = Desk(flow({"a": function()}))
+    for number in (1, 2):
+        desk.record([ev.Intent("a", 1, number, "effect", b"same", Raw(b"{}"))])
+    assert [(each.number, each.count) for each in desk.run.tokens["a"].intents or []] == [(1, 1), (2, 2)]
+
+
+def test_what_a_handler_found_not_to_have_happened_is_open_no_more() -> None:
+    desk = cut_off(effect="once", on_uncertain="verify", verify="look")
+    settled, begun = desk.intend("a", what={"at": "another time"})
+    assert (settled.number, settled.failed, begun.number) == (1, True, 2)
+    desk.settle("a", 2)
+    assert all(intent.result is not None for intent in desk.run.tokens["a"].intents or [])
 
 
 def test_only_the_current_attempt_may_act_or_report() -> None:

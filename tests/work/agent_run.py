@@ -81,7 +81,14 @@ class RunContext:
         self.journal.entries.append(Entry(kind, asked))
         return Intended(True)
 
-    async def settle(self, result: Any, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
+    async def settle(
+        self,
+        result: Any,
+        *,
+        intent: Intended | None = None,
+        error: Fault | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> None:
         self.journal.commit()
         entry = self.journal.entries[self._number]
         entry.settled, entry.error, entry.usage = True, error, usage

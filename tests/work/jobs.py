@@ -107,7 +107,14 @@ class Asked:
             return Intended(False, self._recorded[self._number])
         return Intended(True)
 
-    async def settle(self, result: Any, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
+    async def settle(
+        self,
+        result: Any,
+        *,
+        intent: Intended | None = None,
+        error: Fault | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> None:
         self.asked.append(("settle", error.code if error else result))
 
     async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:

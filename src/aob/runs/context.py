@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -15,7 +16,11 @@ from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.journal import Decided, Journal, Stream
 from aob.runs.values import Values
-from aob.work.job import Fault, Intended, Job
+from aob.work.job import Fault, Intended, Job, WorkError
+
+_Key = tuple[str, bytes]
+_MINE: ContextVar[tuple[tuple["RunContext", int], ...]] = ContextVar("intents", default=())
+"""Intents that this task has asked for, so that `settle` finds its own among those of tasks beside it."""
 
 
 class RunContext:
@@ -32,7 +37,10 @@ class RunContext:
         self._journal, self._job, self._values, self._open_log = journal, job, values, open_log
         self._stream = stream
         self._log: Callable[..., None] | None = None
-        self._number = self._proposals = 0
+        self._proposals = 0
+        self._used: dict[_Key, set[int]] = {}
+        """Counts that this attempt has asked for, by kind and digest."""
+        self._open: dict[int, tuple[_Key, int]] = {}
         self.patch = ""
         self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
         self.key, self.tenant, self.resume = job.key, job.tenant, job.resume
@@ -51,30 +59,57 @@ class RunContext:
             await self._granted(cmd.Save(self.visit, self.attempt, cell))
 
     async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
-        """Commit the intent of an effect, or find what an earlier attempt recorded under the same number."""
-        self._number += 1
+        """Commit the intent of an effect, or find what an earlier attempt recorded for the same kind, content and
+        count: the k-th of them in this attempt is the k-th of the visit, whatever order they come in."""
         data = canonical(dict(what))
-        digest = digest_of(data)
-        command = cmd.Intend(self.visit, self.attempt, self._number, kind, digest, Raw(data))
-        decided = await self._granted(command)
-        if decided.events:
-            return Intended(True)
+        key = (kind, digest_of(data))
+        used = self._used.setdefault(key, set())
+        count = next(count for count in range(1, len(used) + 2) if count not in used)
+        used.add(count)
+        decided = await self._granted(cmd.Intend(self.visit, self.attempt, count, kind, key[1], Raw(data)))
         # Look at the run that decided: the one in memory may have been dropped and not yet be read back.
         token = decided.stream.state.tokens.get(self.visit)
         if token is None:
             raise asyncio.CancelledError
-        for intent in token.intents or ():
-            if intent.number == self._number and intent.result is not None and not intent.failed:
-                return Intended(False, await self._load(intent.result))
-        return Intended(True)
+        found = next(each for each in token.intents or () if (each.kind, each.digest, each.count) == (*key, count))
+        if not decided.events and found.result is not None and not found.failed:
+            return Intended(False, await self._load(found.result), found.number)
+        self._open[found.number] = (key, count)
+        _MINE.set((*_MINE.get(), (self, found.number)))
+        return Intended(True, None, found.number)
 
-    async def settle(self, result: Any, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
-        """Record what came of the last intent."""
+    async def settle(
+        self,
+        result: Any,
+        *,
+        intent: Intended | None = None,
+        error: Fault | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record what came of an intent: of the one that is named, else of the one that this task has open."""
+        number = intent.number if intent is not None else self._only_open()
+        if not number:
+            return  # what it speaks of was recorded by an earlier attempt
         told = msgspec.to_builtins(error) if error is not None else result
         cell = await self._cell(canonical(told))
-        await self._granted(
-            cmd.Settle(self.visit, self.attempt, self._number, cell, error is not None, dict(usage) if usage else None)
-        )
+        spent = dict(usage) if usage else None
+        await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
+        known = self._open.pop(number, None)
+        if known is not None and error is not None:
+            self._used[known[0]].discard(known[1])  # it failed, and that is known: the next one stands in its place
+
+    def _only_open(self) -> int:
+        """The number of the intent that this task has open; of all when it has none; 0 when there is none."""
+        mine = [number for context, number in _MINE.get() if context is self and number in self._open]
+        found = mine or list(self._open)
+        if len(found) > 1:
+            raise WorkError(
+                f"{self.visit} has {len(found)} intents open: settle says which of them it speaks of",
+                code="intent_unnamed",
+                transient=False,
+                detail={"hint": "i = await ctx.intend(...), then await ctx.settle(result, intent=i)"},
+            )
+        return found[0] if found else 0
 
     async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
         """Propose a patch; what became of it, with every problem when it is invalid."""

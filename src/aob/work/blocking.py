@@ -1,6 +1,7 @@
 """A Context for handlers in threads: the same words, but each call waits for its answer instead of being awaited."""
 
 import asyncio
+import threading
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ class BlockingContext:
         self._inner = inner
         self._loop = loop
         self._fenced = False
+        self._here = threading.local()
+        self._open: set[int] = set()
         self.run_id, self.visit, self.attempt = inner.run_id, inner.visit, inner.attempt
         self.key, self.tenant = inner.key, inner.tenant
 
@@ -34,11 +37,32 @@ class BlockingContext:
 
     def intend(self, kind: str, what: Mapping[str, object]) -> Intended:
         """Commit the intent of an effect before it happens."""
-        return self._wait(self._inner.intend(kind, what))
+        intended = self._wait(self._inner.intend(kind, what))
+        if intended.granted:
+            self._mine().append(intended)
+            self._open.add(intended.number)
+        return intended
 
-    def settle(self, result: object, *, error: Fault | None = None, usage: Mapping[str, object] | None = None) -> None:
-        """Record the result of the last intent."""
-        self._wait(self._inner.settle(result, error=error, usage=usage))
+    def _mine(self) -> list[Intended]:
+        """Intents that this thread has asked for: a handler may have threads of its own."""
+        mine: list[Intended] | None = getattr(self._here, "mine", None)
+        if mine is None:
+            mine = self._here.mine = []
+        return mine
+
+    def settle(
+        self,
+        result: object,
+        *,
+        intent: Intended | None = None,
+        error: Fault | None = None,
+        usage: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record the result of an intent: of the one that is named, else of the one that this thread has open."""
+        mine = [each for each in self._mine() if each.number in self._open]
+        named = intent if intent is not None or len(mine) != 1 else mine[0]
+        self._wait(self._inner.settle(result, intent=named, error=error, usage=usage))
+        self._open.discard(named.number if named is not None else 0)
 
     def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, object]:
         """Propose a patch to the run."""

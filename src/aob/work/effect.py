@@ -34,9 +34,9 @@ async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], a
                 transient=False,
                 detail={"cause": {"code": fault.code, "message": fault.message}, "intent": dict(what)},
             ) from error
-        await ctx.settle(None, error=fault)
+        await ctx.settle(None, intent=intended, error=fault)
         raise
-    await ctx.settle(output)
+    await ctx.settle(output, intent=intended)
     return output
 
 
@@ -49,8 +49,8 @@ def may_have_happened(fault: Fault) -> bool:
 class Covered:
     """The context of a handler whose whole call is an intent, until it asks for one of its own."""
 
-    def __init__(self, inner: Context, asks: bool) -> None:
-        self._inner, self.asks = inner, asks
+    def __init__(self, inner: Context, whole: Intended) -> None:
+        self._inner, self._whole, self.asks = inner, whole, not whole.granted
 
     if not TYPE_CHECKING:
 
@@ -61,7 +61,7 @@ class Covered:
         """From the first one on, its own intents say what has happened, and the call may be made again."""
         if not self.asks:
             self.asks = True
-            await self._inner.settle(ITS_OWN)
+            await self._inner.settle(ITS_OWN, intent=self._whole)
         return await self._inner.intend(kind, what)
 
 
@@ -72,12 +72,12 @@ async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awai
     knows how far the handler had come, and the intent stays open.
     """
     intended = await ctx.intend("call", {"handler": handler})
-    covered = Covered(ctx, asks=not intended.granted)
+    covered = Covered(ctx, intended)
     try:
         return await call(cast(Context, covered))
     except WorkError as error:
         fault = fault_of(error)
         known = fault.code != UNCERTAIN and not (isinstance(fault.detail, Mapping) and fault.detail.get("sent"))
         if known and not covered.asks:
-            await ctx.settle(None, error=fault)
+            await ctx.settle(None, intent=intended, error=fault)
         raise

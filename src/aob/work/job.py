@@ -81,10 +81,11 @@ class WorkError(Exception):
 
 class Intended(msgspec.Struct, frozen=True):
     """Answer to an intent. `granted`: it is committed, act now, then report. Else `recorded` holds what an earlier
-    attempt recorded under the same number and digest, to be used instead of acting."""
+    attempt recorded for the same kind, content and count, to be used instead of acting. `number` names it."""
 
     granted: bool
     recorded: Any = None
+    number: int = 0
 
 
 class Context(Protocol):
@@ -103,10 +104,20 @@ class Context(Protocol):
         """Show a sign of life; a checkpoint is committed and comes back as `ctx.resume` in the next attempt."""
 
     async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
-        """Commit the intent of an effect before it happens. Raises asyncio.CancelledError when the token is gone."""
+        """Commit the intent of an effect before it happens. It is found again by kind, content and count: the second of
+        two that say the same is another one, whatever order they come in. Raises asyncio.CancelledError when the token
+        is gone."""
 
-    async def settle(self, result: Any, *, error: Fault | None = None, usage: Mapping[str, Any] | None = None) -> None:
-        """Record the result of the last intent: output or error, and `usage` (tokens_in, tokens_out, cost_usd)."""
+    async def settle(
+        self,
+        result: Any,
+        *,
+        intent: Intended | None = None,
+        error: Fault | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record the result of an intent: output or error, and `usage` (tokens_in, tokens_out, cost_usd). Without
+        `intent` it is the one that this task has open; raises WorkError `intent_unnamed` when it has several."""
 
     async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
         """Propose a patch to the run: `{"patch_id", "state": "applied"|"proposed"|"invalid", "problems": [...]}`."""

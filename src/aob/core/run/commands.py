@@ -124,18 +124,18 @@ class ClosePatch(_Command):
 
 
 class Intend(_Command):
-    """A worker asks leave for its next effect: number n of this visit."""
+    """A worker asks leave for an effect: the `count`-th of this kind and digest in its visit."""
 
     visit: str
     attempt: int
-    number: int
+    count: int
     kind: str
     digest: bytes
     what: Cell
 
 
 class Settle(_Command):
-    """A worker reports what came of an intent."""
+    """A worker reports what came of an intent, which it names by its number."""
 
     visit: str
     attempt: int

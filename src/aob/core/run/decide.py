@@ -9,6 +9,7 @@ from math import log
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event.ids import derived_id
@@ -29,6 +30,8 @@ LOST_MAX: Final = 10
 
 BACKOFF_LOG_MAX: Final = 50.0
 """A back-off stops to grow at e^50 times its first wait: its `max` was reached long ago, and no float overflows."""
+
+NOT_HAPPENED: Final = Raw(b'{"code":"not_happened","message":"a handler looked: it had not happened"}')
 
 AFTER_MAX_MS: Final = 7 * 86_400_000
 """A service that asks to be called again later is believed up to a week."""
@@ -248,18 +251,18 @@ def _intend(step: Step, command: cmd.Intend) -> None:
     token = _token(step, command.visit, command.attempt)
     if token is None:
         raise Refused(f"{command.visit} attempt {command.attempt} may not act any more", code="token_gone")
-    for intent in token.intents or ():
-        if intent.number == command.number:
-            if intent.failed:
-                break  # it failed and that is known: acting again is a new intent
-            if intent.digest != command.digest and intent.result is not None:
-                raise Conflict(
-                    f"{command.visit} asks something else under intent {command.number}", code="intent_differs"
-                )
-            if intent.result is not None or intent.attempt == command.attempt:
-                return
+    intents = token.intents or ()
+    asked = (command.kind, command.digest, command.count)
+    known = next((each for each in intents if (each.kind, each.digest, each.count) == asked), None)
+    if known is not None and not known.failed and (known.result is not None or known.attempt == command.attempt):
+        return
+    if token.verify:  # a handler has looked: what an earlier attempt began did not happen
+        for each in intents:
+            if each is not known and each.result is None and each.attempt < command.attempt:
+                step.events.append(ev.IntentSettled(command.visit, each.number, NOT_HAPPENED, True))
+    number = known.number if known is not None else 1 + max((each.number for each in intents), default=0)
     step.events.append(
-        ev.Intent(command.visit, command.attempt, command.number, command.kind, command.digest, command.what)
+        ev.Intent(command.visit, command.attempt, number, command.kind, command.digest, command.what, command.count)
     )
 
 

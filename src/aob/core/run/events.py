@@ -230,7 +230,8 @@ class NodeHeld(_Event, tag=15):
 
 
 class Intent(_Event, tag=16):
-    """An effect, a model call or a tool call is about to happen."""
+    """An effect, a model call or a tool call is about to happen: the `count`-th of this kind and digest in its visit (0
+    in records of before: in their order). `number` names it within the visit."""
 
     visit: str
     attempt: int
@@ -238,6 +239,7 @@ class Intent(_Event, tag=16):
     kind: str
     digest: bytes
     what: Cell
+    count: int = 0
 
 
 class IntentSettled(_Event, tag=17):

@@ -185,7 +185,8 @@ def _intent(run: Run, e: ev.Intent) -> None:
     if token.intents is None:
         token.intents = []
     kept = [intent for intent in token.intents if intent.number != e.number]
-    token.intents = [*kept, IntentState(e.number, e.kind, e.digest, e.attempt, e.what)]
+    count = e.count or 1 + sum(intent.kind == e.kind and intent.digest == e.digest for intent in kept)
+    token.intents = [*kept, IntentState(e.number, e.kind, e.digest, e.attempt, e.what, count=count)]
 
 
 def _intent_settled(run: Run, e: ev.IntentSettled) -> None:

@@ -36,6 +36,7 @@ class IntentState(msgspec.Struct):
     what: Cell
     result: Cell | None = None
     failed: bool = False
+    count: int = 1
 
 
 class Token(msgspec.Struct, gc=False, eq=False):

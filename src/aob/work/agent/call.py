@@ -64,12 +64,12 @@ class Calls:
             answer = kept or await self._model.ask(request)
         except AobError as error:
             failed = model_failure(error)
-            await self._ctx.settle(None, error=failed.fault)
+            await self._ctx.settle(None, intent=intent, error=failed.fault)
             raise failed from error
         tools = {tool.name: tool.hash for tool in request.tools}
         output = digest_of(canonical(request.output)).hex()
         record = Answered(name, prompt, tools, output, request.temperature, answer, kept is not None)
-        await self._ctx.settle(msgspec.to_builtins(record), usage=usage_of(record))
+        await self._ctx.settle(msgspec.to_builtins(record), intent=intent, usage=usage_of(record))
         return record
 
     async def recall(self, name: str) -> ModelAnswer | None:
@@ -106,10 +106,10 @@ class Calls:
             if failed.fault.code == UNCERTAIN:
                 raise failed from error
             if failed.fault.transient:
-                await self._ctx.settle(None, error=failed.fault)
+                await self._ctx.settle(None, intent=intent, error=failed.fault)
                 raise failed from error
             recorded = {"fault": msgspec.structs.asdict(failed.fault)}
-        await self._ctx.settle(recorded)
+        await self._ctx.settle(recorded, intent=intent)
         return result_of(asked, recorded)
 
 

@@ -37,7 +37,12 @@ class ToolContext:
         self._refuse("record an intent of its own")
 
     async def settle(
-        self, result: Json, *, error: Fault | None = None, usage: Mapping[str, Json] | None = None
+        self,
+        result: Json,
+        *,
+        intent: Intended | None = None,
+        error: Fault | None = None,
+        usage: Mapping[str, Json] | None = None,
     ) -> None:
         """Refused, as `intend`."""
         self._refuse("settle an intent")
