@@ -14,7 +14,7 @@ from aob.core.graph import check, load
 from tests.house.tree import ROOT, short, text_of
 from tools.make_reference import codes, pages
 
-RUNS: Final = re.compile(r"^```python run\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUNS: Final = re.compile(r"^```python run\n(.*?)^```(?:\n\n?```text printed\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 WORKFLOW: Final = re.compile(r"^```yaml (?:workflow|file=\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK: Final = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 DOCS: Final = (
@@ -47,12 +47,12 @@ def test_every_link_between_the_docs_leads_to_a_file() -> None:
 def examples() -> Iterator[object]:
     """Every code block that is marked as one that runs."""
     for path in DOCS:
-        for number, code in enumerate(RUNS.findall(text_of(path)), 1):
-            yield pytest.param(code, id=f"{short(path)}-{number}")
+        for number, (code, printed) in enumerate(RUNS.findall(text_of(path)), 1):
+            yield pytest.param(code, printed, id=f"{short(path)}-{number}")
 
 
-@pytest.mark.parametrize("code", list(examples()))
-def test_a_marked_example_runs(code: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("code", "printed"), list(examples()))
+def test_a_marked_example_runs_and_prints_what_the_page_says(code: str, printed: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(code)
     done = subprocess.run(
@@ -60,6 +60,7 @@ def test_a_marked_example_runs(code: str, tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert done.stdout == printed
 
 
 def documents() -> Iterator[object]:

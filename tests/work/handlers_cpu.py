@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import datetime
 from typing import Any
 
 from aob.work import WorkError, node
@@ -42,3 +43,9 @@ def fail(how: str) -> Any:
     if how == "say odd":
         raise WorkError("odd", detail=object())
     return object()
+
+
+@node(cpu=True)
+def label(text: str, at: datetime) -> dict[str, Any]:
+    """Takes a time, which crosses as text and is made in the process."""
+    return {"text": text, "year": at.year}

@@ -74,7 +74,7 @@ async def test_the_names_of_the_input_are_the_arguments() -> None:
 
 
 async def test_without_an_input_map_the_value_is_the_one_argument() -> None:
-    assert await output_of(calls("price", {"id": 1}, named=False), price) == [{"id": 1}, 1, 2.0]
+    assert await output_of(calls("price", "a", named=False), price) == ["a", 1, 2.0]
 
 
 async def test_a_handler_that_takes_nothing_is_called_with_nothing() -> None:
@@ -176,7 +176,15 @@ async def test_an_async_handler_behind_a_plain_wrapper_is_awaited() -> None:
 
     for answer, expected in ((Later(), "later"), ("at once", "at once")):
         odd = type(handler)(
-            handler.name, lambda answer=answer: answer, handler.facts, "loop", False, False, "", handler.signature
+            handler.name,
+            lambda answer=answer: answer,
+            handler.facts,
+            "loop",
+            False,
+            False,
+            "",
+            handler.signature,
+            handler.parameters,
         )
         assert await call(odd, (), {}, None, plain_table) == expected
 

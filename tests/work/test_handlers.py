@@ -1,6 +1,7 @@
 """Marked functions become a table of handlers; what cannot be a handler is said with its place."""
 
 import functools
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -206,3 +207,33 @@ def test_a_module_that_failed_is_tried_anew_after_it_is_mended(here: Path) -> No
         load_app("later.py")
     (here / "later.py").write_text(APP)
     assert list(scan(load_app("later.py"))) == ["hello"]
+
+
+PROGRAM = """
+import aob
+from aob.work.handlers import scan
+
+@aob.node(cpu=True)
+def crunch(n: int) -> int:
+    return n * n
+
+def main():
+    print(sorted(scan(crunch)))
+
+{start}
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "refused"),
+    [("main()", True), ('if __name__ == "__main__":\n    main()', False), ("if '__main__' == __name__: main()", False)],
+)
+def test_a_cpu_handler_of_a_program_needs_the_guard(start: str, refused: bool, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(start=start))
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
+    if refused:
+        assert done.returncode == 1
+        assert "in a program that has no guard" in done.stderr
+    else:
+        assert done.stdout == "['crunch']\n", done.stderr

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING, Protocol
 
+from aob.work.arguments import CONTEXT, ArgumentError
 from aob.work.blocking import BlockingContext
-from aob.work.handlers import CONTEXT, Handler, unbound, where
+from aob.work.handlers import Handler, unbound, where
 from aob.work.job import Context, WorkError, unheard
 
 if TYPE_CHECKING:
@@ -39,16 +40,24 @@ def call(
     ctx: Context | None,
     places: Places,
     pulse: Callable[[], None] = unheard,
+    *,
+    typed: bool = True,
 ) -> Coroutine[object, object, object]:
     """A coroutine that calls the handler. `pulse` is called when the work begins.
 
-    Raises WorkError `call_mismatch` (permanent), naming the parameter, when the arguments do not fit.
+    `typed`: the arguments are made to what the handler's annotations name. Raises WorkError, permanent and naming the
+    parameter: `call_mismatch` when the arguments do not fit, `argument_type` when one is not of its type.
     """
+    if handler.place == "process":  # its arguments are made where it runs: only JSON crosses
+        return _in_process(handler, args, named, places, pulse, typed)
+    if typed and handler.parameters.types:
+        try:
+            args, named = handler.parameters.made(args, named)
+        except ArgumentError as error:
+            raise error.fault(handler.name, where(handler.fn)) from error
     if handler.place == "loop":
         return _on_loop(handler, args, named, ctx, pulse)
-    if handler.place == "thread":
-        return _in_thread(handler, args, named, ctx, places, pulse)
-    return _in_process(handler, args, named, places, pulse)
+    return _in_thread(handler, args, named, ctx, places, pulse)
 
 
 def _on_loop(
@@ -94,13 +103,15 @@ async def _in_thread(
     return value
 
 
-async def _in_process(handler: Handler, args: Args, named: Named, places: Places, pulse: Callable[[], None]) -> object:
+async def _in_process(
+    handler: Handler, args: Args, named: Named, places: Places, pulse: Callable[[], None], typed: bool
+) -> object:
     wrong = mismatch(handler, args, named)
     if wrong is not None:
         raise wrong
     from aob.work.pool.processes import call_of
 
-    return await places.processes.run(call_of(handler.fn, args, named), pulse)
+    return await places.processes.run(call_of(handler.fn, args, named, typed=typed), pulse)
 
 
 def mismatch(handler: Handler, args: Args, named: Named) -> WorkError | None:

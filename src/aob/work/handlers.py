@@ -1,8 +1,10 @@
 """Functions that people wrote in, a table of handlers by name out. Marking keeps no list: a table is made by a scan."""
 
+import ast
 import functools
 import hashlib
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Literal, TypeVar, cast, overload
@@ -12,11 +14,10 @@ import msgspec
 from aob.core.errors import Invalid, Problem
 from aob.core.graph.handlers import HandlerFacts
 from aob.core.graph.spec import Effect
+from aob.work.arguments import CONTEXT, Parameters, parameters_of
 
 MARK: Final = "__aob_node__"
 VERSION_CHARS: Final = 16
-CONTEXT: Final = "ctx"
-"""The parameter that receives the Context."""
 
 Place = Literal["loop", "thread", "process"]
 """Where a handler runs: an async one on the loop, a plain one in a thread, a `cpu` one in a process of its own."""
@@ -36,7 +37,8 @@ class Mark(msgspec.Struct, frozen=True):
 
 class Handler(msgspec.Struct, frozen=True, eq=False):
     """A function ready to be called. `takes_value` is False when it has no place for an
-    argument; `value_name` is the parameter that a single value goes to, when that one has a name to be given by."""
+    argument; `value_name` is the parameter that a single value goes to, when that one has a name to be given by;
+    `parameters` says which values are spread over names, and what types they are made to."""
 
     name: str
     fn: Callable[..., object]
@@ -46,6 +48,7 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
     takes_value: bool
     value_name: str
     signature: inspect.Signature
+    parameters: Parameters
 
     @property
     def is_async(self) -> bool:
@@ -148,7 +151,9 @@ def handler_of(fn: Callable[..., object]) -> Handler:
     value_name = (
         positional[0].name if positional and positional[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD else ""
     )
-    return Handler(name, fn, facts, place, takes_ctx, bool(positional), value_name, signature)
+    return Handler(
+        name, fn, facts, place, takes_ctx, bool(positional), value_name, signature, parameters_of(fn, signature)
+    )
 
 
 def version_of(fn: Callable[..., object]) -> str:
@@ -204,12 +209,32 @@ def _unfit(mark: Mark, outer: Callable[..., object], signature: inspect.Signatur
         return "is cpu and takes ctx", "a process of its own cannot reach the run: leave ctx out"
     if mark.cpu and (inspect.ismethod(outer) or "<locals>" in getattr(fn, "__qualname__", "<locals>")):
         return "is cpu and not at the top of its module", "a process of its own finds it by its name: move it there"
+    if mark.cpu and fn.__module__ == "__main__" and not _is_guarded(sys.modules["__main__"]):
+        return (
+            "is cpu, in a program that has no guard: its processes would run the program again",
+            'guard what the program does with `if __name__ == "__main__":`, or move the handler to a module',
+        )
     if mark.deterministic and mark.effect == "once":
         return "is deterministic with effect once", "what acts on the world once cannot be remembered instead"
     context = signature.parameters.get(CONTEXT)
     if context is not None and context.kind in {context.POSITIONAL_ONLY, context.VAR_POSITIONAL, context.VAR_KEYWORD}:
         return "takes ctx by position only", "write it as an ordinary parameter: def handler(value, ctx)"
     return None
+
+
+def _is_guarded(main: types.ModuleType) -> bool:
+    """Whether a program can be imported without being run. One that has no file, such as a prompt, cannot be imported
+    at all."""
+    try:
+        tree = ast.parse(inspect.getsource(main))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    return any(
+        isinstance(name, ast.Name) and name.id == "__name__"
+        for statement in tree.body
+        if isinstance(statement, ast.If)
+        for name in ast.walk(statement.test)
+    )
 
 
 def _twice(found: Handler, known: Handler) -> Problem:

@@ -5,8 +5,9 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from aob.core.errors import AobError, Busy, OurError, said, shown
-from aob.core.event import canonical
 from aob.work.job import Done, Fault, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
@@ -25,13 +26,13 @@ def finished(value: object, *, usage: dict[str, Any] | None = None, patch: str =
     if value is None:
         return Done(b"null", False, usage, patch)
     try:
-        data = canonical(value)
+        data = _encode(value)
     except Exception as error:  # what an object of the handler's own raises when it is looked at
         path, what = next(culprits(value), ("", said(error)))
         raise _not_json(path, what) from error
     if b"null" in data:
         # The encoder writes NaN and infinity as null: an output must not change its value on the way to the record.
-        for path, what in culprits(value):
+        for path, what in culprits(_plain(value)):
             raise _not_json(path, what)
     if len(data) > OUTPUT_MAX:
         raise WorkError(
@@ -110,9 +111,28 @@ def _text(text: object) -> str:
     return str.encode(text if isinstance(text, str) else shown(text), "utf-8", "backslashreplace").decode()
 
 
+def _model(value: object) -> object:
+    """What a pydantic model stands for in JSON; its library is not imported for this."""
+    dump = getattr(value, "model_dump", None)
+    if not callable(dump):
+        raise TypeError(f"a {type(value).__name__} is no JSON")
+    return dump(mode="json")
+
+
+_encode: Final = msgspec.json.Encoder(order="deterministic", enc_hook=_model).encode
+
+
+def _plain(value: object) -> object:
+    """A value with dataclasses and the like taken apart, so that its numbers can be looked at."""
+    try:
+        return msgspec.to_builtins(value, enc_hook=_model)
+    except Exception:
+        return value
+
+
 def _leaf(path: str, leaf: object) -> Iterator[tuple[str, str]]:
     try:
-        canonical(leaf)
+        _encode(leaf)
     except Exception:
         yield path, f"is a {type(leaf).__name__}, which JSON cannot hold"
 

@@ -1,8 +1,7 @@
 """Handlers as tools: names allowed by a node in; what a model is offered, by schema and hash, out. Calls nothing."""
 
 import inspect
-import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -10,7 +9,8 @@ import msgspec
 from aob.core.event import canonical, digest_of
 from aob.ports.model import Json, Tool
 from aob.work.agent.answer import reasons_of
-from aob.work.handlers import CONTEXT, Handler
+from aob.work.arguments import CONTEXT, hints_of
+from aob.work.handlers import Handler
 from aob.work.job import WorkError
 
 DEFS: Final = "#/$defs/{name}"
@@ -47,7 +47,7 @@ def offers(names: Iterable[str], handlers: Mapping[str, Handler]) -> dict[str, O
 
 def tool_of(handler: Handler) -> Tool:
     """The tool that a model is offered for a handler. A parameter whose type has no JSON Schema takes any value."""
-    hints = _hints(handler.fn)
+    hints = hints_of(handler.fn)
     parameters = [p for p in handler.signature.parameters.values() if p.name != CONTEXT]
     named = [p for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
     types = [hints.get(p.name, Json) for p in named]
@@ -65,13 +65,6 @@ def tool_of(handler: Handler) -> Tool:
     facts = handler.facts
     identity = {"name": handler.name, "version": facts.version, "effect": facts.effect, "schema": schema}
     return Tool(handler.name, facts.doc or handler.name, schema, digest_of(canonical(identity)).hex())
-
-
-def _hints(fn: Callable[..., Json]) -> dict[str, Json]:
-    try:
-        return typing.get_type_hints(inspect.unwrap(fn))
-    except (NameError, TypeError):
-        return {}  # names that only a type checker can see: the arguments are then checked by the call alone
 
 
 def _has_schema(hint: Json) -> bool:

@@ -1,7 +1,8 @@
-"""`function`: the application's handler by name. The names of `input:` are its arguments, else the value is."""
+"""`function`: the application's handler by name. The names of `input:` are its arguments, else those of the value
+when the handler asks for names, else the value is."""
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Final
 
 from aob.core.node.function import FunctionConfig
 from aob.work.calling import call
@@ -11,6 +12,9 @@ from aob.work.job import Context, Job, WorkError
 
 if TYPE_CHECKING:
     from aob.work.tools import Tools
+
+NAMED_RULES: Final = 2
+"""From these rules on an object is spread over names, and arguments are what their types name."""
 
 
 def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, object, object]:
@@ -34,9 +38,15 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
 
 
 def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:
+    args: tuple[object, ...] = ()
+    named: Mapping[str, object] = {}
+    typed = job.rules >= NAMED_RULES
     if job.has_input_map:
-        return call(handler, (), job.input, ctx, tools, job.pulse)
-    if handler.takes_ctx and handler.value_name:
-        # By name, for ctx may stand before it.
-        return call(handler, (), {handler.value_name: job.input}, ctx, tools, job.pulse)
-    return call(handler, (job.input,) if handler.takes_value else (), {}, ctx, tools, job.pulse)
+        named = job.input
+    elif typed and handler.parameters.spread and isinstance(job.input, Mapping):
+        named = handler.parameters.named(job.input)
+    elif handler.takes_ctx and handler.value_name:
+        named = {handler.value_name: job.input}  # by name, for ctx may stand before it
+    elif handler.takes_value:
+        args = (job.input,)
+    return call(handler, args, named, ctx, tools, job.pulse, typed=typed)

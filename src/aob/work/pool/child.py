@@ -3,7 +3,9 @@
 Only bytes cross, never pickles: the function is found again by its name, and its arguments and output are JSON.
 """
 
+import functools
 import importlib
+import inspect
 import os
 import signal
 import sys
@@ -16,6 +18,7 @@ import msgspec
 
 from aob.core.errors import shown
 from aob.core.event import decode
+from aob.work.arguments import ArgumentError, Parameters, parameters_of
 from aob.work.job import Done, Fault
 from aob.work.outcome import fault_of, finished
 
@@ -23,7 +26,8 @@ from aob.work.outcome import fault_of, finished
 class Call(msgspec.Struct, frozen=True):
     """Where to find a function again in another process, and what to call it with (canonical JSON).
 
-    `file` is set when the module was loaded from a file's path and not by its name.
+    `file` is set when the module was loaded from a file's path and not by its name; `typed`, when the arguments are
+    made to what its annotations name.
     """
 
     module: str
@@ -31,6 +35,7 @@ class Call(msgspec.Struct, frozen=True):
     file: str
     args: bytes
     kwargs: bytes
+    typed: bool = False
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -59,9 +64,21 @@ def perform_call(call: Call) -> Done | Fault:
         target: object = _module(call)
         for part in call.qualname.split("."):
             target = getattr(target, part)
-        return finished(cast(Callable[..., object], target)(*decode(call.args), **decode(call.kwargs)))
+        fn = cast(Callable[..., object], target)
+        args, kwargs = tuple(decode(call.args)), decode(call.kwargs)
+        if call.typed:
+            try:
+                args, kwargs = _parameters(fn).made(args, kwargs)
+            except ArgumentError as error:
+                raise error.fault(call.qualname, call.module) from error
+        return finished(fn(*args, **kwargs))
     except BaseException as error:  # SystemExit too: it is an answer of the handler, not of the process
         return fault_of(error)
+
+
+@functools.cache
+def _parameters(fn: Callable[..., object]) -> Parameters:
+    return parameters_of(fn, inspect.signature(fn))
 
 
 def answered(result: Done | Fault) -> bytes:

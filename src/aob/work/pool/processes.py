@@ -27,13 +27,15 @@ APP_PREFIX: Final = "aob_app_"
 """Modules of this beginning were loaded from a file."""
 
 
-def call_of(fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
+def call_of(
+    fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], *, typed: bool = False
+) -> Call:
     """The call of a function as another process can make it. Raises WorkError when the input is not JSON."""
     module = fn.__module__
     known = sys.modules.get(module)
     file = (getattr(known, "__file__", "") or "") if module.startswith(APP_PREFIX) else ""
     try:
-        return Call(module, fn.__qualname__, file, canonical(args), canonical(kwargs))
+        return Call(module, fn.__qualname__, file, canonical(args), canonical(kwargs), typed)
     except (TypeError, ValueError) as error:
         raise WorkError(f"the input is not JSON: {said(error)}", code="input_not_json", transient=False) from error
 
