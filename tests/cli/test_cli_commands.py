@@ -119,6 +119,15 @@ async def test_waiting_ends_with_the_run_and_says_how(
     assert ('output  {"x":1}' in done.out) is (status == "COMPLETED")
 
 
+async def test_waiting_no_longer_than_told_says_that_the_run_goes_on(aob: Terminal, engine: FakeEngine) -> None:
+    done = await aob("run", "start", "order", "--wait", "--timeout", "20ms")
+    (run_id,) = engine.states
+    assert done.code == 7
+    assert f"{run_id}  order v1.0 (main)  RUNNING" in done.out
+    assert f"aob run wait {run_id}" in done.err
+    assert (await aob("run", "wait", run_id, "--timeout", "0.02", "--json")).code == 7
+
+
 async def test_following_prints_events_as_they_come(aob: Terminal, engine: FakeEngine, run_id: str) -> None:
     engine.record(run_id, "node_completed", visit="fetch", attempt=2, on="success", hash="ab", due_ms=1_767_225_600_000)
     engine.finish(run_id)

@@ -6,21 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+import msgspec
 import pytest
 
 from aob.client import AsyncClient, Client, find_place
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Refused, Unauthorized, Unavailable
 from aob.core.policy import LOCAL
-from aob.server import announced, create_app, listen, serving
+from aob.server import App, announced, create_app, listen, serving
 from aob.server.metric_verbs import MetricVerbs
 from aob.server.place import loopback_key
 from aob.server.verbs import Verbs
 from tests.server.fake import SECRET, FakeEngine
+from tests.server.test_server_wait import held
 from tools.make_sync import CLIENT, PAIRS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
 SERVER_SIDE_ONLY = {"authenticate", "metrics_health"}
-CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "wait", "graph", "ingest_lines", "check_contracts"}
+CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "execute", "graph", "ingest_lines", "check_contracts"}
 
 
 def verbs_of(thing: type) -> set[str]:
@@ -148,6 +151,51 @@ async def test_a_run_is_followed_and_waited_for(url: str, engine: FakeEngine) ->
                 engine.finish(run_id)
         assert seen == ["run_started", "run_finished"]
         assert (await aob.wait(run_id))["status"] == "COMPLETED"
+
+
+async def test_execute_gives_the_run_at_its_end_or_says_that_it_goes_on(url: str, app: App, engine: FakeEngine) -> None:
+    async with AsyncClient(url, SECRET) as aob:
+        asked = asyncio.create_task(aob.execute("order", {"a": 1}))
+        await held(app.waits, 1)
+        (run_id,) = engine.states
+        engine.finish(run_id)
+        assert (await asked)["status"] == "COMPLETED"
+        with pytest.raises(TimeoutError, match="run_"):
+            await aob.execute("order", timeout_s=0.02)
+        late = list(engine.states)[1]
+        with pytest.raises(TimeoutError, match=late):
+            await aob.wait(late, timeout_s=0.02)
+
+
+async def test_a_start_without_an_answer_is_sent_again_as_the_same_start(engine: FakeEngine) -> None:
+    sent: list[Any] = []
+
+    class Losing(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            answer = await super().handle_async_request(request)
+            sent.append(msgspec.json.decode(request.content)["key"])
+            if len(sent) == 1:
+                raise httpx.ReadError("the connection broke after the request")
+            return answer
+
+    async with AsyncClient("http://aob", SECRET, transport=Losing(create_app(engine))) as aob:
+        started = await aob.start("order")
+    assert len(engine.states) == 1
+    assert (len(sent), len(set(sent)), started["created"]) == (2, 1, False)
+
+
+async def test_a_waiting_client_outlives_the_server(engine: FakeEngine) -> None:
+    run_id = (await engine.start(LOCAL, "order", {}))["run_id"]
+    sock = listen()
+    port = sock.getsockname()[1]
+    async with AsyncClient(f"http://127.0.0.1:{port}", SECRET) as aob:
+        first = create_app(engine)
+        async with serving(first, sock):
+            asked = asyncio.create_task(aob.wait(run_id))
+            await held(first.waits, 1)
+        engine.finish(run_id)
+        async with serving(create_app(engine), listen(port=port)):
+            assert (await asked)["status"] == "COMPLETED"
 
 
 async def test_a_follower_goes_on_where_it_was_after_the_server_came_back(engine: FakeEngine) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -49,7 +50,8 @@ class FakeEngine:
         return position
 
     def finish(self, run_id: str, status: str = "COMPLETED") -> None:
-        self.states[run_id]["status"] = status
+        state = self.states[run_id]
+        state |= {"status": status, "ended_at": state["ended_at"] or 1_767_225_600_001}
         self.record(run_id, "run_finished", status=status)
 
     def ask(self, run_id: str, **fields: Any) -> str:
@@ -173,6 +175,13 @@ class FakeEngine:
         return {"runs": rows[at : at + limit], "next": more, "as_of": token(len(self.events))}
 
     async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> Json:
+        return self._state(who, run_id)
+
+    async def wait(self, who: Caller, run_id: str, within_ms: int) -> Json:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_ms / 1_000):
+                while self._state(who, run_id)["ended_at"] is None:
+                    await self.moved.wait()
         return self._state(who, run_id)
 
     async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62) -> list[Json]:

@@ -11,7 +11,7 @@ EPILOG: Final = """environment:
   AOB_SERVER   the server, instead of the one that runs on the home
   AOB_KEY      the key, instead of the home's own
 
-exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 not allowed, 5 conflict, 6 no answer
+exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 not allowed, 5 conflict, 6 no answer, 7 time is up
 """
 
 

@@ -1,6 +1,7 @@
 """What users type to values: `name=value` pairs, JSON, files, documents. Raises Invalid that shows how to write it."""
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound
 
 DOCUMENT_SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
@@ -19,6 +21,14 @@ def json_or_text(text: str) -> JsonValue:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError):
         return text
+
+
+def duration_ms(text: str) -> int:
+    """The milliseconds of `30s`, `5m` or a number of seconds, for an option's `type`."""
+    try:
+        return parse_duration(float(text) if text.replace(".", "", 1).isdigit() else text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def pairs(texts: Sequence[str], option: str) -> JsonObject:

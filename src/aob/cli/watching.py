@@ -1,6 +1,8 @@
 """Waiting for a run: its events in, a spinner or a line each out, its end as an exit code."""
 
-from typing import TYPE_CHECKING
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from aob.cli.picture import entry_line, entry_state, node_rows, run_head, short
 from aob.cli.screen import Screen
@@ -9,22 +11,29 @@ from aob.core.answers import RunView
 if TYPE_CHECKING:
     from aob.client import AsyncClient, Event
 
+TIME_IS_UP: Final = 7
+"""The exit code when `--timeout` has passed."""
 
-async def wait(aob: "AsyncClient", run_id: str, screen: Screen, *, follow: bool) -> int:
+
+async def wait(aob: "AsyncClient", run_id: str, screen: Screen, *, follow: bool, timeout_ms: int | None = None) -> int:
     """Wait for the end of a run, show it, and say by the exit code whether it completed."""
     done: set[str] = set()
-    with screen.waiting(f"{run_id} runs") as spinner:
-        async for event in aob.follow(run_id):
-            if follow:
-                tell(event, screen)
-            else:
-                spinner.update(doing(event, done))
+    with screen.waiting(f"{run_id} runs") as spinner, suppress(TimeoutError):
+        async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1_000):
+            async for event in aob.follow(run_id):
+                if follow:
+                    tell(event, screen)
+                else:
+                    spinner.update(doing(event, done))
     run = await aob.run(run_id)
     if screen.json:
         if not follow:
             screen.value(run)
     else:
         show_end(run, screen)
+    if not run["ended_at"]:
+        screen.note(f"the time is up, and the run goes on: aob run wait {run_id}")
+        return TIME_IS_UP
     return 0 if run["status"] == "COMPLETED" else 1
 
 

@@ -15,17 +15,18 @@ import msgspec
 from aob.client.frames import Event, Frames, Lines
 from aob.client.request import (
     LOOPBACK,
-    RECONNECT_FIRST_S,
-    RECONNECT_MAX_S,
     RECONNECTS_MAX,
+    RESENDS_MAX,
     SILENCE_S,
     TIMEOUT_S,
     Query,
     error_in,
     params,
+    pause_s,
     unreachable,
 )
 from aob.core.answers import JsonValue
+from aob.core.errors import Unavailable
 from aob.core.problem import error_of
 
 
@@ -42,6 +43,7 @@ class AsyncWire:
     ) -> None:
         self.url = url.rstrip("/")
         # A proxy of the environment must not see what goes to this very machine.
+        self._timeout_s = timeout_s
         outside = urlsplit(self.url).hostname not in LOOPBACK
         self._http = httpx.AsyncClient(
             base_url=self.url,
@@ -88,6 +90,17 @@ class AsyncWire:
             return msgspec.json.Decoder().decode_lines(answer.content)
         return msgspec.json.decode(answer.content)
 
+    async def _once_more(
+        self, method: str, path: str, *, query: Query | None = None, body: JsonValue = None
+    ) -> JsonValue:
+        """As `_call`, for what its key lets happen once: sent again when no answer comes."""
+        for failures in range(1, RESENDS_MAX + 1):
+            try:
+                return await self._call(method, path, query=query, body=body)
+            except Unavailable:
+                await asyncio.sleep(pause_s(failures))
+        return await self._call(method, path, query=query, body=body)
+
     async def _bytes(self, path: str) -> bytes:
         """The bytes of an answer."""
         return (await self._send("GET", path, None, None, {})).content
@@ -129,7 +142,7 @@ class AsyncWire:
             failures += 1
             if failures > RECONNECTS_MAX:
                 raise unreachable(self.url, cause) from cause
-            await asyncio.sleep(min(RECONNECT_FIRST_S * 2**failures, RECONNECT_MAX_S))
+            await asyncio.sleep(pause_s(failures))
 
     async def _lines(self, path: str, query: Query) -> AsyncIterator[bytes]:
         """Lines of a stream until it ends. Raises Unavailable when the connection breaks."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Final, TypeAlias
 from urllib.parse import quote
+from uuid import uuid4
 
 import msgspec
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, Unavailable
 from aob.core.problem import error_of
 
@@ -20,8 +22,10 @@ RECONNECT_FIRST_S: Final = 0.1
 RECONNECT_MAX_S: Final = 15.0
 LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 BATCH_ITEMS: Final = 2_000
-FINISHED: Final = "run_finished"
-"""The name of a run's last event."""
+RESENDS_MAX: Final = 2
+"""How often a start is sent again when no answer comes."""
+WAIT_S: Final = 30.0
+"""How long one request waits for the end of a run; the next goes on."""
 
 Query: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 Instant: TypeAlias = int | str | datetime | None
@@ -37,6 +41,48 @@ def part(name: str) -> str:
 def run_path(run_id: str, verb: str = "") -> str:
     """The path of a run, or of a verb on it."""
     return f"/v1/runs/{part(run_id)}/{verb}" if verb else f"/v1/runs/{part(run_id)}"
+
+
+def start_body(
+    workflow: str | None,
+    inputs: Mapping[str, JsonValue] | None,
+    tag: str,
+    key: str | None,
+    mode: str | None,
+    priority: str | None,
+    labels: Mapping[str, str] | None,
+) -> JsonObject:
+    """The body of a start. It always has a key: see `keyed`."""
+    body = {"workflow": workflow, "inputs": inputs or {}, "tag": tag, "key": key, "mode": mode}
+    return keyed({**body, "priority": priority, "labels": labels})
+
+
+def keyed(item: Mapping[str, JsonValue]) -> JsonObject:
+    """A start with a key, made for it when it has none."""
+    return {**item, "key": uuid4().hex} if item.get("key") is None else dict(item)
+
+
+def deadline_of(timeout_s: float | None) -> float | None:
+    """When, on the monotonic clock, a wait of so many seconds is over; None: never."""
+    return None if timeout_s is None else monotonic() + timeout_s
+
+
+def wait_for(deadline: float | None, timeout_s: float) -> str:
+    """How long the next request waits on the server: well within its own time-out, and not beyond the deadline."""
+    longest = min(WAIT_S, timeout_s / 2)
+    left = longest if deadline is None else min(longest, deadline - monotonic())
+    return f"{max(1, int(left * 1_000))}ms"
+
+
+def raise_if_late(run_id: str, deadline: float | None) -> None:
+    """Raises TimeoutError when the deadline has passed."""
+    if deadline is not None and monotonic() >= deadline:
+        raise TimeoutError(f"{run_id} has not ended in time; it goes on")
+
+
+def pause_s(failures: int) -> float:
+    """How long to wait after so many failures in a row."""
+    return min(RECONNECT_FIRST_S * 2.0**failures, RECONNECT_MAX_S)
 
 
 def instant(at: Instant) -> str | int | None:

@@ -17,17 +17,18 @@ import msgspec
 from aob.client.frames import Event, Frames, Lines
 from aob.client.request import (
     LOOPBACK,
-    RECONNECT_FIRST_S,
-    RECONNECT_MAX_S,
     RECONNECTS_MAX,
+    RESENDS_MAX,
     SILENCE_S,
     TIMEOUT_S,
     Query,
     error_in,
     params,
+    pause_s,
     unreachable,
 )
 from aob.core.answers import JsonValue
+from aob.core.errors import Unavailable
 from aob.core.problem import error_of
 
 
@@ -44,6 +45,7 @@ class Wire:
     ) -> None:
         self.url = url.rstrip("/")
         # A proxy of the environment must not see what goes to this very machine.
+        self._timeout_s = timeout_s
         outside = urlsplit(self.url).hostname not in LOOPBACK
         self._http = httpx.Client(
             base_url=self.url,
@@ -88,6 +90,15 @@ class Wire:
             return msgspec.json.Decoder().decode_lines(answer.content)
         return msgspec.json.decode(answer.content)
 
+    def _once_more(self, method: str, path: str, *, query: Query | None = None, body: JsonValue = None) -> JsonValue:
+        """As `_call`, for what its key lets happen once: sent again when no answer comes."""
+        for failures in range(1, RESENDS_MAX + 1):
+            try:
+                return self._call(method, path, query=query, body=body)
+            except Unavailable:
+                time.sleep(pause_s(failures))
+        return self._call(method, path, query=query, body=body)
+
     def _bytes(self, path: str) -> bytes:
         """The bytes of an answer."""
         return (self._send("GET", path, None, None, {})).content
@@ -127,7 +138,7 @@ class Wire:
             failures += 1
             if failures > RECONNECTS_MAX:
                 raise unreachable(self.url, cause) from cause
-            time.sleep(min(RECONNECT_FIRST_S * 2**failures, RECONNECT_MAX_S))
+            time.sleep(pause_s(failures))
 
     def _lines(self, path: str, query: Query) -> Iterator[bytes]:
         """Lines of a stream until it ends. Raises Unavailable when the connection breaks."""

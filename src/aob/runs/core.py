@@ -173,8 +173,15 @@ class Core:
         if run.final and not self._uncommitted(stream):
             return run
         future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
-        self.waiters.setdefault(run_id, []).append(future)
-        return await future
+        waiting = self.waiters.setdefault(run_id, [])
+        waiting.append(future)
+        try:
+            return await future
+        finally:
+            if future in waiting:  # given up: whoever else waits goes on
+                waiting.remove(future)
+                if not waiting:
+                    self.waiters.pop(run_id, None)
 
     def _uncommitted(self, stream: Stream) -> bool:
         return bool(stream.chunks) and stream.chunks[-1].row > self.journal.durable_row

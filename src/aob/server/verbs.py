@@ -82,6 +82,9 @@ class RunVerbs(Protocol):
     async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> JsonObject:
         """A whole run, at least as fresh as `min_position`."""
 
+    async def wait(self, who: Caller, run_id: str, within_ms: int) -> JsonObject:
+        """The run as soon as it has ended, or as it stands after `within_ms`."""
+
     async def timeline(
         self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62
     ) -> Sequence[JsonObject]:

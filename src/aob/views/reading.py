@@ -1,7 +1,9 @@
 """Verbs that read: a run, lists of runs, timelines, reasons, feeds, blobs, health."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -50,6 +52,14 @@ class Views(Engine):
         told["output"] = await self.core.value(run.tenant, output) if told["ended_at"] else None
         told["error"] = await self.core.value(run.tenant, error) if error is not None else None
         return told
+
+    async def wait(self, who: Caller, run_id: str, within_ms: int) -> dict[str, Any]:
+        """The whole run as soon as it has ended, or as it stands after `within_ms`."""
+        require(who, "view")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_ms / 1_000):
+                await self.core.ended(who, run_id)
+        return await self.run(who, run_id)
 
     def _told(self, stream: Stream) -> dict[str, Any]:
         """The run at one moment; nothing is awaited here, for it goes on meanwhile."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from aob.cli.finding import find_run
 from aob.cli.picture import NODE_COLUMNS, RUN_COLUMNS, entry_line, entry_state, node_rows, run_head, run_row, short
 from aob.cli.screen import Screen
-from aob.cli.values import inputs_of, is_document, json_from, json_or_text, labels, read
+from aob.cli.values import duration_ms, inputs_of, is_document, json_from, json_or_text, labels, read
 from aob.cli.watching import tell, wait
 from aob.cli.words import Commands, command, group
 
@@ -34,6 +34,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "wait", "wait for the end of a run; exits with 1 unless it completed", wait_for)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--follow", action="store_true", help="print its events meanwhile")
+    _add_timeout(one)
     one = command(mine, common, "cancel", "cancel runs", cancel)
     one.add_argument("runs", metavar="RUN", nargs="+", help="whole ids")
     one.add_argument("--reason", default="")
@@ -61,6 +62,16 @@ def _add_start(mine: Commands, common: ArgumentParser) -> None:
     one.add_argument("--label", metavar="NAME=VALUE", action="append", default=[])
     one.add_argument("--wait", action="store_true", help="wait for its end; exits with 1 unless it completed")
     one.add_argument("--follow", action="store_true", help="print its events until its end")
+    _add_timeout(one)
+
+
+def _add_timeout(one: ArgumentParser) -> None:
+    one.add_argument(
+        "--timeout",
+        type=duration_ms,
+        metavar="TIME",
+        help="wait no longer (30s, 5m): the run goes on, the exit code is 7",
+    )
 
 
 async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
@@ -76,11 +87,11 @@ async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | No
         workflow, inputs, tag=args.tag, key=args.key, mode=args.mode, priority=args.priority, labels=marks or None
     )
     if not (args.wait or args.follow):
-        known = "" if started["created"] else "  (the key had started it before)"
+        known = "" if started["created"] or not args.key else "  (the key had started it before)"
         screen.value(started) if screen.json else screen.line(f"{started['run_id']}  {started['status']}{known}")
         return None
     screen.note(started["run_id"])
-    return await wait(aob, started["run_id"], screen, follow=args.follow)
+    return await wait(aob, started["run_id"], screen, follow=args.follow, timeout_ms=args.timeout)
 
 
 async def list_runs(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
@@ -136,7 +147,7 @@ async def timeline(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def wait_for(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     """The end of a run."""
-    return await wait(aob, await find_run(aob, args.run), screen, follow=args.follow)
+    return await wait(aob, await find_run(aob, args.run), screen, follow=args.follow, timeout_ms=args.timeout)
 
 
 async def cancel(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

@@ -1,5 +1,6 @@
 """Runs: start, list, show, follow, cancel, message, replay, fork. Each a request, its answer typed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
 
@@ -7,7 +8,17 @@ import msgspec
 
 from aob.client.async_wire import AsyncWire
 from aob.client.frames import Event
-from aob.client.request import BATCH_ITEMS, FINISHED, run_path
+from aob.client.request import (
+    BATCH_ITEMS,
+    RECONNECTS_MAX,
+    deadline_of,
+    keyed,
+    pause_s,
+    raise_if_late,
+    run_path,
+    start_body,
+    wait_for,
+)
 from aob.core.answers import (
     Accepted,
     Forked,
@@ -21,6 +32,7 @@ from aob.core.answers import (
     TimelineEvent,
     Why,
 )
+from aob.core.errors import Unavailable
 
 
 class Runs(AsyncWire):
@@ -37,16 +49,39 @@ class Runs(AsyncWire):
         priority: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> RunStarted:
-        """Start a run, once a key."""
-        body = {"workflow": workflow, "inputs": inputs or {}, "tag": tag, "key": key, "mode": mode}
-        found: RunStarted = await self._call("POST", "/v1/runs", body={**body, "priority": priority, "labels": labels})
+        """Start a run, once a key. Without a key one is made, so that a start that is sent again for want of an answer
+        is the same start."""
+        body = start_body(workflow, inputs, tag, key, mode, priority, labels)
+        found: RunStarted = await self._once_more("POST", "/v1/runs", body=body)
         return found
+
+    async def execute(
+        self,
+        workflow: str | None = None,
+        inputs: Mapping[str, JsonValue] | None = None,
+        *,
+        tag: str = "main",
+        key: str | None = None,
+        mode: str | None = None,
+        priority: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> RunView:
+        """Start a run and give it back when it has ended: `status`, `output`, `error` and the rest.
+
+        Raises TimeoutError, with the run's id, when it has not ended in time; it goes on.
+        """
+        body = start_body(workflow, inputs, tag, key, mode, priority, labels)
+        deadline = deadline_of(timeout_s)
+        query = {"wait": wait_for(deadline, self._timeout_s)}
+        found: RunView = await self._once_more("POST", "/v1/runs", query=query, body=body)
+        return found if found.get("ended_at") else await self._ended(found["run_id"], deadline)
 
     async def start_many(self, items: Iterable[Mapping[str, JsonValue]]) -> AsyncIterator[StartVerdict]:
         """Start any number of runs, 2,000 a request; a verdict each, in order. Items have the names of `start`."""
         rest = iter(items)
         while batch := list(islice(rest, BATCH_ITEMS)):
-            lines = msgspec.json.Encoder().encode_lines(batch)
+            lines = msgspec.json.Encoder().encode_lines([keyed(item) for item in batch])
             for verdict in await self._call("POST", "/v1/runs", content=lines, media="application/x-ndjson"):
                 yield verdict
 
@@ -70,11 +105,27 @@ class Runs(AsyncWire):
         found: RunView = await self._call("GET", run_path(run_id), query={"min_position": min_position})
         return found
 
-    async def wait(self, run_id: str) -> RunView:
-        """The run once it has ended."""
-        async for _ in self.follow(run_id, types=(FINISHED,)):
-            pass
-        return await self.run(run_id)
+    async def wait(self, run_id: str, *, timeout_s: float | None = None) -> RunView:
+        """The run once it has ended, also when the server is started again meanwhile. Raises TimeoutError, with the
+        run's id, when it has not ended in time."""
+        return await self._ended(run_id, deadline_of(timeout_s))
+
+    async def _ended(self, run_id: str, deadline: float | None) -> RunView:
+        failures = 0
+        while True:
+            try:
+                wait = wait_for(deadline, self._timeout_s)
+                run: RunView = await self._call("GET", run_path(run_id), query={"wait": wait})
+            except Unavailable:
+                failures += 1
+                if failures > RECONNECTS_MAX:
+                    raise
+                await asyncio.sleep(pause_s(failures))
+                continue
+            if run["ended_at"]:
+                return run
+            failures = 0
+            raise_if_late(run_id, deadline)
 
     async def graph(self, run_id: str) -> RunGraph:
         """The graph of a run as it stands now."""

@@ -169,6 +169,12 @@ class ShardedViews:
         told: JsonObject = await shard.call("run", who, run_id, min_position=least)
         return self._placed(shard, told)
 
+    async def wait(self, who: Caller, run_id: str, within_ms: int) -> JsonObject:
+        """The run as soon as it has ended, or as it stands after `within_ms`."""
+        shard = self._of(run_id)
+        told: JsonObject = await shard.call("wait", who, run_id, within_ms)
+        return self._placed(shard, told)
+
     async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62) -> list[JsonObject]:
         """Events of a run."""
         shard = self._of(run_id)

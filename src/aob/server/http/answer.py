@@ -1,6 +1,6 @@
 """What a route gives back: whole bytes (Answer) or a feed (Stream). Each knows how to leave by ASGI."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -64,6 +64,11 @@ class Stream(msgspec.Struct, frozen=True):
 def json_answer(value: object, *, status: int = 200, headers: tuple[Header, ...] = ()) -> Answer:
     """A JSON answer of any value that msgspec encodes."""
     return Answer(encode(value), status, JSON, headers)
+
+
+def run_answer(told: Mapping[str, Any]) -> Answer:
+    """A run that somebody waits for: 200 with its end, else 202 with where it stands."""
+    return json_answer(told, status=200 if told["ended_at"] else 202)
 
 
 def problem_answer(error: AobError, path: str) -> Answer:

@@ -18,6 +18,7 @@ from aob.server.http.answer import AT_ONCE, Answer, Header, Message, Receive, Se
 from aob.server.http.call import Call, Gone, clock_ms
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
+from aob.server.http.waits import Waits
 from aob.server.limits import ReadLimit
 from aob.server.metric_verbs import MetricVerbs
 from aob.server.verbs import Verbs
@@ -51,10 +52,12 @@ class App:
         self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
         self._read_limit, self._api_keys = read_limit, api_keys
         self._under_way = 0
+        self.waits = Waits()
 
     def stop(self) -> None:
-        """End all streams, so that a server can drain."""
+        """End all streams and waits, so that a server can drain."""
         self.readers.stop()
+        self.waits.stop()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -69,7 +72,14 @@ class App:
         path: str = scope["path"]
         self._under_way += 1
         call: Call[Any, Any] = Call(
-            self._verbs, path, dict(scope["headers"]), receive, scope.get("scheme", "http"), self._metrics, self._now_ms
+            self._verbs,
+            path,
+            dict(scope["headers"]),
+            receive,
+            scope.get("scheme", "http"),
+            self._metrics,
+            self._now_ms,
+            self.waits,
         )
         begun = time.perf_counter()
         try:
@@ -103,7 +113,7 @@ class App:
             return await self._answer(scope, call)
 
     async def _answer(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
-        if self._under_way > REQUESTS_MAX:
+        if self._under_way - len(self.waits) > REQUESTS_MAX:
             raise Busy(f"{REQUESTS_MAX} requests are under way", hint="come again, or send batches")
         path, raw = call.path, scope.get("raw_path")
         found = self.table.methods(path, raw.decode("latin-1").partition("?")[0] if raw else path)

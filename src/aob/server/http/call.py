@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from time import time_ns
-from typing import Annotated, Final, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from aob.core.errors import CallerError, TooLarge, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.server.http.answer import Message, Receive
 from aob.server.http.problem import SlowCaller
+from aob.server.http.waits import Waits, wait_ms
 from aob.server.metric_verbs import MetricVerbs
 from aob.server.verbs import Verbs
 
@@ -53,7 +54,7 @@ class Call(Generic[Query, Body]):
 
     __slots__ = (
         "_arrived", "_metrics", "body", "headers", "media", "now_ms", "params", "path", "query", "receive", "scheme",
-        "verbs", "who",
+        "verbs", "waits", "who",
     )  # fmt: skip
 
     query: Query
@@ -68,7 +69,9 @@ class Call(Generic[Query, Body]):
         scheme: str = "http",
         metrics: MetricVerbs | None = None,
         now_ms: Callable[[], int] = clock_ms,
+        waits: Waits | None = None,
     ) -> None:
+        self.waits = waits if waits is not None else Waits()
         self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
         self._metrics, self.now_ms = metrics, now_ms
         self.params: dict[str, str] = {}
@@ -113,6 +116,17 @@ class Call(Generic[Query, Body]):
                 "the body's key and the Idempotency-Key header differ", code="two_keys", hint="send one of them"
             )
         return in_body if in_body is not None else header
+
+    def wait_ms(self, asked: str | None) -> int:
+        """How long this request is to wait for the end of a run, by `?wait=` or the header `Prefer`. Raises Invalid."""
+        return wait_ms(asked, self.header(b"prefer"))
+
+    async def ended(self, run_id: str, within_ms: int) -> Mapping[str, Any]:
+        """The run at its end, or where it stands when the time has passed or the server stops. Raises Busy when too
+        many wait."""
+        waiting = self.verbs.wait(self.who, run_id, within_ms)
+        told = await self.waits.until(self.who.tenant, waiting, self.receive)
+        return told if told is not None else await self.verbs.run(self.who, run_id)
 
     async def whole(self) -> bytes:
         """All bytes of the body. Raises TooLarge over 10 MiB, SlowCaller when they do not come, Gone."""

@@ -34,6 +34,7 @@ PARAMS: Final = {
 HEADERS: Final = {
     "Idempotency-Key": "Makes the command happen once: sent again, it answers what the first one did.",
     "If-None-Match": "The `ETag` of an earlier answer: 304 when nothing has changed since.",
+    "Prefer": "`wait=30`: wait so many seconds for the end of the run (RFC 7240), 60 at most.",
     "Last-Event-ID": "Go on after this position; wins over the `position` parameter.",
 }
 ALWAYS: Final = (400, 422, 429, 500, 503)

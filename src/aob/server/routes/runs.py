@@ -16,9 +16,10 @@ from aob.core.answers import (
     Why,
 )
 from aob.core.errors import Invalid, Problem
-from aob.server.http.answer import Answer, json_answer
+from aob.server.http.answer import Answer, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, may_take, takes
+from aob.server.http.waits import Wait
 
 PAGE_MAX: Final = 500
 EVENTS_MAX: Final = 10_000
@@ -43,6 +44,12 @@ class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_position: Annotated[
         str | None, msgspec.Meta(description="A position; the answer is at least as fresh, or it waits.")
     ] = None
+
+
+class WaitQuery(RunQuery, frozen=True, forbid_unknown_fields=True):
+    """How fresh the answer must be, and whether it waits for the end of the run."""
+
+    wait: Wait = None
 
 
 class TimelineQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,8 +105,11 @@ async def list_runs(call: Call[RunsQuery, None]) -> Answer:
     return json_answer(page)
 
 
-async def show_run(call: Call[RunQuery, None]) -> Answer:
-    """A whole run."""
+async def show_run(call: Call[WaitQuery, None]) -> Answer:
+    """A whole run, at its end when the caller waits for it."""
+    within_ms = call.wait_ms(call.query.wait)
+    if within_ms:
+        return run_answer(await call.ended(call.params["run_id"], within_ms))
     return json_answer(await _run(call, call.query.min_position))
 
 
@@ -159,7 +169,7 @@ async def fork_run(call: Call[Nothing, ForkBody]) -> Answer:
     return json_answer(forked, status=201, headers=((b"location", b"/v1/runs/" + forked["run_id"].encode()),))
 
 
-async def _run(call: Call[RunQuery, None], min_position: str | None) -> JsonObject:
+async def _run(call: Call[RunQuery, None] | Call[WaitQuery, None], min_position: str | None) -> JsonObject:
     return await call.verbs.run(call.who, call.params["run_id"], min_position=min_position)
 
 
@@ -189,9 +199,13 @@ ROUTES: Final = (
         name="show_run",
         summary="Show a run: its visits, tickets, timers, patches, graph and cost.",
         role="view",
-        query=RunQuery,
+        query=WaitQuery,
         body=NO_BODY,
-        gives=(Gives(200, RunView, "The run."),),
+        headers=("Prefer",),
+        gives=(
+            Gives(200, RunView, "The run; when the request waits, with its end."),
+            Gives(202, RunView, "The time has passed: the run as it stands."),
+        ),
     ),
     Route(
         "POST",

@@ -7,12 +7,14 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue, RunStarted, StartVerdict
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Busy, Unavailable
+from aob.core.policy import require
 from aob.core.problem import problem_of
-from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer
+from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.problem import decode_error
 from aob.server.http.route import NDJSON_MEDIA, Gives, Route, Takes, takes
+from aob.server.http.waits import Wait
 
 ITEMS_AT_ONCE: Final = 2_000
 """Items of one hand-over to the engine: a commit's worth, so that a batch of any size shares the loop."""
@@ -31,6 +33,12 @@ class StartBody(msgspec.Struct, forbid_unknown_fields=True):
     labels: dict[str, str] | None = None
 
 
+class StartQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether the request waits for the end of the run. Lines of starts wait for nothing."""
+
+    wait: Wait = None
+
+
 _READ_ERRORS: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _one: Final = msgspec.json.Decoder(StartBody)
 _many: Final = msgspec.json.Decoder(list[StartBody])
@@ -40,8 +48,11 @@ _fields: Final = msgspec.structs.asdict
 Item = StartBody | StartVerdict
 
 
-async def start(call: Call[Nothing, StartBody]) -> Answer:
-    """Start one run, or answer a verdict a line for a body of lines."""
+async def start(call: Call[StartQuery, StartBody]) -> Answer:
+    """Start one run, and wait for its end when asked to; or answer a verdict a line for a body of lines."""
+    within_ms = call.wait_ms(call.query.wait)
+    if within_ms:
+        require(call.who, "view")  # before the run is started: the answer shows it whole
     if call.media and call.media in TAKES_START.streamed_known:
         return await _start_lines(call)
     body = call.body
@@ -55,10 +66,22 @@ async def start(call: Call[Nothing, StartBody]) -> Answer:
         priority=body.priority,
         labels=body.labels,
     )
+    if within_ms:
+        return await _ended(call, started, within_ms)
     if not started["created"]:
         return Answer(encode(started))
     where: Header = (b"location", b"/v1/runs/" + started["run_id"].encode())
     return Answer(encode(started), 201, headers=(where,))
+
+
+async def _ended(call: Call[StartQuery, StartBody], started: JsonObject, within_ms: int) -> Answer:
+    """The end of a run that was started; where it stands when the wait cannot be had, for started it is."""
+    where: Header = (b"location", b"/v1/runs/" + started["run_id"].encode())
+    try:
+        told = await call.ended(started["run_id"], within_ms)
+    except (Busy, Unavailable):
+        return json_answer(started, status=202, headers=(where,))
+    return msgspec.structs.replace(run_answer({**told, "created": started["created"]}), headers=(where,))
 
 
 async def start_batch(call: Call[Nothing, list[Item]]) -> Answer:
@@ -66,7 +89,7 @@ async def start_batch(call: Call[Nothing, list[Item]]) -> Answer:
     return json_answer(await _start_all(call, call.body))
 
 
-async def _start_lines(call: Call[Nothing, StartBody]) -> Answer:
+async def _start_lines(call: Call[StartQuery, StartBody]) -> Answer:
     """Hand over what has arrived while the rest arrives; answer when all verdicts are there."""
     under_way: list[asyncio.Task[list[JsonObject]]] = []
     parts: list[bytes] = []
@@ -87,7 +110,7 @@ async def _start_lines(call: Call[Nothing, StartBody]) -> Answer:
     return Answer(b"".join(map(encode_lines, found)), media=NDJSON)
 
 
-async def _start_block(call: Call[Nothing, StartBody], block: bytes) -> list[JsonObject]:
+async def _start_block(call: Call[StartQuery, StartBody], block: bytes) -> list[JsonObject]:
     try:
         items: list[Item] = list(_one.decode_lines(block))
     except _READ_ERRORS:
@@ -95,7 +118,9 @@ async def _start_block(call: Call[Nothing, StartBody], block: bytes) -> list[Jso
     return await _start_all(call, items)
 
 
-async def _start_all(call: Call[Nothing, StartBody] | Call[Nothing, list[Item]], items: list[Item]) -> list[JsonObject]:
+async def _start_all(
+    call: Call[StartQuery, StartBody] | Call[Nothing, list[Item]], items: list[Item]
+) -> list[JsonObject]:
     if len(items) > ITEMS_AT_ONCE:
         slices = (items[at : at + ITEMS_AT_ONCE] for at in range(0, len(items), ITEMS_AT_ONCE))
         return [verdict for part in slices for verdict in await _start_all(call, part)]
@@ -135,12 +160,13 @@ ROUTES: Final = (
         name="start_run",
         summary="Start a run. A body of type `application/x-ndjson` starts one a line and answers a verdict a line.",
         role="run",
-        query=Nothing,
+        query=StartQuery,
         body=TAKES_START,
-        headers=("Idempotency-Key",),
+        headers=("Idempotency-Key", "Prefer"),
         gives=(
             Gives(201, RunStarted, "The run was started; it is committed."),
-            Gives(200, RunStarted, "The same key had started it before."),
+            Gives(200, RunStarted, "The same key had started it before; with `wait`, the whole run at its end."),
+            Gives(202, RunStarted, "With `wait`: the time has passed, the whole run as it stands."),
             Gives(200, StartVerdict, "A verdict a line.", "application/x-ndjson"),
         ),
         refuses=(404, 409),
