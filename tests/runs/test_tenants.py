@@ -39,6 +39,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "start": lambda: verbs.start(BOB, "hers", {}),
         "run": lambda: verbs.run(BOB, run),
         "timeline": lambda: verbs.timeline(BOB, run),
+        "wait": lambda: verbs.wait(BOB, run, 1_000),
         "why": lambda: verbs.why(BOB, run),
         "cancel": lambda: verbs.cancel(BOB, run),
         "message": lambda: verbs.message(BOB, run, "m"),
@@ -70,7 +71,7 @@ async def test_no_verb_finds_what_is_anothers(app: App, hers: dict[str, str]) ->
             await call()
         said = f"{caught.value} {caught.value.fields}"
         assert SECRET not in said, name
-        assert hers["run"] not in said or name in {"run", "timeline", "why", "cancel", "message", "replay", "fork",
+        assert hers["run"] not in said or name in {"run", "wait", "timeline", "why", "cancel", "message", "replay", "fork",
                                                    "propose", "patches", "follow", "logs"}, name  # fmt: skip
 
 
@@ -82,7 +83,7 @@ async def test_no_list_shows_what_is_anothers(app: App, hers: dict[str, str]) ->
 
 def test_every_verb_is_looked_at(app: App) -> None:
     verbs = {name for name, _ in inspect.getmembers(app.views, callable) if not name.startswith("_")}
-    helpers = {"core", "document", "versions", "state_of", "names"}
+    helpers = {"core", "document", "versions", "state_of", "names", "only"}
     assert (
         verbs - helpers - OTHERS - LISTS.keys()
         == calls(app, dict.fromkeys(("run", "ticket", "patch", "key", "blob"), "")).keys()

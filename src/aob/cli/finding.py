@@ -1,5 +1,6 @@
-"""An id that a person cut short to the one that is meant. Only for commands that read: what acts wants whole ids."""
+"""An id that a person cut short to the one that is meant. An id that may be several things is never guessed."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from aob.core.errors import Conflict, NotFound
@@ -7,8 +8,9 @@ from aob.core.errors import Conflict, NotFound
 if TYPE_CHECKING:
     from aob.client import AsyncClient
 
-PREFIX: Final = "run_"
 LOOKED_AT: Final = 500
+RUNS_LOOKED_AT: Final = 50
+"""Runs whose patches are looked through."""
 SHOWN: Final = 5
 
 
@@ -20,16 +22,45 @@ async def find_run(aob: "AsyncClient", text: str) -> str:
     try:
         return (await aob.why(text))["run_id"]
     except NotFound as missing:
-        bare = text.removeprefix(PREFIX)
         page = await aob.runs(limit=LOOKED_AT)
-        ids = [row["run_id"] for row in page["runs"]]
-        # Ids begin with the time, so people tell them apart by their ends.
-        found = [id for id in ids if bare and (id.removeprefix(PREFIX).startswith(bare) or id.endswith(bare))]
-        if not found:
-            raise missing
-        if len(found) > 1:
-            shown = ", ".join(found[:SHOWN])
-            raise Conflict(
-                f"{text} may be several runs", code="ambiguous_id", hint=f"say more of it: {shown}"
-            ) from None
-        return found[0]
+        return _meant(text, "run_", (row["run_id"] for row in page["runs"]), missing)
+
+
+async def find_ticket(aob: "AsyncClient", text: str) -> str:
+    """The whole id of a ticket, or of the patch that is meant: as it is, or of the one that it begins or ends. Open
+    tickets are looked through, then the patches of recent runs. Raises as `find_run`."""
+    if text.startswith("patch_"):
+        return await find_patch(aob, text)
+    try:
+        return (await aob.ticket(text))["ticket_id"]
+    except NotFound as missing:
+        tickets = await aob.tickets()
+        try:
+            return _meant(text, "ticket_", (row["ticket_id"] for row in tickets), missing)
+        except NotFound:
+            if text.startswith("ticket_"):
+                raise
+            return await find_patch(aob, text)
+
+
+async def find_patch(aob: "AsyncClient", text: str) -> str:
+    """The whole id of a patch: as it is, or of the one of the newest 50 runs that it begins or ends. Raises as
+    `find_run`."""
+    try:
+        return (await aob.patch(text))["patch_id"]
+    except NotFound as missing:
+        page = await aob.runs(limit=RUNS_LOOKED_AT)
+        found = [patch["patch_id"] for row in page["runs"] for patch in await aob.patches(row["run_id"])]
+        return _meant(text, "patch_", found, missing)
+
+
+def _meant(text: str, prefix: str, ids: Iterable[str], missing: NotFound) -> str:
+    bare = text.removeprefix(prefix)
+    # Ids begin with the time, so people tell them apart by their ends.
+    found = [id for id in ids if bare and (id.removeprefix(prefix).startswith(bare) or id.endswith(bare))]
+    if not found:
+        raise missing
+    if len(found) > 1:
+        shown = ", ".join(found[:SHOWN])
+        raise Conflict(f"{text} may be several", code="ambiguous_id", hint=f"say more of it: {shown}") from None
+    return found[0]

@@ -32,7 +32,7 @@ INSTANT_MS: Final = 1_000_000_000_000
 """A larger number of ms is an instant, a smaller one a duration."""
 NODE_COLUMNS: Final = ("node", "state", "attempt", "kind", "note")
 RUN_COLUMNS: Final = ("run", "workflow", "status", "started", "took")
-TICKET_COLUMNS: Final = ("ticket", "role", "about", "run", "left")
+TICKET_COLUMNS: Final = ("ticket", "role", "about", "choices", "run", "left")
 
 
 def short(value: JsonValue, most: int = VALUE_MAX) -> str:
@@ -131,6 +131,7 @@ def ticket_row(ticket: TicketView) -> tuple[str, ...]:
         ticket["ticket_id"],
         ticket.get("role", ""),
         short(about, 60),
+        ", ".join(ticket.get("choices") or ("approve", "reject")),
         ticket.get("run_id", ""),
         left(ticket.get("due")),
     )

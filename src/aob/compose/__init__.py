@@ -6,12 +6,13 @@
 from typing import TYPE_CHECKING, Any
 
 from aob.compose.app import App, RunHandle, open
+from aob.compose.parts import handler_facts
 from aob.compose.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aob.compose.up import up
 
-__all__ = ["App", "RunHandle", "Settings", "open", "read_settings", "up"]
+__all__ = ["App", "RunHandle", "Settings", "handler_facts", "open", "read_settings", "up"]
 
 
 def __getattr__(name: str) -> Any:

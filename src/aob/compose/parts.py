@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from aob.backends.sqlite.log import SqliteLog
 from aob.backends.sqlite.store import SqliteStore
 from aob.compose.settings import Settings
 from aob.core.errors import Invalid, Problem
+from aob.core.graph import HandlerFacts
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
@@ -68,6 +69,11 @@ def open_telemetry() -> Telemetry:
 def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:
     """The handlers of modules, files or objects, and of the home's own `app` list."""
     return scan(*(load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)))
+
+
+def handler_facts(app: Sequence[str | object]) -> Mapping[str, HandlerFacts]:
+    """What the handlers of modules, files or objects declare of themselves. Raises Invalid as loading them does."""
+    return load_handlers(app, Settings()).facts
 
 
 class Late:

@@ -208,7 +208,8 @@ PatchState: TypeAlias = str
 
 
 class PatchVerdict(TypedDict):
-    """What became of a proposal, an approval, a rejection or a rollback."""
+    """What became of a proposal, an approval, a rejection or a rollback. `cascade` are the rollbacks of later patches
+    that went before this one, in their order, each with its own diff."""
 
     patch_id: str
     state: PatchState
@@ -216,6 +217,7 @@ class PatchVerdict(TypedDict):
     diff: NotRequired[JsonValue]
     lines: NotRequired[list[str]]
     ticket: NotRequired[str]
+    cascade: NotRequired[list["PatchVerdict"]]
 
 
 class PatchRow(TypedDict):

@@ -3,8 +3,9 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
@@ -197,18 +198,28 @@ class Core:
 
 def wrong_name(name: str, known: list[str]) -> NotFound:
     """There is no workflow of this name; the ones there are."""
-    listed = ", ".join(sorted(known)[:10]) or "none yet: aob workflow push FILE"
-    return NotFound(f"there is no workflow {name!r}", hint=f"workflows here: {listed}", code="workflow_not_found")
+    near = get_close_matches(name, known, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return NotFound(
+        f"there is no workflow {name!r}", hint=f"{meant}workflows here: {_listed(known)}", code="workflow_not_found"
+    )
 
 
-def only_name(known: list[str]) -> str:
-    """The one workflow of a home that has exactly one. Raises CallerError that lists them."""
-    if len(known) != 1:
+def only_name(tagged: Mapping[str, Collection[str]], tag: str) -> str:
+    """The one workflow of a home, or the one that has a tag. `tagged` are the tags of each. Raises CallerError that
+    lists the workflows."""
+    having = [name for name, tags in tagged.items() if tag in tags]
+    found = list(tagged) if len(tagged) == 1 else having
+    if len(found) != 1:
         raise CallerError(
             "say which workflow to start", code="workflow_missing",
-            hint=f"workflows here: {', '.join(sorted(known)[:10]) or 'none yet: aob workflow push FILE'}",
+            hint=f"workflows {f'with the tag {tag}' if having else 'here'}: {_listed(having or tagged)}",
         )  # fmt: skip
-    return known[0]
+    return found[0]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)[:10]) or "none yet: aob workflow push FILE"
 
 
 def too_many(what: str, limit: int) -> Conflict:

@@ -72,13 +72,15 @@ class Patches:
         return await self._decide(who, patch_id, "reject", reason)
 
     async def rollback(self, who: Caller, patch_id: str, *, cascade: bool = False) -> dict[str, Any]:
-        """Apply the stored inverse as a new patch. With `cascade` later patches that need it go first.
+        """Apply the stored inverse as a new patch. With `cascade` later patches that need it go first, and are
+        told in the answer's `cascade`.
 
         Raises Conflict `patch_needed` that lists them when it is not said.
         """
         require(who, "patch")
         stream = await self._patch_holder(who, patch_id)
         todo = [patch_id]
+        before: list[dict[str, Any]] = []
         while True:
             try:
                 decided = await self._roll_back(who, stream.name, todo[-1])
@@ -89,10 +91,12 @@ class Patches:
                 todo.append(needing[-1])
                 continue
             id = todo.pop()
+            run: Run = decided.stream.state
+            made = [patch for patch in run.patches.values() if patch.rollback_of == id]
+            told = self._patch_told(decided.stream, made[-1], whole=True)
             if not todo:
-                run: Run = decided.stream.state
-                made = [patch for patch in run.patches.values() if patch.rollback_of == id]
-                return self._patch_told(decided.stream, made[-1], whole=True)
+                return {**told, "cascade": before} if before else told
+            before.append(told)
 
     async def _roll_back(self, who: Caller, run_id: str, patch_id: str) -> Decided:
         stream = await self.core.stream(who, run_id)

@@ -19,7 +19,7 @@ from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.journal import Decided
 from aob.runs import catalog
-from aob.runs.core import Core, base32, only_name
+from aob.runs.core import Core, base32
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
 from aob.runs.workflows import Workflows, _pointed
 
@@ -89,8 +89,9 @@ class Starts(Workflows):
 
     async def _prepared(self, who: Caller, item: Mapping[str, Any]) -> tuple[str, catalog.Tag, IR]:
         given = item.get("workflow")
-        name = only_name(self.names(who)) if given is None else text_of(given, "/workflow")
-        at = _pointed(self.state_of(who, name), text_of(item.get("tag") or "main", "/tag"))
+        tag = text_of(item.get("tag") or "main", "/tag")
+        name = self.only(who, tag) if given is None else text_of(given, "/workflow")
+        at = _pointed(self.state_of(who, name), tag)
         versions = await self.versions(who, at)
         return name, at, versions.ir(len(at.overlay))
 

@@ -12,7 +12,7 @@ from aob.core.policy import Caller, require, review_patch
 from aob.core.rules import RULES
 from aob.journal import Stream
 from aob.runs import catalog
-from aob.runs.core import Core, wrong_name
+from aob.runs.core import Core, only_name, wrong_name
 from aob.runs.graphs import Versions, overlay_key
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
 
@@ -181,6 +181,12 @@ class Workflows:
             raise wrong_name(name, self.names(who))
         state: catalog.Workflow = stream.state
         return state
+
+    def only(self, who: Caller, tag: str) -> str:
+        """The workflow that a start without a name means. Raises CallerError `workflow_missing`."""
+        self.core.journal.check()
+        states = [s.state for name, s in self.core.journal.streams.items() if _mine(who, name, s)]
+        return only_name({state.name: state.tags for state in states}, tag)
 
     def names(self, who: Caller) -> list[str]:
         """Names of the tenant's workflows."""

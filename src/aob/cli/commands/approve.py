@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aob.cli.finding import find_ticket
 from aob.cli.picture import TICKET_COLUMNS, clock, diff_lines, ticket_lines, ticket_row
 from aob.cli.screen import Screen
 from aob.cli.values import pairs
@@ -23,7 +24,9 @@ EXAMPLES = """examples:
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob approve`."""
     one = command(commands, common, "approve", "list tickets, show one, or decide it", approve, epilog=EXAMPLES)
-    one.add_argument("ticket", metavar="TICKET", nargs="?", help="id of a ticket or of a proposed patch")
+    one.add_argument(
+        "ticket", metavar="TICKET", nargs="?", help="id of a ticket or of a proposed patch, or enough of its end"
+    )
     one.add_argument("choice", metavar="approve|reject", nargs="?", help="the decision")
     one.add_argument("--reason", default="", help="why, for the record")
     one.add_argument("--value", metavar="NAME=VALUE", action="append", default=[], help="a field of its form")
@@ -40,7 +43,9 @@ async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """List, show or decide."""
     if args.ticket is None:
         await _list(aob, args, screen)
-    elif args.link:
+        return
+    args.ticket = await find_ticket(aob, args.ticket)
+    if args.link:
         await _link(aob, args, screen)
     elif args.choice is None:
         await _show(aob, args.ticket, screen)

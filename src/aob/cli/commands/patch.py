@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from aob.cli.finding import find_run
+from aob.cli.finding import find_patch, find_run
 from aob.cli.picture import diff_lines, short
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from
@@ -14,25 +14,28 @@ if TYPE_CHECKING:
     from aob.client import AsyncClient
 
 
+PATCH_HELP = "id of a patch, or enough of its end"
+
+
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob patch`."""
     mine = group(commands, common, "patch", "change the graph of a run while it runs")
     one = command(mine, common, "list", "list the patches of a run", list_all)
     one.add_argument("run", metavar="RUN", help="id of a run, or enough of its end")
     one = command(mine, common, "show", "show a patch: why, its state, what it changes", show)
-    one.add_argument("patch", metavar="PATCH")
+    one.add_argument("patch", metavar="PATCH", help=PATCH_HELP)
     one = command(mine, common, "propose", "propose operations to a run", propose)
-    one.add_argument("run", metavar="RUN", help="whole id")
+    one.add_argument("run", metavar="RUN", help="id of a run, or enough of its end")
     one.add_argument("operations", metavar="JSON|FILE|-", help="a list of operations, or a whole patch body")
     one.add_argument("--reason", help="why, for the record")
     one.add_argument("--base", help="hash of the graph that it was written against")
     one.add_argument("--id", help="makes it count once")
     for name, help, act in (("approve", "approve a proposed patch", approve), ("reject", "reject a patch", reject)):
         one = command(mine, common, name, help, act)
-        one.add_argument("patch", metavar="PATCH")
+        one.add_argument("patch", metavar="PATCH", help=PATCH_HELP)
         one.add_argument("--reason", default="")
     one = command(mine, common, "rollback", "take an applied patch back", rollback)
-    one.add_argument("patch", metavar="PATCH")
+    one.add_argument("patch", metavar="PATCH", help=PATCH_HELP)
     one.add_argument("--cascade", action="store_true", help="with the later patches that need it")
 
 
@@ -51,7 +54,7 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """A whole patch."""
-    patch = await aob.patch(args.patch)
+    patch = await aob.patch(await find_patch(aob, args.patch))
     if screen.json:
         screen.value(patch)
         return
@@ -65,22 +68,28 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def propose(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Propose operations."""
     body = patch_from(args.operations, reason=args.reason, base=args.base, id=args.id)
-    _told(await aob.propose(args.run, body), screen)
+    _told(await aob.propose(await find_run(aob, args.run), body), screen)
 
 
 async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Approve a patch."""
-    _told(await aob.approve_patch(args.patch, reason=args.reason), screen)
+    _told(await aob.approve_patch(await find_patch(aob, args.patch), reason=args.reason), screen)
 
 
 async def reject(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Reject a patch."""
-    _told(await aob.reject_patch(args.patch, reason=args.reason), screen)
+    _told(await aob.reject_patch(await find_patch(aob, args.patch), reason=args.reason), screen)
 
 
 async def rollback(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Roll a patch back."""
-    _told(await aob.rollback(args.patch, cascade=args.cascade), screen)
+    verdict = await aob.rollback(await find_patch(aob, args.patch), cascade=args.cascade)
+    if screen.json:
+        screen.value(verdict)
+        return
+    for before in verdict.get("cascade", ()):
+        _told(before, screen)
+    _told(verdict, screen)
 
 
 def _told(verdict: PatchVerdict, screen: Screen) -> None:

@@ -27,7 +27,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """The report of a replay, or the new run of a fork."""
     if args.fork:
-        forked = await aob.fork(args.run, from_node=args.from_node)
+        forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node)
         screen.value(forked) if screen.json else screen.line(forked["run_id"])
         return
     report = await aob.replay(

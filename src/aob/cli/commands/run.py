@@ -36,14 +36,14 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--follow", action="store_true", help="print its events meanwhile")
     _add_timeout(one)
     one = command(mine, common, "cancel", "cancel runs", cancel)
-    one.add_argument("runs", metavar="RUN", nargs="+", help="whole ids")
+    one.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
     one.add_argument("--reason", default="")
     one = command(mine, common, "fork", "start a new run from a node of this one", fork)
-    one.add_argument("run", metavar="RUN", help="whole id")
+    one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--from", dest="from_node", metavar="NODE", required=True)
     one.add_argument("--wait", action="store_true", help="wait for its end")
     one = command(mine, common, "message", "hand a message to a run", message)
-    one.add_argument("run", metavar="RUN", help="whole id")
+    one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("name", metavar="NAME")
     one.add_argument("--key", default="", help="the correlation that its `wait` asks for")
     one.add_argument("--payload", metavar="JSON", help="JSON, or text")
@@ -152,14 +152,14 @@ async def wait_for(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
 
 async def cancel(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Cancel runs."""
-    for run_id in args.runs:
+    for run_id in [await find_run(aob, text) for text in args.runs]:
         verdict = await aob.cancel(run_id, reason=args.reason)
         screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
 
 
 async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
     """A new run from a node."""
-    forked = await aob.fork(args.run, from_node=args.from_node)
+    forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node)
     if args.wait:
         screen.note(forked["run_id"])
         return await wait(aob, forked["run_id"], screen, follow=False)
@@ -171,5 +171,6 @@ async def message(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Hand a message to a run."""
     text = args.payload
     payload = None if text is None else json_from(text, "--payload") if text[:1] in "{[" else json_or_text(text)
-    verdict = await aob.message(args.run, args.name, key=args.key, payload=payload, id=args.id)
-    screen.value(verdict) if screen.json else screen.line(f"{args.run} has the message {args.name}")
+    run_id = await find_run(aob, args.run)
+    verdict = await aob.message(run_id, args.name, key=args.key, payload=payload, id=args.id)
+    screen.value(verdict) if screen.json else screen.line(f"{run_id} has the message {args.name}")

@@ -1,6 +1,8 @@
 """`aob workflow`: push, list, show, validate, diff, patch."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,12 +12,14 @@ from aob.cli.picture import diff_lines, indented
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from, read
 from aob.cli.words import Commands, command, group
-from aob.core.errors import Problem
+from aob.core.errors import Invalid, Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
+    from aob.core.graph import Handlers
 
 
+VALIDATE = "No server is asked. Names of handlers are checked only with --app."
 UNDO = "Taken back by pushing the document on the tag again: aob workflow push FILE --tag TAG."
 
 
@@ -23,15 +27,25 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob workflow`."""
     mine = group(commands, common, "workflow", "store, list, check and compare workflows")
     one = command(mine, common, "push", "store a document as a version and let a tag name it", push)
-    one.add_argument("file", metavar="FILE", help="a document in YAML or JSON, - for standard input")
+    one.add_argument(
+        "file",
+        metavar="FILE",
+        help="a document in YAML or JSON, - for standard input; one without a name takes the file's",
+    )
     one.add_argument("--tag", default="main", help="the tag (main)")
     one.add_argument("--name", help="the name, instead of the document's own")
     command(mine, common, "list", "list all workflows", list_all)
     one = command(mine, common, "show", "show one version with its document", show)
     one.add_argument("name", metavar="NAME")
     one.add_argument("--tag", default="main", help="a tag, a version or an artifact (main)")
-    one = command(mine, common, "validate", "list every problem of documents; exits with 1 when there is one", validate)
+    one = command(
+        mine, common, "validate", "list every problem of documents; exits with 1 when there is one", validate,
+        reach="alone", epilog=VALIDATE,
+    )  # fmt: skip
     one.add_argument("files", metavar="FILE", nargs="+")
+    one.add_argument(
+        "--app", metavar="MODULE|FILE", action="append", default=[], help="check handlers too; may be repeated"
+    )
     one = command(mine, common, "diff", "compare two versions", diff)
     one.add_argument("name", metavar="NAME")
     one.add_argument("a", metavar="FROM", help="a tag, a version or an artifact")
@@ -47,7 +61,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Store a document."""
-    pushed = await aob.push(read(args.file), name=args.name, tag=args.tag)
+    from aob.client.request import name_in
+
+    data = read(args.file)
+    pushed = await aob.push(data, name=args.name or name_in(data) or _stem(args.file) or None, tag=args.tag)
     if screen.json:
         screen.value(pushed)
         return
@@ -78,19 +95,44 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.line(line)
 
 
-async def validate(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
-    """Every problem of documents."""
-    verdicts = [(name, await aob.validate(read(name))) for name in args.files]
+async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Every problem of documents, found here: no server is asked."""
+    handlers = None
+    if args.app:
+        from aob import compose  # here: everything that it wires is imported with it
+
+        handlers = compose.handler_facts(args.app)
+    found = [(name, _problems(read(name), name, handlers)) for name in args.files]
     if screen.json:
-        screen.value([{"file": name, **verdict} for name, verdict in verdicts])
+        screen.value(
+            [
+                {"file": name, "valid": not problems, "problems": [msgspec.to_builtins(each) for each in problems]}
+                for name, problems in found
+            ]
+        )
     else:
-        for name, verdict in verdicts:
-            for problem in msgspec.convert(verdict["problems"], list[Problem]):
+        for name, problems in found:
+            for problem in problems:
                 for line in problem_lines(problem, name):
                     screen.line(line)
-            if verdict["valid"]:
+            if not problems:
                 screen.state(f"{name}: no problems", "ok")
-    return 0 if all(verdict["valid"] for _, verdict in verdicts) else 1
+    return 1 if any(problems for _, problems in found) else 0
+
+
+def _problems(data: bytes, name: str, handlers: "Handlers | None") -> Sequence[Problem]:
+    from aob.core.graph import check, load  # here: it brings the expressions, which other commands do without
+
+    try:
+        document = load(data, name_hint=name)
+    except Invalid as invalid:
+        return invalid.problems
+    return check({"workflow": _stem(name), **document.tree}, handlers, places=document.places)
+
+
+def _stem(file: str) -> str:
+    """The name that a document takes from its file when it gives itself none."""
+    return Path(file).stem if file != "-" else ""
 
 
 async def diff(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

@@ -96,7 +96,7 @@ class ShardedViews:
     ) -> JsonObject:
         """Start a run, once a key."""
         require(who, "run")
-        shard = self._of_start(who, {"workflow": workflow, "key": key, "run_id": run_id}, {}) or self._any()
+        shard = self._of_start(who, {"workflow": workflow, "tag": tag, "key": key, "run_id": run_id}, {}) or self._any()
         told: JsonObject = await shard.call(
             "start", who, workflow, inputs, tag=tag, key=key, mode=mode, priority=priority, labels=labels, run_id=run_id
         )
@@ -129,7 +129,7 @@ class ShardedViews:
 
     def _of_start(self, who: Caller, item: Any, named: dict[str, str]) -> Shard | None:
         """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with an item
-        is said by whoever gets it. `named` keeps the name of the only workflow, looked up once a batch."""
+        is said by whoever gets it. `named` keeps the workflow that a tag means by itself, looked up once a batch."""
         if not isinstance(item, dict):
             return self._shards[0]
         run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
@@ -139,10 +139,12 @@ class ShardedViews:
             return None
         name = item.get("workflow")
         if not name:
-            if not named:
-                names = self._local.names(who)
-                named[""] = names[0] if len(names) == 1 else ""
-            name = named[""]
+            tag = item.get("tag") or "main"
+            if tag not in named:
+                named[tag] = ""
+                with suppress(AobError):
+                    named[tag] = self._local.only(who, tag)
+            name = named[tag]
         return self._of(keyed_id(who.tenant, str(name), str(key)))
 
     def _spread(self, wanted: int) -> list[Shard]:

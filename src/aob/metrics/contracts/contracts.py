@@ -5,6 +5,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -35,6 +36,7 @@ FEED: Final = 1
 """The generation of positions of the journal (see `aob.runs.feed`): a push of contracts is one of its commits."""
 SKETCHES: Final = "datasketches"
 SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
+PLATFORM_OWNER: Final = "aob"
 KINDS: Final = ("event", "metric", "alert", "slo")
 Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
 """Called with the tenant, what was in force and what is from now on; names the metrics that are being filled."""
@@ -291,8 +293,18 @@ def joined(one: ContractSet, other: ContractSet) -> ContractSet:
 
 def metric_unknown(name: str, known: ContractSet) -> NotFound:
     """There is no metric of this name; some of those there are."""
-    own = ", ".join(sorted(known.metrics)[:12])
-    return NotFound(f"there is no metric {name[:80]!r}", code="metric_not_found", hint=f"metrics: {own}")
+    near = get_close_matches(name, known.metrics, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    own_first = sorted(known.metrics, key=lambda each: (_is_platforms(known.metrics[each]), each))
+    return NotFound(
+        f"there is no metric {name[:80]!r}",
+        code="metric_not_found",
+        hint=f"{meant}metrics: {', '.join(own_first[:12])}",
+    )
+
+
+def _is_platforms(versions: Mapping[int, MetricContract]) -> bool:
+    return all(contract.owner == PLATFORM_OWNER for contract in versions.values())
 
 
 def _all(known: ContractSet) -> list[Mapping[int, Contract]]:
