@@ -9,6 +9,7 @@ import pytest
 
 from aob.core.policy import LOCAL
 from tests.cli.conftest import Terminal
+from tests.house.tree import ROOT
 from tests.server.fake import FakeEngine
 
 ORDER = "workflow: order\nnodes:\n  fetch: {kind: http}\n"
@@ -52,14 +53,29 @@ async def test_a_wrong_document_is_told_with_file_line_and_hint(aob: Terminal, t
         assert f"  {wrong}:1:1: /nodes: a workflow needs nodes\n    hint: add one\n" in refused.err
     found = await aob("workflow", "validate", str(wrong), str(wrong))
     assert found.code == 1
-    assert found.out.count(f"{wrong}:1:1: /nodes") == 2
+    assert found.out.count(f"{wrong}:1:1: /: `nodes` is missing") == 2
     verdicts = await aob("workflow", "validate", str(wrong), "--json")
     assert (verdicts.code, verdicts.json[0]["valid"]) == (1, False)
 
 
-async def test_a_good_document_validates(aob: Terminal, document: str) -> None:
-    found = await aob("workflow", "validate", document)
-    assert (found.code, found.out) == (0, f"{document}: no problems\n")
+async def test_a_good_document_validates_without_a_server(tmp_path: Path) -> None:
+    file = tmp_path / "hello.yaml"
+    file.write_text("nodes:\n  a: {kind: function, config: {handler: nobody}}\n")
+    aob = Terminal({"AOB_HOME": str(tmp_path / "none")})
+    found = await aob("workflow", "validate", str(file))
+    assert (found.code, found.out) == (0, f"{file}: no problems\n")
+    app = str(ROOT / "examples" / "order" / "handlers.py")
+    checked = await aob("workflow", "validate", str(file), "--app", app)
+    assert checked.code == 1
+    assert "there is no handler `nobody`" in checked.out
+
+
+async def test_a_document_without_a_name_takes_that_of_its_file(aob: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "hello.yaml"
+    file.write_text("nodes:\n  a: {kind: timer, config: {for: 1s}}\n")
+    assert (await aob("workflow", "push", str(file), "--json")).json["workflow"] == "hello"
+    file.write_text("workflow: named\nnodes:\n  a: {kind: timer, config: {for: 1s}}\n")
+    assert (await aob("workflow", "push", str(file), "--json")).json["workflow"] == "named"
 
 
 # -- run
@@ -180,7 +196,7 @@ async def test_reading_commands_take_the_end_of_an_id(aob: Terminal, run_id: str
     assert (await aob("why", run_id.removeprefix("run_")[:8])).out == "waiting for a test\n"
 
 
-async def test_an_end_that_fits_several_runs_is_a_conflict_and_acting_wants_whole_ids(
+async def test_an_end_that_fits_several_runs_is_a_conflict_also_for_what_acts(
     aob: Terminal, engine: FakeEngine
 ) -> None:
     await engine.start(LOCAL, "order", {}, run_id="run_1zz")
@@ -188,8 +204,21 @@ async def test_an_end_that_fits_several_runs_is_a_conflict_and_acting_wants_whol
     refused = await aob("run", "show", "zz")
     assert refused.code == 5
     assert "run_1zz" in refused.err
-    assert (await aob("run", "cancel", "1zz")).code == 3
-    assert engine.states["run_1zz"]["status"] == "RUNNING"
+    assert (await aob("run", "cancel", "zz")).code == 5
+    assert {state["status"] for state in engine.states.values()} == {"RUNNING"}
+    assert (await aob("run", "cancel", "1zz")).out == "run_1zz  CANCELLED\n"
+    assert engine.states["run_2zz"]["status"] == "RUNNING"
+
+
+async def test_ids_of_tickets_and_patches_may_be_cut_short_too(aob: Terminal, engine: FakeEngine, run_id: str) -> None:
+    ticket = engine.ask(run_id)
+    assert ticket in (await aob("approve", ticket[-6:])).out
+    assert "approve, reject" in (await aob("approve")).out
+    proposed = (await aob("patch", "propose", run_id[-6:], "[]", "--json")).json["patch_id"]
+    assert proposed in (await aob("patch", "show", proposed[-6:])).out
+    assert (await aob("approve", proposed[-6:], "approve")).code == 0
+    assert (await aob("approve", ticket[-6:], "approve")).out == f"{ticket}  approve\n"
+    assert (await aob("approve", "ticket_zz", "approve")).code == 3
 
 
 async def test_a_run_is_cancelled_messaged_forked_and_replayed(aob: Terminal, engine: FakeEngine, run_id: str) -> None:

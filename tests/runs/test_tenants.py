@@ -65,14 +65,19 @@ OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "healt
 """Verbs that name nothing of another, or are tested elsewhere."""
 
 
+ABOUT_A_RUN = {
+    "run", "wait", "timeline", "why", "cancel", "message", "replay", "fork", "propose", "patches", "follow", "logs",
+}  # fmt: skip
+"""Verbs that were told the id of the run: they may repeat it."""
+
+
 async def test_no_verb_finds_what_is_anothers(app: App, hers: dict[str, str]) -> None:
     for name, call in calls(app, hers).items():
         with pytest.raises(NotFound) as caught:
             await call()
         said = f"{caught.value} {caught.value.fields}"
         assert SECRET not in said, name
-        assert hers["run"] not in said or name in {"run", "wait", "timeline", "why", "cancel", "message", "replay", "fork",
-                                                   "propose", "patches", "follow", "logs"}, name  # fmt: skip
+        assert hers["run"] not in said or name in ABOUT_A_RUN, name
 
 
 async def test_no_list_shows_what_is_anothers(app: App, hers: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from aob.core.rules import FIRST_RULES
 from aob.work import Job, WorkError, node
 from aob.work.arguments import parameters_of
 from aob.work.outcome import finished
@@ -144,10 +145,10 @@ async def test_a_name_that_the_object_lacks_is_named() -> None:
 
 async def test_a_run_of_the_first_rules_hands_an_object_over_whole_and_unchecked() -> None:
     job = whole("greet", {"name": "Ada"})
-    job.rules = 1
+    job.node.rules = FIRST_RULES
     assert await output_of(job, greet) == "Hello, {'name': 'Ada'}!"
     job = calls("greet", {"name": 7})
-    job.rules = 1
+    job.node.rules = FIRST_RULES
     assert await output_of(job, greet) == "Hello, 7!"
 
 

@@ -30,9 +30,8 @@ class Job(msgspec.Struct, eq=False):
 
     `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
     of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
-    that a heartbeat stored. `rules` is the rules number of the run. `pulse` is set by the pool: whoever performs the
-    job calls it as a sign of life (when the work begins and at each heartbeat); it feeds the start and heartbeat
-    time-outs, and is cheap.
+    that a heartbeat stored. `pulse` is set by the pool: whoever performs the job calls it as a sign of life (when the
+    work begins and at each heartbeat); it feeds the start and heartbeat time-outs, and is cheap.
     """
 
     run: str
@@ -47,7 +46,6 @@ class Job(msgspec.Struct, eq=False):
     priority: str
     depth: int = 1
     resume: Any = None
-    rules: int = 2
     pulse: Callable[[], None] = unheard
 
 

@@ -113,10 +113,10 @@ def _text(text: object) -> str:
 
 def _model(value: object) -> object:
     """What a pydantic model stands for in JSON; its library is not imported for this."""
-    dump = getattr(value, "model_dump", None)
+    dump = getattr(type(value), "model_dump", None)  # of the class: an object may do anything when it is asked
     if not callable(dump):
         raise TypeError(f"a {type(value).__name__} is no JSON")
-    return dump(mode="json")
+    return dump(value, mode="json")
 
 
 _encode: Final = msgspec.json.Encoder(order="deterministic", enc_hook=_model).encode

@@ -61,7 +61,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Store a document."""
-    from aob.client.request import name_in
+    from aob.client import name_in
 
     data = read(args.file)
     pushed = await aob.push(data, name=args.name or name_in(data) or _stem(args.file) or None, tag=args.tag)

@@ -2,9 +2,10 @@
 when the handler asks for names, else the value is."""
 
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aob.core.node.function import FunctionConfig
+from aob.core.rules import FIRST_RULES
 from aob.work.calling import call
 from aob.work.effect import called_once
 from aob.work.handlers import Handler
@@ -12,9 +13,6 @@ from aob.work.job import Context, Job, WorkError
 
 if TYPE_CHECKING:
     from aob.work.tools import Tools
-
-NAMED_RULES: Final = 2
-"""From these rules on an object is spread over names, and arguments are what their types name."""
 
 
 def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, object, object]:
@@ -40,7 +38,7 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
 def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:
     args: tuple[object, ...] = ()
     named: Mapping[str, object] = {}
-    typed = job.rules >= NAMED_RULES
+    typed = job.node.rules > FIRST_RULES
     if job.has_input_map:
         named = job.input
     elif typed and handler.parameters.spread and isinstance(job.input, Mapping):
