@@ -214,7 +214,9 @@ async def test_ids_of_tickets_and_patches_may_be_cut_short_too(aob: Terminal, en
     ticket = engine.ask(run_id)
     assert ticket in (await aob("approve", ticket[-6:])).out
     assert "approve, reject" in (await aob("approve")).out
-    proposed = (await aob("patch", "propose", run_id[-6:], "[]", "--json")).json["patch_id"]
+    operations = '[{"op":"remove","path":"/nodes/x"}]'
+    told = await aob("patch", "propose", run_id[-6:], operations, "--reason", "ask", "--json")
+    proposed = told.json["patch_id"]
     assert proposed in (await aob("patch", "show", proposed[-6:])).out
     assert (await aob("approve", proposed[-6:], "approve")).code == 0
     assert (await aob("approve", ticket[-6:], "approve")).out == f"{ticket}  approve\n"
