@@ -219,7 +219,7 @@ async def test_ids_of_tickets_and_patches_may_be_cut_short_too(aob: Terminal, en
     proposed = told.json["patch_id"]
     assert proposed in (await aob("patch", "show", proposed[-6:])).out
     assert (await aob("approve", proposed[-6:], "approve")).code == 0
-    assert (await aob("approve", ticket[-6:], "approve")).out == f"{ticket}  approve\n"
+    assert (await aob("approve", f"ticket_{ticket[-6:]}", "approve")).out == f"{ticket}  approve\n"
     assert (await aob("approve", "ticket_zz", "approve")).code == 3
 
 

@@ -100,7 +100,7 @@ def _fault_of(error: BaseException) -> Fault:
 def _json(detail: object) -> object:
     """A detail as a record can hold it."""
     try:
-        canonical(detail)
+        _encode(detail)
     except Exception:
         return shown(detail)
     return detail
