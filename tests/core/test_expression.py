@@ -9,7 +9,7 @@ import pytest
 
 from aob.core.errors import AobError, Problem
 from aob.core.expression import EvalError, Expression, ExpressionError, compile_expression
-from aob.core.expression.evaluation.macro import TURNS_MAX
+from aob.core.expression.evaluation.meter import UNITS_MAX
 from aob.core.expression.expression import EXPRESSION_MAX
 
 NODES = frozenset({"score", "fetch-all"})
@@ -425,10 +425,9 @@ def test_a_value_that_does_not_fit_is_an_error_with_words(text: str, inputs: dic
 
 
 def test_loops_have_a_limit_that_no_logic_absorbs() -> None:
-    many = {"inputs": {"l": list(range(400))}}
+    many = {"inputs": {"l": list(range(1_000))}}
     expression = compiled("inputs.l.all(a, inputs.l.all(b, b >= 0)) || true")
-    assert TURNS_MAX < 400 * 400
-    with pytest.raises(EvalError, match=f"{TURNS_MAX} turns"):
+    with pytest.raises(EvalError, match=f"{UNITS_MAX:,} operations"):
         expression.eval(many)
     assert compiled("inputs.l.exists(a, a == 399)").eval(many) is True
 

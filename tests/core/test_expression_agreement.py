@@ -149,7 +149,7 @@ def given_names(text: str, names: dict[str, Any]) -> dict[str, Any]:
     return {name: inputs if name == "inputs" else narrow(value) for name, value in names.items()}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(text=texts(), samples=st.lists(NAMED, min_size=3, max_size=6))
 def test_a_translated_expression_gives_what_the_library_gives(text: str, samples: list[dict[str, Any]]) -> None:
     try:
@@ -220,6 +220,17 @@ def test_each_operation_that_is_asked_for_agrees_with_text_and_bytes_that_hold_a
         for right in FEW:
             names = {"inputs": {"a": left, "b": right}}
             assert outcome(expression.eval, names) == outcome(expression.reference, names), (form, left, right)
+
+
+@pytest.mark.parametrize("method", ["indexOf", "lastIndexOf"])
+def test_searching_a_text_agrees_from_every_place(method: str) -> None:
+    whole, placed = compiled(f"inputs.a.{method}(inputs.b)"), compiled(f"inputs.a.{method}(inputs.b, inputs.c)")
+    for text in ("", "a", "abab", "aXa\0Xa", "é😀é"):
+        for part in ("", "a", "ab", "Xa", "é", "\0", "abc"):
+            for at in (-1, 0, 1, 2, 3, 4, 5, 7, 9):
+                names = {"inputs": {"a": text, "b": part, "c": at}}
+                assert outcome(whole.eval, names) == outcome(whole.reference, names), (text, part)
+                assert outcome(placed.eval, names) == outcome(placed.reference, names), (text, part, at)
 
 
 @pytest.mark.parametrize("text", [form.format("inputs.a") for form in (*UNARY, *ASKED_OF_ONE)])

@@ -3,7 +3,8 @@
 Errors of the text come at load, all at once, each with a caret; errors of values come as `EvalError`.
 """
 
+from aob.core.expression.evaluation import Meter
 from aob.core.expression.expression import Expression, compile_expression
 from aob.core.expression.fault import EvalError, ExpressionError
 
-__all__ = ["EvalError", "Expression", "ExpressionError", "compile_expression"]
+__all__ = ["EvalError", "Expression", "ExpressionError", "Meter", "compile_expression"]

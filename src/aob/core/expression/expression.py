@@ -6,16 +6,24 @@ An expression has no side effect, reads only the names it is given, and always e
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from aob.core.expression import library
 from aob.core.expression.check import Declared, Scope, Shape, check_paths, declarations, declared_of
-from aob.core.expression.evaluation.foreign import by_library
-from aob.core.expression.evaluation.macro import TURNS_MAX, Exhausted
-from aob.core.expression.evaluation.operators import kind_of
-from aob.core.expression.evaluation.translate import Foreign, Run, translate
+from aob.core.expression.evaluation import (
+    METER,
+    UNITS_MAX,
+    Exhausted,
+    Foreign,
+    Meter,
+    Run,
+    by_library,
+    is_bounded,
+    kind_of,
+    translate,
+)
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
 from aob.core.expression.library import Value
 from aob.core.expression.paths import Reading, read_paths
@@ -30,6 +38,7 @@ EXPRESSION_CACHE_MAX: Final = 4 * 1024
 
 Want = Literal["bool", "any"]
 
+_NUMBERS: Final = frozenset({"int", "double", "number"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,9 +49,11 @@ class Expression:
     timestamp duration bytes null dyn`: what the checker knows of its value), `tree` (its parts as they were read).
     """
 
-    __slots__ = ("_program", "_run", "_want", "kind", "names", "nodes", "text", "tree")
+    __slots__ = ("_program", "_run", "_units", "_want", "kind", "names", "nodes", "text", "tree")
 
-    def __init__(self, read: "_Read", *, kind: str, want: Want, names: frozenset[str], nodes: frozenset[str]) -> None:
+    def __init__(
+        self, read: "_Read", *, kind: str, want: Want, names: frozenset[str], nodes: frozenset[str], units: int
+    ) -> None:
         assert read.program is not None
         assert read.run is not None
         self.text = read.text
@@ -52,25 +63,38 @@ class Expression:
         assert read.tree is not None
         self.tree: Tree = read.tree
         self._program = read.program
-        self._run = read.run
+        self._run = read.counting if units and read.counting is not None else read.run
+        self._units = units
         self._want = want
 
-    def eval(self, names: Mapping[str, Value]) -> Value:
+    @property
+    def counted(self) -> bool:
+        """Whether only the values can tell what an evaluation costs, so that it carries a counter."""
+        return self._units > 0
+
+    def eval(self, names: Mapping[str, Value], meter: Meter | None = None) -> Value:
         """The value for these names: `nodes` is {id: {"output": value}}, `now` a datetime or milliseconds since 1970.
 
         Values are plain JSON values, and so is the result, or a datetime, a timedelta or bytes. A result may be a part
-        of the values given: do not change it. Raises EvalError for a missing field, a wrong type, an overflow.
+        of the values given: do not change it. Raises EvalError for a missing field, a wrong type, an overflow, and for
+        more than a million operations or 1 MiB of new text, lists and maps; with a meter, than what is left of it.
         """
         if "now" in self.names:
             names = {**names, "now": _instant(names)}
         try:
-            value = self._run(names)
-        except Exhausted:
-            raise EvalError(f"the loops of the expression take more than {TURNS_MAX} turns") from None
+            value = self._count(names, meter) if self._units else self._run(names)
+        except Exhausted as exhausted:
+            raise EvalError(str(exhausted)) from None
         except RecursionError:
             raise EvalError("the values are nested too deeply") from None
         if self._want == "bool" and type(value) is not bool:
             raise EvalError(f"this must be true or false, and it is {kind_of(value)}")
+        return value
+
+    def _count(self, names: Mapping[str, Value], meter: Meter | None) -> Value:
+        meter = meter or Meter(self._units)
+        value = self._run({**names, METER: meter})
+        meter.settle(value)
         return value
 
     def reference(self, names: Mapping[str, Value]) -> Value:
@@ -91,6 +115,7 @@ class _Read(msgspec.Struct, frozen=True):
     reading: Reading = Reading((), frozenset())
     program: library.Program | None = None
     run: Run | None = None
+    counting: Run | None = None
     foreign: tuple[Complaint, ...] = ()
 
 
@@ -106,6 +131,7 @@ def compile_expression(
     column: int = 0,
     want: Want = "any",
     strict: bool = True,
+    units_max: int = UNITS_MAX,
 ) -> Expression:
     """Check a text once and make it ready to run. Raises ExpressionError with every problem found.
 
@@ -114,31 +140,44 @@ def compile_expression(
     has one is judged strictly (a field that may be missing needs `has`, a number is a double). `line` and `column`
     (from 1) are where the text's first character stands in its document; `want="bool"` refuses what cannot be true or
     false, at load and at evaluation. Without `strict` a text that an earlier release accepted is taken as it was.
+    `units_max` is what an evaluation may cost whose cost has no bound by itself.
     """
     scope = Scope(nodes, names, node_types or {}, input_schema or {}, shapes or {})
-    complaints, kind, read = _examine(text, scope, want, strict)
+    complaints, kind, read, numbers = _examine(text, scope, want, strict)
     if complaints:
         ordered = sorted(complaints.values(), key=lambda complaint: complaint.offset)
         raise ExpressionError(text, tuple(problem_of(text, each, Place(line, column)) for each in ordered))
     used = [path for path in read.reading.paths if path.root in names]
     referred = frozenset(path.fields[0] for path in used if path.root == "nodes")
-    return Expression(read, kind=kind, want=want, names=frozenset(path.root for path in used), nodes=referred)
+    assert read.tree is not None
+    bounded = read.counting is None or is_bounded(read.tree.root, numbers)
+    roots = frozenset(path.root for path in used)
+    return Expression(read, kind=kind, want=want, names=roots, nodes=referred, units=0 if bounded else units_max)
 
 
-def _examine(text: str, scope: Scope, want: Want, strict: bool) -> tuple[dict[int, Complaint], str, _Read]:
-    """Every complaint by its offset (the first one there), the kind of the value, and the text as read."""
+class _Examined(NamedTuple):
+    """Every complaint by its offset (the first one there), the kind of the value, the text as read, and the paths that
+    a schema calls numbers."""
+
+    complaints: dict[int, Complaint]
+    kind: str
+    read: "_Read"
+    numbers: frozenset[str] = frozenset()
+
+
+def _examine(text: str, scope: Scope, want: Want, strict: bool) -> _Examined:
     if len(text) > EXPRESSION_MAX:
         too_long = Complaint(0, f"an expression has at most {EXPRESSION_MAX} characters, and this has {len(text)}")
-        return {0: too_long}, "dyn", _Read("", ())
+        return _Examined({0: too_long}, "dyn", _Read("", ()))
     declared = declared_of(scope.names)
     read = _read(text, declared)
     dot = leading_dot(text) if strict and not any(map(is_syntax, read.findings)) else None
     if dot is not None:
         leading = Complaint(dot, "a leading dot is no part of expressions here", "write the name alone")
-        return {dot: leading}, "dyn", read
+        return _Examined({dot: leading}, "dyn", read)
     if read.tree is None:
         first = complaint_of(text, read.findings[0], scope.names)
-        return {first.offset: first}, "dyn", read
+        return _Examined({first.offset: first}, "dyn", read)
     verdict = check_paths(text, read.tree, read.reading.paths, scope)
     hidden = {path.partition(".")[0] for path in verdict.types} & read.reading.bound
     kind, findings = _typed(read, () if hidden else declarations(verdict.types, declared))
@@ -153,7 +192,8 @@ def _examine(text: str, scope: Scope, want: Want, strict: bool) -> tuple[dict[in
         complaints[0] = Complaint(0, "a type is not a value", "compare it, as in type(x) == int")
     if want == "bool" and not complaints and kind not in ("bool", "dyn"):
         complaints[0] = Complaint(0, f"this must be true or false, and it is {kind}", "compare it with something")
-    return complaints, kind, read
+    numbers = frozenset(path for path, type in verdict.types.items() if type in _NUMBERS)
+    return _Examined(complaints, kind, read, numbers)
 
 
 @lru_cache(maxsize=EXPRESSION_CACHE_MAX)
@@ -175,7 +215,9 @@ def _read(text: str, declared: Declared) -> _Read:
     tree = read_tree(program.serialize())
     reading = read_paths(tree.root)
     try:
-        return _Read(text, (), tree, reading, program, translate(tree.root))
+        run = translate(tree.root, counts=False)
+        counting = None if is_bounded(tree.root, frozenset()) else translate(tree.root, counts=True)
+        return _Read(text, (), tree, reading, program, run, counting)
     except Foreign as foreign:
         complaint = Complaint(tree.offsets().get(foreign.id, 0), foreign.message)
         return _Read(text, (), tree, reading, program, foreign=(complaint,))

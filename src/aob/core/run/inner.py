@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from aob.core.duration import parse_duration
+from aob.core.expression import Meter
 from aob.core.graph.ir import IR, Node
 from aob.core.node.template import fill
 from aob.core.run import events as ev
@@ -71,10 +72,11 @@ def _pass_through(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     edges = node.outs.get("success", ())
     took: list[str] = []
+    meter = Meter()
     for edge in edges:
         if edge.default:
             continue
-        if edge.when is None or evaluate(step, scope, edge.when) is True:
+        if edge.when is None or evaluate(step, scope, edge.when, None, meter) is True:
             took.append(edge.id)
             if node.config.mode == "first":
                 break

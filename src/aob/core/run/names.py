@@ -1,21 +1,31 @@
 """What an expression or a job sees of a run: inputs, outputs of nodes, the item or the pass, the run, the time."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from aob.core.event.value import NULL, Cell
-from aob.core.expression import EvalError, Expression
+from aob.core.expression import EvalError, Expression, Meter
 from aob.core.graph.ir import Node
 from aob.core.run.state import Scope
 from aob.core.run.step import DeniedError, Step
 
 
-def evaluate(step: Step, scope: Scope, expression: Expression, extra: dict[str, Any] | None = None) -> Any:
-    """The value of an expression in a scope. Raises DeniedError with the expression when it has none."""
+def evaluate(
+    step: Step, scope: Scope, expression: Expression, extra: dict[str, Any] | None = None, meter: Meter | None = None
+) -> Any:
+    """The value of an expression in a scope. Raises DeniedError with the expression when it has none. With a meter
+    several expressions together may cost what one may."""
     try:
-        return expression.eval({**names_for(step, scope, expression), **(extra or {})})
+        return expression.eval({**names_for(step, scope, expression), **(extra or {})}, meter)
     except EvalError as error:
         raise DeniedError(f"{expression.text}: {error}") from error
+
+
+def evaluate_all(step: Step, scope: Scope, expressions: Mapping[str, Expression]) -> dict[str, Any]:
+    """The values of the expressions of one input or output."""
+    meter = Meter()
+    return {name: evaluate(step, scope, expression, None, meter) for name, expression in expressions.items()}
 
 
 def names_for(step: Step, scope: Scope, expression: Expression) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def source_cells(step: Step, scope: Scope, node: Node) -> dict[str, Cell]:
 def input_cell(step: Step, scope: Scope, node: Node) -> Cell:
     """The input of a visit: its map of expressions, or the one source's output, or a map by source."""
     if node.input is not None:
-        return step.cell({name: evaluate(step, scope, expression) for name, expression in node.input.items()})[0]
+        return step.cell(evaluate_all(step, scope, node.input))[0]
     if not node.ins:
         cell = scope.item if scope.path else step.run.inputs
     else:
@@ -103,7 +113,7 @@ def input_cell(step: Step, scope: Scope, node: Node) -> Cell:
 def input_value(step: Step, scope: Scope, node: Node) -> Any:
     """The input of a visit as a fresh Python value."""
     if node.input is not None:
-        return {name: evaluate(step, scope, expression) for name, expression in node.input.items()}
+        return evaluate_all(step, scope, node.input)
     return step.load(input_cell(step, scope, node))
 
 
@@ -111,7 +121,7 @@ def body_output(step: Step, scope: Scope) -> Cell:
     """The output of a finished scope: the workflow's `output` map, else its one sink's output, else a map of sinks."""
     ir = step.ir_of(scope)
     if ir.output is not None:
-        return step.cell({name: evaluate(step, scope, expression) for name, expression in ir.output.items()})[0]
+        return step.cell(evaluate_all(step, scope, ir.output))[0]
     cells: dict[str, Cell] = {}
     for node in ir.sinks:
         outcome = step.outcome(scope, node.id)

@@ -1,8 +1,13 @@
 """A checked tree in, a function from names to a value out: what CEL's operators, functions and macros do to values."""
 
+from aob.core.expression.evaluation.foreign import by_library
 from aob.core.expression.evaluation.functions import KNOWN
-from aob.core.expression.evaluation.macro import TURNS_MAX, Exhausted
+from aob.core.expression.evaluation.meter import MADE_MAX, METER, UNITS_MAX, Exhausted, Meter
 from aob.core.expression.evaluation.operators import kind_of
 from aob.core.expression.evaluation.translate import Foreign, Run, translate
+from aob.core.expression.evaluation.weight import is_bounded
 
-__all__ = ["KNOWN", "TURNS_MAX", "Exhausted", "Foreign", "Run", "kind_of", "translate"]
+__all__ = [
+    "KNOWN", "MADE_MAX", "METER", "UNITS_MAX", "Exhausted", "Foreign", "Meter", "Run", "by_library", "is_bounded",
+    "kind_of", "translate",
+]  # fmt: skip

@@ -110,6 +110,27 @@ def contains(text: Value, part: Value) -> bool:
     raise _refuse("contains", text, part)
 
 
+def index_of(text: Value, part: Value, start: Value = 0) -> Value:
+    """Where a part first stands in a text, from a place on, or -1: the library looks at every place anew."""
+    if type(text) is not str or type(part) is not str or type(start) is not int:
+        raise _refuse("indexOf", text, part, start)
+    if not 0 <= start <= len(text):
+        raise EvalError(f"indexOf: {start} is outside a text of {len(text)} characters")
+    return text.find(part, start)
+
+
+def last_index_of(text: Value, part: Value, last: Value = None) -> Value:
+    """Where a part last stands in a text, at a place or before it, or -1."""
+    if type(text) is not str or type(part) is not str or not (last is None or type(last) is int):
+        raise _refuse("lastIndexOf", text, part)
+    if last is not None and not 0 <= last <= len(text):
+        raise EvalError(f"lastIndexOf: {last} is outside a text of {len(text)} characters")
+    # searching forwards in the reversed text takes linear time, searching backwards does not
+    end = len(text) if last is None else min(last + len(part), len(text))
+    found = text[:end][::-1].find(part[::-1])
+    return -1 if found < 0 else end - found - len(part)
+
+
 UNARY: Final[dict[str, Unary]] = {
     "size": size,
     "string": to_string,
@@ -121,6 +142,8 @@ UNARY: Final[dict[str, Unary]] = {
     "-_": negate,
 }
 METHODS: Final[dict[str, Binary]] = {"startsWith": starts_with, "endsWith": ends_with, "contains": contains}
+
+SEARCHES: Final = {"indexOf": index_of, "lastIndexOf": last_index_of}
 
 _MACROS: Final = ("has", "all", "exists", "exists_one", "map", "filter")
 _CONVERSIONS: Final = ("string", "int", "double", "dyn", "bool", "bytes", "type", "duration", "timestamp")

@@ -1,29 +1,21 @@
 """The macros `all`, `exists`, `exists_one`, `filter` and `map`, found again in their unfolded form, as Python loops.
 
-In: a `Fold` of the tree. Out: which macro it is, its parts, and how to build its closure. At most `TURNS_MAX` turns an
-evaluation, nested ones counted together.
+In: a `Fold` of the tree. Out: which macro it is, its parts, and how to build its closure. Its names carry a meter; a
+turn is counted by the part that it works out.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 import msgspec
 
+from aob.core.expression.evaluation.meter import METER, REFERENCE_BYTES, Meter
 from aob.core.expression.evaluation.operators import kind_of
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
 from aob.core.expression.tree import Call, Constant, Expr, Fold, Items, Name
 
-TURNS_MAX: Final = 100_000
-
-_TURNS: Final = "@turns"
-
 Run = Callable[[Mapping[str, Value]], Value]
 Build = Callable[[str, Run, "Run | None", "Run | None"], Run]
-
-
-class Exhausted(Exception):  # noqa: N818  # no `||` may absorb it, so it is no EvalError
-    """More than `TURNS_MAX` turns of loops in one evaluation."""
 
 
 class Loop(msgspec.Struct, frozen=True):
@@ -75,13 +67,11 @@ def _enter(names: Mapping[str, Value], source: Run) -> tuple[dict[str, Value], V
     items = source(names)
     if not isinstance(items, list | dict):
         raise EvalError(f"a macro runs over a list or a map, not over {kind_of(items)}")
-    scope = dict(names)
-    turns: list[int] = scope.setdefault(_TURNS, [TURNS_MAX])
-    turns[0] -= len(items)
-    if turns[0] < 0:
-        raise Exhausted
-    # a map has no order of its own, and a replay must meet the same one
-    return scope, sorted(items, key=str) if isinstance(items, dict) else items
+    if isinstance(items, dict):
+        names[METER].spend(len(items))
+        # a map has no order of its own, and a replay must meet the same one
+        return dict(names), sorted(items, key=str)
+    return dict(names), items
 
 
 def _quantifier(item: str, source: Run, test: Run, *, ends: bool) -> Run:
@@ -145,6 +135,9 @@ def _list(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
         for scope[item] in items:
             if test is None or _passes(test(scope)):
                 made.append(value(scope))
-        return made
+        meter: Meter = names[METER]
+        meter.make(REFERENCE_BYTES * len(made))
+        whole: list[Value] = meter.made(made)
+        return whole
 
     return run

@@ -1,17 +1,21 @@
 """CEL as Python closures: a checked tree in, a function from names to a value out, or what it may not hold.
 
 Operators, fields, macros and the tests of text are Python; time, patterns and conversions of text are asked of the
-library, one operation at a time. The function raises `EvalError` where the library reports an error.
+library, one operation at a time. The function raises `EvalError` where the library reports an error. Where the values
+decide what it costs, it counts by the meter that its names carry: a straight part at once, before it runs.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from aob.core.expression.evaluation import counted
 from aob.core.expression.evaluation.foreign import OPERANDS, ask
-from aob.core.expression.evaluation.functions import METHODS, TYPES, UNARY
+from aob.core.expression.evaluation.functions import METHODS, SEARCHES, TYPES, UNARY, Unary
 from aob.core.expression.evaluation.macro import loop_of
+from aob.core.expression.evaluation.meter import METER, REFERENCE_BYTES, Meter, spending
 from aob.core.expression.evaluation.operators import BINARY, DOUBLE_EXACT_MAX, Binary, kind_of
+from aob.core.expression.evaluation.weight import straight_units, text_units
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
 from aob.core.expression.paths import Path, chain_of
@@ -38,26 +42,188 @@ class Foreign(Exception):  # noqa: N818  # a refusal at load, which the room tur
         self.message = message
 
 
-def translate(expr: Expr) -> Run:
-    """The function of a tree. Raises Foreign."""
-    path = chain_of(expr)
-    if path is not None:
-        return _presence(path) if path.tested else _path(path)
-    match expr:
-        case Constant():
-            return _constant(expr)
-        case Select():
-            return _select(expr)
-        case Call():
-            return _call(expr)
-        case Items(optional=False):
-            return _items(expr)
-        case Entries(message="", optional=False):
-            return _entries(expr)
-        case Fold():
-            return _loop(expr)
-        case _:
-            raise Foreign(expr.id, "messages are no part of expressions here")
+def translate(expr: Expr, *, counts: bool) -> Run:
+    """The function of a tree; with `counts` it takes its units from the meter of its names. Raises Foreign."""
+    return _Translator(counts).block(expr)
+
+
+class _Translator:
+    def __init__(self, counts: bool) -> None:
+        self._counts = counts
+
+    def block(self, expr: Expr, more: int = 0) -> Run:
+        """The function of a part that is worked out as a whole or not at all, and `more` units with it."""
+        run = self.run(expr)
+        units = more + straight_units(expr)
+        return spending(units, run) if self._counts and units else run
+
+    def run(self, expr: Expr) -> Run:
+        """The function of a node, whose straight part is counted by its block."""
+        path = chain_of(expr)
+        if path is not None:
+            return _presence(path) if path.tested else _path(path)
+        match expr:
+            case Constant():
+                return _constant(expr)
+            case Select():
+                return _select(expr, self.run(expr.operand))
+            case Call():
+                return self._call(expr)
+            case Items(optional=False):
+                return self._items(expr)
+            case Entries(message="", optional=False):
+                return self._entries(expr)
+            case Fold():
+                return self._loop(expr)
+            case _:
+                raise Foreign(expr.id, "messages are no part of expressions here")
+
+    def _items(self, expr: Items) -> Run:
+        parts = tuple(map(self.run, expr.items))
+        if self._counts:
+            size = REFERENCE_BYTES * len(parts)
+
+            def counting(names: Mapping[str, Value]) -> Value:
+                meter: Meter = names[METER]
+                meter.make(size)
+                return meter.made([part(names) for part in parts])
+
+            return counting
+        if all(isinstance(item, Constant) for item in expr.items):
+            fixed = [part({}) for part in parts]
+            return lambda names: list(fixed)
+        return lambda names: [part(names) for part in parts]
+
+    def _entries(self, expr: Entries) -> Run:
+        for key, _ in expr.entries:
+            if isinstance(key, Constant) and not isinstance(key.value, str):
+                raise Foreign(key.id, "the keys of a map are text")
+        make = _map_of(tuple((self.run(key), self.run(value)) for key, value in expr.entries))
+        if not self._counts:
+            return make
+        size = 2 * REFERENCE_BYTES * len(expr.entries)
+
+        def counting(names: Mapping[str, Value]) -> Value:
+            meter: Meter = names[METER]
+            meter.make(size)
+            return meter.made(make(names))
+
+        return counting
+
+    def _call(self, expr: Call) -> Run:
+        function, args = expr.function, expr.args if expr.target is None else (expr.target, *expr.args)
+        if len(args) == 3 and function == "_?_:_":
+            return _choice(self.run(args[0]), self.block(args[1]), self.block(args[2]))
+        if len(args) == 2:
+            if function in ("_&&_", "_||_"):
+                left, right = self.run(args[0]), self.block(args[1])
+                return _logic(left, right, ends=function == "_||_", name=function.strip("_"))
+            method = expr.target is not None and function in METHODS
+            if method or function in BINARY:
+                return self._two(function, METHODS[function] if method else BINARY[function], *args)
+        if len(args) == 1 and function in UNARY:
+            return self._one(function, UNARY[function], self.run(args[0]))
+        if expr.target is not None and function in SEARCHES and len(args) in (2, 3):
+            return self._search(SEARCHES[function], tuple(map(self.run, args)))
+        if function == "uint":
+            raise Foreign(expr.id, "unsigned numbers are no part of expressions here")
+        return self._asked(expr, args)
+
+    def _one(self, function: str, unary: Unary, operand: Run) -> Run:
+        if not self._counts or function not in ("string", "int", "double", "size"):
+            return lambda names: unary(operand(names))
+
+        def counting(names: Mapping[str, Value]) -> Value:
+            value = operand(names)
+            if type(value) is bytes or (type(value) is str and function in ("int", "double")):
+                _count_asking(names[METER], function, (value,))
+            return unary(value)
+
+        return counting
+
+    def _two(self, function: str, operate: Binary, left: Expr, right: Expr) -> Run:
+        compared = _comparison(function, left, right, self.run)
+        if compared is not None:
+            return compared
+        first, second = self.run(left), self.run(right)
+        count = counted.BINARY.get(function) if self._counts else None
+        if count is None:
+            return lambda names: operate(first(names), second(names))
+        return lambda names: count(names[METER], first(names), second(names))
+
+    def _search(self, search: Callable[..., Value], runs: tuple[Run, ...]) -> Run:
+        if not self._counts:
+            return lambda names: search(*(run(names) for run in runs))
+
+        def counting(names: Mapping[str, Value]) -> Value:
+            values = tuple(run(names) for run in runs)
+            names[METER].spend(2 * sum(map(text_units, values)))
+            return search(*values)
+
+        return counting
+
+    def _asked(self, expr: Call, args: tuple[Expr, ...]) -> Run:
+        """A function that only the library knows. A literal that it cannot read is found now."""
+        forms, given = list(OPERANDS[: len(args)]), list(args)
+        if len(forms) < len(args):
+            raise Foreign(expr.id, f"{expr.function} takes at most {len(OPERANDS)} values")
+        last = args[-1] if args else None
+        literal = (
+            isinstance(last, Constant) and isinstance(last.value, str) and json.dumps(last.value, ensure_ascii=False)
+        )
+        if expr.function == "matches" and literal:
+            # a pattern in the form is compiled once, and not once an evaluation
+            forms[-1] = literal
+            given.pop()
+            _try(expr, f'"".matches({literal})', literal)
+        name = _WRITTEN.get(expr.function, expr.function)
+        first, rest = forms[0] if forms else "", ", ".join(forms[1:])
+        form = f"{name}({', '.join(forms)})" if expr.target is None else f"{first}.{name}({rest})"
+        if expr.function in _READERS and literal:
+            value = _try(expr, f"{expr.function}({literal})", literal)
+            return lambda names: value
+        runs = tuple(map(self.run, given))
+        if not self._counts:
+            return lambda names: ask(form, *(run(names) for run in runs))
+
+        def counting(names: Mapping[str, Value]) -> Value:
+            values = tuple(run(names) for run in runs)
+            meter: Meter = names[METER]
+            _count_asking(meter, name, values)
+            found = ask(form, *values)
+            return meter.made(found) if type(found) is list or type(found) is dict else found
+
+        return counting
+
+    def _loop(self, expr: Fold) -> Run:
+        loop = loop_of(expr)
+        if loop is None:
+            raise Foreign(expr.id, "this macro is no part of expressions here")
+        test = None if loop.test is None else self.block(loop.test, 1)
+        value = None if loop.value is None else self.block(loop.value, 1 if test is None else 0)
+        return loop.build(loop.item, self.run(loop.source), test, value)
+
+
+def _count_asking(meter: Meter, function: str, values: tuple[Value, ...]) -> None:
+    meter.spend(counted.ask_units(values))
+    made = counted.made_bytes(function, values)
+    if made:
+        meter.make(made)
+
+
+def _map_of(parts: tuple[tuple[Run, Run], ...]) -> Run:
+    def run(names: Mapping[str, Value]) -> dict[str, Value]:
+        made: dict[str, Value] = {}
+        for key_of, value_of in parts:
+            key = key_of(names)
+            if type(key) is not str:
+                raise EvalError(f"the keys of a map are text, and this is {kind_of(key)}")
+            if key in made:
+                raise EvalError(f"the map has the key {key!r} twice")
+            made[key] = value_of(names)
+        return made
+
+    return run
 
 
 def _constant(expr: Constant) -> Run:
@@ -113,8 +279,8 @@ def _has(operand: Run, field: str) -> Run:
     return run
 
 
-def _select(expr: Select) -> Run:
-    operand, field = translate(expr.operand), expr.field
+def _select(expr: Select, operand: Run) -> Run:
+    field = expr.field
     if expr.test:
         return _has(operand, field)
 
@@ -128,73 +294,6 @@ def _select(expr: Select) -> Run:
     return run
 
 
-def _items(expr: Items) -> Run:
-    parts = tuple(map(translate, expr.items))
-    if all(isinstance(item, Constant) for item in expr.items):
-        fixed = [part({}) for part in parts]
-        return lambda names: list(fixed)
-    return lambda names: [part(names) for part in parts]
-
-
-def _entries(expr: Entries) -> Run:
-    for key, _ in expr.entries:
-        if isinstance(key, Constant) and not isinstance(key.value, str):
-            raise Foreign(key.id, "the keys of a map are text")
-    parts = tuple((translate(key), translate(value)) for key, value in expr.entries)
-
-    def run(names: Mapping[str, Value]) -> dict[str, Value]:
-        made: dict[str, Value] = {}
-        for key_of, value_of in parts:
-            key = key_of(names)
-            if type(key) is not str:
-                raise EvalError(f"the keys of a map are text, and this is {kind_of(key)}")
-            if key in made:
-                raise EvalError(f"the map has the key {key!r} twice")
-            made[key] = value_of(names)
-        return made
-
-    return run
-
-
-def _call(expr: Call) -> Run:
-    function, args = expr.function, expr.args if expr.target is None else (expr.target, *expr.args)
-    if len(args) == 3 and function == "_?_:_":
-        return _choice(*map(translate, args))
-    if len(args) == 2:
-        if function in ("_&&_", "_||_"):
-            return _logic(translate(args[0]), translate(args[1]), ends=function == "_||_", name=function.strip("_"))
-        if expr.target is not None and function in METHODS:
-            return _binary(METHODS[function], translate(args[0]), translate(args[1]))
-        if function in BINARY:
-            return _comparison(function, *args) or _binary(BINARY[function], translate(args[0]), translate(args[1]))
-    if len(args) == 1 and function in UNARY:
-        unary, operand = UNARY[function], translate(args[0])
-        return lambda names: unary(operand(names))
-    if function == "uint":
-        raise Foreign(expr.id, "unsigned numbers are no part of expressions here")
-    return _asked(expr, args)
-
-
-def _asked(expr: Call, args: tuple[Expr, ...]) -> Run:
-    """A function that only the library knows. A literal that it cannot read is found now."""
-    forms, given = list(OPERANDS[: len(args)]), list(args)
-    last = args[-1]
-    literal = isinstance(last, Constant) and isinstance(last.value, str) and json.dumps(last.value, ensure_ascii=False)
-    if expr.function == "matches" and literal:
-        # a pattern in the form is compiled once, and not once an evaluation
-        forms[-1] = literal
-        given.pop()
-        _try(expr, f'"".matches({literal})', literal)
-    first, rest = forms[0], ", ".join(forms[1:])
-    name = _WRITTEN.get(expr.function, expr.function)
-    form = f"{name}({', '.join(forms)})" if expr.target is None else f"{first}.{name}({rest})"
-    if expr.function in _READERS and literal:
-        value = _try(expr, f"{expr.function}({literal})", literal)
-        return lambda names: value
-    runs = tuple(map(translate, given))
-    return lambda names: ask(form, *(run(names) for run in runs))
-
-
 def _try(expr: Call, form: str, literal: str) -> Value:
     try:
         return ask(form)
@@ -202,11 +301,7 @@ def _try(expr: Call, form: str, literal: str) -> Value:
         raise Foreign(expr.id, f"{expr.function} cannot read {literal}") from None
 
 
-def _binary(operate: Binary, left: Run, right: Run) -> Run:
-    return lambda names: operate(left(names), right(names))
-
-
-def _comparison(function: str, left: Expr, right: Expr) -> Run | None:
+def _comparison(function: str, left: Expr, right: Expr, run_of: Callable[[Expr], Run]) -> Run | None:
     """A comparison with a number literal, which is most of them, without asking for the literal's type each time."""
     if isinstance(left, Constant) and function in _ORDER:
         function, left, right = _ORDER[function], right, left
@@ -215,7 +310,7 @@ def _comparison(function: str, left: Expr, right: Expr) -> Run | None:
     limit = right.value
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         return None
-    return _against(function, translate(left), limit) if abs(limit) < DOUBLE_EXACT_MAX else None
+    return _against(function, run_of(left), limit) if abs(limit) < DOUBLE_EXACT_MAX else None
 
 
 def _against(function: str, operand: Run, limit: float) -> Run:
@@ -266,12 +361,3 @@ def _logic(left: Run, right: Run, *, ends: bool, name: str) -> Run:
         raise EvalError(f"'{name}' does not take {kind_of(first)} and {kind_of(second)}")
 
     return run
-
-
-def _loop(expr: Fold) -> Run:
-    loop = loop_of(expr)
-    if loop is None:
-        raise Foreign(expr.id, "this macro is no part of expressions here")
-    test = None if loop.test is None else translate(loop.test)
-    value = None if loop.value is None else translate(loop.value)
-    return loop.build(loop.item, translate(loop.source), test, value)

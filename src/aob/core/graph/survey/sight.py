@@ -15,11 +15,14 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.event.value import decode
 from aob.core.expression import Expression, ExpressionError, compile_expression
+from aob.core.expression.evaluation import UNITS_MAX
 from aob.core.graph.shape import meant
 from aob.core.graph.survey.topology import Order
 from aob.core.rules import RULES
 
 EXPRESSIONS_CACHED_MAX: Final = 16_384
+UNITS_BEFORE_MAX: Final = 10 * UNITS_MAX
+"""What an evaluation may cost in a document of rules 1, which knew a limit of turns alone."""
 ROOT_NAMES: Final = frozenset({"inputs", "nodes", "run", "now"})
 _MENTIONED: Final = re.compile(r"""\bnodes\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
@@ -45,13 +48,15 @@ def _mentioned(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=EXPRESSIONS_CACHED_MAX)
-def _compiled(text: str, names: frozenset[str], truth: bool, schema: bytes) -> Expression:
+def _compiled(text: str, names: frozenset[str], truth: bool, schema: bytes, rules: int) -> Expression:
     return compile_expression(
         text,
         nodes=_mentioned(text),
         names=names,
         input_schema=decode(schema) if schema else None,
         want="bool" if truth else "any",
+        strict=rules >= 2,
+        units_max=UNITS_MAX if rules >= 2 else UNITS_BEFORE_MAX,
     )
 
 
@@ -61,7 +66,7 @@ def expression_at(
     """The expression of a text, or None with its problems added. `gives` are the types that it may have."""
     try:
         schema = sight.schema if "inputs" in text else b""
-        expression = _compiled(text, sight.names, gives == ("bool",), schema)
+        expression = _compiled(text, sight.names, gives == ("bool",), schema, sight.rules)
     except ExpressionError as error:
         problems.extend(msgspec.structs.replace(problem, path=path) for problem in error.problems)
         return None
