@@ -213,12 +213,14 @@ async def test_an_end_that_fits_several_runs_is_a_conflict_also_for_what_acts(
 async def test_ids_of_tickets_and_patches_may_be_cut_short_too(aob: Terminal, engine: FakeEngine, run_id: str) -> None:
     ticket = engine.ask(run_id)
     assert ticket in (await aob("approve", ticket[-6:])).out
+    assert ticket in (await aob("approve", f"ticket_{ticket[7:12]}")).out
     assert "approve, reject" in (await aob("approve")).out
     operations = '[{"op":"remove","path":"/nodes/x"}]'
     told = await aob("patch", "propose", run_id[-6:], operations, "--reason", "ask", "--json")
     proposed = told.json["patch_id"]
     assert proposed in (await aob("patch", "show", proposed[-6:])).out
-    assert (await aob("approve", proposed[-6:], "approve")).code == 0
+    assert (await aob("approve", proposed[-6:], "approve")).code == 5, "the ticket has the same end"
+    assert (await aob("approve", f"patch_{proposed[-6:]}", "approve")).out == f"{proposed}  applied\n"
     assert (await aob("approve", f"ticket_{ticket[-6:]}", "approve")).out == f"{ticket}  approve\n"
     assert (await aob("approve", "ticket_zz", "approve")).code == 3
 

@@ -27,20 +27,17 @@ async def find_run(aob: "AsyncClient", text: str) -> str:
 
 
 async def find_ticket(aob: "AsyncClient", text: str) -> str:
-    """The whole id of a ticket, or of the patch that is meant: as it is, or of the one that it begins or ends. Open
-    tickets are looked through, then the patches of recent runs. Raises as `find_run`."""
+    """The whole id of a ticket or of a patch: as it is, or of the one that it begins or ends. Open tickets are looked
+    through and, unless it begins with `ticket_`, the patches of recent runs. Raises as `find_run`."""
     if text.startswith("patch_"):
         return await find_patch(aob, text)
     try:
         return (await aob.ticket(text))["ticket_id"]
     except NotFound as missing:
-        tickets = await aob.tickets()
-        try:
-            return _meant(text, "ticket_", (row["ticket_id"] for row in tickets), missing)
-        except NotFound:
-            if text.startswith("ticket_"):
-                raise
-            return await find_patch(aob, text)
+        found = [row["ticket_id"] for row in await aob.tickets()]
+        if not text.startswith("ticket_"):
+            found += await _patches(aob)
+        return _meant(text, "ticket_", found, missing)
 
 
 async def find_patch(aob: "AsyncClient", text: str) -> str:
@@ -49,9 +46,12 @@ async def find_patch(aob: "AsyncClient", text: str) -> str:
     try:
         return (await aob.patch(text))["patch_id"]
     except NotFound as missing:
-        page = await aob.runs(limit=RUNS_LOOKED_AT)
-        found = [patch["patch_id"] for row in page["runs"] for patch in await aob.patches(row["run_id"])]
-        return _meant(text, "patch_", found, missing)
+        return _meant(text, "patch_", await _patches(aob), missing)
+
+
+async def _patches(aob: "AsyncClient") -> list[str]:
+    page = await aob.runs(limit=RUNS_LOOKED_AT)
+    return [patch["patch_id"] for row in page["runs"] for patch in await aob.patches(row["run_id"])]
 
 
 def _meant(text: str, prefix: str, ids: Iterable[str], missing: NotFound) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import AobError, Busy, OurError, said, shown
+from aob.core.event import canonical
 from aob.work.job import Done, Fault, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
@@ -100,7 +101,7 @@ def _fault_of(error: BaseException) -> Fault:
 def _json(detail: object) -> object:
     """A detail as a record can hold it."""
     try:
-        _encode(detail)
+        canonical(detail)  # as the journal will: a model is no record
     except Exception:
         return shown(detail)
     return detail
