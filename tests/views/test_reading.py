@@ -12,6 +12,7 @@ import aob
 from aob.compose import App
 from aob.core.errors import CallerError, NotFound, Refused, Unavailable
 from aob.core.policy import Caller
+from aob.core.rules import RULES
 from tests.runs.home import Deed, chain, finished, flow, fn, kinds, until
 
 NOBODY = Caller("default", "nobody", frozenset())
@@ -226,10 +227,10 @@ async def test_a_run_that_cannot_be_read_does_not_keep_the_home_from_starting(
 
     compile_workflow = graphs.compile_workflow
 
-    def older(document: dict[str, Any], handlers: Any = None) -> Any:
+    def older(document: dict[str, Any], handlers: Any = None, rules: int = RULES) -> Any:
         if document["workflow"] == "w":
             raise Invalid("w is not a correct workflow: no such kind")
-        return compile_workflow(document, handlers)
+        return compile_workflow(document, handlers, rules)
 
     with monkeypatch.context() as patched:
         patched.setattr(graphs, "compile_workflow", older)

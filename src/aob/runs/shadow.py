@@ -17,7 +17,7 @@ from aob.core.graph.ir import IR, Node
 from aob.core.run import Given, Needs, Run, decide, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
-from aob.core.run.ending import fail_node
+from aob.core.run.ending import error_cell, fail_node, fails_node
 from aob.core.run.inner import conclude
 from aob.core.run.names import input_cell
 from aob.core.run.state import READY, Scope, Timer, Token
@@ -163,7 +163,10 @@ class Shadow:
         visit = token.visit
         step.drop_timers(visit)
         step.close_tickets(visit)
-        if isinstance(outcome, ev.NodeCompleted):
+        if isinstance(outcome, ev.NodeCompleted) and fails_node(ir, node, outcome.on):
+            error = error_cell(step, f"{node.kind}_{outcome.on}", "assumed")
+            fail_node(step, scope, ir, node, 0, error)
+        elif isinstance(outcome, ev.NodeCompleted):
             again = ev.NodeCompleted(visit, outcome.attempt, outcome.on, outcome.output, outcome.digest, outcome.took)
             step.route(scope, ir, node, again)
         elif outcome.on == "skipped":

@@ -16,7 +16,7 @@ from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller, require
 from aob.core.run import Run
 from aob.core.run import events as ev
-from aob.core.run.state import Token
+from aob.core.run.state import Token, state_of
 from aob.journal import Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
@@ -228,7 +228,7 @@ def _outcome(outcome: Any) -> dict[str, Any]:
     if not isinstance(outcome, ev.NodeCompleted):
         return {"state": outcome.on}
     told: dict[str, Any] = {
-        "state": "completed" if outcome.on == "success" else outcome.on, "attempt": outcome.attempt,
+        "state": state_of(outcome), "attempt": outcome.attempt,
         "output": decode(outcome.output), "hash": outcome.digest.hex(),
     }  # fmt: skip
     for flag in ("memo", "copied", "usage", "took_us"):

@@ -40,6 +40,8 @@ _WHERE: Final = {
 _RUN: Final[Schema] = {"properties": {"id": {"type": "string"}, "workflow": {"type": "string"}}}
 _LOOP: Final[Schema] = {"properties": {"index": {"type": "integer"}, "previous": {}}}
 _NODE: Final = "output"
+_FACTS: Final = ("output", "error", "state")
+"""What there is of a node: the state always, the others when it completed or failed."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -159,15 +161,17 @@ def _node(path: Path, scope: Scope) -> Remark | None:
         return Remark(path, 0, f"there is no node {ident} that comes before", meant(ident, scope.nodes, known))
     if len(path.steps) == 1 and not path.tested:
         return Remark(path, 0, f"nodes.{ident} is not a value", f"write nodes.{ident}.{_NODE}")
-    if len(path.steps) > 1 and path.fields[1] != _NODE:
-        return Remark(path, 1, f"a node has no {path.fields[1]}", f"write nodes.{ident}.{_NODE}")
+    if len(path.steps) > 1 and path.fields[1] not in _FACTS:
+        hint = meant(path.fields[1], _FACTS, f"write nodes.{ident}.{_NODE}, or .error, or .state")
+        return Remark(path, 1, f"a node has no {path.fields[1]}", hint)
     return None
 
 
 def _schema(path: Path, scope: Scope) -> tuple[Schema, int]:
     """The schema that a path walks through, and how many of its steps come before the schema begins."""
     if path.root == "nodes":
-        return (scope.node_types.get(path.fields[0], {}) if len(path.steps) > 1 else {}), 2
+        known = len(path.steps) > 1 and path.fields[1] == _NODE
+        return (scope.node_types.get(path.fields[0], {}) if known else {}), 2
     shape = scope.shapes.get(path.root)
     if shape is not None and not isinstance(shape, str):
         return shape, 0

@@ -61,7 +61,9 @@ class _Compiler:
         nodes = {id: self._node(node) for id, node in sorted(plan.nodes.items())}
         edges = {edge.id: _edge(edge, nodes) for edge in sorted(plan.edges, key=attrgetter("id"))}
         _link(nodes, edges)
-        return IR(nodes, edges, spec, hash, self.rules)
+        made = IR(nodes, edges, spec, hash, self.rules)
+        made.output = plan.output
+        return made
 
     def _node(self, plan: NodePlan) -> Node:
         versions = self._versions_of(plan)

@@ -84,10 +84,11 @@ class EdgeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BodyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a map or of a loop."""
+    """The body of a map or of a loop. `output` is what a pass gives, else it is that of its leaves."""
 
     nodes: dict[str, NodeDefinition]
     edges: dict[str, EdgeDefinition] = {}
+    output: dict[str, str] | None = None
 
 
 class RunTimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

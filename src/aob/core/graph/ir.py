@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aob.core.expression import Expression
 from aob.core.graph.definition import Value
 from aob.core.graph.spec import NodeSpec, WorkflowSpec
-from aob.core.rules import RULES
+from aob.core.rules import FIRST_RULES, RULES
 
 
 class Edge:
@@ -61,9 +61,13 @@ class Node:
 
 class IR:
     """One compiled body. `entry` are the nodes without in-edges, `sinks` those without out-edges, by id order; `rules`
-    is the rules number by which it was compiled and is walked."""
+    is the rules number by which it was compiled and is walked.
 
-    __slots__ = ("edges", "entry", "hash", "nodes", "output", "rules", "sinks", "spec")
+    `plain` says that whatever happens the leaves of a pass are its sinks (always under the first rules), `last` is the
+    node whose output is then that of the whole, when there is just one.
+    """
+
+    __slots__ = ("edges", "entry", "hash", "last", "nodes", "output", "plain", "rules", "sinks", "spec")
 
     def __init__(
         self, nodes: dict[str, Node], edges: dict[str, Edge], spec: WorkflowSpec, hash: str, rules: int = RULES
@@ -71,4 +75,13 @@ class IR:
         self.nodes, self.edges, self.spec, self.hash, self.rules = nodes, edges, spec, hash, rules
         self.entry = tuple(node for _, node in sorted(nodes.items()) if not node.ins)
         self.sinks = tuple(node for _, node in sorted(nodes.items()) if not any(node.outs.values()))
+        self.plain = rules == FIRST_RULES or all(map(_plain, nodes.values()))
+        self.last = self.sinks[0] if self.plain and len(self.sinks) == 1 else None
         self.output: dict[str, Expression] | None = None
+
+
+def _plain(node: Node) -> bool:
+    """Whether a node that completes takes all its edges, and runs as soon as one edge to it is taken."""
+    if node.kind == "join" and node.config.mode == "n":
+        return False
+    return node.kind != "branch" and all(on == "success" for on in node.outs)

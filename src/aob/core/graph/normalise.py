@@ -30,10 +30,7 @@ class Normaliser:
     def __init__(self, document: Tree) -> None:
         self.problems: list[Problem] = []
         self.renames: dict[str, str] = {}
-        tree = self._body(document, "", "")
-        if isinstance(tree.get("output"), dict):
-            tree["output"] = _texts(tree["output"])
-        self.tree = _with_priority(tree)
+        self.tree = _with_priority(self._body(document, "", ""))
 
     def _body(self, body: Tree, path: str, written: str) -> Tree:
         made = dict(body)
@@ -42,6 +39,8 @@ class Normaliser:
             made["nodes"] = self._nodes(body["nodes"], f"{path}/nodes", f"{written}/nodes")
         if isinstance(made["edges"], dict | list):
             made["edges"] = self._edges(made["edges"], f"{path}/edges", f"{written}/edges")
+        if isinstance(made.get("output"), dict):
+            made["output"] = _texts(made["output"])
         return made
 
     def _nodes(self, nodes: Tree | list[Value], path: str, written: str) -> Tree:

@@ -10,7 +10,7 @@ from aob.core.node.approval import Escalation
 from aob.core.policy.caller import Caller
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
-from aob.core.run.ending import cancel_visits, error_cell, fail_node, finish, outcome
+from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
 from aob.core.run.names import input_cell
 from aob.core.run.patching import plan_patch, publish, settle_holder
 from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Patch, Ticket, Token
@@ -109,10 +109,13 @@ def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, val
     node = ir.nodes[token.node]
     on = _ON[choice]
     step.drop_timers(ticket.visit)
-    if on == "expired" and not node.outs.get("expired"):
-        fail_node(
-            step, scope, ir, node, 0, error_cell(step, "approval_expired", f"nobody answered {ticket.id} in time")
-        )
+    if fails_node(ir, node, on):
+        if on == "expired":
+            error = error_cell(step, "approval_expired", f"nobody answered {ticket.id} in time")
+        else:
+            why = f"{by} rejected {ticket.id}: {reason or 'no reason given'}"
+            error = error_cell(step, "approval_rejected", why)
+        fail_node(step, scope, ir, node, 0, error)
         return
     told = {"choice": choice, "by": by, "reason": reason, "values": step.load(values), "ticket": ticket.id}
     step.route(scope, ir, node, outcome(ticket.visit, on, step.cell(told)[0], attempt=1))

@@ -6,6 +6,7 @@ from typing import Any
 
 from aob.core.event.value import NULL, Cell, digest_of_cell
 from aob.core.graph.ir import IR, Node
+from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
 from aob.core.run.names import body_output
 from aob.core.run.state import DUE, OPENING, Scope
@@ -38,6 +39,12 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
         step.events.append(event)
         step.done.setdefault(scope.path, {})[node.id] = event
         fail_scope(step, scope, visit, error)
+
+
+def fails_node(ir: IR, node: Node, on: str) -> bool:
+    """Whether an outcome fails its node, for there is no edge for it."""
+    refuses = on == "expired" or (on == "rejected" and ir.rules != FIRST_RULES)
+    return refuses and not node.outs.get(on)
 
 
 def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from aob.core.event.value import NULL, Cell
 from aob.core.expression import EvalError, Expression, Meter
-from aob.core.graph.ir import Node
-from aob.core.run.state import Scope
+from aob.core.graph.ir import IR, Node
+from aob.core.rules import FIRST_RULES
+from aob.core.run.state import SKIPPED, Scope, completed, failed, state_of
 from aob.core.run.step import DeniedError, Step
 
 
@@ -35,7 +36,7 @@ def names_for(step: Step, scope: Scope, expression: Expression) -> dict[str, Any
     if "inputs" in wanted:
         names["inputs"] = step.load(step.run.inputs)
     if "nodes" in wanted:
-        names["nodes"] = {node: {"output": step.load(_output(step, scope, node))} for node in expression.nodes}
+        names["nodes"] = {node: _facts(step, scope, node) for node in expression.nodes}
     if "item" in wanted:
         names["item"] = _item(step, scope)
     if "loop" in wanted:
@@ -56,15 +57,22 @@ def parent_of(step: Step, scope: Scope) -> Scope | None:
     return step.scope(scope.visit.rpartition("/")[0])
 
 
-def _output(step: Step, scope: Scope, node: str) -> Cell:
+def _facts(step: Step, scope: Scope, node: str) -> dict[str, Any]:
+    """What an expression sees of a node: its `state`, the `output` of one that completed, the `error` of one that
+    failed. Under the first rules `output` is always there, null where there is none."""
     here: Scope | None = scope
-    while here is not None:
+    outcome: Any = None
+    while here is not None and outcome is None:
         outcome = step.outcome(here, node)
-        if outcome is not None:
-            cell: Cell = outcome.output
-            return cell
         here = parent_of(step, here)
-    return NULL
+    facts: dict[str, Any] = {"state": state_of(outcome)}
+    if failed(outcome):
+        facts["error"] = step.load(outcome.output)
+    if step.ir_of(scope).rules == FIRST_RULES:
+        facts["output"] = step.load(NULL if outcome is None else outcome.output)
+    elif completed(outcome):
+        facts["output"] = step.load(outcome.output)
+    return facts
 
 
 def _item(step: Step, scope: Scope) -> Any:
@@ -118,16 +126,32 @@ def input_value(step: Step, scope: Scope, node: Node) -> Any:
 
 
 def body_output(step: Step, scope: Scope) -> Cell:
-    """The output of a finished scope: the workflow's `output` map, else its one sink's output, else a map of sinks."""
+    """The output of a finished scope: its `output` map, else its one leaf's output, else a map of leaves by id."""
     ir = step.ir_of(scope)
     if ir.output is not None:
         return step.cell(evaluate_all(step, scope, ir.output))[0]
-    cells: dict[str, Cell] = {}
-    for node in ir.sinks:
-        outcome = step.outcome(scope, node.id)
-        if outcome is not None and outcome.on not in {"skipped", "cancelled"}:
-            cells[node.id] = outcome.output
+    cells = _leaves(step, scope, ir)
     if len(cells) == 1:
         (cell,) = cells.values()
         return cell
     return step.cell({node: step.load(cell) for node, cell in cells.items()})[0]
+
+
+def _leaves(step: Step, scope: Scope, ir: IR) -> dict[str, Cell]:
+    """Outputs of the completed nodes no taken edge of which leads to a node that ran, by id."""
+    cells: dict[str, Cell] = {}
+    if ir.plain:
+        for node in ir.sinks:
+            outcome = step.outcome(scope, node.id)
+            if outcome is not None and outcome.on not in {"skipped", "cancelled"}:
+                cells[node.id] = outcome.output
+        return cells
+    for id, node in ir.nodes.items():
+        outcome = step.outcome(scope, id)
+        if completed(outcome) and not any(
+            step.outcome(scope, edge.target.id) is not SKIPPED
+            for edge in node.outs.get(outcome.on, ())
+            if outcome.took is None or edge.id in outcome.took
+        ):
+            cells[id] = outcome.output
+    return cells

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event.value import NULL, Cell
+from aob.core.run.events import NodeCompleted, NodeFailed
 
 READY: Final = "ready"
 BACKOFF: Final = "backoff"
@@ -64,8 +65,32 @@ class Outcome(msgspec.Struct, frozen=True):
 
 SKIPPED: Final = Outcome("skipped")
 CANCELLED: Final = Outcome("cancelled")
+_FAILED: Final = frozenset({"failure", "skipped"})
+"""Outcomes of a failed visit, also where a fork copied it."""
+
 DUE: Final = Outcome("due")
 """Only inside a decision: a join that is decided and will be worked out in a moment."""
+
+
+def completed(outcome: Any) -> bool:
+    """Whether a node ended well: it has an output."""
+    return isinstance(outcome, NodeCompleted) and outcome.on not in _FAILED
+
+
+def failed(outcome: Any) -> bool:
+    """Whether a node ended with an error, handled or not."""
+    return isinstance(outcome, NodeFailed) or (isinstance(outcome, NodeCompleted) and outcome.on in _FAILED)
+
+
+def state_of(outcome: Any) -> str:
+    """Where a node stands: `pending completed approved rejected expired failed skipped cancelled`, and outcomes of
+    other kinds by their name."""
+    if outcome is None or outcome is DUE:
+        return "pending"
+    if failed(outcome):
+        return "failed"
+    state: str = outcome.on
+    return "completed" if state == "success" else state
 
 
 def body_of(path: str) -> str:

@@ -259,6 +259,9 @@ def _missing(names: Mapping[str, Value], fields: tuple[str, ...]) -> EvalError:
         if at and not isinstance(value, dict):
             return EvalError(f"{where} is {kind_of(value)} and has no field {field!r}")
         if field not in value:
+            if at == 2 and fields[0] == "nodes" and "state" in value:
+                idiom = f"ask first: has({where}.{field}) && …, or has({where}.{field}) ? … : …"
+                return EvalError(f"{where} has no {field}, for it is {value['state']}; {idiom}")
             return EvalError(f"{where} has no field {field!r}" if at else f"{field} has no value here")
         value = value[field]
     return EvalError(f"{'.'.join(fields)} cannot be read")

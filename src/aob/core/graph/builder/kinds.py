@@ -229,6 +229,12 @@ class _Bodied(Step, Kinds):
     def __enter__(self) -> Self:
         return self
 
+    def gives(self, **texts: str) -> Self:
+        """What a pass of the body gives: a CEL text for each name. Without it, the outputs of its leaves."""
+        body = self.sketch.nodes[self.id]["body"]
+        body["output"] = {**body.get("output", {}), **texts}
+        return self
+
     def __exit__(self, *_: object) -> None:
         return None
 

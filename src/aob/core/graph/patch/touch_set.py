@@ -123,6 +123,7 @@ def _relied_on(document: Document, writes: set[str]) -> Iterator[str]:
             yield from _named(value.get("when"), body, strict=True)
         else:
             yield from _of_node(value, body)
+            yield from _named(_object(value, "body").get("output"), (*body, id), strict=True)
 
 
 def _of_node(node: Document, body: Tokens) -> Iterator[str]:
@@ -137,6 +138,11 @@ def _member(document: Document, tokens: Tokens) -> Document:
         found = Draft(document).get(tokens)
     except Unresolved:
         return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _object(value: Document, key: str) -> Document:
+    found = value.get(key)
     return found if isinstance(found, dict) else {}
 
 

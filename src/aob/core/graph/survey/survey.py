@@ -40,12 +40,13 @@ _ID: Final = re.compile(ID_PATTERN)
 
 
 class BodyPlan:
-    """A body that was read: its nodes, its edges, and their order."""
+    """A body that was read: its nodes, its edges, their order, and its `output` when it has one."""
 
-    __slots__ = ("edges", "nodes", "order", "path")
+    __slots__ = ("edges", "nodes", "order", "output", "path")
 
     def __init__(self, path: str, nodes: dict[str, NodePlan], edges: list[EdgePlan], order: Order) -> None:
         self.path, self.nodes, self.edges, self.order = path, nodes, edges, order
+        self.output: dict[str, Expression] | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -233,6 +234,11 @@ class Survey:
                 sight = Sight(place.names, place.outer, order, mask, source, self._schema, self.rules)
                 edge.when = expression_at(edge.definition.when, f"{edge.path}/when", sight, self.problems, ("bool",))
 
+    def _body_output(self, raw: Value, place: Place, order: Order) -> dict[str, Expression] | None:
+        read = read_struct({"output": raw}, _Output, place.path, self.problems)
+        sight = Sight(place.names, place.outer, order, -1, "", self._schema, self.rules)
+        return None if read is None else self._expressions(read.output, f"{place.path}/output", sight)
+
     def _expressions(self, texts: Mapping[str, str], path: str, sight: Sight) -> dict[str, Expression]:
         made = {}
         for name, text in texts.items():
@@ -263,8 +269,8 @@ class Survey:
             message = f"bodies stand more than {BODY_DEPTH_MAX} deep in one another"
             self.problems.append(Problem(path, message, "too_large"))
         else:
-            for key in raw.keys() - {"nodes", "edges"}:
-                hint = "a body has nodes and edges"
+            for key in raw.keys() - {"nodes", "edges", "output"}:
+                hint = "a body has nodes, edges and output"
                 self.problems.append(Problem(f"{path}/{escape(key)}", f"unknown key `{key}`", "unknown_key", hint=hint))
             if "nodes" not in raw:
                 self.problems.append(Problem(path, "`nodes` is missing", "missing", hint="add `nodes:`"))
@@ -273,7 +279,15 @@ class Survey:
             inner = Place(
                 path, _inside(place, kind), place.outer | before, place.around | index.keys(), place.depth + 1
             )
-            plan.body = self._body(raw, inner)
+            plan.body = body = self._body(raw, inner)
+            if body is not None and raw.get("output") is not None:
+                body.output = self._body_output(raw["output"], inner, body.order)
+
+
+class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `output` of a body on its own."""
+
+    output: dict[str, str] = {}
 
 
 def _inside(place: Place, kind: Kind) -> frozenset[str]:
