@@ -82,7 +82,7 @@ class Desk:
         for operations in given.get("overlay") or ():
             versions = versions.extended(operations)
         self.overlay = tuple(Raw(canonical(each)) for each in given.get("overlay") or ())
-        self.given = Given(versions, self.values, self.rules, given.get("effects") or {})
+        self.given = Given(versions, self.values, self.rules, given.get("effects") or {"work": "none", "other": "none"})
         self.log: list[bytes] = []
         self.events: list[Any] = []
         self.inputs = inputs

@@ -52,33 +52,21 @@ def agents(number: int) -> list[dict[str, Any]]:
 
 
 class TestWhatAppliesByItself:
-    def test_a_function_after_another(self) -> None:
+    def test_a_function_without_effect_after_another(self) -> None:
         verdict = judged(
-            added("log", kind="function", config={"handler": "log"}), {"op": "connect", "from": "ship", "to": "log"}
+            added("log", kind="function", config={"handler": "log"}),
+            {"op": "connect", "from": "ship", "to": "log"},
+            handler_effects={"log": "none"},
         )
         assert verdict == Verdict(True, False)
 
     def test_a_call_of_a_host_that_the_workflow_calls_already(self) -> None:
         assert judged(http("https://api.example.com/stock")) == Verdict(True, False)
 
-    def test_a_step_before_an_effect_that_happens_once(self) -> None:
-        verdict = judged({"op": "insert_between", "id": "log", "node": {"kind": "join"}, "from": "ship", "to": "tell"})
-        assert verdict == Verdict(True, False)
-
-    def test_a_step_before_an_approval(self) -> None:
-        verdict = judged(
-            {"op": "insert_between", "id": "log", "node": {"kind": "join"}, "from": "risky", "to": "review"}
-        )
-        assert verdict == Verdict(True, False)
-
-    def test_another_approval(self) -> None:
-        verdict = judged(
-            {"op": "insert_between", "id": "boss", "node": {"kind": "approval"}, "from": "review", "to": "ship"}
-        )
-        assert verdict == Verdict(True, False)
-
-    def test_tuning(self) -> None:
-        assert judged({"op": "add", "path": "/nodes/tell/timeout", "value": "1m"}) == Verdict(True, False)
+    @pytest.mark.parametrize("field", [{"labels": {"a": "b"}}, {"description": "x"}, {"priority": "low"}])
+    def test_what_changes_nothing_that_happens(self, field: dict[str, Any]) -> None:
+        ((name, value),) = field.items()
+        assert judged({"op": "add", "path": f"/nodes/tell/{name}", "value": value}) == Verdict(True, False)
 
 
 class TestWhatNeedsAPerson:
@@ -105,6 +93,14 @@ class TestWhatNeedsAPerson:
             ([{"op": "replace", "path": "/edges/e3/when", "value": "false"}], "branch `risky`, which decides"),
             ([{"op": "disconnect", "id": "e3"}], "takes away a way"),
             ([{"op": "connect", "from": "fetch", "to": "refund"}], "new way to run: refund"),
+            ([{"op": "insert_between", "id": "log", "node": {"kind": "join"}, "from": "ship", "to": "tell"}],
+             "changes what the effect `tell` depends on: edge"),
+            ([{"op": "insert_between", "id": "log", "node": {"kind": "join"}, "from": "risky", "to": "review"}],
+             "changes what the approval `review` depends on: edge"),
+            ([{"op": "insert_between", "id": "boss", "node": {"kind": "approval"}, "from": "review", "to": "ship"}],
+             "adds the approval `boss`"),
+            ([{"op": "add", "path": "/nodes/tell/timeout", "value": "1m"}], "happens once: tell"),
+            ([{"op": "add", "path": "/timeout", "value": "1m"}], "changes `timeout` of the workflow"),
         ],
     )  # fmt: skip
     def test_and_why(self, operations: list[dict[str, Any]], reason: str) -> None:
@@ -115,8 +111,9 @@ class TestWhatNeedsAPerson:
 
     def test_what_a_handler_declares_counts_even_when_the_node_says_less(self) -> None:
         node = added("pay", kind="function", config={"handler": "pay"}, effect="none")
-        assert not judged(node).needs_person
+        assert not judged(node, handler_effects={"pay": "none"}).needs_person
         assert judged(node, handler_effects={"pay": "once"}).needs_person
+        assert judged(node).needs_person, "the kind's own effect where no handler is known"
         assert judged(added("m", kind="notify", config={"to": "slack:x", "text": ""}, effect="none")).needs_person
 
     def test_what_stands_in_a_body_counts_too(self) -> None:
@@ -136,10 +133,10 @@ class TestWhatNeedsAPerson:
         }
         after = apply(before, compile_operations(before, [{"op": "disconnect", "in": "each", "id": "e"}]))
         verdict = review_patch(before, after, caller_kind="plan", rules=OPEN, agents_used=0)
-        assert verdict.reasons == ("lets `do` run without the approval `ask`",)
+        assert "lets `do` run without the approval `ask`" in verdict.reasons
 
     def test_the_home_may_ask_always_or_trust_a_kind_of_author(self) -> None:
-        tuning = {"op": "add", "path": "/nodes/tell/timeout", "value": "1m"}
+        tuning = {"op": "add", "path": "/nodes/tell/description", "value": "x"}
         assert judged(tuning, rules=PatchRules(always_person=True)).needs_person
         trusting = PatchRules(trusted_kinds=("person",))
         assert not judged(*agents(1), rules=trusting, kind="person").needs_person

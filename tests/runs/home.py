@@ -48,7 +48,7 @@ class Deed:
     def handlers(self, *without: str) -> SimpleNamespace:
         """A module's worth of handlers, less those named."""
 
-        @aob.node
+        @aob.node(effect="none")
         async def echo(value: object = None) -> object:
             self.calls.append(("echo", value))
             return value

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator
 
 from aob.core.graph.patch.pointer import Document, Json
+from aob.core.policy.web import INERT
 
 Way = tuple[str, str, str]
 """How a node may be reached: source, outcome, condition."""
@@ -103,11 +104,8 @@ def _choices(graph: Graph, branch: str) -> tuple[list[str], str]:
     return sorted(choices), str(_essence(graph.nodes.get(branch, {})))
 
 
-_INERT = frozenset({"labels", "description", "priority"})
-
-
 def _essence(node: Document) -> Document:
-    return {name: value for name, value in node.items() if name not in _INERT}
+    return {name: value for name, value in node.items() if name not in INERT}
 
 
 def _disabled(node: Document) -> bool:

@@ -4,7 +4,9 @@ In: documents before and after, rules of the home, what the run has spent. Out: 
 Checks the text of a patch only; schema and graph are checked by core.graph, connections by the client that makes them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
@@ -15,22 +17,40 @@ from aob.core.event.value import canonical
 from aob.core.graph.patch.diff import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
-from aob.core.node import KINDS
+from aob.core.policy.effect import (
+    Free,
+    asks,
+    effect_of,
+    hosts_in,
+    hosts_of,
+    is_free,
+    named,
+    object_of,
+    secrets_of,
+    strongest,
+)  # fmt: skip
 from aob.core.policy.guard import Graph, new_ways, weakened_approvals
 from aob.core.policy.host import Host, host_of, matches
+from aob.core.policy.taint import ENDS, Taint, concerned
+from aob.core.policy.web import INERT, INPUTS, RUN, Pair, Web, edge_changed
 
 AGENTS_MAX: Final = 5
 """Agents that patches may add to a run and all its descendants, unless the home or the workflow says otherwise."""
 
 CALLER_KINDS: Final = ("agent", "optimizer", "plan", "person")
 
-_INERT: Final = frozenset({"labels", "description", "priority", "timeout"})
-"""Fields whose change makes no new effect of an old one."""
+REASONS_MAX: Final = 32
+"""Reasons that are shown to the person who decides; the diff shows all that changes."""
+LISTED_MAX: Final = 8
+"""Nodes that one reason names."""
 
-_URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
-"""By kind, the field of its config that may name a host."""
+_QUIET: Final = frozenset(
+    {"workflow", "nodes", "edges", "description", "labels", "priority", "mode", "output", "limits", "inputs"}
+)
+"""Fields of a workflow on which no node of it hangs; `inputs` and `labels` are followed through expressions."""
 
-_STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
+_FOLLOWED: Final = {INPUTS: "inputs", RUN: "labels"}
+"""By name of an expression, the field of the workflow that it reads."""
 
 
 class PatchRules(msgspec.Struct, frozen=True):
@@ -39,7 +59,7 @@ class PatchRules(msgspec.Struct, frozen=True):
     `hosts_allowed` None means any public host. Private hosts (loopback and metadata included) need a line in
     `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network such as `10.0.0.0/8`.
     `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never wait for a
-    person, those of all others always do with `always_person`.
+    person, those of all others always do with `always_person`. `free` names effects for which nobody is asked.
     """
 
     forbidden_kinds: tuple[str, ...] = ()
@@ -49,6 +69,7 @@ class PatchRules(msgspec.Struct, frozen=True):
     agents_max: int = AGENTS_MAX
     always_person: bool = False
     trusted_kinds: tuple[str, ...] = ()
+    free: tuple[Free, ...] = ()
 
     @property
     def version(self) -> str:
@@ -58,13 +79,16 @@ class PatchRules(msgspec.Struct, frozen=True):
 
 class Verdict(msgspec.Struct, frozen=True):
     """`ok`: no problems. `needs_person`: somebody has to approve before it applies, for `reasons`, which say
-    `adds an agent: clerk` and the like. `agents_added` counts against the spawn budget once the patch is applied."""
+    `adds an agent: clerk` and the like. `agents_added` counts against the spawn budget once the patch is applied.
+    `roles` and `barred` are those of the approvals that the patch concerns: whoever decides has all of the roles."""
 
     ok: bool
     needs_person: bool
     reasons: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     agents_added: int = 0
+    roles: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
 
 
 def budget_left(rules: PatchRules, agents_used: int, document: Document | None = None) -> int:
@@ -84,13 +108,14 @@ def review_patch(
     rules: PatchRules,
     agents_used: int,
     handler_effects: Mapping[str, str] | None = None,
+    decided: Collection[str] = (),
 ) -> Verdict:
     """Judge the change from `before` to `after`, both canonical and `after` already checked as a graph.
 
     `agents_used` counts what patches of this run and its descendants have added so far. `handler_effects` maps
-    handler names to the effects that they declare.
+    handler names to the effects that they declare. `decided` are nodes of the root whose outcome stands already.
     """
-    review = _Review(before, after, rules, handler_effects or {})
+    review = _Review(before, after, rules, handler_effects or {}, decided)
     problems = [*review.problems()]
     if caller_kind not in CALLER_KINDS:
         message = f"`{caller_kind[:40]}` is no kind of author"
@@ -101,29 +126,38 @@ def review_patch(
         message = f"the patch adds {added} agents and the run may add {left} more"
         problems.append(Problem("/nodes", message, "agent_budget", hint="do it with fewer agents"))
     reasons = tuple(dict.fromkeys(review.reasons()))
+    if len(reasons) > REASONS_MAX:
+        reasons = (*reasons[:REASONS_MAX], f"and {len(reasons) - REASONS_MAX} more")
     if rules.always_person:
         reasons = (*reasons, "the home asks a person about every patch")
     needs_person = bool(reasons) and caller_kind not in rules.trusted_kinds
-    return Verdict(not problems, needs_person, reasons, tuple(problems), added)
+    roles, barred = review.asked() if reasons else ((), ())
+    return Verdict(not problems, needs_person, reasons, tuple(problems), added, roles, barred)
 
 
 class _Review:
     """One change, looked at node by node."""
 
     def __init__(
-        self, before: Document, after: Document, rules: PatchRules, handler_effects: Mapping[str, str]
+        self,
+        before: Document,
+        after: Document,
+        rules: PatchRules,
+        handler_effects: Mapping[str, str],
+        decided: Collection[str],
     ) -> None:
         self.before, self.after, self.rules, self.handler_effects = before, after, rules, handler_effects
+        self.decided = decided
         change = diff(before, after)
-        self.fields = _object(change["fields"])
-        nodes = _object(change["nodes"])
-        self.added = {path: _object(node) for path, node in _object(nodes["added"]).items()}
+        self.fields = object_of(change["fields"])
+        nodes = object_of(change["nodes"])
+        self.added = {path: object_of(node) for path, node in object_of(nodes["added"]).items()}
         self.changed = {
-            path: (_object(_object(pair)["before"]), _object(_object(pair)["after"]))
-            for path, pair in _object(nodes["changed"]).items()
+            path: (object_of(object_of(pair)["before"]), object_of(object_of(pair)["after"]))
+            for path, pair in object_of(nodes["changed"]).items()
         }
-        self.removed = set(_object(nodes["removed"]))
-        self.edges_changed = any(_object(change["edges"]).values())
+        self.removed = set(object_of(nodes["removed"]))
+        self.edges_changed = any(object_of(change["edges"]).values())
         self.agents_added = sorted(
             path for path, node, old in self.written() if _is_agent(node) and not _is_agent(old or {})
         )
@@ -136,15 +170,15 @@ class _Review:
     def problems(self) -> Iterator[Problem]:
         """What may not happen, whoever agrees."""
         for section in self.fields.values():
-            if "workflow" in _object(section):
+            if "workflow" in object_of(section):
                 yield Problem("/workflow", "a patch cannot rename the workflow", hint="push it under the new name")
         for path, node, old in self.written():
             kind = str(node.get("kind"))
             if kind in self.rules.forbidden_kinds and kind != (old or {}).get("kind"):
                 message = f"the home forbids nodes of kind `{kind}` in patches"
                 yield Problem(_pointer(path, "kind"), message, "forbidden_kind", hint="use another kind")
-            if old is None or _named(node) != _named(old):
-                for field, url in _named(node):
+            if old is None or named(node) != named(old):
+                for field, url in named(node):
                     yield from self._host_problem(_pointer(path, "config", field), url, kind)
 
     def _host_problem(self, path: str, url: str, kind: str) -> Iterator[Problem]:
@@ -170,23 +204,110 @@ class _Review:
     def reasons(self) -> Iterator[str]:
         """Why a person has to agree."""
         for path, node, old in self.written():
-            if _is_agent(node) and (old is None or _essence(node) != _essence(old)):
+            changed = old is None or _essence(node) != _essence(old)
+            if _is_agent(node) and changed and not self._free(node):
                 yield f"{'adds' if path in self.agents_added else 'changes'} an agent: {path}"
-            once = "once" in {self._effect(node), self._effect(old or {})}
-            if once and (old is None or _essence(node) != _essence(old)):
-                yield f"{'adds' if old is None else 'changes'} an effect that happens once: {path} ({node.get('kind')})"
-            named = _hosts_of(node)
-            if named:
-                yield from (f"names a new host: {host}" for host in sorted(named - _hosts(self.before)))
+            for host in sorted(hosts_of(node) - self.hosts):
+                if not is_free(node, (rule for rule in self.rules.free if rule.host)):
+                    yield f"names a new host: {host}"
+            for name in sorted(secrets_of(node) - secrets_of(old or {})):
+                yield f"gives `{path}` the secret {name}"
         for section in self.fields.values():
-            if "limits" in _object(section):
+            if "limits" in object_of(section):
                 yield "changes the limits of the workflow"
+        yield from self._written_effects()
         for path, before, after in self._bodies():
             old_graph, new_graph = Graph(before), Graph(after)
             yield from weakened_approvals(old_graph, new_graph)
             for id in new_ways(old_graph, new_graph):
                 if self._effect(new_graph.nodes[id]) == "once":
                     yield f"gives an effect that happens once a new way to run: {path}{id}"
+        yield from self._ways()
+
+    def _written_effects(self) -> Iterator[str]:
+        """Effects and approvals that the patch itself writes, and edges that leave an approval."""
+        for path, pair in self.web.nodes.items():
+            if pair.old is pair.new:
+                continue
+            verb = "adds" if pair.old is None else "removes" if pair.new is None else "changes"
+            if verb == "changes" and not self.web.changed(path):
+                continue
+            kind = str((pair.new or pair.old or {}).get("kind"))
+            effect = strongest(map(self._effect, pair.both()))
+            if any(map(asks, pair.both())):
+                yield f"{verb} the approval `{path}`"
+            elif kind == "agent" and pair.new is not None:
+                continue
+            elif any(map(self._counts, pair.both())):
+                yield f"{verb} an effect{' that happens once' if effect == 'once' else ''}: {path} ({kind})"
+        for edge, source in self._left():
+            yield f"changes what follows the approval `{source}`: edge {edge}"
+
+    def _left(self) -> Iterator[tuple[str, str]]:
+        """(edge, approval) of the edges that the patch writes and that leave an approval."""
+        for body in self.web.bodies.values():
+            for id, pair in body.edges.items():
+                for edge in pair.both() if edge_changed(pair) else ():
+                    source = body.prefix + str(edge.get("from"))
+                    if any(map(asks, self.web.nodes.get(source, _NOWHERE).both())):
+                        yield f"{body.prefix}{id}", source
+
+    def _ways(self) -> Iterator[str]:
+        """Effects and approvals that depend on what the patch writes, each with the way."""
+        loud = sorted({name for section in self.fields.values() for name in object_of(section)} - _QUIET)
+        if loud and self.standing:
+            yield f"changes `{', '.join(loud)}` of the workflow, on which effects and approvals hang"
+        held: dict[str, list[str]] = defaultdict(list)
+        for path in self.reached:
+            before, ends, _ = self.taint.way(path).partition(ENDS)
+            if ends:
+                held[before].append(path)
+                continue
+            noun = "approval" if any(map(asks, self.web.nodes[path].both())) else "effect"
+            yield f"changes what the {noun} `{path}` depends on: {before}"
+        for way, paths in held.items():
+            yield f"changes what could end the run before {_listed(paths)}: {way}"
+
+    def asked(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Roles of the approvals concerned, and whom those bar."""
+        hit = [path for path in self.standing if self.taint.reaches(path)]
+        hit += [source for _, source in self._left()]
+        configs = [object_of((self.web.nodes[path].old or {}).get("config")) for path in concerned(self.web, hit)]
+        barred = [name for config in configs for name in _texts(config.get("not"))]
+        return tuple(sorted({str(config.get("role", "approve")) for config in configs})), tuple(sorted({*barred}))
+
+    @cached_property
+    def web(self) -> Web:
+        """Both documents at once."""
+        return Web(self.before, self.after)
+
+    @cached_property
+    def taint(self) -> Taint:
+        """What the patch reaches."""
+        fields = {name for section in self.fields.values() for name in object_of(section)}
+        return Taint(self.web, {name for name, field in _FOLLOWED.items() if field in fields}, self.decided)
+
+    @cached_property
+    def hosts(self) -> set[str]:
+        """Hosts that the document named before."""
+        return hosts_in(self.before)
+
+    @cached_property
+    def standing(self) -> list[str]:
+        """Effects and approvals, of either document, that are not decided yet."""
+        return [
+            path for path, pair in self.web.nodes.items()
+            if path.partition("/")[0] not in self.decided
+            and any(asks(node) or self._counts(node) for node in pair.both())
+        ]  # fmt: skip
+
+    @cached_property
+    def reached(self) -> list[str]:
+        """Effects and approvals that the patch reaches and does not write itself."""
+        return [
+            path for path in self.standing
+            if self.taint.reaches(path) and None not in self.web.nodes[path] and not self.web.changed(path)
+        ]  # fmt: skip
 
     def _bodies(self) -> Iterator[tuple[str, Document, Document]]:
         """(path, before, after) of the bodies in which something changed; the root's path is empty."""
@@ -198,56 +319,33 @@ class _Review:
                 continue
             if path in paths or self.edges_changed:
                 yield f"{path}/" if path else "", before, after
-            for id, node in _object(before.get("nodes")).items():
+            for id, node in object_of(before.get("nodes")).items():
                 if isinstance(node, dict) and isinstance(node.get("body"), dict):
-                    now = _object(_object(after.get("nodes")).get(id))
+                    now = object_of(object_of(after.get("nodes")).get(id))
                     inner = f"{path}/{id}" if path else id
-                    pending.append((inner, _object(node["body"]), _object(now.get("body"))))
+                    pending.append((inner, object_of(node["body"]), object_of(now.get("body"))))
 
     def _effect(self, node: Document) -> str:
-        """The strongest of what the node, its handler and its kind say: a patch cannot talk an effect down."""
-        kind = KINDS.get(str(node.get("kind")))
-        found = [str(node.get("effect", "none"))]
-        config = _object(node.get("config"))
-        found.append(self.handler_effects.get(str(config.get("handler")), "none"))
-        if kind is not None:
-            try:
-                found.append(kind.effect(msgspec.convert(config, kind.config)))
-            except msgspec.ValidationError:
-                found.append("keyed")
-        return max(found, key=lambda effect: _STRENGTH.get(effect, 0))
+        return effect_of(node, self.handler_effects)
+
+    def _counts(self, node: Document) -> bool:
+        """Whether the node has an effect for which a person is asked."""
+        return self._effect(node) != "none" and not self._free(node)
+
+    def _free(self, node: Document) -> bool:
+        return is_free(node, self.rules.free)
 
 
-def _named(node: Document) -> list[tuple[str, str]]:
-    """(field of the config, URL) of the URLs that a node names; targets by reference name no host."""
-    field = _URL_FIELDS.get(str(node.get("kind")))
-    if field is None:
-        return []
-    text = str(_object(node.get("config")).get(field, ""))
-    by_reference = field != "url" and "://" not in text and not text.startswith(("{", "http:", "https:"))
-    return [] if by_reference else [(field, text)]
+_NOWHERE: Final = Pair(None, None)
 
 
-def _hosts_of(node: Document) -> set[str]:
-    found: set[str] = set()
-    for _, url in _named(node):
-        try:
-            found.add(str(host_of(url)))
-        except ValueError:
-            continue
-    return found
+def _listed(paths: list[str]) -> str:
+    shown = ", ".join(f"`{path}`" for path in paths[:LISTED_MAX])
+    return shown if len(paths) <= LISTED_MAX else f"{shown} and {len(paths) - LISTED_MAX} more"
 
 
-def _hosts(holder: Document) -> set[str]:
-    """Hosts named anywhere in a document, bodies included."""
-    found: set[str] = set()
-    pending = [holder]
-    while pending:
-        for node in map(_object, _object(pending.pop().get("nodes")).values()):
-            found |= _hosts_of(node)
-            if isinstance(node.get("body"), dict):
-                pending.append(_object(node["body"]))
-    return found
+def _texts(value: Json) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _reach(host: Host) -> str:
@@ -259,13 +357,9 @@ def _is_agent(node: Document) -> bool:
 
 
 def _essence(node: Document) -> Document:
-    return {name: value for name, value in node.items() if name not in _INERT}
+    return {name: value for name, value in node.items() if name not in INERT}
 
 
 def _pointer(path: str, *rest: str) -> str:
     *body, id = path.split("/")
     return format_pointer((*body_tokens(tuple(body)), "nodes", id, *rest))
-
-
-def _object(value: Json) -> Document:
-    return value if isinstance(value, dict) else {}

@@ -106,8 +106,9 @@ def plan_patch(step: Step, base: str, operations: Operations, kind: str, rollbac
     except Invalid as invalid:
         problems.extend(invalid.problems)
     verdict = review_patch(
-        before, after, caller_kind=kind, rules=given.rules, agents_used=run.agents, handler_effects=given.effects
-    )
+        before, after, caller_kind=kind, rules=given.rules, agents_used=run.agents, handler_effects=given.effects,
+        decided=decided,
+    )  # fmt: skip
     problems.extend(verdict.problems)
     if problems or newer is None:
         raise Invalid("the patch cannot be applied", problems)

@@ -1,0 +1,130 @@
+"""What a node does to the world: its effect, the hosts and secrets that it names, and whether a home frees it.
+
+In: a node of a canonical document, what handlers declare. Out: facts about that node alone.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from aob.core.graph.patch.pointer import Document, Json
+from aob.core.node import KINDS
+from aob.core.policy.host import Host, host_of, matches
+
+_URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
+"""By kind, the field of its config that may name a host."""
+
+_STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
+_SECRET: Final = re.compile(r"\{secret:([^{}]*)\}")
+
+
+class Free(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Effects of a home that a patch may make, change and lead to without a person: nodes of this `kind`, where said
+    only those that name this `host` (a pattern, and no other host) and use this `method` (of an object its `op`)."""
+
+    kind: str
+    host: str = ""
+    method: str = ""
+
+
+def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
+    """The strongest of what the node and its handlers say, the kind's default where no handler is known: a patch
+    cannot talk an effect down."""
+    if node.get("disabled") is True:
+        return "none"
+    config, kind, verify = object_of(node.get("config")), KINDS.get(str(node.get("kind"))), node.get("verify")
+    found = [str(node.get("effect") or "none")]
+    declared = handler_effects.get(str(config.get("handler"))) if node.get("kind") == "function" else None
+    if declared is not None:
+        found.append(declared)
+    elif kind is not None:
+        try:
+            found.append(kind.effect(msgspec.convert(config, kind.config)))
+        except msgspec.ValidationError:
+            found.append("keyed")
+    if verify:
+        found.append(handler_effects.get(str(verify), "keyed"))
+    return strongest(found)
+
+
+def strongest(effects: Iterable[str]) -> str:
+    """The strongest of some effects."""
+    return max(effects, key=lambda effect: _STRENGTH.get(effect, 2))
+
+
+def asks(node: Document) -> bool:
+    """Whether the node asks a person."""
+    return node.get("kind") == "approval" and node.get("disabled") is not True
+
+
+def is_free(node: Document, rules: Iterable[Free]) -> bool:
+    """Whether a home lets patches do what this node does."""
+    config = object_of(node.get("config"))
+    method = str(config.get("method", "GET") if node.get("kind") == "http" else config.get("op", ""))
+    return any(
+        rule.kind == node.get("kind")
+        and (not rule.method or rule.method.lower() == method.lower())
+        and (not rule.host or _only(node, rule.host))
+        for rule in rules
+    )
+
+
+def _only(node: Document, pattern: str) -> bool:
+    hosts = [_host(url) for _, url in named(node)]
+    return bool(hosts) and all(host is not None and matches(host, [pattern]) for host in hosts)
+
+
+def _host(url: str) -> Host | None:
+    try:
+        return host_of(url)
+    except ValueError:
+        return None
+
+
+def named(node: Document) -> list[tuple[str, str]]:
+    """(field of the config, URL) of the URLs that a node names; targets by reference name no host."""
+    field = _URL_FIELDS.get(str(node.get("kind")))
+    if field is None:
+        return []
+    text = str(object_of(node.get("config")).get(field, ""))
+    by_reference = field != "url" and "://" not in text and not text.startswith(("{", "http:", "https:"))
+    return [] if by_reference else [(field, text)]
+
+
+def hosts_of(node: Document) -> set[str]:
+    """The hosts that a node names."""
+    return {str(host) for _, url in named(node) if (host := _host(url)) is not None}
+
+
+def hosts_in(holder: Document) -> set[str]:
+    """Hosts named anywhere in a document, bodies included."""
+    found: set[str] = set()
+    pending = [holder]
+    while pending:
+        for node in map(object_of, object_of(pending.pop().get("nodes")).values()):
+            found |= hosts_of(node)
+            if isinstance(node.get("body"), dict):
+                pending.append(object_of(node["body"]))
+    return found
+
+
+def secrets_of(node: Document) -> set[str]:
+    """Secrets that the config of a node names."""
+    found: set[str] = set()
+    pending: list[Json] = [node.get("config")]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, str):
+            found.update(_SECRET.findall(value))
+    return found
+
+
+def object_of(value: Json) -> Document:
+    """A JSON object, empty for anything else."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,303 @@
+"""Noninterference (SEMANTICS 4.4): which nodes could run or end otherwise because of a patch, and by what way.
+
+In: the web of both documents, and nodes of the root whose outcome stands. Out: for each node that the patch reaches,
+the way from what is written to it. Never knows effects, and says rather too much: what cannot be told apart is reached.
+A failure that a patch adds counts where it is handled, and in a body; in the root it ends the run, and that is seen. A
+failure that ended the run and may not come any more counts: what it held back could go on.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+from typing import Final, Literal, NamedTuple
+
+from aob.core.graph.patch.pointer import Document
+from aob.core.policy.web import INPUTS, RUN, Body, Pair, Use, Web, edge_changed
+
+Fact = Literal["run", "end"]
+"""`run`: whether the node runs, how often, when, or with what. `end`: how it ends, and what it gives."""
+
+ARROW: Final = " -> "
+ENDS: Final = " (its failure ends what is left)"
+
+
+class Mark(NamedTuple):
+    """One fact of one node."""
+
+    path: str
+    fact: Fact
+
+
+class Taint:
+    """What a patch reaches. `ways` maps each mark to what it came from and to the words for this step."""
+
+    def __init__(self, web: Web, fields: Collection[str] = (), decided: Collection[str] = ()) -> None:
+        self.web, self.decided = web, decided
+        self.ways: dict[Mark, tuple[Mark | None, str]] = {}
+        self._todo: deque[Mark] = deque()
+        self._later: deque[Mark] = deque()
+        self._safe: dict[str, int] = {}
+        self._seed(fields)
+        while self._todo or self._later:
+            if self._todo:
+                self._follow(self._todo.popleft())
+            else:  # the plain ways are told first
+                mark = self._later.popleft()
+                self._relax(self.web.body_of(mark.path), mark.path, mark, "")
+
+    def reaches(self, path: str) -> bool:
+        """Whether the node could run otherwise than without the patch."""
+        return Mark(path, "run") in self.ways
+
+    def way(self, path: str) -> str:
+        """How the patch reaches a node: `score.input -> risky.when -> review`."""
+        words: list[str] = []
+        mark: Mark | None = Mark(path, "run")
+        while mark is not None:
+            mark, word = self.ways[mark]
+            words.append(word)
+        steps: list[str] = []
+        for step in ARROW.join(filter(None, reversed(words))).split(ARROW):
+            if steps and step.startswith(f"{steps[-1]} ("):
+                steps.pop()
+            if not steps or steps[-1] != step:
+                steps.append(step)
+        return ARROW.join(steps)
+
+    # -- what the patch writes --------------------------------------------------------------------------------------
+
+    def _seed(self, fields: Collection[str]) -> None:
+        for path, (old, new) in self.web.nodes.items():
+            if old is new:
+                continue
+            if old is None or new is None:
+                self._mark(path, "run", None, f"{path} ({'added' if old is None else 'removed'})")
+            elif places := self.web.changed(path):
+                self._mark(path, "run", None, f"{path}.{places[0]}")
+        for body in self.web.bodies.values():
+            for id, pair in body.edges.items():
+                if edge_changed(pair):
+                    self._edge(body, id, pair)
+        for name in (INPUTS, RUN):
+            if name in fields:
+                for use in self.web.uses.get(name, ()):
+                    self._use(use, None, name)
+
+    def _edge(self, body: Body, id: str, pair: Pair) -> None:
+        word = f"edge {body.prefix}{id}"
+        for edge in pair.both():
+            source, target = body.prefix + str(edge.get("from")), body.prefix + str(edge.get("to"))
+            self._mark(target, "run", None, f"{word}{ARROW}{target}")
+            if self._is(source, "branch"):
+                self._mark(source, "end", None, f"{word}{ARROW}{source}")
+            elif edge is pair.new and edge.get("on", "success") != "success":
+                self._relax(body, source, None, word)
+            for join in self._cancelling(body):
+                if {source, target} & {join, *self._before(body, join)}:
+                    self._cancel(body, join, None, word)
+
+    # -- how it goes on ---------------------------------------------------------------------------------------------
+
+    def _mark(self, path: str, fact: Fact, cause: Mark | None, word: str) -> None:
+        mark = Mark(path, fact)
+        if mark not in self.ways and path in self.web.nodes and path.partition("/")[0] not in self.decided:
+            self.ways[mark] = (cause, word)
+            self._todo.append(mark)
+
+    def _use(self, use: Use, cause: Mark | None, before: str = "") -> None:
+        word = f"{before}{ARROW}{use.label}" if before else use.label
+        self._mark(use.path, "end" if use.guard else "run", cause, word)
+
+    def _follow(self, mark: Mark) -> None:
+        path, body = mark.path, self.web.body_of(mark.path)
+        if mark.fact == "run":
+            self._mark(path, "end", mark, "")
+            self._inside(path, mark)
+            if path in self._cancelling(body):
+                self._cancel(body, path, mark, "")
+            for other in self._rivals(path):
+                self._mark(other, "end", mark, f"{other} (waits for the same message)")
+            return
+        for use in self.web.uses.get(path, ()):
+            self._use(use, mark)
+        for target in self._targets(path):
+            self._mark(target, "run", mark, target)
+        if body.path:
+            self._outside(body.path, mark)
+        self._later.append(mark)
+
+    def _inside(self, owner: str, cause: Mark) -> None:
+        """How often a body runs, and with what, hangs on its node."""
+        body = self.web.bodies.get(owner)
+        for path in body.nodes if body is not None else ():
+            self._mark(path, "run", cause, path)
+
+    def _targets(self, path: str) -> list[str]:
+        return sorted(self.web.outs.get(path, ()))
+
+    def _outside(self, owner: str, cause: Mark) -> None:
+        """What a body gives is what its node gives; a loop goes on, and with what, by what its last pass gave."""
+        self._mark(owner, "end", cause, f"{owner} (its body)")
+        if self._is(owner, "loop"):
+            self._inside(owner, cause)
+
+    def _relax(self, body: Body, path: str, cause: Mark | None, word: str) -> None:
+        """A failure of the node would have ended all that was not surely decided before it."""
+        old, _ = self.web.nodes.get(path, Pair(None, None))
+        if old is None or not _may_fail(old) or self._handled(body, path, old):
+            return
+        start = f"{word}{ARROW}" if word else ""
+        for other in self._unsure(body, path):
+            self._mark(other, "run", cause, f"{start}{path}{ENDS}{ARROW}{other}")
+
+    def _unsure(self, body: Body, path: str) -> Iterator[str]:
+        """Nodes of a body that need not be decided when the node begins, each once. Other passes of a body go on while
+        this one runs, so in a body this is every node."""
+        order = self._orders(body)
+        safe = self._safe.get(body.path, -1)
+        number = order.index[path]
+        left = self._safe[body.path] = safe & (1 << number | (0 if body.path else order.before[number]))
+        fresh = safe & ~left
+        for number, other in enumerate(body.nodes if fresh else ()):
+            if fresh >> number & 1:
+                yield other
+
+    def _cancel(self, body: Body, join: str, cause: Mark | None, word: str) -> None:
+        """A join that cancels the rest cancels what led to it."""
+        for path in self._before(body, join):
+            self._mark(path, "run", cause, f"{word}{ARROW if word else ''}{join} (cancels the rest){ARROW}{path}")
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def _is(self, path: str, kind: str) -> bool:
+        return any(node.get("kind") == kind for node in self.web.nodes.get(path, Pair(None, None)).both())
+
+    def _handled(self, body: Body, path: str, old: Document) -> bool:
+        """Whether the document before let the run go on when the node failed."""
+        return old.get("on_failure") == "skip" or path in self._failure_edges.get(body.path, ())
+
+    @cached_property
+    def _failure_edges(self) -> dict[str, frozenset[str]]:
+        return {
+            path: frozenset(
+                body.prefix + str(old.get("from"))
+                for old, _ in body.edges.values()
+                if old is not None and old.get("on") in {"failure", "always"}
+            )
+            for path, body in self.web.bodies.items()
+        }
+
+    @cached_property
+    def _waits(self) -> dict[str, list[str]]:
+        """Nodes that wait for a message, by its name."""
+        found: dict[str, list[str]] = {}
+        for path in self.web.nodes:
+            if self._is(path, "wait"):
+                for name in self._messages(path):
+                    found.setdefault(name, []).append(path)
+        return found
+
+    def _messages(self, path: str) -> set[str]:
+        return {str(_config(node).get("message")) for node in self.web.nodes[path].both() if node.get("kind") == "wait"}
+
+    def _rivals(self, path: str) -> Iterator[str]:
+        """Other nodes that a message for this one could reach instead."""
+        if self._is(path, "wait"):
+            for name in self._messages(path):
+                yield from (other for other in self._waits[name] if other != path)
+
+    def _cancelling(self, body: Body) -> frozenset[str]:
+        """Joins of a body that cancel what led to them."""
+        return self._cancellers.get(body.path, frozenset())
+
+    @cached_property
+    def _cancellers(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for path, pair in self.web.nodes.items():
+            if any(node.get("kind") == "join" and _config(node).get("cancel_rest") for node in pair.both()):
+                found.setdefault(path.rpartition("/")[0], set()).add(path)
+        return {path: frozenset(joins) for path, joins in found.items()}
+
+    def _before(self, body: Body, join: str) -> set[str]:
+        """Everything that leads to a node, in either document."""
+        found: set[str] = set()
+        frontier = [join]
+        while frontier:
+            for source in self.web.ins.get(frontier.pop(), ()):
+                if source not in found and source in self.web.nodes:
+                    found.add(source)
+                    frontier.append(source)
+        return found - {join}
+
+    def _orders(self, body: Body) -> "Order":
+        if body.path not in self._kept:
+            self._kept[body.path] = Order(self.web, body)
+        return self._kept[body.path]
+
+    @cached_property
+    def _kept(self) -> "dict[str, Order]":
+        return {}
+
+
+class Order:
+    """Which nodes of a body are surely decided when another begins, by the edges of the document before: bits of
+    `before[i]` by `index`. A join that may begin early has waited for none of its sources."""
+
+    def __init__(self, web: Web, body: Body) -> None:
+        self.index = {path: number for number, path in enumerate(body.nodes)}
+        after: list[list[int]] = [[] for _ in body.nodes]
+        waits = [0] * len(body.nodes)
+        for old, _ in body.edges.values():
+            if old is None:
+                continue
+            source = self.index.get(body.prefix + str(old.get("from")))
+            target = self.index.get(body.prefix + str(old.get("to")))
+            if source is not None and target is not None:
+                after[source].append(target)
+                waits[target] += 1
+        self.before = [0] * len(body.nodes)
+        ready = [number for number, count in enumerate(waits) if not count]
+        for number in ready:  # grows while we walk it
+            if _early(web.nodes[body.nodes[number]].old):
+                self.before[number] = 0
+            mask = self.before[number] | (1 << number)
+            for target in after[number]:
+                self.before[target] |= mask
+                waits[target] -= 1
+                if not waits[target]:
+                    ready.append(target)
+
+
+def concerned(web: Web, paths: Iterable[str]) -> list[str]:
+    """Approvals of the document before that some of these nodes come after, or are."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    frontier = list(paths)
+    while frontier:
+        path = frontier.pop()
+        if path in seen or path not in web.nodes:
+            continue
+        seen.add(path)
+        old = web.nodes[path].old
+        if old is not None and old.get("kind") == "approval":
+            found.add(path)
+        frontier.extend(web.ins.get(path, ()))
+        owner = path.rpartition("/")[0]
+        if owner:
+            frontier.append(owner)
+    return sorted(found)
+
+
+def _may_fail(node: Document) -> bool:
+    kind = node.get("kind")
+    return not (node.get("disabled") is True or kind == "join" or (kind == "timer" and "for" in _config(node)))
+
+
+def _early(node: Document | None) -> bool:
+    config = _config(node or {})
+    return (node or {}).get("kind") == "join" and (config.get("mode", "all") != "all" or bool(config.get("deadline")))
+
+
+def _config(node: Document) -> Document:
+    config = node.get("config")
+    return config if isinstance(config, dict) else {}
