@@ -53,7 +53,7 @@ class Deed:
             self.calls.append(("echo", value))
             return value
 
-        @aob.node
+        @aob.node(effect="none")
         def plain(value: object = None) -> object:
             self.calls.append(("plain", value))
             return value

@@ -254,6 +254,7 @@ class TestARollback:
 
     async def test_of_what_has_begun_says_so(self, app: App, deed: Deed, held: str) -> None:
         id = (await propose(app, held, add("d", "a", "gated")))["patch_id"]
+        await app.views.approve_patch(app.who, id)  # an effect more is for a person to decide
         deed.gate("a").set()
         await deed.begins("d").wait()
         with pytest.raises(CallerError):
@@ -266,6 +267,7 @@ class TestARollback:
         await app.push(flow("two", {"a": fn("gated"), "b": fn(), "c": fn("once")}, "a>b", "b>c"))
         run = await app.start("two")
         id = (await propose(app, run.id, removed))["patch_id"]
+        await app.views.approve_patch(app.who, id)
         first = await app.views.rollback(app.who, id)  # it brings a `once` effect back: a person is asked
         await app.views.reject_patch(app.who, first["patch_id"])
         second = await app.views.rollback(app.who, id)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Invalid, Problem
-from aob.core.policy.patch import PatchRules
+from aob.core.policy.patch import Free, PatchRules
 from aob.work.egress import EgressRules
 from aob.work.tools import Smtp, StoreSettings
 
@@ -26,13 +26,15 @@ class Egress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Patching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[patches]`: what patches may do here; see the rules of the patch gate."""
+    """`[patches]`: what patches may do here; see the rules of the patch gate. `free` lists effects for which nobody is
+    asked, each `{kind, host?, method?}`; of an object the method is its `op`."""
 
     forbidden_kinds: tuple[str, ...] = ()
     agents_max: int = 5
     always_person: bool = False
     trusted_kinds: tuple[str, ...] = ()
     template_hosts: bool = False
+    free: tuple[Free, ...] = ()
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         own = self.patches
         return PatchRules(
             own.forbidden_kinds, self.egress.hosts, self.egress.private, own.template_hosts, own.agents_max,
-            own.always_person, own.trusted_kinds,
+            own.always_person, own.trusted_kinds, own.free,
         )  # fmt: skip
 
 

@@ -18,7 +18,9 @@ from aob.core.graph.patch.diff import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
 from aob.core.policy.effect import (
-    Free,
+    Free as Free,
+)  # fmt: skip
+from aob.core.policy.effect import (
     asks,
     effect_of,
     hosts_in,
@@ -28,7 +30,7 @@ from aob.core.policy.effect import (
     object_of,
     secrets_of,
     strongest,
-)  # fmt: skip
+)
 from aob.core.policy.guard import Graph, new_ways, weakened_approvals
 from aob.core.policy.host import Host, host_of, matches
 from aob.core.policy.taint import ENDS, Taint, concerned
