@@ -6,6 +6,7 @@ import msgspec
 
 from aob.core.event.value import ROW_MAX
 from aob.journal.law import Changes
+from aob.journal.parts import segment_crc
 from aob.journal.stream import Stream, segment_data
 from aob.ports.store import Batch, Head, Segment, TimerRow, Value
 
@@ -81,10 +82,9 @@ class Cutter:
     def _add(draft: Draft, segments: list[Segment], taken: set[str], stream: Stream) -> None:
         if not stream.chunks:
             return
-        count = stream.seq - stream.kept_from
-        segments.append(
-            Segment(stream.name, stream.kept_from, count, stream.chunks[-1].row, segment_data(stream.chunks))
-        )
+        name, first, count, row = stream.name, stream.kept_from, stream.seq - stream.kept_from, stream.chunks[-1].row
+        data = segment_data(stream.chunks)
+        segments.append(Segment(name, first, count, row, data, segment_crc(name, first, count, row, data)))
         taken.add(stream.name)
         draft.segmented.append((stream, len(stream.chunks), stream.seq))
 

@@ -12,6 +12,7 @@ from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
+from aob.journal.parts import part_data
 from aob.journal.recovery import load_stream
 from aob.journal.stream import Chunk, Stream
 from aob.ports.store import Store
@@ -102,6 +103,8 @@ class Deciding:
         """Of those that wait, the streams that are being read back."""
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
+        self.unreadable: dict[str, str] = {}
+        """Streams whose history cannot be read, and why: nothing is decided for them, and nothing is written."""
         self.stuck: dict[str, Stuck] = {}
         """Streams whose next decision needs a value that cannot be read, and is tried again and again."""
         self._cutter = Cutter()
@@ -127,6 +130,9 @@ class Deciding:
                 waiting[name].append(asked)
                 continue
             if stream is None:
+                if name in self.unreadable:
+                    fail(asked, set_aside(name, self.unreadable[name]))
+                    continue
                 if not asked.fresh:
                     self._fetch(asked)
                     continue
@@ -178,7 +184,7 @@ class Deciding:
         seq, base, count = stream.seq, draft.count, len(events)
         stream.seq = seq + count
         stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data)))
-        draft.parts.append(b'["%b",%d,%b]' % (stream.name.encode(), seq, data))
+        draft.parts.append(part_data(stream.name, seq, data))
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         changes = law.changes(stream, events)
@@ -284,6 +290,11 @@ class Deciding:
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+
+
+def set_aside(name: str, reason: str) -> Quarantined:
+    """What is told of a stream whose history cannot be read."""
+    return Quarantined(f"{name} is set aside: {reason}", hint="restore the file from a backup and start again")
 
 
 def fail(asked: Asked, error: AobError) -> None:

@@ -10,15 +10,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
 from aob.journal.batch import Cutter, Draft, build
-from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, fail, value_error
+from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, SetAside, fail, set_aside, value_error
 from aob.journal.law import Law
 from aob.journal.log import logger
+from aob.journal.parts import readable_parts, segment_chunks
 from aob.journal.recovery import Recovered, load_stream, recover
-from aob.journal.stream import Stream
+from aob.journal.stream import Chunk, Stream
 from aob.journal.timers import Timers
-from aob.ports.store import Batch, StaleEpoch, Store
+from aob.ports.store import Batch, JournalRow, Segment, StaleEpoch, Store
 
 INBOX_MAX: Final = 20_000
 """Commands from outside that may wait; the next one is told to come again."""
@@ -92,7 +95,7 @@ class Journal(Deciding):
         found = await recover(self.store, self.shard, self.laws)
         self.row = self.durable_row = found.row
         self.now_ms, self.cut_row = found.at_ms, found.cut
-        self.streams = found.streams
+        self.streams, self.unreadable = found.streams, found.unreadable
         self.timers.replace(found.timers)
         for stream in self.streams.values():
             if stream.ended:
@@ -101,6 +104,10 @@ class Journal(Deciding):
         waiting = (asked for each in self._waiting.values() for asked in each)
         found.again = [(asked.stream, asked.command) for asked in (*again, *self._inbox, *waiting)]
         self._on_recovered(found)
+        for name, reason in found.aside.items():
+            self._inbox.append(Asked(name, SetAside(reason), None, False))
+        if found.aside:  # the lost row is behind the next cut: what was released later is not set aside again
+            self._cutter.begin(self.row, self.streams)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -160,6 +167,8 @@ class Journal(Deciding):
         stream = self.streams.get(name)
         if stream is not None:
             return stream if stream.seq else None
+        if name in self.unreadable:
+            raise set_aside(name, self.unreadable[name])
         return await load_stream(self.store, self.law_of(name), name)
 
     def law_of(self, name: str) -> Law:
@@ -168,6 +177,16 @@ class Journal(Deciding):
             if name.startswith(law.prefix):
                 return law
         raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
+
+    @staticmethod
+    def chunks(segment: Segment) -> list[Chunk]:
+        """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
+        return segment_chunks(segment)
+
+    @staticmethod
+    def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
+        """What can be read of a row: streams, sequence numbers, events, and whether they are what was written."""
+        return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -223,7 +242,8 @@ class Journal(Deciding):
             self._release(draft)
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row
-        if self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target:
+        due = self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target
+        if due and not self.unreadable:  # what is left out has its newest events in the journal alone
             self._cutter.begin(self.row, self.streams)
         task = asyncio.create_task(self._write(draft, build(self.shard, self.epoch, draft, segments)))
         task.add_done_callback(lambda _: self._wake.set())
@@ -310,6 +330,8 @@ class Journal(Deciding):
         if self.broken is not None:
             return
         self._cutter.begin(self.row, self.streams)
+        if self.unreadable:
+            self._cutter.target = 0
         while self._cutter.queue or self._cutter.due or self._cutter.target:
             draft = Draft(self.row + 1, self.now_ms)
             segments = self._cutter.take(draft)

@@ -40,6 +40,8 @@ class Law(Protocol):
 
     kind: str
     prefix: str
+    vital: bool = False
+    """Without the history of such a stream nothing is safe, and a shard does not start."""
 
     def fresh(self, name: str) -> Any:
         """The state of a stream that has no events."""

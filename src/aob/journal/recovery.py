@@ -1,18 +1,27 @@
-"""Reading a shard back: heads, segments, and the journal rows after the last cut. Folds events, decides nothing."""
+"""Reading a shard back: heads, segments, and the journal rows after the last cut. Folds events, decides nothing.
+
+A stream whose own history cannot be read is left out and named; a row that cannot be read stops the start, for nobody
+knows what it held. A row that was accepted as lost is empty: what lived then is set aside.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import Unavailable
+from aob.core.errors import AobError, Unavailable, said
 from aob.journal.law import Law
-from aob.journal.stream import Chunk, Stream, chunks_of
-from aob.ports.store import JournalRow, Segment, Store, TimerRow
+from aob.journal.log import logger
+from aob.journal.parts import SEGMENT_CORRUPT, Part, parts_of, row_corrupt, segment_chunks
+from aob.journal.stream import Chunk, Stream
+from aob.ports.store import FILE_CORRUPT, JournalRow, Segment, Store, TimerRow
 
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
 TIMERS_MAX: Final = 1_000_000
+HISTORY_GAP: Final = "history_gap"
+_OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, "blob_corrupt", "blob_not_found"})
+"""Codes of what is wrong with the history of one stream, and says nothing of the others."""
 
 
 class Recovered(msgspec.Struct):
@@ -25,47 +34,104 @@ class Recovered(msgspec.Struct):
     timers: list[TimerRow]
     again: list[tuple[str, Any]] = []
     """Commands by stream that nobody waits for and that will be decided again: reports of workers among them."""
-
-
-class Part(msgspec.Struct, array_like=True):
-    """The events of one decision in a journal row."""
-
-    stream: str
-    seq: int
-    events: msgspec.Raw
-
-
-_parts = msgspec.json.Decoder(list[Part])
+    unreadable: dict[str, str] = {}
+    """Streams whose history cannot be read, and why."""
+    aside: dict[str, str] = {}
+    """Streams of `streams` that are to be set aside, and why: what they did in a lost row is not known."""
 
 
 async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
-    """Every stream that has not ended, folded up to the last row."""
+    """Every stream that has not ended, folded up to the last row. Raises Unavailable `row_corrupt`."""
     row, at_ms, cut = await store.last(shard)
-    streams: dict[str, Stream] = {}
+    found = Recovered(row, at_ms, cut, {}, [])
+    reading = _Reading(store, found, laws)
     for law in laws:
         for head in await store.live(law.kind):
-            stream = Stream(head.stream, law, law.fresh(head.stream))
-            await _segments(store, stream)
-            streams[head.stream] = stream
+            await reading.begin(head.stream, law)
+    after = cut
     async for journal_row in _tail(store, shard, cut):
-        base = 0
-        for part in _parts.decode(journal_row.data):
-            law_or_none = _law_of(laws, part.stream)
-            if law_or_none is None:
-                continue
-            known = streams.get(part.stream)
-            if known is None:
-                known = streams[part.stream] = Stream(part.stream, law_or_none, law_or_none.fresh(part.stream))
-                if part.seq:
-                    await _segments(store, known)
-            base += _apply(known, part, journal_row, base)
-    for name, stream in list(streams.items()):
-        if stream.seq == 0:
-            del streams[name]
+        if journal_row.row != after + 1:
+            raise row_corrupt(shard, after + 1, "it is missing")
+        after = journal_row.row
+        if not journal_row.count and journal_row.sound:
+            reading.lost(journal_row.row)
             continue
-        await stream.law.restore(stream)
-        stream.status, stream.ended = stream.law.changes(stream, []).status, stream.law.over(stream)
-    return Recovered(row, at_ms, cut, streams, await store.timers(2**62, TIMERS_MAX))
+        base = 0
+        for part in parts_of(journal_row, shard):
+            base += await reading.part(part, journal_row, base)
+    for name, stream in list(found.streams.items()):
+        if stream.seq:
+            await reading.end(name, stream)
+        else:
+            del found.streams[name]
+    found.timers = [timer for timer in await store.timers(2**62, TIMERS_MAX) if timer.stream not in found.unreadable]
+    return found
+
+
+class _Reading:
+    """The streams of a shard while it is read back."""
+
+    def __init__(self, store: Store, found: Recovered, laws: list[Law]) -> None:
+        self._store, self._found, self._laws = store, found, laws
+        self._lost = 0
+
+    async def begin(self, name: str, law: Law) -> Stream | None:
+        """A stream as its segments say; None when they cannot be read."""
+        stream = Stream(name, law, law.fresh(name))
+        try:
+            await _segments(self._store, stream)
+        except Exception as error:
+            self._left_out(stream, error)
+            return None
+        self._found.streams[name] = stream
+        return stream
+
+    async def part(self, part: Part, row: JournalRow, base: int) -> int:
+        """Folds a part of a row; how many events it holds."""
+        name = part.stream
+        law = _law_of(self._laws, name)
+        stream = self._found.streams.get(name)
+        if law is not None and stream is None and name not in self._found.unreadable:
+            stream = await self._opened(name, law, part)
+        if stream is not None:
+            try:
+                return _apply(stream, part, row, base, tolerant=bool(self._lost) and stream.law.kind != "run")
+            except Exception as error:
+                self._left_out(stream, error)
+        return len(_raws.decode(part.events))
+
+    async def _opened(self, name: str, law: Law, part: Part) -> Stream | None:
+        if part.seq:
+            return await self.begin(name, law)
+        stream = self._found.streams[name] = Stream(name, law, law.fresh(name))
+        return stream
+
+    def lost(self, row: int) -> None:
+        """A row that somebody has accepted as lost."""
+        self._lost = row
+        reason = f"journal row {row}, which may have told of it, was lost"
+        self._found.aside |= {name: reason for name, each in self._found.streams.items() if each.law.kind == "run"}
+
+    async def end(self, name: str, stream: Stream) -> None:
+        """All of a stream is folded: rebuild what is derived."""
+        try:
+            await stream.law.restore(stream)
+            stream.status, stream.ended = stream.law.changes(stream, []).status, stream.law.over(stream)
+        except Exception as error:
+            self._left_out(stream, error)
+
+    def _left_out(self, stream: Stream, error: Exception) -> None:
+        """One stream must not keep the others from starting, unless nothing is safe without it."""
+        known = isinstance(error, AobError)
+        if (isinstance(error, AobError) and error.code not in _OWN) or stream.law.vital:
+            raise error
+        reason = error.detail if isinstance(error, AobError) else f"{type(error).__name__}: {said(error)}"
+        logger().error("stream_unreadable", stream=stream.name, why=reason, exc_info=None if known else error)
+        self._found.streams.pop(stream.name, None)
+        self._found.unreadable[stream.name] = reason
+
+
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 async def load_stream(store: Store, law: Law, name: str) -> Stream | None:
@@ -95,13 +161,14 @@ def _fold_segments(stream: Stream, segments: list[Segment]) -> None:
         if segment.first_seq > stream.seq:
             raise Unavailable(
                 f"{stream.name}: events {stream.seq} to {segment.first_seq} are missing",
-                code="history_gap", hint="run `aob doctor`; restore from a backup",
+                code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup",
             )  # fmt: skip
         seq = segment.first_seq
-        for chunk in chunks_of(segment.data):
+        for chunk in segment_chunks(segment):
             events = stream.law.decode(chunk.data)
             _fold(stream, seq, events)
             seq += len(events)
+        stream.seq = max(stream.seq, segment.first_seq + segment.count)  # less was read where a loss was accepted
 
 
 async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]:
@@ -112,13 +179,15 @@ async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]
         after = rows[-1].row
 
 
-def _apply(stream: Stream, part: Part, row: JournalRow, base: int) -> int:
-    """Folds what the stream does not know yet; the number of events of the part."""
+def _apply(stream: Stream, part: Part, row: JournalRow, base: int, *, tolerant: bool) -> int:
+    """Folds what the stream does not know yet; the number of events of the part. `tolerant` of a loss before it."""
     events = stream.law.decode(part.events)
+    if part.seq > stream.seq and tolerant:
+        stream.seq = part.seq
     if part.seq > stream.seq:
         raise Unavailable(
             f"{stream.name}: events {stream.seq} to {part.seq} are missing",
-            code="history_gap", hint="run `aob doctor`; restore from a backup",
+            code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup",
         )  # fmt: skip
     if part.seq + len(events) > stream.seq:
         _fold(stream, part.seq, events)

@@ -1,9 +1,12 @@
 """Port `Store`: where owned topics, heads, segments and timers lie. A transaction is a value, never a callback."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
+
+FILE_CORRUPT: Final = "file_corrupt"
+"""The code of what a store raises for a place of its file that is not what was written."""
 
 
 class Head(msgspec.Struct, array_like=True, gc=False):
@@ -22,13 +25,15 @@ class Head(msgspec.Struct, array_like=True, gc=False):
 
 
 class Segment(msgspec.Struct, array_like=True, gc=False):
-    """Some consecutive events of one stream: a second copy for reading it alone. `data` holds chunks (see journal)."""
+    """Some consecutive events of one stream: a second copy for reading it alone. `data` holds chunks (see journal);
+    `crc` is -1 for what was written without one."""
 
     stream: str
     first_seq: int
     count: int
     row: int
     data: bytes
+    crc: int = -1
 
 
 class TimerRow(msgspec.Struct, array_like=True, gc=False):
@@ -67,13 +72,14 @@ class Batch(msgspec.Struct):
 
 
 class JournalRow(msgspec.Struct, array_like=True):
-    """One commit as it was written."""
+    """One commit as it was written. `sound` says whether what stands beside the data is; the data says so itself."""
 
     row: int
     epoch: int
     at_ms: int
     count: int
     data: bytes
+    sound: bool = True
 
 
 class StaleEpoch(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ class Dispatcher:
         } | self._storing
         wanted: set[tuple[str, str]] = set()
         for stream in found.streams.values():
-            if stream.law.kind != "run" or stream.ended:
+            if stream.law.kind != "run" or stream.ended or stream.name in found.aside:
                 continue
             run: Run = stream.state
             wanted.update((stream.name, visit) for visit in pending(run).jobs)

@@ -146,8 +146,10 @@ class Feed:
             if journal_row.row > told:
                 break  # written, and not yet told to anybody
             at = 0
-            for name, seq, raws in msgspec.json.decode(journal_row.data, type=list[tuple[str, int, msgspec.Raw]]):
+            for name, seq, raws, sound in self.journal.readable(journal_row):
                 events = events_of(self.journal.law_of(name), raws)
+                if not sound:
+                    events = [Unreadable("its checksum differs: see `aob doctor`")] * len(events)
                 if not stream or name == stream:
                     facts.extend(
                         Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event)

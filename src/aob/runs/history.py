@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from aob.journal import Stream
-from aob.journal.stream import Chunk, chunks_of
+from aob.journal.stream import Chunk
 from aob.runs import Core
 from aob.runs.feed import Fact, events_of
 
@@ -33,7 +33,7 @@ async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fac
             break  # else a segment was written since we looked: what it holds is no longer in memory
         for segment in segments:
             first = segment.first_seq
-            for chunk in chunks_of(segment.data):
+            for chunk in core.journal.chunks(segment):
                 for fact in _facts(stream, chunk, first):
                     if fact.seq >= seq:
                         seq = fact.seq + 1

@@ -66,6 +66,7 @@ class KeyringLaw(Law):
 
     kind = "keyring"
     prefix = "keyring/"
+    vital = True
 
     def __init__(self) -> None:
         self.ring: Ring = {}

@@ -6,11 +6,13 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from aob.core.errors import NotFound
+from aob.core.errors import NotFound, Unavailable
 from aob.core.event.value import ROW_MAX, digest_of
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 
+BLOB_CORRUPT: Final = "blob_corrupt"
+BLOB_MISSING: Final = "blob_not_found"
 CACHE_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -65,6 +67,9 @@ class Values:
         data = self._kept.get((tenant, digest))
         if data is None:
             data = await self._store.value(tenant, digest)
+            if data is not None and digest_of(data) != digest:
+                raise Unavailable(f"the blob {digest.hex()} is not what was put", code=BLOB_CORRUPT,
+                                  hint="restore the file of its shard from a backup")  # fmt: skip
         if data is None:
             data = await self._blobs.get(tenant, digest)
         if data is None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import CallerError, Unavailable
+from aob.core.errors import CallerError, Quarantined, Unavailable
 from aob.core.event import Position
 from aob.core.event.value import decode
 from aob.core.graph.ir import IR, Node
@@ -141,7 +141,14 @@ class Views(Engine):
     async def why(self, who: Caller, run_id: str) -> dict[str, Any]:
         """One sentence: what the run waits for, or how it ended."""
         require(who, "view")
-        stream = await self.core.stream(who, run_id)
+        try:
+            stream = await self.core.stream(who, run_id)
+        except (Quarantined, Unavailable) as away:
+            head = await self.core.store.head(run_id) if self.core.journal.broken is None else None
+            if head is None or head.tenant != who.tenant:
+                raise
+            sentence = f"quarantined because its history cannot be read: {away}"
+            return {"run_id": run_id, "status": "WAITING", "sentence": sentence, "details": []}
         run: Run = stream.state
         error = await self.core.value(run.tenant, run.error) if run.error is not None else None
         dispatch, now_ms = self.core.dispatch, self.core.ambient.now_ms()
@@ -216,7 +223,8 @@ class Views(Engine):
             "status": "ok" if broken is None else "degraded",
             "store": {"status": "ok"} if broken is None else {"status": broken.code, "detail": broken.detail},
             "shard": journal.shard, "epoch": journal.epoch, "position": self.position(),
-            "streams": len(journal.streams), "timers": len(journal.timers), "journal": dict(journal.stats),
+            "streams": len(journal.streams), "unreadable": len(journal.unreadable), "timers": len(journal.timers),
+            "journal": dict(journal.stats),
             "pool": msgspec.to_builtins(pool),
         }  # fmt: skip
 

@@ -127,9 +127,9 @@ class MemoryStore:
     def event_log(self) -> Iterator[dict[str, Any]]:
         """Every event, oldest first."""
         for row in self._journal:
-            for stream, first, events in _parts.decode(row.data):
-                for index, event in enumerate(events):
-                    yield {"row": row.row, "at_ms": row.at_ms, "stream": stream, "seq": first + index,
+            for part in _parts.decode(row.data):
+                for index, event in enumerate(part.events):
+                    yield {"row": row.row, "at_ms": row.at_ms, "stream": part.stream, "seq": part.first + index,
                            "tag": decode(event)[0], "event": bytes(event).decode()}  # fmt: skip
 
     def runs(self) -> Iterator[dict[str, Any]]:
@@ -160,7 +160,13 @@ class MemoryStore:
         """Nothing to let go of."""
 
 
-_parts = msgspec.json.Decoder(list[tuple[str, int, list[msgspec.Raw]]])
+class _Part(msgspec.Struct, array_like=True):
+    stream: str
+    first: int
+    events: list[msgspec.Raw]
+
+
+_parts = msgspec.json.Decoder(list[_Part])
 _VIEWS: Final[dict[str, Callable[[MemoryStore], Iterator[dict[str, Any]]]]] = {
     "runs": MemoryStore.runs,
     "patches": MemoryStore.patches,

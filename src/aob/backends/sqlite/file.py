@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from aob.core.errors import Unavailable
+from aob.ports.store import FILE_CORRUPT
 
 
 def statements(file: str) -> dict[str, str]:
@@ -40,4 +41,9 @@ def unavailable(path: Path, error: Exception) -> Unavailable:
     if "locked" in text:
         return Unavailable(f"{path.name} is locked by another process", code="store_locked",
                            hint="end the process that holds it; work goes on by itself")  # fmt: skip
+    if "malformed" in text or "not a database" in text or "decode to UTF-8" in text:
+        return Unavailable(
+            f"{path.name} is damaged: {text}", code=FILE_CORRUPT,
+            hint=f"restore it from a backup, or lose what it held: aob restore --accept-loss {path.name}",
+        )  # fmt: skip
     return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")

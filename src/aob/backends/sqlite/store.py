@@ -11,11 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from zlib import crc32
 
 from msgspec.structs import astuple
 
 from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.identity import SQL as FILE_SQL
+from aob.backends.sqlite.identity import identify
 from aob.core.errors import CallerError, Conflict
+from aob.ports.marks import Mark, Unmarked
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 
 T = TypeVar("T")
@@ -26,31 +30,44 @@ VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
 
 
 SQL: Final = statements("store.sql")
+COLUMNS: Final = (
+    ("journal", "crc integer not null default -1"), ("segment", "crc integer not null default -1"),
+    ("shard", "cut_again integer not null default -1"),
+)  # fmt: skip
+"""What the tables of earlier formats lack."""
+UNMARKED: Final = Unmarked()
 
 
 class SqliteStore:
     """One shard in one SQLite file. Use `await SqliteStore.open(path)`."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, timeout_s: float) -> None:
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, timeout_s: float, mark: Mark
+    ) -> None:
         self._path, self._writer, self._reader, self._timeout_s = path, writer, reader, timeout_s
+        self._mark = mark
+        self._known: bytes | None = None
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="aob-commit")
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-read")
         self._pages = 0
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, timeout_s: float = 5.0) -> "SqliteStore":
-        """Open or create the file. Raises Unavailable when it cannot be opened or is locked by another process."""
+    async def open(cls, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> "SqliteStore":
+        """Open or create the file, and bring it forward. Raises Unavailable when it cannot be opened or is locked by
+        another process, Conflict when a later release has written it."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             writer = connect(path, timeout_s)
             writer.executescript(SQL["schema"])
+            identity = identify(writer, path, mark, COLUMNS)
+            mark.begin(identity.file_id, writer.execute(SQL["last_row"]).fetchone()[0])
             reader = connect(path, timeout_s)
             reader.execute("pragma query_only = on")
             writer.execute("pragma busy_timeout = 0")  # who waits for a lock waits on the writer thread: see _patiently
         except (sqlite3.Error, OSError) as error:
             raise unavailable(path, error) from error
-        return cls(path, writer, reader, timeout_s)
+        return cls(path, writer, reader, timeout_s, mark)
 
     async def take(self, shard: int) -> int:
         """Become the owner: the epoch is raised by one."""
@@ -69,6 +86,9 @@ class SqliteStore:
                 writer.execute("rollback")
                 return StaleEpoch(held)
             self._statements(writer, batch)
+            if (known := self._mark.peers()) != self._known:
+                writer.execute(FILE_SQL["note_known"], (known,))
+                self._known = known
             await asyncio.get_running_loop().run_in_executor(self._sync, writer.execute, "commit")
         except sqlite3.Error as error:
             self._abandon()
@@ -76,6 +96,8 @@ class SqliteStore:
         except BaseException:
             self._abandon()
             raise
+        if batch.count:
+            self._mark.note(batch.row)
         self._pages += 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
         if self._pages > CHECKPOINT_PAGES:
             self._pages = 0
@@ -86,7 +108,8 @@ class SqliteStore:
     def _statements(writer: sqlite3.Connection, batch: Batch) -> None:
         if batch.count:
             added = writer.execute(
-                SQL["add_journal"], (batch.row, batch.epoch, batch.at_ms, batch.count, batch.counts, batch.data)
+                SQL["add_journal"],
+                (batch.row, batch.epoch, batch.at_ms, batch.count, batch.counts, batch.data, _head_crc(batch)),
             )
             if not added.rowcount:
                 raise Conflict(f"row {batch.row} cannot follow the last row", code="row_exists")
@@ -94,7 +117,7 @@ class SqliteStore:
             writer.executemany(SQL["put_head"], [astuple(head) for head in batch.heads])
         if batch.segments:
             writer.executemany(
-                SQL["add_segment"], [(s.stream, s.first_seq, s.count, s.row, s.data) for s in batch.segments]
+                SQL["add_segment"], [(s.stream, s.first_seq, s.count, s.row, s.data, s.crc) for s in batch.segments]
             )
         if batch.timers:
             writer.executemany(SQL["put_timer"], [(t.stream, t.id, t.due_ms) for t in batch.timers])
@@ -118,6 +141,7 @@ class SqliteStore:
             self._writer.execute("pragma busy_timeout = 0")
 
     def _abandon(self) -> None:
+        self._known = None
         try:
             if self._writer.in_transaction:
                 self._writer.execute("rollback")
@@ -137,14 +161,16 @@ class SqliteStore:
         """The last journal row, the committed time and the row of the last cut."""
 
         def read() -> tuple[int, int, int]:
-            _, cut, at_ms = self._reader.execute(SQL["owner"]).fetchone()
-            return self._reader.execute(SQL["last_row"]).fetchone()[0], at_ms, cut
+            _, cut, at_ms, again = self._reader.execute(SQL["owner"]).fetchone()
+            last = self._reader.execute(SQL["last_row"]).fetchone()[0]
+            # A cut that is not what was written is none: the whole journal says the same, and takes longer.
+            return last, at_ms, cut if again in (-1, cut) else 0
 
         return await self._read(read)
 
     async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
         """Rows after a row, in order."""
-        return [JournalRow(*row) for row in await self._all("journal_after", (after, limit))]
+        return [_journal_row(row) for row in await self._all("journal_after", (after, limit))]
 
     async def head(self, stream: str) -> Head | None:
         """The head of a stream."""
@@ -239,3 +265,13 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(pool, work)
         except sqlite3.Error as error:
             raise unavailable(self._path, error) from error
+
+
+def _head_crc(batch: Batch) -> int:
+    return crc32(b"%d,%d,%d,%d,%b" % (batch.row, batch.epoch, batch.at_ms, batch.count, batch.counts))
+
+
+def _journal_row(row: tuple[Any, ...]) -> JournalRow:
+    number, epoch, at_ms, count, data, counts, crc = row
+    sound = crc in (-1, crc32(b"%d,%d,%d,%d,%b" % (number, epoch, at_ms, count, counts)))
+    return JournalRow(number, epoch, at_ms, count, data, sound)

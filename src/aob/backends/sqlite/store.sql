@@ -1,12 +1,12 @@
 -- schema
 -- One shard: a journal row a commit, a head a stream, segments for reading one stream, timers, values.
-create table if not exists shard (id integer primary key check (id = 1), epoch integer not null, cut integer not null, at_ms integer not null);
-insert or ignore into shard values (1, 0, 0, 0);
-create table if not exists journal (row integer primary key, epoch integer not null, at_ms integer not null, count integer not null, counts blob not null, data blob not null);
+create table if not exists shard (id integer primary key check (id = 1), epoch integer not null, cut integer not null, at_ms integer not null, cut_again integer not null default -1);
+insert or ignore into shard (id, epoch, cut, at_ms) values (1, 0, 0, 0);
+create table if not exists journal (row integer primary key, epoch integer not null, at_ms integer not null, count integer not null, counts blob not null, data blob not null, crc integer not null default -1);
 create table if not exists head (stream text primary key, kind text not null, tenant text not null, name text not null, status text not null, reason text not null, started_ms integer not null, ended_ms integer not null, seq integer not null, info blob not null) without rowid;
 create index if not exists head_live on head (kind, status, stream) where ended_ms = 0 or status != 'COMPLETED';
 create index if not exists head_started on head (kind, tenant, started_ms, stream);
-create table if not exists segment (stream text not null, first_seq integer not null, count integer not null, row integer not null, data blob not null, unique (stream, first_seq));
+create table if not exists segment (stream text not null, first_seq integer not null, count integer not null, row integer not null, data blob not null, crc integer not null default -1, unique (stream, first_seq));
 create table if not exists timer (stream text not null, id text not null, due_ms integer not null, primary key (stream, id)) without rowid;
 create index if not exists timer_due on timer (due_ms);
 create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;
@@ -34,7 +34,7 @@ update shard set epoch = epoch + 1 returning epoch;
 
 -- owner
 -- Who owns the shard, and where the last cut is.
-select epoch, cut, at_ms from shard;
+select epoch, cut, at_ms, cut_again from shard;
 
 -- last_row
 -- The last journal row.
@@ -42,7 +42,7 @@ select coalesce(max(row), 0) from journal;
 
 -- add_journal
 -- All events of a commit, as the row after the last one or not at all.
-insert into journal (row, epoch, at_ms, count, counts, data) select ?1, ?2, ?3, ?4, ?5, ?6
+insert into journal (row, epoch, at_ms, count, counts, data, crc) select ?1, ?2, ?3, ?4, ?5, ?6, ?7
 where ?1 = 1 + (select coalesce(max(row), 0) from journal);
 
 -- put_head
@@ -53,7 +53,7 @@ on conflict (stream) do update set status = excluded.status, reason = excluded.r
 
 -- add_segment
 -- Consecutive events of one stream; written again after a crash it is the same.
-insert or replace into segment values (?, ?, ?, ?, ?);
+insert or replace into segment values (?, ?, ?, ?, ?, ?);
 
 -- put_timer
 -- A durable timer.
@@ -77,11 +77,11 @@ update shard set at_ms = ? where id = 1;
 
 -- note_cut
 -- Recovery may begin after this row.
-update shard set cut = ? where id = 1;
+update shard set cut = ?1, cut_again = ?1 where id = 1;
 
 -- journal_after
 -- Rows after a row, in order.
-select row, epoch, at_ms, count, data from journal where row > ? order by row limit ?;
+select row, epoch, at_ms, count, data, counts, crc from journal where row > ? order by row limit ?;
 
 -- head_of
 -- One head.
@@ -93,7 +93,7 @@ select * from head where kind = ? and ended_ms = 0 order by stream;
 
 -- segments_of
 -- Segments of one stream in order, from a sequence number on.
-select stream, first_seq, count, row, data from segment where stream = ? and first_seq + count > ? order by first_seq limit ?;
+select stream, first_seq, count, row, data, crc from segment where stream = ? and first_seq + count > ? order by first_seq limit ?;
 
 -- timers_until
 -- Timers due up to an instant.

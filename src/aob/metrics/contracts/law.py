@@ -45,6 +45,7 @@ class ContractsLaw(Law):
 
     kind = "contracts"
     prefix = PREFIX
+    vital = True
 
     def fresh(self, name: str) -> list[Declared]:
         """No revisions."""

@@ -15,10 +15,11 @@ from aob.core.graph import Handlers
 from aob.core.run import Run, decode_events, evolve
 from aob.core.run import events as ev
 from aob.core.run.pending import Pending, react
+from aob.journal.parts import Part
 from aob.runs.graphs import Versions
 from aob.testing.run_checks import Story, after, broken, reaction_wrong
 
-_parts = msgspec.json.Decoder(list[tuple[str, int, msgspec.Raw]])
+_parts = msgspec.json.Decoder(list[Part])
 
 _TOLD: Final = ("visit", "path", "id", "attempt", "on", "state", "status", "cause")
 
@@ -50,7 +51,10 @@ class Ledger:
             if row.at_ms < self.at_ms:
                 wrong.append(f"row {row.row} is of {row.at_ms}, before {self.at_ms}")
             self.row, self.at_ms = row.row, row.at_ms
-            for stream, seq, raw in _parts.decode(row.data):
+            for part in _parts.decode(row.data):
+                stream, seq, raw = part.stream, part.seq, part.events
+                if not part.sound:
+                    wrong.append(f"{stream}: the checksum of event {seq} differs (row {row.row})")
                 if seq != self.seqs[stream]:
                     wrong.append(f"{stream}: event {seq} follows {self.seqs[stream]} events (row {row.row})")
                 if stream.startswith("run_"):

@@ -1,0 +1,94 @@
+"""The parts of a journal row and of a segment in bytes, each with a crc32 that is checked when it is read.
+
+A part is the events of one decision: `[stream, first seq, [event, ...], crc]`. What earlier releases wrote has no crc.
+"""
+
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from aob.core.errors import Unavailable
+from aob.journal.log import logger
+from aob.journal.stream import Chunk, chunks_of
+from aob.ports.store import JournalRow, Segment
+
+UNCHECKED: Final = -1
+ROW_CORRUPT: Final = "row_corrupt"
+SEGMENT_CORRUPT: Final = "segment_corrupt"
+
+
+class Part(msgspec.Struct, array_like=True):
+    """The events of one decision in a journal row."""
+
+    stream: str
+    seq: int
+    events: msgspec.Raw
+    crc: int = UNCHECKED
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is what was written."""
+        return self.crc in (UNCHECKED, crc32(b'"%b",%d,%b' % (self.stream.encode(), self.seq, self.events)))
+
+
+_parts = msgspec.json.Decoder(list[Part])
+
+
+def part_data(stream: str, seq: int, events: bytes) -> bytes:
+    """A part as it lies in a row."""
+    told = b'"%b",%d,%b' % (stream.encode(), seq, events)
+    return b"[%b,%d]" % (told, crc32(told))
+
+
+def parts_of(row: JournalRow, shard: int) -> list[Part]:
+    """The parts of a row. Raises Unavailable `row_corrupt`, with what to do, when it is not what was written."""
+    if not row.sound:
+        raise row_corrupt(shard, row.row, "the checksum of its head differs")
+    try:
+        parts = _parts.decode(row.data)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise row_corrupt(shard, row.row, str(error)) from None
+    for part in parts:
+        if not part.sound:
+            raise row_corrupt(shard, row.row, f"the checksum of {part.stream[:64]!r} differs")
+    return parts
+
+
+def readable_parts(row: JournalRow) -> list[Part]:
+    """What can be read of a row that is told again, and decides nothing any more."""
+    try:
+        return _parts.decode(row.data)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        logger().error("row_unreadable", row=row.row, why=str(error)[:200])
+        return []
+
+
+def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
+    """A journal row that is not what was written."""
+    file = f"shard-{shard}.db"
+    return Unavailable(
+        f"{file}: journal row {row} is not what was written ({why[:200]})", code=ROW_CORRUPT,
+        hint=f"restore {file} from a backup, or lose what the row held: aob restore --accept-loss {file}:{row}",
+    )  # fmt: skip
+
+
+def segment_crc(stream: str, first_seq: int, count: int, row: int, data: bytes) -> int:
+    """The checksum of a segment."""
+    return crc32(data, crc32(b"%b,%d,%d,%d" % (stream.encode(), first_seq, count, row)))
+
+
+def segment_chunks(segment: Segment) -> list[Chunk]:
+    """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
+    mine = segment_crc(segment.stream, segment.first_seq, segment.count, segment.row, segment.data)
+    why = "" if segment.crc in (UNCHECKED, mine) else "its checksum differs"
+    try:
+        chunks: list[Any] = [] if why else chunks_of(segment.data)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        why = str(error)[:200]
+    if why:
+        raise Unavailable(
+            f"{segment.stream}: the segment of its events from {segment.first_seq} is not what was written ({why})",
+            code=SEGMENT_CORRUPT, hint="restore the file of its shard from a backup",
+        )  # fmt: skip
+    return chunks
