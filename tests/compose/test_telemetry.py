@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import aob
 from aob.compose.app import App
@@ -25,6 +26,7 @@ CONTRACTS = {
 event: order.created
 version: 1
 owner: shop
+enrich: [order_size]
 fields: {amount: {type: number, unit: EUR}}
 ---
 metric: orders
@@ -124,14 +126,19 @@ async def test_every_stage_is_timed_and_told_to_prometheus(tmp_path: Path) -> No
             await client.get("/v1/metrics/orders")
         numbers = Exposition(wiring.telemetry.stages, wiring.figures, lambda: dict(app.views.core.journal.stats))
         text = numbers.text().decode()
+        open_metrics = numbers.text(True).decode()
     for line in (
         'aob_stage_units_total{stage="gate"} 3.0', 'aob_stage_errors_total{stage="gate"} 1.0',
-        'aob_stage_units_total{stage="store"} 1.0', 'aob_stage_units_total{stage="fold"} 1.0',
+        'aob_stage_units_total{stage="store"} 1.0', 'aob_stage_units_total{stage="enrich"} 2.0',
+        'aob_stage_units_total{stage="fold"} 1.0',
         'aob_stage_seconds_count{stage="ingest"} 1.0', 'aob_stage_seconds_count{stage="serve"} 1.0',
         "aob_events_received_total 3.0", "aob_events_accepted_total 1.0", "aob_events_duplicate_total 1.0",
         "aob_events_rejected_total 1.0",
     ):  # fmt: skip
         assert line in text, text
+    families = {family.name: family for family in text_string_to_metric_families(open_metrics)}
+    assert families["aob_stage_seconds"].type == "histogram"
+    assert {"aob", "aob_events_received", "aob_cells", "process_cpu_seconds"} <= families.keys()
 
 
 def test_a_line_of_the_log_names_the_trace_the_tenant_and_the_correlation(

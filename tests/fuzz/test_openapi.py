@@ -78,7 +78,7 @@ class House:
             self.key = (await self.app.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
             nodes = {"a": fn("sized", input={"n": "70000"}), "ok": {"kind": "approval", "config": {}}, "b": fn()}
             await self.app.push(flow("order", nodes, "a>ok", "ok>b:approved"))
-            served = create_app(self.app.views, self.app.metrics, metrics_text=lambda: b"aob_events 1\n")
+            served = create_app(self.app.views, self.app.metrics, metrics_text=lambda as_open: b"aob_events 1\n")
             async with serving(served) as self.url:
                 self._ready.set()
                 await self._stop.wait()

@@ -27,7 +27,7 @@ def metrics() -> FakeMetrics:
 @pytest.fixture
 def app(engine: FakeEngine, metrics: FakeMetrics) -> App:
     limits = Limits(heartbeat_s=60)
-    text = lambda: b"aob_events 1\n"  # noqa: E731
+    text = lambda as_open_metrics: b"aob_events 1\n" + b"# EOF\n" * as_open_metrics  # noqa: E731
     return create_app(engine, metrics, link_secret=LINK_SECRET, limits=limits, metrics_text=text, now_ms=lambda: NOW_MS)
 
 

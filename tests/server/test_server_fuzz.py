@@ -25,7 +25,7 @@ async def test_no_request_breaks_the_server_or_gets_an_answer_that_was_not_promi
         await home.push({"workflow": "order", "nodes": nodes})
         await home.start("order", {})
         key = (await home.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
-        async with serving(create_app(home.views, home.metrics, metrics_text=lambda: b"aob 1\n")) as url:
+        async with serving(create_app(home.views, home.metrics, metrics_text=lambda as_open: b"aob 1\n")) as url:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--header", f"X-API-Key: {key}",
                 "--max-examples", str(EXAMPLES), "--phases", "fuzzing", "--checks", ",".join(CHECKS),

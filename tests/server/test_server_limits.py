@@ -5,12 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from aob.core.errors import Invalid
 from aob.core.policy import Caller
 from aob.server import App, create_app, read_api_keys
-from aob.server.limits import ReadLimit
+from aob.server.limits import SLOT_S, UNIT, WINDOW_S, ReadLimit
 from tests.server.calls import problem
 from tests.server.fake import FakeEngine
 from tests.server.fake_metrics import FakeMetrics
@@ -20,7 +22,7 @@ KEYS = "reader:reader-secret-0001:view+run, other:other-secret-00002:view:east,b
 
 
 class Clock:
-    """The time that the limits library sees."""
+    """The time that the limit sees."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -32,7 +34,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("time.time", clock)
+    monkeypatch.setattr(ReadLimit, "_now_s", staticmethod(clock))
     return clock
 
 
@@ -99,7 +101,7 @@ async def test_writes_health_and_docs_are_free(
     assert left(await reader.get("/v1/metrics"))[1] == str(READS - 1)
 
 
-@pytest.mark.parametrize("path", ["/v1/query", "/v1/batch", "/v1/contracts:check"])
+@pytest.mark.parametrize("path", ["/v1/query", "/v1/contracts:check"])
 async def test_reads_that_are_posted_are_counted(path: str, reader: httpx.AsyncClient, clock: Clock) -> None:
     for _ in range(READS):
         await reader.post(path, json={})
@@ -114,15 +116,88 @@ async def test_the_key_of_the_home_has_no_limit(app: App, http: httpx.AsyncClien
 async def test_a_limiter_that_breaks_lets_everyone_pass_and_says_so(
     reader: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: ReadLimit) -> Any:
+    def broken(self: ReadLimit, *given: Any) -> Any:
         raise OSError("the counter is away")
 
-    monkeypatch.setattr(ReadLimit, "_made", broken)
+    monkeypatch.setattr(ReadLimit, "_window", broken)
     with capture_logs() as logs:
         answers = [await reader.get("/v1/metrics") for _ in range(READS * 2)]
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["ratelimit-policy"] for answer in answers} == {"off; reason=unavailable"}
     assert [log["event"] for log in logs] == ["limiter_broken"]  # once, not once a request
+
+
+async def test_a_live_number_costs_a_hundredth_of_a_list(reader: httpx.AsyncClient, clock: Clock) -> None:
+    for path in ("/v1/metrics/revenue", "/v1/entity/order/1", "/v1/alerts/none", "/v1/slo/none", "/v1/runs/none"):
+        for _ in range(10):
+            await reader.get(path)
+    assert left(await reader.get("/v1/metrics"))[1] == "1"  # 3.00 - 0.50 - 1.00 = 1.50
+    reads = [{"metric": "revenue"}] * 50
+    assert left(await reader.post("/v1/batch", json={"reads": reads}))[1] == "1"
+    await reader.get("/v1/metrics/revenue")
+    problem(await reader.get("/v1/metrics"), 429, "rate_limited")  # 0.99 are left
+    assert left(await reader.get("/v1/metrics/revenue"))[1] == "0"
+
+
+async def test_an_answer_is_counted_by_its_rows_and_its_time(
+    reader: httpx.AsyncClient, metrics: FakeMetrics, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def query(who: Caller, body: Any) -> Any:
+        rows = [[n] for n in range(body["limit"])]
+        return {"columns": ["n"], "types": ["BIGINT"], "rows": rows, "truncated": False, "position": "p",
+                "took_ms": 150.0}  # fmt: skip
+
+    monkeypatch.setattr(metrics, "query", query)
+    answer = await reader.post("/v1/query", json={"sql": "select 1", "limit": 10})
+    assert left(answer)[1] == "1"  # one for the question, one for 150 ms
+    await reader.post("/v1/query", json={"sql": "select 1", "limit": 5_000})  # told, and more than was left
+    problem(await reader.get("/v1/metrics/revenue"), 429, "rate_limited")
+
+
+async def test_event_streams_are_free(reader: httpx.AsyncClient, app: App, clock: Clock) -> None:
+    free = {route.path for route in app.table.routes if route.method == "GET" and route.role and not route.cost}
+    assert free == {"/v1/events", "/v1/runs/{run_id}/events", "/v1/stream/events"}
+
+
+async def test_the_keys_of_a_tenant_have_a_bound_together(
+    engine: FakeEngine, metrics: FakeMetrics, clock: Clock
+) -> None:
+    keys = ",".join(f"k{n}:secret-of-key-number-{n}:view:east" for n in range(3)) + ",o:other-secret-00002:view:west"
+    app = create_app(engine, metrics, reads_per_minute=4, tenant_reads_per_minute=6, api_keys=read_api_keys(keys))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://aob") as caller:
+
+        async def read(secret: str) -> httpx.Response:
+            return await caller.get("/v1/metrics", headers={"x-api-key": secret})
+
+        assert [left(await read("secret-of-key-number-0"))[1] for _ in range(4)] == ["3", "2", "1", "0"]
+        body = problem(await read("secret-of-key-number-0"), 429, "rate_limited")
+        assert "this key has spent its 4 units" in body["detail"]
+        assert [left(await read("secret-of-key-number-1"))[:2] for _ in range(2)] == [("6", "1"), ("6", "0")]
+        for n in (1, 2):
+            body = problem(await read(f"secret-of-key-number-{n}"), 429, "rate_limited")
+            assert "this tenant has spent its 6 units" in body["detail"]
+        assert left(await read("other-secret-00002"))[:2] == ("4", "3")
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 250)), min_size=1, max_size=60))
+def test_no_minute_holds_more_than_its_units_and_what_is_refused_says_when_it_passes(
+    reads: list[tuple[float, int]],
+) -> None:
+    clock = Clock()
+    limit = ReadLimit(5, 0)
+    limit._now_s = clock  # type: ignore[method-assign]
+    passed: list[tuple[float, int]] = []
+    for pause_s, cost in reads:
+        clock.now += pause_s
+        told = limit.take("t", "k", cost)
+        if not told.spent:
+            passed.append((clock.now, cost))
+            assert sum(spent for at, spent in passed if at > clock.now - WINDOW_S) <= 5 * UNIT
+        else:
+            clock.now += told.reset_s + SLOT_S
+            assert not limit.take("t", "k", cost).spent
+            passed.append((clock.now, cost))
 
 
 async def test_no_key_opens_what_is_broken_or_unknown(reader: httpx.AsyncClient) -> None:

@@ -235,6 +235,23 @@ async def test_prometheus_needs_no_key(http: httpx.AsyncClient) -> None:
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_open"),
+    [
+        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", True),
+        ("text/plain;version=0.0.4;q=0.5, application/openmetrics-text;q=0.4", False),
+        ("text/*", False), ("*/*", False), ("image/png", False), ("application/openmetrics-text;q=x", False),
+    ],
+)  # fmt: skip
+async def test_prometheus_gets_open_metrics_when_it_asks_for_them(
+    accept: str, is_open: bool, http: httpx.AsyncClient
+) -> None:
+    answer = await http.get("/metrics", headers={"accept": accept})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0") == is_open
+    assert answer.text.endswith("# EOF\n") == is_open
+
+
 @pytest.fixture
 async def bare(engine: FakeEngine) -> AsyncIterator[httpx.AsyncClient]:
     """A caller of a server that has no metrics layer."""

@@ -56,7 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens;
     `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
     `store blobs cache log` are URLs of backends; empty ones are the embedded defaults; `rate_limit_rpm` is how many
-    reads a key may make in any minute (0: no limit; the home's own key has none)."""
+    units of reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the
+    home's own key has none)."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -69,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: str = ""
     log_level: str = "info"
     rate_limit_rpm: int = 120
+    tenant_rate_limit_rpm: int = 600
     egress: Egress = Egress()
     patches: Patching = Patching()
     models: Models = Models()
@@ -91,8 +93,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _NAMES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
                  "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
-                 "AOB_RATE_LIMIT_RPM": "rate_limit_rpm"}  # fmt: skip
-_NUMBERS: Final = frozenset(("port", "rate_limit_rpm"))
+                 "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
+                 "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
+_NUMBERS: Final = frozenset(("port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 
 
 def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:

@@ -73,6 +73,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         telemetry=wiring.telemetry,
         link_secret=link_secret(home),
         reads_per_minute=settings.rate_limit_rpm,
+        tenant_reads_per_minute=settings.tenant_rate_limit_rpm,
         api_keys=read_api_keys(os.environ.get(API_KEYS, "")),
     )
     url = await stack.enter_async_context(serving(served, bound))

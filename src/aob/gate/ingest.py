@@ -89,12 +89,16 @@ class Ingest:
                            hint="send it in several calls")  # fmt: skip
         self.pressure.check(who.tenant, len(lines))
         gate, began_s = self.memory.gate(who.tenant), self.pressure.now()
-        gated = gate.read(lines, self.now_ms())
+        gated = gate.passed(lines, self.now_ms())
         read_s = self.pressure.now()
+        enriched = gate.enrich(gated.events)
+        enriched_s = self.pressure.now() if enriched else read_s
         parcel = self.claimed(who.tenant, gate, gated, len(lines))
         if self.telemetry is not None:
             self.telemetry.stage("gate", read_s - began_s, gated.received, len(gated.refused))
-            self.telemetry.stage("dedup", self.pressure.now() - read_s, len(gated.events))
+            if enriched:
+                self.telemetry.stage("enrich", enriched_s - read_s, enriched)
+            self.telemetry.stage("dedup", self.pressure.now() - enriched_s, len(gated.events))
             parcel.trace = TRACE.get()
         await self.post(parcel)
         return parcel.answer()

@@ -16,9 +16,9 @@ import msgspec
 EDGES_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper edges of the histogram of a stage, in seconds."""
 STAGES: Final = (
-    "ingest", "gate", "dedup", "store", "fold", "fan_out", "serve", "query", "http", "commit", "dispatch",
+    "ingest", "gate", "enrich", "dedup", "store", "fold", "fan_out", "serve", "query", "http", "commit", "dispatch",
 )  # fmt: skip
-"""What is timed: events from their arrival to the ack, and each part of that (enrichment is a part of the gate's);
+"""What is timed: events from their arrival to the ack, and each part of that;
 reads, queries and other requests; commits of runs and what is dispatched after them."""
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 

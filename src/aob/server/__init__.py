@@ -30,17 +30,20 @@ def create_app(
     link_secret: bytes | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     reads_per_minute: int = 0,
+    tenant_reads_per_minute: int = 0,
     api_keys: ApiKeys | None = None,
-    metrics_text: Callable[[], bytes] | None = None,
+    metrics_text: Callable[[bool], bytes] | None = None,
     now_ms: Callable[[], int] = clock_ms,
     telemetry: Telemetry | None = None,
 ) -> App:
     """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
-    process ends; `reads_per_minute` bounds the reads of a key (0: no bound), except for the home's own; `api_keys` open
+    process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all keys of
+    a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
     beside those that the engine knows; `metrics_text` is what `GET /metrics` tells (Prometheus' text);
     `telemetry` takes times and spans."""
     table = make_table(_version(), link_secret or token_bytes(32), now_ms, metrics_text)
-    read_limit = ReadLimit(reads_per_minute) if reads_per_minute > 0 else None
+    bounded = reads_per_minute > 0 or tenant_reads_per_minute > 0
+    read_limit = ReadLimit(reads_per_minute, tenant_reads_per_minute) if bounded else None
     return App(
         verbs,
         table,

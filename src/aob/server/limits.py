@@ -1,37 +1,54 @@
-"""How often a key may read: a moving window of a minute. When counting breaks, requests pass, and are told so.
+"""How much a key, and a tenant, may read in any minute, counted by cost. When counting breaks, requests pass.
 
-Keys are known here by a digest of their secret, never by the secret. Writes, ingest and starts are not counted: those
-are bounded by back-pressure.
+Costs are whole hundredths of a unit: a live number is 1, a list is 100. Keys are known here by a digest of their
+secret, never by the secret. Writes, ingest, starts and event streams are not counted: those have bounds of their own.
 """
 
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from typing import Final
 
 import msgspec
 
 from aob.ports.logger import Logger
 
-if TYPE_CHECKING:
-    from limits import RateLimitItem
-    from limits.strategies import MovingWindowRateLimiter
-
 READS_PER_MINUTE: Final = 120
+TENANT_READS_PER_MINUTE: Final = 600
+UNIT: Final = 100
+"""Hundredths in a unit: what a list costs."""
+LIVE: Final = 1
+"""What a read costs that memory answers: a number, an entity, one run."""
+ROWS_A_UNIT: Final = 1_000
+"""Rows of an answer that cost one unit more."""
+SECONDS_A_UNIT: Final = 0.1
+"""Time that a query or a scan takes that costs one unit more."""
+WINDOW_S: Final = 60.0
+SLOT_S: Final = 1.0
+"""Reads within so long are remembered as one."""
+WINDOWS_MAX: Final = 20_000
+"""Keys and tenants that are remembered; the one that read longest ago is forgotten."""
 QUIET_S: Final = 60.0
 """How long a limiter that broke says nothing further in the log."""
 
 log: Final = Logger("aob.server")
 
 
+def cost_of(rows: int, took_s: float) -> int:
+    """What an answer costs beyond its first unit: by the rows that it tells, and by how long it was worked out."""
+    return UNIT * (rows // ROWS_A_UNIT + int(took_s / SECONDS_A_UNIT))
+
+
 class Left(msgspec.Struct, frozen=True):
-    """What a key may still read: `remaining` of `per_minute`, and in `reset_s` one more. `counting` is false when the
-    limiter is broken."""
+    """What a key may still read: `remaining` of `per_minute` units, and in `reset_s` more. `whose` is the key or the
+    tenant, whichever has less left. `counting` is false when the limiter is broken."""
 
     per_minute: int
     remaining: int = 0
     reset_s: float = 0.0
     spent: bool = False
     counting: bool = True
+    whose: str = "key"
 
     def headers(self) -> dict[str, str]:
         """As an answer says it."""
@@ -44,19 +61,56 @@ class Left(msgspec.Struct, frozen=True):
         }
 
 
-class ReadLimit:
-    """A window for each key."""
+class _Window:
+    """What was spent in the last minute, oldest first: `[since when, until when, how much]`."""
 
-    def __init__(self, per_minute: int = READS_PER_MINUTE) -> None:
+    __slots__ = ("per_minute", "slots", "total")
+
+    def __init__(self, per_minute: int) -> None:
         self.per_minute = per_minute
-        self._window: MovingWindowRateLimiter | None = None
-        self._item: RateLimitItem | None = None
+        self.slots: deque[list[float]] = deque()
+        self.total = 0.0
+
+    def left(self, now_s: float) -> float:
+        """How many hundredths are left."""
+        slots = self.slots
+        while slots and slots[0][1] + WINDOW_S <= now_s:
+            self.total -= slots.popleft()[2]
+        return self.per_minute * UNIT - self.total
+
+    def spend(self, cost: int, now_s: float) -> None:
+        """Count a cost."""
+        if self.slots and now_s < self.slots[-1][0] + SLOT_S:
+            self.slots[-1][1] = now_s
+            self.slots[-1][2] += cost
+        else:
+            self.slots.append([now_s, now_s, cost])
+        self.total += cost
+
+    def wait_s(self, cost: int, now_s: float) -> float:
+        """Until there is room for a cost, or, when there is now, until the oldest of what was spent comes back."""
+        room, wait = self.left(now_s), 0.0
+        for _, ended, spent in self.slots:
+            wait = ended + WINDOW_S - now_s
+            room += spent
+            if room >= cost:
+                break
+        return wait
+
+
+class ReadLimit:
+    """A window for each key and one for each tenant. 0 for either: no bound."""
+
+    def __init__(self, per_minute: int = READS_PER_MINUTE, per_tenant: int = TENANT_READS_PER_MINUTE) -> None:
+        self.per_minute, self.per_tenant = per_minute, per_tenant
+        self._windows: dict[tuple[str, str], _Window] = {}
         self._said_at = -math.inf
 
-    def take(self, key: str) -> Left:
-        """Count one read of a key. Never raises: a limiter that breaks lets everyone pass."""
+    def take(self, tenant: str, key: str, cost: int = UNIT, *, done: bool = False) -> Left:
+        """Count a read by a key of a tenant, when there is room for it. `done`: it was answered already, and cost this
+        much more than was counted before. Never raises: a limiter that breaks lets everyone pass."""
         try:
-            return self._take(key)
+            return self._take(tenant, key, cost, done)
         except Exception as error:
             now = time.monotonic()
             if now - self._said_at > QUIET_S:
@@ -64,18 +118,28 @@ class ReadLimit:
                 log.error("limiter_broken", detail=f"{type(error).__name__}: {error}", effect="reads are not limited")
             return Left(self.per_minute, counting=False)
 
-    def _take(self, key: str) -> Left:
-        if self._window is None or self._item is None:
-            self._window, self._item = self._made()
-        allowed = self._window.hit(self._item, key)
-        stats = self._window.get_window_stats(self._item, key)
-        wait_s = max(0.0, stats.reset_time - time.time())
-        return Left(self.per_minute, max(0, stats.remaining), wait_s, not allowed)
+    def _take(self, tenant: str, key: str, cost: int, done: bool) -> Left:
+        now_s = self._now_s()
+        windows = [
+            (whose, self._window(tenant, name, per_minute))
+            for whose, name, per_minute in (("key", key, self.per_minute), ("tenant", "", self.per_tenant))
+            if per_minute
+        ]
+        whose, least = min(windows, key=lambda each: each[1].left(now_s))
+        spent = not done and least.left(now_s) < cost
+        if not spent:
+            for _, window in windows:
+                window.spend(cost, now_s)
+        remaining = max(0, int(least.left(now_s)) // UNIT)
+        return Left(least.per_minute, remaining, least.wait_s(cost if spent else 0, now_s), spent, whose=whose)
 
-    def _made(self) -> "tuple[MovingWindowRateLimiter, RateLimitItem]":
-        """Made at the first read: the library takes a while to import, and many servers never need it."""
-        from limits import RateLimitItemPerMinute
-        from limits.storage import MemoryStorage
-        from limits.strategies import MovingWindowRateLimiter
+    def _window(self, tenant: str, key: str, per_minute: int) -> _Window:
+        window = self._windows.pop((tenant, key), None) or _Window(per_minute)
+        self._windows[tenant, key] = window
+        if len(self._windows) > WINDOWS_MAX:
+            self._windows.pop(next(iter(self._windows)))
+        return window
 
-        return MovingWindowRateLimiter(MemoryStorage()), RateLimitItemPerMinute(self.per_minute)
+    @staticmethod
+    def _now_s() -> float:
+        return time.monotonic()

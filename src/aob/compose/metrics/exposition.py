@@ -28,10 +28,11 @@ class Exposition:
         self._stages, self._figures, self._journal, self._unmoved = stages, figures, journal, unmoved
         self._registry: Any = None
 
-    def text(self) -> bytes:
+    def text(self, as_open_metrics: bool = False) -> bytes:
         """The numbers as they are now. Raises Unavailable when the library is not installed."""
         try:
             from prometheus_client import CollectorRegistry, generate_latest
+            from prometheus_client.openmetrics.exposition import generate_latest as generate_open_metrics
         except ImportError as error:
             raise Unavailable(
                 "prometheus-client is not installed", code="not_installed",
@@ -40,16 +41,15 @@ class Exposition:
         if self._registry is None:
             self._registry = CollectorRegistry(auto_describe=False)
             self._registry.register(self)
-        found: bytes = generate_latest(self._registry)
+        found: bytes = (generate_open_metrics if as_open_metrics else generate_latest)(self._registry)
         return found
 
     def collect(self) -> "Iterator[Metric]":
         """Families of numbers, as the library's registry asks for them."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
-        info = GaugeMetricFamily("aob_info", "The version that runs.", labels=["version"])
-        info.add_metric([version("agentic-orchestration-builder")], 1)
-        yield info
+        running = {"version": version("agentic-orchestration-builder")}
+        yield InfoMetricFamily("aob", "The version that runs.", value=running)
         yield from self._staged()
         gate = self._figures()
         for name, text in (("received", "came to the gate"), ("accepted", "were let through"),

@@ -51,15 +51,15 @@ class _Kind:
         self.enrich = tuple(enrichments[name].run for name in contract.enrich)
         self.looks = tuple(looking(each, contract, enrichments, known) for each in contract.lookup.values())
         self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
+        self.enriches = self._enriches() if form.enriched is not None else None
 
     def _finish(
         self, rest: Sequence[tuple[str, Value]], whole: bool, keeps: Callable[[Event], bool] | None
     ) -> Finish | None:
         checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
         valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
-        subject, enrich, enriched, looks = self.subject, self.enrich, self.form.enriched, self.looks
-        open_ = self.form.shape.open
-        if subject is None and enriched is None and valid is None and not checks and not open_:
+        subject, open_ = self.subject, self.form.shape.open
+        if subject is None and valid is None and not checks and not open_:
             return keeps
 
         def finish(event: Value) -> bool:
@@ -75,20 +75,24 @@ class _Kind:
                 return False
             if subject is not None and not event.subject:
                 event.subject = subject(event)
-            if enriched is not None:
-                data = event.data
-                event.enriched = enriched(*[run(data) for run in enrich], *[look(event) for look in looks])
             return True
 
         return finish
 
+    def _enriches(self) -> Callable[[Value], None]:
+        enrich, enriched, looks = self.enrich, self.form.enriched, self.looks
+
+        def enriches(event: Value) -> None:
+            data = event.data
+            event.enriched = enriched(*[run(data) for run in enrich], *[look(event) for look in looks])
+
+        return enriches
+
     def add(self, event: Value) -> None:
         """What the event did not say itself: its subject, and what enrichment finds out."""
         self.name(event)
-        if self.form.enriched is not None:
-            data = event.data
-            found = [*[run(data) for run in self.enrich], *[look(event) for look in self.looks]]
-            event.enriched = self.form.enriched(*found)
+        if self.enriches is not None:
+            self.enriches(event)
 
     def name(self, event: Value) -> None:
         """The subject by the contract, unless the event has one."""
@@ -116,11 +120,35 @@ class Gate:
         union = Union[classes] if classes else None  # noqa: UP007  # a value, not an annotation
         self._decoder = msgspec.json.Decoder(union) if union is not None else None
         self._finish = {kind.form.event: kind.finish for kind in newest_kinds if kind.finish is not None}
+        self._enriches = {
+            kind.form.event: kind.enriches
+            for versions in self._kinds.values()
+            for kind in versions.values()
+            if kind.enriches is not None
+        }
 
     # -- lines that come --------------------------------------------------------------------------------------------
 
     def read(self, lines: bytes, now_ms: int) -> Gated:
         """Look at lines, one JSON object each; blank ones are no events. Never raises for what they hold."""
+        gated = self.passed(lines, now_ms)
+        self.enrich(gated.events)
+        return gated
+
+    def enrich(self, events: Sequence[Event]) -> int:
+        """Find out about events that passed what their contracts ask for: how many these were."""
+        if not self._enriches:
+            return 0
+        count = 0
+        for event in events:
+            enriches = self._enriches.get(event.__class__)
+            if enriches is not None and event.enriched is None:
+                enriches(event)
+                count += 1
+        return count
+
+    def passed(self, lines: bytes, now_ms: int) -> Gated:
+        """`read` without what enrichment finds out."""
         if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n")
         if lines[-1:] == b"\n":
@@ -152,7 +180,7 @@ class Gate:
         return events
 
     def _pass(self, events: list[Value], now_ms: int) -> list[int]:
-        """Gives events their time, subject and enrichment; the places of those that must be judged by themselves."""
+        """Gives events their time and subject; the places of those that must be judged by themselves."""
         odd: list[int] = []
         limit, limit_s, finishers = now_ms + SKEW_MAX_MS, (now_ms + SKEW_MAX_MS) / 1000.0, self._finish
         for place, event in enumerate(events):
@@ -194,7 +222,7 @@ class Gate:
         refused: list[tuple[int, Refused]] = []
         places: list[int] = []
         for place, line in enumerate(lines):
-            found = self.look(line, now_ms)
+            found = self._looked(line, now_ms)
             if isinstance(found, Refused):
                 refused.append((place, found))
             else:
@@ -206,6 +234,12 @@ class Gate:
 
     def look(self, line: bytes, now_ms: int) -> Event | Refused:
         """One line: the fast way, else judged."""
+        found = self._looked(line, now_ms)
+        if not isinstance(found, Refused):
+            self.enrich([found])
+        return found
+
+    def _looked(self, line: bytes, now_ms: int) -> Event | Refused:
         if self._decoder is not None and _plain(line):
             try:
                 event: Value = self._decoder.decode(line)

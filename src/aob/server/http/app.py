@@ -133,19 +133,25 @@ class App:
             trace = TRACE.get()
             if trace is not None:
                 TRACE.set(msgspec.structs.replace(trace, tenant=call.who.tenant))
-            if route.counted and self._read_limit is not None and call.who != LOCAL:
-                spent = self._count(call, self._read_limit)
+            if route.cost > 0 and self._read_limit is not None and call.who != LOCAL:
+                spent = self._count(call, route.cost)
             require(call.who, route.role)
         answer = await route.perform(call, scope["query_string"])
+        if spent and call.cost > 0:
+            spent = self._count(call, call.cost, done=True)
         return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
 
-    def _count(self, call: Call[Any, Any], limit: ReadLimit) -> tuple[Header, ...]:
-        """What is left to this key, as headers. Raises ReadsSpent when nothing is."""
+    def _count(self, call: Call[Any, Any], cost: int, *, done: bool = False) -> tuple[Header, ...]:
+        """What is left to this key, as headers. Raises ReadsSpent when there is less than the cost of what it asks;
+        what an answer cost beyond that is counted when it is `done`."""
+        limit = self._read_limit
+        if limit is None:
+            return ()
         key = sha256((_secret(call) or "").encode()).hexdigest()
-        left = limit.take(f"{call.who.tenant}/{key}")
+        left = limit.take(call.who.tenant, key, cost, done=done)
         headers = tuple((name.encode(), value.encode()) for name, value in left.headers().items())
         if left.spent:
-            raise ReadsSpent(left.per_minute, left.reset_s, headers)
+            raise ReadsSpent(left.per_minute, left.reset_s, headers, left.whose)
         return headers
 
     def _other_method(self, methods: Any, method: str, call: Call[Any, Any]) -> AnyRoute:

@@ -34,17 +34,19 @@ class SlowCaller(CallerError):
 
 
 class ReadsSpent(Busy):
-    """A key has asked as often as it may for now. `headers` say how often, and when it may again."""
+    """A key, or its tenant, has read as much as it may for now. `headers` say how much, and when it may again."""
 
     code = "rate_limited"
 
-    def __init__(self, per_minute: int, reset_s: float, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    def __init__(
+        self, per_minute: int, reset_s: float, headers: tuple[tuple[bytes, bytes], ...], whose: str = "key"
+    ) -> None:
         self.headers = headers
         super().__init__(
-            f"this key has made its {per_minute} reads of a minute",
+            f"this {whose} has spent its {per_minute} units of reads of a minute",
             retry_after_s=reset_s,
-            hint=f"come again in {math.ceil(reset_s)} s, ask for many things at once with POST /v1/batch, or follow "
-            "GET /v1/stream/events",
+            hint=f"come again in {math.ceil(reset_s)} s, read single numbers (100 of them are one list), or follow "
+            "GET /v1/stream/events, which is not counted",
         )
 
 

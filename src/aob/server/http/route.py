@@ -11,6 +11,7 @@ from aob.core.policy import TOKEN_MAX
 from aob.server.http.answer import Answer, Stream
 from aob.server.http.call import Body, Call, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
+from aob.server.limits import UNIT
 
 Role: TypeAlias = Literal["view", "run", "approve", "patch", "admin"]
 PARAM_MAX: Final = 200
@@ -20,6 +21,7 @@ VERSION: Final = "/v1"
 JSON_MEDIA: Final = ("application/json",)
 NDJSON_MEDIA: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 DOCUMENT_MEDIA: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+EVENT_STREAM: Final = "text/event-stream"
 FORM_MEDIA: Final = ("application/x-www-form-urlencoded",)
 
 Shape = TypeVar("Shape")
@@ -72,8 +74,9 @@ class Gives(msgspec.Struct, frozen=True):
 
 class Route(Generic[Query, Body]):
     """One method on one path. `role` is what a caller needs, None is open to all. `refuses` adds to the statuses that
-    follow from the rest of the route (a path parameter may be unknown, a body may be wrong). `counted` routes are the
-    reads that a key may make only so often: every GET with a role, and what says so."""
+    follow from the rest of the route (a path parameter may be unknown, a body may be wrong). `cost` is
+    what a read takes of the units that a key has in a minute, in hundredths: a unit for a GET with a role, nothing for
+    others and for event streams, unless it says so."""
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class Route(Generic[Query, Body]):
         gives: tuple[Gives, ...],
         refuses: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
-        counted: bool | None = None,
+        cost: int | None = None,
     ) -> None:
         self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
         self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
@@ -100,8 +103,8 @@ class Route(Generic[Query, Body]):
             refuses,
             headers,
         )
-        self.counted = method == "GET" and role is not None if counted is None else counted
-        """Whether it is a read that the limit of a key counts."""
+        is_read = method == "GET" and role is not None and not all(each.media == EVENT_STREAM for each in gives)
+        self.cost = (UNIT if is_read else 0) if cost is None else cost
         self.params = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
         self.takes_body = body is not NO_BODY
         self._many = frozenset(_repeated(query))

@@ -28,7 +28,7 @@ def make_table(
     version: str,
     link_secret: bytes,
     now_ms: Callable[[], int],
-    metrics_text: Callable[[], bytes] | None = None,
+    metrics_text: Callable[[bool], bytes] | None = None,
 ) -> Table:
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))

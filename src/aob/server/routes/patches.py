@@ -8,6 +8,7 @@ from aob.core.answers import JsonObject, PatchList, PatchVerdict, PatchView
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, Takes, may_take
+from aob.server.limits import LIVE
 
 OPERATIONS_MAX: Final = 1_000
 DECIDED: Final = (Gives(200, PatchVerdict, "The patch and its state."),)
@@ -124,6 +125,7 @@ ROUTES: Final = (
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, PatchView, "The patch."),),
+        cost=LIVE,
     ),
     Route(
         "POST",

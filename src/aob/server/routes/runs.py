@@ -20,6 +20,7 @@ from aob.server.http.answer import Answer, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, may_take, takes
 from aob.server.http.waits import Wait
+from aob.server.limits import LIVE
 
 PAGE_MAX: Final = 500
 EVENTS_MAX: Final = 10_000
@@ -206,6 +207,7 @@ ROUTES: Final = (
             Gives(200, RunView, "The run; when the request waits, with its end."),
             Gives(202, RunView, "The time has passed: the run as it stands."),
         ),
+        cost=LIVE,
     ),
     Route(
         "POST",

@@ -8,6 +8,7 @@ from aob.core.answers import Answered, JsonValue, TicketList, TicketView
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
+from aob.server.limits import LIVE
 
 
 class TicketsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +76,7 @@ ROUTES: Final = (
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, TicketView, "The ticket."),),
+        cost=LIVE,
     ),
     Route(
         "POST",

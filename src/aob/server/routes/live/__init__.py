@@ -10,7 +10,7 @@ from aob.server.routes.live.streams import LiveStream
 __all__ = ["live_routes"]
 
 
-def live_routes(metrics_text: Callable[[], bytes] | None) -> Iterator[AnyRoute]:
+def live_routes(metrics_text: Callable[[bool], bytes] | None) -> Iterator[AnyRoute]:
     """All routes of the metrics layer; `metrics_text` writes what Prometheus asks for."""
     for noun in (ingest, deadletters, metrics, contracts, catalog, alerts, webhooks):
         yield from noun.ROUTES

@@ -11,6 +11,7 @@ from aob.core.metric_answers import SloView
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, Takes, takes
+from aob.server.limits import LIVE
 from aob.server.routes.live.asked import instant
 from aob.server.routes.live.shapes import AlertList, SloList
 
@@ -104,6 +105,7 @@ ROUTES: Final = (
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, JsonObject, "The alert."),),
+        cost=LIVE,
     ),
     Route(
         "PUT",
@@ -160,5 +162,6 @@ ROUTES: Final = (
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, SloView, "The objective."),),
+        cost=LIVE,
     ),
 )

@@ -7,11 +7,14 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import CatalogAnswer, Lineage, QueryAnswer
-from aob.server.http.answer import Answer, json_answer
+from aob.server.http.accept import accepted
+from aob.server.http.answer import JSON, Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
+from aob.server.limits import UNIT, cost_of
 from aob.server.routes.live.asked import Word, instant
 from aob.server.routes.live.shapes import SearchHits
+from aob.server.routes.live.tables import TABLES, table_answer
 
 ROWS_MAX: Final = 10_000
 SQL_CHARS_MAX: Final = 20_000
@@ -67,7 +70,10 @@ async def query(call: Call[Nothing, QueryBody]) -> Answer:
     for name in ("since", "until"):
         if name in given:
             given[name] = instant(given[name], name)
-    return json_answer(await call.metrics.query(call.who, given))
+    found = await call.metrics.query(call.who, given)
+    call.cost = cost_of(len(found["rows"]), found["took_ms"] / 1_000)
+    media = accepted(call.header(b"accept"), (JSON.decode(), *TABLES))
+    return await table_answer(found, media) if media in TABLES else json_answer(found)
 
 
 async def catalog(call: Call[Nothing, None]) -> Answer:
@@ -96,9 +102,12 @@ ROUTES: Final = (
         role="view",
         query=Nothing,
         body=takes(QueryBody),
-        gives=(Gives(200, QueryAnswer, "The rows."),),
+        gives=(
+            Gives(200, QueryAnswer, "The rows; as a file when `Accept` names one."),
+            *(Gives(200, bytes, "The rows.", media) for media in TABLES),
+        ),
         refuses=(404, 413),
-        counted=True,
+        cost=UNIT,
     ),
     Route(
         "GET",

@@ -9,6 +9,7 @@ from aob.core.metric_answers import ContractsPushed
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes
+from aob.server.limits import UNIT
 from aob.server.routes.live.shapes import ContractDiff, ContractList, ContractsChecked, ContractView
 
 KINDS: Final = ("event", "metric", "alert", "slo")
@@ -147,7 +148,7 @@ ROUTES: Final = (
         query=Nothing,
         body=TAKES_FILES,
         gives=(Gives(200, ContractsChecked, "The verdict."),),
-        counted=True,
+        cost=UNIT,
     ),
     Route(
         "GET",

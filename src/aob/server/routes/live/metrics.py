@@ -1,6 +1,7 @@
 """Metrics: list them, read one, read many at one position, and say why one moved. A read has an ETag."""
 
 from hashlib import blake2b
+from time import perf_counter
 from typing import Annotated, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from aob.core.metric_answers import Changelog, EntityView, MetricAnswer
 from aob.server.http.answer import Answer, Header, encode, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
+from aob.server.limits import LIVE, UNIT, cost_of
 from aob.server.routes.live.asked import Fresh, Instant, MetricAsked, Pairs, Word, instant, pairs
 from aob.server.routes.live.shapes import BatchAnswer, MetricList
 
@@ -50,7 +52,11 @@ async def list_metrics(call: Call[Nothing, None]) -> Answer:
 
 async def read_metric(call: Call[MetricAsked, None]) -> Answer:
     """One number."""
-    return with_tag(call, await call.metrics.metric(call.who, call.query.of(call.params["metric"])))
+    begun = perf_counter()
+    answer = await call.metrics.metric(call.who, call.query.of(call.params["metric"]))
+    if answer["path"] == "scan":
+        call.cost = UNIT + cost_of(len(answer.get("rows", ())), perf_counter() - begun)
+    return with_tag(call, answer)
 
 
 def with_tag(call: Call[MetricAsked, None], answer: MetricAnswer) -> Answer:
@@ -97,7 +103,9 @@ async def changelog(call: Call[ChangelogAsked, None]) -> Answer:
 
 async def batch(call: Call[Nothing, BatchBody]) -> Answer:
     """Many reads at one position."""
-    return json_answer(await call.metrics.batch(call.who, call.body.reads))
+    told = await call.metrics.batch(call.who, call.body.reads)
+    call.cost = (len(call.body.reads) - 1) * LIVE + UNIT * sum(each.get("path") == "scan" for each in told["answers"])
+    return json_answer(told)
 
 
 ROUTES: Final = (
@@ -127,6 +135,7 @@ ROUTES: Final = (
             Gives(304, None, "It is what the caller's `If-None-Match` names."),
         ),
         refuses=(413,),
+        cost=LIVE,
     ),
     Route(
         "GET",
@@ -139,6 +148,7 @@ ROUTES: Final = (
         body=NO_BODY,
         gives=(Gives(200, EntityView, "The entity."),),
         refuses=(413,),
+        cost=LIVE,
     ),
     Route(
         "GET",
@@ -162,6 +172,6 @@ ROUTES: Final = (
         query=Nothing,
         body=takes(BatchBody),
         gives=(Gives(200, BatchAnswer, "An answer for each read, in order."),),
-        counted=True,
+        cost=LIVE,
     ),
 )
