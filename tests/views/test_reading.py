@@ -37,6 +37,15 @@ class TestARun:
             with pytest.raises(NotFound):
                 await verb(app.who, id)
 
+    async def test_shows_a_node_whose_handler_works_as_running(self, app: App, deed: Deed) -> None:
+        await app.push(chain("one", "gated", "plain"))
+        run = await app.start("one", 1)
+        await deed.begins("a").wait()
+        assert (await run.show())["nodes"]["a"] == {"state": "running", "attempt": 1, "kind": "function"}
+        assert (await app.views.why(app.who, run.id))["sentence"].startswith("a is running")
+        deed.release()
+        assert (await finished(app, run.id))["nodes"]["a"]["state"] == "completed"
+
     async def test_is_at_least_as_fresh_as_asked(self, app: App) -> None:
         await app.push(chain("one", "echo"))
         run = await finished(app, (await app.start("one")).id)

@@ -180,9 +180,9 @@ class Dispatcher:
             if intent.result is None
         ]
 
-    def running(self, run_id: str) -> frozenset[str]:
-        """Visits of a run that a worker holds now."""
-        return frozenset(visit for run, visit in self._held if run == run_id)
+    def running(self, run: Run) -> frozenset[str]:
+        """Visits of a run that a worker has begun with."""
+        return frozenset(visit for visit in run.tokens if self.pool.runs(run.id, visit))
 
     def report(self, job: Job, result: Result) -> None:
         """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready

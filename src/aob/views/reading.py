@@ -16,7 +16,7 @@ from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller, require
 from aob.core.run import Run
 from aob.core.run import events as ev
-from aob.core.run.state import Token, state_of
+from aob.core.run.state import READY, Token, state_of
 from aob.journal import Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
@@ -90,6 +90,7 @@ class Views(Engine):
         return Position(GENERATION, ((self.core.journal.durable_row, WHOLE),)).token()
 
     def _nodes(self, run: Run, ir: IR | None) -> dict[str, Any]:
+        held = self.core.dispatch.running(run)  # from memory: who works on what is in no record
         nodes: dict[str, Any] = {}
         for scope in run.scopes.values():
             for name, outcome in scope.done.items():
@@ -99,7 +100,8 @@ class Views(Engine):
         for token in run.tokens.values():
             if len(nodes) >= NODES_SHOWN:
                 return nodes
-            nodes[token.visit] = {"state": token.state, "attempt": token.attempt}
+            state = "running" if token.state == READY and token.visit in held else token.state
+            nodes[token.visit] = {"state": state, "attempt": token.attempt}
         for name, node in ir.nodes.items() if ir is not None else ():
             if name in nodes:
                 nodes[name]["kind"] = node.kind
@@ -152,7 +154,7 @@ class Views(Engine):
         run: Run = stream.state
         error = await self.core.value(run.tenant, run.error) if run.error is not None else None
         dispatch, now_ms = self.core.dispatch, self.core.ambient.now_ms()
-        running, stuck = dispatch.running(run_id), dispatch.stuck(run_id)
+        running, stuck = dispatch.running(run), dispatch.stuck(run_id)
         told = why(run, now_ms, running, partial(_node_of, stream), dispatch.lacks, error, stuck)
         await self.core.journal.settled(stream)
         return told

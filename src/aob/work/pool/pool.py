@@ -123,6 +123,11 @@ class Pool:
         held = self._index.get((run, visit))
         return held is not None and held.job.attempt == attempt
 
+    def runs(self, run: str, visit: str) -> bool:
+        """Whether a worker here has begun with this visit."""
+        held = self._index.get((run, visit))
+        return held is not None and held.state == "running"
+
     def held(self) -> dict[tuple[str, str], int]:
         """The run and visit of every job that waits or runs here, and its attempt."""
         return {key: attempt.job.attempt for key, attempt in self._index.items()}
