@@ -8,12 +8,16 @@ import math
 import re
 from typing import Any, Final
 
+from msgspec import Raw
+
 from aob.core.errors import Invalid, Problem, TooLarge
-from aob.core.event.value import canonical
+from aob.core.event.value import Cell, Ref, canonical, digest_of, inline
 
 DEPTH_MAX: Final = 200
 NAME_MAX: Final = 256
 TEXT_MAX: Final = 10_000
+VALUE_MAX: Final = 1_000_000
+"""Bytes of a message or of the values of a form; what is over 4 KiB lies beside the record."""
 TENANT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 TAG: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")
 VERSION: Final = re.compile(r"v\d+(\.\d+)?")
@@ -31,6 +35,16 @@ def json_of(value: object, path: str = "") -> bytes:
         if problem is not None:
             raise Invalid("this value is not JSON", [problem])
     return data
+
+
+def large_of(data: bytes, what: str) -> tuple[Cell, bytes | None]:
+    """Canonical bytes as a record holds them, and those that lie beside it. Raises TooLarge over 1 MB."""
+    if inline(data):
+        return Raw(data), None
+    if len(data) > VALUE_MAX:
+        raise TooLarge(f"{what} has {len(data):,} bytes, at most {VALUE_MAX:,} are taken",
+                       hint="put the data into an object store and send its key")  # fmt: skip
+    return Ref(digest_of(data), len(data)).cell(), data
 
 
 def _strange(value: object, path: str) -> Problem | None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from aob.core.errors import Invalid, NotFound
-from aob.core.event.value import Ref, decode, ref_in
+from aob.core.event.value import Ref, decode, digest_of, ref_in
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, fold
 from aob.core.run import commands as cmd
@@ -38,10 +38,11 @@ class RunLaw(Law):
         given = stream.derived
         if given is None:
             given = stream.derived = self._begin(stream, command)
-        kind = type(command)
-        beside = command.beside if kind is cmd.Complete or kind is cmd.Start else None
+        beside = command.beside if type(command) in _BRINGING else None
+        digest = b""
         if beside is not None:  # at hand for the very decision that it comes with: its store does not have it yet
-            self._values.remember(stream.tenant, command.digest, beside)
+            digest = command.digest if type(command) in _BY_DIGEST else digest_of(beside)
+            self._values.remember(stream.tenant, digest, beside)
         try:
             decision = decide(stream.state, command, given, now_ms)
         except Needs as needs:
@@ -50,7 +51,7 @@ class RunLaw(Law):
             self._values.remember(stream.tenant, digest, data)
         context = decision.graphs if decision.graphs is not given.graphs else None
         if beside is not None:
-            decision.values[command.digest] = beside
+            decision.values[digest] = beside
         return Verdict(decision.events, decision.values, context)
 
     def _begin(self, stream: Stream, command: Any) -> Given:
@@ -151,4 +152,7 @@ class RunLaw(Law):
             return _NO_GRAPHS
 
 
+_BY_DIGEST = frozenset({cmd.Complete, cmd.Start})
+"""Commands whose digest is that of the value they bring."""
+_BRINGING = _BY_DIGEST | {cmd.Message, cmd.Answer}
 _NO_GRAPHS = Versions([], [], {})

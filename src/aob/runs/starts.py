@@ -20,7 +20,7 @@ from aob.core.run import commands as cmd
 from aob.journal import Decided
 from aob.runs import catalog
 from aob.runs.core import Core, base32
-from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
+from aob.runs.incoming import NAME_MAX, json_of, large_of, name_of, object_of, text_of
 from aob.runs.workflows import Workflows, _pointed
 
 MODES: Final = ("full", "fast")
@@ -125,6 +125,7 @@ class Starts(Workflows):
             run_id, name, at.artifact, at.version, str(item.get("tag") or "main"), who.tenant, who.name,
             Raw(data) if beside is None else Ref(digest, len(data)).cell(), digest, mode, priority,
             item.get("depth") or 1, labels, at.overlay, beside=beside, rules=at.rules,
+            given=sorted(item.get("labels") or ()),
         )  # fmt: skip
         return self.core.journal.ask(run_id, command, fresh=fresh)
 
@@ -153,11 +154,10 @@ class Starts(Workflows):
         require(who, "run")
         name, key = name_of(name, "/name"), name_of(key, "/key", empty=True)
         data = json_of(payload, "/payload")
-        if not inline(data):
-            raise TooLarge("a message has at most 4 KiB", hint="send the key of an object instead")
+        cell, beside = large_of(data, "a message")
         message_id = name_of(id, "/id") if id is not None else derived_id("message", run_id, self.core.ids.next())
         digest = digest_of(canonical([name, key, payload]))
-        decided = await self.core.ask(who, run_id, cmd.Message(message_id, name, key, Raw(data), digest))
+        decided = await self.core.ask(who, run_id, cmd.Message(message_id, name, key, cell, digest, who.name, beside))
         reached = next((event.visit for event in decided.events if getattr(event, "id", "") == message_id), "")
         return {"run_id": run_id, "message_id": message_id, "visit": reached}
 

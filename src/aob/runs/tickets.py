@@ -2,10 +2,7 @@
 
 from typing import Any, Final
 
-from msgspec import Raw
-
-from aob.core.errors import NotFound, Refused, TooLarge
-from aob.core.event.value import inline
+from aob.core.errors import NotFound, Refused
 from aob.core.policy import Caller, require
 from aob.core.run import Run
 from aob.core.run import commands as cmd
@@ -13,7 +10,7 @@ from aob.core.run.state import Ticket
 from aob.journal import Stream
 from aob.ports.store import HeadQuery
 from aob.runs import Core
-from aob.runs.incoming import json_of, name_of, text_of
+from aob.runs.incoming import json_of, large_of, name_of, text_of
 
 RUNS_LOOKED_THROUGH: Final = 500
 """Ended runs, newest first, among which a ticket is looked for by its id alone."""
@@ -57,13 +54,13 @@ class Tickets:
         choice, reason = name_of(choice, "/choice"), text_of(reason, "/reason")
         command = name_of(command or "", "/command", empty=True)
         data = json_of(values, "/values")
-        if not inline(data):
-            raise TooLarge("the values of a form have at most 4 KiB")
+        cell, beside = large_of(data, "the values of a form")
         stream = await self._ticket_holder(who, ticket_id)
         ticket: Ticket = stream.state.tickets[ticket_id]
         if not (who.may(ticket.role) or who.may("approve")):
             raise Refused(f"{ticket.id} is for the role `{ticket.role}`", hint="use a key with that role, or `approve`")
-        decided = await self.core.ask(who, stream.name, cmd.Answer(ticket_id, choice, who, reason, Raw(data), command))
+        asked = cmd.Answer(ticket_id, choice, who, reason, cell, command, beside)
+        decided = await self.core.ask(who, stream.name, asked)
         return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
 
     async def _streams(self, who: Caller, run_id: str | None) -> list[Stream]:

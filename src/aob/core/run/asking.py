@@ -11,9 +11,10 @@ from aob.core.policy.caller import Caller
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
+from aob.core.run.evolve import content_of
 from aob.core.run.names import input_cell
 from aob.core.run.patching import plan_patch, publish, settle_holder
-from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Patch, Ticket, Token
+from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Known, Patch, Ticket, Token
 from aob.core.run.step import DeniedError, Step
 
 EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
@@ -21,13 +22,43 @@ _FORM_TYPES: Final[dict[str, Any]] = {"string": str, "number": (int, float), "in
 _ON: Final = {"approve": "approved", "reject": "rejected", "expired": "expired"}
 
 
+def repeated(step: Step, id: str, now: Known) -> bool:
+    """Whether this very command came before under its id. Raises Conflict with the difference when another one did:
+    an id counts with the kind of the command, what it is about, what it says and who says it."""
+    was = step.run.commands.get(id) if id else None
+    if was is None:
+        return False
+    differs: dict[str, Any] = {
+        name: {"was": getattr(was, name), "is": getattr(now, name)}
+        for name in ("kind", "target", "by") if getattr(was, name) not in ("", getattr(now, name))
+    }  # fmt: skip
+    if was.digest != now.digest and "kind" not in differs:
+        differs["content"] = {"was": f"sha256:{was.digest.hex()}", "is": f"sha256:{now.digest.hex()}"}
+    if not differs:
+        return True
+    same = was.kind == now.kind
+    raise Conflict(
+        f"{id} was the id of {_COMMANDS[was.kind]} {was.target} by {was.by or 'somebody'}: "
+        f"this one has another {', '.join(sorted(differs))}",
+        code="message_exists" if same and was.kind == "message" else "command_exists",
+        hint="each command has an id of its own; only its repetition has the same", differs=differs,
+    )  # fmt: skip
+
+
+_COMMANDS: Final = {"answer": "an answer to", "message": "the message", "cancel": "a cancel of"}
+
+
 def answer(step: Step, command: cmd.Answer) -> None:
     """A person answers a ticket. The same answer again changes nothing; another one is a conflict."""
     ticket = step.run.tickets.get(command.ticket)
+    by = command.who.name
+    said = content_of(command.choice, command.reason, command.values)
+    if repeated(step, command.command, Known("answer", command.ticket, said, by)):
+        return
     if ticket is None:
         raise NotFound(f"there is no ticket {command.ticket}", hint="aob approve lists the open ones")
     if ticket.answer:
-        if ticket.answer == command.choice and (ticket.by == command.who.name or command.command in step.run.commands):
+        if ticket.answer == command.choice and ticket.by == by:
             return
         raise Conflict(
             f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}",
@@ -37,8 +68,8 @@ def answer(step: Step, command: cmd.Answer) -> None:
         raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}",
                       [Problem("/choice", f"choose one of {', '.join(ticket.choices)}", "unknown_choice")])  # fmt: skip
     allowed(command.who, ticket)
-    values = check_form(ticket, command.values)
-    decide_ticket(step, ticket, command.choice, command.who.name, command.reason, values, command.command)
+    check_form(ticket, step.load(command.values))
+    decide_ticket(step, ticket, command.choice, by, command.reason, command.values, command.command)
 
 
 def allowed(who: Caller, ticket: Ticket) -> None:
@@ -47,9 +78,8 @@ def allowed(who: Caller, ticket: Ticket) -> None:
         raise Refused(f"{ticket.id} is for the role `{ticket.role}`", hint="use a key with that role, or `approve`")
 
 
-def check_form(ticket: Ticket, values: Cell) -> Cell:
-    """The values of a form. Raises Invalid naming each field that does not fit."""
-    given = decode(values)
+def check_form(ticket: Ticket, given: Any) -> None:
+    """Raises Invalid naming each value of a form that does not fit."""
     if given is not None and not isinstance(given, dict):
         raise Invalid("values of a form are an object", [Problem("/values", "must be an object", "wrong_type")])
     problems = []
@@ -64,14 +94,13 @@ def check_form(ticket: Ticket, values: Cell) -> Cell:
             problems.append(Problem(f"/values/{name}", f"must be a {wanted}", "wrong_type"))
     if problems:
         raise Invalid(f"the answer does not fit the form of {ticket.id}", problems)
-    return values
 
 
 def decide_ticket(
     step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell = NULL, command: str = ""
 ) -> None:
     """The ticket has its answer; what it was about goes on."""
-    step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command))
+    step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now))
     if ticket.subject == "patch":
         close_patch(step, step.run.patches[ticket.about], choice, by, reason)
         return
@@ -163,10 +192,8 @@ def set_aside(step: Step, command: cmd.ClosePatch) -> None:
 
 def message(step: Step, command: cmd.Message) -> None:
     """A message reaches the visit that waits for it, or is kept for one that will."""
-    known = step.run.commands.get(command.id)
-    if known is not None:
-        if known != command.digest:
-            raise Conflict(f"message {command.id} was sent before with other content", code="message_exists")
+    target = " ".join(filter(None, (command.name, command.key)))
+    if repeated(step, command.id, Known("message", target, command.digest, command.by)):
         return
     if step.run.final:
         raise Conflict(f"{step.run.id} is {step.run.final}: nothing waits in it any more", code="run_finished")
@@ -175,9 +202,7 @@ def message(step: Step, command: cmd.Message) -> None:
             token = step.run.tokens[visit]
             scope = step.scope(token.scope)
             ir = step.ir_of(scope)
-            step.events.append(
-                ev.MessageReceived(command.id, command.name, command.key, command.payload, command.digest, visit)
-            )
+            step.events.append(_received(step, command, visit))
             step.drop_timers(visit)
             step.route(scope, ir, ir.nodes[token.node], outcome(visit, "success", command.payload))
             return
@@ -185,7 +210,13 @@ def message(step: Step, command: cmd.Message) -> None:
         raise CallerError(
             f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for", code="too_many_messages"
         )
-    step.events.append(ev.MessageReceived(command.id, command.name, command.key, command.payload, command.digest))
+    step.events.append(_received(step, command))
+
+
+def _received(step: Step, command: cmd.Message, visit: str = "") -> ev.MessageReceived:
+    return ev.MessageReceived(
+        command.id, command.name, command.key, command.payload, command.digest, visit, command.by, step.now
+    )
 
 
 MESSAGES_MAX: Final = 1_000
@@ -272,11 +303,13 @@ def _rung(step: Step, token: Token, kind: str) -> None:
 
 def cancel(step: Step, command: cmd.Cancel) -> None:
     """Stops the run: every token ends in this commit, so no later result counts."""
+    if repeated(step, command.command, Known("cancel", step.run.id, content_of(command.reason), command.by)):
+        return
     if step.run.final:
         if step.run.final == "CANCELLED":
             return
         raise Conflict(f"{step.run.id} is {step.run.final}", code="run_finished")
-    step.events.append(ev.CancelRequested(command.by, command.reason, command.command))
+    step.events.append(ev.CancelRequested(command.by, command.reason, command.command, step.now))
     told = [visit for visit, token in step.run.tokens.items() if token.state == READY and token.intents]
     cancel_visits(step, sorted(step.run.tokens), command.reason or "cancelled")
     error = {"code": "cancelled", "message": command.reason or f"cancelled by {command.by}",

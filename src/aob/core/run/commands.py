@@ -35,6 +35,7 @@ class Start(_Command):
     fork: str = ""
     copied: tuple[Any, ...] = ()
     beside: bytes | None = None
+    given: list[str] | None = None
     rules: int = RULES
 
 
@@ -90,7 +91,7 @@ class Cancel(_Command):
 
 
 class Answer(_Command):
-    """A person answers a ticket."""
+    """A person answers a ticket. `beside` holds the bytes of values of more than 4 KiB."""
 
     ticket: str
     choice: str
@@ -98,6 +99,7 @@ class Answer(_Command):
     reason: str = ""
     values: Cell = NULL
     command: str = ""
+    beside: bytes | None = None
 
 
 class Propose(_Command):
@@ -146,13 +148,15 @@ class Settle(_Command):
 
 
 class Message(_Command):
-    """A message to the run, by name and key."""
+    """A message to the run, by name and key. `beside` holds the bytes of a payload of more than 4 KiB."""
 
     id: str
     name: str
     key: str
     payload: Cell
     digest: bytes
+    by: str = ""
+    beside: bytes | None = None
 
 
 class Save(_Command):

@@ -104,9 +104,7 @@ def _hop(run: Run, command: cmd.Complete, given: Given, now: int) -> list[Any] |
 def _start(step: Step, command: cmd.Start) -> None:
     run = step.run
     if run.workflow:
-        if (run.inputs_digest, run.workflow, run.tenant) != (command.digest, command.workflow, command.tenant):
-            raise Conflict(f"{run.id} was started with other inputs under the same key", code="start_exists",
-                           hint="use another key, or the same inputs")  # fmt: skip
+        _same_start(run, command)
         return
     ir = step.given.graphs.ir(len(command.overlay))
     deadline = step.now + ir.spec.run_ms if ir.spec.run_ms else 0
@@ -117,7 +115,7 @@ def _start(step: Step, command: cmd.Start) -> None:
     event = ev.RunStarted(
         command.run, command.workflow, command.artifact, command.version, command.tag, command.tenant, command.by,
         step.now, command.inputs, command.digest, command.mode, command.priority, deadline, command.depth,
-        command.labels, command.overlay, command.fork, rules=command.rules,
+        command.labels, command.overlay, command.fork, rules=command.rules, given=command.given,
     )  # fmt: skip
     step.events.append(event)
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)
@@ -131,6 +129,24 @@ def _start(step: Step, command: cmd.Start) -> None:
         _copy(step, root, ir, copied)
     if deadline:
         step.set_timer("run", "", "run", deadline)
+
+
+def _same_start(run: Run, command: cmd.Start) -> None:
+    """A start that was made before is the same run; one that asks for anything else is told what differs."""
+    was: dict[str, Any] = {"workflow": run.workflow, "tag": run.tag}
+    now: dict[str, Any] = {"workflow": command.workflow, "tag": command.tag}
+    known = run.given is not None and command.given is not None
+    for name in {*run.labels, *command.labels} if not known else {*(run.given or ()), *(command.given or ())}:
+        was[f"labels.{name}"] = run.labels.get(name) if not known or name in (run.given or ()) else None
+        now[f"labels.{name}"] = command.labels.get(name) if not known or name in (command.given or ()) else None
+    differs = {name: {"was": was[name], "is": now[name]} for name in sorted(was) if was[name] != now[name]}
+    if run.inputs_digest != command.digest:
+        differs["inputs"] = {"was": f"sha256:{run.inputs_digest.hex()}", "is": f"sha256:{command.digest.hex()}"}
+    if differs or run.tenant != command.tenant:
+        raise Conflict(
+            f"{run.id} was started with other {', '.join(sorted(differs))} under the same key",
+            code="start_exists", hint="use another key, or ask for the same", differs=differs,
+        )  # fmt: skip
 
 
 def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ class RunStarted(_Event, tag=1):
     """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none.
 
     `digest` is the sha256 of the start as asked (idempotency); `fork` names the run that outcomes were copied from.
-    `rules` is the rules number that the artifact was accepted under.
+    `rules` is the rules number that the artifact was accepted under; `given` names the labels that the start itself
+    gave, None when it is not known.
     """
 
     run: str
@@ -44,6 +45,7 @@ class RunStarted(_Event, tag=1):
     ready: list[str] = []
     skipped: list[str] = []
     rules: int = 1
+    given: list[str] | None = None
 
 
 class Dispatched(_Event, tag=2):
@@ -161,6 +163,7 @@ class TicketAnswered(_Event, tag=11):
     reason: str
     values: Cell
     command: str = ""
+    at_ms: int = 0
 
 
 class PatchProposed(_Event, tag=12):
@@ -278,6 +281,8 @@ class MessageReceived(_Event, tag=20):
     payload: Cell
     digest: bytes
     visit: str = ""
+    by: str = ""
+    at_ms: int = 0
 
 
 class ScopeOpened(_Event, tag=21):
@@ -318,6 +323,7 @@ class CancelRequested(_Event, tag=24):
     by: str
     reason: str
     command: str = ""
+    at_ms: int = 0
 
 
 class TokensCancelled(_Event, tag=25):

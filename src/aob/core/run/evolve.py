@@ -6,19 +6,22 @@ The run given is consumed: the caller goes on with the one returned.
 from collections.abc import Iterable
 from typing import Any
 
-from aob.core.event.value import NULL
+from aob.core.event.value import NULL, Cell, digest_of, digest_of_cell
 from aob.core.run import events as ev
 from aob.core.run import evolve_graph as graph
 from aob.core.run.evolve_graph import decide_nodes, feed
 from aob.core.run.state import (
     BACKOFF,
     CANCELLED,
+    COMMANDS_KEPT_MIN,
+    COMMANDS_KEPT_MS,
     HELD,
     OPEN,
     OPENING,
     READY,
     Body,
     IntentState,
+    Known,
     Run,
     Scope,
     Ticket,
@@ -61,7 +64,7 @@ def _set(run: Run, token: Token, state: str) -> None:
 def _started(run: Run, e: ev.RunStarted) -> None:
     run.workflow, run.artifact, run.version, run.tag = e.workflow, e.artifact, e.version, e.tag
     run.tenant, run.by, run.mode, run.priority = e.tenant, e.by, e.mode, e.priority
-    run.inputs, run.inputs_digest, run.labels = e.inputs, e.digest, e.labels
+    run.inputs, run.inputs_digest, run.labels, run.given = e.inputs, e.digest, e.labels, e.given
     run.started_ms, run.deadline_ms, run.depth, run.fork = e.at_ms, e.deadline_ms, e.depth, e.fork
     run.rules = e.rules
     run.graph_ops = list(e.overlay)
@@ -171,7 +174,7 @@ def _ticket_answered(run: Run, e: ev.TicketAnswered) -> None:
     ticket = run.tickets[e.id]
     ticket.answer, ticket.by, ticket.reason, ticket.values = e.choice, e.by, e.reason, e.values
     if e.command:
-        run.commands[e.command] = f"{e.id} {e.choice}".encode()
+        _know(run, e.command, Known("answer", e.id, content_of(e.choice, e.reason, e.values), e.by, e.at_ms))
 
 
 def _held(run: Run, e: ev.NodeHeld) -> None:
@@ -217,7 +220,7 @@ def _wait_opened(run: Run, e: ev.WaitOpened) -> None:
 
 
 def _message(run: Run, e: ev.MessageReceived) -> None:
-    run.commands[e.id] = e.digest
+    _know(run, e.id, Known("message", " ".join(filter(None, (e.name, e.key))), e.digest, e.by, e.at_ms))
     if e.visit:
         run.waits.pop(e.visit, None)
         run.messages = [kept for kept in run.messages if kept[0] != e.id]
@@ -233,7 +236,24 @@ def _body_opened(run: Run, e: ev.BodyOpened) -> None:
 def _cancel_requested(run: Run, e: ev.CancelRequested) -> None:
     run.cancelling = e.reason or "cancelled"
     if e.command:
-        run.commands[e.command] = b"cancel"
+        _know(run, e.command, Known("cancel", run.id, content_of(e.reason), e.by, e.at_ms))
+
+
+def content_of(*parts: str | Cell) -> bytes:
+    """The digest of what a command says."""
+    return digest_of(b"\0".join(part.encode() if isinstance(part, str) else digest_of_cell(part) for part in parts))
+
+
+def _know(run: Run, id: str, known: Known) -> None:
+    commands = run.commands
+    if id in commands:
+        return  # a message that was kept reaches its visit
+    commands[id] = known
+    while len(commands) > COMMANDS_KEPT_MIN:
+        oldest = next(iter(commands))
+        if commands[oldest].at_ms > known.at_ms - COMMANDS_KEPT_MS:
+            break
+        del commands[oldest]
 
 
 def _cancelled(run: Run, e: ev.TokensCancelled) -> None:

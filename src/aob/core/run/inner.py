@@ -156,12 +156,17 @@ def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     for id, name, kept_key, payload in step.run.messages:
         if name == node.config.message and key in ("", kept_key) and id not in step.taken:
             step.taken.add(id)
-            step.events.append(ev.MessageReceived(id, name, kept_key, payload, step.run.commands.get(id, b""), visit))
+            step.events.append(ev.MessageReceived(id, name, kept_key, payload, _digest(step, id), visit))
             step.route(scope, ir, node, outcome(visit, "success", payload))
             return
     step.events.append(ev.WaitOpened(visit, node.config.message, key))
     if node.spec.timeout.deadline_ms:
         step.set_timer(_timer_id(scope, node, "deadline"), visit, "deadline", step.now + node.spec.timeout.deadline_ms)
+
+
+def _digest(step: Step, message: str) -> bytes:
+    known = step.run.commands.get(message)
+    return known.digest if known is not None else b""
 
 
 def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:

@@ -38,8 +38,14 @@ def propose(step: Step, command: cmd.Propose) -> None:
     run = step.run
     known = run.patches.get(command.id)
     if known is not None:
+        differs = {} if command.rollback_of or known.author == command.author else {
+            "author": {"was": known.author, "is": command.author}
+        }  # fmt: skip
         if known.digest != command.digest:
-            raise Conflict(f"{command.id} exists with other content", code="patch_exists", patch=command.id)
+            differs["operations"] = {"was": f"sha256:{known.digest.hex()}", "is": f"sha256:{command.digest.hex()}"}
+        if differs:
+            raise Conflict(f"{command.id} exists with other {' and '.join(differs)}", code="patch_exists",
+                           patch=command.id, differs=differs)  # fmt: skip
         return
     if run.final:
         raise Conflict(f"{run.id} is {run.final}: its graph is history", code="run_finished",

@@ -187,6 +187,21 @@ class Patch(msgspec.Struct):
     note: str = ""
 
 
+COMMANDS_KEPT_MIN: Final = 4_096
+COMMANDS_KEPT_MS: Final = 24 * 3_600_000
+"""A run knows the ids of commands for this long, and of at least so many: the oldest of more are forgotten."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What came under the id of a command: `kind` is `answer message cancel`; `digest` is that of its content."""
+
+    kind: str
+    target: str
+    digest: bytes
+    by: str
+    at_ms: int = 0
+
+
 class Run(msgspec.Struct, gc=False, eq=False):
     """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k."""
 
@@ -223,7 +238,8 @@ class Run(msgspec.Struct, gc=False, eq=False):
     graph_ops: list[Cell] = []
     waits: dict[str, tuple[str, str]] = {}
     messages: list[tuple[str, str, str, Cell]] = []
-    commands: dict[str, bytes] = {}
+    commands: dict[str, Known] = {}
+    given: list[str] | None = None
     agents: int = 0
     usage: dict[str, float] = {}
 
