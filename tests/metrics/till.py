@@ -153,4 +153,4 @@ async def counted_anew(app: App) -> None:
     live = app.metrics.live
     moved = Signal()
     live.moved.append(moved)
-    await moved.until(lambda: not live.numbers(app.who.tenant).fold.wanted)
+    await moved.until(lambda: not live.numbers(app.who.tenant).fold.restating)

@@ -15,6 +15,8 @@ BUDGET: Final = 1_000
 """Values of one dimension in one tenant before further ones become `__other__`."""
 OTHER: Final = "__other__"
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+HORIZON_MS: Final = 24 * 3_600_000
+"""How far back touches of subjects are looked at as they come, at least."""
 LATENESS_MS: Final = 10_000
 """How much later than its neighbours an event may come and still be in time."""
 
@@ -147,9 +149,10 @@ class Slo(msgspec.Struct, frozen=True):
 
 class MetricContract(msgspec.Struct, frozen=True):
     """One version of a metric. `dimensions` maps a name to its CEL; `value` is the CEL of a derived metric; `key` the
-    CEL of the subject that funnels, sessions and joins follow, `within_ms` their window or gap; `steps` the names of a
-    funnel's steps; `quantiles` what a percentile tells (the first is its value), `k` the length of a top list; `exact`
-    keeps a counted multiset instead of a sketch; `on_retract: refold` builds a touched tile again from the log."""
+    CEL of the subject that funnels, sessions and joins follow, `within_ms` their window or gap, `horizon_ms` how far
+    back touches are looked at as they come (0: `reach_ms` says); `steps` the names of a funnel's steps; `quantiles`
+    what a percentile tells (the first is its value), `k` the length of a top list; `exact` keeps a counted multiset
+    instead of a sketch; `on_retract: refold` builds a touched tile again from the log."""
 
     name: str
     version: int
@@ -163,6 +166,7 @@ class MetricContract(msgspec.Struct, frozen=True):
     value: str = ""
     key: str = ""
     within_ms: int = 0
+    horizon_ms: int = 0
     steps: tuple[str, ...] = ()
     quantiles: tuple[float, ...] = ()
     k: int = 10
@@ -171,6 +175,11 @@ class MetricContract(msgspec.Struct, frozen=True):
     on_retract: Literal["", "refold"] = ""
     slo: Slo | None = None
     tests: tuple[Given, ...] = ()
+
+    @property
+    def reach_ms(self) -> int:
+        """How far back touches of subjects are looked at as they come; what comes later is told by the log."""
+        return self.horizon_ms or max(HORIZON_MS, 2 * self.within_ms)
 
     @property
     def types(self) -> frozenset[str]:

@@ -62,6 +62,8 @@ class MetricAnswer(TypedDict):
     a sketch, whose `error` is then relative (two standard deviations). `path` says where it was read. `overflow`: there
     is a number, and none of 64 bits can hold it, so that `value` is null. `unmoved` says how many values
     came that could not move the metric (0/0, an instant outside the calendar), since the first event.
+    `missed` counts touches of subjects that are not in the number, `restating` says that some of it is being told anew
+    from the log; with either it is not `exact`.
     """
 
     metric: str
@@ -86,6 +88,8 @@ class MetricAnswer(TypedDict):
     overflow: NotRequired[bool]
     overflowed: NotRequired[list[str]]
     unmoved: NotRequired[int]
+    missed: NotRequired[int]
+    restating: NotRequired[bool]
     filling: NotRequired[float]
 
 

@@ -72,7 +72,7 @@ def _reasons(metric: MetricContract, test: Given, world: ContractSet) -> list[st
     events, reasons = _accepted(Gate(world), sent, max(latest_ms, now_ms))
     if reasons:
         return reasons
-    fold = Fold(world, frozenset({metric.name}))
+    fold = Fold(world, frozenset({metric.name}), endless=True)
     fold.add(events)
     for name, since, until in fold.wants_refold():
         fold.refold(name, since, until, events)

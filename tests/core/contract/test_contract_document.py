@@ -56,6 +56,7 @@ metric: j
 type: join
 key: data.a
 within: 90s
+horizon: 3d
 value: right.time_ms - left.time_ms
 moves: [{on: e, step: left}, {on: e, step: right}]
 ---

@@ -53,6 +53,16 @@ MOVES: Final = {
                 AND n.at_ms BETWEEN s.cart_ms AND s.at_ms + 1800000) AS order_ms FROM second s)
         SELECT t.*, v.region, v.channel FROM third t JOIN (SELECT session, at_ms, MIN(region) AS region,
             MIN(channel) AS channel FROM acts WHERE step = 0 GROUP BY session, at_ms) v USING (session, at_ms)""",
+    "twice": """WITH RECURSIVE
+        acts AS (SELECT session, at_ms, region, channel, offset FROM ev WHERE type = 'page.viewed'),
+        attempts(session, at_ms) AS (
+            SELECT session, MIN(at_ms) FROM acts GROUP BY session
+            UNION SELECT a.session, (SELECT MIN(n.at_ms) FROM acts n WHERE n.session = a.session
+                AND n.at_ms > a.at_ms + 1800000) FROM attempts a WHERE a.at_ms IS NOT NULL)
+        SELECT a.session, a.at_ms, (SELECT COUNT(*) FROM acts n WHERE n.session = a.session
+                AND n.at_ms BETWEEN a.at_ms AND a.at_ms + 1800000) > 1 AS more, v.region, v.channel
+            FROM attempts a JOIN (SELECT session, at_ms, MIN(region) AS region, MIN(channel) AS channel
+                FROM acts GROUP BY session, at_ms) v USING (session, at_ms)""",
     "visits": """SELECT MIN(at_ms) AS at_ms, COUNT(*) AS events, MAX(at_ms) - MIN(at_ms) AS long_ms,
             MAX(CASE WHEN opens THEN region END) AS region, MAX(CASE WHEN opens THEN channel END) AS channel
         FROM (SELECT *, SUM(opens) OVER (PARTITION BY session ORDER BY at_ms, offset) AS number FROM (
@@ -60,6 +70,10 @@ MOVES: Final = {
             FROM ev WHERE type IN ('page.viewed', 'cart.updated')))
         GROUP BY session, number""",
     "time_to_pay": _PAIRS.format("right_ms - at_ms"),
+    "again": """SELECT l.at_ms, l.region, l.channel, right_ms, right_ms - l.at_ms AS value FROM (
+        SELECT l.*, (SELECT MIN(r.at_ms) FROM ev r WHERE r.type = 'page.viewed' AND r.session = l.session
+            AND r.offset != l.offset AND r.at_ms BETWEEN l.at_ms AND l.at_ms + 3600000) AS right_ms
+        FROM ev l WHERE l.type = 'page.viewed') l""",
     "fees": _PAIRS.format("fee / amount"),
 }
 """For each metric the rows that move it, each with the time at which it counts."""
@@ -165,6 +179,11 @@ def _funnel(oracle: Oracle, spanned: str, net: str) -> dict[str, Any]:
     return {"view": views, "cart": carts, "order": orders, "conversion": orders / views if views else None}
 
 
+def _twice(oracle: Oracle, spanned: str, net: str) -> dict[str, Any]:
+    first, second = oracle.rows(f"SELECT COUNT(*), COALESCE(SUM(more), 0) FROM {spanned}")[0]
+    return {"first": first, "second": second, "conversion": second / first if first else None}
+
+
 def _sessions(oracle: Oracle, spanned: str, net: str) -> dict[str, Any]:
     count, events, long_ms = oracle.rows(f"SELECT COUNT(*), AVG(events), AVG(long_ms) FROM {spanned}")[0]
     return {"sessions": count, "events_per_session": events, "duration_ms": long_ms}
@@ -189,8 +208,10 @@ _TOLD: Final = {
     "bestsellers": _top,
     "stock": _last,
     "checkout": _funnel,
+    "twice": _twice,
     "visits": _sessions,
     "time_to_pay": _join,
+    "again": _join,
     "fees": _join,
 }
 

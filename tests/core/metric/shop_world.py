@@ -116,8 +116,12 @@ CONTRACTS: Final = {
         _metric("bestsellers", "top", _both("data.item"), "exact: true\nk: 3"),
         _metric("stock", "last", ["on: stock.adjusted, value: data.level"], dimensions="[sku]"),
         _metric("checkout", "funnel", _STEPS, "key: data.session\nwithin: 30m\nsteps: [view, cart, order]"),
+        _metric("twice", "funnel", ["on: page.viewed, step: 0", "on: page.viewed, step: 1"],
+                "key: data.session\nwithin: 30m\nsteps: [first, second]"),
         _metric("visits", "sessions", ["on: page.viewed", "on: cart.updated"], "key: data.session\nwithin: 10m"),
         _metric("time_to_pay", "join", _SIDES, "key: data.order_id\nwithin: 1h"),
+        _metric("again", "join", ["on: page.viewed, step: 0", "on: page.viewed, step: 1"],
+                "key: data.session\nwithin: 1h"),
         _metric("fees", "join", _SIDES, "key: data.order_id\nwithin: 1h\nvalue: right.data.fee / left.data.amount"),
     )),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from aob.core.metric_query import MetricQuery
 from tests.core.metric.ingesting import Intake
 from tests.core.metric.oracle import WINDOWS, window
 from tests.core.metric.shop_world import CONTRACTS, DAY, HOUR, MINUTE, batches, instant, stream
-from tests.core.metric.test_oracle import DAYS, METRICS, SPREADS, Both, folded, ms, same
+from tests.core.metric.test_oracle import DAYS, METRICS, SPREADS, Both, folded, ms, same, told_anew
 
 Told = dict[tuple[str, str], Any]
 SOME = ("10s", "1h", "1d", "this_week", "five", "month_to_date", "all")
@@ -54,6 +54,8 @@ def test_pages_and_the_rows_after_them_are_the_fold_that_never_stopped(
         again.add(gate.reread(*row))
         for metric, since, until in again.wants_refold():
             again.refold(metric, since, until, both.events)
+    told_anew(again, both.events)
+    told_anew(both.fold, both.events)
     assert told(again, now_ms) == told(both.fold, now_ms)
     assert told(Fold.load(contracts, again.dump(full=True)), now_ms) == told(both.fold, now_ms)
 
@@ -67,8 +69,7 @@ def test_the_log_read_again_in_other_batches_gives_the_same_numbers(contracts: C
         again = Fold(contracts)
         for start in range(0, len(events), size):
             again.add(events[start : start + size])
-        for metric, since, until in again.wants_refold():
-            again.refold(metric, since, until, events)
+        told_anew(again, events)
         values = {place: value[0] for place, value in told(again, now_ms).items()}
         assert values == {place: value[0] for place, value in told(both.fold, now_ms).items()}, size
 

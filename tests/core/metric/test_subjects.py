@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.contract_model import MetricContract, MetricType
-from aob.core.metric.subject import Contribution, SubjectFold, Touch, answer_of, width_of
+from aob.core.metric.subject import Contribution, Refolding, SubjectFold, Touch, answer_of, width_of
 
 WITHIN_MS = 10
 Sums = dict[tuple[int, tuple[str, ...]], tuple[float, ...]]
@@ -247,3 +247,62 @@ def test_two_folds_of_one_metric_share_nothing() -> None:
     one.add(Touch("x", 1, 1))
     assert (len(one), len(other)) == (1, 0)
     assert other.add(Touch("x", 2, 2)) == [Contribution(2, (), (1.0, 1.0, 0.0))]
+
+
+def test_one_event_never_counts_for_two_steps_of_a_funnel() -> None:
+    metric = contract("funnel")
+    look = Touch("x", 5, 5, 0, ("p",), 1, None, (1,))
+    fold = SubjectFold(metric)
+    assert summed(folded(fold, [look])) == {(5, ("p",)): (1.0, 0.0, 0.0)}
+    two = folded(SubjectFold(metric), [look, look])
+    assert summed(two) == {(5, ("p",)): (1.0, 1.0, 0.0)}
+    later = folded(SubjectFold(metric), [look._replace(at_ms=7), look, look._replace(at_ms=9, step=2, also=())])
+    assert summed(later) == {(5, ("p",)): (1.0, 1.0, 1.0)}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sets(st.integers(0, 2), min_size=1)), max_size=8),
+    st.integers(0, 10**9).map(random.Random),
+)
+def test_events_of_several_steps_count_alike_in_any_order(
+    acts: list[tuple[int, set[int]]], dice: random.Random
+) -> None:
+    touches = []
+    for at_ms, steps in acts:
+        step, *also = sorted(steps)
+        touches.append(Touch("x", at_ms, at_ms, step, (), 1, None, tuple(also)))
+    want = summed(folded(SubjectFold(contract("funnel")), touches))
+    dice.shuffle(touches)
+    assert summed(folded(SubjectFold(contract("funnel")), touches)) == want
+    assert sum(sum(values) for values in want.values()) <= len(acts), "each event stands for one step at most"
+
+
+@pytest.mark.parametrize("metric", KINDS, ids=ids)
+@given(touches=streams, dice=st.integers(0, 10**9).map(random.Random), horizon=st.integers(0, 20))
+def test_what_came_too_late_is_told_by_the_log_as_if_it_had_come_in_time(
+    metric: MetricContract, touches: list[Touch], dice: random.Random, horizon: int
+) -> None:
+    fold, told, refolding = SubjectFold(metric, horizon_ms=horizon), [], Refolding(metric)
+    for number, touch in enumerate(touches):
+        told += fold.add(touch)
+        if dice.random() < 0.2 or number == len(touches) - 1:
+            assert fold.missed == fold.waiting
+            for key, late in fold.late().items():
+                marks = [refolding.mark(each) for each in touches[: number + 1] if each.key == key]
+                told += fold.adopt(refolding.refold(key, late, marks, fold.floor_ms)) or []
+            assert (fold.waiting, fold.missed) == (0, 0)
+        pages = fold.dump(full=True)
+        fold = SubjectFold(metric, horizon_ms=horizon)
+        fold.load(pages)
+    assert summed(told) == recount(metric, touches)
+
+
+def test_a_subject_that_is_touched_while_the_log_is_read_waits_for_the_next_pass() -> None:
+    metric = contract("sessions")
+    fold, refolding = SubjectFold(metric, horizon_ms=5), Refolding(metric)
+    touches = [Touch("x", 100, 100), Touch("x", 10, 100)]
+    folded(fold, touches)
+    first = refolding.refold("x", fold.late()["x"], [refolding.mark(each) for each in touches], fold.floor_ms)
+    fold.add(Touch("x", 101, 101))
+    assert fold.adopt(first) is None
+    assert fold.waiting == 1

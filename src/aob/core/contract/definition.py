@@ -134,7 +134,8 @@ class GivenDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class MetricDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version of a metric. `numerator` and `denominator` are the moves of a ratio; `dimensions` a list of fields of
-    `data`, or CEL by name; `within` the window of a funnel or join, or the gap of sessions."""
+    `data`, or CEL by name; `within` the window of a funnel or join, or the gap of sessions; `horizon` how far
+    back touches are looked at as they come (twice `within`, a day at least, where it is left out)."""
 
     metric: MetricName
     type: MetricType
@@ -150,6 +151,7 @@ class MetricDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: Cel = ""
     key: str = ""
     within: Duration | None = None
+    horizon: Duration | None = None
     steps: list[MetricName] = []
     quantiles: list[Annotated[float, Meta(gt=0, lt=1)]] = []
     k: Annotated[int, Meta(ge=1, le=K_MAX)] = 10

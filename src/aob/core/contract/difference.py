@@ -46,6 +46,7 @@ _MEANING: Final[Mapping[str, str]] = {
     "value": "the number is made in another way",
     "key": "something else is followed",
     "within": "another time is allowed",
+    "horizon": "touches are looked at otherwise far back as they come",
     "steps": "the steps are others",
     "subject": "events are about something else",
     "by": "alerts are told apart by something else",

@@ -111,6 +111,7 @@ def _metric(contract: MetricContract) -> Tree:
             "value": contract.value,
             "key": contract.key,
             "within": duration_text(contract.within_ms) if contract.within_ms else "",
+            "horizon": duration_text(contract.horizon_ms) if contract.horizon_ms else "",
             "steps": list(contract.steps),
             "quantiles": list(contract.quantiles),
             "exact": contract.exact,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aob.core.metric.cube import NeedsScan
     from aob.core.metric.entity import Entities
-    from aob.core.metric.fold import Fold, Moved, Reading
+    from aob.core.metric.fold import Fold, Moved, Reading, Restatement
 
-__all__ = ["Entities", "Fold", "Moved", "NeedsScan", "Reading"]
+__all__ = ["Entities", "Fold", "Moved", "NeedsScan", "Reading", "Restatement"]
 
 _FROM = {
     "Entities": "aob.core.metric.entity",
@@ -18,6 +18,7 @@ _FROM = {
     "Moved": "aob.core.metric.fold",
     "NeedsScan": "aob.core.metric.cube",
     "Reading": "aob.core.metric.fold",
+    "Restatement": "aob.core.metric.fold",
 }
 """Loaded when they are asked for: a client reads the shapes of answers here, and folds nothing."""
 

@@ -70,13 +70,19 @@ class Answers:
 
     async def _told(self, tenant: str, query: MetricQuery, known: ContractSet) -> JsonObject:
         if query.min_position:
-            await self.live.reach(query.min_position)
+            await self._reach(tenant, query)
         if _is_live(query, known):
             try:
                 return await self._cached(tenant, query)
             except NeedsScan:
                 pass
         return await self._scan(tenant, query, known, self.live.row)
+
+    async def _reach(self, tenant: str, query: MetricQuery) -> None:
+        """Waits until a position is folded, and what it made the log tell anew is told."""
+        await self.live.reach(query.min_position)
+        if self.live.numbers(tenant).fold.waits(query.metric):
+            await self.live.restating.settled(tenant, query.metric)
 
     async def _cached(self, tenant: str, query: MetricQuery) -> JsonObject:
         """The answer from the cache while the metric has not moved and no edge of its window has passed."""
@@ -133,7 +139,7 @@ class Answers:
         for number, query in enumerate(asked):
             if isinstance(query, MetricQuery) and query.min_position:
                 try:
-                    await self.live.reach(query.min_position)
+                    await self._reach(who.tenant, query)
                 except AobError as error:
                     asked[number] = {"error": problem_of(error)}
         # From here on nothing else runs until all that memory can tell is told; scans read up to this very row.
@@ -192,8 +198,12 @@ class Answers:
         }  # fmt: skip
         if reading.rows is not None:
             answer["rows"] = reading.rows
-        if not reading.exact:
+        if not reading.exact and reading.error:
             answer["error"] = reading.error
+        if reading.missed:
+            answer["missed"] = reading.missed
+        if reading.restating:
+            answer["restating"] = True
         if reading.previous is not None:
             answer["previous"] = reading.previous
         if reading.overflow:
@@ -215,7 +225,7 @@ class Answers:
         if query.known_at_ms is not None:
             now_ms = min(now_ms, query.known_at_ms)
             until = min(last, await live.events.row_before(query.known_at_ms))
-        fold = Fold(_at_version(known, query), frozenset({query.metric}))
+        fold = Fold(_at_version(known, query), frozenset({query.metric}), endless=True)
         seen, kept = 0, list[Event]()
         recounted = known.types_of(query.metric) if fold.plan.refolded else frozenset[str]()
         async for row in live.rows(0, until, tenant):

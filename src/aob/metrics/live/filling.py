@@ -1,15 +1,12 @@
-"""What is made again from the log while life goes on: metrics that are new or changed, and tiles counted anew.
+"""What is made again from the log while life goes on: metrics that are new or changed.
 
-It is folded beside what is there and takes its place at once, between two events.
+They are folded beside what is there and take its place at once, between two events.
 """
 
 import asyncio
 from typing import Final
 
-from aob.core.accepted_event import SKEW_MAX_MS
 from aob.core.contract import ContractSet
-from aob.core.errors import AobError
-from aob.core.ingest import Event
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
@@ -22,16 +19,15 @@ log: Final = Logger("aob.metrics")
 
 
 class Filling:
-    """Fills of all tenants, at most one a tenant; the same for what is counted anew."""
+    """Fills of all tenants, at most one a tenant."""
 
     def __init__(self, live: Whole) -> None:
         self._live = live
         self._fills: dict[str, asyncio.Task[None]] = {}
-        self._recounts: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
         """Leave off: it is begun again at the next start."""
-        tasks = [*self._fills.values(), *self._recounts.values()]
+        tasks = list(self._fills.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -101,45 +97,5 @@ class Filling:
         numbers.stuck = ""
         live.keeping.changed()
         live.tell_moved(tenant, frozenset(contracts.metrics))
-        if numbers.fold.wanted:
-            self.recount_soon(tenant)
-
-    # -- what was taken back of metrics that cannot take back --------------------------------------------------------
-
-    def recount_soon(self, tenant: str) -> None:
-        """Some tiles of a tenant are to be counted anew."""
-        running = self._recounts.get(tenant)
-        if running is None or running.done():  # one that has just ended looks no more
-            self._recounts[tenant] = asyncio.create_task(self._recount(tenant), name=f"aob-recount-{tenant}")
-
-    async def _recount(self, tenant: str) -> None:
-        """Count tiles anew from the log (`on_retract: refold`), one after the other, until none is left."""
-        live, numbers = self._live, self._live.numbers(tenant)
-        while spans := numbers.fold.wants_refold():
-            fold, (metric, since, until) = numbers.fold, spans[0]
-            try:
-                events = await self._that_count(numbers, metric, since, until)
-            except AobError as error:
-                log.warning("recount_failed", tenant=tenant, metric=metric, code=error.code, detail=error.detail)
-                await asyncio.sleep(AGAIN_S)
-                continue
-            if fold is numbers.fold:
-                fold.refold(metric, since, until, events)
-                live.tell_moved(tenant, numbers.restated(metric))
-                live.keeping.changed()
-
-    async def _that_count(self, numbers: Numbers, metric: str, since: int, until: int) -> list[Event]:
-        """Every event in the log that may count for a metric in a span, and none that comes after it was asked."""
-        live, contract = self._live, numbers.contracts.metric(metric)
-        moved_in_time = contract is None or any(move.at for move in contract.moves)
-        types = numbers.contracts.types_of(metric)
-        at = 0 if moved_in_time else await live.events.row_before(since - SKEW_MAX_MS)
-        found: list[Event] = []
-        while at < numbers.row:  # what came while the log was read is read as well
-            last = numbers.row
-            async for row in live.rows(at, last, numbers.tenant):
-                for event in live.reread(row):
-                    if event.type in types and (moved_in_time or since <= event.at_ms < until):
-                        found.append(event)
-            at = last
-        return found
+        if numbers.fold.restating:
+            live.restating.soon(tenant)

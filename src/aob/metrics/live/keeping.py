@@ -20,7 +20,7 @@ SNAPSHOT_S: Final = 10.0
 """And seconds after a first change that none holds."""
 AGAIN_S: Final = 1.0
 """After a snapshot that failed."""
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Snapshots of another layout are not read: the log is."""
 _OWN: Final = frozenset({"events", "layout", "platform"})
 _HASH_DIGITS: Final = 15

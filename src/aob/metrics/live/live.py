@@ -18,6 +18,7 @@ from aob.metrics.contracts import Contracts
 from aob.metrics.live.filling import Filling
 from aob.metrics.live.keeping import Keeping
 from aob.metrics.live.positions import place
+from aob.metrics.live.restating import Restating
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Memory
 from aob.ports.event_log import EventLog, Row
@@ -65,7 +66,7 @@ class Live:
         """Called when numbers have moved that no group moved."""
         self.recovered_events = 0
         self.born_ms = now_ms()
-        self.keeping, self.filling = Keeping(self, pages), Filling(self)
+        self.keeping, self.filling, self.restating = Keeping(self, pages), Filling(self), Restating(self)
         self._arrived: list[tuple[int, asyncio.Future[None]]] = []
         self._warming: asyncio.Task[None] | None = None
 
@@ -79,6 +80,7 @@ class Live:
         if self._warming is not None:
             await asyncio.gather(self._warming, return_exceptions=True)
         await self.filling.close()
+        await self.restating.close()
         await self.keeping.close()
 
     def warm(self) -> None:
@@ -101,8 +103,8 @@ class Live:
         self._fold(group)
         if self._arrived:
             self._arrive()
-        if self.tenants[group.tenant].fold.wanted:
-            self.filling.recount_soon(group.tenant)
+        if self.tenants[group.tenant].fold.restating:
+            self.restating.soon(group.tenant)
 
     def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
         """Numbers have moved that no group of events moved: the platform's, or those that were made again."""
@@ -151,8 +153,8 @@ class Live:
         for tenant in behind:
             await self.filling.fill(tenant, self.numbers(tenant).contracts)
         for tenant, numbers in self.tenants.items():
-            if numbers.fold.wanted:
-                self.filling.recount_soon(tenant)
+            if numbers.fold.restating:
+                self.restating.soon(tenant)
 
     def reread(self, row: Row) -> list[Event]:
         """The events of a row of the log; none of one that cannot be read, which is set aside with its reason."""

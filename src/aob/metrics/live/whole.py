@@ -45,6 +45,14 @@ class Snapshots(Protocol):
         ...
 
 
+class Restates(Protocol):
+    """Whoever tells anew from the log."""
+
+    def soon(self, tenant: str) -> None:
+        """Something of a tenant is to be told anew."""
+        ...
+
+
 class Whole(Protocol):
     """The live numbers of all tenants."""
 
@@ -62,6 +70,11 @@ class Whole(Protocol):
     @property
     def keeping(self) -> Snapshots:
         """Whoever writes snapshots."""
+        ...
+
+    @property
+    def restating(self) -> Restates:
+        """Whoever tells anew from the log."""
         ...
 
     def numbers(self, tenant: str) -> Numbers:

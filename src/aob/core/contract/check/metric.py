@@ -35,9 +35,9 @@ class _Parts(NamedTuple):
 _PARTS: Final[Mapping[MetricType, _Parts]] = {
     "derived": _Parts(("value",)),
     "percentile": _Parts((), ("quantiles",)),
-    "funnel": _Parts(("key", "within", "steps")),
-    "sessions": _Parts(("key", "within")),
-    "join": _Parts(("key", "within"), ("value",)),
+    "funnel": _Parts(("key", "within", "steps"), ("horizon",)),
+    "sessions": _Parts(("key", "within"), ("horizon",)),
+    "join": _Parts(("key", "within"), ("value", "horizon")),
 }
 _HINTS: Final = {
     "value": 'value: "revenue / orders"',
@@ -73,6 +73,7 @@ def _parts(metric: MetricContract, at: str) -> Iterator[Problem]:
         "value": metric.value,
         "key": metric.key,
         "within": metric.within_ms,
+        "horizon": metric.horizon_ms,
         "steps": metric.steps,
         "quantiles": metric.quantiles,
     }

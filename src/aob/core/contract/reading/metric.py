@@ -42,6 +42,7 @@ def read_metric(draft: Draft) -> MetricContract | None:
         value=cel(made.value),
         key=made.key,
         within_ms=draft.duration(made.within, "/within"),
+        horizon_ms=draft.duration(made.horizon, "/horizon"),
         steps=tuple(made.steps),
         quantiles=quantiles,
         k=made.k,

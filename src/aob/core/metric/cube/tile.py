@@ -142,6 +142,22 @@ class Tiles:
                     open_.append(part)
         return found
 
+    def within(self, since: int, until: int) -> Iterator[Tile]:
+        """The leaves that lie in a span."""
+        for tiles in self.by_level:
+            tile = tiles.get(since)
+            if tile is not None and tile.end == until and tile.parts is None:  # as most spans are
+                yield tile
+                return
+        open_ = [self.root]
+        while open_:
+            for part in (open_.pop().parts or {}).values():
+                if part.end > since and part.start < until:
+                    if part.parts is not None:
+                        open_.append(part)
+                    elif since <= part.start and part.end <= until:
+                        yield part
+
     def forget(self, now_ms: int, kept_ms: Sequence[int] = KEPT_MS) -> bool:
         """Roll up what is older than it is to be kept in its level. Whether anything was."""
         moved = False

@@ -45,9 +45,11 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
         if query.as_of_ms is not None or not any(cube.pressed(now_ms, fold.kept_ms) for cube in cubes):
             raise
         span, told = _wider(fold, plan, span, query)
+    missed, anew = _missed(fold, plan), _anew(fold, plan, span.since, until)
     reading = Reading(
         query.metric, span.window.name, span.kind, span.since, span.until, told.total,
-        exact=told.exact, error=told.error, restated=told.restated, overflow=told.overflow,
+        exact=told.exact and not missed and not anew, error=told.error, missed=missed, restating=anew,
+        restated=told.restated, overflow=told.overflow,
         watermark_ms=fold.sources.watermark(now_ms),
         newest_at_ms=_newest(fold, plan, query.where),
         unmoved=_unmoved(fold, plan), overflowed=_overflowed(fold, plan),
@@ -189,6 +191,24 @@ def _unmoved(fold: State, plan: MetricPlan) -> int:
     if name in fold.subjects:
         found += fold.subjects[name].unmoved
     return found + sum(_unmoved(fold, fold.plan.metrics[operand]) for operand in plan.operands)
+
+
+def _missed(fold: State, plan: MetricPlan) -> int:
+    """Touches and subjects that are not in it, or in what it is made of."""
+    subjects = fold.subjects.get(plan.contract.name)
+    found = 0 if subjects is None else subjects.missed
+    return found + sum(_missed(fold, fold.plan.metrics[operand]) for operand in plan.operands)
+
+
+def _anew(fold: State, plan: MetricPlan, since: int | None, until: int) -> bool:
+    """Whether some of it waits to be told anew from the log: tiles of this span, or subjects."""
+    low = -ENDLESS_MS if since is None else since
+    subjects = fold.subjects.get(plan.contract.name)
+    if subjects is not None and subjects.waiting:
+        return True
+    if any(start < until and end > low for start, end in fold.wanted.get(plan.contract.name, ())):
+        return True
+    return any(_anew(fold, fold.plan.metrics[operand], since, until) for operand in plan.operands)
 
 
 def _overflowed(fold: State, plan: MetricPlan) -> list[str]:

@@ -15,13 +15,13 @@ from aob.core.accepted_event import Event
 from aob.core.contract_model import ContractSet
 from aob.core.metric.cube import Cube
 from aob.core.metric.cube.number import whole
-from aob.core.metric.cube.tile import KEPT_MS
+from aob.core.metric.cube.tile import KEPT_MS, Key
 from aob.core.metric.fold import pages as paging
 from aob.core.metric.fold.answering import answer
 from aob.core.metric.fold.plan import Plan, plan_of
 from aob.core.metric.fold.reading import Reading
-from aob.core.metric.fold.recount import recount, touched
-from aob.core.metric.fold.state import State
+from aob.core.metric.fold.recount import Found, found_in, rebuild, touched, widened
+from aob.core.metric.fold.state import Span, State
 from aob.core.metric.fold.subjects import SubjectFeed
 from aob.core.metric.subject import Touch
 from aob.core.metric_query import MetricQuery
@@ -42,13 +42,15 @@ class Moved(msgspec.Struct):
 class Fold(State):
     """The numbers that `metrics` (None: all) of a tenant's contracts declare, and of the metrics that they are made of.
 
-    `kept_ms`: how long seconds, minutes, hours and days are kept before larger tiles stand for them.
+    `kept_ms`: how long seconds, minutes, hours and days are kept before larger tiles stand for them. `endless`: of
+    subjects nothing is too late or let go, which only a fold of a bounded part of the log may say.
     """
 
     def __init__(
-        self, contracts: ContractSet, metrics: frozenset[str] | None = None, *, kept_ms: Sequence[int] = KEPT_MS
-    ) -> None:
-        super().__init__(contracts, _plan(contracts, metrics), kept_ms)
+        self, contracts: ContractSet, metrics: frozenset[str] | None = None, *, kept_ms: Sequence[int] = KEPT_MS,
+        endless: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(contracts, _plan(contracts, metrics), kept_ms, endless)
 
     def add(self, events: Sequence[Event]) -> Moved:
         """Fold accepted events, in any order, each of them once."""
@@ -63,7 +65,7 @@ class Fold(State):
         touches: list[tuple[Event, Touch, SubjectFeed]] = []
         for type, group in by_type.items():
             subjects = self.plan.subjects.get(type, {})
-            for version, some in _versions(group, self.contracts.events.get(type, {}).keys()):
+            for version, some in by_version(group, self.contracts.events.get(type, {}).keys()):
                 self._feed(type, version, some, late_ids, moved)
                 for subject in subjects.get(version, ()):
                     lose = partial(self.cubes[subject.id].lose, (subject.metric,))
@@ -96,10 +98,54 @@ class Fold(State):
 
     def refold(self, metric: str, since: int, until: int, events: Sequence[Event]) -> None:
         """Count the tiles of a metric in a span anew; `events` are all that count there, in any order."""
-        recount(self, metric, since, until, events)
-        left = {span for span in self.wanted.pop(metric, ()) if span[0] < since or until < span[1]}
+        found: list[Found] = []
+        for type in {event.type for event in events} & self.plan.types.get(metric, frozenset()):
+            group = [event for event in events if event.type == type]
+            for version, some in by_version(group, self.contracts.events.get(type, {}).keys()):
+                found += found_in(self, metric, type, version, some)
+        since, until = widened(self, metric, (since, until))
+        rebuild(self, metric, since, until, [each for each in found if since <= each[1][0] < until])
+        left = {
+            span: stamp for span, stamp in self.wanted.pop(metric, {}).items() if span[0] < since or until < span[1]
+        }
         if left:
             self.wanted[metric] = left
+
+    def restate(self, metric: str, span: Span, stamp: int, found: Iterable[Found]) -> None:
+        """The tiles of one wanted span are what was found there, unless it was touched since that stamp."""
+        spans = self.wanted.get(metric, {})
+        if spans.get(span) != stamp:
+            return
+        del spans[span]
+        now = widened(self, metric, span)
+        if now == span:
+            rebuild(self, metric, *span, found)
+        else:  # rolled up meanwhile: all of the larger tile is to be counted
+            self.stamp += 1
+            spans[now] = self.stamp
+        if not spans:
+            del self.wanted[metric]
+
+    def contribute(self, metric: str, at_ms: int, dims: Key, values: Sequence[int]) -> None:
+        """Add what a subject tells late to the cells of its metric."""
+        cube = self.cubes[self.plan.metrics[metric].parts[0].cube]
+        self._contribute(cube, at_ms, dims, values, True)
+        cube.see("", at_ms)
+
+    @property
+    def restating(self) -> bool:
+        """Whether something waits to be told anew from the log."""
+        return bool(self.wanted) or any(each.waiting for each in self.subjects.values())
+
+    def waits(self, metric: str) -> bool:
+        """Whether something of a metric, or of what it is made of, waits to be told anew from the log."""
+        plan = self.plan.metrics.get(metric)
+        if plan is None:
+            return False
+        subjects = self.subjects.get(metric)
+        if self.wanted.get(metric) or (subjects is not None and subjects.waiting):
+            return True
+        return any(map(self.waits, plan.operands))
 
     def unmoved(self) -> dict[str, int]:
         """By metric, how many values came that could not move it; those that nothing was lost of are left out."""
@@ -150,7 +196,8 @@ class Fold(State):
                 moved.restated |= names
         if self.plan.refolded:
             for name, span in touched(self, type, version, events):
-                self.wanted.setdefault(name, set()).add(span)
+                self.stamp += 1
+                self.wanted.setdefault(name, {})[span] = self.stamp
 
     def _follow(
         self, events: Sequence[Event], touches: list[tuple[Event, Touch, SubjectFeed]], late: set[int], moved: Moved
@@ -166,18 +213,20 @@ class Fold(State):
                 self.fault((feed.metric,), cube, 1, error)
                 continue
             for at_ms, dims, values in told:
-                self._contribute(cube, at_ms, dims, values, id(event) in late)
-            if told:
-                cube.see("", event.at_ms)
+                self._contribute(cube, at_ms, dims, list(map(whole, values)), id(event) in late)
+            waits = self.subjects[feed.metric].waits(touch.key)
+            if told or waits:
+                if told:
+                    cube.see("", event.at_ms)
                 moved.metrics.add(feed.metric)
-                if id(event) in late:
+                if waits or id(event) in late:
                     moved.restated.add(feed.metric)
 
-    def _contribute(self, cube: Cube, at_ms: int, dims: tuple[str, ...], values: Sequence[float], late: bool) -> None:
+    def _contribute(self, cube: Cube, at_ms: int, dims: Key, values: Sequence[int], late: bool) -> None:
         tile = cube.tiles.open(at_ms)
         cell = cube.cell(tile, dims)
         for index, value in enumerate(values):
-            cell[index] += whole(value)
+            cell[index] += value
         cube.touch(tile, late)
 
     def fault(self, metrics: Iterable[str], cube: Cube, count: int, error: Exception) -> None:
@@ -196,7 +245,7 @@ class Fold(State):
                     asked.append(name)
 
 
-def _versions(events: list[Event], known: Set[int]) -> list[tuple[int, list[Event]]]:
+def by_version(events: list[Event], known: Set[int]) -> list[tuple[int, list[Event]]]:
     """Events by the version of their contract; the newest one stands for a version that is not known."""
     if len(known) < 2:
         return [(version, events) for version in known]

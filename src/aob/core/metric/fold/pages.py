@@ -73,7 +73,7 @@ def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
         elif path == _DIMENSIONS:
             fold.dimensions.load(data)
         elif path == _WANTED:
-            fold.wanted = {metric: set(spans) for metric, spans in _wanted.decode(data).items()}
+            fold.wanted = {metric: dict.fromkeys(spans, 0) for metric, spans in _wanted.decode(data).items()}
         elif name.startswith(_SUBJECTS):
             subjects.setdefault(name.removeprefix(_SUBJECTS), {})[page] = data
         elif name in cubes and page == _HEAD:

@@ -16,6 +16,7 @@ from aob.core.metric.cube.cube import CubeId
 from aob.core.metric.fold.column import values_of
 from aob.core.metric.fold.feed import Feed
 from aob.core.metric.fold.subjects import SubjectFeed
+from aob.core.metric.fold.teller import Teller
 from aob.core.metric.subject import width_of
 
 SUBJECTS: Final = frozenset(("funnel", "sessions", "join"))
@@ -59,6 +60,8 @@ class Plan(msgspec.Struct, frozen=True):
     zones: frozenset[str]
     derived: Mapping[str, frozenset[str]]
     refolded: tuple[str, ...]
+    tellers: Mapping[str, Mapping[tuple[str, int], tuple[Teller, ...]]]
+    """Of metrics that are counted anew, by event type and version."""
 
 
 def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
@@ -94,6 +97,7 @@ def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
         zones=frozenset(w.zone for plan in plans.values() for w in plan.contract.windows.values() if w.unit),
         derived={name: frozenset(found) for name, found in derived.items()},
         refolded=tuple(name for name, plan in plans.items() if plan.refolds),
+        tellers={name: _tellers(contracts, plan) for name, plan in plans.items() if plan.refolds},
     )
 
 
@@ -159,6 +163,28 @@ def _parts(contract: MetricContract, move: Move, id: CubeId) -> list[Part]:
     return [Part(id, Slot(_SKETCH[contract.type], value, when, sign, contract.exact, only), count)]
 
 
+def _tellers(contracts: ContractSet, plan: MetricPlan) -> dict[tuple[str, int], tuple[Teller, ...]]:
+    found: dict[tuple[str, int], tuple[Teller, ...]] = {}
+    for move in plan.contract.moves:
+        part = None if move in plan.refolds else _part_of(plan, move)
+        if part is None and move not in plan.refolds:
+            continue
+        for event in _events(contracts, move):
+            place = move.on, event.version
+            found[place] = (*found.get(place, ()), Teller(plan.contract, move, event, part))
+    return found
+
+
+def _part_of(plan: MetricPlan, move: Move) -> int | None:
+    """Where what a move adds to stands among the parts of its metric."""
+    wanted = (move.on, move.version, move.at, move.value, move.when)
+    for index, part in enumerate(plan.parts):
+        id, slot = part.cube, part.slot
+        if (id.feed, id.version, id.at, slot.value, slot.when) == wanted:
+            return index
+    return None
+
+
 def _whole(move: Move, event: EventContract) -> bool:
     return not move.value or values_of(move.value, event, True).whole
 
@@ -173,9 +199,11 @@ def _subjects(contracts: ContractSet, plans: Mapping[str, MetricPlan]) -> dict[s
     for plan in plans.values():
         if plan.contract.type not in SUBJECTS:
             continue
-        for move in plan.contract.moves:
-            for event in _events(contracts, move):
-                versions = found.setdefault(move.on, {})
-                feed = SubjectFeed(plan.contract, move, plan.parts[0].cube, event)
-                versions[event.version] = (*versions.get(event.version, ()), feed)
+        for type in sorted(plan.contract.types):
+            for version, event in contracts.events.get(type, {}).items():
+                moves = [each for each in plan.contract.moves if each.on == type and each.version in (0, version)]
+                if moves:
+                    versions = found.setdefault(type, {})
+                    feed = SubjectFeed(plan.contract, moves, plan.parts[0].cube, event)
+                    versions[version] = (*versions.get(version, ()), feed)
     return found

@@ -48,6 +48,8 @@ class Reading(msgspec.Struct):
     restated: bool = False
     overflow: bool = False
     unmoved: int = 0
+    missed: int = 0
+    restating: bool = False
     overflowed: list[str] = []
 
 

@@ -13,22 +13,26 @@ Span = tuple[int, int]
 
 
 class State:
-    """All numbers of one tenant as they stand. `wanted`: spans to be counted anew, by metric."""
+    """All numbers of one tenant as they stand. `wanted`: spans to be counted anew, by metric, each with the stamp of
+    when it was touched last. `endless`: subjects are followed however late and many they are."""
 
-    def __init__(self, contracts: ContractSet, plan: Plan, kept_ms: Sequence[int] = KEPT_MS) -> None:
+    def __init__(
+        self, contracts: ContractSet, plan: Plan, kept_ms: Sequence[int] = KEPT_MS, endless: bool = False
+    ) -> None:
         self.contracts, self.plan = contracts, plan
         self.kept_ms = tuple(kept_ms)
         self.dimensions = Dimensions()
         grid = Grid(self.plan.zones)
         self.cubes = {id: Cube(id, slots, self.dimensions, grid) for id, slots in self.plan.cubes.items()}
         self.subjects = {
-            name: SubjectFold(plan.contract)
+            name: SubjectFold(plan.contract, endless=endless)
             for name, plan in self.plan.metrics.items()
             if plan.contract.type in ("funnel", "sessions", "join")
         }
         self.sources = Sources(
             {name: max(v.lateness_ms for v in versions.values()) for name, versions in contracts.events.items()}
         )
-        self.wanted: dict[str, set[Span]] = {}
+        self.wanted: dict[str, dict[Span, int]] = {}
+        self.stamp = 0
         self.faults: dict[str, str] = {}
         """By metric, the last fault that should not have been: whoever holds the fold tells of it."""

@@ -5,9 +5,11 @@ touch lies where its event time says, and what the subject's history gave before
 """
 
 from aob.core.metric.subject.answer import answer_of, width_of
-from aob.core.metric.subject.fold import HORIZON_MS, SUBJECTS_MAX, TOUCHES_MAX, SubjectFold
-from aob.core.metric.subject.touch import Contribution, Touch
+from aob.core.metric.subject.fold import SUBJECTS_MAX, TOUCHES_MAX, SubjectFold
+from aob.core.metric.subject.late import Late, Refolded, Refolding
+from aob.core.metric.subject.touch import BOTH, Contribution, Touch
 
 __all__ = [
-    "HORIZON_MS", "SUBJECTS_MAX", "TOUCHES_MAX", "Contribution", "SubjectFold", "Touch", "answer_of", "width_of",
+    "BOTH", "SUBJECTS_MAX", "TOUCHES_MAX", "Contribution", "Late", "Refolded", "Refolding", "SubjectFold", "Touch",
+    "answer_of", "width_of",
 ]  # fmt: skip

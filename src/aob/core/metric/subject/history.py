@@ -17,7 +17,7 @@ HISTORY_BYTES: Final = 350
 class History(msgspec.Struct, array_like=True, gc=False):
     """What may still change lies at or after `floor_ms`; `head` stands for what went before."""
 
-    floor_ms: int = 0
+    floor_ms: int = -(1 << 62)
     head: Head | None = None
     marks: list[tuple[Mark, int]] = []
 

@@ -1,7 +1,8 @@
 """Pairs of two streams: the history of one subject in, for each left touch whether and with what it is paired out.
 
 A left touch (step 0) is paired with the first right touch (step 1) at most `within_ms` after it; a right touch may
-serve several. It counts at the time of the left one, under its dimensions.
+serve several. An event on both sides is never paired with itself. It counts at the time of the left one, under its
+dimensions.
 """
 
 from bisect import bisect_left
@@ -13,10 +14,12 @@ from typing import Final
 
 from aob.core.event.value import decode
 from aob.core.expression import EvalError, compile_expression
-from aob.core.metric.subject.touch import Contribution, Head, Mark, Marks
+from aob.core.metric.subject.touch import BOTH, Contribution, Head, Mark, Marks
 
 _REMEMBERED_MAX: Final = 65_536
 """Values of pairs that are remembered rather than evaluated again."""
+_LEFT: Final = frozenset({0, BOTH})
+_RIGHT: Final = frozenset({1, BOTH})
 _NAMES: Final = frozenset({"left", "right"})
 
 
@@ -31,11 +34,11 @@ class Join:
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
         """A contribution for each left touch: 1, pairs, pairs that have a value, the sum of values."""
-        rights = [mark for mark, count in marks if mark[1] == 1 and count > 0]
+        rights = _rights(marks)
         found: list[Contribution] = []
         for mark, count in marks:
-            if mark[1] == 0 and count > 0:
-                right = self._paired(mark, rights)
+            if mark[1] in _LEFT and count > 0:
+                right = self._paired(mark, count, rights)
                 value = None if right is None else self._value(mark, right)
                 told = (1.0, float(right is not None), float(value is not None), value or 0.0)
                 found += [Contribution(mark[0], mark[2], told)] * count
@@ -43,16 +46,23 @@ class Join:
 
     def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
         """Left touches that may yet be paired stay."""
-        rights = [mark for mark, count in marks if mark[1] == 1 and count > 0 and mark[0] < floor_ms]
+        rights = [mark for mark in _rights(marks) if mark[0] < floor_ms]
         return None, [
             (mark, count)
             for mark, count in marks
             if mark[0] >= floor_ms
-            or (mark[1] == 0 and count > 0 and mark[0] + self._within_ms >= floor_ms and not self._paired(mark, rights))
+            or (
+                mark[1] in _LEFT
+                and count > 0
+                and mark[0] + self._within_ms >= floor_ms
+                and not self._paired(mark, count, rights)
+            )
         ]
 
-    def _paired(self, left: Mark, rights: list[Mark]) -> Mark | None:
+    def _paired(self, left: Mark, count: int, rights: list[Mark]) -> Mark | None:
         index = bisect_left(rights, (left[0],))
+        if index < len(rights) and rights[index] == left and count == 1:
+            index += 1  # itself
         return rights[index] if index < len(rights) and rights[index][0] <= left[0] + self._within_ms else None
 
     def _valued(self, text: str) -> Callable[[Mark, Mark], float | None]:
@@ -73,6 +83,10 @@ class Join:
             return float(value)
 
         return lru_cache(_REMEMBERED_MAX)(evaluate)
+
+
+def _rights(marks: Marks) -> list[Mark]:
+    return [mark for mark, count in marks if mark[1] in _RIGHT and count > 0]
 
 
 def _between(left: Mark, right: Mark) -> float | None:

@@ -1,11 +1,14 @@
 """One act of a subject, what a history of such acts adds to a metric, and the shape of that history. Data only."""
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 Mark = tuple[int, int, tuple[str, ...], bytes]
-"""What of a touch stays in a history: its time in ms, step, dimensions and, for joins, data as canonical JSON."""
+"""What of a touch stays in a history: its time in ms, step, dimensions and, for joins, data as canonical JSON; for
+funnels the further steps that the same event may stand for, a byte each."""
+BOTH: Final = 255
+"""The step of an event that is on both sides of a join."""
 
 
 class Touch(NamedTuple):
@@ -13,7 +16,8 @@ class Touch(NamedTuple):
 
     A `sign` below zero takes back a touch with the same time, step, dimensions and data. `seen_ms` is the time of the
     event that tells of it, which the gate has checked: it moves the horizon. `data` is the event's data; only joins
-    that have a `value` look at it.
+    that have a `value` look at it. `also` are further steps of a funnel that the event may stand for: it counts for one
+    of them only.
     """
 
     key: str
@@ -23,6 +27,7 @@ class Touch(NamedTuple):
     dims: tuple[str, ...] = ()
     sign: int = 1
     data: object = None
+    also: tuple[int, ...] = ()
 
 
 class Contribution(NamedTuple):

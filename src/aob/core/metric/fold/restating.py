@@ -1,0 +1,127 @@
+"""One pass over the log for all that is to be told anew: tiles with values taken back, and subjects touched too late.
+
+What waits is noted with its stamps; events are read and worked out, which may be beside the loop; what was touched
+meanwhile is left for the next pass, the rest takes its place in the fold, piece by piece.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from aob.core.accepted_event import Event
+from aob.core.metric.cube.number import whole
+from aob.core.metric.fold.fold import Fold, by_version
+from aob.core.metric.fold.recount import Found, found_in
+from aob.core.metric.fold.state import Span
+from aob.core.metric.subject import Refolded, Refolding
+from aob.core.metric.subject.touch import Mark, Touch
+
+
+class Restatement:
+    """What a fold wants of the log. `types` are the event types that count; `own_time` says that all of them count at
+    their own time, so that only the log from `since_ms` on has to be read."""
+
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+        self._contracts, self._plan = fold.contracts, fold.plan
+        self._spans = {name: dict(spans) for name, spans in fold.wanted.items() if spans}
+        self._late = {name: late for name, each in fold.subjects.items() if (late := each.late())}
+        self._floors: dict[str, int] = {}
+        self._refolding = {name: Refolding(fold.plan.metrics[name].contract) for name in self._late}
+        self._index = {name: _Index(spans) for name, spans in self._spans.items()}
+        self._found: dict[str, dict[Span, list[Found]]] = {name: defaultdict(list) for name in self._spans}
+        self._touches: dict[str, dict[str, list[tuple[Mark, int]]]] = {name: defaultdict(list) for name in self._late}
+        self._ready: list[tuple[str, Refolded]] = []
+        moves = [move for name in (*self._spans, *self._late) for move in fold.plan.metrics[name].contract.moves]
+        self.types = frozenset(move.on for move in moves)
+        self.own_time = not self._late and not any(move.at for move in moves)
+        self.since_ms = min((since for spans in self._spans.values() for since, _ in spans), default=0)
+        self.refresh()
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that are told anew."""
+        return frozenset((*self._spans, *self._late))
+
+    def refresh(self) -> None:
+        """Before more of the log is read: what still waits, with its stamps of now. What came new is for another
+        pass."""
+        fold = self._fold
+        for name, index in self._index.items():
+            now = fold.wanted.get(name, {})
+            self._spans[name] = {span: now[span] for span in index.spans if span in now}
+        for name, late in self._late.items():
+            self._late[name] = fold.subjects[name].late(late)
+            self._floors[name] = fold.subjects[name].floor_ms
+
+    def read(self, events: Sequence[Event]) -> None:
+        """Look at events, each of them once, in any order."""
+        by_type: dict[str, list[Event]] = {}
+        for event in events:
+            if event.type in self.types:
+                by_type.setdefault(event.type, []).append(event)
+        for type, group in by_type.items():
+            for version, some in by_version(group, self._contracts.events.get(type, {}).keys()):
+                for name, index in self._index.items():
+                    for part, valued in found_in(self._fold, name, type, version, some):
+                        for span in index.spans_of(valued[0]):
+                            self._found[name][span].append((part, valued))
+                for feed in self._plan.subjects.get(type, {}).get(version, ()):
+                    if feed.metric in self._late:
+                        self._follow(feed.metric, feed.touches(some, lambda lost: None))
+
+    def work_out(self) -> None:
+        """Work out what was read: the longest part, which touches nothing of the fold."""
+        self._ready = [
+            (name, self._refolding[name].refold(key, late, self._touches[name].get(key, ()), self._floors[name]))
+            for name, subjects in self._late.items() for key, late in subjects.items()
+        ]  # fmt: skip
+
+    def apply(self, most: int) -> bool:
+        """Let some of it take its place; whether there is more."""
+        fold = self._fold
+        for name, spans in self._spans.items():
+            for span in list(spans)[:most]:
+                fold.restate(name, span, spans.pop(span), self._found[name].get(span, ()))
+                most -= 1
+            if most <= 0:
+                return True
+        while self._ready and most > 0:
+            name, refolded = self._ready.pop()
+            most -= 1
+            told = fold.subjects[name].adopt(refolded)
+            for at_ms, dims, values in told or ():
+                fold.contribute(name, at_ms, dims, [whole(value) for value in values])
+        return bool(self._ready)
+
+    @property
+    def left(self) -> bool:
+        """Whether something that it began with still waits, because it was touched meanwhile."""
+        if any(span in self._fold.wanted.get(name, {}) for name, index in self._index.items() for span in index.spans):
+            return True
+        return any(self._fold.subjects[name].waits(key) for name, late in self._late.items() for key in late)
+
+    def _follow(self, name: str, touches: Iterable[tuple[Event, Touch]]) -> None:
+        late, mark = self._late[name], self._refolding[name].mark
+        for _, touch in touches:
+            if touch.key in late:
+                self._touches[name][touch.key].append(mark(touch))
+
+
+class _Index:
+    """Which spans hold an instant; they may lie in one another."""
+
+    def __init__(self, spans: dict[Span, int]) -> None:
+        self.spans = sorted(spans)
+        self._starts = [since for since, _ in self.spans]
+        self._widest = max((until - since for since, until in self.spans), default=0)
+
+    def spans_of(self, at_ms: int) -> list[Span]:
+        """The spans around an instant."""
+        found: list[Span] = []
+        place = bisect_right(self._starts, at_ms) - 1
+        while place >= 0 and self._starts[place] > at_ms - self._widest - 1:
+            if at_ms < self.spans[place][1]:
+                found.append(self.spans[place])
+            place -= 1
+        return found
