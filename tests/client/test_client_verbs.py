@@ -22,7 +22,7 @@ from tests.server.test_server_wait import held
 from tools.make_sync import CLIENT, PAIRS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
-SERVER_SIDE_ONLY = {"authenticate", "metrics_health"}
+SERVER_SIDE_ONLY = {"authenticate", "holder", "deciding", "metrics_health"}
 CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "execute", "graph", "ingest_lines", "check_contracts"}
 
 

@@ -84,7 +84,7 @@ def test_what_a_person_has_to_see_waits_for_one(operations: list[dict[str, Any]]
     desk = Desk(CHAIN)
     assert desk.propose(operations) == "proposed"
     ticket = desk.ticket()
-    assert (ticket.subject, ticket.about, ticket.role) == ("patch", "patch_1", "patch")
+    assert (ticket.subject, ticket.about, ticket.role) == ("patch", "patch_1", "approve")
     assert desk.run.graph_ops == []
     with pytest.raises(Refused):
         desk.answer("approve", who=VIEWER)

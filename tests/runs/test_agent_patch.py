@@ -72,7 +72,7 @@ async def test_its_token_is_held_until_a_person_has_decided(app: App, deed: Deed
     waiting = await app.run(run.id)
     why = await app.views.why(app.who, run.id)
     assert (waiting["status"], waiting["nodes"]["look"]["state"]) == ("WAITING", "held")
-    assert why["sentence"].startswith(f"waiting for ticket {ticket['ticket_id']} of role patch")
+    assert why["sentence"].startswith(f"waiting for ticket {ticket['ticket_id']} of role approve")
     assert not any(name == "echo" for name, _ in deed.calls)
     await app.answer(ticket["ticket_id"], "approve")
     deed.gate("pay").set()

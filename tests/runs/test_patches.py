@@ -73,7 +73,7 @@ class TestWhatNeedsAPerson:
     async def test_waits_and_is_applied_by_its_ticket(self, app: App, deed: Deed, held: str) -> None:
         told = await propose(app, held, add("d", "c", "once"))
         ticket = await ticket_of(app, held, "patch")
-        assert (told["state"], ticket["patch_id"], ticket["role"]) == ("proposed", told["patch_id"], "patch")
+        assert (told["state"], ticket["patch_id"], ticket["role"]) == ("proposed", told["patch_id"], "approve")
         assert (await app.run(held))["version"] == "v1.0"
         with pytest.raises(Refused):
             await app.views.answer(FINANCE, ticket["ticket_id"], "approve")

@@ -52,6 +52,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "reject_patch": lambda: verbs.reject_patch(BOB, hers["patch"]),
         "rollback": lambda: verbs.rollback(BOB, hers["patch"]),
         "ticket": lambda: verbs.ticket(BOB, hers["ticket"]),
+        "deciding": lambda: verbs.deciding(BOB, hers["ticket"]),
         "answer": lambda: verbs.answer(BOB, hers["ticket"], "approve"),
         "blob": lambda: verbs.blob(BOB, hers["blob"]),
         "revoke_key": lambda: verbs.revoke_key(BOB, hers["key"]),
@@ -61,7 +62,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
 
 
 LISTS = {"workflows": {}, "runs": {}, "tickets": {"open": False}, "list_keys": {}}
-OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "health", "position"}
+OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "holder", "health", "position"}
 """Verbs that name nothing of another, or are tested elsewhere."""
 
 

@@ -281,6 +281,12 @@ class FakeEngine:
             raise NotFound(f"no ticket {ticket_id}", code="ticket_not_found")
         return row
 
+    async def deciding(self, who: Caller, ticket_id: str) -> Json:
+        row = await self.ticket(who, ticket_id)
+        if not who.may(row["role"]):
+            raise Refused(f"{ticket_id} is for the role {row['role']}")
+        return row
+
     async def answer(
         self, who: Caller, ticket_id: str, choice: str, *, reason: str = "",
         values: Mapping[str, Any] | None = None, command: str | None = None,
@@ -318,6 +324,9 @@ class FakeEngine:
     def authenticate(self, secret: str) -> Caller | None:
         found = self.keys.get(secret)
         return found[1] if found else None
+
+    def holder(self, key_id: str) -> Caller | None:
+        return next((who for id, who in self.keys.values() if key_id and who.id == key_id), None)
 
     async def health(self) -> Json:
         return {"status": self.status, "version": "0"}

@@ -208,8 +208,13 @@ async def test_no_key_opens_what_is_broken_or_unknown(reader: httpx.AsyncClient)
 def test_keys_of_the_environment_are_callers() -> None:
     keys = read_api_keys(KEYS + ",")
     assert len(keys) == 3
-    assert keys.authenticate("reader-secret-0001") == Caller("default", "reader", frozenset(("view", "run")))
-    assert keys.authenticate("other-secret-00002") == Caller("east", "other", frozenset(("view",)))
+    reader, other = keys.authenticate("reader-secret-0001"), keys.authenticate("other-secret-00002")
+    assert reader
+    assert reader == Caller("default", "reader", frozenset(("view", "run")), reader.id)
+    assert other
+    assert other == Caller("east", "other", frozenset(("view",)), other.id)
+    assert keys.holder(reader.id) == reader
+    assert keys.holder("env_0") is None
     assert keys.authenticate("") is None
     assert "secret" not in repr(vars(keys))
 
@@ -221,8 +226,9 @@ def test_keys_of_the_environment_are_callers() -> None:
         ("a:long-enough-secret", "has a name, a secret"),
         (":long-enough-secret:view", "has a name"),
         ("a:long-enough-secret:view:t:x", "has a name"),
-        ("a:long-enough-secret:king", "no role king"),
+        ("a:long-enough-secret:king7", "no role king7"),
         ("a:long-enough-secret:", "no role"),
+        ("a:long-enough-secret:view:../other", "no name for a tenant"),
         ("a:long-enough-secret:view,b:long-enough-secret:run", "that of another key"),
     ],
 )

@@ -35,6 +35,7 @@ class Patching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_kinds: tuple[str, ...] = ()
     template_hosts: bool = False
     free: tuple[Free, ...] = ()
+    four_eyes: bool = False
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         own = self.patches
         return PatchRules(
             own.forbidden_kinds, self.egress.hosts, self.egress.private, own.template_hosts, own.agents_max,
-            own.always_person, own.trusted_kinds, own.free,
+            own.always_person, own.trusted_kinds, own.free, own.four_eyes,
         )  # fmt: skip
 
 

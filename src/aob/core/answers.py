@@ -251,7 +251,8 @@ class PatchView(PatchRow):
 
 class TicketView(TypedDict):
     """A ticket: its role, its choices, its form, and the decision once there is one. `state` is `open` or the choice;
-    `due` is its deadline in ms since 1970; `patch_id` is there when it decides on a patch."""
+    `due` is its deadline in ms since 1970; `patch_id` is there when it decides on a patch. `roles` are there when a
+    decider must have several; `not` (not among the members here) lists who may not decide: `starter`, `author`."""
 
     ticket_id: str
     run_id: NotRequired[str]
@@ -259,6 +260,7 @@ class TicketView(TypedDict):
     subject: NotRequired[str]
     state: NotRequired[str]
     role: NotRequired[str]
+    roles: NotRequired[list[str]]
     text: NotRequired[str]
     choices: NotRequired[list[str]]
     form: NotRequired[JsonObject]
@@ -310,6 +312,7 @@ class KeyRow(TypedDict):
     by: NotRequired[str]
     at: NotRequired[int]
     active: NotRequired[bool]
+    note: NotRequired[str]
 
 
 class KeyList(TypedDict):

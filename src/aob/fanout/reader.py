@@ -5,7 +5,8 @@ the feed is asked for no more than the reader takes, and it goes on from its own
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -16,11 +17,13 @@ from aob.fanout.frame import HEARTBEAT
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """`buffer_bytes_max` a reader, `readers_max` a server; `heartbeat_s` of silence give a comment; a reader that takes
-    nothing for `stall_s` is cut off and may come back with its last position."""
+    """`buffer_bytes_max` a reader, `readers_max` a server, `readers_key_max` of them with one key; `heartbeat_s` of
+    silence give a comment; a reader that takes nothing for `stall_s` is cut off and may come back with its last
+    position."""
 
     buffer_bytes_max: int = 256 * 1024
     readers_max: int = 1_000
+    readers_key_max: int = 64
     heartbeat_s: float = 15.0
     stall_s: float = 30.0
 
@@ -31,8 +34,8 @@ DEFAULT: Final = Limits()
 class Reader:
     """One reader of one feed. Enter it to begin; `take` gives the next block, then `None` when the feed has ended."""
 
-    def __init__(self, feed: AsyncIterator[bytes], limits: Limits = DEFAULT) -> None:
-        self._feed, self._limits = feed, limits
+    def __init__(self, feed: AsyncIterator[bytes], limits: Limits = DEFAULT, key: str = "") -> None:
+        self._feed, self._limits, self.key = feed, limits, key
         self._frames: list[bytes] = []
         self._size = 0
         self._ended = self._beat = False
@@ -117,13 +120,15 @@ class Readers:
     def __init__(self, limits: Limits = DEFAULT) -> None:
         self.limits = limits
         self._open: set[Reader] = set()
+        self._of_key: Counter[str] = Counter()
         self._stopped = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, feed: AsyncIterator[bytes]) -> Reader:
-        """A reader for this feed, counted until `leave`. Raises Busy over the limit or when the server stops."""
+    def admit(self, feed: AsyncIterator[bytes], key: str = "") -> Reader:
+        """A reader for this feed of whoever has this key, counted until `leave`. Raises Busy over a limit, or when the
+        server stops."""
         if self._stopped or len(self._open) >= self.limits.readers_max:
             raise Busy(
                 "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected",
@@ -131,13 +136,32 @@ class Readers:
                 retry_after_s=5.0,
                 hint="come again with the last position, or read with GET /v1/runs/{run_id}/timeline",
             )
-        reader = Reader(feed, self.limits)
+        if self._of_key[key] >= self.limits.readers_key_max:
+            raise Busy(
+                f"{self.limits.readers_key_max} readers are connected with this key",
+                code="readers_full",
+                retry_after_s=5.0,
+                hint="share one stream, or end others: GET /v1/events follows all runs",
+            )
+        reader = Reader(feed, self.limits, key)
         self._open.add(reader)
+        self._of_key[key] += 1
         return reader
 
     def leave(self, reader: Reader) -> None:
         """The reader has gone. Twice is fine."""
-        self._open.discard(reader)
+        if reader in self._open:
+            self._open.discard(reader)
+            self._of_key[reader.key] -= 1
+            if not self._of_key[reader.key]:
+                del self._of_key[reader.key]
+
+    def end_dead(self, alive: Callable[[str], bool]) -> None:
+        """End the readers of keys that are not alive any more."""
+        dead = {key for key in self._of_key if key and not alive(key)}
+        for reader in self._open:
+            if reader.key in dead:
+                reader.end()
 
     def stop(self) -> None:
         """End every reader and admit no more, so that a server can stop without waiting for them."""

@@ -14,7 +14,8 @@ from aob.core.errors import CallerError, Conflict, NotFound
 from aob.core.event import Position
 from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.gate.parcel import FEED, WHOLE, Parcel
 from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
 
@@ -54,7 +55,7 @@ class DeadLetters:
 
     async def page(self, who: Caller, *, state: str, type: str, reason: str, before: int, limit: int) -> DeadLetterPage:
         """Dead letters, newest first. Role `view`."""
-        require(who, "view")
+        demand(who, "deadletters")
         limit = max(1, min(limit, LIMIT_MAX))
         found = await self._events.dead(DeadQuery(who.tenant, _state(state), type, reason, before, limit + 1))
         more = found[limit - 1].number if len(found) > limit else None
@@ -62,7 +63,7 @@ class DeadLetters:
 
     async def groups(self, who: Caller, *, state: str, sample: bool) -> list[DeadLetterGroup]:
         """Counted by type and rule, most first. Role `view`."""
-        require(who, "view")
+        demand(who, "deadletter_groups")
         told: list[DeadLetterGroup] = []
         for type, rule, count in await self._events.dead_counts(who.tenant, _state(state)):
             group: DeadLetterGroup = {"type": type, "reason": rule, "count": count}
@@ -75,14 +76,14 @@ class DeadLetters:
 
     async def one(self, who: Caller, number: int) -> DeadLetterRow:
         """One of them. Role `view`."""
-        require(who, "view")
+        demand(who, "deadletter")
         return row_of(await self._letter(who.tenant, number))
 
     async def replay(
         self, who: Caller, *, numbers: Sequence[int], type: str, reason: str, event: JsonValue, dry_run: bool
     ) -> Replayed:
         """Through the gate again: by number, or all open ones of a type or reason. Role `run`."""
-        require(who, "run")
+        demand(who, "replay_deadletters")
         letters = await self._matching(who.tenant, numbers, type, reason)
         lines = [letter.line for letter in letters]
         if event is not None:
@@ -94,7 +95,7 @@ class DeadLetters:
 
     async def discard(self, who: Caller, numbers: Sequence[int], *, note: str) -> JsonObject:
         """Set aside for good: they stay readable. Role `run`."""
-        require(who, "run")
+        demand(who, "discard_deadletters")
         letters = [await self._letter(who.tenant, number) for number in dict.fromkeys(numbers)]
         wanted = [letter for letter in letters if letter.state == "open"]
         if wanted:

@@ -15,7 +15,8 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
 from aob.gate.parcel import Parcel
@@ -83,7 +84,7 @@ class Ingest:
 
         Raises Busy when more waits than can be written soon, TooLarge, Unavailable when the log cannot be written.
         """
-        require(who, "run")
+        demand(who, "ingest")
         if len(lines) > CALL_BYTES_MAX:
             raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",
                            hint="send it in several calls")  # fmt: skip

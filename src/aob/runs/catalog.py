@@ -26,11 +26,12 @@ class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
     at_ms: int
     document: str
     rules: int = 1
+    key: str = ""
 
 
 class TagMoved(msgspec.Struct, array_like=True, tag=2):
     """A tag names an artifact from now on, and the overlays that runs under it get. `id` and `digest` are there when a
-    patch moved it: what makes that patch count once."""
+    patch moved it: what makes that patch count once. `key` is the id of the key that did it."""
 
     tag: str
     artifact: str
@@ -41,6 +42,7 @@ class TagMoved(msgspec.Struct, array_like=True, tag=2):
     id: str = ""
     digest: str = ""
     rules: int = 1
+    key: str = ""
 
 
 CatalogEvent = ArtifactPushed | TagMoved
@@ -57,6 +59,7 @@ class Push(msgspec.Struct):
     tag: str
     by: str
     rules: int
+    key: str = ""
 
 
 class Overlay(msgspec.Struct):
@@ -71,15 +74,17 @@ class Overlay(msgspec.Struct):
     reason: str
     id: str = ""
     digest: str = ""
+    key: str = ""
 
 
 class Tag(msgspec.Struct):
-    """Where a tag points."""
+    """Where a tag points. `authors` are the names and keys of those who wrote what it names: document and overlays."""
 
     artifact: str
     version: str
     rules: int
     overlay: tuple[Cell, ...] = ()
+    authors: tuple[str, ...] = ()
 
 
 class Workflow:
@@ -116,9 +121,25 @@ def _overlaid(state: Workflow, command: Overlay) -> list[CatalogEvent]:
     version = f"{at.version.partition('.')[0]}.{len(overlay)}"
     return [
         TagMoved(
-            command.tag, at.artifact, version, command.by, overlay, command.reason, command.id, command.digest, at.rules
+            command.tag,
+            at.artifact,
+            version,
+            command.by,
+            overlay,
+            command.reason,
+            command.id,
+            command.digest,
+            at.rules,
+            command.key,
         )
     ]
+
+
+def _authors(state: Workflow, moved: TagMoved) -> tuple[str, ...]:
+    """Who wrote what a tag names from now on: whoever pushed the document, and whoever changed it since."""
+    pushed = state.artifacts[(moved.artifact, moved.rules)]
+    before = state.tags[moved.tag].authors if moved.overlay and moved.tag in state.tags else (pushed.by, pushed.key)
+    return tuple(dict.fromkeys(name for name in (*before, moved.by, moved.key) if name))
 
 
 class CatalogLaw(Law):
@@ -142,13 +163,14 @@ class CatalogLaw(Law):
         version = known.version if known else f"v{len(state.artifacts) + 1}.0"
         values: dict[bytes, bytes] = {}
         if known is None:
-            events.append(
-                ArtifactPushed(command.artifact, version, command.by, now_ms, command.digest.hex(), command.rules)
-            )
+            pushed = ArtifactPushed(command.artifact, version, command.by, now_ms, command.digest.hex(), command.rules)
+            pushed.key = command.key
+            events.append(pushed)
             values[command.digest] = command.document
         tag = state.tags.get(command.tag)
         if tag is None or (tag.artifact, tag.rules) != (command.artifact, command.rules) or tag.overlay:
-            events.append(TagMoved(command.tag, command.artifact, version, command.by, rules=command.rules))
+            by, key = command.by, command.key
+            events.append(TagMoved(command.tag, command.artifact, version, by, rules=command.rules, key=key))
         return Verdict(events, values)
 
     def fold(self, stream: Stream, events: list[CatalogEvent]) -> None:
@@ -158,7 +180,8 @@ class CatalogLaw(Law):
             if isinstance(event, ArtifactPushed):
                 state.artifacts[(event.artifact, event.rules)] = event
             else:
-                state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay)
+                authors = _authors(state, event)
+                state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay, authors)
                 if event.id:
                     state.patches[event.id] = event
 

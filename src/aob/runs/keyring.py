@@ -1,6 +1,6 @@
 """The law of API keys: hashes only, never a secret. One stream, `keyring/all`."""
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -13,7 +13,8 @@ KEYRING = "keyring/all"
 
 
 class KeyCreated(msgspec.Struct, array_like=True, tag=1):
-    """A key: the sha256 of its secret, who it stands for, in which tenant, with which roles."""
+    """A key: the sha256 of its secret, who it stands for, in which tenant, with which roles. `rules` is 0 for keys
+    of before `deploy` was a role: those with `run` may deploy."""
 
     id: str
     name: str
@@ -22,6 +23,7 @@ class KeyCreated(msgspec.Struct, array_like=True, tag=1):
     hash: str
     by: str
     at_ms: int
+    rules: int = 0
 
 
 class KeyRevoked(msgspec.Struct, array_like=True, tag=2):
@@ -30,6 +32,15 @@ class KeyRevoked(msgspec.Struct, array_like=True, tag=2):
     id: str
     by: str
     at_ms: int
+
+
+ROLE_RULES: Final = 1
+"""What the roles of a key that is made now mean."""
+
+
+def roles_of(key: KeyCreated) -> tuple[str, ...]:
+    """The roles of a key as they are meant today."""
+    return (*key.roles, "deploy") if key.rules < ROLE_RULES and "run" in key.roles else key.roles
 
 
 KeyEvent = KeyCreated | KeyRevoked
@@ -82,7 +93,14 @@ class KeyringLaw(Law):
             if command.id in state:
                 raise Conflict(f"key {command.id} exists", code="key_exists")
             created = KeyCreated(
-                command.id, command.name, command.tenant, command.roles, command.hash, command.by, now_ms
+                command.id,
+                command.name,
+                command.tenant,
+                command.roles,
+                command.hash,
+                command.by,
+                now_ms,
+                ROLE_RULES,
             )
             return Verdict([created], {})
         key = state.get(command.id)

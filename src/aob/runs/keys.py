@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
-from aob.core.policy import LOCAL, ROLES, Caller, require
+from aob.core.policy import LOCAL, ROLES, Caller
+from aob.core.rights import demand, is_role
 from aob.runs import Core, keyring
 from aob.runs.incoming import name_of, tenant_of, text_of
 
 NAMES_MAX: Final = 100
 ROLES_MAX: Final = 32
+HAD_RUN: Final = "made with `run` before `deploy` was a role of its own: it has `deploy` too"
 
 START: Final = 8
 """Characters of a hash by which keys are looked up."""
@@ -28,7 +30,7 @@ class Keys:
         self, who: Caller, name: str, roles: list[str] | tuple[str, ...], tenant: str | None = None
     ) -> dict[str, Any]:
         """Make a key; its secret is in this answer and nowhere else. Raises Invalid for an unknown role."""
-        require(who, "admin")
+        demand(who, "create_key")
         name = text_of(name_of(name, "/name"), "/name", NAMES_MAX)
         tenant = who.tenant if tenant is None else tenant_of(tenant)
         if tenant != who.tenant and who.tenant != LOCAL.tenant:
@@ -38,10 +40,10 @@ class Keys:
         if not isinstance(given, list | tuple) or len(given) > ROLES_MAX:
             raise Invalid("roles are a list", [Problem("/roles", f"at most {ROLES_MAX} roles", "wrong_type")])
         problems = [
-            Problem(f"/roles/{index}", f"{role!r:.64} is not a role", "unknown_role", hint=f"roles: {', '.join(ROLES)}")
-            for index, role in enumerate(given)
-            if not isinstance(role, str) or not role.isidentifier() or len(role) > NAMES_MAX
-        ]
+            Problem(f"/roles/{index}", f"{role!r:.64} is not a role", "unknown_role",
+                    hint=f"{', '.join(ROLES)}, or a name of letters for a role of your own")
+            for index, role in enumerate(given) if not is_role(role)
+        ]  # fmt: skip
         if problems or not roles:
             raise Invalid("a key needs roles", problems or [Problem("/roles", "is empty", "missing")])
         secret = f"aob_{secrets.token_urlsafe(24)}"
@@ -52,16 +54,17 @@ class Keys:
 
     async def list_keys(self, who: Caller) -> list[dict[str, Any]]:
         """The keys of the tenant, without secrets."""
-        require(who, "admin")
+        demand(who, "list_keys")
         return [
-            {"id": key.id, "name": key.name, "tenant": key.tenant, "roles": list(key.roles), "by": key.by,
-             "at": key.at_ms, "active": active}
+            {"id": key.id, "name": key.name, "tenant": key.tenant, "roles": list(keyring.roles_of(key)), "by": key.by,
+             "at": key.at_ms, "active": active,
+             **({"note": HAD_RUN} if keyring.roles_of(key) != key.roles else {})}
             for key, active in self.core.key_law.ring.values() if key.tenant == who.tenant
         ]  # fmt: skip
 
     async def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
         """Take a key back, at once. Raises NotFound."""
-        require(who, "admin")
+        demand(who, "revoke_key")
         await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(name_of(key_id, "/key"), who.name, who.tenant))
         return {"id": key_id, "active": False}
 
@@ -78,8 +81,13 @@ class Keys:
         for id in self._by_start.get(given[:START], ()):
             key, active = ring[id]
             if hmac.compare_digest(key.hash, given) and active:
-                found = Caller(key.tenant, key.name, frozenset(key.roles))
+                found = Caller(key.tenant, key.name, frozenset(keyring.roles_of(key)), key.id)
         return found
+
+    def holder(self, key_id: str) -> Caller | None:
+        """Who a key stands for, by its id; None once it is revoked."""
+        key, active = self.core.key_law.ring.get(key_id, (None, False))
+        return Caller(key.tenant, key.name, frozenset(keyring.roles_of(key)), key.id) if key and active else None
 
 
 def hashed(secret: str) -> str:

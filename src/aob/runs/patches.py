@@ -7,6 +7,7 @@ from aob.core.event.ids import derived_id
 from aob.core.event.value import decode, digest_of
 from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
 from aob.core.policy import Caller, require
+from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Patch
@@ -29,7 +30,7 @@ class Patches:
         `body` is `{"operations": [...], "base"?: graph hash, "kind"?, "reason"?, "id"?}`. Raises Conflict when the run
         is over or the id was used for other content.
         """
-        require(who, "patch")
+        demand(who, "propose")
         kind = text_of(object_of(body, "").get("kind") or "person", "/kind", NAME_MAX)
         if kind in self.core.rules.trusted_kinds and kind != "person":
             require(who, "admin")  # whoever speaks for a trusted kind is not asked: that is not for everyone to claim
@@ -43,7 +44,7 @@ class Patches:
         # An id counts within its run: two runs that are patched under the same one have two patches.
         id = derived_id("patch", run_id, self.core.ids.next() if given is None else name_of(given, "/id"))
         reason, base = text_of(body.get("reason") or "", "/reason"), text_of(body.get("base") or "", "/base", NAME_MAX)
-        command = cmd.Propose(id, who.name, kind, reason, base, operations, digest_of(data))
+        command = cmd.Propose(id, who.name, kind, reason, base, operations, digest_of(data), key=who.id)
         decided = await self.core.ask(who, run_id, command)
         told = self._patch_told(decided.stream, decided.stream.state.patches[id])
         if told["state"] == "invalid":
@@ -53,22 +54,24 @@ class Patches:
 
     async def patches(self, who: Caller, run_id: str) -> list[dict[str, Any]]:
         """The patches of a run, in the order in which they were proposed."""
-        require(who, "view")
+        demand(who, "patches")
         stream = await self.core.stream(who, run_id)
         return [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
 
     async def patch(self, who: Caller, patch_id: str) -> dict[str, Any]:
         """A whole patch with its diff and the graph before and after."""
-        require(who, "view")
+        demand(who, "patch")
         stream = await self._patch_holder(who, patch_id)
         return self._patch_told(stream, stream.state.patches[patch_id], whole=True)
 
     async def approve_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> dict[str, Any]:
         """Approve the diff that was shown; if the graph has changed since, it is shown anew instead."""
+        demand(who, "approve_patch")
         return await self._decide(who, patch_id, "approve", reason)
 
     async def reject_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> dict[str, Any]:
         """Reject a proposed patch."""
+        demand(who, "reject_patch")
         return await self._decide(who, patch_id, "reject", reason)
 
     async def rollback(self, who: Caller, patch_id: str, *, cascade: bool = False) -> dict[str, Any]:
@@ -77,7 +80,7 @@ class Patches:
 
         Raises Conflict `patch_needed` that lists them when it is not said.
         """
-        require(who, "patch")
+        demand(who, "rollback")
         stream = await self._patch_holder(who, patch_id)
         todo = [patch_id]
         before: list[dict[str, Any]] = []
@@ -105,12 +108,12 @@ class Patches:
         before = [patch for patch in run.patches.values() if patch.rollback_of == patch_id]
         closed = sum(patch.state not in {"proposed", "applied"} for patch in before)
         id = derived_id("patch", run_id, "rollback", patch_id, closed)
-        command = cmd.Propose(id, who.name, "person", "", "", [], digest_of(patch_id.encode()), "", patch_id)
+        command = cmd.Propose(
+            id, who.name, "person", "", "", [], digest_of(patch_id.encode()), "", patch_id, who.id
+        )  # fmt: skip
         return await self.core.ask(who, run_id, command)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> dict[str, Any]:
-        if not who.may("patch"):
-            require(who, "approve")
         stream = await self._patch_holder(who, patch_id)
         command = cmd.ClosePatch(patch_id, choice, who, text_of(reason, "/reason"))
         decided = await self.core.ask(who, stream.name, command)

@@ -7,7 +7,8 @@ from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
 from aob.core.event.value import digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.graph.patch import compile_operations
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.core.run import Given, Needs, Run, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
@@ -21,6 +22,11 @@ from aob.runs.incoming import json_of, object_of, text_of
 from aob.runs.shadow import BREATH, Recorded, Shadow, root_node
 
 
+def _authors(run: Run) -> list[str]:
+    """Names and keys of those whose patches a run has."""
+    return [name for patch in run.patches.values() if patch.number for name in (patch.author, patch.key) if name]
+
+
 class Replays:
     """Verbs that look back."""
 
@@ -28,7 +34,7 @@ class Replays:
 
     async def fork(self, who: Caller, run_id: str, *, from_node: str) -> dict[str, Any]:
         """A new ordinary run that copies the visits before a node as they ended and acts for real from there."""
-        require(who, "run")
+        demand(who, "fork")
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
         ir = _graph(stream).ir(len(run.graph_ops))
@@ -49,7 +55,7 @@ class Replays:
         command = cmd.Start(
             new_id, run.workflow, run.artifact, run.version, run.tag, run.tenant, who.name, run.inputs,
             run.inputs_digest, run.mode, run.priority, run.depth, run.labels, tuple(run.graph_ops), run_id,
-            tuple(copied), rules=run.rules,
+            tuple(copied), rules=run.rules, by_key=who.id, authors=(*run.authors, *_authors(run)),
         )  # fmt: skip
         decided = await self.core.journal.ask(new_id, command, fresh=True)
         return {"run_id": new_id, "status": decided.stream.state.status, "forked_from": run_id, "from": from_node,
@@ -70,7 +76,7 @@ class Replays:
         `patches` is a list of operation lists put on top (what if); `assume` gives outputs of visits that would have to
         be performed. The answer lists every visit as recorded, computed, assumed or unknown, and `calls` is always 0.
         """
-        require(who, "view")
+        demand(who, "replay")
         if mode != "freeze":
             raise CallerError(f"replay mode {mode!r:.40} is not available", code="mode_unavailable",
                               hint="use --mode freeze, or fork: aob run fork RUN --from NODE")  # fmt: skip

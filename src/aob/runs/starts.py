@@ -13,8 +13,9 @@ from aob.core.event.ids import derived_id
 from aob.core.event.value import Ref, canonical, digest_of, inline
 from aob.core.graph import schema_problems
 from aob.core.graph.ir import IR
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
 from aob.core.problem import problem_of
+from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.journal import Decided
@@ -58,7 +59,7 @@ class Starts(Workflows):
         Raises NotFound for an unknown workflow or tag, Invalid when the inputs do not fit its schema, Conflict when the
         key was used with other inputs, Busy when too many commands wait.
         """
-        require(who, "run")
+        demand(who, "start")
         item = {"workflow": workflow, "inputs": inputs, "tag": tag, "key": key, "mode": mode, "priority": priority,
                 "labels": labels, "run_id": run_id}  # fmt: skip
         item = {name: value for name, value in item.items() if value is not None}
@@ -67,7 +68,7 @@ class Starts(Workflows):
 
     async def start_many(self, who: Caller, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Start many in few commits: a verdict each, in order; a wrong one does not hold up the others."""
-        require(who, "run")
+        demand(who, "start_many")
         verdicts: list[Any] = []
         ready: dict[tuple[Any, Any], Any] = {}
         for item in items:
@@ -126,6 +127,7 @@ class Starts(Workflows):
             Raw(data) if beside is None else Ref(digest, len(data)).cell(), digest, mode, priority,
             item.get("depth") or 1, labels, at.overlay, beside=beside, rules=at.rules,
             given=sorted(item.get("labels") or ()),
+            by_key=who.id, authors=at.authors,
         )  # fmt: skip
         return self.core.journal.ask(run_id, command, fresh=fresh)
 
@@ -141,7 +143,7 @@ class Starts(Workflows):
 
     async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> dict[str, Any]:
         """Cancel a run; cancelling again changes nothing."""
-        require(who, "run")
+        demand(who, "cancel")
         asked = cmd.Cancel(who.name, text_of(reason, "/reason"), name_of(command or "", "/command", empty=True))
         decided = await self.core.ask(who, run_id, asked)
         run: Run = decided.stream.state
@@ -151,7 +153,7 @@ class Starts(Workflows):
         self, who: Caller, run_id: str, name: str, *, key: str = "", payload: Any = None, id: str | None = None
     ) -> dict[str, Any]:
         """Hand a message to a run: to the visit that waits for it, else it is kept for one that will."""
-        require(who, "run")
+        demand(who, "message")
         name, key = name_of(name, "/name"), name_of(key, "/key", empty=True)
         data = json_of(payload, "/payload")
         cell, beside = large_of(data, "a message")

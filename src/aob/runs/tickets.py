@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from aob.core.errors import NotFound, Refused
-from aob.core.policy import Caller, require
+from aob.core.errors import NotFound
+from aob.core.policy import Caller
+from aob.core.rights import demand, require_decider
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Ticket
@@ -25,18 +26,18 @@ class Tickets:
         self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None
     ) -> list[dict[str, Any]]:
         """Tickets of the tenant, the soonest deadline first."""
-        require(who, "view")
+        demand(who, "tickets")
         found = []
         for stream in await self._streams(who, run_id):
             for ticket in list(stream.state.tickets.values()):
-                if (not open or not ticket.answer) and role in (None, ticket.role):
+                if (not open or not ticket.answer) and (role is None or role in ticket.needed):
                     found.append(await self._ticket_told(stream, ticket))
             await self.core.journal.settled(stream)
         return sorted(found, key=lambda told: (told.get("due") or 1 << 62, told["ticket_id"]))
 
     async def ticket(self, who: Caller, ticket_id: str) -> dict[str, Any]:
         """One ticket, with what it shows."""
-        require(who, "view")
+        demand(who, "ticket")
         stream = await self._ticket_holder(who, ticket_id)
         return await self._ticket_told(stream, stream.state.tickets[ticket_id])
 
@@ -51,17 +52,25 @@ class Tickets:
         command: str | None = None,
     ) -> dict[str, Any]:
         """Decide a ticket. The same answer again changes nothing; another one is a Conflict `ticket_closed`."""
+        demand(who, "answer")
         choice, reason = name_of(choice, "/choice"), text_of(reason, "/reason")
         command = name_of(command or "", "/command", empty=True)
         data = json_of(values, "/values")
         cell, beside = large_of(data, "the values of a form")
         stream = await self._ticket_holder(who, ticket_id)
         ticket: Ticket = stream.state.tickets[ticket_id]
-        if not (who.may(ticket.role) or who.may("approve")):
-            raise Refused(f"{ticket.id} is for the role `{ticket.role}`", hint="use a key with that role, or `approve`")
+        require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         asked = cmd.Answer(ticket_id, choice, who, reason, cell, command, beside)
         decided = await self.core.ask(who, stream.name, asked)
         return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
+
+    async def deciding(self, who: Caller, ticket_id: str) -> dict[str, Any]:
+        """A ticket that the caller may decide. Raises Refused when they may not."""
+        demand(who, "deciding")
+        stream = await self._ticket_holder(who, ticket_id)
+        ticket: Ticket = stream.state.tickets[ticket_id]
+        require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
+        return await self._ticket_told(stream, ticket)
 
     async def _streams(self, who: Caller, run_id: str | None) -> list[Stream]:
         if run_id is not None:
@@ -95,6 +104,12 @@ class Tickets:
             "form": ticket.form, "shown": await self.core.value(run.tenant, ticket.shown),
             "state": ticket.answer or "open",
         }  # fmt: skip
+        needed = ticket.needed
+        told["role"] = needed[-1]
+        if len(needed) > 1:
+            told["roles"] = list(needed)
+        if ticket.barred:
+            told["not"] = list(ticket.barred)
         if ticket.due_ms:
             told["due"] = ticket.due_ms
         if ticket.about:

@@ -9,6 +9,7 @@ from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, require, review_patch
+from aob.core.rights import demand
 from aob.core.rules import RULES
 from aob.journal import Stream
 from aob.runs import catalog
@@ -41,7 +42,7 @@ class Workflows:
     ) -> dict[str, Any]:
         """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem. `rules`
         is the newest rules number, but for what another shard has accepted before."""
-        require(who, "run")
+        demand(who, "push")
         canonical_form, places = _read(document)
         if name:
             canonical_form = {**canonical_form, "workflow": name}
@@ -53,7 +54,7 @@ class Workflows:
         data = canonical(canonical_form)
         artifact = artifact_hash(canonical_form)
         stream = _stream(who, title)
-        command = catalog.Push(artifact, data, digest_of(data), tag, who.name, rules)
+        command = catalog.Push(artifact, data, digest_of(data), tag, who.name, rules, who.id)
         self.core.values.remember(who.tenant, command.digest, data)
         decided = await self.core.journal.ask(stream, command)
         state: catalog.Workflow = decided.stream.state
@@ -64,14 +65,14 @@ class Workflows:
 
     async def workflows(self, who: Caller) -> list[dict[str, Any]]:
         """All workflows of the tenant, with their tags."""
-        require(who, "view")
+        demand(who, "workflows")
         self.core.journal.check()
         found = [stream.state for name, stream in self.core.journal.streams.items() if _mine(who, name, stream)]
         return [_told(state) for state in sorted(found, key=lambda state: state.name)]
 
     async def workflow(self, who: Caller, name: str, tag: str = "main") -> dict[str, Any]:
         """One version, by tag or artifact, with its document as runs under it get it."""
-        require(who, "view")
+        demand(who, "workflow")
         state = self.state_of(who, name)
         at = _pointed(state, tag)
         document = await self.document(who, at)
@@ -79,7 +80,7 @@ class Workflows:
 
     async def diff(self, who: Caller, name: str, a: str, b: str) -> dict[str, Any]:
         """What changed from `a` to `b`, each a tag or an artifact."""
-        require(who, "view")
+        demand(who, "diff")
         state = self.state_of(who, name)
         before = await self.document(who, _pointed(state, a))
         after = await self.document(who, _pointed(state, b))
@@ -118,7 +119,7 @@ class Workflows:
         answers the same. Raises Invalid with every problem, Refused `approval_needed`, Conflict `tag_moved` or
         `patch_exists`, TooLarge. Pushing a document on the tag again takes all its overlays away.
         """
-        require(who, "patch")
+        demand(who, "patch_tag")
         kind, base = text_of(kind, "/kind", NAME_MAX), text_of(base, "/base", NAME_MAX)
         if kind in self.core.rules.trusted_kinds and kind != "person":
             require(who, "admin")  # as for patches of runs: not everyone may claim to be trusted
@@ -135,7 +136,7 @@ class Workflows:
             _based(tag, versions.ir(len(at.overlay)).hash, base)
             compiled = self._reviewed(who, versions, read_operations(asked), kind)
             command = catalog.Overlay(tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name,
-                                      text_of(reason, "/reason"), id, digest)  # fmt: skip
+                                      text_of(reason, "/reason"), id, digest, who.id)  # fmt: skip
             decided = await self.core.journal.ask(_stream(who, name), command)
             moved: catalog.Workflow = decided.stream.state
             done = moved.patches[id] if id else decided.events[-1]

@@ -7,7 +7,7 @@ from secrets import token_bytes
 from aob.core.answers import JsonObject
 from aob.fanout import Limits
 from aob.ports.telemetry import Telemetry
-from aob.server.api_keys import API_KEYS, ApiKeys, read_api_keys
+from aob.server.api_keys import API_KEYS, NO_KEYS, ApiKeys, read_api_keys
 from aob.server.http import App, openapi
 from aob.server.http.call import clock_ms
 from aob.server.limits import ReadLimit
@@ -41,7 +41,7 @@ def create_app(
     a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
     beside those that the engine knows; `metrics_text` is what `GET /metrics` tells (Prometheus' text);
     `telemetry` takes times and spans."""
-    table = make_table(_version(), link_secret or token_bytes(32), now_ms, metrics_text)
+    table = make_table(_version(), link_secret or token_bytes(32), now_ms, metrics_text, (api_keys or NO_KEYS).holder)
     bounded = reads_per_minute > 0 or tenant_reads_per_minute > 0
     read_limit = ReadLimit(reads_per_minute, tenant_reads_per_minute) if bounded else None
     return App(

@@ -3,15 +3,20 @@
 Only digests are kept. What is written wrong is refused as a whole: a server must not start with other keys than meant.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
 from aob.core.errors import Invalid, Problem
 from aob.core.policy import LOCAL, ROLES, Caller
+from aob.core.rights import TENANT_PATTERN, is_role
 
 API_KEYS: Final = "AOB_API_KEYS"
 SECRET_CHARS_MIN: Final = 16
+ID_CHARS: Final = 20
+"""Of the digest of a secret, in the id of its key."""
+_TENANT: Final = re.compile(TENANT_PATTERN)
 SHAPE: Final = "NAME:SECRET:ROLE+ROLE[:TENANT], several with commas between"
 
 
@@ -20,6 +25,7 @@ class ApiKeys:
 
     def __init__(self, callers: Mapping[bytes, Caller]) -> None:
         self._callers = dict(callers)
+        self._holders = {caller.id: caller for caller in callers.values()}
 
     def __len__(self) -> int:
         return len(self._callers)
@@ -28,6 +34,13 @@ class ApiKeys:
         """Whose secret this is."""
         return self._callers.get(_digest(secret))
 
+    def holder(self, key_id: str) -> Caller | None:
+        """Whose key this is, by its id: another secret is another key."""
+        return self._holders.get(key_id)
+
+
+NO_KEYS: Final = ApiKeys({})
+
 
 def read_api_keys(text: str) -> ApiKeys:
     """Keys as `name:secret:roles[:tenant],…`. Raises Invalid with every entry that is wrong, without its secret."""
@@ -35,23 +48,26 @@ def read_api_keys(text: str) -> ApiKeys:
     problems: list[Problem] = []
     for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
         name, secret, roles, tenant = ([part.strip() for part in entry.split(":")] + [""] * 4)[:4]
-        found = list(_problems(entry, name, secret, roles))
+        found = list(_problems(entry, name, secret, roles, tenant))
         if _digest(secret) in callers:
             found.append("its secret is that of another key")
         problems += (Problem(f"{API_KEYS}/{number}", f"{name or 'this key'}: {each}", hint=SHAPE) for each in found)
-        callers[_digest(secret)] = Caller(tenant or LOCAL.tenant, name, frozenset(roles.split("+")))
+        id = f"env_{_digest(secret).hex()[:ID_CHARS]}"
+        callers[_digest(secret)] = Caller(tenant or LOCAL.tenant, name, frozenset(roles.split("+")), id)
     if problems:
         raise Invalid(f"{API_KEYS} is wrong", problems, hint=SHAPE, code="bad_settings")
     return ApiKeys(callers)
 
 
-def _problems(entry: str, name: str, secret: str, roles: str) -> Iterator[str]:
+def _problems(entry: str, name: str, secret: str, roles: str, tenant: str) -> Iterator[str]:
     if entry.count(":") not in (2, 3) or not name:
         yield "a key has a name, a secret, its roles, and may have a tenant"
     if len(secret) < SECRET_CHARS_MIN:
         yield f"its secret has {len(secret)} characters, at least {SECRET_CHARS_MIN} are needed"
-    if unknown := sorted(set(roles.split("+")) - set(ROLES)):
-        yield f"there is no role {', '.join(unknown) or '(none)'}; there are {', '.join(ROLES)}"
+    if unknown := sorted(role for role in set(roles.split("+")) if not is_role(role)):
+        yield f"there is no role {', '.join(unknown) or '(none)'}; there are {', '.join(ROLES)} and names of letters"
+    if tenant and not _TENANT.fullmatch(tenant):
+        yield f"{tenant[:64]!r} is no name for a tenant: letters, digits, `_` and `-`, at most 64"
 
 
 def _digest(secret: str) -> bytes:

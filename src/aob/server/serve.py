@@ -25,6 +25,8 @@ KEEP_ALIVE_S: Final = 75
 CONNECTIONS_MAX: Final = 4_096
 DRAIN_S: Final = 5
 """How long a stopping server waits for answers that are on their way."""
+GUARDS: Final = (("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"))
+"""On every answer: no browser guesses what it is, none shows it inside a page of somebody else."""
 BACKLOG: Final = 2_048
 JOINED_BYTES_MAX: Final = 64 * 1024
 """Answers up to this size leave in one piece."""
@@ -80,6 +82,7 @@ class Guard(HttpToolsProtocol):
             return
         body = encode(problem_of(Malformed(msg, code="bad_request")))
         head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+        head += b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in GUARDS)
         self.transport.write(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))
         self.transport.close()
 
@@ -179,6 +182,7 @@ async def serving(app: App, sock: socket.socket | None = None) -> AsyncIterator[
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=list(GUARDS),
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,

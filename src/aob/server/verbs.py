@@ -162,6 +162,9 @@ class PeopleVerbs(Protocol):
     ) -> JsonObject:
         """Decide a ticket, once."""
 
+    async def deciding(self, who: Caller, ticket_id: str) -> JsonObject:
+        """A ticket that `who` may decide: has its roles, and is not barred. Raises Refused."""
+
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob of the tenant."""
 
@@ -176,6 +179,9 @@ class PeopleVerbs(Protocol):
 
     def authenticate(self, secret: str) -> Caller | None:
         """Whose key this is, compared in constant time; from memory, so not async."""
+
+    def holder(self, key_id: str) -> Caller | None:
+        """Whose key this is, by its id; None once it is revoked. From memory, so not async."""
 
     async def health(self) -> JsonObject:
         """How the parts are: `status` is `ok` when all of them are."""

@@ -13,7 +13,8 @@ from aob.core.errors import CallerError, Quarantined, Unavailable
 from aob.core.event import Position
 from aob.core.event.value import decode
 from aob.core.graph.ir import IR, Node
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import events as ev
 from aob.core.run.state import READY, Token, state_of
@@ -41,7 +42,7 @@ class Views(Engine):
 
         With `min_position` it is at least that fresh, or Unavailable `not_yet` is raised.
         """
-        require(who, "view")
+        demand(who, "run")
         if min_position is not None and self.core.feed.place(min_position)[0] > self.core.journal.durable_row:
             raise Unavailable("this position is not written yet", code="not_yet", hint="ask again in a moment")
         stream = await self.core.stream(who, run_id)
@@ -55,7 +56,7 @@ class Views(Engine):
 
     async def wait(self, who: Caller, run_id: str, within_ms: int) -> dict[str, Any]:
         """The whole run as soon as it has ended, or as it stands after `within_ms`."""
-        require(who, "view")
+        demand(who, "wait")
         with suppress(TimeoutError):
             async with asyncio.timeout(within_ms / 1_000):
                 await self.core.ended(who, run_id)
@@ -118,7 +119,7 @@ class Views(Engine):
         labels: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """A page of runs, newest first; `next` is the cursor of the page after it."""
-        require(who, "view")
+        demand(who, "runs")
         if not 1 <= limit <= LIST_MAX:
             raise CallerError(f"limit is between 1 and {LIST_MAX}", code="bad_limit")
         found: list[Head] = []
@@ -135,14 +136,14 @@ class Views(Engine):
 
     async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = WHOLE) -> list[dict[str, Any]]:
         """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
-        require(who, "view")
+        demand(who, "timeline")
         stream = await self.core.stream(who, run_id)
         after, limit = max(-1, min(after, WHOLE)), max(0, min(limit, WHOLE))
         return [entry(fact) for fact in await history(self.core, stream, after, limit)]
 
     async def why(self, who: Caller, run_id: str) -> dict[str, Any]:
         """One sentence: what the run waits for, or how it ended."""
-        require(who, "view")
+        demand(who, "why")
         try:
             stream = await self.core.stream(who, run_id)
         except (Quarantined, Unavailable) as away:
@@ -169,7 +170,7 @@ class Views(Engine):
     ) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
         """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
         the feed of all runs from now on."""
-        require(who, "view")
+        demand(who, "follow")
         name, ended = "", False
         if run_id is None:
             row, index = self.core.feed.place(position)
@@ -198,7 +199,7 @@ class Views(Engine):
         self, who: Caller, run_id: str, *, node: str | None = None, follow: bool = False
     ) -> AsyncIterator[str]:
         """Lines that handlers of the run logged, each one JSON object; with `follow` until the run is over."""
-        require(who, "view")
+        demand(who, "logs")
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
 
@@ -210,7 +211,7 @@ class Views(Engine):
 
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob of the tenant, verified."""
-        require(who, "view")
+        demand(who, "blob")
         digest = _HASH.fullmatch(hash)
         if digest is None:
             raise CallerError(f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")

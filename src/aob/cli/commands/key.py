@@ -10,7 +10,7 @@ from aob.cli.words import Commands, command, group
 if TYPE_CHECKING:
     from aob.client import AsyncClient
 
-ROLES: Final = ("view", "run", "approve", "patch", "admin")
+ROLES: Final = ("view", "run", "deploy", "approve", "patch", "admin")
 """As `core.policy` has them (a test holds it): importing it here would double the start of every command."""
 
 
@@ -19,7 +19,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     mine = group(commands, common, "key", "make, list and revoke keys")
     one = command(mine, common, "create", "make a key and print its secret, once", create)
     one.add_argument("name", metavar="NAME")
-    one.add_argument("--role", choices=ROLES, action="append", required=True, help="may be repeated")
+    one.add_argument(
+        "--role", metavar="ROLE", action="append", required=True,
+        help=f"{' '.join(ROLES)}, or a role of your own (letters); may be repeated",
+    )  # fmt: skip
     one.add_argument("--tenant", help="the tenant (the one of the key that makes it)")
     command(mine, common, "list", "list keys, without their secrets", list_all)
     one = command(mine, common, "revoke", "revoke a key", revoke)
@@ -53,6 +56,9 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         for row in found
     ]
     screen.table(("key", "name", "roles", "state", "made"), rows)
+    for row in found:
+        if row.get("note"):
+            screen.note(f"{row['id']}: {row['note']}")
 
 
 async def revoke(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

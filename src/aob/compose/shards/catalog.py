@@ -10,14 +10,14 @@ from aob.views import Views
 TAUGHT_TAG: Final = "aob-taught"
 """Where an artifact hangs on a shard when no tag names it any more. Lists come from shard 0, so nobody sees it."""
 
-TEACHER: Final = frozenset({"run", "view", "patch", "approve"})
+TEACHER: Final = frozenset({"deploy", "view", "patch", "approve"})
 """What shard 0 has agreed to, the others are not asked about again."""
 
 
 async def teach(views: Views, shard: Answering, who: Caller, name: str) -> None:
     """Push what a shard lacks of a workflow: the same artifacts under the same versions, the same tags with the same
     patches. Raises errors of the AobError tree; teaching again goes on where it stopped."""
-    teacher = Caller(who.tenant, who.name, TEACHER)
+    teacher = Caller(who.tenant, who.name, TEACHER, who.id)
     mine, theirs = known(views, teacher, name), await shard.call("taught", teacher, name)
     wanted = [(artifact, TAUGHT_TAG) for artifact in mine["artifacts"] if artifact not in theirs["artifacts"]]
     # The last artifact is mostly the one that a tag was moved to: one push does both.
@@ -26,7 +26,9 @@ async def teach(views: Views, shard: Answering, who: Caller, name: str) -> None:
         wanted.pop()
     for (artifact, rules), tag in (*wanted, *((artifact, tag) for tag, artifact in tags.items())):
         told = await views.workflow(teacher, name, artifact)
-        await shard.call("push", teacher, told["document"], tag=tag, rules=rules)
+        pushed = views.state_of(teacher, name).artifacts[(artifact, rules)]
+        author = Caller(who.tenant, pushed.by, TEACHER, pushed.key)
+        await shard.call("push", author, told["document"], tag=tag, rules=rules)
     for tag, at in mine["tags"].items():
         there = 0 if tag in tags else len(theirs["tags"][tag]["patches"])
         for operations in at["patches"][there:]:

@@ -17,8 +17,9 @@ from aob.compose.shards.local import Shard
 from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Problem, Unavailable
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
 from aob.core.problem import problem_of
+from aob.core.rights import demand
 from aob.runs import keyed_id
 from aob.views import Views, next_page
 
@@ -40,7 +41,7 @@ class ShardedViews:
         self.validate: Callable[[JsonObject | bytes], Sequence[Problem]] = local.validate
         self.workflows, self.workflow, self.diff = local.workflows, local.workflow, local.diff
         self.create_key, self.list_keys, self.revoke_key = local.create_key, local.list_keys, local.revoke_key
-        self.authenticate = local.authenticate
+        self.authenticate, self.holder = local.authenticate, local.holder
 
     # -- workflows --------------------------------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class ShardedViews:
         run_id: str | None = None,
     ) -> JsonObject:
         """Start a run, once a key."""
-        require(who, "run")
+        demand(who, "start")
         shard = self._of_start(who, {"workflow": workflow, "tag": tag, "key": key, "run_id": run_id}, {}) or self._any()
         told: JsonObject = await shard.call(
             "start", who, workflow, inputs, tag=tag, key=key, mode=mode, priority=priority, labels=labels, run_id=run_id
@@ -104,7 +105,7 @@ class ShardedViews:
 
     async def start_many(self, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
         """Start many: a verdict each, in order; those of a shard that is down are refused alone."""
-        require(who, "run")
+        demand(who, "start_many")
         named: dict[str, str] = {}
         fixed = [self._of_start(who, item, named) for item in items]
         free = iter(self._spread(fixed.count(None)))
@@ -247,6 +248,10 @@ class ShardedViews:
         """One ticket."""
         return await self._by_id("tickets", "ticket", who, ticket_id)
 
+    async def deciding(self, who: Caller, ticket_id: str) -> JsonObject:
+        """A ticket that the caller may decide."""
+        return await self._by_id("tickets", "deciding", who, ticket_id)
+
     async def answer(
         self,
         who: Caller,
@@ -265,7 +270,7 @@ class ShardedViews:
     async def _by_id(self, what: str, verb: str, who: Caller, id: str, *args: Any, **named: Any) -> JsonObject:
         """Ask the shard whose memory has it; when none has, all of them, for it may lie in an ended run."""
         # Whoever may do something to it may find it.
-        finder = Caller(who.tenant, who.name, frozenset({"view"}))
+        finder = Caller(who.tenant, who.name, frozenset({"view"}), who.id)
         held = await asyncio.gather(
             *(shard.call("holds", finder, what, id) for shard in self._shards), return_exceptions=True
         )
@@ -362,7 +367,7 @@ class ShardedViews:
         types: frozenset[str] | None = None,
     ) -> AsyncIterator[Item]:
         """Events of a run, or of all runs, after a position of the home."""
-        require(who, "view")
+        demand(who, "follow")
         if run_id is not None:
             return follow_run(self._shards, self._of(run_id), who, run_id, position, types)
         return follow_all(self._shards, who, position, types)

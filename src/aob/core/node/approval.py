@@ -23,14 +23,16 @@ class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApprovalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`role` may decide; `form` maps field names to types (`string number integer boolean`) or JSON Schemas; `text` is
-    shown, filled by `{name}` from the input; `notify` lists addresses told; `escalate` is what happens as time goes."""
+    """`role` decides, and nobody else but an admin; `not` bars the `starter` of the run, or each `author` of what it
+    runs; `form` maps field names to types (`string number integer boolean`) or JSON Schemas; `text` is shown, filled by
+    `{name}` from the input; `notify` lists addresses told; `escalate` is what happens as time goes."""
 
     role: str = "approve"
     text: str = ""
     form: dict[str, Any] = {}
     notify: tuple[str, ...] = ()
     escalate: tuple[Escalation, ...] = ()
+    barred: tuple[Literal["starter", "author"], ...] = msgspec.field(name="not", default=())
 
 
 def check_approval(config: ApprovalConfig) -> Iterator[Problem]:

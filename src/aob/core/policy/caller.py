@@ -6,20 +6,28 @@ import msgspec
 
 from aob.core.errors import Refused
 
-ROLES: Final = ("view", "run", "approve", "patch", "admin")
-"""`view` reads, `run` starts and cancels, `approve` answers tickets, `patch` proposes, `admin` does all of these."""
+ROLES: Final = ("view", "run", "deploy", "approve", "patch", "admin")
+"""`view` reads, `run` starts and cancels, `deploy` pushes documents and contracts, `approve` answers tickets, `patch`
+proposes, `admin` does all of these. Any other name is a role of one's own: it decides the tickets that ask for it."""
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """An authenticated caller: a person, an agent or a program with a key."""
+    """An authenticated caller: a person, an agent or a program with a key. `id` is the id of that key; it is empty for
+    whoever calls in this process, without one."""
 
     tenant: str
     name: str
     roles: frozenset[str]
+    id: str = ""
 
     def may(self, role: str) -> bool:
         """Whether this caller has the role (admin has every role)."""
         return role in self.roles or "admin" in self.roles
+
+    @property
+    def owns_home(self) -> bool:
+        """Whether this is the person who owns the home: in process, or with the home's own key."""
+        return self.name == LOCAL.name and self.tenant == LOCAL.tenant and "admin" in self.roles
 
 
 LOCAL: Final = Caller("default", "local", frozenset(ROLES))

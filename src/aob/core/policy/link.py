@@ -19,6 +19,7 @@ _DOMAIN: Final = b"aob.link.1\0"
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
     """What a link allows: these choices on this ticket, before `expires_ms`. `to` names whom it was given to.
+    `key` is the id of the key that made it: the link is dead with that key. The home's own notices have none.
 
     `HELD_MS` is how long a link to a ticket without a deadline holds; a longer `to` than `TO_MAX` fits no token.
     """
@@ -31,6 +32,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
     choices: tuple[str, ...]
     expires_ms: int
     to: str = ""
+    key: str = ""
 
 
 def sign_link(secret: bytes, link: Link) -> str:

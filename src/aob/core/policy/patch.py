@@ -61,7 +61,8 @@ class PatchRules(msgspec.Struct, frozen=True):
     `hosts_allowed` None means any public host. Private hosts (loopback and metadata included) need a line in
     `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network such as `10.0.0.0/8`.
     `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never wait for a
-    person, those of all others always do with `always_person`. `free` names effects for which nobody is asked.
+    person, those of all others always do with `always_person`. `free` names effects for which nobody is asked. With
+    `four_eyes` whoever started a run decides on no patch of it.
     """
 
     forbidden_kinds: tuple[str, ...] = ()
@@ -72,11 +73,17 @@ class PatchRules(msgspec.Struct, frozen=True):
     always_person: bool = False
     trusted_kinds: tuple[str, ...] = ()
     free: tuple[Free, ...] = ()
+    four_eyes: bool = False
 
     @property
     def version(self) -> str:
         """The sha256 of the rules, 64 hexadecimal characters: an approval holds under the rules it was given under."""
-        return sha256(canonical(self)).hexdigest()
+        stated = msgspec.structs.asdict(self)
+        # What is newer than the first release and not set leaves the version of a home as it was.
+        return sha256(canonical({name: stated[name] for name in stated if stated[name] or name in _FIRST})).hexdigest()
+
+
+_FIRST: Final = frozenset(PatchRules.__struct_fields__) - {"free", "four_eyes"}
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -2,18 +2,18 @@
 
 from typing import Any, Final
 
-from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
+from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
 from aob.core.event.ids import derived_id
 from aob.core.event.value import NULL, Cell, decode
 from aob.core.graph.schema import schema_problems
 from aob.core.node.approval import Escalation
-from aob.core.policy.caller import Caller
+from aob.core.rights import require_decider
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
 from aob.core.run.evolve import content_of
 from aob.core.run.names import input_cell
-from aob.core.run.patching import plan_patch, publish, settle_holder
+from aob.core.run.patching import barred_of, plan_patch, publish, settle_holder
 from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Known, Patch, Ticket, Token
 from aob.core.run.step import DeniedError, Step
 
@@ -67,15 +67,9 @@ def answer(step: Step, command: cmd.Answer) -> None:
     if command.choice not in ticket.choices:
         raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}",
                       [Problem("/choice", f"choose one of {', '.join(ticket.choices)}", "unknown_choice")])  # fmt: skip
-    allowed(command.who, ticket)
+    require_decider(command.who, ticket.id, ticket.needed, step.run.barred(ticket))
     check_form(ticket, step.load(command.values))
-    decide_ticket(step, ticket, command.choice, by, command.reason, command.values, command.command)
-
-
-def allowed(who: Caller, ticket: Ticket) -> None:
-    """Raises Refused unless the caller has the ticket's role, or may approve in general."""
-    if not (who.may(ticket.role) or who.may("approve")):
-        raise Refused(f"{ticket.id} is for the role `{ticket.role}`", hint="use a key with that role, or `approve`")
+    decide_ticket(step, ticket, command.choice, by, command.reason, command.values, command.command, command.who.id)
 
 
 def check_form(ticket: Ticket, given: Any) -> None:
@@ -97,10 +91,10 @@ def check_form(ticket: Ticket, given: Any) -> None:
 
 
 def decide_ticket(
-    step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell = NULL, command: str = ""
+    step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell = NULL, command: str = "", key: str = ""
 ) -> None:
     """The ticket has its answer; what it was about goes on."""
-    step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now))
+    step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now, key))
     if ticket.subject == "patch":
         close_patch(step, step.run.patches[ticket.about], choice, by, reason)
         return
@@ -166,8 +160,9 @@ def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> 
         step.events.append(
             ev.TicketOpened(
                 derived_id("ticket", step.run.id, patch.id, plan.shown, step.given.rules.version), patch.visit, "patch",
-                "patch", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
+                "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
                 ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", patch.id,
+                roles=list(plan.verdict.roles), barred=barred_of(step, plan),
             )
         )  # fmt: skip
         return

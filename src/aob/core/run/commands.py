@@ -37,6 +37,8 @@ class Start(_Command):
     beside: bytes | None = None
     given: list[str] | None = None
     rules: int = RULES
+    by_key: str = ""
+    authors: tuple[str, ...] = ()
 
 
 class Complete(_Command):
@@ -114,6 +116,7 @@ class Propose(_Command):
     digest: bytes
     visit: str = ""
     rollback_of: str = ""
+    key: str = ""
 
 
 class ClosePatch(_Command):

@@ -116,6 +116,7 @@ def _start(step: Step, command: cmd.Start) -> None:
         command.run, command.workflow, command.artifact, command.version, command.tag, command.tenant, command.by,
         step.now, command.inputs, command.digest, command.mode, command.priority, deadline, command.depth,
         command.labels, command.overlay, command.fork, rules=command.rules, given=command.given,
+        by_key=command.by_key, authors=list(command.authors),
     )  # fmt: skip
     step.events.append(event)
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)
@@ -249,7 +250,7 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         told = [{"kind": intent.kind, "what": decode(intent.what)} for intent in open_intents]
         step.events.append(
             ev.TicketOpened(
-                step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "run",
+                step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "approve",
                 f"{token.visit} was cut off: did it happen?", ["done", "repeat", "fail"], {"output": {}},
                 step.cell(told)[0],
             )

@@ -26,7 +26,7 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
     if not on and node.spec.on_failure == "review" and attempt:  # its deadline goes on while a person thinks
         step.events.append(
             ev.TicketOpened(
-                step.ticket_id(visit, attempt, "review"), visit, "review", "run",
+                step.ticket_id(visit, attempt, "review"), visit, "review", "approve",
                 f"{visit} failed: what now?", ["retry", "skip", "fail"], {}, error,
             )
         )  # fmt: skip

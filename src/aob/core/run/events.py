@@ -19,11 +19,9 @@ class _Event(msgspec.Struct, array_like=True, gc=False):
 
 class RunStarted(_Event, tag=1):
     """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none.
-
     `digest` is the sha256 of the start as asked (idempotency); `fork` names the run that outcomes were copied from.
-    `rules` is the rules number that the artifact was accepted under; `given` names the labels that the start itself
-    gave, None when it is not known.
-    """
+    `rules` is the number it was accepted under, `by_key` the starter's key, `authors` names and keys of who wrote it,
+    `given` the labels that the start itself gave, None when it is not known."""
 
     run: str
     workflow: str
@@ -46,6 +44,8 @@ class RunStarted(_Event, tag=1):
     skipped: list[str] = []
     rules: int = 1
     given: list[str] | None = None
+    by_key: str = ""
+    authors: list[str] = []
 
 
 class Dispatched(_Event, tag=2):
@@ -60,10 +60,8 @@ class Dispatched(_Event, tag=2):
 
 class NodeCompleted(_Event, tag=3):
     """A visit has its outcome. `on` names the edge set it offers, `took` the edges taken when not all of that set.
-
     `ready`, `skipped`: nodes of the same scope decided by it. `fed`, `starved`: nodes that got a signal, taken or
-    skipped, and still wait for others. `took_us` is the time that the attempt took.
-    """
+    skipped, and still wait for others. `took_us` is the time that the attempt took."""
 
     visit: str
     attempt: int
@@ -129,7 +127,7 @@ class TimerDone(_Event, tag=8):
 
 
 class TicketOpened(_Event, tag=9):
-    """A person is asked. `subject` says what: `approval patch uncertain review`; `shown` is what was shown to them."""
+    """A person is asked. `subject` says what: `approval patch uncertain review`; `shown` is what they see."""
 
     id: str
     visit: str
@@ -143,6 +141,8 @@ class TicketOpened(_Event, tag=9):
     expire: str = ""
     about: str = ""
     notify: list[str] = []
+    roles: list[str] = []
+    barred: list[str] = []
 
 
 class TicketChanged(_Event, tag=10):
@@ -155,7 +155,7 @@ class TicketChanged(_Event, tag=10):
 
 
 class TicketAnswered(_Event, tag=11):
-    """A ticket has its answer; `by` is a name, or `timer` at its deadline."""
+    """A ticket has its answer; `by` is a name, or `timer` at its deadline; `key` is whose, of a link its maker's."""
 
     id: str
     choice: str
@@ -164,6 +164,7 @@ class TicketAnswered(_Event, tag=11):
     values: Cell
     command: str = ""
     at_ms: int = 0
+    key: str = ""
 
 
 class PatchProposed(_Event, tag=12):
@@ -183,14 +184,13 @@ class PatchProposed(_Event, tag=12):
     problems: Cell = NULL
     digest: bytes = b""
     rollback_of: str = ""
+    key: str = ""
 
 
 class PatchApplied(_Event, tag=13):
     """The graph has a new version. `operations` are those applied (after rebase), `inverse` takes them back.
-
     `moved` and `stayed` list the body scopes that go on under the new and under the old version. `ready` to `starved`
-    are signals that new edges brought from recorded outcomes; `reset` gives the signal counts of touched nodes.
-    """
+    are signals that new edges brought from recorded outcomes; `reset` gives the signal counts of touched nodes."""
 
     id: str
     number: int

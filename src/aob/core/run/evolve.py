@@ -67,7 +67,7 @@ def _started(run: Run, e: ev.RunStarted) -> None:
     run.inputs, run.inputs_digest, run.labels, run.given = e.inputs, e.digest, e.labels, e.given
     run.started_ms, run.deadline_ms, run.depth, run.fork = e.at_ms, e.deadline_ms, e.depth, e.fork
     run.rules = e.rules
-    run.graph_ops = list(e.overlay)
+    run.graph_ops, run.by_key, run.authors = list(e.overlay), e.by_key, e.authors
     root = run.scopes[""] = Scope("", "", len(e.overlay), "", 0, NULL)
     decide_nodes(run, root, e.ready, e.skipped)
 
@@ -159,6 +159,8 @@ def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
         e.expire,
         e.about,
         notify=e.notify,
+        roles=e.roles,
+        barred=e.barred,
     )
     if e.subject in {"approval", "uncertain", "review"}:
         _open(run, e.visit)
@@ -172,7 +174,7 @@ def _ticket_changed(run: Run, e: ev.TicketChanged) -> None:
 
 def _ticket_answered(run: Run, e: ev.TicketAnswered) -> None:
     ticket = run.tickets[e.id]
-    ticket.answer, ticket.by, ticket.reason, ticket.values = e.choice, e.by, e.reason, e.values
+    ticket.answer, ticket.by, ticket.reason, ticket.values, ticket.key = e.choice, e.by, e.reason, e.values, e.key
     if e.command:
         _know(run, e.command, Known("answer", e.id, content_of(e.choice, e.reason, e.values), e.by, e.at_ms))
 

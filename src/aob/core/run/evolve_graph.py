@@ -35,7 +35,7 @@ def patch_proposed(run: Run, e: ev.PatchProposed) -> None:
     """A patch is known."""
     run.patches[e.id] = Patch(
         e.id, e.author, e.kind, e.reason, e.base, e.operations, e.state, e.at_ms, e.visit, e.diff_hash, e.rules,
-        e.problems, e.digest, rollback_of=e.rollback_of,
+        e.problems, e.digest, rollback_of=e.rollback_of, key=e.key,
     )  # fmt: skip
 
 

@@ -184,6 +184,7 @@ def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         ev.TicketOpened(
             step.ticket_id(visit, 1, "approval"), visit, "approval", config.role, str(text), ["approve", "reject"],
             dict(config.form), shown, due, times.expire, "", [str(address) for address in notify],
+            barred=list(config.barred),
         )
     )  # fmt: skip
     if due:

@@ -76,7 +76,7 @@ def _proposed(
     return ev.PatchProposed(
         command.id, command.author, command.kind, command.reason, base, Raw(canonical(command.operations)), state,
         step.now, command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)),
-        command.digest,
+        command.digest, key=command.key,
     )  # fmt: skip
 
 
@@ -84,12 +84,19 @@ def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
     """A person is shown the diff; the answer binds its hash and the version of the rules."""
     step.events.append(
         ev.TicketOpened(
-            patch_ticket(step, command.id), command.visit, "patch", "patch",
+            patch_ticket(step, command.id), command.visit, "patch", "approve",
             f"{command.author} wants to change the graph: {command.reason or 'no reason given'} "
             f"({'; '.join(plan.verdict.reasons)})",
             ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", command.id,
+            roles=list(plan.verdict.roles), barred=barred_of(step, plan),
         )
     )  # fmt: skip
+
+
+def barred_of(step: Step, plan: Plan) -> list[str]:
+    """Whom the ticket of a patch bars, beside the key that proposed it."""
+    four_eyes = ("starter",) if step.given.rules.four_eyes else ()
+    return list(dict.fromkeys((*plan.verdict.barred, *four_eyes)))
 
 
 def patch_ticket(step: Step, patch: str) -> str:

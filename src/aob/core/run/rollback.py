@@ -39,7 +39,7 @@ def roll_back(step: Step, command: cmd.Propose) -> None:
         ev.PatchProposed(
             command.id, command.author, patch.kind, command.reason or f"rolls back {patch.id}", base,
             Raw(canonical(operations)), "proposed", step.now, "", plan.shown, step.given.rules.version, NULL,
-            digest_of(patch.id.encode()), patch.id,
+            digest_of(patch.id.encode()), patch.id, command.key,
         )
     )  # fmt: skip
     if plan.verdict.needs_person:

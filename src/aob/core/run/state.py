@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event.value import NULL, Cell
+from aob.core.rights import needed_roles
 from aob.core.run.events import NodeCompleted, NodeFailed
 
 READY: Final = "ready"
@@ -142,7 +143,7 @@ class Timer(msgspec.Struct):
 
 
 class Ticket(msgspec.Struct):
-    """A question to a person; `answer` is empty while it is open."""
+    """A question to a person; `answer` is empty while it is open. `key` is the id of the key that answered."""
 
     id: str
     visit: str
@@ -161,6 +162,14 @@ class Ticket(msgspec.Struct):
     reason: str = ""
     values: Cell = NULL
     notify: list[str] = []
+    roles: list[str] = []
+    barred: list[str] = []
+    key: str = ""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The roles that whoever decides it must have, all of them."""
+        return needed_roles(self.subject, self.role, self.roles)
 
 
 class Patch(msgspec.Struct):
@@ -185,6 +194,7 @@ class Patch(msgspec.Struct):
     agents: int = 0
     by: str = ""
     note: str = ""
+    key: str = ""
 
 
 COMMANDS_KEPT_MIN: Final = 4_096
@@ -214,6 +224,8 @@ class Run(msgspec.Struct, gc=False, eq=False):
     tag: str = ""
     tenant: str = ""
     by: str = ""
+    by_key: str = ""
+    authors: list[str] = []
     fork: str = ""
     rules: int = 1
     mode: str = "full"
@@ -242,6 +254,19 @@ class Run(msgspec.Struct, gc=False, eq=False):
     given: list[str] | None = None
     agents: int = 0
     usage: dict[str, float] = {}
+
+    def barred(self, ticket: Ticket) -> dict[str, set[str]]:
+        """Names and ids of the keys that may not decide a ticket, by the word for why."""
+        patch = self.patches.get(ticket.about)
+        found: dict[str, set[str]] = {word: set() for word in ticket.barred}
+        if "starter" in found:
+            found["starter"] = {self.by, self.by_key} - {""}
+        if "author" in found:
+            applied = (each for each in self.patches.values() if each.number or each is patch)
+            found["author"] = {*self.authors, *(name for each in applied for name in (each.author, each.key))} - {""}
+        if patch is not None and patch.key:
+            found["proposer"] = {patch.key}
+        return found
 
     @property
     def status(self) -> str:

@@ -15,7 +15,8 @@ from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
 from aob.core.ingest import Event
 from aob.core.metric_answers import Delivery, WebhookView
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
 from aob.fanout.webhooks.message import Message, Progress, progress_of
 from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, notice, notice_of
@@ -144,13 +145,13 @@ class Webhooks:
 
     async def webhooks(self, who: Caller) -> list[WebhookView]:
         """All subscriptions of the tenant, the oldest first."""
-        require(who, "view")
+        demand(who, "webhooks")
         senders = self._senders.get(who.tenant, {}).values()
         return [sender.view() for sender in sorted(senders, key=lambda each: (each.hook.created_ms, each.hook.id))]
 
     async def webhook(self, who: Caller, id: str) -> WebhookView:
         """One. Raises NotFound."""
-        require(who, "view")
+        demand(who, "webhook")
         return self._sender(who, id).view()
 
     async def create_webhook(
@@ -158,7 +159,7 @@ class Webhooks:
         runs: Sequence[str] = (), alerts: Sequence[str] = (), description: str = "", secret: str = "",
     ) -> WebhookView:  # fmt: skip
         """Subscribe a URL, from now on. Its secret is in this answer and nowhere else. Raises Invalid."""
-        require(who, "admin")
+        demand(who, "create_webhook")
         required("standardwebhooks", "metrics", "a webhook")
         _check_url(url)
         wants = {"event": events, "metric": metrics, "run": [state.upper() for state in runs], "alert": alerts}
@@ -182,7 +183,7 @@ class Webhooks:
         self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False
     ) -> WebhookView:
         """Pause it, let it go on, give it a new secret: it is in this answer; the old one signs beside it for a day."""
-        require(who, "admin")
+        demand(who, "update_webhook")
         sender = self._sender(who, id)
         told: WebhookView | None = None
         if rotate:
@@ -202,7 +203,7 @@ class Webhooks:
 
     async def delete_webhook(self, who: Caller, id: str) -> JsonObject:
         """End it; its history goes with it."""
-        require(who, "admin")
+        demand(who, "delete_webhook")
         sender = self._sender(who, id)
         await self._journal.ask(PREFIX + who.tenant, RemoveHook(id, who.name))
         del self._senders[who.tenant][id]
@@ -219,7 +220,7 @@ class Webhooks:
         self, who: Caller, id: str, *, state: str = "", limit: int = 50, before: str = ""
     ) -> JsonObject:
         """A page of what was sent or is being tried, newest first; what still waits in line is only counted."""
-        require(who, "view")
+        demand(who, "deliveries")
         sender = self._sender(who, id)
         ids = self._ids(sender)
         if before:
@@ -238,7 +239,7 @@ class Webhooks:
 
     async def delivery(self, who: Caller, id: str, delivery: str) -> Delivery:
         """One, with its payload. Raises NotFound."""
-        require(who, "view")
+        demand(who, "delivery")
         sender = self._sender(who, id)
         message = await self._message(sender, delivery) if delivery in self._ids(sender) else None
         if message is None:
@@ -249,7 +250,7 @@ class Webhooks:
         self, who: Caller, id: str, *, deliveries: Sequence[str] = (), since_ms: int | None = None
     ) -> JsonObject:
         """Send again, under the same ids: some, or all that failed since an instant."""
-        require(who, "admin")
+        demand(who, "redeliver")
         sender = self._sender(who, id)
         ids = self._ids(sender)
         for each in deliveries:

@@ -10,7 +10,8 @@ from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.event import canonical
 from aob.core.metric.alert import Drop, Put, Silence
 from aob.core.metric_answers import AlertView, SloView
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.metrics.alerting.alerting import Alerts, Standing
 from aob.metrics.alerting.law import stream_of
 from aob.metrics.alerting.showing import newest_first, views_of
@@ -24,14 +25,14 @@ class Alerting(Alerts):
 
     async def alerts(self, who: Caller, *, state: str = "") -> list[AlertView]:
         """All alerts as they stand."""
-        require(who, "view")
+        demand(who, "alerts")
         standings = sorted(self.of(who.tenant).alerts.values(), key=lambda each: each.name)
         found = [view for each in standings if each.contract is not None for view in self._views(each)]
         return [view for view in found if state in ("", view["state"])]
 
     async def alert(self, who: Caller, name: str) -> JsonObject:
         """One alert: its contract, its views, its history with the newest first. Raises NotFound."""
-        require(who, "view")
+        demand(who, "alert")
         standing = self.of(who.tenant).alerts.get(name)
         state = self.state(who.tenant, name) if standing is not None else None
         if standing is None or state is None or (standing.contract is None and not state.history):
@@ -49,7 +50,7 @@ class Alerting(Alerts):
 
     async def put_alert(self, who: Caller, name: str, document: JsonObject) -> JsonObject:
         """Make or change an alert, as the version after the newest; the same again changes nothing. Raises Invalid."""
-        require(who, "admin")
+        demand(who, "put_alert")
         state, known = self.state(who.tenant, name), self._contracts(who.tenant)
         newest = known.alert(name)
         version = max(newest.version if newest else 0, state.own.version if state.own else 0, state.dropped)
@@ -62,7 +63,7 @@ class Alerting(Alerts):
 
     async def delete_alert(self, who: Caller, name: str) -> JsonObject:
         """It is judged no more; its history stays. Raises NotFound."""
-        require(who, "admin")
+        demand(who, "delete_alert")
         contract = self._standing(who.tenant, name)
         await self._journal.ask(stream_of(who.tenant, name), Drop(contract.version, who.name))
         self.renewed(who.tenant, name)
@@ -71,7 +72,7 @@ class Alerting(Alerts):
     async def silence_alert(self, who: Caller, name: str, *, until_ms: int, reason: str = "") -> JsonObject:
         """It tells nobody and starts nothing until then; an instant that has passed ends a silence. Raises NotFound,
         Invalid for more than a year."""
-        require(who, "approve")
+        demand(who, "silence_alert")
         self._standing(who.tenant, name)
         now_ms = self._now_ms()
         if until_ms > now_ms + SILENCE_MAX_MS:
@@ -88,12 +89,12 @@ class Alerting(Alerts):
 
     async def slos(self, who: Caller) -> list[SloView]:
         """All objectives."""
-        require(who, "view")
+        demand(who, "slos")
         return self.objectives.slos(who.tenant)
 
     async def slo(self, who: Caller, name: str) -> SloView:
         """One objective. Raises NotFound."""
-        require(who, "view")
+        demand(who, "slo")
         return self.objectives.slo(who.tenant, name)
 
     # -- inside -----------------------------------------------------------------------------------------------------

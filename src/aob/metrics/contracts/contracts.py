@@ -26,7 +26,8 @@ from aob.core.contract_model import EventContract, MetricContract
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
 from aob.core.metric_answers import ContractsPushed, Lineage
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.journal import Journal
 from aob.metrics.contracts.law import PREFIX, Declare, Declared
 from aob.ports.installed import installed
@@ -90,7 +91,7 @@ class Contracts:
         self, who: Caller, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
     ) -> ContractsPushed:
         """Take over contracts, all or none."""
-        require(who, "admin")
+        demand(who, "push_contracts")
         if sum(map(len, files.values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
         sources = await asyncio.to_thread(contract_sources, files)
@@ -126,12 +127,12 @@ class Contracts:
 
     async def contracts(self, who: Caller) -> list[JsonObject]:
         """Every contract in short."""
-        require(who, "view")
+        demand(who, "contracts")
         return [short(versions[max(versions)], sorted(versions)) for versions in _all(self.of(who.tenant))]
 
     async def contract(self, who: Caller, kind: str, name: str, *, version: int = 0) -> JsonObject:
         """One contract, whole."""
-        require(who, "view")
+        demand(who, "contract")
         versions = self._versions(who, kind, name)
         found = versions.get(version or max(versions))
         if found is None:
@@ -151,7 +152,7 @@ class Contracts:
 
     async def lineage(self, who: Caller, *, metric: str = "", event: str = "") -> Lineage:
         """What moves what."""
-        require(who, "view")
+        demand(who, "lineage")
         known = self.of(who.tenant)
         if metric and known.metric(metric) is None:
             raise metric_unknown(metric, known)

@@ -18,8 +18,9 @@ from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading
 from aob.core.metric_answers import MetricAnswer, MetricInfo
 from aob.core.metric_query import MetricQuery
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
 from aob.core.problem import problem_of
+from aob.core.rights import demand
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.filling import SLICE_EVENTS
 from aob.metrics.live.live import Live
@@ -44,7 +45,7 @@ class Answers:
 
     async def metrics(self, who: Caller) -> list[MetricInfo]:
         """All metrics of the tenant, the platform's own included."""
-        require(who, "view")
+        demand(who, "metrics")
         known = self.live.contracts.of(who.tenant)
         numbers = self.live.numbers(who.tenant)
         unmoved = numbers.unmoved()
@@ -52,7 +53,7 @@ class Answers:
 
     async def metric(self, who: Caller, query: MetricQuery) -> MetricAnswer:
         """One number."""
-        require(who, "view")
+        demand(who, "metric")
         return await self.read_metric(who.tenant, query)  # type: ignore[return-value]  # an answer is plain JSON
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
@@ -132,7 +133,7 @@ class Answers:
 
     async def batch(self, who: Caller, reads: list[JsonObject], entity: Any) -> JsonObject:
         """Many reads at one position: nothing is folded between two that are answered from memory."""
-        require(who, "view")
+        demand(who, "batch")
         if len(reads) > BATCH_MAX:
             raise TooLarge(f"{len(reads)} reads in one batch, at most {BATCH_MAX} are taken")
         asked = [_parsed(number, read) for number, read in enumerate(reads)]

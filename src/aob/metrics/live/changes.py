@@ -18,7 +18,8 @@ from aob.core.ingest import Event, reader
 from aob.core.metric import Fold
 from aob.core.metric_answers import Changelog, ChangeRow
 from aob.core.metric_query import MetricQuery
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.positions import token
@@ -42,7 +43,7 @@ class Changes:
         limit: int = 100,
     ) -> Changelog:  # fmt: skip
         """Events, restatements and contracts behind a change."""
-        require(who, "view")
+        demand(who, "changelog")
         known = self.live.contracts.of(who.tenant)
         contract = known.metric(metric)
         if contract is None:

@@ -9,7 +9,8 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
 from aob.core.instant import iso
 from aob.core.metric_answers import EntityView
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.metrics.live.live import Live
 from aob.metrics.live.positions import token
 from aob.ports.serving import Serving
@@ -27,7 +28,7 @@ class EntityReads:
         self, who: Caller, type: str, id: str, *, as_of_ms: int | None = None, history: int = 0, min_position: str = ""
     ) -> EntityView:
         """The state of an entity."""
-        require(who, "view")
+        demand(who, "entity")
         if min_position:
             await self._live.reach(min_position)
         entities = self._live.numbers(who.tenant).entities

@@ -11,7 +11,8 @@ from typing import Final
 from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
 from aob.core.metric_query import MetricQuery
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.metrics.live.live import Live, Written
 from aob.metrics.live.positions import WHOLE, place, token
 from aob.metrics.live.watch import Watched, Watches
@@ -63,7 +64,7 @@ class Streams:
         position: str | None = None,
     ) -> AsyncIterator[Told]:
         """Events and numbers as they happen; from a position on nothing is missed."""
-        require(who, "view")
+        demand(who, "stream")
         follows = bool(types) or not metrics
         row, index = (self.live.row, WHOLE) if position is None else place(position)
         reader = _Reader(who.tenant, follows)

@@ -6,7 +6,8 @@ from typing import Any, Final
 from aob.core.answers import JsonObject
 from aob.core.contract import AlertContract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.metric_answers import CatalogAnswer, MetricInfo, SearchHit
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.core.serving import Ranking, Thing, View
 from aob.ports.serving import Serving
 
@@ -34,7 +35,7 @@ class Catalog:
 
     async def catalog(self, who: Caller) -> CatalogAnswer:
         """All names that may be asked for, with their contracts in short."""
-        require(who, "view")
+        demand(who, "catalog")
         contracts = self._contracts_of(who.tenant)
         views = await self._serving.views(who.tenant)
         by_type = {view.of: view.name for view in views if view.kind == "type"}
@@ -59,7 +60,7 @@ class Catalog:
 
     async def search(self, who: Caller, words: str, *, kind: str = "", limit: int = 20) -> list[SearchHit]:
         """Things of the catalog by words, best first."""
-        require(who, "view")
+        demand(who, "search")
         ranking = await self._index(who.tenant)
         found = ranking.find(words, kind=kind, limit=min(max(limit, 1), HITS_MAX))
         return [

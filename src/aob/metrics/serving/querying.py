@@ -12,7 +12,8 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.metric_answers import QueryAnswer
-from aob.core.policy import Caller, require
+from aob.core.policy import Caller
+from aob.core.rights import demand
 from aob.core.serving import View
 from aob.metrics.serving.by_name import MetricBody, by_name
 from aob.ports.metric_reader import MetricReader
@@ -58,7 +59,7 @@ class Querying:
         Raises Invalid `bad_query` for a body that is none, with the field; what the reader of metrics and `Serving`
         raise; NotFound `entity_not_found`.
         """
-        require(who, "view")
+        demand(who, "query")
         ways = [name for name in ("metrics", "entity", "sql") if name in body]
         if len(ways) != 1:
             raise _wrong("", "a query has one of `metrics`, `entity` and `sql`")

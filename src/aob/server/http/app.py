@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
-from aob.core.policy import LOCAL, Caller, require
+from aob.core.policy import Caller, require
+from aob.core.rights import ANY
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
@@ -25,6 +26,8 @@ from aob.server.verbs import Verbs
 
 REQUESTS_MAX: Final = 2_000
 """Requests under way at once; streams are counted by `Limits.readers_max`."""
+REVOKES: Final = "revoke_key"
+"""The route after which the streams of dead keys end."""
 FIRST_WAIT_S: Final = 0.05
 """How long a stream waits with its head: what its feed refuses at once still gets a status of its own."""
 
@@ -98,7 +101,7 @@ class App:
         if isinstance(answer, Answer):
             await answer.leave(send, scope.get(AT_ONCE))
         else:
-            await self._stream(answer, scope, receive, send)
+            await self._stream(answer, call.who, scope, receive, send)
 
     async def _traced(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
         """The answer, under a span where spans are collected; the caller's own trace goes on in it."""
@@ -133,12 +136,15 @@ class App:
             trace = TRACE.get()
             if trace is not None:
                 TRACE.set(msgspec.structs.replace(trace, tenant=call.who.tenant))
-            if route.cost > 0 and self._read_limit is not None and call.who != LOCAL:
+            if route.cost > 0 and self._read_limit is not None and not call.who.owns_home:
                 spent = self._count(call, route.cost)
-            require(call.who, route.role)
+            if route.role != ANY:
+                require(call.who, route.role)
         answer = await route.perform(call, scope["query_string"])
         if spent and call.cost > 0:
             spent = self._count(call, call.cost, done=True)
+        if route.name == REVOKES:
+            self.readers.end_dead(self._alive)
         return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
 
     def _count(self, call: Call[Any, Any], cost: int, *, done: bool = False) -> tuple[Header, ...]:
@@ -171,6 +177,12 @@ class App:
             )
         return who
 
+    def _alive(self, key: str) -> bool:
+        """Whether a key still opens something; who came without one has nothing that could be taken back."""
+        if not key or self._verbs.holder(key) is not None:
+            return True
+        return self._api_keys is not None and self._api_keys.holder(key) is not None
+
     def _moved(self, scope: Message) -> Answer | None:
         """Paths without a version go to the current one, whatever their method."""
         path: str = scope["path"]
@@ -187,9 +199,9 @@ class App:
         location = VERSION.encode() + raw + (b"?" + query if query else b"")
         return Answer(b"", 308, b"", ((b"location", location),))
 
-    async def _stream(self, stream: Stream, scope: Message, receive: Receive, send: Send) -> None:
+    async def _stream(self, stream: Stream, who: Caller, scope: Message, receive: Receive, send: Send) -> None:
         try:
-            reader = self.readers.admit(stream.feed)
+            reader = self.readers.admit(stream.feed, who.id)
         except Busy as error:
             await problem_answer(error, scope["path"]).leave(send)
             return
@@ -210,7 +222,7 @@ class App:
         gone = asyncio.create_task(_until_gone(receive, reader))
         try:
             await send({"type": "http.response.body", "body": stream.opening, "more_body": True})
-            while block is not None and scope["method"] != "HEAD":
+            while block is not None and scope["method"] != "HEAD" and self._alive(reader.key):
                 if block is not HEARTBEAT or stream.beats:
                     await send({"type": "http.response.body", "body": block, "more_body": True})
                 block = await reader.take()

@@ -22,6 +22,9 @@ COMMAND_ID_MAX: Final = 200
 BODY_WAIT_S: Final = 30.0
 """Between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`."""
 BODY_WHOLE_S: Final = 300.0
+BODY_GRACE_S: Final = 10.0
+BODY_RATE_MIN: Final = 256
+"""Bytes a second, once `BODY_GRACE_S` have gone: a body that drips holds a place that others wait for."""
 DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 DRAIN_S: Final = 10.0
 """How much of a body that was refused is read before its connection is closed."""
@@ -130,25 +133,25 @@ class Call(Generic[Query, Body]):
         told = await self.waits.until(self.who.tenant, waiting, self.receive)
         return told if told is not None else await self.verbs.run(self.who, run_id)
 
-    async def whole(self) -> bytes:
-        """All bytes of the body. Raises TooLarge over 10 MiB, SlowCaller when they do not come, Gone."""
-        self._refuse_length()
-        message = await self._next()
+    async def whole(self, limit: int = BODY_BYTES_MAX) -> bytes:
+        """All bytes of the body. Raises TooLarge over the limit, SlowCaller when they do not come, Gone."""
+        self._refuse_length(limit)
+        message = await self._next(BODY_WAIT_S)
         block: bytes = message.get("body", b"")
-        if not message.get("more_body") and len(block) <= BODY_BYTES_MAX:
+        if not message.get("more_body") and len(block) <= limit:
             return block
         blocks, size = [block], len(block)
-        async for more in self._rest(message, size):
+        async for more in self._rest(message, size, limit):
             blocks.append(more)
         return b"".join(blocks)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives, under the same limits as `whole`."""
-        self._refuse_length()
-        message = await self._next()
+        self._refuse_length(BODY_BYTES_MAX)
+        message = await self._next(BODY_WAIT_S)
         block: bytes = message.get("body", b"")
         yield block
-        async for more in self._rest(message, len(block)):
+        async for more in self._rest(message, len(block), BODY_BYTES_MAX):
             yield more
 
     async def drain(self) -> None:
@@ -164,42 +167,46 @@ class Call(Generic[Query, Body]):
                     if not message.get("more_body"):
                         return
 
-    async def _rest(self, message: Message, size: int) -> AsyncIterator[bytes]:
-        until = asyncio.get_running_loop().time() + BODY_WHOLE_S
+    async def _rest(self, message: Message, size: int, limit: int) -> AsyncIterator[bytes]:
+        began = asyncio.get_running_loop().time()
         while True:
-            if size > BODY_BYTES_MAX:
-                raise _too_large(f"more than {BODY_BYTES_MAX}")
+            if size > limit:
+                raise _too_large(f"more than {limit}", limit)
             if not message.get("more_body"):
                 return
-            if asyncio.get_running_loop().time() > until:
+            took_s = asyncio.get_running_loop().time() - began
+            if took_s > BODY_WHOLE_S:
                 raise SlowCaller(f"the body took more than {BODY_WHOLE_S:.0f} s", hint="send smaller batches")
-            message = await self._next()
+            left_s = BODY_GRACE_S + size / BODY_RATE_MIN - took_s
+            if left_s <= 0:
+                raise SlowCaller(f"{size} bytes of the body came in {took_s:.0f} s", hint="send it faster")
+            message = await self._next(min(BODY_WAIT_S, left_s))
             block: bytes = message.get("body", b"")
             size += len(block)
-            if size <= BODY_BYTES_MAX:
+            if size <= limit:
                 yield block
 
-    async def _next(self) -> Message:
+    async def _next(self, wait_s: float) -> Message:
         try:
-            async with asyncio.timeout(BODY_WAIT_S):
+            async with asyncio.timeout(wait_s):
                 message = await self.receive()
         except TimeoutError as error:
-            raise SlowCaller(f"no byte of the body came for {BODY_WAIT_S:.0f} s", hint="send it faster") from error
+            raise SlowCaller(f"no byte of the body came for {wait_s:.0f} s", hint="send it faster") from error
         if message["type"] == "http.disconnect":
             raise Gone
         self._arrived = not message.get("more_body")
         return message
 
-    def _refuse_length(self) -> None:
+    def _refuse_length(self, limit: int) -> None:
         length = self.headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > BODY_BYTES_MAX:
-            raise _too_large(length.decode())
+        if length.isdigit() and int(length) > limit:
+            raise _too_large(length.decode(), limit)
 
 
-def _too_large(size: str) -> TooLarge:
+def _too_large(size: str, limit: int) -> TooLarge:
     return TooLarge(
-        f"the body has {size} bytes, {BODY_BYTES_MAX} are allowed",
+        f"the body has {size} bytes, {limit} are allowed",
         code="body_too_large",
         hint="split it into several requests, or put large values into blobs",
-        limit=BODY_BYTES_MAX,
+        limit=limit,
     )

@@ -1,19 +1,19 @@
 """The one table: each route says its path, role, query, body and every answer; dispatch and OpenAPI both read it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
 from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.core.policy import TOKEN_MAX
+from aob.core.rights import right
 from aob.server.http.answer import Answer, Stream
-from aob.server.http.call import Body, Call, Query
+from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
 from aob.server.limits import UNIT
 
-Role: TypeAlias = Literal["view", "run", "approve", "patch", "admin"]
 PARAM_MAX: Final = 200
 QUERY_FIELDS_MAX: Final = 50
 VERSION: Final = "/v1"
@@ -31,6 +31,8 @@ class Takes(Generic[Shape]):
     """The body that a route takes. `media` is decoded to `shape`; `streamed` media are left to the route to read.
 
     `optional`: no body means `default`. `raw` bodies reach the route as bytes; `shape` then only describes them.
+    `limit` is for a body that must be smaller than others (bytes); a `late` one is read by the route,
+    once it has seen that the call is one to answer.
     """
 
     def __init__(
@@ -42,12 +44,22 @@ class Takes(Generic[Shape]):
         streamed: tuple[str, ...] = (),
         default: Shape | None = None,
         optional: bool = False,
+        limit: int = BODY_BYTES_MAX,
+        late: bool = False,
     ) -> None:
         self.shape, self.media, self.streamed = shape, media, streamed
-        self.default, self.optional = default, optional
+        self.default, self.optional, self.limit, self.late = default, optional, limit, late
         self.read: Callable[[bytes], Any] = read or msgspec.json.Decoder(shape).decode
         self.media_known = frozenset(name.encode() for name in media)
         self.streamed_known = frozenset(name.encode() for name in streamed)
+
+    def decoded(self, data: bytes) -> Shape:
+        """The bytes of a body as what the route takes. Raises errors of the AobError tree."""
+        try:
+            shape: Shape = self.read(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            raise decode_error(error, "the body", self.shape) from error
+        return shape
 
 
 def takes(shape: type[Shape], *, streamed: tuple[str, ...] = ()) -> Takes[Shape]:
@@ -73,10 +85,11 @@ class Gives(msgspec.Struct, frozen=True):
 
 
 class Route(Generic[Query, Body]):
-    """One method on one path. `role` is what a caller needs, None is open to all. `refuses` adds to the statuses that
-    follow from the rest of the route (a path parameter may be unknown, a body may be wrong). `cost` is
-    what a read takes of the units that a key has in a minute, in hundredths: a unit for a GET with a role, nothing for
-    others and for event streams, unless it says so."""
+    """One method on one path. `verb` is what it does: `role`, which a caller needs, is that of the verb in the one
+    table (`core.rights`); a route without a verb is open to all. `refuses` adds to the statuses that follow from the
+    rest of the route (a path parameter may be unknown, a body may be wrong). `cost` is what a read takes of the units
+    that a key has in a minute, in hundredths: a unit for a GET with a role, nothing for others and for event streams,
+    unless it says so."""
 
     def __init__(
         self,
@@ -86,7 +99,8 @@ class Route(Generic[Query, Body]):
         *,
         name: str,
         summary: str,
-        role: Role | None,
+        verb: str | None = None,
+        role: str | None = None,
         query: type[Query],
         body: Takes[Body],
         gives: tuple[Gives, ...],
@@ -95,15 +109,16 @@ class Route(Generic[Query, Body]):
         cost: int | None = None,
     ) -> None:
         self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
+        self.verb = verb
         self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
-            role,
+            right(verb) if verb else role,
             query,
             body,
             gives,
             refuses,
             headers,
         )
-        is_read = method == "GET" and role is not None and not all(each.media == EVENT_STREAM for each in gives)
+        is_read = method == "GET" and self.role is not None and not all(each.media == EVENT_STREAM for each in gives)
         self.cost = (UNIT if is_read else 0) if cost is None else cost
         self.params = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
         self.takes_body = body is not NO_BODY
@@ -126,9 +141,9 @@ class Route(Generic[Query, Body]):
         if media not in body.media_known:
             media = media.partition(b";")[0].strip().lower()
         call.media = media
-        if media in body.streamed_known:
+        if media in body.streamed_known or body.late:
             return
-        data = await call.whole()
+        data = await call.whole(body.limit)
         if body.optional and not data.strip():
             call.body = body.default  # type: ignore[assignment]  # an optional body has a default
             return
@@ -138,10 +153,7 @@ class Route(Generic[Query, Body]):
                 f"{media.decode('latin-1')[:100]!r} is not a type that this route reads",
                 hint=f"send content-type: {known[0]}" + (f" (or {', '.join(known[1:])})" if known[1:] else ""),
             )
-        try:
-            call.body = body.read(data)
-        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            raise decode_error(error, "the body", body.shape) from error
+        call.body = body.decoded(data)
 
     def _read_query(self, raw: bytes) -> Query:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from aob.core.policy import Caller
 from aob.server.http.openapi import openapi
 from aob.server.http.route import AnyRoute, Table
 from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
@@ -29,9 +30,10 @@ def make_table(
     link_secret: bytes,
     now_ms: Callable[[], int],
     metrics_text: Callable[[bool], bytes] | None = None,
+    holder: Callable[[str], Caller | None] = lambda key: None,
 ) -> Table:
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))
-    links = Links(link_secret, now_ms)
+    links = Links(link_secret, now_ms, holder)
     table = Table((*_STATED, *live_routes(metrics_text), *links.routes(), *docs.routes()))
     return table

@@ -40,7 +40,7 @@ ROUTES: Final = (
         get_blob,
         name="get_blob",
         summary="Get the bytes of a blob by its hash.",
-        role="view",
+        verb="blob",
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, bytes, "The bytes.", "application/octet-stream"),),

@@ -1,23 +1,26 @@
 """Keys: make, list, revoke. The secret of a key leaves once, in the answer that made it."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from aob.core.answers import KeyCreated, KeyList
+from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
+
+ROLES_MAX: Final = 32
+RoleName: TypeAlias = Annotated[str, msgspec.Meta(pattern=ROLE_PATTERN, max_length=ROLE_CHARS_MAX)]
+"""`view run deploy approve patch admin`, or a role of one's own: letters."""
 
 
 class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose key, with which roles, in which tenant (the caller's own by default)."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    roles: Annotated[
-        tuple[Literal["view", "run", "approve", "patch", "admin"], ...], msgspec.Meta(min_length=1, max_length=5)
-    ]
-    tenant: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")] | None = None
+    roles: Annotated[tuple[RoleName, ...], msgspec.Meta(min_length=1, max_length=ROLES_MAX)]
+    tenant: Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN)] | None = None
 
 
 async def create(call: Call[Nothing, KeyBody]) -> Answer:
@@ -45,7 +48,7 @@ ROUTES: Final = (
         list_keys,
         name="list_keys",
         summary="List the keys of the tenant, without their secrets.",
-        role="admin",
+        verb="list_keys",
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, KeyList, "The keys."),),
@@ -56,7 +59,7 @@ ROUTES: Final = (
         create,
         name="create_key",
         summary="Make a key. Its secret is in this answer and nowhere else.",
-        role="admin",
+        verb="create_key",
         query=Nothing,
         body=takes(KeyBody),
         gives=(Gives(201, KeyCreated, "The key with its secret."),),
@@ -68,7 +71,7 @@ ROUTES: Final = (
         revoke,
         name="revoke_key",
         summary="Revoke a key. It opens nothing from now on.",
-        role="admin",
+        verb="revoke_key",
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(204, None, "The key is revoked."),),

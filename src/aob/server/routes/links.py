@@ -10,20 +10,21 @@ import msgspec
 
 from aob.core.answers import Answered, JsonObject, JsonValue, TicketLink
 from aob.core.duration import parse_duration
-from aob.core.errors import AobError, Conflict, Invalid, Malformed, NotFound, Problem
+from aob.core.errors import AobError, Conflict, Invalid, Malformed, NotFound, Problem, Refused
 from aob.core.policy import Caller, Link, open_link, sign_link
 from aob.server.http.answer import HTML, Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.page import decided_page, form_page, sorry_page
 from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Gives, Route, Takes, may_take
+from aob.server.verbs import Verbs
 
 FIELDS_MAX: Final = 100
+LINK_BYTES_MAX: Final = 64 * 1024
 EXPIRES_MAX_MS: Final = 90 * 86_400_000
 VALUE_PREFIX: Final = "value."
 HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
 )
 
@@ -67,11 +68,19 @@ def read_decision(data: bytes) -> LinkBody:
     return LinkBody(fields.get("choice", ""), fields.get("reason", ""), values or None)
 
 
-class Links:
-    """The routes of links. `secret` signs the home's links; `now_ms` is the clock they expire by."""
+DECISION: Final = Takes[LinkBody](
+    LinkBody, read_decision, media=("application/json", *FORM_MEDIA), limit=LINK_BYTES_MAX, late=True
+)
 
-    def __init__(self, secret: bytes, now_ms: Callable[[], int]) -> None:
-        self._secret, self._now_ms = secret, now_ms
+
+class Links:
+    """The routes of links. `secret` signs the home's links; `now_ms` is the clock they expire by; `holder` knows whose
+    the keys are that the engine does not know."""
+
+    def __init__(
+        self, secret: bytes, now_ms: Callable[[], int], holder: Callable[[str], Caller | None] = lambda key: None
+    ) -> None:
+        self._secret, self._now_ms, self._holder = secret, now_ms, holder
 
     def routes(self) -> tuple[AnyRoute, ...]:
         """The one that gives a link, and GET and POST of it."""
@@ -83,7 +92,7 @@ class Links:
                 name="link_ticket",
                 summary="Make a signed link with which somebody without a key decides an open ticket. "
                 "Whoever holds the link may decide.",
-                role="approve",
+                verb="deciding",
                 query=Nothing,
                 body=may_take(NewLink),
                 gives=(Gives(200, TicketLink, "The link."),),
@@ -95,7 +104,7 @@ class Links:
                 self.show,
                 name="show_link",
                 summary="Show the form of a signed link. Changes nothing.",
-                role=None,
+                verb=None,
                 query=Nothing,
                 body=NO_BODY,
                 gives=(Gives(200, str, "The form.", "text/html"), *SORRY),
@@ -107,9 +116,9 @@ class Links:
                 self.decide,
                 name="decide_by_link",
                 summary="Decide the ticket of a signed link.",
-                role=None,
+                verb=None,
                 query=Nothing,
-                body=Takes[LinkBody](LinkBody, read_decision, media=("application/json", *FORM_MEDIA)),
+                body=DECISION,
                 gives=(
                     Gives(200, Answered, "The decision is committed."),
                     Gives(200, str, "The same, as a page for a form.", "text/html"),
@@ -122,13 +131,13 @@ class Links:
     async def create(self, call: Call[Nothing, NewLink]) -> Answer:
         """A link to an open ticket, signed here; nothing is stored."""
         body, ticket_id = call.body, call.params["ticket_id"]
-        reader = Caller(call.who.tenant, call.who.name, frozenset({"view"}))  # who may decide may look
-        ticket = await call.verbs.ticket(reader, ticket_id)
+        ticket = await call.verbs.deciding(call.who, ticket_id)
         state = str(ticket.get("state", "open"))
         if state != "open":
             raise Conflict(f"{ticket_id} is {state}: nothing is left to decide", code="ticket_closed")
         expires_ms = self._expiry(body.expires, ticket.get("due") or 0)
-        link = Link(call.who.tenant, ticket_id, _chosen(body.choices, ticket), expires_ms, body.to or call.who.name)
+        who, choices = call.who, _chosen(body.choices, ticket)
+        link = Link(who.tenant, ticket_id, choices, expires_ms, body.to or who.name, who.id)
         url = call.absolute(f"/v1/links/{sign_link(self._secret, link)}")
         return json_answer({"url": url, "expires_at": expires_ms})
 
@@ -159,7 +168,7 @@ class Links:
         form = call.media in _FORM
         try:
             link, who, ticket = await self._open(call)
-            body = call.body
+            body = await _body(call)
             if body.choice not in link.choices:
                 choices = ", ".join(link.choices)
                 raise Invalid("this link does not allow that choice", [Problem("/choice", f"must be one of {choices}")])
@@ -183,9 +192,22 @@ class Links:
         link = open_link(self._secret, call.params["token"], now_ms=self._now_ms())
         name = f"link:{link.to}" if link.to else "link"
         ticket = await call.verbs.ticket(Caller(link.tenant, name, frozenset({"view"})), link.ticket_id)
-        # The link carries the right to this one decision, whatever role the ticket asks for.
-        roles = frozenset({"view", "approve", str(ticket.get("role") or "approve")})
-        return link, Caller(link.tenant, name, roles), ticket
+        return link, Caller(link.tenant, name, self._roles(call.verbs, link, ticket), link.key), ticket
+
+    def _roles(self, verbs: Verbs, link: Link, ticket: JsonObject) -> frozenset[str]:
+        """What a link may: what the key that made it may today, nothing once that is revoked. The home's own links,
+        which notices carry, have the right to this one decision, whatever roles the ticket asks for."""
+        if not link.key:
+            return frozenset({"view", *(ticket.get("roles") or [str(ticket.get("role") or "approve")])})
+        maker = verbs.holder(link.key) or self._holder(link.key)
+        if maker is None or maker.tenant != link.tenant:
+            raise Refused("the key that made this link is revoked", code="link_dead", hint="ask for another link")
+        return maker.roles | {"view"}
+
+
+async def _body(call: Call[Nothing, LinkBody]) -> LinkBody:
+    """The decision, read only now that the link has shown to be one: anybody may send something here."""
+    return DECISION.decoded(await call.whole(DECISION.limit))
 
 
 def _chosen(asked: list[str] | None, ticket: Mapping[str, JsonValue]) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ ROUTES: Final = (
         name="ingest_events",
         summary="Send events: one, an array, or a line each (`application/x-ndjson`, the fastest). Answered once they "
         "are durable and counted. A single one that is refused is a 422 `event_rejected`.",
-        role="run",
+        verb="ingest",
         query=Nothing,
         body=Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA)),
         gives=(Gives(200, Ingested, "A verdict for each event, in order."),),

@@ -36,7 +36,7 @@ class Prometheus:
                 self.show,
                 name="show_prometheus",
                 summary="The numbers of this process in Prometheus' text format, or as OpenMetrics when asked for it.",
-                role=None,
+                verb=None,
                 query=Nothing,
                 body=NO_BODY,
                 gives=(

@@ -66,7 +66,7 @@ class LiveStream:
                 name="stream_events",
                 summary="Follow accepted events and the deltas of metrics as they happen. From a position on nothing "
                 "is missed: events are read from the log, and a metric is told as it is now.",
-                role="view",
+                verb="stream",
                 query=StreamAsked,
                 body=NO_BODY,
                 headers=("Last-Event-ID",),

@@ -1,0 +1,90 @@
+"""Who may do what: the one table of verbs and the role that each needs, and who may decide a ticket. Pure.
+
+Routes of the server and verbs of the rooms both read the table, so that neither can ask for less than the other.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from aob.core.errors import Refused
+from aob.core.policy import Caller, require
+
+ANY: Final = "any"
+"""What is open to every key: the verb itself asks for more, by what it is about (a ticket names its role)."""
+
+_VERBS: Final = {
+    "view": "workflows workflow diff validate runs run wait timeline why replay logs follow blob patches patch tickets "
+            "ticket metrics metric batch entity changelog stream contracts contract diff_contract lineage catalog "
+            "search query alerts alert slos slo deadletters deadletter_groups deadletter webhooks webhook deliveries "
+            "delivery",
+    "run": "start start_many cancel message fork ingest replay_deadletters discard_deadletters",
+    "deploy": "push push_contracts",
+    "approve": "approve_patch reject_patch silence_alert",
+    "patch": "propose rollback patch_tag",
+    "admin": "create_key list_keys revoke_key put_alert delete_alert create_webhook update_webhook delete_webhook "
+             "redeliver",
+    ANY: "answer deciding",
+}  # fmt: skip
+
+RIGHTS: Final = MappingProxyType({verb: role for role, verbs in _VERBS.items() for verb in verbs.split()})
+"""The role of every verb; `any` are those that look at the ticket they are about."""
+
+ROLE_PATTERN: Final = r"^[^\W\d_]+([-_][^\W\d_]+)*$"
+"""The name of a role: letters; `-` and `_` may stand between them."""
+ROLE_CHARS_MAX: Final = 64
+_ROLE: Final = re.compile(ROLE_PATTERN)
+
+TENANT_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+"""The name of a tenant."""
+
+BARRED: Final = {
+    "starter": "started the run",
+    "author": "wrote a part of what runs",
+    "proposer": "proposed this patch",
+}
+"""Whom a ticket may bar, and why, as it is told."""
+
+
+def right(verb: str) -> str:
+    """The role that a verb needs. Raises KeyError for a verb that is not in the table."""
+    return RIGHTS[verb]
+
+
+def demand(who: Caller, verb: str) -> None:
+    """Raises Refused unless the caller has the role of the verb."""
+    role = RIGHTS[verb]
+    if role != ANY:
+        require(who, role)
+
+
+def is_role(name: object) -> bool:
+    """Whether a role can have this name."""
+    return isinstance(name, str) and len(name) <= ROLE_CHARS_MAX and _ROLE.fullmatch(name) is not None
+
+
+def needed_roles(subject: str, role: str, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """The roles that whoever decides must have, all of them. An approval asks for its own and nothing else; a patch
+    for `approve` and those of the approvals that it concerns; everything else for `approve`."""
+    if subject == "approval":
+        return (role or "approve",)
+    return tuple(dict.fromkeys(("approve", *more))) if subject == "patch" else ("approve",)
+
+
+def require_decider(who: Caller, ticket: str, needed: Sequence[str], barred: Mapping[str, Collection[str]]) -> None:
+    """Raises Refused unless the caller may decide: has every role, and is not barred. `barred` gives the ids of keys
+    and the names of callers by the word for why."""
+    lacking = [role for role in needed if not who.may(role)]
+    if lacking:
+        raise Refused(
+            f"{ticket} is for the role{'s'[: len(needed) > 1]} {' and '.join(f'`{role}`' for role in needed)}",
+            hint=f"use a key that has {' and '.join(lacking)}: aob key create NAME --role {' --role '.join(needed)}",
+        )
+    for word, those in barred.items():
+        if who.id in those or (who.name in those and word != "proposer"):
+            raise Refused(
+                f"{who.name} {BARRED[word]} and may not decide {ticket}",
+                code="not_you",
+                hint="somebody else has to decide it, with a key of their own",
+            )

@@ -1,0 +1,158 @@
+"""Every route and every verb with every role, of the own and of another tenant: the table of routes is the table of
+tests."""
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+import aob
+from aob.compose import App
+from aob.core.errors import Refused
+from aob.core.policy import LOCAL, ROLES, Caller
+from aob.core.rights import ANY, RIGHTS
+from aob.server import create_app
+from aob.server.http.route import AnyRoute
+from aob.server.metric_verbs import MetricVerbs
+from aob.server.routes import make_table
+from aob.server.verbs import Verbs
+from tests.server.test_server_live_home import SHOP, order
+
+OWN: Final = "finance"
+"""A role of one's own: that of the open ticket."""
+ROUTES: Final = make_table("0", b"", lambda: 0).routes
+KEYED: Final = [route for route in ROUTES if route.role is not None]
+ASKING: Final = {
+    "workflow": "asking",
+    "nodes": {
+        "sure": {"kind": "approval", "config": {"role": OWN}},
+        "end": {"kind": "timer", "config": {"for": "1ms"}},
+    },
+    "edges": {"e": {"from": "sure", "to": "end", "on": "approved"}},
+}
+BODIES: Final[dict[str, Any]] = {
+    "answer_ticket": {"choice": "perhaps"},
+    "link_ticket": {"choices": ["perhaps"]},
+    "ingest_events": [],
+}
+DECIDES: Final = {"answer_ticket", "link_ticket"}
+HANDS: Final = {"follow_run", "follow_all", "follow_logs", "stream_events"}
+"""Feeds that go on: they are asked for their head only."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+async def home(folder: Path) -> AsyncIterator[App]:
+    async with aob.open(folder) as app:
+        yield app
+
+
+@pytest.fixture
+async def known(home: App) -> dict[str, str]:
+    """Names of what the home has, by the parameters of paths."""
+    await home.push(ASKING)
+    await home.push_contracts({"shop.yaml": SHOP})
+    await home.ingest([order("1"), {"type": "order.created", "source": "s", "id": "2", "data": {}}])
+    run = await home.start("asking")
+    (ticket,) = await home.views.tickets(LOCAL, run_id=run.id)
+    return {
+        "run_id": run.id, "name": "asking", "ticket_id": ticket["ticket_id"], "patch_id": "patch_0", "key_id": "key_0",
+        "hash": "0" * 64, "metric": "revenue", "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
+        "number": "1", "alert": "revenue_high", "slo": "none", "webhook_id": "hook_0", "delivery_id": "msg_0",
+    }  # fmt: skip
+
+
+def path_of(route: AnyRoute, known: dict[str, str]) -> str:
+    path = route.path
+    for name in route.params:
+        # What would change the home is asked of what is not there: each role meets the same home.
+        there = route.method == "GET" or route.name in DECIDES
+        path = path.replace("{" + name + "}", known[name] if there else "none_0" if name != "number" else "0")
+    return path
+
+
+async def asked(http: httpx.AsyncClient, route: AnyRoute, known: dict[str, str], secret: str) -> httpx.Response:
+    method = "HEAD" if route.name in HANDS else route.method
+    content: dict[str, Any] = {"json": BODIES.get(route.name, {})} if route.takes_body else {}
+    return await http.request(method, path_of(route, known), headers={"x-api-key": secret}, **content)
+
+
+def may(route: AnyRoute, role: str) -> bool:
+    return role == "admin" or role == (OWN if route.role == ANY else route.role)
+
+
+@pytest.mark.timeout(60)
+async def test_every_route_with_every_role_of_the_own_and_of_another_tenant(home: App, known: dict[str, str]) -> None:
+    app = create_app(home.views, home.metrics)
+    wrong = []
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+        for role in (*ROLES, OWN):
+            for tenant in ("default", "other"):
+                made = await home.views.create_key(LOCAL, f"{role}-{tenant}", [role], tenant)
+                for route in KEYED:
+                    status = (await asked(http, route, known, made["secret"])).status_code
+                    theirs = tenant == "other" and route.params and route.method == "GET" and route.name not in HANDS
+                    if status >= 500 or status == 401:
+                        wrong.append((route.name, role, tenant, status, "broke"))
+                    elif route.role == ANY and tenant == "other":
+                        if status != 404:
+                            wrong.append((route.name, role, tenant, status, "knows the ticket of another tenant"))
+                    elif (status == 403) is may(route, role):
+                        wrong.append((route.name, role, tenant, status, "may" if may(route, role) else "may not"))
+                    elif theirs and may(route, role) and status not in (404, 422):
+                        wrong.append((route.name, role, tenant, status, "finds what is another tenant's"))
+    assert not wrong
+
+
+def verbs_with_a_caller() -> Iterator[str]:
+    for protocol in (Verbs, MetricVerbs):
+        for name, verb in inspect.getmembers(protocol, inspect.isfunction):
+            if "who" in inspect.signature(verb).parameters:
+                yield name
+
+
+def test_every_verb_has_its_role_in_the_one_table() -> None:
+    assert set(verbs_with_a_caller()) | {"validate"} == set(RIGHTS)
+    assert set(RIGHTS.values()) == {*ROLES, ANY}
+
+
+def test_no_route_states_a_role_of_its_own() -> None:
+    stated = [route.name for route in ROUTES if route.role is not None and not route.verb]
+    assert not stated, "say verb=..., and write the verb into core/rights.py"
+
+
+def argument(parameter: inspect.Parameter) -> Any:
+    kind = str(parameter.annotation)
+    if kind.startswith(("list", "Sequence", "collections.abc.Sequence")):
+        return []
+    return {} if "dict" in kind.lower() or "Mapping" in kind or "JsonObject" in kind else 0 if kind == "int" else "x"
+
+
+async def refusal(home: App, verb: str) -> str:
+    """What a verb says to somebody with every role but its own."""
+    rooms = home.views if hasattr(home.views, verb) else home.metrics
+    act = getattr(rooms, verb)
+    asks = [each for each in list(inspect.signature(act).parameters.values())[1:] if each.default is each.empty]
+    weak = Caller("default", "weak", frozenset((*ROLES, OWN)) - {"admin", RIGHTS[verb]}, "key_weak")
+    positional = [argument(each) for each in asks if each.kind is each.POSITIONAL_OR_KEYWORD]
+    named = {each.name: argument(each) for each in asks if each.kind is each.KEYWORD_ONLY}
+    try:
+        begun = act(weak, *positional, **named)
+        await (anext(begun) if inspect.isasyncgen(begun) else begun)
+    except Refused as refused:
+        return str(refused)
+    return "did it"
+
+
+async def test_a_verb_itself_refuses_who_lacks_the_role_of_its_route(home: App) -> None:
+    """Whatever the route has let pass: the engine is asked by others than routes, too."""
+    checked = [verb for verb, role in RIGHTS.items() if role != ANY and verb != "validate"]
+    said = {verb: await refusal(home, verb) for verb in checked}
+    assert not {verb: words for verb, words in said.items() if f"lacks the role `{RIGHTS[verb]}`" not in words}
