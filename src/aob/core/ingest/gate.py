@@ -56,8 +56,8 @@ class _Kind:
     def _finish(
         self, rest: Sequence[tuple[str, Value]], whole: bool, keeps: Callable[[Event], bool] | None
     ) -> Finish | None:
-        checks = [(name, judge.validator_of(schema).is_valid) for name, schema in rest]
-        valid = judge.validator_of(self.form.contract.schema).is_valid if whole else None
+        checks = [(name, judge.checker(schema).is_valid) for name, schema in rest]
+        valid = judge.checker(self.form.contract.schema).is_valid if whole else None
         subject, open_ = self.subject, self.form.shape.open
         if subject is None and valid is None and not checks and not open_:
             return keeps

@@ -5,8 +5,8 @@ In: a line. Out: an event (the fast way was too strict) or why it is refused. Wh
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -18,9 +18,7 @@ from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
 from aob.core.ingest.reading import reader, view_of
 from aob.core.ingest.shape import INT_MAX, INT_MIN
-
-if TYPE_CHECKING:
-    from jsonschema_rs import ValidationError, Validator
+from aob.core.json_schema import Checker, Fault, Unusable, checker_of
 
 REASONS_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 200
@@ -39,17 +37,12 @@ class Refused(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-def validator_of(schema: Value) -> "Validator":
-    """The validator of a schema; the same object for the same schema."""
-    return _validator(canonical(schema))
-
-
-@lru_cache(maxsize=1_024)
-def _validator(raw: bytes) -> "Validator":
-    import jsonschema_rs as rust  # 30 ms: only a process that meets a schema pays it
-
-    options = rust.RegexOptions()
-    return rust.validator_for(decode(raw), offline=True, validate_formats=True, pattern_options=options)
+def checker(schema: Value) -> Checker:
+    """The checker of a contract's schema; the same object for the same schema."""
+    found = checker_of(canonical(schema))
+    if isinstance(found, Unusable):
+        raise ValueError(found.words)
+    return found
 
 
 def shown(value: Value) -> Value:
@@ -185,18 +178,13 @@ def time_reasons(time: Value, now_ms: int) -> list[Reason]:
 
 def schema_reasons(contract: EventContract, data: Value) -> list[Reason]:
     """Where data breaks the schema of its contract."""
-    found: list[Reason] = []
-    for fault in validator_of(contract.schema).iter_errors(data):
-        found.append(_reason(fault))
-        if len(found) == REASONS_MAX:
-            break
-    return found
+    return [_reason(fault) for fault in islice(checker(contract.schema).faults(data), REASONS_MAX)]
 
 
-def _reason(fault: "ValidationError") -> Reason:
-    pointer = "/data" + "".join(f"/{escaped(str(step))}" for step in fault.instance_path)
-    words = [str(step) for step in fault.schema_path]
-    return Reason("schema", pointer, fault.message[:300], words[-1] if words else "schema", shown(fault.instance))
+def _reason(fault: Fault) -> Reason:
+    pointer = "/data" + "".join(f"/{escaped(str(step))}" for step in fault.path)
+    return Reason("schema", pointer, fault.message[:300], fault.place[-1] if fault.place else "schema",
+                  shown(fault.instance))  # fmt: skip
 
 
 def whole(value: Value, depth: int = 0) -> Value:

@@ -1,0 +1,102 @@
+"""Values judged by a JSON Schema: a schema in, a checker out, which says whether a value fits and where it does not.
+
+Nothing is fetched, patterns take linear time, and a value that would take too many steps is not looked into.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from aob.core.event.value import decode
+from aob.core.json_schema.bound import WORK_MAX, Bound, bound_of
+from aob.core.json_schema.parts import Json, parts_of
+from aob.core.json_schema.tag import tags_first
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
+
+CHECKERS_CACHED_MAX: Final = 1_024
+FAULTS_WORK_MAX: Final = 200
+"""Beyond this a value that does not fit is told as a whole: the library keeps every fault of every alternative."""
+FAULTS_FLAT_MAX: Final = 2_000
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Where a value does not fit: the way to it, in words, the place in the schema, the value, what is missing there or
+    unknown."""
+
+    path: tuple[str | int, ...]
+    message: str
+    place: tuple[str, ...] = ()
+    instance: Json = None
+    missing: str = ""
+    unexpected: tuple[str, ...] = ()
+
+
+class Checker:
+    """A schema, ready to judge values."""
+
+    def __init__(self, schema: Json) -> None:
+        parts = parts_of(schema)
+        self.bound: Bound = bound_of(parts)
+        self._validator = _validator(tags_first(schema, parts))
+        bounded = self.bound.untold < 2 and self.bound.flat <= WORK_MAX
+        self.is_valid = self._validator.is_valid if bounded else self._fits
+
+    def _fits(self, value: Json) -> bool:
+        """Whether a value fits; one that would take too many steps does not."""
+        return self.bound.work(value) <= WORK_MAX and self._validator.is_valid(value)
+
+    def faults(self, value: Json) -> Iterator[Fault]:
+        """Where a value does not fit; nothing when it does."""
+        work = self.bound.work(value)
+        if work > WORK_MAX:
+            words = "the value is nested too deeply for its schema, whose alternatives lead back to themselves"
+            yield Fault((), f"{words}: it would take more than {WORK_MAX:,} steps", ("max_work",))
+        elif self._validator.is_valid(value):
+            return
+        elif work > FAULTS_WORK_MAX or self.bound.flat > FAULTS_FLAT_MAX:
+            yield Fault((), "the value fits none of the alternatives of its schema", ("anyOf",), value)
+        else:
+            yield from map(_fault, self._validator.iter_errors(value))
+
+
+def _fault(found: "ValidationError") -> Fault:
+    unexpected = getattr(found.kind, "unexpected", None)
+    required = type(found.kind).__name__.endswith("Required")
+    return Fault(
+        tuple(found.instance_path),
+        found.message,
+        tuple(str(step) for step in found.schema_path if step not in ("if", "then", "else")),
+        found.instance,
+        str(getattr(found.kind, "property", "")) if required else "",
+        tuple(map(str, unexpected)) if isinstance(unexpected, list) else (),
+    )
+
+
+def _validator(schema: Json) -> "Validator":
+    import jsonschema_rs as rust  # 30 ms: only a process that meets a schema pays it
+
+    options = rust.RegexOptions()
+    return rust.validator_for(schema, offline=True, validate_formats=True, pattern_options=options)
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """Why there is no checker of a schema, and where in the schema."""
+
+    path: tuple[str | int, ...]
+    words: str
+
+
+@lru_cache(maxsize=CHECKERS_CACHED_MAX)
+def checker_of(schema: bytes) -> Checker | Unusable:
+    """The checker of a schema as canonical JSON, or why there is none."""
+    found = decode(schema)
+    try:
+        _validator(found)  # its own words and places, before anything is written anew
+        return Checker(found)
+    except ValueError as error:
+        path: Sequence[str | int] = getattr(error, "instance_path", ())
+        return Unusable(tuple(path), str(error).partition("\n")[0])
