@@ -58,6 +58,26 @@ class TestYaml:
         with pytest.raises(Invalid, match=f"{VALUES_MAX:,}"):
             load(HEAD + bomb)
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"description: &a {'y' * 100_000}\nlabels: [{', '.join(['*a'] * 2_000)}]\n",
+            f"labels:\n  a: &a {{{'k' * 50_000}: 1}}\n  b: [{', '.join(['*a'] * 40)}]\n",
+            "labels:\n  a: &a [xxxxxxxxxxxxxxxxxxxx]\n"
+            + "".join(
+                f"  {name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+                for name, before in zip("bcdef", "abcde", strict=True)
+            ),
+        ],
+    )
+    def test_counts_the_bytes_that_aliases_repeat(self, text: str) -> None:
+        with pytest.raises(Invalid, match="aliases repeat more than 1,048,576 bytes"):
+            load(HEAD + text)
+
+    def test_text_that_is_not_repeated_is_not_counted(self) -> None:
+        long = "y" * 400_000
+        assert labels(f"[&a {long}, {long}, *a]") == [long] * 3
+
     def test_refuses_an_alias_of_what_is_not_complete(self) -> None:
         with pytest.raises(Invalid, match="repeats nothing"):
             load(HEAD + "labels: &x [*x]")

@@ -19,6 +19,8 @@ from aob.core.graph.text.places import Spot
 
 VALUES_MAX: Final = 200_000
 """Values of a document, those that aliases repeat included."""
+REPEATED_BYTES_MAX: Final = 1024 * 1024
+"""Bytes of text and keys that aliases may repeat."""
 DEPTH_MAX: Final = 64
 """Maps and lists in one another."""
 
@@ -62,12 +64,14 @@ def yaml_documents(text: str) -> list[str]:
 
 
 class _Frame:
-    """A map or list that is being read. `anchor` and `count` serve an alias of it, once it is complete."""
+    """A map or list that is being read. `anchor`, `count` and `size` serve an alias of it, once it is complete."""
 
-    __slots__ = ("anchor", "count", "key", "key_at", "path", "value")
+    __slots__ = ("anchor", "count", "key", "key_at", "path", "size", "value")
 
-    def __init__(self, value: dict[str, Value] | list[Value], path: str, anchor: str | None, count: int) -> None:
-        self.value, self.path, self.anchor, self.count = value, path, anchor, count
+    def __init__(
+        self, value: dict[str, Value] | list[Value], path: str, anchor: str | None, count: int, size: int
+    ) -> None:
+        self.value, self.path, self.anchor, self.count, self.size = value, path, anchor, count, size
         self.key: str | None = None
         self.key_at = (0, 0)
 
@@ -82,8 +86,8 @@ class YamlText:
         self._text = text
         self._lines: list[str] | None = None
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, tuple[Value, int]] = {}
-        self._count = 0
+        self._anchors: dict[str, tuple[Value, int, int]] = {}
+        self._count = self._size = self._repeated = 0
         self._documents = 0
         try:
             for event in self._events():
@@ -104,7 +108,7 @@ class YamlText:
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             frame = self._stack.pop()
             if frame.anchor:
-                self._anchors[frame.anchor] = (frame.value, self._count - frame.count)
+                self._anchors[frame.anchor] = (frame.value, self._count - frame.count, self._size - frame.size)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -119,10 +123,12 @@ class YamlText:
             self._key(event.value, _place(event))
             return
         value = event.value if event.style else plain_scalar(event.value)
+        size = len(event.value.encode())
+        self._size += size
         path, key_place = self._add(value, 1, _place(event))
         self.spots[path] = self._text_spot(event, key_place)
         if event.anchor:
-            self._anchors[event.anchor] = (value, 1)
+            self._anchors[event.anchor] = (value, 1, size)
 
     def _text_spot(self, event: yaml.ScalarEvent, key_place: tuple[int, int]) -> Spot:
         line, column = _place(event)
@@ -153,18 +159,22 @@ class YamlText:
         if len(self._stack) >= DEPTH_MAX:
             raise _wrong("", f"maps and lists stand more than {DEPTH_MAX} deep in one another", "too_large", at)
         value: dict[str, Value] | list[Value] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        count = self._count
+        count, size = self._count, self._size
         path, key_place = self._add(value, 1, at)
         self.spots[path] = Spot(*at, *key_place)
-        self._stack.append(_Frame(value, path, event.anchor, count))
+        self._stack.append(_Frame(value, path, event.anchor, count, size))
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         at = _place(event)
         if event.anchor not in self._anchors:
             raise _wrong("", f"*{event.anchor} repeats nothing that stands complete before it", "bad_alias", at)
-        value, count = self._anchors[event.anchor]
+        value, count, size = self._anchors[event.anchor]
         if self._wants_key():
             raise _wrong("", "a key must be a text", "bad_type", at)
+        self._size += size
+        self._repeated += size
+        if self._repeated > REPEATED_BYTES_MAX:
+            raise _wrong("", f"aliases repeat more than {REPEATED_BYTES_MAX:,} bytes", "too_large", at)
         path, key_place = self._add(value, count, at)
         self.spots[path] = Spot(*at, *key_place)
 
@@ -181,6 +191,7 @@ class YamlText:
         if key in frame.value:
             path = f"{frame.path}/{escape(key)}"
             self.problems.append(Problem(path, f"`{key}` stands twice", "duplicate_key", *at, "remove one"))
+        self._size += len(key.encode())
         frame.key, frame.key_at = key, at
 
     def _add(self, value: Value, count: int, at: tuple[int, int]) -> tuple[str, tuple[int, int]]:
