@@ -62,7 +62,8 @@ class TestYaml:
         "text",
         [
             f"description: &a {'y' * 100_000}\nlabels: [{', '.join(['*a'] * 2_000)}]\n",
-            f"labels:\n  a: &a {{{'k' * 50_000}: 1}}\n  b: [{', '.join(['*a'] * 40)}]\n",
+            f"labels:\n  a: &a {{{', '.join(str(n) + 'k' * 900 + ': 1' for n in range(50))}}}\n"
+            f"  b: [{', '.join(['*a'] * 40)}]\n",
             "labels:\n  a: &a [xxxxxxxxxxxxxxxxxxxx]\n"
             + "".join(
                 f"  {name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"

@@ -1,12 +1,15 @@
 """Verbs of workflows: push, versions, tags, patches of a tag, diff, validate."""
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
 from aob.compose import App
 from aob.core.errors import Conflict, Invalid, NotFound, Refused
 from aob.core.rules import RULES
+from aob.runs import workflows
 from tests.runs.home import PATCHER, VIEWER, Deed, chain, finished, flow, fn
 
 ADD_C = [{"op": "add_node", "id": "c", "node": fn()}, {"op": "connect", "from": "b", "to": "c"}]
@@ -51,12 +54,12 @@ class TestPush:
         with pytest.raises(Invalid) as caught:
             await app.push(document)
         assert {p.code for p in caught.value.problems} >= {"unknown_handler", "bad_timer"}
-        assert [p.code for p in app.views.validate(document)] == [p.code for p in caught.value.problems]
+        assert [p.code for p in await app.views.validate(document)] == [p.code for p in caught.value.problems]
         with pytest.raises(NotFound):
             await app.views.workflow(app.who, "bad")
 
     async def test_yaml_says_where(self, app: App) -> None:
-        problems = app.views.validate(b"workflow: w\nnodes:\n  a: {kind: function, config: {handler: nobody}}\n")
+        problems = await app.views.validate(b"workflow: w\nnodes:\n  a: {kind: function, config: {handler: nobody}}\n")
         assert [(p.code, p.line) for p in problems] == [("unknown_handler", 3)]
 
     async def test_a_name_given_beside_the_document_counts(self, app: App) -> None:
@@ -172,3 +175,19 @@ class TestRules:
         graphs = [app.views.core.journal.streams[each.id].derived.graphs for each in (run, later)]
         assert [each.ir(1).rules for each in graphs] == [1, 1]
         deed.release()
+
+
+async def test_a_document_is_checked_beside_the_loop(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a document is read and checked the loop goes on: the check is in another thread."""
+    threads: set[int] = set()
+
+    def judged(*given: Any) -> Any:
+        threads.add(threading.get_ident())
+        return judge(*given)
+
+    judge = workflows._judged
+    monkeypatch.setattr(workflows, "_judged", judged)
+    await app.push(chain("one", "echo"))
+    await app.views.validate(chain("one", "echo"))
+    assert threads
+    assert threading.get_ident() not in threads

@@ -66,7 +66,7 @@ class FakeEngine:
     # -- workflows
 
     async def push(self, who: Caller, document: Json | bytes, *, tag: str = "main", name: str | None = None) -> Json:
-        problems = self.validate(document)
+        problems = await self.validate(document)
         if problems:
             raise Invalid("the document has problems", problems)
         data: Json = msgspec.yaml.decode(document) if isinstance(document, bytes) else document
@@ -84,7 +84,7 @@ class FakeEngine:
             "warnings": [],
         }
 
-    def validate(self, document: Json | bytes) -> list[Problem]:
+    async def validate(self, document: Json | bytes) -> list[Problem]:
         try:
             data = msgspec.yaml.decode(document) if isinstance(document, bytes) else document
         except msgspec.DecodeError:

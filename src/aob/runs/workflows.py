@@ -1,12 +1,13 @@
 """Verbs of workflows: push, list, show, compare; documents in, artifacts and tags out."""
 
+import asyncio
 from typing import Any
 
 from msgspec import Raw
 
 from aob.core.errors import Conflict, Invalid, NotFound, Problem, Refused
 from aob.core.event.value import canonical, decode, digest_of
-from aob.core.graph import artifact_hash, check, load, normalise
+from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, require, review_patch
 from aob.core.rights import demand
@@ -23,13 +24,12 @@ class Workflows:
 
     core: Core
 
-    def validate(self, document: dict[str, Any] | bytes) -> list[Problem]:
+    async def validate(self, document: dict[str, Any] | bytes) -> list[Problem]:
         """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
         try:
-            canonical_form, places = _read(document)
+            return (await asyncio.to_thread(_judged, document, None, self.core.handlers, RULES))[1]
         except Invalid as invalid:
             return list(invalid.problems)
-        return list(check(canonical_form, self.core.handlers, places=places))
 
     async def push(
         self,
@@ -43,11 +43,8 @@ class Workflows:
         """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem. `rules`
         is the newest rules number, but for what another shard has accepted before."""
         demand(who, "push")
-        canonical_form, places = _read(document)
-        if name:
-            canonical_form = {**canonical_form, "workflow": name}
+        canonical_form, problems = await asyncio.to_thread(_judged, document, name, self.core.handlers, rules)
         tag = tag_of(tag)
-        problems = check(canonical_form, self.core.handlers, places=places, rules=rules)
         if problems:
             raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
         title = str(canonical_form["workflow"])
@@ -99,7 +96,7 @@ class Workflows:
         if known is not None:
             return known
         data = await self.core.values.fetch(who.tenant, bytes.fromhex(at.artifact.removeprefix("sha256:")))
-        return self.core.graphs.make(at.artifact, at.rules, decode(data), key)
+        return await asyncio.to_thread(self.core.graphs.make, at.artifact, at.rules, decode(data), key)
 
     async def patch_tag(
         self,
@@ -134,7 +131,7 @@ class Workflows:
         if done is None:
             versions = await self.versions(who, at)
             _based(tag, versions.ir(len(at.overlay)).hash, base)
-            compiled = self._reviewed(who, versions, read_operations(asked), kind)
+            compiled = await asyncio.to_thread(self._reviewed, who, versions, read_operations(asked), kind)
             command = catalog.Overlay(tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name,
                                       text_of(reason, "/reason"), id, digest, who.id)  # fmt: skip
             decided = await self.core.journal.ask(_stream(who, name), command)
@@ -200,6 +197,16 @@ def _read(document: dict[str, Any] | bytes) -> tuple[dict[str, Any], Any]:
         return normalise(object_of(document, "")), None
     loaded = load(document)
     return normalise(loaded.tree), loaded.places
+
+
+def _judged(
+    document: dict[str, Any] | bytes, name: str | None, handlers: Handlers, rules: int
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The canonical form of a document, under another name if one is given, and its problems: work for a thread."""
+    canonical_form, places = _read(document)
+    if name:
+        canonical_form = {**canonical_form, "workflow": name}
+    return canonical_form, list(check(canonical_form, handlers, places=places, rules=rules))
 
 
 def _stream(who: Caller, name: str) -> str:

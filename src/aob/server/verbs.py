@@ -19,7 +19,7 @@ class WorkflowVerbs(Protocol):
     ) -> JsonObject:
         """Check, store and tag a document (JSON or YAML bytes)."""
 
-    def validate(self, document: JsonObject | bytes) -> Sequence[Problem]:
+    async def validate(self, document: JsonObject | bytes) -> Sequence[Problem]:
         """Every problem of a document at once; pure, so not async."""
 
     async def workflows(self, who: Caller) -> Sequence[JsonObject]:

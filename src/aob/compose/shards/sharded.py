@@ -5,7 +5,7 @@ that it needs is being started again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, Final
@@ -38,7 +38,7 @@ class ShardedViews:
         self._local, self._shards = local, shards
         self._turn = count()
         self.pushing = asyncio.Lock()
-        self.validate: Callable[[JsonObject | bytes], Sequence[Problem]] = local.validate
+        self.validate: Callable[[JsonObject | bytes], Coroutine[Any, Any, Sequence[Problem]]] = local.validate
         self.workflows, self.workflow, self.diff = local.workflows, local.workflow, local.diff
         self.create_key, self.list_keys, self.revoke_key = local.create_key, local.list_keys, local.revoke_key
         self.authenticate, self.holder = local.authenticate, local.holder

@@ -85,7 +85,7 @@ async def patch_tag(call: Call[TagQuery, PatchBody]) -> Answer:
 
 async def validate(call: Call[Nothing, bytes]) -> Answer:
     """Every problem of a document."""
-    problems = call.verbs.validate(call.body)
+    problems = await call.verbs.validate(call.body)
     return json_answer({"valid": not problems, "problems": problems})
 
 
