@@ -92,6 +92,7 @@ class Versions:
     def _with(self, operations: list[dict[str, Any]], handlers: Handlers) -> "Versions":
         document = apply(self._documents[-1], operations)
         ir = compile_workflow(document, handlers, self.rules)
+        ir.mark_patched(self._irs[0])
         return Versions([*self._documents, document], [*self._irs, ir], self._handlers, self.rules)
 
 

@@ -92,7 +92,7 @@ class Replays:
         await self.core.journal.settled(stream)
         recorded, start_ms = await self._recorded(stream)
         law = self.core.run_law
-        given = Given(versions, self.core.values.of(run.tenant), law.rules, law.effects)
+        given = Given(versions, self.core.values.of(run.tenant), law.rules, law.effects, judges=False)
         shadow = Shadow(self.core.values, run, given, version, recorded, assumed)
         report = await shadow.run_through(start_ms)
         visits = [{**told, "replayed": root_node(told["visit"]) in after} for told in report["visits"]]

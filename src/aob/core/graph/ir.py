@@ -30,12 +30,13 @@ class Node:
     end here; `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind.
     `inner` nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config
     by their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
-    `rules` is the rules number that the document was accepted under.
+    `rules` is the rules number that the document was accepted under. `patched` nodes came by a patch and are judged
+    again when they begin; `late` ones have something to be worked out beside their job: that, or a deadline.
     """
 
     __slots__ = (
-        "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "need", "outs", "rules",
-        "spec",
+        "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "late", "need", "outs",
+        "patched", "rules", "spec",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +51,8 @@ class Node:
     ) -> None:
         self.id, self.kind, self.spec, self.config = id, kind, spec, config
         self.definition, self.hash, self.rules = definition, hash, rules
-        self.inner = False
+        self.inner = self.patched = False
+        self.late = bool(spec.timeout.deadline_ms)
         self.input: dict[str, Expression] | None = None
         self.exprs: dict[str, Expression] = {}
         self.outs: dict[str, tuple[Edge, ...]] = {}
@@ -78,6 +80,15 @@ class IR:
         self.plain = rules == FIRST_RULES or all(map(_plain, nodes.values()))
         self.last = self.sinks[0] if self.plain and len(self.sinks) == 1 else None
         self.output: dict[str, Expression] | None = None
+
+    def mark_patched(self, base: "IR | None") -> None:
+        """Marks the nodes that are not those of the base, also in bodies."""
+        for node in self.nodes.values():
+            before = base.nodes.get(node.id) if base is not None else None
+            if before is None or before.hash != node.hash:
+                node.patched = node.late = True
+                if node.body is not None:
+                    node.body.mark_patched(before.body if before is not None else None)
 
 
 def _plain(node: Node) -> bool:

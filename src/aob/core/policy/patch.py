@@ -144,6 +144,20 @@ def review_patch(
     return Verdict(not problems, needs_person, reasons, tuple(problems), added, roles, barred)
 
 
+def refused_now(node: Document, base: Document | None, rules: PatchRules, agents_used: int) -> str:
+    """Why a node that a patch brought may not begin under these rules, empty when it may: the third layer. `base` is
+    the node before all patches, whose kind and hosts are not judged; `agents_used` counts what patches have added."""
+    kind, before = str(node.get("kind")), base or {}
+    if kind in rules.forbidden_kinds and kind != before.get("kind"):
+        return f"the home forbids nodes of kind `{kind}` in patches now"
+    if _is_agent(node) and not _is_agent(before) and agents_used > rules.agents_max:
+        return f"patches may add {rules.agents_max} agents to a run now, and they have added {agents_used}"
+    for field, url in named(node) if named(node) != named(before) else ():
+        for problem in _host_problem(f"/config/{field}", url, kind, rules):
+            return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    return ""
+
+
 class _Review:
     """One change, looked at node by node."""
 
@@ -188,27 +202,7 @@ class _Review:
                 yield Problem(_pointer(path, "kind"), message, "forbidden_kind", hint="use another kind")
             if old is None or named(node) != named(old):
                 for field, url in named(node):
-                    yield from self._host_problem(_pointer(path, "config", field), url, kind)
-
-    def _host_problem(self, path: str, url: str, kind: str) -> Iterator[Problem]:
-        try:
-            host = host_of(url)
-        except ValueError as error:
-            yield Problem(path, str(error), "host")
-            return
-        if kind == "http" and host.scheme not in {"http", "https", ""}:
-            yield Problem(path, f"`{host.scheme}` is no scheme for http", "host", hint="use https")
-        elif host.reach == "template":
-            if not self.rules.template_hosts_allowed:
-                hint = "write the host out; `{name}` may stand in the path, the query and the body"
-                yield Problem(path, "the host of a URL in a patch cannot be filled in at run time", "host", hint=hint)
-        elif host.reach != "public":
-            if not matches(host, self.rules.private_hosts_allowed):
-                hint = "a private host needs a line in the home's policy; a patch cannot allow it"
-                yield Problem(path, f"`{host}` is {_reach(host)}", "private_host", hint=hint)
-        elif self.rules.hosts_allowed is not None and not matches(host, self.rules.hosts_allowed):
-            allowed = ", ".join(self.rules.hosts_allowed[:8]) or "none"
-            yield Problem(path, f"the home does not allow the host `{host}`", "host", hint=f"allowed: {allowed}")
+                    yield from _host_problem(_pointer(path, "config", field), url, kind, self.rules)
 
     def reasons(self) -> Iterator[str]:
         """Why a person has to agree."""
@@ -346,6 +340,27 @@ class _Review:
 
 
 _NOWHERE: Final = Pair(None, None)
+
+
+def _host_problem(path: str, url: str, kind: str, rules: PatchRules) -> Iterator[Problem]:
+    try:
+        host = host_of(url)
+    except ValueError as error:
+        yield Problem(path, str(error), "host")
+        return
+    if kind == "http" and host.scheme not in {"http", "https", ""}:
+        yield Problem(path, f"`{host.scheme}` is no scheme for http", "host", hint="use https")
+    elif host.reach == "template":
+        if not rules.template_hosts_allowed:
+            hint = "write the host out; `{name}` may stand in the path, the query and the body"
+            yield Problem(path, "the host of a URL in a patch cannot be filled in at run time", "host", hint=hint)
+    elif host.reach != "public":
+        if not matches(host, rules.private_hosts_allowed):
+            hint = "a private host needs a line in the home's policy; a patch cannot allow it"
+            yield Problem(path, f"`{host}` is {_reach(host)}", "private_host", hint=hint)
+    elif rules.hosts_allowed is not None and not matches(host, rules.hosts_allowed):
+        allowed = ", ".join(rules.hosts_allowed[:8]) or "none"
+        yield Problem(path, f"the home does not allow the host `{host}`", "host", hint=f"allowed: {allowed}")
 
 
 def _listed(paths: list[str]) -> str:

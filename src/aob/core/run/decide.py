@@ -20,8 +20,7 @@ from aob.core.run import events as ev
 from aob.core.run.asking import answer, cancel, fire, message, set_aside
 from aob.core.run.ending import error_cell, fail_node
 from aob.core.run.inner import conclude
-from aob.core.run.patching import propose
-from aob.core.run.rollback import roll_back
+from aob.core.run.patching import propose, roll_back
 from aob.core.run.state import READY, Run, Scope, Token
 from aob.core.run.step import Given, Graphs, Step
 
@@ -91,7 +90,7 @@ def _hop(run: Run, command: cmd.Complete, given: Given, now: int) -> list[Any] |
         return None
     for edge in node.outs.get("success", ()):
         target = edge.target
-        if target.need != 1 or target.inner or target.spec.timeout.deadline_ms or target.id in scope.done:
+        if target.need != 1 or target.inner or target.late or target.id in scope.done:
             return None
         ready.append(target.id)
     hop = ev.NodeCompleted(

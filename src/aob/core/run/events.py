@@ -8,6 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event.value import NULL, Cell
+from aob.core.run.scope_events import BodyOpened as BodyOpened
+from aob.core.run.scope_events import NodeRefused as NodeRefused
+from aob.core.run.scope_events import PageClosed as PageClosed
+from aob.core.run.scope_events import ScopeClosed as ScopeClosed
+from aob.core.run.scope_events import ScopeMoved as ScopeMoved
+from aob.core.run.scope_events import ScopeOpened as ScopeOpened
 
 SCHEMA: Final = 1
 """Number of the event schema that this release writes; older ones are read through upcasters."""
@@ -285,38 +291,6 @@ class MessageReceived(_Event, tag=20):
     at_ms: int = 0
 
 
-class ScopeOpened(_Event, tag=21):
-    """One pass of a body begins."""
-
-    path: str
-    visit: str
-    index: int
-    item: Cell
-    version: int
-    ready: list[str] = []
-    skipped: list[str] = []
-    agents: int = 0
-
-
-class ScopeClosed(_Event, tag=22):
-    """One pass of a body has ended with its output, or with an error."""
-
-    path: str
-    visit: str
-    index: int
-    output: Cell
-    failed: bool = False
-
-
-class BodyOpened(_Event, tag=23):
-    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length."""
-
-    visit: str
-    kind: str
-    items: Cell
-    count: int
-
-
 class CancelRequested(_Event, tag=24):
     """Somebody cancels the run."""
 
@@ -331,19 +305,6 @@ class TokensCancelled(_Event, tag=25):
 
     visits: list[str]
     reason: str
-
-
-class ScopeMoved(_Event, tag=31):
-    """A live body scope goes on under a new version that changed its body; fields as in PatchApplied."""
-
-    path: str
-    version: int
-    ready: list[str] = []
-    skipped: list[str] = []
-    reset: dict[str, tuple[int, int]] = {}
-    undone: list[str] = []
-    fed: list[str] = []
-    starved: list[str] = []
 
 
 class RunFinished(_Event, tag=26):
@@ -375,20 +336,12 @@ class RunReleased(_Event, tag=29):
     by: str
 
 
-class PageClosed(_Event, tag=30):
-    """A page of 1,000 results of a map is complete and lies in the CAS as a JSON list."""
-
-    visit: str
-    page: int
-    ref: Cell
-
-
 RunEvent = (
     RunStarted | Dispatched | NodeCompleted | NodeFailed | AttemptFailed | TokenReady | TimerSet | TimerDone
     | TicketOpened | TicketChanged | TicketAnswered | PatchProposed | PatchApplied | PatchClosed | NodeHeld | Intent
     | IntentSettled | Uncertain | WaitOpened | MessageReceived | ScopeOpened | ScopeClosed | BodyOpened
     | CancelRequested | TokensCancelled | RunFinished | RunQuarantined | Checkpoint | RunReleased | PageClosed
-    | ScopeMoved
+    | ScopeMoved | NodeRefused
 )  # fmt: skip
 
 encode_events = msgspec.json.Encoder().encode

@@ -299,6 +299,10 @@ def _dispatched(run: Run, e: ev.Dispatched) -> None:
     """Only told to people."""
 
 
+def _refused(run: Run, e: ev.NodeRefused) -> None:
+    """Only told to people: the failure that follows says what becomes of the node."""
+
+
 _HANDLERS: dict[type, Any] = {
     ev.RunStarted: _started,
     ev.Dispatched: _dispatched,
@@ -331,5 +335,6 @@ _HANDLERS: dict[type, Any] = {
     ev.RunQuarantined: _quarantined,
     ev.Checkpoint: _checkpoint,
     ev.RunReleased: _released,
+    ev.NodeRefused: _refused,
 }
 """A rule for every event; a test holds this table against the union of events."""

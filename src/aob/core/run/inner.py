@@ -43,6 +43,10 @@ def conclude(step: Step) -> None:
 
 
 def _work(step: Step, scope: Scope, ir: IR, node: Node) -> None:
+    if node.patched and (why := step.refusal(scope, node)):
+        step.events.append(ev.NodeRefused(scope.prefix + node.id, why, step.given.rules.version))
+        _denied(step, scope, ir, node, DeniedError(why, code="patch_refused"))
+        return
     if not node.inner:
         step.set_timer(_timer_id(scope, node, "deadline"), scope.prefix + node.id, "deadline",
                        step.now + node.spec.timeout.deadline_ms)  # fmt: skip
@@ -53,10 +57,14 @@ def _work(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         else:
             WORK[node.kind](step, scope, ir, node)
     except DeniedError as denied:
-        drafted = step.done.get(scope.path)
-        if drafted is not None and drafted.get(node.id) is DUE:
-            del drafted[node.id]
-        fail_node(step, scope, ir, node, 0, error_cell(step, denied.code, denied.detail))
+        _denied(step, scope, ir, node, denied)
+
+
+def _denied(step: Step, scope: Scope, ir: IR, node: Node, denied: DeniedError) -> None:
+    drafted = step.done.get(scope.path)
+    if drafted is not None and drafted.get(node.id) is DUE:
+        del drafted[node.id]
+    fail_node(step, scope, ir, node, 0, error_cell(step, denied.code, denied.detail))
 
 
 def _timer_id(scope: Scope, node: Node, kind: str) -> str:

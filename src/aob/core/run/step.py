@@ -15,7 +15,7 @@ from aob.core.errors import AobError
 from aob.core.event.ids import derived_id
 from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline, ref_in
 from aob.core.graph.ir import IR, Edge, Node
-from aob.core.policy.patch import PatchRules
+from aob.core.policy.patch import PatchRules, refused_now
 from aob.core.run import events as ev
 from aob.core.run.state import DUE, SKIPPED, Body, Run, Scope, body_of
 
@@ -43,7 +43,8 @@ class Graphs(Protocol):
 class Given(msgspec.Struct, gc=False, eq=False):
     """What a decision may look at beside its run: the graphs, values behind references, the rules of the home.
 
-    `lists` are decoded items of maps by digest: a cache, never truth.
+    `lists` are decoded items of maps by digest: a cache, never truth. `judges` says that nodes which came by a patch
+    are judged when they begin.
     """
 
     graphs: Graphs
@@ -51,10 +52,11 @@ class Given(msgspec.Struct, gc=False, eq=False):
     rules: PatchRules
     effects: Mapping[str, str] = {}
     lists: dict[bytes, Sequence[Any]] = {}
+    judges: bool = True
 
     def under(self, graphs: Graphs) -> "Given":
         """The same with other graphs."""
-        return Given(graphs, self.values, self.rules, self.effects, self.lists)
+        return Given(graphs, self.values, self.rules, self.effects, self.lists, self.judges)
 
 
 class Needs(Exception):  # noqa: N818  # not an error: the shell fetches the value and asks again
@@ -219,7 +221,7 @@ class Step:
                     self._signal(scope, ir, edge, taken, event, starving)
                 elif target.id in scope.done or target.id in done:
                     continue  # it was cancelled before it began
-                elif target.inner or target.spec.timeout.deadline_ms or self.copied:
+                elif target.inner or target.late or self.copied:
                     self.enter(scope, ir, target, event)
                 else:
                     event.ready.append(target.id)
@@ -267,10 +269,28 @@ class Step:
             self.inner.append((scope, ir, node))
             if node.kind == "join":
                 self.done.setdefault(scope.path, {})[node.id] = DUE
+        elif node.patched and self.refusal(scope, node):
+            self.inner.append((scope, ir, node))
         else:
             event.ready.append(node.id)
             if node.spec.timeout.deadline_ms:
                 self.inner.append((scope, ir, node))
+
+    def refusal(self, scope: Scope, node: Node) -> str:
+        """Why the rules of this moment do not let a node that a patch brought begin; empty when they do. A replay,
+        which performs nothing, judges nothing."""
+        if not self.given.judges:
+            return ""
+        return refused_now(dict(node.definition), self._in_base(scope, node.id), self.given.rules, self.run.agents)
+
+    def _in_base(self, scope: Scope, node: str) -> dict[str, Any] | None:
+        """The definition of a node before all patches."""
+        graphs = self.given.graphs
+        try:
+            base = graphs.body(0, scope.body) if scope.body else graphs.ir(0)
+        except KeyError:
+            return None
+        return dict(base.nodes[node].definition) if node in base.nodes else None
 
     # -- events that every command may need -----------------------------------------------------------------------
 

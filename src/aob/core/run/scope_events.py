@@ -1,0 +1,71 @@
+"""Records of the passes of bodies, and of what patches move and bring; in the form of all records of a run."""
+
+import msgspec
+
+from aob.core.event.value import Cell
+
+
+class _Event(msgspec.Struct, array_like=True, gc=False):
+    pass
+
+
+class ScopeOpened(_Event, tag=21):
+    """One pass of a body begins."""
+
+    path: str
+    visit: str
+    index: int
+    item: Cell
+    version: int
+    ready: list[str] = []
+    skipped: list[str] = []
+    agents: int = 0
+
+
+class ScopeClosed(_Event, tag=22):
+    """One pass of a body has ended with its output, or with an error."""
+
+    path: str
+    visit: str
+    index: int
+    output: Cell
+    failed: bool = False
+
+
+class BodyOpened(_Event, tag=23):
+    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length."""
+
+    visit: str
+    kind: str
+    items: Cell
+    count: int
+
+
+class PageClosed(_Event, tag=30):
+    """A page of 1,000 results of a map is complete and lies in the CAS as a JSON list."""
+
+    visit: str
+    page: int
+    ref: Cell
+
+
+class ScopeMoved(_Event, tag=31):
+    """A live body scope goes on under a new version that changed its body; fields as in PatchApplied."""
+
+    path: str
+    version: int
+    ready: list[str] = []
+    skipped: list[str] = []
+    reset: dict[str, tuple[int, int]] = {}
+    undone: list[str] = []
+    fed: list[str] = []
+    starved: list[str] = []
+
+
+class NodeRefused(_Event, tag=32):
+    """The rules of this moment do not let a node that a patch brought begin; it fails with this reason. `rules` is
+    their version."""
+
+    visit: str
+    reason: str
+    rules: str = ""
