@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from aob.backends.provider_answer import json_in, tidied, why_stopped
 from aob.core.errors import AobError, CallerError, NotFound
 from aob.ports.model import Brain, Json, Message, ModelAnswer, ModelRequest, ToolCall, Usage, unavailable
 
@@ -64,14 +65,15 @@ class PydanticAiModel:
             response = await model_request(
                 model, messages, model_settings=settings, model_request_parameters=parameters
             )
+            answer = await asyncio.to_thread(_answer, response, request)
         except (AgentRunError, UserError) as error:
             raise _fault(error, request.model) from error
-        except Warning:
+        except (Warning, AobError):
             raise
         except Exception as error:
             # Adapters trip over answers that are not the provider's protocol with whatever error comes first.
             raise unavailable(f"{request.model}: not an answer of the provider: {error!r}"[:2_000], "server") from error
-        return await asyncio.to_thread(_answer, response, request)
+        return answer
 
     async def _model(self, name: str) -> "ProviderModel":
         async with self._lock:
@@ -91,7 +93,7 @@ class PydanticAiModel:
                 hint="pip install 'agentic-orchestration-builder[models]'",
             ) from error
         try:
-            return infer_model(name, self._provider)
+            return _tidying(infer_model(name, self._provider))
         except UserError as error:
             hint = "set the provider's key in the environment"
             raise CallerError(f"{name} cannot be used: {error}", code="model_refused", hint=hint) from error
@@ -115,6 +117,19 @@ class PydanticAiModel:
         if request.tokens_max:
             settings["max_tokens"] = request.tokens_max
         return settings
+
+
+def _tidying(model: "ProviderModel") -> "ProviderModel":
+    """The same model, whose client reads an answer only after it was tidied; one without such a client as it is."""
+    hooks: Json = getattr(getattr(getattr(model, "client", None), "_client", None), "event_hooks", None)
+    if isinstance(hooks, dict) and _tidy not in hooks.setdefault("response", []):
+        hooks["response"].append(_tidy)
+    return model
+
+
+async def _tidy(response: Json) -> None:
+    if response.status_code == 200 and "event-stream" not in response.headers.get("content-type", ""):
+        response._content = tidied(await response.aread())
 
 
 def _parameters(request: ModelRequest) -> "ModelRequestParameters":
@@ -180,7 +195,9 @@ def _said(message: Message) -> "Iterator[pa.ModelResponsePart]":
     if message.text:
         yield pa.TextPart(message.text)
     for call in message.calls:
-        yield pa.ToolCallPart(call.name, call.args, call.id)
+        # Providers take back objects only: what else a model gave as arguments is told to it as the text it was.
+        args = call.args if isinstance(call.args, dict) else {"arguments": msgspec.json.encode(call.args).decode()}
+        yield pa.ToolCallPart(call.name, args, call.id)
 
 
 def _answer(response: "pa.ModelResponse", request: ModelRequest) -> ModelAnswer:
@@ -188,35 +205,55 @@ def _answer(response: "pa.ModelResponse", request: ModelRequest) -> ModelAnswer:
 
     parts = [part for part in response.parts if isinstance(part, pa.ToolCallPart)]
     text = "".join(part.content for part in response.parts if isinstance(part, pa.TextPart))
+    raw, said = _stop_word(response)
+    stop = why_stopped(response.finish_reason or "", raw)
     calls = tuple(ToolCall(part.tool_call_id, part.tool_name, _args(part.args)) for part in parts)
+    brain = Brain("live", f"live {request.model}", request.model)
+    if stop == "refused" or stop == "context" or stop == "paused":
+        words = text or said or msgspec.json.encode([call.args for call in calls]).decode() * bool(calls)
+        return ModelAnswer(
+            brain, text=words, usage=_usage(response), stop=stop, stop_word=raw or str(response.finish_reason)
+        )
+    if stop == "error" or not (text.strip() or calls or stop == "cut"):
+        what = f"broke off ({raw})" if stop == "error" else "answered nothing"
+        raise unavailable(f"{request.model} {what}: {text}"[:2_000], "server")
     final = [call for call in calls if call.name == ANSWER_TOOL and request.output is not None]
     output: Json = msgspec.UNSET
     if final:
         output = final[0].args
         text = msgspec.json.encode(output).decode()
+        if isinstance(output, str):
+            output = json_in(output, object_wanted=True)
     elif request.output is not None and text and not calls:
-        output = _json(text)
+        output = json_in(text, object_wanted=_is_object(request.output))
     if request.output is not None and not _is_object(request.output) and isinstance(output, dict):
         output = output.get(WRAPPED, output)
     return ModelAnswer(
-        Brain("live", f"live {request.model}", request.model),
+        brain,
         output,
         tuple(call for call in calls if call not in final),
         text,
         _usage(response),
-        response.finish_reason == "length",
+        stop == "cut",
     )
 
 
+def _stop_word(response: "pa.ModelResponse") -> tuple[str, str]:
+    """The provider's own word for why it stopped, and what it says about a refusal."""
+    details: Mapping[str, Json] = response.provider_details or {}
+    raw, said = details.get("finish_reason"), details.get("refusal")
+    word = raw if isinstance(raw, str) else "refusal" if said else ""
+    return word, said if isinstance(said, str) else ""
+
+
 def _args(args: Json) -> Json:
-    return _json(args, args) if isinstance(args, str) and args.strip() else args or {}
-
-
-def _json(text: str, otherwise: Json = msgspec.UNSET) -> Json:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return otherwise
+    """Arguments as the model gave them: what is no object, or no JSON, is handed on as it is, to be refused."""
+    if not isinstance(args, str):
+        return args
+    if not args.strip():
+        return {}
+    read = json_in(args, object_wanted=True)
+    return args if read is msgspec.UNSET else read
 
 
 def _usage(response: "pa.ModelResponse") -> Usage:
@@ -246,6 +283,9 @@ def _fault(error: Exception, name: str) -> AobError:
     if isinstance(error, pe.ModelTimeoutError | pe.ModelRequestTimeout):
         return unavailable(said, "timeout")
     wait = (error.retry_after or 0.0) if isinstance(error, pe.ModelAPIError) else 0.0
+    if isinstance(error, pe.ModelQuotaExceededError) or _is_quota(error):
+        hint = "look at the account's plan and balance at the provider"
+        return CallerError(f"the provider refuses: {said}", code="model_refused", kind="quota", hint=hint)
     if isinstance(error, pe.ModelRateLimitError):
         return unavailable(said, "rate_limited", wait)
     if isinstance(error, pe.ModelUnavailableError):
@@ -257,7 +297,15 @@ def _fault(error: Exception, name: str) -> AobError:
         return unavailable(said, "server", wait)
     if isinstance(error, pe.ModelNotFoundError):
         return NotFound(said, code="model_unknown", hint="look the model's name up at the provider")
-    if isinstance(error, pe.UnexpectedModelBehavior):
+    if isinstance(error, pe.UnexpectedModelBehavior) or (type(error) is pe.ModelAPIError and not status):
         # The provider answered, and what it answered is not its protocol: the next answer may be.
         return unavailable(said, "server")
     return CallerError(f"the provider refuses: {said}", code="model_refused")
+
+
+def _is_quota(error: Exception) -> bool:
+    """Whether nothing is left to spend: a 429 like a limit of rate, and waiting does not help."""
+    body: Json = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, dict) else {}
+    words = {inner.get("code"), inner.get("type")} if isinstance(inner, dict) else set()
+    return bool(words & {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})

@@ -18,6 +18,9 @@ Json: TypeAlias = Any
 HASH_VERSION: Final = 1
 """Raised when `request_hash` normalises differently: older cached answers and recordings are then misses."""
 
+Stop = Literal["", "refused", "context", "paused"]
+"""Why an answer is not one that can be taken, although the model answered."""
+
 FaultKind = Literal["rate_limited", "overloaded", "timeout", "connection", "server"]
 """Why a model is `model_unavailable` for now; stands in the error's field `kind`."""
 
@@ -86,7 +89,9 @@ class Brain(msgspec.Struct, frozen=True, omit_defaults=True):
 class ModelAnswer(msgspec.Struct, frozen=True):
     """What a model answered. `output` is the structured answer when one was asked for and the text was JSON, else
     UNSET; it is not yet checked against its schema. `calls` are tool calls to perform before asking again. `cut` says
-    that the answer ended at a limit of tokens and is not whole."""
+    that the answer ended at a limit of tokens and is not whole. `stop` says why else it is none: `refused` by the model
+    or a filter, `context` at the end of what the model can take, `paused` when it wants to go on; `stop_word` is the
+    provider's own word for it. `text` then holds what was said."""
 
     brain: Brain
     output: Json = msgspec.UNSET
@@ -94,6 +99,8 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     text: str = ""
     usage: Usage = Usage()
     cut: bool = False
+    stop: Stop = ""
+    stop_word: str = ""
 
 
 class Model(Protocol):

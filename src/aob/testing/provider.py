@@ -26,7 +26,8 @@ ANSWER_TOOL: Final = "final_answer"
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One answer of a brain under test. `output` is structured, `calls` are (tool, args). `status` other than 200 is
-    an error instead, `hang` no answer at all, `garbage` an answer that is not the protocol."""
+    an error instead (with this `code`), `hang` no answer at all, `garbage` an answer that is not the protocol; `raw` is
+    the body itself, JSON or bytes."""
 
     text: str = ""
     output: Json = msgspec.UNSET
@@ -39,6 +40,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     garbage: bool = False
     cut: bool = False
     measured: bool = True
+    raw: Json = msgspec.UNSET
+    code: str = ""
 
 
 class RejectedError(Exception):
@@ -105,7 +108,7 @@ class Provider:
         request: Request,
         check: Callable[[dict[str, Json]], None],
         answer: Callable[[Turn, dict[str, Json], int], dict[str, Json]],
-        fail: Callable[[int, str], Response],
+        fail: Callable[[int, str, str | None], Response],
     ) -> Response:
         body = await request.json()
         self.requests.append(body)
@@ -113,17 +116,20 @@ class Provider:
         try:
             check(body)
         except RejectedError as error:
-            return fail(400, str(error))
+            return fail(400, str(error), None)
         if not self.turns:
-            return fail(500, "the test gave no more turns")
+            return fail(500, "the test gave no more turns", None)
         turn = self.turns.popleft()
         if turn.hang:
             await self._ended.wait()
         if turn.status != 200:
-            response = fail(turn.status, "the test says so")
+            response = fail(turn.status, "the test says so", turn.code or None)
             if turn.retry_after_s:
                 response.headers["retry-after"] = str(turn.retry_after_s)
             return response
+        if turn.raw is not msgspec.UNSET:
+            body_bytes = turn.raw if isinstance(turn.raw, bytes) else msgspec.json.encode(turn.raw)
+            return Response(body_bytes, media_type="application/json")
         if turn.garbage:
             return JSONResponse({"hello": "world"})
         return JSONResponse(answer(turn, body, len(self.requests)))
@@ -265,7 +271,7 @@ def _openai_error(status: int, message: str, code: str | None = None) -> Respons
     return JSONResponse({"error": error}, status_code=status)
 
 
-def _anthropic_error(status: int, message: str) -> Response:
+def _anthropic_error(status: int, message: str, code: str | None = None) -> Response:
     kinds = {
         400: "invalid_request_error",
         401: "authentication_error",

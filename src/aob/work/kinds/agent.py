@@ -20,6 +20,7 @@ RETURNS_MAX: Final = 3
 """How often an invalid answer, and how often an invalid patch, goes back to the model with the reasons."""
 
 TOOL_CALLS_MAX: Final = 64
+CUT: Final = "the answer was cut off at the limit of tokens, so this call may not be whole: make fewer calls at a time"
 ACCEPTED: Final = frozenset({"applied", "approved", "proposed"})
 """States of a proposal with which the agent is done; while it is `proposed` the run holds the token (`hold`)."""
 
@@ -48,6 +49,7 @@ class Agent:
         self._ledger = Ledger(config)
         self._calls = Calls(ctx, tools.model, tools.cache if config.cache else None, self._perform)
         self._messages: list[Message] = []
+        self._said: list[str] = []
         self._returned: dict[str, int] = {"answer": 0, "patch": 0}
         self._used = 0
 
@@ -59,9 +61,27 @@ class Agent:
             record = await self._calls.ask(request, self._ledger.calls + 1, self.prompt.version)
             self._ledger.add(record.answer.usage, record.answer.brain, cached=record.cached)
             self._job.pulse()
+            if record.answer.stop:
+                self._stopped(record.answer)
+                continue
             done = await (self._use(record) if record.answer.calls else self._conclude(record))
             if done is not None:
                 return done
+
+    def _stopped(self, answer: ModelAnswer) -> None:
+        """The model answered, and what it said is no answer. Raises WorkError (permanent) unless it wants to go on."""
+        if answer.stop == "paused":
+            self._said.append(answer.text)
+            self._messages.append(Message("assistant", answer.text.strip() or "(paused)"))
+            self._messages.append(Message("user", "Go on where you stopped."))
+            return
+        what = "refuses to answer" if answer.stop == "refused" else "has reached the end of what it can take"
+        raise WorkError(
+            f"the model {what} ({answer.stop_word}): {answer.text[:500] or 'without a word'}",
+            code="answer_refused" if answer.stop == "refused" else "context_exceeded",
+            transient=False,
+            detail={"stop": answer.stop_word, "answer": answer.text[:10_000], "usage": self._ledger.usage()},
+        )
 
     async def _perform(self, offer: Offer, args: dict[str, Json], ctx: Context) -> object:
         return await call(offer.handler, (), args, ctx, self._tools, self._job.pulse)
@@ -72,7 +92,7 @@ class Agent:
         self._messages.append(Message("assistant", answer.text, answer.calls))
         reasons = []
         for asked in answer.calls:
-            reason = self._refusal(asked)
+            reason = CUT if answer.cut else self._refusal(asked)
             if reason:
                 self._ctx.log("tool_call_refused", tool=asked.name, reason=reason)
                 reasons.append(reason)
@@ -91,6 +111,8 @@ class Agent:
         if offer is None:
             allowed = ", ".join(self._offers) or "none"
             return f"`{asked.name}` is not among the tools of this step, which are: {allowed}"
+        if not isinstance(asked.args, dict):
+            return "the arguments of a tool are one JSON object with its parameters by name, and these are not"
         if self._used >= TOOL_CALLS_MAX:
             return f"{TOOL_CALLS_MAX} tool calls were made, which is the limit: answer with what is known"
         wrong = offer.reasons(asked.args)
@@ -105,7 +127,7 @@ class Agent:
             return None
         patch = self._form.patch(answer)
         if patch is None:
-            return await self._finish(record, self._form.value(answer))
+            return await self._finish(record, self._whole(self._form.value(answer)))
         verdict = await self._ctx.propose(patch["operations"], patch["reason"])
         self._job.pulse()
         if verdict["state"] in ACCEPTED:
@@ -117,6 +139,10 @@ class Agent:
         self.prompt.show(await self._ctx.graph())
         self._reply(answer, "This patch is not valid:", reasons, examples())
         return None
+
+    def _whole(self, output: Json) -> Json:
+        """A text with what the model had said before it paused."""
+        return "".join([*self._said, output]) if self._said and isinstance(output, str) else output
 
     async def _finish(self, record: Answered, output: Json, patch: str = "") -> Done:
         await self._calls.keep(record)

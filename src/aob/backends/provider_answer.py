@@ -1,0 +1,174 @@
+"""What providers answer, as it comes over the wire, in the form that their protocols promise.
+
+In: the body of a 200 of OpenAI chat completions or Anthropic messages, whatever stands in it. Out: the same without
+what no client expects: blocks and fields of unknown kinds, texts that are null, arguments that are no text, counts that
+are no numbers. What is said, why it stopped and what it cost stay. Pure; a body that is neither stays as it is.
+"""
+
+import re
+from typing import Final, Literal, TypeGuard
+
+import msgspec
+
+from aob.ports.model import Json
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_FENCE: Final = re.compile(r"```[A-Za-z0-9_+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
+_COUNTS: Final = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_SAID_NO: Final = re.compile(r"filter|refus|guardrail|safety|prohibit|block|sensitive|moderat|recitation|spii", re.I)
+
+
+def tidied(body: bytes) -> bytes:
+    """The body of an answer without what no client expects."""
+    try:
+        value = msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK.encode()))
+    except (msgspec.DecodeError, RecursionError):
+        return body
+    if not isinstance(value, dict):
+        return body
+    if isinstance(value.get("choices"), list):
+        return msgspec.json.encode(_completion(value))
+    if isinstance(value.get("content"), list) and "choices" not in value:
+        return msgspec.json.encode(_message(value))
+    return body
+
+
+def _completion(value: dict[str, Json]) -> dict[str, Json]:
+    choices = [_choice(each, n) for n, each in enumerate(value["choices"]) if isinstance(each, dict)]
+    made: dict[str, Json] = {
+        "id": _text(value.get("id"), "none"),
+        "object": "chat.completion",
+        "created": _count(value.get("created")) or 0,
+        "model": _text(value.get("model"), "unknown"),
+        "choices": choices,
+    }
+    used = _dict(value.get("usage"))
+    counts = _counts(used, ("prompt_tokens", "completion_tokens"))
+    if len(counts) == 2:
+        made["usage"] = {**counts, "total_tokens": sum(counts.values())}
+        for name in ("prompt_tokens_details", "completion_tokens_details"):
+            if name in used:
+                made["usage"][name] = _counts(_dict(used[name]))
+    return made
+
+
+def _choice(choice: dict[str, Json], index: int) -> dict[str, Json]:
+    told = _dict(choice.get("message"))
+    said: dict[str, Json] = {"role": "assistant", "content": _joined(told.get("content"))}
+    said["refusal"] = _text(told.get("refusal")) or None
+    calls = told.get("tool_calls")
+    if isinstance(calls, list) and (made := [call for n, each in enumerate(calls) if (call := _call(each, n))]):
+        said["tool_calls"] = made
+    return {
+        "index": index,
+        "message": said,
+        "logprobs": None,
+        "finish_reason": _text(choice.get("finish_reason")) or None,
+    }
+
+
+def _call(call: Json, index: int) -> dict[str, Json] | None:
+    function = _dict(_dict(call).get("function"))
+    if not _text(function.get("name")):
+        return None
+    args = function.get("arguments", "{}")
+    return {
+        "id": _text(_dict(call).get("id"), f"call_{index}"),
+        "type": "function",
+        "function": {"name": function["name"], "arguments": args if isinstance(args, str) else _encoded(args)},
+    }
+
+
+def _joined(content: Json) -> str | None:
+    """The texts of a content: it may be a list of parts, of which others than texts are left out."""
+    if isinstance(content, list):
+        parts = [_text(part.get("text")) if _is(part) else _text(part) for part in content]
+        return "".join(parts) or None
+    return _text(content) or None
+
+
+def _message(value: dict[str, Json]) -> dict[str, Json]:
+    made: dict[str, Json] = {
+        "id": _text(value.get("id"), "none"),
+        "type": "message",
+        "role": "assistant",
+        "model": _text(value.get("model"), "unknown"),
+        "content": [block for n, each in enumerate(value["content"]) if (block := _block(each, n))],
+        "stop_reason": _text(value.get("stop_reason")) or None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 0, "output_tokens": 0, **_counts(_dict(value.get("usage")), _COUNTS)},
+    }
+    if explanation := _text(_dict(value.get("stop_details")).get("explanation")):
+        made["stop_details"] = {"type": "refusal", "explanation": explanation, "category": None}
+    return made
+
+
+def _block(block: Json, index: int) -> dict[str, Json] | None:
+    if not _is(block):
+        return None
+    kind = block.get("type")
+    if kind == "text" and _text(block.get("text")):
+        return {"type": "text", "text": block["text"]}
+    if kind == "tool_use" and _text(block.get("name")):
+        id = _text(block.get("id"), f"toolu_{index}")
+        return {"type": "tool_use", "id": id, "name": block["name"], "input": block.get("input", {})}
+    return None
+
+
+def _is(value: Json) -> TypeGuard[dict[str, Json]]:
+    return isinstance(value, dict)
+
+
+def _dict(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Json, otherwise: str = "") -> str:
+    return value if isinstance(value, str) and value else otherwise
+
+
+def _count(value: Json) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 53 else None
+
+
+def _counts(value: dict[str, Json], names: tuple[str, ...] = ()) -> dict[str, int]:
+    counted = {name: _count(each) for name, each in value.items() if not names or name in names}
+    return {name: each for name, each in counted.items() if each is not None}
+
+
+def _encoded(value: Json) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def why_stopped(reason: str, raw: str) -> Literal["", "cut", "context", "refused", "paused", "error"]:
+    """What a stop reason means: `` for an end, `cut` at the limit of tokens, `context` at the end of what the model can
+    take, `refused` by the model or a filter, `paused` when it wants to go on, `error` when it broke off. `reason` is
+    the library's word, `raw` the provider's."""
+    if "context" in raw and ("exceed" in raw or "length" in raw or "window" in raw):
+        return "context"
+    if reason == "content_filter" or _SAID_NO.search(raw):
+        return "refused"
+    if reason == "length" or raw in {"length", "max_tokens"}:
+        return "cut"
+    if raw == "pause_turn":
+        return "paused"
+    return "error" if reason == "error" or raw == "error" else ""
+
+
+def json_in(text: str, *, object_wanted: bool) -> Json:
+    """The JSON value that a text is, behind a byte order mark, in a fence, or as a text of JSON where an object is
+    wanted; UNSET when it is none."""
+    text = text.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+    value = _decoded(text)
+    if value is msgspec.UNSET and len(found := _FENCE.findall(text)) == 1:
+        value = _decoded(found[0].strip().removeprefix(_BYTE_ORDER_MARK))
+    if object_wanted and isinstance(value, str) and isinstance(inner := _decoded(value.strip()), dict):
+        return inner
+    return value
+
+
+def _decoded(text: str) -> Json:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return msgspec.UNSET
