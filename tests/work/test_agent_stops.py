@@ -69,7 +69,7 @@ async def test_arguments_that_are_no_object_are_told_to_the_model_all_alike(args
     assert (await run.perform()).output == {"risk": 1}
     told = run.model.requests[-1].messages[-1]
     assert (told.role, told.failed) == ("tool", True)
-    assert told.text == "the arguments of a tool are one JSON object with its parameters by name, and these are not"
+    assert told.text == "the arguments do not fit: they are one JSON object with the parameters of the tool by name"
 
 
 async def test_a_call_that_was_cut_off_is_not_made() -> None:

@@ -112,7 +112,7 @@ class Agent:
             allowed = ", ".join(self._offers) or "none"
             return f"`{asked.name}` is not among the tools of this step, which are: {allowed}"
         if not isinstance(asked.args, dict):
-            return "the arguments of a tool are one JSON object with its parameters by name, and these are not"
+            return "the arguments do not fit: they are one JSON object with the parameters of the tool by name"
         if self._used >= TOOL_CALLS_MAX:
             return f"{TOOL_CALLS_MAX} tool calls were made, which is the limit: answer with what is known"
         wrong = offer.reasons(asked.args)
