@@ -245,12 +245,13 @@ class FakeMetrics:
 
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
-        limit: int = 100,
+        window: str = "", limit: int = 100,
     ) -> Json:  # fmt: skip
         await self.metric(who, MetricQuery(metric))
         events = self.of(who).events
         return {
-            "metric": metric, "since": since_ms, "until": until_ms, "before": 0, "after": self._value("orders", events),
+            "metric": metric, "window": window or "all", "since": since_ms, "until": until_ms, "before": 0,
+            "after": self._value("orders", events), "change": len(events), "parts": [],
             "moved_by": [{"type": "order.created", "count": len(events), "change": len(events)}], "truncated": False,
             "changes": [
                 {"kind": "event", "at": NOW_MS, "position": self.position(who), "change": 1, "event": event}

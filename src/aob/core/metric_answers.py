@@ -232,14 +232,18 @@ class ChangeRow(TypedDict):
 
 
 class Changelog(TypedDict):
-    """Why a number moved between two instants: totals by what moved it, and the newest changes."""
+    """Why a number moved between two instants, for one window and one filter: totals by what moved it, and the newest
+    changes. The changes of `parts` (by event type; `time` is what a window did that went on) add up to `change`."""
 
     metric: str
+    window: str
     since: int
     until: int
     before: JsonValue
     after: JsonValue
+    change: JsonValue
     moved_by: list[JsonObject]
+    parts: list[JsonObject]
     changes: list[ChangeRow]
     truncated: bool
 

@@ -92,7 +92,7 @@ class ReadVerbs(Protocol):
 
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
-        limit: int = 100,
+        window: str = "", limit: int = 100,
     ) -> Changelog:  # fmt: skip
         """Why a number moved."""
 

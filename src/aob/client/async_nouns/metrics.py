@@ -64,9 +64,11 @@ class Metrics(AsyncWire):
         since: Instant = None,
         until: Instant = None,
         where: Mapping[str, str] | None = None,
+        window: str = "",
         limit: int = 100,
     ) -> Changelog:
-        """Why a number moved: in the last hour, or between two instants."""
+        """Why a number moved: in the last hour, or between two instants, over one window of it."""
         query = {"metric": metric, "from": instant(since), "to": instant(until), "where": dimensions(where)}
-        found: Changelog = await self._call("GET", "/v1/changelog", query={**query, "limit": limit})
+        more = {"window": window or None, "limit": limit}
+        found: Changelog = await self._call("GET", "/v1/changelog", query={**query, **more})
         return found

@@ -103,11 +103,11 @@ class Metrics:
 
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
-        limit: int = 100,
+        window: str = "", limit: int = 100,
     ) -> Changelog:  # fmt: skip
         """Why a number moved."""
         return await self._changes.changelog(
-            who, metric, since_ms=since_ms, until_ms=until_ms, where=where, limit=limit
+            who, metric, since_ms=since_ms, until_ms=until_ms, where=where, window=window, limit=limit
         )
 
     def stream(

@@ -3,16 +3,15 @@
 The log says it, not the folds: rows that were written in that time, and the revisions of contracts made in it.
 """
 
-from collections import Counter, deque
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import msgspec
-
 from aob.core.accepted_event import shown
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet, MetricContract
-from aob.core.errors import AobError, Invalid, NotFound, Problem, TooLarge
+from aob.core.errors import Invalid, NotFound, Problem, TooLarge
 from aob.core.expression import EvalError
 from aob.core.ingest import Event, reader
 from aob.core.metric import Fold
@@ -21,15 +20,16 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.metrics.contracts import metric_unknown
+from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.positions import token
+from aob.metrics.live.whole import chunks
+from aob.ports.event_log import Row
 
-LOOK_MAX: Final = 500_000
+LOOK_MAX: Final = 1_000_000
 """Events that one look may go over."""
 ROWS_MAX: Final = 1_000
 """Changes that one answer lists."""
-EFFECTS_MAX: Final = 200
-"""Of the newest of these it is said by how much they moved the number."""
 
 
 class Changes:
@@ -40,9 +40,10 @@ class Changes:
 
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
-        limit: int = 100,
+        window: str = "", limit: int = 100,
     ) -> Changelog:  # fmt: skip
-        """Events, restatements and contracts behind a change."""
+        """Events, restatements and contracts behind a change, for one window (the first of the contract where none is
+        named) and one filter."""
         demand(who, "changelog")
         known = self.live.contracts.of(who.tenant)
         contract = known.metric(metric)
@@ -54,60 +55,54 @@ class Changes:
         if until_ms <= since_ms:
             raise Invalid("the span is empty", [Problem("?until", "is not after `since`", "bad_span")])
         limit = max(1, min(limit, ROWS_MAX))
-        types, filters = known.types_of(metric), dict(where or {})
-        moved, newest, total = await self._look(who, types, since_ms, until_ms, _Filter(known, metric, filters), limit)
-        changes: list[ChangeRow] = self._effects(known, metric, newest)
+        query = MetricQuery(metric, window=window, where=dict(where or {}))
+        account = Account(known, query, since_ms, until_ms)
+        counts = await self._look(who, account, _Filter(known, metric, query.where), since_ms, until_ms)
+        changes = [_told(moving) for moving in reversed(account.newest[-limit:])]
         changes += self._revisions(who, known, metric, since_ms, until_ms)
         changes.sort(key=lambda change: -change["at"])
-        query = MetricQuery(metric, where=filters)
-        return {
-            "metric": metric, "since": since_ms, "until": until_ms,
-            "before": await self._value(who, query, since_ms), "after": await self._value(who, query, until_ms),
-            "moved_by": moved, "changes": changes[:limit], "truncated": total > limit,
-        }  # fmt: skip
-
-    async def _look(
-        self, who: Caller, types: frozenset[str], since_ms: int, until_ms: int, fits: "_Filter", limit: int
-    ) -> tuple[list[JsonObject], list["_Found"], int]:
-        live = self.live
-        first = await live.events.row_before(since_ms - 1)
-        last = min(live.row, await live.events.row_before(until_ms))
-        seen = 0
-        counts: Counter[tuple[str, bool]] = Counter()
-        newest: deque[_Found] = deque(maxlen=limit)
-        async for row in live.rows(first, last, who.tenant):
-            seen += row.count
-            if seen > LOOK_MAX:
-                raise TooLarge(f"more than {LOOK_MAX:,} events came in that time", code="scan_too_large",
-                               hint="ask for less time", limit=LOOK_MAX)  # fmt: skip
-            lines = None
-            for number, event in enumerate(live.reread(row)):
-                if event.type not in types or not fits(event):
-                    continue
-                late = event.at_ms < since_ms
-                counts[event.type, late] += 1
-                lines = lines or row.lines.split(b"\n")
-                newest.append(_Found(row.row, number, row.at_ms, late, event, lines[number]))
-        moved = [
+        moved: list[JsonObject] = [
             {"type": kind, "kind": "restatement" if late else "event", "events": count}
             for (kind, late), count in counts.most_common()
         ]
-        return moved, list(newest), sum(counts.values())
+        return {
+            "metric": metric, "window": window or next(iter(contract.windows), "all"), "since": since_ms,
+            "until": until_ms, "before": account.before, "after": account.after, "change": account.change,
+            "moved_by": moved, "parts": account.parts(), "changes": changes[:limit],
+            "truncated": counts.total() > limit,
+        }  # fmt: skip
 
-    def _effects(self, known: ContractSet, metric: str, found: list["_Found"]) -> list[ChangeRow]:
-        """Each event as a change; the newest ones with what they did to the number, by folding them one by one."""
-        contract = known.metric(metric)
-        summed = contract is not None and contract.type in ("count", "sum")
-        told: list[ChangeRow] = []
-        for place, each in enumerate(reversed(found)):
-            row: ChangeRow = {
-                "kind": "restatement" if each.late else "event", "at": each.at_ms,
-                "position": token(each.row, each.index), "event": shown(each.event, each.line),
-            }  # fmt: skip
-            if summed and place < EFFECTS_MAX:
-                row["change"] = _effect(known, metric, each.event)
-            told.append(row)
-        return told
+    async def _look(
+        self, who: Caller, account: Account, fits: "_Filter", since_ms: int, until_ms: int
+    ) -> Counter[tuple[str, bool]]:
+        """Let the account look at the log, beside the loop; how many events moved the metric, by type and lateness."""
+        live, counts, seen = self.live, Counter[tuple[str, bool]](), 0
+        first = await live.events.row_before(since_ms - 1)
+        last = min(live.row, await live.events.row_before(until_ms))
+        begun = False
+
+        def look(rows: list[Row]) -> None:
+            nonlocal begun
+            for row in rows:
+                events = live.reread(row)
+                if row.row <= first:
+                    account.base(events)
+                    continue
+                if not begun:
+                    account.begin()
+                    begun = True
+                account.take(_placed(row, events, fits, since_ms, counts))
+
+        async for rows in chunks(live.rows(0, last, who.tenant)):
+            seen += sum(row.count for row in rows)
+            if seen > LOOK_MAX:
+                raise TooLarge(f"more than {LOOK_MAX:,} events came until then", code="scan_too_large",
+                               hint="ask for an earlier time, or use /v1/query", limit=LOOK_MAX)  # fmt: skip
+            await asyncio.to_thread(look, rows)
+        if not begun:
+            await asyncio.to_thread(account.begin)
+        await asyncio.to_thread(account.end)
+        return counts
 
     def _revisions(self, who: Caller, known: ContractSet, metric: str, since_ms: int, until_ms: int) -> list[ChangeRow]:
         names = {f"metric {metric}"} | {f"event {type}" for type in known.types_of(metric)}
@@ -118,21 +113,34 @@ class Changes:
             for name in declared.names if name.partition("@")[0] in names
         ]  # fmt: skip
 
-    async def _value(self, who: Caller, query: MetricQuery, at_ms: int) -> JsonValue:
-        asked = msgspec.structs.replace(query, known_at_ms=at_ms)
-        try:
-            return (await self.answers.read_metric(who.tenant, asked))["value"]
-        except AobError:
-            return None  # a scan of so much is refused; the changes are told all the same
+
+def _placed(
+    row: Row, events: list[Event], fits: "_Filter", since_ms: int, counts: Counter[tuple[str, bool]]
+) -> list[tuple[Event, Moving | None]]:
+    """The events of a row that may move the metric; those that do with their place, counted."""
+    lines: list[bytes] | None = None
+    found: list[tuple[Event, Moving | None]] = []
+    for number, event in enumerate(events):
+        if event.type not in fits.types:
+            continue
+        if not fits(event):
+            found.append((event, None))
+            continue
+        late = event.at_ms < since_ms
+        counts[event.type, late] += 1
+        lines = lines or row.lines.split(b"\n")
+        found.append((event, Moving(row.row, number, row.at_ms, late, event, lines[number])))
+    return found
 
 
-class _Found(msgspec.Struct, eq=False):
-    row: int
-    index: int
-    at_ms: int
-    late: bool
-    event: Event
-    line: bytes
+def _told(moving: Moving) -> ChangeRow:
+    row: ChangeRow = {
+        "kind": "restatement" if moving.late else "event", "at": moving.at_ms,
+        "position": token(moving.row, moving.index), "event": shown(moving.event, moving.line),
+    }  # fmt: skip
+    if moving.change is not None:
+        row["change"] = moving.change
+    return row
 
 
 class _Filter:
@@ -143,6 +151,7 @@ class _Filter:
 
     def __init__(self, known: ContractSet, metric: str, where: Mapping[str, str]) -> None:
         self._known, self._metric, self._where = known, metric, where
+        self.types = known.types_of(metric)
         self._when: dict[tuple[str, int], list[Callable[[Event], object] | None]] = {}
         for contract in _made_of(known, metric):
             for move in contract.moves:
@@ -158,9 +167,7 @@ class _Filter:
             return True
         fold = Fold(self._known, frozenset({self._metric}))
         fold.add([event])
-        until = event.at_ms + 86_400_000
-        query = MetricQuery(self._metric, since_ms=event.at_ms // 1_000 * 1_000, until_ms=until, where=self._where)
-        return fold.read(query, until).newest_at_ms is not None
+        return fold.read(MetricQuery(self._metric, "all", where=self._where), event.at_ms).newest_at_ms is not None
 
 
 def _made_of(known: ContractSet, metric: str) -> list[MetricContract]:
@@ -181,10 +188,3 @@ def _holds(when: Callable[[Event], object], event: Event) -> bool:
         return when(event) is True
     except EvalError:
         return False
-
-
-def _effect(known: ContractSet, metric: str, event: Event) -> JsonValue:
-    fold = Fold(known, frozenset({metric}))
-    fold.add([event])
-    since = event.at_ms // 1_000 * 1_000
-    return fold.read(MetricQuery(metric, since_ms=since, until_ms=since + 1_000), since + 1_000).value

@@ -52,6 +52,7 @@ class Filling:
             new += numbers.filling  # those of the fill that was left off are not there yet either
         if not numbers.accepted:
             numbers.restart(after)
+            numbers.forget(self._live.now_ms())
             numbers.filled_by = fold_hash(after)
             self._live.keeping.changed()
             return []
@@ -77,6 +78,7 @@ class Filling:
         """Fold the whole log of a tenant under contracts, then let them take the place of what was."""
         live, numbers = self._live, self._live.numbers(tenant)
         filled = Numbers(tenant, contracts, live.contracts.platform)
+        filled.fold.forget(live.now_ms())
         at, done = 0, 0
         while True:
             until = live.row

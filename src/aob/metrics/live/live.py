@@ -94,6 +94,7 @@ class Live:
         if found is None:
             found = self.tenants[tenant] = Numbers(tenant, self.contracts.own(tenant), self.contracts.platform)
             found.filled_by = fold_hash(found.contracts)
+            found.forget(self.now_ms())  # what is old goes to large tiles at once
         return found
 
     def written(self, group: Written) -> None:

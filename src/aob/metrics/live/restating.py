@@ -12,7 +12,7 @@ from aob.core.accepted_event import SKEW_MAX_MS
 from aob.core.errors import AobError
 from aob.core.metric import Restatement
 from aob.metrics.live.tenant import Numbers
-from aob.metrics.live.whole import Whole
+from aob.metrics.live.whole import Whole, chunks
 from aob.ports.event_log import Row
 from aob.ports.logger import Logger
 
@@ -25,8 +25,7 @@ GATHER_S: Final = 0.02
 AGAIN_S: Final = 1.0
 ROUNDS_MAX: Final = 4
 """How often one pass follows what came while it was made; what is still touched then waits for the next."""
-SLICE_EVENTS: Final = 2_000
-PIECES: Final = 200
+PIECES: Final = 50
 """Tiles and subjects that take their place before others have their turn."""
 WAIT_S: Final = 10.0
 """How long a read that asks for a position waits for what is told anew."""
@@ -110,18 +109,10 @@ class Restating:
 
     async def _read(self, tenant: str, wanted: Restatement, at: int, until: int) -> None:
         """Let it look at rows of the log, beside the loop."""
-        held: list[Row] = []
-        count = 0
 
         def look(rows: list[Row]) -> None:
             for row in rows:
                 wanted.read(self._live.reread(row))
 
-        async for row in self._live.rows(at, until, tenant):
-            held.append(row)
-            count += row.count
-            if count >= SLICE_EVENTS:
-                rows, held, count = held, [], 0
-                await asyncio.to_thread(look, rows)
-        if held:
-            await asyncio.to_thread(look, held)
+        async for rows in chunks(self._live.rows(at, until, tenant)):
+            await asyncio.to_thread(look, rows)

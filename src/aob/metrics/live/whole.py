@@ -1,12 +1,29 @@
 """What snapshots and fills ask of the live numbers they belong to: all tenants, the log, and who is told."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from aob.core.ingest import Event, Gate
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.tenant import Numbers
 from aob.ports.event_log import EventLog, Row
+
+CHUNK_EVENTS: Final = 2_000
+"""Events of rows that are looked at beside the loop in one go."""
+
+
+async def chunks(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
+    """Rows in lists of a few thousand events."""
+    held: list[Row] = []
+    count = 0
+    async for row in rows:
+        held.append(row)
+        count += row.count
+        if count >= CHUNK_EVENTS:
+            yield held
+            held, count = [], 0
+    if held:
+        yield held
 
 
 class Memory(Protocol):

@@ -46,6 +46,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("metric", metavar="METRIC")
     one.add_argument("--from", dest="since", metavar="WHEN", help=f"(an hour before): {INSTANT_HELP}")
     one.add_argument("--to", dest="until", metavar="WHEN", help="(now)")
+    one.add_argument("--window", default="", help="one of its windows, or a duration: 15m (its first)")
     one.add_argument("--where", metavar="NAME=VALUE", action="append", default=[])
     one.add_argument("--limit", type=int, default=20, help="changes (20)")
 
@@ -110,14 +111,19 @@ async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Why it moved."""
     where = dimensions(args.where)
     found = await aob.changelog(
-        args.metric, since=instant(args.since), until=instant(args.until), where=where, limit=args.limit
+        args.metric,
+        since=instant(args.since),
+        until=instant(args.until),
+        where=where,
+        window=args.window,
+        limit=args.limit,
     )
     if screen.json:
         screen.value(found)
         return
     span = f"{clock(found['since'])} to {clock(found['until'])}"
     screen.line(f"{args.metric}  {value_text(found['before'])} -> {value_text(found['after'])}  ({span})")
-    for row in found["moved_by"]:
+    for row in found["parts"]:
         screen.line("  " + "  ".join(f"{name} {short(value)}" for name, value in row.items()))
     screen.line()
     screen.table(("at", "kind", "change", "what"), map(_change, found["changes"]), none="nothing moved it")

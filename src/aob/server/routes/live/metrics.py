@@ -29,12 +29,13 @@ class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChangelogAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of which metric, between which instants: the last hour without them."""
+    """Of which metric, between which instants (the last hour without them), over which window of it."""
 
     metric: Word
     since: Instant = msgspec.field(name="from", default=None)
     until: Instant = msgspec.field(name="to", default=None)
     where: Pairs = ()
+    window: Word = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
 
 
@@ -96,6 +97,7 @@ async def changelog(call: Call[ChangelogAsked, None]) -> Answer:
         since_ms=until_ms - SPAN_MS if since_ms is None else since_ms,
         until_ms=until_ms,
         where=pairs(query.where) or None,
+        window=query.window,
         limit=query.limit,
     )
     return json_answer(found)
