@@ -200,7 +200,7 @@ def test_a_loop_may_collect_every_pass() -> None:
     desk = Desk(flow({"loop": loop(3, {"in": function()}, collect=True)}))
     for output in "abc":
         desk.complete(next(iter(desk.jobs)), output)
-    assert desk.output() == {"count": 3, "items": ["a", "b", "c"]}
+    assert desk.output() == {"count": 3, "items": ["a", "b", "c"], "exhausted": True}
 
 
 def test_a_loop_that_never_begins_hands_its_input_on() -> None:

@@ -130,3 +130,51 @@ def test_a_join_is_a_part_of_its_contract() -> None:
     without = gone.event("sold")
     assert without is not None
     assert any(change.breaking for change in compare(event, without))
+
+
+KEYS = """
+event: place
+version: 1
+owner: crm
+fields: {key: {type: string}, name: {type: string}}
+entities: [{entity: place, key: data.key, set: {name: data.name}}]
+---
+event: visit
+version: 1
+owner: crm
+schema: {type: object, required: [at], properties: {at: {}}}
+subject: data.at
+lookup:
+  name: {entity: place, key: data.at, field: name, default: none}
+---
+metric: visits
+version: 1
+type: count
+owner: crm
+moves: [{on: visit}]
+dimensions: {name: enriched.name, who: subject}
+windows: [all]
+"""
+
+
+async def test_a_key_is_the_text_that_the_language_makes_of_it(tmp_path: Path) -> None:
+    async with aob.open(tmp_path / "home") as app:
+        await app.push_contracts({"shop.yaml": KEYS})
+        named = {"true": "yes", "5": "five", "1.5": "more", "None": "nothing", "[1]": "list"}
+        for number, (key, name) in enumerate(named.items()):
+            data = {"key": key, "name": name}
+            await app.ingest([{"id": f"p{number}", "source": "crm", "type": "place", "data": data}])
+        for number, at in enumerate((True, 5, 1.5, None, [1], {})):
+            await app.ingest([{"id": f"v{number}", "source": "crm", "type": "visit", "data": {"at": at}}])
+        answer = await app.metric("visits", by=("name", "who"))
+    rows = {(row["by"]["name"], row["by"]["who"]): row["value"] for row in answer["rows"]}
+    assert rows == {("yes", "true"): 1, ("five", "5"): 1, ("more", "1.5"): 1, ("none", ""): 3}
+
+
+@pytest.mark.parametrize("kind", ["array", "object"])
+def test_a_key_that_has_no_text_is_refused(kind: str) -> None:
+    sold_as = "fields: {customer: {type: string}, amount"
+    text = TEXT.replace(sold_as, sold_as.replace("string", kind))
+    assert [problem.path for problem in check_set(read_contracts({"shop.yaml": text}))] == [
+        "event/sold@1#/lookup/tier/key"
+    ]

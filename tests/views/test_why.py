@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import aob
 from aob.compose import App
+from aob.core.errors import Invalid
 from aob.core.run import events as ev
 from aob.core.run import fold
 from aob.views import why
@@ -79,6 +82,22 @@ async def test_work_that_waits_for_its_turn(tmp_path: Path, deed: Deed) -> None:
         assert told == {"a is running, attempt 1", "a waits for a free worker"}
         deed.gate("a").set()
         await finished(app, second.id)
+
+
+async def test_a_message_that_came_early_and_does_not_fit(app: App, deed: Deed) -> None:
+    wait = {"kind": "wait", "config": {"message": "paid", "payload": {"type": "object"}}}
+    await app.push(flow("w", {"a": fn("gated"), "wait": wait}, "a>wait"))
+    run = await app.start("w")
+    await app.views.message(app.who, run.id, "paid", payload="bad", id="m1")
+    deed.release()
+    await until(app, run.id, "wait_opened")
+    told = await app.views.why(app.who, run.id)
+    assert told["sentence"] == "wait waits for message paid; passed over, for they do not fit: m1"
+    assert told["details"][0]["passed_over"] == ["m1"]
+    with pytest.raises(Invalid):
+        await app.views.message(app.who, run.id, "paid", payload=[])
+    await app.views.message(app.who, run.id, "paid", payload={})
+    assert (await finished(app, run.id))["output"] == {}
 
 
 async def test_a_message_by_name_and_key(app: App) -> None:

@@ -14,7 +14,7 @@ from aob.core.run import Run, decode_events, encode_events, evolve, pending
 from aob.core.run import events as ev
 from aob.core.run.pending import Effects, Hop, Pending
 from aob.core.run.state import OPEN, READY, Scope
-from aob.core.run.step import Graphs
+from aob.core.run.step import Graphs, takes
 
 NO_TOKEN = frozenset({"run", "start"})
 """Kinds of timers that belong to the run and to no visit."""
@@ -128,7 +128,7 @@ def _signals(run: Run, graphs: Graphs, scope: Scope) -> Iterator[str]:
         for edge in node.ins:
             how = scope.done.get(edge.source.id)
             if how is not None:
-                took = how.on == edge.on and (how.took is None or edge.id in how.took)
+                took = takes(edge, how)
                 taken, skipped = taken + took, skipped + (not took)
         visit = scope.prefix + node.id
         if visit in run.tokens and node.kind != "join":

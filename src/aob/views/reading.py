@@ -17,7 +17,7 @@ from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import events as ev
-from aob.core.run.state import READY, Token, state_of
+from aob.core.run.state import EXHAUSTED, READY, Token, state_of
 from aob.journal import Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
@@ -242,6 +242,8 @@ def _outcome(outcome: Any) -> dict[str, Any]:
         "state": state_of(outcome), "attempt": outcome.attempt,
         "output": decode(outcome.output), "hash": outcome.digest.hex(),
     }  # fmt: skip
+    if outcome.on == EXHAUSTED:
+        told[EXHAUSTED] = True
     for flag in ("memo", "copied", "usage", "took_us"):
         if getattr(outcome, flag):
             told[flag] = getattr(outcome, flag)

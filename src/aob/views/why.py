@@ -156,6 +156,10 @@ class _Asking:
         left = f", {_left(ticket.due_ms, self.now_ms)}" if ticket.due_ms else ""
         return f"waiting for ticket {ticket.id} of role {ticket.role}{left}"
 
+    def _passed_over(self, name: str, key: str) -> list[str]:
+        """Messages that came before a visit waited for such, and that it did not take: they do not fit its payload."""
+        return [id for id, said, at, *_ in self.run.messages if said == name and key in ("", at)][:DETAILS_MAX]
+
     def _open(self, visit: str) -> dict[str, Any]:
         run = self.run
         if visit in self.tickets:
@@ -166,7 +170,13 @@ class _Asking:
             about = f" with key {key}" if key else ""
             due = next((t.due_ms for t in self.timers[visit]), 0)
             left = f", {_left(due, self.now_ms)}" if due else ""
-            return {"state": "message", "says": f"{visit} waits for message {name}{about}{left}"}
+            passed = self._passed_over(name, key)
+            over = f"; passed over, for they do not fit: {', '.join(passed)}" if passed else ""
+            told: dict[str, Any] = {
+                "state": "message",
+                "says": f"{visit} waits for message {name}{about}{left}{over}",
+            }
+            return told | {"passed_over": passed} if passed else told
         if visit in run.bodies:
             body = run.bodies[visit]
             return {"state": "body", "says": f"{visit}: {body.closed} of {body.count} passes done, {body.live} open"}

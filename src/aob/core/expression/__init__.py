@@ -6,5 +6,6 @@ Errors of the text come at load, all at once, each with a caret; errors of value
 from aob.core.expression.evaluation import Meter
 from aob.core.expression.expression import Expression, compile_expression
 from aob.core.expression.fault import EvalError, ExpressionError
+from aob.core.expression.text import string_of
 
-__all__ = ["EvalError", "Expression", "ExpressionError", "Meter", "compile_expression"]
+__all__ = ["EvalError", "Expression", "ExpressionError", "Meter", "compile_expression", "string_of"]

@@ -40,8 +40,8 @@ _WHERE: Final = {
 _RUN: Final[Schema] = {"properties": {"id": {"type": "string"}, "workflow": {"type": "string"}}}
 _LOOP: Final[Schema] = {"properties": {"index": {"type": "integer"}, "previous": {}}}
 _NODE: Final = "output"
-_FACTS: Final = ("output", "error", "state")
-"""What there is of a node: the state always, the others when it completed or failed."""
+_FACTS: Final = ("output", "error", "state", "exhausted")
+"""What there is of a node: the state always, the others when it completed, failed, or is a loop that `max` ended."""
 
 
 class Scope(msgspec.Struct, frozen=True):

@@ -28,12 +28,13 @@ Expire = Literal["", "approve", "reject", "expired"]
 
 
 class RetryDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`retry:` of a node, written out. A bare number is `attempts`."""
+    """`retry:` of a node, written out. A bare number is `attempts`. `max` is never below `first`: left out, it is
+    60s, or `first` where that is longer."""
 
     attempts: Attempts = 1
     first: Duration = "1s"
     factor: Annotated[float, Meta(ge=1, le=FACTOR_MAX)] = 2.0
-    max: Duration = "60s"
+    max: Duration | None = None
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, Lookup
 from aob.core.event import canonical
-from aob.core.expression import EvalError
+from aob.core.expression import EvalError, string_of
 from aob.core.expression.library import Value
 from aob.core.ingest.enrich import Enrichment
 from aob.core.ingest.reading import reader
@@ -20,7 +20,8 @@ LOOKUP_CHARS_MAX: Final = 256
 def looking(
     lookup: Lookup, contract: EventContract, enrichments: Mapping[str, Enrichment], known: Known | None
 ) -> Callable[[Event], str]:
-    """What is joined to an event: a field of an entity as it is known now, as text."""
+    """What is joined to an event: a field of an entity as it is known now, as text. A key is CEL's `string()`; what has
+    none finds nothing."""
     read, entity, field, default = (
         reader(lookup.key, contract, enrichments),
         lookup.entity,
@@ -30,10 +31,10 @@ def looking(
 
     def look(event: Event) -> str:
         try:
-            key = read(event)
+            key = string_of(read(event))
         except EvalError:
             return default
-        value = known(entity, str(key)).get(field) if known is not None else None
+        value = known(entity, key).get(field) if known is not None else None
         if value is None:
             return default
         return (value if isinstance(value, str) else canonical(value).decode())[:LOOKUP_CHARS_MAX]
@@ -47,8 +48,8 @@ def subject_of(read: Callable[[Event], Value]) -> Callable[[Event], str]:
     def subject(event: Event) -> str:
         try:
             value = read(event)
+            return value if value.__class__ is str else string_of(value)
         except EvalError:
             return ""
-        return value if value.__class__ is str else str(value)
 
     return subject

@@ -14,7 +14,8 @@ PASSES_MAX: Final = 1_000_000
 
 class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`while` (CEL over `loop.index`, `loop.previous`, and the usual names) is asked before each pass; without it the
-    body runs `max` times. `collect` keeps every pass's output in a manifest, else the last one is the output."""
+    body runs `max` times. A loop that ends by `max` is `exhausted` and takes those edges, else the ones of success.
+    `collect` keeps every pass's output in a manifest, else the last one is the output."""
 
     max: int
     while_: str = msgspec.field(name="while", default="")
@@ -29,6 +30,7 @@ def check_loop(config: LoopConfig) -> Iterator[Problem]:
 LOOP = Kind(
     "loop",
     LoopConfig,
+    outcomes=("success", "exhausted", "failure"),
     inner=True,
     body=True,
     check=lambda config: tuple(check_loop(config)),

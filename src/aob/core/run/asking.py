@@ -12,6 +12,7 @@ from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
 from aob.core.run.evolve import content_of
+from aob.core.run.inner import unfit
 from aob.core.run.names import input_cell
 from aob.core.run.patching import barred_of, plan_patch, publish, settle_holder
 from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Known, Patch, Ticket, Token
@@ -192,15 +193,21 @@ def message(step: Step, command: cmd.Message) -> None:
         return
     if step.run.final:
         raise Conflict(f"{step.run.id} is {step.run.final}: nothing waits in it any more", code="run_finished")
+    problems: list[Problem] = []
     for visit, (name, key) in step.run.waits.items():
         if name == command.name and key in ("", command.key) and step.outcome_of(visit) is None:
             token = step.run.tokens[visit]
             scope = step.scope(token.scope)
             ir = step.ir_of(scope)
+            if wrong := unfit(step, ir.nodes[token.node], command.payload):
+                problems += wrong
+                continue
             step.events.append(_received(step, command, visit))
             step.drop_timers(visit)
             step.route(scope, ir, ir.nodes[token.node], outcome(visit, "success", command.payload))
             return
+    if problems:
+        raise Invalid(f"the message does not fit what waits for {command.name}", problems)
     if len(step.run.messages) >= MESSAGES_MAX:
         raise CallerError(
             f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for", code="too_many_messages"

@@ -7,10 +7,11 @@ import msgspec
 
 from aob.core.event.value import Cell, canonical, decode, ref_in
 from aob.core.graph.ir import IR, Node
+from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_below, error_cell, fail_node, outcome
 from aob.core.run.names import evaluate, input_cell
-from aob.core.run.state import PAGE_ITEMS, Body, Scope
+from aob.core.run.state import EXHAUSTED, PAGE_ITEMS, Body, Scope
 from aob.core.run.step import DeniedError, Step
 
 ITEMS_MAX: Final = 10_000_000
@@ -160,16 +161,29 @@ def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: 
 
 
 def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body, index: int, previous: Cell) -> None:
-    going = index < body.count
-    condition = node.exprs.get("while")
-    if going and condition is not None:
-        names = {"loop": {"index": index, "previous": step.load(previous) if index else None}}
-        going = evaluate(step, scope, condition, names) is True
-    if going:
+    if index < body.count and _goes_on(step, scope, node, index, previous):
         _open_scope(step, node, body, f"{body.visit}#{index}", step.version_of(scope), previous)
         return
+    exhausted = ir.rules != FIRST_RULES and index >= body.count and _would_go_on(step, scope, node, index, previous)
     if body.kind == "last":
         cell = body.outputs[index - 1] if index else previous
     else:
-        cell, _ = step.cell({"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]})
-    step.route(scope, ir, node, outcome(body.visit, "success", cell))
+        told: dict[str, Any] = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
+        cell, _ = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)
+    step.route(scope, ir, node, outcome(body.visit, EXHAUSTED if exhausted else "success", cell))
+
+
+def _goes_on(step: Step, scope: Scope, node: Node, index: int, previous: Cell) -> bool:
+    condition = node.exprs.get("while")
+    if condition is None:
+        return True
+    names = {"loop": {"index": index, "previous": step.load(previous) if index else None}}
+    return evaluate(step, scope, condition, names) is True
+
+
+def _would_go_on(step: Step, scope: Scope, node: Node, index: int, previous: Cell) -> bool:
+    """Whether only `max` ended a loop. A condition that cannot be asked once more did not end it."""
+    try:
+        return _goes_on(step, scope, node, index, previous)
+    except DeniedError:
+        return True

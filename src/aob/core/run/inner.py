@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from aob.core.duration import parse_duration
-from aob.core.expression import Meter
+from aob.core.errors import Problem
+from aob.core.event.value import Cell
+from aob.core.expression import EvalError, Meter, string_of
 from aob.core.graph.ir import IR, Node
+from aob.core.graph.schema import schema_problems
 from aob.core.node.template import fill
+from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
 from aob.core.run.bodies import close_scope, open_loop, open_map
 from aob.core.run.ending import (
@@ -160,9 +164,11 @@ def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
 def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     visit = scope.prefix + node.id
     expression = node.exprs.get("key")
-    key = str(evaluate(step, scope, expression)) if expression is not None else ""
+    key = _key_of(evaluate(step, scope, expression), node, ir) if expression is not None else ""
     for id, name, kept_key, payload in step.run.messages:
         if name == node.config.message and key in ("", kept_key) and id not in step.taken:
+            if unfit(step, node, payload):
+                continue  # it is kept, and `why` names it
             step.taken.add(id)
             step.events.append(ev.MessageReceived(id, name, kept_key, payload, _digest(step, id), visit))
             step.route(scope, ir, node, outcome(visit, "success", payload))
@@ -175,6 +181,24 @@ def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 def _digest(step: Step, message: str) -> bytes:
     known = step.run.commands.get(message)
     return known.digest if known is not None else b""
+
+
+def _key_of(value: Any, node: Node, ir: IR) -> str:
+    """The text of a correlation key, as CEL's `string()` makes it."""
+    if ir.rules == FIRST_RULES:
+        return str(value)
+    try:
+        return string_of(value)
+    except EvalError as error:
+        raise DeniedError(f"key of {node.id}: {error}") from error
+
+
+def unfit(step: Step, node: Node, payload: Cell) -> list[Problem]:
+    """Why a message does not fit the `payload` of a wait. By the first rules any message does."""
+    schema = node.config.payload
+    if schema is None or node.rules == FIRST_RULES:
+        return []
+    return schema_problems(schema, step.load(payload), "/payload")
 
 
 def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:

@@ -8,8 +8,8 @@ from aob.core.event.value import NULL, Cell
 from aob.core.expression import EvalError, Expression, Meter
 from aob.core.graph.ir import IR, Node
 from aob.core.rules import FIRST_RULES
-from aob.core.run.state import SKIPPED, Scope, completed, failed, state_of
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.state import EXHAUSTED, SKIPPED, Scope, completed, failed, state_of
+from aob.core.run.step import DeniedError, Step, takes
 
 
 def evaluate(
@@ -59,16 +59,20 @@ def parent_of(step: Step, scope: Scope) -> Scope | None:
 
 def _facts(step: Step, scope: Scope, node: str) -> dict[str, Any]:
     """What an expression sees of a node: its `state`, the `output` of one that completed, the `error` of one that
-    failed. Under the first rules `output` is always there, null where there is none."""
+    failed, of a loop whether it is `exhausted`. Under the first rules `output` is always there, null where there is
+    none."""
     here: Scope | None = scope
     outcome: Any = None
+    ir = step.ir_of(scope)
     while here is not None and outcome is None:
         outcome = step.outcome(here, node)
         here = parent_of(step, here)
     facts: dict[str, Any] = {"state": state_of(outcome)}
+    if outcome is not None and outcome.on == EXHAUSTED:
+        facts[EXHAUSTED] = True
     if failed(outcome):
         facts["error"] = step.load(outcome.output)
-    if step.ir_of(scope).rules == FIRST_RULES:
+    if ir.rules == FIRST_RULES:
         facts["output"] = step.load(NULL if outcome is None else outcome.output)
     elif completed(outcome):
         facts["output"] = step.load(outcome.output)
@@ -99,7 +103,7 @@ def source_cells(step: Step, scope: Scope, node: Node) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
     for edge in node.ins:
         outcome = step.outcome(scope, edge.source.id)
-        if outcome is not None and outcome.on == edge.on and (outcome.took is None or edge.id in outcome.took):
+        if outcome is not None and takes(edge, outcome):
             cells[edge.source.id] = outcome.output
     return cells
 
@@ -150,8 +154,9 @@ def _leaves(step: Step, scope: Scope, ir: IR) -> dict[str, Cell]:
         outcome = step.outcome(scope, id)
         if completed(outcome) and not any(
             step.outcome(scope, edge.target.id) is not SKIPPED
-            for edge in node.outs.get(outcome.on, ())
-            if outcome.took is None or edge.id in outcome.took
+            for edges in node.outs.values()
+            for edge in edges
+            if takes(edge, outcome)
         ):
             cells[id] = outcome.output
     return cells

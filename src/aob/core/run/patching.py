@@ -17,7 +17,7 @@ from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import outcome
 from aob.core.run.state import SKIPPED, Patch, Run, Scope
-from aob.core.run.step import Graphs, Step, verdict_of
+from aob.core.run.step import Graphs, Step, takes, verdict_of
 
 Operations = list[dict[str, Any]]
 _operations = msgspec.json.Decoder(Operations)
@@ -265,7 +265,7 @@ def _signals(scope: Scope, node: Node) -> tuple[int, int]:
         how = scope.done.get(edge.source.id)
         if how is None:
             continue
-        if how.on == edge.on and (how.took is None or edge.id in how.took):
+        if takes(edge, how):
             taken += 1
         else:
             skipped += 1

@@ -66,6 +66,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 SKIPPED: Final = Outcome("skipped")
 CANCELLED: Final = Outcome("cancelled")
+EXHAUSTED: Final = "exhausted"
+"""Outcome of a loop that its `max` has ended."""
+
 _FAILED: Final = frozenset({"failure", "skipped"})
 """Outcomes of a failed visit, also where a fork copied it."""
 
@@ -91,7 +94,7 @@ def state_of(outcome: Any) -> str:
     if failed(outcome):
         return "failed"
     state: str = outcome.on
-    return "completed" if state == "success" else state
+    return "completed" if state in {"success", EXHAUSTED} else state
 
 
 def body_of(path: str) -> str:

@@ -17,7 +17,7 @@ from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, 
 from aob.core.graph.ir import IR, Edge, Node
 from aob.core.policy.patch import PatchRules, refused_now
 from aob.core.run import events as ev
-from aob.core.run.state import DUE, SKIPPED, Body, Run, Scope, body_of
+from aob.core.run.state import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of
 
 
 class Graphs(Protocol):
@@ -211,6 +211,8 @@ class Step:
             done = self.done[path] = {}
         done[node.id] = event
         on, took = event.on, event.took
+        if on == EXHAUSTED:
+            on = offered_for(node)
         starving: list[Node] = []
         for offered, edges in node.outs.items():
             offers = offered == on
@@ -327,6 +329,19 @@ class Step:
                 tickets.pop(event.id, None)
         self.events.extend(ev.TimerDone(timer, False) for timer in timers)
         self.events.extend(ev.TicketAnswered(ticket, "withdrawn", "run", "", NULL) for ticket in tickets)
+
+
+def takes(edge: Edge, outcome: Any) -> bool:
+    """Whether this outcome of its source takes an edge."""
+    on = outcome.on
+    if on == EXHAUSTED:
+        on = offered_for(edge.source)
+    return bool(edge.on == on) and (outcome.took is None or edge.id in outcome.took)
+
+
+def offered_for(node: Node) -> str:
+    """The outcome whose edges a loop that was exhausted takes: those of success, when it has none of its own."""
+    return EXHAUSTED if node.outs.get(EXHAUSTED) else "success"
 
 
 def verdict_of(target: Node, taken: int, skipped: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
-from aob.core.contract.check.sight import TEXTUAL, event_sight, judge, remark
+from aob.core.contract.check.sight import NO_TEXT, TEXTUAL, event_sight, judge, remark
 from aob.core.contract.check.unit import Units
 from aob.core.contract.definition import Value
 from aob.core.contract_model import ContractSet, EntityMove, EventContract, Lookup
@@ -55,6 +55,8 @@ def _lookup(contract: EventContract, name: str, lookup: Lookup, whole: ContractS
         yield Problem(f"{at}/field", f"no event sets {lookup.field} of {lookup.entity}", "unknown_field", hint=hint)
     judged = judge(lookup.key, f"{at}/key", event_sight(contract, enriched=False))
     yield from judged.problems
+    if judged.kind in NO_TEXT:
+        yield remark(lookup.key, f"{at}/key", f"a key is a text, and this is {judged.kind}")
 
 
 def fields_of(schema: Value, name: str = "") -> Iterator[str]:

@@ -19,6 +19,8 @@ from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
 TEXTUAL: Final = frozenset({"string", "int", "uint", "bool", "dyn"})
+NO_TEXT: Final = frozenset({"list", "map", "null"})
+"""Kinds of which CEL's `string()` makes no text."""
 ENRICHMENTS: Final[Mapping[str, str]] = {"order_size": "string", "click_class": "string", "payment_risk": "number"}
 """The enrichments that the gate ships with, and the JSON type of what they find out."""
 _ENVELOPE: Final[Mapping[str, Shape]] = {

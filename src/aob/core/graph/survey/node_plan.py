@@ -46,11 +46,13 @@ def kind_of(raw: object) -> Kind | None:
     return KINDS.get(name) if isinstance(name, str) else None
 
 
-def read_node(id: str, raw: Value, path: str, handlers: Handlers | None, problems: list[Problem]) -> NodePlan | None:
+def read_node(
+    id: str, raw: Value, path: str, handlers: Handlers | None, problems: list[Problem], rules: int
+) -> NodePlan | None:
     """The plan of a node, or None when too little of it can be read. Adds every problem of the node on its own."""
     plain = {key: value for key, value in raw.items() if key != "body"} if kind_of(raw) and "body" in raw else raw
     bytes_ = canonical(plain)
-    reading = read_clean(bytes_) or read_definition(plain, path, problems)
+    reading = read_clean(bytes_, rules) or read_definition(plain, path, problems, rules)
     if reading is None:
         return None
     facts = _facts_of(reading, handlers)

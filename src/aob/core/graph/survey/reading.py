@@ -37,14 +37,14 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
 
 
 @lru_cache(maxsize=READINGS_CACHED_MAX)
-def read_clean(raw: bytes) -> Reading | None:
-    """The reading of a definition in canonical JSON when nothing is wrong with it, else None."""
+def read_clean(raw: bytes, rules: int) -> Reading | None:
+    """The reading of a definition in canonical JSON when nothing is wrong with it by these rules, else None."""
     problems: list[Problem] = []
-    reading = read_definition(decode(raw), "", problems)
+    reading = read_definition(decode(raw), "", problems, rules)
     return None if problems else reading
 
 
-def read_definition(raw: object, path: str, problems: list[Problem]) -> Reading | None:
+def read_definition(raw: object, path: str, problems: list[Problem], rules: int) -> Reading | None:
     """The reading of a definition, or None when too little of it can be read. Adds every problem that it shows."""
     definition = read_struct(raw, NodeDefinition, path, problems)
     if definition is None:
@@ -61,7 +61,7 @@ def read_definition(raw: object, path: str, problems: list[Problem]) -> Reading 
     if len(problems) == before:
         for problem in kind.check(config):
             problems.append(msgspec.structs.replace(problem, path=f"{path}/config{problem.path}"))
-    spec = resolve_node(definition, kind, config, path, problems)
+    spec = resolve_node(definition, kind, config, path, problems, rules)
     reading = Reading(kind, definition, config, spec, tuple(kind.handlers(config)))
     problems.extend(_wrong_alone(reading, path))
     return reading

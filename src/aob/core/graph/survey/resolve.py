@@ -19,10 +19,13 @@ from aob.core.graph.definition import (
 )
 from aob.core.graph.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
 from aob.core.node import Kind
+from aob.core.rules import FIRST_RULES
 
 DURATIONS_CACHED_MAX: Final = 4_096
 _DURATION_HINT: Final = "write 500ms, 30s, 10m, 2h, 1d or 1h30m"
 _ONCE: Final = Retry()
+WAIT_MAX_MS: Final = _ONCE.max_ms
+"""The longest wait between two attempts, where a document does not say."""
 _NO_TIMEOUT: Final = Timeouts()
 
 
@@ -43,12 +46,17 @@ def milliseconds(value: Duration, path: str, problems: list[Problem]) -> int:
     return 0
 
 
-def resolve_retry(retry: int | RetryDefinition, path: str, problems: list[Problem]) -> Retry:
-    """How often and how fast a visit is tried again."""
+def resolve_retry(retry: int | RetryDefinition, path: str, problems: list[Problem], rules: int) -> Retry:
+    """How often and how fast a visit is tried again. By the first rules `max` may cut `first` short."""
     if isinstance(retry, int):
         return Retry(attempts=retry) if retry != 1 else _ONCE
     first = milliseconds(retry.first, f"{path}/first", problems)
-    longest = milliseconds(retry.max, f"{path}/max", problems)
+    longest = WAIT_MAX_MS if retry.max is None else milliseconds(retry.max, f"{path}/max", problems)
+    if rules != FIRST_RULES and first > longest:
+        if retry.max is not None and longest:
+            hint = "make `max` longer, or leave it out"
+            problems.append(Problem(path, "`first` is longer than `max`", "bad_retry", hint=hint))
+        longest = first
     return Retry(retry.attempts, first, retry.factor, longest, retry.jitter)
 
 
@@ -74,11 +82,13 @@ def resolve_timeout(timeout: Duration | TimeoutDefinition, waits: bool, path: st
     return Timeouts(deadline_ms=ms_all) if waits else Timeouts(run_ms=ms_all)
 
 
-def resolve_node(definition: NodeDefinition, kind: Kind, config: Value, path: str, problems: list[Problem]) -> NodeSpec:
+def resolve_node(
+    definition: NodeDefinition, kind: Kind, config: Value, path: str, problems: list[Problem], rules: int
+) -> NodeSpec:
     """The common fields of a node; what it does not say of its effect is what its kind does by default."""
     effect: Effect = definition.effect or kind.effect(config)  # type: ignore[assignment]  # one of the three words
     return NodeSpec(
-        resolve_retry(definition.retry, f"{path}/retry", problems),
+        resolve_retry(definition.retry, f"{path}/retry", problems, rules),
         resolve_timeout(definition.timeout, kind.waits, f"{path}/timeout", problems),
         effect,
         kind.deterministic if definition.deterministic is None else definition.deterministic,

@@ -160,7 +160,7 @@ class Survey:
             elif id in place.around:
                 hint = "give it another id: expressions could not tell the two apart"
                 self.problems.append(Problem(path, f"`{id}` is a node around this body", "duplicate_id", hint=hint))
-            plan = read_node(id, raw, path, self.handlers, self.problems)
+            plan = read_node(id, raw, path, self.handlers, self.problems, self.rules)
             if plan is not None:
                 plans[id] = plan
         return plans
