@@ -311,7 +311,12 @@ class FakeMetrics:
         if not dry_run:
             mine.update(found)
         return {"revision": len(mine), "new": fresh, "same": sorted(set(found) - set(fresh)), "warnings": [],
-                "filling": [], "position": self.position(who)}  # fmt: skip
+                "filling": [], "position": self.position(who), "unversioned": []}  # fmt: skip
+
+    async def default_version(self, who: Caller, type: str, version: int) -> Json:
+        if f"event/{type}" not in self.of(who).files:
+            raise NotFound(f"there is no event {type}", code="contract_not_found")
+        return {"type": type, "default": version, "was": 1, "newest": 1}
 
     async def contracts(self, who: Caller) -> list[Json]:
         return [

@@ -223,12 +223,19 @@ Contract = EventContract | MetricContract | AlertContract | Slo
 
 class ContractSet(msgspec.Struct, frozen=True):
     """All contracts of a tenant, each version beside the others. The newest version of a name is the one that answers;
-    an event says its version, or is read by the newest."""
+    an event says its version, or is read by the default of its type (the newest where none is set)."""
 
     events: Mapping[str, Mapping[int, EventContract]] = {}
     metrics: Mapping[str, Mapping[int, MetricContract]] = {}
     alerts: Mapping[str, Mapping[int, AlertContract]] = {}
     slos: Mapping[str, Slo] = {}
+    defaults: Mapping[str, int] = {}
+
+    def default_of(self, type: str) -> int:
+        """The version that judges an event of a type that names none."""
+        versions = self.events[type]
+        default = self.defaults.get(type, 0)
+        return default if default in versions else max(versions)
 
     def event(self, type: str, version: int = 0) -> EventContract | None:
         """A version of an event type; 0 is the newest."""

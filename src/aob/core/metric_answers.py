@@ -123,8 +123,19 @@ class EntityView(TypedDict):
     history: NotRequired[list[JsonObject]]
 
 
+class Unversioned(TypedDict):
+    """An event type whose events, when they name no version, are judged by an older version than the newest, and how
+    many a minute came so in the last one. `aob contract default TYPE N` moves it."""
+
+    type: str
+    default: int
+    newest: int
+    per_minute: float
+
+
 class ContractsPushed(TypedDict):
-    """What a push of contracts did: names with versions that are new, and the ones that were there already."""
+    """What a push of contracts did: names with versions that are new, and the ones that were there already.
+    `unversioned` are the types of these whose default is not their newest version."""
 
     revision: int
     new: list[str]
@@ -132,6 +143,7 @@ class ContractsPushed(TypedDict):
     warnings: list[JsonObject]
     filling: list[str]
     position: str
+    unversioned: list[Unversioned]
 
 
 class DeadLetterRow(TypedDict):

@@ -20,7 +20,7 @@ _VERBS: Final = {
             "search query alerts alert slos slo deadletters deadletter_groups deadletter webhooks webhook deliveries "
             "delivery",
     "run": "start start_many cancel message fork ingest replay_deadletters discard_deadletters",
-    "deploy": "push push_contracts",
+    "deploy": "push push_contracts default_version",
     "approve": "approve_patch reject_patch silence_alert",
     "patch": "propose rollback patch_tag",
     "admin": "create_key list_keys revoke_key put_alert delete_alert create_webhook update_webhook delete_webhook "

@@ -119,6 +119,11 @@ class ContractVerbs(Protocol):
         """Take over contracts (text by file name). A version that is there already must be the same. Raises Invalid
         with every problem (path is `FILE#/pointer`), Conflict `breaking_change` unless allowed. Role `admin`."""
 
+    async def default_version(self, who: Caller, type: str, version: int) -> JsonObject:
+        """Let a version judge the events of a type that name none: `{type, default, was, newest}`. A push never does.
+        Raises NotFound `contract_not_found`. The role of a push."""
+        ...
+
     async def contracts(self, who: Caller) -> list[JsonObject]:
         """Every contract: `{kind, name, version, versions, owner, description, hash}`."""
 

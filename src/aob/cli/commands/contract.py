@@ -48,6 +48,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
     one.add_argument("--dry-run", action="store_true", help="only say what it would do")
     one.add_argument("--allow-breaking", action="store_true", help="take over what breaks producers or readers too")
+    text = "let a version judge the events of a type that name none; a push never does"
+    one = command(mine, common, "default", text, default)
+    one.add_argument("type", metavar="TYPE", help="an event type")
+    one.add_argument("version", metavar="N", type=int, help="a version of it")
 
 
 async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -172,6 +176,20 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.note(f"warning: {warning.get('path', '')} {warning['message']}")
     filling = f", filling {', '.join(pushed['filling'])}" if pushed["filling"] else ""
     screen.line(f"revision {pushed['revision']}: {len(pushed['new'])} new, {len(pushed['same'])} as they were{filling}")
+    for each in pushed["unversioned"]:
+        screen.note(
+            f"{each['type']} events without a version are judged by {each['default']}, not {each['newest']}; "
+            f"{each['per_minute']:g} a minute come so (aob contract default {each['type']} {each['newest']})"
+        )
+
+
+async def default(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """The version of events that name none."""
+    told = await aob.default_version(args.type, args.version)
+    if screen.json:
+        screen.value(told)
+        return
+    screen.line(f"{told['type']} events without a version are judged by {told['default']} (before: {told['was']})")
 
 
 def _checked(paths: list[str]) -> tuple["ContractSet", list[Problem]]:

@@ -22,6 +22,12 @@ class Contracts(Wire):
         found: ContractsPushed = self._call("PUT", "/v1/contracts", query=query, body={"files": dict(files)})
         return found
 
+    def default_version(self, type: str, version: int) -> JsonObject:
+        """Let a version judge the events of a type that name none: `{type, default, was, newest}`."""
+        path = f"/v1/contracts/event/{part(type)}/default"
+        found: JsonObject = self._call("PUT", path, body={"version": version})
+        return found
+
     def check_contracts(self, files: Mapping[str, str]) -> JsonObject:
         """The verdict on contracts, which are only looked at: `{valid, problems, new?, warnings?}`."""
         found: JsonObject = self._call("POST", "/v1/contracts:check", body={"files": dict(files)})

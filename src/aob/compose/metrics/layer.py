@@ -125,6 +125,10 @@ class Metrics:
         """Take over contracts."""
         return await self._contracts.push_contracts(who, files, dry_run=dry_run, allow_breaking=allow_breaking)
 
+    async def default_version(self, who: Caller, type: str, version: int) -> JsonObject:
+        """Let a version judge the events of a type that name none."""
+        return await self._contracts.default_version(who, type, version)
+
     async def contracts(self, who: Caller) -> list[JsonObject]:
         """Every contract in short."""
         return await self._contracts.contracts(who)

@@ -29,7 +29,7 @@ from aob.fanout.webhooks import HookLaw, Webhooks
 from aob.gate import Commit, Ingest, Memory
 from aob.journal import Committed, Law, Stream
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
-from aob.metrics.contracts import Contracts, ContractsLaw, joined
+from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, Streams, Watches, Written, place, token
 from aob.metrics.platform import Platform, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
@@ -93,6 +93,7 @@ class Wiring:
         self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
         self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db")
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
+        self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
         memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
         self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written, telemetry)
         self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)

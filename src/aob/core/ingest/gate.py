@@ -108,18 +108,18 @@ class Gate:
     ) -> None:
         self.contracts = contracts
         self._kinds: dict[str, dict[int, _Kind]] = {}
-        self._newest: dict[str, int] = {}
+        self._default: dict[str, int] = {}
         for type, versions in contracts.events.items():
-            self._newest[type] = newest = max(versions)
+            self._default[type] = default = contracts.default_of(type)
             self._kinds[type] = {
-                number: _Kind(form_of(contract, newest=number == newest), enrichments, known)
+                number: _Kind(form_of(contract, newest=number == default), enrichments, known)
                 for number, contract in versions.items()
             }
-        newest_kinds = [versions[self._newest[type]] for type, versions in self._kinds.items()]
-        classes = tuple(kind.form.event for kind in newest_kinds)
-        union = Union[classes] if classes else None  # noqa: UP007  # a value, not an annotation
-        self._decoder = msgspec.json.Decoder(union) if union is not None else None
-        self._finish = {kind.form.event: kind.finish for kind in newest_kinds if kind.finish is not None}
+        # One for events that name no version, or their default; one for those that name the newest where it is another.
+        usual = [versions[self._default[type]] for type, versions in self._kinds.items()]
+        newest = [versions[max(versions)] for versions in self._kinds.values()]
+        self._decoders = [_decoder(kinds) for kinds in ((usual, newest) if newest != usual else (usual,)) if kinds]
+        self._finish = {kind.form.event: kind.finish for kind in (*usual, *newest) if kind.finish is not None}
         self._enriches = {
             kind.form.event: kind.enriches
             for versions in self._kinds.values()
@@ -163,11 +163,15 @@ class Gate:
 
     def _at_once(self, lines: bytes) -> list[Value] | None:
         """All lines decoded in one call, or None when one of them must be looked at by itself."""
-        if self._decoder is None or not _plain(lines):
+        if not _plain(lines):
             return None
-        try:
-            events: list[Value] = self._decoder.decode_lines(lines)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        for decoder in self._decoders:
+            try:
+                events: list[Value] = decoder.decode_lines(lines)
+                break
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+        else:
             return None
         ends = len(events) - 1
         # Every line break must be one between two objects, or lines and events are not one to one: within an object
@@ -240,14 +244,15 @@ class Gate:
         return found
 
     def _looked(self, line: bytes, now_ms: int) -> Event | Refused:
-        if self._decoder is not None and _plain(line):
+        for decoder in self._decoders if _plain(line) else ():
             try:
-                event: Value = self._decoder.decode(line)
+                event: Value = decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                return self.judge(line, now_ms)
+                continue
             if not self._pass([event], now_ms):
                 found: Event = event
                 return found
+            break
         return self.judge(line, now_ms)
 
     # -- what is not plain ------------------------------------------------------------------------------------------
@@ -278,7 +283,7 @@ class Gate:
             return [Reason("contract", "/type", f"no contract declares events of type {type[:100]!r}", "unknown_type",
                            type[:judge.VALUE_CHARS_MAX])], None  # fmt: skip
         if version is None and "version" not in sent:
-            return [], versions[self._newest[type]]
+            return [], versions[self._default[type]]
         if isinstance(version, bool) or not isinstance(version, int | float) or version not in versions:
             known = ", ".join(map(str, sorted(versions)))
             return [Reason("contract", "/version", f"{type} has no such version, it has {known}", "unknown_version",
@@ -303,7 +308,7 @@ class Gate:
 
     def notes(self, events: Sequence[Event]) -> bytes:
         """What must be kept beside the lines of events, so that they can be read again as they are now."""
-        return notes_of(events, self._newest)
+        return notes_of(events, self._default)
 
     def reread(self, lines: bytes, notes: bytes, first: int) -> list[Event]:
         """The events of a row of the log as they were when they were accepted: nothing is judged or enriched anew.
@@ -325,7 +330,7 @@ class Gate:
         return events
 
     def _again(self, text: bytes, note: Notes) -> list[Value]:
-        now = all(self._newest.get(type) == version for type, version in note.newest.items())
+        now = all(self._default.get(type) == version for type, version in note.newest.items())
         found = self._at_once(text) if now and note.count else None
         if found is None:
             found = [self._known(line, note) for line in text.split(b"\n")] if note.count else []
@@ -354,6 +359,11 @@ class Gate:
         if kind is None:
             raise ValueError(f"the log holds an event of {type} version {version}, and there is no such contract")
         return judge.rebuild(kind.form, sent)
+
+
+def _decoder(kinds: Sequence[_Kind]) -> msgspec.json.Decoder[Value]:
+    classes = tuple(kind.form.event for kind in kinds)
+    return msgspec.json.Decoder(Union[classes])  # noqa: UP007  # a value, not an annotation
 
 
 def _plain(lines: bytes) -> bool:

@@ -12,7 +12,7 @@ from aob.core.expression.library import Value
 
 
 class Notes(msgspec.Struct, array_like=True):
-    """Of one group: how many events; which version of each type was the newest then; the times of those that said
+    """Of one group: how many events; which version of each type was its default then; the times of those that said
     none; those that were too old for the gate to know whether they repeat; what they were enriched with, by
     `TYPE@VERSION`, in their order."""
 

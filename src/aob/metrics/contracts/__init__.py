@@ -1,6 +1,7 @@
 """Texts of contracts flow in, committed revisions flow out; what is in force is told from memory."""
 
 from aob.metrics.contracts.contracts import Contracts, joined, metric_unknown
+from aob.metrics.contracts.defaults import unversioned
 from aob.metrics.contracts.law import ContractsLaw
 
-__all__ = ["Contracts", "ContractsLaw", "joined", "metric_unknown"]
+__all__ = ["Contracts", "ContractsLaw", "joined", "metric_unknown", "unversioned"]

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
@@ -26,10 +26,12 @@ from aob.core.contract_model import EventContract, MetricContract
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
 from aob.core.metric_answers import ContractsPushed, Lineage
+from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.journal import Journal
-from aob.metrics.contracts.law import PREFIX, Declare, Declared
+from aob.metrics.contracts.defaults import defaults_of
+from aob.metrics.contracts.law import PREFIX, Declare, Declared, Default, Defaulted, Event, revisions_of
 from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -41,6 +43,9 @@ PLATFORM_OWNER: Final = "aob"
 KINDS: Final = ("event", "metric", "alert", "slo")
 Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
 """Called with the tenant, what was in force and what is from now on; names the metrics that are being filled."""
+
+
+Unversioned = Callable[[str, Sequence[str]], Awaitable[Mapping[str, float]]]
 
 
 class ValueReader(Protocol):
@@ -61,6 +66,8 @@ class Contracts:
         self._merged: dict[str, ContractSet] = {}
         self._one: dict[str, asyncio.Lock] = {}
         self.changed: list[Changed] = []
+        self.unversioned: Unversioned | None = None
+        """Tells how many events a minute of some types of a tenant come without a version."""
 
     async def recover(self) -> None:
         """Read what was committed before."""
@@ -82,6 +89,11 @@ class Contracts:
 
     def revisions(self, tenant: str) -> list[Declared]:
         """The history of a tenant's contracts."""
+        stream = self._journal.streams.get(PREFIX + tenant)
+        return revisions_of(stream.state) if stream is not None else []
+
+    def history(self, tenant: str) -> list[Event]:
+        """All that happened to a tenant's contracts: revisions, and versions that became a default."""
         stream = self._journal.streams.get(PREFIX + tenant)
         return list(stream.state) if stream is not None else []
 
@@ -106,7 +118,7 @@ class Contracts:
         if faults:
             raise Invalid("the contracts have problems", faults)
         new, same = self._sorted(before, given)
-        after = joined(before, given)
+        after = msgspec.structs.replace(joined(before, given), defaults=defaults_of(before, given))
         warnings = [msgspec.to_builtins(problem) for problem in problems]
         self._refuse_breaking(before, new, warnings, allow_breaking)
         revision, filling = len(self.revisions(who.tenant)), list[str]()
@@ -123,12 +135,43 @@ class Contracts:
         return {
             "revision": revision, "new": sorted(map(label, new)), "same": sorted(map(label, same)),
             "warnings": warnings, "filling": sorted(set(filling)), "position": position,
+            "unversioned": await self._unversioned(who.tenant, after, new),
         }  # fmt: skip
+
+    async def _unversioned(self, tenant: str, known: ContractSet, new: list[Contract]) -> list[UnversionedType]:
+        """The types of these contracts whose default is not their newest version, and what still comes by it."""
+        types = sorted({each.type for each in new if isinstance(each, EventContract)})
+        behind = [type for type in types if known.default_of(type) != max(known.events[type])]
+        rates = await self.unversioned(tenant, behind) if behind and self.unversioned is not None else {}
+        return [
+            {"type": type, "default": known.default_of(type), "newest": max(known.events[type]),
+             "per_minute": rates.get(type, 0.0)}
+            for type in behind
+        ]  # fmt: skip
+
+    async def default_version(self, who: Caller, type: str, version: int) -> JsonObject:
+        """Let a version judge the events of a type that name none."""
+        demand(who, "default_version")
+        async with self._one.setdefault(who.tenant, asyncio.Lock()):
+            before = self.own(who.tenant)
+            versions = before.events.get(type)
+            if versions is None or version not in versions:
+                known = f"versions: {', '.join(map(str, sorted(versions)))}" if versions else "see /v1/contracts"
+                raise NotFound(f"no event {type[:80]} version {version}", code="contract_not_found", hint=known)
+            was = before.default_of(type)
+            if was != version:
+                await self._journal.ask(PREFIX + who.tenant, Default(type, version, who.name))
+                after = msgspec.structs.replace(before, defaults={**before.defaults, type: version})
+                self._adopt(who.tenant, after)
+                for listener in self.changed:
+                    await listener(who.tenant, before, after)
+        return {"type": type, "default": version, "was": was, "newest": max(versions)}
 
     async def contracts(self, who: Caller) -> list[JsonObject]:
         """Every contract in short."""
         demand(who, "contracts")
-        return [short(versions[max(versions)], sorted(versions)) for versions in _all(self.of(who.tenant))]
+        known = self.of(who.tenant)
+        return [self._short(known, versions[max(versions)], sorted(versions)) for versions in _all(known)]
 
     async def contract(self, who: Caller, kind: str, name: str, *, version: int = 0) -> JsonObject:
         """One contract, whole."""
@@ -138,7 +181,7 @@ class Contracts:
         if found is None:
             raise NotFound(f"{kind} {name} has no version {version}", code="contract_not_found",
                            hint=f"versions: {', '.join(map(str, sorted(versions)))}")  # fmt: skip
-        told = short(found, sorted(versions)) | {"contract": to_document(found)}
+        told = self._short(self.of(who.tenant), found, sorted(versions)) | {"contract": to_document(found)}
         return told | {"schema": schema_of(found)} if isinstance(found, EventContract) else told
 
     async def diff_contract(self, who: Caller, kind: str, name: str, a: int, b: int) -> JsonObject:
@@ -160,6 +203,11 @@ class Contracts:
             raise NotFound(f"there is no event type {event[:80]!r}", code="contract_not_found", hint="see /v1/catalog")
         graph = graph_of(known if metric or event else self.own(who.tenant), metric=metric, event=event)
         return {"nodes": graph.nodes, "edges": graph.edges, "text": graph.text()}
+
+    @staticmethod
+    def _short(known: ContractSet, contract: Contract, versions: list[int]) -> JsonObject:
+        told = short(contract, versions)
+        return told | {"default": known.default_of(contract.type)} if isinstance(contract, EventContract) else told
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -213,14 +261,16 @@ class Contracts:
             raise Conflict("; ".join(found[:5]), code="breaking_change", hint=hint, changes=found)
         warnings.extend({"path": "", "message": sentence, "code": "breaking_change"} for sentence in found)
 
-    async def _restore(self, tenant: str, revisions: list[Declared]) -> None:
-        texts = {}
-        for declared in revisions:
-            data = await self._values.fetch(tenant, bytes.fromhex(declared.documents))
-            texts[f"revision-{declared.revision}.json"] = data.decode()
+    async def _restore(self, tenant: str, history: list[Event]) -> None:
         found = ContractSet()
-        for name, text in texts.items():  # one by one: an objective may be declared again
-            found = joined(found, read_contracts({name: text}))
+        for each in history:  # one by one: an objective may be declared again
+            if isinstance(each, Defaulted):
+                found = msgspec.structs.replace(found, defaults={**found.defaults, each.event: each.version})
+                continue
+            data = await self._values.fetch(tenant, bytes.fromhex(each.documents))
+            given = read_contracts({f"revision-{each.revision}.json": data.decode()})
+            defaults = defaults_of(found, given, kept=each.keeps)
+            found = msgspec.structs.replace(joined(found, given), defaults=defaults)
         self._adopt(tenant, found)
 
     def _adopt(self, tenant: str, own: ContractSet) -> None:
@@ -288,7 +338,7 @@ def joined(one: ContractSet, other: ContractSet) -> ContractSet:
 
     return ContractSet(
         both(one.events, other.events), both(one.metrics, other.metrics), both(one.alerts, other.alerts),
-        {**one.slos, **other.slos},
+        {**one.slos, **other.slos}, {**one.defaults, **other.defaults},
     )  # fmt: skip
 
 

@@ -18,16 +18,28 @@ PREFIX = "contracts/"
 
 
 class Declared(msgspec.Struct, array_like=True, tag=1):
-    """A revision: the names that it added (`metric revenue@2`), and the hash of their documents."""
+    """A revision: the names that it added (`metric revenue@2`), and the hash of their documents. `keeps` is false for
+    one of a release that made each newest version the default of its type."""
 
     revision: int
     names: tuple[str, ...]
     documents: str
     by: str
     at_ms: int
+    keeps: bool = False
 
 
-_decoder = msgspec.json.Decoder(list[Declared])
+class Defaulted(msgspec.Struct, array_like=True, tag=2):
+    """Events of a type that name no version are judged by this one from now on."""
+
+    event: str
+    version: int
+    by: str
+    at_ms: int
+
+
+Event = Declared | Defaulted
+_decoder = msgspec.json.Decoder(list[Event])
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,28 +52,38 @@ class Declare(msgspec.Struct):
     by: str
 
 
+class Default(msgspec.Struct):
+    """Make a version the default of its event type."""
+
+    type: str
+    version: int
+    by: str
+
+
 class ContractsLaw(Law):
-    """The law of contracts. A stream's state is the list of its revisions."""
+    """The law of contracts. A stream's state is the list of what happened to them."""
 
     kind = "contracts"
     prefix = PREFIX
     vital = True
 
-    def fresh(self, name: str) -> list[Declared]:
+    def fresh(self, name: str) -> list[Event]:
         """No revisions."""
         return []
 
-    def decide(self, stream: Stream, command: Declare, now_ms: int) -> Verdict:
+    def decide(self, stream: Stream, command: Declare | Default, now_ms: int) -> Verdict:
         """One revision after the other: who checked against an older one checks again."""
-        state: list[Declared] = stream.state
         stream.tenant = stream.name.removeprefix(PREFIX)
-        if command.after != len(state):
+        if isinstance(command, Default):
+            return Verdict([Defaulted(command.type, command.version, command.by, now_ms)], {})
+        count = len(revisions_of(stream.state))
+        if command.after != count:
             raise Conflict("the contracts have changed meanwhile", code="contracts_moved", hint="push them again")
         digest = digest_of(command.documents)
-        event = Declared(len(state) + 1, command.names, digest.hex(), command.by, now_ms)
+        event = Declared(count + 1, command.names, digest.hex(), command.by, now_ms, keeps=True)
         return Verdict([event], {digest: command.documents})
 
-    def fold(self, stream: Stream, events: list[Declared]) -> None:
+    def fold(self, stream: Stream, events: list[Event]) -> None:
         """Folds events."""
         stream.state.extend(events)
 
@@ -78,7 +100,7 @@ class ContractsLaw(Law):
 
     def head(self, stream: Stream) -> Head:
         """One row a tenant."""
-        state: list[Declared] = stream.state
+        state: list[Event] = stream.state
         first = state[0].at_ms if state else 0
         return Head(stream.name, "contracts", stream.tenant, "contracts", "active", "", first, 0, stream.seq)
 
@@ -97,3 +119,8 @@ class ContractsLaw(Law):
     async def restore(self, stream: Stream) -> None:
         """Nothing is derived."""
         stream.tenant = stream.name.removeprefix(PREFIX)
+
+
+def revisions_of(state: list[Event]) -> list[Declared]:
+    """The revisions among all that happened."""
+    return [each for each in state if isinstance(each, Declared)]

@@ -8,9 +8,15 @@ from aob.core.errors import CallerError, Conflict, Invalid, Malformed, Problem
 from aob.core.metric_answers import ContractsPushed
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes
+from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes, takes
 from aob.server.limits import UNIT
-from aob.server.routes.live.shapes import ContractDiff, ContractList, ContractsChecked, ContractView
+from aob.server.routes.live.shapes import (
+    ContractDiff,
+    ContractList,
+    ContractsChecked,
+    ContractView,
+    DefaultVersion,
+)
 
 KINDS: Final = ("event", "metric", "alert", "slo")
 FILES_MAX: Final = 1_000
@@ -37,6 +43,12 @@ class VersionAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which version."""
 
     version: Version = 0
+
+
+class DefaultBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which version judges the events of a type that name none."""
+
+    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class DiffAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +87,11 @@ async def show(call: Call[VersionAsked, None]) -> Answer:
     """One."""
     kind = _kind(call.params["kind"])
     return json_answer(await call.metrics.contract(call.who, kind, call.params["contract"], version=call.query.version))
+
+
+async def set_default(call: Call[Nothing, DefaultBody]) -> Answer:
+    """Which version judges events that name none."""
+    return json_answer(await call.metrics.default_version(call.who, call.params["contract"], call.body.version))
 
 
 async def diff(call: Call[DiffAsked, None]) -> Answer:
@@ -137,6 +154,17 @@ ROUTES: Final = (
         body=TAKES_FILES,
         gives=(Gives(200, ContractsPushed, "What is new, and what was there already."),),
         refuses=(409,),
+    ),
+    Route(
+        "PUT",
+        "/v1/contracts/event/{contract}/default",
+        set_default,
+        name="set_default_version",
+        summary="Let a version judge the events of a type that name none. A push never does.",
+        verb="default_version",
+        query=Nothing,
+        body=takes(DefaultBody),
+        gives=(Gives(200, DefaultVersion, "The default, and what it was."),),
     ),
     Route(
         "POST",

@@ -39,14 +39,25 @@ class ContractList(TypedDict):
 
 
 class ContractView(TypedDict):
-    """One contract, whole, with the text that it was written in and, of an event, the JSON Schema of its data."""
+    """One contract, whole, with the text that it was written in and, of an event, the JSON Schema of its data
+    and the version that judges those that name none."""
 
     kind: str
     name: str
     version: int
+    default: NotRequired[int]
     contract: JsonObject
     source: NotRequired[str]
     schema: NotRequired[JsonObject]
+
+
+class DefaultVersion(TypedDict):
+    """The version that judges the events of a type that name none, what it was, and the newest."""
+
+    type: str
+    default: int
+    was: int
+    newest: int
 
 
 class ContractDiff(TypedDict):
