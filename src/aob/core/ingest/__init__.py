@@ -6,8 +6,9 @@
 from aob.core.accepted_event import LINE_BYTES_MAX, Event
 from aob.core.ingest.dedup import Dedup, Runs
 from aob.core.ingest.enrich import BUILTIN
-from aob.core.ingest.gate import Gate, Gated, maker_of
+from aob.core.ingest.gate import Gate, Gated
 from aob.core.ingest.judge import Refused
+from aob.core.ingest.kind import maker_of
 from aob.core.ingest.notes import joined_notes
 from aob.core.ingest.reading import paths, reader
 

@@ -4,29 +4,27 @@ All lines are decoded in one call of msgspec by structs made from the contracts.
 not keep a rule, is looked at again line by line, where the JSON Schema has the last word.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Union
 
 import msgspec
-from msgspec import UNSET
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
-from aob.core.contract_model import ContractSet, EventContract
+from aob.core.contract_model import ContractSet
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
-from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, Form, form_of
+from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, form_of
 from aob.core.ingest.judge import Refused
-from aob.core.ingest.lookup import Known, looking, subject_of
+from aob.core.ingest.kind import Kind
+from aob.core.ingest.lookup import Known
 from aob.core.ingest.notes import Notes, notes_of, read_notes
-from aob.core.ingest.reading import passes, reader
 
 _OPEN: Final = ord("{")
 _CLOSE: Final = ord("}")
 _OWN: Final = OWN.encode()
 _MS: Final = timedelta(milliseconds=1)
-Finish = Callable[[Value], bool]
 
 
 class Gated(msgspec.Struct):
@@ -40,66 +38,6 @@ class Gated(msgspec.Struct):
     places: list[int] | None = None
 
 
-class _Kind:
-    """One version of an event type, ready for its events."""
-
-    def __init__(self, form: Form, enrichments: Mapping[str, Enrichment], known: Known | None = None) -> None:
-        contract, shape = form.contract, form.shape
-        self.form = form
-        self.decode: Callable[[bytes], Value] = msgspec.json.Decoder(form.event).decode
-        self.subject = subject_of(reader(contract.subject, contract, enrichments)) if contract.subject else None
-        self.enrich = tuple(enrichments[name].run for name in contract.enrich)
-        self.looks = tuple(looking(each, contract, enrichments, known) for each in contract.lookup.values())
-        self.finish = self._finish(shape.rest, shape.whole, passes(contract, enrichments))
-        self.enriches = self._enriches() if form.enriched is not None else None
-
-    def _finish(
-        self, rest: Sequence[tuple[str, Value]], whole: bool, keeps: Callable[[Event], bool] | None
-    ) -> Finish | None:
-        checks = [(name, judge.checker(schema).is_valid) for name, schema in rest]
-        valid = judge.checker(self.form.contract.schema).is_valid if whole else None
-        subject, open_ = self.subject, self.form.shape.open
-        if subject is None and valid is None and not checks and not open_:
-            return keeps
-
-        def finish(event: Value) -> bool:
-            if valid is not None and not valid(event.data):
-                return False
-            if open_ and judge.big_integer(msgspec.to_builtins(event.data)) is not None:
-                return False
-            for attribute, check in checks:
-                value = getattr(event.data, attribute)
-                if value is not UNSET and not check(value):
-                    return False
-            if keeps is not None and not keeps(event):
-                return False
-            if subject is not None and not event.subject:
-                event.subject = subject(event)
-            return True
-
-        return finish
-
-    def _enriches(self) -> Callable[[Value], None]:
-        enrich, enriched, looks = self.enrich, self.form.enriched, self.looks
-
-        def enriches(event: Value) -> None:
-            data = event.data
-            event.enriched = enriched(*[run(data) for run in enrich], *[look(event) for look in looks])
-
-        return enriches
-
-    def add(self, event: Value) -> None:
-        """What the event did not say itself: its subject, and what enrichment finds out."""
-        self.name(event)
-        if self.enriches is not None:
-            self.enriches(event)
-
-    def name(self, event: Value) -> None:
-        """The subject by the contract, unless the event has one."""
-        if self.subject is not None and not event.subject:
-            event.subject = self.subject(event)
-
-
 class Gate:
     """The gate of one tenant, by its contracts. Raises ExpressionError for a contract whose expressions are wrong."""
 
@@ -107,12 +45,12 @@ class Gate:
         self, contracts: ContractSet, enrichments: Mapping[str, Enrichment] = BUILTIN, known: Known | None = None
     ) -> None:
         self.contracts = contracts
-        self._kinds: dict[str, dict[int, _Kind]] = {}
+        self._kinds: dict[str, dict[int, Kind]] = {}
         self._default: dict[str, int] = {}
         for type, versions in contracts.events.items():
             self._default[type] = default = contracts.default_of(type)
             self._kinds[type] = {
-                number: _Kind(form_of(contract, newest=number == default), enrichments, known)
+                number: Kind(form_of(contract, newest=number == default), enrichments, known)
                 for number, contract in versions.items()
             }
         # One for events that name no version, or their default; one for those that name the newest where it is another.
@@ -274,7 +212,7 @@ class Gate:
             return Refused(line, tuple(reasons), *(name[:SOURCE_CHARS_MAX] for name in names))
         return event
 
-    def _kind_of(self, sent: Mapping[str, Value]) -> tuple[list[Reason], _Kind | None]:
+    def _kind_of(self, sent: Mapping[str, Value]) -> tuple[list[Reason], Kind | None]:
         type, version = sent.get("type"), sent.get("version")
         if not isinstance(type, str) or not type:
             return [Reason("decode", "/type", "`type` is a text", "envelope", judge.shown(type))], None
@@ -290,7 +228,7 @@ class Gate:
                            judge.shown(version))], None  # fmt: skip
         return [], versions[int(version)]
 
-    def _built(self, kind: _Kind, sent: Mapping[str, Value], now_ms: int) -> tuple[Event | None, list[Reason]]:
+    def _built(self, kind: Kind, sent: Mapping[str, Value], now_ms: int) -> tuple[Event | None, list[Reason]]:
         try:
             event = judge.build(kind.form, sent)
         except (msgspec.ValidationError, OverflowError) as error:
@@ -361,7 +299,7 @@ class Gate:
         return judge.rebuild(kind.form, sent)
 
 
-def _decoder(kinds: Sequence[_Kind]) -> msgspec.json.Decoder[Value]:
+def _decoder(kinds: Sequence[Kind]) -> msgspec.json.Decoder[Value]:
     classes = tuple(kind.form.event for kind in kinds)
     return msgspec.json.Decoder(Union[classes])  # noqa: UP007  # a value, not an annotation
 
@@ -386,20 +324,3 @@ def _head(text: bytes, count: int, size: int) -> tuple[bytes, bytes]:
         return text, b""
     parts = text.split(b"\n", count)
     return b"\n".join(parts[:count]), parts[count] if len(parts) > count else b""
-
-
-def maker_of(contract: EventContract) -> Callable[[Mapping[str, Value], int], Event]:
-    """Makes events that come through no gate: of this contract, with data (which must fit: else ValidationError) and a
-    time."""
-    kind = _Kind(form_of(contract, newest=True), BUILTIN)
-    whole, data_type = kind.form.event, kind.form.shape.type
-    plain = kind.subject is None and kind.form.enriched is None
-
-    def make(data: Mapping[str, Value], at_ms: int) -> Event:
-        made: Value = whole(id="-", source="-", data=msgspec.convert(data, data_type), at_ms=at_ms)
-        if not plain:
-            kind.add(made)
-        event: Event = made
-        return event
-
-    return make

@@ -9,7 +9,17 @@ from typing import Final, NamedTuple
 
 from aob.core.contract.check.derived import derived_problems
 from aob.core.contract.check.move import move_problems
-from aob.core.contract.check.sight import NUMERIC, TEXTUAL, Sight, event_sight, events_of, is_word, judge, remark
+from aob.core.contract.check.sight import (
+    NUMERIC,
+    TEXTUAL,
+    Sight,
+    condition_of,
+    events_of,
+    guarded_sight,
+    is_word,
+    judge,
+    remark,
+)
 from aob.core.contract.check.window import window_problems
 from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType
 from aob.core.errors import Problem
@@ -108,7 +118,8 @@ def _dimensions(metric: MetricContract, whole: ContractSet, at: str) -> Iterator
             yield Problem(path, f"{name!r} cannot be a dimension", "bad_id", hint="letters, digits and _")
         for move in metric.moves:
             for event in events_of(move, whole):
-                judged = judge(text, path, event_sight(event), about=f" ({event.type} version {event.version})")
+                sight = guarded_sight(event, condition_of(move, event))
+                judged = judge(text, path, sight, about=f" ({event.type} version {event.version})")
                 for each in judged.problems:
                     if (path, each.message) not in seen:
                         seen.add((path, each.message))
@@ -125,7 +136,8 @@ def _key(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Proble
     seen = set[str]()
     for move in metric.moves:
         for event in events_of(move, whole):
-            judged = judge(metric.key, f"{at}/key", event_sight(event), about=f" ({event.type})")
+            sight = guarded_sight(event, condition_of(move, event))
+            judged = judge(metric.key, f"{at}/key", sight, about=f" ({event.type})")
             for each in judged.problems:
                 if each.message not in seen:
                     seen.add(each.message)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aob.core.contract.check.event import clashes
-from aob.core.contract.check.sight import NUMERIC, about_of, event_sight, events_of, judge, remark
+from aob.core.contract.check.sight import NUMERIC, about_of, event_sight, events_of, guarded_sight, judge, remark
 from aob.core.contract.check.unit import Units, pinned
 from aob.core.contract_model import ContractSet, EventContract, MetricContract, MetricType, Move
 from aob.core.errors import Problem
@@ -79,7 +79,7 @@ def _one(
         if when is not None:
             yield from clashes(when, event, f"{path}/when")
     if move.at:
-        judged = judge(move.at, f"{path}/at", sight, about=about)
+        judged = judge(move.at, f"{path}/at", guarded_sight(event, when), about=about)
         yield from judged.problems
         if judged.kind not in ("timestamp", "dyn"):
             hint = f"timestamp({move.at}) makes a time of a text" if judged.kind == "string" else ""
@@ -92,7 +92,7 @@ def _one(
         hint = "type: sum adds values up" if metric.type == "count" else "leave it out"
         yield Problem(f"{path}/value", f"a {metric.type} metric takes no `value`", "unused", hint=hint)
         return
-    judged = judge(move.value, f"{path}/value", sight, about=about)
+    judged = judge(move.value, f"{path}/value", guarded_sight(event, when), about=about)
     yield from judged.problems
     if judged.expression is None:
         return

@@ -3,7 +3,7 @@
 In: texts of CEL, and what stands before them. Out: checked expressions and problems with paths. Never evaluates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -15,6 +15,7 @@ from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.check import Shape
 from aob.core.expression.expression import Want
 from aob.core.expression.fault import Complaint, Place, problem_of
+from aob.core.expression.missing import facts_of
 from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
@@ -90,6 +91,34 @@ def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
             "type": "object", "properties": found, "required": list(found), "additionalProperties": False,
         }  # fmt: skip
     return Sight(shapes)
+
+
+def guarded_sight(contract: EventContract, when: Expression | None) -> Sight:
+    """What may be read of an event once a condition holds: the fields that it asks for are there."""
+    sight = event_sight(contract)
+    schema: Schema = contract.schema
+    for root, *fields in facts_of(when.tree.root).true if when is not None else ():
+        if root == "data":
+            schema = _required(schema, fields)
+    return Sight({**sight.shapes, "data": schema})
+
+
+def _required(schema: Schema, fields: Sequence[str]) -> Schema:
+    """A schema in which the fields of a path are required, as far as it declares them in place."""
+    if not fields:
+        return schema
+    properties = schema.get("properties")
+    known: Mapping[str, object] = properties if isinstance(properties, Mapping) else {}
+    below = known.get(fields[0])
+    made: dict[str, object] = {**schema, "required": [*schema.get("required", ()), fields[0]]}
+    if isinstance(below, Mapping):
+        made["properties"] = {**known, fields[0]: _required(below, fields[1:])}
+    return made
+
+
+def condition_of(move: Move, contract: EventContract) -> Expression | None:
+    """The condition of a move, when it has one that can be read."""
+    return judge(move.when, "", event_sight(contract), want="bool").expression if move.when else None
 
 
 def events_of(move: Move, whole: ContractSet) -> list[EventContract]:

@@ -110,8 +110,11 @@ def _dimensions(written: list[str] | Mapping[str, Value], draft: Draft) -> dict[
 
 def _given(each: GivenDefinition, path: str, draft: Draft) -> Given:
     expect = each.expect
-    if not (isinstance(expect, dict) and expect and expect.keys() <= _EXPECTED):
+    if not (isinstance(expect, dict) and expect and expect.keys() & _EXPECTED):
         return Given(tuple(each.given), value=expect, at=each.at, name=each.name)
+    for key in sorted(expect.keys() - _EXPECTED):
+        hint = meant(key, tuple(sorted(_EXPECTED)), "there are")
+        draft.wrong(f"{path}/expect/{escape(key)}", f"`{key}` is not known here", "unknown_key", hint)
     by, where = expect.get("by", ()), expect.get("where", {})
     by = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, list) else by
     if not isinstance(by, tuple) or not isinstance(where, dict):
