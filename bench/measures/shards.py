@@ -28,6 +28,7 @@ def work(home: str, shard: int, shards: int, count: int) -> None:
         async with AsyncExitStack() as stack:
             folder = Path(home)
             app: Any = await assemble(stack, folder, read_settings(folder, {}), [handlers], shard, shards)
+            await stack.enter_async_context(app.working())
             await app.push(chain("chain", 5))
             await finish(app, "chain", count // 10 + 1, "full")
             print("ready", flush=True)

@@ -59,6 +59,7 @@ async def sharded(home: Path, shards: int = 2, *documents: dict[str, Any]) -> As
     async with AsyncExitStack() as stack:
         settings = read_settings(home, {})
         running = await assemble(stack, home, settings, [HANDLERS], 0, shards_of(home, shards))
+        await stack.enter_async_context(running.working())
         owners = await stack.enter_async_context(Owners(running, [HANDLERS], shards))
         for document in documents:
             await owners.verbs.push(LOCAL, document)

@@ -134,7 +134,7 @@ class TestAnEffectThatWasCutOff:
         deed.release()
         async with aob.open(home, app=deed.handlers()) as again:
             ended = await finished(again, run.id)
-        assert (ended["status"], ended["nodes"]["a"]["attempt"]) == ("COMPLETED", 1)
+        assert (ended["status"], ended["nodes"]["a"]["attempt"]) == ("COMPLETED", 2)
 
 
 async def test_back_off_goes_on_where_it_was(app: App, tmp_path: Path, deed: Deed) -> None:

@@ -81,7 +81,8 @@ async def wired(desk: Desk, upward: list[Upward] | None = None) -> AsyncIterator
         asking = Upward(wire)
         if upward is not None:
             upward.append(asking)
-        await _Asked(wire, desk, asking).until_stopped()  # type: ignore[arg-type]
+        async with _Asked(wire, desk, asking) as asked:  # type: ignore[arg-type]
+            await asked.stopped.wait()
         wire.close()
 
     serving = asyncio.create_task(serve())

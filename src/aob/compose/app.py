@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from aob.runs import Ambient, Core
 from aob.views import Views
 from aob.work import Logs
 from aob.work.kinds import performer, placer
+from aob.work.pool import Running
 
 
 class RunHandle:
@@ -69,6 +70,10 @@ class App:
         if self._metrics is None:
             raise Unavailable("events and metrics are in the home's main process", code="not_here")
         return self._metrics
+
+    def working(self) -> AbstractAsyncContextManager[None]:
+        """Jobs are dispatched until it is left; what is at work then may end, with the gate and the journal open."""
+        return self.views.core.working()
 
     async def ingest(self, events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """Pass events through the gate; they are durable and folded when this returns. A verdict each."""
@@ -125,13 +130,16 @@ async def open(
     async with AsyncExitStack() as stack:
         stack.enter_context(owning(folder))
         single(folder, parsed.shards)
-        yield await assemble(stack, folder, parsed, parts)
+        running = await assemble(stack, folder, parsed, parts)
+        async with running.working():
+            yield running
 
 
 async def assemble(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int = 0, shards: int = 1
 ) -> App:
-    """Make and enter every part of a shard, in the order in which they stand on each other."""
+    """Make and enter every part of a shard, in the order in which they stand on each other. Nothing is dispatched
+    before `working` of the App is entered, which is left first."""
     with usable(home):
         return await _assembled(stack, home, settings, app, shard, shards)
 
@@ -156,11 +164,12 @@ async def _assembled(
         store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
         place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
         concurrency=settings.concurrency, laws=list(laws.values()),
+        running=_running(stack, settings, home, shard),
     )  # fmt: skip
     core.journal.shard = shard
     if shards > 1:
         core.ids = ShardIds(core.ambient, shard, shards)
-    await stack.enter_async_context(core)
+    await stack.enter_async_context(core.opened())
     notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
     views = Views(core)
     topics = open_log(settings, home, now_ms)
@@ -176,6 +185,11 @@ async def _assembled(
     log.come(GatedLog(topics, wiring.gate))
     reader.come(wiring.answers)
     return App(views, home, settings, notices, wiring, metrics, log, reader, topics)
+
+
+def _running(stack: AsyncExitStack, settings: Settings, home: Path, shard: int) -> Running | None:
+    """The list of what is at work, for a store that outlives this process."""
+    return None if settings.store.startswith("memory") else stack.enter_context(Running(home / f"running-{shard}"))
 
 
 def contract_files(folder: Path) -> dict[str, str]:

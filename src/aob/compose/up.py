@@ -51,6 +51,7 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         running = await assemble(stack, home, settings, app, 0, shards)
         if (home / CONTRACTS).is_dir():
             await running.push_contracts(home / CONTRACTS)
+        await stack.enter_async_context(running.working())
         owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None
         await _serve(stack, running, owners, said)
         await stop.wait()

@@ -285,11 +285,12 @@ class Deciding:
         self._inbox.extendleft(reversed(waiting))
         self._wake.set()
 
-    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+    def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something beside the loop; it is cancelled when the journal ends."""
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+        return task
 
 
 def set_aside(name: str, reason: str) -> Quarantined:

@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from aob.runs.law import RunLaw
 from aob.runs.values import Values
 from aob.work import Logs
 from aob.work.job import Job
-from aob.work.pool import Perform, Pool
+from aob.work.pool import Perform, Pool, Running
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in ALPHABET for b in ALPHABET]
@@ -67,8 +67,8 @@ def base32(value: int, length: int) -> str:
 
 
 class Core:
-    """One shard at work. `async with core:` recovers, then runs until it is left. `laws` are those of further rooms,
-    whose streams lie in the same journal."""
+    """One shard at work. `async with core:` recovers, then runs until it is left; `opened`, `working`: its halves.
+    `laws` are those of further rooms, whose streams lie in the same journal."""
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class Core:
         logs: Logs,
         concurrency: int = CONCURRENCY,
         laws: Sequence[Law] = (),
+        running: Running | None = None,
     ) -> None:
         self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
         self.ids = RunIds(ambient)
@@ -104,7 +105,10 @@ class Core:
             get_value=self.values.fetch,
             fire=cmd.Fire,
         )
-        self.pool = Pool(concurrency, perform(self.dispatch), self.dispatch.report, place=place)
+        self._running = running
+        self.pool = Pool(
+            concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running,
+        )  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
         self.dispatch.pool = self.pool
         self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
@@ -116,16 +120,34 @@ class Core:
 
     async def __aenter__(self) -> "Core":
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.journal)
-            await stack.enter_async_context(self.pool)
+            await stack.enter_async_context(self.opened())
+            await stack.enter_async_context(self.working())
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for waiting in self.waiters.values():
-            for future in waiting:
-                future.cancel()
         await self._stack.aclose()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """The journal is recovered and takes commands; nothing is dispatched yet."""
+        async with self.journal:
+            try:
+                yield
+            finally:
+                for waiting in self.waiters.values():
+                    for future in waiting:
+                        future.cancel()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Jobs are dispatched until it is left; then what is at work may end while all that it stands on is there."""
+        try:
+            async with self.pool:
+                await self.dispatch.begin(self._running)
+                yield
+        finally:
+            await self.dispatch.end(self._running)
 
     def _committed(self, commit: Committed) -> None:
         if self.timed is None:

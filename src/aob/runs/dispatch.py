@@ -24,10 +24,15 @@ from aob.journal import Committed, Journal, Recovered, Stream, Stuck, value_erro
 from aob.ports.logger import Logger
 from aob.runs.context import RunContext
 from aob.runs.values import Values
-from aob.work.job import UNCERTAIN, Done, Fault, Job, Result
-from aob.work.pool import Pool
+from aob.work.job import STOPPED, UNCERTAIN, Done, Fault, Job, Result
+from aob.work.pool import Pool, Running, mark
 
 log = Logger("aob.runs")
+STORING_S: Final = 5.0
+"""How long a stop waits for outputs that are being stored."""
+AGAIN_S: Final = 1.0
+SAID_MAX: Final = 300
+"""Characters of what a handler said, in the question whether its effect has happened."""
 STORE_AGAIN_S: Final = 0.5
 """Pause between two tries to reach values while their store is away."""
 
@@ -43,6 +48,10 @@ class Dispatcher:
     ) -> None:
         self._values, self._open_log, self._handlers = values, open_log, handlers
         self._held: dict[tuple[str, str], RunContext] = {}
+        self._stores: set[asyncio.Task[None]] = set()
+        self._begun = False
+        self.cut_off: list[Job] = []
+        """Attempts that met the end of our own processes: no law hears of it."""
         self._storing: set[tuple[str, str, int]] = set()
         """Reports whose output is being stored: no command tells of them yet."""
         self._stuck: dict[tuple[str, str], Stuck] = {}
@@ -56,6 +65,8 @@ class Dispatcher:
 
         Where only the store was away, workers still hold their jobs and go on, and what they have reported is known.
         """
+        if not self._begun:
+            return  # the gate and the numbers are not there yet: `begin` will look
         reported = {
             (run, command.visit, command.attempt)
             for run, command in found.again
@@ -78,6 +89,34 @@ class Dispatcher:
         for held in self.pool.held().keys() - wanted:
             self.pool.cancel(*held)  # it ended in a commit whose reply was lost
 
+    async def begin(self, running: Running | None) -> None:
+        """From now on jobs are dispatched, first those that stand since before: what the process before was working at
+        is lost, all others go on as they stood. Nothing is dispatched before its commit."""
+        self._begun = True
+        if running is not None:
+            running.anew()
+        before, why = (running.before, "crash" if running.crashed else "stop") if running is not None else ((), "crash")
+        for stream in list(self.journal.streams.values()):
+            if stream.law.kind != "run" or stream.ended:
+                continue
+            await self.journal.settled(stream)
+            run: Run = stream.state
+            for visit, attempt in pending(run).jobs.items():
+                token = run.tokens[visit]
+                at_work = bool(before) and mark(stream.name, visit, attempt) in before
+                if at_work or any(intent.result is None for intent in token.intents or ()):
+                    self.journal.tell(stream.name, cmd.Lost(visit, attempt, why))
+                else:
+                    self._submit(stream, run, token)
+
+    async def end(self, running: Running | None) -> None:
+        """After the pool has stopped: outputs that are being stored are waited for, and what was cut off is listed."""
+        if self._stores:
+            await asyncio.wait(self._stores, timeout=STORING_S)
+        if running is not None:
+            cut_off = [(job.run, job.visit, job.attempt) for job in (*self.pool.cut_off, *self.cut_off)]
+            running.stop([*cut_off, *self._storing])
+
     def committed(self, commit: Committed) -> None:
         """The effects of a commit."""
         for told in commit.told:
@@ -86,7 +125,7 @@ class Dispatcher:
                 continue
             stream = told.stream
             run = stream.state
-            if effects.jobs:
+            if effects.jobs and self._begun:
                 tokens = run.tokens
                 for visit, attempt in effects.jobs:
                     token = tokens.get(visit)
@@ -208,7 +247,9 @@ class Dispatcher:
         else:
             cell = Ref(digest, len(data)).cell()
             if len(data) > ROW_MAX and result.ref is None:
-                self.journal.aside(self._store_first(job, result))
+                storing = self.journal.aside(self._store_first(job, result))
+                self._stores.add(storing)
+                storing.add_done_callback(self._stores.discard)
                 return
             if result.ref is None:
                 beside = data
@@ -269,11 +310,29 @@ class Dispatcher:
         )
 
     def _failed(self, job: Job, fault: Fault) -> None:
+        if fault.code == STOPPED:
+            self.cut_off.append(job)
+            log.info("attempt_cut_off", run=job.run, visit=job.visit, attempt=job.attempt, reason=fault.message)
+            if self.journal.broken is None and not self.journal.closing:  # it was another process that ended
+                asyncio.get_running_loop().call_later(AGAIN_S, self._again, job)
+            return
         if fault.code == UNCERTAIN or self._in_the_middle(job):
-            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt))
+            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "cut", fault.message[:SAID_MAX]))
             return
         told = Raw(_told(fault))
         self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, told, fault.transient, _after_ms(fault.detail)))
+
+    def _again(self, job: Job) -> None:
+        """An attempt that met the end of another process is made again, where this one lives on."""
+        self.cut_off = [each for each in self.cut_off if each is not job]
+        stream = self.journal.streams.get(job.run)
+        token = stream.state.tokens.get(job.visit) if stream is not None else None
+        if stream is None or token is None or token.attempt != job.attempt or token.state != READY:
+            return
+        if any(intent.result is None for intent in token.intents or ()):
+            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "stop"))
+        else:
+            self._submit(stream, stream.state, token)
 
 
 def _told(fault: Fault) -> bytes:

@@ -142,7 +142,7 @@ class _Asking:
         at = f" at {_clock(timer.due_ms)}" if timer is not None else ""
         error = decode(token.error) if token.error is not None else {}
         because = f": {error['message']}" if isinstance(error, dict) and error.get("message") else ""
-        return f"{token.visit}: retry {token.attempt + 1}{of}{at}{because}"
+        return f"{token.visit}: retry {token.attempt + 1 - token.lost}{of}{at}{because}"
 
     def _held(self, token: Token) -> dict[str, Any]:
         patch = token.kept.patch

@@ -12,6 +12,13 @@ UNCERTAIN: Final = "uncertain"
 """Fault code after a granted intent whose effect may or may not have happened: the node's `on_uncertain` decides."""
 
 
+STOPPED: Final = "stopped_by_us"
+"""Fault code of an attempt that met the end of our own processes: never told to a law. It is dispatched again."""
+
+OUR_ENDS: Final = frozenset({"closing", "stopping", "shard_lost", "shard_down", "stale_epoch", "journal_stopped"})
+"""Codes of our own shutdown: what was asked may or may not have happened, and no handler has failed."""
+
+
 def unheard() -> None:
     """The pulse of a job that nobody times."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from aob.core.errors import AobError, Busy, OurError, said, shown
 from aob.core.event import canonical
-from aob.work.job import Done, Fault, WorkError
+from aob.work.job import OUR_ENDS, STOPPED, Done, Fault, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
 """Bytes of canonical JSON that one output may have; larger things belong into an object store."""
@@ -86,6 +86,8 @@ def _fault_of(error: BaseException) -> Fault:
     if isinstance(fault, Fault):
         return Fault(_text(fault.code), _text(fault.message), bool(fault.transient), _json(fault.detail))
     if isinstance(error, AobError):
+        if error.code in OUR_ENDS and isinstance(error, OurError):
+            return Fault(STOPPED, _text(error.detail), True, {"code": error.code})
         return Fault(error.code, _text(error.detail), isinstance(error, OurError | Busy), {"hint": error.hint})
     name = type(error).__name__
     message = said(error)

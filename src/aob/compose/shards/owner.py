@@ -71,12 +71,15 @@ async def _own(sock: socket.socket) -> int:
             wire.send(first.number, Kind.ERROR, encode(problem_of(error)))
             await wire.drained()
             return 1
-        wire.send(first.number, Kind.VALUE, encode(os.getpid()))
         running = shard.running
         upward = Upward(wire)
         running.log.come(UpwardLog(upward, running.topics))
         running.reader.come(UpwardReader(upward))
-        await _Asked(wire, shard, upward).until_stopped()
+        # Work ends before the wire is let go: what it asks of the main process while it ends is still answered.
+        asked = await stack.enter_async_context(_Asked(wire, shard, upward))
+        await stack.enter_async_context(running.working())
+        wire.send(first.number, Kind.VALUE, encode(os.getpid()))
+        await asked.stopped.wait()
     return 0
 
 
@@ -106,14 +109,28 @@ class _Asked:
         self._wire, self._shard, self._upward = wire, shard, upward
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, asyncio.Semaphore] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self.stopped = asyncio.Event()
+        """Told to stop, or the other end has gone."""
 
-    async def until_stopped(self) -> None:
-        """Answer until told to stop, or until the other end has gone."""
+    async def __aenter__(self) -> "_Asked":
+        self._reading = asyncio.create_task(self._read(), name="aob-owner-asks")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self) -> None:
         try:
-            while (frame := await self._wire.receive()) is not None and frame.kind != Kind.STOP:
-                if not self._upward.take(frame):
+            while (frame := await self._wire.receive()) is not None:
+                if frame.kind == Kind.STOP:
+                    self.stopped.set()
+                elif not self._upward.take(frame) and not self.stopped.is_set():
                     self._take(frame)
         finally:
+            self.stopped.set()
             self._upward.lost()
             for task in self._tasks.values():
                 task.cancel()

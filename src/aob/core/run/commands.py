@@ -66,10 +66,13 @@ class Fail(_Command):
 
 
 class Lost(_Command):
-    """The worker of an attempt is gone: its process died, or its lease ran out."""
+    """The worker of an attempt is gone. `why`: its process died (`crash`), we stopped (`stop`), or it ended in the
+    middle of an effect (`cut`), with what it said of that."""
 
     visit: str
     attempt: int
+    why: str = "crash"
+    said: str = ""
 
 
 class Note(_Command):

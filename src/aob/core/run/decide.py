@@ -210,8 +210,9 @@ def _fail(step: Step, command: cmd.Fail) -> None:
         return
     scope, ir, node = _place(step, token)
     retry = node.spec.retry
-    if command.transient and token.attempt < retry.attempts:
-        doubled = min(token.attempt - 1, BACKOFF_LOG_MAX / max(log(retry.factor), 0.001))
+    tries = token.attempt - token.lost  # those that were lost use none
+    if command.transient and tries < retry.attempts:
+        doubled = min(tries - 1, BACKOFF_LOG_MAX / max(log(retry.factor), 0.001))
         wait = min(retry.max_ms, retry.first_ms * retry.factor**doubled)
         wait *= 1 + retry.jitter * _dice(step.run.id, token.visit, token.attempt)
         wait = max(min(command.after_ms, AFTER_MAX_MS), wait)
@@ -232,9 +233,9 @@ def _lost(step: Step, command: cmd.Lost) -> None:
     if token is None:
         return
     scope, ir, node = _place(step, token)
-    if token.attempt >= max(LOST_MAX, node.spec.retry.attempts):
+    if command.why != "stop" and token.crashes + 1 >= LOST_MAX:
         error = error_cell(
-            step, "lost_too_often", f"{token.attempt} attempts of {token.visit} were lost with their worker"
+            step, "lost_too_often", f"{token.crashes + 1} attempts of {token.visit} were lost with their worker"
         )
         fail_node(step, scope, ir, node, 0, error)
         return
@@ -246,16 +247,18 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         step.events.append(ev.Uncertain(token.visit, token.attempt, intent.number, then))
         asked = asked or (then if then != "repeat" else "")
     if asked == "ask":
+        question = f"{token.visit} was cut off: did it happen?" + (f" ({command.said})" if command.said else "")
         told = [{"kind": intent.kind, "what": decode(intent.what)} for intent in open_intents]
         step.events.append(
             ev.TicketOpened(
                 step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "approve",
-                f"{token.visit} was cut off: did it happen?", ["done", "repeat", "fail"], {"output": {}},
+                question, ["done", "repeat", "fail"], {"output": {}},
                 step.cell(told)[0],
             )
         )  # fmt: skip
         return
-    step.events.append(ev.TokenReady(token.visit, token.attempt + 1, "verify" if asked else "lost"))
+    cause = "verify" if asked else "lost"
+    step.events.append(ev.TokenReady(token.visit, token.attempt + 1, cause, command.why == "stop"))
 
 
 def _note(step: Step, command: cmd.Note) -> None:
@@ -302,7 +305,7 @@ def _release(step: Step, command: cmd.Release) -> None:
     step.events.append(ev.RunReleased(command.by))
     for token in list(step.run.tokens.values()):
         if token.state == READY and not step.finished and any(each.result is None for each in token.intents or ()):
-            _lost(step, cmd.Lost(token.visit, token.attempt))  # its worker was stopped in the middle of an effect
+            _lost(step, cmd.Lost(token.visit, token.attempt, "stop"))  # stopped in the middle of an effect
 
 
 def _begun(rule: Callable[[Step, Any], None]) -> Callable[[Step, Any], None]:

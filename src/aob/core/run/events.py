@@ -109,11 +109,13 @@ class AttemptFailed(_Event, tag=5):
 
 
 class TokenReady(_Event, tag=6):
-    """A token is ready again as attempt n: after a back-off, a lost worker, or a person's word."""
+    """A token is ready again as attempt n: after a back-off, a lost worker, or a person's word. `stop` says that the
+    worker was lost to a stop of ours, which does not count against the visit."""
 
     visit: str
     attempt: int
     cause: str
+    stop: bool = False
 
 
 class TimerSet(_Event, tag=7):

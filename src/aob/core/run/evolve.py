@@ -16,6 +16,7 @@ from aob.core.run.state import (
     COMMANDS_KEPT_MIN,
     COMMANDS_KEPT_MS,
     HELD,
+    LOST,
     OPEN,
     OPENING,
     READY,
@@ -124,6 +125,9 @@ def _token_ready(run: Run, e: ev.TokenReady) -> None:
     _set(run, token, READY)
     token.attempt = e.attempt
     token.verify = e.cause == "verify"
+    if e.cause in LOST:
+        token.lost += 1
+        token.crashes += not e.stop
 
 
 def _timer_set(run: Run, e: ev.TimerSet) -> None:
@@ -164,6 +168,8 @@ def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
     )
     if e.subject in {"approval", "uncertain", "review"}:
         _open(run, e.visit)
+    if e.subject == "uncertain":
+        run.tokens[e.visit].lost += 1
 
 
 def _ticket_changed(run: Run, e: ev.TicketChanged) -> None:

@@ -19,6 +19,9 @@ HELD: Final = "held"
 OPEN: Final = "open"
 """States of a token: a job that should run; waits for its next attempt; waits for its patch; waits for the world."""
 
+LOST: Final = frozenset({"lost", "verify"})
+"""Causes of an attempt that follows one which was lost."""
+
 OPENING: Final = frozenset({"sleep", "join"})
 """Kinds of timers that open the token of their visit."""
 
@@ -42,7 +45,8 @@ class IntentState(msgspec.Struct):
 
 
 class Token(msgspec.Struct, gc=False, eq=False):
-    """The right to make a visit, as attempt n."""
+    """The right to make a visit, as attempt n. `lost` attempts use none of the node's retries; `crashes` of them were
+    not lost to a stop of ours."""
 
     visit: str
     scope: str
@@ -54,6 +58,8 @@ class Token(msgspec.Struct, gc=False, eq=False):
     resume: Cell | None = None
     error: Cell | None = None
     verify: bool = False
+    lost: int = 0
+    crashes: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True):

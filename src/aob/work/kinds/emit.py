@@ -10,7 +10,7 @@ from aob.core.node import fill, fill_text
 from aob.core.node.emit import EmitConfig
 from aob.ports.log import Record, token_of
 from aob.work.effect import acted
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import OUR_ENDS, Context, Job, WorkError
 from aob.work.kinds.http import values
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
         try:
             (appended,) = await tools.log.append(config.topic, partition, [record], keyed=True)
         except AobError as error:
+            if error.code in OUR_ENDS:
+                raise  # nobody knows whether it was written: it is not said that it was not
             # What a log refuses or cannot write, it has not written.
             passes = isinstance(error, OurError | Busy)
             detail: dict[str, object] = {"sent": False}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from aob.core.errors import AobError, Busy, OurError
 from aob.core.metric_query import MetricQuery
 from aob.core.node import MetricConfig, fill, fill_text
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import OUR_ENDS, Context, Job, WorkError
 from aob.work.kinds.http import values
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     try:
         return await tools.metrics.read_metric(job.tenant, query)
     except AobError as error:
+        if error.code in OUR_ENDS:
+            raise
         passes = isinstance(error, OurError | Busy)
         detail = {"metric": query.metric, "sent": False}
         raise WorkError(error.detail, code=error.code, transient=passes, detail=detail) from error

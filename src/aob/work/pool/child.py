@@ -47,8 +47,10 @@ class Said(msgspec.Struct, frozen=True):
 
 def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]") -> None:
     """Answer calls until the pipe ends. The main function of the process."""
-    # Ctrl-C reaches every process of a terminal; this one is ended by its parent, or with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches every process of a terminal, and a stop of a service every process of it; this one is ended by its
+    # parent, or with it: what it works at is never a failed attempt because the home is told to stop.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     while True:
         try:

@@ -19,6 +19,7 @@ from aob.work.job import Done, Job, Result
 from aob.work.outcome import fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.lanes import Lanes
+from aob.work.pool.running import Running
 
 Perform = Callable[[Job], Coroutine[object, object, object]]
 """Performs a job: its coroutine returns the output (or a Done), or raises."""
@@ -45,6 +46,7 @@ class Crew:
         expire: Expire,
         blocked: Callable[[Job, float], None],
         keep: Keep | None,
+        running: Running | None = None,
     ) -> None:
         self._limit = limit
         self._perform = perform
@@ -52,6 +54,7 @@ class Crew:
         self._expire = expire
         self._blocked = blocked
         self._keep = keep
+        self._running = running
         self.lanes: Lanes[Attempt] = Lanes()
         self.workers: set[asyncio.Task[None]] = set()
         self.leaving: set[asyncio.Task[None]] = set()
@@ -108,10 +111,14 @@ class Crew:
         pop, begin = self.lanes.pop, self._begin
         burst = perf_counter()
         jobs = 0
+        running = self._running
+        slot = running.take() if running is not None else 0
         try:
             while True:
                 attempt = pop()
                 if attempt is None:
+                    if running is not None:
+                        running.clear(slot)
                     sleeper = loop.create_future()
                     self._idle.append(sleeper)
                     self._awake -= 1
@@ -122,6 +129,8 @@ class Crew:
                 if attempt.state != "queued":
                     continue
                 attempt.task = me
+                if running is not None:
+                    running.begin(slot, attempt.job.run, attempt.job.visit, attempt.job.attempt)
                 rest = begin(attempt, loop)
                 if rest is not None:
                     await rest
@@ -133,6 +142,8 @@ class Crew:
                     burst = perf_counter()
                     jobs = 0
         finally:
+            if running is not None:
+                running.give(slot)
             self._awake -= 1
             if self.lanes and not self._awake:
                 self._wake()

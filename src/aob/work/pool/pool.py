@@ -18,6 +18,7 @@ from aob.work.job import Fault, Job, Result
 from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.crew import Crew, Keep, Perform
+from aob.work.pool.running import Running
 
 Report = Callable[[Job, Result], None]
 
@@ -61,6 +62,7 @@ class Pool:
         threads: int = THREADS_MAX,
         processes: int = PROCESSES_MAX,
         keep: Keep | None = None,
+        running: Running | None = None,
         log: Log | None = None,
     ) -> None:
         self._place = place
@@ -70,10 +72,12 @@ class Pool:
         self._blocked: Counter[str] = Counter()
         limits: dict[Place, int] = {"loop": concurrency, "thread": threads, "process": processes}
         self._crews = {
-            place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep)
+            place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running)
             for place, limit in limits.items()
         }
         self._closing = False
+        self.cut_off: list[Job] = []
+        """Attempts that a stop cut off: they were at work and did not end in time."""
         self._empty: asyncio.Event | None = None
         self._stopped: asyncio.Future[None] | None = None
 
@@ -147,6 +151,7 @@ class Pool:
             for attempt in [a for a in self._index.values() if a.state == "queued"]:
                 self._drop(attempt)
             await self._drained(drain_s)
+            self.cut_off = [attempt.job for attempt in self._index.values()]
             for attempt in list(self._index.values()):
                 self._drop(attempt)
             leaving = [task for crew in self._crews.values() for task in crew.leaving]

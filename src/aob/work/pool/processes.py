@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from aob.core.errors import said
+from aob.core.errors import Unavailable, said
 from aob.core.event import canonical
 from aob.work.job import Done, WorkError, unheard
 from aob.work.pool.child import Call, Said, serve
@@ -136,7 +136,7 @@ class Processes:
 
     async def _begun(self) -> Child:
         if self._closed:
-            raise WorkError("the platform is stopping", code="stopping")
+            raise Unavailable("the platform is stopping", code="stopping")
         while self._free:
             child = self._free.pop()
             if child.process.is_alive():

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
 
-from aob.core.errors import said
+from aob.core.errors import Unavailable, said
 from aob.work.job import WorkError, unheard
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class Threads:
         call = _Call(fn, started)
         with self._lock:
             if self._closed:
-                raise WorkError("the platform is stopping", code="stopping")
+                raise Unavailable("the platform is stopping", code="stopping")
             if self._fenced >= FENCED_MAX:
                 raise WorkError(
                     f"{self._fenced} threads do not end and cannot be stopped",

@@ -1,0 +1,90 @@
+"""Which attempts are at work, in a file that is never synced: the next start knows what a crash or a stop cut off.
+
+In: the jobs that workers begin with, a slot a worker. Out: those of the process before, and whether it had stopped in
+good order. It may lag or be lost: then attempts are dispatched as they stood. Never holds up a worker.
+"""
+
+import contextlib
+import hashlib
+import mmap
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Self
+
+SLOT: Final = 512
+SLOTS: Final = 1_024
+HEAD: Final = 512
+_STOPPED: Final = b"S"
+_RUNS: Final = b"R"
+_END: Final = 10
+"""A line break ends what a slot holds; one that begins with it holds nothing."""
+
+
+class Running:
+    """The list of one owner process. `before` are the marks of the process before it; `crashed` says how that ended."""
+
+    def __init__(self, path: Path) -> None:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = HEAD + SLOT * SLOTS
+            if os.fstat(handle).st_size != size:
+                os.ftruncate(handle, 0)
+                os.ftruncate(handle, size)
+            self._map = mmap.mmap(handle, size)
+        finally:
+            os.close(handle)
+        data = self._map[:]
+        self.crashed = data[:1] != _STOPPED
+        slots = (data[at : at + SLOT] for at in range(HEAD, len(data), SLOT))
+        self.before = frozenset(slot[: slot.index(_END)] for slot in slots if slot[0] not in (0, _END) and _END in slot)
+        self._free = list(range(HEAD, len(data), SLOT))
+        self._over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over = True
+        with contextlib.suppress(BufferError):
+            self._map.close()
+
+    def anew(self) -> None:
+        """This process begins to work; until then a crash leaves the list of the one before."""
+        self._map[:] = bytes(len(self._map))
+        self._map[:1] = _RUNS
+
+    def take(self) -> int:
+        """A slot for a worker; 0 when all are taken."""
+        return self._free.pop() if self._free else 0
+
+    def give(self, slot: int) -> None:
+        """The worker has ended."""
+        self.clear(slot)
+        if slot:
+            self._free.append(slot)
+
+    def begin(self, slot: int, run: str, visit: str, attempt: int) -> None:
+        """The worker of this slot begins with an attempt, and is through with the one before."""
+        if slot and not self._over:
+            data = b"%b\n" % mark(run, visit, attempt)
+            self._map[slot : slot + len(data)] = data
+
+    def clear(self, slot: int) -> None:
+        """The worker of this slot has nothing to do."""
+        if slot and not self._over:
+            self._map[slot] = _END
+
+    def stop(self, cut_off: Iterable[tuple[str, str, int]]) -> None:
+        """The process ends in good order, and only these attempts were cut off."""
+        self._map[HEAD:] = bytes(SLOT * SLOTS)
+        for at, (run, visit, attempt) in zip(range(HEAD, HEAD + SLOT * SLOTS, SLOT), cut_off, strict=False):
+            self.begin(at, run, visit, attempt)
+        self._map[:1] = _STOPPED
+        self._over = True
+
+
+def mark(run: str, visit: str, attempt: int) -> bytes:
+    """How an attempt stands in the list; a hash where it is too long for a slot."""
+    text = f"{run} {visit} {attempt}".encode()
+    return text if len(text) < SLOT else b"#%b" % hashlib.sha256(text).hexdigest().encode()
