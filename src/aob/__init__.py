@@ -27,6 +27,10 @@ _FROM = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name not in _FROM:
         raise AttributeError(f"module 'aob' has no attribute {name!r}")

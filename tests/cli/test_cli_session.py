@@ -1,6 +1,7 @@
 """Finding the server, the key and the home; exit codes; errors for people and programs."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,3 +166,16 @@ async def test_the_doctor_speaks_of_a_home_that_is_not_there(tmp_path: Path) -> 
     found = await Terminal({})("doctor", "--home", str(tmp_path / "none"), "--json")
     assert found.code == 0
     assert {row["what"] for row in found.json if row["how"] == "note"} == {"home", "server"}
+
+
+@pytest.mark.parametrize("width", [20, 30, 44, 60, 100])
+def test_words_stay_whole_on_a_terminal_of_any_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = io.StringIO()
+    screen = Screen(out, io.StringIO(), colour=True)
+    rows = [("run_2hdk2jd82jd8", "COMPLETED", "2026-11-29 08:00:00"), ("run_3", "WAITING (paused)", "")]
+    screen.table(("run", "status", "started"), rows)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).split()
+    for row in rows:
+        for cell in row:
+            assert set(cell.split()) <= set(plain)

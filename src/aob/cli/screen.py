@@ -109,12 +109,26 @@ class Screen:
         from rich.table import Table
         from rich.text import Text
 
+        widths = [max(_longest_word([name, *cells])) for name, *cells in zip(columns, *rows, strict=True)]
+        if sum(widths) + 2 * len(widths) > self._rich().width:
+            self._blocks(columns, rows)
+            return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for number, name in enumerate(columns):
-            table.add_column(name, no_wrap=number == 0, overflow="fold")
+        for number, (name, width) in enumerate(zip(columns, widths, strict=True)):
+            table.add_column(name, no_wrap=number == 0, overflow="fold", min_width=width)
         for row in rows:
             table.add_row(*(Text(cell, style=STYLES.get(cell.lower(), "")) for cell in row))
         self._rich().print(table)
+
+    def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows on a terminal too narrow for their columns: a cell a line, so that words and ids stay whole."""
+        width = max(map(len, columns))
+        for number, row in enumerate(rows):
+            if number:
+                self.line()
+            for name, cell in zip(columns, row, strict=True):
+                if cell:
+                    self.state(f"{name.ljust(width)}  {cell}", cell)
 
     def _rich(self) -> "Console":
         if self._console is None:
@@ -134,6 +148,10 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _longest_word(cells: Sequence[str]) -> Iterator[int]:
+    return (len(word) for cell in cells for word in cell.split() or ("",))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
