@@ -1,6 +1,7 @@
 """Commands: what a person types reaches the server, and what is printed says what happened."""
 
 import asyncio
+import io
 from pathlib import Path
 
 import httpx
@@ -362,3 +363,21 @@ async def test_json_on_a_terminal_is_indented(aob: Terminal, run_id: str) -> Non
     shown = await aob("why", run_id, "--json")
     assert shown.out.startswith('{\n  "run_id"')
     assert msgspec.json.decode(shown.out)["run_id"] == run_id
+
+
+# -- secret
+
+
+async def test_a_secret_is_kept_listed_without_its_value_and_removed(
+    aob: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("the-value-itself\n"))
+    kept = await aob("secret", "set", "SHOP", "--host", "api.shop.example", "--host", "*.shop.example")
+    assert (kept.code, kept.out) == (0, "{secret:SHOP} goes to api.shop.example, *.shop.example\n")
+    listed = await aob("secret", "list")
+    assert "SHOP" in listed.out
+    assert "*.shop.example" in listed.out
+    assert "the-value" not in listed.out
+    assert (await aob("secret", "rm", "SHOP")).code == 0
+    assert (await aob("secret", "rm", "SHOP")).code == 3
+    assert "keeps no secrets" in (await aob("secret", "list")).out

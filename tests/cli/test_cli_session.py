@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from aob.cli import main
-from aob.cli.commands.key import ROLES
+from aob.cli.commands.access.key import ROLES
 from aob.cli.complaint import EXIT_BY_STATUS, complain
 from aob.cli.connection import connect
 from aob.cli.parser import parse

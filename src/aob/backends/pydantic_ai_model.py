@@ -6,7 +6,7 @@ in a thread. A cost is stated only where the price list knows the very server th
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -36,10 +36,18 @@ class PydanticAiModel:
     """Asks providers. An async context manager that owns their HTTP clients; leaving it twice is fine.
 
     `base_urls` maps a provider (`openai-chat`, `anthropic`, ...) to the URL of another server that speaks its protocol.
+    `key_of` gives the key of a provider, or nothing: then the environment is asked.
     """
 
-    def __init__(self, base_urls: Mapping[str, str] | None = None, *, request_s: float = REQUEST_S_MAX) -> None:
-        self._base_urls = dict(base_urls or {})
+    def __init__(
+        self,
+        base_urls: Mapping[str, str] | None = None,
+        key_of: Callable[[str], str] | None = None,
+        *,
+        request_s: float = REQUEST_S_MAX,
+    ) -> None:
+        self._base_urls, self._key_of = dict(base_urls or {}), key_of
+        self._keys: set[str] = set()
         self._request_s = request_s
         self._models: dict[str, ProviderModel] = {}
         self._lock = asyncio.Lock()
@@ -67,13 +75,21 @@ class PydanticAiModel:
             )
             answer = await asyncio.to_thread(_answer, response, request)
         except (AgentRunError, UserError) as error:
-            raise _fault(error, request.model) from error
+            raise self._masked(_fault(error, request.model)) from None
         except (Warning, AobError):
             raise
         except Exception as error:
             # Adapters trip over answers that are not the provider's protocol with whatever error comes first.
             raise unavailable(f"{request.model}: not an answer of the provider: {error!r}"[:2_000], "server") from error
         return answer
+
+    def _masked(self, error: AobError) -> AobError:
+        """An error of a provider without the key that it may have named."""
+        for key in self._keys:
+            if key in error.detail:
+                error.detail = error.detail.replace(key, "{secret}")
+                error.args = (error.detail,)
+        return error
 
     async def _model(self, name: str) -> "ProviderModel":
         async with self._lock:
@@ -103,10 +119,13 @@ class PydanticAiModel:
     def _provider(self, name: str) -> "Provider[Json]":
         from pydantic_ai.providers import infer_provider, infer_provider_class
 
-        if name not in self._base_urls:
+        key = self._key_of(name) if self._key_of is not None else ""
+        self._keys |= {key} - {""}
+        given = {"base_url": self._base_urls.get(name), "api_key": key}
+        if not any(given.values()):
             return infer_provider(name)
         factory: Json = infer_provider_class(name)  # each provider has a constructor of its own
-        provider: Provider[Json] = factory(base_url=self._base_urls[name])
+        provider: Provider[Json] = factory(**{option: value for option, value in given.items() if value})
         return provider
 
     def _settings(self, request: ModelRequest) -> "ModelSettings":

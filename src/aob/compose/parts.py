@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aob.backends.folder_blobs import FolderBlobs
 from aob.backends.memory.blobs import MemoryBlobs
@@ -30,9 +31,18 @@ from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
 from aob.work.pool import Processes, Threads
+from aob.work.secrets import Vault
 from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 
 PROCESSES: Final = 2
+SECRETS: Final = "secrets"
+"""The folder of a home with its secrets."""
+
+PROVIDER_HOSTS: Final = {
+    "openai": "api.openai.com", "openai-chat": "api.openai.com", "openai-responses": "api.openai.com",
+    "anthropic": "api.anthropic.com",
+}  # fmt: skip
+"""Where the key of a provider goes that has no address in the settings."""
 
 
 async def open_store(settings: Settings, home: Path, shard: int = 0) -> Store:
@@ -93,13 +103,15 @@ class Late:
         return await self._make()
 
 
-def make_brains(stack: AsyncExitStack, settings: Settings, home: Path) -> dict[str, Model]:
+def make_brains(stack: AsyncExitStack, settings: Settings, home: Path, vault: Vault) -> dict[str, Model]:
     """The models by scheme: scripts and recordings of the home, every other name at its provider."""
 
     async def live() -> Model:
         from aob.backends.pydantic_ai_model import PydanticAiModel
 
-        provider: Model = await stack.enter_async_context(PydanticAiModel(settings.models.base_urls))
+        provider: Model = await stack.enter_async_context(
+            PydanticAiModel(settings.models.base_urls, lambda provider: model_key(settings, vault, provider))
+        )
         if not settings.models.record:
             return provider
         from aob.backends.recorded_model import RecorderModel
@@ -121,6 +133,13 @@ def make_brains(stack: AsyncExitStack, settings: Settings, home: Path) -> dict[s
     return {"script": Late(script), "recorded": Late(recorded), LIVE: Late(live)}
 
 
+def model_key(settings: Settings, vault: Vault, provider: str) -> str:
+    """The key of a provider that the settings refer to, bound to the host it is sent to; empty when they name none."""
+    address = settings.models.base_urls.get(provider, "")
+    host = urlsplit(address).hostname if address else PROVIDER_HOSTS.get(provider)
+    return vault.expand(settings.models.keys.get(provider, ""), host)[0]
+
+
 async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
     now_ms: Callable[[], int], log: Log, metrics: MetricReader,
@@ -132,10 +151,11 @@ async def make_tools(
     http = CheckedClient(settings.egress_rules())
     stack.push_async_callback(http.aclose)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
-    brains = make_brains(stack, settings, home)
+    vault = Vault(home / SECRETS)
+    brains = make_brains(stack, settings, home, vault)
     facts: Any = handlers.facts
     return Tools(
-        handlers, http, threads, processes, ObjectStores(stores),
+        handlers, http, threads, processes, ObjectStores(stores, vault), vault=vault,
         smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, facts, now_ms),
         model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log, metrics=metrics,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -39,11 +39,13 @@ class Patching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[models]`: `default` is the model of agents that name none; `base_urls` maps a provider to its address;
+    """`[models]`: `default` is the model of agents that name none; `base_urls` maps a provider to its address, `keys`
+    to the secret that it asks for (`{secret:NAME}`; else the library's own variable of the environment counts);
     `record` names a file of the home into which live exchanges are recorded."""
 
     default: str = ""
     base_urls: dict[str, str] = {}
+    keys: dict[str, Annotated[str, msgspec.Meta(pattern=r"^\{secret:[A-Za-z0-9_]+\}$")]] = {}
     record: str = ""
 
 

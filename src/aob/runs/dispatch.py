@@ -171,6 +171,8 @@ class Dispatcher:
             run_id, visit, token.attempt, node, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
             run.mode, node.spec.priority, run.depth, resume,
         )  # fmt: skip
+        if run.graph_ops and node.kind == "http":
+            job.pushed = _as_pushed(graphs, scope.body, node)
         self.pool.submit(job)
 
     def lacks(self, node: Node) -> str:
@@ -356,3 +358,13 @@ def _after_ms(detail: Any) -> int:
         if isinstance(value, int | float) and value > 0 and math.isfinite(value):
             return int(min(value * unit, AFTER_MAX_MS))
     return 0
+
+
+def _as_pushed(graphs: Any, body: str, node: Node) -> bool:
+    """Whether a node is word for word as the pushed document has it: no patch has added or changed it."""
+    try:
+        base = graphs.body(0, body) if body else graphs.ir(0)
+    except KeyError:
+        return False
+    known = base.nodes.get(node.id)
+    return known is not None and known.hash == node.hash

@@ -38,7 +38,8 @@ class Job(msgspec.Struct, eq=False):
     `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
     of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
     that a heartbeat stored. `pulse` is set by the pool: whoever performs the job calls it as a sign of life (when the
-    work begins and at each heartbeat); it feeds the start and heartbeat time-outs, and is cheap.
+    work begins and at each heartbeat); it feeds the start and heartbeat time-outs, and is cheap. `pushed`: the node is
+    as the pushed document has it; no patch has added or changed it.
     """
 
     run: str
@@ -54,6 +55,7 @@ class Job(msgspec.Struct, eq=False):
     depth: int = 1
     resume: Any = None
     pulse: Callable[[], None] = unheard
+    pushed: bool = True
 
 
 class Done(msgspec.Struct, gc=False):

@@ -15,7 +15,7 @@ from aob.core.node.map import MAP
 from aob.core.node.metric import METRIC, MetricConfig
 from aob.core.node.notify import NOTIFY
 from aob.core.node.object import OBJECT
-from aob.core.node.template import TemplateError, fill, fill_text
+from aob.core.node.template import TemplateError, fill, fill_header, fill_text, is_secret_name, put_in, references
 from aob.core.node.timer import TIMER
 from aob.core.node.wait import WAIT
 
@@ -30,4 +30,7 @@ KINDS: Final[dict[str, Kind]] = {
 ALIASES: Final[dict[str, str]] = {"task": "function"}
 """Other names under which a document may ask for a kind."""
 
-__all__ = ["ALIASES", "KINDS", "Kind", "MetricConfig", "TemplateError", "fill", "fill_text"]
+__all__ = [
+    "ALIASES", "KINDS", "Kind", "MetricConfig", "TemplateError", "fill", "fill_header", "fill_text", "is_secret_name",
+    "put_in", "references",
+]  # fmt: skip

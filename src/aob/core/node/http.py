@@ -10,17 +10,23 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.node.bound import within
 from aob.core.node.kind import Kind
+from aob.core.node.template import TemplateError, parse_template
 
 URL_MAX: Final = 8_192
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 REDIRECTS_MAX: Final = 10
+_SECRET_HEADER: Final = re.compile(r"^(proxy-)?authorization$|^cookie$|(^|[-_])(token|key)$|apikey$", re.IGNORECASE)
+"""Names of headers whose value is a secret."""
+HIDDEN: Final = "(a value that is not shown)"
+"""What a model is shown in place of the value of a header."""
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`url`, `headers`, `query` and string leaves of `body` are filled from the input by `{name}`. `expect` lists the
     status codes that count as success (default 200 to 299). The output is the body, or `{status, headers, body}` when
-    `output: response`. `key_header` carries the idempotency key, `max_bytes` bounds the answer."""
+    `output: response`. `key_header` carries the idempotency key, `max_bytes` bounds the answer. A header
+    may hold `{secret:NAME}`, a secret of the home."""
 
     url: str
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
@@ -84,6 +90,25 @@ def check_http(config: HttpConfig) -> Iterator[Problem]:
         yield Problem("/body", f"a {config.method} has no body", "bad_body", hint="use method: POST, or `query`")
 
 
+def literal_secrets(config: HttpConfig) -> Iterator[Problem]:
+    """Headers that carry a secret, written out: it would stand in the document, the graph and the database."""
+    for name, value in config.headers.items():
+        if value == HIDDEN:
+            message, hint = f"{name} has the value that stands for one not shown", "leave it out, or write its value"
+            yield Problem(f"/headers/{name}", message, "bad_header", hint=hint)
+        if not _SECRET_HEADER.search(name) or name.lower() == "idempotency-key" or not value.strip():
+            continue
+        try:
+            written = all(isinstance(part, str) for part in parse_template(value, True))
+        except TemplateError:
+            continue  # told by the check of templates
+        if written:
+            known = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
+            message = f"the value of {name} is a secret and stands in the document"
+            hint = f"aob secret set {known} --host HOST, and write {{secret:{known}}} in its place"
+            yield Problem(f"/headers/{name}", message, "secret_in_document", hint=hint)
+
+
 HTTP = Kind(
     "http",
     HttpConfig,
@@ -91,4 +116,6 @@ HTTP = Kind(
     hosts=http_hosts,
     check=lambda config: tuple(check_http(config)),
     templates=("url", "headers", "query", "body"),
+    secrets=("headers",),
+    refused=lambda config: tuple(literal_secrets(config)),
 )

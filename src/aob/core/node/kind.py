@@ -30,7 +30,8 @@ class Kind(msgspec.Struct, frozen=True):
     `hosts` lists the hosts a config names, for the gate of patches. `check` finds what a type cannot; paths of its
     problems begin at the config. `expressions` are the CEL texts of the config, `templates` the keys whose strings are
     filled by `{name}`, `schemas` the keys that hold a JSON Schema, `handlers` the (path, name) of handlers it calls.
-    `name_in_body` is the name that only expressions inside its body may use.
+    `name_in_body` is the name that only expressions inside its body may use. `secrets` are those of the `templates`
+    that may refer to `{secret:NAME}`; `refused` finds what is refused since the rules number 2 and not before.
     """
 
     name: str
@@ -48,3 +49,5 @@ class Kind(msgspec.Struct, frozen=True):
     schemas: tuple[str, ...] = ()
     handlers: Callable[[Any], Sequence[tuple[str, str]]] = lambda config: ()
     name_in_body: str = ""
+    secrets: tuple[str, ...] = ()
+    refused: Callable[[Any], Sequence[Problem]] = lambda config: ()

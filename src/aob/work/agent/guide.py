@@ -8,9 +8,12 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.graph.patch import EXAMPLES
 from aob.core.node import KINDS
+from aob.core.node.http import HIDDEN
 from aob.ports.model import Json
 
 GRAPH_CHARS_MAX: Final = 60_000
+NOT_BEGUN: Final = "not begun"
+"""The state of a node that a patch may change."""
 
 _OPERATIONS: Final = """\
 You may change the rest of this run by a patch: put `patch: {"reason": ..., "operations": [...]}` into your answer.
@@ -41,6 +44,35 @@ def examples() -> str:
         operations = msgspec.json.encode({"operations": example["operations"]}).decode()
         lines.append(f"  {example['title']}:\n    {operations}")
     return "\n".join(lines)
+
+
+def shown(graph: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Of the graph what a patch may change: nodes that have begun by their kind only, and no value of a header."""
+    document = graph.get("document")
+    if not isinstance(document, Mapping):
+        return graph
+    state = graph.get("state") or {}
+    nodes = {
+        id: _shown(node) if state.get(id, NOT_BEGUN) == NOT_BEGUN else _named(node)
+        for id, node in document.get("nodes", {}).items()
+    }
+    return {**graph, "document": {**document, "nodes": nodes}}
+
+
+def _named(node: Mapping[str, Json]) -> Json:
+    handler = node.get("config", {}).get("handler")
+    return {"kind": node.get("kind"), **({"config": {"handler": handler}} if handler else {})}
+
+
+def _shown(node: Mapping[str, Json]) -> Json:
+    config, body = node.get("config"), node.get("body")
+    told = dict(node)
+    if isinstance(config, Mapping) and config.get("headers"):
+        told["config"] = {**config, "headers": dict.fromkeys(config["headers"], HIDDEN)}
+    if isinstance(body, Mapping):
+        inner = {id: _shown(each) for id, each in body.get("nodes", {}).items()}
+        told["body"] = {**body, "nodes": inner}
+    return told
 
 
 def graph_text(graph: Mapping[str, Json]) -> str:

@@ -9,7 +9,7 @@ from aob.core.event import canonical, digest_of
 from aob.core.node import fill
 from aob.core.node.agent import AgentConfig
 from aob.ports.model import Json, Message, ModelRequest, Tool
-from aob.work.agent.guide import graph_text, patch_guide
+from aob.work.agent.guide import graph_text, patch_guide, shown
 
 INPUT_CHARS_MAX: Final = 100_000
 ROLE: Final = """\
@@ -42,7 +42,7 @@ class Prompt:
 
     def show(self, graph: Mapping[str, Json]) -> None:
         """Show the run's graph as it stands now; it takes the place of the one shown before."""
-        self._graph = graph
+        self._graph = shown(graph)
 
     def request(self, messages: list[Message], tokens_max: int) -> ModelRequest:
         """The request after these messages."""

@@ -75,8 +75,10 @@ class CheckedClient:
         timeout_s: float = REQUEST_S,
         max_bytes: int = ANSWER_MAX,
         redirects: int = REDIRECTS_MAX,
+        secret_headers: frozenset[str] = frozenset(),
     ) -> Answer:
-        """Send one request and read its answer, whatever its status.
+        """Send one request and read its answer, whatever its status. `secret_headers` (in lower case) go to the first
+        origin only.
 
         Raises WorkError; permanent: `egress_refused`, `request_invalid`, `too_many_redirects`, `answer_too_large`,
         `answer_encoding`; transient: `dns_failed`, `connect_failed`, `http_timeout`, `http_broken`. `detail["sent"]`
@@ -87,7 +89,7 @@ class CheckedClient:
         try:
             request = self._request(client, method, url, headers, query, content, timeout_s)
             async with asyncio.timeout(timeout_s):
-                return await self._follow(client, request, max_bytes, redirects, progress)
+                return await self._follow(client, request, max_bytes, redirects, progress, secret_headers)
         except TimeoutError as error:
             raise WorkError(
                 f"no whole answer within {timeout_s:g} s", code="http_timeout", detail={"sent": progress.sent}
@@ -152,6 +154,7 @@ class CheckedClient:
         max_bytes: int,
         redirects: int,
         progress: "_Progress",
+        secret_headers: frozenset[str],
     ) -> Answer:
         for _ in range(redirects + 1):
             self._guard.check_scheme(request.url.scheme)
@@ -167,7 +170,7 @@ class CheckedClient:
                     return Answer(response.status_code, headers, body, public(request.url))
             finally:
                 await response.aclose()
-            request = _carried(request, following)
+            request = _carried(request, following, secret_headers)
         raise WorkError(
             f"more than {redirects} redirects", code="too_many_redirects", transient=False, detail={"sent": True}
         )
@@ -198,11 +201,13 @@ def public(url: "httpx.URL") -> str:
     return str(url.copy_with(username=None, password=None, query=None, fragment=None))
 
 
-def _carried(request: "httpx.Request", following: "httpx.Request") -> "httpx.Request":
+def _carried(
+    request: "httpx.Request", following: "httpx.Request", secret: frozenset[str] = frozenset()
+) -> "httpx.Request":
     before, after = request.url, following.url
     if (before.scheme, before.host, before.port) != (after.scheme, after.host, after.port):
         for name in list(following.headers):
-            if name.lower() not in HEADERS_CARRIED:
+            if name.lower() not in HEADERS_CARRIED or name.lower() in secret:
                 del following.headers[name]
     return following
 

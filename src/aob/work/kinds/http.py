@@ -4,16 +4,17 @@ import base64
 import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
 from aob.core.event import canonical
-from aob.core.node import fill, fill_text
+from aob.core.node import fill, fill_header, fill_text
 from aob.core.node.http import HttpConfig
 from aob.work.effect import acted
 from aob.work.egress import Answer
 from aob.work.job import Context, Job, WorkError
+from aob.work.secrets import NO_MASK, NOWHERE, Mask, Vault
 
 if TYPE_CHECKING:
     from aob.work.tools import Tools
@@ -31,13 +32,16 @@ _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._:\[\]-]*")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request, filled in and ready to be sent."""
+    """A request, filled in and ready to be sent. `secret_headers` follow no redirect elsewhere; `mask` takes the
+    secrets out of all that comes back."""
 
     method: str
     url: str
     headers: dict[str, str]
     query: dict[str, str]
     content: bytes | None
+    secret_headers: frozenset[str] = frozenset()
+    mask: Mask = NO_MASK
 
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
@@ -48,24 +52,38 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     """
     job.pulse()
     config: HttpConfig = job.node.config
-    request = filled(config, job)
+    request = filled(config, job, tools.vault)
     what = {"method": request.method, "url": request.url.partition("?")[0], "node": job.node.id}
 
     async def act() -> object:
-        answer = await tools.http.request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            query=request.query,
-            content=request.content,
-            timeout_s=(job.node.spec.timeout.run_ms or REQUEST_MS) / 1_000,
-            max_bytes=config.max_bytes,
-            redirects=config.redirects,
-        )
-        check_status(config, answer)
-        return output(config, answer)
+        if not request.mask:
+            return await sent(request, job, tools)
+        try:
+            return request.mask.value(await sent(request, job, tools))
+        except WorkError as error:
+            raise request.mask.error(error) from None
 
     return await acted(job, ctx, "http", what, act)
+
+
+async def sent(request: Request, job: Job, tools: "Tools") -> object:
+    """The output for the answer of a request. Raises WorkError, as `perform`."""
+    config: HttpConfig = job.node.config
+    answer = await tools.http.request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        query=request.query,
+        content=request.content,
+        timeout_s=(job.node.spec.timeout.run_ms or REQUEST_MS) / 1_000,
+        max_bytes=config.max_bytes,
+        redirects=config.redirects,
+        secret_headers=request.secret_headers,
+    )
+    if request.mask:
+        answer = msgspec.structs.replace(answer, body=request.mask.data(answer.body))
+    check_status(config, answer)
+    return output(config, answer)
 
 
 def values(job: Job) -> dict[str, object]:
@@ -74,17 +92,37 @@ def values(job: Job) -> dict[str, object]:
     return {"input": given, **given} if isinstance(given, dict) else {"input": given}
 
 
-def filled(config: HttpConfig, job: Job) -> Request:
-    """The request with the input put in, each value made safe for its place."""
+def filled(config: HttpConfig, job: Job, vault: Vault = Vault(NOWHERE)) -> Request:  # noqa: B008  # holds nothing
+    """The request with the input put in, each value made safe for its place, and with the secrets that its headers
+    name. Raises WorkError `secret_missing`, `secret_refused`."""
     named = values(job)
-    headers = {name: fill_text(text, named, quote=_one_line) for name, text in config.headers.items()}
+    url = filled_url(config.url, named)
+    host, used, secret_headers = _host_of(url), dict[str, str](), set[str]()
+
+    def secret(name: str) -> str:
+        used[name] = vault.value(name, host)
+        if not job.pushed and not vault.get(name).hosts:
+            raise WorkError(
+                f"the secret {name} is bound to no host, and a patch has changed this node",
+                code="secret_refused",
+                transient=False,
+                detail={"sent": False, "hint": f"say where it may go: aob secret set {name} --host {host}"},
+            )
+        secret_headers.add(header.lower())
+        return used[name]
+
+    headers: dict[str, str] = {}
+    for header, text in config.headers.items():
+        headers[header] = fill_header(text, named, quote=_one_line, secret=secret)
     if config.method not in {"GET", "HEAD"}:
         headers.setdefault(config.key_header, job.key)
     query = {name: fill_text(text, named) for name, text in config.query.items()}
     content, kind = _content(fill(config.body, named))
     if kind and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = kind
-    return Request(config.method, filled_url(config.url, named), headers, query, content)
+    return Request(
+        config.method, url, headers, query, content, frozenset(secret_headers), Mask(used.items()) if used else NO_MASK
+    )
 
 
 def filled_url(template: str, named: dict[str, object]) -> str:
@@ -171,6 +209,13 @@ def _content(body: object) -> tuple[bytes | None, str]:
     if len(data) > BODY_MAX:
         raise _invalid(f"a body of {len(data)} bytes is over the limit of {BODY_MAX}")
     return data, kind or "application/json"
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _quoted(text: str) -> str:

@@ -17,11 +17,12 @@ from aob.core.node.notify import NotifyConfig
 from aob.work.effect import acted
 from aob.work.job import Context, Job, WorkError
 from aob.work.kinds.http import filled_url, values
+from aob.work.secrets import NO_MASK, Mask
 
 if TYPE_CHECKING:
     from apprise import Apprise
 
-    from aob.work.tools import Smtp, Tools
+    from aob.work.tools import Tools
 
 INSTALL: Final = "pip install 'agentic-orchestration-builder[notify]'"
 TEXT_MAX: Final = 64 * 1024
@@ -65,15 +66,18 @@ async def send(tools: "Tools", to: str, subject: str, text: str, payload: Mappin
     name. `payload` is what a webhook gets. Raises WorkError as `perform`."""
     channel, _, rest = to.partition(":")
     if channel == "mailto":
-        await _mail(tools.smtp, addresses(rest), subject, text)
+        await _mail(tools, addresses(rest), subject, text)
     elif channel in {"http", "https"}:
         await _post(tools, key, filled_url(to, {}), payload)
     elif channel == "webhook":
-        await _post(tools, key, _url(tools, rest), payload)
+        url, mask = _url(tools, rest)
+        await _post(tools, key, url, payload, mask)
     elif channel == "slack":
-        await _post(tools, key, _url(tools, rest), {"text": f"*{subject}*\n{text}" if subject else text})
+        url, mask = _url(tools, rest)
+        await _post(tools, key, url, {"text": f"*{subject}*\n{text}" if subject else text}, mask)
     else:
-        await _by_reference(_url(tools, rest), subject, text)
+        url, mask = _url(tools, rest)
+        await _tell(url, subject, text, "the channel", mask)
 
 
 def addresses(text: str) -> list[str]:
@@ -86,7 +90,8 @@ def addresses(text: str) -> list[str]:
     return found
 
 
-def _url(tools: "Tools", name: str) -> str:
+def _url(tools: "Tools", name: str) -> tuple[str, Mask]:
+    """The URL behind a name, with the secrets that it names, and what takes them out of answers again."""
     if not _NAME.fullmatch(name):
         raise _invalid(f"{name[:40]!r} is not the name of a target: a document names one and carries no URL of its own")
     url = tools.targets.get(name)
@@ -97,12 +102,15 @@ def _url(tools: "Tools", name: str) -> str:
             transient=False,
             detail={"target": name, "sent": False, "hint": f'add it to HOME/aob.toml: [notify.targets] {name} = "URL"'},
         )
-    return url
+    return tools.vault.expand(url, url=True)
 
 
-async def _post(tools: "Tools", key: str, url: str, payload: Mapping[str, object]) -> None:
+async def _post(tools: "Tools", key: str, url: str, payload: Mapping[str, object], mask: Mask = NO_MASK) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
-    answer = await tools.http.request("POST", url, headers=headers, content=canonical(payload), redirects=0)
+    try:
+        answer = await tools.http.request("POST", url, headers=headers, content=canonical(payload), redirects=0)
+    except WorkError as error:
+        raise mask.error(error) from None
     if not 200 <= answer.status < 300:
         raise WorkError(
             f"the webhook answered {answer.status}",
@@ -110,13 +118,14 @@ async def _post(tools: "Tools", key: str, url: str, payload: Mapping[str, object
             transient=answer.status >= 500 or answer.status in {408, 429},
             detail={
                 "status": answer.status,
-                "body": answer.body[:500].decode("utf-8", "replace"),
+                "body": mask.data(answer.body)[:500].decode("utf-8", "replace"),
                 "sent": answer.status >= 500 or answer.status == 408,
             },
         )
 
 
-async def _mail(smtp: "Smtp | None", to: list[str], subject: str, text: str) -> None:
+async def _mail(tools: "Tools", to: list[str], subject: str, text: str) -> None:
+    smtp = tools.smtp
     if smtp is None:
         raise WorkError(
             "the home has no SMTP server",
@@ -124,30 +133,28 @@ async def _mail(smtp: "Smtp | None", to: list[str], subject: str, text: str) -> 
             transient=False,
             detail={"sent": False, "hint": 'add it to HOME/aob.toml: [smtp] host = "mail.example.com", sender = "..."'},
         )
+    user, user_mask = tools.vault.expand(smtp.user, smtp.host)
+    password, mask = tools.vault.expand(smtp.password, smtp.host)
     # Given as parts and not as a URL: nothing in an address can then become an option of the connection.
     target = {
         "schema": "mailto",
         "host": smtp.host,
         "smtp_host": smtp.host,
         "port": smtp.port,
-        "user": smtp.user or None,
-        "password": smtp.password or None,
+        "user": user or None,
+        "password": password or None,
         "from_addr": smtp.sender,
         "secure_mode": {"none": "insecure", "starttls": "starttls", "tls": "ssl"}[smtp.security],
         "targets": to,
     }
-    await _tell(target, subject, text, f"{smtp.host}:{smtp.port}")
+    await _tell(target, subject, text, f"{smtp.host}:{smtp.port}", mask or user_mask)
 
 
-async def _by_reference(url: str, subject: str, text: str) -> None:
-    await _tell(url, subject, text, "the channel")
-
-
-async def _tell(target: object, subject: str, text: str, where: str) -> None:
+async def _tell(target: object, subject: str, text: str, where: str, mask: Mask) -> None:
     sender = await asyncio.to_thread(_sender, target)
     result = await sender.async_notify(body=text, title=subject, body_format="text", log_level=logging.DEBUG)
     if not result:
-        reason = "; ".join(_reasons(result))[:1_000] or "no reason was given"
+        reason = mask.text("; ".join(_reasons(result)))[:1_000] or "no reason was given"
         raise WorkError(
             f"{where} did not take the message: {reason}",
             code="notify_failed",

@@ -51,7 +51,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
         except WorkError:
             raise
         except Exception as error:
-            raise _failed(config, key, error) from error
+            raise tools.stores.mask(config.store).error(_failed(config, key, error)) from None
 
     return await acted(job, ctx, "object", {"op": config.op, "store": config.store, "key": key}, act)
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from aob.work.job import WorkError
+from aob.work.secrets import NO_MASK, Mask, Vault
 
 KEY_MAX: Final = 1_024
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -62,8 +63,9 @@ class ObjectStore(Protocol):
 class ObjectStores:
     """Opens each store when it is first used, and keeps it."""
 
-    def __init__(self, settings: Mapping[str, StoreSettings]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Mapping[str, StoreSettings], vault: Vault | None = None) -> None:
+        self._settings, self._vault = settings, vault
+        self._masks: dict[str, Mask] = {}
         self._opened: dict[str, ObjectStore] = {}
         self._opening = asyncio.Lock()
 
@@ -79,8 +81,26 @@ class ObjectStores:
                         f'add it to HOME/aob.toml: [stores.{name}] url = "s3://BUCKET" (known: '
                         f"{', '.join(sorted(self._settings)) or 'none'})",
                     )
-                self._opened[name] = await asyncio.to_thread(_open, name, settings)
+                self._opened[name] = await asyncio.to_thread(self._open, name, settings)
             return self._opened[name]
+
+    def mask(self, name: str) -> Mask:
+        """What takes the secrets of a store out of what it says."""
+        return self._masks.get(name, NO_MASK)
+
+    def _open(self, name: str, settings: StoreSettings) -> ObjectStore:
+        mask = NO_MASK
+        if self._vault is not None:
+            said = {"url": settings.url, "options": settings.options, "client": settings.client}
+            host = str(settings.options.get("endpoint") or settings.options.get("aws_endpoint") or settings.url)
+            given, mask = self._vault.expand_all(said, urlsplit(host).hostname)
+            settings = msgspec.structs.replace(settings, **given)
+        try:
+            store = _open(name, settings)
+        except WorkError as error:
+            raise mask.error(error) from None
+        self._masks[name] = mask
+        return store
 
     def place(self, name: str, tenant: str, key: str) -> str:
         """Where a key of a tenant stands in a store. Raises WorkError `key_invalid` (permanent) for a key that would

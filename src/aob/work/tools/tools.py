@@ -8,6 +8,7 @@ import msgspec
 from aob.work.egress import CheckedClient
 from aob.work.handlers import HandlerTable
 from aob.work.pool import Processes, Threads
+from aob.work.secrets import NOWHERE, Vault
 from aob.work.tools.memo import Memo
 from aob.work.tools.objects import ObjectStores
 
@@ -32,7 +33,8 @@ class Smtp(msgspec.Struct, frozen=True):
 class Tools(msgspec.Struct, frozen=True, eq=False):
     """`targets` are the URLs behind the names of `slack:`, `webhook:` and other channels. `memo` None: no visit is
     remembered; `cache` is the one for model answers, `log` takes the events that are emitted,
-    `metrics` answers nodes that read a number (None: there are none in this process)."""
+    `vault` knows the secrets of the home, `metrics` answers nodes that read a number (None: there are none in this
+    process)."""
 
     handlers: HandlerTable
     http: CheckedClient
@@ -46,3 +48,4 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     memo: Memo | None = None
     cache: "Cache | None" = None
     metrics: "MetricReader | None" = None
+    vault: Vault = Vault(NOWHERE)

@@ -114,7 +114,7 @@ def _wrong_templates(reading: Reading, path: str) -> Iterator[Problem]:
         if not template:
             continue
         try:
-            found = list(holes(template, f"{path}/config/{key}"))
+            found = list(holes(template, f"{path}/config/{key}", key in reading.kind.secrets))
         except TemplateError as error:
             yield Problem(f"{path}/config/{key}", error.detail, "bad_template", hint=error.hint)
             continue

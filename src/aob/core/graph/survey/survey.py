@@ -27,6 +27,8 @@ from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.node import Kind
 from aob.core.rules import RULES
 
+SECRET_RULES: Final = 2
+"""Since these rules no secret stands in a document."""
 NODES_MAX: Final = 10_000
 """Nodes of a document, bodies included."""
 EDGES_MAX: Final = 50_000
@@ -163,6 +165,9 @@ class Survey:
             plan = read_node(id, raw, path, self.handlers, self.problems, self.rules)
             if plan is not None:
                 plans[id] = plan
+                if self.rules >= SECRET_RULES:
+                    found = plan.kind.refused(plan.config)
+                    self.problems += (msgspec.structs.replace(p, path=f"{path}/config{p.path}") for p in found)
         return plans
 
     def _edges_of(self, edges: Tree, kinds: Mapping[str, Kind | None], place: Place) -> list[EdgePlan]:

@@ -1,5 +1,9 @@
 """Texts with `{name}` in them and values go in, filled texts come out."""
 
-from aob.core.node.template.fill import TemplateError, fill, fill_text, holes
+from aob.core.node.template.fill import TemplateError, fill, fill_header, fill_text, holes, parse_template, secrets_in
+from aob.core.node.template.secret import is_secret_name, put_in, references
 
-__all__ = ["TemplateError", "fill", "fill_text", "holes"]
+__all__ = [
+    "TemplateError", "fill", "fill_header", "fill_text", "holes", "is_secret_name", "parse_template", "put_in",
+    "references", "secrets_in",
+]  # fmt: skip

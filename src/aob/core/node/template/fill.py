@@ -13,6 +13,7 @@ import msgspec
 
 from aob.core.errors import CallerError
 from aob.core.event.value import canonical
+from aob.core.node.template.secret import NAME_HINT, SecretRef, is_secret_name
 
 Value: TypeAlias = Any
 """A plain JSON value."""
@@ -43,9 +44,10 @@ class Hole(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=TEMPLATES_CACHED_MAX)
-def parse_template(text: str) -> tuple[str | Hole, ...]:
-    """The literal pieces and the holes of a text, in order. Raises TemplateError for a brace that is neither."""
-    parts: list[str | Hole] = []
+def parse_template(text: str, secrets: bool = False) -> tuple[str | Hole | SecretRef, ...]:
+    """The literal pieces and the holes of a text, in order; with `secrets` its references to secrets, too. Raises
+    TemplateError for a brace that is none of them."""
+    parts: list[str | Hole | SecretRef] = []
     at = 0
     for found in _PART.finditer(text):
         if found.start() > at:
@@ -53,6 +55,9 @@ def parse_template(text: str) -> tuple[str | Hole, ...]:
         at = found.end()
         if found.group() in {"{{", "}}"}:
             parts.append(found.group()[0])
+            continue
+        if found.group(1).startswith("secret:") and found.group(2):
+            parts.append(_secret(found.group(1).removeprefix("secret:"), secrets))
             continue
         name = _NAME.fullmatch(found.group(1))
         if name is None or not found.group(2):
@@ -66,17 +71,28 @@ def parse_template(text: str) -> tuple[str | Hole, ...]:
     return tuple(parts)
 
 
-def holes(template: object, path: str = "") -> Iterator[tuple[str, Hole]]:
+def _secret(name: str, allowed: bool) -> SecretRef:
+    if not allowed:
+        raise TemplateError(
+            f"{{secret:{name[:64]}}} stands where no secret can",
+            hint="a secret is put into the headers of an http node and into settings of the home, nowhere else",
+        )
+    if not is_secret_name(name):
+        raise TemplateError(f"{name[:64]!r} cannot be the name of a secret", hint=NAME_HINT)
+    return SecretRef(name)
+
+
+def holes(template: object, path: str = "", secrets: bool = False) -> Iterator[tuple[str, Hole]]:
     """Every hole in every string leaf, with the JSON Pointer of the leaf. Raises TemplateError."""
     if isinstance(template, str):
         if "{" in template:
-            yield from ((path, part) for part in parse_template(template) if isinstance(part, Hole))
+            yield from ((path, part) for part in parse_template(template, secrets) if isinstance(part, Hole))
     elif isinstance(template, Mapping):
         for key, value in template.items():
-            yield from holes(value, f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}")
+            yield from holes(value, f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}", secrets)
     elif isinstance(template, list | tuple):
         for index, value in enumerate(template):
-            yield from holes(value, f"{path}/{index}")
+            yield from holes(value, f"{path}/{index}", secrets)
 
 
 def fill(template: Value, values: Mapping[str, Value]) -> Value:
@@ -88,7 +104,7 @@ def fill(template: Value, values: Mapping[str, Value]) -> Value:
         parts = parse_template(template)
         if len(parts) == 1 and isinstance(parts[0], Hole):
             return _look_up(parts[0], values)
-        return "".join(part if isinstance(part, str) else _words(_look_up(part, values)) for part in parts)
+        return "".join(_words(_look_up(part, values)) if isinstance(part, Hole) else str(part) for part in parts)
     if isinstance(template, Mapping):
         return {key: fill(value, values) for key, value in template.items()}
     if isinstance(template, list | tuple):
@@ -102,8 +118,33 @@ def fill_text(template: str, values: Mapping[str, Value], *, quote: Callable[[st
     Raises TemplateError.
     """
     return "".join(
-        part if isinstance(part, str) else quote(_words(_look_up(part, values))) for part in parse_template(template)
+        quote(_words(_look_up(part, values))) if isinstance(part, Hole) else str(part)
+        for part in parse_template(template)
     )
+
+
+def fill_header(
+    template: str,
+    values: Mapping[str, Value],
+    *,
+    quote: Callable[[str], str] = str,
+    secret: Callable[[str], str],
+) -> str:
+    """The template of a header as text. `secret` gives the value of a secret by its name: only references that stand
+    in the template itself are looked up, and what comes in by a name is never looked at again. Raises TemplateError."""
+    return "".join(
+        quote(_words(_look_up(part, values))) if isinstance(part, Hole)
+        else secret(part.name) if isinstance(part, SecretRef) else part
+        for part in parse_template(template, True)
+    )  # fmt: skip
+
+
+def secrets_in(template: object) -> frozenset[str]:
+    """The names of the secrets that the string leaves of a template refer to. Raises TemplateError."""
+    if isinstance(template, str):
+        return frozenset(part.name for part in parse_template(template, True) if isinstance(part, SecretRef))
+    inner = template.values() if isinstance(template, Mapping) else template if isinstance(template, list) else ()
+    return frozenset(name for each in inner for name in secrets_in(each))
 
 
 def _words(value: object) -> str:

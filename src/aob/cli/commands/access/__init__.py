@@ -1,0 +1,10 @@
+"""Commands about what opens doors: keys of the server, secrets of the home."""
+
+from typing import Final
+
+from aob.cli.commands.access import key, secret
+
+ACCESS: Final = (key, secret)
+"""In the order of `aob --help`."""
+
+__all__ = ["ACCESS"]
