@@ -6,13 +6,13 @@
 from typing import TYPE_CHECKING, Any
 
 from aob.compose.app import App, RunHandle, open
-from aob.compose.parts import handler_facts
+from aob.compose.parts import handler_facts, secrets_of
 from aob.compose.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aob.compose.up import up
 
-__all__ = ["App", "RunHandle", "Settings", "handler_facts", "open", "read_settings", "up"]
+__all__ = ["App", "RunHandle", "Settings", "handler_facts", "open", "read_settings", "secrets_of", "up"]
 
 
 def __getattr__(name: str) -> Any:

@@ -133,6 +133,11 @@ def make_brains(stack: AsyncExitStack, settings: Settings, home: Path, vault: Va
     return {"script": Late(script), "recorded": Late(recorded), LIVE: Late(live)}
 
 
+def secrets_of(home: Path, env: Mapping[str, str] | None = None) -> Vault:
+    """The secrets of a home, and those of the environment."""
+    return Vault(home / SECRETS, env)
+
+
 def model_key(settings: Settings, vault: Vault, provider: str) -> str:
     """The key of a provider that the settings refer to, bound to the host it is sent to; empty when they name none."""
     address = settings.models.base_urls.get(provider, "")
@@ -151,7 +156,7 @@ async def make_tools(
     http = CheckedClient(settings.egress_rules())
     stack.push_async_callback(http.aclose)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
-    vault = Vault(home / SECRETS)
+    vault = secrets_of(home)
     brains = make_brains(stack, settings, home, vault)
     facts: Any = handlers.facts
     return Tools(

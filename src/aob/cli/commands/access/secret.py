@@ -1,19 +1,13 @@
 """`aob secret`: keep, list and forget secrets of the home. They are its files: no server is asked, and none is told."""
 
 import getpass
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group, home_of
 
-if TYPE_CHECKING:
-    from aob.work.secrets import Vault
-
-FOLDER = "secrets"
 EXAMPLES = """examples:
   aob secret set SHOP_KEY --host api.shop.example     the value is asked for, or read from standard input
   headers: {Authorization: "Bearer {secret:SHOP_KEY}"}   what an http node says
@@ -34,17 +28,12 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("name", metavar="NAME")
 
 
-def vault(args: Namespace, env: Mapping[str, str]) -> "Vault":
-    """The secrets of the home."""
-    from aob.work.secrets import Vault
-
-    return Vault(home_of(args, env) / FOLDER, env)
-
-
 async def keep(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """Keep a secret."""
+    from aob.compose import secrets_of
+
     value = getpass.getpass(f"value of {args.name}: ") if sys.stdin.isatty() else sys.stdin.read()
-    vault(args, env).set(args.name, value.rstrip("\r\n"), tuple(args.host))
+    secrets_of(home_of(args, env), env).set(args.name, value.rstrip("\r\n"), tuple(args.host))
     where = f"goes to {', '.join(args.host)}" if args.host else "goes wherever a document of this home says"
     if screen.json:
         screen.value({"name": args.name, "hosts": args.host})
@@ -54,7 +43,9 @@ async def keep(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
 
 async def list_all(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """All secrets."""
-    found = list(vault(args, env or os.environ).names())
+    from aob.compose import secrets_of
+
+    found = list(secrets_of(home_of(args, env), env).names())
     if screen.json:
         screen.value([{"name": name, "from": source, "hosts": hosts} for name, source, hosts in found])
     else:
@@ -64,5 +55,7 @@ async def list_all(args: Namespace, screen: Screen, env: Mapping[str, str]) -> N
 
 async def remove(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """Remove a secret."""
-    vault(args, env).remove(args.name)
+    from aob.compose import secrets_of
+
+    secrets_of(home_of(args, env), env).remove(args.name)
     screen.value({"name": args.name, "removed": True}) if screen.json else screen.line(f"{args.name} is removed")
