@@ -36,6 +36,19 @@ class Pages(Protocol):
         """Tenants that have pages."""
         ...
 
+    async def keep(self, label: int, starts: Sequence[str], most: int) -> None:
+        """Copy the marks, and all pages whose names begin with one of `starts`, beside, under a label such as a day.
+        Of all labels the `most` greatest stay."""
+        ...
+
+    async def kept(self) -> dict[int, dict[str, int]]:
+        """The labels that stay, with their marks."""
+        ...
+
+    async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
+        """The pages of a tenant as they were copied under a label."""
+        ...
+
     async def clear(self) -> None:
         """Forget everything: it will be made again from the log."""
         ...

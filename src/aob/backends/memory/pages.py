@@ -11,6 +11,7 @@ class MemoryPages:
     def __init__(self) -> None:
         self._marks: dict[str, int] = {}
         self._pages: dict[Key, bytes] = {}
+        self._kept: dict[int, tuple[dict[str, int], dict[Key, bytes]]] = {}
 
     async def save(
         self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
@@ -42,8 +43,25 @@ class MemoryPages:
         """Tenants that have pages."""
         return sorted({tenant for tenant, _ in self._pages})
 
+    async def keep(self, label: int, starts: Sequence[str], most: int) -> None:
+        """Copy marks and pages beside."""
+        pages = {key: data for key, data in self._pages.items() if key[1].startswith(tuple(starts))}
+        self._kept[label] = dict(self._marks), pages
+        for old in sorted(self._kept)[:-most]:
+            del self._kept[old]
+
+    async def kept(self) -> dict[int, dict[str, int]]:
+        """The labels that stay."""
+        return {label: dict(marks) for label, (marks, _) in self._kept.items()}
+
+    async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
+        """Pages as they were copied."""
+        pages = self._kept[label][1] if label in self._kept else {}
+        return {name: data for (of, name), data in pages.items() if of == tenant}
+
     async def clear(self) -> None:
         """Forget everything."""
+        self._kept.clear()
         self._marks.clear()
         self._pages.clear()
 

@@ -75,11 +75,47 @@ class SqlitePages:
         """Tenants that have pages."""
         return await self._run(lambda file: [str(tenant) for (tenant,) in file.execute(SQL["tenants"])])
 
+    async def keep(self, label: int, starts: Sequence[str], most: int) -> None:
+        """Copy marks and pages beside, in one transaction."""
+
+        def work(file: sqlite3.Connection) -> None:
+            file.execute("begin immediate")
+            try:
+                file.execute(SQL["keep_marks"], (label,))
+                file.execute(SQL["forget_pages"], (label,))
+                file.executemany(SQL["keep_pages"], [(label, len(start), start) for start in starts])
+                file.execute(SQL["drop_kept_marks"], (most,))
+                file.execute(SQL["drop_kept_pages"])
+                file.execute("commit")
+            except BaseException:
+                if file.in_transaction:
+                    file.execute("rollback")
+                raise
+
+        await self._run(work)
+
+    async def kept(self) -> dict[int, dict[str, int]]:
+        """The labels that stay."""
+
+        def work(file: sqlite3.Connection) -> dict[int, dict[str, int]]:
+            found: dict[int, dict[str, int]] = {}
+            for label, feed, at in file.execute(SQL["kept"]):
+                found.setdefault(int(label), {})[str(feed)] = int(at)
+            return found
+
+        return await self._run(work)
+
+    async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
+        """Pages as they were copied."""
+        return await self._run(
+            lambda file: {str(name): bytes(data) for name, data in file.execute(SQL["load_kept"], (label, tenant))}
+        )
+
     async def clear(self) -> None:
         """Forget everything."""
 
         def work(file: sqlite3.Connection) -> None:
-            file.executescript("begin; delete from mark; delete from page; commit")
+            file.executescript(SQL["clear"])
 
         await self._run(work)
 

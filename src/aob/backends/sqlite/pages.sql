@@ -2,6 +2,8 @@
 -- Pages of state by tenant and name, and how far each feed was read for them.
 create table if not exists mark (feed text primary key, at integer not null) without rowid;
 create table if not exists page (tenant text not null, name text not null, data blob not null, primary key (tenant, name));
+create table if not exists kept_mark (label integer not null, feed text not null, at integer not null, primary key (label, feed)) without rowid;
+create table if not exists kept_page (label integer not null, tenant text not null, name text not null, data blob not null, primary key (label, tenant, name));
 
 -- set_mark
 -- A feed was read so far.
@@ -34,3 +36,35 @@ select data from page where tenant = ? and name = ?;
 -- tenants
 -- Whoever has a page.
 select distinct tenant from page order by tenant;
+
+-- keep_marks
+-- The marks of now under a label.
+insert or replace into kept_mark select ?, feed, at from mark;
+
+-- keep_pages
+-- The pages of now whose names begin so under a label.
+insert or replace into kept_page select ?, tenant, name, data from page where substr(name, 1, ?) = ?;
+
+-- drop_kept_marks
+-- All but the newest labels.
+delete from kept_mark where label not in (select distinct label from kept_mark order by label desc limit ?);
+
+-- drop_kept_pages
+-- Pages of labels that are gone.
+delete from kept_page where label not in (select label from kept_mark);
+
+-- forget_pages
+-- What was under a label before it is kept again.
+delete from kept_page where label = ?;
+
+-- kept
+-- All labels with their marks.
+select label, feed, at from kept_mark;
+
+-- load_kept
+-- The pages of a tenant under a label.
+select name, data from kept_page where label = ? and tenant = ?;
+
+-- clear
+-- Nothing is there any more.
+begin; delete from mark; delete from page; delete from kept_mark; delete from kept_page; commit;

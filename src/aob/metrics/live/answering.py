@@ -1,9 +1,8 @@
 """Questions in, answers out: from memory where tiles reach, by a scan of the log where they do not.
 
-A read never waits for another one's scan; a scan shares the loop by slices and is bounded by a stated number of events.
+A read from memory never waits for a scan, which is made beside the loop.
 """
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -14,7 +13,6 @@ from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import canonical, decode, digest_of
-from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading
 from aob.core.metric_answers import MetricAnswer, MetricInfo
 from aob.core.metric_query import MetricQuery
@@ -22,14 +20,12 @@ from aob.core.policy import Caller
 from aob.core.problem import problem_of
 from aob.core.rights import demand
 from aob.metrics.contracts import metric_unknown
-from aob.metrics.live.filling import SLICE_EVENTS
 from aob.metrics.live.live import Live
 from aob.metrics.live.positions import token
+from aob.metrics.live.scanning import Scans
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache
 
-SCAN_EVENTS_MAX: Final = 1_000_000
-"""Events that one scan may look at."""
 BATCH_MAX: Final = 200
 """Reads of one batch."""
 CACHE_MS: Final = 60_000
@@ -39,7 +35,7 @@ class Answers:
     """The verbs of reading numbers."""
 
     def __init__(self, live: Live, cache: Cache | None = None) -> None:
-        self.live, self._cache = live, cache
+        self.live, self._cache, self.scans = live, cache, Scans(live)
         self.on_read: Callable[[str, str, bool], None] = lambda tenant, metric, good: None
         """Called after each read: whether the number could be told."""
 
@@ -159,12 +155,17 @@ class Answers:
                 scans.append((number, query))
             except AobError as error:
                 answers.append({"error": problem_of(error)})
+        together = frozenset(query.metric for _, query in scans if not query.version) - self._platform(who.tenant)
         for number, query in scans:
+            mates = frozenset[str]() if query.version else together
             try:
-                answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), row)
+                answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), row, mates)
             except AobError as error:
                 answers[number] = {"error": problem_of(error)}
         return {"position": token(row), "answers": answers}
+
+    def _platform(self, tenant: str) -> frozenset[str]:
+        return frozenset(self.live.numbers(tenant).platform_contracts.metrics)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -215,7 +216,10 @@ class Answers:
             answer["unmoved"] = reading.unmoved
         return answer
 
-    async def _scan(self, tenant: str, query: MetricQuery, known: ContractSet, last: int) -> JsonObject:
+    async def _scan(
+        self, tenant: str, query: MetricQuery, known: ContractSet, last: int, together: frozenset[str] = frozenset()
+    ) -> JsonObject:
+        """The answer by the log up to a row; one pass serves all metrics that are asked for together."""
         live, numbers = self.live, self.live.numbers(tenant)
         if query.metric in numbers.platform_contracts.metrics:
             raise Invalid(
@@ -226,26 +230,7 @@ class Answers:
         if query.known_at_ms is not None:
             now_ms = min(now_ms, query.known_at_ms)
             until = min(last, await live.events.row_before(query.known_at_ms))
-        fold = Fold(_at_version(known, query), frozenset({query.metric}), endless=True)
-        seen, kept = 0, list[Event]()
-        recounted = known.types_of(query.metric) if fold.plan.refolded else frozenset[str]()
-        async for row in live.rows(0, until, tenant):
-            seen += row.count
-            if seen > SCAN_EVENTS_MAX:
-                raise TooLarge(
-                    f"this looks at more than {SCAN_EVENTS_MAX:,} events", code="scan_too_large",
-                    hint="ask for a newer instant, a coarser window, or use /v1/query", limit=SCAN_EVENTS_MAX,
-                    events=numbers.accepted,
-                )  # fmt: skip
-            events = live.reread(row)
-            for start in range(0, len(events), SLICE_EVENTS):
-                fold.add(events[start : start + SLICE_EVENTS])
-                await asyncio.sleep(0)
-            if recounted:
-                kept += [event for event in events if event.type in recounted]
-        for metric, since, end in fold.wants_refold():
-            fold.refold(metric, since, end, kept)
-        reading = fold.read(query, now_ms)
+        reading = await self.scans.read(tenant, known, query, together | {query.metric}, until, now_ms)
         return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": token(until)}
 
 
@@ -276,12 +261,3 @@ def _parsed(number: int, read: JsonObject) -> MetricQuery | JsonObject:
 def _is_live(query: MetricQuery, known: ContractSet) -> bool:
     """Whether memory may tell it: as it is known now, and by the newest version."""
     return query.known_at_ms is None and query.version in (0, max(known.metrics[query.metric]))
-
-
-def _at_version(known: ContractSet, query: MetricQuery) -> ContractSet:
-    """The contracts as they were when this version of the metric was the newest."""
-    if not query.version:
-        return known
-    metrics = dict(known.metrics)
-    metrics[query.metric] = {query.version: known.metrics[query.metric][query.version]}
-    return msgspec.structs.replace(known, metrics=metrics)

@@ -10,7 +10,7 @@ from typing import Final
 
 from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
-from aob.core.contract import ContractSet, MetricContract
+from aob.core.contract import ContractSet
 from aob.core.errors import Invalid, NotFound, Problem, TooLarge
 from aob.core.expression import EvalError
 from aob.core.ingest import Event, reader
@@ -23,6 +23,7 @@ from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.positions import token
+from aob.metrics.live.scanning import made_of
 from aob.metrics.live.whole import chunks
 from aob.ports.event_log import Row
 
@@ -153,7 +154,7 @@ class _Filter:
         self._known, self._metric, self._where = known, metric, where
         self.types = known.types_of(metric)
         self._when: dict[tuple[str, int], list[Callable[[Event], object] | None]] = {}
-        for contract in _made_of(known, metric):
+        for contract in made_of(known, metric):
             for move in contract.moves:
                 for version, event in known.events.get(move.on, {}).items():
                     if move.version in (0, version):
@@ -168,19 +169,6 @@ class _Filter:
         fold = Fold(self._known, frozenset({self._metric}))
         fold.add([event])
         return fold.read(MetricQuery(self._metric, "all", where=self._where), event.at_ms).newest_at_ms is not None
-
-
-def _made_of(known: ContractSet, metric: str) -> list[MetricContract]:
-    """A metric and all that it is made of."""
-    found: dict[str, MetricContract] = {}
-    asked = [metric]
-    while asked:
-        name = asked.pop()
-        contract = known.metric(name)
-        if contract is not None and name not in found:
-            found[name] = contract
-            asked += contract.operands
-    return list(found.values())
 
 
 def _holds(when: Callable[[Event], object], event: Event) -> bool:

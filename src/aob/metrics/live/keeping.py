@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from aob.core.errors import AobError, Unavailable
-from aob.metrics.live.tenant import fold_hash
+from aob.metrics.live.tenant import OWN, fold_hash
 from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
 from aob.ports.pages import Pages
@@ -22,6 +22,9 @@ AGAIN_S: Final = 1.0
 """After a snapshot that failed."""
 LAYOUT: Final = 2
 """Snapshots of another layout are not read: the log is."""
+DAY_MS: Final = 86_400_000
+DAYS_KEPT: Final = 8
+"""Daily copies of the numbers that stay."""
 _OWN: Final = frozenset({"events", "layout", "platform"})
 _HASH_DIGITS: Final = 15
 
@@ -47,6 +50,7 @@ class Keeping:
         """How far other feeds were read into the platform's numbers."""
         self.saved_row = 0
         self._behind = 0
+        self._kept_day = -1
         self._whole = False
         """The last snapshot failed, so what it held is not known to be kept: the next one holds everything."""
         self._due, self._stop = asyncio.Event(), asyncio.Event()
@@ -96,6 +100,7 @@ class Keeping:
             marks, known = {}, {}
         live.row = self.saved_row = marks.get("events", 0)
         self.marks = {name: at for name, at in marks.items() if name not in _OWN}
+        self._kept_day = max(await self.pages.kept(), default=-1)
         for tenant, pages in known.items():
             for load in self.loads:
                 load(tenant, pages)
@@ -170,3 +175,7 @@ class Keeping:
         self._whole = False
         self._behind -= behind
         self.saved_row = row
+        day = now_ms // DAY_MS
+        if day != self._kept_day:  # once a day the numbers as they are stay beside, for questions about that time
+            await self.pages.keep(day, (OWN, "plan"), DAYS_KEPT)
+            self._kept_day = day

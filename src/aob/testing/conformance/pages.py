@@ -63,3 +63,18 @@ class PagesSuite:
     async def test_closing_twice_is_fine(self, pages: Pages) -> None:
         await pages.close()
         await pages.close()
+
+    async def test_what_was_kept_stays_as_it_was_and_only_the_newest_labels_stay(self, pages: Pages) -> None:
+        assert await pages.kept() == {}
+        for day in range(4):
+            await pages.save({"events": day}, {("acme", "own/a"): b"%d" % day, ("acme", "ids"): b"x"})
+            await pages.keep(day, ("own/", "plan"), 2)
+        await pages.save({"events": 9}, {("acme", "own/a"): None})
+        pages = await self.reopen(pages)
+        assert await pages.kept() == {2: {"events": 2}, 3: {"events": 3}}
+        assert await pages.load_kept(2, "acme") == {"own/a": b"2"}
+        assert await pages.load_kept(2, "other") == await pages.load_kept(0, "acme") == {}
+        await pages.keep(3, ("own/",), 2)
+        assert await pages.load_kept(3, "acme") == {}
+        await pages.clear()
+        assert await pages.kept() == {}

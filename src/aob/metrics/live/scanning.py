@@ -1,0 +1,195 @@
+"""Questions that memory does not reach, told by the log: a fold is made of it beside the loop, and kept for the next.
+
+One pass serves all windows, instants and metrics that are asked for together. What was known at an instant is told from
+the copy of the numbers that was kept before it. A tenant makes one pass at a time.
+"""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from aob.core.contract import ContractSet, MetricContract
+from aob.core.errors import Busy, TooLarge
+from aob.core.ingest import Event
+from aob.core.metric import Fold, NeedsScan, Reading, Restatement
+from aob.core.metric_query import MetricQuery
+from aob.metrics.live.live import Live
+from aob.metrics.live.tenant import OWN
+from aob.metrics.live.whole import chunks
+from aob.ports.event_log import Row
+
+SCAN_EVENTS_MAX: Final = 1_000_000
+"""Events that one scan may look at."""
+HELD_MAX: Final = 8
+"""Folds of the log that are kept for the next question, of each tenant."""
+HELD_EVENTS_MAX: Final = 2 * SCAN_EVENTS_MAX
+"""Events that they were made of together."""
+WAITING_MAX: Final = 16
+"""Questions of a tenant that wait for the one before."""
+SUBJECTS: Final = frozenset(("funnel", "sessions", "join"))
+
+
+class _Held(msgspec.Struct, eq=False):
+    """A fold of the log up to a row, of the contracts `known`. `newest`: it goes on with the log; others stand for an
+    instant. `copied`: it began with the numbers of a day, in which old tiles are large."""
+
+    known: ContractSet
+    version: int
+    metrics: frozenset[str]
+    fold: Fold
+    newest: bool
+    copied: bool = False
+    row: int = 0
+    seen: int = 0
+    kept: list[Event] = msgspec.field(default_factory=list)
+
+
+class _Mine:
+    """What is kept for a tenant, that used last at the end."""
+
+    def __init__(self) -> None:
+        self.held: list[_Held] = []
+        self.one = asyncio.Lock()
+        self.waiting = 0
+
+
+class Scans:
+    """Scans of all tenants."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._mine: dict[str, _Mine] = {}
+        self.events = 0
+        """Events that scans have looked at since the start."""
+
+    async def read(
+        self, tenant: str, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: int, now_ms: int
+    ) -> Reading:
+        """The answer by the log up to a row; `metrics` are those asked for together. Raises TooLarge `scan_too_large`,
+        Busy, and what reading raises."""
+        mine = self._mine.setdefault(tenant, _Mine())
+        if mine.waiting >= WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} questions about the past wait already", code="scans_waiting", retry_after_s=1.0,
+                       hint="ask them one after the other, or together in /v1/batch")  # fmt: skip
+        mine.waiting += 1
+        try:
+            async with mine.one:
+                for copied in (True, False):
+                    held = await self._held(tenant, mine, known, query, metrics, until, copied)
+                    try:
+                        return await asyncio.to_thread(held.fold.read, query, now_ms)
+                    except NeedsScan:  # the copy has larger tiles than are asked for
+                        if not held.copied:
+                            raise
+                raise NeedsScan
+        finally:
+            mine.waiting -= 1
+
+    async def _held(
+        self, tenant: str, mine: _Mine, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: int,
+        copied: bool,
+    ) -> _Held:  # fmt: skip
+        """A fold of the log up to a row: one that is there, one that goes on from there, or a new one."""
+        newest = query.known_at_ms is None
+        found: _Held | None = None
+        for held in mine.held:
+            fits = held.known is known and held.version == query.version and query.metric in held.metrics
+            if fits and held.newest == newest and (copied or not held.copied):
+                found = held if held.row == until or (newest and held.row < until) else found
+        if found is None and copied and not newest and not query.version:
+            found = await self._copy(tenant, known, metrics, until)
+        if found is None:
+            fold = Fold(at_version(known, query), metrics, endless=True)
+            found = _Held(known, query.version, metrics, fold, newest)
+        if found in mine.held:
+            mine.held.remove(found)
+        await self._go_on(tenant, found, until)  # one that is broken off is not kept
+        mine.held.append(found)
+        while len(mine.held) > 1 and (
+            len(mine.held) > HELD_MAX or sum(each.seen for each in mine.held) > HELD_EVENTS_MAX
+        ):
+            del mine.held[0]
+        return found
+
+    async def _copy(self, tenant: str, known: ContractSet, metrics: frozenset[str], until: int) -> _Held | None:
+        """The numbers of the last day before a row, when they were kept under the contracts of now."""
+        pages, numbers = self._live.keeping.pages, self._live.numbers(tenant)
+        whole = frozenset(filter(partial(_is_whole, known), numbers.contracts.metrics))
+        if not metrics <= whole:
+            return None
+        rows = {day: marks.get("events", 0) for day, marks in (await pages.kept()).items()}
+        days = [day for day, row in rows.items() if 0 < row <= until]
+        if not days:
+            return None
+        day = max(days)
+        found = await pages.load_kept(day, tenant)
+        if found.pop("plan", b"").decode() != numbers.filled_by:
+            return None
+        own = {name.removeprefix(OWN): data for name, data in found.items()}
+        fold = await asyncio.to_thread(Fold.load, numbers.contracts, own)
+        return _Held(known, 0, whole, fold, False, True, rows[day])
+
+    async def _go_on(self, tenant: str, held: _Held, until: int) -> None:
+        """Let a fold go on to a row, beside the loop."""
+        if held.row >= until:
+            return
+        fold = held.fold
+        recounted = frozenset(type for name in fold.plan.refolded for type in fold.plan.types[name])
+
+        def look(rows: list[Row]) -> None:
+            for row in rows:
+                events = self._live.reread(row)
+                fold.add(events)
+                held.kept += [event for event in events if event.type in recounted]
+
+        def settle() -> None:
+            while fold.restating:
+                wanted = Restatement(fold)
+                wanted.read(held.kept)
+                wanted.work_out()
+                while wanted.apply(1_000):
+                    pass
+
+        async for rows in chunks(self._live.rows(held.row, until, tenant)):
+            count = sum(row.count for row in rows)
+            if held.seen + count > SCAN_EVENTS_MAX:
+                raise TooLarge(
+                    f"this looks at more than {SCAN_EVENTS_MAX:,} events", code="scan_too_large",
+                    hint="ask for a newer instant, a coarser window, or use /v1/query", limit=SCAN_EVENTS_MAX,
+                    events=self._live.numbers(tenant).accepted,
+                )  # fmt: skip
+            await asyncio.to_thread(look, rows)
+            held.row, held.seen = rows[-1].row, held.seen + count
+            self.events += count
+        if not held.copied:
+            await asyncio.to_thread(settle)
+        held.row = until
+
+
+def _is_whole(known: ContractSet, metric: str) -> bool:
+    """Whether a copy of its numbers can go on: what was settled then cannot be told anew without the log before."""
+    return not any(contract.type in SUBJECTS or contract.on_retract for contract in made_of(known, metric))
+
+
+def at_version(known: ContractSet, query: MetricQuery) -> ContractSet:
+    """The contracts as they were when this version of the metric was the newest."""
+    if not query.version:
+        return known
+    metrics = dict(known.metrics)
+    metrics[query.metric] = {query.version: known.metrics[query.metric][query.version]}
+    return msgspec.structs.replace(known, metrics=metrics)
+
+
+def made_of(known: ContractSet, metric: str) -> list[MetricContract]:
+    """A metric and all that it is made of."""
+    found: dict[str, MetricContract] = {}
+    asked = [metric]
+    while asked:
+        name = asked.pop()
+        contract = known.metric(name)
+        if contract is not None and name not in found:
+            found[name] = contract
+            asked += contract.operands
+    return list(found.values())
