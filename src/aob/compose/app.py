@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -27,6 +27,8 @@ from aob.views import Views
 from aob.work import Logs
 from aob.work.kinds import performer, placer
 from aob.work.pool import Running
+
+LOOK_S: Final = 0.5
 
 
 class RunHandle:
@@ -170,6 +172,7 @@ async def _assembled(
     if shards > 1:
         core.ids = ShardIds(core.ambient, shard, shards)
     await stack.enter_async_context(core.opened())
+    stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
     views = Views(core)
     topics = open_log(settings, home, now_ms)
@@ -185,6 +188,13 @@ async def _assembled(
     log.come(GatedLog(topics, wiring.gate))
     reader.come(wiring.answers)
     return App(views, home, settings, notices, wiring, metrics, log, reader, topics)
+
+
+async def _watch_clock(core: Core) -> None:
+    """A clock that is set is noticed, and what has become due by it rings."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        core.journal.look()
 
 
 def _running(stack: AsyncExitStack, settings: Settings, home: Path, shard: int) -> Running | None:

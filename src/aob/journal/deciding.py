@@ -10,6 +10,7 @@ import msgspec
 
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
+from aob.journal.clock import CommittedClock
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
 from aob.journal.parts import part_data
@@ -90,6 +91,7 @@ class Deciding:
     shard: int
     laws: list[Law]
     clock_ms: Callable[[], int]
+    clock: CommittedClock
     _get_value: Callable[[str, bytes], Coroutine[Any, Any, Any]]
 
     def __init__(self) -> None:
@@ -115,7 +117,7 @@ class Deciding:
 
     def _decide_batch(self, draft: Draft | None) -> Draft:
         if draft is None:
-            self.now_ms = max(self.clock_ms(), self.now_ms)
+            self.now_ms = max(self.clock.now(), self.now_ms)
             draft = Draft(self.row + 1, self.now_ms)
             if self._rung:
                 self._inbox.extend(self._rung)

@@ -14,6 +14,7 @@ import msgspec
 
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
 from aob.journal.batch import Cutter, Draft, build
+from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, SetAside, fail, set_aside, value_error
 from aob.journal.law import Law
 from aob.journal.log import logger
@@ -65,7 +66,8 @@ class Journal(Deciding):
         self._readers: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._draft: Draft | None = None
         self._writing: tuple[asyncio.Task[Any], Draft] | None = None
-        self.timers = Timers(clock_ms, lambda stream, id: self._ring(stream, fire(id)))
+        self.clock = CommittedClock(clock_ms, lambda: asyncio.get_running_loop().time())
+        self.timers = Timers(self.clock.now, lambda stream, id: self._ring(stream, fire(id)))
         self.cut_row = 0
         self.closing = False
         self.stats = {"commits": 0, "events": 0}
@@ -94,7 +96,8 @@ class Journal(Deciding):
         self.epoch = await self.store.take(self.shard)
         found = await recover(self.store, self.shard, self.laws)
         self.row = self.durable_row = found.row
-        self.now_ms, self.cut_row = found.at_ms, found.cut
+        self.now_ms, self.cut_row = max(self.now_ms, found.at_ms), found.cut
+        self.clock.begin(self.now_ms)
         self.streams, self.unreadable = found.streams, found.unreadable
         self.timers.replace(found.timers)
         for stream in self.streams.values():
@@ -139,6 +142,11 @@ class Journal(Deciding):
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._readers.append((row, future))
         await future
+
+    def look(self) -> None:
+        """Look at the clock; called at least once a second. What a step has made due rings now."""
+        self.clock.now()
+        self.timers.look()
 
     async def mended(self) -> bool:
         """Waits until the store answers again; False when this journal has ended instead."""

@@ -92,14 +92,14 @@ class Dispatcher:
     async def begin(self, running: Running | None) -> None:
         """From now on jobs are dispatched, first those that stand since before: what the process before was working at
         is lost, all others go on as they stood. Nothing is dispatched before its commit."""
-        self._begun = True
+        await self._all_durable()
+        self._begun = True  # from here on nothing is awaited: what a commit makes ready, or stands, is submitted once
         if running is not None:
             running.anew()
         before, why = (running.before, "crash" if running.crashed else "stop") if running is not None else ((), "crash")
         for stream in list(self.journal.streams.values()):
             if stream.law.kind != "run" or stream.ended:
                 continue
-            await self.journal.settled(stream)
             run: Run = stream.state
             for visit, attempt in pending(run).jobs.items():
                 token = run.tokens[visit]
@@ -108,6 +108,20 @@ class Dispatcher:
                     self.journal.tell(stream.name, cmd.Lost(visit, attempt, why))
                 else:
                     self._submit(stream, run, token)
+
+    async def _all_durable(self) -> None:
+        """Waits until no stream is ahead of its commits: timers and alerts may have decided something meanwhile."""
+        while True:
+            durable = self.journal.durable_row
+            late = (each for each in self.journal.streams.values() if each.chunks and each.chunks[-1].row > durable)
+            stream = next(late, None)
+            if stream is None:
+                return
+            try:
+                await self.journal.settled(stream)
+            except Unavailable:
+                if not await self.journal.mended():
+                    return
 
     async def end(self, running: Running | None) -> None:
         """After the pool has stopped: outputs that are being stored are waited for, and what was cut off is listed."""

@@ -18,7 +18,7 @@ from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import events as ev
 from aob.core.run.state import EXHAUSTED, READY, Token, state_of
-from aob.journal import Stream
+from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
 from aob.runs.feed import GENERATION, WHOLE
@@ -154,7 +154,7 @@ class Views(Engine):
             return {"run_id": run_id, "status": "WAITING", "sentence": sentence, "details": []}
         run: Run = stream.state
         error = await self.core.value(run.tenant, run.error) if run.error is not None else None
-        dispatch, now_ms = self.core.dispatch, self.core.ambient.now_ms()
+        dispatch, now_ms = self.core.dispatch, self.core.journal.clock.now()
         running, stuck = dispatch.running(run), dispatch.stuck(run_id)
         told = why(run, now_ms, running, partial(_node_of, stream), dispatch.lacks, error, stuck)
         await self.core.journal.settled(stream)
@@ -228,8 +228,17 @@ class Views(Engine):
             "shard": journal.shard, "epoch": journal.epoch, "position": self.position(),
             "streams": len(journal.streams), "unreadable": len(journal.unreadable), "timers": len(journal.timers),
             "journal": dict(journal.stats),
-            "pool": msgspec.to_builtins(pool),
+            "pool": msgspec.to_builtins(pool), "clock": _clock(journal.clock),
         }  # fmt: skip
+
+
+def _clock(clock: CommittedClock) -> dict[str, Any]:
+    """How far the clock of the machine is behind committed time, and its last step."""
+    behind_ms = clock.behind_ms
+    told: dict[str, Any] = {"behind_ms": behind_ms}
+    if clock.step is not None:
+        told["step"] = {"by_ms": clock.step.by_ms, "at": clock.step.at_ms}
+    return told
 
 
 def _outcome(outcome: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import msgspec
 from aob.cli.connection import connect
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, home_of
+from aob.core.duration import format_duration
 from aob.core.errors import AobError, NotFound
 
 EXTRAS: Final = {"models": "pydantic_ai", "notify": "apprise", "object": "obstore"}
@@ -141,11 +142,26 @@ async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Findi
             yield Finding(
                 "server", "ok" if how_it_is == "ok" else "problem", f"{aob.url} is {how_it_is}", _worst(health)
             )
+            if (finding := _clock(health)) is not None:
+                yield finding
             await aob.run("run_doctor")
         except NotFound:
             yield Finding("key", "ok", "the server takes it")
         except AobError as error:
             yield Finding("server", "problem", error.detail, error.hint)
+
+
+def _clock(health: Mapping[str, object]) -> Finding | None:
+    """Whether the clock of the machine was set while the server ran, or is behind what was committed."""
+    told = health.get("clock")
+    step = told.get("step") if isinstance(told, dict) else None
+    if not isinstance(told, dict) or not isinstance(step, dict):
+        return None
+    way = "back" if step["by_ms"] < 0 else "forward"
+    return Finding(
+        "clock", "note", f"was set {format_duration(abs(step['by_ms']))} {way}, is {format_duration(told['behind_ms'])} behind now",
+        "let NTP slew it: timers and durations go on, and a step forward makes what was due meanwhile ring at once",
+    )  # fmt: skip
 
 
 def _worst(health: Mapping[str, object]) -> str:

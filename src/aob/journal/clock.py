@@ -1,0 +1,61 @@
+"""Committed time: the wall clock, which may step, as a time that never goes back and whose durations stay true.
+
+While the clock is behind what was committed, time goes on at 15/16 of its pace until the clock has caught up. A step
+forward is believed. A step of more than a second is logged, and remembered for people.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from aob.journal.log import logger
+
+SLOW: Final = 15 / 16
+STEP_MS: Final = 1_000
+
+
+class ClockStep(msgspec.Struct, frozen=True):
+    """The clock was set: by how much, and what it showed afterwards."""
+
+    by_ms: int
+    at_ms: int
+
+
+class CommittedClock:
+    """`now` never goes back, whatever the wall clock does. `steady_s` is a clock that nobody sets."""
+
+    def __init__(self, wall_ms: Callable[[], int], steady_s: Callable[[], float]) -> None:
+        self._wall_ms, self._steady_s = wall_ms, steady_s
+        self._time = 0.0
+        self._wall: int | None = None
+        self._steady = 0.0
+        self.step: ClockStep | None = None
+        """The last step that was seen."""
+
+    def begin(self, at_ms: int) -> None:
+        """Time goes on from what was committed last, also by a process before this one."""
+        wall = self._wall_ms()
+        if self._wall is None and wall + STEP_MS < at_ms:
+            self._stepped(wall - at_ms, wall)
+        self._time = max(self._time, float(at_ms))
+        self._wall, self._steady = wall, self._steady_s()
+
+    def now(self) -> int:
+        """The time for a commit that begins now."""
+        wall, steady = self._wall_ms(), self._steady_s()
+        passed_ms = (steady - self._steady) * 1_000
+        if self._wall is not None and abs(by_ms := wall - self._wall - passed_ms) > STEP_MS:
+            self._stepped(round(by_ms), wall)
+        self._time = max(wall, self._time + SLOW * passed_ms)
+        self._wall, self._steady = wall, steady
+        return int(self._time)
+
+    @property
+    def behind_ms(self) -> int:
+        """How far the wall clock is behind committed time."""
+        return max(0, self.now() - self._wall_ms())
+
+    def _stepped(self, by_ms: int, wall: int) -> None:
+        self.step = ClockStep(by_ms, wall)
+        logger().warning("clock_stepped", by_ms=by_ms, at_ms=wall)
