@@ -159,7 +159,8 @@ def _clock(health: Mapping[str, object]) -> Finding | None:
         return None
     way = "back" if step["by_ms"] < 0 else "forward"
     return Finding(
-        "clock", "note", f"was set {format_duration(abs(step['by_ms']))} {way}, is {format_duration(told['behind_ms'])} behind now",
+        "clock", "note",
+        f"was set {format_duration(abs(step['by_ms']))} {way}, is {format_duration(told['behind_ms'])} behind now",
         "let NTP slew it: timers and durations go on, and a step forward makes what was due meanwhile ring at once",
     )  # fmt: skip
 
