@@ -243,6 +243,19 @@ class FakeMetrics:
             told["history"] = [{"at": NOW_MS, "change": event["data"]} for event in found][:history]
         return told
 
+    async def entity_types(self, who: Caller) -> list[Json]:
+        return [{"name": "order", "attributes": [], "said_by": ["order.created"], "view": "entities_order"}]
+
+    async def entity_ids(
+        self, who: Caller, type: str, *, after: str = "", limit: int = 100, min_position: str = ""
+    ) -> Json:
+        ids = sorted({event["id"] for event in self.of(who).events if event["id"] > after})
+        more = ids[limit - 1] if len(ids) > limit else None
+        return {"type": type, "ids": ids[:limit], "next": more, "position": self.position(who)}
+
+    async def pushes(self, who: Caller, *, since_ms: int, until_ms: int, limit: int = 100) -> Json:
+        return {"since": since_ms, "until": until_ms, "pushes": [], "truncated": False}
+
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
         window: str = "", limit: int = 100,
@@ -261,7 +274,7 @@ class FakeMetrics:
 
     async def stream(
         self, who: Caller, *, types: frozenset[str] | None = None, metrics: Sequence[MetricQuery] = (),
-        subject: str = "", position: str | None = None,
+        alerts: frozenset[str] = frozenset(), subject: str = "", position: str | None = None,
     ) -> AsyncIterator[tuple[str, str, Json]]:  # fmt: skip
         told = self.of(who).told
         for query in metrics:

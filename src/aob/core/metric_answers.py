@@ -260,6 +260,44 @@ class Changelog(TypedDict):
     truncated: bool
 
 
+class Push(TypedDict):
+    """A version that was pushed: a contract (`event metric alert slo`), a `workflow`, or a version that became the
+    `default` of its event type; by whom, and when (ms since 1970)."""
+
+    kind: str
+    name: str
+    version: str
+    by: str
+    at: int
+
+
+class Pushes(TypedDict):
+    """What was pushed between two instants, the newest first."""
+
+    since: int
+    until: int
+    pushes: list[Push]
+    truncated: bool
+
+
+class EntityType(TypedDict):
+    """A type of entity that contracts speak of: its attributes, the events that speak of it, its view in SQL."""
+
+    name: str
+    attributes: list[JsonObject]
+    said_by: list[str]
+    view: str
+
+
+class EntityIds(TypedDict):
+    """A page of the entities of a type that there are, by id. `next` is `after` of the next page; null at the end."""
+
+    type: str
+    ids: list[str]
+    next: str | None
+    position: str
+
+
 class AlertView(TypedDict):
     """An alert of a metric (of one value of its dimensions): its state, since when, the value it was judged by."""
 

@@ -16,7 +16,8 @@ ANY: Final = "any"
 
 _VERBS: Final = {
     "view": "workflows workflow diff validate runs run wait timeline why replay logs follow blob patches patch tickets "
-            "ticket metrics metric batch entity changelog stream contracts contract diff_contract lineage catalog "
+            "ticket metrics metric batch entity entity_types entity_ids "
+            "changelog pushes stream contracts contract diff_contract lineage catalog "
             "search query alerts alert slos slo deadletters deadletter_groups deadletter webhooks webhook deliveries "
             "delivery",
     "run": "start start_many cancel message fork ingest replay_deadletters discard_deadletters",

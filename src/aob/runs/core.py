@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
 from typing import Any, Final
@@ -12,6 +12,7 @@ import msgspec
 
 from aob.core.errors import CallerError, Conflict, NotFound, Unavailable
 from aob.core.graph.handlers import HandlerFacts
+from aob.core.metric_answers import Push
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Run
@@ -19,7 +20,7 @@ from aob.core.run import commands as cmd
 from aob.journal import Committed, Decided, Journal, Law, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
-from aob.runs.catalog import CatalogLaw
+from aob.runs.catalog import CatalogLaw, Workflow
 from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
 from aob.runs.graphs import Graphs
@@ -148,6 +149,14 @@ class Core:
                 yield
         finally:
             await self.dispatch.end(self._running)
+
+    def pushes(self, tenant: str) -> Iterator[Push]:
+        """Every version of every workflow of a tenant: by whom it was pushed, and when."""
+        for name, stream in list(self.journal.streams.items()):
+            if name.startswith(f"workflow/{tenant}/") and isinstance(stream.state, Workflow):
+                for pushed in stream.state.artifacts.values():
+                    yield {"kind": "workflow", "name": stream.state.name, "version": pushed.version, "by": pushed.by,
+                           "at": pushed.at_ms}  # fmt: skip
 
     def _committed(self, commit: Committed) -> None:
         if self.timed is None:

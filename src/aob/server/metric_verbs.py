@@ -17,10 +17,13 @@ from aob.core.metric_answers import (
     DeadLetterPage,
     DeadLetterRow,
     Delivery,
+    EntityIds,
+    EntityType,
     EntityView,
     Lineage,
     MetricAnswer,
     MetricInfo,
+    Pushes,
     QueryAnswer,
     Replayed,
     SearchHit,
@@ -90,6 +93,17 @@ class ReadVerbs(Protocol):
     ) -> EntityView:  # fmt: skip
         """The state of an entity, now or as of an event time."""
 
+    async def entity_types(self, who: Caller) -> list[EntityType]:
+        """The types of entities that contracts speak of."""
+
+    async def entity_ids(
+        self, who: Caller, type: str, *, after: str = "", limit: int = 100, min_position: str = ""
+    ) -> EntityIds:
+        """A page of the entities of a type, by id, after an id. Raises NotFound `entity_not_found`."""
+
+    async def pushes(self, who: Caller, *, since_ms: int, until_ms: int, limit: int = 100) -> Pushes:
+        """What was pushed between two instants, the newest first: contracts, workflows, defaults; by whom, when."""
+
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
         window: str = "", limit: int = 100,
@@ -102,12 +116,13 @@ class ReadVerbs(Protocol):
         *,
         types: frozenset[str] | None = None,
         metrics: Sequence[MetricQuery] = (),
+        alerts: frozenset[str] = frozenset(),
         subject: str = "",
         position: str | None = None,
     ) -> AsyncIterator[tuple[str, str, JsonObject]]:
-        """Accepted events (of these types, of this subject; none when only metrics are asked for) and the deltas of
-        metrics, as they happen: (position, `event` | `metric` | `alert`, data). From a position on nothing is missed:
-        events are read from the log, a metric is told as it is now."""
+        """Accepted events (of these types, of this subject; none when only metrics or alerts are asked for), the deltas
+        of metrics and the turns of these alerts (`*`: of all), as they happen: (position, `event` | `metric` | `alert`,
+        data). From a position on no event is missed: they are read from the log; a metric is told as it is now."""
 
 
 class ContractVerbs(Protocol):

@@ -62,16 +62,18 @@ class Events(AsyncWire):
         *,
         types: Iterable[str] = (),
         metrics: Iterable[str] = (),
+        alerts: Iterable[str] = (),
         window: str = "",
         by: Iterable[str] = (),
         where: Mapping[str, str] | None = None,
         subject: str = "",
         position: str | None = None,
     ) -> AsyncIterator[Event]:
-        """Accepted events and the deltas of metrics, for ever; goes on by itself after a broken connection. Without
-        `types` and `metrics` all events. Names are `event`, `metric`, `alert`."""
+        """Accepted events, the deltas of metrics and the turns of alerts (`*`: of all), for ever; goes on by itself
+        after a broken connection. Without `types`, `metrics` and `alerts` all events. Names are `event`, `metric`,
+        `alert`."""
         query = {
-            "type": list(types), "metric": list(metrics), "window": window or None, "by": list(by),
-            "where": dimensions(where), "subject": subject or None,
+            "type": list(types), "metric": list(metrics), "alert": list(alerts), "window": window or None,
+            "by": list(by), "where": dimensions(where), "subject": subject or None,
         }  # fmt: skip
         return self._events("/v1/stream/events", query, position)

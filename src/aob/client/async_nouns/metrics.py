@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Instant, dimensions, instant, part
 from aob.core.answers import JsonObject
-from aob.core.metric_answers import Changelog, EntityView, MetricAnswer, MetricInfo
+from aob.core.metric_answers import (
+    Changelog,
+    EntityIds,
+    EntityType,
+    EntityView,
+    MetricAnswer,
+    MetricInfo,
+    Pushes,
+)
 
 
 class Metrics(AsyncWire):
@@ -55,6 +63,23 @@ class Metrics(AsyncWire):
         """The state of an entity, now or as of an event time."""
         query = {"as_of": instant(as_of), "history": history, "min_position": min_position or None}
         found: EntityView = await self._call("GET", f"/v1/entity/{part(type)}/{part(id)}", query=query)
+        return found
+
+    async def entity_types(self) -> list[EntityType]:
+        """The types of entities that contracts speak of."""
+        found: list[EntityType] = (await self._call("GET", "/v1/entity"))["types"]
+        return found
+
+    async def entity_ids(self, type: str, *, after: str = "", limit: int = 100) -> EntityIds:
+        """A page of the ids of a type; `next` of one is `after` of the next."""
+        query = {"after": after or None, "limit": limit}
+        found: EntityIds = await self._call("GET", f"/v1/entity/{part(type)}", query=query)
+        return found
+
+    async def pushes(self, *, since: Instant = None, until: Instant = None, limit: int = 100) -> Pushes:
+        """What was pushed (contracts, workflows), by whom, when: in the last day, or between two instants."""
+        query = {"from": instant(since), "to": instant(until), "limit": limit}
+        found: Pushes = await self._call("GET", "/v1/changelog", query=query)
         return found
 
     async def changelog(

@@ -13,10 +13,13 @@ from aob.core.metric_answers import (
     DeadLetterPage,
     DeadLetterRow,
     Delivery,
+    EntityIds,
+    EntityType,
     EntityView,
     Lineage,
     MetricAnswer,
     MetricInfo,
+    Pushes,
     QueryAnswer,
     Replayed,
     SearchHit,
@@ -29,7 +32,7 @@ from aob.fanout.webhooks import Webhooks
 from aob.gate import Ingest
 from aob.metrics.alerting import Alerting
 from aob.metrics.contracts import Contracts
-from aob.metrics.live import Answers, Changes, EntityReads, Live, Streams
+from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams
 from aob.metrics.serving import Catalog, Querying
 
 
@@ -38,11 +41,11 @@ class Metrics:
 
     def __init__(
         self, live: Live, gate: Ingest, contracts: Contracts, answers: Answers, entities: EntityReads, changes: Changes,
-        streams: Streams, catalog: Catalog, querying: Querying, alerting: Alerting, webhooks: Webhooks,
+        pushes: PushLog, streams: Streams, catalog: Catalog, querying: Querying, alerting: Alerting, webhooks: Webhooks,
         health: Callable[[], JsonObject],
     ) -> None:  # fmt: skip
         self.live, self.gate, self.answers, self.streams = live, gate, answers, streams
-        self._contracts, self._entities, self._changes = contracts, entities, changes
+        self._contracts, self._entities, self._changes, self._pushes = contracts, entities, changes, pushes
         self._catalog, self._querying, self._alerting, self._webhooks = catalog, querying, alerting, webhooks
         self._health = health
 
@@ -101,6 +104,20 @@ class Metrics:
         """The state of an entity."""
         return await self._entities.entity(who, type, id, as_of_ms=as_of_ms, history=history, min_position=min_position)
 
+    async def entity_types(self, who: Caller) -> list[EntityType]:
+        """The types of entities."""
+        return await self._catalog.entity_types(who)
+
+    async def entity_ids(
+        self, who: Caller, type: str, *, after: str = "", limit: int = 100, min_position: str = ""
+    ) -> EntityIds:
+        """The entities of a type, a page."""
+        return await self._entities.entity_ids(who, type, after=after, limit=limit, min_position=min_position)
+
+    async def pushes(self, who: Caller, *, since_ms: int, until_ms: int, limit: int = 100) -> Pushes:
+        """What was pushed, by whom, when."""
+        return await self._pushes.pushes(who, since_ms=since_ms, until_ms=until_ms, limit=limit)
+
     async def changelog(
         self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
         window: str = "", limit: int = 100,
@@ -112,10 +129,10 @@ class Metrics:
 
     def stream(
         self, who: Caller, *, types: frozenset[str] | None = None, metrics: Sequence[MetricQuery] = (),
-        subject: str = "", position: str | None = None,
+        alerts: frozenset[str] = frozenset(), subject: str = "", position: str | None = None,
     ) -> AsyncIterator[tuple[str, str, JsonObject]]:  # fmt: skip
-        """Accepted events and deltas, as they happen."""
-        return self.streams.stream(who, types=types, metrics=metrics, subject=subject, position=position)
+        """Accepted events, deltas and turns of alerts, as they happen."""
+        return self.streams.stream(who, types=types, metrics=metrics, alerts=alerts, subject=subject, position=position)
 
     # -- contracts --------------------------------------------------------------------------------------------------
 

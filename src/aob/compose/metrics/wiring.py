@@ -30,7 +30,7 @@ from aob.gate import Commit, Ingest, Memory
 from aob.journal import Committed, Law, Stream
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
-from aob.metrics.live import Answers, Changes, EntityReads, Live, Streams, Watches, Written, place, token
+from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, Written, place, token
 from aob.metrics.platform import Platform, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
@@ -162,7 +162,8 @@ class Wiring:
         )  # fmt: skip
         return Metrics(
             live, self.gate, self.contracts, self.answers, EntityReads(live, self.serving), Changes(self.answers),
-            streams, catalog, querying, self.alerting, self.webhooks, self.figures,
+            PushLog(self.contracts, self.core.pushes), streams, catalog, querying,
+            self.alerting, self.webhooks, self.figures,
         )  # fmt: skip
 
     # -- what happens -----------------------------------------------------------------------------------------------

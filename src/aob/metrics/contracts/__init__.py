@@ -2,6 +2,6 @@
 
 from aob.metrics.contracts.contracts import Contracts, joined, metric_unknown
 from aob.metrics.contracts.defaults import unversioned
-from aob.metrics.contracts.law import ContractsLaw
+from aob.metrics.contracts.law import ContractsLaw, Declared
 
-__all__ = ["Contracts", "ContractsLaw", "joined", "metric_unknown", "unversioned"]
+__all__ = ["Contracts", "ContractsLaw", "Declared", "joined", "metric_unknown", "unversioned"]

@@ -5,8 +5,11 @@ from aob.metrics.live.changes import Changes
 from aob.metrics.live.entities import EntityReads
 from aob.metrics.live.live import Live, Written
 from aob.metrics.live.positions import place, token
+from aob.metrics.live.pushes import PushLog
 from aob.metrics.live.streaming import Streams
 from aob.metrics.live.watch import Watches
 from aob.metrics.live.whole import Memory
 
-__all__ = ["Answers", "Changes", "EntityReads", "Live", "Memory", "Streams", "Watches", "Written", "place", "token"]
+__all__ = [
+    "Answers", "Changes", "EntityReads", "Live", "Memory", "PushLog", "Streams", "Watches", "Written", "place", "token",
+]  # fmt: skip

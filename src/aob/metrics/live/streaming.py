@@ -50,7 +50,7 @@ class Streams:
     def alerted(self, tenant: str, data: JsonObject) -> None:
         """An alert has changed its state."""
         for reader in self._readers:
-            if reader.tenant == tenant:
+            if reader.tenant == tenant and reader.alerts & {data["alert"], "*"}:
                 reader.others.append(("alert", data))
                 reader.wake.set()
 
@@ -60,14 +60,15 @@ class Streams:
         *,
         types: frozenset[str] | None = None,
         metrics: Sequence[MetricQuery] = (),
+        alerts: frozenset[str] = frozenset(),
         subject: str = "",
         position: str | None = None,
     ) -> AsyncIterator[Told]:
-        """Events and numbers as they happen; from a position on nothing is missed."""
+        """Events, numbers and turns of alerts as they happen; from a position on no event is missed."""
         demand(who, "stream")
-        follows = bool(types) or not metrics
+        follows = bool(types) or not (metrics or alerts)
         row, index = (self.live.row, WHOLE) if position is None else place(position)
-        reader = _Reader(who.tenant, follows)
+        reader = _Reader(who.tenant, follows, alerts)
         watched: list[Watched] = []
         self._readers.add(reader)
         try:
@@ -109,10 +110,10 @@ class Streams:
 class _Reader:
     """One who follows: what it has not been told yet, the newest of each number only."""
 
-    __slots__ = ("follows", "news", "others", "tenant", "wake")
+    __slots__ = ("alerts", "follows", "news", "others", "tenant", "wake")
 
-    def __init__(self, tenant: str, follows: bool) -> None:
-        self.tenant, self.follows = tenant, follows
+    def __init__(self, tenant: str, follows: bool, alerts: frozenset[str] = frozenset()) -> None:
+        self.tenant, self.follows, self.alerts = tenant, follows, alerts
         self.wake = asyncio.Event()
         self.news: dict[Watched, JsonObject] = {}
         self.others: deque[tuple[str, JsonObject]] = deque(maxlen=1_000)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject
 from aob.core.contract import AlertContract, ContractSet, EventContract, MetricContract, Slo
-from aob.core.metric_answers import CatalogAnswer, MetricInfo, SearchHit
+from aob.core.metric_answers import CatalogAnswer, EntityType, MetricInfo, SearchHit
 from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.core.serving import Ranking, Thing, View
@@ -42,12 +42,18 @@ class Catalog:
         return {
             "events": [_event(each, contracts, by_type) for each in contracts.newest_events()],
             "metrics": self.metrics(who),
-            "entities": [_entity(view, contracts) for view in views if view.kind == "entity"],
+            "entities": [dict(_entity(view, contracts)) for view in views if view.kind == "entity"],
             "dimensions": _dimensions(contracts),
             "alerts": [_alert(each) for each in contracts.newest_alerts()],
             "views": [_view(view) for view in views],
             "revision": self._revision_of(who.tenant),
         }
+
+    async def entity_types(self, who: Caller) -> list[EntityType]:
+        """The types of entities that contracts speak of, by name."""
+        demand(who, "entity_types")
+        contracts = self._contracts_of(who.tenant)
+        return [_entity(view, contracts) for view in await self._serving.views(who.tenant) if view.kind == "entity"]
 
     def metrics(self, who: Caller) -> list[MetricInfo]:
         """All metrics of the tenant, as the catalog lists them."""
@@ -140,7 +146,7 @@ def _windows(contract: MetricContract) -> list[JsonObject]:
     return told
 
 
-def _entity(view: View, contracts: ContractSet) -> JsonObject:
+def _entity(view: View, contracts: ContractSet) -> EntityType:
     said_by = sorted(
         type
         for type, versions in contracts.events.items()

@@ -99,7 +99,9 @@ def _operation(route: AnyRoute) -> JsonObject:
     for gives in route.gives:
         answer = answers.setdefault(str(gives.status), {"description": gives.text})
         if gives.shape is not None:
-            answer.setdefault("content", {})[gives.media] = {"schema": _schema(gives)}
+            content, schema = answer.setdefault("content", {}), _schema(gives)
+            known = content.get(gives.media)
+            content[gives.media] = {"schema": {"anyOf": [known["schema"], schema]} if known else schema}
     for status in refusals(route):
         given = answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
         if "$ref" not in given:  # the route has a page for it, beside the problem

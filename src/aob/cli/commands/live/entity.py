@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob entity`."""
-    one = command(commands, common, "entity", "show the state of an entity; exits with 1 when there is none", show)
-    one.add_argument("type", metavar="TYPE", help="order, user …")
-    one.add_argument("id", metavar="ID")
+    one = command(commands, common, "entity", "show an entity (exits with 1 when there is none), or list them", show)
+    one.add_argument("type", metavar="TYPE", nargs="?", help="order, user … (without it: the types)")
+    one.add_argument("id", metavar="ID", nargs="?", help="without it: the ids of the type")
+    one.add_argument("--after", metavar="ID", default="", help="go on behind this id")
+    one.add_argument("--limit", type=int, default=100, help="ids (100)")
     one.add_argument("--as-of", metavar="WHEN", help=f"then: {INSTANT_HELP}")
     one.add_argument("--history", type=int, metavar="N", default=0, help="the last N changes, too")
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
-    """One entity."""
+    """One entity, the ids of a type, or the types."""
+    if not args.type:
+        return await _types(aob, screen)
+    if not args.id:
+        return await _ids(aob, args, screen)
     found = await aob.entity(args.type, args.id, as_of=instant(args.as_of), history=args.history)
     if screen.json:
         screen.value(found)
@@ -38,4 +44,26 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
         parts = [f"{name} {short(value, 80)}" for name, value in changed.items()] if isinstance(changed, dict) else []
         said = "  ".join(["removed"] * bool(change.get("removed")) + parts)
         screen.line(f"{clock(change.get('at'))}  {change.get('event', '')}  {said}", style="dim")
+    return 0
+
+
+async def _types(aob: "AsyncClient", screen: Screen) -> int:
+    found = await aob.entity_types()
+    if screen.json:
+        screen.value(found)
+        return 0
+    rows = [(each["name"], ", ".join(one["name"] for one in each["attributes"]), each["view"]) for each in found]
+    screen.table(("type", "attributes", "view"), rows, none="no contract speaks of an entity")
+    return 0
+
+
+async def _ids(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+    page = await aob.entity_ids(args.type, after=args.after, limit=args.limit)
+    if screen.json:
+        screen.value(page)
+        return 0
+    for id in page["ids"]:
+        screen.line(id)
+    if page["next"] is not None:
+        screen.note(f"there are more: --after {page['next']}")
     return 0

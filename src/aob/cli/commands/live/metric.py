@@ -42,9 +42,9 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "watch", "print a metric whenever it moves, until Ctrl-C", watch)
     _add_which(one)
     one.add_argument("--count", type=int, default=0, help="stop after so many (never)")
-    one = command(mine, common, "why", "say why a metric moved", why)
-    one.add_argument("metric", metavar="METRIC")
-    one.add_argument("--from", dest="since", metavar="WHEN", help=f"(an hour before): {INSTANT_HELP}")
+    one = command(mine, common, "why", "say why a metric moved, or what was pushed", why)
+    one.add_argument("metric", metavar="METRIC", nargs="?", help="without it: contracts and workflows that were pushed")
+    one.add_argument("--from", dest="since", metavar="WHEN", help=f"(an hour before; pushes: a day): {INSTANT_HELP}")
     one.add_argument("--to", dest="until", metavar="WHEN", help="(now)")
     one.add_argument("--window", default="", help="one of its windows, or a duration: 15m (its first)")
     one.add_argument("--where", metavar="NAME=VALUE", action="append", default=[])
@@ -107,8 +107,22 @@ async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
             return
 
 
+async def _pushes(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    found = await aob.pushes(since=instant(args.since), until=instant(args.until), limit=args.limit)
+    if screen.json:
+        screen.value(found)
+        return
+    rows = [(clock(each["at"]), each["kind"], each["name"], each["version"], each["by"]) for each in found["pushes"]]
+    screen.table(("at", "kind", "name", "version", "by"), rows, none="nothing was pushed")
+    if found["truncated"]:
+        screen.note("there are more: --limit N")
+
+
 async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Why it moved."""
+    """Why it moved; without a metric, what was pushed."""
+    if not args.metric:
+        await _pushes(aob, args, screen)
+        return
     where = dimensions(args.where)
     found = await aob.changelog(
         args.metric,

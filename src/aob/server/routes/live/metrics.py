@@ -7,16 +7,17 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.metric_answers import Changelog, EntityView, MetricAnswer
+from aob.core.metric_answers import Changelog, EntityIds, EntityView, MetricAnswer, Pushes
 from aob.server.http.answer import Answer, Header, encode, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
 from aob.server.limits import LIVE, UNIT, cost_of
 from aob.server.routes.live.asked import Fresh, Instant, MetricAsked, Pairs, Word, instant, pairs
-from aob.server.routes.live.shapes import BatchAnswer, MetricList
+from aob.server.routes.live.shapes import BatchAnswer, EntityTypes, MetricList
 
 READS_MAX: Final = 200
 SPAN_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
 REVALIDATE: Final[Header] = (b"cache-control", b"private, no-cache")
 
 
@@ -28,10 +29,19 @@ class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_position: Fresh = ""
 
 
-class ChangelogAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of which metric, between which instants (the last hour without them), over which window of it."""
+class EntitiesAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page."""
 
-    metric: Word
+    after: Annotated[str, msgspec.Meta(max_length=1_000, description="`next` of the page before.")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
+    min_position: Fresh = ""
+
+
+class ChangelogAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which metric, between which instants (the last hour without them), over which window of it. Without a
+    metric: what was pushed, in the last day."""
+
+    metric: Word = ""
     since: Instant = msgspec.field(name="from", default=None)
     until: Instant = msgspec.field(name="to", default=None)
     where: Pairs = ()
@@ -85,12 +95,29 @@ async def read_entity(call: Call[EntityAsked, None]) -> Answer:
     return json_answer(found)
 
 
+async def list_entity_types(call: Call[Nothing, None]) -> Answer:
+    """The types."""
+    return json_answer({"types": await call.metrics.entity_types(call.who)})
+
+
+async def list_entities(call: Call[EntitiesAsked, None]) -> Answer:
+    """A page of ids."""
+    query = call.query
+    found = await call.metrics.entity_ids(
+        call.who, call.params["type"], after=query.after, limit=query.limit, min_position=query.min_position
+    )
+    return json_answer(found)
+
+
 async def changelog(call: Call[ChangelogAsked, None]) -> Answer:
     """Why a number moved."""
     query = call.query
     until_ms = instant(query.until, "to")
     until_ms = call.now_ms() if until_ms is None else until_ms
     since_ms = instant(query.since, "from")
+    if not query.metric:
+        since_ms = until_ms - DAY_MS if since_ms is None else since_ms
+        return json_answer(await call.metrics.pushes(call.who, since_ms=since_ms, until_ms=until_ms, limit=query.limit))
     found = await call.metrics.changelog(
         call.who,
         query.metric,
@@ -141,6 +168,28 @@ ROUTES: Final = (
     ),
     Route(
         "GET",
+        "/v1/entity",
+        list_entity_types,
+        name="list_entity_types",
+        summary="List the types of entities that contracts speak of.",
+        verb="entity_types",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, EntityTypes, "The types."),),
+    ),
+    Route(
+        "GET",
+        "/v1/entity/{type}",
+        list_entities,
+        name="list_entities",
+        summary="List the entities of a type that there are, a page of ids.",
+        verb="entity_ids",
+        query=EntitiesAsked,
+        body=NO_BODY,
+        gives=(Gives(200, EntityIds, "A page."),),
+    ),
+    Route(
+        "GET",
         "/v1/entity/{type}/{id}",
         read_entity,
         name="read_entity",
@@ -157,11 +206,12 @@ ROUTES: Final = (
         "/v1/changelog",
         changelog,
         name="read_changelog",
-        summary="Say why a number moved: the events, restatements and contract changes between two instants.",
+        summary="Say why a number moved: the events, restatements and contract changes between two instants. Without a "
+        "metric: what was pushed (contracts, workflows), by whom, when, in the last day.",
         verb="changelog",
         query=ChangelogAsked,
         body=NO_BODY,
-        gives=(Gives(200, Changelog, "What moved it."),),
+        gives=(Gives(200, Changelog, "What moved it; without a metric, what was pushed."), Gives(200, Pushes, "")),
         refuses=(404, 413),
     ),
     Route(

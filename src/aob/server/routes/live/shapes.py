@@ -4,13 +4,28 @@ from typing import NotRequired, TypedDict
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Problem
-from aob.core.metric_answers import AlertView, DeadLetterGroup, Delivery, MetricInfo, SearchHit, SloView, WebhookView
+from aob.core.metric_answers import (
+    AlertView,
+    DeadLetterGroup,
+    Delivery,
+    EntityType,
+    MetricInfo,
+    SearchHit,
+    SloView,
+    WebhookView,
+)
 
 
 class MetricList(TypedDict):
     """All metrics."""
 
     metrics: list[MetricInfo]
+
+
+class EntityTypes(TypedDict):
+    """The types of entities."""
+
+    types: list[EntityType]
 
 
 class BatchAnswer(TypedDict):

@@ -21,10 +21,12 @@ FRAMES_KEPT: Final = 4_096
 
 
 class StreamAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to tell: events of some types and of one subject, deltas of some metrics over one window, or all events."""
+    """What to tell: events of some types and of one subject, deltas of some metrics over one window, turns of some
+    alerts, or all events."""
 
     type: Annotated[tuple[str, ...], msgspec.Meta(description="Only events of these types; may be repeated.")] = ()
     metric: Annotated[tuple[str, ...], msgspec.Meta(description="Deltas of these metrics; may be repeated.")] = ()
+    alert: Annotated[tuple[str, ...], msgspec.Meta(description="Turns of these alerts (`*`: of all).")] = ()
     window: Annotated[str, msgspec.Meta(max_length=100, description="Of the metrics: a name, or a duration.")] = ""
     by: Names = ()
     where: Pairs = ()
@@ -46,6 +48,7 @@ class LiveStream:
             call.who,
             types=frozenset(names(query.type)) or None,
             metrics=[MetricQuery(name, query.window, by=by, where=where) for name in names(query.metric)],
+            alerts=frozenset(names(query.alert)),
             subject=query.subject,
             position=call.header(b"last-event-id") or query.position,
         )
