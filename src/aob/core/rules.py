@@ -4,7 +4,8 @@ An artifact keeps the number it was accepted under, its runs and their patches k
 what a document means, or a new refusal of one, asks for the number; it never holds for what was accepted before.
 
     1   everything accepted by release 0.1.0
-    2   a leading dot is refused; an expression costs at most a million operations (before, ten million);
+    2   a leading dot is refused; `until` is RFC 3339 with a zone; an expression costs
+        at most a million operations (before, ten million);
         the output of a scope is that of its leaves; what is absent is not null; rejected without an edge fails; a
         handler gets the members of an object by name, checked; a wait looks at its `payload`, keys are CEL's
         `string()`; `retry.max` is never below `first`; a loop that ends by `max` is `exhausted`; a

@@ -5,7 +5,6 @@ In: a set of contracts. Out: a verdict for each test, with reasons when it fails
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ from aob.core.contract import ContractSet, MetricContract
 from aob.core.contract_model import Given
 from aob.core.errors import AobError
 from aob.core.ingest import Event, Gate, Refused
+from aob.core.instant import cut_seconds, ms_of
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 
@@ -114,14 +114,13 @@ def _accepted(gate: Gate, sent: Sequence[JsonObject], now_ms: int) -> tuple[list
 def _moment(value: JsonValue) -> int | None:
     """Milliseconds of a time as events say it: RFC 3339, or seconds since 1970; None when it is neither."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return round(value * 1_000)
+        return cut_seconds(value)
     if not isinstance(value, str) or not value:
         return None
     try:
-        told = datetime.fromisoformat(value)
+        return ms_of(value)
     except ValueError:
         return None
-    return round((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 
 def _differs(what: str, expected: JsonValue, found: JsonValue) -> list[str]:

@@ -20,6 +20,8 @@ from aob.core.ingest.judge import Refused
 from aob.core.ingest.kind import Kind
 from aob.core.ingest.lookup import Known
 from aob.core.ingest.notes import Notes, notes_of, read_notes
+from aob.core.ingest.timing import at_ms_of, carrying, rounded_ms
+from aob.core.instant import EPOCH
 
 _OPEN: Final = ord("{")
 _CLOSE: Final = ord("}")
@@ -95,6 +97,8 @@ class Gate:
         if events is None:
             return self._one_by_one(lines, now_ms)
         odd = self._pass(events, now_ms)
+        if carries := carrying(lines):
+            odd = sorted({*odd, *carries})
         if not odd:
             return Gated(len(events), events, lines, [])
         return self._without(events, lines.split(b"\n"), odd, now_ms)
@@ -131,9 +135,9 @@ class Gate:
                 if not 0.0 <= time <= limit_s:
                     odd.append(place)
                     continue
-                event.at_ms = int(time * 1000.0 + 0.5) if time else now_ms
+                event.at_ms = int(time * 1000.0 + 0.0005) if time else now_ms
             else:
-                event.at_ms = at_ms = int(time.timestamp() * 1000.0 + 0.5)
+                event.at_ms = at_ms = (time - EPOCH) // _MS
                 if not 0 <= at_ms <= limit:
                     odd.append(place)
                     continue
@@ -187,7 +191,7 @@ class Gate:
                 event: Value = decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
-            if not self._pass([event], now_ms):
+            if not self._pass([event], now_ms) and not carrying(line):
                 found: Event = event
                 return found
             break
@@ -273,12 +277,11 @@ class Gate:
         if found is None:
             found = [self._known(line, note) for line in text.split(b"\n")] if note.count else []
         rows = {key: iter(column) for key, column in note.enriched.items()}
+        told = at_ms_of if note.cut else rounded_ms
+        for place in carrying(text) if note.cut and note.count else ():
+            found[place] = self._known(text.split(b"\n")[place], note)
         for event in found:
-            time = event.time
-            if time.__class__ is float:
-                event.at_ms = int(time * 1000.0 + 0.5)
-            else:
-                event.at_ms = int(time.timestamp() * 1000.0 + 0.5)
+            event.at_ms = told(event.time)
             kind = self._kinds[event.type][event.version]
             if kind.subject is not None:
                 kind.name(event)

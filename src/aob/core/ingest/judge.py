@@ -4,7 +4,6 @@ In: a line. Out: an event (the fast way was too strict) or why it is refused. Wh
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -18,13 +17,13 @@ from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
 from aob.core.ingest.reading import reader, view_of
 from aob.core.ingest.shape import INT_MAX, INT_MIN
+from aob.core.instant import cut_seconds, moment_of, ms_of
 from aob.core.json_schema import Checker, Fault, Unusable, checker_of
 
 REASONS_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 200
 NEST_MAX: Final = 100
 _TYPES: Final = {"subject": str, "producer": str, "correlationid": str, "causationid": str}
-_aware: Final = msgspec.json.Decoder(datetime).decode
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -147,19 +146,13 @@ def _depth_reasons(sent: Mapping[str, Value]) -> list[Reason]:
 def moment(time: Value) -> int | str:
     """The milliseconds of a time as it is sent (0: none), or what is wrong with it."""
     if type(time) in (int, float):
-        return int(time * 1000.0 + 0.5) if -1e15 < time < 1e15 else "`time` is out of range"
+        return cut_seconds(time) if -1e15 < time < 1e15 else "`time` is out of range"
     if not isinstance(time, str):
         return "`time` is RFC 3339 text or seconds since 1970"
     try:
-        told = _aware(canonical(time))
-    except (msgspec.MsgspecError, ValueError):
-        return "`time` is not RFC 3339"
-    return ms_of(told) if told.tzinfo is not None else "`time` has no zone"
-
-
-def ms_of(time: datetime) -> int:
-    """Milliseconds since 1970 of a time with a zone."""
-    return int(time.timestamp() * 1000.0 + 0.5)
+        return ms_of(time)
+    except ValueError as error:
+        return f"`time`: {error}"
 
 
 def time_reasons(time: Value, now_ms: int) -> list[Reason]:
@@ -246,7 +239,7 @@ def build(form: Form, sent: Mapping[str, Value]) -> Event:
         event = msgspec.convert(given, form.event)
     time = sent.get("time", 0.0)
     timed: Value = event
-    timed.time = float(time) if type(time) in (int, float) else _aware(canonical(time))
+    timed.time = float(time) if type(time) in (int, float) else moment_of(time)
     timed.depth = sent.get("depth", 0)
     return event
 

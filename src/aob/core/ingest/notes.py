@@ -14,13 +14,14 @@ from aob.core.expression.library import Value
 class Notes(msgspec.Struct, array_like=True):
     """Of one group: how many events; which version of each type was its default then; the times of those that said
     none; those that were too old for the gate to know whether they repeat; what they were enriched with, by
-    `TYPE@VERSION`, in their order."""
+    `TYPE@VERSION`, in their order; whether times were cut to the ms, or rounded as by the first release."""
 
     count: int
     newest: dict[str, int] = {}
     times: dict[int, int] = {}
     unknown: list[int] = []
     enriched: dict[str, list[Value]] = {}
+    cut: bool = False
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -39,7 +40,7 @@ def notes_of(events: Sequence[Value], newest: Mapping[str, int]) -> bytes:
             sample = next(event for event in events if event.__class__ is kind)
             enriched[f"{sample.type}@{sample.version}"] = column
     versions = {kind.type: newest[kind.type] for kind in classes}
-    return _encode([Notes(len(events), versions, times, unknown, enriched)])
+    return _encode([Notes(len(events), versions, times, unknown, enriched, cut=True)])
 
 
 def read_notes(notes: bytes) -> list[Notes]:

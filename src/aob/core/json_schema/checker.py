@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from aob.core.event.value import decode
+from aob.core.instant import is_moment
 from aob.core.json_schema.bound import WORK_MAX, Bound, bound_of
 from aob.core.json_schema.parts import Json, parts_of
 from aob.core.json_schema.tag import tags_first
@@ -80,7 +81,8 @@ def _validator(schema: Json) -> "Validator":
     import jsonschema_rs as rust  # 30 ms: only a process that meets a schema pays it
 
     options = rust.RegexOptions()
-    return rust.validator_for(schema, offline=True, validate_formats=True, pattern_options=options)
+    formats = {"date-time": is_moment}
+    return rust.validator_for(schema, formats=formats, offline=True, validate_formats=True, pattern_options=options)
 
 
 class Unusable(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from aob.core.errors import Problem
 from aob.core.node.bound import duration
 from aob.core.node.kind import ConfigExpression, Kind
 
-_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ][\d:.]*([Zz]|[+-][\d:]+)?)?")
 
 
 class TimerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):

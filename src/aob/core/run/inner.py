@@ -10,6 +10,7 @@ from aob.core.event.value import Cell
 from aob.core.expression import EvalError, Meter, string_of
 from aob.core.graph.ir import IR, Node
 from aob.core.graph.schema import schema_problems
+from aob.core.instant import cut_ms, cut_seconds, moment_of
 from aob.core.node.template import fill
 from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
@@ -149,16 +150,26 @@ def _timer(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
     expression = node.exprs.get("until")
     value: Any = evaluate(step, scope, expression) if expression is not None else text
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError as error:
-            raise DeniedError(f"{text}: {value!r} is not an RFC 3339 time") from error
-    if isinstance(value, datetime):
-        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= TIME_MAX_S:
+    try:
+        if isinstance(value, str):
+            value = moment_of(value) if node.rules >= 2 else _moment_before(value)
+        due = cut_ms(value) if isinstance(value, datetime) else -1
+    except ValueError as error:
+        raise DeniedError(f"{text}: {error}") from error
+    if not isinstance(value, datetime) and isinstance(value, int | float) and not isinstance(value, bool):
+        due = cut_seconds(value) if 0 <= value <= TIME_MAX_S else -1
+    if due < 0:
         raise DeniedError(f"{text}: {value!r} is not a time")
-    return round(value * 1_000)
+    return due
+
+
+def _moment_before(text: str) -> datetime:
+    """A moment as rules 1 read it: any form of ISO 8601, without a zone in UTC."""
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an RFC 3339 time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:

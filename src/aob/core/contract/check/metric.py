@@ -4,7 +4,6 @@ In: a metric and all contracts. Out: problems. Expressions are judged against ev
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from aob.core.contract.check.derived import derived_problems
@@ -25,6 +24,7 @@ from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, Met
 from aob.core.errors import Problem
 from aob.core.expression.schema import Schema
 from aob.core.graph.shape import escape, meant
+from aob.core.instant import is_moment
 
 EXACT: Final[frozenset[MetricType]] = frozenset({"distinct", "percentile", "top", "min", "max"})
 """Types that can keep a counted multiset instead of a sketch or a bound."""
@@ -188,14 +188,6 @@ def _steps(metric: MetricContract, at: str) -> Iterator[Problem]:
             yield Problem(f"{at}/moves", f"no event moves the step {names[number]}", "unmoved", hint=hint)
 
 
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
     known = whole.types_of(metric.name) if metric.version == max(whole.metrics[metric.name]) else metric.types
     for index, test in enumerate(metric.tests):
@@ -205,7 +197,7 @@ def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Prob
             if not isinstance(type, str) or type not in whole.events:
                 hint = meant(str(type), tuple(sorted(known))) if known else ""
                 yield Problem(f"{path}/given/{number}", f"there is no event {type}", "unknown_event", hint=hint)
-        if test.at and not _is_time(test.at):
+        if test.at and not is_moment(test.at):
             yield Problem(f"{path}/expect", f"{test.at!r} is not a time", "bad_value", hint="2026-01-01T10:00:00Z")
         for name in (*test.by, *test.where):
             if name not in metric.dimensions:

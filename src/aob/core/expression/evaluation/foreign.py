@@ -20,6 +20,7 @@ OPERANDS: Final = ("a0", "a1", "a2", "a3", "a4")
 YEARS_EXACT: Final = range(2, 9999)
 """In the first and the last year the binding shifts some instants by a second, or calls them infinite."""
 
+_READERS: Final = frozenset({"timestamp(a0)", "duration(a0)"})
 _DECLARED: Final[dict[type, str]] = {datetime: "timestamp", timedelta: "duration"}
 """Python types that the library takes only under a declared type."""
 _SPELLED: Final = {
@@ -70,6 +71,8 @@ def _cannot_cross(value: Value) -> bool:
 
 def ask(form: str, *values: Value) -> Value:
     """What the library makes of the form, where `a0`, `a1` … are the values. Raises EvalError."""
+    if form in _READERS and type(values[0]) is str and "\0" in values[0]:
+        raise EvalError(f"{form.partition('(')[0]} cannot read a text with a NUL")  # the library stops reading there
     try:
         crossing = [_crossing(value) for value in values]
         if any(type(value) in (list, dict) and _cannot_cross(value) for value in values):

@@ -13,6 +13,7 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.event.value import canonical
 from aob.core.expression import Expression
+from aob.core.expression.tree import Constant
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, Tree, Value, WorkflowDefinition
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.schema import bad_schema
@@ -24,6 +25,7 @@ from aob.core.graph.survey.reading import read_struct
 from aob.core.graph.survey.resolve import resolve_workflow
 from aob.core.graph.survey.sight import ROOT_NAMES, Sight, expression_at
 from aob.core.graph.survey.topology import Link, Order, order_of
+from aob.core.instant import EXAMPLE, moment_of
 from aob.core.node import Kind
 from aob.core.rules import RULES
 
@@ -232,6 +234,8 @@ class Survey:
                     made = expression_at(text, path, seen, self.problems, expression.gives)
                     if made is not None:
                         plan.exprs[expression.key] = made
+            if plan.kind.name == "timer" and self.rules >= 2:
+                self._check_until(plan)
         for edge in body.edges:
             if edge.definition.when is not None:
                 source = edge.definition.source
@@ -251,6 +255,19 @@ class Survey:
             if expression is not None:
                 made[name] = expression
         return made
+
+    def _check_until(self, plan: NodePlan) -> None:
+        """A text that can never be a moment is found at load."""
+        text: Value = plan.config.until if plan.config.until and not plan.config.until_expression else None
+        if "until" in plan.exprs:
+            root = plan.exprs["until"].tree.root
+            text = root.value if isinstance(root, Constant) else None
+        if isinstance(text, str):
+            try:
+                moment_of(text)
+            except ValueError as error:
+                hint = f"write {EXAMPLE}, or CEL giving a timestamp"
+                self.problems.append(Problem(f"{plan.path}/config/until", str(error), "bad_timer", hint=hint))
 
     def _check_join(self, plan: NodePlan, ins: int) -> None:
         path = f"{plan.path}/config"

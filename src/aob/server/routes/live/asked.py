@@ -3,17 +3,14 @@
 Texts in, a `MetricQuery` out. Raises Invalid with the parameter that is wrong.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 
 from aob.core.errors import Invalid, Problem
+from aob.core.instant import MS_MAX, MS_MIN, ms_of
 from aob.core.metric_query import MetricQuery
 
-MS_MAX: Final = 253_402_300_799_999
-"""The end of the year 9999."""
-MS_MIN: Final = -62_135_596_800_000
 PAIRS_MAX: Final = 20
 ROWS_MAX: Final = 10_000
 EXAMPLE: Final = "2026-01-31T12:00:00Z, or ms since 1970 such as 1769860800000"
@@ -70,7 +67,7 @@ def instant(text: str | int | None, name: str) -> int | None:
     if text is None or text == "":
         return None
     try:
-        at_ms = int(text) if isinstance(text, int) or text.lstrip("-").isdecimal() else _rfc3339(text)
+        at_ms = int(text) if isinstance(text, int) or text.lstrip("-").isdecimal() else ms_of(text)
     except ValueError as error:
         at_ms, why = MS_MAX + 1, str(error)
     else:
@@ -78,15 +75,6 @@ def instant(text: str | int | None, name: str) -> int | None:
     if not MS_MIN <= at_ms <= MS_MAX:
         raise Invalid(f"{name} is no instant", [Problem(f"?{name}", why, hint=EXAMPLE)], hint=f"write {EXAMPLE}")
     return at_ms
-
-
-def _rfc3339(text: str) -> int:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        if len(text) > len("2026-01-31"):
-            raise ValueError("it says no offset from UTC, such as Z")
-        at = at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1_000)
 
 
 def pairs(texts: tuple[str, ...], name: str = "where") -> dict[str, str]:

@@ -1,0 +1,31 @@
+"""When events happened, to the ms: times as they were decoded in, ms since 1970 out, always cut.
+
+The decoder rounds times to the microsecond, so that some would become the next ms, or the next day: lines that hold
+such a time are told by their text.
+"""
+
+import re
+from typing import Final
+
+from aob.core.expression.library import Value
+from aob.core.instant import cut_ms, cut_seconds
+
+_CARRIES: Final = re.compile(rb"\.\d{3}999[5-9]")
+
+
+def at_ms_of(time: Value) -> int:
+    """The ms of a time: seconds since 1970, or a datetime with a zone."""
+    return cut_seconds(time) if time.__class__ is float else cut_ms(time)
+
+
+def rounded_ms(time: Value) -> int:
+    """The ms of a time as the first release told it: to the nearest."""
+    seconds = time if time.__class__ is float else time.timestamp()
+    return int(seconds * 1000.0 + 0.5)
+
+
+def carrying(lines: bytes) -> list[int]:
+    """The places of lines that may hold a time which the decoder rounds up to another ms."""
+    if _CARRIES.search(lines) is None:
+        return []
+    return [place for place, line in enumerate(lines.split(b"\n")) if _CARRIES.search(line)]
