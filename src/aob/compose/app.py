@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.compose.home import ShardIds, single
+from aob.compose.files import held_together, opened
+from aob.compose.home import ShardIds, forwarded, single
 from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
@@ -150,7 +151,11 @@ async def _assembled(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int, shards: int
 ) -> App:
     handlers = load_handlers(app, settings)
-    store = await open_store(settings, home, shard)
+    if not shard:
+        await asyncio.to_thread(held_together, home)
+        forwarded(home)
+    page = stack.enter_context(opened(home, shards))
+    store = await open_store(settings, home, page, shard)
     stack.push_async_callback(store.close)
     blobs = open_blobs(settings, home)
 
@@ -175,14 +180,14 @@ async def _assembled(
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
     views = Views(core)
-    topics = open_log(settings, home, now_ms)
+    topics = open_log(settings, home, now_ms, page)
     stack.push_async_callback(topics.close)
     if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
         return App(views, home, settings, notices, None, None, log, reader, topics)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     wiring = Wiring(
-        home, settings.log.startswith("memory"), core, views, tools.http, tools.cache, telemetry, laws, now_ms
+        home, settings.log.startswith("memory"), core, views, tools.http, tools.cache, telemetry, laws, now_ms, page
     )
     metrics = await wiring.enter(stack)
     log.come(GatedLog(topics, wiring.gate))

@@ -12,14 +12,29 @@ import msgspec
 from aob.core.errors import Conflict, Invalid, Problem
 from aob.core.event import partition_of
 from aob.core.event.ids import PARTITIONS
+from aob.ports.marks import FORMAT
 from aob.runs import Ambient, RunIds
 
 HOME_FILE: Final = "home.json"
-FIRST_FILE: Final = "shard-0.db"
+
+
+class _First(msgspec.Struct):
+    """As the first release wrote it."""
+
+    shards: int
+
+
+class _Count(msgspec.Struct):
+    count: int
 
 
 class _Home(msgspec.Struct):
-    shards: int
+    """As this release writes it. The first release finds no number in `shards` and refuses it."""
+
+    format: int
+    id: str
+    shards: _Count
+    generation: int = 1
 
 
 def shards_of(home: Path, wanted: int) -> int:
@@ -33,7 +48,7 @@ def shards_of(home: Path, wanted: int) -> int:
     known = _known(home)
     if known is None:
         known = wanted or 1
-        _remember(home, known)
+        _remember(home, _Home(FORMAT, os.urandom(16).hex(), _Count(known)))
     if wanted not in (0, known):
         raise Conflict(
             f"{home} was made with {known} shard{'s'[: known != 1]}, not with {wanted}",
@@ -76,21 +91,76 @@ class ShardIds(RunIds):
         return made
 
 
+def forwarded(home: Path) -> None:
+    """Bring `home.json` to the format of this release: the first release refuses the home from then on. Call it with
+    the home's lock; twice is fine."""
+    known = _read(home)
+    if isinstance(known, _Home):
+        return
+    count = known.shards if known is not None else _known(home)
+    if count is not None:
+        _remember(home, _Home(FORMAT, os.urandom(16).hex(), _Count(count)))
+
+
+def home_id(home: Path) -> bytes:
+    """The id of a home; empty for one that has none yet."""
+    known = _read(home)
+    return bytes.fromhex(known.id) if isinstance(known, _Home) else b""
+
+
+def home_made(home: Path) -> int:
+    """The format of a home; 0 for one that is not made yet."""
+    known = _read(home)
+    return 0 if known is None else known.format if isinstance(known, _Home) else 1
+
+
+def generation_of(home: Path) -> int:
+    """How many lives a home has had: one more with each loss that was accepted, and with each restore."""
+    known = _read(home)
+    return known.generation if isinstance(known, _Home) else 1
+
+
+def new_generation(home: Path) -> None:
+    """A loss was accepted, or a copy put back: positions of before are not those of now."""
+    known = _read(home)
+    if isinstance(known, _Home):
+        known.generation += 1
+        _remember(home, known)
+
+
 def _known(home: Path) -> int | None:
+    known = _read(home)
+    if known is not None:
+        return known.shards.count if isinstance(known, _Home) else known.shards
+    there = [number for number in range(PARTITIONS) if (home / f"shard-{number}.db").exists()]
+    return max(there) + 1 if there else None
+
+
+def _read(home: Path) -> _Home | _First | None:
     path = home / HOME_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Home).shards
+        data = path.read_bytes()
     except FileNotFoundError:
-        return 1 if (home / FIRST_FILE).exists() else None
-    except msgspec.MsgspecError as error:
+        return None
+    try:
+        told = msgspec.json.decode(data)
+        if not isinstance(told, dict) or "format" not in told:
+            return msgspec.convert(told, _First)
+        if isinstance(told["format"], int) and told["format"] > FORMAT:
+            raise Conflict(f"{path} has format {told['format']}, and this release reads up to {FORMAT}",
+                           code="newer_format", hint="use the release that wrote it, or a later one")  # fmt: skip
+        found = msgspec.convert(told, _Home)
+        bytes.fromhex(found.id)
+        return found
+    except (msgspec.MsgspecError, ValueError) as error:
         raise Invalid(f"{path} cannot be read: {error}", [Problem(HOME_FILE, str(error), "bad_home")]) from error
 
 
-def _remember(home: Path, shards: int) -> None:
-    home.mkdir(parents=True, exist_ok=True)
+def _remember(home: Path, told: _Home) -> None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = home / f".{HOME_FILE}"
-    with beside.open("wb") as file:
-        file.write(msgspec.json.encode(_Home(shards)) + b"\n")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(told) + b"\n")
         file.flush()
         os.fsync(file.fileno())
     beside.replace(home / HOME_FILE)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aob.backends.folder_blobs import FolderBlobs
+from aob.backends.marks_page import MarksPage
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.cache import MemoryCache
 from aob.backends.memory.log import MemoryLog
@@ -45,11 +46,12 @@ PROVIDER_HOSTS: Final = {
 """Where the key of a provider goes that has no address in the settings."""
 
 
-async def open_store(settings: Settings, home: Path, shard: int = 0) -> Store:
+async def open_store(settings: Settings, home: Path, page: MarksPage, shard: int = 0) -> Store:
     """The store of one shard."""
     if settings.store.startswith("memory"):
         return MemoryStore()
-    return await SqliteStore.open(home / f"shard-{shard}.db")
+    name = f"shard-{shard}.db"
+    return await SqliteStore.open(home / name, mark=page.of(name))
 
 
 def open_blobs(settings: Settings, home: Path) -> Blobs:
@@ -57,9 +59,11 @@ def open_blobs(settings: Settings, home: Path) -> Blobs:
     return MemoryBlobs() if settings.blobs.startswith("memory") else FolderBlobs(home / "blobs")
 
 
-def open_log(settings: Settings, home: Path, now_ms: Callable[[], int]) -> Log:
+def open_log(settings: Settings, home: Path, now_ms: Callable[[], int], page: MarksPage) -> Log:
     """The topics of a home, in a file of their own: events and runs do not wait for each other's syncs."""
-    return MemoryLog(now_ms) if settings.log.startswith("memory") else SqliteLog(home / "events.db", now_ms)
+    if settings.log.startswith("memory"):
+        return MemoryLog(now_ms)
+    return SqliteLog(home / "events.db", now_ms, mark=page.of("events.db"))
 
 
 def open_telemetry() -> Telemetry:

@@ -20,7 +20,7 @@ _VERBS: Final = {
             "changelog pushes stream contracts contract diff_contract lineage catalog "
             "search query alerts alert slos slo deadletters deadletter_groups deadletter webhooks webhook deliveries "
             "delivery",
-    "run": "start start_many cancel message fork ingest replay_deadletters discard_deadletters",
+    "run": "start start_many cancel release message fork ingest replay_deadletters discard_deadletters",
     "deploy": "push push_contracts default_version",
     "approve": "approve_patch reject_patch silence_alert",
     "patch": "propose rollback patch_tag",

@@ -1,22 +1,13 @@
 """The one shell for every law: commands in, one commit a batch, then answers and effects out. Knows no run or agent."""
 
 from aob.journal.clock import CommittedClock
-from aob.journal.deciding import Committed, Decided, Stuck, Told, value_error
+from aob.journal.deciding import Committed, Decided, SetAside, Stuck, Told, value_error
 from aob.journal.journal import Journal
 from aob.journal.law import Law, Verdict
 from aob.journal.recovery import Recovered
 from aob.journal.stream import Stream
 
 __all__ = [
-    "Committed",
-    "CommittedClock",
-    "Decided",
-    "Journal",
-    "Law",
-    "Recovered",
-    "Stream",
-    "Stuck",
-    "Told",
-    "Verdict",
-    "value_error",
-]
+    "Committed", "CommittedClock", "Decided", "Journal", "Law", "Recovered", "SetAside", "Stream", "Stuck", "Told",
+    "Verdict", "value_error",
+]  # fmt: skip

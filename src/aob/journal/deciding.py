@@ -16,6 +16,7 @@ from aob.journal.log import logger
 from aob.journal.parts import part_data
 from aob.journal.recovery import load_stream
 from aob.journal.stream import Chunk, Stream
+from aob.ports.blobs import GONE
 from aob.ports.store import Store
 
 BATCH_MAX: Final = 1_024
@@ -249,7 +250,7 @@ class Deciding:
                 await self._reach(stream, wanted)
             except Exception as failed:
                 error = value_error(failed)
-                if asked.future is None and isinstance(error, Unavailable):
+                if asked.future is None and isinstance(error, Unavailable) and error.code not in GONE:
                     # Nobody asks again: the value will be there when its store is.
                     if stream.name not in self.stuck:
                         self.stuck[stream.name] = Stuck(self.clock_ms(), error.detail)
@@ -260,7 +261,9 @@ class Deciding:
             break
         if self.stuck.pop(stream.name, None) is not None:
             logger().info("value_is_back", stream=stream.name, value=wanted.ref.hex)
-        self._resume(stream.name, error)
+        # What a caller names himself and does not exist is his fault; what the stream itself has recorded is ours.
+        ours = error is not None and error.code in GONE and wanted.ref.hex not in repr(asked.command)
+        self._resume(stream.name, error, ours=ours)
 
     async def _reach(self, stream: Stream, wanted: Wanted) -> None:
         try:
@@ -275,14 +278,14 @@ class Deciding:
         """Waits until all that is in the memory of a stream is durable."""
         raise NotImplementedError
 
-    def _resume(self, name: str, error: AobError | None) -> None:
+    def _resume(self, name: str, error: AobError | None, *, ours: bool = False) -> None:
         waiting = self._waiting.pop(name, [])
         self._reading.discard(name)
         if error is not None and waiting:
             asked = waiting.pop(0)
             fail(asked, error)
             stream = self.streams.get(name)
-            if asked.future is None and stream is not None:
+            if (asked.future is None or ours) and stream is not None:
                 waiting.insert(0, Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
         self._inbox.extendleft(reversed(waiting))
         self._wake.set()

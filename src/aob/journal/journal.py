@@ -69,6 +69,7 @@ class Journal(Deciding):
         self.clock = CommittedClock(clock_ms, lambda: asyncio.get_running_loop().time())
         self.timers = Timers(self.clock.now, lambda stream, id: self._ring(stream, fire(id)))
         self.cut_row = 0
+        self._left_out = False
         self.closing = False
         self.stats = {"commits": 0, "events": 0}
 
@@ -99,6 +100,7 @@ class Journal(Deciding):
         self.now_ms, self.cut_row = max(self.now_ms, found.at_ms), found.cut
         self.clock.begin(self.now_ms)
         self.streams, self.unreadable = found.streams, found.unreadable
+        self._left_out = found.unreadable.keys() > found.begun_in_lost
         self.timers.replace(found.timers)
         for stream in self.streams.values():
             if stream.ended:
@@ -251,7 +253,7 @@ class Journal(Deciding):
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row
         due = self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target
-        if due and not self.unreadable:  # what is left out has its newest events in the journal alone
+        if due and not self._left_out:  # what is left out has its newest events in the journal alone
             self._cutter.begin(self.row, self.streams)
         task = asyncio.create_task(self._write(draft, build(self.shard, self.epoch, draft, segments)))
         task.add_done_callback(lambda _: self._wake.set())
@@ -337,9 +339,7 @@ class Journal(Deciding):
         """A graceful end: every stream gets its segment, so that the next start reads no journal."""
         if self.broken is not None:
             return
-        self._cutter.begin(self.row, self.streams)
-        if self.unreadable:
-            self._cutter.target = 0
+        self._cutter.begin(0 if self._left_out else self.row, self.streams)
         while self._cutter.queue or self._cutter.due or self._cutter.target:
             draft = Draft(self.row + 1, self.now_ms)
             segments = self._cutter.take(draft)

@@ -14,13 +14,14 @@ from aob.journal.law import Law
 from aob.journal.log import logger
 from aob.journal.parts import SEGMENT_CORRUPT, Part, parts_of, row_corrupt, segment_chunks
 from aob.journal.stream import Chunk, Stream
+from aob.ports.blobs import GONE
 from aob.ports.store import FILE_CORRUPT, JournalRow, Segment, Store, TimerRow
 
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
 TIMERS_MAX: Final = 1_000_000
 HISTORY_GAP: Final = "history_gap"
-_OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, "blob_corrupt", "blob_not_found"})
+_OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, *GONE})
 """Codes of what is wrong with the history of one stream, and says nothing of the others."""
 
 
@@ -36,6 +37,8 @@ class Recovered(msgspec.Struct):
     """Commands by stream that nobody waits for and that will be decided again: reports of workers among them."""
     unreadable: dict[str, str] = {}
     """Streams whose history cannot be read, and why."""
+    begun_in_lost: set[str] = set()
+    """Those of them that began in a row that was accepted as lost: nothing will ever be read of them."""
     aside: dict[str, str] = {}
     """Streams of `streams` that are to be set aside, and why: what they did in a lost row is not known."""
 
@@ -74,6 +77,8 @@ class _Reading:
     def __init__(self, store: Store, found: Recovered, laws: list[Law]) -> None:
         self._store, self._found, self._laws = store, found, laws
         self._lost = 0
+        self._short: dict[str, int] = {}
+        """Runs that a lost row told of, and how far the rows after it go."""
 
     async def begin(self, name: str, law: Law) -> Stream | None:
         """A stream as its segments say; None when they cannot be read."""
@@ -93,6 +98,8 @@ class _Reading:
         stream = self._found.streams.get(name)
         if law is not None and stream is None and name not in self._found.unreadable:
             stream = await self._opened(name, law, part)
+        if stream is not None and stream.law.kind == "run" and self._lost and part.seq > stream.seq:
+            return self._cut_short(stream, part)
         if stream is not None:
             try:
                 return _apply(stream, part, row, base, tolerant=bool(self._lost) and stream.law.kind != "run")
@@ -112,8 +119,21 @@ class _Reading:
         reason = f"journal row {row}, which may have told of it, was lost"
         self._found.aside |= {name: reason for name, each in self._found.streams.items() if each.law.kind == "run"}
 
+    def _cut_short(self, stream: Stream, part: Part) -> int:
+        """A run of which a lost row told: it stays as it was before. One that began in that row is nothing at all."""
+        count, name = len(_raws.decode(part.events)), stream.name
+        reason = f"journal row {self._lost}, which told of it, was lost"
+        if stream.seq:
+            self._found.aside[name], self._short[name] = reason, max(self._short.get(name, 0), part.seq + count)
+        else:
+            self._found.streams.pop(name, None)
+            self._found.unreadable[name] = reason
+            self._found.begun_in_lost.add(name)
+        return count
+
     async def end(self, name: str, stream: Stream) -> None:
         """All of a stream is folded: rebuild what is derived."""
+        stream.seq = max(stream.seq, self._short.get(name, 0))
         try:
             await stream.law.restore(stream)
             stream.status, stream.ended = stream.law.changes(stream, []).status, stream.law.over(stream)

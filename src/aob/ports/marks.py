@@ -34,7 +34,7 @@ class Mark(Protocol):
 class Unmarked:
     """The mark of a file that stands alone."""
 
-    home = b""
+    home: bytes = b""
 
     def begin(self, file_id: bytes, row: int) -> None:
         """Nobody asks."""

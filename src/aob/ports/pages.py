@@ -4,8 +4,10 @@ Everything in it can be made again from the log; it only shortens the way back a
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
+PAGE_CORRUPT: Final = "page_corrupt"
+"""The code of what reading a page raises that is not what was written."""
 Key = tuple[str, str]
 """The tenant and the name of a page."""
 

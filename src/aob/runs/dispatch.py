@@ -20,7 +20,8 @@ from aob.core.run.names import input_value
 from aob.core.run.pending import Effects, pending
 from aob.core.run.state import READY, Token
 from aob.core.run.step import DeniedError, Step
-from aob.journal import Committed, Journal, Recovered, Stream, Stuck, value_error
+from aob.journal import Committed, Journal, Recovered, SetAside, Stream, Stuck, value_error
+from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
 from aob.runs.context import RunContext
 from aob.runs.values import Values
@@ -209,6 +210,9 @@ class Dispatcher:
         try:
             await self._patiently(stream.name, token.visit, lambda: self._values.fetch(stream.tenant, ref.digest))
         except AobError as error:
+            if error.code in GONE:  # our fault, and not the node's
+                self.journal.tell(stream.name, SetAside(error.detail))
+                return
             told = canonical({"code": error.code, "message": error.detail})
             self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(told), True))
             return
@@ -300,8 +304,8 @@ class Dispatcher:
                     return await work()
                 except Exception as failed:
                     error = value_error(failed)
-                    if not isinstance(error, Unavailable):
-                        raise
+                    if not isinstance(error, Unavailable) or error.code in GONE:
+                        raise error from failed
                     if key not in self._stuck:
                         self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
                         log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)

@@ -149,6 +149,13 @@ class Starts(Workflows):
         run: Run = decided.stream.state
         return {"run_id": run_id, "status": run.status, "reason": run.cancelling}
 
+    async def release(self, who: Caller, run_id: str) -> dict[str, Any]:
+        """Let a run that was set aside go on; one that was not is left alone."""
+        demand(who, "release")
+        decided = await self.core.ask(who, run_id, cmd.Release(who.name))
+        run: Run = decided.stream.state
+        return {"run_id": run_id, "status": run.status, "reason": run.quarantined}
+
     async def message(
         self, who: Caller, run_id: str, name: str, *, key: str = "", payload: Any = None, id: str | None = None
     ) -> dict[str, Any]:

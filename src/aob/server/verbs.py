@@ -93,6 +93,9 @@ class RunVerbs(Protocol):
     async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> JsonObject:
         """Cancel a run, once a command id."""
 
+    async def release(self, who: Caller, run_id: str) -> JsonObject:
+        """Let a run that was set aside go on."""
+
     async def why(self, who: Caller, run_id: str) -> JsonObject:
         """What the run waits for, in one sentence."""
 

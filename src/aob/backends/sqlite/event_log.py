@@ -11,11 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from zlib import crc32
 
 from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.identity import SQL as FILE_SQL
+from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.backends.sqlite.writer import Writer
 from aob.core.errors import Unavailable
 from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
+from aob.ports.marks import Mark
 
 T = TypeVar("T")
 SQL: Final = statements("event_log.sql")
@@ -27,8 +31,9 @@ ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
 class SqliteEventLog:
     """All tenants in one SQLite file."""
 
-    def __init__(self, path: Path, *, timeout_s: float = 5.0) -> None:
-        self._path, self._timeout_s = path, timeout_s
+    def __init__(self, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
+        self._path, self._timeout_s, self._mark = path, timeout_s, mark
+        self._known: bytes | None = None
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._writes = Writer("aob-events")
@@ -54,9 +59,12 @@ class SqliteEventLog:
             found: list[Row] = []
             size = 0
             asked = reader.execute(SQL["rows_of"], (after, tenant)) if tenant else reader.execute(SQL["rows"], (after,))
-            for fields in asked:
-                found.append(Row(*fields))
-                size += len(fields[7])
+            for *fields, crc in asked:
+                row = Row(*fields)
+                if type(row.lines) is not bytes or type(row.notes) is not bytes or crc not in (UNCHECKED, _crc(row)):
+                    raise self._corrupt(row.row)
+                found.append(row)
+                size += len(row.lines)
                 if len(found) >= limit or size > ROWS_BYTES_MAX:
                     break
             return found
@@ -142,11 +150,16 @@ class SqliteEventLog:
                 )  # fmt: skip
                 written += len(group.lines) + len(group.notes)
             writer.executemany(SQL["set_total"], [(tenant, *total) for tenant, total in totals.items()])
+            if (known := self._mark.peers()) != self._known:
+                writer.execute(FILE_SQL["note_known"], (known,))
+                self._known = known
             writer.execute("commit")
         except BaseException:
+            self._known = None
             if writer.in_transaction:
                 writer.execute("rollback")
             raise
+        self._mark.note(last[0])
         self._last = last
         self._totals.update(totals)
         self._unfolded += written
@@ -183,15 +196,27 @@ class SqliteEventLog:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = connect(self._path, self._timeout_s)
         connection.executescript(SQL["schema"])
+        found = identify(connection, self._path, self._mark, (("row", "crc integer not null default -1"),))
+        self._mark.begin(found.file_id, _end(connection)[0])
         return connection
+
+    def _corrupt(self, row: int) -> Unavailable:
+        name = self._path.name
+        return Unavailable(
+            f"{name}: row {row} is not what was written (its checksum differs)", code="row_corrupt",
+            hint=f"restore {name} from a backup, or lose what the row held: aob restore --accept-loss {name}:{row}",
+        )  # fmt: skip
 
 
 def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total: tuple[int, int, int, int]) -> Place:
     number, at_ms = last
+    row = Row(number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.lines,
+              group.notes)  # fmt: skip
     writer.execute(
         SQL["add_row"],
-        (number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines),
-    )
+        (number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines,
+         _crc(row)),
+    )  # fmt: skip
     dead = tuple(range(total[3] + 1, total[3] + 1 + len(group.dead)))
     if dead:
         writer.executemany(
@@ -206,6 +231,12 @@ def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total:
         settled = [(state, note, group.tenant, n) for n, state, note in group.settled]
         writer.executemany(SQL["settle_dead"], settled)
     return Place(number, total[0], dead)
+
+
+def _crc(row: Row) -> int:
+    """The checksum of a row; it is worked out on the writer's thread, beside the loop."""
+    head = f"{row.row},{row.tenant},{row.at_ms},{row.first},{row.count},{row.duplicate},{row.rejected},".encode()
+    return crc32(row.lines, crc32(row.notes, crc32(head)))
 
 
 def _total(connection: sqlite3.Connection, tenant: str) -> tuple[int, int, int, int]:

@@ -1,6 +1,6 @@
 -- schema
 -- Rows of accepted events, the sums of each tenant, and refused events.
-create table if not exists row (row integer primary key, tenant text not null, at_ms integer not null, first integer not null, count integer not null, duplicate integer not null, rejected integer not null, notes blob not null, lines blob not null);
+create table if not exists row (row integer primary key, tenant text not null, at_ms integer not null, first integer not null, count integer not null, duplicate integer not null, rejected integer not null, notes blob not null, lines blob not null, crc integer not null default -1);
 create index if not exists row_of on row (tenant, first);
 create index if not exists row_tenant on row (tenant, row);
 create index if not exists row_time on row (at_ms);
@@ -22,7 +22,7 @@ insert into total values (?, ?, ?, ?, ?) on conflict (tenant) do update set acce
 
 -- add_row
 -- What one tenant sent in one commit.
-insert into row (row, tenant, at_ms, first, count, duplicate, rejected, notes, lines) values (?, ?, ?, ?, ?, ?, ?, ?, ?);
+insert into row (row, tenant, at_ms, first, count, duplicate, rejected, notes, lines, crc) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- add_dead
 -- A refused event.
@@ -38,11 +38,11 @@ select row, at_ms from row order by row desc limit 1;
 
 -- rows
 -- Rows after a row, in order.
-select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes from row where row > ? order by row;
+select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes, crc from row where row > ? order by row;
 
 -- rows_of
 -- Rows of one tenant after a row, in order.
-select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes from row where row > ? and tenant = ? order by row;
+select row, tenant, at_ms, first, count, duplicate, rejected, lines, notes, crc from row where row > ? and tenant = ? order by row;
 
 -- row_at
 -- The row of a tenant that may hold an offset.

@@ -5,23 +5,29 @@ Bringing a file forward is done step by step and may be repeated: a crash in the
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
-from aob.backends.sqlite.file import statements
+from aob.backends.sqlite.file import statements, unavailable
 from aob.core.errors import Conflict
-from aob.ports.marks import FORMAT, Mark
+from aob.ports.marks import FORMAT, Mark, Unmarked
 
 SQL: Final = statements("file.sql")
+UNMARKED: Final = Unmarked()
+UNCHECKED: Final = -1
+"""The checksum of what an earlier format wrote without one."""
 
 
 class Identity(NamedTuple):
-    """Who a file is, and what it knows."""
+    """Who a file is, what it knows, and its last row where somebody asked for it."""
 
     file_id: bytes
     home: bytes
     format: int
     known: bytes
+    row: int = 0
 
 
 def identify(
@@ -41,6 +47,27 @@ def identify(
         if name not in {row[1] for row in connection.execute(f"pragma table_info({table})")}:
             connection.execute(f"alter table {table} add column {column}")
     return found
+
+
+def look(path: Path, table: str) -> Identity | None:
+    """Who a file is, without bringing it forward, and the last row of a table; None when nothing is in it yet. A file
+    of the first format has no id. Raises Unavailable for one that is damaged, Conflict for one of a later release."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
+            there = {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}
+            if not there:
+                return None
+            found = Identity(b"", b"", 1, b"")
+            if "file" in there:
+                found = Identity(*(file.execute(SQL["file"]).fetchone() or found[:4]))
+            if found.format > FORMAT:
+                raise newer(path, found.format)
+            if table in there:
+                (row,) = file.execute(f"select coalesce(max(rowid), 0) from {table}").fetchone()  # noqa: S608
+                found = found._replace(row=row)
+            return found
+    except (sqlite3.Error, OSError) as error:
+        raise unavailable(path, error) from error
 
 
 def newer(path: Path, format: int) -> Conflict:

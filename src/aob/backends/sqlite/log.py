@@ -12,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from zlib import crc32
 
 import msgspec
 
 from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.identity import SQL as FILE_SQL
+from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Busy, Conflict, Unavailable
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
+from aob.ports.marks import Mark
 
 T = TypeVar("T")
 WAITING_MAX: Final = 10_000
@@ -46,7 +50,9 @@ class _Append:
 class SqliteLog:
     """All topics in one SQLite file."""
 
-    def __init__(self, path: Path, now_ms: Callable[[], int], *, timeout_s: float = 5.0) -> None:
+    def __init__(self, path: Path, now_ms: Callable[[], int], *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
+        self._mark = mark
+        self._row = 0
         self._path, self._now_ms, self._timeout_s = path, now_ms, timeout_s
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -85,9 +91,12 @@ class SqliteLog:
             number = _number(reader, topic)
             if number is None:
                 return found
-            for first, at_ms, data in reader.execute(SQL["batches_from"], (number, partition, start)):
+            for first, at_ms, data, crc in reader.execute(SQL["batches_from"], (number, partition, start)):
                 if len(found) >= limit:
                     break
+                if crc not in (UNCHECKED, crc32(data)):
+                    raise Unavailable(f"{self._path.name}: what {topic} holds from {first} on is not what was written",
+                                      code="row_corrupt", hint="restore the file from a backup")  # fmt: skip
                 found.extend(
                     Logged(offset, at_ms, record) for offset, record in enumerate(_decode(data), first)
                     if offset >= start
@@ -170,12 +179,15 @@ class SqliteLog:
                     written += self._add(writer, append, at_ms)
                 except Conflict as refused:
                     append.answer = refused
+            writer.execute(FILE_SQL["note_known"], (self._mark.peers(),))
             writer.execute("commit")
         except BaseException:
             self._topics.clear()  # a number that was rolled back is nobody's
             if writer.in_transaction:
                 writer.execute("rollback")
             raise
+        if written:
+            self._mark.note(self._row)
         self.commits += 1
         self._unfolded += written
         if self._unfolded > CHECKPOINT_BYTES:
@@ -204,7 +216,8 @@ class SqliteLog:
             told.append(Appended(offset))
         data = _encode(fresh)
         if fresh:
-            writer.execute(SQL["add_batch"], (*place, first, len(fresh), at_ms, data))
+            added = writer.execute(SQL["add_batch"], (*place, first, len(fresh), at_ms, data, crc32(data)))
+            self._row = added.lastrowid or self._row
             writer.executemany(SQL["add_key"], [(*place, *key, *value) for key, value in keys.items()])
         append.answer = told
         return len(data)
@@ -240,6 +253,9 @@ class SqliteLog:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = connect(self._path, self._timeout_s)
         connection.executescript(SQL["schema"])
+        found = identify(connection, self._path, self._mark, (("batch", "crc integer not null default -1"),))
+        self._row = connection.execute(SQL["last_batch"]).fetchone()[0]
+        self._mark.begin(found.file_id, self._row)
         return connection
 
 

@@ -1,7 +1,7 @@
 -- schema
 -- Topics: a row an append, with its first offset and its count; the ids of keyed appends beside them.
 create table if not exists topic (id integer primary key, name text not null unique);
-create table if not exists batch (topic integer not null, partition integer not null, first integer not null, count integer not null, at_ms integer not null, data blob not null);
+create table if not exists batch (topic integer not null, partition integer not null, first integer not null, count integer not null, at_ms integer not null, data blob not null, crc integer not null default -1);
 create unique index if not exists batch_at on batch (topic, partition, first);
 create table if not exists event_key (topic integer not null, partition integer not null, tenant text not null, source text not null, id text not null, offset integer not null, digest blob not null, primary key (topic, partition, tenant, source, id)) without rowid;
 create view if not exists events as
@@ -32,13 +32,17 @@ insert into event_key values (?, ?, ?, ?, ?, ?, ?);
 
 -- add_batch
 -- The records of one append.
-insert into batch values (?, ?, ?, ?, ?, ?);
+insert into batch values (?, ?, ?, ?, ?, ?, ?);
 
 -- batches_from
 -- Appends that hold an offset or lie behind it, in order.
-select first, at_ms, data from batch where topic = ?1 and partition = ?2 and first >= coalesce(
+select first, at_ms, data, crc from batch where topic = ?1 and partition = ?2 and first >= coalesce(
   (select max(first) from batch where topic = ?1 and partition = ?2 and first <= ?3), 0) order by first;
 
 -- topics
 -- All topics that have a record.
 select name from topic where exists (select 1 from batch where batch.topic = topic.id) order by name;
+
+-- last_batch
+-- The last append.
+select coalesce(max(rowid), 0) from batch;

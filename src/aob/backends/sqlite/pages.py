@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from zlib import crc32
 
 from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.identity import SQL as FILE_SQL
+from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Unavailable
-from aob.ports.pages import Key
+from aob.ports.marks import Mark
+from aob.ports.pages import PAGE_CORRUPT, Key
 
 T = TypeVar("T")
 SQL: Final = statements("pages.sql")
+COLUMNS: Final = (("page", "crc integer not null default -1"), ("kept_page", "crc integer not null default -1"))
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 """Bytes written after which the WAL is folded in."""
 
@@ -21,8 +26,8 @@ CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 class SqlitePages:
     """Pages in one SQLite file, used from one thread of its own."""
 
-    def __init__(self, path: Path, *, timeout_s: float = 5.0) -> None:
-        self._path, self._timeout_s = path, timeout_s
+    def __init__(self, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
+        self._path, self._timeout_s, self._mark = path, timeout_s, mark
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aob-pages")
         self._file: sqlite3.Connection | None = None
         self._unfolded = 0
@@ -38,8 +43,10 @@ class SqlitePages:
             try:
                 file.executemany(SQL["set_mark"], list(marks.items()))
                 file.executemany(SQL["drop_pages"], [(tenant, len(start), start) for tenant, start in dropped])
-                file.executemany(SQL["set_page"], [(*key, data) for key, data in pages.items() if data is not None])
+                kept = [(*key, data, crc32(data)) for key, data in pages.items() if data is not None]
+                file.executemany(SQL["set_page"], kept)
                 file.executemany(SQL["drop_page"], [key for key, data in pages.items() if data is None])
+                file.execute(FILE_SQL["note_known"], (self._mark.peers(),))
                 file.execute("commit")
             except BaseException:
                 if file.in_transaction:
@@ -59,7 +66,9 @@ class SqlitePages:
     async def load(self, tenant: str) -> dict[str, bytes]:
         """All pages of a tenant but those that are read one by one."""
         return await self._run(
-            lambda file: {str(name): bytes(data) for name, data in file.execute(SQL["load"], (tenant,))}
+            lambda file: {
+                str(name): self._sound(name, data, crc) for name, data, crc in file.execute(SQL["load"], (tenant,))
+            }
         )
 
     async def page(self, tenant: str, name: str) -> bytes | None:
@@ -67,7 +76,7 @@ class SqlitePages:
 
         def work(file: sqlite3.Connection) -> bytes | None:
             row: tuple[Any, ...] | None = file.execute(SQL["page"], (tenant, name)).fetchone()
-            return None if row is None else bytes(row[0])
+            return None if row is None else self._sound(name, *row)
 
         return await self._run(work)
 
@@ -108,7 +117,10 @@ class SqlitePages:
     async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
         """Pages as they were copied."""
         return await self._run(
-            lambda file: {str(name): bytes(data) for name, data in file.execute(SQL["load_kept"], (label, tenant))}
+            lambda file: {
+                str(name): self._sound(name, data, crc)
+                for name, data, crc in file.execute(SQL["load_kept"], (label, tenant))
+            }
         )
 
     async def clear(self) -> None:
@@ -126,6 +138,12 @@ class SqlitePages:
         self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
         self._thread.shutdown(wait=False)
+
+    def _sound(self, name: str, data: bytes, crc: int) -> bytes:
+        if crc not in (UNCHECKED, crc32(data)):
+            raise Unavailable(f"{self._path.name}: the page {name} is not what was written", code=PAGE_CORRUPT,
+                              hint="restore the file from a backup")  # fmt: skip
+        return bytes(data)
 
     def _let_go(self) -> None:
         if self._file is not None:
@@ -161,4 +179,6 @@ class SqlitePages:
         file = connect(self._path, self._timeout_s)
         file.execute("pragma synchronous = normal")  # what a power cut takes away is read again from the log
         file.executescript(SQL["schema"])
+        found = identify(file, self._path, self._mark, COLUMNS)
+        self._mark.begin(found.file_id, 0)  # pages are written without a sync: their rows bind nobody
         return file

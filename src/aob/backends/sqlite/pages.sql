@@ -1,9 +1,9 @@
 -- schema
 -- Pages of state by tenant and name, and how far each feed was read for them.
 create table if not exists mark (feed text primary key, at integer not null) without rowid;
-create table if not exists page (tenant text not null, name text not null, data blob not null, primary key (tenant, name));
+create table if not exists page (tenant text not null, name text not null, data blob not null, crc integer not null default -1, primary key (tenant, name));
 create table if not exists kept_mark (label integer not null, feed text not null, at integer not null, primary key (label, feed)) without rowid;
-create table if not exists kept_page (label integer not null, tenant text not null, name text not null, data blob not null, primary key (label, tenant, name));
+create table if not exists kept_page (label integer not null, tenant text not null, name text not null, data blob not null, crc integer not null default -1, primary key (label, tenant, name));
 
 -- set_mark
 -- A feed was read so far.
@@ -15,7 +15,7 @@ select feed, at from mark;
 
 -- set_page
 -- A page as it is now.
-insert into page values (?, ?, ?) on conflict (tenant, name) do update set data = excluded.data;
+insert into page values (?, ?, ?, ?) on conflict (tenant, name) do update set data = excluded.data, crc = excluded.crc;
 
 -- drop_page
 -- A page that is not needed any more.
@@ -27,11 +27,11 @@ delete from page where tenant = ? and substr(name, 1, ?) = ?;
 
 -- load
 -- Pages of a tenant but those that are read one by one.
-select name, data from page where tenant = ? and substr(name, 1, 1) <> '~';
+select name, data, crc from page where tenant = ? and substr(name, 1, 1) <> '~';
 
 -- page
 -- One page.
-select data from page where tenant = ? and name = ?;
+select data, crc from page where tenant = ? and name = ?;
 
 -- tenants
 -- Whoever has a page.
@@ -43,7 +43,7 @@ insert or replace into kept_mark select ?, feed, at from mark;
 
 -- keep_pages
 -- The pages of now whose names begin so under a label.
-insert or replace into kept_page select ?, tenant, name, data from page where substr(name, 1, ?) = ?;
+insert or replace into kept_page select ?, tenant, name, data, crc from page where substr(name, 1, ?) = ?;
 
 -- drop_kept_marks
 -- All but the newest labels.
@@ -63,7 +63,7 @@ select label, feed, at from kept_mark;
 
 -- load_kept
 -- The pages of a tenant under a label.
-select name, data from kept_page where label = ? and tenant = ?;
+select name, data, crc from kept_page where label = ? and tenant = ?;
 
 -- clear
 -- Nothing is there any more.

@@ -17,9 +17,9 @@ from msgspec.structs import astuple
 
 from aob.backends.sqlite.file import connect, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
-from aob.backends.sqlite.identity import identify
+from aob.backends.sqlite.identity import UNMARKED, identify
 from aob.core.errors import CallerError, Conflict
-from aob.ports.marks import Mark, Unmarked
+from aob.ports.marks import Mark
 from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
 
 T = TypeVar("T")
@@ -35,7 +35,6 @@ COLUMNS: Final = (
     ("shard", "cut_again integer not null default -1"),
 )  # fmt: skip
 """What the tables of earlier formats lack."""
-UNMARKED: Final = Unmarked()
 
 
 class SqliteStore:
@@ -273,5 +272,7 @@ def _head_crc(batch: Batch) -> int:
 
 def _journal_row(row: tuple[Any, ...]) -> JournalRow:
     number, epoch, at_ms, count, data, counts, crc = row
+    if not (type(data) is bytes and type(counts) is bytes and type(at_ms) is int and type(count) is int):
+        return JournalRow(number, 0, 0, 0, b"", False)  # damage of the page, of which SQLite itself knows nothing
     sound = crc in (-1, crc32(b"%d,%d,%d,%d,%b" % (number, epoch, at_ms, count, counts)))
     return JournalRow(number, epoch, at_ms, count, data, sound)

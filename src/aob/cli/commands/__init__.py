@@ -6,7 +6,6 @@ from aob.cli.commands import approve as _approve
 from aob.cli.commands import blob as _blob
 from aob.cli.commands import contract as _contract
 from aob.cli.commands import demo as _demo
-from aob.cli.commands import doctor as _doctor
 from aob.cli.commands import generate as _generate
 from aob.cli.commands import logs as _logs
 from aob.cli.commands import patch as _patch
@@ -17,11 +16,12 @@ from aob.cli.commands import version as _version
 from aob.cli.commands import why as _why
 from aob.cli.commands import workflow as _workflow
 from aob.cli.commands.access import ACCESS
+from aob.cli.commands.home import HOUSE
 from aob.cli.commands.live import LIVE
 
 ALL: Final = (
     _up, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _generate, *ACCESS,
-    _blob, _doctor, _version,
+    _blob, *HOUSE, _version,
 )  # fmt: skip
 """The commands in the order of `aob --help`."""
 

@@ -38,6 +38,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "cancel", "cancel runs", cancel)
     one.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
     one.add_argument("--reason", default="")
+    one = command(mine, common, "release", "let runs that were set aside go on", release)
+    one.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
     one = command(mine, common, "fork", "start a new run from a node of this one", fork)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--from", dest="from_node", metavar="NODE", required=True)
@@ -154,6 +156,13 @@ async def cancel(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Cancel runs."""
     for run_id in [await find_run(aob, text) for text in args.runs]:
         verdict = await aob.cancel(run_id, reason=args.reason)
+        screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
+
+
+async def release(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """Let runs go on that were set aside."""
+    for run_id in [await find_run(aob, text) for text in args.runs]:
+        verdict = await aob.release(run_id)
         screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
 
 

@@ -153,6 +153,11 @@ class Runs(AsyncWire):
         found: Accepted = await self._call("POST", run_path(run_id, "cancel"), body={"reason": reason}, command=command)
         return found
 
+    async def release(self, run_id: str) -> Accepted:
+        """Let a run that was set aside go on."""
+        found: Accepted = await self._call("POST", run_path(run_id, "release"))
+        return found
+
     async def message(
         self, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
     ) -> Accepted:

@@ -154,6 +154,11 @@ class Runs(Wire):
         found: Accepted = self._call("POST", run_path(run_id, "cancel"), body={"reason": reason}, command=command)
         return found
 
+    def release(self, run_id: str) -> Accepted:
+        """Let a run that was set aside go on."""
+        found: Accepted = self._call("POST", run_path(run_id, "release"))
+        return found
+
     def message(
         self, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
     ) -> Accepted:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from aob.backends.duckdb_serving import DuckServing
+from aob.backends.marks_page import MarksPage
 from aob.backends.memory.event_log import MemoryEventLog
 from aob.backends.memory.pages import MemoryPages
 from aob.backends.sqlite.event_log import SqliteEventLog
@@ -87,11 +88,11 @@ class Wiring:
 
     def __init__(
         self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
-        telemetry: Telemetry, laws: Mapping[type[Law], Law], now_ms: Callable[[], int],
+        telemetry: Telemetry, laws: Mapping[type[Law], Law], now_ms: Callable[[], int], page: MarksPage,
     ) -> None:  # fmt: skip
         self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
-        self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
-        self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db")
+        self.telemetry, self.now_ms, self.laws, self._page = telemetry, now_ms, laws, page
+        self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
         memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
@@ -125,7 +126,10 @@ class Wiring:
         return entities.state(type, id).state if type in entities.types else {}
 
     def _pages(self, name: str) -> Pages:
-        return MemoryPages() if self.memory else SqlitePages(self.home / f"{name}.db")
+        if self.memory:
+            return MemoryPages()
+        file = f"{name}.db"
+        return SqlitePages(self.home / file, mark=self._page.beside() if name == "metrics" else self._page.of(file))
 
     async def enter(self, stack: AsyncExitStack) -> Metrics:
         """Recover, then let everything run."""

@@ -192,6 +192,11 @@ class ShardedViews:
         told: JsonObject = await self._of(run_id).call("cancel", who, run_id, reason=reason, command=command)
         return told
 
+    async def release(self, who: Caller, run_id: str) -> JsonObject:
+        """Let a run that was set aside go on."""
+        told: JsonObject = await self._of(run_id).call("release", who, run_id)
+        return told
+
     async def why(self, who: Caller, run_id: str) -> JsonObject:
         """What a run waits for."""
         told: JsonObject = await self._of(run_id).call("why", who, run_id)

@@ -12,7 +12,7 @@ from aob.core.errors import AobError, Unavailable
 from aob.metrics.live.tenant import OWN, fold_hash
 from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
-from aob.ports.pages import Pages
+from aob.ports.pages import PAGE_CORRUPT, Pages
 
 SNAPSHOT_EVENTS: Final = 200_000
 """Events after which a snapshot is written."""
@@ -110,7 +110,13 @@ class Keeping:
         """Every tenant's pages, with its numbers made from them; None when one of them cannot be read."""
         found: dict[str, Mapping[str, bytes]] = {}
         for tenant in await self.pages.tenants():
-            pages = found[tenant] = await self.pages.load(tenant)
+            try:
+                pages = found[tenant] = await self.pages.load(tenant)
+            except Unavailable as error:
+                if error.code != PAGE_CORRUPT:
+                    raise
+                log.warning("snapshot_unreadable", tenant=tenant, error=error.detail)
+                return None
             numbers = self._live.numbers(tenant)
             numbers.stale = pages.get("plan", b"").decode(errors="replace") != numbers.filled_by
             try:

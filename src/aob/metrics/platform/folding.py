@@ -12,10 +12,12 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from aob.core.contract import ContractSet, read_contracts
+from aob.core.errors import Unavailable
 from aob.core.ingest import Event, maker_of
 from aob.metrics.live.live import Live, Written
 from aob.metrics.platform.telling import Telling
 from aob.ports.logger import Logger
+from aob.ports.pages import PAGE_CORRUPT
 
 JOURNAL: Final = "journal"
 """The mark of how far the journal was read."""
@@ -62,11 +64,13 @@ class Platform:
     async def recover(self) -> None:
         """Read what was remembered of live runs; before `Live` is entered."""
         for tenant in await self.live.keeping.pages.tenants():
-            page = await self.live.keeping.pages.page(tenant, "~runs")
             try:
+                page = await self.live.keeping.pages.page(tenant, "~runs")
                 if page is not None:
                     self._telling[tenant] = Telling.load(page)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, Unavailable) as error:
+                if isinstance(error, Unavailable) and error.code != PAGE_CORRUPT:
+                    raise
                 log.warning("runs_unreadable", tenant=tenant, error=str(error))
                 await self.live.keeping.pages.clear()  # the journal is read from its begin
 

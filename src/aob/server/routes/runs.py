@@ -122,6 +122,11 @@ async def cancel_run(call: Call[Nothing, CancelBody]) -> Answer:
     return json_answer(verdict)
 
 
+async def release_run(call: Call[Nothing, None]) -> Answer:
+    """Let a run that was set aside go on."""
+    return json_answer(await call.verbs.release(call.who, call.params["run_id"]))
+
+
 async def show_timeline(call: Call[TimelineQuery, None]) -> Answer:
     """A stretch of a run's events."""
     after, limit = call.query.after, call.query.limit
@@ -220,6 +225,18 @@ ROUTES: Final = (
         body=may_take(CancelBody),
         headers=("Idempotency-Key",),
         gives=(Gives(200, Accepted, "The cancel is committed."),),
+        refuses=(409,),
+    ),
+    Route(
+        "POST",
+        "/v1/runs/{run_id}/release",
+        release_run,
+        name="release_run",
+        summary="Let a run that was set aside go on, once what it lacked is there again.",
+        verb="release",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, Accepted, "The run goes on, or had not been set aside."),),
         refuses=(409,),
     ),
     Route(

@@ -1,0 +1,81 @@
+"""Looks at the files of a home before anything is opened, and opens the page of marks that all its processes share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from aob.backends.marks_page import MarksPage, known_in, read_marks
+from aob.backends.sqlite.identity import look
+from aob.compose.files.judging import Known, Seen, Trouble, judged
+from aob.compose.home import home_id, home_made, shards_of
+from aob.core.errors import Unavailable
+from aob.ports.store import FILE_CORRUPT
+
+MARKS: Final = "marks"
+TABLES: Final = {"gate.db": "row", "events.db": "batch", "webhooks.db": "", "metrics.db": ""}
+"""The files beside the shards, and the tables whose rows count what is durable in them."""
+DERIVED: Final = frozenset({"metrics.db"})
+"""Made again from the others when it is missing; it still knows them."""
+
+
+@contextmanager
+def opened(home: Path, shards: int) -> Iterator[MarksPage]:
+    """The page of marks of a home."""
+    page = MarksPage(home / MARKS, home_id(home), shards)
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def held_together(home: Path) -> None:
+    """Raises Unavailable `file_missing file_older file_foreign file_damaged` for the first file that is not what the
+    home was left with: what is in it would be taken back, silently."""
+    for trouble in troubles(home):
+        raise Unavailable(trouble.says, code=f"file_{trouble.what}", hint=trouble.hint, file=trouble.file)
+
+
+def troubles(home: Path) -> list[Trouble]:
+    """Every file that is missing, older, another's or damaged."""
+    mine, marked = read_marks(home / MARKS)
+    known: list[tuple[str, Known]] = [("the page of marks", marked)]
+    seen: dict[str, Seen] = {}
+    found: list[Trouble] = []
+    for name in names(home):
+        path = home / name
+        try:
+            file = look(path, _table(name))
+        except Unavailable as error:
+            if error.code != FILE_CORRUPT:
+                raise
+            if name not in DERIVED:  # it is set aside when it is opened, and made again
+                found.append(Trouble(name, "damaged", error.detail))
+            known = [(by, {file: place for file, place in files.items() if file != name}) for by, files in known]
+            continue
+        if file is not None:
+            seen[name] = Seen(file.file_id, file.home, file.format, file.row, known_in(file.known))
+            known.append((name, seen[name].known))
+    damaged = {trouble.file for trouble in found} | (DERIVED - seen.keys())
+    held = [trouble for trouble in judged(home_id(home) or mine, seen, known) if trouble.file not in damaged]
+    found += [each for each in held if each.file not in DERIVED or each.what != "missing"]
+    return found or list(_never_there(home, seen))
+
+
+def _never_there(home: Path, seen: dict[str, Seen]) -> Iterator[Trouble]:
+    """A home of the first release has no marks: its shards are there when anything else is."""
+    if home_made(home) == 1 and seen:
+        for number in range(shards_of(home, 0)):
+            name = f"shard-{number}.db"
+            if name not in seen:
+                yield Trouble(name, "missing", f"{name} is missing, and {', '.join(sorted(seen))} is there")
+
+
+def names(home: Path) -> list[str]:
+    """The files that know one another, those that are there."""
+    every = [*(f"shard-{number}.db" for number in range(64)), *TABLES]
+    return [name for name in every if (home / name).exists()]
+
+
+def _table(name: str) -> str:
+    return TABLES.get(name, "journal")
