@@ -16,7 +16,17 @@ from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
 from aob.compose.notices import Notices, link_secret
-from aob.compose.parts import load_handlers, make_tools, open_blobs, open_log, open_store, open_telemetry
+from aob.compose.parts import (
+    NOTICES_OUT,
+    WEBHOOKS_OUT,
+    load_handlers,
+    make_tools,
+    open_blobs,
+    open_log,
+    open_store,
+    open_telemetry,
+    own_client,
+)
 from aob.compose.settings import Settings, read_settings
 from aob.core.errors import NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
@@ -178,7 +188,8 @@ async def _assembled(
         core.ids = ShardIds(core.ambient, shard, shards)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
-    notices = await stack.enter_async_context(Notices(core, tools, link_secret(home)))
+    notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
+    notices = await stack.enter_async_context(Notices(core, notifying, link_secret(home)))
     views = Views(core)
     topics = open_log(settings, home, now_ms, page)
     stack.push_async_callback(topics.close)
@@ -186,8 +197,9 @@ async def _assembled(
         return App(views, home, settings, notices, None, None, log, reader, topics)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
+    webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
     wiring = Wiring(
-        home, settings.log.startswith("memory"), core, views, tools.http, tools.cache, telemetry, laws, now_ms, page
+        home, settings.log.startswith("memory"), core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page
     )
     metrics = await wiring.enter(stack)
     log.come(GatedLog(topics, wiring.gate))

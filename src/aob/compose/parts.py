@@ -31,11 +31,14 @@ from aob.ports.store import Store
 from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
-from aob.work.pool import Processes, Threads
+from aob.work.pool import OUTWARD_MAX, Processes, Threads
 from aob.work.secrets import Vault
 from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 
 PROCESSES: Final = 2
+WEBHOOKS_OUT: Final = 32
+NOTICES_OUT: Final = 16
+"""Requests that webhooks and notices have out at once."""
 SECRETS: Final = "secrets"
 """The folder of a home with its secrets."""
 
@@ -149,6 +152,14 @@ def model_key(settings: Settings, vault: Vault, provider: str) -> str:
     return vault.expand(settings.models.keys.get(provider, ""), host)[0]
 
 
+def own_client(stack: AsyncExitStack, settings: Settings, connections: int) -> CheckedClient:
+    """A checked client with connections of its own, closed by the stack: nodes, webhooks and notices have one each,
+    so that a burst of one never takes the place of the others."""
+    http = CheckedClient(settings.egress_rules(), connections=connections)
+    stack.push_async_callback(http.aclose)
+    return http
+
+
 async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
     now_ms: Callable[[], int], log: Log, metrics: MetricReader,
@@ -157,8 +168,7 @@ async def make_tools(
     cache = MemoryCache(now_ms)
     threads = await stack.enter_async_context(Threads())
     processes = await stack.enter_async_context(Processes(PROCESSES))
-    http = CheckedClient(settings.egress_rules())
-    stack.push_async_callback(http.aclose)
+    http = own_client(stack, settings, OUTWARD_MAX)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
     vault = secrets_of(home)
     brains = make_brains(stack, settings, home, vault)

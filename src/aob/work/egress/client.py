@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 REQUEST_S: Final = 30.0
 ANSWER_MAX: Final = 1_000_000
 REDIRECTS_MAX: Final = 3
+CONNECTIONS_MAX: Final = 100
+"""Requests that a client has out at once; further ones wait here, never inside the pool of connections."""
 HEADERS_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te"})
 HEADERS_CARRIED: Final = HEADERS_OURS | {"accept", "content-type", "user-agent"}
 """What follows a redirect to another origin; all else may be a secret of the first one."""
@@ -34,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class CheckedClient:
-    """The one HTTP client of a home. It opens at its first request; closing twice is fine."""
+    """An HTTP client of a home, with `connections` of its own. It opens at its first request; closing twice is fine."""
 
     def __init__(
         self,
@@ -43,11 +45,14 @@ class CheckedClient:
         resolve: "Resolve | None" = None,
         ca_file: str = "",
         agent: str = "aob",
+        connections: int = CONNECTIONS_MAX,
     ) -> None:
         self._guard = Guard(rules or EgressRules())
         self._resolve = resolve
         self._ca_file = ca_file
         self._agent = agent
+        self._connections = connections
+        self._places = asyncio.Semaphore(connections)
         self._opening: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def __aenter__(self) -> Self:
@@ -88,7 +93,7 @@ class CheckedClient:
         progress = _Progress()
         try:
             request = self._request(client, method, url, headers, query, content, timeout_s)
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s), self._places:
                 return await self._follow(client, request, max_bytes, redirects, progress, secret_headers)
         except TimeoutError as error:
             raise WorkError(
@@ -114,7 +119,7 @@ class CheckedClient:
 
     async def _open(self) -> "httpx.AsyncClient":
         # Importing httpx and reading the certificates takes a quarter of a second: not on the loop.
-        return await asyncio.to_thread(_open_in_thread, self._guard, self._resolve, self._ca_file)
+        return await asyncio.to_thread(_open_in_thread, self._guard, self._resolve, self._ca_file, self._connections)
 
     def _request(
         self,
@@ -190,10 +195,10 @@ class _Progress:
             self.sent = True
 
 
-def _open_in_thread(guard: Guard, resolve: "Resolve | None", ca_file: str) -> "httpx.AsyncClient":
+def _open_in_thread(guard: Guard, resolve: "Resolve | None", ca_file: str, connections: int) -> "httpx.AsyncClient":
     from aob.work.egress.transport import open_client, resolve_by_system
 
-    return open_client(guard, resolve or resolve_by_system, ca_file)
+    return open_client(guard, resolve or resolve_by_system, ca_file, connections)
 
 
 def public(url: "httpx.URL") -> str:

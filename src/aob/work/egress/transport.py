@@ -16,12 +16,15 @@ import httpx
 
 from aob.work.egress.rules import Guard
 from aob.work.job import WorkError
+from aob.work.log import Structlog
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host, best first. Raises OSError when there are none."""
 
+_log: Final = Structlog("aob.work")
 ADDRESSES_MAX: Final = 8
-CONNECTIONS_MAX: Final = 100
+STUCK_S: Final = 5.0
+"""A request that waits so long for a connection, where nobody has to wait, waits for one that nobody uses."""
 KEEPALIVE_MAX: Final = 20
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
@@ -100,14 +103,12 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 class CheckedTransport(httpx.AsyncBaseTransport):
     """httpx on a pool of checked connections. Errors of httpcore pass through as they are."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=CONNECTIONS_MAX,
-            max_keepalive_connections=KEEPALIVE_MAX,
-            keepalive_expiry=30.0,
-            network_backend=backend,
-        )
+    def __init__(self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, connections: int) -> None:
+        self._backend, self._tls, self._connections = backend, tls, connections
+        self._pool = self._made()
+        self._old: set[_Pool] = set()
+        self.replaced = 0
+        """How often a pool was stuck and another one took its place."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the answer's body is streamed."""
@@ -120,24 +121,96 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         inner = httpcore.Request(
             request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
         )
-        answer = await self._pool.handle_async_request(inner)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+        # Whoever calls bounds how many are out: nobody has to wait inside, so waiting means that the pool is stuck.
+        timeout = {**inner.extensions.get("timeout", {}), "pool": STUCK_S}
+        inner.extensions = {**inner.extensions, "timeout": timeout}
+        if self._pool.stuck():
+            await self._replace(self._pool)
+        try:
+            return await self._send(self._pool, inner)
+        except httpcore.PoolTimeout:
+            await self._replace(self._pool)
+            return await self._send(self._pool, inner)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        for pool in (self._pool, *self._old):
+            await pool.connections.aclose()
+        self._old.clear()
+
+    async def _send(self, pool: "_Pool", request: httpcore.Request) -> httpx.Response:
+        pool.out += 1
+        try:
+            answer = await pool.connections.handle_async_request(request)
+        except BaseException:
+            await self._came_back(pool)
+            raise
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer, lambda: self._came_back(pool))
+        )
+
+    async def _came_back(self, pool: "_Pool") -> None:
+        pool.out -= 1
+        if pool in self._old and not pool.out:
+            self._old.discard(pool)
+            await pool.connections.aclose()
+
+    async def _replace(self, pool: "_Pool") -> None:
+        """Another pool takes the place of one that is stuck, which ends with the requests that it still serves."""
+        if pool is not self._pool:
+            return  # somebody else was as late, and it is done
+        self.replaced += 1
+        _log.error("egress_pool_replaced", connections=len(pool.connections.connections), out=pool.out)
+        self._pool = self._made()
+        self._old.add(pool)
+        if not pool.out:
+            self._old.discard(pool)
+            await pool.connections.aclose()
+
+    def _made(self) -> "_Pool":
+        return _Pool(
+            httpcore.AsyncConnectionPool(
+                ssl_context=self._tls,
+                max_connections=self._connections,
+                max_keepalive_connections=min(KEEPALIVE_MAX, self._connections),
+                keepalive_expiry=30.0,
+                network_backend=self._backend,
+            ),
+            self._connections,
+        )
+
+
+class _Pool:
+    """A pool of connections, and how many requests are out on it."""
+
+    def __init__(self, connections: httpcore.AsyncConnectionPool, limit: int) -> None:
+        self.connections, self.limit = connections, limit
+        self.out = 0
+
+    def stuck(self) -> bool:
+        """Whether connections that serve nobody leave no room for a request."""
+        known = self.connections.connections
+        if len(known) < self.limit:
+            return False
+        return self.out < self.limit and not any(each.is_idle() or each.is_closed() for each in known)
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+    def __init__(self, answer: httpcore.Response, came_back: Callable[[], Awaitable[None]]) -> None:
+        self._answer, self._came_back, self._closed = answer, came_back, False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._answer.aiter_stream():
             yield part
 
     async def aclose(self) -> None:
-        await self._answer.aclose()
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._answer.aclose()
+        finally:
+            await self._came_back()
 
 
 class _NoCookies(http.cookiejar.DefaultCookiePolicy):
@@ -147,14 +220,14 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
         return False
 
 
-def open_client(guard: Guard, resolve: Resolve, ca_file: str) -> httpx.AsyncClient:
-    """The one client of a home: no proxies from the environment, no cookies, no redirects by itself."""
+def open_client(guard: Guard, resolve: Resolve, ca_file: str, connections: int) -> httpx.AsyncClient:
+    """A client of a home: no proxies from the environment, no cookies, no redirects by itself."""
     tls = httpx.create_ssl_context(trust_env=False)
     if ca_file:
         tls.load_verify_locations(ca_file)
     backend = CheckedBackend(guard, resolve, httpcore.AnyIOBackend())
     return httpx.AsyncClient(
-        transport=CheckedTransport(backend, tls),
+        transport=CheckedTransport(backend, tls, connections),
         trust_env=False,
         follow_redirects=False,
         cookies=http.cookiejar.CookieJar(policy=_NoCookies()),

@@ -17,7 +17,7 @@ Expire = Callable[["Attempt", Fault], None]
 
 
 class Attempt(msgspec.Struct, eq=False):
-    """A job and its way through the pool."""
+    """A job and its way through the pool. `place` is what it has of a place to go out over the network."""
 
     job: Job
     key: tuple[str, str]
@@ -25,6 +25,7 @@ class Attempt(msgspec.Struct, eq=False):
     task: "asyncio.Task[None] | None" = None
     verdict: Fault | None = None
     timers: "list[asyncio.TimerHandle] | None" = None
+    place: int = 0
     _beat_at: float = 0.0
     _loop: asyncio.AbstractEventLoop | None = None
 

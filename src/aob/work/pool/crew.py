@@ -63,7 +63,8 @@ class Crew:
 
     def push(self, attempt: Attempt) -> None:
         """Queue an attempt; somebody will take it."""
-        self.lanes.push(attempt, attempt.job.priority)
+        job = attempt.job
+        self.lanes.push(attempt, job.priority, job.tenant)
         if not self._awake:
             self._wake()
 

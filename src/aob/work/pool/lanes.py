@@ -1,4 +1,6 @@
-"""Three queues, one for each priority: what is pushed comes out in order, urgent first, and no lane ever starves."""
+"""Three queues, one for each priority: what is pushed comes out urgent first, and no lane ever starves. Within a lane
+tenants with work take turns, an item each, so that the many of one never stand before the few of another.
+"""
 
 from collections import deque
 from typing import Final, Generic, TypeVar
@@ -13,6 +15,42 @@ _LANE: Final = {"high": HIGH, "medium": MEDIUM, "normal": MEDIUM, "low": LOW}
 TURNS: Final = (HIGH, HIGH, MEDIUM, HIGH, HIGH, LOW, HIGH, MEDIUM)
 """Who leads at each of eight picks: while all lanes are full, 5 of 8 are high, 2 medium and 1 low."""
 
+TENANTS_KEPT: Final = 4_096
+"""Empty queues that a lane keeps for tenants that come again."""
+
+
+class _Lane(Generic[T]):
+    """A queue for each tenant; `ring` are those that hold something, in the order of their turns."""
+
+    __slots__ = ("by", "ring")
+
+    def __init__(self) -> None:
+        self.by: dict[str, deque[T]] = {}
+        self.ring: deque[deque[T]] = deque()
+
+    def push(self, item: T, tenant: str) -> None:
+        queue = self.by.get(tenant)
+        if queue is None:
+            if len(self.by) >= TENANTS_KEPT:
+                self.by = {name: kept for name, kept in self.by.items() if kept}
+            queue = self.by[tenant] = deque()
+        if not queue:
+            self.ring.append(queue)
+        queue.append(item)
+
+    def pop(self) -> T:
+        ring = self.ring
+        queue = ring[0]
+        item = queue.popleft()
+        if not queue:
+            ring.popleft()
+        elif len(ring) > 1:
+            ring.rotate(-1)
+        return item
+
+    def __len__(self) -> int:
+        return sum(map(len, self.ring))
+
 
 class Lanes(Generic[T]):
     """A queue by priority. A pick goes to the lane whose turn it is, or, when that is empty, to the most urgent one."""
@@ -20,28 +58,29 @@ class Lanes(Generic[T]):
     __slots__ = ("_lanes", "_order", "_turn")
 
     def __init__(self) -> None:
-        self._lanes: tuple[deque[T], deque[T], deque[T]] = (deque(), deque(), deque())
+        self._lanes: tuple[_Lane[T], _Lane[T], _Lane[T]] = (_Lane(), _Lane(), _Lane())
         high, medium, low = self._lanes
         led = {HIGH: (high, medium, low), MEDIUM: (medium, high, low), LOW: (low, high, medium)}
         self._order = tuple(led[turn] for turn in TURNS)
         self._turn = 0
 
-    def push(self, item: T, priority: str) -> None:
-        """Add to the end of a lane; an unknown priority is medium."""
-        self._lanes[_LANE.get(priority, MEDIUM)].append(item)
+    def push(self, item: T, priority: str, tenant: str = "") -> None:
+        """Add to the end of a tenant's queue in a lane; an unknown priority is medium."""
+        self._lanes[_LANE.get(priority, MEDIUM)].push(item, tenant)
 
     def pop(self) -> T | None:
         """The next item, or None when all lanes are empty."""
         self._turn = turn = (self._turn + 1) & 7
         for lane in self._order[turn]:
-            if lane:
-                return lane.popleft()
+            if lane.ring:
+                return lane.pop()
         return None
 
     def clear(self) -> None:
         """Forget everything."""
         for lane in self._lanes:
-            lane.clear()
+            lane.by.clear()
+            lane.ring.clear()
 
     def __len__(self) -> int:
         high, medium, low = self._lanes
@@ -49,4 +88,4 @@ class Lanes(Generic[T]):
 
     def __bool__(self) -> bool:
         high, medium, low = self._lanes
-        return bool(high or medium or low)
+        return bool(high.ring or medium.ring or low.ring)

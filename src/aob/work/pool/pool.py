@@ -18,6 +18,7 @@ from aob.work.job import Fault, Job, Result
 from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.crew import Crew, Keep, Perform
+from aob.work.pool.outward import KINDS, Outward
 from aob.work.pool.running import Running
 
 Report = Callable[[Job, Result], None]
@@ -75,6 +76,7 @@ class Pool:
             place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running)
             for place, limit in limits.items()
         }
+        self._outward = Outward()
         self._closing = False
         self.cut_off: list[Job] = []
         """Attempts that a stop cut off: they were at work and did not end in time."""
@@ -92,7 +94,7 @@ class Pool:
     @property
     def waiting(self) -> int:
         """How many jobs wait for a worker (cancelled ones may still be counted)."""
-        return sum(len(crew.lanes) for crew in self._crews.values())
+        return sum(len(crew.lanes) for crew in self._crews.values()) + len(self._outward)
 
     def submit(self, job: Job) -> None:
         """Take a job. One that is held already is ignored; a later attempt of its visit replaces the earlier one."""
@@ -108,6 +110,8 @@ class Pool:
         timeout = job.node.spec.timeout
         if timeout.queue_ms:
             attempt.wait(asyncio.get_running_loop(), timeout, self._expire)
+        if job.node.kind in KINDS and not self._outward.take(attempt):
+            return
         place = self._place
         self._crews["loop" if place is on_loop else place(job)].push(attempt)
 
@@ -146,6 +150,7 @@ class Pool:
         self._closing = True
         self._empty = asyncio.Event()
         try:
+            self._outward.clear()
             for crew in self._crews.values():
                 crew.lanes.clear()
             for attempt in [a for a in self._index.values() if a.state == "queued"]:
@@ -214,6 +219,8 @@ class Pool:
             # As `_tell` does, written out: this is the way of nearly every job.
             if attempt.timers is not None:
                 attempt.disarm()
+            if attempt.place:
+                self._leave(attempt)
             index = self._index
             if index.get(attempt.key) is attempt:
                 del index[attempt.key]
@@ -235,8 +242,15 @@ class Pool:
         except Exception:
             self._log.exception("report_failed", **facts(attempt.job))
 
+    def _leave(self, attempt: Attempt) -> None:
+        """Its place on the network is free; who waited for one goes to the workers."""
+        for ready in self._outward.leave(attempt):
+            self._crews[self._place(ready.job)].push(ready)
+
     def _forget(self, attempt: Attempt) -> None:
         attempt.disarm()
+        if attempt.place:
+            self._leave(attempt)
         if self._index.get(attempt.key) is attempt:
             del self._index[attempt.key]
         if self._empty is not None and not self._index:

@@ -1,0 +1,86 @@
+"""Places for jobs that go out over the network: a job has one before it takes a worker, so that slow peers hold neither
+the workers nor the connections. A tenant has a share of them; those that wait take turns by tenant.
+"""
+
+from collections import Counter, deque
+from typing import Final
+
+from aob.work.pool.attempt import Attempt
+from aob.work.pool.lanes import Lanes
+
+OUTWARD_MAX: Final = 100
+"""Jobs that may be out at once; the client of the nodes has as many connections."""
+OUTWARD_TENANT_MAX: Final = 32
+"""Of these, a tenant's."""
+KINDS: Final = frozenset({"http", "notify"})
+
+WAITS, HOLDS = 1, 2
+"""What an attempt has of a place (0: nothing, it needs none)."""
+
+
+class Outward:
+    """Gives places and takes them back. The attempts that wait are those of tenants at their share, or of all."""
+
+    def __init__(self, limit: int = OUTWARD_MAX, share: int = OUTWARD_TENANT_MAX) -> None:
+        self._limit, self._share = limit, share
+        self._out: Counter[str] = Counter()
+        self._total = 0
+        self._waiting: dict[str, Lanes[Attempt]] = {}
+        self._turns: deque[str] = deque()
+
+    def __len__(self) -> int:
+        """How many wait (cancelled ones may still be counted)."""
+        return sum(map(len, self._waiting.values()))
+
+    def take(self, attempt: Attempt) -> bool:
+        """A place for this attempt; False when it has to wait: then it comes out of `leave`."""
+        tenant = attempt.job.tenant
+        if self._total < self._limit and self._out[tenant] < self._share and tenant not in self._waiting:
+            self._hold(attempt, tenant)
+            return True
+        attempt.place = WAITS
+        if tenant not in self._waiting:
+            self._waiting[tenant] = Lanes()
+            self._turns.append(tenant)
+        self._waiting[tenant].push(attempt, attempt.job.priority)
+        return False
+
+    def leave(self, attempt: Attempt) -> list[Attempt]:
+        """The attempt is over, or does not want its place any more; the ones that now have theirs."""
+        place, attempt.place = attempt.place, 0
+        if place == HOLDS:
+            tenant = attempt.job.tenant
+            self._total -= 1
+            self._out[tenant] -= 1
+            if not self._out[tenant]:
+                del self._out[tenant]
+        return self._granted() if place == HOLDS else []
+
+    def clear(self) -> None:
+        """Nobody waits any more."""
+        self._waiting.clear()
+        self._turns.clear()
+
+    def _granted(self) -> list[Attempt]:
+        found: list[Attempt] = []
+        passed = 0
+        while self._total < self._limit and passed < len(self._turns):
+            tenant = self._turns[0]
+            self._turns.rotate(-1)
+            if self._out[tenant] >= self._share:
+                passed += 1
+                continue
+            attempt = self._waiting[tenant].pop()
+            if attempt is None:
+                del self._waiting[tenant]
+                self._turns.remove(tenant)
+            elif attempt.state == "queued":
+                self._hold(attempt, tenant)
+                found.append(attempt)
+                passed = 0
+        return found
+
+    def _hold(self, attempt: Attempt, tenant: str) -> None:
+        attempt.place = HOLDS
+        self._total += 1
+        self._out[tenant] += 1
