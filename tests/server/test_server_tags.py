@@ -89,16 +89,63 @@ async def test_a_patch_with_problems_is_refused_with_every_place(client: AsyncCl
     assert (await client.workflow("tale"))["version"] == "v1.0"
 
 
-async def test_what_needs_a_person_needs_a_key_that_may_approve(client: AsyncClient, verbs: Verbs, url: str) -> None:
+async def test_what_needs_a_person_waits_under_a_ticket_like_any(client: AsyncClient, verbs: Verbs, url: str) -> None:
     await client.push(TALE)
-    secret = (await verbs.create_key(LOCAL, "ops", ("view", "patch")))["secret"]
+    secret = (await verbs.create_key(LOCAL, "ops", ("view", "patch", "approve")))["secret"]
     async with AsyncClient(url, secret, transport=Held()) as ops:
-        with pytest.raises(Refused, match="approve") as caught:
-            await ops.patch_tag("tale", {"operations": EMAIL})
-        assert caught.value.code == "approval_needed"
-        assert "mail" in caught.value.detail
-        assert (await ops.patch_tag("tale", {"operations": MORE}))["version"] == "v1.1"
-    assert (await client.patch_tag("tale", {"operations": EMAIL}))["version"] == "v1.2"
+        asked = await ops.patch_tag("tale", {"operations": EMAIL, "reason": "tell them"})
+        assert (asked["state"], asked["version"]) == ("proposed", "v1.0")
+        assert asked["reasons"] == ["adds an effect that happens once: mail (notify)"]
+        assert (await ops.patch_tag("tale", {"operations": EMAIL, "reason": "tell them"}))["ticket"] == asked["ticket"]
+        [told] = await ops.tickets()
+        assert (told["ticket_id"], told["workflow"], told["tag"]) == (asked["ticket"], "tale", "main")
+        assert told["shown"] == asked["diff"]
+        with pytest.raises(Refused, match="proposed this patch"):
+            await ops.answer(asked["ticket"], "approve")
+        assert (await client.workflow("tale"))["version"] == "v1.0"
+    for _ in range(2):
+        assert (await client.answer(asked["ticket"], "approve"))["choice"] == "approve"
+    with pytest.raises(Conflict):
+        await client.answer(asked["ticket"], "reject")
+    found = await client.workflow("tale")
+    assert (found["version"], "mail" in found["document"]["nodes"]) == ("v1.1", True)
+    assert await client.tickets() == []
+
+
+async def test_a_patch_of_a_tag_that_was_rejected_changes_nothing_and_may_be_proposed_again(
+    client: AsyncClient, verbs: Verbs
+) -> None:
+    await client.push(TALE)
+    first = await client.patch_tag("tale", {"operations": EMAIL})
+    await verbs.answer(LOCAL, first["ticket"], "reject", reason="no")
+    second = await client.patch_tag("tale", {"operations": EMAIL})
+    assert (await client.workflow("tale"))["version"] == "v1.0"
+    assert first["ticket"] != second["ticket"]
+    await client.patch_tag("tale", {"operations": MORE})
+    with pytest.raises(Conflict) as moved:
+        await verbs.answer(LOCAL, second["ticket"], "approve")
+    assert moved.value.code == "tag_moved"
+
+
+async def test_who_decides_on_a_tag_has_the_roles_of_the_approvals_concerned(
+    client: AsyncClient, verbs: Verbs, url: str
+) -> None:
+    guarded = {**TALE, "nodes": {**TALE["nodes"], "ok": {"kind": "approval", "config": {"role": "finance"}}},
+               "edges": {**TALE["edges"], "e2": {"from": "a", "to": "ok"}}}  # fmt: skip
+    await client.push(guarded)
+    asked = await client.patch_tag("tale", {"operations": [{"op": "disconnect", "id": "e2"}]})
+    assert (await client.ticket(asked["ticket"]))["roles"] == ["approve", "finance"]
+    for roles in (("view", "approve"), ("view", "finance")):
+        secret = (await verbs.create_key(LOCAL, "one", roles))["secret"]
+        async with AsyncClient(url, secret, transport=Held()) as one:
+            with pytest.raises(Refused, match="finance"):
+                await one.answer(asked["ticket"], "approve")
+
+
+async def test_a_wrong_author_and_a_key_without_the_role_are_refused(
+    client: AsyncClient, verbs: Verbs, url: str
+) -> None:
+    await client.push(TALE)
     with pytest.raises(Invalid, match="cannot be applied") as wrong:
         await client.patch_tag("tale", {"operations": [{"op": "disable", "id": "a"}], "kind": "oracle"})
     assert "/kind" in {problem.path for problem in wrong.value.problems}
@@ -149,8 +196,11 @@ async def test_a_patched_tag_is_as_it_was_after_a_restart(tmp_path: Path) -> Non
     async with aob.open(tmp_path / "home") as home:
         await home.push(TALE)
         told = await home.views.patch_tag(home.who, "tale", "main", MORE, id="p-1")
+        asked = await home.views.patch_tag(home.who, "tale", "main", EMAIL, id="p-2")
     async with aob.open(tmp_path / "home") as home:
         assert await home.views.patch_tag(home.who, "tale", "main", MORE, id="p-1") == told
+        assert await home.views.patch_tag(home.who, "tale", "main", EMAIL, id="p-2") == asked
+        assert [ticket["ticket_id"] for ticket in await home.views.tickets(home.who)] == [asked["ticket"]]
         run = await home.start("tale")
         await home.views.message(home.who, run.id, "go")
         assert (await run.done())["nodes"]["b"]["state"] == "completed"

@@ -184,12 +184,16 @@ class WorkflowDiff(TypedDict):
 
 
 class TagPatched(TypedDict):
-    """A patch is on a tag: the version that runs get which start under it from now on, the hash of its `graph` (the
-    `base` of the next patch), and what changed."""
+    """A patch is on a tag (`applied`): the version that runs get which start under it from now on, the hash of its
+    `graph` (the `base` of the next patch), and what changed. One that is `proposed` waits for a person under `ticket`,
+    for `reasons`; `version` and `graph` are then those of before."""
 
     workflow: str
     tag: str
     version: str
+    state: NotRequired[str]
+    ticket: NotRequired[str]
+    reasons: NotRequired[list[str]]
     artifact: NotRequired[str]
     graph: NotRequired[str]
     diff: NotRequired[JsonValue]
@@ -256,6 +260,8 @@ class TicketView(TypedDict):
 
     ticket_id: str
     run_id: NotRequired[str]
+    workflow: NotRequired[str]
+    tag: NotRequired[str]
     visit: NotRequired[str | None]
     subject: NotRequired[str]
     state: NotRequired[str]

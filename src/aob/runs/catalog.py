@@ -4,14 +4,20 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import Conflict, TooLarge
-from aob.core.event.value import Cell
+from aob.core.errors import Conflict, Invalid, Problem, TooLarge
+from aob.core.event.ids import derived_id
+from aob.core.event.value import Cell, Ref, digest_of, inline
+from aob.core.policy import Caller
+from aob.core.rights import require_decider
+from aob.core.run.state import Ticket
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes
 from aob.ports.store import Head
 
 KEPT_TAG = "main"
 OVERLAYS_MAX: Final = 100
+OPEN_MAX: Final = 100
+"""Patches of a workflow's tags that may wait for a person at a time."""
 OVERLAY_BYTES_MAX: Final = 256 * 1024
 """All overlays of a tag together: every run that starts under it carries them in its first record."""
 
@@ -45,7 +51,38 @@ class TagMoved(msgspec.Struct, array_like=True, tag=2):
     key: str = ""
 
 
-CatalogEvent = ArtifactPushed | TagMoved
+class OverlayProposed(msgspec.Struct, array_like=True, tag=3):
+    """A patch of a tag waits for a person under a ticket. `shown` is its diff, `policy` the version of the rules it was
+    judged by; `roles` and `barred` are those of the approvals concerned."""
+
+    ticket: str
+    tag: str
+    artifact: str
+    before: tuple[Cell, ...]
+    operations: Cell
+    by: str
+    text: str
+    shown: Cell
+    reason: str = ""
+    id: str = ""
+    digest: str = ""
+    key: str = ""
+    roles: list[str] = []
+    barred: list[str] = []
+    policy: str = ""
+
+
+class OverlayDecided(msgspec.Struct, array_like=True, tag=4):
+    """A person has decided on the patch of a tag; an approval is followed by the tag's move."""
+
+    ticket: str
+    choice: str
+    by: str
+    reason: str = ""
+    key: str = ""
+
+
+CatalogEvent = ArtifactPushed | TagMoved | OverlayProposed | OverlayDecided
 _decoder = msgspec.json.Decoder(list[CatalogEvent])
 _encode = msgspec.json.Encoder().encode
 
@@ -77,6 +114,27 @@ class Overlay(msgspec.Struct):
     key: str = ""
 
 
+class Ask(msgspec.Struct):
+    """Let a person decide on an overlay: what the ticket says and shows, and who may decide it."""
+
+    overlay: Overlay
+    text: str
+    shown: bytes
+    roles: tuple[str, ...]
+    barred: tuple[str, ...]
+    policy: str
+
+
+class Decide(msgspec.Struct):
+    """A person's word on the overlay that waits under a ticket; `policy` is the version of the rules of now."""
+
+    ticket: str
+    choice: str
+    who: Caller
+    reason: str
+    policy: str
+
+
 class Tag(msgspec.Struct):
     """Where a tag points. `authors` are the names and keys of those who wrote what it names: document and overlays."""
 
@@ -95,6 +153,16 @@ class Workflow:
         self.artifacts: dict[tuple[str, int], ArtifactPushed] = {}
         self.tags: dict[str, Tag] = {}
         self.patches: dict[str, TagMoved] = {}
+        self.tickets: dict[str, Ticket] = {}
+        self.asked: dict[str, OverlayProposed] = {}
+
+    def barred(self, ticket: Ticket) -> dict[str, set[str]]:
+        """Whom a ticket bars, by the word for why: names, and ids of keys."""
+        asked = self.asked[ticket.id]
+        found = {"proposer": {asked.key} - {""}}
+        if "author" in ticket.barred:
+            found["author"] = {*self.tags[asked.tag].authors, asked.by, asked.key} - {""}
+        return found
 
 
 def same_patch(state: Workflow, id: str, tag: str, digest: str) -> TagMoved | None:
@@ -135,6 +203,61 @@ def _overlaid(state: Workflow, command: Overlay) -> list[CatalogEvent]:
     ]
 
 
+def _asked(state: Workflow, command: Ask) -> tuple[list[CatalogEvent], dict[bytes, bytes]]:
+    """The ticket of a patch; one that stands already for the same patch is that ticket."""
+    mine = command.overlay
+    for known in state.asked.values():
+        if mine.id and known.id == mine.id and (known.tag, known.digest) != (mine.tag, mine.digest):
+            raise Conflict(f"{mine.id} exists with other content", code="patch_exists", patch=mine.id)
+    ticket = ticket_of(state, mine)
+    if ticket in state.tickets:
+        return [], {}
+    _overlaid(state, mine)
+    if sum(not each.answer for each in state.tickets.values()) >= OPEN_MAX:
+        raise TooLarge(f"{OPEN_MAX} patches of {state.name} wait for a person",
+                       hint="decide those first: aob approve lists them")  # fmt: skip
+    digest = digest_of(command.shown)
+    held = {} if inline(command.shown) else {digest: command.shown}
+    shown = Ref(digest, len(command.shown)).cell() if held else Cell(command.shown)
+    event = OverlayProposed(
+        ticket, mine.tag, mine.artifact, mine.before, mine.operations, mine.by, command.text, shown, mine.reason,
+        mine.id, mine.digest, mine.key, list(command.roles), list(command.barred), command.policy,
+    )  # fmt: skip
+    return [event], held
+
+
+def ticket_of(state: Workflow, overlay: Overlay) -> str:
+    """The id of the ticket of a patch; a patch that was rejected may be proposed again."""
+    base = [overlay.artifact, *(digest_of(bytes(cell)).hex() for cell in overlay.before)]
+    parts = ("ticket", state.tenant, state.name, overlay.tag, overlay.id, overlay.digest, *base)
+    count = 0
+    while (found := derived_id(*parts, count)) in state.tickets and state.tickets[found].answer == "reject":
+        count += 1
+    return found
+
+
+def _decided(state: Workflow, command: Decide) -> list[CatalogEvent]:
+    ticket, asked, who = state.tickets[command.ticket], state.asked[command.ticket], command.who
+    if ticket.answer:
+        if ticket.answer == command.choice and ticket.by == who.name:
+            return []
+        raise Conflict(f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}", code="ticket_closed",
+                       choice=ticket.answer, by=ticket.by)  # fmt: skip
+    if command.choice not in ticket.choices:
+        raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}",
+                      [Problem("/choice", f"choose one of {', '.join(ticket.choices)}", "unknown_choice")])  # fmt: skip
+    require_decider(who, ticket.id, ticket.needed, state.barred(ticket))
+    events: list[CatalogEvent] = [OverlayDecided(ticket.id, command.choice, who.name, command.reason, who.id)]
+    if command.choice == "approve":
+        if asked.policy != command.policy:
+            raise Conflict("the rules of the home have changed since this patch was shown", code="rules_changed",
+                           hint="reject it and propose it again, so that it is judged by the rules of now")  # fmt: skip
+        overlay = Overlay(asked.tag, asked.artifact, asked.before, asked.operations, asked.by, asked.reason, asked.id,
+                          asked.digest, asked.key)  # fmt: skip
+        events += _overlaid(state, overlay)
+    return events
+
+
 def _authors(state: Workflow, moved: TagMoved) -> tuple[str, ...]:
     """Who wrote what a tag names from now on: whoever pushed the document, and whoever changed it since."""
     pushed = state.artifacts[(moved.artifact, moved.rules)]
@@ -158,6 +281,10 @@ class CatalogLaw(Law):
         stream.tenant = state.tenant
         if isinstance(command, Overlay):
             return Verdict(_overlaid(state, command), {})
+        if isinstance(command, Ask):
+            return Verdict(*_asked(state, command))
+        if isinstance(command, Decide):
+            return Verdict(_decided(state, command), {})
         events: list[CatalogEvent] = []
         known = state.artifacts.get((command.artifact, command.rules))
         version = known.version if known else f"v{len(state.artifacts) + 1}.0"
@@ -179,6 +306,15 @@ class CatalogLaw(Law):
         for event in events:
             if isinstance(event, ArtifactPushed):
                 state.artifacts[(event.artifact, event.rules)] = event
+            elif isinstance(event, OverlayProposed):
+                state.asked[event.ticket] = event
+                state.tickets[event.ticket] = Ticket(
+                    event.ticket, "", "patch", "approve", event.text, ["approve", "reject"], {}, event.shown, 0, "", "",
+                    roles=event.roles, barred=event.barred,
+                )  # fmt: skip
+            elif isinstance(event, OverlayDecided):
+                ticket = state.tickets[event.ticket]
+                ticket.answer, ticket.by, ticket.reason = event.choice, event.by, event.reason
             else:
                 authors = _authors(state, event)
                 state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay, authors)

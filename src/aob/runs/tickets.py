@@ -11,10 +11,14 @@ from aob.core.run.state import Ticket
 from aob.journal import Stream
 from aob.ports.store import HeadQuery
 from aob.runs import Core
+from aob.runs.catalog import Decide, Workflow
 from aob.runs.incoming import json_of, large_of, name_of, text_of
 
 RUNS_LOOKED_THROUGH: Final = 500
 """Ended runs, newest first, among which a ticket is looked for by its id alone."""
+
+HOLDERS: Final = frozenset({"run", "workflow"})
+"""Kinds of streams that may have tickets: of a workflow those of patches of its tags."""
 
 
 class Tickets:
@@ -59,6 +63,10 @@ class Tickets:
         cell, beside = large_of(data, "the values of a form")
         stream = await self._ticket_holder(who, ticket_id)
         ticket: Ticket = stream.state.tickets[ticket_id]
+        if isinstance(stream.state, Workflow):
+            word = Decide(ticket_id, choice, who, reason, self.core.rules.version)
+            answered = await self.core.journal.ask(stream.name, word)
+            return await self._ticket_told(answered.stream, answered.stream.state.tickets[ticket_id])
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         asked = cmd.Answer(ticket_id, choice, who, reason, cell, command, beside)
         decided = await self.core.ask(who, stream.name, asked)
@@ -78,7 +86,7 @@ class Tickets:
         self.core.journal.check()
         return [
             stream for stream in self.core.journal.streams.values()
-            if stream.law.kind == "run" and stream.seq and stream.state.tenant == who.tenant
+            if stream.law.kind in HOLDERS and stream.seq and stream.state.tenant == who.tenant
         ]  # fmt: skip
 
     async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
@@ -97,12 +105,15 @@ class Tickets:
         )  # fmt: skip
 
     async def _ticket_told(self, stream: Stream, ticket: Ticket) -> dict[str, Any]:
-        run: Run = stream.state
+        run: Run | Workflow = stream.state
+        about = (
+            {"workflow": run.name, "tag": run.asked[ticket.id].tag} if isinstance(run, Workflow)
+            else {"run_id": run.id, "workflow": run.workflow, "visit": ticket.visit}
+        )  # fmt: skip
         told: dict[str, Any] = {
-            "ticket_id": ticket.id, "run_id": run.id, "workflow": run.workflow, "visit": ticket.visit,
-            "subject": ticket.subject, "role": ticket.role, "text": ticket.text, "choices": ticket.choices,
-            "form": ticket.form, "shown": await self.core.value(run.tenant, ticket.shown),
-            "state": ticket.answer or "open",
+            "ticket_id": ticket.id, **about, "subject": ticket.subject, "role": ticket.role, "text": ticket.text,
+            "choices": ticket.choices, "form": ticket.form,
+            "shown": await self.core.value(run.tenant, ticket.shown), "state": ticket.answer or "open",
         }  # fmt: skip
         needed = ticket.needed
         told["role"] = needed[-1]

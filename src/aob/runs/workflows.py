@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import Raw
 
-from aob.core.errors import Conflict, Invalid, NotFound, Problem, Refused
+from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
-from aob.core.policy import Caller, require, review_patch
+from aob.core.policy import Caller, Verdict, require, review_patch
 from aob.core.rights import demand
 from aob.core.rules import RULES
 from aob.journal import Stream
@@ -109,12 +109,14 @@ class Workflows:
         base: str = "",
         kind: str = "person",
         id: str = "",
+        agreed: bool = False,
     ) -> dict[str, Any]:
-        """Put an overlay on a tag: runs that start later under it get it, those that run keep their graph.
+        """Put an overlay on a tag: runs that start later under it get it, those that run keep their graph. What a
+        person has to see waits under a ticket (`state` is `proposed`), unless one has `agreed` where the truth lies.
 
         `base` is the hash of the graph it was written against (`graph` of an earlier answer); the same `id` again
-        answers the same. Raises Invalid with every problem, Refused `approval_needed`, Conflict `tag_moved` or
-        `patch_exists`, TooLarge. Pushing a document on the tag again takes all its overlays away.
+        answers the same. Raises Invalid with every problem, Conflict `tag_moved` or `patch_exists`, TooLarge. Pushing a
+        document on the tag again takes all its overlays away.
         """
         demand(who, "patch_tag")
         kind, base = text_of(kind, "/kind", NAME_MAX), text_of(base, "/base", NAME_MAX)
@@ -131,18 +133,20 @@ class Workflows:
         if done is None:
             versions = await self.versions(who, at)
             _based(tag, versions.ir(len(at.overlay)).hash, base)
-            compiled = await asyncio.to_thread(self._reviewed, who, versions, read_operations(asked), kind)
+            compiled, verdict = await asyncio.to_thread(self._reviewed, versions, read_operations(asked), kind)
             command = catalog.Overlay(tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name,
                                       text_of(reason, "/reason"), id, digest, who.id)  # fmt: skip
+            if verdict.needs_person and not agreed:
+                return await self._asked(who, name, versions, command, verdict)
             decided = await self.core.journal.ask(_stream(who, name), command)
             moved: catalog.Workflow = decided.stream.state
             done = moved.patches[id] if id else decided.events[-1]
         return await self._tag_told(who, name, done)
 
     def _reviewed(
-        self, who: Caller, versions: Versions, operations: list[dict[str, Any]], kind: str
-    ) -> list[dict[str, Any]]:
-        """The operations compiled, once every gate has let them pass."""
+        self, versions: Versions, operations: list[dict[str, Any]], kind: str
+    ) -> tuple[list[dict[str, Any]], Verdict]:
+        """The operations compiled, once every gate has let them pass, and whether a person has to agree."""
         before = versions.document(len(versions) - 1)
         compiled = read_operations(canonical(compile_operations(before, operations)))
         problems: list[Problem] = []
@@ -155,19 +159,34 @@ class Workflows:
         problems.extend(verdict.problems)
         if problems:
             raise Invalid("the patch cannot be applied", problems)
-        if verdict.needs_person and not who.may("approve"):
-            raise Refused(
-                f"this patch needs somebody who may approve: {'; '.join(verdict.reasons)}", code="approval_needed",
-                hint="put it on the tag with a key that has the role approve",
-            )  # fmt: skip
-        return compiled
+        return compiled, verdict
+
+    async def _asked(
+        self, who: Caller, name: str, versions: Versions, overlay: catalog.Overlay, verdict: Verdict
+    ) -> dict[str, Any]:
+        """The patch of a tag as it waits for a person."""
+        before = versions.document(len(versions) - 1)
+        difference = diff(before, apply(before, decode(overlay.operations)))
+        text = (f"{who.name} wants to change {overlay.tag} of {name}: {overlay.reason or 'no reason given'} "
+                f"({'; '.join(verdict.reasons)})")  # fmt: skip
+        command = catalog.Ask(overlay, text, canonical(difference), verdict.roles, verdict.barred,
+                              self.core.rules.version)  # fmt: skip
+        decided = await self.core.journal.ask(_stream(who, name), command)
+        state: catalog.Workflow = decided.stream.state
+        ticket = catalog.ticket_of(state, overlay)
+        at = state.tags[overlay.tag]
+        return {
+            "workflow": name, "tag": overlay.tag, "artifact": at.artifact, "version": at.version, "state": "proposed",
+            "ticket": ticket, "reasons": list(verdict.reasons), "graph": versions.ir(len(at.overlay)).hash,
+            "diff": difference, "lines": render(difference),
+        }  # fmt: skip
 
     async def _tag_told(self, who: Caller, name: str, done: catalog.TagMoved) -> dict[str, Any]:
         count = len(done.overlay)
         versions = await self.versions(who, catalog.Tag(done.artifact, done.version, done.rules, done.overlay))
         difference = diff(versions.document(count - 1), versions.document(count))
         return {
-            "workflow": name, "tag": done.tag, "artifact": done.artifact, "version": done.version,
+            "workflow": name, "tag": done.tag, "artifact": done.artifact, "version": done.version, "state": "applied",
             "graph": versions.ir(count).hash, "diff": difference, "lines": render(difference),
         }  # fmt: skip
 

@@ -151,5 +151,10 @@ async def patch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     if screen.json:
         screen.value(patched)
         return
-    screen.line(f"{patched['workflow']} {patched['version']} is {patched['tag']}")
+    if patched.get("state") == "proposed":
+        screen.line(f"waits for a person: aob approve {patched['ticket']} approve")
+        for reason in patched.get("reasons", ()):
+            screen.line(f"  {reason}")
+    else:
+        screen.line(f"{patched['workflow']} {patched['version']} is {patched['tag']}")
     screen.diff(diff_lines(patched))

@@ -32,7 +32,7 @@ async def teach(views: Views, shard: Answering, who: Caller, name: str) -> None:
     for tag, at in mine["tags"].items():
         there = 0 if tag in tags else len(theirs["tags"][tag]["patches"])
         for operations in at["patches"][there:]:
-            await shard.call("patch_tag", teacher, name, tag, operations)
+            await shard.call("patch_tag", teacher, name, tag, operations, agreed=True)
 
 
 def _artifact(at: dict[str, Any]) -> list[Any]:

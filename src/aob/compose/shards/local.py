@@ -91,7 +91,9 @@ class LocalShard:
         return any(
             id in getattr(stream.state, what)
             for stream in self.views.core.journal.streams.values()
-            if stream.law.kind == "run" and stream.seq and stream.state.tenant == who.tenant
+            if stream.law.kind in (("run", "workflow") if what == "tickets" else ("run",))
+            and stream.seq
+            and stream.state.tenant == who.tenant
         )
 
     async def _taught(self, who: Caller, name: str) -> dict[str, Any]:

@@ -268,9 +268,13 @@ class ShardedViews:
         command: str | None = None,
     ) -> JsonObject:
         """Decide a ticket, once."""
-        return await self._by_id(
+        told = await self._by_id(
             "tickets", "answer", who, ticket_id, choice, reason=reason, values=values, command=command
         )
+        if "run_id" not in told:  # of a patch of a tag: what shard 0 has now, all others are taught
+            async with self.pushing:
+                await self._teach(who, told["workflow"])
+        return told
 
     async def _by_id(self, what: str, verb: str, who: Caller, id: str, *args: Any, **named: Any) -> JsonObject:
         """Ask the shard whose memory has it; when none has, all of them, for it may lie in an ended run."""
