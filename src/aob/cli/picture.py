@@ -124,6 +124,11 @@ def moment(ms: JsonValue) -> str:
         return str(ms)
 
 
+def _whose(ticket: TicketView) -> str:
+    """The run that a ticket belongs to, or the tag."""
+    return ticket.get("run_id") or f"{ticket.get('workflow', '')}@{ticket.get('tag', '')}"
+
+
 def ticket_row(ticket: TicketView) -> tuple[str, ...]:
     """A ticket in a list."""
     about = ticket.get("text") or ticket.get("subject") or ticket.get("visit") or ""
@@ -132,7 +137,7 @@ def ticket_row(ticket: TicketView) -> tuple[str, ...]:
         ticket.get("role", ""),
         short(about, 60),
         ", ".join(ticket.get("choices") or ("approve", "reject")),
-        ticket.get("run_id", ""),
+        _whose(ticket),
         left(ticket.get("due")),
     )
 
@@ -140,7 +145,7 @@ def ticket_row(ticket: TicketView) -> tuple[str, ...]:
 def ticket_lines(ticket: TicketView) -> Iterator[str]:
     """A ticket for the person who decides it. The diff of a patch is drawn by its own lines, not as JSON."""
     state, role = ticket.get("state", "open"), ticket.get("role", "")
-    yield f"{ticket['ticket_id']}  {state}  role {role}  {ticket.get('run_id', '')}"
+    yield f"{ticket['ticket_id']}  {state}  role {role}  {_whose(ticket)}"
     if ticket.get("text"):
         yield str(ticket["text"])
     if ticket.get("shown") not in (None, {}) and not ticket.get("patch_id"):

@@ -1,18 +1,22 @@
 """Replay and fork: a past run again, in a shadow that touches nothing, or as a new run from one of its nodes."""
 
 import asyncio
+from collections.abc import Mapping, Set
 from typing import Any
 
-from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
-from aob.core.event.value import digest_of_cell
+from msgspec import Raw
+
+from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
+from aob.core.event.value import NULL, canonical, digest_of, digest_of_cell, inline
 from aob.core.graph.ir import IR, Node
-from aob.core.graph.patch import compile_operations
-from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.graph.patch import compile_operations, read_operations
+from aob.core.policy import Caller, review_patch
+from aob.core.rights import demand, needed_roles, require_decider
 from aob.core.run import Given, Needs, Run, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.names import input_cell
+from aob.core.run.state import CANCELLED
 from aob.core.run.step import DeniedError, Step
 from aob.journal import Stream
 from aob.runs import Core
@@ -32,34 +36,62 @@ class Replays:
 
     core: Core
 
-    async def fork(self, who: Caller, run_id: str, *, from_node: str) -> dict[str, Any]:
-        """A new ordinary run that copies the visits before a node as they ended and acts for real from there."""
+    async def fork(
+        self, who: Caller, run_id: str, *, from_node: str, patches: Any = None, assume: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """A new ordinary run that copies the visits before a node as they ended and acts for real from there.
+
+        `patches` is a list of operation lists put on top, `assume` gives copied visits another output. What depends on
+        such a change is not copied: it runs again, and an approval is asked again. Raises Refused `approval_needed`
+        when an effect or an approval depends on it and the caller has a key: a person has to see that.
+        """
         demand(who, "fork")
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
-        ir = _graph(stream).ir(len(run.graph_ops))
-        after = _after(ir, text_of(from_node, "/from"))
-        copied = []
-        for node, outcome in run.scopes[""].done.items():
-            if node not in after and node in ir.nodes:
-                if isinstance(outcome, ev.NodeCompleted):
-                    copied.append(outcome)
-                elif isinstance(outcome, ev.NodeFailed) and outcome.on:
-                    # Handled there, so it is an outcome like others here, and the way that it took is taken again.
-                    copied.append(
-                        ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output,
-                                         digest_of_cell(outcome.output), outcome.took)
-                    )  # fmt: skip
+        versions, first = _graph(stream), len(run.graph_ops)
+        after = _after(versions.ir(first), text_of(from_node, "/from"))
+        overlay = list(run.graph_ops)
+        for operations in _patches(patches):
+            made = read_operations(canonical(compile_operations(versions.document(len(overlay)), operations)))
+            versions = versions.extended(made)
+            overlay.append(Raw(canonical(made)))
+        ir = versions.ir(len(overlay))
+        assumed = _given(_assumed(assume, ir), run)
+        if assumed or len(overlay) > first:
+            after = after | await asyncio.to_thread(self._changed, who, run, versions, set(assumed))
+        copied = _copied(run, ir, after - assumed.keys(), assumed)
         await self.core.journal.settled(stream)
         new_id = self.core.ids.next()
         command = cmd.Start(
             new_id, run.workflow, run.artifact, run.version, run.tag, run.tenant, who.name, run.inputs,
-            run.inputs_digest, run.mode, run.priority, run.depth, run.labels, tuple(run.graph_ops), run_id,
-            tuple(copied), rules=run.rules, by_key=who.id, authors=(*run.authors, *_authors(run)),
+            run.inputs_digest, run.mode, run.priority, run.depth, run.labels, tuple(overlay), run_id,
+            tuple(copied), rules=run.rules, by_key=who.id,
+            authors=(*run.authors, *_authors(run), *((who.name, who.id) if len(overlay) > first else ())),
         )  # fmt: skip
         decided = await self.core.journal.ask(new_id, command, fresh=True)
         return {"run_id": new_id, "status": decided.stream.state.status, "forked_from": run_id, "from": from_node,
                 "copied": sorted(item.visit for item in copied)}  # fmt: skip
+
+    def _changed(self, who: Caller, run: Run, versions: Versions, given: set[str]) -> frozenset[str]:
+        """Nodes of the root that depend on what a fork changes. Raises Invalid, Refused when a person has to see it."""
+        before, after = versions.document(len(run.graph_ops)), versions.document(len(versions) - 1)
+        law = self.core.run_law
+        verdict = review_patch(before, after, caller_kind="person", rules=law.rules, agents_used=run.agents,
+                               handler_effects=law.effects, given=given)  # fmt: skip
+        if verdict.problems:
+            raise Invalid("the fork cannot be patched like this", verdict.problems)
+        asks = [node for node in given if before["nodes"].get(node, {}).get("kind") == "approval"]
+        if asks:
+            raise Refused(f"an approval is asked and never assumed: {', '.join(asks)}", code="approval_needed",
+                          hint="fork from a node before it, and it is asked again")  # fmt: skip
+        if verdict.needs_person:
+            if who.id:
+                raise Refused(
+                    f"a person has to see this change: {'; '.join(verdict.reasons)}", code="approval_needed",
+                    hint="fork without the change and propose it as a patch of the fork, where it waits for a person",
+                )  # fmt: skip
+            require_decider(who, f"the fork of {run.id}", needed_roles("patch", "approve", verdict.roles), {})
+        return verdict.reached
 
     async def replay(
         self,
@@ -127,6 +159,41 @@ class Replays:
                 await self.core.values.fetch(step.run.tenant, needs.ref.digest)
             except DeniedError:
                 return b""
+
+
+def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes]) -> list[ev.NodeCompleted]:
+    """The outcomes of a run that a fork begins with."""
+    copied: list[ev.NodeCompleted] = []
+    for node, outcome in run.scopes[""].done.items():
+        if node in not_these or node not in ir.nodes:
+            continue
+        if node in assumed:
+            data = assumed[node]
+            copied.append(ev.NodeCompleted(node, 1, "success", Raw(data), digest_of(data)))
+        elif isinstance(outcome, ev.NodeCompleted):
+            copied.append(outcome)
+        elif isinstance(outcome, ev.NodeFailed) and outcome.on:
+            # Handled there, so it is an outcome like others here, and the way that it took is taken again.
+            copied.append(
+                ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output, digest_of_cell(outcome.output),
+                                 outcome.took)
+            )  # fmt: skip
+        elif outcome is CANCELLED or outcome.on == "cancelled":
+            # A join did not need it any more: it does not begin here either.
+            copied.append(ev.NodeCompleted(node, 0, "cancelled", NULL, digest_of_cell(NULL)))
+    return copied
+
+
+def _given(assumed: dict[str, bytes], run: Run) -> dict[str, bytes]:
+    """Outputs that a fork gives to visits which have one. Raises Invalid for others, and for one that is too large."""
+    done = run.scopes[""].done
+    problems = [
+        Problem(f"/assume/{visit}", "at most 4 KiB" if visit in done else "no such visit has ended", "bad_value")
+        for visit, data in assumed.items() if visit not in done or not inline(data)
+    ]  # fmt: skip
+    if problems:
+        raise Invalid("the fork cannot give these outputs", problems)
+    return assumed
 
 
 def _graph(stream: Stream) -> Versions:

@@ -116,8 +116,16 @@ class RunVerbs(Protocol):
     ) -> JsonObject:
         """Run again in a shadow from a node; nothing outside is touched."""
 
-    async def fork(self, who: Caller, run_id: str, *, from_node: str) -> JsonObject:
-        """A new run that copies what came before a node."""
+    async def fork(
+        self,
+        who: Caller,
+        run_id: str,
+        *,
+        from_node: str,
+        patches: JsonValue = None,
+        assume: dict[str, JsonValue] | None = None,
+    ) -> JsonObject:
+        """A new run that copies what came before a node, and does not depend on what it changes."""
 
 
 class PatchVerbs(Protocol):

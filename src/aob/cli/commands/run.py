@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from aob.cli.finding import find_run
 from aob.cli.picture import NODE_COLUMNS, RUN_COLUMNS, entry_line, entry_state, node_rows, run_head, run_row, short
 from aob.cli.screen import Screen
-from aob.cli.values import duration_ms, inputs_of, is_document, json_from, json_or_text, labels, read
+from aob.cli.values import duration_ms, inputs_of, is_document, json_from, json_or_text, labels, patch_from, read
 from aob.cli.watching import tell, wait
 from aob.cli.words import Commands, command, group
 
@@ -43,6 +43,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "fork", "start a new run from a node of this one", fork)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--from", dest="from_node", metavar="NODE", required=True)
+    one.add_argument("--patch", metavar="FILE", help="operations put on top: what depends on them runs again")
     one.add_argument("--wait", action="store_true", help="wait for its end")
     one = command(mine, common, "message", "hand a message to a run", message)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
@@ -168,7 +169,8 @@ async def release(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
     """A new run from a node."""
-    forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node)
+    patches = [patch_from(args.patch)["operations"]] if args.patch else None
+    forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node, patches=patches)
     if args.wait:
         screen.note(forked["run_id"])
         return await wait(aob, forked["run_id"], screen, follow=False)

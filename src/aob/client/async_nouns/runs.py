@@ -180,9 +180,19 @@ class Runs(AsyncWire):
         found: JsonObject = await self._call("POST", run_path(run_id, "replay"), body=body)
         return found
 
-    async def fork(self, run_id: str, *, from_node: str) -> Forked:
-        """A new run from a node of this one."""
-        found: Forked = await self._call("POST", run_path(run_id, "fork"), body={"from": from_node})
+    async def fork(
+        self,
+        run_id: str,
+        *,
+        from_node: str,
+        patches: list[JsonValue] | None = None,
+        assume: JsonObject | None = None,
+    ) -> Forked:
+        """A new run from a node of this one. `patches` are put on top, `assume` gives copied visits another output;
+        what depends on either is not copied, and an approval among it is asked again."""
+        body: JsonObject = {"from": from_node, "patches": patches, "assume": assume}
+        body = {name: value for name, value in body.items() if value is not None}
+        found: Forked = await self._call("POST", run_path(run_id, "fork"), body=body)
         return found
 
     def follow(

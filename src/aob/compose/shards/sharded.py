@@ -216,9 +216,9 @@ class ShardedViews:
         told: JsonObject = await self._of(run_id).call("replay", who, run_id, **how)
         return told
 
-    async def fork(self, who: Caller, run_id: str, *, from_node: str) -> JsonObject:
+    async def fork(self, who: Caller, run_id: str, *, from_node: str, **changed: Any) -> JsonObject:
         """A new run from a node of this one, on the same shard."""
-        told: JsonObject = await self._of(run_id).call("fork", who, run_id, from_node=from_node)
+        told: JsonObject = await self._of(run_id).call("fork", who, run_id, from_node=from_node, **changed)
         return told
 
     async def propose(self, who: Caller, run_id: str, body: JsonObject) -> JsonObject:

@@ -89,7 +89,8 @@ _FIRST: Final = frozenset(PatchRules.__struct_fields__) - {"free", "four_eyes"}
 class Verdict(msgspec.Struct, frozen=True):
     """`ok`: no problems. `needs_person`: somebody has to approve before it applies, for `reasons`, which say
     `adds an agent: clerk` and the like. `agents_added` counts against the spawn budget once the patch is applied.
-    `roles` and `barred` are those of the approvals that the patch concerns: whoever decides has all of the roles."""
+    `roles` and `barred` are those of the approvals that the patch concerns: whoever decides has all of the roles.
+    `reached`, of a fork, are nodes of the root that may not be copied."""
 
     ok: bool
     needs_person: bool
@@ -98,6 +99,7 @@ class Verdict(msgspec.Struct, frozen=True):
     agents_added: int = 0
     roles: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
+    reached: frozenset[str] = frozenset()
 
 
 def budget_left(rules: PatchRules, agents_used: int, document: Document | None = None) -> int:
@@ -118,13 +120,15 @@ def review_patch(
     agents_used: int,
     handler_effects: Mapping[str, str] | None = None,
     decided: Collection[str] = (),
+    given: Collection[str] | None = None,
 ) -> Verdict:
     """Judge the change from `before` to `after`, both canonical and `after` already checked as a graph.
 
     `agents_used` counts what patches of this run and its descendants have added so far. `handler_effects` maps
-    handler names to the effects that they declare. `decided` are nodes of the root whose outcome stands already.
+    handler names to the effects that they declare. `decided` are nodes of the root whose outcome stands already. Of a
+    fork `given` are those to which it gives another output; then the verdict tells what the change reaches.
     """
-    review = _Review(before, after, rules, handler_effects or {}, decided)
+    review = _Review(before, after, rules, handler_effects or {}, decided, given or ())
     problems = [*review.problems()]
     if caller_kind not in CALLER_KINDS:
         message = f"`{caller_kind[:40]}` is no kind of author"
@@ -141,7 +145,8 @@ def review_patch(
         reasons = (*reasons, "the home asks a person about every patch")
     needs_person = bool(reasons) and caller_kind not in rules.trusted_kinds
     roles, barred = review.asked() if reasons else ((), ())
-    return Verdict(not problems, needs_person, reasons, tuple(problems), added, roles, barred)
+    reached = review.taint.roots() if given is not None else frozenset()
+    return Verdict(not problems, needs_person, reasons, tuple(problems), added, roles, barred, reached)
 
 
 def refused_now(node: Document, base: Document | None, rules: PatchRules, agents_used: int) -> str:
@@ -168,9 +173,10 @@ class _Review:
         rules: PatchRules,
         handler_effects: Mapping[str, str],
         decided: Collection[str],
+        given: Collection[str],
     ) -> None:
         self.before, self.after, self.rules, self.handler_effects = before, after, rules, handler_effects
-        self.decided = decided
+        self.decided, self.given = decided, given
         change = diff(before, after)
         self.fields = object_of(change["fields"])
         nodes = object_of(change["nodes"])
@@ -288,7 +294,7 @@ class _Review:
     def taint(self) -> Taint:
         """What the patch reaches."""
         fields = {name for section in self.fields.values() for name in object_of(section)}
-        return Taint(self.web, {name for name, field in _FOLLOWED.items() if field in fields}, self.decided)
+        return Taint(self.web, {name for name, field in _FOLLOWED.items() if field in fields}, self.decided, self.given)
 
     @cached_property
     def hosts(self) -> set[str]:

@@ -31,13 +31,17 @@ class Mark(NamedTuple):
 class Taint:
     """What a patch reaches. `ways` maps each mark to what it came from and to the words for this step."""
 
-    def __init__(self, web: Web, fields: Collection[str] = (), decided: Collection[str] = ()) -> None:
+    def __init__(
+        self, web: Web, fields: Collection[str] = (), decided: Collection[str] = (), given: Collection[str] = ()
+    ) -> None:
         self.web, self.decided = web, decided
         self.ways: dict[Mark, tuple[Mark | None, str]] = {}
         self._todo: deque[Mark] = deque()
         self._later: deque[Mark] = deque()
         self._safe: dict[str, int] = {}
         self._seed(fields)
+        for path in given:
+            self._mark(path, "end", None, f"{path} (its output)")
         while self._todo or self._later:
             if self._todo:
                 self._follow(self._todo.popleft())
@@ -48,6 +52,10 @@ class Taint:
     def reaches(self, path: str) -> bool:
         """Whether the node could run otherwise than without the patch."""
         return Mark(path, "run") in self.ways
+
+    def roots(self) -> frozenset[str]:
+        """Nodes of the root that could run or end otherwise, or in whose body something could."""
+        return frozenset(mark.path.partition("/")[0] for mark in self.ways)
 
     def way(self, path: str) -> str:
         """How the patch reaches a node: `score.input -> risky.when -> review`."""

@@ -86,9 +86,12 @@ class ReplayBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The node from which the new run acts for real."""
+    """The node from which the new run acts for real. `patches` are put on top of the run's own, `assume` gives copied
+    visits another output; what depends on either is not copied."""
 
     from_: str = msgspec.field(name="from")
+    patches: list[JsonValue] | None = None
+    assume: dict[str, JsonValue] | None = None
 
 
 async def list_runs(call: Call[RunsQuery, None]) -> Answer:
@@ -171,7 +174,10 @@ async def replay_run(call: Call[Nothing, ReplayBody]) -> Answer:
 
 async def fork_run(call: Call[Nothing, ForkBody]) -> Answer:
     """A new run from a node of this one."""
-    forked = await call.verbs.fork(call.who, call.params["run_id"], from_node=call.body.from_)
+    body = call.body
+    forked = await call.verbs.fork(
+        call.who, call.params["run_id"], from_node=body.from_, patches=body.patches, assume=body.assume
+    )
     return json_answer(forked, status=201, headers=((b"location", b"/v1/runs/" + forked["run_id"].encode()),))
 
 
