@@ -87,3 +87,15 @@ async def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_touche
         json.dumps(await app.metrics.metrics(app.who))
     async with aob.open(tmp_path) as app:
         assert app.metrics.live.numbers(app.who.tenant).aside, "a snapshot remembers it"
+
+
+async def test_a_derived_metric_of_an_earlier_release_keeps_its_windows_and_may_be_pushed_again(tmp_path: Path) -> None:
+    plain = "metric: ratio\nversion: 1\ntype: derived\nvalue: revenue / sales\n"
+    async with aob.open(tmp_path) as app:
+        await app.push_contracts({"shop.yaml": SHOP, "old.yaml": plain + "windows: [all]\n"})
+        told = await app.push_contracts({"ratio.yaml": plain})
+        assert (told["new"], told["same"]) == ([], ["metric ratio@1"])
+        assert (await app.metric("ratio"))["window"]["name"] == "all"
+        await app.push_contracts({"new.yaml": plain.replace("ratio", "share")})
+        await filled(app)
+        assert (await app.metric("share", by=("region",)))["rows"] == []

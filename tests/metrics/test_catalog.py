@@ -84,7 +84,7 @@ async def test_the_catalog_tells_metrics_dimensions_entities_alerts_and_views(ca
     aov, revenue = told["metrics"]
     assert (aov["state"], aov["moved_by"]) == ("filling", ["order.created"])
     assert revenue["windows"][1] == {"name": "today", "kind": "tumbling", "size": 1, "unit": "day", "zone": "UTC"}
-    assert told["dimensions"] == [{"name": "region", "metrics": ["revenue"]}]
+    assert told["dimensions"] == [{"name": "region", "metrics": ["aov", "revenue"]}], "a derived one has them too"
     assert told["entities"][0]["said_by"] == ["order.created"]
     assert told["alerts"][0]["start"] == "order_incident"
     assert {"events", "order_created", "entities_order", "deadletters", "metrics"} <= {v["name"] for v in told["views"]}

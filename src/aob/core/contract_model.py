@@ -14,6 +14,8 @@ T = TypeVar("T")
 BUDGET: Final = 1_000
 """Values of one dimension in one tenant before further ones become `__other__`."""
 OTHER: Final = "__other__"
+"""How those are shown. A value of this name is a value like any other: inside, the rest goes by `REST`."""
+REST: Final = "\0other"
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HORIZON_MS: Final = 24 * 3_600_000
 """How far back touches of subjects are looked at as they come, at least."""
@@ -242,8 +244,29 @@ class ContractSet(msgspec.Struct, frozen=True):
         return _pick(self.events.get(type), version)
 
     def metric(self, name: str, version: int = 0) -> MetricContract | None:
-        """A version of a metric; 0 is the newest."""
-        return _pick(self.metrics.get(name), version)
+        """A version of a metric; 0 is the newest. A derived one that says no dimensions or windows has those that all
+        of its metrics have."""
+        found = _pick(self.metrics.get(name), version)
+        return None if found is None else self._inheriting(found, frozenset())
+
+    def _inheriting(self, metric: MetricContract, seen: frozenset[str]) -> MetricContract:
+        if metric.type != "derived" or (metric.dimensions and metric.windows):
+            return metric
+        seen |= {metric.name}
+        names = [name for name in dict.fromkeys(_WORD.findall(metric.value)) if name in self.metrics.keys() - seen]
+        parts = [self._inheriting(self.metrics[name][max(self.metrics[name])], seen) for name in names]
+        first = parts[0] if parts else metric
+        dimensions = {
+            name: text for name, text in first.dimensions.items() if all(name in each.dimensions for each in parts)
+        }
+        windows = {
+            name: window for name, window in first.windows.items()
+            if all(each.windows.get(name) == window for each in parts)
+        }  # fmt: skip
+        return msgspec.structs.replace(
+            metric, dimensions=metric.dimensions or dimensions,
+            windows=metric.windows or windows or {"all": Window("all", "all")},
+        )  # fmt: skip
 
     def alert(self, name: str, version: int = 0) -> AlertContract | None:
         """A version of an alert; 0 is the newest."""
@@ -254,8 +277,8 @@ class ContractSet(msgspec.Struct, frozen=True):
         return (versions[max(versions)] for _, versions in sorted(self.events.items()))
 
     def newest_metrics(self) -> Iterator[MetricContract]:
-        """The newest version of each metric, by name."""
-        return (versions[max(versions)] for _, versions in sorted(self.metrics.items()))
+        """The newest version of each metric, by name, with what it inherits."""
+        return (self._inheriting(versions[max(versions)], frozenset()) for _, versions in sorted(self.metrics.items()))
 
     def newest_alerts(self) -> Iterator[AlertContract]:
         """The newest version of each alert, by name."""
@@ -273,6 +296,13 @@ class ContractSet(msgspec.Struct, frozen=True):
             found |= contract.types
             asked += contract.operands
         return frozenset(found)
+
+
+def as_before(contract: T) -> T:
+    """A derived metric that says no windows as earlier releases took it: it had `all`, and keeps it where it stands."""
+    if isinstance(contract, MetricContract) and contract.type == "derived" and not contract.windows:
+        return msgspec.structs.replace(contract, windows={"all": Window("all", "all")})
+    return contract
 
 
 def _pick(versions: Mapping[int, T] | None, version: int) -> T | None:

@@ -42,7 +42,8 @@ class WindowOf(TypedDict):
 
 
 class MetricRow(TypedDict):
-    """The value for one combination of dimensions, or one step of a series (`at` is its start)."""
+    """The value for one combination of dimensions, or one step of a series (`at` is its start). `other` names the
+    dimensions of which it is the rest, shown as `__other__`: values that came when the budget was spent."""
 
     by: NotRequired[dict[str, str]]
     at: NotRequired[int]
@@ -50,6 +51,7 @@ class MetricRow(TypedDict):
     complete: NotRequired[bool]
     restated: NotRequired[bool]
     overflow: NotRequired[bool]
+    other: NotRequired[list[str]]
 
 
 class MetricAnswer(TypedDict):

@@ -8,10 +8,11 @@ import msgspec
 class MetricQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     """`window` names a window of the contract (its first one when empty) or is a duration that slides (`15m`).
 
-    `since_ms` and `until_ms` ask for a span of event time instead; `step` (a duration) splits a span into a series.
-    `by` names dimensions to tell apart, `where` fixes dimensions to a value. `as_of_ms` is the event time that stands
-    for now, `known_at_ms` the processing time up to which events are looked at (a scan). `min_position` waits until the
-    answer holds that position. `compare` = `previous` adds the window before. `version` asks for an older contract.
+    `since_ms` and `until_ms` ask for a span of event time instead; `step` (a duration, or `month`, `2 weeks`) splits a
+    span into a series. `by` names dimensions to tell apart, `where` fixes dimensions to a value. `as_of_ms` is the
+    event time that stands for now, `known_at_ms` the processing time up to which events are looked at (a scan).
+    `min_position` waits until the answer holds that position. `compare` = `previous` adds the window before. `version`
+    asks for an older contract.
     """
 
     metric: str

@@ -22,7 +22,7 @@ from aob.core.contract import (
     to_document,
 )
 from aob.core.contract.reading import Sources, contract_sources
-from aob.core.contract_model import EventContract, MetricContract
+from aob.core.contract_model import EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
 from aob.core.metric_answers import ContractsPushed, Lineage
@@ -234,7 +234,7 @@ class Contracts:
                 known = _of(before, kind, contract.name).get(version)
                 if known is None or (kind == "slo" and digest(known) != digest(contract)):
                     new.append(contract)
-                elif digest(known) == digest(contract):
+                elif digest(known) == digest(contract) or digest(known) == digest(as_before(contract)):
                     same.append(contract)
                 else:
                     text = f"{kind} {contract.name} has a version {version} with other content"

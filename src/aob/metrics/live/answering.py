@@ -237,7 +237,7 @@ class Answers:
 def info(known: ContractSet, name: str, filling: bool = False, unmoved: int = 0) -> MetricInfo:
     """A metric as the catalog lists it."""
     versions = known.metrics[name]
-    contract = versions[max(versions)]
+    contract = known.metric(name) or versions[max(versions)]
     return {
         "name": name, "version": contract.version, "versions": sorted(versions), "type": contract.type,
         "unit": contract.unit, "owner": contract.owner, "description": contract.description,

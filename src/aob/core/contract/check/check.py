@@ -11,7 +11,7 @@ from aob.core.contract.check.event import event_problems
 from aob.core.contract.check.metric import metric_problems
 from aob.core.contract.check.sight import ENRICHMENTS
 from aob.core.contract.document import key_of, to_document
-from aob.core.contract_model import Contract, ContractSet, MetricContract, T
+from aob.core.contract_model import Contract, ContractSet, MetricContract, T, as_before
 from aob.core.errors import Problem
 
 
@@ -65,7 +65,7 @@ def _changed(contracts: ContractSet, known: ContractSet) -> Iterator[Problem]:
         last = known.alert(alert.name)
         pairs.append((alert, known.alerts.get(alert.name, {}).get(alert.version), last.version if last else 0))
     for new, same, version in pairs:
-        if same is not None and to_document(same) != to_document(new):
+        if same is not None and to_document(same) not in (to_document(new), to_document(as_before(new))):
             key = key_of(new)
             message = f"version {key.rpartition('@')[2]} of {new.name} is there already and says something else"
             yield Problem(f"{key}#/version", message, "version_changed", hint=f"version: {version + 1}")

@@ -189,6 +189,7 @@ def _steps(metric: MetricContract, at: str) -> Iterator[Problem]:
 
 
 def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    metric = whole.metric(metric.name, metric.version) or metric
     known = whole.types_of(metric.name) if metric.version == max(whole.metrics[metric.name]) else metric.types
     for index, test in enumerate(metric.tests):
         path = f"{at}/tests/{index}"

@@ -38,7 +38,7 @@ def read_metric(draft: Draft) -> MetricContract | None:
         description=made.description,
         moves=tuple(_moves(made, steps, draft)),
         dimensions=_dimensions(made.dimensions, draft),
-        windows=read_windows(made.windows, draft),
+        windows=read_windows(made.windows, draft, inherits=made.type == "derived"),
         value=cel(made.value),
         key=made.key,
         within_ms=draft.duration(made.within, "/within"),

@@ -18,8 +18,10 @@ _KINDS: Final = ("sliding", "tumbling", "hopping", "to_date")
 _HINT: Final = "write 15m, all, {tumbling: day, zone: Europe/Berlin}, {hopping: 5m, every: 1m} or {to_date: month}"
 
 
-def read_windows(written: Sequence[Duration | WindowDefinition], draft: Draft) -> dict[str, Window]:
-    """The windows of a metric by name; one that says none has `all`."""
+def read_windows(
+    written: Sequence[Duration | WindowDefinition], draft: Draft, *, inherits: bool = False
+) -> dict[str, Window]:
+    """The windows of a metric by name; one that says none has `all`, or `inherits` those of its metrics."""
     found: dict[str, Window] = {}
     for index, each in enumerate(written):
         path = f"/windows/{index}"
@@ -30,7 +32,7 @@ def read_windows(written: Sequence[Duration | WindowDefinition], draft: Draft) -
             draft.wrong(path, f"window `{window.name}` stands twice", "duplicate_id", "give it a `name`")
         draft.renames[f"/windows/{window.name}"] = path
         found[window.name] = window
-    return found or {ALL: Window(ALL, "all")}
+    return found or ({} if inherits else {ALL: Window(ALL, "all")})
 
 
 def _short(text: Duration, path: str, draft: Draft) -> Window | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract_model import OTHER
+from aob.core.contract_model import REST
 from aob.core.metric.cube.dimension import Dimensions
 from aob.core.metric.cube.grid import DAY_MS, EVER, SIZES_MS, Grid
 from aob.core.metric.cube.slot import Cell, Slot, blank
@@ -90,7 +90,7 @@ class Cube:
         if placed not in self.latest:
             if len(self.latest) >= KEYS_MAX:
                 self.crowded += 1
-                return (OTHER,) * len(key)
+                return (REST,) * len(key)
             self.latest[placed] = -1
         return placed
 

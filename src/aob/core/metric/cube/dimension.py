@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract_model import OTHER
+from aob.core.contract_model import REST
 
 VALUE_MAX: Final = 256
 """Characters of a value; a longer one counts under `__other__`."""
@@ -24,9 +24,9 @@ class _Dimension:
     def place(self, value: str) -> str:
         if value in self.values:
             return value
-        if value == OTHER or len(self.values) >= self.budget or len(value) > VALUE_MAX:
+        if value == REST or len(self.values) >= self.budget or len(value) > VALUE_MAX:
             self.overflow += 1
-            return OTHER
+            return REST
         self.values.add(value)
         return value
 
@@ -46,6 +46,11 @@ class Dimensions:
     def overflowed(self, names: tuple[str, ...], budget: int) -> list[str]:
         """Which of these dimensions have had more values than their budget."""
         return [name for name in names if (name, budget) in self._known and self._known[name, budget].overflow]
+
+    def knows(self, name: str, budget: int, value: str) -> bool:
+        """Whether a dimension has had this value."""
+        known = self._known.get((name, budget))
+        return known is not None and value in known.values
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """By dimension: values known, and how often another one came."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.duration import parse_duration
+from aob.core.contract_model import OTHER, REST
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.expression import EvalError
 from aob.core.metric.cube.cube import Cube
@@ -14,7 +14,7 @@ from aob.core.metric.cube.tile import Key, NeedsScan
 from aob.core.metric.fold.plan import MetricPlan
 from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
 from aob.core.metric.fold.state import State
-from aob.core.metric.span import Span, span_of
+from aob.core.metric.span import Span, span_of, step_of
 from aob.core.metric.span.calendar import FIRST_MS, LAST_MS
 from aob.core.metric_query import MetricQuery
 
@@ -35,6 +35,7 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
     if query.version not in (0, plan.contract.version):
         raise NotFound(f"{query.metric} has no version {query.version} here", code="metric_not_found")
     _check(query, plan)
+    query = _meant(fold, plan, query)
     as_of = now_ms if query.as_of_ms is None else query.as_of_ms
     span = span_of(query, plan.contract, as_of)
     until = ENDLESS_MS if span.kind == "all" and query.as_of_ms is None else span.until
@@ -69,6 +70,15 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
     return reading
 
 
+def _meant(fold: State, plan: MetricPlan, query: MetricQuery) -> MetricQuery:
+    """A question in which `__other__` is the rest of a dimension, unless there is a value of that name."""
+    where = {
+        name: REST if value == OTHER and not fold.dimensions.knows(name, plan.contract.budget, OTHER) else value
+        for name, value in query.where.items()
+    }
+    return query if where == query.where else msgspec.structs.replace(query, where=where)
+
+
 def _wider(fold: State, plan: MetricPlan, span: Span, query: MetricQuery) -> tuple[Span, Told]:
     """A sliding window that begins a little earlier (it says when), where so many cells live that small tiles had to go
     before their time: a scan of the log for each reading would cost far more."""
@@ -95,10 +105,9 @@ def _check(query: MetricQuery, plan: MetricPlan) -> None:
         problems.append(Problem("/compare", f"{query.compare!r} is not known", hint="previous"))
     if query.step:
         try:
-            if parse_duration(query.step) < 1_000 or parse_duration(query.step) % 1_000:
-                raise ValueError("a step has whole seconds")
+            step_of(query.step)
         except ValueError as error:
-            problems.append(Problem("/step", str(error), hint="1m, 1h, 1d"))
+            problems.append(Problem("/step", str(error), hint="1m, 1h, 1d; or of the calendar: day, 2 weeks, month"))
     for name in ("since_ms", "until_ms", "as_of_ms", "known_at_ms"):
         at_ms = getattr(query, name)
         if at_ms is not None and not TIME_MIN_MS <= at_ms <= TIME_MAX_MS:
@@ -235,14 +244,18 @@ def _rows(told: Told, query: MetricQuery) -> list[Row]:
     limit = min(query.limit, ROWS_MAX)
     if len(pairs) > limit:
         pairs = sorted(sorted(pairs, key=lambda pair: -(number_of(pair[1]) or 0.0))[:limit])
-    return [
-        {"by": _named(query.by, group), "value": value, **({"overflow": True} if group in told.over else {})}
-        for group, value in pairs
-    ]
+    return [{"by": _named(query.by, group), "value": value, **_more(query.by, group, told)} for group, value in pairs]
 
 
 def _named(by: tuple[str, ...], group: Key) -> dict[str, str]:
-    return dict(zip(by, group, strict=True))
+    return {name: OTHER if value == REST else value for name, value in zip(by, group, strict=True)}
+
+
+def _more(by: tuple[str, ...], group: Key, told: Told) -> Row:
+    """What is to be known of a row beside its value: `other` names dimensions of which it is the rest."""
+    more: Row = {"overflow": True} if group in told.over else {}
+    rest = [name for name, value in zip(by, group, strict=True) if value == REST]
+    return more | {"other": rest} if rest else more
 
 
 def _series(fold: State, plan: MetricPlan, query: MetricQuery, span: Span, told: Told, reading: Reading) -> list[Row]:
@@ -252,7 +265,7 @@ def _series(fold: State, plan: MetricPlan, query: MetricQuery, span: Span, told:
     limit = min(query.limit, ROWS_MAX)
     rows: list[Row] = []
     mark = reading.watermark_ms
-    for number, (start, end) in enumerate(span.buckets(parse_duration(query.step), since)):
+    for number, (start, end) in enumerate(span.buckets(step_of(query.step), since)):
         part = _tell(fold, plan, start, end, query.by, query.where)
         more = {"complete": mark is not None and mark >= end, "restated": part.restated}
         if query.by:

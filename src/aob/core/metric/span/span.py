@@ -1,18 +1,29 @@
 """The span of event time that a question asks for, the one before it, and its parts. No clock: now is told."""
 
+import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from aob.core.contract_model import MetricContract, Window
+from aob.core.contract_model import MetricContract, Unit, Window
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
 from aob.core.metric.span.calendar import same_elapsed, unit_before, unit_span
 from aob.core.metric_query import MetricQuery
 
 _DAY_MS: Final = 86_400_000
+_CALENDAR: Final = re.compile(r"(?:(\d{1,4}) ?)?(minute|hour|day|week|month|quarter|year)s?")
+_UNITS_MAX: Final = 1_000
 _STEPS: Final = ((3_600_000, 1_000), (_DAY_MS, 60_000), (31 * _DAY_MS, 3_600_000))
+
+
+class Step(NamedTuple):
+    """What splits a span: `size` units of the calendar, or so many ms."""
+
+    unit: Unit | Literal[""]
+    size: int
+    ms: int
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -28,7 +39,7 @@ class Span(msgspec.Struct, frozen=True):
     @property
     def step_ms(self) -> int:
         """By how much it moves at a time."""
-        return step_of(self.window.size_ms) if self.window.kind == "sliding" else 1_000
+        return moves_by(self.window.size_ms) if self.window.kind == "sliding" else 1_000
 
     def moves_at(self, first: int | None, furthest: int) -> int | None:
         """When what lies in it changes without an event: `first` is where its first tile with events begins, `furthest`
@@ -59,12 +70,16 @@ class Span(msgspec.Struct, frozen=True):
             since, until = self.since - (self.until - self.since), self.since
         return msgspec.structs.replace(self, kind="span", since=since, until=until)
 
-    def buckets(self, step_ms: int, since: int) -> Iterator[tuple[int, int]]:
-        """Its parts: steps since 1970, or days of the zone where steps are whole days. The outer ones are cut off."""
+    def buckets(self, step: Step, since: int) -> Iterator[tuple[int, int]]:
+        """Its parts: steps since 1970, units of the calendar of the zone, or days of it where steps are whole days. The
+        outer ones are cut off."""
+        unit, size, step_ms = step
         days, zone = step_ms // _DAY_MS, self.window.zone
         at = since
         while at < self.until:
-            if step_ms % _DAY_MS == 0 and zone != "UTC":
+            if unit:
+                _, end = unit_span(unit, size, zone, at)
+            elif step_ms % _DAY_MS == 0 and zone != "UTC":
                 _, end = unit_span("day", days, zone, at)
             else:
                 end = (at // step_ms + 1) * step_ms
@@ -73,7 +88,22 @@ class Span(msgspec.Struct, frozen=True):
             at = end
 
 
-def step_of(size_ms: int) -> int:
+def step_of(text: str) -> Step:
+    """The step of a text: a duration (`15m`), or units of the calendar (`month`, `2 weeks`). Raises ValueError."""
+    found = _CALENDAR.fullmatch(text.strip())
+    if found is not None:
+        size, word = int(found[1] or 1), found[2]
+        unit, times = ("month", 3) if word == "quarter" else (word, 1)
+        if not 0 < size <= _UNITS_MAX:
+            raise ValueError(f"a step has 1 to {_UNITS_MAX} units")
+        return Step(unit, size * times, 0)  # type: ignore[arg-type]  # one of the units
+    ms = parse_duration(text)
+    if ms < 1_000 or ms % 1_000:
+        raise ValueError("a step has whole seconds")
+    return Step("", 0, ms)
+
+
+def moves_by(size_ms: int) -> int:
     """By how much a sliding window of this size moves at a time."""
     return next((step for size, step in _STEPS if size_ms <= size), _DAY_MS)
 
@@ -88,7 +118,7 @@ def span_of(query: MetricQuery, contract: MetricContract, now_ms: int) -> Span:
             raise Invalid("the span is empty", [Problem("/until", "it must be after `since`", "bad_span")])
         return Span(msgspec.structs.replace(window, name=query.window), "span", since, until)
     if window.kind == "sliding":
-        step = step_of(window.size_ms)
+        step = moves_by(window.size_ms)
         until = (now_ms // step + 1) * step
         return Span(window, "sliding", until - window.size_ms, until)
     if window.kind == "hopping":

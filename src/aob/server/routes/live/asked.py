@@ -31,7 +31,9 @@ class MetricAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     since: Instant = None
     until: Instant = None
-    step: Annotated[str, msgspec.Meta(max_length=50, description="A duration: a value for each step.")] = ""
+    step: Annotated[
+        str, msgspec.Meta(max_length=50, description="A duration, or `month`, `2 weeks`: a value each.")
+    ] = ""
     by: Names = ()
     where: Pairs = ()
     as_of: Annotated[str | None, msgspec.Meta(description="The event time that stands for now.")] = None
