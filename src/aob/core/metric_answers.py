@@ -307,7 +307,7 @@ class AlertView(TypedDict):
     version: int
     metric: str
     by: dict[str, str]
-    state: Literal["ok", "pending", "firing", "silenced"]
+    state: Literal["ok", "pending", "firing", "no_data", "silenced"]
     since: int
     value: JsonValue
     when: str

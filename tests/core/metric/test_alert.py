@@ -100,6 +100,72 @@ def test_no_value_fulfils_nothing_and_clears_what_fires() -> None:
     assert bench.after(1) == {"eu": "clearing"}, "a value that is gone is no value"
 
 
+def test_a_firing_whose_number_stays_away_says_no_data() -> None:
+    bench = Bench()
+    bench.weigh(eu=0.9)
+    bench.after(1_000, eu=0.9)
+    bench.ask(Tell('["eu"]', bench.now_ms))
+    bench.after(1, eu=None)
+    assert bench.after(1_999, eu=None) == {"eu": "clearing"}
+    assert bench.after(1, eu=None) == {"eu": "no_data"}
+    [told] = bench.state.owed(RULE, bench.now_ms).tell
+    assert told.firing_ms < 0
+    bench.ask(Tell('["eu"]', told.firing_ms))
+    assert bench.state.owed(RULE, bench.now_ms).tell == []
+    assert bench.after(5_000) == {"eu": "no_data"}
+    assert bench.after(1, eu=0.3) == {"eu": "ok"}, "between when and clear: it fires no more"
+    assert [each.firing_ms for each in bench.state.owed(RULE, bench.now_ms).tell] == [0]
+    bench.ask(Tell('["eu"]', 0))
+    assert bench.state.instances == {}
+    assert [row["what"] for row in bench.state.history] == ["firing", "no_data", "ok"]
+
+
+def test_a_number_that_comes_back_bad_fires_again_and_starts_again() -> None:
+    bench = Bench(msgspec.structs.replace(RULE, clear_for_ms=0))
+    bench.weigh(eu=0.9)
+    bench.after(1_000, eu=0.9)
+    assert bench.after(1) == {"eu": "no_data"}
+    assert bench.state.owed(RULE, bench.now_ms).begin == []
+    assert bench.after(1, eu=0.9) == {"eu": "pending"}
+    assert bench.after(1_000, eu=0.9) == {"eu": "firing"}
+    assert bench.state.owed(RULE, bench.now_ms).begin == ['["eu"]']
+
+
+def test_a_number_that_never_comes_back_is_not_waited_for_for_ever() -> None:
+    bench = Bench(msgspec.structs.replace(RULE, clear_for_ms=0))
+    bench.weigh(eu=0.9)
+    bench.after(1_000, eu=0.9)
+    bench.after(1)
+    wake = bench.state.owed(RULE, bench.now_ms).wake_ms
+    assert wake is not None
+    assert bench.after(wake - bench.now_ms - 1) == {"eu": "no_data"}
+    assert bench.after(1) == {}
+
+
+@pytest.mark.parametrize(
+    ("type", "phase"), [("count", "ok"), ("sum", "ok"), ("distinct", "ok"), ("average", "no_data")]
+)
+def test_nothing_counted_is_zero_and_no_average(type: str, phase: str) -> None:
+    bench = Bench(msgspec.structs.replace(RULE, clear_for_ms=0, for_ms=0))
+    bench.weigh(eu=0.9)
+    gone = bench.judge.absent({"type": type})
+    bench.ask(Weigh(RULE, (), bench.now_ms, "", gone))
+    bench.now_ms += RULE.clear_for_ms
+    bench.ask(Weigh(RULE, (), bench.now_ms, "", gone))
+    assert bench.events[-1].phase == phase  # type: ignore[union-attr]
+
+
+def test_what_an_expression_says_of_null_is_taken_at_its_word() -> None:
+    silent = Bench(
+        msgspec.structs.replace(RULE, when="value != null && value > 0.5", clear="", for_ms=0, clear_for_ms=0)
+    )
+    silent.weigh(eu=0.9)
+    assert silent.after(1, eu=None) == {}
+    loud = Bench(msgspec.structs.replace(RULE, when="value == null", clear="", for_ms=0))
+    assert loud.weigh(eu=None) == {"eu": "firing"}
+    assert loud.after(1) == {"eu": "firing"}
+
+
 def test_an_expression_that_does_not_fit_the_value_turns_nothing_and_says_so() -> None:
     bench = Bench()
     bench.weigh(eu=0.9)

@@ -46,6 +46,7 @@ class Numbers:
         value = self.values[query.metric]
         rows = {"rows": [{"by": {"region": name}, "value": v} for name, v in value.items()]} if query.by else {}
         return {
+            "type": "count",
             "value": None if query.by else value,
             "valid_until": self.until.get(query.metric),
             "position": "p1",

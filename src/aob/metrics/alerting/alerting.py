@@ -141,7 +141,7 @@ class Alerts:
         found: list[JsonObject] = []
         for name in self._named.get(tenant, ()):
             history = self.state(tenant, name).history
-            found += [{"alert": name, **turn} for turn in history if turn["what"] in ("firing", "ok")]
+            found += [{"alert": name, **turn} for turn in history if turn["what"] in ("firing", "ok", "no_data")]
         return found
 
     def renewed(self, tenant: str, name: str) -> None:
@@ -199,7 +199,7 @@ class Alerts:
         seen, standing.wrong = judge.weigh(answer)
         standing.sighted = {each.key: Sighted(each.by, each.value) for each in seen[:SIGHTED_MAX]}
         standing.looked_ms = now_ms
-        weigh = Weigh(judge.contract, seen, now_ms, str(answer.get("position", "")))
+        weigh = Weigh(judge.contract, seen, now_ms, str(answer.get("position", "")), judge.absent(answer))
         if standing.judge is judge and decide(self.state(standing.tenant, standing.name), weigh, now_ms):
             await self._journal.ask(stream_of(standing.tenant, standing.name), weigh)
             self._named.setdefault(standing.tenant, set()).add(standing.name)

@@ -37,7 +37,7 @@ def _view(contract: AlertContract, state: AlertState, instance: Instance, value:
         "version": contract.version,
         "metric": contract.metric,
         "by": dict(instance.by),
-        "state": "firing" if fires else "pending" if instance.phase == "pending" else "ok",
+        "state": "firing" if fires else instance.phase if instance.phase in ("pending", "no_data") else "ok",
         "since": instance.firing_ms if fires else instance.since_ms,
         "value": value,
         "when": contract.when,
@@ -53,9 +53,10 @@ def _view(contract: AlertContract, state: AlertState, instance: Instance, value:
 
 
 def notice_of(contract: AlertContract | None, state: AlertState, instance: Instance, now_ms: int) -> JsonObject:
-    """What subscribers are told when an alert fires or is over. `id` is the same when it is told again."""
-    told = "firing" if instance.firing_ms else "ok"
-    since_ms = instance.firing_ms or instance.since_ms
+    """What subscribers are told when an alert fires, is over, or has no number any more. `id` is the same when it is
+    told again."""
+    told = "firing" if instance.firing_ms > 0 else "no_data" if instance.firing_ms else "ok"
+    since_ms = abs(instance.firing_ms) or instance.since_ms
     notice: JsonObject = {
         "id": derived_id("notice", state.tenant, state.name, instance.key, told, since_ms),
         "alert": state.name,

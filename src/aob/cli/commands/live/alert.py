@@ -22,7 +22,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob alert`."""
     mine = group(commands, common, "alert", "see and silence alerts")
     one = command(mine, common, "list", "list alerts as they stand", list_all)
-    one.add_argument("--state", choices=("ok", "pending", "firing", "silenced"), default="")
+    one.add_argument("--state", choices=("ok", "pending", "firing", "no_data", "silenced"), default="")
     one = command(mine, common, "show", "show an alert with its history", show)
     one.add_argument("alert", metavar="ALERT")
     one = command(mine, common, "silence", "let an alert tell nobody and start nothing for a while", silence)
@@ -98,5 +98,6 @@ async def delete(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 def _row(row: AlertView) -> tuple[str, ...]:
     by = " ".join(f"{name}={value}" for name, value in row["by"].items())
-    state = row["state"] + " (silent)" * bool(row.get("silenced_until") and row["state"] != "silenced")
+    silent = bool(row.get("silenced_until")) and row["state"] != "silenced"
+    state = row["state"].replace("_", " ") + " (silent)" * silent
     return row["name"], by, state, value_text(row["value"]), row["when"], clock(row["since"])

@@ -9,22 +9,26 @@ from aob.core.contract_model import AlertContract
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One value of the metric, weighed: whether `when` holds and whether it is clear. Both false: in between."""
+    """One value of the metric, weighed: whether `when` holds and whether it is clear. Both false: in between.
+    `missing`: there is no value, and neither expression has something to say of that."""
 
     key: str
     by: Mapping[str, str]
     value: JsonValue
     holds: bool
     clears: bool
+    missing: bool = False
 
 
 class Weigh(msgspec.Struct):
-    """All values that the metric has now; instances that are not among them have none. `at_ms` is when it was read."""
+    """All values that the metric has now; an instance that is not among them is seen as `absent`. `at_ms` is when it
+    was read."""
 
     contract: AlertContract
     seen: tuple[Seen, ...]
     at_ms: int
     position: str = ""
+    absent: Seen = Seen("", {}, None, False, True, True)
 
 
 class Put(msgspec.Struct):

@@ -1,15 +1,18 @@
 """What the record holds of an alert: what it was declared, its turns, what was told, what it started. Data only."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from aob.core.answers import JsonValue
 from aob.core.contract_model import AlertContract
 
-Phase = Literal["ok", "pending", "firing", "clearing"]
-"""`clearing` is firing whose `clear` holds and has not held for long enough."""
+Phase = Literal["ok", "pending", "firing", "clearing", "no_data"]
+"""`clearing` is firing whose `clear` holds, or whose number is gone, and not for long enough; `no_data` is what a
+firing becomes whose number stays away."""
+NO_DATA_MS: Final = 86_400_000
+"""A number that has been away for so long is not waited for any more."""
 
 
 class AlertPut(msgspec.Struct, array_like=True, tag=1):
@@ -52,7 +55,8 @@ class AlertTurned(msgspec.Struct, array_like=True, tag=4):
 
 
 class AlertTold(msgspec.Struct, array_like=True, tag=5):
-    """Subscribers have heard of a firing (its beginning), or of its end (0)."""
+    """Subscribers have heard of a firing (its beginning), of its end (0), or that its number is gone (since when,
+    negative)."""
 
     key: str
     firing_ms: int

@@ -1,6 +1,7 @@
 """What an alert asks of its metric, and what it makes of the answer. Contracts and values in; what was seen out. Pure.
 
-No value (null: an average of nothing) fulfils no `when` and clears a firing, unless the expressions say otherwise.
+No value (null: an average of nothing; a row that is gone) fulfils no `when`. A firing whose value goes away clears, and
+is then over as `no data`, not as `ok`, unless `when` or `clear` says something of null.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from aob.core.metric_query import MetricQuery
 
 ROWS_MAX: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ZERO: Final = frozenset({"count", "sum", "distinct"})
 _VALUE: Final = frozenset({"value"})
 _NAMES: Final = frozenset({"value", "metric", "alert", "by", "at", "position"})
 
@@ -41,15 +43,23 @@ class Judge:
         seen, wrong = [], ""
         for row in answer.get("rows") or () if self.contract.by else ({"value": answer.get("value")},):
             by = {name: str(value) for name, value in (row.get("by") or {}).items()}
-            value = row.get("value")
-            holds, error = _holds(self._when, value)
-            clears = not holds and not error
-            if self._clear is not None:
-                clears, unclear = _holds(self._clear, value, without=True)
-                error = error or unclear
+            one, error = self._one(by, row.get("value"))
             wrong = wrong or error
-            seen.append(Seen(key_of(by), by, value, holds, clears and not holds))
+            seen.append(one)
         return tuple(sorted(seen, key=lambda each: not each.holds)), wrong
+
+    def absent(self, answer: Mapping[str, JsonValue]) -> Seen:
+        """What a value of the dimensions is that the answer does not have: nothing counted is 0, else there is none."""
+        return self._one({}, 0 if answer.get("type") in _ZERO else None)[0]
+
+    def _one(self, by: Mapping[str, str], value: JsonValue) -> tuple[Seen, str]:
+        holds, error = _holds(self._when, value)
+        clears = not holds and not error
+        if self._clear is not None:
+            clears, unclear = _holds(self._clear, value, without=True)
+            error = error or unclear
+        missing = value is None and all(_silent(each) for each in (self._when, self._clear) if each is not None)
+        return Seen(key_of(by), by, value, holds, clears and not holds, missing), error
 
     def inputs(self, instance: Instance) -> dict[str, JsonValue]:
         """The inputs of the workflow that a firing starts, as plain JSON. Raises EvalError."""
@@ -80,6 +90,15 @@ def _holds(expression: Expression, value: JsonValue, *, without: bool = False) -
         return bool(expression.eval({"value": value})), ""
     except EvalError as error:
         return (without, "") if value is None else (False, f"{expression.text}: {error.detail}")
+
+
+def _silent(expression: Expression) -> bool:
+    """Whether it has nothing to say when there is no value."""
+    try:
+        expression.eval({"value": None})
+    except EvalError:
+        return True
+    return False
 
 
 def _compiled(text: str, names: frozenset[str]) -> Expression:

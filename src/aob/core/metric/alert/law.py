@@ -1,11 +1,14 @@
 """The law of alerts: a state, a command and the time in; events out. Pure.
 
 ok -> pending once `when` holds, firing once it has held for `for`, clearing once `clear` holds, ok once that has held
-for `clear_for`. Between `when` and `clear` nothing turns: that is the hysteresis.
+for `clear_for`. Between `when` and `clear` nothing turns: that is the hysteresis. A firing whose number is gone for
+`clear_for` is `no_data` and not ok, until the number is back, for a day at most.
 """
 
 from collections.abc import Iterator
 from typing import Final
+
+import msgspec
 
 from aob.core.contract_model import AlertContract
 from aob.core.errors import Conflict, NotFound
@@ -21,6 +24,7 @@ from aob.core.metric.alert.commands import (
     Weigh,
 )
 from aob.core.metric.alert.events import (
+    NO_DATA_MS,
     AlertDropped,
     AlertEvent,
     AlertPut,
@@ -66,7 +70,10 @@ def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertE
 def _weigh(state: AlertState, command: Weigh) -> Iterator[AlertEvent]:
     contract, at_ms = command.contract, command.at_ms
     seen = {each.key: each for each in command.seen}
-    gone = [Seen(key, each.by, None, False, True) for key, each in state.instances.items() if key not in seen]
+    gone = [
+        msgspec.structs.replace(command.absent, key=key, by=each.by)
+        for key, each in state.instances.items() if key not in seen
+    ]  # fmt: skip
     room = INSTANCES_MAX - len(state.instances)
     for each in (*gone, *command.seen):
         known = state.instances.get(each.key)
@@ -85,7 +92,7 @@ def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, 
     if turned == "pending" and contract.for_ms == 0:
         turned = "firing"
     if turned == "clearing" and contract.clear_for_ms == 0:
-        turned = "ok"
+        turned = "no_data" if seen.missing else "ok"
     if turned != phase or phase != instance.phase:
         starts = contract.start if turned == "firing" else ""
         yield AlertTurned(
@@ -97,6 +104,10 @@ def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int
     """The phase that follows when this is seen and the present one has lasted for `passed_ms`."""
     if phase == "ok":
         return "pending" if seen.holds else "ok"
+    if phase == "no_data":
+        if seen.holds:
+            return "pending"
+        return "no_data" if seen.missing and passed_ms < NO_DATA_MS else "ok"
     if phase == "pending":
         if not seen.holds:
             return "ok"
@@ -105,7 +116,9 @@ def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int
         return "firing"
     if phase == "firing":
         return "clearing"
-    return "ok" if passed_ms >= contract.clear_for_ms else "clearing"
+    if passed_ms < contract.clear_for_ms:
+        return "clearing"
+    return "no_data" if seen.missing else "ok"
 
 
 def _drop(state: AlertState, command: Drop, now_ms: int) -> Iterator[AlertEvent]:

@@ -13,6 +13,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.event.ids import derived_id
 from aob.core.metric.alert.events import (
+    NO_DATA_MS,
     AlertDropped,
     AlertEvent,
     AlertPut,
@@ -29,8 +30,9 @@ HISTORY_MAX: Final = 100
 
 
 class Instance(msgspec.Struct):
-    """One value of the dimensions. `firing_ms` is when it began to fire (0: it does not), `told_ms` the firing that
-    subscribers last heard of (0: that there is none). `starts` is the workflow that this firing still calls for."""
+    """One value of the dimensions. `firing_ms` is when it began to fire (0: it does not; negative: since when its
+    number is gone), `told_ms` what subscribers last heard of that. `starts` is the workflow that this firing still
+    calls for."""
 
     key: str
     by: Mapping[str, str]
@@ -106,6 +108,8 @@ class AlertState:
                     found.begin.append(instance.key)
             if instance.phase == "pending":
                 wakes.append(instance.since_ms + contract.for_ms)
+            elif instance.phase == "no_data":
+                wakes.append(instance.since_ms + NO_DATA_MS)
             elif instance.phase == "clearing":
                 wakes.append(instance.since_ms + contract.clear_for_ms)
         found.wake_ms = min(wakes, default=None)
@@ -148,12 +152,15 @@ class AlertState:
             instance.firing_ms, instance.starts = event.at_ms, event.starts
         elif event.phase == "ok":
             instance.firing_ms, instance.starts = 0, ""
+        elif event.phase == "no_data":
+            instance.firing_ms, instance.starts = -event.at_ms, ""
         # A firing that goes on fires since it began, not since its clearing was broken off.
         back = event.phase == "firing" and before == "clearing"
         instance.since_ms = instance.firing_ms if back else event.at_ms
         instance.phase, instance.value = event.phase, event.value
         instance.version, instance.position = event.version, event.position
-        if (event.phase == "firing" and not back) or (event.phase == "ok" and before in ("firing", "clearing")):
+        begins = (event.phase == "firing" and not back) or event.phase == "no_data"
+        if begins or (event.phase == "ok" and before in ("firing", "clearing", "no_data")):
             self._note(event.at_ms, event.phase, instance=dict(event.by), value=event.value, version=event.version)
 
     def _begin(self, event: StartDue) -> None:

@@ -21,7 +21,7 @@ SILENCE_MS: Final = 3_600_000
 class AlertsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In which state; all without."""
 
-    state: Literal["", "ok", "pending", "firing", "silenced"] = ""
+    state: Literal["", "ok", "pending", "firing", "no_data", "silenced"] = ""
 
 
 class SilenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
