@@ -194,3 +194,30 @@ async def test_ten_thousand_things_to_wait_for_are_told_quickly(app: App) -> Non
     told: dict[str, Any] = why(run, 0)
     assert told["sentence"] == "waiting for ticket 0 of role r (and 9999 more)"
     assert len(told["details"]) == 100
+
+
+async def test_a_cancelled_run_says_what_the_world_was_told(app: App, deed: Deed) -> None:
+    nodes = {
+        "look": fn("double", input={"n": "1"}),
+        "sent": fn("plain", effect="keyed"),
+        "pay": fn("once", effect="once"),
+    }
+    await app.push(flow("w", nodes, "look>sent", "sent>pay"))
+    run = await app.start("w", 1)
+    await deed.begins("pay").wait()
+    await app.views.cancel(app.who, run.id, reason="enough")
+    told = await app.views.why(app.who, run.id)
+    said = told["sentence"]
+    assert "enough; the world was told before: pay intended call: it is not known whether it happened" in said
+    assert "sent (function, effect keyed) was done" in said
+    assert [each["visit"] for each in told["details"]] == ["pay", "sent"]
+
+
+async def test_a_cancelled_run_that_told_the_world_nothing_says_no_more(app: App) -> None:
+    wait = {"kind": "wait", "config": {"message": "m"}}
+    await app.push(flow("w", {"look": fn("double", input={"n": "1"}), "w": wait}))
+    run = await app.start("w", 1)
+    await until(app, run.id, "node_completed")
+    await app.views.cancel(app.who, run.id, reason="enough")
+    told = await app.views.why(app.who, run.id)
+    assert (told["sentence"].endswith(": enough"), told["details"]) == (True, [])

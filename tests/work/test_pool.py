@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +15,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aob.compose.loop import heed_stops
 from aob.core.errors import Unavailable
 from aob.core.event import Ref, digest_of
 from aob.core.event.value import ROW_MAX
@@ -620,6 +623,28 @@ async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: p
         assert pool.health().blocked == {"grind": 1}
     (event, fields) = log.lines[0]
     assert (event, fields["handler"], fields["run"], fields["visit"]) == ("loop_blocked", "grind", "run_1", "n")
+
+
+async def test_a_process_that_was_stopped_is_no_handler_that_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.work.pool.crew.BLOCK_S", 0.01)
+    log, told = Noted(), Told()
+
+    async def stopped(job: Job) -> None:
+        until = time.perf_counter() + 0.02
+        while time.perf_counter() < until:
+            pass
+        os.kill(os.getpid(), signal.SIGCONT)  # what the kernel sends to a process that goes on
+
+    kept = signal.getsignal(signal.SIGCONT)
+    try:
+        async with pool_of(stopped, told, log=log) as pool:
+            heed_stops(pool.continued)
+            pool.submit(calls("work"))
+            await told.first()
+            assert pool.health().blocked == {}
+    finally:
+        signal.signal(signal.SIGCONT, kept)
+    assert log.events() == ["process_was_stopped"]
 
 
 async def test_a_large_output_is_kept_before_it_is_reported() -> None:

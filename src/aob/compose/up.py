@@ -13,7 +13,7 @@ from aob.compose.app import App, assemble
 from aob.compose.home import shards_of
 from aob.compose.lock import owning
 from aob.compose.logging import set_up_log
-from aob.compose.loop import run_tuned
+from aob.compose.loop import heed_stops, run_tuned
 from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
@@ -52,6 +52,7 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         if (home / CONTRACTS).is_dir():
             await running.push_contracts(home / CONTRACTS)
         await stack.enter_async_context(running.working())
+        heed_stops(running.views.core.pool.continued)
         owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None
         await _serve(stack, running, owners, said)
         await stop.wait()

@@ -156,7 +156,8 @@ class Views(Engine):
         error = await self.core.value(run.tenant, run.error) if run.error is not None else None
         dispatch, now_ms = self.core.dispatch, self.core.journal.clock.now()
         running, stuck = dispatch.running(run), dispatch.stuck(run_id)
-        told = why(run, now_ms, running, partial(_node_of, stream), dispatch.lacks, error, stuck)
+        done = _done_in_the_world(stream) if run.final == "CANCELLED" else ()
+        told = why(run, now_ms, running, partial(_node_of, stream), dispatch.lacks, error, stuck, done)
         await self.core.journal.settled(stream)
         return told
 
@@ -230,6 +231,21 @@ class Views(Engine):
             "journal": dict(journal.stats),
             "pool": msgspec.to_builtins(pool), "clock": _clock(journal.clock),
         }  # fmt: skip
+
+
+def _done_in_the_world(stream: Stream) -> list[dict[str, Any]]:
+    """Visits that came to their end and whose work may have reached the world: of any effect but `none`."""
+    run: Run = stream.state
+    found: list[dict[str, Any]] = []
+    for scope in run.scopes.values():
+        for name, outcome in scope.done.items():
+            node = _node_of(stream, Token(scope.prefix + name, scope.path, name, 1, ""))
+            if node is None or node.spec.effect == "none" or not isinstance(outcome, ev.NodeCompleted):
+                continue
+            if not outcome.copied and not outcome.memo:
+                found.append({"visit": scope.prefix + name, "attempt": outcome.attempt, "kind": node.kind,
+                              "effect": node.spec.effect})  # fmt: skip
+    return found
 
 
 def _clock(clock: CommittedClock) -> dict[str, Any]:

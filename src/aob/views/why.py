@@ -1,7 +1,7 @@
 """Why a run is where it is: one sentence, and what stands behind it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ _ORDER: Final = (
     "body",
     "open",
     "beside",
+    "told",
 )
 
 
@@ -37,18 +38,22 @@ def why(
     lacks: Callable[[Node], str] = lambda node: "",
     error: Any = None,
     stuck: Mapping[str, Stuck] = NOTHING,
+    done: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """What a run waits for. `running` are the visits that a worker holds; `node_of` finds a token's node; `lacks` names
     the handler that no worker has for a node; `error` is the run's error as a value; `stuck` are the visits
-    whose value is out of reach, and under `` what the run's own next decision needs."""
+    whose value is out of reach, and under `` what the run's own next decision needs; `done` are the visits of a
+    cancelled run whose work may have reached the world."""
     asking = _Asking(run, now_ms, running, node_of, lacks, stuck)
     details = [asking.detail(token) for token in run.tokens.values()]
     details += [asking.beside(ticket) for ticket in run.tickets.values() if asking.is_beside(ticket)]
     if "" in stuck and not run.final:
         details.append({"visit": "", "attempt": 0, "state": "away", "says": f"{run.id} {_away(stuck[''])}"})
+    if run.final == "CANCELLED":
+        details = _told(error, done)
     details.sort(key=lambda told: _ORDER.index(told["state"]))
     if run.final:
-        sentence = _ended(run, error)
+        sentence = _ended(run, error, details)
     elif run.quarantined:
         sentence = f"quarantined because {run.quarantined}"
     elif details:
@@ -60,12 +65,34 @@ def why(
     return {"run_id": run.id, "status": run.status, "sentence": sentence, "details": details[:DETAILS_MAX]}
 
 
-def _ended(run: Run, error: Any) -> str:
+def _told(error: Any, done: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the world had been told when the run was cancelled: what was begun, and what had come to its end."""
+    begun = error.get("intents", ()) if isinstance(error, dict) else ()
+    told = [
+        {"visit": each["visit"], "attempt": each["attempt"], "state": "told", "what": each["what"],
+         "says": f"{each['visit']} intended {each['kind']}: {_BECAME[each['state']]}"}
+        for each in begun
+        if not (isinstance(each["what"], dict) and each["what"].get("effect") == "none")
+    ]  # fmt: skip
+    told += [
+        {"visit": each["visit"], "attempt": each["attempt"], "state": "told",
+         "says": f"{each['visit']} ({each['kind']}, effect {each['effect']}) was done"}
+        for each in done
+    ]  # fmt: skip
+    return told
+
+
+_BECAME: Final = {"not known": "it is not known whether it happened", "failed": "it failed", "done": "it was done"}
+
+
+def _ended(run: Run, error: Any, told: Sequence[Mapping[str, Any]] = ()) -> str:
     took = format_duration(run.ended_ms - run.started_ms)
     if run.final == "COMPLETED":
         return f"completed after {took}"
     if run.final == "CANCELLED":
-        return f"cancelled after {took}: {run.cancelling}"
+        world = f"; the world was told before: {'; '.join(each['says'] for each in told[:3])}" if told else ""
+        more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""
+        return f"cancelled after {took}: {run.cancelling}{world}{more}"
     said = error if isinstance(error, dict) else {}
     where = f" at {said['visit']}" if said.get("visit") else ""
     return f"failed{where} after {took}: {said.get('message', 'no reason recorded')}"

@@ -21,7 +21,7 @@ import msgspec
 
 from aob.compose.app import assemble
 from aob.compose.lock import owning
-from aob.compose.loop import run_tuned
+from aob.compose.loop import heed_stops, run_tuned
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
@@ -78,6 +78,7 @@ async def _own(sock: socket.socket) -> int:
         # Work ends before the wire is let go: what it asks of the main process while it ends is still answered.
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())
+        heed_stops(running.views.core.pool.continued)
         wire.send(first.number, Kind.VALUE, encode(os.getpid()))
         await asked.stopped.wait()
     return 0

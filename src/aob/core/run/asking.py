@@ -15,7 +15,7 @@ from aob.core.run.evolve import content_of
 from aob.core.run.inner import unfit
 from aob.core.run.names import input_cell
 from aob.core.run.patching import barred_of, plan_patch, publish, settle_holder
-from aob.core.run.state import BACKOFF, DUE, OPEN, READY, Known, Patch, Ticket, Token
+from aob.core.run.state import BACKOFF, DUE, OPEN, Known, Patch, Ticket, Token
 from aob.core.run.step import DeniedError, Step
 
 EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
@@ -303,6 +303,10 @@ def _rung(step: Step, token: Token, kind: str) -> None:
         step.events.append(ev.TicketChanged(ticket.id, rung.do, rung.role, ticket.step + 1))
 
 
+TOLD_MAX: Final = 200
+"""Intents that a cancel lists."""
+
+
 def cancel(step: Step, command: cmd.Cancel) -> None:
     """Stops the run: every token ends in this commit, so no later result counts."""
     if repeated(step, command.command, Known("cancel", step.run.id, content_of(command.reason), command.by)):
@@ -312,8 +316,13 @@ def cancel(step: Step, command: cmd.Cancel) -> None:
             return
         raise Conflict(f"{step.run.id} is {step.run.final}", code="run_finished")
     step.events.append(ev.CancelRequested(command.by, command.reason, command.command, step.now))
-    told = [visit for visit, token in step.run.tokens.items() if token.state == READY and token.intents]
+    told = [visit for visit, token in step.run.tokens.items() if token.intents]
+    begun = [
+        {"visit": token.visit, "attempt": intent.attempt, "kind": intent.kind, "what": decode(intent.what),
+         "state": "not known" if intent.result is None else "failed" if intent.failed else "done"}
+        for token in step.run.tokens.values() for intent in token.intents or ()
+    ][:TOLD_MAX]  # fmt: skip
     cancel_visits(step, sorted(step.run.tokens), command.reason or "cancelled")
     error = {"code": "cancelled", "message": command.reason or f"cancelled by {command.by}",
-             **({"told": told} if told else {})}  # fmt: skip
+             **({"told": told, "intents": begun} if told else {})}  # fmt: skip
     finish(step, "CANCELLED", NULL, step.cell(error)[0])

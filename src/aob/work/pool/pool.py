@@ -8,6 +8,7 @@ the owner dispatches it again from what it has committed.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from types import TracebackType
 from typing import Final, Self
 
@@ -78,6 +79,7 @@ class Pool:
         }
         self._outward = Outward()
         self._closing = False
+        self._continued_at = 0.0
         self.cut_off: list[Job] = []
         """Attempts that a stop cut off: they were at work and did not end in time."""
         self._empty: asyncio.Event | None = None
@@ -256,7 +258,18 @@ class Pool:
         if self._empty is not None and not self._index:
             self._empty.set()
 
+    def continued(self) -> None:
+        """This process was stopped, and goes on: no handler has held the loop meanwhile."""
+        self._continued_at = perf_counter()
+
     def _saw_blocked(self, job: Job, seconds: float) -> None:
+        # A turn later: a signal that says that the process was stopped has been heard by then.
+        asyncio.get_running_loop().call_soon(self._judge_blocked, job, seconds, perf_counter() - seconds)
+
+    def _judge_blocked(self, job: Job, seconds: float, began: float) -> None:
+        if self._continued_at >= began:
+            self._log.info("process_was_stopped", **facts(job))
+            return
         self._blocked[label(job)] += 1
         self._log.warning("loop_blocked", ms=round(seconds * 1_000), **facts(job))
 
