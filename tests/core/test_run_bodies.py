@@ -25,12 +25,12 @@ def test_each_item_is_a_scope_and_results_keep_the_order_of_items() -> None:
     assert set(desk.jobs) == {"each[0]/in", "each[1]/in", "each[2]/in"}
     for index in (2, 0, 1):
         desk.complete(f"each[{index}]/in", index * 2)
-    assert desk.output() == {"count": 3, "failed": 0, "items": [0, 2, 4]}
+    assert desk.output() == {"count": 3, "failed": 0, "failed_items": [], "items": [0, 2, 4]}
     assert desk.status == "COMPLETED"
 
 
 def test_no_items_make_an_empty_map() -> None:
-    assert mapped([]).output() == {"count": 0, "failed": 0, "items": []}
+    assert mapped([]).output() == {"count": 0, "failed": 0, "failed_items": [], "items": []}
 
 
 @pytest.mark.parametrize("items", ["abc", 5, None, {"a": 1}])
@@ -159,8 +159,9 @@ def test_items_that_are_not_at_hand_are_asked_for() -> None:
 def test_many_items_are_kept_by_pages_of_a_thousand() -> None:
     desk = Desk(flow({"each": each("inputs", {"in": function(disabled=True)}, window=10_000)}), list(range(2_500)))
     manifest = desk.output()
-    assert (manifest["count"], len(manifest["pages"])) == (2_500, 3)
-    pages = [decode(desk.fetched(canonical(page))) for page in manifest["pages"]]
+    listed = decode(desk.fetched(canonical(manifest["$items"])))
+    assert (manifest["count"], len(listed["pages"])) == (2_500, 3)
+    pages = [decode(desk.fetched(canonical(page))) for page in listed["pages"]]
     assert [item for page in pages for item in page] == list(range(2_500))
 
 
@@ -172,7 +173,8 @@ def test_a_page_is_written_when_its_last_result_is_there_and_leaves_memory() -> 
     assert [event.page for event in named(events, ev.PageClosed)] == [0]
     assert len(desk.run.bodies["each"].outputs) == 0
     desk.work_off()
-    assert (desk.status, len(desk.output()["pages"])) == ("COMPLETED", 2)
+    listed = decode(desk.fetched(canonical(desk.output()["$items"])))
+    assert (desk.status, len(listed["pages"])) == ("COMPLETED", 2)
 
 
 # -- loop ---------------------------------------------------------------------------------------------------------

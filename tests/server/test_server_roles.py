@@ -64,7 +64,8 @@ async def known(home: App) -> dict[str, str]:
     (ticket,) = await home.views.tickets(LOCAL, run_id=run.id)
     return {
         "run_id": run.id, "name": "asking", "ticket_id": ticket["ticket_id"], "patch_id": "patch_0", "key_id": "key_0",
-        "hash": "0" * 64, "metric": "revenue", "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
+        "hash": "0" * 64, "cursor": "0." + "0" * 64, "metric": "revenue",
+        "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
         "number": "1", "alert": "revenue_high", "slo": "none", "webhook_id": "hook_0", "delivery_id": "msg_0",
     }  # fmt: skip
 

@@ -49,3 +49,9 @@ def fail(how: str) -> Any:
 def label(text: str, at: datetime) -> dict[str, Any]:
     """Takes a time, which crosses as text and is made in the process."""
     return {"text": text, "year": at.year}
+
+
+@node(cpu=True)
+def summed(items: list[int]) -> int:
+    """Adds up a list."""
+    return sum(items)

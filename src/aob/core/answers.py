@@ -69,6 +69,13 @@ class NodeView(TypedDict):
     memo: NotRequired[JsonValue]
 
 
+class ItemsPage(TypedDict):
+    """A page of the items of a map. `next` is the cursor of the page after it, null at the end."""
+
+    items: list[JsonValue]
+    next: str | None
+
+
 class RunView(RunRow):
     """A whole run: visits by name, open tickets and timers, its patches, its graph as it stands now, its cost."""
 

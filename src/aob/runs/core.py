@@ -1,6 +1,7 @@
 """What all verbs of runs share: the journal, the graphs, the values, the pool. Made by compose, entered once."""
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict, NotFound, Unavailable
+from aob.core.event.value import decode, ref_in
 from aob.core.graph.handlers import HandlerFacts
+from aob.core.items import listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
@@ -34,6 +37,8 @@ from aob.work.pool import Perform, Pool, Running
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in ALPHABET for b in ALPHABET]
 CONCURRENCY: Final = 256
+CURSOR_DIGITS_MAX: Final = 7
+HEX: Final = re.compile("[0-9a-f]{64}")
 
 
 class Ambient(msgspec.Struct, frozen=True):
@@ -219,12 +224,34 @@ class Core:
         return bool(stream.chunks) and stream.chunks[-1].row > self.journal.durable_row
 
     async def value(self, tenant: str, cell: Any) -> Any:
-        """The value of a cell, fetched when it lies outside its record."""
-        from aob.core.event.value import decode, ref_in
-
+        """The value of a cell, fetched when it lies outside its record. Of a map with more items than a page the first
+        page, and in `next` the cursor that `items` goes on with."""
         value = decode(cell)
         ref = ref_in(value)
-        return value if ref is None else decode(await self.values.fetch(tenant, ref.digest))
+        if ref is not None:
+            return decode(await self.values.fetch(tenant, ref.digest))
+        listed = listed_in(value)
+        if listed is None:
+            return value
+        told = decode(await self.values.fetch(tenant, listed.digest))
+        page = await self.items(tenant, f"0.{listed.hex}")
+        return {"count": value["count"], "failed": value["failed"], "failed_items": told["failed_items"], **page}
+
+    async def items(self, tenant: str, cursor: str) -> dict[str, Any]:
+        """A page of a map's items, and the cursor of the next one; null at the end. Raises CallerError `bad_cursor`."""
+        number, _, listed = cursor.partition(".")
+        if not (number.isdecimal() and len(number) < CURSOR_DIGITS_MAX and HEX.fullmatch(listed)):
+            raise CallerError(f"{cursor[:80]!r} is no cursor of items", code="bad_cursor",
+                              hint="take it from `next` beside the items before")  # fmt: skip
+        told = decode(await self.values.fetch(tenant, bytes.fromhex(listed)))
+        pages = told.get("pages", []) if isinstance(told, dict) else []
+        ref = ref_in(pages[int(number)]) if int(number) < len(pages) else None
+        if ref is None:
+            raise CallerError(
+                f"{cursor[:80]!r} leads to no items", code="bad_cursor", hint="begin again at the first page"
+            )
+        more = f"{int(number) + 1}.{listed}" if int(number) + 1 < len(pages) else None
+        return {"items": decode(await self.values.fetch(tenant, ref.digest)), "next": more}
 
 
 def wrong_name(name: str, known: list[str]) -> NotFound:

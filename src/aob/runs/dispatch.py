@@ -3,15 +3,17 @@
 import asyncio
 import math
 from collections.abc import Callable, Container, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from aob.core.duration import format_duration
-from aob.core.errors import AobError, Unavailable, said, shown
-from aob.core.event.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
+from aob.core.errors import AobError, TooLarge, Unavailable, said, shown
+from aob.core.event.value import ITEMS, ROW_MAX, Ref, canonical, decode, digest_of, inline
 from aob.core.graph.ir import Node
+from aob.core.items import items_in
 from aob.core.node import KINDS
 from aob.core.run import Needs, Run
 from aob.core.run import commands as cmd
@@ -163,19 +165,21 @@ class Dispatcher:
         if (node.kind != "function" or node.config.handler not in self._handlers) and self.lacks(node):
             self._wait_for_worker(stream, token, node)
             return
-        resume = None
+        resume = step = None
         try:
             if node.input is None and len(node.ins) == 1 and token.resume is None:
                 # The one in-edge of a ready node is taken: its source's output is the input.
                 value = decode(scope.done[node.ins[0].source.id].output)
-                if type(value) is dict and "$ref" in value:
-                    value = input_value(Step(run, stream.derived, self.journal.now_ms), scope, node)
+                if type(value) is dict and ("$ref" in value or ITEMS in value):
+                    step = Step(run, stream.derived, self.journal.now_ms)
+                    value = input_value(step, scope, node)
             else:
                 step = Step(run, stream.derived, self.journal.now_ms)
                 value = input_value(step, scope, node)
                 resume = step.load(token.resume) if token.resume is not None else None
         except Needs as needs:
-            self.journal.aside(self._fetch_first(stream, token, needs.ref))
+            fetch = partial(self._values.fetch, stream.tenant, needs.ref.digest)
+            self.journal.aside(self._first(stream, token, fetch, lambda run: self._submit(stream, run, token)))
             return
         except DeniedError as denied:
             error = canonical({"code": denied.code, "message": denied.detail})
@@ -188,7 +192,11 @@ class Dispatcher:
         )  # fmt: skip
         if run.graph_ops and node.kind == "http":
             job.pushed = _as_pushed(graphs, scope.body, node)
-        self.pool.submit(job)
+        if step is not None and step.items and (sequences := items_in(value)):
+            hold = partial(self._values.hold, stream.tenant, sequences)
+            self.journal.aside(self._first(stream, token, hold, lambda run: self.pool.submit(job)))
+        else:
+            self.pool.submit(job)
 
     def lacks(self, node: Node) -> str:
         """The first handler that a node calls and that is not loaded; empty when all are."""
@@ -206,19 +214,23 @@ class Dispatcher:
         command = cmd.Fail(token.visit, token.attempt, error, True)
         asyncio.get_running_loop().call_later(queue_ms / 1_000, self.journal.tell, stream.name, command)
 
-    async def _fetch_first(self, stream: Stream, token: Token, ref: Ref) -> None:
+    async def _first(
+        self, stream: Stream, token: Token, work: Callable[[], Coroutine[Any, Any, bytes]], go: Callable[[Run], None]
+    ) -> None:
+        """Goes on with a token once what its job needs is at hand: work itself never waits for a store."""
+        attempt = token.attempt
         try:
-            await self._patiently(stream.name, token.visit, lambda: self._values.fetch(stream.tenant, ref.digest))
+            await self._patiently(stream.name, token.visit, work)
         except AobError as error:
             if error.code in GONE:  # our fault, and not the node's
                 self.journal.tell(stream.name, SetAside(error.detail))
                 return
-            told = canonical({"code": error.code, "message": error.detail})
-            self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(told), True))
+            told = Raw(canonical({"code": error.code, "message": error.detail}))
+            self.journal.tell(stream.name, cmd.Fail(token.visit, attempt, told, not isinstance(error, TooLarge)))
             return
         run: Run = stream.state
-        if run.tokens.get(token.visit) is token and token.state == READY:
-            self._submit(stream, run, token)
+        if run.tokens.get(token.visit) is token and token.state == READY and token.attempt == attempt:
+            go(run)
 
     def context(self, job: Job) -> RunContext:
         """The context of a job, made when somebody asks for it."""

@@ -3,17 +3,20 @@ is at hand: who knows a hash learns nothing of what others keep under it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from aob.core.errors import NotFound, Unavailable
+from aob.core.errors import NotFound, TooLarge, Unavailable
 from aob.core.event.value import ROW_MAX, digest_of
+from aob.core.items import Items
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 
 BLOB_CORRUPT: Final = "blob_corrupt"
 BLOB_MISSING: Final = "blob_not_found"
 CACHE_BYTES: Final = 64 * 1024 * 1024
+HELD_MAX: Final = 64 * 1024 * 1024
+"""Bytes of items of maps that one job may get."""
 
 
 class AtHand(Mapping[bytes, bytes]):
@@ -76,6 +79,19 @@ class Values:
             raise NotFound(f"there is no blob sha256:{digest.hex()}", code="blob_not_found")
         self.remember(tenant, digest, data)
         return data
+
+    async def hold(self, tenant: str, sequences: Sequence[Items]) -> bytes:
+        """Bring the pages of these items, and let them be read from memory from now on. Raises TooLarge."""
+        held: dict[bytes, bytes] = {}
+        left = HELD_MAX
+        for page in (page for items in sequences for page in items.pages):
+            left -= page.size
+            if left < 0:
+                raise TooLarge(f"the items have more than {HELD_MAX >> 20} MiB: take a part, or work by item")
+            held[page.digest] = await self.fetch(tenant, page.digest)
+        for items in sequences:
+            items.under(lambda page: held[page.digest])
+        return b""
 
     async def put(self, tenant: str, data: bytes) -> bytes:
         """Store bytes durably now (for what is too large for a row); their digest."""

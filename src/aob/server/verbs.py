@@ -179,6 +179,9 @@ class PeopleVerbs(Protocol):
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob of the tenant."""
 
+    async def items(self, who: Caller, cursor: str) -> JsonObject:
+        """A page of the items of a map."""
+
     async def create_key(self, who: Caller, name: str, roles: tuple[str, ...], tenant: str | None = None) -> JsonObject:
         """A new key; its secret is in the answer and nowhere else."""
 

@@ -218,6 +218,11 @@ class Views(Engine):
             raise CallerError(f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
         return await self.core.values.fetch(who.tenant, bytes.fromhex(digest[1]))
 
+    async def items(self, who: Caller, cursor: str) -> dict[str, Any]:
+        """A page of the items of a map, by the cursor `next` that stands beside those before it."""
+        demand(who, "items")
+        return await self.core.items(who.tenant, cursor)
+
     async def health(self) -> dict[str, Any]:
         """What works and what does not."""
         journal = self.core.journal

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.items import Items
 from aob.work.job import WorkError
 
 CONTEXT: Final = "ctx"
@@ -110,10 +111,19 @@ def hints_of(fn: Callable[..., object]) -> dict[str, Any]:
 
 def _made(name: str, hint: Any, holds_dataclass: bool, value: Any) -> Any:
     try:
-        made = msgspec.convert(value, hint, dec_hook=_foreign)
+        made = msgspec.convert(_plain(value), hint, dec_hook=_foreign)
     except msgspec.ValidationError as error:
         raise ArgumentError(name, str(error).replace("`$.", "`").replace(" - at `$`", "")) from error
     return _with_defaults(made) if holds_dataclass else made
+
+
+def _plain(value: Any) -> Any:
+    """The items of a map as the list that a type asks for."""
+    if type(value) is Items:
+        return list(value)
+    if type(value) is dict and type(value.get("items")) is Items:
+        return {**value, "items": list(value["items"])}
+    return value
 
 
 def _with_defaults(value: Any) -> Any:

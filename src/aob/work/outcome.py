@@ -9,6 +9,7 @@ import msgspec
 
 from aob.core.errors import AobError, Busy, OurError, said, shown
 from aob.core.event import canonical
+from aob.core.items import Items
 from aob.work.job import OUR_ENDS, STOPPED, Done, Fault, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
@@ -115,7 +116,9 @@ def _text(text: object) -> str:
 
 
 def _model(value: object) -> object:
-    """What a pydantic model stands for in JSON; its library is not imported for this."""
+    """What a pydantic model or the items of a map stand for in JSON; no library is imported for this."""
+    if type(value) is Items:
+        return list(value)
     dump = getattr(type(value), "model_dump", None)  # of the class: an object may do anything when it is asked
     if not callable(dump):
         raise TypeError(f"a {type(value).__name__} is no JSON")

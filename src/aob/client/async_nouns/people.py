@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import part
-from aob.core.answers import Answered, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+from aob.core.answers import Answered, ItemsPage, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
 
 
 class People(AsyncWire):
@@ -49,6 +49,11 @@ class People(AsyncWire):
     async def blob(self, hash: str) -> bytes:
         """The bytes of a blob."""
         return await self._bytes(f"/v1/blobs/{part(hash)}")
+
+    async def items(self, cursor: str) -> ItemsPage:
+        """A page of a map's items, by the cursor `next` beside those before it."""
+        found: ItemsPage = await self._call("GET", f"/v1/items/{part(cursor)}")
+        return found
 
     async def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
         """A new key; its secret is in this answer only."""

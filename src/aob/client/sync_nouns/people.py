@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from aob.client.request import part
 from aob.client.sync_wire import Wire
-from aob.core.answers import Answered, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+from aob.core.answers import Answered, ItemsPage, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
 
 
 class People(Wire):
@@ -50,6 +50,11 @@ class People(Wire):
     def blob(self, hash: str) -> bytes:
         """The bytes of a blob."""
         return self._bytes(f"/v1/blobs/{part(hash)}")
+
+    def items(self, cursor: str) -> ItemsPage:
+        """A page of a map's items, by the cursor `next` beside those before it."""
+        found: ItemsPage = self._call("GET", f"/v1/items/{part(cursor)}")
+        return found
 
     def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
         """A new key; its secret is in this answer only."""

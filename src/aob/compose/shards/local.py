@@ -12,7 +12,7 @@ from aob.views import Views
 VERBS: Final = frozenset(
     {"push", "patch_tag", "start", "start_many", "runs", "run", "wait", "timeline", "cancel", "release", "why",
      "message", "replay", "fork", "propose", "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets",
-     "ticket", "deciding", "answer", "blob"}
+     "ticket", "deciding", "answer", "blob", "items"}
 )  # fmt: skip
 """Verbs that a shard performs; workflows and keys are told by shard 0 alone."""
 STREAMS: Final = frozenset({"follow", "logs"})

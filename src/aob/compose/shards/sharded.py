@@ -342,6 +342,11 @@ class ShardedViews:
         data: bytes = await self._wherever("blob", who, hash)
         return data
 
+    async def items(self, who: Caller, cursor: str) -> JsonObject:
+        """A page of the items of a map, from the shard that has it."""
+        page: JsonObject = await self._wherever("items", who, cursor)
+        return page
+
     async def health(self) -> JsonObject:
         """How each shard is; `status` is `ok` when all of them are."""
         told = await self._local.health()

@@ -21,7 +21,28 @@ NULL: Final = msgspec.Raw(b"null")
 _REF: Final = re.compile(r"sha256:([0-9a-f]{64})")
 REF_PREFIX: Final = b'{"$ref":"sha256:'
 
-_encoder = msgspec.json.Encoder(order="deterministic")
+ITEMS: Final = "$items"
+_OURS: Final = (b'{"$ref":', b'{"$items":')
+"""How cells begin that are no plain values."""
+
+
+class Written:
+    """A value that writes its own JSON."""
+
+    __slots__ = ()
+
+    def raw(self) -> bytes:
+        """Its canonical JSON."""
+        raise NotImplementedError
+
+
+def _written(value: object) -> msgspec.Raw:
+    if isinstance(value, Written):
+        return msgspec.Raw(value.raw())
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_written)
 canonical = _encoder.encode
 """`canonical(value) -> bytes`: the canonical JSON of a value. Raises TypeError for what JSON cannot hold."""
 
@@ -47,7 +68,7 @@ class Ref(msgspec.Struct, frozen=True):
 
 def inline(data: bytes) -> bool:
     """Whether canonical bytes stay inside the record."""
-    return len(data) <= INLINE_MAX and not data.startswith(b'{"$ref":')
+    return len(data) <= INLINE_MAX and not data.startswith(_OURS)
 
 
 def digest_of(data: bytes | msgspec.Raw) -> bytes:

@@ -15,7 +15,8 @@ FAILURES_MAX: Final = 10_000_000
 
 class MapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`items` is CEL giving a list, or an object with `$ref` naming a blob of NDJSON. `window` scopes are open at a
-    time. `failures` says how many items may fail before the map fails (default none)."""
+    time. `failures` says how many items may fail before the map fails (default none). The output is `{count, failed,
+    failed_items, items}`: the indices of those that failed, whose item is their error, and all items in order."""
 
     items: str
     window: int = 1_000

@@ -1,18 +1,20 @@
 """`map` and `loop`: passes of a body, each a scope. State is a cursor, the open window, and pages of results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from aob.core.event.value import Cell, canonical, decode, ref_in
+from aob.core.event.value import Cell, Ref, canonical, decode, ref_in
 from aob.core.graph.ir import IR, Node
+from aob.core.items import PAGE_ITEMS, Items, items_cell, items_listed, listed_in
 from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_below, error_cell, fail_node, outcome
 from aob.core.run.names import evaluate, input_cell
-from aob.core.run.state import EXHAUSTED, PAGE_ITEMS, Body, Scope
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.state import EXHAUSTED, Body, Scope
+from aob.core.run.step import DeniedError, Needs, Step
 
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
@@ -27,6 +29,8 @@ def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     if ref is not None:
         cell = ref.cell()
         count = len(_items(step, cell))
+    elif isinstance(items, Items):
+        cell, count = items_cell(items.ref, len(items), 0), len(items)
     elif isinstance(items, list):
         cell, count = step.cell(items)[0], len(items)
     else:
@@ -52,17 +56,30 @@ def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 def _items(step: Step, cell: Cell) -> Sequence[Any]:
     """The items as a list: of raw JSON for a blob of NDJSON, of values for a list."""
     listed: Any = decode(cell)
-    ref = ref_in(listed)
+    pages = listed_in(listed)
+    ref = pages or ref_in(listed)
     if ref is None:
         return listed  # type: ignore[no-any-return]  # open_map made sure that it is a list
     known = step.given.lists.get(ref.digest)
     if known is None:
-        data = step.fetch(ref)
-        known = decode(data) if data[:1] == b"[" else [msgspec.Raw(line) for line in data.splitlines() if line.strip()]
+        if pages is not None:
+            known = Items.behind(pages, listed["count"], partial(_at_hand, step.values, step.given.values))
+        elif (data := step.fetch(ref))[:1] == b"[":
+            known = decode(data)
+        else:
+            known = [msgspec.Raw(line) for line in data.splitlines() if line.strip()]
         step.given.lists[ref.digest] = known
         while len(step.given.lists) > LISTS_MAX:
             step.given.lists.pop(next(iter(step.given.lists)))
     return known
+
+
+def _at_hand(mine: Mapping[bytes, bytes], given: Mapping[bytes, bytes], ref: Ref) -> bytes:
+    """A page, for whoever keeps a sequence beyond one decision. Raises Needs."""
+    data = mine.get(ref.digest) or given.get(ref.digest)
+    if data is None:
+        raise Needs(ref)
+    return data
 
 
 def _pump(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
@@ -113,17 +130,17 @@ def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None
     body.live -= 1
     body.closed += 1
     body.failed += failed
+    body.outputs[scope.index] = output
     if body.kind == "map":
-        body.outputs[scope.index] = output
-        _close_page(step, body, scope.index // PAGE_ITEMS)
+        if failed:
+            body.lost.append(scope.index)
         failed = body.failed > node.config.failures
-    else:
-        body.outputs[scope.index] = output
-    if failed:
-        _end_early(step, outer, ir, node, body, output)
-        return
     try:
         if body.kind == "map":
+            _close_page(step, body, scope.index // PAGE_ITEMS)
+        if failed:
+            _end_early(step, outer, ir, node, body, output)
+        elif body.kind == "map":
             _pump(step, outer, ir, node, body)
         else:
             _next_pass(step, outer, ir, node, body, scope.index + 1, output)
@@ -144,6 +161,14 @@ def _close_page(step: Step, body: Body, page: int) -> None:
 
 def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
     manifest: dict[str, Any] = {"count": body.count, "failed": body.failed}
+    if ir.rules != FIRST_RULES:
+        lost = sorted(body.lost)
+        if body.count > PAGE_ITEMS:
+            ref, listed = items_listed([decode(body.pages[page]) for page in sorted(body.pages)], lost)
+            step.values[ref.digest] = listed
+            step.route(scope, ir, node, outcome(body.visit, "success", items_cell(ref, body.count, body.failed)))
+            return
+        manifest["failed_items"] = lost
     if body.count <= PAGE_ITEMS:
         manifest["items"] = [step.load(body.outputs[index]) for index in range(body.count)]
     else:

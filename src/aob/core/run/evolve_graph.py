@@ -3,8 +3,9 @@
 Rules of `evolve`, by event: each changes the run that it is given. Nothing is decided here, and no graph is read.
 """
 
+from aob.core.items import PAGE_ITEMS
 from aob.core.run import events as ev
-from aob.core.run.state import PAGE_ITEMS, READY, SKIPPED, Patch, Run, Scope, Token, body_of
+from aob.core.run.state import READY, SKIPPED, Patch, Run, Scope, Token, body_of
 
 
 def decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -> None:
@@ -97,6 +98,8 @@ def scope_closed(run: Run, e: ev.ScopeClosed) -> None:
     body.live -= 1
     body.closed += 1
     body.failed += e.failed
+    if e.failed:
+        body.lost.append(e.index)
     if body.kind == "last":
         body.outputs.clear()
     elif body.kind == "map":

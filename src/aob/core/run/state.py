@@ -25,9 +25,6 @@ LOST: Final = frozenset({"lost", "verify"})
 OPENING: Final = frozenset({"sleep", "join"})
 """Kinds of timers that open the token of their visit."""
 
-PAGE_ITEMS: Final = 1_000
-"""Results of a map that make one page in the CAS."""
-
 TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
@@ -129,7 +126,20 @@ class Scope(msgspec.Struct, gc=False, eq=False):
 class Body:
     """Progress of a map or loop: a cursor, the open window, results so far and how many of each page there are."""
 
-    __slots__ = ("closed", "count", "failed", "filled", "items", "kind", "live", "next", "outputs", "pages", "visit")
+    __slots__ = (
+        "closed",
+        "count",
+        "failed",
+        "filled",
+        "items",
+        "kind",
+        "live",
+        "lost",
+        "next",
+        "outputs",
+        "pages",
+        "visit",
+    )
 
     def __init__(self, visit: str, kind: str, items: Cell, count: int) -> None:
         self.visit, self.kind, self.items, self.count = visit, kind, items, count
@@ -137,6 +147,7 @@ class Body:
         self.live = 0
         self.closed = 0
         self.failed = 0
+        self.lost: list[int] = []
         self.outputs: MutableMapping[int, Cell] = {}
         self.pages: MutableMapping[int, Cell] = {}
         self.filled: MutableMapping[int, int] = {}

@@ -13,8 +13,9 @@ from msgspec import Raw
 
 from aob.core.errors import AobError
 from aob.core.event.ids import derived_id
-from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline, ref_in
+from aob.core.event.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline, ref_in
 from aob.core.graph.ir import IR, Edge, Node
+from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import PatchRules, refused_now
 from aob.core.run import events as ev
 from aob.core.run.state import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of
@@ -73,6 +74,9 @@ class DeniedError(AobError):
     code = "expression_failed"
 
 
+PAGED_MAX: Final = 16 * 1024 * 1024
+"""Bytes of pages of items that one decision may read."""
+
 _NO_VERSIONS: Final[Mapping[str, int]] = {}
 _NOTHING: Final[frozenset[str]] = frozenset()
 _MADE_LATE: Final[dict[str, type]] = {
@@ -85,7 +89,7 @@ class Step:
 
     __slots__ = (
         "bodies", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished", "given", "inner",
-        "now", "opened", "run", "taken", "undone", "values", "versions",
+        "items", "now", "opened", "paged", "run", "taken", "undone", "values", "versions",
     )  # fmt: skip
 
     # What few decisions need is made when it is first looked at: most decisions are one hop of a chain.
@@ -107,6 +111,8 @@ class Step:
         self.versions: Mapping[str, int] = _NO_VERSIONS
         self.copied: frozenset[str] = _NOTHING
         self.finished = False
+        self.paged = 0
+        self.items: list[Items] = []
 
     def __getattr__(self, name: str) -> Any:
         made = _MADE_LATE[name]()
@@ -144,7 +150,7 @@ class Step:
             mine = self.bodies[visit] = Body(visit, kept.kind, kept.items, kept.count)
             mine.next, mine.live, mine.closed, mine.failed = kept.next, kept.live, kept.closed, kept.failed
             mine.outputs, mine.pages = ChainMap({}, kept.outputs), ChainMap({}, kept.pages)
-            mine.filled = ChainMap({}, kept.filled)
+            mine.filled, mine.lost = ChainMap({}, kept.filled), list(kept.lost)
         return self.bodies[visit]
 
     def outcome_of(self, visit: str) -> Any:
@@ -178,10 +184,15 @@ class Step:
     def load(self, cell: Cell) -> Any:
         """The value of a cell. Raises Needs when it lies outside and is not at hand."""
         value = decode(cell)
-        if type(value) is dict and "$ref" in value:
-            ref = ref_in(value)
-            if ref is not None:
-                return decode(self.fetch(ref))
+        if type(value) is dict:
+            if "$ref" in value:
+                ref = ref_in(value)
+                if ref is not None:
+                    return decode(self.fetch(ref))
+            elif ITEMS in value and (listed := listed_in(value)) is not None:
+                made = manifest_of(value, listed, self.fetch, self._page)
+                self.items.append(made["items"])
+                return made
         return value
 
     def fetch(self, ref: Ref) -> bytes:
@@ -190,6 +201,13 @@ class Step:
         if data is None:
             raise Needs(ref)
         return data
+
+    def _page(self, ref: Ref) -> bytes:
+        """A page of a map's items. Raises DeniedError when the decision has read too much already."""
+        self.paged += ref.size
+        if self.paged > PAGED_MAX:
+            raise DeniedError(f"this reads more than {PAGED_MAX >> 20} MiB of items: let a node of its own read them")
+        return self.fetch(ref)
 
     @staticmethod
     def body_path(path: str) -> str:

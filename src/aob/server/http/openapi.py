@@ -19,6 +19,7 @@ PARAMS: Final = {
     "ticket_id": ("Id of a ticket.", "ticket_7a1d4c3e8f552f6c0e9b"),
     "key_id": ("Id of a key.", "key_4c3e8f552f6c0e9b7a1d"),
     "hash": ("sha256 of a blob in hexadecimal, with or without `sha256:` before it.", "0" * 64),
+    "cursor": ("The cursor `next` that stood beside the items before.", "1." + "0" * 64),
     "token": ("Token of a signed link, as it was sent.", "lAABAg.c2lnbmF0dXJl"),
     "metric": ("Name of a metric.", "revenue"),
     "type": ("Type of an entity.", "order"),

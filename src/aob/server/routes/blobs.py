@@ -1,10 +1,11 @@
-"""Blobs: the bytes of a value by its hash, as they were put."""
+"""Blobs: the bytes of a value by its hash, as they were put; and the items of a map by page."""
 
 import re
 from typing import Final
 
+from aob.core.answers import ItemsPage
 from aob.core.errors import CallerError
-from aob.server.http.answer import BYTES, Answer
+from aob.server.http.answer import BYTES, Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route
 
@@ -33,7 +34,23 @@ async def get_blob(call: Call[Nothing, None]) -> Answer:
     )
 
 
+async def get_items(call: Call[Nothing, None]) -> Answer:
+    """A page of the items of a map."""
+    return json_answer(await call.verbs.items(call.who, call.params["cursor"]))
+
+
 ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/items/{cursor}",
+        get_items,
+        name="get_items",
+        summary="Get a page of the items of a map, by the cursor `next` beside those before it.",
+        verb="items",
+        query=Nothing,
+        body=NO_BODY,
+        gives=(Gives(200, ItemsPage, "The items, and the cursor of the next page."),),
+    ),
     Route(
         "GET",
         "/v1/blobs/{hash}",

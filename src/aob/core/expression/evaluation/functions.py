@@ -10,6 +10,7 @@ from aob.core.expression.evaluation.foreign import ask
 from aob.core.expression.evaluation.operators import INT_MAX, INT_MIN, Binary, Kind, kind_of
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import METHODS_ADDED, Value
+from aob.core.items import Items
 
 Unary = Callable[[Value], Value]
 
@@ -20,7 +21,7 @@ def _refuse(function: str, *values: Value) -> EvalError:
 
 def _asked(form: str, value: Value) -> Value:
     """What the library makes of a value other than a list or a map, which no function of this file takes."""
-    if isinstance(value, list | dict | Kind):
+    if isinstance(value, list | dict | Items | Kind):
         raise _refuse(form.partition("(")[0], value)
     return ask(form, value)
 
@@ -32,7 +33,7 @@ def type_of(value: Value) -> Value:
 
 def size(value: Value) -> Value:
     """Characters of a string, items of a list, entries of a map."""
-    if type(value) in (str, list, dict):
+    if type(value) in (str, list, dict, Items):
         return len(value)
     return _asked("size(a0)", value)
 

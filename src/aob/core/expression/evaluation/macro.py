@@ -13,6 +13,7 @@ from aob.core.expression.evaluation.operators import kind_of
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
 from aob.core.expression.tree import Call, Constant, Expr, Fold, Items, Name
+from aob.core.items import Items as Paged
 
 Run = Callable[[Mapping[str, Value]], Value]
 Build = Callable[[str, Run, "Run | None", "Run | None"], Run]
@@ -65,7 +66,7 @@ def loop_of(fold: Fold) -> Loop | None:
 def _enter(names: Mapping[str, Value], source: Run) -> tuple[dict[str, Value], Value]:
     """The scope of a loop and what it runs over. Raises EvalError for what has no items."""
     items = source(names)
-    if not isinstance(items, list | dict):
+    if not isinstance(items, list | dict | Paged):
         raise EvalError(f"a macro runs over a list or a map, not over {kind_of(items)}")
     if isinstance(items, dict):
         names[METER].spend(len(items))

@@ -13,6 +13,7 @@ import msgspec
 from aob.core.expression.evaluation.foreign import ask
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
+from aob.core.items import Items
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
@@ -35,12 +36,14 @@ _NAMES: Final[dict[type, str]] = {
     float: "double",
     str: "string",
     list: "list",
+    Items: "list",
     dict: "map",
     bytes: "bytes",
     datetime: "timestamp",
     timedelta: "duration",
     Kind: "type",
 }
+_LISTS: Final = frozenset({list, Items})
 _FOREIGN: Final = frozenset({datetime, timedelta, bytes})
 _NUMBERS: Final = frozenset({int, float})
 _ORDERED: Final = frozenset({(kind, kind) for kind in (bool, int, float, str)})
@@ -174,6 +177,9 @@ def greater_equal(left: Value, right: Value) -> Value:
 def equal(left: Value, right: Value) -> bool:
     """Any two values: numbers by value, true is not 1, lists and maps by their parts; other kinds are not equal."""
     kind = type(left)
+    if kind is Items or type(right) is Items:
+        whole = isinstance(left, list | Items) and isinstance(right, list | Items)
+        return whole and len(left) == len(right) and all(map(equal, left, right))
     if kind is type(right):
         if kind is list:
             return len(left) == len(right) and all(map(equal, left, right))
@@ -196,6 +202,8 @@ def within(item: Value, container: Value) -> Value:
     if type(container) is list:
         # text is equal to the same text only, in Python as in CEL, so that its own loop will do
         return item in container if type(item) is str else any(equal(item, other) for other in container)
+    if type(container) is Items:
+        return any(equal(item, other) for other in container)
     if type(container) is dict:
         if type(item) is str:
             return item in container
@@ -210,11 +218,11 @@ def index(container: Value, at: Value) -> Value:
         if at in container:
             return container[at]
         raise EvalError(f"the map has no key {at!r}")
-    if type(container) is list and type(at) is int:
+    if type(container) in _LISTS and type(at) is int:
         if 0 <= at < len(container):
             return container[at]
         raise EvalError(f"index {at} is outside a list of {len(container)}")
-    if type(at) is float and type(container) is list and at.is_integer():
+    if type(at) is float and type(container) in _LISTS and at.is_integer():
         return index(container, int(at))
     raise EvalError(f"{kind_of(container)} has no item at {kind_of(at)}")
 

@@ -13,6 +13,7 @@ import msgspec
 
 from aob.core.errors import CallerError
 from aob.core.event.value import canonical
+from aob.core.items import Items
 from aob.core.node.template.secret import NAME_HINT, SecretRef, is_secret_name
 
 Value: TypeAlias = Any
@@ -156,7 +157,7 @@ def _look_up(hole: Hole, values: Mapping[str, Value]) -> Value:
     for step in hole.path:
         if isinstance(value, Mapping) and step in value:
             value = value[step]
-        elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list | tuple | Items) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
             raise TemplateError(
@@ -169,6 +170,6 @@ def _missing(step: str, value: object) -> str:
     if isinstance(value, Mapping):
         known = ", ".join(sorted(map(str, value))[:8]) or "nothing"
         return f"there is no {step!r}, only {known}"
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | Items):
         return f"there is no item {step} in a list of {len(value)}"
     return f"{step!r} is asked of {type(value).__name__}"

@@ -1,0 +1,117 @@
+"""The results of a map as one sequence, read by page where it is used: a manifest in a record in, a sequence out.
+
+A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`; what it refers to lists the pages, each a
+JSON list of 1,000, and the failed items. No value of others begins like it inside a record, so the two cannot be
+mixed up.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Self, overload
+
+from aob.core.event.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
+
+PAGE_ITEMS: Final = 1_000
+"""Results of a map that make one page in the CAS."""
+
+Read = Callable[[Ref], bytes]
+
+
+class Items(Written, Sequence[Any]):
+    """All items, of which at most one page is decoded at a time. `ref` is what lists the pages. Written as JSON it is a
+    list like any."""
+
+    __slots__ = ("_at", "_count", "_page", "_read", "pages", "ref")
+
+    def __init__(self, ref: Ref, pages: Sequence[Ref], count: int, read: Read) -> None:
+        self.ref, self.pages = ref, pages
+        self._count, self._read = count, read
+        self._at, self._page = -1, list[Any]()
+
+    def under(self, read: Read) -> None:
+        """From now on pages are read like this."""
+        self._read = read
+
+    def raw(self) -> bytes:
+        """The JSON of all items, in one list."""
+        return b"[%s]" % b",".join(self._read(page)[1:-1] for page in self.pages)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(self._count))]
+        at = index + self._count if index < 0 else index
+        if not 0 <= at < self._count:
+            raise IndexError(f"there is no item {index} of {self._count}")
+        return self._paged(at // PAGE_ITEMS)[at % PAGE_ITEMS]
+
+    def __iter__(self) -> Iterator[Any]:
+        for number in range(len(self.pages)):
+            yield from self._paged(number)
+
+    def _paged(self, number: int) -> list[Any]:
+        if number != self._at:
+            self._page, self._at = decode(self._read(self.pages[number])), number
+        return self._page
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, list | Items):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # it is equal to a list, which has none
+
+    def __repr__(self) -> str:
+        return f"<{self._count:,} items>"
+
+    @classmethod
+    def behind(cls, ref: Ref, count: int, read: Read) -> Self:
+        """The sequence of the pages that a value lists."""
+        pages = [each for told in decode(read(ref))["pages"] if (each := ref_in(told)) is not None]
+        return cls(ref, pages, count, read)
+
+
+def items_cell(ref: Ref, count: int, failed: int) -> Cell:
+    """What a record holds of a map with more than a page of items."""
+    return Cell(canonical({ITEMS: decode(ref.cell()), "count": count, "failed": failed}))
+
+
+def items_listed(pages: Sequence[Any], failed: Sequence[int]) -> tuple[Ref, bytes]:
+    """The value that lists the pages and the failed items, and the reference to it."""
+    data = canonical({"failed_items": list(failed), "pages": list(pages)})
+    return Ref(digest_of(data), len(data)), data
+
+
+def listed_in(value: Any) -> Ref | None:
+    """The reference to the list of pages, when a decoded cell holds a map's results by page; else None."""
+    if type(value) is dict and len(value) == 3 and type(value.get("count")) is int and type(value.get("failed")) is int:
+        return ref_in(value.get(ITEMS))
+    return None
+
+
+def manifest_of(value: dict[str, Any], listed: Ref, read: Read, pages: Read | None = None) -> dict[str, Any]:
+    """`{count, failed, failed_items, items}` as everybody sees it; `pages` reads pages, where that is another way."""
+    items = Items.behind(listed, value["count"], read)
+    items.under(pages or read)
+    return {"count": value["count"], "failed": value["failed"],
+            "failed_items": decode(read(listed))["failed_items"], "items": items}  # fmt: skip
+
+
+def items_in(value: Any) -> list[Items]:
+    """Every sequence of items that stands in a value."""
+    found: list[Items] = []
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if type(each) is Items:
+            found.append(each)
+        elif type(each) is dict:
+            waiting.extend(each.values())
+        elif type(each) is list:
+            waiting.extend(each)
+    return found

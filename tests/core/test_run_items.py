@@ -1,0 +1,99 @@
+"""SEMANTICS 3.4: the items of a map are one sequence at every size, for expressions, maps, handlers and the record."""
+
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from aob.core.event.value import canonical, decode, digest_of, inline
+from aob.core.items import PAGE_ITEMS, Items
+from aob.core.run import commands as cmd
+from aob.core.run import decide
+from tests.core.run_desk import Desk, each, edges, flow, function
+
+SIZES = [PAGE_ITEMS, PAGE_ITEMS + 1, 2 * PAGE_ITEMS + 5]
+
+
+def mapped(count: int, then: dict[str, Any], *, fails: tuple[int, ...] = (), **given: Any) -> Desk:
+    """A map of `n` over so many numbers, and what comes after it."""
+    one = each("inputs.items", {"in": function()}, failures=len(fails), window=10_000)
+    nodes = {"m": one, **then}
+    desk = Desk(flow(nodes, edges(*(f"m {id}" for id in then))), {"items": list(range(count))}, **given)
+    for index in range(count):
+        visit = f"m[{index}]/in"
+        if index in fails:
+            command: Any = cmd.Fail(visit, 1, Raw(canonical({"code": "x", "message": "m"})), False)
+        else:
+            data = canonical({"n": index})
+            command = cmd.Complete(visit, 1, Raw(data), digest_of(data))
+        decision = decide(desk.run, command, desk.given, desk.now)
+        desk.values |= decision.values
+        desk.record(decision.events)
+    return desk
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_expressions_see_one_sequence(count: int) -> None:
+    asked = {
+        "size": "size(nodes.m.output.items)", "first": "nodes.m.output.items[0].n",
+        "last": f"nodes.m.output.items[{count - 1}].n", "has": "has(nodes.m.output.items)",
+        "some": "nodes.m.output.items.exists(i, i.n == 7)", "in": "{'n': 3} in nodes.m.output.items",
+        "all": "nodes.m.output.items.all(i, i.n >= 0)", "few": "nodes.m.output.items.filter(i, i.n < 2)",
+        "same": "nodes.m.output.items == nodes.m.output.items", "type": "type(nodes.m.output.items) == list",
+        "count": "nodes.m.output.count", "failed": "nodes.m.output.failed_items",
+    }  # fmt: skip
+    desk = mapped(count, {"z": function(input=asked)})
+    assert desk.input_of("z") == {
+        "size": count, "first": 0, "last": count - 1, "has": True, "some": True, "in": True, "all": True,
+        "few": [{"n": 0}, {"n": 1}], "same": True, "type": True, "count": count, "failed": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_failed_items_are_told_by_index(count: int) -> None:
+    asked = {"f": "nodes.m.output.failed_items", "n": "nodes.m.output.failed", "e": "nodes.m.output.items[3].code"}
+    desk = mapped(count, {"z": function(input=asked)}, fails=(3, count - 1))
+    assert desk.input_of("z") == {"f": [3, count - 1], "n": 2, "e": "x"}
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_a_handler_gets_a_sequence(count: int) -> None:
+    desk = mapped(count, {"z": function()})
+    value = desk.input_of("z")
+    items = value["items"]
+    assert (len(items), items[-1], items[1:3]) == (count, {"n": count - 1}, [{"n": 1}, {"n": 2}])
+    assert list(items) == [{"n": index} for index in range(count)] == items
+    assert decode(canonical(value))["items"] == list(items)
+    with pytest.raises(IndexError):
+        items[count]
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_a_map_may_run_over_the_items_of_another(count: int) -> None:
+    second = each("nodes.m.output.items", {"in": function(input={"v": "item.n"})}, window=10)
+    desk = mapped(count, {"again": second})
+    assert len(desk.jobs) == 10
+    desk.record_completions([f"again[{index}]/in" for index in range(10)])
+    assert desk.input_of("again[10]/in") == {"v": 10}
+
+
+def test_what_an_expression_reads_of_them_is_only_the_page_that_it_needs() -> None:
+    desk = mapped(2 * PAGE_ITEMS + 5, {"z": function(input={"v": "nodes.m.output.items[1500].n"})})
+    pages = [page for page in desk.values.values() if page.startswith(b'[{"n":')]
+    gone = {digest_of(page) for page in pages if not page.startswith(b'[{"n":1000}')}
+    for digest in gone:
+        del desk.values[digest]
+    assert desk.input_of("z") == {"v": 1500}
+
+
+def test_the_record_stays_small_and_nothing_of_others_looks_like_it() -> None:
+    desk = mapped(PAGE_ITEMS + 1, {"z": function()})
+    cell = desk.run.scopes[""].done["m"].output
+    assert len(bytes(cell)) < 200
+    assert not inline(bytes(cell))  # as a value of somebody it would lie beside the record, and mean nothing
+    assert isinstance(desk.input_of("z")["items"], Items)
+
+
+def test_by_the_first_rules_many_items_are_pages() -> None:
+    desk = mapped(PAGE_ITEMS + 1, {"z": function()}, rules_number=1)
+    assert set(desk.input_of("z")) == {"count", "failed", "pages"}
