@@ -18,6 +18,21 @@ def test_the_limit_on_reads_is_120_and_may_be_said_otherwise(tmp_path: Path) -> 
         read_settings(tmp_path, {"AOB_RATE_LIMIT_RPM": "many"})
 
 
+def test_effects_that_are_free_for_patches(tmp_path: Path) -> None:
+    (tmp_path / "aob.toml").write_text(
+        "[patches]\n"
+        'free = [{kind = "object", method = "put"}, {kind = "http", host = "shop.example", method = "POST"}]\n'
+    )
+    rules = read_settings(tmp_path, {}).patch_rules()
+    assert [(each.kind, each.host, each.method) for each in rules.free] == [
+        ("object", "", "put"), ("http", "shop.example", "POST")
+    ]  # fmt: skip
+    assert rules.version != read_settings(tmp_path / "other", {}).patch_rules().version
+    (tmp_path / "aob.toml").write_text('[patches]\nfree = [{host = "shop.example"}]\n')
+    with pytest.raises(Invalid, match="kind"):
+        read_settings(tmp_path, {})
+
+
 async def test_keys_of_the_environment_open_a_server_and_are_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

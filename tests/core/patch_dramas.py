@@ -141,7 +141,15 @@ class Author:
             case "branch":
                 return {"kind": "branch", "config": {"mode": self.dice.choice(["first", "all"])}}
             case "join":
-                config = self.dice.choice([{}, {"mode": "any"}, {"mode": "any", "cancel_rest": True}])
+                config = self.dice.choice(
+                    [
+                        {},
+                        {"mode": "any"},
+                        {"mode": "any", "cancel_rest": True},
+                        {"deadline": "1s"},
+                        {"mode": "n", "n": 1},
+                    ]
+                )
                 return {"kind": "join", "config": config}
             case "map":
                 config = {
@@ -149,7 +157,11 @@ class Author:
                 }
                 config |= {"failures": self.dice.choice([0, 0, 5])}
             case _:
-                config = {"max": 2, **self.dice.choice([{}, {"while": "loop.index == 0 || loop.previous != 1"}])}
+                config = {
+                    "max": 2,
+                    "collect": self.dice.random() < 0.3,
+                    **self.dice.choice([{}, {"while": "loop.index == 0 || loop.previous != 1"}]),
+                }
         body = self.body(names, self.dice.randint(1, 3), depth + 1, before)
         return {"kind": kind, "config": config, "body": body}
 
@@ -196,6 +208,12 @@ class Author:
             [{"op": "replace", "path": f"{at}/nodes/{id}/config/failures", "value": 9}],
             [{"op": "replace", "path": f"{at}/nodes/{id}/config/max", "value": 3}],
             [{"op": "add", "path": f"{at}/nodes/{id}/config/while", "value": "loop.index < 1"}],
+            [{"op": "replace", "path": f"{at}/nodes/{id}/config/for", "value": "3h"}],
+            [{"op": "replace", "path": f"{at}/nodes/{id}/config/message", "value": self.dice.choice(["m", "o", "q"])}],
+            [{"op": "replace", "path": f"{at}/nodes/{id}/kind", "value": "approval"},
+             {"op": "replace", "path": f"{at}/nodes/{id}/config", "value": {}}],
+            [{"op": "add", "path": "/timeout", "value": "90m"}],
+            [{"op": "replace", "path": f"{at}/nodes/{id}", "value": holder["nodes"][other]}],
         ]  # fmt: skip
         if edges:
             edge = self.dice.choice(edges)

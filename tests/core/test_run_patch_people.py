@@ -93,6 +93,30 @@ def test_what_a_person_has_to_see_waits_for_one(operations: list[dict[str, Any]]
     assert len(desk.run.graph_ops) == 1
 
 
+def test_the_ticket_names_the_way_and_has_the_roles_of_the_approvals_concerned() -> None:
+    asks = approval(config={"role": "finance", "not": ["starter"]}, input={"n": "nodes.a.output"})
+    desk = Desk(
+        flow({"w": {"kind": "wait", "config": {"message": "m"}}, "a": function(), "ok": asks}, edges("w a", "a ok"))
+    )
+    assert desk.propose([add("/nodes/a/input", {"value": "0"})], author="agent") == "proposed"
+    ticket = desk.ticket()
+    assert "changes what the approval `ok` depends on: a.input -> ok.input" in ticket.text
+    assert (ticket.needed, ticket.barred) == (("approve", "finance"), ["starter"])
+    for roles in ({"approve"}, {"finance"}, {"patch", "run"}):
+        with pytest.raises(Refused):
+            desk.answer("approve", who=Caller("default", "bo", frozenset(roles)))
+    desk.answer("approve", who=Caller("default", "bo", frozenset({"approve", "finance"})))
+    assert desk.run.patches["patch_1"].state == "applied"
+
+
+def test_what_was_decided_is_no_reason_any_more() -> None:
+    desk = Desk(flow({"a": function(), "pay": function(effect="once"), "c": function()}, edges("a pay", "pay c")))
+    assert desk.propose([add("/nodes/c/input", {"v": "1"})]) == "applied", "it comes after the effect"
+    desk.complete("a")
+    desk.complete("pay")
+    assert desk.propose([*node("d", "a"), add("/timeout", "1h")]) == "applied"
+
+
 def test_a_rejected_patch_changes_nothing() -> None:
     desk = Desk(CHAIN)
     desk.propose(once())

@@ -75,13 +75,12 @@ class Agent:
             self._messages.append(Message("assistant", answer.text.strip() or "(paused)"))
             self._messages.append(Message("user", "Go on where you stopped."))
             return
-        what = "refuses to answer" if answer.stop == "refused" else "has reached the end of what it can take"
-        raise WorkError(
-            f"the model {what} ({answer.stop_word}): {answer.text[:500] or 'without a word'}",
-            code="answer_refused" if answer.stop == "refused" else "context_exceeded",
-            transient=False,
-            detail={"stop": answer.stop_word, "answer": answer.text[:10_000], "usage": self._ledger.usage()},
-        )
+        detail = {"stop": answer.stop_word, "answer": answer.text[:10_000], "usage": self._ledger.usage()}
+        said = f"({answer.stop_word}): {answer.text[:500] or 'without a word'}"
+        if answer.stop == "context":
+            raise WorkError(f"the model has reached the end of what it can take {said}", code="context_exceeded",
+                            transient=False, detail=detail)  # fmt: skip
+        raise WorkError(f"the model refuses to answer {said}", code="answer_refused", transient=False, detail=detail)
 
     async def _perform(self, offer: Offer, args: dict[str, Json], ctx: Context) -> object:
         return await call(offer.handler, (), args, ctx, self._tools, self._job.pulse)
