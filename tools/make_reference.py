@@ -1,4 +1,4 @@
-"""The package in, docs/reference/*.md out: node kinds, errors, settings, commands. `--check` only compares.
+"""The package in, docs/reference/*.md out: node kinds, errors, settings, commands, limits. `--check` only compares.
 
 The pages say what the code says; tests/house fails while they differ.
 """
@@ -19,6 +19,7 @@ from aob.compose.settings import SMTP_PASSWORD, Settings
 from aob.core.errors import AobError
 from aob.core.node import ALIASES, KINDS
 from aob.server.api_keys import API_KEYS, SHAPE
+from tools import limits_page
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = ROOT / "docs" / "reference"
@@ -192,7 +193,10 @@ def _words_of(parser: ArgumentParser) -> Iterator[str]:
 
 def pages() -> dict[str, str]:
     """Every page by its file name."""
-    return {"node-kinds.md": node_kinds(), "errors.md": errors(), "settings.md": settings(), "cli.md": commands()}
+    return {
+        "node-kinds.md": node_kinds(), "errors.md": errors(), "settings.md": settings(), "cli.md": commands(),
+        "limits.md": MADE + limits_page.page(ROOT / "src" / "aob"),
+    }  # fmt: skip
 
 
 def main(check: bool) -> int:
