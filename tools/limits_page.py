@@ -16,7 +16,7 @@ _SUMS: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
 HEAD: Final = """# Limits
 
 Everything has a limit, and what goes over one is refused with its value and what to do instead; nothing is dropped
-without a word. This is all of them, by the room that holds them. Those that can be set stand in [settings](settings.md).
+without a word. This is all of them, by the room that holds them. [Settings](settings.md) has those that can be set.
 
 | limit | value | what it bounds | where |
 |---|---|---|---|
