@@ -56,10 +56,11 @@ def _number(node: ast.expr) -> float | None:
 
 
 def _text(following: ast.stmt | None) -> str:
+    said: object = None
     if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
         said = following.value.value
-        if isinstance(said, str):
-            return " ".join(said.split()).replace("|", "\\|")
+    if isinstance(said, str):
+        return " ".join(said.split()).replace("|", "\\|")
     return ""
 
 
