@@ -74,4 +74,4 @@ def _shown(name: str, value: float) -> str:
         for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
             if value >= size and not value % size:
                 return f"{value / size:,.10g} {unit}"
-    return f"{value:,.10g}" if isinstance(value, float) else f"{value:,}"
+    return f"{value:,.10g}" if value % 1 else f"{int(value):,}"
