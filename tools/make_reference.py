@@ -127,6 +127,9 @@ def settings() -> str:
             out += _table(".".join(filter(None, (field.encode_name, many))), struct, {})
     out.append("## From the environment only\n\n| variable | what it is |\n|---|---|\n")
     out.append(f"| `{SMTP_PASSWORD}` | the password of the mail server; a secret never stands in a file |\n")
+    out.append("| `AOB_SECRET_NAME` | the value of `{secret:NAME}`; comes before that of the home |\n")
+    out.append("| `AGENTFLOW_API_KEYS` | older name of `AOB_API_KEYS`; an entry may be a secret alone (view, run) |\n")
+    out.append("| `AGENTFLOW_RATE_LIMIT_RPM` | older name of `AOB_RATE_LIMIT_RPM` |\n")
     out.append(f"| `{API_KEYS}` | keys beside those of `aob key`: {SHAPE} |\n")
     return "".join(out)
 

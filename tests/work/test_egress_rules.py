@@ -104,8 +104,8 @@ def test_a_refusal_names_the_rule_and_how_an_admin_allows_it() -> None:
     fault = error.value.fault
     assert (fault.code, fault.transient) == ("egress_refused", False)
     assert fault.detail["rule"] == "egress.private"
-    assert '[egress] private = ["127.0.0.1:8099"]' in fault.detail["hint"]
-    assert "127.0.0.1 (of shop.test) is a loopback address" in fault.message
+    assert '[egress] private = ["shop.test:8099"]' in fault.detail["hint"]
+    assert "shop.test resolves to a loopback address" in fault.message
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens;
+    """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens,
+    `public_url` is how others reach it (links in notices begin with it);
     `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
     `store blobs cache log` are URLs of backends; empty ones are the embedded defaults; `rate_limit_rpm` is how many
     units of reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the
@@ -65,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8080
+    public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
     concurrency: int = 256
     store: str = ""
@@ -96,7 +98,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _NAMES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
                  "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
-                 "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
+                 "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
+                 "AOB_PUBLIC_URL": "public_url",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 _NUMBERS: Final = frozenset(("port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 

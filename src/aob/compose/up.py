@@ -1,13 +1,15 @@
 """`aob up`: a home, its server and its key, until it is told to stop; with a process for each further shard."""
 
 import asyncio
+import ipaddress
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aob.compose.app import App, assemble
 from aob.compose.home import shards_of
@@ -19,6 +21,11 @@ from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
 from aob.server import API_KEYS, Verbs, announced, create_app, listen, loopback_key, read_api_keys, serving
+from aob.work.log import Structlog
+
+OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"
+LOOPBACK_NAMES: Final = {"localhost", "127.0.0.1", "[::1]"}
+log: Final = Structlog("aob.up")
 
 CONTRACTS: Final = "contracts"
 """A folder of contracts in the home is taken over at each start."""
@@ -58,6 +65,42 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         await stop.wait()
 
 
+def keys_of(env: Mapping[str, str]) -> str:
+    """Keys of the environment. The older name is read as the newer; there, an entry may be nothing but a secret."""
+    if env.get(API_KEYS):
+        return env[API_KEYS]
+    entries = [entry.strip() for entry in env.get(OLD_API_KEYS, "").split(",") if entry.strip()]
+    return ",".join(
+        entry if ":" in entry else f"agentflow{number}:{entry}:view+run" for number, entry in enumerate(entries, 1)
+    )
+
+
+def hosts_of(settings: Settings) -> frozenset[str] | None:
+    """On loopback, the names that a request may say it is for: a page of somebody else may let its own name lead here.
+    Bound elsewhere, any: what stands before it knows its names."""
+    if not is_loopback(settings.host):
+        return None
+    own = {urlsplit(settings.public_url).hostname or "", settings.host.lower(), f"[{settings.host.lower()}]"}
+    return frozenset(own | LOOPBACK_NAMES) - {""}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def warn_of_plain_text(settings: Settings) -> None:
+    """Bound where others reach it, and nothing says that TLS stands before it: keys would travel in clear."""
+    if not is_loopback(settings.host) and not settings.public_url.startswith("https://"):
+        log.warning(
+            "bound_without_tls", host=settings.host,
+            hint="put a proxy with TLS before it and set public_url = \"https://...\", or listen on 127.0.0.1",
+        )  # fmt: skip
+
+
 async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, said: Any) -> None:
     home, settings = running.home, running.settings
     await loopback_key(home, running.views)
@@ -76,13 +119,17 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         link_secret=link_secret(home),
         reads_per_minute=settings.rate_limit_rpm,
         tenant_reads_per_minute=settings.tenant_rate_limit_rpm,
-        api_keys=read_api_keys(os.environ.get(API_KEYS, "")),
+        api_keys=read_api_keys(keys_of(os.environ)),
+        public_url=settings.public_url,
+        hosts=hosts_of(settings),
     )
+    warn_of_plain_text(settings)
     url = await stack.enter_async_context(serving(served, bound))
-    running.notices.base_url = url
+    public = settings.public_url.rstrip("/") or url
+    running.notices.base_url = public
     if owners is not None:
         wiring.starts.views = owners.verbs  # what an alert starts may belong to any shard
-        await owners.address(url)
+        await owners.address(public)
     stack.enter_context(announced(home, url))
     if said is not None:
         said(url, running, settings)

@@ -35,13 +35,18 @@ def create_app(
     metrics_text: Callable[[bool], bytes] | None = None,
     now_ms: Callable[[], int] = clock_ms,
     telemetry: Telemetry | None = None,
+    public_url: str = "",
+    hosts: frozenset[str] | None = None,
 ) -> App:
     """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
     process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all keys of
     a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
     beside those that the engine knows; `metrics_text` is what `GET /metrics` tells (Prometheus' text);
-    `telemetry` takes times and spans."""
-    table = make_table(_version(), link_secret or token_bytes(32), now_ms, metrics_text, (api_keys or NO_KEYS).holder)
+    `telemetry` takes times and spans; links begin with `public_url`; a request for another host than one of `hosts` is
+    refused (None: any is served)."""
+    table = make_table(
+        _version(), link_secret or token_bytes(32), now_ms, metrics_text, (api_keys or NO_KEYS).holder, public_url
+    )
     bounded = reads_per_minute > 0 or tenant_reads_per_minute > 0
     read_limit = ReadLimit(reads_per_minute, tenant_reads_per_minute) if bounded else None
     return App(
@@ -53,6 +58,7 @@ def create_app(
         api_keys=api_keys,
         now_ms=now_ms,
         telemetry=telemetry,
+        hosts=hosts,
     )
 
 

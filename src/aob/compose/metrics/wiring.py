@@ -115,6 +115,7 @@ class Wiring:
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), feeds, http,
             folder=home / "secrets", now_ms=now_ms, dice=random.SystemRandom().random,
+            vet=http.vet,
         )  # fmt: skip
 
     def _runs(self, tenant: str) -> FileRuns:

@@ -5,7 +5,7 @@
 
 import asyncio
 import secrets as entropy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -65,7 +65,9 @@ class Webhooks:
         now_ms: Callable[[], int],
         dice: Callable[[], float],
         rules: Rules | None = None,
+        vet: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        self._vet = vet
         self._journal, self._law, self._pages = journal, law, pages
         self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, dice)
         self._shared.saver = Saver(pages, self._page)
@@ -162,6 +164,7 @@ class Webhooks:
         demand(who, "create_webhook")
         required("standardwebhooks", "metrics", "a webhook")
         _check_url(url)
+        await self._refuse_private(url)
         wants = {"event": events, "metric": metrics, "run": [state.upper() for state in runs], "alert": alerts}
         chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
         _check_wants(chosen)
@@ -178,6 +181,19 @@ class Webhooks:
         sender = self._add(who.tenant, self._law.hooks[who.tenant][id], Progress())
         self._shared.saver.touch(who.tenant, id)
         return {**sender.view(), "secret": own.current}
+
+    async def _refuse_private(self, url: str) -> None:
+        """A target that nothing will ever be sent to is refused now and not at the first message."""
+        if self._vet is None:
+            return
+        try:
+            await self._vet(url)
+        except TimeoutError:
+            return
+        except Exception as error:
+            if getattr(getattr(error, "fault", None), "code", "") != "egress_refused":
+                raise
+            raise Invalid(f"the target cannot be reached: {error}", code="bad_url") from None
 
     async def update_webhook(
         self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False

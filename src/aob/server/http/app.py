@@ -1,6 +1,7 @@
 """The ASGI application: find the route, know the caller, hold the role, act, answer. Errors leave as problems."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Busy, OurError, TooLarge, Unauthorized
+from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized
 from aob.core.policy import Caller, require
 from aob.core.rights import ANY
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
@@ -26,6 +27,8 @@ from aob.server.verbs import Verbs
 
 REQUESTS_MAX: Final = 2_000
 """Requests under way at once; streams are counted by `Limits.readers_max`."""
+HOST_PORT: Final = re.compile(r":\d*$")
+HOSTS_SEEN_MAX: Final = 64
 REVOKES: Final = "revoke_key"
 """The route after which the streams of dead keys end."""
 FIRST_WAIT_S: Final = 0.05
@@ -48,7 +51,9 @@ class App:
         api_keys: ApiKeys | None = None,
         now_ms: Callable[[], int] = clock_ms,
         telemetry: Telemetry | None = None,
+        hosts: frozenset[str] | None = None,
     ) -> None:
+        self._hosts, self._hosts_seen = hosts, set[bytes]()
         self._telemetry = telemetry
         self.table, self.limits = table, limits
         self.readers = Readers(limits)
@@ -118,6 +123,8 @@ class App:
     async def _answer(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
         if self._under_way - len(self.waits) > REQUESTS_MAX:
             raise Busy(f"{REQUESTS_MAX} requests are under way", hint="come again, or send batches")
+        if self._hosts is not None and call.headers.get(b"host", b"") not in self._hosts_seen:
+            self._refuse_host(call.headers.get(b"host", b""), self._hosts)
         path, raw = call.path, scope.get("raw_path")
         found = self.table.methods(path, raw.decode("latin-1").partition("?")[0] if raw else path)
         if found is None:
@@ -176,6 +183,17 @@ class App:
                 hint="send X-API-Key: SECRET; `aob key create NAME --role view` makes one",
             )
         return who
+
+    def _refuse_host(self, said: bytes, hosts: frozenset[str]) -> None:
+        """Raises Refused for a name that is not ours: a page of somebody else that let its own name lead here."""
+        name = HOST_PORT.sub("", said.decode("latin-1").strip().lower())
+        if said and name not in hosts:
+            raise Refused(
+                f"{name[:100]!r} is not a name of this server", code="bad_host",
+                hint="use the address that `aob up` printed, or set public_url",
+            )  # fmt: skip
+        if len(self._hosts_seen) < HOSTS_SEEN_MAX:
+            self._hosts_seen.add(said)
 
     def _alive(self, key: str) -> bool:
         """Whether a key still opens something; who came without one has nothing that could be taken back."""

@@ -31,9 +31,10 @@ def make_table(
     now_ms: Callable[[], int],
     metrics_text: Callable[[bool], bytes] | None = None,
     holder: Callable[[str], Caller | None] = lambda key: None,
+    public_url: str = "",
 ) -> Table:
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))
-    links = Links(link_secret, now_ms, holder)
+    links = Links(link_secret, now_ms, holder, public_url.rstrip("/"))
     table = Table((*_STATED, *live_routes(metrics_text), *links.routes(), *docs.routes()))
     return table

@@ -78,9 +78,13 @@ class Links:
     the keys are that the engine does not know."""
 
     def __init__(
-        self, secret: bytes, now_ms: Callable[[], int], holder: Callable[[str], Caller | None] = lambda key: None
+        self,
+        secret: bytes,
+        now_ms: Callable[[], int],
+        holder: Callable[[str], Caller | None] = lambda key: None,
+        public_url: str = "",
     ) -> None:
-        self._secret, self._now_ms, self._holder = secret, now_ms, holder
+        self._secret, self._now_ms, self._holder, self._public_url = secret, now_ms, holder, public_url
 
     def routes(self) -> tuple[AnyRoute, ...]:
         """The one that gives a link, and GET and POST of it."""
@@ -138,7 +142,8 @@ class Links:
         expires_ms = self._expiry(body.expires, ticket.get("due") or 0)
         who, choices = call.who, _chosen(body.choices, ticket)
         link = Link(who.tenant, ticket_id, choices, expires_ms, body.to or who.name, who.id)
-        url = call.absolute(f"/v1/links/{sign_link(self._secret, link)}")
+        path = f"/v1/links/{sign_link(self._secret, link)}"
+        url = self._public_url + path if self._public_url else call.absolute(path)
         return json_answer({"url": url, "expires_at": expires_ms})
 
     def _expiry(self, asked: str | None, due_ms: int) -> int:

@@ -1,24 +1,29 @@
 """One checked HTTP request in, one bounded answer out. Everything that can go wrong is a WorkError that says how."""
 
 import asyncio
+import socket
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
-from aob.work.egress.rules import EgressRules, Guard
+from aob.work.egress.rules import EgressError, EgressRules, Guard, is_address
 from aob.work.job import WorkError
+from aob.work.log import Structlog
 
 if TYPE_CHECKING:
     import httpx
 
     from aob.work.egress.transport import Resolve
 
+_log: Final = Structlog("aob.work")
 REQUEST_S: Final = 30.0
 ANSWER_MAX: Final = 1_000_000
 REDIRECTS_MAX: Final = 3
+VET_S: Final = 5.0
 CONNECTIONS_MAX: Final = 100
 """Requests that a client has out at once; further ones wait here, never inside the pool of connections."""
 HEADERS_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te"})
@@ -100,12 +105,31 @@ class CheckedClient:
                 f"no whole answer within {timeout_s:g} s", code="http_timeout", detail={"sent": progress.sent}
             ) from error
         except WorkError as error:
+            if isinstance(error, EgressError) and error.seen:
+                _log.warning("egress_refused", host=error.fault.detail["host"], address=error.seen)
             # A refusal at the second hop of a redirect does not undo what the first one was sent.
             if isinstance(error.fault.detail, dict):
                 error.fault.detail["sent"] = progress.sent or bool(error.fault.detail.get("sent"))
             raise
         except Exception as error:
             raise _fault(error, progress) from error
+
+    async def vet(self, url: str) -> None:
+        """Raises EgressError for a URL that the rules let nobody reach today. A name that has no address yet passes."""
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORT.get(parts.scheme, 0)
+        self._guard.check_scheme(parts.scheme)
+        self._guard.check_host(host, port)
+        if is_address(host):
+            self._guard.check_address(host, port, host)
+            return
+        try:
+            async with asyncio.timeout(VET_S):
+                addresses = await (self._resolve or resolved)(host, port)
+        except (OSError, UnicodeError):
+            return
+        for address in addresses:
+            self._guard.check_address(host, port, address)
 
     async def _client(self) -> "httpx.AsyncClient":
         if self._opening is None:
@@ -184,6 +208,12 @@ class CheckedClient:
 _PORT: Final = {"http": 80, "https": 443}
 
 
+async def resolved(host: str, port: int) -> Sequence[str]:
+    """What the system's resolver says."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
 class _Progress:
     """Whether a byte of a request may have left: httpcore tells when it begins to send."""
 
@@ -196,9 +226,9 @@ class _Progress:
 
 
 def _open_in_thread(guard: Guard, resolve: "Resolve | None", ca_file: str, connections: int) -> "httpx.AsyncClient":
-    from aob.work.egress.transport import open_client, resolve_by_system
+    from aob.work.egress.transport import open_client
 
-    return open_client(guard, resolve or resolve_by_system, ca_file, connections)
+    return open_client(guard, resolve or resolved, ca_file, connections)
 
 
 def public(url: "httpx.URL") -> str:

@@ -51,7 +51,10 @@ class EgressRules(msgspec.Struct, frozen=True):
 
 
 class EgressError(WorkError):
-    """A connection that the rules forbid. Permanent: asking again gives the same answer."""
+    """A connection that the rules forbid. Permanent: asking again gives the same answer. `seen` is the address that a
+    name had, for the log of the home and nobody else."""
+
+    seen: str = ""
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -116,6 +119,10 @@ class Guard:
         name = host.rstrip(".").lower()
         if any(rule.covers(name, port, address) for rule in self._private):
             return
+        if _literal(name) is None:
+            # Whoever reads the refusal named a host: which address it has inside is not theirs to learn.
+            why = f"resolves to a {category} address"
+            _refuse("egress.private", host, port, "", why, "private", f"{name}:{port}", seen=str(address))
         shown = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
         _refuse("egress.private", host, port, str(address), f"is a {category} address", "private", shown)
 
@@ -216,6 +223,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is written as an address."""
+    return _literal(host) is not None
+
+
 def _literal(host: str) -> Address | None:
     try:
         return plain(ipaddress.ip_address(host))
@@ -223,12 +235,16 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-def _refuse(rule: str, host: str, port: int, address: str, why: str, setting: str, value: str) -> NoReturn:
+def _refuse(
+    rule: str, host: str, port: int, address: str, why: str, setting: str, value: str, seen: str = ""
+) -> NoReturn:
     what = f"{address} (of {host})" if address and address != host else host
     hint = f'an admin allows it in HOME/aob.toml: [egress] {setting} = ["{value}"]'
-    raise EgressError(
+    error = EgressError(
         f"{what} {why}, refused by {rule}; {hint}",
         code="egress_refused",
         transient=False,
         detail={"rule": rule, "host": host, "port": port, "address": address, "hint": hint},
     )
+    error.seen = seen
+    raise error

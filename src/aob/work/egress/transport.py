@@ -6,7 +6,6 @@ the second time (DNS rebinding) gains nothing. The address of the connected sock
 
 import asyncio
 import http.cookiejar
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Final
@@ -27,12 +26,6 @@ STUCK_S: Final = 5.0
 """A request that waits so long for a connection, where nobody has to wait, waits for one that nobody uses."""
 KEEPALIVE_MAX: Final = 20
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
-
-
-async def resolve_by_system(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
