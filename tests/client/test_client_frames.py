@@ -1,7 +1,9 @@
 """Frames and lines: however the bytes are cut, the same events come out."""
 
+import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +38,35 @@ def test_lines_survive_any_cut_and_only_lf_ends_one(lines: list[str], cuts: list
 def test_carriage_returns_and_several_data_lines_are_read_as_the_standard_says() -> None:
     found = Frames().feed(b'id:7\r\nevent:x\r\ndata: {"a":\r\ndata: 1}\r\nfoo: bar\r\n\r\nevent: lost\n\n')
     assert found == [Event("x", {"a": 1}, "7")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@given(events=events, cuts=st.lists(st.integers(0, 400), max_size=8), bom=st.booleans(), data=st.data())
+def test_any_line_end_any_cut_and_a_mark_at_the_start_give_the_same_events(
+    end: str, events: list[tuple[str, dict[str, str]]], cuts: list[int], bom: bool, data: st.DataObject
+) -> None:
+    text = "\ufeff" if bom else ""
+    for position, content in events:
+        lines = json.dumps(content, indent=data.draw(st.sampled_from([None, 1]))).split("\n")
+        text += f": comment{end}id: {position}{end}event:node{end}"
+        text += "".join(f"data: {line}{end}" for line in lines) + f"unknown: 1{end}" + end
+    frames = Frames()
+    found = [event for piece in cut(text.encode(), cuts) for event in frames.feed(piece)]
+    assert found == [Event("node", content, position) for position, content in events]
+
+
+def test_an_id_lasts_a_nul_is_ignored_and_a_broken_off_event_is_lost() -> None:
+    frames = Frames()
+    found = frames.feed(b"id: 7\ndata: {}\n\nid: 8\0\ndata: {}\n\nid\ndata: {}\n\nid: 9\ndata: {}\n")
+    assert [event.position for event in found] == ["7", "7", ""]
+
+
+def test_the_time_to_wait_is_read_when_it_is_a_number() -> None:
+    frames = Frames()
+    frames.feed(b"retry: soon\nretry: 1500\nretry: -1\nretry: 1.5\n")
+    assert frames.retry_ms == 1_500
+
+
+def test_an_event_without_data_is_none_and_its_name_is_forgotten() -> None:
+    found = Frames().feed(b'event: a\n\ndata\n\ndata: {"a":\ndata\ndata: 1}\n\n')
+    assert found == [Event("message", {"a": 1}, "")]

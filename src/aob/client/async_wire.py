@@ -122,13 +122,13 @@ class AsyncWire:
         while True:
             headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})
             cause: Exception | None = None
+            frames = Frames()
             try:
                 async with self._http.stream(
                     "GET", path, params=params(query), headers=headers, timeout=SILENCE_S
                 ) as answer:
                     if answer.status_code >= 400:
                         raise error_in(answer.status_code, await answer.aread())
-                    frames = Frames()
                     async for piece in answer.aiter_bytes():
                         for event in frames.feed(piece):
                             if event.name == "end":
@@ -142,7 +142,7 @@ class AsyncWire:
             failures += 1
             if failures > RECONNECTS_MAX:
                 raise unreachable(self.url, cause) from cause
-            await asyncio.sleep(pause_s(failures))
+            await asyncio.sleep(pause_s(failures, frames.retry_ms))
 
     async def _lines(self, path: str, query: Query) -> AsyncIterator[bytes]:
         """Lines of a stream until it ends. Raises Unavailable when the connection breaks."""

@@ -1,11 +1,15 @@
 """Bytes of a stream in, events or lines out. No I/O: whoever reads the bytes feeds them here."""
 
+import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from aob.core.answers import JsonObject
 
+BOM: Final = b"\xef\xbb\xbf"
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _decode: Final = msgspec.json.Decoder(JsonObject).decode
 
 
@@ -41,32 +45,52 @@ class Lines:
 
 
 class Frames:
-    """Server-sent events of pieces of bytes; comments and unknown fields are ignored, as the standard says."""
+    """Server-sent events of pieces of bytes, read as the standard says: a line ends with CR, LF or CRLF, lines of data
+    are joined by LF, comments and unknown fields are ignored, and so are an id that holds a NUL and an event that a
+    stream breaks off. `retry_ms` is how long the server asks to wait before the stream is opened again."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
-        self._name, self._data, self._position = "message", b"", ""
+        self._rest = b""
+        self._begun = self._after_cr = False
+        self._name, self._position = "", ""
+        self._data: list[bytes] = []
+        self.retry_ms: int | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that this piece completes."""
         found = []
-        for line in self._lines.feed(piece):
-            event = self._line(line.removesuffix(b"\r"))
+        for line in self._lines(piece):
+            event = self._line(line)
             if event is not None:
                 found.append(event)
         return found
 
+    def _lines(self, piece: bytes) -> Iterator[bytes]:
+        if self._after_cr and piece:  # a CR at the end of a piece ended its line; the LF of a CRLF ends no other
+            piece, self._after_cr = piece.removeprefix(b"\n"), False
+        whole = self._rest + piece
+        if not self._begun:
+            if len(whole) < len(BOM) and BOM.startswith(whole):
+                self._rest = whole
+                return
+            self._begun, whole = True, whole.removeprefix(BOM)
+        self._after_cr = self._after_cr or whole.endswith(b"\r")
+        *lines, self._rest = _LINE_END.split(whole)
+        yield from lines
+
     def _line(self, line: bytes) -> Event | None:
         if not line:
-            data, name = self._data, self._name
-            self._data, self._name = b"", "message"
+            data, name = b"\n".join(self._data), self._name or "message"
+            self._data, self._name = [], ""
             return Event(name, _decode(data), self._position) if data else None
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
-            self._data += value
+            self._data.append(value)
         elif field == b"event":
-            self._name = value.decode()
-        elif field == b"id":
-            self._position = value.decode()
+            self._name = value.decode(errors="replace")
+        elif field == b"id" and b"\0" not in value:
+            self._position = value.decode(errors="replace")
+        elif field == b"retry" and value.isdigit():
+            self.retry_ms = int(value)
         return None

@@ -80,9 +80,9 @@ def raise_if_late(run_id: str, deadline: float | None) -> None:
         raise TimeoutError(f"{run_id} has not ended in time; it goes on")
 
 
-def pause_s(failures: int) -> float:
-    """How long to wait after so many failures in a row."""
-    return min(RECONNECT_FIRST_S * 2.0**failures, RECONNECT_MAX_S)
+def pause_s(failures: int, asked_ms: int | None = None) -> float:
+    """How long to wait after so many failures in a row; not shorter than the server asked for."""
+    return min(max(RECONNECT_FIRST_S * 2.0**failures, (asked_ms or 0) / 1_000), RECONNECT_MAX_S)
 
 
 def instant(at: Instant) -> str | int | None:

@@ -120,11 +120,11 @@ class Wire:
         while True:
             headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})
             cause: Exception | None = None
+            frames = Frames()
             try:
                 with self._http.stream("GET", path, params=params(query), headers=headers, timeout=SILENCE_S) as answer:
                     if answer.status_code >= 400:
                         raise error_in(answer.status_code, answer.read())
-                    frames = Frames()
                     for piece in answer.iter_bytes():
                         for event in frames.feed(piece):
                             if event.name == "end":
@@ -138,7 +138,7 @@ class Wire:
             failures += 1
             if failures > RECONNECTS_MAX:
                 raise unreachable(self.url, cause) from cause
-            time.sleep(pause_s(failures))
+            time.sleep(pause_s(failures, frames.retry_ms))
 
     def _lines(self, path: str, query: Query) -> Iterator[bytes]:
         """Lines of a stream until it ends. Raises Unavailable when the connection breaks."""
