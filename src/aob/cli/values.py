@@ -11,6 +11,7 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound
+from aob.core.twice import key_twice
 
 DOCUMENT_SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
 
@@ -55,7 +56,10 @@ def labels(texts: Sequence[str]) -> dict[str, str]:
 
 def json_from(text: str, option: str) -> JsonValue:
     """JSON as it is typed, of a file, or of standard input (`-`)."""
-    data = text if text[:1] in "{[" else read(text).decode("utf-8", "replace")
+    data = text if text[:1] in "{[" else read(text).decode("utf-8-sig", "replace")
+    twice = key_twice(data)
+    if twice is not None:
+        raise Invalid(f"{option} says {twice[:100]!r} twice in one object", hint="remove one")
     try:
         return msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeError) as error:

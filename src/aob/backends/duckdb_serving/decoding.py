@@ -3,19 +3,16 @@
 Nothing is judged or enriched anew: what the gate noted is read back by the gate's own code.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from aob.core.accepted_event import found
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet
 from aob.core.ingest import Gate, paths
 from aob.core.metric.entity import Changes
 from aob.ports.event_log import Row
-
-_NULL: Final = Raw(b"null")
 
 
 class Line(msgspec.Struct):
@@ -28,7 +25,7 @@ class Line(msgspec.Struct):
     at: int
     version: int
     type: str
-    data: Raw
+    data: JsonValue
     enriched: JsonObject | None
 
 
@@ -46,7 +43,10 @@ class Saying(msgspec.Struct):
 
 
 class _Sent(msgspec.Struct):
-    data: Raw = _NULL
+    """`data` is decoded here as the gate decodes it and written anew: DuckDB would read a key that stands twice as the
+    first one, and other things in ways of its own."""
+
+    data: JsonValue = None
 
 
 class Decoder:

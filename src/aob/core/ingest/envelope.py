@@ -1,5 +1,6 @@
 """The struct by which a whole event is decoded: a contract in, a class with the attributes of `Event` out.
 
+`aobdepth aobversion data_base64` hold what no sender can write: a line with one is looked at by itself.
 What the gate finds out later (`at_ms enriched offset known`) has names on the wire that no sender can use: they hold a
 character that the gate lets through in no fast way.
 """
@@ -40,6 +41,7 @@ _FIELDS: Final[tuple[Value, ...]] = (
     ("correlationid", Short, ""),
     ("causationid", Short, ""),
     ("depth", Depth, 0),
+    *((name, Literal["\x7f"], None) for name in ("aobdepth", "aobversion", "data_base64")),
     ("at_ms", int, 0),
     ("enriched", Value, None),
     ("offset", int, -1),

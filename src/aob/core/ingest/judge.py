@@ -23,6 +23,8 @@ from aob.core.json_schema import Checker, Fault, Unusable, checker_of
 REASONS_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 200
 NEST_MAX: Final = 100
+OURS: Final = {"depth": "aobdepth", "version": "aobversion"}
+"""Attributes of ours, with the names that no one else uses."""
 _TYPES: Final = {"subject": str, "producer": str, "correlationid": str, "causationid": str}
 
 
@@ -76,7 +78,23 @@ def read_object(line: bytes) -> dict[str, Value] | Reason:
     for name in found:
         if name.startswith(OWN):
             return Reason("decode", "", f"{name!r} is not the name of an attribute", "name")
-    return found
+    return _attributes(found)
+
+
+def _attributes(found: dict[str, Value]) -> dict[str, Value]:
+    """The attributes of an event: null is as good as absent; ours have names of their own, and under their short names
+    they count while they hold a whole number: anything else there is an extension of the sender's."""
+    sent = {name: value for name, value in found.items() if value is not None or name == "data"}
+    for short, own in OURS.items():
+        if short in sent and not _is_whole(sent[short]):
+            del sent[short]
+        if own in sent:
+            sent[short] = sent.pop(own)
+    return sent
+
+
+def _is_whole(value: Value) -> bool:
+    return type(value) is int or (type(value) is float and value.is_integer())
 
 
 def _nul(value: Value, pointer: str, depth: int) -> str | None:
@@ -122,8 +140,11 @@ def envelope_reasons(sent: Mapping[str, Value], now_ms: int) -> list[Reason]:
     kind = sent.get("datacontenttype", "application/json")
     if not isinstance(kind, str) or not _is_json(kind):
         found.append(Reason("decode", "/datacontenttype", "`data` must be JSON", "envelope", shown(kind)))
-    if "data_base64" in sent and "data" not in sent:
-        found.append(Reason("decode", "/data_base64", "`data` must be JSON, not binary", "envelope"))
+    if "data_base64" in sent:
+        words = (
+            "an event has `data` or `data_base64`, not both" if "data" in sent else "`data` must be JSON, not binary"
+        )
+        found.append(Reason("decode", "/data_base64", words, "envelope"))
     return [*found, *_depth_reasons(sent), *time_reasons(sent.get("time", 0.0), now_ms)]
 
 

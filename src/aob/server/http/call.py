@@ -12,6 +12,7 @@ import msgspec
 from aob.core.errors import CallerError, TooLarge, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.server.http.answer import Message, Receive
+from aob.server.http.coding import unpacking
 from aob.server.http.problem import SlowCaller
 from aob.server.http.waits import Waits, wait_ms
 from aob.server.metric_verbs import MetricVerbs
@@ -134,7 +135,10 @@ class Call(Generic[Query, Body]):
         return told if told is not None else await self.verbs.run(self.who, run_id)
 
     async def whole(self, limit: int = BODY_BYTES_MAX) -> bytes:
-        """All bytes of the body. Raises TooLarge over the limit, SlowCaller when they do not come, Gone."""
+        """All bytes of the body, unpacked if it is packed. Raises TooLarge over the limit, SlowCaller when they do not
+        come, Gone."""
+        if self.headers.get(b"content-encoding"):
+            return b"".join([piece async for piece in self.pieces(limit)])
         self._refuse_length(limit)
         message = await self._next(BODY_WAIT_S)
         block: bytes = message.get("body", b"")
@@ -145,13 +149,29 @@ class Call(Generic[Query, Body]):
             blocks.append(more)
         return b"".join(blocks)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, under the same limits as `whole`."""
-        self._refuse_length(BODY_BYTES_MAX)
+    async def pieces(self, limit: int = BODY_BYTES_MAX) -> AsyncIterator[bytes]:
+        """The body as it arrives, unpacked if it is packed, under the same limits as `whole`."""
+        packed = unpacking(self.header(b"content-encoding") or "")
+        if packed is None:
+            async for piece in self._raw(limit):
+                yield piece
+            return
+        size = 0
+        async for piece in self._raw(limit):
+            block = await asyncio.to_thread(packed.feed, piece, limit - size)
+            size += len(block)
+            if size > limit:
+                raise _too_large(f"more than {limit}", limit)
+            yield block
+        packed.end()
+
+    async def _raw(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        self._refuse_length(limit)
         message = await self._next(BODY_WAIT_S)
         block: bytes = message.get("body", b"")
         yield block
-        async for more in self._rest(message, len(block), BODY_BYTES_MAX):
+        async for more in self._rest(message, len(block), limit):
             yield more
 
     async def drain(self) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.core.policy import TOKEN_MAX
 from aob.core.rights import right
+from aob.core.twice import key_twice
 from aob.server.http.answer import Answer, Stream
 from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
@@ -19,7 +20,8 @@ QUERY_FIELDS_MAX: Final = 50
 VERSION: Final = "/v1"
 
 JSON_MEDIA: Final = ("application/json",)
-NDJSON_MEDIA: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+NDJSON_MEDIA: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-ldjson")
+BOM: Final = b"\xef\xbb\xbf"
 DOCUMENT_MEDIA: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 EVENT_STREAM: Final = "text/event-stream"
 FORM_MEDIA: Final = ("application/x-www-form-urlencoded",)
@@ -52,14 +54,28 @@ class Takes(Generic[Shape]):
         self.read: Callable[[bytes], Any] = read or msgspec.json.Decoder(shape).decode
         self.media_known = frozenset(name.encode() for name in media)
         self.streamed_known = frozenset(name.encode() for name in streamed)
+        self.binary = any(name.endswith("octet-stream") for name in media)
 
     def decoded(self, data: bytes) -> Shape:
-        """The bytes of a body as what the route takes. Raises errors of the AobError tree."""
+        """The bytes of a body as what the route takes: without a byte order mark, and with no key twice where they are
+        JSON (what is read as bytes is judged by whoever decodes it). Raises errors of the AobError tree."""
+        if data.startswith(BOM) and not self.binary:
+            data = data[len(BOM) :]
         try:
             shape: Shape = self.read(data)
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             raise decode_error(error, "the body", self.shape) from error
+        if self.read is not bytes:
+            refuse_twice(data)
         return shape
+
+
+def refuse_twice(data: bytes) -> None:
+    """Raises Invalid for JSON in which a key stands twice."""
+    twice = key_twice(data) if data.lstrip()[:1] in (b"{", b"[") else None
+    if twice is not None:
+        problem = Problem("", f"`{twice[:100]}` stands twice in one object", "duplicate_key", hint="remove one")
+        raise Invalid("the body says one thing twice", [problem])
 
 
 def takes(shape: type[Shape], *, streamed: tuple[str, ...] = ()) -> Takes[Shape]:

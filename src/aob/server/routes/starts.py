@@ -7,13 +7,14 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue, RunStarted, StartVerdict
-from aob.core.errors import AobError, Busy, Unavailable
+from aob.core.errors import AobError, Busy, Invalid, Unavailable
 from aob.core.policy import require
 from aob.core.problem import problem_of
+from aob.core.twice import key_twice
 from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.problem import decode_error
-from aob.server.http.route import NDJSON_MEDIA, Gives, Route, Takes, takes
+from aob.server.http.route import BOM, NDJSON_MEDIA, Gives, Route, Takes, refuse_twice, takes
 from aob.server.http.waits import Wait
 
 ITEMS_AT_ONCE: Final = 2_000
@@ -95,6 +96,8 @@ async def _start_lines(call: Call[StartQuery, StartBody]) -> Answer:
     parts: list[bytes] = []
     try:
         async for piece in call.pieces():
+            if not under_way and not parts:
+                piece = piece.removeprefix(BOM)
             cut = piece.rfind(b"\n") + 1
             if cut:
                 block = b"".join((*parts, piece[:cut]))
@@ -111,10 +114,13 @@ async def _start_lines(call: Call[StartQuery, StartBody]) -> Answer:
 
 
 async def _start_block(call: Call[StartQuery, StartBody], block: bytes) -> list[JsonObject]:
+    lines = [line for line in block.split(b"\n") if line.strip()]
     try:
         items: list[Item] = list(_one.decode_lines(block))
+        if key_twice(b"[" + b",".join(lines) + b"]") is not None:
+            items = list(map(_item, lines))
     except _READ_ERRORS:
-        items = [_item(line) for line in block.split(b"\n") if line.strip()]
+        items = list(map(_item, lines))
     return await _start_all(call, items)
 
 
@@ -137,7 +143,10 @@ async def _start_all(
 
 def _item(line: bytes | msgspec.Raw) -> Item:
     try:
+        refuse_twice(bytes(line))
         return _one.decode(line)
+    except Invalid as error:
+        return {"error": problem_of(error)}
     except _READ_ERRORS as error:
         return {"error": problem_of(decode_error(error, "this item", StartBody))}
 

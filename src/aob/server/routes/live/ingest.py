@@ -3,7 +3,9 @@
 Lines pass as they came: one body read, one verb, bytes out. Nothing is decoded here that the gate decodes anyway.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -50,11 +52,13 @@ _said: Final = msgspec.json.Decoder(Said)
 
 
 async def ingest(call: Call[Nothing, bytes]) -> Answer:
-    """Pass what was sent through the gate."""
+    """Pass what was sent through the gate: lines, a batch, one event, or the data of one with attributes as headers."""
     body, media = call.body, call.media
     if media in LINES_KNOWN:
         return Answer(await call.metrics.ingest(call.who, body))
-    if media in MANY_KNOWN or body.lstrip()[:1] == b"[":
+    if call.headers.get(b"ce-type") is not None and media not in CLOUD_KNOWN:
+        body = event_of(call.headers, body)
+    elif media in MANY_KNOWN or body.lstrip()[:1] == b"[":
         return Answer(await call.metrics.ingest(call.who, as_lines(body)))
     told = await call.metrics.ingest(call.who, one_line(body))
     said = _said.decode(told)
@@ -83,6 +87,29 @@ def one_line(event: bytes) -> bytes:
     return event.translate(TO_SPACES)
 
 
+def event_of(headers: Mapping[bytes, bytes], data: bytes) -> bytes:
+    """The event whose attributes are headers (`ce-NAME`, percent-encoded UTF-8) and whose data is the body. Raises
+    Malformed for data that is no JSON, Invalid for an attribute that is no text."""
+    attributes: dict[str, JsonValue | msgspec.Raw] = {}
+    for header, value in headers.items():
+        if header.startswith(b"ce-") and header != b"ce-data":
+            name = header[3:].decode("latin-1")
+            text = unquote_to_bytes(value)
+            try:
+                attributes[name] = text.decode()
+            except UnicodeDecodeError as error:
+                problem = Problem(f"/{name}", "is not percent-encoded UTF-8", "decode")
+                raise Invalid(f"the header ce-{name} cannot be read", [problem]) from error
+            if name in _NUMBERS and text.isdigit():
+                attributes[name] = int(text)
+    if data.strip():
+        try:
+            attributes["data"] = _raw.decode(data)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise decode_error(error, "the data") from error
+    return msgspec.json.encode(attributes)
+
+
 def refusal(verdict: JsonObject) -> Invalid:
     """The error for a single event that the gate refused: its reasons with their places, its dead letter."""
     reasons = verdict.get("reasons") or []
@@ -102,6 +129,8 @@ def refusal(verdict: JsonObject) -> Invalid:
 
 
 LINES_KNOWN: Final = frozenset(name.encode() for name in NDJSON_MEDIA)
+CLOUD_KNOWN: Final = frozenset((b"application/cloudevents+json", b"application/cloudevents-batch+json"))
+_NUMBERS: Final = frozenset(("sequence", "depth", "version", "aobdepth", "aobversion"))
 MANY_KNOWN: Final = frozenset(name.encode() for name in MANY_MEDIA)
 EventBody = Annotated[EventIn | list[EventIn], msgspec.Meta(description="One event or an array of events.")]
 
@@ -111,8 +140,9 @@ ROUTES: Final = (
         "/v1/events",
         ingest,
         name="ingest_events",
-        summary="Send events: one, an array, or a line each (`application/x-ndjson`, the fastest). Answered once they "
-        "are durable and counted. A single one that is refused is a 422 `event_rejected`.",
+        summary="Send events: one, an array, or a line each (`application/x-ndjson`, the fastest); CloudEvents in "
+        "structured, batched and binary mode (attributes in `ce-` headers). Answered once they are durable and "
+        "counted. A single one that is refused is a 422 `event_rejected`.",
         verb="ingest",
         query=Nothing,
         body=Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA)),

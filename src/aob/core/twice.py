@@ -1,0 +1,31 @@
+"""Keys that stand twice in an object of JSON. In: text. Out: the first such key, or None.
+
+Which of its values would count is for nobody to guess: decoders differ.
+"""
+
+import json
+
+from aob.core.answers import JsonValue
+
+
+class _Twice(Exception):  # noqa: N818  # a way out of the decoder, never seen outside
+    pass
+
+
+def _pairs(items: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    made = dict(items)
+    if len(made) != len(items):
+        keys = [key for key, _ in items]
+        raise _Twice(next(key for at, key in enumerate(keys) if key in keys[:at]))
+    return made
+
+
+def key_twice(text: bytes | str) -> str | None:
+    """The first key that stands twice in an object; None also for what is no JSON, which its reader refuses."""
+    try:
+        json.loads(text if isinstance(text, str) else text.decode(), object_pairs_hook=_pairs)
+    except _Twice as twice:
+        return str(twice)
+    except (ValueError, RecursionError):
+        return None
+    return None

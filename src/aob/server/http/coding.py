@@ -1,0 +1,81 @@
+"""Bodies that come compressed: pieces in, pieces out, never more than the limit of the body.
+
+`gzip` by the standard library, `zstd` where a library for it is installed. The limit counts what comes out: a small
+body that unpacks to a large one is refused as soon as it is too large.
+"""
+
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, Protocol
+
+from aob.core.errors import Malformed
+from aob.server.http.problem import MediaUnknown
+
+GZIP: Final = 16 + zlib.MAX_WBITS
+_NAMES: Final = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
+
+
+class _Unpacker(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class Unpacking:
+    """One body: `feed` gives what its pieces unpack to, `end` says whether it was whole."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._make = name, _maker(name)
+        self._one: _Unpacker | None = None
+
+    def feed(self, piece: bytes, limit: int) -> bytes:
+        """What a piece unpacks to, of which no more than `limit` + 1 bytes are made. Raises Malformed."""
+        blocks: list[bytes] = []
+        size = 0
+        while piece and size <= limit:
+            if self._one is None or self._one.eof:
+                self._one = self._make()
+            try:
+                block = self._one.decompress(piece, limit + 1 - size)
+                piece = self._one.unused_data if self._one.eof else getattr(self._one, "unconsumed_tail", b"")
+            except Exception as error:  # each library has errors of its own
+                raise self._broken(str(error) or type(error).__name__) from error
+            blocks.append(block)
+            size += len(block)
+        return b"".join(blocks)
+
+    def end(self) -> None:
+        """Raises Malformed for a body that was cut."""
+        if self._one is None or not self._one.eof:
+            raise self._broken("it ends too early")
+
+    def _broken(self, why: str) -> Malformed:
+        return Malformed(f"the body is not {self._name}: {why}", hint="check Content-Encoding")
+
+
+def _maker(name: str) -> Callable[[], _Unpacker]:
+    if name == "gzip":
+        return lambda: zlib.decompressobj(GZIP)
+    for module, maker in (("compression.zstd", "ZstdDecompressor"), ("backports.zstd", "ZstdDecompressor")):
+        try:
+            made: Callable[[], _Unpacker] = getattr(import_module(module), maker)
+        except ImportError:
+            continue
+        return made
+    raise MediaUnknown("bodies in zstd cannot be read here", hint="send gzip, or pip install backports.zstd")
+
+
+def unpacking(encoding: str) -> Unpacking | None:
+    """What unpacks a body of this Content-Encoding; None for one that is sent as it is. Raises MediaUnknown."""
+    names = [name.strip().lower() for name in encoding.split(",") if name.strip()]
+    names = [name for name in names if name != "identity"]
+    if not names:
+        return None
+    if len(names) > 1 or names[0] not in _NAMES:
+        raise MediaUnknown(
+            f"a body with Content-Encoding {encoding[:100]!r} cannot be read", hint="send it in gzip, or as it is"
+        )
+    return Unpacking(_NAMES[names[0]])
