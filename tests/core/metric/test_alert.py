@@ -53,7 +53,7 @@ class Bench:
 
     def weigh(self, **values: Any) -> dict[str, str]:
         seen, _ = self.judge.weigh(answer(values) if self.judge.contract.by else {"value": values["eu"]})
-        self.ask(Weigh(self.judge.contract, seen, self.now_ms))
+        self.ask(Weigh(self.judge.contract, seen, self.now_ms, "", self.judge.absent({})))
         return {each.by.get("region", ""): each.phase for each in self.state.instances.values()}
 
     def after(self, ms: int, **values: Any) -> dict[str, str]:
