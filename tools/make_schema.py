@@ -11,10 +11,12 @@ from typing import Any, Final
 from aob.core.contract import read_contracts, to_document
 from aob.core.contract.definition_schema import contract_schema
 from aob.core.graph.document_schema import workflow_schema
+from aob.views import events_schema
 
 SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "workflow.schema.json": workflow_schema,
     "contract.schema.json": contract_schema,
+    "events.schema.json": events_schema,
 }
 
 SHIPPED: Final = ("platform/contracts.yaml", "alerting/platform.yaml")

@@ -15,13 +15,15 @@ from aob.runs import Fact
 
 _SNAKE: Final = re.compile(r"(?<!^)(?=[A-Z])")
 UNSHOWN_MAX: Final = 500
-_HIDDEN: Final = frozenset({"digest", "fed", "starved", "reset", "undone", "took"})
+HIDDEN: Final = frozenset({"digest", "fed", "starved", "reset", "undone", "took"})
+"""Fields that are the engine's own."""
 log = Logger("aob.views")
 
 
 def name_of(event: Any) -> str:
-    """The name of an event: `NodeCompleted` is `node_completed`."""
-    return _SNAKE.sub("_", type(event).__name__).lower()
+    """The name of an event, or of its class: `NodeCompleted` is `node_completed`."""
+    kind = event if isinstance(event, type) else type(event)
+    return _SNAKE.sub("_", kind.__name__).lower()
 
 
 def entry(fact: Fact) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def entry(fact: Fact) -> dict[str, Any]:
 def _fields(event: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for field in event.__struct_fields__:
-        if field in _HIDDEN or field == "run":
+        if field in HIDDEN or field == "run":
             continue
         value = _plain(getattr(event, field))
         if value not in (None, "", [], {}, False) or field == "attempt":

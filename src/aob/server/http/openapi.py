@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.problem import ProblemBody
 from aob.server.http.route import AnyRoute, Gives, Table
+from aob.views import feed_schemas
 
 REF: Final = "#/components/schemas/{name}"
 PARAMS: Final = {
@@ -54,6 +55,7 @@ def openapi(table: Table, version: str) -> JsonObject:
     """The whole document of a table; `version` is the product's."""
     shapes = list(_shapes(table))
     _, components = msgspec.json.schema_components(shapes, ref_template=REF)
+    components |= feed_schemas(REF)
     paths: dict[str, dict[str, JsonObject]] = {}
     for route in table.routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -80,7 +82,20 @@ def openapi(table: Table, version: str) -> JsonObject:
         },
     }
     plain: JsonObject = msgspec.json.decode(msgspec.json.encode(document))  # no tuples of defaults
+    _fill(plain)
     return plain
+
+
+def _fill(schema: JsonValue) -> None:
+    """Say of every array what its items are, also where they are anything: generators of clients ask for it."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema:
+            schema["items"] = {}
+        for below in schema.values():
+            _fill(below)
+    elif isinstance(schema, list):
+        for below in schema:
+            _fill(below)
 
 
 def refusals(route: AnyRoute) -> tuple[int, ...]:
@@ -103,6 +118,8 @@ def _operation(route: AnyRoute) -> JsonObject:
             content, schema = answer.setdefault("content", {}), _schema(gives)
             known = content.get(gives.media)
             content[gives.media] = {"schema": {"anyOf": [known["schema"], schema]} if known else schema}
+            if gives.items:
+                content[gives.media]["x-itemSchema"] = {"oneOf": [_item(*each) for each in gives.items.items()]}
     for status in refusals(route):
         given = answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
         if "$ref" not in given:  # the route has a page for it, beside the problem
@@ -159,6 +176,14 @@ def _inline(schema: JsonObject) -> JsonObject:
     return found
 
 
+def _item(event: str, shape: Any) -> JsonObject:
+    """One kind of event of a stream: its name, and what its data is."""
+    data = {"$ref": REF.format(name=shape)} if isinstance(shape, str) else _schema_of(shape, "application/json")
+    name = {"type": "string"} if event == "*" else {"const": event}
+    properties = {"id": {"type": "string"}, "event": name, "data": data}
+    return {"type": "object", "properties": properties, "required": ["event", "data"]}
+
+
 def _schema(gives: Gives) -> JsonObject:
     if gives.media == "text/event-stream":
         return {"type": "string", "description": "Server-sent events; `id` is a position, `data` is JSON."}
@@ -178,6 +203,7 @@ def _shapes(table: Table) -> Iterator[Any]:
     yield ProblemBody
     for route in table.routes:
         yield from (gives.shape for gives in route.gives if gives.shape not in (None, bytes, str))
+        yield from (each for gives in route.gives for each in gives.items.values() if not isinstance(each, str))
         if route.takes_body and route.body.shape is not bytes:
             yield route.body.shape
 

@@ -92,12 +92,14 @@ NO_BODY: Final = Takes[None](None)
 
 
 class Gives(msgspec.Struct, frozen=True):
-    """One answer of a route: its status, the type of its body (None: no body), its media, and when it comes."""
+    """One answer of a route: its status, the type of its body (None: no body), its media, and when it comes. `items`
+    are the types of what a stream of events tells, by the name of the event; a text names a schema of the feed."""
 
     status: int
     shape: Any
     text: str
     media: str = "application/json"
+    items: Mapping[str, Any] = {}
 
 
 class Route(Generic[Query, Body]):

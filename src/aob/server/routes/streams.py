@@ -90,6 +90,8 @@ async def _as_log_events(lines: AsyncIterator[str], skip: int) -> AsyncIterator[
 
 
 _SSE: Final = "text/event-stream"
+FEED: Final = "RunFeedEvent"
+"""The schema of what these feeds tell."""
 
 ROUTES: Final = (
     Route(
@@ -102,7 +104,7 @@ ROUTES: Final = (
         query=EventsQuery,
         body=NO_BODY,
         headers=("Last-Event-ID",),
-        gives=(Gives(200, str, "Events; `end` is the last one, `problem` says what broke.", _SSE),),
+        gives=(Gives(200, str, "Events; `end` is the last one, `problem` says what broke.", _SSE, {"*": FEED}),),
     ),
     Route(
         "GET",
@@ -114,7 +116,7 @@ ROUTES: Final = (
         query=EventsQuery,
         body=NO_BODY,
         headers=("Last-Event-ID",),
-        gives=(Gives(200, str, "Events; `problem` says what broke.", _SSE),),
+        gives=(Gives(200, str, "Events; `problem` says what broke.", _SSE, {"*": FEED}),),
     ),
     Route(
         "GET",

@@ -1,8 +1,8 @@
 """The shapes of answers that only wrap others: lists under a name, as every list of this API is. Data only."""
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Problem
 from aob.core.metric_answers import (
     AlertView,
@@ -20,6 +20,40 @@ class MetricList(TypedDict):
     """All metrics."""
 
     metrics: list[MetricInfo]
+
+
+class AcceptedEvent(TypedDict):
+    """An accepted event in a stream: `event` is as it was sent, `enriched` what the gate found out about it."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    version: int
+    offset: int
+    event: JsonObject
+    enriched: NotRequired[JsonObject]
+
+
+class AlertNotice(TypedDict):
+    """A turn of an alert in a stream: that it fires, is over, or has no number any more. Told again it has the same
+    `id`."""
+
+    id: str
+    alert: str
+    version: int
+    by: dict[str, str]
+    state: Literal["firing", "ok", "no_data"]
+    since: int
+    at: int
+    value: JsonValue
+    position: str
+    metric: NotRequired[str]
+    when: NotRequired[str]
+    severity: NotRequired[str]
+    owner: NotRequired[str]
+    description: NotRequired[str]
 
 
 class EntityTypes(TypedDict):

@@ -9,12 +9,14 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import JsonObject
+from aob.core.metric_answers import MetricAnswer
 from aob.core.metric_query import MetricQuery
 from aob.fanout import OPENING, FrameCache, encode_frame
 from aob.server.http.answer import EVENTS, Stream
 from aob.server.http.call import Call
 from aob.server.http.route import NO_BODY, Gives, Route
 from aob.server.routes.live.asked import Names, Pairs, Word, names, pairs
+from aob.server.routes.live.shapes import AcceptedEvent, AlertNotice
 from aob.server.routes.streams import problem_frame
 
 FRAMES_KEPT: Final = 4_096
@@ -79,6 +81,7 @@ class LiveStream:
                         str,
                         "Events named `event`, `metric` or `alert`; `problem` says what broke.",
                         "text/event-stream",
+                        {"event": AcceptedEvent, "metric": MetricAnswer, "alert": AlertNotice},
                     ),
                 ),
                 refuses=(404, 409),
