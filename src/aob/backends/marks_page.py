@@ -38,6 +38,7 @@ class MarksPage:
         except BaseException:
             os.close(self._handle)
             raise
+        self.inode: int = os.fstat(self._handle).st_ino
         self.page[: len(MAGIC) + len(home)] = MAGIC + home
 
     def of(self, name: str) -> "PageMark":

@@ -11,7 +11,7 @@ from aob.cli.complaint import complain
 from aob.cli.connection import connect
 from aob.cli.parser import parse
 from aob.cli.screen import Screen, standard_screen
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Unavailable
 
 INTERRUPTED: Final = 130
 
@@ -45,6 +45,8 @@ async def perform(args: Namespace, screen: Screen, env: Mapping[str, str]) -> in
         return code or 0
     except AobError as error:
         return complain(error, screen, getattr(args, "file", None))
+    except OSError as error:
+        return complain(_refused(error), screen)
 
 
 def _own(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -53,3 +55,11 @@ def _own(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         return code or 0
     except AobError as error:
         return complain(error, screen)
+    except OSError as error:
+        return complain(_refused(error), screen)
+
+
+def _refused(error: OSError) -> AobError:
+    """What the system refuses is a line, and no trace."""
+    where = f"{error.filename}: " if error.filename else ""
+    return Unavailable(f"{where}{error.strerror or error}", code="system_refused")

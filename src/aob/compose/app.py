@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.compose.files import held_together, opened
+from aob.compose.files import Room, held_together, make_room, opened
 from aob.compose.home import ShardIds, forwarded, single
 from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
@@ -71,11 +71,11 @@ class App:
 
     def __init__(
         self, views: Views, home: Path, settings: Settings, notices: Notices, wiring: Wiring | None,
-        metrics: Metrics | None, log: LateLog, reader: LateReader, topics: Log, who: Caller = LOCAL,
+        metrics: Metrics | None, log: LateLog, reader: LateReader, topics: Log, room: Room, who: Caller = LOCAL,
     ) -> None:  # fmt: skip
         self.log, self.reader, self.topics = log, reader, topics
         self.views, self.home, self.settings, self.notices, self.who = views, home, settings, notices, who
-        self.wiring, self._metrics = wiring, metrics
+        self.wiring, self._metrics, self.room = wiring, metrics, room
 
     @property
     def metrics(self) -> Metrics:
@@ -138,9 +138,11 @@ async def open(
     more than one process, Invalid for wrong settings.
     """
     folder = Path(home)
-    parsed = read_settings(folder, os.environ, **settings)
+    with usable(folder):
+        parsed = read_settings(folder, os.environ, **settings)
     parts = app if isinstance(app, list | tuple) else (app,) if app else ()
     async with AsyncExitStack() as stack:
+        make_room(folder)
         stack.enter_context(owning(folder))
         single(folder, parsed.shards)
         running = await assemble(stack, folder, parsed, parts)
@@ -191,10 +193,12 @@ async def _assembled(
     notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
     notices = await stack.enter_async_context(Notices(core, notifying, link_secret(home)))
     views = Views(core)
+    room = Room(home, page, [core.journal])
+    stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     topics = open_log(settings, home, now_ms, page)
     stack.push_async_callback(topics.close)
     if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
-        return App(views, home, settings, notices, None, None, log, reader, topics)
+        return App(views, home, settings, notices, None, None, log, reader, topics, room)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
@@ -202,9 +206,10 @@ async def _assembled(
         home, settings.log.startswith("memory"), core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page
     )
     metrics = await wiring.enter(stack)
+    room.writes.append(wiring.gate)
     log.come(GatedLog(topics, wiring.gate))
     reader.come(wiring.answers)
-    return App(views, home, settings, notices, wiring, metrics, log, reader, topics)
+    return App(views, home, settings, notices, wiring, metrics, log, reader, topics, room)
 
 
 async def _watch_clock(core: Core) -> None:

@@ -23,7 +23,7 @@ def owning(home: Path, name: str = "lock") -> Iterator[None]:
         yield
         return
     with usable(home):
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

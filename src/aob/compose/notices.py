@@ -7,9 +7,11 @@ at least once while the process lives and is not told again after a crash: the t
 import asyncio
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from aob.core.errors import Unavailable
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
 from aob.core.run.state import Ticket
@@ -23,6 +25,7 @@ from aob.work.tools import Tools
 TRIES_MAX: Final = 4
 PAUSE_S: Final = 2.0
 NOTICES_MAX: Final = 1_000
+SECRET_BYTES: Final = 32
 
 log = Structlog("aob.notices")
 
@@ -30,11 +33,21 @@ log = Structlog("aob.notices")
 def link_secret(home: Path) -> bytes:
     """The secret under which signed links of this home hold, made once; links survive a restart."""
     path = home / "link.secret"
-    if not path.is_file():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-    return path.read_bytes()
+    if not path.exists():
+        beside = home / f".link.secret.{os.getpid()}"
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process of the home was first
+            os.link(beside, path)
+        beside.unlink()
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES:  # a link that is signed with less could be guessed
+        raise Unavailable(f"{path} has {len(secret)} bytes, not {SECRET_BYTES}", code="bad_secret_file",
+                          hint="restore it, or remove it: links that were sent before open nothing then")  # fmt: skip
+    return secret
 
 
 class Notices:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble
+from aob.compose.files import make_room
 from aob.compose.home import shards_of
-from aob.compose.lock import owning
+from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
 from aob.compose.loop import heed_stops, run_tuned
 from aob.compose.metrics import Exposition
@@ -41,7 +43,9 @@ def up(
     said: Any = None,
 ) -> int:
     """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests."""
-    settings = read_settings(home, os.environ, host=host, port=port, shards=shards)
+    os.umask(0o077)  # what a home holds is its owner's
+    with usable(home):
+        settings = read_settings(home, os.environ, host=host, port=port, shards=shards)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_up(home, settings, app, said))
     return 0
@@ -53,6 +57,7 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     async with AsyncExitStack() as stack:
+        make_room(home)
         stack.enter_context(owning(home))
         shards = shards_of(home, settings.shards)
         running = await assemble(stack, home, settings, app, 0, shards)
@@ -62,7 +67,10 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         heed_stops(running.views.core.pool.continued)
         owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None
         await _serve(stack, running, owners, said)
+        running.room.reserve, running.room.gone = True, stop.set
         await stop.wait()
+    if running.room.left:
+        raise home_gone(home)
 
 
 def keys_of(env: Mapping[str, str]) -> str:

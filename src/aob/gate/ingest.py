@@ -67,6 +67,10 @@ class Ingest:
         self._task: asyncio.Task[None] | None = None
         self._seals: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.failing: AobError | None = None
+        """What the last commit failed of, until another one has succeeded."""
+        self.refusing: AobError | None = None
+        """Why nothing is taken."""
 
     async def __aenter__(self) -> "Ingest":
         return self
@@ -88,6 +92,8 @@ class Ingest:
         if len(lines) > CALL_BYTES_MAX:
             raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",
                            hint="send it in several calls")  # fmt: skip
+        if self.refusing is not None:
+            raise self.refusing.with_traceback(None)
         self.pressure.check(who.tenant, len(lines))
         gate, began_s = self.memory.gate(who.tenant), self.pressure.now()
         gated = gate.passed(lines, self.now_ms())
@@ -235,6 +241,7 @@ class Ingest:
         self._timed(parcels, groups, self.pressure.now() - began_s, began_ns)
         for group, place, mine in zip(groups, places, by_tenant.values(), strict=True):
             self._tell(group, place.row, place.first, mine, place.dead)
+        self.failing = None
         self.counts["commits"] += 1
         self.pressure.done([(parcel.tenant, parcel.size) for parcel in parcels], began_s)
         for parcel in parcels:
@@ -296,6 +303,7 @@ class Ingest:
                                                                      code="store_failed")  # fmt: skip
         log.warning("ingest_failed", error=str(error), calls=len(parcels))
         self.counts["failed"] += 1
+        self.failing = told
         behind = [item for item in self._queue if isinstance(item, Parcel)]
         for item in self._queue:
             if not isinstance(item, Parcel) and not item.done():

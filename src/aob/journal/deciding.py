@@ -13,11 +13,11 @@ from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
-from aob.journal.parts import part_data
+from aob.journal.parts import part_data, readable_parts, segment_chunks
 from aob.journal.recovery import load_stream
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
-from aob.ports.store import Store
+from aob.ports.store import JournalRow, Segment, Store
 
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
@@ -289,6 +289,16 @@ class Deciding:
                 waiting.insert(0, Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
         self._inbox.extendleft(reversed(waiting))
         self._wake.set()
+
+    @staticmethod
+    def chunks(segment: Segment) -> list[Chunk]:
+        """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
+        return segment_chunks(segment)
+
+    @staticmethod
+    def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
+        """What can be read of a row: streams, sequence numbers, events, and whether they are what was written."""
+        return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
 
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something beside the loop; it is cancelled when the journal ends."""

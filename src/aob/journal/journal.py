@@ -10,19 +10,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
 from aob.journal.batch import Cutter, Draft, build
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, SetAside, fail, set_aside, value_error
 from aob.journal.law import Law
 from aob.journal.log import logger
-from aob.journal.parts import readable_parts, segment_chunks
 from aob.journal.recovery import Recovered, load_stream, recover
-from aob.journal.stream import Chunk, Stream
+from aob.journal.stream import Stream
 from aob.journal.timers import Timers
-from aob.ports.store import Batch, JournalRow, Segment, StaleEpoch, Store
+from aob.ports.store import Batch, StaleEpoch, Store
 
 INBOX_MAX: Final = 20_000
 """Commands from outside that may wait; the next one is told to come again."""
@@ -56,6 +53,10 @@ class Journal(Deciding):
         self.laws = laws
         self.epoch = 0
         self.broken: AobError | None = None
+        self.failing: AobError | None = None
+        """What the last commit failed of, until another one has succeeded."""
+        self.refusing: AobError | None = None
+        """Why nothing more is taken from outside; what was taken is finished, and all can be read."""
         self.on_commit, self._on_recovered = on_commit, on_recovered
         self.timed: Callable[[float, int], None] = lambda took_s, events: None
         """Called after each write of the store: how long it took, and how many events it held."""
@@ -127,6 +128,8 @@ class Journal(Deciding):
         self.check()
         if self.closing:
             raise Unavailable("the home is closing", code="closing")
+        if self.refusing is not None:
+            raise self.refusing.with_traceback(None)
         if len(self._inbox) >= INBOX_MAX:
             raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
@@ -187,16 +190,6 @@ class Journal(Deciding):
             if name.startswith(law.prefix):
                 return law
         raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
-
-    @staticmethod
-    def chunks(segment: Segment) -> list[Chunk]:
-        """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
-        return segment_chunks(segment)
-
-    @staticmethod
-    def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
-        """What can be read of a row: streams, sequence numbers, events, and whether they are what was written."""
-        return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -273,7 +266,7 @@ class Journal(Deciding):
     def _written(self, task: asyncio.Task[Any], draft: Draft) -> bool:
         error = task.exception()
         if isinstance(error, AobError):
-            self.broken = error
+            self.broken = self.failing = error
             return False
         if error is not None:
             raise error
@@ -288,6 +281,7 @@ class Journal(Deciding):
         """The batch is durable: effects and answers leave, in that order, so that an answer never runs ahead."""
         self.durable_row = max(self.durable_row, draft.row if draft.count else 0)
         if draft.told:
+            self.failing = None
             self.stats["commits"] += 1
             self.stats["events"] += draft.count
             for changes in draft.timed:

@@ -226,7 +226,7 @@ class Views(Engine):
     async def health(self) -> dict[str, Any]:
         """What works and what does not."""
         journal = self.core.journal
-        broken = journal.broken
+        broken = journal.broken or journal.failing or journal.refusing
         pool = self.core.pool.health()
         return {
             "status": "ok" if broken is None else "degraded",

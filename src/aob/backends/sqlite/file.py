@@ -1,5 +1,6 @@
 """What the SQLite backends share: how a file is opened, how statements are named, what a failure is called."""
 
+import os
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,8 @@ def statements(file: str) -> dict[str, str]:
 
 def connect(path: Path, timeout_s: float) -> sqlite3.Connection:
     """A connection in WAL mode that syncs every commit and never checkpoints by itself."""
+    if not path.exists():  # SQLite gives what it keeps beside a file the modes of the file
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=timeout_s, cached_statements=64
     )

@@ -8,5 +8,8 @@ from aob.compose.files.accepting import accept_loss
 from aob.compose.files.copying import backup, restore
 from aob.compose.files.judging import Trouble
 from aob.compose.files.looking import held_together, opened, troubles
+from aob.compose.files.room import Room, make_room
 
-__all__ = ["Trouble", "accept_loss", "backup", "held_together", "opened", "restore", "troubles"]
+__all__ = [
+    "Room", "Trouble", "accept_loss", "backup", "held_together", "make_room", "opened", "restore", "troubles",
+]  # fmt: skip

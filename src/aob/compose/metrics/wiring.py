@@ -287,8 +287,10 @@ class Wiring:
         sizes = [numbers.fold.size() for numbers in tenants]
         aside = sum(len(numbers.aside) for numbers in tenants)
         stuck = sum(bool(numbers.stuck) for numbers in tenants)
+        failing = self.gate.failing or self.gate.refusing
+        how = failing.code if failing else "fill_failed" if stuck else "rows_set_aside" if aside else "ok"
         return {
-            "status": "fill_failed" if stuck else "rows_set_aside" if aside else "ok",
+            "status": how, **({"detail": failing.detail} if failing else {}),
             "gate": {
                 "received": accepted + duplicate + rejected, "accepted": accepted, "duplicate": duplicate,
                 "rejected": rejected,

@@ -1,0 +1,120 @@
+"""Room on the disk of a home, and whether the home is still there: looked at twice a second while it runs.
+
+A full disk refuses what would write and keeps what reads: `HOME/reserve` is given up, so that files can still be opened
+and what was decided can be finished, also after a start. It is made again when there is space, and then work goes on.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from aob.backends.marks_page import MarksPage, home_gone
+from aob.core.errors import AobError, Unavailable
+from aob.work.log import Structlog
+
+RESERVE: Final = "reserve"
+RESERVE_BYTES: Final = 8 * 1024 * 1024
+FREE_BYTES_MIN: Final = 1024 * 1024
+"""Below this a start gives the reserve up at once."""
+LOOK_S: Final = 0.5
+DISK_FULL: Final = "disk_full"
+
+log: Final = Structlog("aob.compose")
+
+
+class Writes(Protocol):
+    """Whatever writes: what its last write failed of, and what keeps it from taking more."""
+
+    failing: AobError | None
+    refusing: AobError | None
+
+
+def make_room(home: Path) -> None:
+    """Before a start: where nothing is free the reserve is given up, or not even the lock could be written."""
+    reserve = home / RESERVE
+    try:
+        if reserve.exists() and shutil.disk_usage(home).free < FREE_BYTES_MIN:
+            reserve.unlink()
+    except OSError:
+        pass  # whoever opens the home is told
+
+
+class Room:
+    """The watch over one home. `gone` is called once when its folder is not there any more. `reserve` says whether it
+    is kept: only by `aob up`."""
+
+    def __init__(self, home: Path, page: MarksPage, writes: list[Writes], *, reserve: bool = False) -> None:
+        self._home, self._page, self.writes, self.reserve = home, page, writes, reserve
+        self.gone: Callable[[], None] = lambda: None
+        self.left = False
+
+    async def watch(self) -> None:
+        """Look for ever."""
+        while not self.left:
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """One look."""
+        if self._page.gone() or not self._there():
+            self.left = True
+            error = home_gone(self._home)
+            log.error("home_gone", home=str(self._home))
+            for each in self.writes:
+                each.failing = each.refusing = error
+            self.gone()
+            return
+        full = any(each.failing is not None and each.failing.code == DISK_FULL for each in self.writes)
+        if full or self._refused():
+            self._full()
+        elif self.reserve:
+            self._keep()
+
+    def _there(self) -> bool:
+        try:
+            return os.stat(self._page.path).st_ino == self._page.inode
+        except OSError:
+            return False
+
+    def _refused(self) -> bool:
+        return any(each.refusing is not None for each in self.writes)
+
+    def _full(self) -> None:
+        """Refuse until there is room for the reserve and as much again."""
+        reserve = self._home / RESERVE
+        if shutil.disk_usage(self._home).free >= 2 * RESERVE_BYTES and self._keep():
+            log.info("room_again", home=str(self._home))
+            for each in self.writes:
+                each.failing = each.refusing = None
+            return
+        if not self._refused():
+            log.error("disk_full", home=str(self._home))
+        error = Unavailable(f"the disk of {self._home} is full: nothing is taken, all can be read", code=DISK_FULL,
+                            hint=f"free {2 * RESERVE_BYTES >> 20} MiB; work goes on by itself")  # fmt: skip
+        for each in self.writes:
+            each.refusing = error
+        reserve.unlink(missing_ok=True)
+
+    def _keep(self) -> bool:
+        """Make the reserve, or a write of its size where none is kept; whether it could be made."""
+        path = self._home / (RESERVE if self.reserve else f".{RESERVE}")
+        try:
+            if self.reserve and path.exists():
+                return True
+            if shutil.disk_usage(self._home).free < 2 * RESERVE_BYTES:
+                return False
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, RESERVE_BYTES)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+                if not self.reserve:
+                    path.unlink()
+        except OSError:
+            path.unlink(missing_ok=True)
+            return False
+        return True
