@@ -10,14 +10,17 @@ from aob.compose.parts import handler_facts, secrets_of
 from aob.compose.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from aob.compose.deep import looked_deep
     from aob.compose.up import up
 
-__all__ = ["App", "RunHandle", "Settings", "handler_facts", "open", "read_settings", "secrets_of", "up"]
+__all__ = ["App", "RunHandle", "Settings", "handler_facts", "looked_deep", "open", "read_settings", "secrets_of", "up"]
+
+_LATER = {"up": "aob.compose.up", "looked_deep": "aob.compose.deep"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "up":
+    if name not in _LATER:
         raise AttributeError(f"module 'aob.compose' has no attribute {name!r}")
     import importlib
 
-    return importlib.import_module("aob.compose.up").up
+    return getattr(importlib.import_module(_LATER[name]), name)

@@ -14,7 +14,7 @@ from aob.journal.clock import CommittedClock
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
 from aob.journal.parts import part_data, readable_parts, segment_chunks
-from aob.journal.recovery import load_stream
+from aob.journal.recovery import Recovered, load_stream, recover
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import JournalRow, Segment, Store
@@ -294,6 +294,10 @@ class Deciding:
     def chunks(segment: Segment) -> list[Chunk]:
         """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
         return segment_chunks(segment)
+
+    async def read_back(self, store: Store) -> Recovered:
+        """A shard as it would be read back from a store, without becoming its owner."""
+        return await recover(store, self.shard, self.laws)
 
     @staticmethod
     def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:

@@ -385,6 +385,8 @@ class Journal(Deciding):
             except AobError as still:
                 self.broken = still
         self.broken = None
+        if error.code != "disk_full":  # taking the shard was a write; on a full disk one so small says nothing
+            self.failing = None
         self._sound.set()
         logger().info("store_is_back", shard=self.shard, row=self.row)
         self._inbox.extendleft(reversed(again))  # what is known of an attempt goes before what recovery fears for it

@@ -6,10 +6,12 @@ them is missing, older or another's, and what helps.
 
 from aob.compose.files.accepting import accept_loss
 from aob.compose.files.copying import backup, restore
+from aob.compose.files.inspecting import Seen, compared, inspected
 from aob.compose.files.judging import Trouble
 from aob.compose.files.looking import held_together, opened, troubles
 from aob.compose.files.room import Room, make_room
 
 __all__ = [
-    "Room", "Trouble", "accept_loss", "backup", "held_together", "make_room", "opened", "restore", "troubles",
+    "Room", "Seen", "Trouble", "accept_loss", "backup", "compared", "held_together", "inspected", "make_room", "opened",
+    "restore", "troubles",
 ]  # fmt: skip

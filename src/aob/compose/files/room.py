@@ -73,6 +73,11 @@ class Room:
         elif self.reserve:
             self._keep()
 
+    @property
+    def _needed(self) -> int:
+        """Room for the reserve and as much again; without one, for some commits."""
+        return 2 * RESERVE_BYTES if self.reserve else FREE_BYTES_MIN
+
     def _there(self) -> bool:
         try:
             return os.stat(self._page.path).st_ino == self._page.inode
@@ -85,7 +90,7 @@ class Room:
     def _full(self) -> None:
         """Refuse until there is room for the reserve and as much again."""
         reserve = self._home / RESERVE
-        if shutil.disk_usage(self._home).free >= 2 * RESERVE_BYTES and self._keep():
+        if shutil.disk_usage(self._home).free >= self._needed and self._keep():
             log.info("room_again", home=str(self._home))
             for each in self.writes:
                 each.failing = each.refusing = None
@@ -93,17 +98,17 @@ class Room:
         if not self._refused():
             log.error("disk_full", home=str(self._home))
         error = Unavailable(f"the disk of {self._home} is full: nothing is taken, all can be read", code=DISK_FULL,
-                            hint=f"free {2 * RESERVE_BYTES >> 20} MiB; work goes on by itself")  # fmt: skip
+                            hint=f"free {self._needed >> 20} MiB; work goes on by itself")  # fmt: skip
         for each in self.writes:
             each.refusing = error
         reserve.unlink(missing_ok=True)
 
     def _keep(self) -> bool:
-        """Make the reserve, or a write of its size where none is kept; whether it could be made."""
-        path = self._home / (RESERVE if self.reserve else f".{RESERVE}")
+        """Make the reserve where one is kept; whether it is there."""
+        path = self._home / RESERVE
+        if not self.reserve or path.exists():
+            return True
         try:
-            if self.reserve and path.exists():
-                return True
             if shutil.disk_usage(self._home).free < 2 * RESERVE_BYTES:
                 return False
             handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -112,8 +117,6 @@ class Room:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-                if not self.reserve:
-                    path.unlink()
         except OSError:
             path.unlink(missing_ok=True)
             return False

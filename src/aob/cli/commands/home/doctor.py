@@ -1,9 +1,12 @@
 """`aob doctor`: what of this machine, this home and its server is not as it should be, and how to mend it."""
 
+import asyncio
 import os
+import resource
 import shutil
 import stat
 import sys
+import sysconfig
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -19,13 +22,15 @@ from aob.cli.connection import connect
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, home_of
 from aob.core.duration import format_duration
-from aob.core.errors import AobError, NotFound
+from aob.core.errors import AobError, Conflict, NotFound
 
 EXTRAS: Final = {"models": "pydantic_ai", "notify": "apprise", "object": "obstore"}
 SECRETS: Final = ("key", "link.secret")
 FREE_BYTES_MIN: Final = 1 << 30
 FSYNC_MS_SLOW: Final = 20.0
 FSYNC_TRIES: Final = 7
+OPEN_FILES_MIN: Final = 4_096
+CLOCK_BEHIND_S: Final = 2.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -39,13 +44,16 @@ class Finding(msgspec.Struct, frozen=True):
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The word `aob doctor`."""
-    command(commands, common, "doctor", "check this machine, the home and its server", doctor, reach="alone")
+    one = command(commands, common, "doctor", "check this machine, the home and its server", doctor, reach="alone")
+    one.add_argument("--deep", action="store_true", help="every blob, and heads and timers against the events")
 
 
 async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Look at everything; 1 when something is a problem."""
     home = home_of(args, env)
-    found = [*machine(), *house(home, env)]
+    found = [*machine(), *house(home, env), *await asyncio.to_thread(files, home, args.deep)]
+    if args.deep and home.is_dir():
+        found += await deep(home)
     async for finding in server(args, env):
         found.append(finding)
     if screen.json:
@@ -62,6 +70,13 @@ async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int
 def machine() -> Iterator[Finding]:
     """Python and what is installed beside us."""
     yield Finding("python", "ok", sys.version.split()[0])
+    tuned = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS") or "--enable-optimizations")
+    slow = "not built with --enable-optimizations: one that is runs a third faster"
+    yield Finding("build", "ok", "an optimized interpreter" if tuned else slow)
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    few = open_files < OPEN_FILES_MIN
+    yield Finding("limits", "note" if few else "ok", f"{open_files} open files",
+                  f"ulimit -n {OPEN_FILES_MIN}: each connection is one" if few else "")  # fmt: skip
     for extra, package in EXTRAS.items():
         if find_spec(package) is None:
             yield Finding(
@@ -88,8 +103,51 @@ def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     took = fsync_ms(home)
     slow = took > FSYNC_MS_SLOW
     yield Finding("fsync", "note" if slow else "ok", f"{took:.2f} ms", "each commit waits for one" if slow else "")
+    yield from _modes(home)
+    yield _time(home)
     yield from _secrets(home)
     yield _settings(home, env)
+
+
+def _modes(home: Path) -> Iterator[Finding]:
+    if _wide(home):
+        yield Finding("modes", "note", f"others may look into {home}", f"chmod 700 {home}")
+    else:
+        yield Finding("modes", "ok", "only its owner may look into it")
+
+
+def _wide(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
+
+
+def _time(home: Path) -> Finding:
+    """A clock that is behind what was written: times of what comes next are those of the past."""
+    behind_s = max((path.stat().st_mtime for path in home.glob("*.db*")), default=0.0) - time.time()
+    if behind_s > CLOCK_BEHIND_S:
+        return Finding(
+            "time", "problem", f"the clock is {behind_s:.0f} s behind what was written last", "set the clock"
+        )
+    return Finding("time", "ok", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+
+def files(home: Path, deep: bool) -> list[Finding]:
+    """Each file, the files against each other, the blobs."""
+    from aob.compose.files import inspected
+
+    if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+        return []
+    return [Finding(s.what, "ok" if s.well else "problem", s.says, s.mend) for s in inspected(home, deep=deep)]
+
+
+async def deep(home: Path) -> list[Finding]:
+    """Heads and timers against the events, of a home that nobody runs."""
+    from aob.compose import looked_deep
+
+    try:
+        seen = await looked_deep(home)
+    except Conflict as running:
+        return [Finding("heads", "note", running.detail, "stop it, then aob doctor --deep")]
+    return [Finding(s.what, "ok" if s.well else "problem", s.says, s.mend) for s in seen]
 
 
 def _secrets(home: Path) -> Iterator[Finding]:

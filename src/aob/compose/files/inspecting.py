@@ -1,0 +1,120 @@
+"""What `aob doctor` sees of the files of a home: each database, the files against each other, blobs; with `deep` all of
+them, and heads and timers against what the events say. Reads only; a home that runs may be looked at as well.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from aob.backends.sqlite.store import SqliteStore
+from aob.compose.files.judging import Trouble
+from aob.compose.files.looking import names, troubles
+from aob.core.errors import AobError
+
+BLOBS_SAMPLED: Final = 200
+SHOWN: Final = 5
+
+
+class Seen(NamedTuple):
+    """One thing that was looked at, whether it is well, what was seen, how to mend it."""
+
+    what: str
+    well: bool
+    says: str
+    mend: str = ""
+
+
+def inspected(home: Path, *, deep: bool = False) -> Iterator[Seen]:
+    """Everything that can be said of the files without a server."""
+    found: list[Trouble] = []
+    try:
+        found = troubles(home)
+    except AobError as error:
+        yield Seen("files", False, error.detail, error.hint)
+    for trouble in found:
+        yield Seen(trouble.file, False, trouble.says, trouble.hint)
+    if not found and names(home):
+        yield Seen("files", True, f"{len(names(home))} files know one another")
+    for name in names(home):
+        yield _database(home / name, deep)
+    if (home / "blobs").is_dir():
+        yield _blobs(home / "blobs", deep)
+
+
+def _database(path: Path, deep: bool) -> Seen:
+    check = "integrity_check" if deep else "quick_check"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
+            said = [str(row[0]) for row in file.execute(f"pragma {check}({SHOWN})")]
+    except sqlite3.Error as error:
+        said = [str(error)]
+    well = said == ["ok"]
+    mend = "" if well else f"restore it, or aob restore --accept-loss {path.name}"
+    return Seen(path.name, well, f"{check}: {'; '.join(said)}", mend)
+
+
+def _blobs(folder: Path, deep: bool) -> Seen:
+    every = (path for path in folder.glob("*/??/*") if not path.name.startswith("."))
+    bad, count = list[str](), 0
+    for path in every if deep else islice(every, BLOBS_SAMPLED):
+        count += 1
+        name = path.parent.name + path.name
+        try:
+            if sha256(path.read_bytes()).hexdigest() != name:
+                bad.append(name)
+        except OSError as error:
+            bad.append(f"{name} ({error.strerror})")
+    how = f"{count} of them are what was put" if deep else f"{count} of a sample are what was put (--deep: all)"
+    if not bad:
+        return Seen("blobs", True, how)
+    return Seen("blobs", False, f"{len(bad)} of {count} are damaged: {', '.join(bad[:SHOWN])}",
+                "restore them from a copy; aob run release lets their runs go on")  # fmt: skip
+
+
+async def compared(home: Path, read_back: Callable[[Any], Any]) -> list[Seen]:
+    """Heads and timers of each shard against what the events of its live streams say. The home must not run."""
+    found: list[Seen] = []
+    for name in names(home):
+        if not name.startswith("shard-"):
+            continue
+        store = await SqliteStore.open(home / name)
+        try:
+            recovered = await read_back(store)
+            wrong = [f"{each}: {why}" for each, why in recovered.unreadable.items()]
+            rows: dict[str, dict[str, int]] = {}
+            for timer in await store.timers(2**62):
+                rows.setdefault(timer.stream, {})[timer.id] = timer.due_ms
+            for stream in recovered.streams.values():
+                head = await store.head(stream.name)
+                wrong += _wrong(stream, head, rows.pop(stream.name, {}))
+            wrong += [f"{each} has timers and does not live" for each in rows if each not in recovered.unreadable]
+        except AobError as error:
+            found.append(Seen(f"{name} heads", False, error.detail, error.hint))
+            continue
+        finally:
+            await store.close()
+        mend = "" if not wrong else "restore the file from a backup"
+        says = f"{len(wrong)} differ: {'; '.join(wrong[:SHOWN])}" if wrong else (
+            f"heads and timers of {len(recovered.streams)} streams are what their events say")  # fmt: skip
+        found.append(Seen(f"{name} heads", not wrong, says, mend))
+    return found
+
+
+def _wrong(stream: Any, head: Any, rows: Mapping[str, int]) -> list[str]:
+    if stream.law.kind != "run":
+        return []
+    mine = stream.law.head(stream)
+    found = []
+    if head is None:
+        return [] if stream.lazy else [f"{stream.name} has no head"]
+    if not stream.lazy and (head.status, head.ended_ms, head.name) != (mine.status, mine.ended_ms, mine.name):
+        found.append(f"{stream.name} is {mine.status}, and its head says {head.status}")
+    timers = {} if stream.ended else {each.id: each.due_ms for each in stream.state.timers.values()}
+    if timers != dict(rows):
+        found.append(f"{stream.name}: its timers are not those of its events")
+    return found
