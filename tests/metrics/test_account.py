@@ -32,7 +32,7 @@ moves:
   - {on: refund, value: data.amount, retract: true, at: timestamp(data.sold_at)}
 windows: [1h, all]
 """
-REST = frozenset(("bestsellers", "stock"))
+REST = frozenset(("bestsellers", "earners", "stock"))
 """What they tell is no sum: lists, and what was said last."""
 
 

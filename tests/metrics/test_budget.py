@@ -29,7 +29,7 @@ async def test_values_beyond_the_budget_count_as_others_and_are_alerted_once_als
 ) -> None:
     async with aob.open(tmp_path / "home") as app:
         await app.push_contracts(CONTRACTS)
-        feed = app.metrics.stream(app.who, types=frozenset({"none"}))
+        feed = app.metrics.stream(app.who, types=frozenset({"none"}), alerts=frozenset({"*"}))
         told = asyncio.ensure_future(anext(feed))
         await app.ingest(
             {"id": f"e{n}", "source": "web", "type": "seen", "data": {"who": f"w{n % 9}"}} for n in range(90)

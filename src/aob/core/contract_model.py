@@ -91,7 +91,8 @@ class Move(msgspec.Struct, frozen=True):
     """How an event type moves a metric. `value` is CEL of a number (or of what is counted, ranked or kept: any value);
     empty means 1. `when` is CEL of a boolean; `retract` takes the value back; `at` is CEL of the timestamp at which it
     counts (the event's own time when empty). `part` says which side of a ratio it is, `step` which step of a funnel
-    (from 0) or side of a join (0 left, 1 right). `version` limits it to one version of the event type (0: all)."""
+    (from 0) or side of a join (0 left, 1 right). `version` limits it to one version of the event type (0: all).
+    `weight` is CEL of the number that a `top` adds up for its value (1 when empty)."""
 
     on: str
     value: str = ""
@@ -101,6 +102,7 @@ class Move(msgspec.Struct, frozen=True):
     part: Literal["", "numerator", "denominator"] = ""
     step: int = 0
     version: int = 0
+    weight: str = ""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -182,6 +184,10 @@ class MetricContract(msgspec.Struct, frozen=True):
     def reach_ms(self) -> int:
         """How far back touches of subjects are looked at as they come; what comes later is told by the log."""
         return self.horizon_ms or max(HORIZON_MS, 2 * self.within_ms)
+
+    def weight_of(self, move: Move) -> str:
+        """What a move adds to the sum of its value, when values are ranked by sums; empty when they are counted."""
+        return (move.weight or "1.0") if any(each.weight for each in self.moves) else ""
 
     @property
     def types(self) -> frozenset[str]:

@@ -52,6 +52,10 @@ type: percentile
 quantiles: [0.9, 0.5]
 moves: [{on: e, value: 1.5}]
 ---
+metric: r
+type: top
+moves: [{on: e, value: data.a, weight: 2.5}]
+---
 metric: j
 type: join
 key: data.a

@@ -38,6 +38,8 @@ MOVES: Final = {
     "visitors": _ONE.format("session", "page.viewed"),
     "spread": _BOTH.format("amount", ""),
     "bestsellers": _BOTH.format("item", ""),
+    "earners": """SELECT at_ms, 1 AS sign, item AS value, amount, region, channel FROM ev WHERE type = 'order.created'
+        UNION ALL SELECT ordered_ms, -1, item, amount, region, channel FROM ev WHERE type = 'order.refunded'""",
     "stock": "SELECT at_ms, offset, level AS value, sku FROM ev WHERE type = 'stock.adjusted'",
     "checkout": """WITH RECURSIVE
         acts AS (SELECT session, at_ms, region, channel, CASE type WHEN 'page.viewed' THEN 0 WHEN 'cart.updated' THEN 1
@@ -167,6 +169,11 @@ def _top(oracle: Oracle, spanned: str, net: str) -> list[dict[str, Any]]:
     return [{"item": value, "count": n} for value, n in rows]
 
 
+def _earners(oracle: Oracle, spanned: str, net: str) -> list[dict[str, Any]]:
+    sums = f"SELECT value, SUM(sign * amount) AS s FROM {spanned} GROUP BY value HAVING s > 0"
+    return [{"item": item, "sum": amount} for item, amount in oracle.rows(f"{sums} ORDER BY s DESC, value LIMIT 3")]
+
+
 def _last(oracle: Oracle, spanned: str, net: str) -> Any:
     rows = oracle.rows(f"SELECT value FROM {spanned} ORDER BY at_ms DESC, offset DESC LIMIT 1")
     return rows[0][0] if rows else None
@@ -206,6 +213,7 @@ _TOLD: Final = {
     "visitors": _net("COUNT(*)"),
     "spread": _spread,
     "bestsellers": _top,
+    "earners": _earners,
     "stock": _last,
     "checkout": _funnel,
     "twice": _twice,

@@ -114,6 +114,7 @@ CONTRACTS: Final = {
         _metric("visitors", "distinct", ["on: page.viewed, value: data.session"]),
         _metric("spread", "percentile", _both("data.amount"), "exact: true\nquantiles: [0.5, 0.07, 0.95]"),
         _metric("bestsellers", "top", _both("data.item"), "exact: true\nk: 3"),
+        _metric("earners", "top", _both("data.item", ", weight: data.amount"), "exact: true\nk: 3"),
         _metric("stock", "last", ["on: stock.adjusted, value: data.level"], dimensions="[sku]"),
         _metric("checkout", "funnel", _STEPS, "key: data.session\nwithin: 30m\nsteps: [view, cart, order]"),
         _metric("twice", "funnel", ["on: page.viewed, step: 0", "on: page.viewed, step: 1"],

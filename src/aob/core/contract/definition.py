@@ -84,10 +84,12 @@ class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MoveDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an event moves a metric. `step` is the name or the number of a funnel's step, or of a join's side."""
+    """How an event moves a metric. `step` is the name or the number of a funnel's step, or of a join's side; `weight`
+    is what a `top` adds up for each of its values, 1 where none is said."""
 
     on: str
     value: Cel = ""
+    weight: Cel = ""
     when: Cel = ""
     retract: bool = False
     at: str = ""

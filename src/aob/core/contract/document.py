@@ -137,6 +137,7 @@ def _move(move: Move) -> Tree:
         {
             "on": move.on,
             "value": move.value,
+            "weight": move.weight,
             "when": move.when,
             "retract": move.retract,
             "at": move.at,

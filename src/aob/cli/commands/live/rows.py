@@ -49,7 +49,8 @@ def value_text(value: JsonValue, unit: str = "") -> str:
         return "  ".join(f"{name} {value_text(each)}" for name, each in value.items()) + f"  {unit}".rstrip()
     elif isinstance(value, list):  # the most frequent ones
         items = (each if isinstance(each, dict) else {"item": each} for each in value)
-        return ", ".join(f"{short(item.get('item'))} {value_text(item.get('count'))}" for item in items) or "none"
+        ranked = ((short(item.get("item")), value_text(item.get("count", item.get("sum")))) for item in items)
+        return ", ".join(f"{item} {weight}" for item, weight in ranked) or "none"
     else:
         text = short(value)
     return f"{text} {unit}".rstrip()

@@ -84,6 +84,14 @@ def _one(
         if judged.kind not in ("timestamp", "dyn"):
             hint = f"timestamp({move.at}) makes a time of a text" if judged.kind == "string" else ""
             yield remark(move.at, f"{path}/at", f"this must be a time, and it is {judged.kind}{about}", hint)
+    if move.weight:
+        if metric.type != "top":
+            yield Problem(f"{path}/weight", f"a {metric.type} metric takes no `weight`", "unused", hint="leave it out")
+            return
+        weighed = judge(move.weight, f"{path}/weight", sight, about=about)
+        yield from weighed.problems
+        if weighed.expression is not None and weighed.kind not in NUMERIC:
+            yield remark(move.weight, f"{path}/weight", f"this must be a number, and it is {weighed.kind}{about}")
     if not move.value:
         if metric.type in VALUES:
             yield Problem(path, f"a {metric.type} metric needs a `value` of each event", "missing", hint=_hint(event))

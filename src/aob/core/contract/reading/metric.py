@@ -71,6 +71,7 @@ def _moves(made: MetricDefinition, steps: Sequence[str], draft: Draft) -> list[M
                 Move(
                     on=each.on,
                     value=cel(each.value),
+                    weight=cel(each.weight),
                     when=cel(each.when),
                     retract=each.retract,
                     at=each.at,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from aob.core.accepted_event import Event
-from aob.core.metric.cube.number import total
+from aob.core.metric.cube.number import total, whole
 from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Sketch, Top
 
 Entry = Any
@@ -27,7 +27,8 @@ SKETCHES: Final[Mapping[str, Callable[[bytes], Sketch]]] = {
 class Slot(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of the values that an expression gives for events for which `when` holds. `sign` is below zero in a
     sketch that takes values back; numbers are taken back when they are read. `exact` keeps values one by one; of a
-    count it says that only numbers are counted. `of` names the only metric that it serves, one that is refolded."""
+    count it says that only numbers are counted. `of` names the only metric that it serves, one that is refolded.
+    `by` is the expression of the weight of each value, where they are ranked by sums: they come as (value, weight)."""
 
     kind: SlotKind
     value: str = ""
@@ -35,6 +36,7 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     sign: int = 1
     exact: bool = False
     of: str = ""
+    by: str = ""
 
     @property
     def added(self) -> bool:
@@ -81,6 +83,10 @@ def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Cel
             sketch = cell[index] = new_sketch(slot)
         if kind == "quantiles":
             sketch.add_all(values, sign)
+            return
+        if slot.by:
+            for value, weight in values:
+                sketch.weigh(value, sign * whole(weight))
             return
         for value in values:
             sketch.add(value, sign)

@@ -16,7 +16,7 @@ from aob.core.metric.cube.grid import SECOND_MS
 from aob.core.metric.cube.number import total
 from aob.core.metric.cube.slot import NUMERIC, put
 from aob.core.metric.cube.tile import Key
-from aob.core.metric.fold.column import FAULT, NOWHERE, Column, holds, instants_of, keys_of, values_of
+from aob.core.metric.fold.column import FAULT, NOWHERE, Column, Value, holds, instants_of, keys_of, values_of
 
 _at: Final = attrgetter("at_ms")
 Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
@@ -31,6 +31,8 @@ class Lane(NamedTuple):
     sure: bool
     slots: tuple[tuple[int, Slot], ...]
     metrics: frozenset[str]
+    weights: Mapping[str, Column] = {}
+    """By the expression, the weights of values that are ranked by sums."""
 
 
 class Branch(NamedTuple):
@@ -153,7 +155,7 @@ class Feed:
 
 
 def _fold(cube: Cube, lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int]) -> None:
-    for tally, column, sure, slots, metrics in lanes:
+    for tally, column, sure, slots, metrics, weights in lanes:
         if column is None:
             cell[tally] += len(events)
             continue
@@ -171,8 +173,19 @@ def _fold(cube: Cube, lanes: tuple[Lane, ...], cell: Cell, events: list[Event], 
         for index, slot in slots:
             if slot.kind == "sum":
                 cell[index] += total(values)
+            elif slot.by:
+                put(cell, index, slot, there, _weighed(cube, metrics, weights[slot.by](there), values), ())
             else:
                 put(cell, index, slot, there, values, list(map(ats, there)) if slot.kind == "last" else ())
+
+
+def _weighed(cube: Cube, metrics: frozenset[str], weights: Iterable[Value], values: list[Value]) -> list[Value]:
+    """Values with their weights; what has none moves nothing, and is counted where it cannot be."""
+    pairs = list(zip(values, weights, strict=True))
+    lost = sum(weight is FAULT for _, weight in pairs)
+    if lost:
+        cube.lose(metrics, lost)
+    return [pair for pair in pairs if pair[1] is not None and pair[1] is not FAULT]
 
 
 def _lanes(
@@ -191,7 +204,8 @@ def _lanes(
         moved = movers.get(counted, frozenset())
         if counted.value:
             values = values_of(counted.value, contract, numeric)
-            lanes.append(Lane(count, values.column, values.sure, takers, moved))
+            weights = {slot.by: values_of(slot.by, contract, True).column for _, slot in takers if slot.by}
+            lanes.append(Lane(count, values.column, values.sure, takers, moved, weights))
         else:
             lanes.append(Lane(count, None, True, (), moved))
     return tuple(lanes)

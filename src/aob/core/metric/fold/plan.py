@@ -160,7 +160,8 @@ def _parts(contract: MetricContract, move: Move, id: CubeId) -> list[Part]:
         return [Part(id, Slot("low" if contract.type == "min" else "high", value, when, of=only), count)]
     if contract.type == "last":
         return [] if move.retract else [Part(id, Slot("last", value, when, of=only), count)]
-    return [Part(id, Slot(_SKETCH[contract.type], value, when, sign, contract.exact, only), count)]
+    weight = contract.weight_of(move)
+    return [Part(id, Slot(_SKETCH[contract.type], value, when, sign, contract.exact, only, weight), count)]
 
 
 def _tellers(contracts: ContractSet, plan: MetricPlan) -> dict[tuple[str, int], tuple[Teller, ...]]:

@@ -193,6 +193,10 @@ def _sketched(plan: MetricPlan, there: Sequence[Entry], told: Told) -> Value:
         return sketch.value() if isinstance(sketch, Distinct) else 0
     if kind == "top":
         found = sketch.value(plan.contract.k) if isinstance(sketch, Top) else []
+        if plan.parts and plan.parts[0].slot.by:
+            sums = [(item, plain(amount)) for item, amount in found]
+            told.overflow = told.overflow or not all(isfinite(amount) for _, amount in sums)
+            return [{"item": item, "sum": amount if isfinite(amount) else None} for item, amount in sums]
         return [{"item": item, "count": count} for item, count in found]
     values = sketch.values(quantiles) if isinstance(sketch, Quantiles) else [None] * len(quantiles)
     if len(quantiles) == 1:

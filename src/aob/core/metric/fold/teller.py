@@ -16,12 +16,14 @@ class Teller:
     """A move by one version of its event type. `part` is the place of what it adds to among the parts of the metric;
     None when it takes back."""
 
-    __slots__ = ("_ats", "_holds", "_keys", "_values", "part")
+    __slots__ = ("_ats", "_holds", "_keys", "_values", "_weights", "part")
 
     def __init__(self, metric: MetricContract, move: Move, event: EventContract, part: int | None) -> None:
         self.part = part
         self._holds = holds(move.when, event) if move.when else None
         self._values = values_of(move.value, event, metric.type in NUMERIC)
+        weight = metric.weight_of(move)
+        self._weights = values_of(weight, event, True).column if weight else None
         self._ats = instants_of(move.at, event)
         self._keys = keys_of(sorted(metric.dimensions.items()), event)
 
@@ -31,7 +33,13 @@ class Teller:
         if not there:
             return []
         found: list[Valued] = []
-        for event, key, value in zip(there, self._keys(there), self._values.column(there), strict=True):
+        values = list(self._values.column(there))
+        if self._weights is not None:  # a value is then told with its weight
+            values = [
+                None if value is None or value is FAULT or weight is None or weight is FAULT else (value, weight)
+                for value, weight in zip(values, self._weights(there), strict=True)
+            ]
+        for event, key, value in zip(there, self._keys(there), values, strict=True):
             at_ms = self._ats(event)
             if value is not None and value is not FAULT and at_ms != NOWHERE:
                 found.append((at_ms, key, event, value))

@@ -1,4 +1,4 @@
-"""Which values come most often in a cell: values with signs in, the heaviest with their counts out."""
+"""Which values come most often in a cell, or weigh most: values with signs or weights in, the heaviest out."""
 
 from typing import Final, Self
 
@@ -11,30 +11,40 @@ RANKED_MAX: Final = 1_024
 """Values that are kept one by one before the counts become estimates."""
 
 
+UNIT_BITS: Final = 94
+"""A weight comes as a multiple of 2^-104; estimates are of multiples of 2^-10."""
+WEIGHT_MAX: Final = 1 << 40
+"""Of one value at once; a sketch adds them up in 64 bits."""
+
+
 class _Kept(msgspec.Struct, array_like=True):
     cap: int
     lost: int
     counts: dict[str, int]
     rest: bytes
+    sums: dict[str, str] | None = None
+    """Sums of weights, in hexadecimal: they are wider than what a page can hold as a number."""
 
 
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Top:
-    """Counts of values; the heaviest first, those of equal count by their text. None is no value.
+    """Counts of values, or sums of their weights; the heaviest first, those of equal weight by their text. None is no
+    value.
 
     Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, frequent items estimate: a count is
-    off by at most `error` times the total, and a retraction is lost.
+    off by at most `error` times the total, and a retraction is lost. Weights are whole multiples of 2^-104.
     """
 
-    __slots__ = ("_cap", "_counts", "_lost", "_sketch")
+    __slots__ = ("_cap", "_counts", "_lost", "_sketch", "_weighed")
 
     def __init__(self, cap: int = RANKED_MAX, exact: bool = False) -> None:
         self._cap = max(cap, EXACT_MAX) if exact else cap
         self._counts: dict[str, int] = {}
         self._sketch: Frequent | None = None
         self._lost = 0
+        self._weighed = False
 
     def add(self, value: object, sign: int = 1) -> None:
         """See a value `sign` times more (less, when below zero)."""
@@ -45,14 +55,19 @@ class Top:
             shift(self._counts, key, sign)
             if len(self._counts) > self._cap:
                 self._spill()
-        elif sign > 0:
-            self._sketch.update(key, sign)
         else:
-            self._lost -= sign
+            self._feed(self._sketch, {key: sign})
+
+    def weigh(self, value: object, amount: int) -> None:
+        """Add so much to the sum of a value."""
+        self._weighed = True
+        if amount:
+            self.add(value, amount)
 
     def merge(self, other: "Top") -> None:
         """Take in what another has seen; that one stays as it is."""
         self._lost += other._lost
+        self._weighed = self._weighed or other._weighed
         if self._sketch is None and other._sketch is None:
             for key, count in other._counts.items():
                 shift(self._counts, key, count)
@@ -66,8 +81,11 @@ class Top:
             self._feed(sketch, other._counts)
 
     def value(self, k: int = 10) -> list[tuple[object, int]]:
-        """The `k` values that came most often, with how often."""
-        found = items_of(self._sketch) if self._sketch else [(key, n) for key, n in self._counts.items() if n > 0]
+        """The `k` values that came most often, with how often; or that weigh most, with the sum of their weights."""
+        if self._sketch is None:
+            found = [(key, n) for key, n in self._counts.items() if n > 0]
+        else:
+            found = [(key, n << UNIT_BITS if self._weighed else n) for key, n in items_of(self._sketch)]
         found.sort(key=lambda pair: (-pair[1], pair[0]))
         return [(untoken(key), count) for key, count in found[:k]]
 
@@ -91,14 +109,19 @@ class Top:
     def dump(self) -> bytes:
         """All of it as bytes."""
         rest = b"" if self._sketch is None else self._sketch.serialize()
-        return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
+        if not self._weighed:
+            return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
+        sums = {key: format(amount, "x") for key, amount in self._counts.items()}
+        return msgspec.msgpack.encode(_Kept(self._cap, self._lost, {}, rest, sums))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
         """The sketch of its bytes."""
         kept = _decode(data)
         made = cls(kept.cap)
-        made._counts, made._lost = kept.counts, kept.lost
+        made._counts, made._lost, made._weighed = kept.counts, kept.lost, kept.sums is not None
+        if kept.sums is not None:
+            made._counts = {key: int(amount, 16) for key, amount in kept.sums.items()}
         made._sketch = read_frequent(kept.rest) if kept.rest else None
         return made
 
@@ -114,7 +137,8 @@ class Top:
 
     def _feed(self, sketch: Frequent, counts: dict[str, int]) -> None:
         for key, count in counts.items():
-            if count > 0:
-                sketch.update(key, count)
-            else:
-                self._lost -= count
+            units = min(abs(count) >> UNIT_BITS, WEIGHT_MAX) if self._weighed else abs(count)
+            if count > 0 and units:
+                sketch.update(key, units)
+            elif count < 0:
+                self._lost += units
