@@ -21,6 +21,7 @@ import msgspec
 
 from aob.compose.app import assemble
 from aob.compose.lock import owning
+from aob.compose.logging import set_up_log
 from aob.compose.loop import heed_stops, run_tuned
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
@@ -86,8 +87,9 @@ async def _own(sock: socket.socket) -> int:
 
 async def _open(stack: AsyncExitStack, hello: Hello) -> LocalShard:
     home = Path(hello.home)
-    await _lock(stack, home, hello.shard)
     settings = msgspec.convert(hello.settings, Settings)
+    set_up_log(settings.log_level, pretty=sys.stderr.isatty())  # as the main process: its output is for answers
+    await _lock(stack, home, hello.shard)
     return LocalShard(hello.shard, await assemble(stack, home, settings, hello.app, hello.shard, hello.shards))
 
 
