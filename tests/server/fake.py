@@ -219,7 +219,10 @@ class FakeEngine:
             "assumed": dict(assume or {}),
         }
 
-    async def fork(self, who: Caller, run_id: str, *, from_node: str) -> Json:
+    async def fork(
+        self, who: Caller, run_id: str, *, from_node: str, patches: Json = None, assume: Json = None
+    ) -> Json:
+        self.commands.append(("fork", (run_id, from_node, patches, assume)))
         state = self._state(who, run_id)
         started = await self.start(who, state["workflow"], state["inputs"], run_id=derived_id("run", run_id, from_node))
         return {"run_id": started["run_id"]}

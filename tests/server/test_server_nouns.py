@@ -80,6 +80,13 @@ async def test_a_message_reaches_the_run(run_id: str, http: httpx.AsyncClient, e
     assert engine.commands == [("message", ("paid", "o-1", {"sum": 3}, "m1"))]
 
 
+async def test_a_fork_hands_on_what_it_changes(run_id: str, http: httpx.AsyncClient, engine: FakeEngine) -> None:
+    operations = [{"op": "disable", "id": "x"}]
+    body = {"from": "fetch", "patches": [operations], "assume": {"a": 1}}
+    assert (await http.post(f"/v1/runs/{run_id}/fork", json=body)).status_code == 201
+    assert ("fork", (run_id, "fetch", [operations], {"a": 1})) in engine.commands
+
+
 async def test_replay_and_fork_name_their_node(run_id: str, http: httpx.AsyncClient) -> None:
     report = await http.post(f"/v1/runs/{run_id}/replay", json={"from": "fetch", "assume": {"x": 1}})
     assert fits(report, "/v1/runs/{run_id}/replay")["assumed"] == {"x": 1}
