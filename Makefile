@@ -1,6 +1,6 @@
 # Every target sets up for itself what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check fmt bench sim lock reference clean
+.PHONY: help demo up test check fmt bench sim lock audit reference clean
 
 PY := .venv/bin/python
 HOME_DIR ?= ./home
@@ -36,6 +36,9 @@ bench: .venv/.run ## the figures, as a table and as bench/out/latest.jsonl (ARGS
 
 sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7
 	@$(PY) -m aob.testing.world $(SEED) $(ARGS)
+
+audit: .venv/.run ## look the pinned versions up among known advisories, where those can be reached
+	@sh tools/audit.sh
 
 reference: .venv/.dev ## make docs/reference again from the code
 	@$(PY) -m tools.make_reference

@@ -42,6 +42,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--metric", default="", help="only what touches this metric")
     one.add_argument("--event", default="", help="only what touches this event type")
     one.add_argument("--svg", metavar="FILE", help="write it as a picture")
+    text = "print a Python module with a class for the data of each event"
+    one = command(mine, common, "types", text, types, reach="alone")
+    one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
+    one.add_argument("--pydantic", action="store_true", help="models of pydantic (else TypedDicts)")
     one = command(mine, common, "test", "run the tests of metrics; exits with 1 when one fails", test, reach="alone")
     one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
     one = command(mine, common, "push", "let a home take contracts over", push)
@@ -130,6 +134,18 @@ async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
     elif not args.svg:
         for line in found.text().splitlines():
             screen.line(line)
+
+
+async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
+    """A module of classes, as text."""
+    from aob.core.contract.show import types_of
+
+    text = types_of(_read(args.paths), pydantic=args.pydantic)
+    if screen.json:
+        screen.value({"module": text})
+        return
+    for line in text.splitlines():
+        screen.line(line)
 
 
 async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
