@@ -14,6 +14,7 @@ from aob.cli.demo.loop import ClosedLoop, shop_service
 from aob.cli.demo.stage import (
     LOOPBACK,
     Platform,
+    equipped,
     example_folder,
     free_port,
     fresh_folder,
@@ -33,8 +34,9 @@ async def demo(folder: Path, *, tour: bool = False, console: Console | None = No
     """Run the demo in a folder of its own (emptied if an earlier demo made it); 0 when all of it went well.
 
     Raises NotFound when the example is not installed or the folder is somebody else's, Unavailable when a part of
-    the stage does not answer.
+    the stage does not answer or a library of the extra `demo` is missing.
     """
+    equipped()
     console = console or Console(highlight=False, soft_wrap=True)
     telling = asyncio.ensure_future(_demo(folder, Tale(console, tour=tour), console))
     # SIGTERM ends it as Ctrl-C does: with the stage cleared, and no process left behind.

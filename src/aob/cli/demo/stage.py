@@ -15,6 +15,7 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +24,23 @@ from aob.core.errors import NotFound, Unavailable
 
 WRITTEN_PORTS: Final = {"shop": 7801, "smtp": 7802, "hooks": 7803, "store": 7811}
 """The ports that stand in the example's files; the demo puts the real ones in their place."""
+LIBRARIES: Final = ("aiosmtpd", "starlette", "obstore", "apprise", "duckdb", "datasketches")
+"""What the example and its numbers import beyond the base install."""
 MARK: Final = ".aob-demo"
 READY_S_MAX: Final = 20.0
 STOP_S_MAX: Final = 5.0
 LOOPBACK: Final = "127.0.0.1"
 RUN_CLI: Final = "import sys; from aob.cli import main; sys.exit(main())"
+
+
+def equipped() -> None:
+    """Raises Unavailable `not_installed`, naming all libraries of the extra `demo` that are missing."""
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise Unavailable(
+            f"the demo needs {', '.join(missing)}, which is not installed", code="not_installed",
+            hint="pip install 'agentic-orchestration-builder[demo]', or `make demo` in a checkout",
+        )  # fmt: skip
 
 
 def example_folder(name: str = "order") -> Path:
@@ -36,7 +49,9 @@ def example_folder(name: str = "order") -> Path:
     for folder in (package / "examples" / name, package.parents[1] / "examples" / name):
         if (folder / "aob.toml").is_file():
             return folder
-    raise NotFound("the example of the demo is not here", hint="run the demo in a checkout, by `make demo`")
+    raise NotFound(
+        "the example of the demo is not here", hint="install the package again, or run `make demo` in a checkout"
+    )
 
 
 def fresh_folder(folder: Path) -> Path:
