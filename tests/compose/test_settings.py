@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+import aob
 from aob.compose.settings import read_settings
 from aob.core.errors import Invalid
 from tests.compose.test_shards_up import upped
+from tests.runs.home import finished
 
 
 def test_the_limit_on_reads_is_120_and_may_be_said_otherwise(tmp_path: Path) -> None:
@@ -44,3 +47,21 @@ async def test_keys_of_the_environment_open_a_server_and_are_limited(
         assert (await reader.put("/v1/workflows/a", json={})).status_code == 403
         for _ in range(3):
             await client.runs()
+
+
+async def test_a_home_without_a_cache_remembers_nothing(tmp_path: Path) -> None:
+    called: list[int] = []
+
+    @aob.node(effect="none", deterministic=True)
+    async def double(n: int) -> int:
+        called.append(n)
+        return n * 2
+
+    document = {"workflow": "w", "nodes": {"double": {"kind": "function", "cache": "read_through"}}}
+    for cache, times in (("off", 2), ("memory:", 1)):
+        async with aob.open(tmp_path / cache[:3], app=SimpleNamespace(double=double), cache=cache) as app:
+            await app.push(document)
+            for _ in range(2):
+                await finished(app, (await app.start("w", 3)).id)
+        assert len(called) == times
+        called.clear()

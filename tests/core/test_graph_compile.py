@@ -269,3 +269,11 @@ def test_a_document_with_problems_is_not_compiled() -> None:
     with pytest.raises(Invalid) as caught:
         compiled("workflow: w\nnodes: {a: {kind: htp}, b: {kind: tmer}}")
     assert len(caught.value.problems) == 2
+
+
+def test_a_run_begins_within_its_time_to_start() -> None:
+    nodes = "nodes: {a: {kind: function}, b: {kind: function, timeout: {queue: 1s}}, c: {kind: function}}"
+    text = f"workflow: w\n{nodes}\nedges: [{{from: a, to: c}}]\ntimeout: {{start: 5s}}"
+    found = {id: node.spec.timeout.queue_ms for id, node in compile_workflow(load(text).tree).nodes.items()}
+    assert found == {"a": 5_000, "b": 1_000, "c": 0}
+    assert compile_workflow(load(text).tree, None, 1).nodes["a"].spec.timeout.queue_ms == 0

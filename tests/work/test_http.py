@@ -267,3 +267,11 @@ async def test_a_request_has_the_time_of_its_node(shop: Peer, tools: Tools) -> N
     shop.answers["/silent"] = silent
     late = await fault(job({"url": shop.url + "/silent"}, timeout={"run_ms": 50}), tools)
     assert late.code == "http_timeout"
+
+
+async def test_an_answer_has_as_many_bytes_and_redirects_as_the_node_allows(shop: Peer, tools: Tools) -> None:
+    shop.redirect("/1", "/2")
+    shop.redirect("/2", "/json")
+    assert await output(job({"url": shop.url + "/1", "redirects": 2}), tools) == {"id": 7}
+    assert (await fault(job({"url": shop.url + "/1", "redirects": 1}), tools)).code == "too_many_redirects"
+    assert (await fault(job({"url": shop.url + "/json", "max_bytes": 5}), tools)).transient is False

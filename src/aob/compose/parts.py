@@ -165,7 +165,7 @@ async def make_tools(
     now_ms: Callable[[], int], log: Log, metrics: MetricReader,
 ) -> Tools:  # fmt: skip
     """What work works with. Everything opened is closed by the stack."""
-    cache = MemoryCache(now_ms)
+    cache = MemoryCache(now_ms, entries_max=0) if settings.cache.startswith("off") else MemoryCache(now_ms)
     threads = await stack.enter_async_context(Threads())
     processes = await stack.enter_async_context(Processes(PROCESSES))
     http = own_client(stack, settings, OUTWARD_MAX)

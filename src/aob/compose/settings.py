@@ -59,9 +59,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens,
     `public_url` is how others reach it (links in notices begin with it);
     `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
-    `store blobs cache log` are URLs of backends; empty ones are the embedded defaults; `rate_limit_rpm` is how many
-    units of reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the
-    home's own key has none)."""
+    `store blobs cache log` are URLs of backends; empty ones are the embedded defaults, a `cache` that is `off`
+    remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute, `tenant_rate_limit_rpm` all
+    keys of a tenant together (0: no limit; the home's own key has none)."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -136,7 +136,7 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
 
 def embedded_only(settings: Settings) -> None:
     """Raises Invalid for a backend that this version does not have."""
-    for name, schemes in (("store", ("sqlite", "memory")), ("blobs", ("file", "memory")), ("cache", ("memory",)),
+    for name, schemes in (("store", ("sqlite", "memory")), ("blobs", ("file", "memory")), ("cache", ("memory", "off")),
                           ("log", ("sqlite", "memory"))):  # fmt: skip
         url: str = getattr(settings, name)
         scheme = url.partition(":")[0]

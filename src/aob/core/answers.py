@@ -63,6 +63,7 @@ class NodeView(TypedDict):
 
     state: str
     kind: NotRequired[str]
+    labels: NotRequired[JsonObject]
     attempt: NotRequired[int]
     output: NotRequired[JsonValue]
     error: NotRequired[JsonValue]

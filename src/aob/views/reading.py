@@ -106,6 +106,8 @@ class Views(Engine):
         for name, node in ir.nodes.items() if ir is not None else ():
             if name in nodes:
                 nodes[name]["kind"] = node.kind
+                if node.spec.labels:
+                    nodes[name]["labels"] = node.spec.labels
         return nodes
 
     async def runs(

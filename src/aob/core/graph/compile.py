@@ -7,6 +7,8 @@ import hashlib
 from operator import attrgetter
 from typing import Final
 
+from msgspec.structs import replace
+
 from aob.core.errors import Invalid
 from aob.core.event.value import canonical
 from aob.core.graph.definition import Tree
@@ -33,7 +35,17 @@ def compile_workflow(document: Tree, handlers: Handlers | None = None, rules: in
     root = compiler.body(survey.root, survey.spec, "")
     root.hash = _sha256(_meaning(rules), survey.raw, *compiler.versions)
     root.output = survey.output
+    if rules != FIRST_RULES and survey.spec.start_ms:
+        _begin_within(root, survey.spec.start_ms)
     return root
+
+
+def _begin_within(root: IR, start_ms: int) -> None:
+    """The jobs that a run begins with wait at most so long for a worker."""
+    for node in root.entry:
+        times = node.spec.timeout
+        if not node.inner and not times.queue_ms:
+            node.spec = replace(node.spec, timeout=replace(times, queue_ms=start_ms))
 
 
 def _meaning(rules: int) -> bytes:

@@ -93,7 +93,8 @@ class BodyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunTimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`timeout:` of a workflow, written out. A bare duration is `run`."""
+    """`timeout:` of a workflow, written out. A bare duration is `run`. `start` is how long the jobs that a run begins
+    with may wait for a worker, where they do not say `queue` themselves."""
 
     run: Duration = 0
     start: Duration = 0
