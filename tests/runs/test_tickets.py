@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import aob
 from aob.compose import App
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Refused, TooLarge
+from aob.server import create_app
 from tests.runs.home import BOB, FINANCE, RUNNER, VIEWER, Deed, finished, flow, fn, kinds, ticket_of, until
 
 
@@ -256,3 +258,30 @@ async def latest(app: App, run_id: str) -> int:
         if len(seen) == 2:
             break
     return seen[1]
+
+
+async def test_tickets_come_by_the_page_each_once_and_in_order(app: App) -> None:
+    asks = {"kind": "approval", "config": {}}
+    await app.push(flow("pages", {"ok": asks, "b": fn()}, "ok>b:approved"))
+    await app.push(flow("dated", {"ok": {**asks, "timeout": {"deadline": "1h"}}, "b": fn()}, "ok>b:approved"))
+    for name in ("pages", "dated", "pages", "dated", "pages"):
+        await app.start(name)
+    whole = [ticket["ticket_id"] for ticket in await app.views.tickets(app.who)]
+    assert len(whole) == 5
+    app_ = create_app(app.views, app.metrics)
+    made = await app.views.create_key(app.who, "reader", ["view"])
+    seen: list[str] = []
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app_), base_url="http://aob", headers={"x-api-key": made["secret"]}
+    ) as http:
+        query: dict[str, str] = {"limit": "2"}
+        while True:
+            page = (await http.get("/v1/tickets", params=query)).json()
+            assert len(page["tickets"]) <= 2
+            seen += [ticket["ticket_id"] for ticket in page["tickets"]]
+            if "next" not in page:
+                break
+            query["cursor"] = page["next"]
+        assert (await http.get("/v1/tickets", params={"cursor": "nonsense"})).status_code == 422
+        assert (await http.get("/v1/tickets", params={"limit": "0"})).status_code == 422
+    assert seen == whole

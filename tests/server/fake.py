@@ -270,13 +270,16 @@ class FakeEngine:
     # -- people
 
     async def tickets(
-        self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None
-    ) -> list[Json]:
-        return [
+        self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None,
+        limit: int = 1 << 16, after: str = "",
+    ) -> list[Json]:  # fmt: skip
+        found = [
             row for row in self.open_tickets.values()
             if row["tenant"] == who.tenant and (not open or row["state"] == "open")
             and role in (None, row["role"]) and run_id in (None, row["run_id"])
         ]  # fmt: skip
+        found.sort(key=lambda row: (row.get("due") or 1 << 62, row["ticket_id"]))
+        return [row for row in found if f"{row.get('due') or 1 << 62}.{row['ticket_id']}" > after][:limit]
 
     async def ticket(self, who: Caller, ticket_id: str) -> Json:
         row = self.open_tickets.get(ticket_id)

@@ -288,9 +288,10 @@ class TicketView(TypedDict):
 
 
 class TicketList(TypedDict):
-    """Tickets, oldest first."""
+    """A page of tickets, the soonest deadline first; `next` is the cursor of the page after it, when there is one."""
 
     tickets: list[TicketView]
+    next: NotRequired[str]
 
 
 class TicketLink(TypedDict):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from aob.core.errors import NotFound
+from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.policy import Caller
 from aob.core.rights import demand, require_decider
 from aob.core.run import Run
@@ -14,11 +14,30 @@ from aob.runs import Core
 from aob.runs.catalog import Decide, Workflow
 from aob.runs.incoming import json_of, large_of, name_of, text_of
 
+DUE_DIGITS: Final = 20
 RUNS_LOOKED_THROUGH: Final = 500
 """Ended runs, newest first, among which a ticket is looked for by its id alone."""
 
 HOLDERS: Final = frozenset({"run", "workflow"})
 """Kinds of streams that may have tickets: of a workflow those of patches of its tags."""
+
+
+LISTED_MAX: Final = 100_000
+"""Tickets of one list where nobody asks for fewer."""
+NEVER: Final = 1 << 62
+"""The deadline of a ticket without one, where tickets are put in order."""
+
+
+def read_place(text: str) -> tuple[int, str]:
+    """The deadline and id of the ticket that a page ends with. Raises Invalid."""
+    due, _, id = text.partition(".")
+    if not text:
+        return -1, ""
+    if not due.isdecimal() or len(due) > DUE_DIGITS or not id:
+        raise Invalid("the page cannot be found", [
+            Problem("?cursor", "is not the `next` of a page", "bad_cursor", hint="begin without a cursor")
+        ])  # fmt: skip
+    return int(due), id
 
 
 class Tickets:
@@ -27,17 +46,28 @@ class Tickets:
     core: Core
 
     async def tickets(
-        self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None
+        self,
+        who: Caller,
+        *,
+        open: bool = True,
+        role: str | None = None,
+        run_id: str | None = None,
+        limit: int = LISTED_MAX,
+        after: str = "",
     ) -> list[dict[str, Any]]:
-        """Tickets of the tenant, the soonest deadline first."""
+        """Tickets of the tenant, the soonest deadline first: at most `limit` of those after a place, `DUE.TICKET` of
+        the last one of the page before. Raises Invalid for a place that is none."""
         demand(who, "tickets")
-        found = []
+        least = read_place(after)
+        found: list[tuple[tuple[int, str], Stream, Ticket]] = []
         for stream in await self._streams(who, run_id):
             for ticket in list(stream.state.tickets.values()):
                 if (not open or not ticket.answer) and (role is None or role in ticket.needed):
-                    found.append(await self._ticket_told(stream, ticket))
+                    found.append(((ticket.due_ms or NEVER, ticket.id), stream, ticket))
+        page = sorted((each for each in found if each[0] > least), key=lambda each: each[0])[:limit]
+        for stream in {id(stream): stream for _, stream, _ in page}.values():
             await self.core.journal.settled(stream)
-        return sorted(found, key=lambda told: (told.get("due") or 1 << 62, told["ticket_id"]))
+        return [await self._ticket_told(stream, ticket) for _, stream, ticket in page]
 
     async def ticket(self, who: Caller, ticket_id: str) -> dict[str, Any]:
         """One ticket, with what it shows."""

@@ -154,9 +154,16 @@ class PeopleVerbs(Protocol):
     """Verbs of tickets, blobs, keys and health."""
 
     async def tickets(
-        self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None
+        self,
+        who: Caller,
+        *,
+        open: bool = True,
+        role: str | None = None,
+        run_id: str | None = None,
+        limit: int = 1 << 16,
+        after: str = "",
     ) -> Sequence[JsonObject]:
-        """Tickets, oldest first."""
+        """Tickets, the soonest deadline first; at most `limit` after a place (`DUE.TICKET`, of a page before)."""
 
     async def ticket(self, who: Caller, ticket_id: str) -> JsonObject:
         """One ticket with its form and its input."""

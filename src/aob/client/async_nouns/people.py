@@ -1,10 +1,14 @@
 """What people hold: tickets and links to them, keys; and the bytes of blobs. Each a request, its answer typed."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import part
 from aob.core.answers import Answered, ItemsPage, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+
+PAGE: Final = 500
+"""Tickets that one request asks for."""
 
 
 class People(AsyncWire):
@@ -14,8 +18,12 @@ class People(AsyncWire):
         self, *, open: bool = True, role: str | None = None, run_id: str | None = None
     ) -> list[TicketView]:
         """Tickets that wait for a person."""
-        query = {"open": open, "role": role, "run_id": run_id}
-        found: list[TicketView] = (await self._call("GET", "/v1/tickets", query=query))["tickets"]
+        query = {"open": open, "role": role, "run_id": run_id, "limit": PAGE}
+        page = await self._call("GET", "/v1/tickets", query=query)
+        found: list[TicketView] = page["tickets"]
+        while "next" in page:
+            page = await self._call("GET", "/v1/tickets", query={**query, "cursor": page["next"]})
+            found += page["tickets"]
         return found
 
     async def ticket(self, ticket_id: str) -> TicketView:

@@ -4,10 +4,14 @@ Made from async_nouns/people.py by `python -m tools.make_sync`: edit that one.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from aob.client.request import part
 from aob.client.sync_wire import Wire
 from aob.core.answers import Answered, ItemsPage, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+
+PAGE: Final = 500
+"""Tickets that one request asks for."""
 
 
 class People(Wire):
@@ -15,8 +19,12 @@ class People(Wire):
 
     def tickets(self, *, open: bool = True, role: str | None = None, run_id: str | None = None) -> list[TicketView]:
         """Tickets that wait for a person."""
-        query = {"open": open, "role": role, "run_id": run_id}
-        found: list[TicketView] = (self._call("GET", "/v1/tickets", query=query))["tickets"]
+        query = {"open": open, "role": role, "run_id": run_id, "limit": PAGE}
+        page = self._call("GET", "/v1/tickets", query=query)
+        found: list[TicketView] = page["tickets"]
+        while "next" in page:
+            page = self._call("GET", "/v1/tickets", query={**query, "cursor": page["next"]})
+            found += page["tickets"]
         return found
 
     def ticket(self, ticket_id: str) -> TicketView:

@@ -325,17 +325,25 @@ class ShardedViews:
         }  # fmt: skip
 
     async def tickets(
-        self, who: Caller, *, open: bool = True, role: str | None = None, run_id: str | None = None
+        self,
+        who: Caller,
+        *,
+        open: bool = True,
+        role: str | None = None,
+        run_id: str | None = None,
+        limit: int = 1 << 16,
+        after: str = "",
     ) -> list[JsonObject]:
         """Tickets of all shards, the soonest deadline first."""
+        asked: dict[str, Any] = {"open": open, "role": role, "limit": limit, "after": after}
         if run_id is not None:
-            told: list[JsonObject] = await self._of(run_id).call("tickets", who, open=open, role=role, run_id=run_id)
+            told: list[JsonObject] = await self._of(run_id).call("tickets", who, run_id=run_id, **asked)
             return told
-        lists = await self._all("tickets", who, open=open, role=role)
+        lists = await self._all("tickets", who, **asked)
         return sorted(
             (ticket for tickets in lists for ticket in tickets),
             key=lambda ticket: (ticket.get("due") or 1 << 62, ticket["ticket_id"]),
-        )
+        )[:limit]
 
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob, from the shard that has it."""

@@ -4,11 +4,16 @@ from typing import Annotated, Final
 
 import msgspec
 
-from aob.core.answers import Answered, JsonValue, TicketList, TicketView
+from aob.core.answers import Answered, JsonObject, JsonValue, TicketList, TicketView
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
 from aob.server.limits import LIVE
+
+LIMIT_MAX: Final = 1_000
+"""Tickets of a page."""
+NEVER: Final = 1 << 62
+"""The deadline of a ticket without one, in the order of pages."""
 
 
 class TicketsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,6 +22,8 @@ class TicketsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open: Annotated[bool, msgspec.Meta(description="Only those that wait; false lists the decided ones too.")] = True
     role: str | None = None
     run_id: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = 100
+    cursor: Annotated[str, msgspec.Meta(max_length=200, description="`next` of the page before.")] = ""
 
 
 class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,10 +35,16 @@ class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def list_tickets(call: Call[TicketsQuery, None]) -> Answer:
-    """Tickets of the tenant."""
-    query = call.query
-    found = await call.verbs.tickets(call.who, open=query.open, role=query.role, run_id=query.run_id)
-    return json_answer({"tickets": found})
+    """A page of the tickets of the tenant."""
+    query, limit = call.query, call.query.limit
+    found = await call.verbs.tickets(
+        call.who, open=query.open, role=query.role, run_id=query.run_id, limit=limit + 1, after=query.cursor
+    )
+    page: JsonObject = {"tickets": list(found[:limit])}
+    if len(found) > limit:
+        last = found[limit - 1]
+        page["next"] = f"{last.get('due') or NEVER}.{last['ticket_id']}"
+    return json_answer(page)
 
 
 async def show(call: Call[Nothing, None]) -> Answer:
