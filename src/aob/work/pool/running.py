@@ -67,8 +67,12 @@ class Running:
     def begin(self, slot: int, run: str, visit: str, attempt: int) -> None:
         """The worker of this slot begins with an attempt, and is through with the one before."""
         if slot and not self._over:
-            data = b"%b\n" % mark(run, visit, attempt)
-            self._map[slot : slot + len(data)] = data
+            data = f"{run} {visit} {attempt}\n".encode()  # as `mark`, written out: this is the way of every job
+            end = len(data)
+            if end > SLOT:
+                data = b"%b\n" % mark(run, visit, attempt)
+                end = len(data)
+            self._map[slot : slot + end] = data
 
     def clear(self, slot: int) -> None:
         """The worker of this slot has nothing to do."""
