@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from aob.core.accepted_event import found
+from aob.core.accepted_event import Event, found
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet
 from aob.core.ingest import Gate, paths
-from aob.core.metric.entity import Changes
+from aob.core.metric.entity import Change, Changes
 from aob.ports.event_log import Row
 
 
@@ -58,8 +58,11 @@ class Decoder:
         self._changes = Changes(contracts, paths)
 
     def read(self, row: Row) -> tuple[list[Line], list[Saying]]:
-        """The events of a row, with what they say of entities."""
-        events = self._gate.reread(row.lines, row.notes, row.first)
+        """The events of a row, with what they say of entities; none of one that cannot be read (the fold tells why)."""
+        try:
+            events = self._gate.reread(row.lines, row.notes, row.first)
+        except Exception:
+            return [], []
         sent = map(self._sent.decode, filter(None, row.lines.split(b"\n")))
         lines: list[Line] = []
         sayings: list[Saying] = []
@@ -69,7 +72,7 @@ class Decoder:
                      given.data, found(event))
             )  # fmt: skip
             for move in self._changes.moves.get((event.type, event.version), ()):
-                said = move.change(event)
+                said = _said(move, event)
                 if said is not None:
                     id, change = said
                     at_ms, number, part = change.stamp
@@ -77,6 +80,15 @@ class Decoder:
                         Saying(move.entity, id, at_ms, number, part, change.type, change.removes, change.set)
                     )
         return lines, sayings
+
+
+def _said(move: Any, event: Event) -> tuple[str, Change] | None:
+    """What an event says by a move; nothing where it cannot be read, as the entities in memory take it."""
+    try:
+        said: tuple[str, Change] | None = move.change(event)
+    except Exception:
+        return None
+    return said
 
 
 def listed(items: list[Line] | list[Saying]) -> str:

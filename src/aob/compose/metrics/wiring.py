@@ -302,7 +302,7 @@ class Wiring:
                 "bytes": sum(size["bytes"] for size in sizes), "entities": sum(len(each.entities) for each in tenants),
                 "watched": len(self.watches), "filling": sum(len(each.filling) for each in tenants),
                 "watermark": min(marks, default=None), "unmoved": sum(self.unmoved().values()), "aside": aside,
-                "stuck": stuck,
+                "stuck": stuck, "restating": sum(numbers.fold.restating for numbers in tenants),
             },
             "serving": self.serving.figures(), "tenants": len(tenants),
         }  # fmt: skip

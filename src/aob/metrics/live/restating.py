@@ -41,6 +41,7 @@ class Restating:
         self._passes: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._next_s: dict[str, float] = {}
+        self._told: dict[str, str] = {}
 
     async def close(self) -> None:
         """Leave off: it is begun again at the next start."""
@@ -73,9 +74,12 @@ class Restating:
                 await self._pass(numbers)
             except Exception as error:  # whatever it is, the old numbers stand, and it is tried again
                 reason = error.detail if isinstance(error, AobError) else f"{type(error).__name__}: {error}"
-                log.warning("restating_failed", tenant=tenant, error=reason)
+                if self._told.get(tenant) != reason:  # once, however often it is tried
+                    log.warning("restating_failed", tenant=tenant, error=reason)
+                    self._told[tenant] = reason
                 self._next_s[tenant] = time.monotonic() + AGAIN_S
                 continue
+            self._told.pop(tenant, None)
             took_s = time.monotonic() - begun_s
             self._next_s[tenant] = time.monotonic() + min(PASS_S, SHARE * took_s)
             for future in self._waiters.pop(tenant, []):
