@@ -5,7 +5,7 @@ not keep a rule, is looked at again line by line, where the JSON Schema has the 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Final, Union
 
 import msgspec
@@ -20,7 +20,7 @@ from aob.core.ingest.judge import Refused
 from aob.core.ingest.kind import Kind
 from aob.core.ingest.lookup import Known
 from aob.core.ingest.notes import Notes, notes_of, read_notes
-from aob.core.ingest.timing import at_ms_of, carrying, rounded_ms
+from aob.core.ingest.timing import at_ms_of, carrying, loosely, rounded_ms
 from aob.core.instant import EPOCH
 
 _OPEN: Final = ord("{")
@@ -96,9 +96,7 @@ class Gate:
         events = self._at_once(lines)
         if events is None:
             return self._one_by_one(lines, now_ms)
-        odd = self._pass(events, now_ms)
-        if carries := carrying(lines):
-            odd = sorted({*odd, *carries})
+        odd = self._pass(events, lines, now_ms)
         if not odd:
             return Gated(len(events), events, lines, [])
         return self._without(events, lines.split(b"\n"), odd, now_ms)
@@ -125,9 +123,11 @@ class Gate:
             return None
         return events
 
-    def _pass(self, events: list[Value], now_ms: int) -> list[int]:
+    def _pass(self, events: list[Value], lines: bytes, now_ms: int) -> list[int]:
         """Gives events their time and subject; the places of those that must be judged by themselves."""
         odd: list[int] = []
+        zoned: list[int] = []
+        dated = False
         limit, limit_s, finishers = now_ms + SKEW_MAX_MS, (now_ms + SKEW_MAX_MS) / 1000.0, self._finish
         for place, event in enumerate(events):
             time = event.time
@@ -137,14 +137,18 @@ class Gate:
                     continue
                 event.at_ms = int(time * 1000.0 + 0.0005) if time else now_ms
             else:
+                dated = True
                 event.at_ms = at_ms = (time - EPOCH) // _MS
+                if time.tzinfo is not UTC:
+                    zoned.append(place)
                 if not 0 <= at_ms <= limit:
                     odd.append(place)
                     continue
             finish = finishers.get(event.__class__)
             if finish is not None and not finish(event):
                 odd.append(place)
-        return odd
+        doubtful = [*carrying(lines), *loosely(lines, zoned)] if dated else ()
+        return sorted({*odd, *doubtful}) if doubtful else odd
 
     def _without(self, events: list[Value], lines: list[bytes], odd: list[int], now_ms: int) -> Gated:
         """All of them but the odd ones that are refused."""
@@ -191,7 +195,7 @@ class Gate:
                 event: Value = decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
-            if not self._pass([event], now_ms) and not carrying(line):
+            if not self._pass([event], line, now_ms):
                 found: Event = event
                 return found
             break

@@ -10,6 +10,7 @@ from typing import Final
 from aob.core.expression.library import Value
 from aob.core.instant import cut_ms, cut_seconds
 
+_NO_COLON: Final = re.compile(rb'[+-]\d{4}"')
 _CARRIES: Final = re.compile(rb"\.\d{3}999[5-9]")
 
 
@@ -29,3 +30,9 @@ def carrying(lines: bytes) -> list[int]:
     if _CARRIES.search(lines) is None:
         return []
     return [place for place, line in enumerate(lines.split(b"\n")) if _CARRIES.search(line)]
+
+
+def loosely(lines: bytes, places: list[int]) -> list[int]:
+    """Those of the places whose line may hold an offset from UTC that RFC 3339 does not know: `+0200`."""
+    parts = lines.split(b"\n") if places else []
+    return [place for place in places if _NO_COLON.search(parts[place])]
