@@ -84,7 +84,7 @@ class Cutter:
             return
         name, first, count, row = stream.name, stream.kept_from, stream.seq - stream.kept_from, stream.chunks[-1].row
         data = segment_data(stream.chunks)
-        segments.append(Segment(name, first, count, row, data, segment_crc(name, first, count, row, data)))
+        segments.append(Segment(name, first, count, row, data, segment_crc(name, first, count, row)))
         taken.add(stream.name)
         draft.segmented.append((stream, len(stream.chunks), stream.seq))
 

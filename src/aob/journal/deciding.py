@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
@@ -186,8 +187,9 @@ class Deciding:
             law.adopt(stream, verdict.context)
         seq, base, count = stream.seq, draft.count, len(events)
         stream.seq = seq + count
-        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data)))
-        draft.parts.append(part_data(stream.name, seq, data))
+        crc = crc32(data)
+        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data), crc))
+        draft.parts.append(part_data(stream.name, seq, data, crc))
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         changes = law.changes(stream, events)

@@ -29,16 +29,18 @@ class Part(msgspec.Struct, array_like=True):
     @property
     def sound(self) -> bool:
         """Whether it is what was written."""
-        return self.crc in (UNCHECKED, crc32(b'"%b",%d,%b' % (self.stream.encode(), self.seq, self.events)))
+        head = b'"%b",%d' % (self.stream.encode(), self.seq)
+        return self.crc in (UNCHECKED, crc32(head, crc32(self.events)))
 
 
 _parts = msgspec.json.Decoder(list[Part])
 
 
-def part_data(stream: str, seq: int, events: bytes) -> bytes:
-    """A part as it lies in a row."""
-    told = b'"%b",%d,%b' % (stream.encode(), seq, events)
-    return b"[%b,%d]" % (told, crc32(told))
+def part_data(stream: str, seq: int, events: bytes, crc: int) -> bytes:
+    """A part as it lies in a row; `crc` is that of its events, which also stands in its chunk: they are gone over
+    once."""
+    head = b'"%b",%d' % (stream.encode(), seq)
+    return b"[%b,%b,%d]" % (head, events, crc32(head, crc))
 
 
 def parts_of(row: JournalRow, shard: int) -> list[Part]:
@@ -73,19 +75,21 @@ def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
     )  # fmt: skip
 
 
-def segment_crc(stream: str, first_seq: int, count: int, row: int, data: bytes) -> int:
-    """The checksum of a segment."""
-    return crc32(data, crc32(b"%b,%d,%d,%d" % (stream.encode(), first_seq, count, row)))
+def segment_crc(stream: str, first_seq: int, count: int, row: int) -> int:
+    """The checksum of what stands beside the chunks of a segment; each chunk has its own."""
+    return crc32(b"%b,%d,%d,%d" % (stream.encode(), first_seq, count, row))
 
 
 def segment_chunks(segment: Segment) -> list[Chunk]:
     """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
-    mine = segment_crc(segment.stream, segment.first_seq, segment.count, segment.row, segment.data)
+    mine = segment_crc(segment.stream, segment.first_seq, segment.count, segment.row)
     why = "" if segment.crc in (UNCHECKED, mine) else "its checksum differs"
     try:
         chunks: list[Any] = [] if why else chunks_of(segment.data)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        why = str(error)[:200]
+        chunks, why = [], str(error)[:200]
+    if not all(chunk.crc in (UNCHECKED, crc32(chunk.data)) for chunk in chunks):
+        why = "the checksum of its events differs"
     if why:
         raise Unavailable(
             f"{segment.stream}: the segment of its events from {segment.first_seq} is not what was written ({why})",

@@ -6,6 +6,7 @@ knows what it held. A row that was accepted as lost is empty: what lived then is
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
@@ -211,7 +212,7 @@ def _apply(stream: Stream, part: Part, row: JournalRow, base: int, *, tolerant: 
         )  # fmt: skip
     if part.seq + len(events) > stream.seq:
         _fold(stream, part.seq, events)
-        stream.chunks.append(Chunk(row.row, base, row.at_ms, part.events.copy()))
+        stream.chunks.append(Chunk(row.row, base, row.at_ms, part.events.copy(), crc32(part.events)))
     return len(events)
 
 

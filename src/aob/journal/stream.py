@@ -8,12 +8,14 @@ from aob.core.event.ids import partition_of
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
-    """The events of one decision as they lie in a journal row: `base` is the index of the first in its row."""
+    """The events of one decision as they lie in a journal row: `base` is the index of the first in its row, `crc` their
+    checksum (-1 for what was written without one)."""
 
     row: int
     base: int
     at_ms: int
     data: msgspec.Raw
+    crc: int = -1
 
 
 class Stream(msgspec.Struct, gc=False, eq=False):
