@@ -42,6 +42,8 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "wait": lambda: verbs.wait(BOB, run, 1_000),
         "why": lambda: verbs.why(BOB, run),
         "cancel": lambda: verbs.cancel(BOB, run),
+        "release": lambda: verbs.release(BOB, run),
+        "items": lambda: verbs.items(BOB, f"0.{hers['blob'].removeprefix('sha256:')}"),
         "message": lambda: verbs.message(BOB, run, "m"),
         "replay": lambda: verbs.replay(BOB, run, from_node="a"),
         "fork": lambda: verbs.fork(BOB, run, from_node="a"),
@@ -67,7 +69,8 @@ OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "holde
 
 
 ABOUT_A_RUN = {
-    "run", "wait", "timeline", "why", "cancel", "message", "replay", "fork", "propose", "patches", "follow", "logs",
+    "run", "wait", "timeline", "why", "cancel", "release", "message", "replay", "fork", "propose", "patches", "follow",
+    "logs",
 }  # fmt: skip
 """Verbs that were told the id of the run: they may repeat it."""
 
