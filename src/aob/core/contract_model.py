@@ -204,7 +204,8 @@ class AlertContract(msgspec.Struct, frozen=True):
     """A rule over one metric. `when` and `clear` are CEL over `value` (clear: not `when`); it must hold `for_ms` before
     the alert fires and `clear_for_ms` before it ends. `by` gives an alert to each value of a dimension. `start` names a
     workflow (and tag) that a firing starts with `inputs` (CEL by name over `value metric alert by at position`);
-    `cooldown_ms` passes between two starts and at most `open_runs_max` of its runs are open."""
+    `cooldown_ms` passes between two starts and at most `open_runs_max` of its runs are open. With `slo` its value is
+    how fast that objective of the metric burns, in terms of its thresholds (above 1 it burns), not the metric's own."""
 
     name: str
     version: int
@@ -224,6 +225,7 @@ class AlertContract(msgspec.Struct, frozen=True):
     open_runs_max: int = 1
     owner: str = ""
     description: str = ""
+    slo: str = ""
 
 
 Contract = EventContract | MetricContract | AlertContract | Slo

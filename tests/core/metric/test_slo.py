@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.contract import Slo
-from aob.core.metric.slo import Tiles, view_of
+from aob.core.metric.slo import Tiles, rate_of, view_of
+from aob.core.metric.slo.burn import WINDOWS_MS, burns
 
 DAY_MS, HOUR_MS, MINUTE_MS = 86_400_000, 3_600_000, 60_000
 NOW_MS = 1_700_000_000_000
@@ -83,3 +84,22 @@ def test_a_budget_that_is_gone_is_exhausted() -> None:
     view = view_of(SLO, tiles, NOW_MS)
     assert (view["state"], view["good"], view["total"]) == ("exhausted", 97, 100)
     assert view["budget_left"] == pytest.approx(-2)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 80 * HOUR_MS), st.integers(0, 20), st.integers(0, 20)), max_size=20),
+    st.sampled_from([0.9, 0.99, 0.999]),
+    st.sampled_from([30 * MINUTE_MS, HOUR_MS, 7 * DAY_MS, 30 * DAY_MS]),
+)
+def test_an_alert_on_a_burn_rate_fires_just_when_the_objective_burns(
+    counts: list[tuple[int, int, int]], target: float, window_ms: int
+) -> None:
+    tiles, slo = Tiles(), Slo("fresh", "orders", "freshness", target, window_ms, 5_000)
+    for ago_ms, good, bad in counts:
+        tiles.add(NOW_MS - ago_ms, good, good + bad)
+    rate = rate_of(slo, tiles, NOW_MS)
+    burn = view_of(slo, tiles, NOW_MS)["burn"]
+    assert burn.keys() == WINDOWS_MS.keys()
+    assert ((rate or 0.0) > 1) == burns(slo, burn)
+    if not counts:
+        assert rate is None

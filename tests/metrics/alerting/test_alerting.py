@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from aob.core.contract import ContractSet, check_set, read_contracts
 from aob.core.errors import Invalid, NotFound, Refused, Unavailable
 from aob.core.policy import Caller
 from aob.testing.world.loop import VirtualLoop, run_virtual
-from tests.metrics.alerting.bench import Mortal, Process, World, passed
+from tests.metrics.alerting.bench import METRICS, Mortal, Process, World, passed
 
 ME = Caller("acme", "me", frozenset({"admin"}))
 OTHER = Caller("else", "they", frozenset({"view"}))
@@ -108,6 +109,59 @@ async def test_each_value_of_a_dimension_is_an_alert_of_its_own() -> None:
         here.say("refunds", {"us": 9})
         await passed(300)
         assert {(n["by"]["region"], n["state"]) for n in world.heard[1:]} == {("eu", "ok"), ("us", "firing")}
+
+
+BURNS = """
+slo: sound
+metric: refunds
+objective: quality
+target: 0.9
+window: 6h
+---
+alert: burns
+version: 1
+metric: refunds
+slo: sound
+"""
+
+
+@virtual
+async def test_an_alert_on_a_burn_rate_fires_while_both_windows_burn() -> None:
+    world = World(BURNS)
+    async with world.process() as here:
+
+        async def minute(good: int, bad: int, minutes: int) -> None:
+            for _ in range(minutes):
+                here.alerts.objectives.count("acme", "refunds", "quality", good=good, total=good + bad,
+                                             at_ms=world.now_ms())  # fmt: skip
+                here.say("refunds", good)
+                await passed(60_000)
+
+        await minute(9, 0, 10)
+        assert world.states == []
+        await minute(0, 9, 10)
+        assert world.states == ["firing"]
+        [view] = await here.alerts.alerts(ME, state="firing")
+        assert view["value"] > 1
+        await minute(90, 0, 10)
+        assert world.states == ["firing", "ok"], "the short window says that it is over, long before the long one"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("slo: none", "unknown_slo"), ("slo: sound\nby: [region]", "unused"), ("slo: sound\nwindow: 5m", "unused"),
+        ("severity: info", "missing"), ("slo: sound\nwhen: value > 'x'", "bad_expression"),
+    ],
+)  # fmt: skip
+def test_an_alert_on_a_burn_rate_names_an_objective_of_its_metric(text: str, code: str) -> None:
+    contracts = METRICS + "---" + BURNS.rpartition("slo: sound")[0] + text + "\n"
+    try:
+        found = list(check_set(read_contracts({"a.yaml": contracts}), ContractSet()))
+    except Invalid as error:
+        found = list(error.problems)
+    assert code in {each.code for each in found} or code == "bad_expression", found
+    assert found
 
 
 @virtual

@@ -175,11 +175,12 @@ class StartDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AlertDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule over one metric; `when` and `clear` are CEL over `value`."""
+    """A rule over one metric, or over the burn rate of its objective `slo`; `when` and `clear` are CEL over `value`."""
 
     alert: Name
     metric: str
-    when: Cel
+    when: Cel = ""
+    slo: str = ""
     version: Version = 1
     clear: Cel = ""
     window: str = ""

@@ -183,6 +183,7 @@ def _alert(contract: AlertContract) -> Tree:
         }
     made = _said(
         {
+            "slo": contract.slo,
             "clear": contract.clear,
             "window": contract.window,
             "where": dict(contract.where),

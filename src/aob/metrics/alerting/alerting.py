@@ -195,7 +195,12 @@ class Alerts:
 
     async def _weigh(self, standing: Standing, judge: Judge) -> int | None:
         now_ms = self._now_ms()
-        answer = await self._reader.read_metric(standing.tenant, judge.query())
+        tenant, slo = standing.tenant, judge.contract.slo
+        answer: JsonObject
+        if slo:
+            answer = self.objectives.burning(tenant, slo)
+        else:
+            answer = dict(await self._reader.read_metric(tenant, judge.query()))
         seen, standing.wrong = judge.weigh(answer)
         standing.sighted = {each.key: Sighted(each.by, each.value) for each in seen[:SIGHTED_MAX]}
         standing.looked_ms = now_ms

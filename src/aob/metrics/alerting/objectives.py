@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet, Slo
 from aob.core.errors import NotFound
 from aob.core.expression import EvalError, Expression, compile_expression
-from aob.core.metric.slo import Tiles, view_of
+from aob.core.metric.slo import Tiles, rate_of, view_of
 from aob.core.metric_answers import SloView
 from aob.core.metric_query import MetricQuery
 from aob.metrics.alerting.lookout import Lookout
@@ -20,6 +21,8 @@ from aob.ports.logger import Logger
 from aob.ports.metric_reader import MetricReader
 
 PAGE: Final = "slo/"
+MINUTE_MS: Final = 60_000
+"""What burned is counted by the minute: with the minute the answer ends."""
 log: Final = Logger("aob.metrics")
 
 
@@ -86,6 +89,15 @@ class Objectives:
             raise NotFound(f"there is no objective {name[:80]!r}", code="slo_not_found", hint=f"objectives: {known}")
         self._settle(tenant, name)
         return view_of(slo, self._tiles_of(tenant, name), self._now_ms())
+
+    def burning(self, tenant: str, name: str) -> JsonObject:
+        """How fast an objective burns, as an alert reads a metric: what was counted last, and until the next minute.
+        Raises NotFound."""
+        self.slo(tenant, name)
+        now_ms = self._now_ms()
+        rate = rate_of(self._of(tenant).slos[name], self._tiles_of(tenant, name), now_ms)
+        until = (now_ms // MINUTE_MS + 1) * MINUTE_MS if rate is not None else None
+        return {"value": rate, "valid_until": until, "position": "", "type": "slo"}
 
     # -- snapshots --------------------------------------------------------------------------------------------------
 

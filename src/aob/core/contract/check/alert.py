@@ -30,6 +30,9 @@ def alert_problems(alert: AlertContract, whole: ContractSet) -> Iterator[Problem
                     path = f"{at}/{key}/{escape(name) if key == 'where' else index}"
                     hint = meant(name, tuple(metric.dimensions), "it has")
                     yield Problem(path, f"{metric.name} has no dimension {name}", "unknown_dimension", hint=hint)
+    if alert.slo:
+        value = "double"
+        yield from _burn(alert, whole, at)
     for key, text in (("when", alert.when), ("clear", alert.clear)):
         if text or key == "when":
             yield from judge(text, f"{at}/{key}", Sight({"value": value}), want="bool").problems
@@ -38,6 +41,19 @@ def alert_problems(alert: AlertContract, whole: ContractSet) -> Iterator[Problem
     )
     for name, text in alert.inputs.items():
         yield from judge(text, f"{at}/start/inputs/{escape(name)}", sight).problems
+
+
+def _burn(alert: AlertContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    """An alert on a burn rate is about an objective of its metric, whole."""
+    slo = whole.slos.get(alert.slo)
+    if slo is None:
+        hint = meant(alert.slo, tuple(whole.slos)) if whole.slos else "declare one: slo: NAME"
+        yield Problem(f"{at}/slo", f"there is no objective {alert.slo}", "unknown_slo", hint=hint)
+    elif slo.metric != alert.metric:
+        yield Problem(f"{at}/metric", f"{alert.slo} is about {slo.metric}", "bad_value", hint=f"metric: {slo.metric}")
+    for key, given in (("window", alert.window), ("where", alert.where), ("by", alert.by)):
+        if given:
+            yield Problem(f"{at}/{key}", f"`{key}` means nothing to a burn rate", "unused", hint="leave it out")
 
 
 def slo_problems(slo: Slo, whole: ContractSet) -> Iterator[Problem]:

@@ -9,6 +9,8 @@ from aob.core.contract.definition import AlertDefinition, SloDefinition, StartDe
 from aob.core.contract.reading.draft import Draft, cel
 from aob.core.contract_model import AlertContract, Slo
 
+BURNS: Final = "value > 1.0"
+"""When an alert on a burn rate fires that does not say."""
 FRESHNESS_MS: Final = 5_000
 """What a freshness objective promises that says no limit."""
 
@@ -20,12 +22,15 @@ def read_alert(draft: Draft) -> AlertContract | None:
         return None
     if isinstance(made.by, str):
         draft.renames["/by/0"] = "/by"
+    if made.when == "" and not made.slo:
+        draft.wrong("", "`when` is missing", "missing", 'add `when: "value > …"`, or `slo:` for a burn rate')
     start = StartDefinition(made.start) if isinstance(made.start, str) else made.start
     return AlertContract(
         name=made.alert,
         version=made.version,
         metric=made.metric,
-        when=cel(made.when),
+        when=cel(made.when) or BURNS,
+        slo=made.slo,
         clear=cel(made.clear),
         window=made.window,
         where=made.where,

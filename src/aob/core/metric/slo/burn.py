@@ -59,6 +59,19 @@ def burns(slo: Slo, burn: Mapping[str, float | None]) -> bool:
     return False
 
 
+def rate_of(slo: Slo, tiles: Tiles, now_ms: int) -> float | None:
+    """How fast an objective burns, as a share of its threshold: of the pair of windows that is nearest to its own, what
+    both of them reach. Above 1 it is burning. None when nothing was counted."""
+    budget, found = 1 - slo.target, list[float]()
+    for short, long, share in PAIRS:
+        if WINDOWS_MS[long] <= slo.window_ms:
+            rates = [_burn(tiles, budget, now_ms - WINDOWS_MS[name], now_ms) for name in (short, long)]
+            limit = max(BURN_MIN, share * slo.window_ms / WINDOWS_MS[long])
+            # A short window without anything in it does not go on burning.
+            found += [min(rate or 0.0 for rate in rates) / limit] if rates[1] is not None else []
+    return max(found, default=None)
+
+
 def _burn(tiles: Tiles, budget: float, since_ms: int, now_ms: int) -> float | None:
     good, total = tiles.between(since_ms, now_ms + 1)
     if not total or budget <= 0:
