@@ -68,6 +68,7 @@ alert: a
 version: 4
 metric: m
 when: value > 1.0
+slo: s
 clear: value < 0.5
 window: 1h
 where: {a: x}
