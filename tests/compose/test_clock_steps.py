@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from aob.cli.commands.doctor import _clock
+from aob.cli.commands.home.doctor import _clock
 
 import aob
 from aob.compose import app as compose_room
