@@ -39,10 +39,10 @@ class RunLaw(Law):
         if given is None:
             given = stream.derived = self._begin(stream, command)
         beside = command.beside if type(command) in _BRINGING else None
-        digest = b""
+        own = b""
         if beside is not None:  # at hand for the very decision that it comes with: its store does not have it yet
-            digest = command.digest if type(command) in _BY_DIGEST else digest_of(beside)
-            self._values.remember(stream.tenant, digest, beside)
+            own = command.digest if type(command) in _BY_DIGEST else digest_of(beside)
+            self._values.remember(stream.tenant, own, beside)
         try:
             decision = decide(stream.state, command, given, now_ms)
         except Needs as needs:
@@ -51,7 +51,7 @@ class RunLaw(Law):
             self._values.remember(stream.tenant, digest, data)
         context = decision.graphs if decision.graphs is not given.graphs else None
         if beside is not None:
-            decision.values[digest] = beside
+            decision.values[own] = beside
         return Verdict(decision.events, decision.values, context)
 
     def _begin(self, stream: Stream, command: Any) -> Given:

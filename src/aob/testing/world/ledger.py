@@ -100,7 +100,7 @@ class Ledger:
             versions = self.versions[run.id]
             ir = versions.body(scope.version, scope.body) if scope.body else versions.ir(scope.version)
             most = ir.nodes[token.node].spec.retry.attempts
-            if event.attempt >= most:
+            if event.attempt - token.lost >= most:  # those that were lost use none
                 yield f"attempt {event.attempt} of {event.visit} goes on to another, and it has {most}"
         elif isinstance(event, ev.NodeCompleted) and event.attempt:
             output = decode(event.output)
