@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from aob.cli.commands.home.doctor import _clock
 
 import aob
+from aob.cli.commands.home.doctor import _clock
 from aob.compose import app as compose_room
 from tests.runs.home import Deed, finished, flow, fn, until
 

@@ -157,7 +157,7 @@ async def test_a_map_and_a_loop_go_through_their_bodies(app: App) -> None:
     }  # fmt: skip
     await app.push(flow("bodies", nodes, "each>again"))
     run = await finished(app, (await app.start("bodies", {"list": [1, 2, 3]})).id)
-    assert run["nodes"]["each"]["output"] == {"count": 3, "failed": 0, "items": [2, 4, 6]}
+    assert run["nodes"]["each"]["output"] == {"count": 3, "failed": 0, "failed_items": [], "items": [2, 4, 6]}
     assert (run["status"], run["output"]) == ("COMPLETED", 2)
 
 

@@ -132,9 +132,11 @@ class TestAPatchOfATag:
     async def test_needs_somebody_who_may_approve_where_a_run_would_ask_a_person(self, app: App) -> None:
         await app.push(chain("one", "echo", "echo"))
         once = [{"op": "add_node", "id": "c", "node": fn("once")}, {"op": "connect", "from": "b", "to": "c"}]
-        with pytest.raises(Refused):
-            await app.views.patch_tag(PATCHER, "one", "main", once)
-        assert (await app.views.patch_tag(app.who, "one", "main", once))["version"] == "v1.1"
+        told = await app.views.patch_tag(PATCHER, "one", "main", once)
+        assert told["state"] == "proposed"
+        assert (await app.views.workflow(app.who, "one"))["version"] == "v1.0"
+        await app.views.answer(app.who, told["ticket"], "approve")
+        assert (await app.views.workflow(app.who, "one"))["version"] == "v1.1"
 
 
 class TestRules:

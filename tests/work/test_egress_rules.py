@@ -85,6 +85,8 @@ def test_public_addresses_are_allowed(address: str) -> None:
 
 @given(st.ip_addresses())
 def test_what_python_does_not_call_global_is_never_allowed(address: ipaddress.IPv4Address) -> None:
+    if getattr(address, "sixtofour", None) is not None:
+        return  # releases of Python disagree on these; the IPv4 address inside is judged, see below
     if not address.is_global or address.is_multicast:
         assert refused(NOTHING, str(address))
 

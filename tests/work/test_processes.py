@@ -129,7 +129,7 @@ async def test_nothing_is_begun_before_the_first_cpu_job_and_stopping_twice_is_f
     await processes.stop()
     (fault,) = await results(tools_of(handlers_cpu, processes=processes), calls("add", {"a": 1}))
     assert isinstance(fault, Fault)
-    assert fault.code == "stopping"
+    assert fault.code == "stopped_by_us"
 
 
 async def test_a_process_that_dies_while_it_is_idle_is_nobody_s_failure(tools: Tools) -> None:
