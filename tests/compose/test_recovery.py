@@ -160,7 +160,7 @@ async def test_maps_and_loops_go_on_where_they_were(app: App, tmp_path: Path, de
     deed.release()
     async with aob.open(home, app=deed.handlers()) as again:
         ended = await finished(again, run.id)
-    assert ended["output"] == {"count": 8, "failed": 0, "items": list(range(8))}
+    assert ended["output"] == {"count": 8, "failed": 0, "failed_items": [], "items": list(range(8))}
 
 
 async def test_what_a_cancel_ended_stays_ended(app: App, tmp_path: Path, deed: Deed) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aob.core.errors import Unavailable
 from aob.work import Job, WorkError, node
 from aob.work.kinds import performer, placer
 from aob.work.pool import Pool, Threads
@@ -118,7 +119,7 @@ async def test_after_a_stop_all_threads_have_ended_and_no_call_is_taken() -> Non
     await threads.stop()
     await threads.stop()
     assert not [t for t in threading.enumerate() if t.name.startswith("aob-handler")]
-    with pytest.raises(WorkError, match="stopping"):
+    with pytest.raises(Unavailable, match="stopping"):
         await threads.run(lambda: None)
 
 
