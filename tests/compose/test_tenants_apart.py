@@ -71,7 +71,7 @@ def events(mark: str, seed: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[App]:
-    async with aob.open(tmp_path) as app:
+    async with aob.open(tmp_path, egress={"private": ["127.0.0.1:9"]}) as app:
         for who in (ANN, BEN):
             mark = MARKS[who.tenant]
             await app.metrics.push_contracts(who, {"shop.yaml": SHOP, "own.yaml": OWN.replace("MARK", mark)})
