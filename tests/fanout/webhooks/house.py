@@ -88,7 +88,7 @@ class House:
             raise AssertionError
 
         journal = Journal(
-            self.store, [law], clock_ms=self.now_ms, on_commit=lambda _: None, on_recovered=lambda _: None,
+            self.store, [law], clock_ms=self.now_ms, on_commit=self._heard, on_recovered=lambda _: None,
             put_blob=nothing, get_value=nothing, fire=nothing,
         )  # fmt: skip
         rules = EgressRules(tuple(f"127.0.0.1:{peer.port}" for peer in peers) + self.private)
@@ -101,6 +101,9 @@ class House:
             )  # fmt: skip
             await stack.enter_async_context(self.hooks)
             yield self
+
+    def _heard(self, _: Any) -> None:
+        self.pages.saved.set()  # a pause is a commit, and may come behind the page of what led to it
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self.skew_ms
