@@ -20,7 +20,7 @@ from aob.server.http.answer import AT_ONCE, Answer, Header, Message, Receive, Se
 from aob.server.http.call import Call, Gone, clock_ms
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
-from aob.server.http.waits import Waits
+from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
 from aob.server.metric_verbs import MetricVerbs
 from aob.server.verbs import Verbs
@@ -273,8 +273,7 @@ def _stage(method: str, path: str) -> str:
 
 
 async def _until_gone(receive: Receive, reader: Reader) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await hung_up(receive)
     reader.end()
 
 

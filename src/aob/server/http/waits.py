@@ -54,7 +54,7 @@ class Waits:
         task = asyncio.ensure_future(work)
         self._tasks[task] = tenant
         self._held[tenant] += 1
-        gone = asyncio.ensure_future(_hung_up(receive))
+        gone = asyncio.ensure_future(hung_up(receive))
         try:
             await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() and not task.cancelled() else None
@@ -113,6 +113,7 @@ def _preferred(header: str) -> int:
     return 0
 
 
-async def _hung_up(receive: Receive) -> None:
+async def hung_up(receive: Receive) -> None:
+    """Returns when whoever asked has hung up. The body is read by then, or is of no interest."""
     while (await receive())["type"] != "http.disconnect":
         pass
