@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from aob.core.errors import Invalid
 from aob.core.event import canonical
 from aob.core.graph import IR, HandlerFacts, artifact_hash, compile_workflow, load
+from aob.core.graph.show.facts import describe
 from aob.core.graph.spec import NodeSpec, Retry, Timeouts
+from aob.core.policy.effect import effect_of
+from aob.core.rules import FIRST_RULES, RULES
+from aob.runs.graphs import Versions
 from tests.core.graph_texts import HANDLERS, ORDER
+from tests.core.run_desk import each, flow, function
+
+EFFECTS = ("none", "keyed", "once")
 
 
 def compiled(text: str, handlers: dict[str, HandlerFacts] | None = None) -> IR:
@@ -101,7 +108,6 @@ class TestFields:
             (HandlerFacts("ship", "1", effect="none", deterministic=True), "", "none", True),
             (HandlerFacts("ship", "1", effect="none", deterministic=True),
              "effect: once, deterministic: false", "once", False),
-            (HandlerFacts("ship", "1", effect="once"), "effect: none", "none", False),
         ],
     )  # fmt: skip
     def test_of_the_node_come_before_the_handlers_own(
@@ -110,6 +116,34 @@ class TestFields:
         text = f"workflow: w\nnodes: {{a: {{kind: function, config: {{handler: ship}}{fields and ', ' + fields}}}}}"
         spec = compiled(text, {"ship": handler}).nodes["a"].spec
         assert (spec.effect, spec.deterministic) == (effect, deterministic)
+
+    @pytest.mark.parametrize("declared", EFFECTS)
+    @pytest.mark.parametrize("own", [None, *EFFECTS])
+    def test_of_the_effects_of_node_and_handler_the_strongest_counts(self, own: Any, declared: Any) -> None:
+        node = function(**({} if own is None else {"effect": own}))
+        document, handlers = (
+            flow({"a": node, "m": each("[1]", {"x": node})}),
+            {"work": HandlerFacts("work", "1", declared)},
+        )
+        by_the_gate = effect_of(node, {"work": declared})
+        for rules, expected in ((FIRST_RULES, own or declared), (RULES, by_the_gate)):
+            ir = compile_workflow(document, handlers, rules)
+            body = ir.nodes["m"].body
+            assert body is not None
+            assert {ir.nodes["a"].spec.effect, body.nodes["x"].spec.effect} == {expected}
+        assert {"a", "m/x"} <= set(describe(document, handlers)["effects"][by_the_gate])
+
+    @pytest.mark.parametrize("own", [None, *EFFECTS])
+    def test_are_the_nodes_own_where_no_handler_is_known(self, own: Any) -> None:
+        node = function(**({} if own is None else {"effect": own}))
+        assert compile_workflow(flow({"a": node})).nodes["a"].spec.effect == (own or "keyed")
+
+    def test_that_a_handler_comes_to_declare_refuse_nothing_that_was_accepted(self) -> None:
+        node = function(effect="none", deterministic=True, cache="read_through")
+        document, now = flow({"a": node}), {"work": HandlerFacts("work", "2", "once")}
+        with pytest.raises(Invalid, match="not a correct workflow"):
+            compile_workflow(document, now)
+        assert Versions.base(document, now).ir(0).nodes["a"].spec.effect == "once"
 
     def test_of_the_workflow_are_resolved(self) -> None:
         spec = compiled(

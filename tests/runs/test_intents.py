@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import aob
-from tests.runs.home import crashed, finished, flow, fn, kinds
+from tests.runs.home import crashed, finished, flow, fn, kinds, ticket_of
 
 ANN, BOB = {"to": "ann", "effect": "none"}, {"to": "bob", "effect": "none"}
 AGAIN = {"attempts": 6, "first": "1ms", "jitter": 0}
@@ -148,3 +148,20 @@ async def test_a_settled_effect_is_not_repeated_after_a_crash_that_turns_the_ord
         assert told["output"] == ["receipt of bob", "receipt of ann"]
         assert kinds(await app.views.timeline(app.who, run.id)).count("ticket_opened") == 0
     assert done == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("own", ["none", "keyed"])
+async def test_a_node_cannot_talk_down_what_its_handler_does(tmp_path: Path, own: str) -> None:
+    calls = 0
+
+    @aob.node(name="pay", effect="once")
+    def pay() -> None:
+        nonlocal calls
+        calls += 1
+        raise OSError("the line went dead")
+
+    async with aob.open(tmp_path, app=SimpleNamespace(pay=pay)) as app:
+        await app.push(flow("p", {"a": fn("pay", retry=AGAIN, effect=own)}))
+        run_id = (await app.start("p")).id
+        await ticket_of(app, run_id, "uncertain")
+        assert calls == 1

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aob.core.event.value import Cell, decode
 from aob.core.graph import HandlerFacts, Handlers, compile_workflow
+from aob.core.graph.handlers import Accepted
 from aob.core.graph.ir import IR
 from aob.core.graph.patch import apply
 from aob.core.rules import RULES
@@ -17,7 +18,7 @@ from aob.core.rules import RULES
 GRAPHS_MAX: Final = 4_096
 
 
-class Expected(Mapping[str, HandlerFacts]):
+class Expected(Accepted):
     """Handlers as they are loaded; every other name is there too, with facts to which no check objects. Harmless: a
     visit of a handler that is not loaded is not performed."""
 

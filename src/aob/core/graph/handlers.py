@@ -24,3 +24,8 @@ class HandlerFacts(msgspec.Struct, frozen=True):
 
 Handlers: TypeAlias = Mapping[str, HandlerFacts]
 """The handlers of a home, by name."""
+
+
+class Accepted(Mapping[str, HandlerFacts]):
+    """Handlers by which a document is compiled that was accepted before: what a handler now says of itself holds for
+    how it runs, and refuses nothing."""

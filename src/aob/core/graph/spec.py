@@ -1,6 +1,7 @@
 """The decoded common fields of a node and of a workflow: durations in ms, enumerations checked, defaults filled."""
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -10,6 +11,14 @@ Priority = Literal["high", "medium", "low"]
 OnFailure = Literal["fail", "skip", "review"]
 OnUncertain = Literal["ask", "repeat", "verify"]
 Mode = Literal["full", "fast"]
+
+
+_STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
+
+
+def strongest(effects: Iterable[str]) -> str:
+    """The strongest of some effects; what is no effect counts as `once`."""
+    return max(effects, key=lambda effect: _STRENGTH.get(effect, 2))
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -37,7 +46,8 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
-    """Common fields of every node, decoded. `effect` is resolved: the node's, else the handler's, else the kind's."""
+    """Common fields of every node, decoded. `effect` is resolved: the strongest of the node's and the handler's;
+    where no handler is known the node's, else the kind's. By the first rules the node's, else the handler's."""
 
     retry: Retry = Retry()
     timeout: Timeouts = Timeouts()

@@ -10,13 +10,13 @@ from typing import Final
 import msgspec
 
 from aob.core.graph.patch.pointer import Document, Json
+from aob.core.graph.spec import strongest
 from aob.core.node import KINDS
 from aob.core.policy.host import Host, host_of, matches
 
 _URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
 """By kind, the field of its config that may name a host."""
 
-_STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
 _SECRET: Final = re.compile(r"\{secret:([^{}]*)\}")
 
 
@@ -47,11 +47,6 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
     if verify:
         found.append(handler_effects.get(str(verify), "keyed"))
     return strongest(found)
-
-
-def strongest(effects: Iterable[str]) -> str:
-    """The strongest of some effects."""
-    return max(effects, key=lambda effect: _STRENGTH.get(effect, 2))
 
 
 def asks(node: Document) -> bool:

@@ -17,6 +17,7 @@ from aob.core.event.value import canonical
 from aob.core.graph.patch.diff import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
+from aob.core.graph.spec import strongest
 from aob.core.policy.effect import (
     Free as Free,
 )  # fmt: skip
@@ -29,7 +30,6 @@ from aob.core.policy.effect import (
     named,
     object_of,
     secrets_of,
-    strongest,
 )
 from aob.core.policy.guard import Graph, new_ways, weakened_approvals
 from aob.core.policy.host import Host, host_of, matches

@@ -9,6 +9,7 @@ import msgspec
 
 from aob.core.graph.definition import Tree, Value
 from aob.core.graph.handlers import Handlers
+from aob.core.graph.spec import strongest
 from aob.core.node import KINDS
 
 
@@ -37,8 +38,9 @@ def describe(document: Tree, handlers: Handlers | None = None) -> Tree:
         hosts.update(kind.hosts(config))
         called.update(handler for _, handler in kind.handlers(config))
         declared = handlers.get(config.handler) if handlers is not None and name == "function" else None
-        effect = node.get("effect") or (declared.effect if declared is not None else kind.effect(config))
-        effects.setdefault(str(effect), []).append(path)
+        own = str(node.get("effect") or "")
+        handlers_own = declared.effect if declared is not None else own or kind.effect(config)
+        effects.setdefault(strongest((own or "none", handlers_own)), []).append(path)
     return {
         "nodes": sum(kinds.values()),
         "edges": sum(1 for _ in _edges(document)),

@@ -13,11 +13,12 @@ from aob.core.errors import Problem
 from aob.core.event.value import canonical
 from aob.core.expression import Expression
 from aob.core.graph.definition import Tree, Value
-from aob.core.graph.handlers import HandlerFacts, Handlers
+from aob.core.graph.handlers import Accepted, HandlerFacts, Handlers
 from aob.core.graph.shape import escape, meant
-from aob.core.graph.spec import NodeSpec
+from aob.core.graph.spec import Effect, NodeSpec, strongest
 from aob.core.graph.survey.reading import Reading, read_clean, read_definition
 from aob.core.node import KINDS, Kind
+from aob.core.rules import FIRST_RULES
 
 _CACHE_HINT: Final = "only a node with effect: none and deterministic: true gives the same output again"
 
@@ -56,11 +57,11 @@ def read_node(
     if reading is None:
         return None
     facts = _facts_of(reading, handlers)
-    spec = reading.spec if facts is None else _resolved(reading, facts)
+    spec = reading.spec if facts is None else _resolved(reading, facts, rules)
     plan = NodePlan(id, path, raw, bytes_, reading, spec)
     if handlers is not None and (plan.handlers or plan.definition.verify):
         problems.extend(_wrong_handlers(plan, handlers, facts))
-    if spec.cache != "off":
+    if spec.cache != "off" and not isinstance(handlers, Accepted):
         problems.extend(_wrong_cache(plan, handlers, facts))
     return plan
 
@@ -72,10 +73,13 @@ def _facts_of(reading: Reading, handlers: Handlers | None) -> HandlerFacts | Non
     return handlers.get(reading.config.handler)
 
 
-def _resolved(reading: Reading, facts: HandlerFacts) -> NodeSpec:
-    """The common fields of a node, where what it does not say itself is said by its handler."""
+def _resolved(reading: Reading, facts: HandlerFacts, rules: int) -> NodeSpec:
+    """The common fields of a node, where what it does not say itself is said by its handler. Of the effects of both the
+    strongest counts; by the first rules the node's own."""
     spec, own = reading.spec, reading.definition
-    effect = facts.effect if own.effect is None else own.effect
+    effect: Effect = facts.effect if own.effect is None else own.effect
+    if rules != FIRST_RULES and strongest((effect, facts.effect)) != effect:
+        effect = facts.effect
     deterministic = facts.deterministic if own.deterministic is None else own.deterministic
     if effect == spec.effect and deterministic == spec.deterministic:
         return spec
@@ -117,7 +121,9 @@ def _wrong_cache(plan: NodePlan, handlers: Handlers | None, facts: HandlerFacts 
     known = plan.definition.effect is not None or kind.name != "function" or facts is not None
     if known and spec.effect != "none":
         message = f"`{plan.id}` has effect: {spec.effect}, so its output cannot be kept"
-        yield Problem(path, message, "bad_cache", hint=_CACHE_HINT)
+        talked_down = facts is not None and plan.definition.effect not in (None, spec.effect)
+        hint = f"handler `{plan.config.handler}` declares it, and the stronger counts" if talked_down else _CACHE_HINT
+        yield Problem(path, message, "bad_cache", hint=hint)
     elif not spec.deterministic and (handlers is not None or plan.definition.deterministic is False or known):
         message = f"`{plan.id}` is not declared deterministic, so its output cannot be kept"
         yield Problem(path, message, "bad_cache", hint=_CACHE_HINT)
