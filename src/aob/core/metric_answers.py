@@ -348,6 +348,7 @@ class WebhookView(TypedDict):
     delivered: int
     failed: int
     waiting: int
+    waits_for: NotRequired[str]
     created_at: int
 
 
@@ -361,4 +362,5 @@ class Delivery(TypedDict):
     attempts: list[JsonObject]
     created_at: int
     next_at: NotRequired[int | None]
+    waits_for: NotRequired[str]
     payload: NotRequired[JsonValue]

@@ -201,12 +201,13 @@ class WebhookVerbs(Protocol):
         runs: Sequence[str] = (), alerts: Sequence[str] = (), description: str = "", secret: str = "",
     ) -> WebhookView:  # fmt: skip
         """Subscribe a URL to accepted events by type, metrics by name, runs by state, alerts by name (`*`: all). Its
-        secret is in this answer and nowhere else. Role `admin`."""
+        secret is in this answer and nowhere else; `{secret:NAME}` is one of the home. Role `admin`."""
 
     async def update_webhook(
-        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False
+        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""
     ) -> WebhookView:
-        """Pause, go on (which closes an open circuit), or get a new secret. Role `admin`."""
+        """Pause, go on (which closes an open circuit), or get a new secret: one that is made, or this one. Role
+        `admin`."""
 
     async def delete_webhook(self, who: Caller, id: str) -> JsonObject:
         """Nothing is sent any more. Role `admin`."""

@@ -35,7 +35,8 @@ class Webhooks(Wire):
         description: str = "",
         secret: str = "",
     ) -> WebhookView:
-        """Subscribe a URL (`*`: all of a kind). Its secret is in this answer only."""
+        """Subscribe a URL (`*`: all of a kind). Its secret is in this answer only; `{secret:NAME}` signs with a secret
+        of the home."""
         body = {
             "url": url, "events": list(events), "metrics": list(metrics), "runs": list(runs), "alerts": list(alerts),
             "description": description, "secret": secret,
@@ -43,9 +44,12 @@ class Webhooks(Wire):
         found: WebhookView = self._call("POST", "/v1/webhooks", body=body)
         return found
 
-    def update_webhook(self, id: str, *, paused: bool | None = None, rotate: bool = False) -> WebhookView:
-        """Pause it, let it go on, or give it a new secret."""
-        body = {"paused": paused, "rotate": rotate}
+    def update_webhook(
+        self, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""
+    ) -> WebhookView:
+        """Pause it, let it go on, or give it a new secret: one that is made (`rotate`), or this one (`{secret:NAME}` is
+        one of the home)."""
+        body = {"paused": paused, "rotate": rotate, "secret": secret}
         found: WebhookView = self._call("PATCH", f"/v1/webhooks/{part(id)}", body=body)
         return found
 

@@ -219,10 +219,10 @@ class Metrics:
         return await self._webhooks.create_webhook(who, url, **wanted)
 
     async def update_webhook(
-        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False
+        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""
     ) -> WebhookView:
         """Pause, go on, or get a new secret."""
-        return await self._webhooks.update_webhook(who, id, paused=paused, rotate=rotate)
+        return await self._webhooks.update_webhook(who, id, paused=paused, rotate=rotate, secret=secret)
 
     async def delete_webhook(self, who: Caller, id: str) -> JsonObject:
         """Nothing is sent any more."""

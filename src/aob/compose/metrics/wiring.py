@@ -304,5 +304,5 @@ class Wiring:
                 "watermark": min(marks, default=None), "unmoved": sum(self.unmoved().values()), "aside": aside,
                 "stuck": stuck, "restating": sum(numbers.fold.restating for numbers in tenants),
             },
-            "serving": self.serving.figures(), "tenants": len(tenants),
+            "serving": self.serving.figures(), "webhooks": self.webhooks.health(), "tenants": len(tenants),
         }  # fmt: skip

@@ -1,14 +1,14 @@
 """One signed message to one target: what it answered, or why nothing came. Redirects are never followed."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
 
 from aob.fanout.webhooks.rules import Rules
-from aob.fanout.webhooks.secret import Secret
+from aob.fanout.webhooks.secret import Ready
 
 ANSWER_MAX: Final = 65_536
 ERROR_CHARS: Final = 300
@@ -65,12 +65,12 @@ class Outcome(msgspec.Struct, frozen=True):
         return 200 <= self.status < 300
 
 
-def headers_of(message_id: str, body: bytes, secret: Secret, now_ms: int) -> dict[str, str]:
+def headers_of(message_id: str, body: bytes, keys: Iterable[str], now_ms: int) -> dict[str, str]:
     """The headers of Standard Webhooks; a signature for each secret that still counts."""
     from standardwebhooks import Webhook
 
     at, text = datetime.fromtimestamp(now_ms // 1_000, UTC), body.decode()
-    signatures = [Webhook(each).sign(message_id, at, text) for each in secret.signing(now_ms)]
+    signatures = [Webhook(each).sign(message_id, at, text) for each in keys]
     return {
         "content-type": "application/json",
         "webhook-id": message_id,
@@ -80,18 +80,18 @@ def headers_of(message_id: str, body: bytes, secret: Secret, now_ms: int) -> dic
 
 
 async def post(
-    poster: Poster, url: str, message_id: str, body: bytes, secret: Secret, rules: Rules, now_ms: Callable[[], int]
+    poster: Poster, ready: Ready, message_id: str, body: bytes, rules: Rules, now_ms: Callable[[], int]
 ) -> Outcome:
     """Send a message once. Never raises but when it is cancelled."""
     at_ms = now_ms()
     try:
         async with asyncio.timeout(rules.timeout_s + 1):
             answer = await poster.request(
-                "POST", url, headers=headers_of(message_id, body, secret, at_ms), content=body,
+                "POST", ready.url, headers=headers_of(message_id, body, ready.keys, at_ms), content=body,
                 timeout_s=rules.timeout_s, max_bytes=ANSWER_MAX, redirects=0,
             )  # fmt: skip
     except Exception as error:
-        return Outcome(at_ms, 0, _said(error), now_ms() - at_ms, False)
+        return Outcome(at_ms, 0, ready.mask.text(_said(error)), now_ms() - at_ms, False)
     status, took_ms = answer.status, now_ms() - at_ms
     if 200 <= status < 300:
         return Outcome(at_ms, status, "", took_ms, True)

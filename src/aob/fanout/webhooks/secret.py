@@ -1,5 +1,6 @@
 """Secrets of webhooks: files that only their owner may read, one a hook. They must be able to sign, so no hash does.
 
+One may be `{secret:NAME}`: then only the name lies here, and the value is looked up each time that a message is signed.
 They are never in an answer but the one that made them, in a log, or in the journal.
 """
 
@@ -11,15 +12,20 @@ import re
 import secrets
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
-from aob.core.errors import Invalid, Unavailable
+from aob.core.errors import Conflict, Invalid, Unavailable
+from aob.core.node import is_secret_name
+from aob.work.job import WorkError
+from aob.work.secrets import Mask, Vault
 
 PREFIX: Final = "whsec_"
 BYTES: Final = 32
 BYTES_MIN, BYTES_MAX = 24, 64
 _NAME: Final = re.compile(r"hook_[0-9a-f]{8,64}")
+_WHOLE: Final = re.compile(r"\{secret:([^{}]*)\}")
 
 
 class Secret(msgspec.Struct):
@@ -42,25 +48,42 @@ def made() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(BYTES)).decode()
 
 
+class Ready(msgspec.Struct, frozen=True):
+    """What one request needs: where it goes, the keys that sign it, the newest first, and what takes values of secrets
+    out of what comes back."""
+
+    url: str
+    keys: tuple[str, ...]
+    mask: Mask
+
+    def __repr__(self) -> str:
+        return "<ready>"
+
+
 def checked(secret: str) -> str:
-    """A secret that a caller brings. Raises Invalid."""
+    """A secret that a caller brings, or the reference to one. Raises Invalid."""
+    name = _WHOLE.fullmatch(secret)
+    if not (is_secret_name(name.group(1)) if name is not None else _signs(secret)):
+        raise Invalid(
+            f"a secret is {PREFIX} and the Base64 of {BYTES_MIN} to {BYTES_MAX} bytes, or {{secret:NAME}}",
+            code="bad_secret", hint="leave it out, and one is made",
+        )  # fmt: skip
+    return secret
+
+
+def _signs(secret: str) -> bool:
     try:
         size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
     except (ValueError, binascii.Error):
-        size = 0
-    if not secret.startswith(PREFIX) or not BYTES_MIN <= size <= BYTES_MAX:
-        raise Invalid(
-            f"a secret is {PREFIX} and the Base64 of {BYTES_MIN} to {BYTES_MAX} bytes", code="bad_secret",
-            hint="leave it out, and one is made",
-        )  # fmt: skip
-    return secret
+        return False
+    return secret.startswith(PREFIX) and BYTES_MIN <= size <= BYTES_MAX
 
 
 class Secrets:
     """The folder of secrets. Written whole or not at all; read once and then kept in memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, vault: Vault | None = None) -> None:
+        self._folder, self._vault = folder, vault or Vault(folder)
         self._known: dict[str, Secret] = {}
 
     async def get(self, hook_id: str) -> Secret:
@@ -76,6 +99,53 @@ class Secrets:
                 ) from None  # fmt: skip
             self._known[hook_id] = known
         return known
+
+    async def ready(self, hook_id: str, url: str, now_ms: int) -> Ready:
+        """All that a request of a hook needs, looked up now. Raises Unavailable `secret_missing`, `secret_refused` or
+        `bad_secret`: nothing is sent that could not be signed. Of an old secret nothing more than its signature is
+        missing when it cannot be found."""
+        current, *older = (await self.get(hook_id)).signing(now_ms)
+        keys = [await asyncio.to_thread(self._key, current, url)]
+        for each in older:
+            try:
+                keys.append(await asyncio.to_thread(self._key, each, url))
+            except Unavailable:
+                continue
+        try:
+            target, mask = await asyncio.to_thread(self._vault.expand, url, url=True)
+        except WorkError as error:
+            raise _unavailable(error) from None
+        return Ready(target, tuple(dict.fromkeys(keys)), mask)
+
+    def _key(self, secret: str, url: str) -> str:
+        name = _WHOLE.fullmatch(secret)
+        if name is None:
+            return secret
+        try:
+            value = self._vault.value(name.group(1), urlsplit(url).hostname)
+        except WorkError as error:
+            raise _unavailable(error) from None
+        if not _signs(value):
+            raise Unavailable(
+                f"the value of {secret} signs nothing: it is not {PREFIX} and the Base64 of {BYTES_MIN} to "
+                f"{BYTES_MAX} bytes",
+                code="bad_secret", hint=f"aob secret set {name.group(1)}",
+            )  # fmt: skip
+        return value
+
+    async def rotated(self, hook_id: str, given: str, until_ms: int) -> Secret:
+        """A new secret for a hook, not kept yet: this one, or one that is made; the one before it signs too. Raises
+        Conflict when the hook signs with a secret of the home, whose value is not kept here."""
+        try:
+            previous = (await self.get(hook_id)).current
+        except Unavailable:  # it is lost: a new one mends that
+            previous = ""
+        if not given and _WHOLE.fullmatch(previous):
+            raise Conflict(
+                f"this webhook signs with {previous}: a new value of it counts from the next message on",
+                code="secret_elsewhere", hint="aob secret set it, or give the webhook another secret",
+            )  # fmt: skip
+        return Secret(checked(given) if given else made(), previous, until_ms)
 
     async def put(self, hook_id: str, secret: Secret) -> None:
         """Keep a secret, durably. Raises Unavailable when it cannot be written."""
@@ -108,3 +178,9 @@ class Secrets:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _unavailable(error: WorkError) -> Unavailable:
+    detail = error.fault.detail
+    hint = detail.get("hint") if isinstance(detail, dict) else ""
+    return Unavailable(error.fault.message, code=error.fault.code, hint=hint if isinstance(hint, str) else "")

@@ -51,6 +51,8 @@ class Sender:
         self.tenant, self.hook, self.circuit = tenant, hook, circuit
         self._shared, self._progress = shared, progress
         self._head: Message | None = None
+        self.stands = ""
+        """Why nothing can be sent now: a secret, the feed or the pages are not there. Empty while all is well."""
         self._fresh: Notice | None = None
         """The notice of the head while no attempt of it is known: it is then read again after a crash."""
         self.inbox = Inbox(tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget)
@@ -139,13 +141,16 @@ class Sender:
         """As callers see it."""
         hook, progress = self.hook, self._progress
         waiting = len(self.inbox) + len(progress.again) + (self._head is not None)
-        return {
+        view: WebhookView = {
             "id": hook.id, "url": hook.url, "description": hook.description, "created_at": hook.created_ms,
             "events": list(hook.wants.get("event", ())), "metrics": list(hook.wants.get("metric", ())),
             "runs": list(hook.wants.get("run", ())), "alerts": list(hook.wants.get("alert", ())),
             "state": "paused" if hook.paused else "open" if self.circuit.open else "active",
             "delivered": progress.delivered, "failed": progress.failed, "waiting": waiting,
         }  # fmt: skip
+        if self.stands:
+            view["waits_for"] = self.stands
+        return view
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -156,12 +161,17 @@ class Sender:
             try:
                 rest_ms = await self._step()
             except AobError as error:
-                log.warning("webhook_waits", hook=self.hook.id, code=error.code, detail=error.detail)
+                said = f"{error.code}: {error.detail}" + (f" ({error.hint})" if error.hint else "")
+                if said != self.stands:  # once, not at each look
+                    log.warning("webhook_waits", hook=self.hook.id, code=error.code, detail=error.detail)
+                self.stands = said
                 await _wait(self._asked, AWAY_MS)
             except Exception as error:
                 log.error("webhook_broke", hook=self.hook.id, exc_info=error)
+                self.stands = "internal: a fault of ours; it is tried again"
                 await _wait(self._asked, BROKEN_MS)
             else:
+                self.stands = ""
                 if rest_ms is None or rest_ms > 0:
                     await _wait(self._wake, rest_ms)
 
@@ -210,10 +220,9 @@ class Sender:
         shared, circuit = self._shared, self.circuit
         try:
             async with shared.sending:
-                secret = await shared.secrets.get(self.hook.id)
-                outcome = await post(
-                    shared.poster, self.hook.url, head.id, head.payload, secret, shared.rules, shared.now_ms
-                )
+                ready = await shared.secrets.ready(self.hook.id, self.hook.url, shared.now_ms())
+                self.stands = ""
+                outcome = await post(shared.poster, ready, head.id, head.payload, shared.rules, shared.now_ms)
         except BaseException:
             circuit.released()
             shared.wake_target(circuit)

@@ -5,14 +5,15 @@
 
 import asyncio
 import secrets as entropy
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
+from aob.core.errors import AobError, Conflict, Invalid, NotFound
 from aob.core.ingest import Event
 from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import Caller
@@ -25,14 +26,12 @@ from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver, progress_page
 from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
 from aob.fanout.webhooks.sender import Sender, Shared
+from aob.fanout.webhooks.wanted import ALL, check_url, check_wants
 from aob.journal import Journal
 from aob.ports.installed import required
 from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 
-ALL: Final = "*"
-URL_CHARS_MAX: Final = 2_000
-KEYS_MAX: Final = 200
 BEAT_S: Final = 60.0
 """So often the place of hooks that got nothing is saved, so that a restart need not search the whole log for them."""
 log: Final = Logger("aob.webhooks")
@@ -143,6 +142,12 @@ class Webhooks:
         for sender in route.of(given.key):
             sender.offer(given)
 
+    def health(self) -> JsonObject:
+        """How many there are, and the codes of what those wait for that can send nothing."""
+        senders = [sender for hooks in self._senders.values() for sender in hooks.values()]
+        codes = Counter(sender.stands.partition(":")[0] for sender in senders if sender.stands)
+        return {"subscribed": len(senders), "waiting_for": dict(codes)}
+
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     async def webhooks(self, who: Caller) -> list[WebhookView]:
@@ -160,14 +165,15 @@ class Webhooks:
         self, who: Caller, url: str, *, events: Sequence[str] = (), metrics: Sequence[str] = (),
         runs: Sequence[str] = (), alerts: Sequence[str] = (), description: str = "", secret: str = "",
     ) -> WebhookView:  # fmt: skip
-        """Subscribe a URL, from now on. Its secret is in this answer and nowhere else. Raises Invalid."""
+        """Subscribe a URL, from now on. Its secret is in this answer and nowhere else; `{secret:NAME}` is one of the
+        home, looked up when a message is signed. Raises Invalid."""
         demand(who, "create_webhook")
         required("standardwebhooks", "metrics", "a webhook")
-        _check_url(url)
+        check_url(url)
         await self._refuse_private(url)
         wants = {"event": events, "metric": metrics, "run": [state.upper() for state in runs], "alert": alerts}
         chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
-        _check_wants(chosen)
+        check_wants(chosen)
         own = Secret(checked(secret) if secret else made())
         since = {kind: await self._shared.feed.end(who.tenant, kind) for kind in chosen if kind in LOGGED}
         id = f"hook_{entropy.token_hex(12)}"
@@ -196,19 +202,16 @@ class Webhooks:
             raise Invalid(f"the target cannot be reached: {error}", code="bad_url") from None
 
     async def update_webhook(
-        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False
+        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""
     ) -> WebhookView:
-        """Pause it, let it go on, give it a new secret: it is in this answer; the old one signs beside it for a day."""
+        """Pause it, let it go on, give it a new secret: it is in this answer; the old one signs beside it for a day.
+        Raises Conflict when it signs with a secret of the home and no other is given."""
         demand(who, "update_webhook")
         sender = self._sender(who, id)
         told: WebhookView | None = None
-        if rotate:
-            now_ms, rules = self._shared.now_ms(), self._shared.rules
-            try:
-                previous = (await self._shared.secrets.get(id)).current
-            except Unavailable:  # it is lost: a new one mends that
-                previous = ""
-            own = Secret(made(), previous, now_ms + rules.secret_old_ms)
+        if rotate or secret:
+            until_ms = self._shared.now_ms() + self._shared.rules.secret_old_ms
+            own = await self._shared.secrets.rotated(id, secret, until_ms)
             await self._journal.ask(PREFIX + who.tenant, RotateSecret(id, who.name))
             await self._shared.secrets.put(id, own)
             sender.changed(sender.hook)
@@ -249,7 +252,7 @@ class Webhooks:
                 break
             message = await self._message(sender, each)
             if message is not None and state in ("", message.state):
-                found.append(message.view(id))
+                found.append(self._shown(sender, message))
         more = len(found) > limit
         return {"deliveries": found[:limit], "next": found[limit - 1]["id"] if more and limit > 0 else None}
 
@@ -260,7 +263,7 @@ class Webhooks:
         message = await self._message(sender, delivery) if delivery in self._ids(sender) else None
         if message is None:
             raise NotFound(f"there is no delivery {delivery[:80]}", hint="aob webhook deliveries")
-        return message.view(id, whole=True)
+        return self._shown(sender, message, whole=True)
 
     async def redeliver(
         self, who: Caller, id: str, *, deliveries: Sequence[str] = (), since_ms: int | None = None
@@ -299,6 +302,13 @@ class Webhooks:
         head = sender.head
         ids = sender.history[::-1]
         return [head.id, *ids] if head is not None and head.id not in ids else ids
+
+    @staticmethod
+    def _shown(sender: Sender, message: Message, *, whole: bool = False) -> Delivery:
+        told = message.view(sender.hook.id, whole=whole)
+        if message is sender.head and sender.stands:
+            told["waits_for"] = sender.stands
+        return told
 
     async def _message(self, sender: Sender, id: str) -> Message | None:
         if sender.head is not None and sender.head.id == id:
@@ -364,32 +374,3 @@ class Webhooks:
             for tenant, hooks in self._senders.items():
                 for id in hooks:
                     self._shared.saver.touch(tenant, id)
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise Invalid(f"not a URL: {error}", code="bad_url") from None
-    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= URL_CHARS_MAX
-    if not plain or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise Invalid("a target is an http or https URL with a host", code="bad_url")
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        raise Invalid(
-            "a target's URL has no user name, password or fragment", code="bad_url",
-            hint="messages are signed: let the target check the signature",
-        )  # fmt: skip
-
-
-def _check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
-    if not wants:
-        raise Invalid(
-            "a webhook wants something", code="bad_webhook", hint="name events, metrics, runs or alerts; * is all"
-        )
-    if sum(map(len, wants.values())) > KEYS_MAX:
-        raise Invalid(f"a webhook names at most {KEYS_MAX} things", code="bad_webhook", hint="* is all")
-    for kind, keys in wants.items():
-        for key in keys:
-            if not key or len(key) > 200 or not key.isprintable():
-                raise Invalid(f"{key[:80]!r} is no name of a {kind}", code="bad_webhook")

@@ -14,6 +14,7 @@ from aob.core.metric_answers import WebhookView
 if TYPE_CHECKING:
     from aob.client import AsyncClient
 
+SIGN_HELP = "sign with a secret of the home, {secret:NAME}; without it one is made"
 COLUMNS = ("webhook", "url", "of", "state", "delivered", "failed", "waiting")
 
 
@@ -31,6 +32,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
             f"--{name}", metavar="NAME", action="append", default=[], help=f"{text}; * for all; repeatable"
         )
     one.add_argument("--description", default="")
+    one.add_argument("--secret", default="", metavar="REF", help=SIGN_HELP)
     for name, help, act in (
         ("show", "show a webhook", show),
         ("pause", "send nothing until it is resumed", pause),
@@ -40,6 +42,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     ):
         one = command(mine, common, name, help, act)
         one.add_argument("webhook", metavar="WEBHOOK")
+        if act is rotate:
+            one.add_argument("--secret", default="", metavar="REF", help=SIGN_HELP)
     one = command(mine, common, "deliveries", "list what was sent, newest first", deliveries)
     one.add_argument("webhook", metavar="WEBHOOK")
     one.add_argument("delivery", metavar="DELIVERY", nargs="?", help="show this one with its payload")
@@ -70,6 +74,7 @@ async def create(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         runs=args.run,
         alerts=args.alert,
         description=args.description,
+        secret=args.secret,
     )
     _secret(made, screen)
 
@@ -92,7 +97,7 @@ async def resume(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def rotate(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """A new secret."""
-    _secret(await aob.update_webhook(args.webhook, rotate=True), screen)
+    _secret(await aob.update_webhook(args.webhook, rotate=True, secret=args.secret), screen)
 
 
 async def delete(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
@@ -115,7 +120,14 @@ async def deliveries(aob: "AsyncClient", args: Namespace, screen: Screen) -> Non
     for row in page["deliveries"]:
         last = row["attempts"][-1] if row["attempts"] else {}
         rows.append(
-            (row["id"], row["type"], row["state"], str(len(row["attempts"])), _outcome(last), clock(row["created_at"]))
+            (
+                row["id"],
+                row["type"],
+                row["state"],
+                str(len(row["attempts"])),
+                row.get("waits_for") or _outcome(last),
+                clock(row["created_at"]),
+            )
         )
     screen.table(("delivery", "type", "state", "attempts", "last", "made"), rows, none="nothing was sent")
     if page["next"]:

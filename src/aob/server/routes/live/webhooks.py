@@ -23,7 +23,7 @@ Names = Annotated[
 
 class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where to send, and what: accepted events by type, metrics by name, runs by state, alerts by name (`*`: all).
-    Without a `secret` one is made."""
+    Without a `secret` one is made; `{secret:NAME}` signs with a secret of the home."""
 
     url: Annotated[str, msgspec.Meta(min_length=8, max_length=2_000)]
     events: Names = ()
@@ -35,10 +35,12 @@ class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebhookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pause it or let it go on (which closes an open circuit), or give it a new secret."""
+    """Pause it or let it go on (which closes an open circuit), or give it a new secret: one that is made (`rotate`), or
+    this one (`secret`, which may be `{secret:NAME}`)."""
 
     paused: bool | None = None
     rotate: bool = False
+    secret: Word = ""
 
 
 class DeliveriesAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +88,7 @@ async def update(call: Call[Nothing, WebhookChange]) -> Answer:
     """Change one."""
     body = call.body
     changed = await call.metrics.update_webhook(
-        call.who, call.params["webhook_id"], paused=body.paused, rotate=body.rotate
+        call.who, call.params["webhook_id"], paused=body.paused, rotate=body.rotate, secret=body.secret
     )
     return json_answer(changed, headers=(UNSTORED,))
 

@@ -1,0 +1,55 @@
+"""What a subscription may ask for: its target, and the things that it names. Raises Invalid; pure."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from aob.core.errors import Invalid
+from aob.core.node import is_secret_name, references
+
+ALL: Final = "*"
+URL_CHARS_MAX: Final = 2_000
+KEYS_MAX: Final = 200
+
+
+def check_url(url: str) -> None:
+    """A target is an http or https URL with a host that can be judged now."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Invalid(f"not a URL: {error}", code="bad_url") from None
+    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= URL_CHARS_MAX
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise Invalid("a target is an http or https URL with a host", code="bad_url")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise Invalid(
+            "a target's URL has no user name, password or fragment", code="bad_url",
+            hint="messages are signed: let the target check the signature",
+        )  # fmt: skip
+    _check_references(url)
+
+
+def check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
+    """It names something, and not too much."""
+    if not wants:
+        raise Invalid(
+            "a webhook wants something", code="bad_webhook", hint="name events, metrics, runs or alerts; * is all"
+        )
+    if sum(map(len, wants.values())) > KEYS_MAX:
+        raise Invalid(f"a webhook names at most {KEYS_MAX} things", code="bad_webhook", hint="* is all")
+    for kind, keys in wants.items():
+        for key in keys:
+            if not key or len(key) > 200 or not key.isprintable():
+                raise Invalid(f"{key[:80]!r} is no name of a {kind}", code="bad_webhook")
+
+
+def _check_references(url: str) -> None:
+    # Behind the host only, or the host could not be judged.
+    names = list(references(url))
+    behind = list(references(url.removeprefix(f"{urlsplit(url).scheme}://").partition("/")[2]))
+    if names != behind or not all(map(is_secret_name, names)):
+        raise Invalid(
+            "a target may name {secret:NAME} in its path and query only", code="bad_url",
+            hint="a name is letters, digits and `_`",
+        )  # fmt: skip
