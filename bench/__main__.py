@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.against import HOT_PATH, ROUNDS, against
-from bench.frame import Bench, Figure, available
+from bench.frame import QUICK, SMALL, Bench, Figure, available
 from bench.report import markdown, show, show_against, store
 
 LATEST: Final = Path(__file__).parent / "out" / "latest.jsonl"
@@ -17,7 +17,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", help="measures, or the beginnings of their names")
     parser.add_argument("--list", action="store_true", help="name the measures and end")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the work: for looking, not for quoting")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a tenth of the work: for looking, not for quoting")
+    size.add_argument("--small", action="store_true", help="each measure once, in a second: whether it works")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a figure misses its target")
     parser.add_argument("--markdown", action="store_true", help="print the table for docs/performance.md as well")
     parser.add_argument("--against", metavar="COMMIT", help="hold this tree against a commit, round by round")
@@ -25,7 +27,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.against:
         names = options.names or HOT_PATH
-        show_against(options.against, against(options.against, names, options.rounds, ["--quick"] * options.quick))
+        small = ["--quick"] * options.quick + ["--small"] * options.small
+        show_against(options.against, against(options.against, names, options.rounds, small))
         return 0
     measures = [m for m in available() if not options.names or m.name.startswith(tuple(options.names))]
     if options.list or not measures:
@@ -33,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return 0 if options.list else 2
     figures: list[Figure] = []
     failed = False
-    with Bench(scale=0.1 if options.quick else 1.0) as bench:
+    with Bench(QUICK if options.quick else SMALL if options.small else 1.0) as bench:
         for measure in measures:
             print(f"measuring {measure.name} …", file=sys.stderr, flush=True)
             try:

@@ -18,6 +18,10 @@ from types import TracebackType
 from typing import Final, Self
 
 ROOT: Final = Path(__file__).resolve().parent
+QUICK: Final = 0.1
+"""A tenth of the work: for looking, not for quoting."""
+SMALL: Final = 0.002
+"""Just enough that everything happens once: whether a measure works, not what it measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,19 @@ class Bench:
     def times(self, count: int) -> int:
         """How often to do a thing that a full bench does `count` times."""
         return max(1, int(count * self.scale))
+
+    @property
+    def small(self) -> bool:
+        """Whether only its working counts, not what it measures."""
+        return self.scale <= SMALL
+
+    def rounds(self, count: int) -> int:
+        """How many rounds to take the best of."""
+        return 1 if self.small else count
+
+    def seconds(self, full_s: float, least_s: float) -> float:
+        """How long to hold a load: never so short that its figures say nothing, where figures count."""
+        return least_s / 10 if self.small else max(least_s, full_s * self.scale)
 
     @contextmanager
     def clock(self) -> Iterator[Span]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvloop
 
 from bench.frame import Bench, Figure, measure, percentile
-from bench.measures.serving import Served, served
+from bench.measures.serving import Served, connected, served
 
 REGIONS: Final = ("eu", "us", "apac", "latam")
 CHANNELS: Final = ("web", "app", "pos", "partner", "api")
@@ -22,7 +22,8 @@ TYPES: Final = ("order.created", "payment.captured", "page.clicked", "stock.adju
 WEIGHTS: Final = (3, 3, 10, 2)
 CONNECTIONS: Final = 16
 SECONDS: Final = 6.0
-WARM_S: Final = 1.0
+WARM_SHARE: Final = 1 / 6
+"""Of a round: what is not counted, because it warms up."""
 
 FIELDS: Final = """
   amount: {type: number, minimum: 0, unit: EUR}
@@ -95,7 +96,7 @@ class Load:
 
     async def take(self) -> None:
         """Send, listen and read until every event was told."""
-        before = (await self._get("/v1/metrics/events?window=all"))["value"]
+        before = await self.counted()
         self.begin = asyncio.get_running_loop().create_future()
         listener = asyncio.create_task(self._listen(before))
         await self.begin
@@ -118,6 +119,11 @@ class Load:
         for task in (listener, reader):
             task.cancel()
         await asyncio.gather(listener, reader, return_exceptions=True)
+        self.lost = self.total - self.refused * self.batch - await self.counted() + before
+
+    async def counted(self) -> int:
+        """How many events of the stream were counted so far."""
+        return int((await self._get("/v1/metrics/events?window=all"))["value"] or 0)
 
     def _body(self, due: float, first: int) -> bytes:
         at = "%.6f" % (self.wall + due - self.origin)
@@ -128,40 +134,38 @@ class Load:
         ).encode()
 
     async def _send(self, queue: "asyncio.Queue[tuple[float, int] | None]") -> None:
-        reader, writer = await self._connect()
-        head = (
-            f"POST /v1/events HTTP/1.1\r\nhost: x\r\nx-api-key: {self._key}\r\ncontent-type: application/x-ndjson\r\n"
-        )
-        while (item := await queue.get()) is not None:
-            due, first = item
-            body = self._body(due, first)
-            writer.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
-            status, answer = await _answer(reader)
-            if status != 200 or b'"accepted":%d,' % self.batch not in answer[:200]:
-                self.refused += 1
-            self.acks.append(time.perf_counter() - due)
-        writer.close()
+        async with connected(self.at) as (reader, writer):
+            while (item := await queue.get()) is not None:
+                due, first = item
+                body = self._body(due, first)
+                lines = "content-type: application/x-ndjson", f"content-length: {len(body)}"
+                writer.write(self.at.head("POST", "/v1/events", *lines) + body)
+                status, answer = await _answer(reader)
+                if status != 200 or b'"accepted":%d,' % self.batch not in answer[:200]:
+                    self.refused += 1
+                self.acks.append(time.perf_counter() - due)
 
     async def _listen(self, before: int) -> None:
-        reader, writer = await self._connect()
-        path = "/v1/stream/events?metric=events&window=all"
-        writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {self._key}\r\n\r\n".encode())
-        seen = 0
-        while line := await reader.readline():
-            if not line.startswith(b"data:"):
-                continue
-            now = time.perf_counter()
-            count = int(json.loads(line[5:])["value"]) - before
-            if not self.begin.done():
-                self.begin.set_result(None)
-            # Each batch that this delta is the first to hold; a batch in part is told when it is whole.
-            for first in range(seen, count - self.batch + 1, self.batch):
-                due = self.origin + first / self.rate
-                if due - self.origin > WARM_S:
-                    self.fresh.append(now - due)
-            seen = max(seen, count // self.batch * self.batch)
-            if count >= self.total:
-                self.told.set()
+        async with connected(self.at) as (reader, writer):
+            writer.write(self.at.head("GET", "/v1/stream/events?metric=events&window=all"))
+            if (status := await reader.readline()) != b"HTTP/1.1 200 OK\r\n":
+                self.begin.set_exception(RuntimeError(f"no stream: {status!r}"))
+            seen = 0
+            while line := await reader.readline():
+                if not line.startswith(b"data:"):
+                    continue
+                now = time.perf_counter()
+                count = int(json.loads(line[5:])["value"]) - before
+                if not self.begin.done():
+                    self.begin.set_result(None)
+                # Each batch that this delta is the first to hold; a batch in part is told when it is whole.
+                for first in range(seen, count - self.batch + 1, self.batch):
+                    due = self.origin + first / self.rate
+                    if due - self.origin > self.seconds * WARM_SHARE:
+                        self.fresh.append(now - due)
+                seen = max(seen, count // self.batch * self.batch)
+                if count >= self.total:
+                    self.told.set()
 
     async def _read(self) -> None:
         while True:
@@ -174,14 +178,6 @@ class Load:
         answer = await self.at.client.get(path)
         answer.raise_for_status()
         return answer.json()
-
-    @property
-    def _key(self) -> str:
-        return self.at.client.headers["X-API-Key"]
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        url = self.at.client.base_url
-        return await asyncio.open_connection(url.host, url.port, limit=1 << 22)
 
 
 def part_of(dice: random.Random) -> tuple[str, str]:
@@ -206,7 +202,7 @@ def fresh(bench: Bench) -> Iterator[Figure]:
     """Event to delta at four rates: acknowledged durably, folded, pushed; with reads beside it."""
     rounds = (("1k", 1_000, 1, 2.0, 5.0), ("10k", 10_000, 100, 4.0, 8.0), ("50k", 50_000, 500, 8.0, 15.0),
               ("100k", 100_000, 1_000, 15.0, 60.0))  # fmt: skip
-    seconds = max(2.5, SECONDS * bench.scale)
+    seconds = bench.seconds(SECONDS, 2.5)
 
     async def take() -> list[tuple[str, Load, float, float, float]]:
         taken = []
@@ -221,6 +217,7 @@ def fresh(bench: Bench) -> Iterator[Figure]:
         return taken
 
     for name, load, cpu, p50, p95 in uvloop.run(take()):
+        assert not load.lost, f"{load.lost} of {load.total} events were not counted"
         note = f"{load.total / load.seconds:,.0f}/s offered; ack p50 {percentile(load.acks, 0.5) * 1e3:.1f} ms" + (
             f"; {load.refused} refused" if load.refused else ""
         )

@@ -19,7 +19,7 @@ def took_s(code: str) -> float:
 def import_aob(bench: Bench) -> Iterator[Figure]:
     """`import aob` in a fresh interpreter, less the interpreter's own start."""
     took_s("import aob")  # the first pays for byte code
-    rounds = range(bench.times(5))
+    rounds = range(bench.rounds(5))
     bare = min(took_s("pass") for _ in rounds)
     whole = min(took_s("import aob") for _ in rounds)
     yield Figure("import_aob.s", max(0.0, whole - bare), "s", target=0.3)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +18,18 @@ import uvloop
 from bench.frame import ROOT, Bench, Figure, measure, percentile
 from bench.measures.fresh import CHANNELS, CONTRACTS, REGIONS, TYPES, part_of
 from bench.measures.runs import finish, run
-from bench.measures.serving import Served, served
+from bench.measures.serving import Served, connected, served
 from bench.workflows import chain
 
 BATCH: Final = 1_000
-KILLED_AFTER: Final = 100_000
-"""Events behind the last snapshot when the server is killed: half of what makes a new one due."""
+KILLED_AFTER: Final = 100
+"""Calls behind the last snapshot when the server is killed: half of what makes a new one due."""
 PER_S: Final = 1_000
 """Events a second of event time in the stream that a restart has behind it."""
 OVERLOAD_CONNECTIONS: Final = 3_000
 OVERLOAD_BATCH: Final = 200
 OVERLOAD_S: Final = 6.0
+OVERLOAD_PER_S: Final = 400_000
 MARK: Final = b"@@@@@@@@"
 
 
@@ -122,14 +123,14 @@ def metric_read(bench: Bench) -> Iterator[Figure]:
 BUILD: Final = """
 import asyncio, os, sys
 sys.path.insert(0, {root!r})
-from bench.measures.live import BATCH, KILLED_AFTER, bodies
+from bench.measures.live import bodies
 from bench.measures.fresh import CONTRACTS
 async def main():
     import aob
     async with aob.open({home!r}) as app:
         await app.push_contracts({{"bench.yaml": CONTRACTS}})
         for number, body in enumerate(bodies({calls})):
-            if number == {calls} - KILLED_AFTER // BATCH:
+            if number == {saved}:
                 await app.metrics.live.keeping.save()
             await app.metrics.ingest(app.who, body)
         print(app.wiring.figures()["fold"]["behind"], flush=True)
@@ -141,9 +142,10 @@ asyncio.run(main())
 @measure("restart")
 def restart(bench: Bench) -> Iterator[Figure]:
     """`aob up` on a home with a million events behind it whose server was killed: until it takes requests."""
-    calls = max(200, bench.times(1_000))
+    calls = max(2, bench.times(1_000))
+    saved = calls - bench.times(KILLED_AFTER)
     where = bench.folder("restart")
-    code = BUILD.format(root=str(ROOT.parent), home=str(where), calls=calls)
+    code = BUILD.format(root=str(ROOT.parent), home=str(where), calls=calls, saved=saved)
     built = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     async def once() -> tuple[float, int, float]:
@@ -151,10 +153,10 @@ def restart(bench: Bench) -> Iterator[Figure]:
         async with served(bench, ready, where) as at:
             answer = (await at.client.get("/v1/metrics/events?window=all")).json()
             rss = at.rss_mb()
-            at.process.kill()  # or the way out would write a snapshot
+            at.kill()  # or the way out would write a snapshot
         return ready[0], answer["value"], rss
 
-    rounds = [uvloop.run(once()) for _ in range(3)]
+    rounds = [uvloop.run(once()) for _ in range(bench.rounds(3))]
     assert all(value == calls * BATCH for _, value, _ in rounds), rounds
     note = (
         f"{calls * BATCH:,} events, {int(built.stdout):,} rows of {BATCH:,} behind the snapshot; "
@@ -201,7 +203,7 @@ def cell_lines(seconds: int) -> Iterator[bytes]:
 @measure("cells")
 def cells(bench: Bench) -> Iterator[Figure]:
     """The memory of 100,000 live cells, as the resident size of a process grows by them."""
-    seconds = -(-100_000 // (len(TYPES) * len(REGIONS) * len(CHANNELS)))
+    seconds = -(-bench.times(100_000) // (len(TYPES) * len(REGIONS) * len(CHANNELS)))
     code = CELLS.format(root=str(ROOT.parent), seconds=seconds)
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     mb, count = done.stdout.split()
@@ -212,8 +214,8 @@ def cells(bench: Bench) -> Iterator[Figure]:
 class Overload:
     """Calls that are due faster than they can be taken, each sent when it is due, and what became of each."""
 
-    def __init__(self, at: Served, rate: int, seconds: float) -> None:
-        self.at, self.rate, self.seconds = at, rate, seconds
+    def __init__(self, at: Served, rate: int, seconds: float, connections: int) -> None:
+        self.at, self.rate, self.seconds, self.connections = at, rate, seconds, connections
         lines = next(bodies(1, seed=9)).split(b"\n")[:OVERLOAD_BATCH]
         self.body = b"\n".join(lines).replace(b'"e009_0', b'"' + MARK)
         self.acks: list[float] = []
@@ -223,13 +225,14 @@ class Overload:
 
     async def take(self) -> None:
         """Send for some seconds, then wait for every answer."""
-        url = self.at.client.base_url
-        free = [await asyncio.open_connection(url.host, url.port) for _ in range(OVERLOAD_CONNECTIONS)]
+        async with AsyncExitStack() as stack:
+            free = [await stack.enter_async_context(connected(self.at)) for _ in range(self.connections)]
+            await self._send(free)
+
+    async def _send(self, free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
         size = len(self.body) - len(MARK) + 8
-        head = (
-            f"POST /v1/events HTTP/1.1\r\nhost: x\r\nx-api-key: {self.at.client.headers['X-API-Key']}\r\n"
-            f"content-type: application/x-ndjson\r\ncontent-length: {size}\r\n\r\n"
-        ).encode()
+        lines = "content-type: application/x-ndjson", f"content-length: {size}"
+        head = self.at.head("POST", "/v1/events", *lines)
         calls, origin = set[asyncio.Task[None]](), time.perf_counter()
 
         async def call(number: int, due: float, pair: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
@@ -258,8 +261,6 @@ class Overload:
             task.add_done_callback(calls.discard)
         self.sent_s = time.perf_counter() - origin
         await asyncio.gather(*calls)
-        for _, writer in free:
-            writer.close()
 
 
 async def _told(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
@@ -283,9 +284,10 @@ def overload(bench: Bench) -> Iterator[Figure]:
     async def take() -> tuple[Overload, int]:
         async with served(bench, home=where) as at:
             (await at.client.put("/v1/contracts", json={"files": {"bench.yaml": CONTRACTS}})).raise_for_status()
-            load = Overload(at, 400_000, max(2.0, OVERLOAD_S * bench.scale))
+            connections = 8 if bench.small else OVERLOAD_CONNECTIONS
+            load = Overload(at, OVERLOAD_PER_S, bench.seconds(OVERLOAD_S, 2.0), connections)
             await load.take()
-            at.process.kill()
+            at.kill()
         async with served(bench, home=where) as at:
             return load, await _counted(at)
 
@@ -294,7 +296,7 @@ def overload(bench: Bench) -> Iterator[Figure]:
     acknowledged = len(load.acks) * OVERLOAD_BATCH
     sent = (len(load.acks) + len(load.turned)) * OVERLOAD_BATCH / load.sent_s
     note = (
-        f"{sent:,.0f} events/s sent in calls of {OVERLOAD_BATCH} on {OVERLOAD_CONNECTIONS:,} connections, "
+        f"{sent:,.0f} events/s sent in calls of {OVERLOAD_BATCH} on {load.connections:,} connections, "
         f"{acknowledged:,} acknowledged, {load.unsent} calls found no connection"
     )
     said = f"429, {load.unsaid} of them without Retry-After"
@@ -350,7 +352,7 @@ def platform(bench: Bench) -> Iterator[Figure]:
     count, whole = bench.times(6_000), names["Platform"]
     told, untold = list[float](), list[float]()
     try:
-        for _ in range(4):
+        for _ in range(bench.rounds(4)):
             for kind, found in ((whole, told), (Untold, untold)):
                 names["Platform"] = kind
                 found.append(run(once(bench.folder("platform"), count)))

@@ -71,7 +71,7 @@ def chain5(bench: Bench) -> Iterator[Figure]:
     targets = {"full": (0.10, 10_000), "fast": (0.05, 20_000)}
     for mode, (cpu_ms, per_s) in targets.items():
         count = bench.times(10_000)
-        rounds = [run(once(mode, count)) for _ in range(3)]
+        rounds = [run(once(mode, count)) for _ in range(bench.rounds(3))]
         wall, cpu, size = min(rounds, key=lambda r: r[1])
         yield Figure(f"chain5.{mode}.cpu_ms", cpu / count * 1e3, "ms", cpu_ms)
         yield Figure(f"chain5.{mode}.per_s", count / wall, "/s", per_s, at_most=False)
@@ -208,8 +208,10 @@ asyncio.run(main())
 def open_first(bench: Bench) -> Iterator[Figure]:
     """From a fresh interpreter's `import aob` over `aob.open` to the first finished workflow."""
     took = []
-    for _ in range(max(3, bench.times(5))):
+    for _ in range(bench.rounds(5)):
         code = OPEN_FIRST.format(root=os.getcwd(), home=str(bench.folder("first")))
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        if done.stderr:
+            raise RuntimeError(done.stderr)
         took.append(float(done.stdout))
     yield Figure("open.first_workflow.s", min(took), "s", 0.4)

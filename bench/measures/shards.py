@@ -45,7 +45,7 @@ def together(home: Path, shards: int, count: int) -> tuple[float, float]:
     owners = [
         subprocess.Popen(
             [sys.executable, "-c", CHILD, str(home), str(shard), str(shards), str(count)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for shard in range(shards)
     ]  # fmt: skip
@@ -53,24 +53,27 @@ def together(home: Path, shards: int, count: int) -> tuple[float, float]:
         for owner in owners:
             assert owner.stdout is not None
             if owner.stdout.readline() != "ready\n":
-                raise RuntimeError("an owner did not start")
+                raise RuntimeError(f"an owner did not start: {owner.communicate()[1]}")
         for owner in owners:
             assert owner.stdin is not None
             owner.stdin.write("go\n")
             owner.stdin.flush()
-        took = [tuple(map(float, owner.communicate()[0].split())) for owner in owners]
+        ended = [owner.communicate() for owner in owners]
     finally:
         for owner in owners:
             owner.kill()
             owner.wait()
+    if any(said for _, said in ended) or any(owner.returncode for owner in owners):
+        raise RuntimeError(f"an owner said: {[said for _, said in ended]}")
+    took = [tuple(map(float, figures.split())) for figures, _ in ended]
     return shards * count / max(wall for wall, _ in took), sum(cpu for _, cpu in took) / shards / count * 1e3
 
 
 @measure("shards")
 def two_shards(bench: Bench) -> Iterator[Figure]:
     """What a second owner process adds: chains of five, each with its own file, its own load, its own fsyncs."""
-    count = bench.times(10_000)
-    rounds = [(together(bench.folder("one"), 1, count), together(bench.folder("two"), 2, count)) for _ in range(ROUNDS)]
+    count, n = bench.times(10_000), bench.rounds(ROUNDS)
+    rounds = [(together(bench.folder("one"), 1, count), together(bench.folder("two"), 2, count)) for _ in range(n)]
     for name, at in (("shards.1", 0), ("shards.2", 1)):
         yield Figure(f"{name}.per_s", statistics.median(each[at][0] for each in rounds), "/s")
         yield Figure(f"{name}.cpu_ms", min(each[at][1] for each in rounds), "ms", note="CPU a chain, whatever the load")
