@@ -55,3 +55,10 @@ def label(text: str, at: datetime) -> dict[str, Any]:
 def summed(items: list[int]) -> int:
     """Adds up a list."""
     return sum(items)
+
+
+@node(cpu=True)
+def stand(path: str) -> None:
+    """Wait for somebody who writes into a pipe."""
+    with open(path, encoding="utf-8") as pipe:
+        pipe.read()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpcore
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aob.work import Job
@@ -58,6 +58,8 @@ async def test_a_cancelled_call_gives_its_place_to_the_next() -> None:
 Move = st.tuples(st.sampled_from(["take", "take", "leave", "drop"]), st.integers(0, 3))
 
 
+@example([("take", 0), ("take", 1), ("take", 1), ("take", 0), ("take", 0), ("drop", 1), ("leave", 1)], 2, 1)
+@example([("take", 0), ("take", 0), ("take", 1), ("take", 1), ("take", 1), ("drop", 1), ("leave", 1)], 2, 1)
 @given(st.lists(Move, max_size=120), st.integers(1, 6), st.integers(1, 6))
 def test_no_place_is_lost_no_share_is_passed_and_nobody_waits_beside_a_free_place(
     moves: list[tuple[str, int]], limit: int, share: int

@@ -42,14 +42,16 @@ def call(
     pulse: Callable[[], None] = unheard,
     *,
     typed: bool = True,
+    tenant: str = "",
 ) -> Coroutine[object, object, object]:
-    """A coroutine that calls the handler. `pulse` is called when the work begins.
+    """A coroutine that calls the handler. `pulse` is called when the work begins;
+    `tenant` is whose work it is: threads and processes are shared.
 
     `typed`: the arguments are made to what the handler's annotations name. Raises WorkError, permanent and naming the
     parameter: `call_mismatch` when the arguments do not fit, `argument_type` when one is not of its type.
     """
     if handler.place == "process":  # its arguments are made where it runs: only JSON crosses
-        return _in_process(handler, args, named, places, pulse, typed)
+        return _in_process(handler, args, named, places, pulse, typed, tenant)
     if typed and handler.parameters.types:
         try:
             args, named = handler.parameters.made(args, named)
@@ -57,7 +59,7 @@ def call(
             raise error.fault(handler.name, where(handler.fn)) from error
     if handler.place == "loop":
         return _on_loop(handler, args, named, ctx, pulse)
-    return _in_thread(handler, args, named, ctx, places, pulse)
+    return _in_thread(handler, args, named, ctx, places, pulse, tenant)
 
 
 def _on_loop(
@@ -79,14 +81,20 @@ async def _awaited(made: object) -> object:
 
 
 async def _in_thread(
-    handler: Handler, args: Args, named: Named, ctx: Context | None, places: Places, pulse: Callable[[], None]
+    handler: Handler,
+    args: Args,
+    named: Named,
+    ctx: Context | None,
+    places: Places,
+    pulse: Callable[[], None],
+    tenant: str,
 ) -> object:
     blocking = None
     if handler.takes_ctx:
         blocking = BlockingContext(_given(handler, ctx), asyncio.get_running_loop())
         named = {**named, CONTEXT: blocking}
     try:
-        value: object = await places.threads.run(functools.partial(handler.fn, *args, **named), pulse)
+        value: object = await places.threads.run(functools.partial(handler.fn, *args, **named), pulse, tenant)
     except TypeError as error:
         raise mismatch(handler, args, named) or error from error
     finally:
@@ -104,14 +112,14 @@ async def _in_thread(
 
 
 async def _in_process(
-    handler: Handler, args: Args, named: Named, places: Places, pulse: Callable[[], None], typed: bool
+    handler: Handler, args: Args, named: Named, places: Places, pulse: Callable[[], None], typed: bool, tenant: str
 ) -> object:
     wrong = mismatch(handler, args, named)
     if wrong is not None:
         raise wrong
     from aob.work.pool.processes import call_of
 
-    return await places.processes.run(call_of(handler.fn, args, named, typed=typed), pulse)
+    return await places.processes.run(call_of(handler.fn, args, named, typed=typed), pulse, tenant)
 
 
 def mismatch(handler: Handler, args: Args, named: Named) -> WorkError | None:

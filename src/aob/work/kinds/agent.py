@@ -83,7 +83,7 @@ class Agent:
         raise WorkError(f"the model refuses to answer {said}", code="answer_refused", transient=False, detail=detail)
 
     async def _perform(self, offer: Offer, args: dict[str, Json], ctx: Context) -> object:
-        return await call(offer.handler, (), args, ctx, self._tools, self._job.pulse)
+        return await call(offer.handler, (), args, ctx, self._tools, self._job.pulse, tenant=self._job.tenant)
 
     async def _use(self, record: Answered) -> None:
         """Make the tool calls that the model asks for, in order; a call that is not allowed is told to it instead."""

@@ -47,4 +47,4 @@ def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> 
         named = {handler.value_name: job.input}  # by name, for ctx may stand before it
     elif handler.takes_value:
         args = (job.input,)
-    return call(handler, args, named, ctx, tools, job.pulse, typed=typed)
+    return call(handler, args, named, ctx, tools, job.pulse, typed=typed, tenant=job.tenant)

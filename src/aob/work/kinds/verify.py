@@ -31,7 +31,7 @@ async def verified(
         )
     given = {"intents": intents, "input": job.input, "key": job.key}
     taken = {key: value for key, value in given.items() if key in handler.signature.parameters}
-    answer = await call(handler, (), taken, None, tools, job.pulse)
+    answer = await call(handler, (), taken, None, tools, job.pulse, tenant=job.tenant)
     if isinstance(answer, Done):
         answer = answer.output
     if isinstance(answer, bool):

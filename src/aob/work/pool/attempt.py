@@ -17,7 +17,8 @@ Expire = Callable[["Attempt", Fault], None]
 
 
 class Attempt(msgspec.Struct, eq=False):
-    """A job and its way through the pool. `place` is what it has of a place to go out over the network."""
+    """A job and its way through the pool. `place` is what it has of a place to go out over the network;
+    `holds`: it has suspended, and holds its worker."""
 
     job: Job
     key: tuple[str, str]
@@ -26,6 +27,7 @@ class Attempt(msgspec.Struct, eq=False):
     verdict: Fault | None = None
     timers: "list[asyncio.TimerHandle] | None" = None
     place: int = 0
+    holds: bool = False
     _beat_at: float = 0.0
     _loop: asyncio.AbstractEventLoop | None = None
 

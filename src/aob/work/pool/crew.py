@@ -1,4 +1,5 @@
-"""Workers of one place: attempts in, results out through one callback. A bounded number, made as they are needed.
+"""Workers of one place: attempts in, results out through one callback. A bounded number, made as they are needed, and
+shared by the tenants whose jobs suspend.
 
 A worker is a task that lives long and drives one coroutine after another by hand. A handler that never suspends is
 done within the same loop step and costs no task; only one that does suspend lets the next worker be woken. Each job
@@ -20,6 +21,7 @@ from aob.work.outcome import fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.lanes import Lanes
 from aob.work.pool.running import Running
+from aob.work.pool.shares import Shares
 
 Perform = Callable[[Job], Coroutine[object, object, object]]
 """Performs a job: its coroutine returns the output (or a Done), or raises."""
@@ -49,6 +51,7 @@ class Crew:
         running: Running | None = None,
     ) -> None:
         self._limit = limit
+        self._shares = Shares(limit)
         self._perform = perform
         self._ended = ended
         self._expire = expire
@@ -66,7 +69,7 @@ class Crew:
         job = attempt.job
         self.lanes.push(attempt, job.priority, job.tenant)
         if not self._awake:
-            self._wake()
+            self._go_on()
 
     def detach(self, attempt: Attempt) -> None:
         """Tell the worker of a running attempt to stop; its place is free for another one at once."""
@@ -76,8 +79,9 @@ class Crew:
         self.workers.discard(task)
         self.leaving.add(task)
         task.cancel()
-        if self.lanes and not self._awake:
-            self._wake()
+        self._release(attempt)
+        if not self._awake:
+            self._go_on()
 
     async def close(self) -> None:
         """End all workers. Attempts that still run were detached before."""
@@ -87,6 +91,21 @@ class Crew:
         self.workers.clear()
         self._idle.clear()
 
+    def _release(self, attempt: Attempt) -> None:
+        """The attempt does not hold its worker any more."""
+        if attempt.holds:
+            attempt.holds = False
+            self._shares.give(attempt.job.tenant)
+
+    def _may(self, attempt: Attempt) -> bool:
+        return self._shares.may(attempt.job.tenant)
+
+    def _go_on(self) -> None:
+        """Nobody is awake: wake a worker, when there is a job that may begin."""
+        lanes = self.lanes
+        if lanes and (self._shares.total < self._limit or lanes.any_that(self._may)):
+            self._wake()
+
     def _wake(self) -> None:
         while self._idle:
             sleeper = self._idle.pop()
@@ -94,7 +113,7 @@ class Crew:
                 self._awake += 1
                 sleeper.set_result(None)
                 return
-        if len(self.workers) < self._limit:
+        if len(self.workers) < self._shares.most:
             self._awake += 1
             task = asyncio.get_running_loop().create_task(self._work(), name="aob-worker")
             self.workers.add(task)
@@ -110,13 +129,14 @@ class Crew:
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
         pop, begin = self.lanes.pop, self._begin
+        shares, limit = self._shares, self._limit
         burst = perf_counter()
         jobs = 0
         running = self._running
         slot = running.take() if running is not None else 0
         try:
             while True:
-                attempt = pop()
+                attempt = pop() if shares.total < limit else self.lanes.pop_that(self._may)
                 if attempt is None:
                     if running is not None:
                         running.clear(slot)
@@ -134,7 +154,12 @@ class Crew:
                     running.begin(slot, attempt.job.run, attempt.job.visit, attempt.job.attempt)
                 rest = begin(attempt, loop)
                 if rest is not None:
-                    await rest
+                    attempt.holds = True
+                    shares.take(attempt.job.tenant)
+                    try:
+                        await rest
+                    finally:
+                        self._release(attempt)
                 if attempt.told_to_stop:
                     return  # another has this place now
                 jobs += 1
@@ -146,8 +171,8 @@ class Crew:
             if running is not None:
                 running.give(slot)
             self._awake -= 1
-            if self.lanes and not self._awake:
-                self._wake()
+            if not self._awake and self.lanes:
+                self._go_on()
 
     def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Coroutine[object, object, None] | None:
         """Perform a job as far as it goes in one step. What is left, where it must wait, is to be awaited."""
@@ -220,8 +245,8 @@ class Crew:
     async def _kept(self, attempt: Attempt, done: Done, keep: Keep) -> None:
         """Keep a large output, then report it."""
         self._awake -= 1
-        if self.lanes and not self._awake:
-            self._wake()
+        if not self._awake:
+            self._go_on()
         result: Result = done
         try:
             done.ref = await keep(attempt.job.tenant, done.data)
@@ -238,8 +263,8 @@ class Crew:
         """Drive a coroutine that has suspended to its end, timing each of its steps."""
         while True:
             self._awake -= 1
-            if self.lanes and not self._awake:
-                self._wake()
+            if not self._awake and self.lanes:
+                self._go_on()
             error: BaseException | None = None
             sent: object = None
             try:

@@ -3,6 +3,7 @@ tenants with work take turns, an item each, so that the many of one never stand 
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -48,6 +49,13 @@ class _Lane(Generic[T]):
             ring.rotate(-1)
         return item
 
+    def pop_that(self, may: Callable[[T], bool]) -> T | None:
+        for _ in range(len(self.ring)):
+            if may(self.ring[0][0]):
+                return self.pop()
+            self.ring.rotate(-1)
+        return None
+
     def __len__(self) -> int:
         return sum(map(len, self.ring))
 
@@ -75,6 +83,19 @@ class Lanes(Generic[T]):
             if lane.ring:
                 return lane.pop()
         return None
+
+    def pop_that(self, may: Callable[[T], bool]) -> T | None:
+        """The next item of a tenant whose next item may come out, or None. `may` goes by the tenant alone."""
+        self._turn = turn = (self._turn + 1) & 7
+        for lane in self._order[turn]:
+            item = lane.pop_that(may)
+            if item is not None:
+                return item
+        return None
+
+    def any_that(self, may: Callable[[T], bool]) -> bool:
+        """Whether there is an item for `pop_that`."""
+        return any(may(queue[0]) for lane in self._lanes for queue in lane.ring)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -74,10 +74,11 @@ class Outward:
             if attempt is None:
                 del self._waiting[tenant]
                 self._turns.remove(tenant)
-            elif attempt.state == "queued":
-                self._hold(attempt, tenant)
-                found.append(attempt)
+            else:  # of a tenant whose next one was cancelled the one behind it has not been looked at
                 passed = 0
+                if attempt.state == "queued":
+                    self._hold(attempt, tenant)
+                    found.append(attempt)
         return found
 
     def _hold(self, attempt: Attempt, tenant: str) -> None:

@@ -49,7 +49,8 @@ def on_loop(job: Job) -> Place:
 
 
 class Pool:
-    """Performs jobs: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers there.
+    """Performs jobs: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers there; of
+    each a tenant may hold all, and spare ones are for tenants that hold few (`Shares`).
 
     `place` says where a job runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`).
     """

@@ -4,11 +4,12 @@ Each process has a pipe of its own and one call at a time, so killing one, or it
 """
 
 import asyncio
+import contextlib
 import functools
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,6 +19,8 @@ from aob.core.errors import Unavailable, said
 from aob.core.event import canonical
 from aob.work.job import Done, WorkError, unheard
 from aob.work.pool.child import Call, Said, serve
+from aob.work.pool.lanes import Lanes
+from aob.work.pool.shares import Shares
 from aob.work.pool.threads import Threads
 
 END_S: Final = 2.0
@@ -78,12 +81,13 @@ class Child:
 
 
 class Processes:
-    """At most `limit` processes for `cpu` handlers."""
+    """`limit` processes for `cpu` handlers, and spare ones for tenants that have few of them (`Shares`)."""
 
     def __init__(self, limit: int) -> None:
         self._free: list[Child] = []
         self._busy: set[Child] = set()
-        self._places = asyncio.Semaphore(limit)
+        self._shares = Shares(limit)
+        self._waiting: Lanes[tuple[str, asyncio.Future[None]]] = Lanes()
         self._threads = Threads()
         self._ending: set[asyncio.Future[Any]] = set()
         self._closed = False
@@ -96,13 +100,13 @@ class Processes:
     ) -> None:
         await self.stop()
 
-    async def run(self, call: Call, started: Callable[[], None] = unheard) -> Done:
-        """Make the call in a process. Cancelling the awaiting task kills that process; `started` is called when there
-        is a process for it.
+    async def run(self, call: Call, started: Callable[[], None] = unheard, tenant: str = "") -> Done:
+        """Make the call of a tenant in a process. Cancelling the awaiting task kills that process; `started` is called
+        when there is a process for it.
 
         Raises WorkError: the handler's own fault, or `process_died` (transient) when the process ended by itself.
         """
-        async with self._places:
+        async with self._place(tenant):
             child = await self._begun()
             started()
             self._busy.add(child)
@@ -133,6 +137,32 @@ class Processes:
         while self._ending:
             await asyncio.gather(*self._ending, return_exceptions=True)
         await self._threads.stop()
+
+    @contextlib.asynccontextmanager
+    async def _place(self, tenant: str) -> AsyncIterator[None]:
+        """A place for one call; those that wait take turns by tenant."""
+        if self._shares.may(tenant):
+            self._shares.take(tenant)
+        else:
+            granted = asyncio.get_running_loop().create_future()
+            self._waiting.push((tenant, granted), "", tenant)
+            try:
+                await granted
+            except asyncio.CancelledError:
+                if not granted.cancelled():
+                    self._leave(tenant)
+                raise
+        try:
+            yield
+        finally:
+            self._leave(tenant)
+
+    def _leave(self, tenant: str) -> None:
+        self._shares.give(tenant)
+        while (next_ := self._waiting.pop_that(lambda waits: self._shares.may(waits[0]))) is not None:
+            if not next_[1].done():
+                self._shares.take(next_[0])
+                next_[1].set_result(None)
 
     async def _begun(self) -> Child:
         if self._closed:

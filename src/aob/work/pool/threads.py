@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
@@ -21,16 +22,20 @@ T = TypeVar("T")
 FENCED_MAX: Final = 256
 """With this many threads that nobody can stop, no new one is begun."""
 
+FENCED_TENANT_MAX: Final = 192
+"""Of these, a tenant's."""
+
 STOP_S: Final = 1.0
 
 
 class _Call:
     """One function on its way through a thread."""
 
-    __slots__ = ("context", "fenced", "fn", "future", "loop", "running", "started")
+    __slots__ = ("context", "fenced", "fn", "future", "loop", "running", "started", "tenant")
 
-    def __init__(self, fn: Callable[[], object], started: Callable[[], None]) -> None:
+    def __init__(self, fn: Callable[[], object], started: Callable[[], None], tenant: str) -> None:
         self.fn = fn
+        self.tenant = tenant
         self.started = started
         self.context = contextvars.copy_context()
         self.loop = asyncio.get_running_loop()
@@ -48,6 +53,7 @@ class Threads:
         self._threads: set[threading.Thread] = set()
         self._free = 0
         self._fenced = 0
+        self._fenced_by: Counter[str] = Counter()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -63,17 +69,18 @@ class Threads:
         """How many threads still run a call that nobody waits for."""
         return self._fenced
 
-    async def run(self, fn: Callable[[], T], started: Callable[[], None] = unheard) -> T:
-        """Call `fn` in a thread and await its answer or exception. `started` is called on the loop when it begins.
+    async def run(self, fn: Callable[[], T], started: Callable[[], None] = unheard, tenant: str = "") -> T:
+        """Call `fn` of a tenant in a thread and await its answer or exception. `started` is called on the loop when it
+        begins.
 
         When the awaiting task is cancelled the call is fenced. Raises WorkError `threads_exhausted` (transient) when
         too many threads are fenced.
         """
-        call = _Call(fn, started)
+        call = _Call(fn, started, tenant)
         with self._lock:
             if self._closed:
                 raise Unavailable("the platform is stopping", code="stopping")
-            if self._fenced >= FENCED_MAX:
+            if self._fenced >= FENCED_MAX or self._fenced_by[tenant] >= FENCED_TENANT_MAX:
                 raise WorkError(
                     f"{self._fenced} threads do not end and cannot be stopped",
                     code="threads_exhausted",
@@ -97,6 +104,7 @@ class Threads:
                 call.fenced = True
                 if call.running:
                     self._fenced += 1
+                    self._fenced_by[tenant] += 1
             raise
 
     async def stop(self) -> None:
@@ -136,6 +144,8 @@ class Threads:
             self._free += 1
             if call.fenced:
                 self._fenced -= 1
+                self._fenced_by[call.tenant] -= 1
+                self._fenced_by += Counter()  # forgets those that have none
                 return
         self._post(call, _settle, call.future, answer, error)
 

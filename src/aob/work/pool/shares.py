@@ -1,0 +1,46 @@
+"""How many workers of a place a tenant may hold: alone all that there are; beyond these there are spare ones, for
+tenants that hold few. The fewer are free the less is few: the many slow jobs of one never hold up another's.
+"""
+
+from typing import Final
+
+PER_SPARE_MAX: Final = 4
+"""Workers of a place beside which there is a spare one (two at least), for tenants that hold few; alone a
+tenant has all but these."""
+SPARE_MIN: Final = 2
+"""Spare workers of a place, where its size gives fewer."""
+
+
+class Shares:
+    """Counts what tenants hold of `limit` workers and the spare ones.
+
+    A tenant may hold one more while held / free < limit / spare: alone it holds `limit` at most, a second one four in
+    five of the spare ones, and so on; every tenant that holds none has one as long as any is free.
+    """
+
+    __slots__ = ("held", "limit", "most", "total")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.most = limit + max(SPARE_MIN, limit // PER_SPARE_MAX)
+        self.total = 0
+        self.held: dict[str, int] = {}
+
+    def may(self, tenant: str) -> bool:
+        """Whether this tenant may hold one more. Always, while fewer than `limit` are held."""
+        limit, most = self.limit, self.most
+        return self.total < limit or self.held.get(tenant, 0) * (most - limit) < limit * (most - self.total)
+
+    def take(self, tenant: str) -> None:
+        """This tenant holds one more."""
+        self.held[tenant] = self.held.get(tenant, 0) + 1
+        self.total += 1
+
+    def give(self, tenant: str) -> None:
+        """This tenant holds one less."""
+        left = self.held[tenant] - 1
+        if left:
+            self.held[tenant] = left
+        else:
+            del self.held[tenant]
+        self.total -= 1
