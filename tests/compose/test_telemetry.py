@@ -124,7 +124,11 @@ async def test_every_stage_is_timed_and_told_to_prometheus(tmp_path: Path) -> No
             headers = {"content-type": "application/x-ndjson"}
             await client.post("/v1/events", content=LINE + b"\n" + LINE + b"\n{}", headers=headers)
             await client.get("/v1/metrics/orders")
-        numbers = Exposition(wiring.telemetry.stages, wiring.figures, lambda: dict(app.views.core.journal.stats))
+        app.views.core.egress["webhooks"].replaced += 1  # as its transport does when a pool is stuck
+        numbers = Exposition(
+            wiring.telemetry.stages, wiring.figures, lambda: dict(app.views.core.journal.stats),
+            replaced=app.views.core.replaced,
+        )  # fmt: skip
         text = numbers.text().decode()
         open_metrics = numbers.text(True).decode()
     for line in (
@@ -133,7 +137,8 @@ async def test_every_stage_is_timed_and_told_to_prometheus(tmp_path: Path) -> No
         'aob_stage_units_total{stage="fold"} 1.0',
         'aob_stage_seconds_count{stage="ingest"} 1.0', 'aob_stage_seconds_count{stage="serve"} 1.0',
         "aob_events_received_total 3.0", "aob_events_accepted_total 1.0", "aob_events_duplicate_total 1.0",
-        "aob_events_rejected_total 1.0",
+        "aob_events_rejected_total 1.0", 'aob_egress_pools_replaced_total{of="webhooks"} 1.0',
+        'aob_egress_pools_replaced_total{of="nodes"} 0.0',
     ):  # fmt: skip
         assert line in text, text
     families = {family.name: family for family in text_string_to_metric_families(open_metrics)}

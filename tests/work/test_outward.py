@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpcore
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import aob
+from aob.cli.commands.home.doctor import _egress
 from aob.work import Job
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.job import WorkError
@@ -187,4 +190,17 @@ async def test_a_stuck_pool_is_replaced(shop: Peer, monkeypatch: pytest.MonkeyPa
         pool.connections._connections[:] = dead  # as a burst that was cancelled left them
         assert pool.stuck()
         assert (await client.request("GET", shop.url + "/fast", timeout_s=20)).body == b"here"
-        assert transport.replaced == 1  # type: ignore[attr-defined]  # ours
+        assert client.replaced == 1
+
+
+async def test_what_was_replaced_stands_in_health_and_doctor(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        health = await app.views.health()
+        assert health["egress"] == {"replaced": {"nodes": 0, "notices": 0, "webhooks": 0}}
+        assert _egress(health) is None
+        app.views.core.egress["nodes"].replaced += 2
+        health = await app.views.health()
+    for told in (health, {"shards": [health, health | {"egress": {"replaced": {"nodes": 0}}}, {"status": "slow"}]}):
+        finding = _egress(told)
+        assert finding is not None
+        assert finding.seen == "stuck connections were replaced: 2 of nodes"

@@ -191,6 +191,7 @@ async def _assembled(
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
+    core.egress |= {"nodes": tools.http, "notices": notifying.http}
     notices = await stack.enter_async_context(Notices(core, notifying, link_secret(home)))
     views = Views(core)
     room = Room(home, page, [core.journal])
@@ -202,6 +203,7 @@ async def _assembled(
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
+    core.egress["webhooks"] = webhooks_out
     wiring = Wiring(
         home, settings.log.startswith("memory"), core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page
     )

@@ -2,15 +2,29 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any, Final, TypeVar
+
+from aob.core.errors import said
+from aob.work.log import Structlog
+
+log: Final = Structlog("aob.loop")
 
 T = TypeVar("T")
 GC_YOUNG: Final = 50_000
 """Objects made before a young collection: a commit makes thousands that die together, and scanning them is waste."""
 SWITCH_S: Final = 0.001
+PLACES_MAX: Final = 100
+"""Places of code that the log names for having tried to end the loop; more are not named."""
+THREADS_S: Final = 2.0
+"""How long threads that are not ours may take to end after a stop."""
 
 
 def heed_stops(continued: Callable[[], None]) -> None:
@@ -20,11 +34,58 @@ def heed_stops(continued: Callable[[], None]) -> None:
 
 
 def run_tuned(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a new loop."""
+    """Run to the end on a new loop, which nothing else ends: no `sys.exit()` and no `loop.stop()` in code of others."""
     gc.set_threshold(GC_YOUNG, 20, 100)
     sys.setswitchinterval(SWITCH_S)
     try:
-        import uvloop
+        from uvloop import new_event_loop
     except ImportError:  # Windows has none
-        return asyncio.run(work)
-    return uvloop.run(work)
+        new_event_loop = asyncio.new_event_loop  # type: ignore[assignment]
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        loop = runner.get_loop()
+        loop.set_default_executor(_Unawaited())
+        return _to_the_end(loop, loop.create_task(work))
+
+
+def _to_the_end(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[T]") -> T:
+    told: set[str] = set()
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
+            if task.done():
+                return task.result()
+            if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                raise  # Ctrl-C, before anybody hears it in another way
+            place = _place(error)
+            if place not in told and len(told) < PLACES_MAX:
+                told.add(place)
+                log.error("loop_goes_on", error=type(error).__name__, message=said(error), raised_at=place)
+
+
+def _place(error: BaseException) -> str:
+    """Where an exception was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "?"
+
+
+class _Unawaited(ThreadPoolExecutor):
+    """Threads of `asyncio.to_thread`: a call of a handler that never ends does not hold up a stop."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+
+def end_threads() -> None:
+    """After a stop in good order: threads that handlers left behind, and that Python would wait for, end soon or with
+    the process, now."""
+    until = monotonic() + THREADS_S
+    left = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
+    for thread in left:
+        thread.join(max(0.0, until - monotonic()))
+    names = sorted(thread.name for thread in left if thread.is_alive())
+    if names:
+        log.warning("threads_left", threads=names[:10], count=len(names))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

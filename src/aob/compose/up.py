@@ -17,7 +17,7 @@ from aob.compose.files import make_room
 from aob.compose.home import shards_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
-from aob.compose.loop import heed_stops, run_tuned
+from aob.compose.loop import end_threads, heed_stops, run_tuned
 from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
@@ -48,6 +48,7 @@ def up(
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_up(home, settings, app, said))
+    end_threads()
     return 0
 
 
@@ -65,6 +66,7 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
             await running.push_contracts(home / CONTRACTS)
         await stack.enter_async_context(running.working())
         heed_stops(running.views.core.pool.continued)
+        running.views.core.pool.contain()
         owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None
         await _serve(stack, running, owners, said)
         running.room.reserve, running.room.gone = True, stop.set
@@ -117,8 +119,9 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"
     numbers = Exposition(
-        wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved
-    )
+        wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved,
+        running.views.core.replaced,
+    )  # fmt: skip
     served = create_app(
         verbs,
         running.metrics,

@@ -31,6 +31,7 @@ from aob.runs.keyring import KeyringLaw
 from aob.runs.law import RunLaw
 from aob.runs.values import Values
 from aob.work import Logs
+from aob.work.egress import CheckedClient
 from aob.work.job import Job
 from aob.work.pool import Perform, Pool, Running
 
@@ -120,9 +121,15 @@ class Core:
         self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
         self.timed: Callable[[float, int], None] | None = None
         """Called after each dispatch of what a commit calls for: how long it took, and of how many decisions."""
+        self.egress: dict[str, CheckedClient] = {}
+        """Who goes out over the network from here, by name."""
         self.heard: list[Callable[[Committed], None]] = []
         """Called after each commit, on the loop: must not wait."""
         self._stack = AsyncExitStack()
+
+    def replaced(self) -> dict[str, int]:
+        """How often connections that were stuck were replaced, by who goes out over them."""
+        return {name: client.replaced for name, client in self.egress.items()}
 
     async def __aenter__(self) -> "Core":
         async with AsyncExitStack() as stack:

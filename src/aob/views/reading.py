@@ -236,7 +236,8 @@ class Views(Engine):
             "shard": journal.shard, "epoch": journal.epoch, "position": self.position(),
             "streams": len(journal.streams), "unreadable": len(journal.unreadable), "timers": len(journal.timers),
             "journal": dict(journal.stats),
-            "pool": msgspec.to_builtins(pool), "clock": _clock(journal.clock),
+            "pool": msgspec.to_builtins(pool),
+            "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),
         }  # fmt: skip
 
 

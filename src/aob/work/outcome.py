@@ -1,6 +1,8 @@
 """From what a handler returned to what is reported: canonical JSON within a limit, or a fault naming the place."""
 
+import functools
 import math
+import signal
 import traceback
 from collections.abc import Iterator
 from typing import Any, Final
@@ -70,14 +72,22 @@ def culprits(value: object) -> Iterator[tuple[str, str]]:
             yield path, "holds half a surrogate pair, which UTF-8 cannot hold"
 
 
+def by_a_person(error: BaseException) -> bool:
+    """Whether this is Ctrl-C, in a program that does not hear SIGINT in another way: then it is to end."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    heard = signal.getsignal(signal.SIGINT)
+    return heard is signal.default_int_handler or isinstance(heard, functools.partial)  # that of asyncio.run
+
+
 def fault_of(error: BaseException) -> Fault:
     """The fault of an exception: a WorkError says its own, an AobError its code; any other is transient and shows its
     last lines. Never raises, whatever the exception is made of."""
     try:
         return _fault_of(error)
-    except KeyboardInterrupt:
-        raise
     except BaseException as own:
+        if by_a_person(own):
+            raise
         name = type(error).__name__
         return Fault("exception", f"{name}, of which nothing can be told: {type(own).__name__}", True, {"type": name})
 

@@ -19,13 +19,15 @@ Figures = Callable[[], JsonObject]
 
 class Exposition:
     """Text for Prometheus. `figures` are the numbers of the layer as health tells them, `journal` those of runs,
-    `unmoved` the values that could not move a metric, by its name."""
+    `unmoved` the values that could not move a metric, by its name, `replaced` how often stuck connections were
+    replaced, by who goes out over them."""
 
     def __init__(
         self, stages: Mapping[str, Stage], figures: Figures, journal: Figures,
-        unmoved: Callable[[], Mapping[str, int]] = dict,
+        unmoved: Callable[[], Mapping[str, int]] = dict, replaced: Callable[[], Mapping[str, int]] = dict,
     ) -> None:  # fmt: skip
         self._stages, self._figures, self._journal, self._unmoved = stages, figures, journal, unmoved
+        self._replaced = replaced
         self._registry: Any = None
 
     def text(self, as_open_metrics: bool = False) -> bytes:
@@ -74,6 +76,11 @@ class Exposition:
             yield GaugeMetricFamily(name, text, value=value)
         for name, value in self._journal().items():
             yield CounterMetricFamily(f"aob_journal_{name}", f"The journal's {name.replace('_', ' ')}.", value=value)
+        told = "Pools of connections that were stuck and replaced."
+        stuck = CounterMetricFamily("aob_egress_pools_replaced", told, labels=["of"])
+        for name, count in sorted(self._replaced().items()):
+            stuck.add_metric([name], count)
+        yield stuck
         yield CounterMetricFamily("process_cpu_seconds", "CPU time of this process.", value=time.process_time())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=_resident())
 

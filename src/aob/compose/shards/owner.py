@@ -22,7 +22,7 @@ import msgspec
 from aob.compose.app import assemble
 from aob.compose.lock import owning
 from aob.compose.logging import set_up_log
-from aob.compose.loop import heed_stops, run_tuned
+from aob.compose.loop import end_threads, heed_stops, run_tuned
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
@@ -46,7 +46,9 @@ def main(argv: list[str]) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)  # it is the main process that is told to stop, and it tells its owners
     threading.Thread(target=_end_with, args=(os.dup(sock.fileno()),), daemon=True).start()
-    return run_tuned(_own(sock))
+    code = run_tuned(_own(sock))
+    end_threads()
+    return code
 
 
 def _end_with(handle: int) -> None:
@@ -80,6 +82,7 @@ async def _own(sock: socket.socket) -> int:
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())
         heed_stops(running.views.core.pool.continued)
+        running.views.core.pool.contain()
         wire.send(first.number, Kind.VALUE, encode(os.getpid()))
         await asked.stopped.wait()
     return 0

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
@@ -58,6 +58,8 @@ class CheckedClient:
         self._agent = agent
         self._connections = connections
         self._places = asyncio.Semaphore(connections)
+        self.replaced = 0
+        """How often a pool of connections was stuck and another one took its place."""
         self._opening: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def __aenter__(self) -> Self:
@@ -143,7 +145,12 @@ class CheckedClient:
 
     async def _open(self) -> "httpx.AsyncClient":
         # Importing httpx and reading the certificates takes a quarter of a second: not on the loop.
-        return await asyncio.to_thread(_open_in_thread, self._guard, self._resolve, self._ca_file, self._connections)
+        return await asyncio.to_thread(
+            _open_in_thread, self._guard, self._resolve, self._ca_file, self._connections, self._was_replaced
+        )
+
+    def _was_replaced(self) -> None:
+        self.replaced += 1
 
     def _request(
         self,
@@ -225,10 +232,12 @@ class _Progress:
             self.sent = True
 
 
-def _open_in_thread(guard: Guard, resolve: "Resolve | None", ca_file: str, connections: int) -> "httpx.AsyncClient":
+def _open_in_thread(
+    guard: Guard, resolve: "Resolve | None", ca_file: str, connections: int, replaced: Callable[[], None]
+) -> "httpx.AsyncClient":
     from aob.work.egress.transport import open_client
 
-    return open_client(guard, resolve or resolved, ca_file, connections)
+    return open_client(guard, resolve or resolved, ca_file, connections, replaced)
 
 
 def public(url: "httpx.URL") -> str:

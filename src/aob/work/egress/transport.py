@@ -94,14 +94,17 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """httpx on a pool of checked connections. Errors of httpcore pass through as they are."""
+    """httpx on a pool of checked connections. Errors of httpcore pass through as they are. `replaced` is called each
+    time a pool was stuck and another one took its place."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, connections: int) -> None:
+    def __init__(
+        self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, connections: int,
+        replaced: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._backend, self._tls, self._connections = backend, tls, connections
         self._pool = self._made()
         self._old: set[_Pool] = set()
-        self.replaced = 0
-        """How often a pool was stuck and another one took its place."""
+        self._replaced = replaced
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the answer's body is streamed."""
@@ -152,7 +155,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         """Another pool takes the place of one that is stuck, which ends with the requests that it still serves."""
         if pool is not self._pool:
             return  # somebody else was as late, and it is done
-        self.replaced += 1
+        self._replaced()
         _log.error("egress_pool_replaced", connections=len(pool.connections.connections), out=pool.out)
         self._pool = self._made()
         self._old.add(pool)
@@ -213,14 +216,16 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
         return False
 
 
-def open_client(guard: Guard, resolve: Resolve, ca_file: str, connections: int) -> httpx.AsyncClient:
+def open_client(
+    guard: Guard, resolve: Resolve, ca_file: str, connections: int, replaced: Callable[[], None]
+) -> httpx.AsyncClient:
     """A client of a home: no proxies from the environment, no cookies, no redirects by itself."""
     tls = httpx.create_ssl_context(trust_env=False)
     if ca_file:
         tls.load_verify_locations(ca_file)
     backend = CheckedBackend(guard, resolve, httpcore.AnyIOBackend())
     return httpx.AsyncClient(
-        transport=CheckedTransport(backend, tls, connections),
+        transport=CheckedTransport(backend, tls, connections, replaced),
         trust_env=False,
         follow_redirects=False,
         cookies=http.cookiejar.CookieJar(policy=_NoCookies()),

@@ -17,8 +17,9 @@ from aob.core.event import Ref
 from aob.core.event.value import ROW_MAX
 from aob.core.graph.spec import Timeouts
 from aob.work.job import Done, Job, Result
-from aob.work.outcome import fault_of, finished
+from aob.work.outcome import by_a_person, fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
+from aob.work.pool.contained import begun
 from aob.work.pool.lanes import Lanes
 from aob.work.pool.running import Running
 from aob.work.pool.shares import Shares
@@ -187,12 +188,12 @@ class Crew:
         try:
             coroutine = self._perform(job)
             context = contextvars.copy_context()
-            waits = context.run(coroutine.send, None)
+            waits = context.run(begun, coroutine, job)
         except StopIteration as stop:
             return self._end(attempt, stop.value, began)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # SystemExit too: a handler must not end the platform
+            if by_a_person(error):
+                raise
             self._ended(attempt, fault_of(error))
             return None
         if perf_counter() - began > BLOCK_S:
@@ -209,9 +210,9 @@ class Crew:
         if type(raw) is not Done:
             try:
                 raw = finished(raw)
-            except KeyboardInterrupt:
-                raise
             except BaseException as error:  # an object of the handler's own may raise anything when it is looked at
+                if by_a_person(error):
+                    raise
                 self._ended(attempt, fault_of(error))
                 return None
         raw.took_us = int((now - began) * 1e6)
@@ -231,12 +232,13 @@ class Crew:
         """The rest of a job whose handler has suspended."""
         try:
             raw = await self._carry(coroutine, context, waits, attempt.job)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and not attempt.told_to_stop and _cancelled_from_outside():
-                raise  # the loop is being closed around us
+            if by_a_person(error):
+                raise
+            itself = isinstance(error, asyncio.CancelledError) and not attempt.told_to_stop and _cancelled()
             self._ended(attempt, fault_of(error))
+            if itself:
+                raise  # by the handler, whose task this is, or by who closes the loop: another worker takes its place
             return
         left = self._end(attempt, raw, began, perf_counter())
         if left is not None:
@@ -282,6 +284,6 @@ class Crew:
                     self._blocked(job, perf_counter() - began)
 
 
-def _cancelled_from_outside() -> bool:
+def _cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -14,10 +14,12 @@ from typing import Final, Self
 
 import msgspec
 
+from aob.core.errors import said
 from aob.work.handlers import Place
 from aob.work.job import Fault, Job, Result
 from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
+from aob.work.pool.contained import task_factory
 from aob.work.pool.crew import Crew, Keep, Perform
 from aob.work.pool.outward import KINDS, Outward
 from aob.work.pool.running import Running
@@ -258,6 +260,13 @@ class Pool:
             del self._index[attempt.key]
         if self._empty is not None and not self._index:
             self._empty.set()
+
+    def contain(self) -> None:
+        """From now on a task that a handler has made ends itself only, whatever it raises. For a loop that is ours."""
+        asyncio.get_running_loop().set_task_factory(task_factory(self._saw_exit))
+
+    def _saw_exit(self, job: Job, error: BaseException) -> None:
+        self._log.warning("handler_task_ended", error=type(error).__name__, message=said(error), **facts(job))
 
     def continued(self) -> None:
         """This process was stopped, and goes on: no handler has held the loop meanwhile."""

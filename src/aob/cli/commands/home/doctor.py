@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import time
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -200,8 +201,9 @@ async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Findi
             yield Finding(
                 "server", "ok" if how_it_is == "ok" else "problem", f"{aob.url} is {how_it_is}", _worst(health)
             )
-            if (finding := _clock(health)) is not None:
-                yield finding
+            for finding in (_clock(health), _egress(health)):
+                if finding is not None:
+                    yield finding
             await aob.run("run_doctor")
         except NotFound:
             yield Finding("key", "ok", "the server takes it")
@@ -221,6 +223,22 @@ def _clock(health: Mapping[str, object]) -> Finding | None:
         f"was set {format_duration(abs(step['by_ms']))} {way}, is {format_duration(told['behind_ms'])} behind now",
         "let NTP slew it: timers and durations go on, and a step forward makes what was due meanwhile ring at once",
     )  # fmt: skip
+
+
+def _egress(health: Mapping[str, object]) -> Finding | None:
+    """Connections of nodes, webhooks or notices that were stuck and replaced since the start, in any process of the
+    home."""
+    shards = health.get("shards")
+    counts = Counter[str]()
+    for part in shards if isinstance(shards, list) else (health,):
+        told = part.get("egress")
+        counts.update(told["replaced"] if isinstance(told, dict) else {})
+    if not counts.total():
+        return None
+    of = ", ".join(f"{count} of {name}" for name, count in sorted(counts.items()) if count)
+    return Finding(
+        "egress", "note", f"stuck connections were replaced: {of}", "the log says when: egress_pool_replaced"
+    )
 
 
 def _worst(health: Mapping[str, object]) -> str:

@@ -1,0 +1,82 @@
+"""Tasks that handlers make: one that ends as a program ends (`sys.exit()`) ends itself, and the loop goes on.
+
+In: the job of a handler, as a context variable of all that it begins. Out: a task factory for the loop of a server.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from aob.core.errors import said
+from aob.work.job import Job
+
+T = TypeVar("T")
+WORKING: Final[ContextVar[Job]] = ContextVar("aob_job")
+"""The job that a handler works at, and all that it has begun."""
+
+Told = Callable[[Job, BaseException], None]
+
+
+class HandlerExitError(RuntimeError):
+    """What a task of a handler raises in place of SystemExit or KeyboardInterrupt."""
+
+
+def begun(coroutine: Coroutine[object, object, object], job: Job) -> object:
+    """The first step of a handler, as its job."""
+    WORKING.set(job)
+    return coroutine.send(None)
+
+
+class _Contained(Coroutine[Any, Any, T]):
+    """A coroutine of a handler's task, step by step as it is, but for how it ends."""
+
+    __slots__ = ("_inner", "_job", "_told")
+
+    def __init__(self, inner: Coroutine[Any, Any, T], job: Job, told: Told) -> None:
+        self._inner, self._job, self._told = inner, job, told
+
+    def send(self, value: Any) -> Any:
+        try:
+            return self._inner.send(value)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise self._ended(error) from error
+
+    def throw(self, kind: Any, value: Any = None, traceback: TracebackType | None = None) -> Any:
+        try:
+            return self._inner.throw(kind if value is None else value)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise self._ended(error) from error
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)  # its frame and code, for who looks at the task
+
+    def _ended(self, error: BaseException) -> HandlerExitError:
+        self._told(self._job, error)
+        return HandlerExitError(f"a task of a handler raised {type(error).__name__}: {said(error)}")
+
+
+def task_factory(told: Told) -> Callable[..., "asyncio.Task[Any]"]:
+    """A factory for `loop.set_task_factory`. `told(job, error)` is called for each task of a handler that ended as a
+    program ends."""
+
+    def made(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "asyncio.Task[Any]":
+        job = WORKING.get(None)
+        if job is not None:
+            coroutine = _Contained(coroutine, job, told)
+        return asyncio.Task(coroutine, loop=loop, **more)
+
+    return made
