@@ -454,11 +454,14 @@ class FakeMetrics:
         }  # fmt: skip
         return self.of(who).hooks[id]
 
-    async def update_webhook(self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False) -> Json:
+    async def update_webhook(
+        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""
+    ) -> Json:
         hook = self._hook(who, id)
         if paused is not None:
             hook["state"] = "paused" if paused else "active"
-        return hook if rotate else _unsecret(hook)
+        hook["secret"] = secret or hook["secret"]
+        return hook if rotate or secret else _unsecret(hook)
 
     async def delete_webhook(self, who: Caller, id: str) -> Json:
         self._hook(who, id)
