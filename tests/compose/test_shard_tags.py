@@ -1,13 +1,18 @@
 """Patches on a tag reach every shard, and so does what takes them back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aob.compose.home import shard_of
+from aob.compose.shards import Owners
+from aob.compose.shards.catalog import TAUGHT_TAG
+from aob.compose.shards.local import known
 from aob.core.errors import Refused, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.server.verbs import Verbs
-from tests.compose.shard_home import WAIT, kill, sharded, started
+from tests.compose.shard_home import ASK, WAIT, kill, sharded, started
 
 pytestmark = pytest.mark.timeout(90)
 MORE = [{"op": "add_node", "id": "more", "node": {"kind": "timer", "config": {"for": "1ms"}}}]
@@ -57,3 +62,83 @@ async def test_a_shard_that_was_down_is_taught_the_patches_of_tags(tmp_path: Pat
         await owned.ready()
         assert (await verbs.patch_tag(LOCAL, "wait", "main", AGAIN, id="p-1"))["version"] == "v1.1"
         assert await versions(verbs) == ["v1.1 again w"] * 2
+
+
+def _named(name: str, *roles: str) -> Caller:
+    return Caller("default", name, frozenset(roles), f"key_{name}")
+
+
+async def _recorded(owners: Owners, name: str) -> list[dict[str, Any]]:
+    """What each shard has recorded of a workflow: who wrote its versions, who moved its tags, who patched them."""
+    told = [known(owners.verbs._local, LOCAL, name)]
+    told += [await owned.call("taught", LOCAL, name) for owned in owners.owned]
+    return [{tag: at["deeds"] for tag, at in each["tags"].items() if tag != TAUGHT_TAG} for each in told]
+
+
+async def test_every_shard_records_who_did_it_and_not_who_told_it(tmp_path: Path) -> None:
+    ann, ben, cid = _named("ann", "deploy", "view"), _named("ben", "patch", "view"), _named("cid", "approve", "view")
+    dan = _named("dan", "deploy", "view")
+    async with sharded(tmp_path, 2) as owners:
+        verbs, owned = owners.verbs, owners.owned[0]
+        await verbs.push(ann, WAIT)
+        await verbs.push(dan, WAIT, tag="other")
+        await verbs.patch_tag(ben, "wait", "main", MORE, "more of it")
+        asked = await verbs.patch_tag(ben, "wait", "main", MAIL, "a mail")
+        await verbs.answer(cid, asked["ticket"], "approve")
+        mine, theirs = await _recorded(owners, "wait")
+        assert theirs == mine
+        assert mine["main"] == [
+            ["ann", "key_ann", ""], ["ben", "key_ben", "more of it"], ["ben", "key_ben", "a mail"],
+        ]  # fmt: skip
+        assert mine["other"] == [["dan", "key_dan", ""]]
+        # What comes while it is away, it is taught at its next start, in the same names.
+        kill(owned.pid)
+        assert owned._channel is not None
+        await owned._channel.ended.wait()
+        await owners.verbs._local.push(dan, WAIT, tag="third")
+        await owners.verbs._local.push(dan, ASK)
+        await owners.verbs._local.patch_tag(ben, "ask", "main", MORE)
+        await owned.ready()
+        for name in ("wait", "ask"):
+            mine, theirs = await _recorded(owners, name)
+            assert theirs == mine
+
+
+async def test_who_wrote_a_part_is_barred_on_every_shard(tmp_path: Path) -> None:
+    ben = _named("ben", "patch", "view", "finance", "run")
+    barred = {
+        **ASK,
+        "nodes": {"a": {"kind": "approval", "config": {"role": "finance", "text": "?", "not": ["author"]}}},
+    }
+    more = [{"op": "add_node", "id": "more", "node": {"kind": "timer", "config": {"for": "1ms"}}}]
+    async with sharded(tmp_path, 2, barred) as owners:
+        verbs = owners.verbs
+        await verbs.patch_tag(ben, "ask", "main", more)
+        for shard in (0, 1):
+            run_id = await started(verbs, "ask", shard)
+            (ticket,) = [each for each in await verbs.tickets(LOCAL) if each["run_id"] == run_id]
+            with pytest.raises(Refused) as refused:
+                await verbs.answer(ben, ticket["ticket_id"], "approve")
+            assert refused.value.code == "not_you"
+
+
+async def test_what_is_done_to_a_run_bears_the_same_name_on_every_shard(tmp_path: Path) -> None:
+    eve = Caller("default", "eve", frozenset({"run", "view", "finance", "patch", "approve"}), "key_eve")
+    told = []
+    async with sharded(tmp_path, 2, WAIT, ASK) as owners:
+        verbs = owners.verbs
+        for shard in (0, 1):
+            while True:
+                run_id = (await verbs.start(eve, "ask", {}))["run_id"]
+                if shard_of(run_id, 2) == shard:
+                    break
+            (ticket,) = [each for each in await verbs.tickets(LOCAL) if each["run_id"] == run_id]
+            await verbs.propose(eve, run_id, {"operations": AGAIN, "reason": "r"})
+            await verbs.answer(eve, ticket["ticket_id"], "approve", reason="fine")
+            waits = await started(verbs, "wait", shard)
+            await verbs.message(eve, waits, "other", payload=1)
+            await verbs.cancel(eve, waits, reason="enough")
+            events = [*await verbs.timeline(eve, run_id), *await verbs.timeline(eve, waits)]
+            told.append([(each["type"], each.get("data", {}).get("by")) for each in events if "eve" in repr(each)])
+    assert told[0] == told[1]
+    assert len(told[0]) >= 4

@@ -7,7 +7,7 @@ import pytest
 
 import aob
 from aob.compose import App
-from aob.core.errors import CallerError, NotFound, Refused
+from aob.core.errors import CallerError, Invalid, NotFound, Refused
 from tests.runs.home import BOB, VIEWER, Deed
 
 
@@ -84,3 +84,42 @@ async def test_many_keys_are_told_apart(app: App, deed: Deed) -> None:
     made = [await app.views.create_key(app.who, f"k{n}", ["view"]) for n in range(50)]
     names = [caller.name for key in made if (caller := app.views.authenticate(key["secret"]))]
     assert names == [f"k{n}" for n in range(50)]
+
+
+@pytest.mark.parametrize(("role", "meant"), [("deplyo", "deploy"), ("Approve", "approve")])
+async def test_a_misspelt_role_is_refused_for_a_key_and_for_an_approval(app: App, role: str, meant: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await app.views.create_key(app.who, "ann", ["view", role])
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.hint) == ("/roles/1", f"did you mean `{meant}`?")
+    with pytest.raises(Invalid) as refused:
+        await app.views.push(app.who, asking(role))
+    assert [each.path for each in refused.value.problems] == [
+        "/nodes/ask/config/role", "/nodes/ask/config/escalate/0/role",
+    ]  # fmt: skip
+    assert all(each.hint == f"did you mean `{meant}`?" for each in refused.value.problems)
+
+
+async def test_a_role_that_nobody_has_is_told_at_the_push(app: App) -> None:
+    (told,) = (await app.views.push(app.who, asking("finance")))["warnings"]
+    assert "aob key create NAME --role finance" in told
+    await app.views.create_key(app.who, "ann", ["finance"])
+    assert (await app.views.push(app.who, asking("finance")))["warnings"] == []
+    (told,) = (await app.views.push(app.who, asking("finace")))["warnings"]
+    assert told == "no key has the role `finace`: did you mean `finance`?"
+    app.views.core.roles_elsewhere = {"default": frozenset({"finace"}), "other": frozenset({"legal"})}
+    assert (await app.views.push(app.who, asking("finace")))["warnings"] == []
+    assert (await app.views.push(app.who, asking("legal")))["warnings"]
+
+
+async def test_what_was_accepted_with_a_misspelt_role_goes_on(app: App) -> None:
+    await app.views.push(app.who, asking("Approve"), rules=1)
+    assert (await app.views.start(app.who, "asking", {}))["run_id"]
+
+
+def asking(role: str) -> dict[str, Any]:
+    rung = {"after": "1h", "do": "reassign", "role": role}
+    return {
+        "workflow": "asking",
+        "nodes": {"ask": {"kind": "approval", "config": {"role": role, "text": "?", "escalate": [rung]}}},
+    }

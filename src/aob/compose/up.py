@@ -122,6 +122,10 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved,
         running.views.core.replaced,
     )  # fmt: skip
+    api_keys = read_api_keys(keys_of(os.environ))
+    running.views.core.roles_elsewhere = api_keys.roles()
+    for id, words in api_keys.lacking():
+        log.warning("api_key_may_not_deploy", key=id, hint=words)
     served = create_app(
         verbs,
         running.metrics,
@@ -130,7 +134,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         link_secret=link_secret(home),
         reads_per_minute=settings.rate_limit_rpm,
         tenant_reads_per_minute=settings.tenant_rate_limit_rpm,
-        api_keys=read_api_keys(keys_of(os.environ)),
+        api_keys=api_keys,
         public_url=settings.public_url,
         hosts=hosts_of(settings),
     )

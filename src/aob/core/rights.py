@@ -4,12 +4,13 @@ Routes of the server and verbs of the rooms both read the table, so that neither
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from aob.core.errors import Refused
-from aob.core.policy import Caller, require
+from aob.core.hint import nearest
+from aob.core.policy import ROLES, Caller, require
 
 ANY: Final = "any"
 """What is open to every key: the verb itself asks for more, by what it is about (a ticket names its role)."""
@@ -89,3 +90,27 @@ def require_decider(who: Caller, ticket: str, needed: Sequence[str], barred: Map
                 code="not_you",
                 hint="somebody else has to decide it, with a key of their own",
             )
+
+
+def unheld_roles(document: Mapping[str, object], held: Collection[str]) -> list[tuple[str, str]]:
+    """Roles of one's own that approvals of a document ask for and no key has, each with the one that was meant, if any
+    is like it."""
+    asked = dict.fromkeys(_asked(document))
+    lacking = [role for role in asked if role not in held and role not in ROLES]
+    return [(role, nearest(role, (each for each in held if each not in ROLES))) for role in lacking]
+
+
+def _asked(document: Mapping[str, object]) -> Iterator[str]:
+    nodes = document.get("nodes")
+    for node in nodes.values() if isinstance(nodes, dict) else ():
+        if not isinstance(node, dict):
+            continue
+        config, body = node.get("config"), node.get("body")
+        if node.get("kind") == "approval" and isinstance(config, dict):
+            rungs = config.get("escalate")
+            for each in (config, *(rungs if isinstance(rungs, list) else ())):
+                role = each.get("role") if isinstance(each, dict) else None
+                if isinstance(role, str) and role:
+                    yield role
+        if isinstance(body, dict):
+            yield from _asked(body)

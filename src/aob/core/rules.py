@@ -9,8 +9,9 @@ what a document means, or a new refusal of one, asks for the number; it never ho
         the output of a scope is that of its leaves; what is absent is not null; rejected without an edge fails; a
         handler gets the members of an object by name, checked; a wait looks at its `payload`, keys are CEL's
         `string()`; `retry.max` is never below `first`; a loop that ends by `max` is `exhausted`; a
-        secret written out in a header is refused; the items of a map are one sequence;
-        of the effects that a node and its handler declare the strongest counts
+        secret written out in a header is refused, and so is a misspelt role of the
+        platform's; the items of a map are one sequence; of the
+        effects that a node and its handler declare the strongest counts
 """
 
 from typing import Final

@@ -135,14 +135,24 @@ class Decide(msgspec.Struct):
     policy: str
 
 
+class Deed(msgspec.Struct, frozen=True):
+    """Who moved a tag, by name and by the id of the key, and why."""
+
+    by: str
+    key: str = ""
+    reason: str = ""
+
+
 class Tag(msgspec.Struct):
-    """Where a tag points. `authors` are the names and keys of those who wrote what it names: document and overlays."""
+    """Where a tag points. `authors` are the names and keys of those who wrote what it names: document and overlays.
+    `deeds` are who let it name the artifact, and then who put each overlay on it."""
 
     artifact: str
     version: str
     rules: int
     overlay: tuple[Cell, ...] = ()
     authors: tuple[str, ...] = ()
+    deeds: tuple[Deed, ...] = ()
 
 
 class Workflow:
@@ -265,6 +275,11 @@ def _authors(state: Workflow, moved: TagMoved) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*before, moved.by, moved.key) if name))
 
 
+def _deeds(state: Workflow, moved: TagMoved) -> tuple[Deed, ...]:
+    before = state.tags[moved.tag].deeds if moved.overlay and moved.tag in state.tags else ()
+    return (*before, Deed(moved.by, moved.key, moved.reason))
+
+
 class CatalogLaw(Law):
     """The law of workflows."""
 
@@ -316,8 +331,8 @@ class CatalogLaw(Law):
                 ticket = state.tickets[event.ticket]
                 ticket.answer, ticket.by, ticket.reason = event.choice, event.by, event.reason
             else:
-                authors = _authors(state, event)
-                state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay, authors)
+                authors, deeds = _authors(state, event), _deeds(state, event)
+                state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay, authors, deeds)
                 if event.id:
                     state.patches[event.id] = event
 

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from aob.core.errors import CallerError, Conflict, NotFound, Unavailable
 from aob.core.event.value import decode, ref_in
 from aob.core.graph.handlers import HandlerFacts
+from aob.core.hint import nearest
 from aob.core.items import listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller
@@ -102,6 +102,8 @@ class Core:
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
         self.key_law = KeyringLaw()
+        self.roles_elsewhere: Mapping[str, frozenset[str]] = {}
+        """By tenant, roles of keys that are not in the ring: those of the environment."""
         self.journal = Journal(
             store,
             [self.run_law, CatalogLaw(), self.key_law, *laws],
@@ -263,8 +265,8 @@ class Core:
 
 def wrong_name(name: str, known: list[str]) -> NotFound:
     """There is no workflow of this name; the ones there are."""
-    near = get_close_matches(name, known, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    near = nearest(name, known)
+    meant = f"did you mean {near}? " if near else ""
     return NotFound(
         f"there is no workflow {name!r}", hint=f"{meant}workflows here: {_listed(known)}", code="workflow_not_found"
     )

@@ -71,6 +71,12 @@ Ring: TypeAlias = dict[str, tuple[KeyCreated, bool]]
 """Keys by id, and whether each still opens something."""
 
 
+def held_roles(ring: Ring, tenant: str) -> frozenset[str]:
+    """Every role that a key of a tenant has now."""
+    own = [roles_of(key) for key, active in ring.values() if active and key.tenant == tenant]
+    return frozenset(role for roles in own for role in roles)
+
+
 class KeyringLaw(Law):
     """The law of keys. `ring` is what was known last, also while the store is away and the journal's memory is empty:
     who may ask is then told that, and not turned away."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
+from aob.core.hint import slip_of
 from aob.core.policy import LOCAL, ROLES, Caller
 from aob.core.rights import demand, is_role
 from aob.runs import Core, keyring
@@ -40,9 +41,8 @@ class Keys:
         if not isinstance(given, list | tuple) or len(given) > ROLES_MAX:
             raise Invalid("roles are a list", [Problem("/roles", f"at most {ROLES_MAX} roles", "wrong_type")])
         problems = [
-            Problem(f"/roles/{index}", f"{role!r:.64} is not a role", "unknown_role",
-                    hint=f"{', '.join(ROLES)}, or a name of letters for a role of your own")
-            for index, role in enumerate(given) if not is_role(role)
+            Problem(f"/roles/{index}", f"{role!r:.64} is not a role", "unknown_role", hint=_role_hint(role))
+            for index, role in enumerate(given) if not is_role(role) or slip_of(role, ROLES)
         ]  # fmt: skip
         if problems or not roles:
             raise Invalid("a key needs roles", problems or [Problem("/roles", "is empty", "missing")])
@@ -88,6 +88,12 @@ class Keys:
         """Who a key stands for, by its id; None once it is revoked."""
         key, active = self.core.key_law.ring.get(key_id, (None, False))
         return Caller(key.tenant, key.name, frozenset(keyring.roles_of(key)), key.id) if key and active else None
+
+
+def _role_hint(role: object) -> str:
+    near = slip_of(role, ROLES) if isinstance(role, str) else ""
+    known = f"{', '.join(ROLES)}, or a name of letters for a role of your own"
+    return f"did you mean `{near}`?" if near else known
 
 
 def hashed(secret: str) -> str:

@@ -10,10 +10,10 @@ from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, Verdict, require, review_patch
-from aob.core.rights import demand
+from aob.core.rights import demand, unheld_roles
 from aob.core.rules import RULES
 from aob.journal import Stream
-from aob.runs import catalog
+from aob.runs import catalog, keyring
 from aob.runs.core import Core, only_name, wrong_name
 from aob.runs.graphs import Versions, overlay_key
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
@@ -57,8 +57,17 @@ class Workflows:
         state: catalog.Workflow = decided.stream.state
         return {
             "workflow": title, "artifact": artifact, "version": state.artifacts[(artifact, rules)].version, "tag": tag,
-            "created": any(isinstance(event, catalog.ArtifactPushed) for event in decided.events), "warnings": [],
+            "created": any(isinstance(event, catalog.ArtifactPushed) for event in decided.events),
+            "warnings": [
+                f"no key has the role `{role}`" + (f": did you mean `{near}`?" if near else
+                f", so that only an admin decides: aob key create NAME --role {role}")
+                for role, near in unheld_roles(canonical_form, self._held(who.tenant))
+            ],
         }  # fmt: skip
+
+    def _held(self, tenant: str) -> frozenset[str]:
+        elsewhere = self.core.roles_elsewhere.get(tenant, frozenset())
+        return keyring.held_roles(self.core.key_law.ring, tenant) | elsewhere
 
     async def workflows(self, who: Caller) -> list[dict[str, Any]]:
         """All workflows of the tenant, with their tags."""

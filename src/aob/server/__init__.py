@@ -45,7 +45,7 @@ def create_app(
     `telemetry` takes times and spans; links begin with `public_url`; a request for another host than one of `hosts` is
     refused (None: any is served)."""
     table = make_table(
-        _version(), link_secret or token_bytes(32), now_ms, metrics_text, (api_keys or NO_KEYS).holder, public_url
+        _version(), link_secret or token_bytes(32), now_ms, metrics_text, api_keys or NO_KEYS, public_url
     )
     bounded = reads_per_minute > 0 or tenant_reads_per_minute > 0
     read_limit = ReadLimit(reads_per_minute, tenant_reads_per_minute) if bounded else None

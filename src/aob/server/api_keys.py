@@ -8,11 +8,15 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
+from aob.core.answers import KeyRow
 from aob.core.errors import Invalid, Problem
+from aob.core.hint import slip_of
 from aob.core.policy import LOCAL, ROLES, Caller
 from aob.core.rights import TENANT_PATTERN, is_role
 
 API_KEYS: Final = "AOB_API_KEYS"
+ENV_PREFIX: Final = "env_"
+"""Before the id of a key of the environment."""
 SECRET_CHARS_MIN: Final = 16
 ID_CHARS: Final = 20
 """Of the digest of a secret, in the id of its key."""
@@ -38,8 +42,45 @@ class ApiKeys:
         """Whose key this is, by its id: another secret is another key."""
         return self._holders.get(key_id)
 
+    def rows(self, tenant: str) -> list[KeyRow]:
+        """The keys of a tenant as lists show them. Nothing says since when a line of the environment has stood there,
+        so that none is given a role that it does not name: what it lacks is said."""
+        return [_row(caller) for caller in self._callers.values() if caller.tenant == tenant]
+
+    def roles(self) -> dict[str, frozenset[str]]:
+        """By tenant, the roles that its keys have."""
+        found: dict[str, frozenset[str]] = {}
+        for caller in self._callers.values():
+            found[caller.tenant] = found.get(caller.tenant, frozenset()) | caller.roles
+        return found
+
+    def lacking(self) -> list[tuple[str, str]]:
+        """Ids of keys that run and may not deploy, with the line to write when they should."""
+        told = [(caller.id, lacks_deploy(caller)) for caller in self._callers.values()]
+        return [(id, words) for id, words in told if words]
+
 
 NO_KEYS: Final = ApiKeys({})
+
+
+def lacks_deploy(caller: Caller) -> str:
+    """What is said of a key that has `run`, which once pushed documents too, and not `deploy`, which does now."""
+    if "run" not in caller.roles or caller.may("deploy"):
+        return ""
+    roles = [role for role in ROLES if role in caller.roles or role == "deploy"]
+    roles += sorted(caller.roles - set(ROLES))
+    tenant = f":{caller.tenant}" if caller.tenant != LOCAL.tenant else ""
+    return f"`run` without `deploy` pushes nothing; if it should, write {caller.name}:SECRET:{'+'.join(roles)}{tenant}"
+
+
+def _row(caller: Caller) -> KeyRow:
+    row: KeyRow = {
+        "id": caller.id, "name": caller.name, "roles": sorted(caller.roles), "tenant": caller.tenant,
+        "by": "environment", "active": True,
+    }  # fmt: skip
+    if told := lacks_deploy(caller):
+        row["note"] = told
+    return row
 
 
 def read_api_keys(text: str) -> ApiKeys:
@@ -52,7 +93,7 @@ def read_api_keys(text: str) -> ApiKeys:
         if _digest(secret) in callers:
             found.append("its secret is that of another key")
         problems += (Problem(f"{API_KEYS}/{number}", f"{name or 'this key'}: {each}", hint=SHAPE) for each in found)
-        id = f"env_{_digest(secret).hex()[:ID_CHARS]}"
+        id = f"{ENV_PREFIX}{_digest(secret).hex()[:ID_CHARS]}"
         callers[_digest(secret)] = Caller(tenant or LOCAL.tenant, name, frozenset(roles.split("+")), id)
     if problems:
         raise Invalid(f"{API_KEYS} is wrong", problems, hint=SHAPE, code="bad_settings")
@@ -64,6 +105,9 @@ def _problems(entry: str, name: str, secret: str, roles: str, tenant: str) -> It
         yield "a key has a name, a secret, its roles, and may have a tenant"
     if len(secret) < SECRET_CHARS_MIN:
         yield f"its secret has {len(secret)} characters, at least {SECRET_CHARS_MIN} are needed"
+    for role in sorted(set(roles.split("+"))):
+        if near := slip_of(role, ROLES):
+            yield f"there is no role {role}: did you mean `{near}`?"
     if unknown := sorted(role for role in set(roles.split("+")) if not is_role(role)):
         yield f"there is no role {', '.join(unknown) or '(none)'}; there are {', '.join(ROLES)} and names of letters"
     if tenant and not _TENANT.fullmatch(tenant):

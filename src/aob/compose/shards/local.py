@@ -113,7 +113,12 @@ def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
     return {
         "artifacts": [list(key) for key in state.artifacts],
         "tags": {
-            tag: {"artifact": at.artifact, "rules": at.rules, "patches": [decode(cell) for cell in at.overlay]}
+            tag: {
+                "artifact": at.artifact,
+                "rules": at.rules,
+                "patches": [decode(cell) for cell in at.overlay],
+                "deeds": [[deed.by, deed.key, deed.reason] for deed in at.deeds],
+            }
             for tag, at in state.tags.items()
         },
     }

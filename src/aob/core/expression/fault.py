@@ -3,12 +3,13 @@
 In: a message and an offset in the text. Out: a `Problem` with line, column and a caret under the text. Never raises.
 """
 
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from aob.core.errors import CallerError, Invalid, Problem
+from aob.core.hint import nearest
 
 CARET_WIDTH_MAX: Final = 120
 TEXT_SHOWN_MAX: Final = 80
@@ -79,7 +80,7 @@ def _caret(source: str, column: int) -> str:
     return f"{shown}\n{' ' * (column - cut)}^"
 
 
-def meant(word: str, known: frozenset[str] | tuple[str, ...], otherwise: str = "") -> str:
+def meant(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint with the known word closest to a misspelt one, or what there is."""
-    close = get_close_matches(word, sorted(known), n=1)
-    return f"did you mean {close[0]}?" if close else otherwise
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else otherwise

@@ -11,7 +11,8 @@ from typing import Final
 from aob.core.errors import Problem
 from aob.core.event.value import canonical
 from aob.core.graph.definition import Tree, Value
-from aob.core.graph.shape import escape, meant
+from aob.core.graph.shape import escape
+from aob.core.hint import meant
 from aob.core.json_schema import Checker, Fault, Unusable, checker_of
 
 SCHEMA_BYTES_MAX: Final = 64 * 1024

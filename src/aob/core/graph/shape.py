@@ -6,13 +6,13 @@ fast decoder has said no, so it may take its time.
 
 import types
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
 from aob.core.errors import Problem
+from aob.core.hint import meant
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "name": "workflow",
@@ -40,18 +40,6 @@ SYNONYMS: Final[Mapping[str, str]] = {
 def escape(key: str) -> str:
     """A key as a token of a JSON Pointer."""
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def meant(word: str, known: Mapping[str, object] | tuple[str, ...] | frozenset[str], what: str = "") -> str:
-    """A hint: the known word nearest to a wrong one, else the known words; empty when there are none."""
-    words = sorted(known)
-    near = get_close_matches(word, words, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{near[0]}`?"
-    if not words:
-        return ""
-    shown = ", ".join(words[:16]) + (" …" if len(words) > 16 else "")
-    return f"{what or 'known'}: {shown}"
 
 
 def is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from aob.core.node.agent import AGENT
-from aob.core.node.approval import APPROVAL
+from aob.core.node.approval import APPROVAL, ROLES
 from aob.core.node.branch import BRANCH
 from aob.core.node.emit import EMIT
 from aob.core.node.function import FUNCTION
@@ -31,6 +31,6 @@ ALIASES: Final[dict[str, str]] = {"task": "function"}
 """Other names under which a document may ask for a kind."""
 
 __all__ = [
-    "ALIASES", "KINDS", "Kind", "MetricConfig", "TemplateError", "fill", "fill_header", "fill_text", "is_secret_name",
-    "put_in", "references",
+    "ALIASES", "KINDS", "ROLES", "Kind", "MetricConfig", "TemplateError", "fill", "fill_header", "fill_text",
+    "is_secret_name", "put_in", "references",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ from aob.core.node.kind import Kind
 FORM_TYPES: Final = ("string", "number", "integer", "boolean")
 FIELDS_MAX: Final = 64
 RUNGS_MAX: Final = 16
+ROLES: Final[tuple[str, ...]] = ("view", "run", "deploy", "approve", "patch", "admin")
+"""`view` reads, `run` starts and cancels, `deploy` pushes documents and contracts, `approve` answers tickets, `patch`
+proposes, `admin` does all of these. Any other name is a role of one's own: it decides the tickets that ask for it."""
 
 
 class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,10 +5,7 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Refused
-
-ROLES: Final = ("view", "run", "deploy", "approve", "patch", "admin")
-"""`view` reads, `run` starts and cancels, `deploy` pushes documents and contracts, `approve` answers tickets, `patch`
-proposes, `admin` does all of these. Any other name is a role of one's own: it decides the tickets that ask for it."""
+from aob.core.node import ROLES as ROLES
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from aob.core.errors import Invalid, Problem
+from aob.core.hint import nearest
 from aob.core.serving.allowed import FUNCTIONS, NODES, RELATIONS
 from aob.core.serving.bounds import Bounds
 
@@ -190,10 +191,8 @@ def _with_names(node: "Expr") -> set[str]:
 
 
 def _near(name: str, views: frozenset[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, sorted(views), 1)
-    return f"do you mean {close[0]!r}?" if close else "GET /v1/catalog lists the views"
+    close = nearest(name, views)
+    return f"do you mean {close!r}?" if close else "GET /v1/catalog lists the views"
 
 
 def _kind(node: "Expr") -> str:

@@ -5,7 +5,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -25,6 +24,7 @@ from aob.core.contract.reading import Sources, contract_sources
 from aob.core.contract_model import EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
+from aob.core.hint import nearest
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
@@ -344,8 +344,8 @@ def joined(one: ContractSet, other: ContractSet) -> ContractSet:
 
 def metric_unknown(name: str, known: ContractSet) -> NotFound:
     """There is no metric of this name; some of those there are."""
-    near = get_close_matches(name, known.metrics, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    near = nearest(name, known.metrics)
+    meant = f"did you mean {near}? " if near else ""
     own_first = sorted(known.metrics, key=lambda each: (_is_platforms(known.metrics[each]), each))
     return NotFound(
         f"there is no metric {name[:80]!r}",

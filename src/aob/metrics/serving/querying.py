@@ -11,6 +11,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.hint import nearest
 from aob.core.metric_answers import QueryAnswer
 from aob.core.policy import Caller
 from aob.core.rights import demand
@@ -140,10 +141,8 @@ def _read(body: Mapping[str, JsonValue], shape: type[Any]) -> Any:
 
 def _column(names: Mapping[str, str], field: str, path: str) -> str:
     if field not in names:
-        import difflib
-
-        close = difflib.get_close_matches(field, list(names), 1)
-        hint = f"do you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(set(names.values())))}"
+        close = nearest(field, names)
+        hint = f"do you mean {close!r}?" if close else f"there are: {', '.join(sorted(set(names.values())))}"
         raise _wrong(path, f"there is no column {field!r}", hint)
     return '"' + names[field].replace('"', '""') + '"'
 

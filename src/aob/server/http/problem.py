@@ -1,6 +1,5 @@
 """Errors that only HTTP has, and what msgspec and the decoders raise, as errors of the one tree."""
 
-import difflib
 import math
 import re
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from typing import Final, get_type_hints
 import msgspec
 
 from aob.core.errors import Busy, CallerError, Invalid, Malformed, Problem
+from aob.core.hint import nearest
 
 SEE_DOCS: Final = "GET /docs says what each route takes"
 _AT: Final = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
@@ -78,8 +78,8 @@ def problem_in(message: str, shape: object = None) -> Problem:
     hint = ""
     if unknown and isinstance(shape, type) and not path:
         names = [field.encode_name for field in msgspec.structs.fields(shape)] if _is_struct(shape) else _keys(shape)
-        near = difflib.get_close_matches(unknown.group(1), names, 1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names) or 'none'}"
+        near = nearest(unknown.group(1), names)
+        hint = f"did you mean {near}?" if near else f"known: {', '.join(names) or 'none'}"
     return Problem(path, text.replace("`", ""), hint=hint)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from aob.core.policy import Caller
+from aob.server.api_keys import NO_KEYS, ApiKeys
 from aob.server.http.openapi import openapi
 from aob.server.http.route import AnyRoute, Table
 from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
@@ -19,7 +19,6 @@ _STATED: Final[tuple[AnyRoute, ...]] = (
     *workflows.ROUTES,
     *tickets.ROUTES,
     *blobs.ROUTES,
-    *keys.ROUTES,
     *health.ROUTES,
 )
 __all__ = ["make_table"]
@@ -30,11 +29,11 @@ def make_table(
     link_secret: bytes,
     now_ms: Callable[[], int],
     metrics_text: Callable[[bool], bytes] | None = None,
-    holder: Callable[[str], Caller | None] = lambda key: None,
+    api_keys: ApiKeys = NO_KEYS,
     public_url: str = "",
 ) -> Table:
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))
-    links = Links(link_secret, now_ms, holder, public_url.rstrip("/"))
-    table = Table((*_STATED, *live_routes(metrics_text), *links.routes(), *docs.routes()))
+    links = Links(link_secret, now_ms, api_keys.holder, public_url.rstrip("/"))
+    table = Table((*_STATED, *keys.key_routes(api_keys), *live_routes(metrics_text), *links.routes(), *docs.routes()))
     return table

@@ -5,10 +5,12 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from aob.core.answers import KeyCreated, KeyList
-from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
+from aob.core.errors import NotFound
+from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN, demand
+from aob.server.api_keys import API_KEYS, ENV_PREFIX, ApiKeys
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, takes
+from aob.server.http.route import NO_BODY, AnyRoute, Gives, Route, takes
 
 ROLES_MAX: Final = 32
 RoleName: TypeAlias = Annotated[str, msgspec.Meta(pattern=ROLE_PATTERN, max_length=ROLE_CHARS_MAX)]
@@ -30,19 +32,23 @@ async def create(call: Call[Nothing, KeyBody]) -> Answer:
     return json_answer(made, status=201, headers=((b"cache-control", b"no-store"),))
 
 
-async def list_keys(call: Call[Nothing, None]) -> Answer:
-    """All keys, without secrets."""
-    return json_answer({"keys": await call.verbs.list_keys(call.who)})
-
-
 async def revoke(call: Call[Nothing, None]) -> Answer:
     """Revoke a key."""
-    await call.verbs.revoke_key(call.who, call.params["key_id"])
+    key_id = call.params["key_id"]
+    if key_id.startswith(ENV_PREFIX):
+        demand(call.who, "revoke_key")
+        raise NotFound(f"the home keeps no key {key_id[:80]}", hint=f"take it out of {API_KEYS} and start again")
+    await call.verbs.revoke_key(call.who, key_id)
     return Answer(b"", 204, b"")
 
 
-ROUTES: Final = (
-    Route(
+def key_routes(api_keys: ApiKeys) -> tuple[AnyRoute, ...]:
+    """The routes of keys, those of the environment beside those that the engine knows."""
+
+    async def list_keys(call: Call[Nothing, None]) -> Answer:
+        return json_answer({"keys": [*await call.verbs.list_keys(call.who), *api_keys.rows(call.who.tenant)]})
+
+    listing = Route(
         "GET",
         "/v1/keys",
         list_keys,
@@ -52,7 +58,11 @@ ROUTES: Final = (
         query=Nothing,
         body=NO_BODY,
         gives=(Gives(200, KeyList, "The keys."),),
-    ),
+    )
+    return listing, *ROUTES
+
+
+ROUTES: Final = (
     Route(
         "POST",
         "/v1/keys",

@@ -8,7 +8,8 @@ from aob.core.contract_model import AlertContract, ContractSet, MetricContract, 
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
 from aob.core.expression.check import Shape
-from aob.core.graph.shape import escape, meant
+from aob.core.graph.shape import escape
+from aob.core.hint import meant
 
 SLO_WINDOW_MAX_MS: Final = 90 * 86_400_000
 SLO_WINDOW_MIN_MS: Final = 60_000

@@ -10,7 +10,8 @@ from aob.core.contract.check.unit import PLAIN, Unit, Units
 from aob.core.contract_model import ContractSet, MetricContract
 from aob.core.errors import Problem
 from aob.core.expression.paths import Path
-from aob.core.graph.shape import escape, meant
+from aob.core.graph.shape import escape
+from aob.core.hint import meant
 
 PLAIN_TYPES = frozenset({"count", "distinct", "ratio"})
 """Types whose value is a plain number, however what they count is called."""

@@ -10,7 +10,8 @@ from aob.core.errors import Problem
 from aob.core.expression import EvalError, Expression
 from aob.core.expression.paths import Path
 from aob.core.graph.schema import bad_schema, schema_problems
-from aob.core.graph.shape import escape, meant
+from aob.core.graph.shape import escape
+from aob.core.hint import meant
 
 
 def event_problems(contract: EventContract, whole: ContractSet, enrichments: frozenset[str]) -> Iterator[Problem]:

@@ -23,7 +23,8 @@ from aob.core.contract.check.window import window_problems
 from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType
 from aob.core.errors import Problem
 from aob.core.expression.schema import Schema
-from aob.core.graph.shape import escape, meant
+from aob.core.graph.shape import escape
+from aob.core.hint import meant
 from aob.core.instant import is_moment
 
 EXACT: Final[frozenset[MetricType]] = frozenset({"distinct", "percentile", "top", "min", "max"})

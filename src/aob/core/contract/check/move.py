@@ -12,7 +12,7 @@ from aob.core.contract.check.unit import Units, pinned
 from aob.core.contract_model import ContractSet, EventContract, MetricContract, MetricType, Move
 from aob.core.errors import Problem
 from aob.core.expression import Expression
-from aob.core.graph.shape import meant
+from aob.core.hint import meant
 
 NUMBERS: Final[frozenset[MetricType]] = frozenset({"sum", "min", "max", "average", "percentile"})
 """Types that need a number of each move; of a ratio it may be left out, and is 1."""

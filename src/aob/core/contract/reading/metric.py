@@ -11,7 +11,8 @@ from aob.core.contract.reading.alert import slo_of
 from aob.core.contract.reading.draft import Draft, cel
 from aob.core.contract.reading.window import read_windows
 from aob.core.contract_model import Given, MetricContract, Move
-from aob.core.graph.shape import escape, meant
+from aob.core.graph.shape import escape
+from aob.core.hint import meant
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 _EXPECTED: Final = frozenset({"value", "rows", "window", "by", "where", "at"})

@@ -7,7 +7,7 @@ from aob.core.contract.definition import Duration, WindowDefinition
 from aob.core.contract.reading.draft import Draft
 from aob.core.contract_model import Unit, Window
 from aob.core.duration import parse_duration
-from aob.core.graph.shape import meant
+from aob.core.hint import meant
 
 ALL: Final = "all"
 UNITS: Final[tuple[Unit, ...]] = ("second", "minute", "hour", "day", "week", "month", "year")

@@ -4,10 +4,10 @@ In: a JSON value and moves by tokens. Out: the edited value in `root`. A failed 
 the draft half-edited: drop it, the original still stands.
 """
 
-from difflib import get_close_matches
 from typing import Final
 
 from aob.core.graph.patch.pointer import Json, Tokens, format_pointer, index_of
+from aob.core.hint import nearest
 
 END: Final = "-"
 """The place after the last item of an array."""
@@ -145,10 +145,10 @@ def _insertion(items: list[Json], token: str, tokens: Tokens) -> int:
 
 
 def _near(token: str, members: dict[str, Json]) -> str:
-    names = list(members)[:1_000]
-    close = get_close_matches(token, names, 1)
+    names = list(members)
+    close = nearest(token, names)
     if close:
-        return f"did you mean `{close[0]}`?"
+        return f"did you mean `{close}`?"
     return "it has " + ", ".join(f"`{name}`" for name in names[:6]) if names else "it is empty"
 
 

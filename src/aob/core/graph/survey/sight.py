@@ -16,8 +16,8 @@ from aob.core.errors import Problem
 from aob.core.event.value import decode
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.evaluation import UNITS_MAX
-from aob.core.graph.shape import meant
 from aob.core.graph.survey.topology import Order
+from aob.core.hint import meant
 from aob.core.rules import RULES
 
 EXPRESSIONS_CACHED_MAX: Final = 16_384

@@ -23,6 +23,7 @@ from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, edge_path, re
 from aob.core.graph.survey.node_plan import NodePlan, kind_of, read_node
 from aob.core.graph.survey.reading import read_struct
 from aob.core.graph.survey.resolve import resolve_workflow
+from aob.core.graph.survey.roles import mistyped_roles
 from aob.core.graph.survey.sight import ROOT_NAMES, Sight, expression_at
 from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.instant import EXAMPLE, moment_of
@@ -236,6 +237,8 @@ class Survey:
                         plan.exprs[expression.key] = made
             if plan.kind.name == "timer" and self.rules >= 2:
                 self._check_until(plan)
+            if plan.kind.name == "approval" and self.rules >= 2:
+                self.problems.extend(mistyped_roles(plan))
         for edge in body.edges:
             if edge.definition.when is not None:
                 source = edge.definition.source
