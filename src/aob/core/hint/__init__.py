@@ -1,5 +1,5 @@
 """A wrong word flows in, the known word that was meant flows out: for hints, never to act on."""
 
-from aob.core.hint.nearest import meant, nearest, slip_of
+from aob.core.hint.word import meant, nearest, slip_of
 
 __all__ = ["meant", "nearest", "slip_of"]
