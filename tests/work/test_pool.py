@@ -98,6 +98,41 @@ async def test_the_time_of_an_attempt_is_reported_with_it() -> None:
     assert 8_000 < done.took_us < 5_000_000
 
 
+async def test_only_tasks_that_a_handler_makes_are_contained_and_each_knows_its_job() -> None:
+    log, told, go = Noted(), Told(), asyncio.Event()
+
+    async def leaves() -> None:
+        await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    async def outer() -> None:
+        await go.wait()  # its worker has long gone on to another job
+        await asyncio.gather(asyncio.create_task(leaves()), return_exceptions=True)
+
+    kept: list[asyncio.Task[None]] = []
+
+    async def perform(job: Job) -> None:
+        kept.append(asyncio.create_task(outer(), name=job.visit))
+        await asyncio.sleep(0)
+
+    try:
+        async with pool_of(perform, told, concurrency=2, log=log) as pool:
+            pool.contain()
+            for n in range(6):
+                pool.submit(calls("f", visit=f"v{n}"))
+            await told.first(6)
+            workers = {
+                type(task.get_coro()).__name__ for task in asyncio.all_tasks() if task.get_name() == "aob-worker"
+            }
+            go.set()
+            await asyncio.gather(*kept)
+    finally:
+        asyncio.get_running_loop().set_task_factory(None)
+    assert workers == {"coroutine"}
+    seen = [fields for event, fields in log.lines if event == "handler_task_ended"]
+    assert sorted((str(each["visit"]), each["error"]) for each in seen) == [(f"v{n}", "SystemExit") for n in range(6)]
+
+
 async def test_a_handler_that_does_not_suspend_is_done_without_a_task_of_its_own() -> None:
     tasks: set[Any] = set()
 

@@ -5,7 +5,7 @@ In: the job of a handler, as a context variable of all that it begins. Out: a ta
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -13,20 +13,24 @@ from aob.core.errors import said
 from aob.work.job import Job
 
 T = TypeVar("T")
-WORKING: Final[ContextVar[Job]] = ContextVar("aob_job")
-"""The job that a handler works at, and all that it has begun."""
+
+
+class Seat:
+    """The job that a worker works at; as a context variable, so that all that a handler begins knows whose it is."""
+
+    __slots__ = ("job",)
+
+    def __init__(self, job: Job | None = None) -> None:
+        self.job = job
+
+
+SEAT: Final[ContextVar[Seat]] = ContextVar("aob_seat")
 
 Told = Callable[[Job, BaseException], None]
 
 
 class HandlerExitError(RuntimeError):
     """What a task of a handler raises in place of SystemExit or KeyboardInterrupt."""
-
-
-def begun(coroutine: Coroutine[object, object, object], job: Job) -> object:
-    """The first step of a handler, as its job."""
-    WORKING.set(job)
-    return coroutine.send(None)
 
 
 class _Contained(Coroutine[Any, Any, T]):
@@ -74,9 +78,13 @@ def task_factory(told: Told) -> Callable[..., "asyncio.Task[Any]"]:
     program ends."""
 
     def made(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "asyncio.Task[Any]":
-        job = WORKING.get(None)
-        if job is not None:
-            coroutine = _Contained(coroutine, job, told)
-        return asyncio.Task(coroutine, loop=loop, **more)
+        context: Context | None = more.get("context")
+        seat = SEAT.get(None) if context is None else context.get(SEAT)
+        if seat is None or (job := seat.job) is None:
+            return asyncio.Task(coroutine, loop=loop, **more)
+        if context is None:
+            context = more["context"] = copy_context()
+            context.run(SEAT.set, Seat(job))  # its worker goes on to other jobs
+        return asyncio.Task(_Contained(coroutine, job, told), loop=loop, **more)
 
     return made

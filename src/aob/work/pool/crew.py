@@ -19,7 +19,7 @@ from aob.core.graph.spec import Timeouts
 from aob.work.job import Done, Job, Result
 from aob.work.outcome import by_a_person, fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
-from aob.work.pool.contained import begun
+from aob.work.pool.contained import SEAT, Seat
 from aob.work.pool.lanes import Lanes
 from aob.work.pool.running import Running
 from aob.work.pool.shares import Shares
@@ -116,7 +116,9 @@ class Crew:
                 return
         if len(self.workers) < self._shares.most:
             self._awake += 1
-            task = asyncio.get_running_loop().create_task(self._work(), name="aob-worker")
+            # In a context of its own: who wakes it may be at work for a handler.
+            loop, context = asyncio.get_running_loop(), contextvars.Context()
+            task = loop.create_task(self._work(), name="aob-worker", context=context)
             self.workers.add(task)
             task.add_done_callback(self._left)
 
@@ -131,6 +133,8 @@ class Crew:
         me = asyncio.current_task()
         pop, begin = self.lanes.pop, self._begin
         shares, limit = self._shares, self._limit
+        seat = Seat()
+        SEAT.set(seat)
         burst = perf_counter()
         jobs = 0
         running = self._running
@@ -139,6 +143,7 @@ class Crew:
             while True:
                 attempt = pop() if shares.total < limit else self.lanes.pop_that(self._may)
                 if attempt is None:
+                    seat.job = None
                     if running is not None:
                         running.clear(slot)
                     sleeper = loop.create_future()
@@ -151,6 +156,7 @@ class Crew:
                 if attempt.state != "queued":
                     continue
                 attempt.task = me
+                seat.job = attempt.job
                 if running is not None:
                     running.begin(slot, attempt.job.run, attempt.job.visit, attempt.job.attempt)
                 rest = begin(attempt, loop)
@@ -188,7 +194,7 @@ class Crew:
         try:
             coroutine = self._perform(job)
             context = contextvars.copy_context()
-            waits = context.run(begun, coroutine, job)
+            waits = context.run(coroutine.send, None)
         except StopIteration as stop:
             return self._end(attempt, stop.value, began)
         except BaseException as error:  # SystemExit too: a handler must not end the platform
