@@ -188,7 +188,7 @@ class Dispatcher:
         run_id, visit = stream.name, token.visit
         job = Job(
             run_id, visit, token.attempt, node, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
-            run.mode, node.spec.priority, run.depth, resume,
+            run.mode, node.spec.priority or run.priority, run.depth, resume,
         )  # fmt: skip
         if run.graph_ops and node.kind == "http":
             job.pushed = _as_pushed(graphs, scope.body, node)

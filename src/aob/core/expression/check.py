@@ -37,7 +37,11 @@ _WHERE: Final = {
     "item": "it exists in the body of a map only",
     "loop": "it exists in the body of a loop only",
 }
-_RUN: Final[Schema] = {"properties": {"id": {"type": "string"}, "workflow": {"type": "string"}}}
+_TEXT: Final[Schema] = {"type": "string"}
+_RUN: Final[Schema] = {"properties": {
+    "id": _TEXT, "workflow": _TEXT, "tag": _TEXT, "version": _TEXT, "tenant": _TEXT,
+    "labels": {"type": "object", "additionalProperties": _TEXT},
+}}  # fmt: skip
 _LOOP: Final[Schema] = {"properties": {"index": {"type": "integer"}, "previous": {}}}
 _NODE: Final = "output"
 _FACTS: Final = ("output", "error", "state", "exhausted")

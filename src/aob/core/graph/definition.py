@@ -51,7 +51,7 @@ class TimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class NodeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One node. `effect` and `deterministic` left out take the handler's or the kind's."""
+    """One node. `effect` and `deterministic` left out take the handler's or the kind's, `priority` the run's."""
 
     kind: str
     config: dict[str, Value] = {}
@@ -64,7 +64,7 @@ class NodeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_failure: OnFailure = "fail"
     on_uncertain: OnUncertain = "ask"
     verify: str = ""
-    priority: Priority = "medium"
+    priority: Priority | None = None
     labels: dict[str, str] = {}
     description: str = ""
     hold: bool = True

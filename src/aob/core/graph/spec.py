@@ -47,7 +47,8 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 class NodeSpec(msgspec.Struct, frozen=True):
     """Common fields of every node, decoded. `effect` is resolved: the strongest of the node's and the handler's;
-    where no handler is known the node's, else the kind's. By the first rules the node's, else the handler's."""
+    where no handler is known the node's, else the kind's. By the first rules the node's, else the handler's.
+    `priority` is None where the run's counts."""
 
     retry: Retry = Retry()
     timeout: Timeouts = Timeouts()
@@ -57,7 +58,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     on_failure: OnFailure = "fail"
     on_uncertain: OnUncertain = "ask"
     verify: str = ""
-    priority: Priority = "medium"
+    priority: Priority | None = None
     labels: dict[str, str] = {}
     hold: bool = True
     disabled: bool = False
