@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from aob.backends.memory.store import MemoryStore
 from aob.backends.sqlite.store import SqliteStore
 from aob.core.errors import AobError, Unavailable
-from aob.ports.store import HeadQuery, Segment, Store, TimerRow, Value
+from aob.ports.store import EndedQuery, HeadQuery, Removal, Segment, Store, TimerRow, Value
+from aob.testing.conformance.removal import RemovalSuite
 from aob.testing.conformance.store import StoreSuite, batch, content, head
 
 FILE = "shard-0.db"
 
 
-class TestMemory(StoreSuite):
+class TestMemory(StoreSuite, RemovalSuite):
     async def make(self, folder: Path) -> Store:
         return MemoryStore()
 
@@ -29,7 +30,7 @@ class TestMemory(StoreSuite):
         return store
 
 
-class TestSqlite(StoreSuite):
+class TestSqlite(StoreSuite, RemovalSuite):
     async def make(self, folder: Path) -> Store:
         self.path = folder / FILE
         return await SqliteStore.open(self.path, timeout_s=0.01)
@@ -95,6 +96,10 @@ SEGMENTS = st.lists(st.builds(Segment, STREAM, st.integers(0, 2), st.just(1), st
                     max_size=2)  # fmt: skip
 TIMERS = st.lists(st.builds(TimerRow, STREAM, st.sampled_from("ab"), st.integers(0, 5)), max_size=3)
 DONE = st.lists(st.tuples(STREAM, st.sampled_from(["", "a", "b"])), max_size=2)
+REMOVALS = st.lists(
+    st.builds(lambda stream, record: Removal(stream, record, "acme", "ann", 9, 8), STREAM, st.sampled_from("xy")),
+    max_size=1,
+)
 VALUES = st.lists(st.builds(Value, st.sampled_from(["acme", "x"]), st.just(b"h" * 32), st.binary(max_size=3)),
                   max_size=2)  # fmt: skip
 MOVE = st.fixed_dictionaries(
@@ -110,6 +115,7 @@ MOVE = st.fixed_dictionaries(
                 "timers": TIMERS,
                 "timers_done": DONE,
                 "values": VALUES,
+                "removals": REMOVALS,
                 "cut": st.integers(0, 2),
             }
         ),
@@ -137,6 +143,8 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
         told.append(await store.rows("event_log"))
         told.append(sorted(await store.rows("runs"), key=lambda each: str(each["run"])))
         told.append(await store.heads(HeadQuery("run", status="WAITING")))
+        told.append(await store.ended(EndedQuery("run", "acme", 7)))
+        told.append([await store.removed(name) for name in ("run_1", "run_2", "run_3")])
     for store in handles:
         await store.close()
     return told

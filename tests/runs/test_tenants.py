@@ -64,7 +64,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
 
 
 LISTS = {"workflows": {}, "runs": {}, "tickets": {"open": False}, "list_keys": {}}
-OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "holder", "health", "position"}
+OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "holder", "health", "position", "prune"}
 """Verbs that name nothing of another, or are tested elsewhere."""
 
 

@@ -195,6 +195,16 @@ class FakeEngine:
         self.finish(run_id, "CANCELLED")
         return {"run_id": run_id, "status": "CANCELLED"}
 
+    async def prune(self, who: Caller, before_ms: int, *, cursor: str | None = None, **how: Any) -> Json:
+        """Two steps of one run each, and a third run that stays."""
+        self.commands.append(("prune", (before_ms, cursor, how)))
+        return {
+            "before": before_ms, "dry_run": how["dry_run"], "runs": 1, "events": 4, "bytes": 3_000, "values": 0,
+            "values_bytes": 0, "oldest": 1_767_225_600_000, "newest": 1_767_225_600_000, "workflows": {"order": 1},
+            "kept": {} if cursor is None else {"needed": 1}, "record": None if how["dry_run"] else f"removal_{cursor}",
+            "next": "1.run_a" if cursor is None else None,
+        }  # fmt: skip
+
     async def why(self, who: Caller, run_id: str) -> Json:
         state = self._state(who, run_id)
         return {"run_id": run_id, "status": state["status"], "sentence": "waiting for a test", "details": []}

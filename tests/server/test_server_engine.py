@@ -13,7 +13,7 @@ import pytest
 
 import aob
 from aob.client import AsyncClient
-from aob.core.errors import Conflict, Invalid, NotFound
+from aob.core.errors import Conflict, Gone, Invalid, NotFound
 from aob.core.policy import LOCAL, Link, sign_link
 from aob.server import create_app, openapi_document, serving
 from aob.server.verbs import Verbs
@@ -242,3 +242,18 @@ async def test_a_reader_that_comes_back_after_the_end_is_told_so(client: AsyncCl
     *_, last = [event async for event in client.follow(run_id)]
     async with asyncio.timeout(5):
         assert [event async for event in client.follow(run_id, position=last.position)] == []
+
+
+async def test_runs_are_pruned_as_promised_and_are_gone_with_a_sentence(client: AsyncClient, run_id: str) -> None:
+    await client.cancel(run_id)
+    ended = (await client.wait(run_id))["ended_at"]
+    assert ended is not None
+    dry = [step async for step in client.prune(ended + 1, dry_run=True)]
+    assert [(step["runs"], step["dry_run"]) for step in dry] == [(1, True)]
+    done = [step async for step in client.prune(ended + 1, reason="old", workflow="greet")]
+    assert [step["runs"] for step in done] == [1]
+    for act in (client.run, client.why, client.graph, client.cancel):
+        with pytest.raises(Gone, match="was pruned on") as caught:
+            await act(run_id)
+        assert (caught.value.code, caught.value.status) == ("run_pruned", 410)
+    assert (await client.runs())["runs"] == []

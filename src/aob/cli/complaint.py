@@ -10,7 +10,7 @@ from aob.core.errors import AobError, Problem
 from aob.core.problem import problem_of
 
 EXIT_BY_STATUS: Final[Mapping[int, int]] = {
-    400: 2, 413: 2, 415: 2, 422: 2, 404: 3, 401: 4, 403: 4, 409: 5, 408: 6, 429: 6, 503: 6,
+    400: 2, 413: 2, 415: 2, 422: 2, 404: 3, 410: 3, 401: 4, 403: 4, 409: 5, 408: 6, 429: 6, 503: 6,
 }  # fmt: skip
 """0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 not allowed, 5 conflict, 6 no answer."""
 

@@ -58,6 +58,27 @@ class RunPage(TypedDict):
     as_of: str
 
 
+class Pruned(TypedDict):
+    """One step of a prune: what it removed, or would remove. `bytes` are those of the records; `values_bytes` at most
+    what larger values take, of which those stay that other runs use. `oldest` and `newest` are when the first and the
+    last of these runs ended, `kept` counts runs that ended in time and stay, by why. `record` is the id of the record,
+    `next` the cursor of the next step, null at the end."""
+
+    before: int
+    dry_run: bool
+    runs: int
+    events: int
+    bytes: int
+    values: int
+    values_bytes: int
+    oldest: int | None
+    newest: int | None
+    workflows: dict[str, int]
+    kept: dict[str, int]
+    record: str | None
+    next: str | None
+
+
 class NodeView(TypedDict):
     """Where one visit stands."""
 

@@ -7,6 +7,7 @@ AobError
 │   ├── Unauthorized       we do not know you                                  401
 │   ├── Refused            a policy says no, and names itself                  403
 │   ├── NotFound           there is no such thing                              404
+│   │   └── Gone           it was removed, and a record says by whom           410
 │   ├── Conflict           it is already otherwise                             409
 │   ├── TooLarge           over a stated limit                                 413
 │   └── Busy               a queue is full: come again after `retry_after_s`   429
@@ -125,6 +126,13 @@ class NotFound(CallerError):
 
     code = "not_found"
     status = 404
+
+
+class Gone(NotFound):
+    """It was there and was removed; the detail says when and by whom."""
+
+    code = "gone"
+    status = 410
 
 
 class Conflict(CallerError):

@@ -26,7 +26,7 @@ _VERBS: Final = {
     "approve": "approve_patch reject_patch silence_alert",
     "patch": "propose rollback patch_tag",
     "admin": "create_key list_keys revoke_key put_alert delete_alert create_webhook update_webhook delete_webhook "
-             "redeliver",
+             "redeliver prune",
     ANY: "answer deciding",
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ import msgspec
 from aob.core.event.value import ROW_MAX
 from aob.journal.law import Changes
 from aob.journal.parts import segment_crc
+from aob.journal.removal import Removals
 from aob.journal.stream import Stream, segment_data
 from aob.ports.store import Batch, Head, Segment, TimerRow, Value
 
@@ -19,8 +20,8 @@ class Draft:
     """Decisions of one commit, in order."""
 
     __slots__ = (
-        "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "row", "segmented",
-        "timed", "told", "values",
+        "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "removals", "row",
+        "segmented", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
@@ -37,6 +38,7 @@ class Draft:
         self.blobs: list[tuple[str, bytes, bytes]] = []
         self.ended: list[Stream] = []
         self.segmented: list[tuple[Stream, int, int]] = []
+        self.removals: list[Removals] = []
 
     def keep(self, tenant: str, values: dict[bytes, bytes]) -> None:
         """Values beside the record: rows of the same commit, or blobs that are durable before it."""
@@ -105,7 +107,14 @@ def build(shard: int, epoch: int, draft: Draft, segments: list[Segment]) -> Batc
                 if not key[1]:
                     timers = {at: timer for at, timer in timers.items() if at[0] != key[0]}
     heads: list[Head] = [stream.law.head(stream) for stream in draft.heads.values()]
-    return Batch(
+    batch = Batch(
         shard, epoch, draft.row, draft.at_ms, draft.count, b"[" + b",".join(draft.parts) + b"]",
         msgspec.json.encode(draft.counts), heads, segments, list(timers.values()), list(done), draft.values, draft.cut,
     )  # fmt: skip
+    for each in draft.removals:
+        batch.removals = [*batch.removals, *each.streams]
+        batch.rewritten = [*batch.rewritten, *each.rewritten]
+        batch.leftovers = [*batch.leftovers, *each.leftovers]
+        batch.settled = [*batch.settled, *each.settled]
+        batch.unless_after = max(batch.unless_after, each.unless_after)
+    return batch

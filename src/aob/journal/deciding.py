@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence, Set
 from typing import Any, Final
 from zlib import crc32
 
@@ -14,8 +14,9 @@ from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
-from aob.journal.parts import part_data, readable_parts, segment_chunks
+from aob.journal.parts import part_data, readable_parts, segment_chunks, without
 from aob.journal.recovery import Recovered, load_stream, recover
+from aob.journal.removal import Removals
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import JournalRow, Segment, Store
@@ -23,6 +24,9 @@ from aob.ports.store import JournalRow, Segment, Store
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
 """A batch ends at this many commands or after this long, so that the loop stays responsive."""
+
+STRETCH_ROWS: Final = 32
+"""Rows that are rewritten in one go."""
 
 VALUE_AGAIN_S: Final = 0.5
 """Pause between two tries to reach a value that a decision needs."""
@@ -105,6 +109,9 @@ class Deciding:
         self._waiting: dict[str, list[Asked]] = {}
         self._reading: set[str] = set()
         """Of those that wait, the streams that are being read back."""
+        self._outdated: set[str] = set()
+        """Of those, the ones that were removed meanwhile: what was read is no longer so."""
+        self._ended: deque[str] = deque()
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
         self.unreadable: dict[str, str] = {}
@@ -184,7 +191,10 @@ class Deciding:
         data = law.encode(events)
         law.fold(stream, events)
         if verdict.context is not None:
-            law.adopt(stream, verdict.context)
+            if type(verdict.context) is Removals:
+                draft.removals.append(verdict.context)
+            else:
+                law.adopt(stream, verdict.context)
         seq, base, count = stream.seq, draft.count, len(events)
         stream.seq = seq + count
         crc = crc32(data)
@@ -232,6 +242,9 @@ class Deciding:
         error: AobError | None = None
         try:
             stream = await load_stream(self.store, self.law_of(name), name)
+            while name in self._outdated:
+                self._outdated.discard(name)
+                stream = await load_stream(self.store, self.law_of(name), name)
             if name not in self.streams:
                 self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
         except AobError as failed:
@@ -240,6 +253,16 @@ class Deciding:
             logger().error("stream_unreadable", stream=name, exc_info=failed)
             error = Quarantined(f"{name} cannot be read back: {type(failed).__name__}: {said(failed)}")
         self._resume(name, error)
+
+    def _forget(self, removals: Removals) -> None:
+        """Streams were removed: memory knows nothing of them either."""
+        gone = {removal.stream for removal in removals.streams}
+        for name in gone:
+            self.streams.pop(name, None)
+        self._outdated |= gone & self._reading
+        kept = [name for name in self._ended if name not in gone]
+        self._ended.clear()
+        self._ended.extend(kept)
 
     def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
         self._waiting[stream.name] = [asked]
@@ -301,9 +324,22 @@ class Deciding:
         """A shard as it would be read back from a store, without becoming its owner."""
         return await recover(store, self.shard, self.laws)
 
+    async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
+        """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt`, whose field
+        `row` says which."""
+        made: list[tuple[int, bytes]] = []
+        for first, count in _stretches(rows):
+            found = await self.store.journal(self.shard, first - 1, count)
+            made += await asyncio.to_thread(self._without, found, gone)
+        return made
+
+    def _without(self, rows: Sequence[JournalRow], gone: Set[str]) -> list[tuple[int, bytes]]:
+        return [(row.row, without(row, self.shard, gone)) for row in rows]
+
     @staticmethod
     def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
-        """What can be read of a row: streams, sequence numbers, events, and whether they are what was written."""
+        """What can be read of a row (the stream of a gap has no name, and for its sequence number how many events are
+        gone): streams, sequence numbers, events, and whether they are what was written."""
         return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
 
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -312,6 +348,18 @@ class Deciding:
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
         return task
+
+
+def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as (first, how many) that follow one another, each not too long."""
+    first = count = 0
+    for row in rows:
+        if count and (row != first + count or count >= STRETCH_ROWS):
+            yield first, count
+            count = 0
+        first, count = (first if count else row), count + 1
+    if count:
+        yield first, count
 
 
 def set_aside(name: str, reason: str) -> Quarantined:

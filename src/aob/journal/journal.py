@@ -17,6 +17,7 @@ from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding,
 from aob.journal.law import Law
 from aob.journal.log import logger
 from aob.journal.recovery import Recovered, load_stream, recover
+from aob.journal.removal import RemovalLaw
 from aob.journal.stream import Stream
 from aob.journal.timers import Timers
 from aob.ports.store import Batch, StaleEpoch, Store
@@ -50,7 +51,7 @@ class Journal(Deciding):
     ) -> None:
         super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
-        self.laws = laws
+        self.laws = [*laws, RemovalLaw()]
         self.epoch = 0
         self.broken: AobError | None = None
         self.failing: AobError | None = None
@@ -62,7 +63,6 @@ class Journal(Deciding):
         """Called after each write of the store: how long it took, and how many events it held."""
         self._put_blob, self._get_value = put_blob, get_value
         self._task: asyncio.Task[None] | None = None
-        self._ended: deque[str] = deque()
         self._sound = asyncio.Event()
         self._readers: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._draft: Draft | None = None
@@ -182,7 +182,9 @@ class Journal(Deciding):
             return stream if stream.seq else None
         if name in self.unreadable:
             raise set_aside(name, self.unreadable[name])
-        return await load_stream(self.store, self.law_of(name), name)
+        found = await load_stream(self.store, self.law_of(name), name)
+        # What lives is in memory: a half of a stream is one that is removed while it is read.
+        return found if found is None or found.ended or name in self.streams else None
 
     def law_of(self, name: str) -> Law:
         """The law whose prefix the name carries."""
@@ -294,6 +296,8 @@ class Journal(Deciding):
             del stream.chunks[:chunks]
             stream.kept_from = seq
         self.cut_row = draft.cut or self.cut_row
+        for removals in draft.removals:
+            self._forget(removals)
         while self._readers and self._readers[0][0] <= self.durable_row:
             _, future = self._readers.popleft()
             if not future.done():

@@ -1,8 +1,10 @@
 """The parts of a journal row and of a segment in bytes, each with a crc32 that is checked when it is read.
 
 A part is the events of one decision: `[stream, first seq, [event, ...], crc]`. What earlier releases wrote has no crc.
+Where the events of a removed stream were is a gap, `["", how many, [], crc]`: what stands after it keeps its index.
 """
 
+from collections.abc import Set
 from typing import Any, Final
 from zlib import crc32
 
@@ -16,6 +18,10 @@ from aob.ports.store import JournalRow, Segment
 UNCHECKED: Final = -1
 ROW_CORRUPT: Final = "row_corrupt"
 SEGMENT_CORRUPT: Final = "segment_corrupt"
+
+
+GAP: Final = ""
+"""The name of the stream of a gap."""
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -32,7 +38,13 @@ class Part(msgspec.Struct, array_like=True):
         head = b'"%b",%d' % (self.stream.encode(), self.seq)
         return self.crc in (UNCHECKED, crc32(head, crc32(self.events)))
 
+    @property
+    def count(self) -> int:
+        """How many events it holds, or held."""
+        return len(_raws.decode(self.events)) if self.stream != GAP else self.seq
 
+
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _parts = msgspec.json.Decoder(list[Part])
 
 
@@ -57,6 +69,26 @@ def parts_of(row: JournalRow, shard: int) -> list[Part]:
     return parts
 
 
+def without(row: JournalRow, shard: int, gone: Set[str]) -> bytes:
+    """The data of a row without the events of some streams. Raises Unavailable `row_corrupt`."""
+    kept: list[Part] = []
+    held = 0
+    for part in parts_of(row, shard):
+        if part.stream == GAP or part.stream in gone:
+            held += part.count
+            continue
+        if held:
+            kept.append(_gap(held))
+        kept.append(part)
+        held = 0
+    return msgspec.json.encode([*kept, _gap(held)] if held else kept)
+
+
+def _gap(count: int) -> Part:
+    events = b"[]"
+    return Part(GAP, count, msgspec.Raw(events), crc32(b'"",%d' % count, crc32(events)))
+
+
 def readable_parts(row: JournalRow) -> list[Part]:
     """What can be read of a row that is told again, and decides nothing any more."""
     try:
@@ -70,7 +102,7 @@ def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
     """A journal row that is not what was written."""
     file = f"shard-{shard}.db"
     return Unavailable(
-        f"{file}: journal row {row} is not what was written ({why[:200]})", code=ROW_CORRUPT,
+        f"{file}: journal row {row} is not what was written ({why[:200]})", code=ROW_CORRUPT, row=row,
         hint=f"restore {file} from a backup, or lose what the row held: aob restore --accept-loss {file}:{row}",
     )  # fmt: skip
 

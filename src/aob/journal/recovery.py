@@ -13,7 +13,7 @@ import msgspec
 from aob.core.errors import AobError, Unavailable, said
 from aob.journal.law import Law
 from aob.journal.log import logger
-from aob.journal.parts import SEGMENT_CORRUPT, Part, parts_of, row_corrupt, segment_chunks
+from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, parts_of, row_corrupt, segment_chunks
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import FILE_CORRUPT, JournalRow, Segment, Store, TimerRow
@@ -95,6 +95,8 @@ class _Reading:
     async def part(self, part: Part, row: JournalRow, base: int) -> int:
         """Folds a part of a row; how many events it holds."""
         name = part.stream
+        if name == GAP:
+            return part.count
         law = _law_of(self._laws, name)
         stream = self._found.streams.get(name)
         if law is not None and stream is None and name not in self._found.unreadable:
@@ -106,7 +108,7 @@ class _Reading:
                 return _apply(stream, part, row, base, tolerant=bool(self._lost) and stream.law.kind != "run")
             except Exception as error:
                 self._left_out(stream, error)
-        return len(_raws.decode(part.events))
+        return part.count
 
     async def _opened(self, name: str, law: Law, part: Part) -> Stream | None:
         if part.seq:
@@ -122,7 +124,7 @@ class _Reading:
 
     def _cut_short(self, stream: Stream, part: Part) -> int:
         """A run of which a lost row told: it stays as it was before. One that began in that row is nothing at all."""
-        count, name = len(_raws.decode(part.events)), stream.name
+        count, name = part.count, stream.name
         reason = f"journal row {self._lost}, which told of it, was lost"
         if stream.seq:
             self._found.aside[name], self._short[name] = reason, max(self._short.get(name, 0), part.seq + count)
@@ -150,9 +152,6 @@ class _Reading:
         logger().error("stream_unreadable", stream=stream.name, why=reason, exc_info=None if known else error)
         self._found.streams.pop(stream.name, None)
         self._found.unreadable[stream.name] = reason
-
-
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 async def load_stream(store: Store, law: Law, name: str) -> Stream | None:

@@ -52,6 +52,28 @@ class Value(msgspec.Struct, array_like=True):
     data: bytes
 
 
+class Removal(msgspec.Struct, array_like=True, frozen=True):
+    """What stays of a stream that was removed: under which record, whose it was, by whom, when, and of what ended
+    before which instant."""
+
+    stream: str
+    record: str
+    tenant: str
+    by: str
+    at_ms: int
+    before_ms: int
+
+
+class Leftover(msgspec.Struct, array_like=True, frozen=True):
+    """Something that a removed stream used and others may use too (`kind` value), or that lies outside the store
+    (`kind` log): looked at, and removed, later."""
+
+    kind: str
+    tenant: str
+    name: bytes
+    at_ms: int
+
+
 class Batch(msgspec.Struct):
     """All that one commit writes, under one epoch of one shard. `row` is the journal row it will be, `data` its events
     encoded (JSON: a list of `[stream, first_seq, [event, ...]]`), `counts` the count of events per partition in it."""
@@ -69,6 +91,15 @@ class Batch(msgspec.Struct):
     timers_done: Sequence[tuple[str, str]] = ()
     values: Sequence[Value] = ()
     cut: int = 0
+    removals: Sequence[Removal] = ()
+    """Streams whose head, segments and timers go."""
+    rewritten: Sequence[tuple[int, bytes]] = ()
+    """The data of journal rows without the events of these streams."""
+    leftovers: Sequence[Leftover] = ()
+    settled: Sequence[Leftover] = ()
+    """Leftovers that are done with; the value of one goes too, unless `unless_after` keeps it."""
+    unless_after: int = -1
+    """A value whose hash stands in a row after this one is kept; -1: no value goes."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -88,6 +119,19 @@ class StaleEpoch(msgspec.Struct, frozen=True):
     held_epoch: int
 
 
+class EndedQuery(msgspec.Struct, frozen=True):
+    """Which ended streams to list, the one that started first first: `after` is (`started_ms`, stream) of the last one
+    of the page before."""
+
+    kind: str
+    tenant: str
+    before_ms: int
+    status: str = ""
+    name: str = ""
+    after: tuple[int, str] | None = None
+    limit: int = 50
+
+
 class HeadQuery(msgspec.Struct, frozen=True):
     """Which heads to list, newest first: `before` is (`started_ms`, stream) of the last one of the page before."""
 
@@ -104,9 +148,9 @@ class Store(Protocol):
 
     `commit` writes all of a batch or nothing, durably, only while its epoch is the one that was taken last, and only
     as the row after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which
-    recovery may begin. An empty id in `timers_done` stands for all timers of the stream. Readers see a batch wholly or
-    not at all. Raises Unavailable when the disk is full or the store cannot be reached; nothing of the batch is then
-    written.
+    recovery may begin. An empty id in `timers_done` stands for all timers of the stream. What a batch removes goes
+    before it writes anything. Readers see a batch wholly or not at all. Raises Unavailable when the disk is full or the
+    store cannot be reached; nothing of the batch is then written.
     """
 
     async def take(self, shard: int) -> int:
@@ -141,6 +185,23 @@ class Store(Protocol):
         """Every head of a kind that has not ended."""
         ...
 
+    async def ended(self, query: EndedQuery) -> list[Head]:
+        """Heads of streams that ended before an instant, the one that started first first; of equals the lesser
+        name."""
+        ...
+
+    async def removed(self, stream: str) -> Removal | None:
+        """What stays of a stream that was removed; of several that had the name, of the last."""
+        ...
+
+    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+        """Leftovers of before an instant, the oldest first."""
+        ...
+
+    async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
+        """Segments of all streams by (stream, first sequence number), those greater than `after`."""
+        ...
+
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from the sequence number `after` on."""
         ...
@@ -164,9 +225,12 @@ class Store(Protocol):
 
 __all__ = [
     "Batch",
+    "EndedQuery",
     "Head",
     "HeadQuery",
     "JournalRow",
+    "Leftover",
+    "Removal",
     "Segment",
     "StaleEpoch",
     "Store",

@@ -4,16 +4,17 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import CallerError, Conflict, NotFound, Unavailable
+from aob.core.errors import CallerError, Conflict, Gone, NotFound, Unavailable
 from aob.core.event.value import decode, ref_in
 from aob.core.graph.handlers import HandlerFacts
 from aob.core.hint import nearest
+from aob.core.instant import iso
 from aob.core.items import listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller
@@ -47,6 +48,9 @@ class Ambient(msgspec.Struct, frozen=True):
 
     now_ms: Callable[[], int]
     bits: Callable[[int], int] = secrets.randbits
+
+
+Followed = Callable[[str], Awaitable[int | None]]
 
 
 class RunIds:
@@ -127,6 +131,11 @@ class Core:
         """Who goes out over the network from here, by name."""
         self.heard: list[Callable[[Committed], None]] = []
         """Called after each commit, on the loop: must not wait."""
+        self.followed: list[Followed] = []
+        """Asked before runs are removed: up to which row everything of a tenant was read for good, and None for who
+        reads nothing of it."""
+        self.removing = asyncio.Lock()
+        """Held while something is removed: one removal at a time."""
         self._stack = AsyncExitStack()
 
     def replaced(self) -> dict[str, int]:
@@ -197,6 +206,13 @@ class Core:
         if not run_id.startswith("run_") or len(run_id) > 64:
             raise NotFound(f"there is no run {run_id[:64]!r}", hint="run ids begin with run_: aob run list")
         stream = await self.journal.load(run_id)
+        if stream is None and (gone := await self.store.removed(run_id)) is not None and gone.tenant == who.tenant:
+            raise Gone(
+                f"run {run_id} was pruned on {iso(gone.at_ms)} by {gone.by}, with all that had ended before "
+                f"{iso(gone.before_ms)}", code="run_pruned",
+                hint="a backup of before may still hold it", by=gone.by, at=gone.at_ms, before=gone.before_ms,
+                record=gone.record,
+            )  # fmt: skip
         if stream is None or stream.state.tenant != who.tenant:
             raise NotFound(f"there is no run {run_id}", hint="aob run list shows the runs of this home")
         return stream

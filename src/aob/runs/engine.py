@@ -3,13 +3,14 @@
 from aob.runs import Core
 from aob.runs.keys import Keys
 from aob.runs.patches import Patches
+from aob.runs.removal import Prunes
 from aob.runs.replays import Replays
 from aob.runs.starts import Starts
 from aob.runs.tickets import Tickets
 
 
-class Engine(Starts, Patches, Tickets, Replays, Keys):
-    """Verbs over one core: workflows, starts, patches, tickets, replays, keys."""
+class Engine(Starts, Patches, Tickets, Replays, Keys, Prunes):
+    """Verbs over one core: workflows, starts, patches, tickets, replays, keys, removal."""
 
     def __init__(self, core: Core) -> None:
         self.core = core

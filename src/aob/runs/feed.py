@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from typing import Any, Final
 
 import msgspec
@@ -78,6 +78,13 @@ class Feed:
             if not signal.done():
                 signal.set_result(None)
 
+    def forget(self, names: Set[str]) -> None:
+        """Streams were removed: their events are told to nobody any more."""
+        for commit in self._ring:
+            kept = [told for told in commit.told if told.stream.name not in names]
+            self._events -= len(commit.told) - len(kept)
+            commit.told = kept
+
     def place(self, token: str | None) -> tuple[int, int]:
         """The row and index that a position names; None is now. Raises CallerError or Conflict for what is not ours."""
         if token is None:
@@ -147,6 +154,9 @@ class Feed:
                 break  # written, and not yet told to anybody
             at = 0
             for name, seq, raws, sound in self.journal.readable(journal_row):
+                if not name:  # a gap: what was here is removed, and what follows keeps its place
+                    at += seq
+                    continue
                 events = events_of(self.journal.law_of(name), raws)
                 if not sound:
                     events = [Unreadable("its checksum differs: see `aob doctor`")] * len(events)

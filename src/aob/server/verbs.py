@@ -6,7 +6,7 @@ Every verb raises errors of the AobError tree only. `who` is always an authentic
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject, JsonValue, Pruned
 from aob.core.errors import Problem
 from aob.core.policy import Caller
 
@@ -95,6 +95,19 @@ class RunVerbs(Protocol):
 
     async def release(self, who: Caller, run_id: str) -> JsonObject:
         """Let a run that was set aside go on."""
+
+    async def prune(
+        self,
+        who: Caller,
+        before_ms: int,
+        *,
+        workflow: str | None = None,
+        status: str | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+        cursor: str | None = None,
+    ) -> Pruned:
+        """One step of removing runs that ended before an instant."""
 
     async def why(self, who: Caller, run_id: str) -> JsonObject:
         """What the run waits for, in one sentence."""

@@ -9,7 +9,18 @@ import msgspec
 
 from aob.core.errors import CallerError, Conflict
 from aob.core.event.value import canonical, decode
-from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
+from aob.ports.store import (
+    Batch,
+    EndedQuery,
+    Head,
+    HeadQuery,
+    JournalRow,
+    Leftover,
+    Removal,
+    Segment,
+    StaleEpoch,
+    TimerRow,
+)
 
 
 class MemoryStore:
@@ -24,6 +35,8 @@ class MemoryStore:
         self._segments: dict[str, dict[int, Segment]] = {}
         self._timers: dict[tuple[str, str], TimerRow] = {}
         self._values: dict[tuple[str, bytes], bytes] = {}
+        self._removed: dict[str, Removal] = {}
+        self._leftovers: dict[tuple[str, str, bytes], Leftover] = {}
 
     async def take(self, shard: int) -> int:
         """Become the owner: the epoch is raised by one."""
@@ -40,6 +53,7 @@ class MemoryStore:
             if batch.row != last + 1:
                 raise Conflict(f"row {batch.row} cannot follow row {last}", code="row_exists")
             self._journal.append(JournalRow(batch.row, batch.epoch, batch.at_ms, batch.count, batch.data))
+        self._remove(batch)
         for head in batch.heads:
             kept = self._heads.get(head.stream)
             self._heads[head.stream] = (
@@ -61,6 +75,24 @@ class MemoryStore:
         self._at_ms = batch.at_ms
         self._cut = batch.cut or self._cut
         return batch.row
+
+    def _remove(self, batch: Batch) -> None:
+        for removal in batch.removals:
+            self._heads.pop(removal.stream, None)
+            self._segments.pop(removal.stream, None)
+            self._timers = {key: timer for key, timer in self._timers.items() if key[0] != removal.stream}
+            self._removed[removal.stream] = removal
+        for row, data in batch.rewritten:
+            self._journal[row - 1] = msgspec.structs.replace(self._journal[row - 1], data=data)
+        for leftover in batch.leftovers:
+            self._leftovers[(leftover.kind, leftover.tenant, leftover.name)] = leftover
+        after = batch.unless_after
+        said = [batch.data, *(row.data for row in self._journal[after:])] if after >= 0 else []
+        for leftover in batch.settled:
+            self._leftovers.pop((leftover.kind, leftover.tenant, leftover.name), None)
+            named = leftover.name.hex().encode()
+            if leftover.kind == "value" and said and not any(named in data for data in said):
+                self._values.pop((leftover.tenant, leftover.name), None)
 
     async def last(self, shard: int) -> tuple[int, int, int]:
         """The last journal row, the committed time and the row of the last cut."""
@@ -103,6 +135,34 @@ class MemoryStore:
         return sorted(
             (head for head in self._heads.values() if head.kind == kind and not head.ended_ms), key=lambda h: h.stream
         )
+
+    async def ended(self, query: EndedQuery) -> list[Head]:
+        """Heads of streams that ended before an instant, the one that started first first."""
+        found = [
+            head for head in self._heads.values()
+            if (head.kind, head.tenant) == (query.kind, query.tenant)
+            and 0 < head.ended_ms < query.before_ms
+            and head.started_ms < query.before_ms
+            and query.status in ("", head.status)
+            and query.name in ("", head.name)
+            and (query.after is None or (head.started_ms, head.stream) > query.after)
+        ]  # fmt: skip
+        return sorted(found, key=lambda head: (head.started_ms, head.stream))[: query.limit]
+
+    async def removed(self, stream: str) -> Removal | None:
+        """What stays of a stream that was removed."""
+        return self._removed.get(stream)
+
+    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+        """Leftovers of before an instant, the oldest first."""
+        found = [leftover for leftover in self._leftovers.values() if leftover.at_ms < before_ms]
+        return sorted(found, key=lambda each: (each.at_ms, each.kind, each.tenant, each.name))[:limit]
+
+    async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
+        """Segments of all streams by (stream, first sequence number)."""
+        every = [segment for segments in self._segments.values() for segment in segments.values()]
+        found = [segment for segment in every if (segment.stream, segment.first_seq) > after]
+        return sorted(found, key=lambda each: (each.stream, each.first_seq))[:limit]
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from `after` on."""

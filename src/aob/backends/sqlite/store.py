@@ -20,7 +20,18 @@ from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
 from aob.core.errors import CallerError, Conflict
 from aob.ports.marks import Mark
-from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
+from aob.ports.store import (
+    Batch,
+    EndedQuery,
+    Head,
+    HeadQuery,
+    JournalRow,
+    Leftover,
+    Removal,
+    Segment,
+    StaleEpoch,
+    TimerRow,
+)
 
 T = TypeVar("T")
 CHECKPOINT_PAGES: Final = 4_000
@@ -84,6 +95,8 @@ class SqliteStore:
             if held != batch.epoch:
                 writer.execute("rollback")
                 return StaleEpoch(held)
+            if batch.removals or batch.leftovers or batch.settled:
+                await self._write(lambda: self._remove(writer, batch))
             self._statements(writer, batch)
             if (known := self._mark.peers()) != self._known:
                 writer.execute(FILE_SQL["note_known"], (known,))
@@ -98,6 +111,7 @@ class SqliteStore:
         if batch.count:
             self._mark.note(batch.row)
         self._pages += 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
+        self._pages += len(batch.rewritten) + 4 * len(batch.removals)
         if self._pages > CHECKPOINT_PAGES:
             self._pages = 0
             await self._checkpoint()
@@ -130,6 +144,24 @@ class SqliteStore:
         writer.execute(SQL["note_time"], (batch.at_ms,))
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
+
+    @staticmethod
+    def _remove(writer: sqlite3.Connection, batch: Batch) -> None:
+        """On the writer thread: it may be a lot, and nobody waits for it on the loop."""
+        for removal in batch.removals:
+            for statement in ("drop_head", "drop_segments", "drop_timers"):
+                writer.execute(SQL[statement], (removal.stream,))
+        writer.executemany(SQL["rewrite"], batch.rewritten)
+        writer.executemany(SQL["note_removed"], [astuple(removal) for removal in batch.removals])
+        writer.executemany(SQL["add_leftover"], [astuple(leftover) for leftover in batch.leftovers])
+        said: list[bytes] = []
+        if batch.unless_after >= 0:
+            said = [batch.data, *(row[0] for row in writer.execute(SQL["rows_after"], (batch.unless_after,)))]
+        for kind, tenant, name, _ in map(astuple, batch.settled):
+            writer.execute(SQL["drop_leftover"], (kind, tenant, name))
+            named = name.hex().encode()
+            if kind == "value" and said and not any(named in data for data in said):
+                writer.execute(SQL["drop_value"], (tenant, name))
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Waits for a lock that another process holds, up to the time-out; only on the writer thread."""
@@ -208,6 +240,34 @@ class SqliteStore:
     async def live(self, kind: str) -> list[Head]:
         """Every head of a kind that has not ended."""
         return [Head(*row) for row in await self._all("live_heads", (kind,))]
+
+    async def ended(self, query: EndedQuery) -> list[Head]:
+        """Heads of streams that ended before an instant, the one that started first first."""
+        where = ["kind = ? and tenant = ? and started_ms < ? and ended_ms between 1 and ?"]
+        values: list[str | int] = [query.kind, query.tenant, query.before_ms, query.before_ms - 1]
+        for clause, value in (("status = ?", query.status), ("name = ?", query.name)):
+            if value:
+                where.append(clause)
+                values.append(value)
+        if query.after is not None:
+            where.append("(started_ms, stream) > (?, ?)")
+            values.extend(query.after)
+        sql = f"select * from head where {' and '.join(where)} order by started_ms, stream limit ?"  # noqa: S608
+        rows = await self._read(lambda: self._reader.execute(sql, (*values, query.limit)).fetchall())
+        return [Head(*row) for row in rows]
+
+    async def removed(self, stream: str) -> Removal | None:
+        """What stays of a stream that was removed."""
+        rows = await self._all("removed", (stream,))
+        return Removal(*rows[0]) if rows else None
+
+    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+        """Leftovers of before an instant, the oldest first."""
+        return [Leftover(*row) for row in await self._all("leftovers", (before_ms, limit))]
+
+    async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
+        """Segments of all streams by (stream, first sequence number)."""
+        return [Segment(*row) for row in await self._all("all_segments", (*after, limit))]
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from `after` on."""

@@ -10,6 +10,8 @@ create table if not exists segment (stream text not null, first_seq integer not 
 create table if not exists timer (stream text not null, id text not null, due_ms integer not null, primary key (stream, id)) without rowid;
 create index if not exists timer_due on timer (due_ms);
 create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;
+create table if not exists removed (stream text primary key, record text not null, tenant text not null, by text not null, at_ms integer not null, before_ms integer not null) without rowid;
+create table if not exists leftover (kind text not null, tenant text not null, name blob not null, at_ms integer not null, primary key (kind, tenant, name)) without rowid;
 drop view if exists event_log;
 create view event_log as
   select j.row, j.at_ms, s.value ->> 0 as stream, (s.value ->> 1) + e.key as seq, e.value ->> 0 as tag, e.value as event
@@ -70,6 +72,50 @@ delete from timer where stream = ?;
 -- add_value
 -- A value beside its record.
 insert or ignore into value values (?, ?, ?);
+
+-- drop_head
+-- A stream that is removed.
+delete from head where stream = ?;
+
+-- drop_segments
+-- All segments of a stream that is removed.
+delete from segment where stream = ?;
+
+-- rewrite
+-- A row without the events of streams that are removed.
+update journal set data = ?2 where row = ?1;
+
+-- note_removed
+-- What stays of a stream that is removed.
+insert or replace into removed values (?, ?, ?, ?, ?, ?);
+
+-- removed
+-- What stays of a stream that was removed.
+select * from removed where stream = ?;
+
+-- add_leftover
+-- Something to be looked at later; what a later removal leaves waits anew.
+insert or replace into leftover values (?, ?, ?, ?);
+
+-- drop_leftover
+-- A leftover that is done with.
+delete from leftover where kind = ? and tenant = ? and name = ?;
+
+-- leftovers
+-- Leftovers of before an instant.
+select kind, tenant, name, at_ms from leftover where at_ms < ? order by at_ms, kind, tenant, name limit ?;
+
+-- drop_value
+-- A value that nothing refers to any more.
+delete from value where tenant = ? and digest = ?;
+
+-- rows_after
+-- What rows after a row say.
+select data from journal where row > ?;
+
+-- all_segments
+-- Segments of all streams, page by page.
+select stream, first_seq, count, row, data, crc from segment where (stream, first_seq) > (?, ?) order by stream, first_seq limit ?;
 
 -- note_time
 -- The committed time of the shard.

@@ -1,8 +1,9 @@
-"""`aob run`: start, list, show, cancel, timeline, wait, fork, message."""
+"""`aob run`: start, list, show, cancel, timeline, wait, fork, message, prune."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aob.cli.commands.prune import add_prune
 from aob.cli.finding import find_run
 from aob.cli.picture import NODE_COLUMNS, RUN_COLUMNS, entry_line, entry_state, node_rows, run_head, run_row, short
 from aob.cli.screen import Screen
@@ -51,6 +52,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--key", default="", help="the correlation that its `wait` asks for")
     one.add_argument("--payload", metavar="JSON", help="JSON, or text")
     one.add_argument("--id", help="makes it count once")
+    add_prune(mine, common)
 
 
 def _add_start(mine: Commands, common: ArgumentParser) -> None:

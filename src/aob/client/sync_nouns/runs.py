@@ -13,7 +13,9 @@ from aob.client.frames import Event
 from aob.client.request import (
     BATCH_ITEMS,
     RECONNECTS_MAX,
+    Instant,
     deadline_of,
+    instant,
     keyed,
     pause_s,
     raise_if_late,
@@ -27,6 +29,7 @@ from aob.core.answers import (
     Forked,
     JsonObject,
     JsonValue,
+    Pruned,
     RunGraph,
     RunPage,
     RunStarted,
@@ -158,6 +161,27 @@ class Runs(Wire):
         """Let a run that was set aside go on."""
         found: Accepted = self._call("POST", run_path(run_id, "release"))
         return found
+
+    def prune(
+        self,
+        before: Instant,
+        *,
+        workflow: str | None = None,
+        status: str | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+    ) -> Iterator[Pruned]:
+        """Remove runs that ended before an instant (a text may be a date), a step a request: what each step removed.
+        With `dry_run` what it would remove. Who stops asking stops it; what was told is done."""
+        moment: JsonValue = instant(before)
+        body = {"before": moment, "workflow": workflow, "status": status, "reason": reason, "dry_run": dry_run}
+        cursor: str | None = None
+        while True:
+            step: Pruned = self._call("POST", "/v1/runs:prune", body={**body, "cursor": cursor})
+            yield step
+            cursor = step["next"]
+            if cursor is None:
+                return
 
     def message(
         self, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None

@@ -4,7 +4,7 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet
-from aob.core.errors import NotFound
+from aob.core.errors import AobError, NotFound
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
@@ -32,7 +32,7 @@ from aob.journal import Committed, Law, Stream
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, Written, place, token
-from aob.metrics.platform import Platform, platform_contracts
+from aob.metrics.platform import JOURNAL, Platform, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
 from aob.ports.event_log import EventLog
@@ -158,6 +158,7 @@ class Wiring:
         await stack.enter_async_context(platform)
         await stack.enter_async_context(self.gate)
         self.core.heard.append(self._committed)
+        self.core.followed += [self._counted, self._delivered]
         self.core.timed = partial(self.telemetry.stage, "dispatch")
         self.core.journal.timed = partial(self.telemetry.stage, "commit")
         querying = Querying(self.serving, self.answers, lambda position: place(position)[0], token)
@@ -264,6 +265,16 @@ class Wiring:
     async def _follow(self, row: int) -> AsyncIterator[Sequence[Fact]]:
         async for facts in self.core.feed.follow(row, WHOLE):
             yield facts
+
+    async def _counted(self, tenant: str) -> int | None:
+        """The journal row up to which the platform's numbers hold everything for good."""
+        with suppress(AobError):  # then the snapshot before says it
+            await self.live.keeping.save()
+        return self.live.keeping.kept_marks.get(JOURNAL, 0)
+
+    async def _delivered(self, tenant: str) -> int | None:
+        """The journal row up to which webhooks need no run any more."""
+        return self.webhooks.passed(tenant, "run")
 
     # -- how it stands ----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from aob.core.policy import Caller, require
 from aob.views import Views
 
 VERBS: Final = frozenset(
-    {"push", "patch_tag", "start", "start_many", "runs", "run", "wait", "timeline", "cancel", "release", "why",
+    {"push", "patch_tag", "start", "start_many", "runs", "run", "wait", "timeline", "cancel", "release", "prune", "why",
      "message", "replay", "fork", "propose", "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets",
      "ticket", "deciding", "answer", "blob", "items"}
 )  # fmt: skip

@@ -15,7 +15,8 @@ from aob.compose.shards.catalog import teach
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
-from aob.core.answers import JsonObject, JsonValue
+from aob.compose.shards.removal import prune_step
+from aob.core.answers import JsonObject, JsonValue, Pruned
 from aob.core.errors import AobError, NotFound, Problem, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
@@ -373,6 +374,10 @@ class ShardedViews:
 
     async def _all(self, verb: str, who: Caller, **named: Any) -> list[Any]:
         return await asyncio.gather(*(shard.call(verb, who, **named) for shard in self._shards))
+
+    async def prune(self, who: Caller, before_ms: int, *, cursor: str | None = None, **how: Any) -> Pruned:
+        """One step of removing ended runs, one shard after the other."""
+        return await prune_step(self._shards, who, before_ms, cursor, how)
 
     # -- feeds ------------------------------------------------------------------------------------------------------
 

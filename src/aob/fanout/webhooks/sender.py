@@ -128,6 +128,11 @@ class Sender:
         """The message that is being tried."""
         return self._head
 
+    def passed(self, kind: str) -> int | None:
+        """The position up to which all of a kind is settled; None when it wants none of it."""
+        newest = {each: at for (tenant, each), at in self._shared.newest.items() if tenant == self.tenant}
+        return self.inbox.settled(self._fresh, newest).get(kind)
+
     def page(self) -> bytes:
         """Progress as it may be saved: what is not settled is before the cursors or among the records."""
         progress = self._progress

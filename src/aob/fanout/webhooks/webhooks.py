@@ -148,6 +148,11 @@ class Webhooks:
         codes = Counter(sender.stands.partition(":")[0] for sender in senders if sender.stands)
         return {"subscribed": len(senders), "waiting_for": dict(codes)}
 
+    def passed(self, tenant: str, kind: str) -> int | None:
+        """The position up to which every hook of a tenant is done with a kind; None when none wants it."""
+        found = [each.passed(kind) for each in self._senders.get(tenant, {}).values()]
+        return min((at for at in found if at is not None), default=None)
+
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     async def webhooks(self, who: Caller) -> list[WebhookView]:

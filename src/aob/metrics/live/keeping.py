@@ -47,6 +47,8 @@ class Keeping:
         self.dumps: list[Beside] = []
         self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []
         self.marks: dict[str, int] = {}
+        self.kept_marks: dict[str, int] = {}
+        """The marks of the last snapshot: what a crash would go on from."""
         """How far other feeds were read into the platform's numbers."""
         self.saved_row = 0
         self._behind = 0
@@ -100,6 +102,7 @@ class Keeping:
             marks, known = {}, {}
         live.row = self.saved_row = marks.get("events", 0)
         self.marks = {name: at for name, at in marks.items() if name not in _OWN}
+        self.kept_marks = dict(self.marks)
         self._kept_day = max(await self.pages.kept(), default=-1)
         for tenant, pages in known.items():
             for load in self.loads:
@@ -178,6 +181,7 @@ class Keeping:
         if not await live.memory.settled():
             raise Unavailable("an append has failed meanwhile", code="store_failed")
         await self.pages.save(marks, pages, dropped)
+        self.kept_marks = marks
         self._whole = False
         self._behind -= behind
         self.saved_row = row

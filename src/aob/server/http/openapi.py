@@ -42,6 +42,8 @@ HEADERS: Final = {
 ALWAYS: Final = (400, 422, 429, 500, 503)
 WHEN_KEYED: Final = (401, 403)
 WHEN_NAMED: Final = (404,)
+WHEN_OF_A_RUN: Final = {"run_id", "ticket_id", "patch_id", "token"}
+"""What belongs to a run may be gone with it (410)."""
 WHEN_GIVEN: Final = (408, 413, 415)
 INTRO: Final = """Durable workflows that change while they run.
 
@@ -103,6 +105,7 @@ def refusals(route: AnyRoute) -> tuple[int, ...]:
     found = {*ALWAYS, *route.refuses}
     found.update(WHEN_KEYED if route.role is not None else ())
     found.update(WHEN_NAMED if route.params else ())
+    found.update((410,) if WHEN_OF_A_RUN.intersection(route.params) else ())
     found.update(WHEN_GIVEN if route.takes_body else ())
     return tuple(sorted(found))
 

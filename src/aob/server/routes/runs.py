@@ -1,5 +1,6 @@
-"""Runs: list, show, cancel, timeline, graph, why, messages, replay, fork."""
+"""Runs: list, show, cancel, timeline, graph, why, messages, replay, fork, prune."""
 
+import re
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from aob.core.answers import (
     Forked,
     JsonObject,
     JsonValue,
+    Pruned,
     RunGraph,
     RunPage,
     RunView,
@@ -16,6 +18,7 @@ from aob.core.answers import (
     Why,
 )
 from aob.core.errors import Invalid, Problem
+from aob.core.instant import EXAMPLE, MS_MAX, MS_MIN, ms_of
 from aob.server.http.answer import Answer, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, may_take, takes
@@ -24,6 +27,7 @@ from aob.server.limits import LIVE
 
 PAGE_MAX: Final = 500
 EVENTS_MAX: Final = 10_000
+DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX, description="Rows of a page.")]
 Text = Annotated[str, msgspec.Meta(max_length=10_000)]
@@ -92,6 +96,18 @@ class ForkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_: str = msgspec.field(name="from")
     patches: list[JsonValue] | None = None
     assume: dict[str, JsonValue] | None = None
+
+
+class PruneBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which ended runs to remove: those that ended before an instant (RFC 3339, a date in UTC, or ms), of a `workflow`,
+    in a `status`. `reason` stands in the record. `cursor` is `next` of the step before."""
+
+    before: str | int
+    workflow: str | None = None
+    status: Literal["COMPLETED", "FAILED", "CANCELLED"] | None = None
+    reason: Text = ""
+    dry_run: bool = False
+    cursor: str | None = None
 
 
 async def list_runs(call: Call[RunsQuery, None]) -> Answer:
@@ -181,8 +197,30 @@ async def fork_run(call: Call[Nothing, ForkBody]) -> Answer:
     return json_answer(forked, status=201, headers=((b"location", b"/v1/runs/" + forked["run_id"].encode()),))
 
 
+async def prune_runs(call: Call[Nothing, PruneBody]) -> Answer:
+    """One step of removing ended runs."""
+    body = call.body
+    told = await call.verbs.prune(
+        call.who, _before_ms(body.before), workflow=body.workflow, status=body.status, reason=body.reason,
+        dry_run=body.dry_run, cursor=body.cursor,
+    )  # fmt: skip
+    return json_answer(told)
+
+
 async def _run(call: Call[RunQuery, None] | Call[WaitQuery, None], min_position: str | None) -> JsonObject:
     return await call.verbs.run(call.who, call.params["run_id"], min_position=min_position)
+
+
+def _before_ms(given: str | int) -> int:
+    """An instant of a body, in ms since 1970; a date is its begin in UTC."""
+    if isinstance(given, int) and MS_MIN <= given <= MS_MAX:
+        return given
+    try:
+        return ms_of(f"{given}T00:00:00Z" if DATE.fullmatch(str(given)) else str(given))
+    except ValueError as error:
+        raise Invalid(f"before is no instant: {error}", [
+            Problem("/before", str(error), "bad_value", hint=f"{EXAMPLE}, or {EXAMPLE[:10]}")
+        ]) from None  # fmt: skip
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -314,5 +352,16 @@ ROUTES: Final = (
         body=takes(ForkBody),
         gives=(Gives(201, Forked, "The new run."),),
         refuses=(409,),
+    ),
+    Route(
+        "POST",
+        "/v1/runs:prune",
+        prune_runs,
+        name="prune_runs",
+        summary="Remove runs that ended before an instant, a step at a time; or say what would go.",
+        verb="prune",
+        query=Nothing,
+        body=takes(PruneBody),
+        gives=(Gives(200, Pruned, "What this step removed, and the cursor of the next."),),
     ),
 )

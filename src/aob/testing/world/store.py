@@ -11,7 +11,18 @@ from typing import Any
 
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Unavailable
-from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, TimerRow
+from aob.ports.store import (
+    Batch,
+    EndedQuery,
+    Head,
+    HeadQuery,
+    JournalRow,
+    Leftover,
+    Removal,
+    Segment,
+    StaleEpoch,
+    TimerRow,
+)
 from aob.testing.world.options import Options
 
 
@@ -97,6 +108,26 @@ class SimStore:
         """Heads that have not ended."""
         await self._reached("live")
         return await self.inner.live(kind)
+
+    async def ended(self, query: EndedQuery) -> list[Head]:
+        """Heads that have ended."""
+        await self._alive()
+        return await self.inner.ended(query)
+
+    async def removed(self, stream: str) -> Removal | None:
+        """What stays of a stream."""
+        await self._alive()
+        return await self.inner.removed(stream)
+
+    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+        """Leftovers."""
+        await self._alive()
+        return await self.inner.leftovers(before_ms, limit)
+
+    async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
+        """Segments of all streams."""
+        await self._reached("segments")
+        return await self.inner.all_segments(after, limit)
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream."""

@@ -1,0 +1,135 @@
+"""The law of removals: streams `removal/ID`, each one record of what was removed, by whom, when and why.
+
+The record and the removal are one commit, so that no crash shows a half of it. What was removed leaves a line in the
+store that says so, and gaps in the journal rows that keep what stands beside them at its place.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from aob.core.errors import NotFound
+from aob.journal.law import Changes, Law, Verdict
+from aob.journal.stream import Stream
+from aob.ports.store import Head, Leftover, Removal
+
+PREFIX: Final = "removal/"
+
+
+class StreamsRemoved(msgspec.Struct, array_like=True, tag=1):
+    """Streams that had ended before an instant are gone: their names, how many events and bytes they had, when the
+    first and the last of them ended, and what was asked for (`name` and `status` as lists filter)."""
+
+    tenant: str
+    by: str
+    key: str
+    at_ms: int
+    before_ms: int
+    reason: str
+    name: str
+    status: str
+    streams: list[str]
+    events: int
+    bytes: int
+    first_ms: int
+    last_ms: int
+
+
+class ValuesRemoved(msgspec.Struct, array_like=True, tag=2):
+    """Values to which nothing referred any more are gone: their hashes, and how many bytes they had."""
+
+    tenant: str
+    at_ms: int
+    hashes: list[str]
+    bytes: int
+
+
+Removed: TypeAlias = StreamsRemoved | ValuesRemoved
+_decoder = msgspec.json.Decoder(list[Removed])
+
+
+class Removals(msgspec.Struct, eq=False):
+    """What a removal writes into the store, as it was prepared: see `aob.ports.store.Batch`."""
+
+    rewritten: Sequence[tuple[int, bytes]] = ()
+    leftovers: Sequence[Leftover] = ()
+    settled: Sequence[Leftover] = ()
+    unless_after: int = -1
+    streams: Sequence[Removal] = ()
+
+
+class Remove(msgspec.Struct, eq=False):
+    """Write the record and remove. Whoever asks has made sure that nothing of it can change any more, and asks for one
+    removal at a time."""
+
+    record: Removed
+    prepared: Removals
+
+
+class RemovalLaw(Law):
+    """The law of removals. A record is all that its stream ever holds."""
+
+    kind = "removal"
+    prefix = PREFIX
+
+    def fresh(self, name: str) -> Removed | None:
+        """No record."""
+        return None
+
+    def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        """The record; asked again it changes nothing."""
+        if not isinstance(command, Remove):
+            raise NotFound("this removes nothing")
+        if stream.state is not None:
+            return Verdict([], {})
+        record: Removed = command.record
+        record.at_ms = now_ms
+        stream.tenant = record.tenant
+        if isinstance(record, StreamsRemoved):
+            command.prepared.streams = [
+                Removal(name, stream.name, record.tenant, record.by, now_ms, record.before_ms)
+                for name in record.streams
+            ]
+        return Verdict([record], {}, command.prepared)
+
+    def fold(self, stream: Stream, events: list[Removed]) -> None:
+        """The record is the state."""
+        stream.state = events[-1]
+
+    def adopt(self, stream: Stream, context: Any) -> None:
+        """The journal itself takes what was prepared."""
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        """It is over with its record."""
+        return Changes(None, "COMPLETED", over=True)
+
+    def over(self, stream: Stream) -> bool:
+        """Whether the record is there."""
+        return stream.state is not None
+
+    def head(self, stream: Stream) -> Head:
+        """A row for lists of removals."""
+        record: Removed = stream.state
+        runs = isinstance(record, StreamsRemoved)
+        reason = record.reason if isinstance(record, StreamsRemoved) else ""
+        return Head(
+            stream.name, "removal", record.tenant, "runs" if runs else "values", "COMPLETED", reason, record.at_ms,
+            record.at_ms, stream.seq,
+        )  # fmt: skip
+
+    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
+        """A record cannot be set aside."""
+        return []
+
+    def encode(self, events: list[Any]) -> bytes:
+        """Events as one JSON list."""
+        return msgspec.json.encode(events)
+
+    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
+        """Events of this or any older release."""
+        return _decoder.decode(data)
+
+    async def restore(self, stream: Stream) -> None:
+        """Nothing is derived."""
+        stream.tenant = stream.state.tenant if stream.state is not None else stream.tenant

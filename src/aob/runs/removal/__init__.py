@@ -1,0 +1,5 @@
+"""Ended runs go out of a home for good: what was asked for in, a record a removal out. Never a run that lives."""
+
+from aob.runs.removal.prune import Prunes
+
+__all__ = ["Prunes"]

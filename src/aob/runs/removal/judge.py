@@ -1,0 +1,121 @@
+"""Which ended runs may go now, and what goes with each: read from their segments, nothing is changed."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import NotFound, Unavailable
+from aob.core.event.value import REF_PREFIX
+from aob.core.run import Run
+from aob.journal import Stream
+from aob.journal.removal import PREFIX
+from aob.ports.store import Head
+from aob.runs.core import Core
+
+SEGMENTS_AT_ONCE: Final = 16
+BYTES_MAX: Final = 16 * 1024 * 1024
+"""Bytes of segments after which a step takes no further run."""
+NEEDED: Final = "needed"
+BEHIND: Final = "behind"
+UNSETTLED: Final = "unsettled"
+UNREADABLE: Final = "unreadable"
+
+
+class Going(msgspec.Struct):
+    """A run that may go: how much it is, the journal rows that hold its events, the values they refer to by size."""
+
+    head: Head
+    events: int
+    size: int
+    rows: set[int]
+    values: dict[bytes, int]
+
+
+class Looked(msgspec.Struct):
+    """Some ended runs: those that may go, how many stay and why, and the last of them that was looked at."""
+
+    going: list[Going]
+    kept: dict[str, int]
+    last: Head | None
+
+
+async def looked(core: Core, tenant: str, heads: list[Head]) -> Looked:
+    """Goes over ended runs in their order until it is enough for one step."""
+    needed, passed = forked(core.journal.streams), await _passed(core, tenant)
+    found, size = Looked([], {}, None), 0
+    if any(stream.chunks for head in heads if (stream := core.journal.streams.get(head.stream)) is not None):
+        await _written(core)
+    for head in heads:
+        if size > BYTES_MAX:
+            break
+        found.last = head
+        judged = await _judged(core, head, needed, passed)
+        if isinstance(judged, Going):
+            found.going.append(judged)
+            size += judged.size
+        else:
+            found.kept[judged] = found.kept.get(judged, 0) + 1
+    return found
+
+
+def forked(streams: Mapping[str, Stream]) -> set[str]:
+    """Runs of which a fork lives."""
+    return {
+        stream.state.fork for stream in list(streams.values())
+        if isinstance(stream.state, Run) and stream.state.fork and not stream.ended
+    }  # fmt: skip
+
+
+async def _passed(core: Core, tenant: str) -> int:
+    """The row up to which everybody who follows the journal has read what concerns a tenant."""
+    rows = [await each(tenant) for each in core.followed]
+    return min((row for row in rows if row is not None), default=core.journal.durable_row)
+
+
+async def _written(core: Core) -> None:
+    """A commit that writes the segments of what has ended: in a quiet home they wait for the next one."""
+    with suppress(NotFound):
+        await core.journal.ask(PREFIX + "none", None, fresh=True)
+
+
+async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Going | str:
+    name, journal = head.stream, core.journal
+    stream = journal.streams.get(name)
+    if name in needed:
+        return NEEDED
+    if name in journal.unreadable:
+        return UNREADABLE
+    if stream is not None and (stream.chunks or not stream.ended):
+        return UNSETTLED  # its newest events are in no segment yet: in a moment
+    going = Going(head, 0, 0, set(), {})
+    try:
+        while segments := await core.store.segments(name, going.events, SEGMENTS_AT_ONCE):
+            for segment in segments:
+                for chunk in journal.chunks(segment):
+                    going.rows.add(chunk.row)
+                    going.size += len(bytes(chunk.data))
+                going.size += len(segment.data)
+                going.values |= refs_in(segment.data)
+                going.events = segment.first_seq + segment.count
+    except Unavailable:
+        return UNREADABLE
+    if not going.rows:
+        return UNREADABLE
+    return going if max(going.rows) <= passed else BEHIND
+
+
+def refs_in(data: bytes) -> dict[bytes, int]:
+    """The values that the bytes of records refer to, with their sizes; what only looks like a reference counts too."""
+    found: dict[bytes, int] = {}
+    at = 0
+    while (at := data.find(REF_PREFIX, at)) >= 0:
+        at += len(REF_PREFIX)
+        digest, _, size = data[at : at + 90].partition(b'","size":')
+        number = size.partition(b"}")[0]
+        try:
+            found[bytes.fromhex(digest.decode())] = int(number)
+        except ValueError:
+            continue
+    return found

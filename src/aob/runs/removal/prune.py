@@ -1,0 +1,138 @@
+"""The verb `prune`: runs that ended before an instant are removed, some in each step, each step one record."""
+
+import asyncio
+import re
+from collections import Counter
+from typing import Final
+
+from aob.core.answers import Pruned
+from aob.core.errors import CallerError, Invalid, Problem, Unavailable
+from aob.core.event.ids import derived_id
+from aob.core.instant import iso
+from aob.core.policy import Caller
+from aob.core.rights import demand
+from aob.core.run.state import TERMINAL
+from aob.journal.removal import PREFIX, Removals, Remove, StreamsRemoved
+from aob.ports.store import EndedQuery, Leftover
+from aob.runs.core import Core
+from aob.runs.incoming import text_of
+from aob.runs.removal.judge import UNREADABLE, Going, Looked, looked
+
+STEP_RUNS: Final = 256
+"""Ended runs that one step goes over."""
+LOG: Final = "log"
+VALUE: Final = "value"
+_CURSOR: Final = re.compile(r"(\d{1,16})\.(run_[A-Za-z0-9]{1,60})")
+
+
+class Prunes:
+    """Verbs that remove."""
+
+    core: Core
+
+    async def prune(
+        self,
+        who: Caller,
+        before_ms: int,
+        *,
+        workflow: str | None = None,
+        status: str | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+        cursor: str | None = None,
+    ) -> Pruned:
+        """Remove runs of the tenant that ended before an instant: one step, in one commit with its record. `next` is
+        the cursor of the step after it. With `dry_run` it is said what would go.
+
+        A run that lives never goes, nor one that something still needs: `kept` counts them by why.
+        """
+        demand(who, "prune")
+        query = _query(who, before_ms, self.core.journal.clock.now(), workflow, status, cursor)
+        reason = text_of(reason, "/reason", 10_000)
+        async with self.core.removing:
+            heads = await self.core.store.ended(query)
+            found = await looked(self.core, who.tenant, heads)
+            record = ""
+            if found.going and not dry_run:
+                record = await self._remove(who, query, reason, found)
+        more = bool(heads) and (len(heads) == query.limit or found.last is not heads[-1])
+        told = _told(found, before_ms, dry_run=dry_run)
+        told["record"] = record or None
+        told["next"] = f"{found.last.started_ms}.{found.last.stream}" if more and found.last else None
+        return told
+
+    async def _remove(self, who: Caller, query: EndedQuery, reason: str, found: Looked) -> str:
+        """Writes the record and removes; its id, empty when nothing can go after all."""
+        core, now_ms = self.core, self.core.ambient.now_ms()
+        rewritten = await self._rewritten(found)
+        going = found.going
+        if not going:
+            return ""
+        names = [each.head.stream for each in going]
+        leftovers = [Leftover(LOG, who.tenant, name.encode(), now_ms) for name in names]
+        values = {digest for each in going for digest in each.values}
+        leftovers += [Leftover(VALUE, who.tenant, digest, now_ms) for digest in sorted(values)]
+        ended = [each.head.ended_ms for each in going]
+        record = StreamsRemoved(
+            who.tenant, who.name, who.id, 0, query.before_ms, reason, query.name, query.status, names,
+            sum(each.events for each in going), sum(each.size for each in going), min(ended), max(ended),
+        )  # fmt: skip
+        name = PREFIX + derived_id("removal", core.ids.next())
+        await core.journal.ask(name, Remove(record, Removals(rewritten, leftovers)), fresh=True)
+        core.feed.forget(set(names))
+        await asyncio.to_thread(self._unlogged, names)
+        return name.removeprefix(PREFIX)
+
+    def _unlogged(self, names: list[str]) -> None:
+        for name in names:
+            if name not in self.core.journal.streams:  # else it has begun again already
+                self.core.logs.remove(name)
+
+    async def _rewritten(self, found: Looked) -> list[tuple[int, bytes]]:
+        """The journal rows without the runs that go. A row that cannot be read keeps the runs that it tells of."""
+        while True:
+            rows = sorted({row for each in found.going for row in each.rows})
+            gone = {each.head.stream for each in found.going}
+            try:
+                return await self.core.journal.rows_without(rows, gone)
+            except Unavailable as error:
+                bad = error.fields.get("row")
+                if bad is None:
+                    raise
+                stay = [each for each in found.going if bad in each.rows]
+                found.going = [each for each in found.going if bad not in each.rows]
+                found.kept[UNREADABLE] = found.kept.get(UNREADABLE, 0) + len(stay)
+
+
+def _query(
+    who: Caller, before_ms: int, now_ms: int, workflow: str | None, status: str | None, cursor: str | None
+) -> EndedQuery:
+    if before_ms > now_ms:
+        raise Invalid(f"{iso(before_ms)} has not come yet", [
+            Problem("/before", "must lie in the past: what ended before it is removed", "bad_value")
+        ])  # fmt: skip
+    if status is not None and status.upper() not in TERMINAL:
+        raise Invalid(f"{status!r:.40} is no state in which a run has ended", [
+            Problem("/status", f"one of {', '.join(sorted(TERMINAL))}", "unknown_value")
+        ])  # fmt: skip
+    after = None
+    if cursor is not None:
+        place = _CURSOR.fullmatch(cursor)
+        if place is None:
+            raise CallerError(f"{cursor[:40]!r} is no cursor", code="bad_cursor", hint="pass `next` of the step before")
+        after = (int(place[1]), place[2])
+    return EndedQuery("run", who.tenant, before_ms, (status or "").upper(), workflow or "", after, STEP_RUNS)
+
+
+def _told(found: Looked, before_ms: int, *, dry_run: bool) -> Pruned:
+    """What goes, as it is told: values that other runs use too stay, so their sizes are an upper bound."""
+    going: list[Going] = found.going
+    ended = [each.head.ended_ms for each in going]
+    values = {digest: size for each in going for digest, size in each.values.items()}
+    return {
+        "before": before_ms, "dry_run": dry_run, "record": None, "next": None,
+        "runs": len(going), "events": sum(each.events for each in going), "bytes": sum(each.size for each in going),
+        "values": len(values), "values_bytes": sum(values.values()),
+        "oldest": min(ended, default=None), "newest": max(ended, default=None),
+        "workflows": dict(Counter(each.head.name for each in going)), "kept": dict(found.kept),
+    }  # fmt: skip

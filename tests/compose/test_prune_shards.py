@@ -1,0 +1,53 @@
+"""Prune in a home with two shards: each owner removes its own, and the steps lead from one to the other."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from aob.compose.home import shard_of
+from aob.core.answers import Pruned
+from aob.core.errors import CallerError, Gone
+from aob.core.policy import LOCAL
+from tests.compose.shard_home import COUNT, WAIT, finished, sharded, started
+
+
+async def test_each_owner_prunes_its_own_runs(tmp_path: Path) -> None:
+    async with sharded(tmp_path, 2, COUNT, WAIT) as owners:
+        verbs = owners.verbs
+        live = [await started(verbs, "wait", shard) for shard in (0, 1)]
+        feed = verbs.follow(LOCAL, position=(await verbs.health())["position"], types=frozenset({"run_finished"}))
+        items = [{"workflow": "count", "inputs": {"n": n}, "key": f"k{n}"} for n in range(20)]
+        ids = [verdict["run_id"] for verdict in await verbs.start_many(LOCAL, items)]
+        assert {shard_of(each, 2) for each in ids} == {0, 1}
+        await finished(feed, len(ids))
+        clock = owners.verbs._local.core.journal.clock
+        before_ms = clock.now()
+        with pytest.raises(CallerError, match="no cursor"):
+            await verbs.prune(LOCAL, before_ms, cursor="7:")
+        dry, gone = await steps(owners, before_ms, dry_run=True), await steps(owners, before_ms)
+        assert sum(step["runs"] for step in dry) == sum(step["runs"] for step in gone)
+        assert sum(step["runs"] + sum(step["kept"].values()) for step in gone) == len(ids)
+        await steps(owners, clock.now())
+        listed = (await verbs.runs(LOCAL))["runs"]
+        assert {row["run_id"] for row in listed} >= set(live)
+        left = {row["run_id"] for row in listed} - set(live)
+        for run_id in set(ids) - left:
+            with pytest.raises(Gone, match="was pruned on"):
+                await verbs.run(LOCAL, run_id)
+        assert len(left) <= 2, "only what ended in the very ms of the first step may still be there"
+    for shard in (0, 1):
+        with sqlite3.connect(tmp_path / f"shard-{shard}.db") as file:
+            ((records,),) = file.execute("select count(*) from head where kind = 'removal'").fetchall()
+            assert records, f"shard {shard} has a record of its own"
+
+
+async def steps(owners: object, before_ms: int, **how: bool) -> list[Pruned]:
+    found: list[Pruned] = []
+    cursor = None
+    while True:
+        step: Pruned = await owners.verbs.prune(LOCAL, before_ms, cursor=cursor, **how)  # type: ignore[attr-defined]
+        found.append(step)
+        cursor = step["next"]
+        if cursor is None:
+            return found
