@@ -10,14 +10,14 @@ import pytest
 
 from aob.core.errors import AobError, CallerError, Unavailable
 from aob.ports.model import Message, ModelAnswer, ModelRequest, Tool, ToolCall
-from aob.testing.provider import KEY, Provider, Turn, anthropic_answer, openai_answer
+from aob.testing.provider import KEY, Provider, Turn, anthropic_answer, openai_answer, responses_answer
 
 pytest.importorskip("pydantic_ai")
 from aob.backends.provider_answer import json_in, tidied
 from aob.backends.pydantic_ai_model import PydanticAiModel
 
-OPENAI, ANTHROPIC = "openai-chat:gpt-4o-mini", "anthropic:claude-test"
-NAMES = (OPENAI, ANTHROPIC)
+OPENAI, ANTHROPIC, RESPONSES = "openai-chat:gpt-4o-mini", "anthropic:claude-test", "openai:gpt-4o-mini"
+NAMES = (OPENAI, ANTHROPIC, RESPONSES)
 TOOL = Tool("lookup", "Looks up.", {"type": "object", "properties": {"id": {"type": "integer"}}}, "a" * 64)
 SCHEMA = {"type": "object", "properties": {"risk": {"type": "number"}}, "required": ["risk"]}
 FUZZED = 120
@@ -33,7 +33,8 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
 
 @pytest.fixture
 async def model(provider: Provider) -> AsyncIterator[PydanticAiModel]:
-    urls = {"openai-chat": provider.openai_url, "anthropic": provider.anthropic_url}
+    urls = {"openai-chat": provider.openai_url, "anthropic": provider.anthropic_url, "openai": provider.openai_url}
+    urls |= {"openai-responses": provider.openai_url}
     async with PydanticAiModel(urls) as running, asyncio.timeout(100):
         yield running
 
@@ -49,6 +50,13 @@ def body(name: str, turn: Turn, stop: str = "", **message: Any) -> dict[str, Any
         made = openai_answer(turn, asked, 1)
         made["choices"][0]["finish_reason"] = stop or made["choices"][0]["finish_reason"]
         made["choices"][0]["message"] |= message
+    elif name == RESPONSES:
+        made = responses_answer(turn, asked, 1)
+        if stop in {"failed", "cancelled", "in_progress", "queued", "incomplete", "completed"}:
+            made["status"] = stop
+        elif stop:
+            made |= {"status": "incomplete", "incomplete_details": {"reason": stop}}
+        made |= message
     else:
         made = anthropic_answer(turn, asked, 1)
         made["stop_reason"] = stop or made["stop_reason"]
@@ -63,6 +71,9 @@ def body(name: str, turn: Turn, stop: str = "", **message: Any) -> dict[str, Any
         (OPENAI, "SAFETY", "refused"),
         (OPENAI, "stop", ""), (OPENAI, "length", "cut"), (OPENAI, "eos", ""), (ANTHROPIC, "refusal", "refused"),
         (ANTHROPIC, "pause_turn", "paused"), (ANTHROPIC, "max_tokens", "cut"), (ANTHROPIC, "end_turn", ""),
+        (RESPONSES, "completed", ""), (RESPONSES, "max_output_tokens", "cut"), (RESPONSES, "incomplete", "cut"),
+        (RESPONSES, "content_filter", "refused"), (RESPONSES, "max_tool_calls", "cut"),
+        (RESPONSES, "context_length_exceeded", "context"),
         (ANTHROPIC, "stop_sequence", ""), (ANTHROPIC, "model_context_window_exceeded", "context"),
     ],
 )  # fmt: skip
@@ -82,10 +93,44 @@ async def test_the_words_of_a_refusal_are_kept(provider: Provider, model: Pydant
     assert (answer.stop, answer.text, answer.stop_word) == ("refused", "No, I will not.", "refusal")
 
 
-async def test_an_answer_that_broke_off_may_come_again(provider: Provider, model: PydanticAiModel) -> None:
-    provider.turns.append(Turn(raw=body(OPENAI, Turn(text="half a"), "error")))
+async def test_the_words_of_a_refusal_in_parts_are_kept(provider: Provider, model: PydanticAiModel) -> None:
+    parts = [{"type": "refusal", "refusal": "No, "}, {"type": "refusal", "refusal": "I will not."}, {"type": "odd"}]
+    output = [{"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": parts}]
+    provider.turns.append(Turn(raw=body(RESPONSES, Turn(), output=output)))
+    answer = await model.ask(request(RESPONSES, output=SCHEMA))
+    assert (answer.stop, answer.text, answer.stop_word) == ("refused", "No, I will not.", "refusal")
+    assert answer.usage.tokens_in == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "stop"),
+    [(OPENAI, "error"), *((RESPONSES, stop) for stop in ("failed", "cancelled", "in_progress", "queued"))],
+)
+async def test_an_answer_that_broke_off_may_come_again(
+    name: str, stop: str, provider: Provider, model: PydanticAiModel
+) -> None:
+    provider.turns.append(Turn(raw=body(name, Turn(text="half a"), stop)))
     with pytest.raises(Unavailable, match="broke off"):
-        await model.ask(request(OPENAI))
+        await model.ask(request(name))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "kind"),
+    [
+        ({"code": "server_error", "message": "boom"}, "model_unavailable", "server"),
+        ({"code": "rate_limit_exceeded", "message": "slow"}, "model_unavailable", "rate_limited"),
+        ({"code": "insufficient_quota", "message": "no money"}, "model_refused", "quota"),
+        ({"code": "invalid_prompt", "message": "no"}, "model_refused", None),
+        ("boom", "model_unavailable", "server"), ({"message": 7}, "model_unavailable", "server"),
+    ],
+)  # fmt: skip
+async def test_a_response_that_failed_says_why(
+    error: Any, code: str, kind: str | None, provider: Provider, model: PydanticAiModel
+) -> None:
+    provider.turns.append(Turn(raw=body(RESPONSES, Turn(), "failed", error=error)))
+    with pytest.raises(AobError) as failed:
+        await model.ask(request(RESPONSES))
+    assert (failed.value.code, failed.value.fields.get("kind")) == (code, kind)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +141,9 @@ async def test_an_answer_that_broke_off_may_come_again(provider: Provider, model
         (OPENAI, body(OPENAI, Turn(text=""))), (OPENAI, {**body(OPENAI, Turn(text="x")), "choices": []}),
         (ANTHROPIC, b""), (ANTHROPIC, {}), (ANTHROPIC, body(ANTHROPIC, Turn(text=""))),
         (ANTHROPIC, body(ANTHROPIC, Turn(text="  "))),
+        (RESPONSES, b""), (RESPONSES, {}), (RESPONSES, {"object": "response"}), (RESPONSES, b"<html>"),
+        (RESPONSES, body(RESPONSES, Turn(text=""))), (RESPONSES, body(RESPONSES, Turn(text="x"), output=None)),
+        (RESPONSES, body(RESPONSES, Turn(text="x"), output=[{"type": "reasoning", "summary": None}, 7])),
     ],
 )  # fmt: skip
 async def test_a_200_without_an_answer_may_pass(
@@ -106,15 +154,17 @@ async def test_a_200_without_an_answer_may_pass(
         await model.ask(request(name))
 
 
-async def test_a_quota_that_is_used_up_does_not_pass(provider: Provider, model: PydanticAiModel) -> None:
+@pytest.mark.parametrize("name", [OPENAI, RESPONSES])
+async def test_a_quota_that_is_used_up_does_not_pass(name: str, provider: Provider, model: PydanticAiModel) -> None:
     provider.turns += [Turn(status=429, code="insufficient_quota"), Turn(status=429, code="rate_limit_exceeded")]
     with pytest.raises(CallerError) as refused:
-        await model.ask(request(OPENAI))
+        await model.ask(request(name))
     assert (refused.value.code, refused.value.fields["kind"]) == ("model_refused", "quota")
     with pytest.raises(Unavailable):
-        await model.ask(request(OPENAI))
+        await model.ask(request(name))
 
 
+@pytest.mark.parametrize("name", [OPENAI, RESPONSES])
 @pytest.mark.parametrize(
     ("given", "read"),
     [
@@ -123,11 +173,13 @@ async def test_a_quota_that_is_used_up_does_not_pass(provider: Provider, model: 
     ],
 )  # fmt: skip
 async def test_arguments_of_openai_are_handed_on_as_they_are(
-    given: Any, read: Any, provider: Provider, model: PydanticAiModel
+    name: str, given: Any, read: Any, provider: Provider, model: PydanticAiModel
 ) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "lookup", "arguments": given}}
-    provider.turns.append(Turn(raw=body(OPENAI, Turn(), "tool_calls", tool_calls=[call])))
-    assert (await model.ask(request(OPENAI, tools=(TOOL,)))).calls == (ToolCall("c1", "lookup", read),)
+    item = {"type": "function_call", "id": "f1", "call_id": "c1", "name": "lookup", "arguments": given}
+    told = {"tool_calls": [call]} if name == OPENAI else {"output": [item]}
+    provider.turns.append(Turn(raw=body(name, Turn(), "tool_calls" if name == OPENAI else "", **told)))
+    assert (await model.ask(request(name, tools=(TOOL,)))).calls == (ToolCall("c1", "lookup", read),)
 
 
 @pytest.mark.parametrize("given", [["Paris"], 7, None, "Paris", {"id": 1}, {}])
@@ -162,6 +214,14 @@ async def test_what_is_odd_and_harmless_passes(provider: Provider, model: Pydant
     assert (await model.ask(request(OPENAI))).text == "low"
     blocks = [{"type": "thinking", "thinking": None}, {"type": "text", "text": None}, {"type": "hologram"}, None, 7,
               {"type": "text", "text": "low", "citations": 7}]  # fmt: skip
+    parts = [{"type": "output_text", "text": "low", "annotations": 7}, {"type": "hologram"}, None, "w",
+             {"type": "output_text", "text": None}]  # fmt: skip
+    items = [{"type": "hologram"}, None, 7, {"type": "reasoning", "summary": 7}, {"type": "message", "content": parts},
+             {"type": "function_call", "name": None}]  # fmt: skip
+    told = {**body(RESPONSES, Turn(), output=items), "id": None, "model": 7, "created_at": "now", "usage": "many",
+            "tools": "x", "metadata": 3, "service_tier": 9, "text": {"format": 1}, "conversation": 7}  # fmt: skip
+    provider.turns.append(Turn(raw=told))
+    assert (await model.ask(request(RESPONSES))).text == "low"
     told = {**body(ANTHROPIC, Turn(), "end_turn", content=blocks), "container": "x", "usage": {"input_tokens": "many"}}
     provider.turns.append(Turn(raw=told))
     assert (await model.ask(request(ANTHROPIC))).text == "low"
@@ -175,8 +235,9 @@ async def test_what_is_odd_and_harmless_passes(provider: Provider, model: Pydant
     ],
 )  # fmt: skip
 async def test_json_is_taken_as_models_write_it(text: str, provider: Provider, model: PydanticAiModel) -> None:
-    provider.turns.append(Turn(text=text))
-    assert (await model.ask(request(OPENAI, output=SCHEMA))).output == {"risk": 1}
+    for name in (OPENAI, RESPONSES, "openai-responses:gpt-4o-mini"):
+        provider.turns.append(Turn(text=text))
+        assert (await model.ask(request(name, output=SCHEMA))).output == {"risk": 1}
 
 
 @pytest.mark.parametrize("text", ["no", "{", "```json\n{\n```", "```\n1\n```\n```\n2\n```", "[" * 5_000, "\udc80"])

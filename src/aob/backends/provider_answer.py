@@ -1,8 +1,8 @@
 """What providers answer, as it comes over the wire, in the form that their protocols promise.
 
-In: the body of a 200 of OpenAI chat completions or Anthropic messages, whatever stands in it. Out: the same without
-what no client expects: blocks and fields of unknown kinds, texts that are null, arguments that are no text, counts that
-are no numbers. What is said, why it stopped and what it cost stay. Pure; a body that is neither stays as it is.
+In: the body of a 200 of OpenAI chat completions, OpenAI responses or Anthropic messages, whatever stands in it. Out:
+the same without what no client expects: blocks and fields of unknown kinds, texts that are null, arguments that are no
+text, counts that are no numbers. What is said, why it stopped and what it cost stay. Pure; another body stays as it is.
 """
 
 import re
@@ -15,6 +15,9 @@ from aob.ports.model import Json
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _FENCE: Final = re.compile(r"```[A-Za-z0-9_+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 _COUNTS: Final = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_STATUSES: Final = frozenset({"completed", "failed", "in_progress", "cancelled", "queued", "incomplete"})
+_CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "max_tool_calls", "max_messages", "incomplete"})
+_BROKEN: Final = frozenset({"error", "failed", "cancelled", "in_progress", "queued"})
 _SAID_NO: Final = re.compile(r"filter|refus|guardrail|safety|prohibit|block|sensitive|moderat|recitation|spii", re.I)
 
 
@@ -28,6 +31,8 @@ def tidied(body: bytes) -> bytes:
         return body
     if isinstance(value.get("choices"), list):
         return msgspec.json.encode(_completion(value))
+    if value.get("object") == "response" or isinstance(value.get("output"), list):
+        return msgspec.json.encode(_response(value))
     if isinstance(value.get("content"), list) and "choices" not in value:
         return msgspec.json.encode(_message(value))
     return body
@@ -85,6 +90,61 @@ def _joined(content: Json) -> str | None:
         parts = [_text(part.get("text")) if _is(part) else _text(part) for part in content]
         return "".join(parts) or None
     return _text(content) or None
+
+
+def _response(value: dict[str, Json]) -> dict[str, Json]:
+    output = value["output"] if isinstance(value.get("output"), list) else []
+    status = _text(value.get("status"), "completed")
+    made: dict[str, Json] = {
+        "id": _text(value.get("id"), "none"),
+        "object": "response",
+        "created_at": _count(value.get("created_at")) or 0,
+        "model": _text(value.get("model"), "unknown"),
+        "status": status if status in _STATUSES else "incomplete",
+        "output": [item for n, each in enumerate(output) if (item := _item(each, n))],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    if reason := _text(_dict(value.get("incomplete_details")).get("reason")):
+        made["incomplete_details"] = {"reason": reason}
+    if value.get("error"):
+        error = _dict(value["error"])
+        said = _text(error.get("message"), _text(value["error"], "no reason is given"))
+        made["error"] = {"code": _text(error.get("code"), "server_error"), "message": said}
+    counts = _counts(used := _dict(value.get("usage")), ("input_tokens", "output_tokens"))
+    if len(counts) == 2:
+        cached = _counts(_dict(used.get("input_tokens_details")), ("cached_tokens", "cache_write_tokens"))
+        thought = _counts(_dict(used.get("output_tokens_details")), ("reasoning_tokens",))
+        made["usage"] = {
+            **counts, "total_tokens": sum(counts.values()),
+            "input_tokens_details": {"cached_tokens": 0, **cached},
+            "output_tokens_details": {"reasoning_tokens": 0, **thought},
+        }  # fmt: skip
+    return made
+
+
+def _item(item: Json, index: int) -> dict[str, Json] | None:
+    if not _is(item):
+        return None
+    id = _text(item.get("id"), f"item_{index}")
+    if item.get("type") == "function_call" and _text(item.get("name")):
+        args = item.get("arguments", "{}")
+        return {
+            "type": "function_call", "id": id, "call_id": _text(item.get("call_id"), id), "name": item["name"],
+            "arguments": args if isinstance(args, str) else _encoded(args), "status": "completed",
+        }  # fmt: skip
+    if item.get("type") != "message":
+        return None
+    content = item.get("content")
+    if isinstance(content, str):
+        content = [{"type": "output_text", "text": content}]
+    parts = [part for part in content if _is(part)] if isinstance(content, list) else []
+    said = "".join(_text(part.get("text")) for part in parts if part.get("type") in {"output_text", "text"})
+    refused = "".join(_text(part.get("refusal")) for part in parts if part.get("type") == "refusal")
+    made = [{"type": "output_text", "text": said, "annotations": []}] if said else []
+    made += [{"type": "refusal", "refusal": refused}] if refused else []
+    return {"type": "message", "id": id, "role": "assistant", "status": "completed", "content": made} if made else None
 
 
 def _message(value: dict[str, Json]) -> dict[str, Json]:
@@ -148,11 +208,11 @@ def why_stopped(reason: str, raw: str) -> Literal["", "cut", "context", "refused
         return "context"
     if reason == "content_filter" or _SAID_NO.search(raw):
         return "refused"
-    if reason == "length" or raw in {"length", "max_tokens"}:
+    if reason == "length" or raw in _CUT:
         return "cut"
     if raw == "pause_turn":
         return "paused"
-    return "error" if reason == "error" or raw == "error" else ""
+    return "error" if reason == "error" or raw in _BROKEN else ""
 
 
 def json_in(text: str, *, object_wanted: bool) -> Json:

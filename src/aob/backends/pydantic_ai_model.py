@@ -1,8 +1,8 @@
 """`PROVIDER:MODEL`: any provider of pydantic-ai, each request exactly one HTTP request, usage as the provider says.
 
-The key comes from the environment by the library (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...). An OpenAI-compatible
-server is `openai-chat:MODEL` with a base URL. The library costs seconds to import and is loaded at the first request,
-in a thread. A cost is stated only where the price list knows the very server that answered.
+The key comes from the environment by the library (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...). `openai:MODEL` speaks
+OpenAI's responses; a compatible server is `openai-chat:MODEL` with a base URL. The library costs seconds to import and
+is loaded at the first request, in a thread. A cost is stated only where the price list knows the server that answered.
 """
 
 import asyncio
@@ -261,7 +261,8 @@ def _stop_word(response: "pa.ModelResponse") -> tuple[str, str]:
     """The provider's own word for why it stopped, and what it says about a refusal."""
     details: Mapping[str, Json] = response.provider_details or {}
     raw, said = details.get("finish_reason"), details.get("refusal")
-    word = raw if isinstance(raw, str) else "refusal" if said else ""
+    word = raw if isinstance(raw, str) else ""
+    word = "refusal" if said and word in {"", "stop", "completed"} else word
     return word, said if isinstance(said, str) else ""
 
 
@@ -316,7 +317,8 @@ def _fault(error: Exception, name: str) -> AobError:
         return unavailable(said, "server", wait)
     if isinstance(error, pe.ModelNotFoundError):
         return NotFound(said, code="model_unknown", hint="look the model's name up at the provider")
-    if isinstance(error, pe.UnexpectedModelBehavior) or (type(error) is pe.ModelAPIError and not status):
+    wrong = str(getattr(error, "provider_error_code", None) or "").startswith("invalid_")
+    if isinstance(error, pe.UnexpectedModelBehavior) or (type(error) is pe.ModelAPIError and not status and not wrong):
         # The provider answered, and what it answered is not its protocol: the next answer may be.
         return unavailable(said, "server")
     return CallerError(f"the provider refuses: {said}", code="model_refused")

@@ -1,7 +1,8 @@
 """A provider of models on loopback that speaks the real protocols and answers what a test tells it to.
 
-In: the turns to answer with, in order, and requests of OpenAI chat completions or Anthropic messages. Out: answers and
-errors in the provider's own shapes; a request that the real provider would refuse is refused. No model is behind it.
+In: the turns to answer with, in order, and requests of OpenAI chat completions, OpenAI responses or Anthropic messages.
+Out: answers and errors in the provider's own shapes; a request that the real provider would refuse is refused. No model
+is behind it.
 """
 
 import asyncio
@@ -71,6 +72,7 @@ class Provider:
     async def __aenter__(self) -> Self:
         routes = [
             Route("/v1/chat/completions", self._openai, methods=["POST"]),
+            Route("/v1/responses", self._responses, methods=["POST"]),
             Route("/v1/messages", self._anthropic, methods=["POST"]),
         ]
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -94,6 +96,11 @@ class Provider:
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return _openai_error(401, "Incorrect API key provided", "invalid_api_key")
         return await self._serve(request, check_openai, openai_answer, _openai_error)
+
+    async def _responses(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return _openai_error(401, "Incorrect API key provided", "invalid_api_key")
+        return await self._serve(request, check_responses, responses_answer, _openai_error)
 
     async def _anthropic(self, request: Request) -> Response:
         # The API takes the key either way; clients of version 2 send it as a bearer token.
@@ -206,6 +213,58 @@ def openai_answer(turn: Turn, body: dict[str, Json], number: int) -> dict[str, J
             "completion_tokens": turn.tokens_out,
             "total_tokens": total,
         }
+    return answer
+
+
+def check_responses(body: dict[str, Json]) -> None:
+    """What OpenAI refuses in a request for a response. Raises RejectedError."""
+    _require(isinstance(body.get("model"), str) and body["model"], "you must provide a model parameter")
+    items = body.get("input")
+    _require(items, "one of 'input' or 'previous_response_id' must be provided")
+    open_calls: set[str] = set()
+    for item in items if isinstance(items, list) else ():
+        kind = item.get("type", "message")
+        if kind == "function_call":
+            args = msgspec.json.decode(item["arguments"])
+            _require(isinstance(args, dict), "arguments of a function call are an object")
+            open_calls.add(item["call_id"])
+        elif kind == "function_call_output":
+            _require(item.get("call_id") in open_calls, f"no tool call found for {item.get('call_id')}")
+            open_calls.discard(item["call_id"])
+        else:
+            _require(item["role"] in {"system", "developer", "user", "assistant"}, f"unknown role {item['role']}")
+    _require(not open_calls, f"no tool output found for function call {', '.join(open_calls)}")
+    for tool in body.get("tools") or ():
+        _require(tool["parameters"].get("type") == "object", "schema must be a JSON Schema of 'type: object'")
+    style = (body.get("text") or {}).get("format") or {}
+    if style.get("type") == "json_schema":
+        _require(style.get("name"), "missing required parameter: text.format.name")
+
+
+def responses_answer(turn: Turn, body: dict[str, Json], number: int) -> dict[str, Json]:
+    """A turn as a response of OpenAI."""
+    calls = list(_calls(turn, {tool["name"] for tool in body.get("tools") or ()}))
+    text = _text(turn, calls)
+    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    message = {"type": "message", "id": f"msg_{number}", "role": "assistant", "status": "completed", "content": [part]}
+    output: list[dict[str, Json]] = [message] if text else []
+    output += [
+        {"type": "function_call", "id": f"fc_{number}_{n}", "call_id": f"call_{number}_{n}", "name": name,
+         "arguments": msgspec.json.encode(args).decode(), "status": "completed"}
+        for n, (name, args) in enumerate(calls)
+    ]  # fmt: skip
+    answer: dict[str, Json] = {
+        "id": f"resp_{number}", "object": "response", "created_at": 1_767_225_600, "model": body["model"],
+        "status": "incomplete" if turn.cut else "completed", "error": None, "output": output,
+        "incomplete_details": {"reason": "max_output_tokens"} if turn.cut else None,
+        "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "metadata": {}, "temperature": 1.0,
+    }  # fmt: skip
+    if turn.measured:
+        answer["usage"] = {
+            "input_tokens": turn.tokens_in, "output_tokens": turn.tokens_out,
+            "total_tokens": turn.tokens_in + turn.tokens_out,
+            "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0},
+        }  # fmt: skip
     return answer
 
 
