@@ -17,12 +17,12 @@ def test_a_crash_leaves_what_was_at_work(tmp_path: Path) -> None:
     assert (running.before, running.crashed) == (frozenset(), True)
     running.anew()
     one, two, three = (running.take() for _ in range(3))
-    running.begin(one, "run_1", "a", 1)
-    running.begin(two, "run_1", "each[3]/fetch", 2)
-    running.begin(one, "run_2", "b", 1)  # the worker went on to another job
-    running.begin(three, "run_3", "c", 1)
+    running.begin(one, "run_1/a", 1)
+    running.begin(two, "run_1/each[3]/fetch", 2)
+    running.begin(one, "run_2/b", 1)  # the worker went on to another job
+    running.begin(three, "run_3/c", 1)
     running.clear(three)
-    left = {mark("run_2", "b", 1), mark("run_1", "each[3]/fetch", 2)}
+    left = {mark("run_2/b", 1), mark("run_1/each[3]/fetch", 2)}
     assert again(path) == (left, True)
     assert again(path) == (left, True), "a start that does not come to its work leaves the list"
 
@@ -33,11 +33,11 @@ def test_a_stop_leaves_what_it_cut_off_and_no_more(tmp_path: Path) -> None:
         running.anew()
         slots = [running.take() for _ in range(4)]
         for slot in slots:
-            running.begin(slot, "run_1", f"n{slot}", 1)
-        running.stop([("run_1", "slow", 3)])
-        running.begin(slots[0], "run_9", "late", 1)
+            running.begin(slot, f"run_1/n{slot}", 1)
+        running.stop([("run_1/slow", 3)])
+        running.begin(slots[0], "run_9/late", 1)
         running.give(slots[1])
-    assert again(path) == ({mark("run_1", "slow", 3)}, False)
+    assert again(path) == ({mark("run_1/slow", 3)}, False)
 
 
 def test_more_workers_and_longer_names_than_there_is_room_for_do_no_harm(tmp_path: Path) -> None:
@@ -46,10 +46,10 @@ def test_more_workers_and_longer_names_than_there_is_room_for_do_no_harm(tmp_pat
     slots = [running.take() for _ in range(SLOTS + 5)]
     assert slots[-1] == 0
     for n, slot in enumerate(slots):
-        running.begin(slot, "run_1", f"{'x' * SLOT}{n}", 1)
+        running.begin(slot, f"run_1/{'x' * SLOT}{n}", 1)
     found, _ = again(tmp_path / "running-0")
     assert len(found) == SLOTS
-    assert mark("run_1", f"{'x' * SLOT}0", 1) in found
+    assert mark(f"run_1/{'x' * SLOT}0", 1) in found
 
 
 def test_a_file_of_another_size_is_made_anew(tmp_path: Path) -> None:

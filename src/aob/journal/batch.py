@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.event.value import ROW_MAX
 from aob.journal.law import Changes
-from aob.journal.parts import segment_crc
+from aob.journal.parts import seal, segment_crc
 from aob.journal.removal import Removals
 from aob.journal.stream import Stream, segment_data
 from aob.ports.store import Batch, Head, Segment, TimerRow, Value
@@ -21,11 +21,12 @@ class Draft:
 
     __slots__ = (
         "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "removals", "row",
+        "seal",
         "segmented", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
-        self.row, self.at_ms = row, at_ms
+        self.row, self.at_ms, self.seal = row, at_ms, seal(row, at_ms)
         self.count = self.cut = 0
         self.parts: list[bytes] = []
         self.told: list[Any] = []

@@ -14,7 +14,7 @@ from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
-from aob.journal.parts import part_data, readable_parts, segment_chunks, without
+from aob.journal.parts import readable_parts, segment_chunks, without
 from aob.journal.recovery import Recovered, load_stream, recover
 from aob.journal.removal import Removals
 from aob.journal.stream import Chunk, Stream
@@ -197,9 +197,9 @@ class Deciding:
                 law.adopt(stream, verdict.context)
         seq, base, count = stream.seq, draft.count, len(events)
         stream.seq = seq + count
-        crc = crc32(data)
-        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data), crc))
-        draft.parts.append(part_data(stream.name, seq, data, crc))
+        crc = crc32(data, stream.seed)  # as `Part.sound` and `chunk_crc` have it, gone over once
+        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data), crc ^ base ^ draft.seal))
+        draft.parts.append(b'["%b",%d,%b,%d]' % (stream.name.encode(), seq, data, crc ^ seq))
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         changes = law.changes(stream, events)

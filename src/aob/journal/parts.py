@@ -11,6 +11,7 @@ from zlib import crc32
 import msgspec
 
 from aob.core.errors import Unavailable
+from aob.core.event import seed_of
 from aob.journal.log import logger
 from aob.journal.stream import Chunk, chunks_of
 from aob.ports.store import JournalRow, Segment
@@ -35,8 +36,7 @@ class Part(msgspec.Struct, array_like=True):
     @property
     def sound(self) -> bool:
         """Whether it is what was written."""
-        head = b'"%b",%d' % (self.stream.encode(), self.seq)
-        return self.crc in (UNCHECKED, crc32(head, crc32(self.events)))
+        return self.crc in (UNCHECKED, crc32(self.events, seed_of(self.stream)) ^ self.seq)
 
     @property
     def count(self) -> int:
@@ -46,13 +46,6 @@ class Part(msgspec.Struct, array_like=True):
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _parts = msgspec.json.Decoder(list[Part])
-
-
-def part_data(stream: str, seq: int, events: bytes, crc: int) -> bytes:
-    """A part as it lies in a row; `crc` is that of its events, which also stands in its chunk: they are gone over
-    once."""
-    head = b'"%b",%d' % (stream.encode(), seq)
-    return b"[%b,%b,%d]" % (head, events, crc32(head, crc))
 
 
 def parts_of(row: JournalRow, shard: int) -> list[Part]:
@@ -86,7 +79,7 @@ def without(row: JournalRow, shard: int, gone: Set[str]) -> bytes:
 
 def _gap(count: int) -> Part:
     events = b"[]"
-    return Part(GAP, count, msgspec.Raw(events), crc32(b'"",%d' % count, crc32(events)))
+    return Part(GAP, count, msgspec.Raw(events), crc32(events, seed_of(GAP)) ^ count)
 
 
 def readable_parts(row: JournalRow) -> list[Part]:
@@ -107,6 +100,16 @@ def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
     )  # fmt: skip
 
 
+def seal(row: int, at_ms: int) -> int:
+    """What stands beside the events of a commit, to be laid over their checksums: no number can change alone."""
+    return (row ^ at_ms) & 0xFFFFFFFF
+
+
+def chunk_crc(stream: str, chunk: Chunk) -> int:
+    """The checksum of a chunk: that of its events as those of this stream, and where they stand."""
+    return crc32(chunk.data, seed_of(stream)) ^ chunk.base ^ seal(chunk.row, chunk.at_ms)
+
+
 def segment_crc(stream: str, first_seq: int, count: int, row: int) -> int:
     """The checksum of what stands beside the chunks of a segment; each chunk has its own."""
     return crc32(b"%b,%d,%d,%d" % (stream.encode(), first_seq, count, row))
@@ -120,7 +123,7 @@ def segment_chunks(segment: Segment) -> list[Chunk]:
         chunks: list[Any] = [] if why else chunks_of(segment.data)
     except (msgspec.MsgspecError, UnicodeError) as error:
         chunks, why = [], str(error)[:200]
-    if not all(chunk.crc in (UNCHECKED, crc32(chunk.data)) for chunk in chunks):
+    if not all(chunk.crc in (UNCHECKED, chunk_crc(segment.stream, chunk)) for chunk in chunks):
         why = "the checksum of its events differs"
     if why:
         raise Unavailable(

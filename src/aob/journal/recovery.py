@@ -6,14 +6,13 @@ knows what it held. A row that was accepted as lost is empty: what lived then is
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from zlib import crc32
 
 import msgspec
 
 from aob.core.errors import AobError, Unavailable, said
 from aob.journal.law import Law
 from aob.journal.log import logger
-from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, parts_of, row_corrupt, segment_chunks
+from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, parts_of, row_corrupt, segment_chunks
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import FILE_CORRUPT, JournalRow, Segment, Store, TimerRow
@@ -211,7 +210,9 @@ def _apply(stream: Stream, part: Part, row: JournalRow, base: int, *, tolerant: 
         )  # fmt: skip
     if part.seq + len(events) > stream.seq:
         _fold(stream, part.seq, events)
-        stream.chunks.append(Chunk(row.row, base, row.at_ms, part.events.copy(), crc32(part.events)))
+        chunk = Chunk(row.row, base, row.at_ms, part.events.copy())
+        chunk.crc = chunk_crc(stream.name, chunk)
+        stream.chunks.append(chunk)
     return len(events)
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event.ids import partition_of
+from aob.core.event.ids import PARTITIONS, seed_of
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
-    """The events of one decision as they lie in a journal row: `base` is the index of the first in its row, `crc` their
-    checksum (-1 for what was written without one)."""
+    """The events of one decision as they lie in a journal row: `base` is the index of the first in its row, `crc` the
+    checksum of all this (-1 for what was written without one)."""
 
     row: int
     base: int
@@ -25,6 +25,7 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     law: Any
     state: Any
     partition: int = 0
+    seed: int = 0
     seq: int = 0
     kept_from: int = 0
     chunks: list[Chunk] = []
@@ -36,7 +37,8 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     timed: bool = False
 
     def __post_init__(self) -> None:
-        self.partition = partition_of(self.name)
+        self.seed = seed_of(self.name)
+        self.partition = self.seed % PARTITIONS
 
 
 _segment = msgspec.json.Decoder(list[Chunk])

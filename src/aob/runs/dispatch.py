@@ -106,7 +106,7 @@ class Dispatcher:
             run: Run = stream.state
             for visit, attempt in pending(run).jobs.items():
                 token = run.tokens[visit]
-                at_work = bool(before) and mark(stream.name, visit, attempt) in before
+                at_work = bool(before) and mark(f"{stream.name}/{visit}", attempt) in before
                 if at_work or any(intent.result is None for intent in token.intents or ()):
                     self.journal.tell(stream.name, cmd.Lost(visit, attempt, why))
                 else:
@@ -131,8 +131,9 @@ class Dispatcher:
         if self._stores:
             await asyncio.wait(self._stores, timeout=STORING_S)
         if running is not None:
-            cut_off = [(job.run, job.visit, job.attempt) for job in (*self.pool.cut_off, *self.cut_off)]
-            running.stop([*cut_off, *self._storing])
+            cut_off = [(job.key, job.attempt) for job in (*self.pool.cut_off, *self.cut_off)]
+            stored = [(f"{run}/{visit}", attempt) for run, visit, attempt in self._storing]
+            running.stop([*cut_off, *stored])
 
     def committed(self, commit: Committed) -> None:
         """The effects of a commit."""
@@ -260,38 +261,35 @@ class Dispatcher:
         until then and would be dispatched again after a crash. Never raises: a report that cannot be made is a failure
         of the attempt that says so."""
         try:
-            self._reported(job, result)
+            context = self._held.pop((job.run, job.visit), None) if self._held else None
+            if isinstance(result, Fault):
+                self._failed(job, result)
+                return
+            data = result.data
+            digest = digest_of(data)
+            beside = None
+            if inline(data):
+                cell = Raw(data)
+            else:
+                cell = Ref(digest, len(data)).cell()
+                if len(data) > ROW_MAX and result.ref is None:
+                    storing = self.journal.aside(self._store_first(job, result))
+                    self._stores.add(storing)
+                    storing.add_done_callback(self._stores.discard)
+                    return
+                if result.ref is None:
+                    beside = data
+                self._values.remember(job.tenant, digest, data)
+            patch = context.patch if context is not None else result.patch
+            took = result.took_us if job.mode == "full" else 0
+            self.journal.tell(
+                job.run,
+                cmd.Complete(job.visit, job.attempt, cell, digest, took, result.memo, result.usage, patch, beside),
+            )
         except Exception as error:
             log.error("report_not_made", run=job.run, visit=job.visit, attempt=job.attempt, exc_info=error)
             told = canonical({"code": "report_not_made", "message": f"{type(error).__name__}: {said(error)}"})
             self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, Raw(told), True))
-
-    def _reported(self, job: Job, result: Result) -> None:
-        context = self._held.pop((job.run, job.visit), None) if self._held else None
-        if isinstance(result, Fault):
-            self._failed(job, result)
-            return
-        data = result.data
-        digest = digest_of(data)
-        beside = None
-        if inline(data):
-            cell = Raw(data)
-        else:
-            cell = Ref(digest, len(data)).cell()
-            if len(data) > ROW_MAX and result.ref is None:
-                storing = self.journal.aside(self._store_first(job, result))
-                self._stores.add(storing)
-                storing.add_done_callback(self._stores.discard)
-                return
-            if result.ref is None:
-                beside = data
-            self._values.remember(job.tenant, digest, data)
-        patch = context.patch if context is not None else result.patch
-        took = result.took_us if job.mode == "full" else 0
-        self.journal.tell(
-            job.run,
-            cmd.Complete(job.visit, job.attempt, cell, digest, took, result.memo, result.usage, patch, beside),
-        )
 
     async def _store_first(self, job: Job, done: Done) -> None:
         key = (job.run, job.visit, job.attempt)

@@ -134,6 +134,12 @@ class Feed:
     def _of_commit(commit: Committed, row: int, index: int, stream: str) -> list[Fact]:
         facts: list[Fact] = []
         new, commit_row, at_ms = commit.row > row, commit.row, commit.at_ms
+        if new and not stream:  # as below, for whoever keeps up and follows all
+            for told in commit.told:
+                of, at, seq = told.stream, told.base, told.seq
+                for number, event in enumerate(told.events):
+                    facts.append(Fact(commit_row, at + number, at_ms, of.name, seq + number, event, of.tenant))
+            return facts
         for told in commit.told:
             name, tenant, seq, at = told.stream.name, told.stream.tenant, told.seq, told.base
             if stream and name != stream:

@@ -246,12 +246,12 @@ class Wiring:
 
     def _committed(self, commit: Committed) -> None:
         for told in commit.told:
-            name, tenant = told.stream.name, told.stream.tenant
-            if not name.startswith("run_"):
-                continue
-            if told.changes.over:
-                self.alerting.run_ended(name)
-            if self.webhooks.wants(tenant, "run"):
+            over = told.changes.over
+            if (told.seq and not over) or not told.stream.name.startswith("run_"):
+                continue  # neither the begin nor the end of a run
+            if over:
+                self.alerting.run_ended(told.stream.name)
+            if self.webhooks.wants(told.stream.tenant, "run"):
                 self._offer_run(commit, told.stream, told.events)
 
     def _offer_run(self, commit: Committed, stream: Stream, events: Sequence[object]) -> None:

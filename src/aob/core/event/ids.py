@@ -14,7 +14,12 @@ PARTITIONS: Final = 64
 
 def partition_of(stream: str) -> int:
     """The logical partition of a stream, 0 to 63; stable for ever (CRC-32 of the id, modulo 64)."""
-    return zlib.crc32(stream.encode()) % PARTITIONS
+    return seed_of(stream) % PARTITIONS
+
+
+def seed_of(stream: str) -> int:
+    """What checksums of a stream begin with, so that they hold for no other one (CRC-32 of the id)."""
+    return zlib.crc32(stream.encode())
 
 
 def derived_id(prefix: str, *parts: object) -> str:

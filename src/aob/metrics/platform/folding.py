@@ -127,18 +127,23 @@ class Platform:
 
     def _facts(self, facts: Sequence[Fact]) -> None:
         found: dict[str, list[Event]] = {}
+        makers, last = self._makers, None
         for fact in facts:
-            if not fact.stream.startswith("run_"):
+            run_id = fact.stream
+            if not run_id.startswith("run_"):
                 continue
-            telling = self._telling.get(fact.tenant)
-            if telling is None:
-                telling = self._telling[fact.tenant] = Telling()
-            told = telling.tell(fact.stream, fact.event, fact.at_ms)
+            if fact.tenant != last:
+                last = fact.tenant
+                telling = self._telling.get(last)
+                if telling is None:
+                    telling = self._telling[last] = Telling()
+                tell, events = telling.tell, found.setdefault(last, [])
+            told = tell(run_id, fact.event, fact.at_ms)
             if told is not None:
-                kind, data = told
-                found.setdefault(fact.tenant, []).append(self._makers[kind](data, fact.at_ms))
+                events.append(makers[told[0]](told[1], fact.at_ms))
         for tenant, events in found.items():
-            self._later(tenant, JOURNAL, events, facts[-1].row)
+            if events:
+                self._later(tenant, JOURNAL, events, facts[-1].row)
 
     def _later(self, tenant: str, feed: str, events: list[Event], at: int) -> None:
         """A sketch costs more by the call than by the value: what comes close together is folded in one go. A look at

@@ -158,7 +158,8 @@ class Crew:
                 attempt.task = me
                 seat.job = attempt.job
                 if running is not None:
-                    running.begin(slot, attempt.job.run, attempt.job.visit, attempt.job.attempt)
+                    job = attempt.job
+                    running.begin(slot, job.key, job.attempt)
                 rest = begin(attempt, loop)
                 if rest is not None:
                     attempt.holds = True

@@ -29,15 +29,15 @@ class _Lane(Generic[T]):
         self.by: dict[str, deque[T]] = {}
         self.ring: deque[deque[T]] = deque()
 
-    def push(self, item: T, tenant: str) -> None:
+    def enter(self, item: T, tenant: str) -> None:
+        """The first item of a tenant that had none here."""
         queue = self.by.get(tenant)
         if queue is None:
             if len(self.by) >= TENANTS_KEPT:
                 self.by = {name: kept for name, kept in self.by.items() if kept}
             queue = self.by[tenant] = deque()
-        if not queue:
-            self.ring.append(queue)
         queue.append(item)
+        self.ring.append(queue)
 
     def pop(self) -> T:
         ring = self.ring
@@ -74,14 +74,26 @@ class Lanes(Generic[T]):
 
     def push(self, item: T, priority: str, tenant: str = "") -> None:
         """Add to the end of a tenant's queue in a lane; an unknown priority is medium."""
-        self._lanes[_LANE.get(priority, MEDIUM)].push(item, tenant)
+        lane = self._lanes[_LANE.get(priority, MEDIUM)]
+        queue = lane.by.get(tenant)
+        if queue:  # it has its place in the ring
+            queue.append(item)
+        else:
+            lane.enter(item, tenant)
 
     def pop(self) -> T | None:
         """The next item, or None when all lanes are empty."""
         self._turn = turn = (self._turn + 1) & 7
         for lane in self._order[turn]:
-            if lane.ring:
-                return lane.pop()
+            ring = lane.ring
+            if ring:  # as `lane.pop`, written out: this is the way of every job
+                queue = ring[0]
+                item = queue.popleft()
+                if not queue:
+                    ring.popleft()
+                elif len(ring) > 1:
+                    ring.rotate(-1)
+                return item
         return None
 
     def pop_that(self, may: Callable[[T], bool]) -> T | None:

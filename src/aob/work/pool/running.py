@@ -64,31 +64,29 @@ class Running:
         if slot:
             self._free.append(slot)
 
-    def begin(self, slot: int, run: str, visit: str, attempt: int) -> None:
-        """The worker of this slot begins with an attempt, and is through with the one before."""
+    def begin(self, slot: int, key: str, attempt: int) -> None:
+        """The worker of this slot begins with an attempt of a visit, and is through with the one before."""
         if slot and not self._over:
-            data = f"{run} {visit} {attempt}\n".encode()  # as `mark`, written out: this is the way of every job
-            end = len(data)
-            if end > SLOT:
-                data = b"%b\n" % mark(run, visit, attempt)
-                end = len(data)
-            self._map[slot : slot + end] = data
+            data = f"{key} {attempt}\n".encode()  # as `mark`, written out: this is the way of every job
+            if len(data) > SLOT:
+                data = b"%b\n" % mark(key, attempt)
+            self._map[slot : slot + len(data)] = data
 
     def clear(self, slot: int) -> None:
         """The worker of this slot has nothing to do."""
         if slot and not self._over:
             self._map[slot] = _END
 
-    def stop(self, cut_off: Iterable[tuple[str, str, int]]) -> None:
+    def stop(self, cut_off: Iterable[tuple[str, int]]) -> None:
         """The process ends in good order, and only these attempts were cut off."""
         self._map[HEAD:] = bytes(SLOT * SLOTS)
-        for at, (run, visit, attempt) in zip(range(HEAD, HEAD + SLOT * SLOTS, SLOT), cut_off, strict=False):
-            self.begin(at, run, visit, attempt)
+        for at, (key, attempt) in zip(range(HEAD, HEAD + SLOT * SLOTS, SLOT), cut_off, strict=False):
+            self.begin(at, key, attempt)
         self._map[:1] = _STOPPED
         self._over = True
 
 
-def mark(run: str, visit: str, attempt: int) -> bytes:
-    """How an attempt stands in the list; a hash where it is too long for a slot."""
-    text = f"{run} {visit} {attempt}".encode()
+def mark(key: str, attempt: int) -> bytes:
+    """How an attempt stands in the list, by the key of its visit; a hash where it is too long for a slot."""
+    text = f"{key} {attempt}".encode()
     return text if len(text) < SLOT else b"#%b" % hashlib.sha256(text).hexdigest().encode()

@@ -58,17 +58,19 @@ class Quantiles:
 
     def add_all(self, values: Sequence[float], sign: int = 1) -> None:
         """See each of these numbers once more (`sign` 1) or less, as `add` would one by one."""
-        at, counts, cap = 0, self._counts, self._cap
+        at, counts = 0, self._counts
+        known = counts.get
         while self._kll is None and at < len(values):
-            value = float(values[at])
-            now = counts.get(value, 0) + sign
-            at += 1
-            if now:
-                counts[value] = now
-                if len(counts) > cap:
-                    self._spill()
-            else:
-                counts.pop(value, None)
+            end = at + self._cap + 1 - len(counts)  # no more can be new before it is too many
+            for value in map(float, values[at:end]):
+                now = known(value, 0) + sign
+                if now:
+                    counts[value] = now
+                else:
+                    counts.pop(value, None)
+            at = end
+            if len(counts) > self._cap:
+                self._spill()
         if self._kll is not None and sign > 0:
             update = self._kll.update
             for value in values[at:]:
