@@ -21,8 +21,7 @@ class Draft:
 
     __slots__ = (
         "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "removals", "row",
-        "seal",
-        "segmented", "timed", "told", "values",
+        "seal", "segmented", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:

@@ -1,6 +1,6 @@
 """What a record is made of: ids, values and their hashes, positions. Data only."""
 
-from aob.core.event.ids import RunId, TicketId, Visit, derived_id, partition_of, seed_of, split_visit
+from aob.core.event.ids import RunId, TicketId, Visit, derived_id, partition_of, split_visit
 from aob.core.event.position import Position
 from aob.core.event.value import Cell, Ref, canonical, decode, digest_of
 
@@ -16,6 +16,5 @@ __all__ = [
     "derived_id",
     "digest_of",
     "partition_of",
-    "seed_of",
     "split_visit",
 ]

@@ -43,13 +43,18 @@ class Telling:
     def tell(self, run_id: str, event: Any, at_ms: int) -> Told | None:
         """What one event of a run, committed at `at_ms`, means; None: nothing."""
         kind = type(event)
+        run = self.runs.get(run_id)
+        if kind is ev.NodeCompleted and run is not None:  # as below, written out: most events are this
+            told = _completed(run, event, at_ms)
+            for visit in event.ready:
+                run.ready[visit] = at_ms
+            return told
         if kind is ev.RunStarted:
             return self._started(run_id, event, at_ms)
-        run = self.runs.get(run_id)
         if run is None:
             run = Remembered("", at_ms)
         make = _TELLS.get(kind)
-        told: Told | None = make(run, event, at_ms) if make is not None else None
+        told = make(run, event, at_ms) if make is not None else None
         if kind in _READYING:
             for visit in event.ready:
                 run.ready[visit] = at_ms

@@ -156,9 +156,8 @@ class Crew:
                 if attempt.state != "queued":
                     continue
                 attempt.task = me
-                seat.job = attempt.job
-                if running is not None:
-                    job = attempt.job
+                seat.job = job = attempt.job
+                if running is not None and slot:
                     running.begin(slot, job.key, job.attempt)
                 rest = begin(attempt, loop)
                 if rest is not None:

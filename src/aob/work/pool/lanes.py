@@ -39,23 +39,6 @@ class _Lane(Generic[T]):
         queue.append(item)
         self.ring.append(queue)
 
-    def pop(self) -> T:
-        ring = self.ring
-        queue = ring[0]
-        item = queue.popleft()
-        if not queue:
-            ring.popleft()
-        elif len(ring) > 1:
-            ring.rotate(-1)
-        return item
-
-    def pop_that(self, may: Callable[[T], bool]) -> T | None:
-        for _ in range(len(self.ring)):
-            if may(self.ring[0][0]):
-                return self.pop()
-            self.ring.rotate(-1)
-        return None
-
     def __len__(self) -> int:
         return sum(map(len, self.ring))
 
@@ -68,7 +51,11 @@ class Lanes(Generic[T]):
     def __init__(self) -> None:
         self._lanes: tuple[_Lane[T], _Lane[T], _Lane[T]] = (_Lane(), _Lane(), _Lane())
         high, medium, low = self._lanes
-        led = {HIGH: (high, medium, low), MEDIUM: (medium, high, low), LOW: (low, high, medium)}
+        led = {
+            HIGH: (high.ring, medium.ring, low.ring),
+            MEDIUM: (medium.ring, high.ring, low.ring),
+            LOW: (low.ring, high.ring, medium.ring),
+        }
         self._order = tuple(led[turn] for turn in TURNS)
         self._turn = 0
 
@@ -84,25 +71,25 @@ class Lanes(Generic[T]):
     def pop(self) -> T | None:
         """The next item, or None when all lanes are empty."""
         self._turn = turn = (self._turn + 1) & 7
-        for lane in self._order[turn]:
-            ring = lane.ring
-            if ring:  # as `lane.pop`, written out: this is the way of every job
+        for ring in self._order[turn]:
+            if ring:  # as `_next`, written out: this is the way of every job
                 queue = ring[0]
                 item = queue.popleft()
-                if not queue:
-                    ring.popleft()
-                elif len(ring) > 1:
+                if queue:
                     ring.rotate(-1)
+                else:
+                    ring.popleft()
                 return item
         return None
 
     def pop_that(self, may: Callable[[T], bool]) -> T | None:
         """The next item of a tenant whose next item may come out, or None. `may` goes by the tenant alone."""
         self._turn = turn = (self._turn + 1) & 7
-        for lane in self._order[turn]:
-            item = lane.pop_that(may)
-            if item is not None:
-                return item
+        for ring in self._order[turn]:
+            for _ in range(len(ring)):
+                if may(ring[0][0]):
+                    return _next(ring)
+                ring.rotate(-1)
         return None
 
     def any_that(self, may: Callable[[T], bool]) -> bool:
@@ -122,3 +109,13 @@ class Lanes(Generic[T]):
     def __bool__(self) -> bool:
         high, medium, low = self._lanes
         return bool(high.ring or medium.ring or low.ring)
+
+
+def _next(ring: deque[deque[T]]) -> T:
+    queue = ring[0]
+    item = queue.popleft()
+    if queue:
+        ring.rotate(-1)
+    else:
+        ring.popleft()
+    return item

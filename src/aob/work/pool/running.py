@@ -31,23 +31,23 @@ class Running:
             if os.fstat(handle).st_size != size:
                 os.ftruncate(handle, 0)
                 os.ftruncate(handle, size)
-            self._map = mmap.mmap(handle, size)
+            self._file = mmap.mmap(handle, size)
         finally:
             os.close(handle)
-        data = self._map[:]
+        data = self._file[:]
         self.crashed = data[:1] != _STOPPED
         slots = (data[at : at + SLOT] for at in range(HEAD, len(data), SLOT))
         self.before = frozenset(slot[: slot.index(_END)] for slot in slots if slot[0] not in (0, _END) and _END in slot)
         self._free = list(range(HEAD, len(data), SLOT))
-        self._over = False
+        self._map: mmap.mmap | bytearray = self._file
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._over = True
+        self._map = bytearray(len(self._map))  # a worker that is late writes nowhere
         with contextlib.suppress(BufferError):
-            self._map.close()
+            self._file.close()
 
     def anew(self) -> None:
         """This process begins to work; until then a crash leaves the list of the one before."""
@@ -65,16 +65,16 @@ class Running:
             self._free.append(slot)
 
     def begin(self, slot: int, key: str, attempt: int) -> None:
-        """The worker of this slot begins with an attempt of a visit, and is through with the one before."""
-        if slot and not self._over:
-            data = f"{key} {attempt}\n".encode()  # as `mark`, written out: this is the way of every job
-            if len(data) > SLOT:
-                data = b"%b\n" % mark(key, attempt)
-            self._map[slot : slot + len(data)] = data
+        """The worker of this slot, which is not 0, begins with an attempt of a visit, and is through with the one
+        before."""
+        data = f"{key} {attempt}\n".encode()  # as `mark`, written out: this is the way of every job
+        if len(data) > SLOT:
+            data = b"%b\n" % mark(key, attempt)
+        self._map[slot : slot + len(data)] = data
 
     def clear(self, slot: int) -> None:
         """The worker of this slot has nothing to do."""
-        if slot and not self._over:
+        if slot:
             self._map[slot] = _END
 
     def stop(self, cut_off: Iterable[tuple[str, int]]) -> None:
@@ -83,7 +83,7 @@ class Running:
         for at, (key, attempt) in zip(range(HEAD, HEAD + SLOT * SLOTS, SLOT), cut_off, strict=False):
             self.begin(at, key, attempt)
         self._map[:1] = _STOPPED
-        self._over = True
+        self._map = bytearray(len(self._map))
 
 
 def mark(key: str, attempt: int) -> bytes:
