@@ -14,8 +14,8 @@ from typing import Final, get_args
 import msgspec
 
 from aob.cli.parser import make_parser
-from aob.compose.settings import _NAMES as ENVIRONMENT
 from aob.compose.settings import SMTP_PASSWORD, Settings
+from aob.compose.settings import VARIABLES as ENVIRONMENT
 from aob.core.errors import AobError
 from aob.core.node import ALIASES, KINDS
 from aob.server.api_keys import API_KEYS, SHAPE
@@ -119,7 +119,7 @@ def settings() -> str:
     """Every setting of `HOME/aob.toml`, by table, with its environment variable where it has one."""
     variables = {name: variable for variable, name in ENVIRONMENT.items()}
     out = [MADE, "# Settings\n\n`HOME/aob.toml`, over it the environment, over that the options of a command. "]
-    out.append("An unknown name or a wrong type is refused with its place.\n\n")
+    out.append("An unknown name, a wrong type or a value out of bounds is refused with its place.\n\n")
     out += _table("", Settings, variables)
     for field in msgspec.structs.fields(Settings):
         for struct in _structs_of(field.type):

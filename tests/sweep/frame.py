@@ -7,11 +7,13 @@ requests, outputs, errors. Never the document itself, so that a field which nobo
 
 import asyncio
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
+from unittest.mock import patch
 
 import aob
 from aob.compose import App
@@ -40,6 +42,10 @@ class World:
         app: App = await self.enter(aob.open(self.folder / "home", app=[self.deed.handlers(), *more], **settings))
         self._stack.callback(self.deed.release)
         return app
+
+    def set_env(self, **variables: str) -> None:
+        """Variables of the environment, until the observation is over."""
+        self._stack.enter_context(patch.dict(os.environ, variables))
 
     async def peer(self) -> Peer:
         """A server of somebody else."""

@@ -141,7 +141,7 @@ async def labels_of_a_node(given: dict[str, Any], world: World) -> Any:
 
 async def order_of(world: World, waiting: list[dict[str, Any]], **settings: Any) -> list[str]:
     """In which order runs of these workflows come to work, when all waited for the one place."""
-    app = await world.home(concurrency=1)
+    app = await world.home(**{"concurrency": 1, **settings})
     await app.push(flow({"block": fn("gated")}))
     blocked = await app.start("w")
     await world.deed.begins("block").wait()

@@ -3,12 +3,14 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from aob.core.errors import Invalid, Problem
-from aob.core.policy.patch import Free, PatchRules
+from aob.core.node import KINDS
+from aob.core.policy.patch import CALLER_KINDS, Free, PatchRules
 from aob.work.egress import EgressRules
 from aob.work.tools import Smtp, StoreSettings
 
@@ -30,7 +32,7 @@ class Patching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asked, each `{kind, host?, method?}`; of an object the method is its `op`."""
 
     forbidden_kinds: tuple[str, ...] = ()
-    agents_max: int = 5
+    agents_max: Annotated[int, Meta(ge=0)] = 5
     always_person: bool = False
     trusted_kinds: tuple[str, ...] = ()
     template_hosts: bool = False
@@ -45,7 +47,7 @@ class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     default: str = ""
     base_urls: dict[str, str] = {}
-    keys: dict[str, Annotated[str, msgspec.Meta(pattern=r"^\{secret:[A-Za-z0-9_]+\}$")]] = {}
+    keys: dict[str, Annotated[str, Meta(pattern=r"^\{secret:[A-Za-z0-9_]+\}$")]] = {}
     record: str = ""
 
 
@@ -65,17 +67,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
-    port: int = 8080
-    public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
-    concurrency: int = 256
+    concurrency: Annotated[int, Meta(ge=1)] = 256
     store: str = ""
     blobs: str = ""
     cache: str = ""
     log: str = ""
-    log_level: str = "info"
-    rate_limit_rpm: int = 120
-    tenant_rate_limit_rpm: int = 600
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    rate_limit_rpm: Annotated[int, Meta(ge=0)] = 120
+    tenant_rate_limit_rpm: Annotated[int, Meta(ge=0)] = 600
     egress: Egress = Egress()
     patches: Patching = Patching()
     models: Models = Models()
@@ -96,11 +98,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )  # fmt: skip
 
 
-_NAMES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
+VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
                  "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
+"""Variables of the environment, and the setting that each says."""
+
 _NUMBERS: Final = frozenset(("port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 
 
@@ -116,7 +120,7 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             values = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
-    for variable, name in _NAMES.items():
+    for variable, name in VARIABLES.items():
         if env.get(variable):
             number = name in _NUMBERS and env[variable].isdecimal()
             values[name] = int(env[variable]) if number else env[variable]
@@ -131,7 +135,23 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             [Problem(path.name, str(error), "bad_settings", hint="docs/reference/settings.md")],
         ) from error
     embedded_only(settings)
+    known_kinds(settings.patches)
     return settings
+
+
+def known_kinds(rules: Patching) -> None:
+    """Raises Invalid for a kind that there is not: what is forbidden by a wrong name is not forbidden."""
+    named = {
+        "forbidden_kinds": (rules.forbidden_kinds, KINDS),
+        "free": ([each.kind for each in rules.free], KINDS),
+        "trusted_kinds": (rules.trusted_kinds, CALLER_KINDS),
+    }
+    problems = [
+        Problem(f"patches.{name}", f"there is no kind {kind[:64]!r}", "bad_settings", hint=f"one of {', '.join(known)}")
+        for name, (kinds, known) in named.items() for kind in kinds if kind not in known
+    ]  # fmt: skip
+    if problems:
+        raise Invalid(f"{SETTINGS_FILE} names a kind that there is not", problems)
 
 
 def embedded_only(settings: Settings) -> None:

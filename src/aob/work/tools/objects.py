@@ -17,7 +17,7 @@ KEY_MAX: Final = 1_024
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
-class StoreSettings(msgspec.Struct, frozen=True):
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`url` is `file:///FOLDER`, `s3://BUCKET/PREFIX` or another of obstore's; `options` and `client` are its own
     (region, endpoint, keys). Each tenant has a folder of its own unless `per_tenant` is False."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aob.ports.model import Models
 
 
-class Smtp(msgspec.Struct, frozen=True):
+class Smtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The home's mail server. `security` is `none`, `starttls`, or `tls` from the first byte."""
 
     host: str
