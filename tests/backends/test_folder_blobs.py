@@ -153,3 +153,15 @@ def test_several_processes_write_the_same_blobs_into_one_folder(blobs: FolderBlo
         return len([await blobs.get("acme", digest) async for digest in blobs.iterate("acme")])
 
     assert asyncio.run(read_all()) == 20
+
+
+async def test_putting_again_makes_a_blob_as_young_as_a_new_one(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    ref = await blobs.put("acme", b"data")
+    path = blobs.path("acme", ref.digest)
+    os.utime(path, (1_000, 1_000))
+    await blobs.put("acme", b"data")
+    assert await blobs.forget("acme", ref.digest, 2_000_000) == 0, "who put it again finds it"
+    os.utime(path, (1_000, 1_000))
+    assert await blobs.forget("acme", ref.digest, 2_000_000) == 4
+    assert not path.exists()

@@ -37,6 +37,12 @@ async def says(value: Any, ctx: Any) -> int:
     return os.getpid()
 
 
+@aob.node
+async def wide(value: Any) -> str:
+    """So many characters."""
+    return "x" * int(value["n"])
+
+
 def chain(name: str, *handlers: str) -> dict[str, Any]:
     """Function nodes behind one another."""
     nodes = {f"n{i}": {"kind": "function", "config": {"handler": handler}} for i, handler in enumerate(handlers)}

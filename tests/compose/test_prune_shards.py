@@ -9,7 +9,8 @@ from aob.compose.home import shard_of
 from aob.core.answers import Pruned
 from aob.core.errors import CallerError, Gone
 from aob.core.policy import LOCAL
-from tests.compose.shard_home import COUNT, WAIT, finished, sharded, started
+from aob.runs.removal import swept
+from tests.compose.shard_home import COUNT, WAIT, chain, finished, sharded, started
 
 
 async def test_each_owner_prunes_its_own_runs(tmp_path: Path) -> None:
@@ -51,3 +52,22 @@ async def steps(owners: object, before_ms: int, **how: bool) -> list[Pruned]:
         cursor = step["next"]
         if cursor is None:
             return found
+
+
+async def test_a_value_stays_as_long_as_a_run_of_any_shard_refers_to_it(tmp_path: Path) -> None:
+    async with sharded(tmp_path, 2, chain("wide", "wide")) as owners:
+        verbs, clock = owners.verbs, owners.verbs._local.core.journal.clock
+        feed = verbs.follow(LOCAL, position=(await verbs.health())["position"], types=frozenset({"run_finished"}))
+        runs = [await started(verbs, "wide", shard, {"n": 90_000}) for shard in (0, 1)]
+        ended = {run for run, _ in await finished(feed, 2)}
+        assert ended >= set(runs)
+        for run_id in runs:
+            assert (await verbs.run(LOCAL, run_id))["output"] == "x" * 90_000
+        blobs = {path for path in (tmp_path / "blobs").glob("*/??/*") if not path.name.startswith(".")}
+        assert len(blobs) == 1
+        await owners.verbs._shards[1].call("prune", LOCAL, clock.now() + 0)
+        assert await swept(owners.sweeps, clock.now() + 1_000) == 0
+        assert (await verbs.run(LOCAL, runs[0]))["output"] == "x" * 90_000
+        await steps(owners, clock.now())
+        assert await swept(owners.sweeps, clock.now() + 1_000) == 1
+        assert not [path for path in blobs if path.exists()]

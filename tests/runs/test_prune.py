@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 import aob
 from aob.compose import App
 from aob.core.errors import CallerError, Gone, Invalid, NotFound, Refused
-from aob.core.event import Position
+from aob.core.event import Position, canonical, digest_of
 from aob.core.policy import Caller
+from aob.runs.removal import GRACE_MS, Sweep, swept
 from tests.runs.home import BOB, RUNNER, Deed, chain, crashed, finished, flow, fn, until
 
 WAIT = flow("wait", {"a": fn(), "w": {"kind": "wait", "config": {"message": "go"}}}, "a>w")
@@ -283,6 +284,95 @@ async def test_a_record_says_what_who_when_and_why(app: App, tmp_path: Path) -> 
     assert told[1:3] == ["default", "local"]
     assert told[4] >= before_ms
     assert told[5:10] == [before_ms, "the law says a year", "short", "", runs]
+
+
+async def swept_now(app: App) -> int:
+    """A pass over all leftovers, as if their time had come."""
+    return await swept([Sweep(app.views.core)], app.views.core.ambient.now_ms() + 1)
+
+
+def blobs_of(app: App) -> set[str]:
+    return {path.parent.name + path.name for path in (app.home / "blobs").glob("*/??/*") if len(path.name) == 62}
+
+
+async def sized(app: App, n: int) -> str:
+    run = await app.start("wide", {"n": n})
+    return str((await finished(app, run.id))["run_id"])
+
+
+async def test_larger_values_go_a_while_later_unless_something_still_refers_to_them(app: App, tmp_path: Path) -> None:
+    await app.push(flow("wide", {"a": fn("sized", input={"n": "inputs.n"})}))
+    for n in (5_000, 90_000):  # in a row of the store, and in a file
+        old = await sized(app, n)
+        digest = digest_of(canonical("x" * n))
+        assert await app.views.blob(app.who, digest.hex())
+        before_ms = later(app)
+        step = await app.views.prune(app.who, before_ms, dry_run=True)
+        assert step["values"] >= 1
+        assert step["values_bytes"] >= n
+        twin = await sized(app, n)
+        assert await pruned(app, before_ms) == [old]
+        assert (await app.run(twin))["output"] == "x" * n
+        assert await swept([Sweep(app.views.core)], app.views.core.ambient.now_ms() - GRACE_MS) == 0
+        assert await app.views.core.store.leftovers(1 << 62), "it waits for its time"
+        assert await swept_now(app) == 0
+        assert not await app.views.core.store.leftovers(1 << 62), "what is referred to is done with"
+        assert (await app.run(twin))["output"] == "x" * n
+        assert await pruned(app, later(app)) == [twin]
+        assert await swept_now(app) == 1
+        assert not await app.views.core.store.leftovers(1 << 62)
+        app.views.core.values.forget("default", digest)
+        with pytest.raises(NotFound):
+            await app.views.blob(app.who, digest.hex())
+        again = await sized(app, n)
+        assert (await app.run(again))["output"] == "x" * n
+        assert await pruned(app, later(app)) == [again]
+        assert await swept_now(app) == 1, "its own record keeps no value"
+    assert not blobs_of(app)
+
+
+async def test_the_document_of_a_workflow_and_the_pages_of_a_map_stay_while_they_are_needed(app: App) -> None:
+    each = {"kind": "map", "config": {"items": "inputs.items"},
+            "body": {"nodes": {"do": fn("echo", input={"value": "item"})}, "edges": {}}}  # fmt: skip
+    await app.push(flow("each", {"m": each}))
+
+    async def mapped(last: int) -> str:
+        run = await app.start("each", {"items": [*range(1_100), last]})
+        assert (await finished(app, run.id))["status"] == "COMPLETED"
+        return run.id
+
+    one, before_ms = await mapped(1), later(app)
+    two = await mapped(2)  # its first page is that of the first run
+    told = await read(app, [two])
+    assert await pruned(app, before_ms) == [one]
+    assert await swept_now(app) > 0, "the second page of the first run, and its list"
+    app.views.core.values._kept.clear()
+    assert await read(app, [two]) == told
+    assert (await app.run(await mapped(3)))["status"] == "COMPLETED", "its document is still there"
+    assert await pruned(app, later(app))
+    assert await swept_now(app) > 3
+    left = app.views.core.store._reader.execute("select count(*) from value").fetchone()[0]  # type: ignore[attr-defined]
+    documents = len(await app.views.workflows(app.who))
+    assert left <= documents + 1, "all that is left are documents"
+
+
+@pytest.mark.parametrize("n", [5_000, 90_000])
+async def test_what_is_put_while_a_sweep_looks_is_kept(app: App, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    await app.push(flow("wide", {"a": fn("sized", input={"n": "inputs.n"})}))
+    old = await sized(app, n)
+    assert await pruned(app, later(app)) == [old]
+    sweep, made = Sweep(app.views.core), list[str]()
+    plain = sweep.referred
+
+    async def meanwhile(tenant: str, hashes: Any, before_ms: int) -> Any:
+        found = await plain(tenant, hashes, before_ms)
+        made.append(await sized(app, n))
+        return found
+
+    monkeypatch.setattr(sweep, "referred", meanwhile)
+    assert await swept([sweep], app.views.core.ambient.now_ms() + 1) == 0
+    app.views.core.values._kept.clear()
+    assert (await app.run(made[0]))["output"] == "x" * n
 
 
 MOVES = st.lists(

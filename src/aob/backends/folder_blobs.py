@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import os
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Final
 
 from aob.core.errors import AobError, CallerError, NotFound, Unavailable
 from aob.core.event import Ref, digest_of
+
+if sys.platform != "win32":
+    import fcntl
 
 TEMP_PREFIX: Final = ".put-"
 TEMP_AGE_S: Final = 3_600
@@ -59,6 +63,10 @@ class FolderBlobs:
         """Remove the file."""
         return await asyncio.to_thread(self._delete, tenant, digest)
 
+    async def forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
+        """Remove the file unless it was put at or after an instant: its time says when that was last."""
+        return await asyncio.to_thread(self._forget, tenant, digest, before_ms)
+
     async def iterate(self, tenant: str) -> AsyncIterator[bytes]:
         """The digests of a tenant's files, one folder at a time."""
         folder = self._folder(tenant)
@@ -93,7 +101,10 @@ class FolderBlobs:
     def _is_there(self, path: Path, data: bytes) -> bool:
         # Compared and not trusted: a damaged copy is mended by putting the same bytes again.
         try:
-            there = path.stat().st_size == len(data) and path.read_bytes() == data
+            with _alone(path.parent):  # who removes it looks at its time
+                there = path.stat().st_size == len(data) and path.read_bytes() == data
+                if there:
+                    os.utime(path)
         except FileNotFoundError:
             return False
         if there:
@@ -150,6 +161,18 @@ class FolderBlobs:
         except FileNotFoundError:
             return None
 
+    def _forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
+        path = self.path(tenant, digest)
+        try:
+            with _told(path), _alone(path.parent):
+                found = path.stat()
+                if found.st_mtime_ns // 1_000_000 >= before_ms:
+                    return 0
+                path.unlink()
+        except FileNotFoundError:
+            return 0
+        return found.st_size
+
     def _delete(self, tenant: str, digest: bytes) -> bool:
         path = self.path(tenant, digest)
         try:
@@ -204,6 +227,19 @@ def _write_all(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else looks at the time of a file in this folder meanwhile, nor removes one for its time: held over
+    processes where there is a way to do so."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -28,12 +28,14 @@ from aob.compose.parts import (
     own_client,
 )
 from aob.compose.settings import Settings, read_settings
+from aob.compose.sweeping import sweep_often
 from aob.core.errors import NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
 from aob.ports.log import Log
 from aob.runs import Ambient, Core
+from aob.runs.removal import Sweep
 from aob.views import Views
 from aob.work import Logs
 from aob.work.kinds import performer, placer
@@ -190,6 +192,8 @@ async def _assembled(
         core.ids = ShardIds(core.ambient, shard, shards)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
+    if shards == 1:
+        stack.callback(asyncio.create_task(sweep_often([Sweep(core)], now_ms), name="aob-sweep").cancel)
     notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
     core.egress |= {"nodes": tools.http, "notices": notifying.http}
     notices = await stack.enter_async_context(Notices(core, notifying, link_secret(home)))

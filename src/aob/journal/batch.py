@@ -116,5 +116,6 @@ def build(shard: int, epoch: int, draft: Draft, segments: list[Segment]) -> Batc
         batch.rewritten = [*batch.rewritten, *each.rewritten]
         batch.leftovers = [*batch.leftovers, *each.leftovers]
         batch.settled = [*batch.settled, *each.settled]
-        batch.unless_after = max(batch.unless_after, each.unless_after)
+        batch.dropped = [*batch.dropped, *each.dropped]
+        batch.unless_after = each.unless_after if each.dropped else batch.unless_after
     return batch

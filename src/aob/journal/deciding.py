@@ -182,6 +182,9 @@ class Deciding:
         events, base = verdict.events, draft.count
         if events:
             self._fold(draft, stream, verdict)
+        elif type(verdict.context) is Removals:
+            draft.removals.append(verdict.context)
+            self.streams.pop(stream.name, None)  # there is no such stream
         if asked.future is not None:
             draft.answers.append((asked, Decided(stream, events, draft.row, base)))
 

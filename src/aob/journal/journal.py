@@ -243,7 +243,7 @@ class Journal(Deciding):
 
     def _begin(self, draft: Draft) -> tuple[asyncio.Task[Any], Draft] | None:
         segments = self._cutter.take(draft)
-        if not draft.count and not segments and not draft.cut:
+        if not (draft.count or segments or draft.cut or draft.removals):
             self._release(draft)
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row

@@ -42,6 +42,11 @@ class Blobs(Protocol):
         """Remove the blob; returns whether it was there."""
         ...
 
+    async def forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
+        """Remove the blob unless it was put, or put again, at or after an instant of the wall clock: whoever puts it
+        meanwhile finds it afterwards. The bytes that it had; 0 when it stays or is not there."""
+        ...
+
     def iterate(self, tenant: str) -> AsyncIterator[bytes]:
         """The digests of all blobs of a tenant that are there from before the call until the end, in no order."""
         ...

@@ -97,9 +97,11 @@ class Batch(msgspec.Struct):
     """The data of journal rows without the events of these streams."""
     leftovers: Sequence[Leftover] = ()
     settled: Sequence[Leftover] = ()
-    """Leftovers that are done with; the value of one goes too, unless `unless_after` keeps it."""
-    unless_after: int = -1
-    """A value whose hash stands in a row after this one is kept; -1: no value goes."""
+    """Leftovers that are done with."""
+    dropped: Sequence[tuple[str, bytes]] = ()
+    """Values that go, by tenant and hash, but for those whose hash stands in this batch or a row after
+    `unless_after`."""
+    unless_after: int = 0
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -194,8 +196,8 @@ class Store(Protocol):
         """What stays of a stream that was removed; of several that had the name, of the last."""
         ...
 
-    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
-        """Leftovers of before an instant, the oldest first."""
+    async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
+        """Leftovers of before an instant, and not of before another, the oldest first."""
         ...
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:

@@ -65,6 +65,10 @@ class Values:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= len(gone)
 
+    def forget(self, tenant: str, digest: bytes) -> None:
+        """What is not kept any more is not at hand either."""
+        self._bytes -= len(self._kept.pop((tenant, digest), b""))
+
     async def fetch(self, tenant: str, digest: bytes) -> bytes:
         """The bytes of a value of this tenant. Raises NotFound when the tenant has none."""
         data = self._kept.get((tenant, digest))

@@ -116,6 +116,10 @@ class Logs:
         for follower in followers:
             follower.wake()
 
+    def has(self, run: str) -> bool:
+        """Whether there are lines of a run."""
+        return self._folder(run).exists()
+
     def remove(self, run: str) -> None:
         """Remove the lines of a run."""
         self.finish(run)

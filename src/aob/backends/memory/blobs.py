@@ -1,5 +1,6 @@
 """`Blobs` in a dictionary: the reference of what the port promises, except that it ends with the process."""
 
+import time
 from collections.abc import AsyncIterator
 
 from aob.core.errors import CallerError, NotFound, Unavailable
@@ -11,12 +12,14 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, bytes], bytes] = {}
+        self._put_ms: dict[tuple[str, bytes], int] = {}
 
     async def put(self, tenant: str, data: bytes) -> Ref:
         """Keep the bytes."""
         _named(tenant)
         digest = digest_of(data)
         self.kept[(tenant, digest)] = bytes(data)
+        self._put_ms[(tenant, digest)] = time.time_ns() // 1_000_000
         return Ref(digest, len(data))
 
     async def get(self, tenant: str, digest: bytes) -> bytes:
@@ -41,6 +44,13 @@ class MemoryBlobs:
         """Remove the blob."""
         _named(tenant)
         return self.kept.pop((tenant, digest), None) is not None
+
+    async def forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
+        """Remove the blob unless it was put at or after an instant."""
+        _named(tenant)
+        if self._put_ms.get((tenant, digest), 0) >= before_ms:
+            return 0
+        return len(self.kept.pop((tenant, digest), b""))
 
     async def iterate(self, tenant: str) -> AsyncIterator[bytes]:
         """The digests of a tenant's blobs."""

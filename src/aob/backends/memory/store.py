@@ -86,13 +86,12 @@ class MemoryStore:
             self._journal[row - 1] = msgspec.structs.replace(self._journal[row - 1], data=data)
         for leftover in batch.leftovers:
             self._leftovers[(leftover.kind, leftover.tenant, leftover.name)] = leftover
-        after = batch.unless_after
-        said = [batch.data, *(row.data for row in self._journal[after:])] if after >= 0 else []
         for leftover in batch.settled:
             self._leftovers.pop((leftover.kind, leftover.tenant, leftover.name), None)
-            named = leftover.name.hex().encode()
-            if leftover.kind == "value" and said and not any(named in data for data in said):
-                self._values.pop((leftover.tenant, leftover.name), None)
+        said = [batch.data, *(row.data for row in self._journal if row.row > batch.unless_after)]
+        for tenant, digest in batch.dropped:
+            if not any(digest.hex().encode() in data for data in said):
+                self._values.pop((tenant, digest), None)
 
     async def last(self, shard: int) -> tuple[int, int, int]:
         """The last journal row, the committed time and the row of the last cut."""
@@ -153,9 +152,9 @@ class MemoryStore:
         """What stays of a stream that was removed."""
         return self._removed.get(stream)
 
-    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+    async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         """Leftovers of before an instant, the oldest first."""
-        found = [leftover for leftover in self._leftovers.values() if leftover.at_ms < before_ms]
+        found = [leftover for leftover in self._leftovers.values() if since_ms <= leftover.at_ms < before_ms]
         return sorted(found, key=lambda each: (each.at_ms, each.kind, each.tenant, each.name))[:limit]
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:

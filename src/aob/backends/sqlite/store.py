@@ -95,7 +95,7 @@ class SqliteStore:
             if held != batch.epoch:
                 writer.execute("rollback")
                 return StaleEpoch(held)
-            if batch.removals or batch.leftovers or batch.settled:
+            if batch.removals or batch.leftovers or batch.settled or batch.dropped:
                 await self._write(lambda: self._remove(writer, batch))
             self._statements(writer, batch)
             if (known := self._mark.peers()) != self._known:
@@ -154,14 +154,11 @@ class SqliteStore:
         writer.executemany(SQL["rewrite"], batch.rewritten)
         writer.executemany(SQL["note_removed"], [astuple(removal) for removal in batch.removals])
         writer.executemany(SQL["add_leftover"], [astuple(leftover) for leftover in batch.leftovers])
-        said: list[bytes] = []
-        if batch.unless_after >= 0:
+        writer.executemany(SQL["drop_leftover"], [(each.kind, each.tenant, each.name) for each in batch.settled])
+        if batch.dropped:
             said = [batch.data, *(row[0] for row in writer.execute(SQL["rows_after"], (batch.unless_after,)))]
-        for kind, tenant, name, _ in map(astuple, batch.settled):
-            writer.execute(SQL["drop_leftover"], (kind, tenant, name))
-            named = name.hex().encode()
-            if kind == "value" and said and not any(named in data for data in said):
-                writer.execute(SQL["drop_value"], (tenant, name))
+            gone = [at for at in batch.dropped if not any(at[1].hex().encode() in data for data in said)]
+            writer.executemany(SQL["drop_value"], gone)
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Waits for a lock that another process holds, up to the time-out; only on the writer thread."""
@@ -261,9 +258,9 @@ class SqliteStore:
         rows = await self._all("removed", (stream,))
         return Removal(*rows[0]) if rows else None
 
-    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+    async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         """Leftovers of before an instant, the oldest first."""
-        return [Leftover(*row) for row in await self._all("leftovers", (before_ms, limit))]
+        return [Leftover(*row) for row in await self._all("leftovers", (before_ms, since_ms, limit))]
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
         """Segments of all streams by (stream, first sequence number)."""

@@ -103,7 +103,7 @@ delete from leftover where kind = ? and tenant = ? and name = ?;
 
 -- leftovers
 -- Leftovers of before an instant.
-select kind, tenant, name, at_ms from leftover where at_ms < ? order by at_ms, kind, tenant, name limit ?;
+select kind, tenant, name, at_ms from leftover where at_ms < ? and at_ms >= ? order by at_ms, kind, tenant, name limit ?;
 
 -- drop_value
 -- A value that nothing refers to any more.

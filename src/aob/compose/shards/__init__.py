@@ -9,11 +9,13 @@ import msgspec
 from aob.compose.app import App
 from aob.compose.shards.catalog import teach_all
 from aob.compose.shards.channel import Channel
-from aob.compose.shards.local import LocalShard
+from aob.compose.shards.local import LocalShard, Shard
 from aob.compose.shards.owned import OwnedShard
+from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.upward import answering
 from aob.compose.shards.wire import Hello
+from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
 
 __all__ = ["OwnedShard", "Owners", "ShardedViews"]
@@ -38,7 +40,10 @@ class Owners:
             OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), self._taught, answer)
             for number in range(1, shards)
         ]
-        self.verbs = ShardedViews(running.views, [LocalShard(0, running), *self.owned])
+        every: list[Shard] = [LocalShard(0, running), *self.owned]
+        self.verbs = ShardedViews(running.views, every)
+        self.sweeps = [ShardSweep(shard) for shard in every]
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Owners":
         begun = await asyncio.gather(*(shard.__aenter__() for shard in self.owned), return_exceptions=True)
@@ -46,9 +51,14 @@ class Owners:
         if failed is not None:
             await self.__aexit__()
             raise failed
+        now_ms = self.running.views.core.ambient.now_ms
+        self._sweeping = asyncio.create_task(sweep_often(self.sweeps, now_ms), name="aob-sweep")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
         await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
 
     async def address(self, url: str) -> None:

@@ -7,6 +7,7 @@ from aob.compose.app import App
 from aob.core.errors import CallerError
 from aob.core.event.value import decode
 from aob.core.policy import Caller, require
+from aob.runs.removal import Sweep
 from aob.views import Views
 
 VERBS: Final = frozenset(
@@ -57,6 +58,7 @@ class LocalShard:
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
             "health": self._health, "holds": self._holds, "position": self._position, "taught": self._taught,
             "address": self._address,
+            **sweeping(Sweep(running.views.core)),
         }  # fmt: skip
 
     async def ready(self) -> None:
@@ -122,3 +124,18 @@ def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
             for tag, at in state.tags.items()
         },
     }
+
+
+def sweeping(sweep: Sweep) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
+    """The verbs by which the main process sweeps all shards; no caller has them."""
+
+    async def due(who: None, before_ms: int) -> Any:
+        return await sweep.due(before_ms)
+
+    async def referred(who: None, tenant: str, hashes: list[str], before_ms: int) -> Any:
+        return await sweep.referred(tenant, hashes, before_ms)
+
+    async def remove(who: None, tenant: str, kept: list[str], before_ms: int, row: int) -> int:
+        return await sweep.remove(tenant, frozenset(kept), before_ms, row)
+
+    return {"sweep_due": due, "sweep_referred": referred, "sweep_remove": remove}

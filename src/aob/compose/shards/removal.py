@@ -1,6 +1,6 @@
 """Removal over several shards: each owner removes its own, one after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aob.compose.shards.local import Shard
@@ -25,3 +25,25 @@ async def prune_step(
     elif at + 1 < len(shards):
         told["next"] = f"{at + 1}:"
     return told
+
+
+class ShardSweep:
+    """What removed runs of a shard left behind, wherever its owner is: `aob.runs.removal.Sweeping`."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    async def due(self, before_ms: int) -> tuple[int, Mapping[str, Sequence[str]]]:
+        """The durable row now, and the values by tenant that may be looked at."""
+        row, due = await self._shard.call("sweep_due", None, before_ms)
+        return row, due
+
+    async def referred(self, tenant: str, hashes: Collection[str], before_ms: int) -> Sequence[str]:
+        """Those to which something of this shard refers."""
+        found: list[str] = await self._shard.call("sweep_referred", None, tenant, list(hashes), before_ms)
+        return found
+
+    async def remove(self, tenant: str, kept: Collection[str], before_ms: int, row: int) -> int:
+        """Remove what was due of a tenant and is not kept; how many values."""
+        count: int = await self._shard.call("sweep_remove", None, tenant, list(kept), before_ms, row)
+        return count

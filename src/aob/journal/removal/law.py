@@ -37,11 +37,12 @@ class StreamsRemoved(msgspec.Struct, array_like=True, tag=1):
 
 
 class ValuesRemoved(msgspec.Struct, array_like=True, tag=2):
-    """Values to which nothing referred any more are gone: their hashes, and how many bytes they had."""
+    """Values to which nothing referred any more are gone: their hashes, and how many bytes they had. The record itself
+    refers to nothing: as bytes they are written in another way than a reference is."""
 
     tenant: str
     at_ms: int
-    hashes: list[str]
+    hashes: list[bytes]
     bytes: int
 
 
@@ -55,7 +56,8 @@ class Removals(msgspec.Struct, eq=False):
     rewritten: Sequence[tuple[int, bytes]] = ()
     leftovers: Sequence[Leftover] = ()
     settled: Sequence[Leftover] = ()
-    unless_after: int = -1
+    dropped: Sequence[tuple[str, bytes]] = ()
+    unless_after: int = 0
     streams: Sequence[Removal] = ()
 
 
@@ -64,6 +66,12 @@ class Remove(msgspec.Struct, eq=False):
     removal at a time."""
 
     record: Removed
+    prepared: Removals
+
+
+class Settle(msgspec.Struct, eq=False):
+    """Nothing is removed, and so nothing recorded: leftovers are done with."""
+
     prepared: Removals
 
 
@@ -79,6 +87,8 @@ class RemovalLaw(Law):
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """The record; asked again it changes nothing."""
+        if isinstance(command, Settle):
+            return Verdict([], {}, command.prepared)
         if not isinstance(command, Remove):
             raise NotFound("this removes nothing")
         if stream.state is not None:

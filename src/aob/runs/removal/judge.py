@@ -1,5 +1,6 @@
 """Which ended runs may go now, and what goes with each: read from their segments, nothing is changed."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
@@ -7,16 +8,21 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import NotFound, Unavailable
-from aob.core.event.value import REF_PREFIX
+from aob.core.event.value import ITEMS, REF_PREFIX
 from aob.core.run import Run
 from aob.journal import Stream
 from aob.journal.removal import PREFIX
+from aob.ports.blobs import GONE
 from aob.ports.store import Head
 from aob.runs.core import Core
 
 SEGMENTS_AT_ONCE: Final = 16
 BYTES_MAX: Final = 16 * 1024 * 1024
 """Bytes of segments after which a step takes no further run."""
+_LISTS: Final = re.compile(b'"%b":%b([0-9a-f]{64})' % (ITEMS.encode().replace(b"$", b"[$]"), re.escape(REF_PREFIX)))
+LOG: Final = "log"
+VALUE: Final = "value"
+"""Kinds of leftovers."""
 NEEDED: Final = "needed"
 BEHIND: Final = "behind"
 UNSETTLED: Final = "unsettled"
@@ -89,7 +95,7 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
         return UNREADABLE
     if stream is not None and (stream.chunks or not stream.ended):
         return UNSETTLED  # its newest events are in no segment yet: in a moment
-    going = Going(head, 0, 0, set(), {})
+    going, lists = Going(head, 0, 0, set(), {}), set[bytes]()
     try:
         while segments := await core.store.segments(name, going.events, SEGMENTS_AT_ONCE):
             for segment in segments:
@@ -98,9 +104,11 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
                     going.size += len(bytes(chunk.data))
                 going.size += len(segment.data)
                 going.values |= refs_in(segment.data)
+                lists |= lists_in(segment.data)
                 going.events = segment.first_seq + segment.count
     except Unavailable:
         return UNREADABLE
+    going.values |= await listed(core, head.tenant, lists)
     if not going.rows:
         return UNREADABLE
     return going if max(going.rows) <= passed else BEHIND
@@ -118,4 +126,21 @@ def refs_in(data: bytes) -> dict[bytes, int]:
             found[bytes.fromhex(digest.decode())] = int(number)
         except ValueError:
             continue
+    return found
+
+
+def lists_in(data: bytes) -> set[bytes]:
+    """Of these, the values that list further ones: the pages of a map's items."""
+    return {bytes.fromhex(found.decode()) for found in _LISTS.findall(data)}
+
+
+async def listed(core: Core, tenant: str, lists: set[bytes]) -> dict[bytes, int]:
+    """The values that such values list. One that is not there lists nothing."""
+    found: dict[bytes, int] = {}
+    for digest in lists:
+        try:
+            found |= refs_in(await core.values.fetch(tenant, digest))
+        except (NotFound, Unavailable) as error:
+            if error.code not in GONE:
+                raise
     return found

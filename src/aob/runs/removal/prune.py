@@ -16,12 +16,10 @@ from aob.journal.removal import PREFIX, Removals, Remove, StreamsRemoved
 from aob.ports.store import EndedQuery, Leftover
 from aob.runs.core import Core
 from aob.runs.incoming import text_of
-from aob.runs.removal.judge import UNREADABLE, Going, Looked, looked
+from aob.runs.removal.judge import LOG, UNREADABLE, VALUE, Going, Looked, looked
 
 STEP_RUNS: Final = 256
 """Ended runs that one step goes over."""
-LOG: Final = "log"
-VALUE: Final = "value"
 _CURSOR: Final = re.compile(r"(\d{1,16})\.(run_[A-Za-z0-9]{1,60})")
 
 
@@ -69,7 +67,8 @@ class Prunes:
         if not going:
             return ""
         names = [each.head.stream for each in going]
-        leftovers = [Leftover(LOG, who.tenant, name.encode(), now_ms) for name in names]
+        logged = await asyncio.to_thread(lambda: [name for name in names if core.logs.has(name)])
+        leftovers = [Leftover(LOG, who.tenant, name.encode(), now_ms) for name in logged]
         values = {digest for each in going for digest in each.values}
         leftovers += [Leftover(VALUE, who.tenant, digest, now_ms) for digest in sorted(values)]
         ended = [each.head.ended_ms for each in going]
@@ -80,7 +79,7 @@ class Prunes:
         name = PREFIX + derived_id("removal", core.ids.next())
         await core.journal.ask(name, Remove(record, Removals(rewritten, leftovers)), fresh=True)
         core.feed.forget(set(names))
-        await asyncio.to_thread(self._unlogged, names)
+        await asyncio.to_thread(self._unlogged, logged)
         return name.removeprefix(PREFIX)
 
     def _unlogged(self, names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,18 @@ class BlobsSuite:
     async def test_putting_twice_changes_nothing(self, blobs: Blobs) -> None:
         assert await blobs.put("acme", SMALL) == await blobs.put("acme", SMALL)
         assert [digest async for digest in blobs.iterate("acme")] == [hashlib.sha256(SMALL).digest()]
+
+    async def test_what_was_put_long_ago_is_forgotten_and_what_is_put_again_is_not(self, blobs: Blobs) -> None:
+        ref = await blobs.put("acme", SMALL)
+        now_ms = time.time_ns() // 1_000_000
+        assert await blobs.forget("acme", ref.digest, now_ms - 60_000) == 0
+        assert await blobs.forget("globex", ref.digest, now_ms + 60_000) == 0
+        assert await blobs.has("acme", ref.digest)
+        assert await blobs.forget("acme", ref.digest, now_ms + 60_000) == 3
+        assert not await blobs.has("acme", ref.digest)
+        assert await blobs.forget("acme", ref.digest, now_ms + 60_000) == 0
+        assert await blobs.put("acme", SMALL) == ref
+        assert await blobs.get("acme", ref.digest) == SMALL
 
     async def test_what_was_never_put_is_not_found(self, blobs: Blobs) -> None:
         digest = hashlib.sha256(b"never").digest()

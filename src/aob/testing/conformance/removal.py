@@ -83,17 +83,15 @@ class RemovalSuite:
         await store.commit(batch(epoch, 1, values=values, leftovers=[*left, log]))
         assert await store.leftovers(10) == [left[1], left[0], log]
         assert await store.leftovers(10, 1) == [left[1]]
+        assert await store.leftovers(10, since_ms=5) == [left[0], log]
         naming = b'[["run_2",0,[["sha256:%b"]]]]' % two.hex().encode()
         await store.commit(batch(epoch, 2, data=naming))
-        await store.commit(batch(epoch, 3, settled=[left[0], left[1], log], unless_after=1))
+        gone = [("acme", one), ("acme", two), ("globex", three)]
+        await store.commit(batch(epoch, 3, settled=[left[0], left[1], log], dropped=gone, unless_after=1))
         assert await store.leftovers(99) == [left[2]]
         assert [await store.value("acme", each) for each in (one, two, three)] == [None, b"v", b"v"]
-        await store.commit(batch(epoch, 4, settled=[left[2]]))
-        assert await store.value("acme", three) == b"v"
-        again = Leftover("value", "acme", one, 30)
-        await store.commit(batch(epoch, 5, values=[Value("acme", one, b"v")], leftovers=[again], settled=[again],
-                                 unless_after=4))  # fmt: skip
-        assert await store.value("acme", one) == b"v", "what the batch itself writes stays"
+        await store.commit(batch(epoch, 4, values=[Value("acme", one, b"v")], dropped=[("acme", one)], unless_after=3))
+        assert await store.value("acme", one) == b"v", "what the batch itself writes is there"
 
     async def test_segments_of_all_streams_are_paged_through(self, store: Store) -> None:
         epoch = await store.take(0)

@@ -119,10 +119,10 @@ class SimStore:
         await self._alive()
         return await self.inner.removed(stream)
 
-    async def leftovers(self, before_ms: int, limit: int = 1_000) -> list[Leftover]:
+    async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         """Leftovers."""
         await self._alive()
-        return await self.inner.leftovers(before_ms, limit)
+        return await self.inner.leftovers(before_ms, limit, since_ms)
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
         """Segments of all streams."""
