@@ -65,7 +65,8 @@ def duration_text(ms: int) -> str:
 
 
 def _said(tree: Tree) -> Tree:
-    """Without what is empty, false or nothing."""
+    """Without what is empty, false or nothing: of what may be left out, and means that then. What must be written, or
+    means another thing when it is left out, is not passed through here."""
     return {key: value for key, value in tree.items() if value not in ("", None, False) and value != [] and value != {}}
 
 
@@ -75,16 +76,14 @@ def _event(contract: EventContract) -> Tree:
             "owner": contract.owner,
             "description": contract.description,
             "subject": contract.subject,
-            "rules": [_said({"name": r.name, "rule": r.rule, "message": r.message}) for r in contract.rules],
+            "rules": [{"rule": r.rule, **_said({"name": r.name, "message": r.message})} for r in contract.rules],
             "enrich": list(contract.enrich),
             "lookup": {
                 name: {"entity": each.entity, "key": each.key, "field": each.field, "default": each.default}
                 for name, each in contract.lookup.items()
             },
             "entities": [
-                _said(
-                    {"entity": e.entity, "key": e.key, "set": dict(e.set), "removes": e.removes, "when": e.when}
-                )
+                {"entity": e.entity, "key": e.key, **_said({"set": dict(e.set), "removes": e.removes, "when": e.when})}
                 for e in contract.entities
             ],
             "pii": dict(contract.pii),
@@ -133,9 +132,8 @@ def _metric(contract: MetricContract) -> Tree:
 
 
 def _move(move: Move) -> Tree:
-    return _said(
+    made = _said(
         {
-            "on": move.on,
             "value": move.value,
             "weight": move.weight,
             "when": move.when,
@@ -146,6 +144,7 @@ def _move(move: Move) -> Tree:
             "version": move.version or None,
         }
     )
+    return {"on": move.on, **made}
 
 
 def _window(window: Window) -> Value:
@@ -208,7 +207,7 @@ def _alert(contract: AlertContract) -> Tree:
 def _slo(slo: Slo) -> Tree:
     made = _said(
         {
-            "limit": duration_text(slo.limit_ms) if slo.limit_ms else "",
+            "limit": duration_text(slo.limit_ms) if slo.limit_ms or slo.objective == "freshness" else "",
             "good": slo.good,
             "description": slo.description,
             "owner": slo.owner,

@@ -25,6 +25,8 @@ def read_alert(draft: Draft) -> AlertContract | None:
     if made.when == "" and not made.slo:
         draft.wrong("", "`when` is missing", "missing", 'add `when: "value > …"`, or `slo:` for a burn rate')
     start = StartDefinition(made.start) if isinstance(made.start, str) else made.start
+    if isinstance(made.start, StartDefinition) and not start.workflow:
+        draft.wrong("/start/workflow", "is empty", "missing", "name the workflow that the alert starts")
     return AlertContract(
         name=made.alert,
         version=made.version,
