@@ -48,6 +48,22 @@ def test_time_never_goes_back_and_never_runs_slower_than_it_may(steps: list[tupl
         last = now
 
 
+@given(STEPS)
+def test_a_peek_is_what_the_next_look_says_and_never_goes_back_either(steps: list[tuple[float, int]]) -> None:
+    hands = Hands()
+    clock = hands.clock()
+    last = clock.peek(hands.steady)
+    for passed, step in steps:
+        hands.pass_ms(passed)
+        hands.wall += step
+        seen = clock.peek(hands.steady)
+        assert seen >= last
+        if passed > 1_000:  # a look now and then
+            assert clock.now() == seen
+            assert clock.peek(hands.steady) == seen
+        last = seen
+
+
 def test_a_step_back_is_made_up_for_and_named() -> None:
     hands = Hands()
     clock = hands.clock()

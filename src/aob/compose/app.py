@@ -179,7 +179,7 @@ async def _assembled(
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
     log, reader = LateLog(), LateReader()
-    tools = await make_tools(stack, settings, home, handlers, blobs, now_ms, log, reader)
+    tools = await make_tools(stack, settings, home, handlers, blobs, lambda: core.time_ms(), log, reader)
     laws = make_laws()
     core = Core(
         store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
@@ -200,7 +200,7 @@ async def _assembled(
     views = Views(core)
     room = Room(home, page, [core.journal])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
-    topics = open_log(settings, home, now_ms, page)
+    topics = open_log(settings, home, core.time_ms, page)
     stack.push_async_callback(topics.close)
     if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
         return App(views, home, settings, notices, None, None, log, reader, topics, room)
@@ -222,7 +222,7 @@ async def _watch_clock(core: Core) -> None:
     """A clock that is set is noticed, and what has become due by it rings."""
     while True:
         await asyncio.sleep(LOOK_S)
-        core.journal.look()
+        core.look()
 
 
 def _running(stack: AsyncExitStack, settings: Settings, home: Path, shard: int) -> Running | None:

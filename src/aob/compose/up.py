@@ -132,6 +132,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         metrics_text=numbers.text,
         telemetry=wiring.telemetry,
         link_secret=link_secret(home),
+        now_ms=running.views.core.time_ms,
         reads_per_minute=settings.rate_limit_rpm,
         tenant_reads_per_minute=settings.tenant_rate_limit_rpm,
         api_keys=api_keys,

@@ -27,29 +27,43 @@ class CommittedClock:
 
     def __init__(self, wall_ms: Callable[[], int], steady_s: Callable[[], float]) -> None:
         self._wall_ms, self._steady_s = wall_ms, steady_s
-        self._time = 0.0
-        self._wall: int | None = None
-        self._steady = 0.0
+        self._at = (0.0, 0.0)
+        """Committed time, and the steady clock at it."""
+        self._looked: tuple[int, float] | None = None
+        """Both clocks at the last look."""
         self.step: ClockStep | None = None
         """The last step that was seen."""
 
     def begin(self, at_ms: int) -> None:
         """Time goes on from what was committed last, also by a process before this one."""
-        wall = self._wall_ms()
-        if self._wall is None and wall + STEP_MS < at_ms:
+        wall, steady = self._wall_ms(), self._steady_s()
+        if self._looked is None and wall + STEP_MS < at_ms:
             self._stepped(wall - at_ms, wall)
-        self._time = max(self._time, float(at_ms))
-        self._wall, self._steady = wall, self._steady_s()
+        self._at = (max(self._at[0], float(at_ms)), max(self._at[1], steady))
+        self._looked = (wall, steady)
 
     def now(self) -> int:
         """The time for a commit that begins now."""
         wall, steady = self._wall_ms(), self._steady_s()
-        passed_ms = (steady - self._steady) * 1_000
-        if self._wall is not None and abs(by_ms := wall - self._wall - passed_ms) > STEP_MS:
-            self._stepped(round(by_ms), wall)
-        self._time = max(wall, self._time + SLOW * passed_ms)
-        self._wall, self._steady = wall, steady
-        return int(self._time)
+        if self._looked is not None:
+            by_ms = wall - self._looked[0] - (steady - self._looked[1]) * 1_000
+            if abs(by_ms) > STEP_MS:
+                self._stepped(round(by_ms), wall)
+        self._looked = (wall, steady)
+        return self._passed(wall, steady)
+
+    def peek(self, steady_s: float) -> int:
+        """The time now, without a look whether the clock was set. For any thread; `steady_s` is the steady clock."""
+        return self._passed(self._wall_ms(), steady_s)
+
+    def _passed(self, wall: int, steady_s: float) -> int:
+        time, since = self._at
+        if steady_s > since:
+            time += SLOW * (steady_s - since) * 1_000
+            since = steady_s
+        time = max(wall, time)
+        self._at = (time, since)  # one write: a thread sees both
+        return int(time)
 
     @property
     def behind_ms(self) -> int:

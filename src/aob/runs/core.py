@@ -127,6 +127,9 @@ class Core:
         self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
         self.timed: Callable[[float, int], None] | None = None
         """Called after each dispatch of what a commit calls for: how long it took, and of how many decisions."""
+        self._step: object = None
+        self.stepped: list[Callable[[], None]] = []
+        """Called after the clock was set: what waits for an instant looks whether it has come."""
         self.egress: dict[str, CheckedClient] = {}
         """Who goes out over the network from here, by name."""
         self.heard: list[Callable[[Committed], None]] = []
@@ -137,6 +140,19 @@ class Core:
         self.removing = asyncio.Lock()
         """Held while something is removed: one removal at a time."""
         self._stack = AsyncExitStack()
+
+    def time_ms(self) -> int:
+        """Committed time as it passes (SEMANTICS 2.4): as the wall clock says, but never back, and durations stay true.
+        Whatever lasts, waits or is due goes by it. For any thread."""
+        return self.journal.clock.peek(time.monotonic())
+
+    def look(self) -> None:
+        """Look at the clock; called at least once a second. What a step has made due happens now."""
+        self.journal.look()
+        if self.journal.clock.step is not self._step:
+            self._step = self.journal.clock.step
+            for hear in self.stepped:
+                hear()
 
     def replaced(self) -> dict[str, int]:
         """How often connections that were stuck were replaced, by who goes out over them."""

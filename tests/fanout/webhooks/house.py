@@ -97,6 +97,7 @@ class House:
             client = await stack.enter_async_context(CheckedClient(rules))
             self.hooks = Webhooks(
                 journal, law, self.pages, self.log, client, folder=self.folder, now_ms=self.now_ms,
+                wall_ms=lambda: time.time_ns() // 1_000_000,
                 dice=lambda: 0.5, rules=self.rules,
             )  # fmt: skip
             await stack.enter_async_context(self.hooks)

@@ -295,6 +295,23 @@ async def test_hooks_of_one_target_share_its_circuit(tmp_path: Path, peer: Peer)
         assert sorted(numbers(peer.requests)[1:]) == [0, 1]
 
 
+async def test_a_retry_that_a_step_of_the_clock_makes_due_is_made_and_signed_by_the_clock(
+    tmp_path: Path, peer: Peer
+) -> None:
+    async with House(tmp_path, replace(QUICK, pauses_ms=(3_600_000,) * 3)).open(peer) as home:
+        hook = await home.subscribed(peer, events=["a"])
+        peer.answer("/in", status=DOWN)
+        home.committed("a")
+        await home.tried(hook["id"])
+        peer.answer("/in")
+        home.skew_ms = 4_000_000
+        home.hooks.stepped()
+        await home.delivered(hook["id"], 1)
+        stamps = [int(each.headers["webhook-timestamp"]) for each in peer.requests]
+        assert stamps[1] - stamps[0] < 3_000  # by the clock, not by the time that goes on after a step
+        assert all(0 <= each["took_ms"] < 60_000 for sent in await home.sent(hook["id"]) for each in sent["attempts"])
+
+
 # -- restart ---------------------------------------------------------------------------------------------------------
 
 

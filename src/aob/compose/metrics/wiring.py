@@ -88,8 +88,9 @@ class Wiring:
 
     def __init__(
         self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
-        telemetry: Telemetry, laws: Mapping[type[Law], Law], now_ms: Callable[[], int], page: MarksPage,
+        telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int], page: MarksPage,
     ) -> None:  # fmt: skip
+        now_ms = core.time_ms
         self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
         self.telemetry, self.now_ms, self.laws, self._page = telemetry, now_ms, laws, page
         self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
@@ -114,7 +115,7 @@ class Wiring:
         feeds = Feeds(self.log, self.live, core, self.alerting.turns)
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), feeds, http,
-            folder=home / "secrets", now_ms=now_ms, dice=random.SystemRandom().random,
+            folder=home / "secrets", now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
             vet=http.vet,
         )  # fmt: skip
 
@@ -159,6 +160,7 @@ class Wiring:
         await stack.enter_async_context(self.gate)
         self.core.heard.append(self._committed)
         self.core.followed += [self._counted, self._delivered]
+        self.core.stepped += [self.watches.stepped, self.alerting.stepped, self.webhooks.stepped]
         self.core.timed = partial(self.telemetry.stage, "dispatch")
         self.core.journal.timed = partial(self.telemetry.stage, "commit")
         querying = Querying(self.serving, self.answers, lambda position: place(position)[0], token)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Final, Protocol
 
 import msgspec
@@ -80,10 +81,10 @@ def headers_of(message_id: str, body: bytes, keys: Iterable[str], now_ms: int) -
 
 
 async def post(
-    poster: Poster, ready: Ready, message_id: str, body: bytes, rules: Rules, now_ms: Callable[[], int]
+    poster: Poster, ready: Ready, message_id: str, body: bytes, rules: Rules, wall_ms: Callable[[], int]
 ) -> Outcome:
     """Send a message once. Never raises but when it is cancelled."""
-    at_ms = now_ms()
+    at_ms, began_s = wall_ms(), monotonic()
     try:
         async with asyncio.timeout(rules.timeout_s + 1):
             answer = await poster.request(
@@ -91,13 +92,17 @@ async def post(
                 timeout_s=rules.timeout_s, max_bytes=ANSWER_MAX, redirects=0,
             )  # fmt: skip
     except Exception as error:
-        return Outcome(at_ms, 0, ready.mask.text(_said(error)), now_ms() - at_ms, False)
-    status, took_ms = answer.status, now_ms() - at_ms
+        return Outcome(at_ms, 0, ready.mask.text(_said(error)), _ms_since(began_s), False)
+    status, took_ms = answer.status, _ms_since(began_s)
     if 200 <= status < 300:
         return Outcome(at_ms, status, "", took_ms, True)
     said = f"redirected ({status}): give the target's own address" if 300 <= status < 400 else f"status {status}"
     alive = status < 500 and status not in _BUSY
     return Outcome(at_ms, status, said, took_ms, alive, _wait_ms(answer.headers, rules))
+
+
+def _ms_since(began_s: float) -> int:
+    return round((monotonic() - began_s) * 1_000)
 
 
 def _said(error: Exception) -> str:

@@ -32,10 +32,12 @@ class Shared:
 
     def __init__(
         self, feed: Feed, poster: Poster, secrets: Secrets, rules: Rules, now_ms: Callable[[], int],
-        dice: Callable[[], float],
+        wall_ms: Callable[[], int], dice: Callable[[], float],
     ) -> None:  # fmt: skip
         self.feed, self.poster, self.secrets, self.rules = feed, poster, secrets, rules
         self.now_ms, self.dice = now_ms, dice
+        self.wall_ms = wall_ms
+        """What the clock says: the signature of a message states it, and its target compares."""
         self.budget = Budget()
         self.sending = asyncio.Semaphore(rules.sending_max)
         self.newest: dict[tuple[str, str], int] = {}
@@ -227,7 +229,7 @@ class Sender:
             async with shared.sending:
                 ready = await shared.secrets.ready(self.hook.id, self.hook.url, shared.now_ms())
                 self.stands = ""
-                outcome = await post(shared.poster, ready, head.id, head.payload, shared.rules, shared.now_ms)
+                outcome = await post(shared.poster, ready, head.id, head.payload, shared.rules, shared.wall_ms)
         except BaseException:
             circuit.released()
             shared.wake_target(circuit)

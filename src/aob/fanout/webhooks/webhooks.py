@@ -62,13 +62,14 @@ class Webhooks:
         *,
         folder: Path,
         now_ms: Callable[[], int],
+        wall_ms: Callable[[], int],
         dice: Callable[[], float],
         rules: Rules | None = None,
         vet: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._vet = vet
         self._journal, self._law, self._pages = journal, law, pages
-        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, dice)
+        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice)
         self._shared.saver = Saver(pages, self._page)
         self._shared.wake_target, self._shared.gone = self._wake_target, self._gone
         self._senders: dict[str, dict[str, Sender]] = {}
@@ -98,6 +99,12 @@ class Webhooks:
         await self._shared.saver.__aexit__(kind, error, tb)
         self._senders.clear()
         self._routes.clear()
+
+    def stepped(self) -> None:
+        """The clock was set: who waits for an instant looks whether it has come."""
+        for hooks in self._senders.values():
+            for sender in hooks.values():
+                sender.wake()
 
     # -- what was committed -------------------------------------------------------------------------------------------
 

@@ -114,6 +114,13 @@ class Alerts:
         if self._runs and (lookout := self._runs.pop(run_id, None)) is not None:
             lookout.soon()
 
+    def stepped(self) -> None:
+        """The clock was set: who waits for an instant looks whether it has come."""
+        for tenant in self._tenants.values():
+            for standing in tenant.alerts.values():
+                standing.lookout.stepped()
+        self.objectives.stepped()
+
     # -- alerts by tenant -------------------------------------------------------------------------------------------
 
     def of(self, tenant: str) -> Tenant:

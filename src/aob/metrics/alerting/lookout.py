@@ -28,7 +28,8 @@ log: Final = Logger("aob.metrics")
 
 
 class Lookout:
-    """Calls `look` when it is time; it answers when to look again (ms since 1970), or None."""
+    """Calls `look` when it is time; it answers when to look again (ms since 1970), or None. `now_ms` never goes
+    back; when it has jumped forward, `stepped` is called."""
 
     def __init__(self, name: str, look: Callable[[], Awaitable[int | None]], now_ms: Callable[[], int]) -> None:
         self._name, self._look, self._now_ms = name, look, now_ms
@@ -53,6 +54,13 @@ class Lookout:
         """A state has to last this long before it counts."""
         self.gap_ms = min(GAP_MAX_MS, max(GAP_MS, ms // GAPS_IN_A_WAIT))
 
+    def stepped(self) -> None:
+        """The clock was set: what is due by now does not wait for its alarm."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._arm(self._due_ms)
+
     async def close(self) -> None:
         """No look any more; one that runs is broken off. Calling it twice is fine."""
         self._closed = True
@@ -66,7 +74,7 @@ class Lookout:
     def _arm(self, due_ms: int) -> None:
         now_ms = self._now_ms()
         gap_ms = max(self.gap_ms, self._rest_ms)
-        rest_ms = min(gap_ms, max(0, self._last_ms + gap_ms - now_ms))  # also when the clock went back
+        rest_ms = max(0, self._last_ms + gap_ms - now_ms)
         due_ms = max(due_ms, now_ms + rest_ms)
         if self._closed or (self._timer is not None and self._due_ms <= due_ms):
             return

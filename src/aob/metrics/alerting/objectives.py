@@ -137,6 +137,11 @@ class Objectives:
                 lookout.soon()
             yield slo.metric, watched.lookout
 
+    def stepped(self) -> None:
+        """The clock was set."""
+        for watched in self._watched.values():
+            watched.lookout.stepped()
+
     async def close(self) -> None:
         """Looks at nothing any more."""
         for watched in list(self._watched.values()):

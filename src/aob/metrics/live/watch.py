@@ -94,6 +94,12 @@ class Watches:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
 
+    def stepped(self) -> None:
+        """The clock was set: what a number is may have changed by it."""
+        for watched in list(self._known.values()):
+            if watched.timer is not None:
+                self._again(watched)
+
     def close(self) -> None:
         """Nobody is told any more."""
         for watched in self._known.values():
