@@ -50,6 +50,8 @@ def make_laws() -> dict[type[Law], Law]:
     return {law: law() for law in (ContractsLaw, AlertLaw, HookLaw)}
 
 
+CAUGHT_UP_S: Final = 2.0
+"""How long a prune waits for the platform's numbers, which are behind by a moment."""
 _COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
 """Sums since the first event stand for these: the gate counts since its own start."""
 
@@ -270,6 +272,7 @@ class Wiring:
 
     async def _counted(self, tenant: str) -> int | None:
         """The journal row up to which the platform's numbers hold everything for good."""
+        await self.platform.caught_up(self.core.journal.durable_row, CAUGHT_UP_S)
         with suppress(AobError):  # then the snapshot before says it
             await self.live.keeping.save()
         return self.live.keeping.kept_marks.get(JOURNAL, 0)

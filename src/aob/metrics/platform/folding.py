@@ -6,6 +6,7 @@ again after a restart. It runs behind the hot path, a slice at a time.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from importlib import resources
 from typing import Any, Final, Protocol
 
@@ -56,6 +57,7 @@ class Platform:
         self.live, self._follow, self._now_ms = live, follow, now_ms
         self._telling: dict[str, Telling] = {}
         self._task: asyncio.Task[None] | None = None
+        self._read_on = asyncio.Event()
         contracts = live.contracts.platform
         self._makers = {kind: maker_of(versions[max(versions)]) for kind, versions in contracts.events.items()}
         self._moving = set[str]()
@@ -106,6 +108,13 @@ class Platform:
             told.append(self._makers["aob.metric.unmoved"]({"metric": metric, "values": float(values)}, group.at_ms))
         self._later(group.tenant, GATE, told, group.row)
 
+    async def caught_up(self, row: int, within_s: float) -> None:
+        """Waits until the journal is read up to a row, or so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.live.keeping.marks.get(JOURNAL, 0) < row:
+                    await self._read_on.wait()
+
     def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
         """What is remembered of live runs: always all of it."""
         return {(tenant, "~runs"): telling.dump() for tenant, telling in self._telling.items()}
@@ -122,6 +131,8 @@ class Platform:
                 # Folded and marked between two awaits: no snapshot can come between.
                 self.live.keeping.marks[JOURNAL] = facts[end - 1].row
                 self.live.keeping.changed()
+                read_on, self._read_on = self._read_on, asyncio.Event()
+                read_on.set()
                 at = end
                 await asyncio.sleep(0)
 
