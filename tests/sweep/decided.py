@@ -126,6 +126,19 @@ def escalate(given: dict[str, Any], world: World) -> Any:
     return begun, seen(desk)
 
 
+@shows("escalation", "after", "10s", "20s")
+@shows("escalation", "do", "approve", "reject")
+def a_rung(given: dict[str, Any], world: World) -> Any:
+    return escalate({"escalate": [{"after": "10s", "do": "approve", **given}]}, world)
+
+
+@shows("escalation", "role", "boss", "chief")
+def reassigned(given: dict[str, Any], world: World) -> Any:
+    desk = Desk(flow({"a": approval(config={"escalate": [{"after": "10s", "do": "reassign", **given}]})}))
+    desk.fire()
+    return code_of(lambda: desk.answer("approve", who=BOSS))
+
+
 @shows("approval", "notify", ["webhook:ops"], ["webhook:desk"])
 async def notify(given: dict[str, Any], world: World) -> Any:
     peer = await world.peer()
