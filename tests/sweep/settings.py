@@ -49,17 +49,22 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-PORTS = free_port(), free_port()
-
 # -- where it listens, and who may read how often
 
 
 @shows("settings", "host", "127.0.0.1", "127.0.0.2")
-@shows("settings", "port", *PORTS)
-async def listens(given: dict[str, Any], world: World) -> Any:
-    async with served(world, **{"port": PORTS[0], **given}) as (url, _, client):
+async def host(given: dict[str, Any], world: World) -> Any:
+    async with served(world, **given) as (url, _, client):
         await client.health()
-        return url
+        return url.rpartition(":")[0]
+
+
+@shows("settings", "port", "one that is free", 0)
+async def port(given: dict[str, Any], world: World) -> Any:
+    wanted = free_port()
+    async with served(world, port=wanted if given["port"] else 0) as (url, _, client):
+        await client.health()
+        return url.endswith(f":{wanted}")
 
 
 @shows("settings", "public_url", LEFT_OUT, "https://runs.example")
