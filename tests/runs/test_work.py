@@ -1,5 +1,6 @@
 """Runs that work: handlers of every place, retries, time-outs, failures and their ways, what is remembered."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +175,16 @@ async def test_many_runs_at_a_time_all_end(app: App, mode: str) -> None:
     verdicts = await app.views.start_many(app.who, [{"inputs": n, "mode": mode} for n in range(300)])
     runs = [await finished(app, verdict["run_id"]) for verdict in verdicts]
     assert [run["output"] for run in runs] == list(range(300))
+
+
+async def test_a_start_says_how_urgent_the_nodes_of_its_run_are(tmp_path: Path, deed: Deed) -> None:
+    async with aob.open(tmp_path / "narrow", app=deed.handlers(), concurrency=1) as app:
+        await app.push(chain("block", "gated"))
+        await app.push(chain("one", "echo"))
+        await app.start("block")
+        await deed.begins("a").wait()
+        runs = [await app.start("one", n, priority="high" if n == 3 else None) for n in range(4)]
+        deed.release()
+        for run in runs:
+            await finished(app, run.id)
+    assert [value for name, value in deed.calls if name == "echo"] == [0, 3, 1, 2], "one of medium leads each eight"
