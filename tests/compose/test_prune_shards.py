@@ -71,3 +71,23 @@ async def test_a_value_stays_as_long_as_a_run_of_any_shard_refers_to_it(tmp_path
         await steps(owners, clock.now())
         assert await swept(owners.sweeps, clock.now() + 1_000) == 1
         assert not [path for path in blobs if path.exists()]
+
+
+async def test_what_a_run_of_another_shard_had_a_moment_ago_waits_for_it(tmp_path: Path) -> None:
+    async with sharded(tmp_path, 2, chain("wide", "wide")) as owners:
+        verbs, clock = owners.verbs, owners.verbs._local.core.journal.clock
+        feed = verbs.follow(LOCAL, position=(await verbs.health())["position"], types=frozenset({"run_finished"}))
+        runs = {await started(verbs, "wide", shard, {"n": 90_000}) for shard in (0, 1)}
+        while runs:
+            async for _, _, told in feed:
+                runs.discard(told["run"])
+                break
+        await feed.aclose()
+        assert (await verbs._shards[1].call("prune", LOCAL, clock.now()))["runs"]
+        between = clock.now() + 1
+        while clock.now() <= between:
+            pass
+        assert (await verbs._shards[0].call("prune", LOCAL, clock.now()))["runs"]
+        assert await swept(owners.sweeps, between) == 0, "the run of shard 0 may still be read"
+        assert len(list((tmp_path / "blobs").glob("*/??/[0-9a-f]*"))) == 1
+        assert await swept(owners.sweeps, clock.now() + 1_000) == 1

@@ -85,13 +85,13 @@ async def read(app: App, ids: list[str]) -> dict[str, Any]:
     return found
 
 
-async def feed(app: App, until_run: str) -> list[tuple[str, int]]:
-    """Every event from the begin on, as (run, seq), up to the end of a run."""
-    seen: list[tuple[str, int]] = []
+async def feed(app: App, until_run: str) -> dict[tuple[str, int], str]:
+    """Every event from the begin on, by run and seq, with its position, up to the end of a run."""
+    seen: dict[tuple[str, int], str] = {}
     async with aclosing(app.views.follow(app.who, position=BEGIN)) as events:
-        async for _, name, entry in events:
-            seen.append((entry["run"] if "run" in entry else entry["run_id"], entry["seq"]))
-            if name == "run_finished" and until_run in seen[-1]:
+        async for token, name, entry in events:
+            seen[entry["run"], entry["seq"]] = token
+            if name == "run_finished" and entry["run"] == until_run:
                 return seen
     raise AssertionError("the feed has ended")
 
@@ -183,6 +183,40 @@ async def test_feeds_go_on_over_the_gap_and_positions_stay_what_they_were(app: A
         async with aclosing(other.views.follow(other.who, position=before[0])) as events:
             _, _, entry = await anext(events)
         assert entry["position"] == before[1], "a token of before leads to the event after it"
+
+
+async def test_what_shared_a_commit_with_a_pruned_run_keeps_its_place(app: App, tmp_path: Path, deed: Deed) -> None:
+    items = [{"workflow": name, "inputs": {"n": 1}} for name in ("short", "other", "short", "other")]
+    ids = [verdict["run_id"] for verdict in await app.views.start_many(app.who, items)]
+    for run_id in ids:
+        await finished(app, run_id)
+    kept = ids[1::2]
+    places = {
+        (run_id, fact["seq"]): fact["position"] for run_id in kept for fact in await app.views.timeline(app.who, run_id)
+    }
+    assert len({Position.parse(places[run_id, 0]).rows[0][0] for run_id in kept}) == 1, "they began in one commit"
+    assert set(await pruned(app, later(app), workflow="short")) == set(ids[::2])
+    last = await ended(app, "other")
+    async with aob.open(crashed(app, tmp_path / "copy"), app=deed.handlers()) as other:
+        for home in (app, other):
+            seen = await feed(home, last)
+            assert {place: token for place, token in seen.items() if place in places} == places
+
+
+async def test_numbers_of_runs_stay_what_they_were(tmp_path: Path, deed: Deed) -> None:
+    told: list[Any] = []
+    for again in range(2):
+        async with aob.open(tmp_path / "home", app=deed.handlers()) as app:
+            if not again:
+                await pushed(app)
+                for _ in range(3):
+                    await ended(app)
+                assert app.wiring is not None
+                await app.wiring.platform.caught_up(app.views.core.journal.durable_row, 20)
+                told.append((await app.metric("runs_finished", window="all"))["value"])
+                assert len(await pruned(app, later(app))) == 3
+            told.append((await app.metric("runs_finished", window="all"))["value"])
+    assert told == [3, 3, 3]
 
 
 async def test_one_prunes_ones_own_with_the_role_for_it_and_nothing_of_the_future(app: App) -> None:
