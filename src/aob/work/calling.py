@@ -58,13 +58,14 @@ def call(
         except ArgumentError as error:
             raise error.fault(handler.name, where(handler.fn)) from error
     if handler.place == "loop":
-        return _on_loop(handler, args, named, ctx, pulse)
+        return on_loop(handler, args, named, ctx, pulse)
     return _in_thread(handler, args, named, ctx, places, pulse, tenant)
 
 
-def _on_loop(
+def on_loop(
     handler: Handler, args: Args, named: Named, ctx: Context | None, pulse: Callable[[], None]
 ) -> Coroutine[object, object, object]:
+    """The coroutine of a handler of the loop; its arguments are what they should be."""
     if handler.takes_ctx:
         named = {**named, CONTEXT: _given(handler, ctx)}
     pulse()

@@ -49,6 +49,8 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
     value_name: str
     signature: inspect.Signature
     parameters: Parameters
+    plain: bool = False
+    """Whether it is called on the loop with nothing but a value as it is."""
 
     @property
     def is_async(self) -> bool:
@@ -151,9 +153,9 @@ def handler_of(fn: Callable[..., object]) -> Handler:
     value_name = (
         positional[0].name if positional and positional[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD else ""
     )
-    return Handler(
-        name, fn, facts, place, takes_ctx, bool(positional), value_name, signature, parameters_of(fn, signature)
-    )
+    takes = parameters_of(fn, signature)
+    plain = place == "loop" and not (takes_ctx or takes.spread or takes.types)
+    return Handler(name, fn, facts, place, takes_ctx, bool(positional), value_name, signature, takes, plain)
 
 
 def version_of(fn: Callable[..., object]) -> str:

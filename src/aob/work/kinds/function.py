@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aob.core.node.function import FunctionConfig
 from aob.core.rules import FIRST_RULES
-from aob.work.calling import call
+from aob.work.calling import call, on_loop
 from aob.work.effect import called_once
 from aob.work.handlers import Handler
 from aob.work.job import Context, Job, WorkError
@@ -36,6 +36,8 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
 
 
 def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:
+    if handler.plain and not job.has_input_map:  # as below, written out: this is the way of most jobs
+        return on_loop(handler, (job.input,) if handler.takes_value else (), {}, None, job.pulse)
     args: tuple[object, ...] = ()
     named: Mapping[str, object] = {}
     typed = job.node.rules > FIRST_RULES
