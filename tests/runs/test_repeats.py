@@ -50,6 +50,17 @@ class TestIdsOfCommands:
         assert "kind" in (await refused(views.cancel(ANN, run, command="c1"))).fields["differs"]
         assert (await views.ticket(ANN, at["b"]))["state"] == "open"
 
+    async def test_an_id_counts_in_its_run(self, app: App) -> None:
+        """A run keeps its ids: in another one the same id is another command, whatever came of it there."""
+        await app.push(BOTH)
+        one, two = [(await app.start("two")).id for _ in range(2)]
+        first, second = await tickets(app, one), await tickets(app, two)
+        await app.views.answer(ANN, first["a"], "approve", reason="fine", values={"n": 1}, command="c1")
+        await app.views.answer(BEN, second["b"], "approve", reason="yes", command="c1")
+        assert (await app.views.ticket(ANN, second["b"]))["state"] == "approve"
+        assert (await app.views.ticket(ANN, second["a"]))["state"] == "open"
+        assert "target" in (await refused(app.views.answer(BEN, second["a"], "reject", command="c1"))).fields["differs"]
+
     async def test_a_message_is_the_same_only_from_the_same_caller(self, app: App) -> None:
         await app.push(BOTH)
         run = (await app.start("two")).id

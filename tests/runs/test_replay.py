@@ -1,9 +1,12 @@
 """Replay in freeze mode performs nothing and says what it cannot know; a fork acts for real from its node on."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import aob
 from aob.compose import App
 from aob.core.errors import CallerError, Invalid, NotFound, Refused
 from tests.runs.home import BOB, VIEWER, Deed, chain, finished, flow, fn, ticket_of, until
@@ -232,3 +235,61 @@ async def test_of_another_tenant_there_is_nothing_to_replay(app: App) -> None:
     for verb in (app.views.replay, app.views.fork):
         with pytest.raises(NotFound):
             await verb(BOB, run["run_id"], from_node="a")
+
+
+class TestADeterministicHandler:
+    """Computes in a replay what was not recorded (SEMANTICS 3.5, 6.2); nothing else of a handler's does."""
+
+    @staticmethod
+    def shop() -> SimpleNamespace:
+        calls: list[str] = []
+
+        def handler(name: str, fn: Any, **facts: Any) -> Any:
+            def called(n: int) -> int:
+                calls.append(name)
+                return int(fn(n))
+
+            return aob.node(name=name, **facts)(called)
+
+        async def asks(n: int, ctx: Any) -> int:
+            calls.append("asks")
+            return n
+
+        pure: dict[str, Any] = {"effect": "none", "deterministic": True}
+        return SimpleNamespace(
+            calls=calls, double=handler("double", lambda n: n * 2, **pure),
+            fails=handler("fails", lambda n: 1 // n, **pure),
+            none=handler("none", lambda n: n, effect="none"), keyed=handler("keyed", lambda n: n, effect="keyed"),
+            asks=aob.node(name="asks", **pure)(asks),
+        )  # fmt: skip
+
+    @staticmethod
+    def what_if(name: str) -> dict[str, Any]:
+        """`a` gets another input, so that `b` of this handler does."""
+        takes = {"input": {"n": "nodes.a.output"}, "deterministic": True}
+        nodes = {"a": fn("double", input={"n": "inputs.n"}), "b": fn(name, **takes), "c": fn("double", input={
+            "n": "nodes.b.output"})}  # fmt: skip
+        return flow(name, nodes, "a>b", "b>c")
+
+    async def test_computes_on_from_what_is_assumed(self, tmp_path: Path) -> None:
+        handlers = self.shop()
+        async with aob.open(tmp_path, app=handlers) as app:
+            run = await ended(app, self.what_if("double"), {"n": 1})
+            handlers.calls.clear()
+            report = await replay(app, run, assume={"a": 10})
+            assert (report["status"], report["output"], report["calls"]) == ("COMPLETED", 40, 0)
+            assert how(report) == {"a": "assumed", "b": "computed", "c": "computed"}
+            assert handlers.calls == ["double", "double"]
+            again = await app.views.replay(VIEWER, run["run_id"], from_node="a", assume={"a": 10})
+            assert how(again)["b"] == "unknown"
+            assert (await app.views.runs(app.who))["runs"][0]["run_id"] == run["run_id"]
+
+    @pytest.mark.parametrize("name", ["none", "keyed", "asks", "fails"])
+    async def test_is_one_by_its_own_word_and_any_other_stays_unknown(self, tmp_path: Path, name: str) -> None:
+        handlers = self.shop()
+        async with aob.open(tmp_path, app=handlers) as app:
+            run = await ended(app, self.what_if(name), {"n": 1})
+            handlers.calls.clear()
+            report = await replay(app, run, assume={"a": 0})
+            assert (how(report)["b"], report["unknown"]) == ("unknown", ["b"])
+            assert handlers.calls == (["fails"] if name == "fails" else [])

@@ -38,7 +38,7 @@ from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
 from aob.views import Views
 from aob.work import Logs
-from aob.work.kinds import performer, placer
+from aob.work.kinds import computer, performer, placer
 from aob.work.pool import Running
 
 LOOK_S: Final = 0.5
@@ -187,6 +187,7 @@ async def _assembled(
         concurrency=settings.concurrency, laws=list(laws.values()),
         running=_running(stack, settings, home, shard),
     )  # fmt: skip
+    core.compute = computer(tools)
     core.journal.shard = shard
     if shards > 1:
         core.ids = ShardIds(core.ambient, shard, shards)

@@ -30,6 +30,7 @@ from aob.runs.feed import Feed
 from aob.runs.graphs import Graphs
 from aob.runs.keyring import KeyringLaw
 from aob.runs.law import RunLaw
+from aob.runs.shadow import Compute
 from aob.runs.values import Values
 from aob.work import Logs
 from aob.work.egress import CheckedClient
@@ -130,6 +131,7 @@ class Core:
         self._step: object = None
         self.stepped: list[Callable[[], None]] = []
         """Called after the clock was set: what waits for an instant looks whether it has come."""
+        self.compute: Compute | None = None  # calls a deterministic handler for a replay
         self.egress: dict[str, CheckedClient] = {}
         """Who goes out over the network from here, by name."""
         self.heard: list[Callable[[Committed], None]] = []

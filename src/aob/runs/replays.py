@@ -103,7 +103,8 @@ class Replays:
         patches: Any = None,
         assume: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The run again in a shadow: recorded outputs where node and input are the same, nothing performed.
+        """The run again in a shadow: recorded outputs where node and input are the same, nothing performed but handlers
+        that declare to be deterministic and without effect (and only for who may start runs).
 
         `patches` is a list of operation lists put on top (what if); `assume` gives outputs of visits that would have to
         be performed. The answer lists every visit as recorded, computed, assumed or unknown, and `calls` is always 0.
@@ -125,7 +126,8 @@ class Replays:
         recorded, start_ms = await self._recorded(stream)
         law = self.core.run_law
         given = Given(versions, self.core.values.of(run.tenant), law.rules, law.effects, judges=False)
-        shadow = Shadow(self.core.values, run, given, version, recorded, assumed)
+        compute = self.core.compute if who.roles & {"run", "admin"} else None  # it is code of theirs that runs
+        shadow = Shadow(self.core.values, run, given, version, recorded, assumed, compute)
         report = await shadow.run_through(start_ms)
         visits = [{**told, "replayed": root_node(told["visit"]) in after} for told in report["visits"]]
         return {**report, "from": from_node, "visits": visits}

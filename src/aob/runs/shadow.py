@@ -1,11 +1,11 @@
 """A run that exists only in memory: commands go through the law, results come from the record of another run.
 
 In: what a run recorded, a graph, and what is assumed. Out: how each visit was settled and where it ended. Performs
-nothing, writes nothing; its time is that of the record.
+nothing but deterministic handlers, writes nothing; its time is that of the record.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,10 +19,11 @@ from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import error_cell, fail_node, fails_node
 from aob.core.run.inner import conclude
-from aob.core.run.names import input_cell
+from aob.core.run.names import input_cell, input_value
 from aob.core.run.state import READY, Scope, Timer, Token
 from aob.core.run.step import DeniedError, Step
 from aob.runs.values import Values
+from aob.work.job import Job
 
 STEPS_MAX: Final = 100_000
 NEVER: Final = 1 << 62
@@ -41,13 +42,18 @@ class Recorded(msgspec.Struct):
     at_ms: int
 
 
+Compute = Callable[[Job], Awaitable[bytes | None]]
+"""The output of a deterministic handler without effect, as canonical JSON; None where there is none to be had."""
+
+
 class Shadow:
-    """One replay."""
+    """One replay. Without `compute` no handler is asked."""
 
     def __init__(
         self, values: Values, source: Run, given: Given, version: int, recorded: Mapping[str, Recorded],
-        assume: Mapping[str, bytes],
+        assume: Mapping[str, bytes], compute: Compute | None = None,
     ) -> None:  # fmt: skip
+        self._compute = compute
         self.values, self.source, self.given, self.version = values, source, given, version
         self.recorded, self.assume = recorded, assume
         self.run = Run(source.id)
@@ -106,12 +112,42 @@ class Shadow:
             return
         why = await self._differs(token, known)
         if known is None or why:
+            data = await self._computed(token) if token.state == READY else None
+            if data is not None:
+                self._note(visit, "computed")
+                cell = self._cell(data)
+                await self._end(token, ev.NodeCompleted(visit, token.attempt, "success", cell, digest_of_cell(cell)))
+                return
             performs = "; a replay performs nothing" if token.state == READY else ""
             self._unknown(visit, f"{why}{performs}: --assume {visit}=VALUE settles it")
             return
         self.now = max(self.now, known.at_ms)
         self._note(visit, "recorded", known.outcome)
         await self._end(token, known.outcome)
+
+    async def _computed(self, token: Token) -> bytes | None:
+        """What a deterministic handler gives for the input that this visit has here."""
+        scope, _, node = self._place(token)
+        if self._compute is None or node.kind != "function" or node.spec.effect != "none":
+            return None
+        while True:
+            step = Step(self.run, self.given, self.now)
+            try:
+                value = input_value(step, scope, node)
+                break
+            except Needs as needs:
+                await self.values.fetch(self.source.tenant, needs.ref.digest)
+            except DeniedError:
+                return None
+        if step.items:  # they are read by page where they are used, and a shadow has no place for that
+            return None
+        run, visit = self.source, token.visit
+        return await self._compute(
+            Job(
+                run.id, visit, token.attempt, node, value, node.input is not None, f"{run.id}/{visit}", run.tenant,
+                run.mode, run.priority, run.depth,
+            )
+        )  # fmt: skip
 
     def _assumed(self, token: Token, cell: Cell) -> ev.NodeCompleted:
         """For an approval the value may be its choice, or an object that has one."""

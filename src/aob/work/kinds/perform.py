@@ -1,13 +1,20 @@
-"""From a job to the coroutine that performs it, and to where it runs: the two functions that a pool is made with."""
+"""From a job to the coroutine that performs it, and to where it runs: what a pool and a replay are made with."""
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Final
 
 from aob.work.handlers import Place
 from aob.work.job import Context, Job, WorkError
+from aob.work.kinds import function
 from aob.work.kinds.table import KINDS_WORK
 from aob.work.kinds.verify import verified
+from aob.work.outcome import by_a_person, finished
 from aob.work.pool import Perform
 from aob.work.tools import Tools
+
+COMPUTE_MAX_MS: Final = 30_000
+"""How long a replay waits for a deterministic handler; its node's own time-out may be shorter."""
 
 Verify = Callable[[Job], list[object] | None]
 """The intents of a visit that were never settled (`{kind, what}` each), when its `verify` handler should look; else
@@ -42,6 +49,28 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
         return kind(job, ctx, tools)
 
     return perform
+
+
+def computer(tools: Tools) -> Callable[[Job], Awaitable[bytes | None]]:
+    """What a replay asks for the output of a function: that of a handler that declares to be deterministic and without
+    effect, and takes no `ctx`; None for all others, and where it fails or takes longer than it may."""
+
+    async def compute(job: Job) -> bytes | None:
+        handler = tools.handlers.get(job.node.config.handler)
+        if handler is None or handler.takes_ctx or not handler.facts.deterministic or handler.facts.effect != "none":
+            return None
+        limit_ms = job.node.spec.timeout.run_ms or COMPUTE_MAX_MS
+        try:
+            async with asyncio.timeout(min(limit_ms, COMPUTE_MAX_MS) / 1_000):
+                return finished(await function.perform(job, None, tools)).data
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit too: a handler must not end the platform
+            if by_a_person(error):
+                raise
+            return None
+
+    return compute
 
 
 def placer(tools: Tools) -> Callable[[Job], Place]:
