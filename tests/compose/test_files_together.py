@@ -250,3 +250,59 @@ async def test_a_home_of_a_later_release_is_refused(tmp_path: Path) -> None:
     assert (await refused(tmp_path)).code == "newer_format"
     (tmp_path / "home.json").write_bytes(b"{")
     assert isinstance(await refused(tmp_path), Invalid)
+
+
+async def _places(app: aob.App) -> dict[str, str]:
+    """A position of each feed."""
+    told = await app.ingest([sold(100 + generation_of(app.home))])
+    run = await app.start("one", {"n": 1})
+    await finished(app, run.id)
+    read = await app.metric("sales", window="all")
+    return {
+        "ingest": told["position"], "metric": read["position"], "list": (await app.views.runs(app.who))["as_of"],
+        "run": (await app.views.run(app.who, run.id))["position"],
+        "timeline": (await app.views.timeline(app.who, run.id))[0]["position"], "id": run.id,
+    }  # fmt: skip
+
+
+async def _read_at(app: aob.App, places: dict[str, str], feed: str) -> None:
+    """Something is read at or behind a position."""
+    at = places[feed]
+    if feed in ("ingest", "metric"):
+        await app.metric("sales", window="all", min_position=at)
+        await anext(app.metrics.stream(app.who, events=["*"], position=at))
+    else:
+        await app.views.run(app.who, places["id"], min_position=at)
+        async for _ in app.views.follow(app.who, run_id=places["id"], position=at):
+            break
+
+
+@pytest.mark.parametrize("how", ["gate.db", "shard-0.db:2", "restore"])
+async def test_a_position_of_before_a_loss_is_refused_and_those_of_now_hold(tmp_path: Path, how: str) -> None:
+    home, deed = tmp_path / "home", Deed()
+    await life(home, 0)
+    async with aob.open(home, app=deed.handlers()) as app:
+        before = await _places(app)
+    if how == "restore":
+        backup(home, tmp_path / "copy")
+        home = tmp_path / "again"
+        restore(tmp_path / "copy", home)
+    else:
+        if how == "gate.db":
+            moved(home, how, tmp_path / "away")
+        accept_loss(home, how)
+    async with aob.open(home, app=deed.handlers()) as app:
+        await app.push_contracts({"shop.yaml": SHOP})
+        now = await _places(app)
+        for feed in set(before) - {"id"}:
+            assert now[feed] != before[feed]
+            async with asyncio.timeout(20):
+                with pytest.raises(Conflict) as expired:
+                    await _read_at(app, {**now, feed: before[feed]}, feed)
+                assert expired.value.code == "position_expired"
+                assert "loss" in expired.value.hint
+    async with aob.open(home, app=deed.handlers()) as app:
+        for feed in ("ingest", "metric"):
+            await app.metric("sales", window="all", min_position=now[feed])
+        for feed in ("list", "run", "timeline"):
+            await app.views.run(app.who, now["id"], min_position=now[feed])

@@ -8,6 +8,7 @@ import pytest
 
 import aob
 from aob.compose import App
+from aob.compose.files import accept_loss
 from aob.core.ingest import Event, Gate
 from aob.core.metric_query import MetricQuery
 from tests.metrics.till import OTHER, SHOP, filled, ingest_as, sold
@@ -93,7 +94,16 @@ async def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_touche
         assert (await app.metric("many", window="all"))["value"] == 2
         json.dumps(await app.metrics.metrics(app.who))
     async with aob.open(tmp_path) as app:
-        assert app.metrics.live.numbers(app.who.tenant).aside, "a snapshot remembers it"
+        (row,) = app.metrics.live.numbers(app.who.tenant).aside  # a snapshot remembers it
+        verb = f"aob restore --accept-loss gate.db:{row}"
+        assert verb in (await app.metrics.metrics_health())["detail"]
+    # What cannot be mended is accepted, and that is recorded: health is whole again, and so are the neighbours.
+    accept_loss(tmp_path, f"gate.db:{row}")
+    assert f"gate.db:{row}" in (tmp_path / "losses.jsonl").read_text()
+    async with aob.open(tmp_path) as app:
+        assert (await app.metrics.metrics_health())["status"] == "ok"
+        assert (await app.metric("sales", window="all"))["value"] == 2
+        assert (await app.metrics.metric(OTHER, MetricQuery("sales", "all")))["value"] == 3
 
 
 async def test_a_derived_metric_of_an_earlier_release_keeps_its_windows_and_may_be_pushed_again(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ async def test_what_was_pushed_is_told_with_who_and_when(app: App) -> None:
     assert contracts < found
     assert {("workflow", "hello")} == {(kind, name) for kind, name, _ in found if kind == "workflow"}
     assert all(each["by"] == app.who.name and each["at"] > 0 for each in told["pushes"])
+    assert ("tag", "hello", "v1.0") in found
     times = [each["at"] for each in told["pushes"]]
     assert times == sorted(times, reverse=True)
     page = await app.metrics.pushes(app.who, since_ms=0, until_ms=1 << 45, limit=2)
@@ -103,6 +104,30 @@ async def test_what_was_pushed_is_told_with_who_and_when(app: App) -> None:
         await app.metrics.pushes(app.who, since_ms=5, until_ms=5)
     other = Caller("other", "them", app.who.roles)
     assert (await app.metrics.pushes(other, since_ms=0, until_ms=1 << 45))["pushes"] == []
+
+
+async def test_moves_of_tags_are_told_with_who_and_when_also_after_a_restart(tmp_path: Path) -> None:
+    ann, ben = (Caller("default", name, frozenset(("admin",)), f"key_{name}") for name in ("ann", "ben"))
+    first = {"workflow": "hello", "nodes": {"a": {"kind": "approval", "config": {"text": "well?"}}}}
+    second = {"workflow": "hello", "nodes": {"a": {"kind": "approval", "config": {"text": "sure?"}}}}
+    timer = [{"op": "add_node", "id": "t", "node": {"kind": "timer", "config": {"for": "1ms"}}}]
+    moved = []
+    async with aob.open(tmp_path) as app:
+        await app.views.push(ann, first)
+        await app.views.push(ben, second)
+        await app.views.push(ann, first)  # a version that is known: nothing is pushed, and the tag goes back
+        await app.views.push(ann, first)  # nothing at all
+        await app.views.push(ben, second, tag="next")
+        await app.views.patch_tag(ben, "hello", "main", timer)
+    async with aob.open(tmp_path) as app:
+        told = (await app.metrics.pushes(app.who, since_ms=0, until_ms=1 << 45))["pushes"]
+        moved = [each for each in told if each["kind"] == "tag"]
+    assert sorted((each["tag"], each["version"], each["by"]) for each in moved) == sorted([
+        ("main", "v1.0", "ann"), ("main", "v2.0", "ben"), ("main", "v1.0", "ann"), ("next", "v2.0", "ben"),
+        ("main", "v1.1", "ben"),
+    ])  # fmt: skip
+    assert all(each["at"] > 0 for each in moved)
+    assert sum(each["kind"] == "workflow" for each in told) == 2
 
 
 async def test_turns_of_alerts_come_only_to_those_who_ask_for_them(app: App) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.files import Room, held_together, make_room, opened
-from aob.compose.home import ShardIds, forwarded, single
+from aob.compose.home import ShardIds, forwarded, generation_of, single
 from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
@@ -144,9 +144,10 @@ async def open(
         parsed = read_settings(folder, os.environ, **settings)
     parts = app if isinstance(app, list | tuple) else (app,) if app else ()
     async with AsyncExitStack() as stack:
-        make_room(folder)
-        stack.enter_context(owning(folder))
-        single(folder, parsed.shards)
+        with usable(folder):
+            make_room(folder)
+            stack.enter_context(owning(folder))
+            single(folder, parsed.shards)
         running = await assemble(stack, folder, parsed, parts)
         async with running.working():
             yield running
@@ -185,7 +186,7 @@ async def _assembled(
         store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
         place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
         concurrency=settings.concurrency, laws=list(laws.values()),
-        running=_running(stack, settings, home, shard),
+        running=_running(stack, settings, home, shard), life=generation_of(home),
     )  # fmt: skip
     core.compute = computer(tools)
     core.journal.shard = shard

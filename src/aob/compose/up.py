@@ -58,9 +58,10 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     async with AsyncExitStack() as stack:
-        make_room(home)
-        stack.enter_context(owning(home))
-        shards = shards_of(home, settings.shards)
+        with usable(home):
+            make_room(home)
+            stack.enter_context(owning(home))
+            shards = shards_of(home, settings.shards)
         running = await assemble(stack, home, settings, app, 0, shards)
         if (home / CONTRACTS).is_dir():
             await running.push_contracts(home / CONTRACTS)

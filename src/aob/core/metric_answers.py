@@ -263,12 +263,13 @@ class Changelog(TypedDict):
 
 
 class Push(TypedDict):
-    """A version that was pushed: a contract (`event metric alert slo`), a `workflow`, or a version that became the
-    `default` of its event type; by whom, and when (ms since 1970)."""
+    """A version that was pushed: a contract (`event metric alert slo`), a `workflow`, a version that a `tag` of a
+    workflow names from then on, or one that became the `default` of its event type; by whom, and when (ms)."""
 
     kind: str
     name: str
     version: str
+    tag: NotRequired[str]
     by: str
     at: int
 

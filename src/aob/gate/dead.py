@@ -16,7 +16,7 @@ from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller
 from aob.core.rights import demand
-from aob.gate.parcel import FEED, WHOLE, Parcel
+from aob.gate.parcel import WHOLE, Parcel
 from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
 
 LIMIT_MAX: Final = 1_000
@@ -29,6 +29,7 @@ class Passage(Protocol):
     """The way through the gate and into the log."""
 
     now_ms: Callable[[], int]
+    generation: int
 
     def gate(self, tenant: str) -> Gate:
         """The gate of a tenant as its contracts are now."""
@@ -151,7 +152,7 @@ class DeadLetters:
                 (letters[place].number, "replayed", "duplicate" if place in again else "") for place in passed
             ]
             await ingest.post(parcel)
-            position = Position(FEED, ((parcel.row, WHOLE),)).token()
+            position = Position(ingest.generation, ((parcel.row, WHOLE),)).token()
         verdicts = [_verdict(letters[place], found, place in again) for place, found in enumerate(looked)]
         return {
             "dry_run": dry_run, "matched": len(letters), "accepted": len(passed) - len(again), "duplicate": len(again),

@@ -13,13 +13,14 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
+from aob.core.event import generation_in
 from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
-from aob.gate.parcel import Parcel
+from aob.gate.parcel import FEED, Parcel
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
 from aob.ports.logger import Logger
@@ -57,9 +58,10 @@ class Ingest:
     def __init__(
         self, events: EventLog, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
         written: Callable[[Commit], None] = lambda commit: None, telemetry: Telemetry | None = None,
+        life: int = 1,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
-        self.telemetry = telemetry
+        self.telemetry, self.generation = telemetry, generation_in(FEED, life)
         self.pressure = Pressure(clock_s)
         self.letters = DeadLetters(events, self)
         self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}
@@ -108,7 +110,7 @@ class Ingest:
             self.telemetry.stage("dedup", self.pressure.now() - enriched_s, len(gated.events))
             parcel.trace = TRACE.get()
         await self.post(parcel)
-        return parcel.answer()
+        return parcel.answer(self.generation)
 
     def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
         """What passed the gate, with the ids of its events claimed. It must be posted before anything else runs."""

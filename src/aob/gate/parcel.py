@@ -63,12 +63,12 @@ class Parcel:
             whole[place] = rejection(refused, number)
         return whole
 
-    def answer(self) -> bytes:
-        """The encoded `Ingested`, once it is written."""
+    def answer(self, generation: int = FEED) -> bytes:
+        """The encoded `Ingested`, once it is written. `generation` is that of positions."""
         gated, duplicate = self.gated, len(self.repeats)
         return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
             gated.received, len(gated.events) - duplicate, duplicate, len(gated.refused),
-            Position(FEED, ((self.row, WHOLE),)).token().encode(), b",".join(self.verdicts()),
+            Position(generation, ((self.row, WHOLE),)).token().encode(), b",".join(self.verdicts()),
         )  # fmt: skip
 
 

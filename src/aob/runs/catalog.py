@@ -1,5 +1,6 @@
 """The law of workflows: which artifacts a name has, which tag names which. Streams `workflow/TENANT/NAME`."""
 
+from collections import deque
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,8 @@ KEPT_TAG = "main"
 OVERLAYS_MAX: Final = 100
 OPEN_MAX: Final = 100
 """Patches of a workflow's tags that may wait for a person at a time."""
+MOVES_MAX: Final = 1_000
+"""Newest moves of a workflow's tags that are told of."""
 OVERLAY_BYTES_MAX: Final = 256 * 1024
 """All overlays of a tag together: every run that starts under it carries them in its first record."""
 
@@ -37,7 +40,8 @@ class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
 
 class TagMoved(msgspec.Struct, array_like=True, tag=2):
     """A tag names an artifact from now on, and the overlays that runs under it get. `id` and `digest` are there when a
-    patch moved it: what makes that patch count once. `key` is the id of the key that did it."""
+    patch moved it: what makes that patch count once. `key` is the id of the key that did it; `at_ms` is 0 in those of
+    releases that did not note it."""
 
     tag: str
     artifact: str
@@ -49,6 +53,7 @@ class TagMoved(msgspec.Struct, array_like=True, tag=2):
     digest: str = ""
     rules: int = 1
     key: str = ""
+    at_ms: int = 0
 
 
 class OverlayProposed(msgspec.Struct, array_like=True, tag=3):
@@ -143,6 +148,15 @@ class Deed(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Move(msgspec.Struct, frozen=True):
+    """A tag began to name a version."""
+
+    tag: str
+    version: str
+    by: str
+    at_ms: int
+
+
 class Tag(msgspec.Struct):
     """Where a tag points. `authors` are the names and keys of those who wrote what it names: document and overlays.
     `deeds` are who let it name the artifact, and then who put each overlay on it."""
@@ -165,6 +179,7 @@ class Workflow:
         self.patches: dict[str, TagMoved] = {}
         self.tickets: dict[str, Ticket] = {}
         self.asked: dict[str, OverlayProposed] = {}
+        self.moves: deque[Move] = deque(maxlen=MOVES_MAX)
 
     def barred(self, ticket: Ticket) -> dict[str, set[str]]:
         """Whom a ticket bars, by the word for why: names, and ids of keys."""
@@ -183,7 +198,7 @@ def same_patch(state: Workflow, id: str, tag: str, digest: str) -> TagMoved | No
     return known
 
 
-def _overlaid(state: Workflow, command: Overlay) -> list[CatalogEvent]:
+def _overlaid(state: Workflow, command: Overlay, now_ms: int = 0) -> list[CatalogEvent]:
     if same_patch(state, command.id, command.tag, command.digest):
         return []
     at = state.tags[command.tag]
@@ -209,6 +224,7 @@ def _overlaid(state: Workflow, command: Overlay) -> list[CatalogEvent]:
             command.digest,
             at.rules,
             command.key,
+            now_ms,
         )
     ]
 
@@ -246,7 +262,7 @@ def ticket_of(state: Workflow, overlay: Overlay) -> str:
     return found
 
 
-def _decided(state: Workflow, command: Decide) -> list[CatalogEvent]:
+def _decided(state: Workflow, command: Decide, now_ms: int) -> list[CatalogEvent]:
     ticket, asked, who = state.tickets[command.ticket], state.asked[command.ticket], command.who
     if ticket.answer:
         if ticket.answer == command.choice and ticket.by == who.name:
@@ -264,7 +280,7 @@ def _decided(state: Workflow, command: Decide) -> list[CatalogEvent]:
                            hint="reject it and propose it again, so that it is judged by the rules of now")  # fmt: skip
         overlay = Overlay(asked.tag, asked.artifact, asked.before, asked.operations, asked.by, asked.reason, asked.id,
                           asked.digest, asked.key)  # fmt: skip
-        events += _overlaid(state, overlay)
+        events += _overlaid(state, overlay, now_ms)
     return events
 
 
@@ -295,11 +311,11 @@ class CatalogLaw(Law):
         state: Workflow = stream.state
         stream.tenant = state.tenant
         if isinstance(command, Overlay):
-            return Verdict(_overlaid(state, command), {})
+            return Verdict(_overlaid(state, command, now_ms), {})
         if isinstance(command, Ask):
             return Verdict(*_asked(state, command))
         if isinstance(command, Decide):
-            return Verdict(_decided(state, command), {})
+            return Verdict(_decided(state, command, now_ms), {})
         events: list[CatalogEvent] = []
         known = state.artifacts.get((command.artifact, command.rules))
         version = known.version if known else f"v{len(state.artifacts) + 1}.0"
@@ -312,7 +328,8 @@ class CatalogLaw(Law):
         tag = state.tags.get(command.tag)
         if tag is None or (tag.artifact, tag.rules) != (command.artifact, command.rules) or tag.overlay:
             by, key = command.by, command.key
-            events.append(TagMoved(command.tag, command.artifact, version, by, rules=command.rules, key=key))
+            rules = command.rules
+            events.append(TagMoved(command.tag, command.artifact, version, by, rules=rules, key=key, at_ms=now_ms))
         return Verdict(events, values)
 
     def fold(self, stream: Stream, events: list[CatalogEvent]) -> None:
@@ -335,6 +352,8 @@ class CatalogLaw(Law):
                 state.tags[event.tag] = Tag(event.artifact, event.version, event.rules, event.overlay, authors, deeds)
                 if event.id:
                     state.patches[event.id] = event
+                if event.at_ms:
+                    state.moves.append(Move(event.tag, event.version, event.by, event.at_ms))
 
     def adopt(self, stream: Stream, context: Any) -> None:
         """Nothing is derived."""

@@ -96,12 +96,13 @@ class Core:
         concurrency: int = CONCURRENCY,
         laws: Sequence[Law] = (),
         running: Running | None = None,
+        life: int = 1,
     ) -> None:
         self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
         self.ids = RunIds(ambient)
         self.values = Values(store, blobs)
         self.graphs = Graphs(handlers)
-        self.feed = Feed()
+        self.feed = Feed(life)
         self.logs = logs
         self.dispatch = Dispatcher(self.values, logs.opened, handlers)
         effects = {name: facts.effect for name, facts in handlers.items()}
@@ -192,12 +193,15 @@ class Core:
             await self.dispatch.end(self._running)
 
     def pushes(self, tenant: str) -> Iterator[Push]:
-        """Every version of every workflow of a tenant: by whom it was pushed, and when."""
+        """Every version of every workflow of a tenant, and the newest moves of its tags: by whom, and when."""
         for name, stream in list(self.journal.streams.items()):
             if name.startswith(f"workflow/{tenant}/") and isinstance(stream.state, Workflow):
                 for pushed in stream.state.artifacts.values():
                     yield {"kind": "workflow", "name": stream.state.name, "version": pushed.version, "by": pushed.by,
                            "at": pushed.at_ms}  # fmt: skip
+                for move in stream.state.moves:
+                    yield {"kind": "tag", "name": stream.state.name, "tag": move.tag, "version": move.version,
+                           "by": move.by, "at": move.at_ms}  # fmt: skip
 
     def _committed(self, commit: Committed) -> None:
         if self.timed is None:

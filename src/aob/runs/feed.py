@@ -8,12 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event import Position
+from aob.core.event import Position, generation_in
 from aob.journal import Committed, Journal, Law
 
 RING_EVENTS: Final = 8_000
 ROWS_AT_ONCE: Final = 50
 GENERATION: Final = 1
+"""The generation of positions of runs in the first life of a home."""
 FACTS_AT_ONCE: Final = 1_000
 WHOLE: Final = 1 << 62
 """The index of a place that has all of its row behind it."""
@@ -29,11 +30,12 @@ class Fact(msgspec.Struct, eq=False, gc=False):
     seq: int
     event: Any
     tenant: str = ""
+    generation: int = GENERATION
 
     @property
     def position(self) -> str:
         """The token after this event: a reader that goes on from it misses nothing and sees nothing twice."""
-        return Position(GENERATION, ((self.row, self.index),)).token()
+        return Position(self.generation, ((self.row, self.index),)).token()
 
 
 class Unreadable(msgspec.Struct):
@@ -58,10 +60,20 @@ def _event_of(law: Law, raw: msgspec.Raw) -> Any:
         return Unreadable(str(error)[:500])
 
 
+def expired() -> Conflict:
+    """A position that is not of this feed, or of this life of its home."""
+    return Conflict(
+        "this position belongs to another generation of the feed", code="position_expired",
+        hint="a loss was accepted since, a copy put back, or it is of another feed: begin again without a position, or "
+        "at the start of the run",
+    )  # fmt: skip
+
+
 class Feed:
     """Commits of one shard. `push` is called after each commit and costs an append."""
 
-    def __init__(self) -> None:
+    def __init__(self, life: int = 1) -> None:
+        self.life, self.generation = life, generation_in(GENERATION, life)
         self._ring: deque[Committed] = deque()
         self._events = 0
         self._signal: asyncio.Future[None] | None = None
@@ -90,11 +102,8 @@ class Feed:
         if token is None:
             return self.journal.durable_row, WHOLE
         position = Position.parse(token)
-        if position.generation != GENERATION or len(position.rows) != 1:
-            raise Conflict(
-                "this position belongs to another generation of the feed", code="position_expired",
-                hint="begin again without a position, or at the start of the run",
-            )  # fmt: skip
+        if position.generation != self.generation or len(position.rows) != 1:
+            raise expired()
         row, index = position.rows[0]
         if not (0 <= row < WHOLE and 0 <= index <= WHOLE):
             raise CallerError("this is no position of this feed", code="bad_position",
@@ -130,15 +139,15 @@ class Feed:
                 break
         return facts, row, index
 
-    @staticmethod
-    def _of_commit(commit: Committed, row: int, index: int, stream: str) -> list[Fact]:
+    def _of_commit(self, commit: Committed, row: int, index: int, stream: str) -> list[Fact]:
         facts: list[Fact] = []
-        new, commit_row, at_ms = commit.row > row, commit.row, commit.at_ms
+        new, commit_row, at_ms, generation = commit.row > row, commit.row, commit.at_ms, self.generation
         if new and not stream:  # as below, for whoever keeps up and follows all
             for told in commit.told:
                 of, at, seq = told.stream, told.base, told.seq
                 for number, event in enumerate(told.events):
-                    facts.append(Fact(commit_row, at + number, at_ms, of.name, seq + number, event, of.tenant))
+                    place = at + number
+                    facts.append(Fact(commit_row, place, at_ms, of.name, seq + number, event, of.tenant, generation))
             return facts
         for told in commit.told:
             name, tenant, seq, at = told.stream.name, told.stream.tenant, told.seq, told.base
@@ -146,7 +155,7 @@ class Feed:
                 continue
             for event in told.events:
                 if new or at > index:
-                    facts.append(Fact(commit_row, at, at_ms, name, seq, event, tenant))
+                    facts.append(Fact(commit_row, at, at_ms, name, seq, event, tenant, generation))
                 at, seq = at + 1, seq + 1
         return facts
 
@@ -168,7 +177,7 @@ class Feed:
                     events = [Unreadable("its checksum differs: see `aob doctor`")] * len(events)
                 if not stream or name == stream:
                     facts.extend(
-                        Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event)
+                        Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event, "", self.generation)
                         for i, event in enumerate(events)
                         if journal_row.row > row or at + i > index
                     )

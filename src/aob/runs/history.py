@@ -34,7 +34,7 @@ async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fac
         for segment in segments:
             first = segment.first_seq
             for chunk in core.journal.chunks(segment):
-                for fact in _facts(stream, chunk, first):
+                for fact in _facts(core, stream, chunk, first):
                     if fact.seq >= seq:
                         seq = fact.seq + 1
                         yield fact
@@ -45,17 +45,17 @@ async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fac
     for chunk in list(live.chunks):
         if chunk.row > core.journal.durable_row:
             return
-        for fact in _facts(stream, chunk, first):
+        for fact in _facts(core, stream, chunk, first):
             if fact.seq >= seq:
                 seq = fact.seq + 1
                 yield fact
             first = fact.seq + 1
 
 
-def _facts(stream: Stream, chunk: Chunk, first: int) -> list[Fact]:
+def _facts(core: Core, stream: Stream, chunk: Chunk, first: int) -> list[Fact]:
     data: msgspec.Raw = chunk.data
-    events = events_of(stream.law, data)
+    events, generation = events_of(stream.law, data), core.feed.generation
     return [
-        Fact(chunk.row, chunk.base + index, chunk.at_ms, stream.name, first + index, event, stream.tenant)
+        Fact(chunk.row, chunk.base + index, chunk.at_ms, stream.name, first + index, event, stream.tenant, generation)
         for index, event in enumerate(events)
     ]

@@ -21,7 +21,7 @@ from aob.core.run.state import EXHAUSTED, READY, Token, state_of
 from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
-from aob.runs.feed import GENERATION, WHOLE
+from aob.runs.feed import WHOLE
 from aob.views.timeline import entry, name_of
 from aob.views.why import why
 
@@ -88,7 +88,7 @@ class Views(Engine):
 
     def position(self) -> str:
         """The position up to which everything is durable."""
-        return Position(GENERATION, ((self.core.journal.durable_row, WHOLE),)).token()
+        return Position(self.core.feed.generation, ((self.core.journal.durable_row, WHOLE),)).token()
 
     def _nodes(self, run: Run, ir: IR | None) -> dict[str, Any]:
         held = self.core.dispatch.running(run)  # from memory: who works on what is in no record

@@ -229,3 +229,77 @@ def test_values_of_all_kinds_are_told_apart_and_given_back() -> None:
     given_back = [value for value, _ in top.value(10)]
     assert all(value in given_back for value in values)
     assert len(given_back) == len(values)
+
+
+UNIT = 1 << 104
+"""A weight of 1."""
+
+
+def _weighed(weights: dict[str, float], cap: int = 1_024, exact: bool = False) -> Top:
+    top = Top(cap, exact)
+    for key, weight in weights.items():
+        top.weigh(key, int(weight * UNIT))
+    return top
+
+
+def _within(top: Top, weights: dict[str, float], heaviest: int) -> None:
+    """The heaviest are named, and no sum is further off than is said."""
+    total = sum(weights.values())
+    told = dict(top.value(1_000_000))
+    for key, amount in told.items():
+        assert abs(amount / UNIT - weights[key]) <= top.error * total * (1 + 1e-9)
+    ranked = sorted(weights, key=lambda key: -weights[key])[:heaviest]
+    assert set(ranked) <= set(dict(top.value(heaviest + 10)))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 0.37, 1e9])
+def test_sums_above_the_bound_are_estimated_and_say_how_far_they_may_be_off(exact: bool, scale: float) -> None:
+    few = 70_000 if exact else 5_000
+    weights = {f"k{n}": scale * (1 + n % 7) for n in range(few)}
+    weights |= {f"big{n}": scale * few * (5 + n) for n in range(5)}
+    top = _weighed(weights, exact=exact)
+    assert not top.exact
+    assert 0 < top.error < 0.02
+    _within(top, weights, 5)
+    again = Top.load(top.dump())
+    assert (again.value(5), again.error, again.exact) == (top.value(5), top.error, False)
+
+
+def test_up_to_the_bound_sums_are_exact_and_one_key_more_makes_them_estimates() -> None:
+    top = _weighed({f"k{n}": 0.1 for n in range(65_536)}, exact=True)
+    assert (top.exact, top.error) == (True, 0.0)
+    top.weigh("one more", UNIT)
+    assert not top.exact
+    assert top.error > 0
+
+
+def test_estimated_sums_are_merged_within_their_bound() -> None:
+    parts = [{f"p{part}-{n}": 1.0 + n % 3 for n in range(1_500)} | {"big": 900.0 * (part + 1)} for part in range(6)]
+    whole = Top()
+    for part in parts:
+        whole.merge(_weighed(part))
+    weights: dict[str, float] = {}
+    for part in parts:
+        for key, weight in part.items():
+            weights[key] = weights.get(key, 0) + weight
+    _within(whole, weights, 1)
+
+
+def test_what_an_estimate_cannot_take_is_told_in_its_error() -> None:
+    """A sum beyond 64 bits, weights below a unit, what is taken back."""
+    plain = {f"k{n}": 1.0 for n in range(2_000)}
+    top = _weighed(plain | {"huge": 1e16})
+    assert not top.exact
+    assert (1 + top.error) * 2**62 / 2**10 >= 1e16
+    other = _weighed(plain | {"huge": 4e15})
+    other.merge(top)
+    assert other.error > 1
+    tiny = _weighed(plain)
+    before = tiny.error
+    for _ in range(1_000):
+        tiny.weigh("k1", UNIT >> 12)
+    assert tiny.error >= before + 1_000 / 2**12 / 2_000
+    back = _weighed(plain)
+    back.weigh("k1", -UNIT)
+    assert back.error > before

@@ -521,3 +521,23 @@ async def test_messages_that_wait_already_are_not_queued_twice(tmp_path: Path, p
         (waiting,) = await home.sent(hook["id"])
         with pytest.raises(Conflict):
             await home.hooks.redeliver(LOCAL, hook["id"], deliveries=[waiting["id"]])
+
+
+async def test_after_a_loss_of_its_log_a_hook_goes_on_at_the_end_and_misses_nothing_new(
+    tmp_path: Path, peer: Peer
+) -> None:
+    first = House(tmp_path)
+    async with first.open(peer) as home:
+        hook = await home.subscribed(peer, events=["a"], runs=["*"])
+        home.committed(*["a"] * 6)
+        home.happened("run", "FAILED", {"run_id": "r1"})
+        home.happened("run", "FAILED", {"run_id": "r2"})
+        await home.delivered(hook["id"], 8)
+    for kept in first.log.notices.values():  # an older file was put back, and that was accepted
+        del kept[1:]
+    async with House(tmp_path, before=first).open(peer) as home:
+        home.committed("b", "a")
+        home.happened("run", "COMPLETED", {"run_id": "r3"})
+        await home.delivered(hook["id"], 10)
+        sent = [told(each, hook["secret"]) for each in peer.requests[8:]]
+        assert sorted(each["type"] for each in sent) == ["a", "run.completed"]

@@ -49,4 +49,6 @@ def unavailable(path: Path, error: Exception) -> Unavailable:
             f"{path.name} is damaged: {text}", code=FILE_CORRUPT,
             hint=f"restore it from a backup, or lose what it held: aob restore --accept-loss {path.name}",
         )  # fmt: skip
+    if "unable to open" in text or "readonly" in text:
+        return Unavailable(f"{path.name}: {text}", code="store_failed", hint=f"may this user read and write {path}?")
     return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")

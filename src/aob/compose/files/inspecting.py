@@ -2,6 +2,7 @@
 them, and heads and timers against what the events say. Reads only; a home that runs may be looked at as well.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -40,10 +41,17 @@ def inspected(home: Path, *, deep: bool = False) -> Iterator[Seen]:
         yield Seen(trouble.file, False, trouble.says, trouble.hint)
     if not found and names(home):
         yield Seen("files", True, f"{len(names(home))} files know one another")
+    if closed := sorted(path.name for path in home.iterdir() if path.is_file() and not _open_to_us(path)):
+        mend = "use the account that owns the home, or chmod 600"
+        yield Seen("closed files", False, f"this user may not read and write {', '.join(closed)}", mend)
     for name in names(home):
         yield _database(home / name, deep)
     if (home / "blobs").is_dir():
         yield _blobs(home / "blobs", deep)
+
+
+def _open_to_us(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _database(path: Path, deep: bool) -> Seen:
@@ -55,6 +63,8 @@ def _database(path: Path, deep: bool) -> Seen:
         said = [str(error)]
     well = said == ["ok"]
     mend = "" if well else f"restore it, or aob restore --accept-loss {path.name}"
+    if not well and not _open_to_us(path):
+        mend = f"may this user read and write {path}? Nothing is lost: use the account that owns the home, or chmod 600"
     return Seen(path.name, well, f"{check}: {'; '.join(said)}", mend)
 
 

@@ -55,6 +55,9 @@ CAUGHT_UP_S: Final = 2.0
 _COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
 """Sums since the first event stand for these: the gate counts since its own start."""
 
+ROWS_NAMED_MAX: Final = 20
+"""Rows that were set aside, in what health says."""
+
 
 class Starts:
     """How alerts start workflows: as a caller of the tenant whose name says which alert it was."""
@@ -97,10 +100,12 @@ class Wiring:
         self.telemetry, self.now_ms, self.laws, self._page = telemetry, now_ms, laws, page
         self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
+        self.contracts.generation = core.feed.generation
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
         memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
-        self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written, telemetry)
+        self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.life)
         self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
+        self.live.life = core.feed.life
         self.answers = Answers(self.live, cache)
         self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
         self._to_tell: deque[Trace] = deque(maxlen=1_000)
@@ -165,7 +170,9 @@ class Wiring:
         self.core.stepped += [self.watches.stepped, self.alerting.stepped, self.webhooks.stepped]
         self.core.timed = partial(self.telemetry.stage, "dispatch")
         self.core.journal.timed = partial(self.telemetry.stage, "commit")
-        querying = Querying(self.serving, self.answers, lambda position: place(position)[0], token)
+        querying = Querying(
+            self.serving, self.answers, lambda position: place(position, live.life)[0], partial(token, life=live.life)
+        )
         catalog = Catalog(
             self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),
             lambda tenant: frozenset(live.numbers(tenant).filling), lambda tenant: live.numbers(tenant).unmoved(),
@@ -301,12 +308,13 @@ class Wiring:
         rejected = sum(numbers.rejected for numbers in tenants)
         marks = [at for numbers in tenants if (at := numbers.fold.watermark(now_ms)) is not None]
         sizes = [numbers.fold.size() for numbers in tenants]
-        aside = sum(len(numbers.aside) for numbers in tenants)
+        aside = sorted(row for numbers in tenants for row in numbers.aside)
         stuck = sum(bool(numbers.stuck) for numbers in tenants)
         failing = self.gate.failing or self.gate.refusing
         how = failing.code if failing else "fill_failed" if stuck else "rows_set_aside" if aside else "ok"
+        detail = failing.detail if failing else _of_aside(aside) if how == "rows_set_aside" else ""
         return {
-            "status": how, **({"detail": failing.detail} if failing else {}),
+            "status": how, **({"detail": detail} if detail else {}),
             "gate": {
                 "received": accepted + duplicate + rejected, "accepted": accepted, "duplicate": duplicate,
                 "rejected": rejected,
@@ -317,8 +325,19 @@ class Wiring:
                 "cells": sum(size["cells"] for size in sizes),
                 "bytes": sum(size["bytes"] for size in sizes), "entities": sum(len(each.entities) for each in tenants),
                 "watched": len(self.watches), "filling": sum(len(each.filling) for each in tenants),
-                "watermark": min(marks, default=None), "unmoved": sum(self.unmoved().values()), "aside": aside,
+                "watermark": min(marks, default=None), "unmoved": sum(self.unmoved().values()), "aside": len(aside),
                 "stuck": stuck, "restating": sum(numbers.fold.restating for numbers in tenants),
             },
             "serving": self.serving.figures(), "webhooks": self.webhooks.health(), "tenants": len(tenants),
         }  # fmt: skip
+
+
+def _of_aside(rows: Sequence[int]) -> str:
+    """Which rows of the log are not counted, and the verb that takes note of it."""
+    named = ", ".join(map(str, rows[:ROWS_NAMED_MAX])) + (" …" if len(rows) > ROWS_NAMED_MAX else "")
+    several = (
+        f"rows {named} of gate.db cannot be read and are"
+        if len(rows) > 1
+        else (f"row {named} of gate.db cannot be read and is")
+    )
+    return f"{several} not counted; restore gate.db, or stop and aob restore --accept-loss gate.db:{rows[0]}"

@@ -54,7 +54,7 @@ async def follow_all(
                 raise found
             number, (token, name, data) = found
             rows[number] = row_of(token)
-            wide = joined(rows)
+            wide = joined(rows, token)
             yield wide, name, {**data, "position": wide}
     finally:
         for task in pumps:

@@ -2,24 +2,20 @@
 
 from typing import Final
 
-from aob.core.errors import Conflict
 from aob.core.event import Position
-from aob.runs.feed import GENERATION
+from aob.runs.feed import GENERATION, expired
 
 Row = tuple[int, int]
 BEGIN: Final[Row] = (0, 0)
 
 
 def split(token: str, shards: int) -> list[str]:
-    """The position of each shard. Raises CallerError `bad_position`, or Conflict `position_expired` for another number
-    of them."""
+    """The position of each shard, which itself looks whether it is of its feed. Raises CallerError `bad_position`, or
+    Conflict `position_expired` for another number of them."""
     position = Position.parse(token)
-    if position.generation != GENERATION or len(position.rows) != shards:
-        raise Conflict(
-            "this position belongs to another feed", code="position_expired",
-            hint="begin again without a position, or at the start of the run",
-        )  # fmt: skip
-    return [Position(GENERATION, (row,)).token() for row in position.rows]
+    if len(position.rows) != shards:
+        raise expired()
+    return [Position(position.generation, (row,)).token() for row in position.rows]
 
 
 def row_of(token: str) -> Row:
@@ -27,13 +23,13 @@ def row_of(token: str) -> Row:
     return Position.parse(token).rows[0]
 
 
-def joined(rows: list[Row]) -> str:
-    """The position of all shards."""
-    return Position(GENERATION, tuple(rows)).token()
+def joined(rows: list[Row], like: str = "") -> str:
+    """The position of all shards, of the generation that a position of one of them has."""
+    return Position(Position.parse(like).generation if like else GENERATION, tuple(rows)).token()
 
 
 def widened(token: str, shard: int, shards: int) -> str:
     """A shard's own position as one of the home: the others stand at their begin, so that nothing can be missed."""
     rows = [BEGIN] * shards
     rows[shard] = row_of(token)
-    return joined(rows)
+    return joined(rows, token)

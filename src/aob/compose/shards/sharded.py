@@ -322,7 +322,7 @@ class ShardedViews:
         shown = found[:limit]
         return {
             "runs": shown, "next": next_page(shown) if more else None,
-            "as_of": joined([row_of(page["as_of"]) for page in pages]),
+            "as_of": joined([row_of(page["as_of"]) for page in pages], pages[0]["as_of"]),
         }  # fmt: skip
 
     async def tickets(
@@ -370,7 +370,8 @@ class ShardedViews:
                     one = {"status": error.code if isinstance(error, Unavailable) else "slow"}
             shards.append({**one, "shard": shard.number})
         fine = all(one["status"] == "ok" for one in shards)
-        return {**told, "status": "ok" if fine else "degraded", "position": joined(rows), "shards": shards}
+        at = joined(rows, self._local.position())
+        return {**told, "status": "ok" if fine else "degraded", "position": at, "shards": shards}
 
     async def _all(self, verb: str, who: Caller, **named: Any) -> list[Any]:
         return await asyncio.gather(*(shard.call(verb, who, **named) for shard in self._shards))

@@ -2,11 +2,20 @@
 
 import base64
 import binascii
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
 from aob.core.errors import CallerError
+
+LIFE: Final = 2_000
+"""Between the generations of one feed in two lives of a home."""
+
+
+def generation_in(feed: int, life: int) -> int:
+    """The generation of a feed in a life of its home: a loss that was accepted, or a copy that was put back, begins
+    the next one, and tokens of before are refused then."""
+    return feed + LIFE * (life - 1)
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):

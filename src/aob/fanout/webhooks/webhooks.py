@@ -82,10 +82,20 @@ class Webhooks:
             found = await self._pages.load(tenant) if hooks else {}
             for hook in hooks.values():
                 page = found.get(progress_page(hook.id))
-                self._add(tenant, hook, progress_of(page) if page is not None else Progress())
+                progress = progress_of(page) if page is not None else Progress()
+                await self._clamp(tenant, hook, progress)
+                self._add(tenant, hook, progress)
         await self._shared.saver.__aenter__()
         self._aside(self._beat())
         return self
+
+    async def _clamp(self, tenant: str, hook: Hook, progress: Progress) -> None:
+        """A hook that has read further than a log goes, because a loss of it was accepted, goes on at its end."""
+        for kind in {"event", "run"} & set(hook.wants):
+            read, end = progress.cursors.get(kind, hook.since.get(kind, -1)), await self._shared.feed.end(tenant, kind)
+            if read > end:
+                log.warning("webhook_goes_back", hook=hook.id, kind=kind, read=read, end=end)
+                progress.cursors[kind] = end
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None

@@ -36,7 +36,8 @@ from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
 FEED: Final = 1
-"""The generation of positions of the journal (see `aob.runs.feed`): a push of contracts is one of its commits."""
+"""The generation of positions of the journal in the first life of a home (see `aob.runs.feed`): a push of contracts
+is one of its commits."""
 SKETCHES: Final = "datasketches"
 SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
 PLATFORM_OWNER: Final = "aob"
@@ -61,6 +62,7 @@ class Contracts:
 
     def __init__(self, journal: Journal, values: ValueReader, platform: ContractSet) -> None:
         self._journal, self._values = journal, values
+        self.generation = FEED
         self.platform = platform if installed(SKETCHES) else without_sketches(platform)
         self._own: dict[str, ContractSet] = {}
         self._merged: dict[str, ContractSet] = {}
@@ -128,7 +130,7 @@ class Contracts:
             names = tuple(label(contract) for contract in new)
             decided = await self._journal.ask(PREFIX + who.tenant, Declare(revision, names, documents, who.name))
             revision += 1
-            position = Position(FEED, ((decided.row, decided.base),)).token()
+            position = Position(self.generation, ((decided.row, decided.base),)).token()
             self._adopt(who.tenant, after)
             for listener in self.changed:
                 filling += await listener(who.tenant, before, after)

@@ -59,7 +59,7 @@ class Changes:
         query = MetricQuery(metric, window=window, where=dict(where or {}))
         account = Account(known, query, since_ms, until_ms)
         counts = await self._look(who, account, _Filter(known, metric, query.where), since_ms, until_ms)
-        changes = [_told(moving) for moving in reversed(account.newest[-limit:])]
+        changes = [_told(moving, self.live.life) for moving in reversed(account.newest[-limit:])]
         changes += self._revisions(who, known, metric, since_ms, until_ms)
         changes.sort(key=lambda change: -change["at"])
         moved: list[JsonObject] = [
@@ -134,10 +134,10 @@ def _placed(
     return found
 
 
-def _told(moving: Moving) -> ChangeRow:
+def _told(moving: Moving, life: int) -> ChangeRow:
     row: ChangeRow = {
         "kind": "restatement" if moving.late else "event", "at": moving.at_ms,
-        "position": token(moving.row, moving.index), "event": shown(moving.event, moving.line),
+        "position": token(moving.row, moving.index, life), "event": shown(moving.event, moving.line),
     }  # fmt: skip
     if moving.change is not None:
         row["change"] = moving.change

@@ -37,9 +37,9 @@ class EntityReads:
         found = entities.state(type, id) if as_of_ms is None else entities.as_of(type, id, as_of_ms)
         if found is None:
             told = await self._serving.entity(who.tenant, type, id, as_of_ms=as_of_ms, row_min=self._live.row)
-            view = _view(type, id, told, self._live.row)
+            view = _view(type, id, told, self._live)
         else:
-            view = _view(type, id, {"state": found.state, "changed_at": found.changed_at_ms}, self._live.row)
+            view = _view(type, id, {"state": found.state, "changed_at": found.changed_at_ms}, self._live)
             view["exists"] = found.exists
         if as_of_ms is not None:
             view["as_of"] = as_of_ms
@@ -64,7 +64,8 @@ class EntityReads:
         limit = max(1, min(limit, IDS_MAX))
         table = await self._serving.query(Question(who.tenant, sql, [after], rows_max=limit, row_min=self._live.row))
         ids = [str(row[0]) for row in table.rows]
-        return {"type": type, "ids": ids, "next": ids[-1] if table.truncated else None, "position": token(table.row)}
+        at = token(table.row, life=self._live.life)
+        return {"type": type, "ids": ids, "next": ids[-1] if table.truncated else None, "position": at}
 
     async def of_batch(self, who: Caller, read: JsonObject) -> EntityView:
         """The state that a read of a batch names, `{entity, id}`; at once when it is in memory."""
@@ -82,11 +83,11 @@ class EntityReads:
         return await self._serving.history(who.tenant, type, id, until_ms=until_ms, limit=limit, row_min=self._live.row)
 
 
-def _view(type: str, id: str, told: JsonObject | None, row: int) -> EntityView:
+def _view(type: str, id: str, told: JsonObject | None, live: Live) -> EntityView:
     state = told or {"state": {}, "changed_at": None}
     return {
         "type": type, "id": id, "state": state["state"], "exists": told is not None,
-        "changed_at": state["changed_at"], "position": token(row),
+        "changed_at": state["changed_at"], "position": token(live.row, life=live.life),
     }  # fmt: skip
 
 

@@ -60,6 +60,8 @@ class Live:
         self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
         self.tenants: dict[str, Numbers] = {}
         self.row = 0
+        self.life = 1
+        """Which life of its home this is: positions of another one are refused."""
         self.heard: list[Callable[[Written], None]] = []
         """Called after each group is folded, in the order of the log."""
         self.moved: list[Callable[[str, frozenset[str]], None]] = []
@@ -114,7 +116,7 @@ class Live:
 
     async def reach(self, position: str) -> None:
         """Waits until a position is folded. Raises Unavailable `position_ahead` when it does not come."""
-        row, _ = place(position)
+        row, _ = place(position, self.life)
         if row <= self.row:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

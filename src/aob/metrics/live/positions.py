@@ -7,27 +7,28 @@ from functools import lru_cache
 from typing import Final
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event import Position
+from aob.core.event import Position, generation_in
 
 GENERATION: Final = 1_001
-"""The generation of the embedded event log; those of runs are small numbers."""
+"""The generation of the embedded event log in the first life of a home; those of runs are small numbers."""
 WHOLE: Final = 1 << 62
 """The index of a place that has all of its row behind it."""
 
 
 @lru_cache(256)  # a commit is told by each of its answers and deltas
-def token(row: int, index: int = WHOLE) -> str:
+def token(row: int, index: int = WHOLE, life: int = 1) -> str:
     """The position after an event of a row, or after the whole row."""
-    return Position(GENERATION, ((row, index),)).token()
+    return Position(generation_in(GENERATION, life), ((row, index),)).token()
 
 
-def place(position: str) -> tuple[int, int]:
+def place(position: str, life: int = 1) -> tuple[int, int]:
     """The row and index of a position. Raises CallerError `bad_position`, Conflict `position_expired`."""
     parsed = Position.parse(position)
-    if parsed.generation != GENERATION or len(parsed.rows) != 1:
+    if parsed.generation != generation_in(GENERATION, life) or len(parsed.rows) != 1:
         raise Conflict(
             "this position is none of business events", code="position_expired",
-            hint="use a position of an ingest, of a metric, or of /v1/stream/events; or none",
+            hint="a loss was accepted since, a copy put back, or it is of another feed: use a position of an ingest, "
+            "of a metric, or of /v1/stream/events; or none",
         )  # fmt: skip
     row, index = parsed.rows[0]
     if not (0 <= row < WHOLE and 0 <= index <= WHOLE):

@@ -67,7 +67,7 @@ class Streams:
         """Events, numbers and turns of alerts as they happen; from a position on no event is missed."""
         demand(who, "stream")
         follows = bool(types) or not (metrics or alerts)
-        row, index = (self.live.row, WHOLE) if position is None else place(position)
+        row, index = (self.live.row, WHOLE) if position is None else place(position, self.live.life)
         reader = _Reader(who.tenant, follows, alerts)
         watched: list[Watched] = []
         self._readers.add(reader)
@@ -77,12 +77,12 @@ class Streams:
             while True:
                 reader.wake.clear()
                 for told in reader.taken():
-                    yield (token(row, index), *told)
+                    yield (token(row, index, self.live.life), *told)
                 until = self.live.row  # what is folded while these are told comes in the next round
                 if follows:
                     async for group in self._groups(who.tenant, row, index, until):
                         for number, data in _events(group, row, index, types, subject):
-                            yield token(group.row, number), "event", data
+                            yield token(group.row, number, self.live.life), "event", data
                         row, index = group.row, WHOLE
                 row, index = max((row, index), (until, WHOLE))
                 await reader.wake.wait()

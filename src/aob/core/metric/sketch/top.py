@@ -13,8 +13,9 @@ RANKED_MAX: Final = 1_024
 
 UNIT_BITS: Final = 94
 """A weight comes as a multiple of 2^-104; estimates are of multiples of 2^-10."""
-WEIGHT_MAX: Final = 1 << 40
-"""Of one value at once; a sketch adds them up in 64 bits."""
+_PART: Final = (1 << UNIT_BITS) - 1
+TOTAL_MAX: Final = 1 << 62
+"""Of all weights of an estimate, which are added up in 64 bits. What is more is lost, and that is told."""
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -34,7 +35,8 @@ class Top:
     value.
 
     Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, frequent items estimate: a count is
-    off by at most `error` times the total, and a retraction is lost. Weights are whole multiples of 2^-104.
+    off by at most `error` times the total; a retraction is lost, and so is what of a weight is less than a unit.
+    Weights are whole multiples of 2^-104.
     """
 
     __slots__ = ("_cap", "_counts", "_lost", "_sketch", "_weighed")
@@ -76,7 +78,10 @@ class Top:
             return
         sketch = self._sketch or self._spill()
         if other._sketch is not None:
-            sketch.merge(other._sketch)
+            if sketch.total_weight + other._sketch.total_weight > TOTAL_MAX:
+                self._lost += other._sketch.total_weight
+            else:
+                sketch.merge(other._sketch)
         else:
             self._feed(sketch, other._counts)
 
@@ -137,8 +142,8 @@ class Top:
 
     def _feed(self, sketch: Frequent, counts: dict[str, int]) -> None:
         for key, count in counts.items():
-            units = min(abs(count) >> UNIT_BITS, WEIGHT_MAX) if self._weighed else abs(count)
-            if count > 0 and units:
-                sketch.update(key, units)
-            elif count < 0:
-                self._lost += units
+            units, part = (abs(count) >> UNIT_BITS, abs(count) & _PART) if self._weighed else (abs(count), 0)
+            taken = min(units, TOTAL_MAX - sketch.total_weight) if count > 0 else 0
+            if taken > 0:
+                sketch.update(key, taken)
+            self._lost += units - max(taken, 0) + bool(part)
