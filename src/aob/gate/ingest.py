@@ -13,7 +13,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
-from aob.core.event import generation_in
+from aob.core.event import Position
 from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller
@@ -61,7 +61,7 @@ class Ingest:
         life: int = 1,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
-        self.telemetry, self.generation = telemetry, generation_in(FEED, life)
+        self.telemetry, self.generation = telemetry, Position.generation_in(FEED, life)
         self.pressure = Pressure(clock_s)
         self.letters = DeadLetters(events, self)
         self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}

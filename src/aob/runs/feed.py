@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event import Position, generation_in
+from aob.core.event import Position
 from aob.journal import Committed, Journal, Law
 
 RING_EVENTS: Final = 8_000
@@ -73,7 +73,7 @@ class Feed:
     """Commits of one shard. `push` is called after each commit and costs an append."""
 
     def __init__(self, life: int = 1) -> None:
-        self.life, self.generation = life, generation_in(GENERATION, life)
+        self.life, self.generation = life, Position.generation_in(GENERATION, life)
         self._ring: deque[Committed] = deque()
         self._events = 0
         self._signal: asyncio.Future[None] | None = None

@@ -26,8 +26,6 @@ from aob.views import Views, next_page
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
-
-
 HEALTH_S: Final = 2.0
 """How long an owner may take to say how it is."""
 

@@ -1,7 +1,7 @@
 """What a record is made of: ids, values and their hashes, positions. Data only."""
 
 from aob.core.event.ids import RunId, TicketId, Visit, derived_id, partition_of, split_visit
-from aob.core.event.position import Position, generation_in
+from aob.core.event.position import Position
 from aob.core.event.value import Cell, Ref, canonical, decode, digest_of
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "decode",
     "derived_id",
     "digest_of",
-    "generation_in",
     "partition_of",
     "split_visit",
 ]

@@ -12,12 +12,6 @@ LIFE: Final = 2_000
 """Between the generations of one feed in two lives of a home."""
 
 
-def generation_in(feed: int, life: int) -> int:
-    """The generation of a feed in a life of its home: a loss that was accepted, or a copy that was put back, begins
-    the next one, and tokens of before are refused then."""
-    return feed + LIFE * (life - 1)
-
-
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     """Generation of the feed, then per shard the journal row and the index in it up to which a reader has read."""
 
@@ -27,6 +21,12 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     def token(self) -> str:
         """The token that APIs give out."""
         return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).rstrip(b"=").decode()
+
+    @staticmethod
+    def generation_in(feed: int, life: int) -> int:
+        """The generation of a feed in a life of its home: a loss that was accepted, or a copy that was put back, begins
+        the next one, and tokens of before are refused then."""
+        return feed + LIFE * (life - 1)
 
     @classmethod
     def parse(cls, token: str) -> Self:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event import Position, generation_in
+from aob.core.event import Position
 
 GENERATION: Final = 1_001
 """The generation of the embedded event log in the first life of a home; those of runs are small numbers."""
@@ -18,13 +18,13 @@ WHOLE: Final = 1 << 62
 @lru_cache(256)  # a commit is told by each of its answers and deltas
 def token(row: int, index: int = WHOLE, life: int = 1) -> str:
     """The position after an event of a row, or after the whole row."""
-    return Position(generation_in(GENERATION, life), ((row, index),)).token()
+    return Position(Position.generation_in(GENERATION, life), ((row, index),)).token()
 
 
 def place(position: str, life: int = 1) -> tuple[int, int]:
     """The row and index of a position. Raises CallerError `bad_position`, Conflict `position_expired`."""
     parsed = Position.parse(position)
-    if parsed.generation != generation_in(GENERATION, life) or len(parsed.rows) != 1:
+    if parsed.generation != Position.generation_in(GENERATION, life) or len(parsed.rows) != 1:
         raise Conflict(
             "this position is none of business events", code="position_expired",
             hint="a loss was accepted since, a copy put back, or it is of another feed: use a position of an ingest, "
