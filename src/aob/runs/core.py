@@ -108,8 +108,7 @@ class Core:
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
         self.key_law = KeyringLaw()
-        self.roles_elsewhere: Mapping[str, frozenset[str]] = {}
-        """By tenant, roles of keys that are not in the ring: those of the environment."""
+        self.roles_elsewhere: Mapping[str, frozenset[str]] = {}  # by tenant: of keys of the environment
         self.journal = Journal(
             store,
             [self.run_law, CatalogLaw(), self.key_law, *laws],
