@@ -59,6 +59,8 @@ def test_a_variable_counts_over_the_file_and_an_option_over_both(variable: str, 
     [
         ("concurrency = 0", "concurrency"),
         ("port = 70000", "port"),
+        ('store = "sqlite:///elsewhere.db"', "AOB_STORE"),
+        ('blobs = "file:///elsewhere"', "AOB_BLOBS"),
         ("rate_limit_rpm = -1", "rate_limit_rpm"),
         ('log_level = "loud"', "log_level"),
         ("[patches]\nagents_max = -1", "agents_max"),

@@ -61,9 +61,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens,
     `public_url` is how others reach it (links in notices begin with it);
     `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
-    `store blobs cache log` are URLs of backends; empty ones are the embedded defaults, a `cache` that is `off`
-    remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute, `tenant_rate_limit_rpm` all
-    keys of a tenant together (0: no limit; the home's own key has none)."""
+    `store blobs cache log` name backends (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded
+    defaults, which lie in the home; a `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of
+    reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own
+    key has none)."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -155,11 +156,17 @@ def known_kinds(rules: Patching) -> None:
 
 
 def embedded_only(settings: Settings) -> None:
-    """Raises Invalid for a backend that this version does not have."""
+    """Raises Invalid for a backend that this version does not have, and for a place that an embedded one does not
+    look at: it lies in the home."""
     for name, schemes in (("store", ("sqlite", "memory")), ("blobs", ("file", "memory")), ("cache", ("memory", "off")),
                           ("log", ("sqlite", "memory"))):  # fmt: skip
         url: str = getattr(settings, name)
-        scheme = url.partition(":")[0]
+        scheme, _, place = url.partition(":")
+        if place.strip("/") and scheme in schemes:
+            raise Invalid(f"{name} cannot lie elsewhere", [
+                Problem(f"AOB_{name.upper()}", f"{place[:200]!r} is a place, and what is embedded lies in the home",
+                        "bad_settings", hint=f"write {scheme}: or leave it out")
+            ])  # fmt: skip
         if url and scheme not in schemes:
             raise Invalid(f"there is no {name} for {scheme}://", [
                 Problem(f"AOB_{name.upper()}", f"{scheme} is not among {', '.join(schemes)}", "unknown_backend",
