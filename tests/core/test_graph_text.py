@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from aob.core.errors import Invalid, Malformed, TooLarge
 from aob.core.graph import Document, load
-from aob.core.graph.text.yaml_text import DEPTH_MAX, VALUES_MAX
+from aob.core.graph.text import Spot, json_spots
+from aob.core.graph.text.yaml_text import DEPTH_MAX, VALUES_MAX, YamlText
 from tests.core.graph_texts import ORDER, marked
 
 HEAD = "workflow: w\nnodes: {a: {kind: timer, config: {for: 1s}}}\n"
@@ -86,6 +87,13 @@ class TestYaml:
     def test_refuses_what_is_too_deep(self) -> None:
         with pytest.raises(Invalid, match=f"{DEPTH_MAX} deep"):
             load(HEAD + "labels: " + "[" * 200_000)
+
+    def test_refuses_long_keys_above_many_values(self) -> None:
+        with pytest.raises(Invalid, match="keys are too long"):
+            YamlText("? " + "k" * 200_000 + "\n: [" + "0," * 1_000 + "0]")
+
+    def test_the_first_line_of_a_block_of_text_is_found_below_empty_lines(self) -> None:
+        assert YamlText("a:\n  - |\n\n\n     x\n", above=7).spots["/a/0"] == Spot(9, 5, 0, 0, 10, 6, 6)
 
     def test_refuses_a_second_document(self) -> None:
         with pytest.raises(Malformed, match="line 3: a second document"):
@@ -205,6 +213,12 @@ edges:
     def test_of_what_is_not_there_is_that_of_what_is_around_it(self) -> None:
         places = load(ORDER).places
         assert places["/nodes/fetch/timeout/run"] == places["/nodes/fetch"]
+
+    def test_of_json_with_long_keys_are_those_of_what_is_around_it(self) -> None:
+        value = {"workflow": "w", "labels": {"k" * 400_000: [0] * 1_000, "b": 1}}
+        spots, _ = json_spots(json.dumps(value))
+        assert "/labels" in spots
+        assert "/labels/b" not in spots
 
     @given(
         st.recursive(

@@ -121,6 +121,11 @@ def test_only_keys_of_one_object_are_twice() -> None:
     assert key_twice("[" * 100_000) is None
 
 
+def test_a_key_that_stands_twice_among_many_is_found_in_one_pass() -> None:
+    many = ",".join(f'"k{n}": 1' for n in range(100_000))  # by the square, this takes minutes
+    assert key_twice(f'{{{many}, "k99999": 2}}') == "k99999"
+
+
 # --- CloudEvents -----------------------------------------------------------------------------------------------------
 
 ATTRIBUTES = {"ce-specversion": "1.0", "ce-type": "order.placed", "ce-source": "s", "ce-id": "1"}

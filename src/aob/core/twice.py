@@ -15,8 +15,11 @@ class _Twice(Exception):  # noqa: N818  # a way out of the decoder, never seen o
 def _pairs(items: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     made = dict(items)
     if len(made) != len(items):
-        keys = [key for key, _ in items]
-        raise _Twice(next(key for at, key in enumerate(keys) if key in keys[:at]))
+        seen: set[str] = set()
+        for key, _ in items:
+            if key in seen:
+                raise _Twice(key)
+            seen.add(key)
     return made
 
 

@@ -143,7 +143,7 @@ def test_the_schema_accepts_contracts_as_written_and_as_canonical_documents() ->
         assert not schema_problems(contract_schema(), to_document(contract))
     for text in SHOP.values():
         for document in yaml_documents(text):
-            assert not schema_problems(contract_schema(), YamlText(document).value)
+            assert not schema_problems(contract_schema(), YamlText(*document).value)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.core.contract.contract_texts import SHOP
 from tests.core.contract.test_contract_document import EVERY_KEY
 
 DOCUMENTS = [
-    YamlText(each).value
+    YamlText(*each).value
     for text in (SHOP["events.yaml"], SHOP["metrics.yaml"], EVERY_KEY)
     for each in yaml_documents(text)
 ]

@@ -4,6 +4,7 @@ import pytest
 
 from aob.core.contract import EventContract, MetricContract, read_contracts
 from aob.core.contract.reading import contract_sources
+from aob.core.contract.reading.draft import PROBLEMS_MAX
 from aob.core.contract_model import LATENESS_MS, Move, Window
 from aob.core.errors import Invalid, Problem
 from tests.core.contract.contract_texts import EVENTS, SHOP, problems_of
@@ -156,3 +157,31 @@ def test_sources_tell_the_file_and_the_text_of_a_contract() -> None:
     assert revenue is not None
     assert sources.file(revenue) == "metrics.yaml"
     assert (sources.text(revenue) or {})["dimensions"] == ["region"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- " + "[" * 100_000, "deep in one another"),
+        ("- " + "{a: " * 50_000, "deep in one another"),
+        ("---\n" * 200_000, "more than 10,000 documents"),
+    ],
+)
+def test_a_file_that_would_take_a_reader_of_yaml_for_ever_is_refused(text: str, message: str) -> None:
+    [problem] = problems({"x.yaml": text})
+    assert message in problem.message
+
+
+def test_so_many_problems_are_told_and_no_more() -> None:
+    unknown = "event: a\n" + "".join(f"k{n}: 1\n" for n in range(5_000))
+    twice = '{"event": "a", ' + ", ".join('"owner": "b"' for _ in range(5_000)) + "}"
+    for files in ({"x.yaml": unknown}, {"x.json": twice}, {"x.yaml": "- 1\n" * 5_000}):
+        assert len(problems(files)) == PROBLEMS_MAX
+
+
+def test_a_problem_of_a_later_document_stands_where_it_does_in_the_file() -> None:
+    files = {"x.yaml": "event: a\nfields: {b: string}\n---\n\nevent: c\nfields: {b: string}\nzz: 1\n"}
+    [problem] = problems(files)
+    assert (problem.line, problem.column) == (7, 1)
+    [broken] = problems({"x.yaml": "event: a\nfields: {b: string}\n---\nevent: 'c\n"})
+    assert broken.line == 5

@@ -13,6 +13,7 @@ from aob.core.graph.definition import Tree, Value
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.normalise import Normaliser
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
+from aob.core.graph.survey.survey import PROBLEMS_MAX
 from aob.core.graph.text import Places, Spot, json_spots, located, read_json
 from aob.core.rules import RULES
 
@@ -100,12 +101,14 @@ def _read(text: str, form: Form) -> tuple[Value, Callable[[], Mapping[str, Spot]
                 raise
             return _read_flow(text, error)
         found = json_spots(text)[1] if twice else []
-        problems = [Problem(path, "this key stands twice", "duplicate_key", hint="remove one") for path in found]
+        problems = [
+            Problem(path, "this key stands twice", "duplicate_key", hint="remove one") for path in found[:PROBLEMS_MAX]
+        ]
         return value, lambda: json_spots(text)[0], problems
     from aob.core.graph.text.yaml_text import YamlText  # 20 ms: only a process that meets YAML pays it
 
     document = YamlText(text)
-    return document.value, lambda: document.spots, document.problems
+    return document.value, lambda: document.spots, document.problems[:PROBLEMS_MAX]
 
 
 def _read_flow(text: str, error: Malformed) -> tuple[Value, Callable[[], Mapping[str, Spot]], list[Problem]]:

@@ -1,5 +1,6 @@
 """The one table: each route says its path, role, query, body and every answer; dispatch and OpenAPI both read it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -16,6 +17,8 @@ from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decod
 from aob.server.limits import UNIT
 
 PARAM_MAX: Final = 200
+LARGE_BYTES: Final = 256 * 1024
+"""A body of more bytes is decoded in a thread."""
 QUERY_FIELDS_MAX: Final = 50
 VERSION: Final = "/v1"
 
@@ -171,7 +174,9 @@ class Route(Generic[Query, Body]):
                 f"{media.decode('latin-1')[:100]!r} is not a type that this route reads",
                 hint=f"send content-type: {known[0]}" + (f" (or {', '.join(known[1:])})" if known[1:] else ""),
             )
-        call.body = body.decoded(data)
+        # A large body is decoded beside the loop: whoever sends it waits for it, and nobody else.
+        large = len(data) > LARGE_BYTES
+        call.body = await asyncio.to_thread(body.decoded, data) if large else body.decoded(data)
 
     def _read_query(self, raw: bytes) -> Query:
         try:

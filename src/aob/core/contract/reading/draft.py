@@ -3,7 +3,8 @@
 In: a plain object and the struct that it should be. Out: a typed definition, or every problem of its shape.
 """
 
-from typing import TypeVar
+from itertools import islice
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -11,6 +12,9 @@ from aob.core.contract.definition import Cel, Duration, Tree
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
 from aob.core.graph.shape import wrong_shape
+
+PROBLEMS_MAX: Final = 1_000
+"""Problems that are told at once; further ones are told when these are mended."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -34,7 +38,7 @@ class Draft:
         try:
             return msgspec.convert(self.tree, kind)
         except msgspec.ValidationError as error:
-            found = list(wrong_shape(self.tree, kind, ""))
+            found = list(islice(wrong_shape(self.tree, kind, ""), PROBLEMS_MAX))
             self.problems += found or [Problem("", str(error), "bad_type")]
             return None
 

@@ -12,7 +12,7 @@ import msgspec
 from aob.core.contract.definition import Tree, Value
 from aob.core.contract.document import key_of
 from aob.core.contract.reading.alert import read_alert, read_slo
-from aob.core.contract.reading.draft import Draft
+from aob.core.contract.reading.draft import PROBLEMS_MAX, Draft
 from aob.core.contract.reading.event import read_event
 from aob.core.contract.reading.metric import read_metric
 from aob.core.contract_model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
@@ -71,6 +71,8 @@ class Sources:
         self.problems: list[Problem] = []
         for name in sorted(files):
             for piece in self._pieces_of(name, files[name]):
+                if len(self.problems) >= PROBLEMS_MAX:
+                    break
                 self._take(piece)
         if not self._read and not self.problems:
             self.problems.append(Problem("", "there is no contract", "missing", hint="event: order.created"))
@@ -167,7 +169,7 @@ def _documents(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[
     if name.endswith(".json") or (text.lstrip()[:1] in ("{", "[") and not name.endswith((".yaml", ".yml"))):
         value, twice = read_json(text)
         places = Places(lambda: json_spots(text)[0])
-        for path in json_spots(text)[1] if twice else ():
+        for path in json_spots(text)[1][:PROBLEMS_MAX] if twice else ():
             [found] = located([Problem(path, "this key stands twice", "duplicate_key", hint="remove one")], places)
             problems.append(msgspec.structs.replace(found, path=f"{name}#{found.path}"))
         yield value, places
@@ -175,8 +177,10 @@ def _documents(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[
     from aob.core.graph.text.yaml_text import YamlText, yaml_documents  # 20 ms: only a process that meets YAML pays it
 
     for each in yaml_documents(text):
-        read = YamlText(each)
-        problems += [msgspec.structs.replace(found, path=f"{name}#{found.path}") for found in read.problems]
+        read = YamlText(*each)
+        problems += [
+            msgspec.structs.replace(found, path=f"{name}#{found.path}") for found in read.problems[:PROBLEMS_MAX]
+        ]
         yield read.value, Places(_spots_of(read.spots))
 
 

@@ -15,6 +15,9 @@ from aob.core.graph.definition import Tree, Value
 from aob.core.graph.shape import escape
 from aob.core.graph.text.places import Spot
 
+PATHS_CHARS_MAX: Final = 64 * 1024 * 1024
+"""Characters of the paths of all values together: long keys stand in the path of everything below them."""
+
 _PIECE: Final = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+)')
 
 
@@ -65,7 +68,8 @@ class _Frame:
 
 
 def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
-    """The spot of every value of a text that is JSON, and the paths of keys that stand twice."""
+    """The spot of every value of a text that is JSON, and the paths of keys that stand twice; of a text with very long
+    keys the first ones."""
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def place(offset: int) -> tuple[int, int]:
@@ -75,6 +79,7 @@ def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
     spots: dict[str, Spot] = {}
     twice: list[str] = []
     stack: list[_Frame] = []
+    chars = 0
     for at, piece in _pieces(text):
         top = stack[-1] if stack else None
         if piece in "}]":
@@ -88,6 +93,9 @@ def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
             top.keys.add(top.key)
         else:
             path, key_place = _step(top, place)
+            chars += len(path)
+            if chars > PATHS_CHARS_MAX:
+                return spots, twice  # what comes after it has the place of what is around it
             line, column = place(at)
             inner = 1 if piece[0] == '"' else 0
             if piece in "{[":

@@ -8,13 +8,14 @@ import math
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
 from aob.core.errors import Invalid, Malformed, Problem
 from aob.core.graph.definition import Value
 from aob.core.graph.shape import escape
+from aob.core.graph.text.json_text import PATHS_CHARS_MAX
 from aob.core.graph.text.places import Spot
 
 VALUES_MAX: Final = 200_000
@@ -23,6 +24,8 @@ REPEATED_BYTES_MAX: Final = 1024 * 1024
 """Bytes of text and keys that aliases may repeat."""
 DEPTH_MAX: Final = 64
 """Maps and lists in one another."""
+DOCUMENTS_MAX: Final = 10_000
+"""Documents of one text."""
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
@@ -47,20 +50,37 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
     return text
 
 
-def yaml_documents(text: str) -> list[str]:
-    """The documents of a text, each below as many empty lines as stand above it in the text. Raises Malformed."""
+class Part(NamedTuple):
+    """One document of a text, and how many lines of the text stand above it."""
+
+    text: str
+    above: int
+
+
+def yaml_documents(text: str) -> list[Part]:
+    """The documents of a text. Raises Malformed; Invalid for one that is nested too deeply: its end is not looked
+    for, which takes a reader of YAML time by the square of the depth."""
     starts: list[int] = []
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.DocumentStartEvent):
                 starts.append(_place(event)[0] - 1)
+                if len(starts) > DOCUMENTS_MAX:
+                    raise Malformed(f"more than {DOCUMENTS_MAX:,} documents", hint="write several files")
+            elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                depth += 1
+                if depth > DEPTH_MAX:
+                    raise _too_deep(_place(event))
+            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+                depth -= 1
     except yaml.MarkedYAMLError as error:
         raise _malformed(error) from None
     except yaml.YAMLError as error:
         raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
     lines = text.split("\n")
     bounds = [0, *starts[1:], len(lines)] if starts else []
-    return ["\n" * start + "\n".join(lines[start:end]) for start, end in pairwise(bounds)]
+    return [Part("\n".join(lines[start:end]), start) for start, end in pairwise(bounds)]
 
 
 class _Frame:
@@ -77,25 +97,30 @@ class _Frame:
 
 
 class YamlText:
-    """One document read to its end. `value` is its value, `spots` its places, `problems` what its text does wrong."""
+    """One document read to its end. `value` is its value, `spots` its places, `problems` what its text does wrong.
+    `above` lines stand above it in the text that it is a part of."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, above: int = 0) -> None:
         self.value: Value = None
         self.spots: dict[str, Spot] = {}
         self.problems: list[Problem] = []
-        self._text = text
+        self._text, self._above = text, above
         self._lines: list[str] | None = None
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Value, int, int]] = {}
-        self._count = self._size = self._repeated = 0
+        self._count = self._size = self._repeated = self._paths = 0
         self._documents = 0
         try:
             for event in self._events():
                 self._take(event)
         except yaml.MarkedYAMLError as error:
-            raise _malformed(error) from None
+            raise _malformed(error, self._above) from None
         except yaml.YAMLError as error:
             raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
+
+    def _place(self, event: yaml.Event) -> tuple[int, int]:
+        line, column = _place(event)
+        return line + self._above, column
 
     def _events(self) -> Iterator[yaml.Event]:
         yield from yaml.parse(self._text, Loader=_LOADER)
@@ -114,24 +139,24 @@ class YamlText:
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                line, _ = _place(event)
+                line, _ = self._place(event)
                 raise Malformed(f"line {line}: a second document begins", hint="one file holds one workflow", line=line)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         self._refuse_tag(event)
         if self._wants_key():
-            self._key(event.value, _place(event))
+            self._key(event.value, self._place(event))
             return
         value = event.value if event.style else plain_scalar(event.value)
         size = len(event.value.encode())
         self._size += size
-        path, key_place = self._add(value, 1, _place(event))
+        path, key_place = self._add(value, 1, self._place(event))
         self.spots[path] = self._text_spot(event, key_place)
         if event.anchor:
             self._anchors[event.anchor] = (value, 1, size)
 
     def _text_spot(self, event: yaml.ScalarEvent, key_place: tuple[int, int]) -> Spot:
-        line, column = _place(event)
+        line, column = self._place(event)
         if event.style in ("|", ">"):
             indent = self._indent_of(line)
             return Spot(line, column, *key_place, line + 1, indent, indent)
@@ -148,16 +173,19 @@ class YamlText:
         """The first column of a block of text whose indicator stands on this line."""
         if self._lines is None:
             self._lines = self._text.split("\n")
-        first = next((each for each in self._lines[line:] if each.strip()), "")
+        at = line - self._above
+        while at < len(self._lines) and not self._lines[at].strip():
+            at += 1
+        first = self._lines[at] if at < len(self._lines) else ""
         return len(first) - len(first.lstrip(" ")) + 1
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         self._refuse_tag(event)
-        at = _place(event)
+        at = self._place(event)
         if self._wants_key():
             raise _wrong("", "a key must be a text", "bad_type", at)
         if len(self._stack) >= DEPTH_MAX:
-            raise _wrong("", f"maps and lists stand more than {DEPTH_MAX} deep in one another", "too_large", at)
+            raise _too_deep(at)
         value: dict[str, Value] | list[Value] = {} if isinstance(event, yaml.MappingStartEvent) else []
         count, size = self._count, self._size
         path, key_place = self._add(value, 1, at)
@@ -165,7 +193,7 @@ class YamlText:
         self._stack.append(_Frame(value, path, event.anchor, count, size))
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        at = _place(event)
+        at = self._place(event)
         if event.anchor not in self._anchors:
             raise _wrong("", f"*{event.anchor} repeats nothing that stands complete before it", "bad_alias", at)
         value, count, size = self._anchors[event.anchor]
@@ -181,7 +209,7 @@ class YamlText:
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         if event.tag is not None and event.tag != "!":
             hint = "documents hold plain values only; write a text in quotes"
-            raise _wrong("", f"the tag {event.tag} is not allowed", "bad_tag", _place(event), hint)
+            raise _wrong("", f"the tag {event.tag} is not allowed", "bad_tag", self._place(event), hint)
 
     def _wants_key(self) -> bool:
         return bool(self._stack) and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None
@@ -203,6 +231,9 @@ class YamlText:
             self.value = value
             return "", (0, 0)
         frame = self._stack[-1]
+        self._paths += len(frame.path) + len(frame.key or "")
+        if self._paths > PATHS_CHARS_MAX:
+            raise _wrong("", "keys are too long for so many values below them", "too_large", at)
         if isinstance(frame.value, list):
             frame.value.append(value)
             return f"{frame.path}/{len(frame.value) - 1}", (0, 0)
@@ -221,9 +252,13 @@ def _wrong(path: str, message: str, code: str, at: tuple[int, int], hint: str = 
     return Invalid("the YAML cannot be used", (Problem(path, message, code, *at, hint),))
 
 
-def _malformed(error: yaml.MarkedYAMLError) -> Malformed:
+def _too_deep(at: tuple[int, int]) -> Invalid:
+    return _wrong("", f"maps and lists stand more than {DEPTH_MAX} deep in one another", "too_large", at)
+
+
+def _malformed(error: yaml.MarkedYAMLError, above: int = 0) -> Malformed:
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+    line, column = (mark.line + 1 + above, mark.column + 1) if mark is not None else (0, 0)
     hint = "YAML is indented by spaces" if "\\t" in str(error) else ""
     words = error.problem or error.context or "not YAML"
     return Malformed(f"line {line}, column {column}: {words}", hint=hint, line=line, column=column)
