@@ -2,14 +2,17 @@
 
 import gzip
 import json
+import random
 import sys
 import zlib
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
 
+from aob.core.errors import Malformed
 from aob.core.twice import key_twice
 from aob.server.http.call import BODY_BYTES_MAX
 from aob.server.http.coding import Unpacking
@@ -66,6 +69,38 @@ async def test_zstd_is_unpacked_by_the_library_that_is_there(
     library.ZstdDecompressor = lambda: zlib.decompressobj(16 + zlib.MAX_WBITS)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "compression.zstd", library)
     assert (await send(http, gzip.compress(LINES), content_encoding="zstd")).json()["accepted"] == 200
+
+
+def _zstd() -> Any:
+    """The library of this Python, or the one that stands in for it."""
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    return pytest.skip("no library for zstd is installed: pip install backports.zstd")
+
+
+async def test_zstd_is_unpacked_by_the_real_library(http: httpx.AsyncClient) -> None:
+    zstd = _zstd()
+    assert (await send(http, zstd.compress(LINES), content_encoding="zstd")).json()["accepted"] == 200
+    parts = zstd.compress(LINES[:1_000]) + zstd.compress(LINES[1_000:])  # frames are one body
+    assert (await send(http, parts, content_encoding="zstd")).json()["duplicate"] == 200
+    for bad in (zstd.compress(LINES)[:-1], b"no zstd", b""):
+        problem(await send(http, bad, content_encoding="zstd"), 400, "malformed")
+
+
+async def test_a_bomb_of_zstd_is_refused_in_little_room(http: httpx.AsyncClient) -> None:
+    zstd = _zstd()
+    packed = zstd.compress(b" " * (40 * BODY_BYTES_MAX))
+    assert len(packed) < 100_000
+    problem(await send(http, packed, content_encoding="zstd"), 413, "body_too_large")
+    assert len(Unpacking("zstd").feed(packed, 1_000)) == 1_001
+    # A frame that asks for a window of 128 MiB is refused by its head, before that much is taken.
+    wide = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 27})
+    greedy = wide.compress(random.Random(1).randbytes(70_000)) + wide.flush()
+    with pytest.raises(Malformed):
+        Unpacking("zstd").feed(greedy, BODY_BYTES_MAX)
 
 
 async def test_what_unpacks_to_more_than_the_limit_is_refused(http: httpx.AsyncClient) -> None:

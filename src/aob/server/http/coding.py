@@ -6,12 +6,15 @@ body that unpacks to a large one is refused as soon as it is too large.
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Final, Protocol
 
 from aob.core.errors import Malformed
 from aob.server.http.problem import MediaUnknown
 
+WINDOW_LOG_MAX: Final = 24
+"""Of zstd: 16 MiB, in powers of two."""
 GZIP: Final = 16 + zlib.MAX_WBITS
 _NAMES: Final = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
 
@@ -61,10 +64,13 @@ def _maker(name: str) -> Callable[[], _Unpacker]:
         return lambda: zlib.decompressobj(GZIP)
     for module, maker in (("compression.zstd", "ZstdDecompressor"), ("backports.zstd", "ZstdDecompressor")):
         try:
-            made: Callable[[], _Unpacker] = getattr(import_module(module), maker)
+            library = import_module(module)
         except ImportError:
             continue
-        return made
+        made: Callable[..., _Unpacker] = getattr(library, maker)
+        parameter = getattr(library, "DecompressionParameter", None)
+        # A frame says how much memory it wants: no body needs more than the largest that is taken.
+        return made if parameter is None else partial(made, options={parameter.window_log_max: WINDOW_LOG_MAX})
     raise MediaUnknown("bodies in zstd cannot be read here", hint="send gzip, or pip install backports.zstd")
 
 
