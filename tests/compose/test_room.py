@@ -1,13 +1,14 @@
 """A full disk, a home that is removed, modes, secrets: what a home says of itself while it runs."""
 
+import asyncio
 import errno
 import os
 import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from types import SimpleNamespace, TracebackType
+from typing import Any, NamedTuple, Self
 
 import pytest
 
@@ -16,8 +17,10 @@ from aob.backends.marks_page import MarksPage
 from aob.cli.session import run as command
 from aob.compose.files import Room, make_room
 from aob.core.errors import AobError, Unavailable
+from aob.gate import gated_log
+from aob.runs import context
 from tests.metrics.till import SHOP, sold
-from tests.runs.home import Deed, chain, finished
+from tests.runs.home import Deed, chain, finished, flow, fn
 
 FULL = Unavailable("full", code="disk_full")
 
@@ -92,6 +95,50 @@ async def test_what_a_full_disk_refuses_is_told_by_health_and_reads_go_on(
         assert (await app.views.health())["status"] == "ok"
         await finished(app, (await app.start("one", {"n": 2})).id)
         await app.ingest([sold(2)])
+
+
+class Refusing(Unavailable):
+    """A full disk that says when somebody has met it."""
+
+    def __init__(self) -> None:
+        super().__init__("full", code="disk_full")
+        self.met = asyncio.Event()
+
+    def with_traceback(self, tb: TracebackType | None) -> Self:
+        self.met.set()
+        return self
+
+
+async def test_a_full_disk_fails_no_run_that_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "AWAY_AGAIN_S", 0.01)
+    monkeypatch.setattr(gated_log, "AWAY_AGAIN_S", 0.01)
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    @aob.node(effect="once")
+    async def pay(ctx: Any) -> str:
+        begun.set()
+        await go.wait()
+        assert (await ctx.intend("pay", {"amount": 7})).granted
+        await ctx.settle("paid")
+        return "paid"
+
+    tell = {"kind": "emit", "config": {"topic": "till", "type": "sold", "data": sold(1)["data"]}}
+    async with aob.open(tmp_path, app=SimpleNamespace(pay=pay)) as app:
+        assert app.wiring is not None
+        journal, gate = app.views.core.journal, app.wiring.gate
+        await app.push_contracts({"shop.yaml": SHOP})
+        await app.push(flow("w", {"pay": fn("pay"), "tell": tell}, "pay>tell"))
+        run = await app.start("w")
+        await begun.wait()
+        journal.refusing, gate.refusing = full, filled = Refusing(), Refusing()
+        go.set()
+        await full.met.wait()
+        journal.refusing = None
+        await filled.met.wait()
+        gate.refusing = None
+        ended = await run.done()
+        assert (ended["status"], ended["nodes"]["tell"]["attempt"]) == ("COMPLETED", 1), ended["error"]
+        assert (await app.metric("sales", window="all"))["value"] == 1
 
 
 async def test_health_is_degraded_until_a_write_has_succeeded(tmp_path: Path) -> None:

@@ -46,6 +46,12 @@ def fail(how: str) -> Any:
 
 
 @node(cpu=True)
+def fork() -> str:
+    """Its child returns as well."""
+    return "parent" if os.fork() else "child"
+
+
+@node(cpu=True)
 def label(text: str, at: datetime) -> dict[str, Any]:
     """Takes a time, which crosses as text and is made in the process."""
     return {"text": text, "year": at.year}

@@ -76,6 +76,18 @@ async def test_cpu_handlers_run_outside_and_answer_and_fail_as_others_do(tools: 
     assert (died.code, died.transient, died.detail["exit_code"]) == ("process_died", True, -9)
 
 
+async def test_a_child_that_a_handler_forks_answers_nobody(tools: Tools) -> None:
+    told = Told()
+    async with Pool(4, performer(tools, Asked), told, place=placer(tools), processes=1) as pool:
+        for number in range(6):
+            pool.submit(calls("fork", visit=f"fork {number}"))
+            pool.submit(calls("add", {"a": number}, visit=f"add {number}"))
+        await told.first(12)
+    said = {job.visit: result.output for job, result in told.results if isinstance(result, Done)}
+    forked = {f"fork {number}": "parent" for number in range(6)}
+    assert said == {**forked, **{f"add {number}": number for number in range(6)}}
+
+
 async def test_a_cancel_kills_the_process_and_the_next_job_has_a_new_one(tools: Tools, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

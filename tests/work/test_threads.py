@@ -1,7 +1,10 @@
 """Threads for plain handlers: reused, counted, fenced when nobody waits for them any more."""
 
 import asyncio
+import os
 import queue
+import select
+import signal
 import threading
 from typing import Any
 
@@ -168,3 +171,21 @@ async def test_a_thread_has_times_too() -> None:
             pool.submit(calls("slow", timeout={"run_ms": 30, "start_ms": 10_000}))
             assert (await told.fault()).code == "timeout_run"
             held.release.set()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+async def test_a_child_that_a_handler_forks_ends_when_it_comes_back() -> None:
+    def forks() -> bool:
+        ends, held = os.pipe()
+        child = os.fork()
+        if not child:
+            return False
+        os.close(held)
+        ended = bool(select.select([ends], [], [], 20)[0])  # nobody has the other end any more
+        os.close(ends)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return ended
+
+    async with Threads() as threads:
+        assert await threads.run(forks)

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from aob.compose.forking import given_back, never_in_a_child
 from aob.core.errors import Conflict, Unavailable
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -33,8 +34,10 @@ def owning(home: Path, name: str = "lock") -> Iterator[None]:
         with usable(home):
             os.ftruncate(handle, 0)
             os.write(handle, str(os.getpid()).encode())
+        never_in_a_child(handle)
         yield
     finally:
+        given_back(handle)
         os.close(handle)
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from aob.compose.forking import ends_in_a_child
 from aob.core.errors import said
 from aob.work.log import Structlog
 
@@ -43,6 +44,7 @@ def run_tuned(work: Coroutine[Any, Any, T]) -> T:
         new_event_loop = asyncio.new_event_loop  # type: ignore[assignment]
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         loop = runner.get_loop()
+        ends_in_a_child(loop)
         loop.set_default_executor(_Unawaited())
         return _to_the_end(loop, loop.create_task(work))
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble
 from aob.compose.files import make_room
+from aob.compose.forking import given_back, never_in_a_child
 from aob.compose.home import shards_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
@@ -116,6 +117,8 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     home, settings = running.home, running.settings
     await loopback_key(home, running.views)
     bound = listen(settings.host, settings.port)
+    never_in_a_child(bound.fileno())
+    stack.callback(given_back, bound.fileno())
     verbs: Verbs = running.views if owners is None else owners.verbs
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"

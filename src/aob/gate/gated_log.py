@@ -1,19 +1,25 @@
 """Port `Log` with the gate before it: records of types that have a contract are events of the tenant, too.
 
 A record passes the gate first and is then appended to its topic, both once an id; what the gate refuses is on neither.
+A full disk, a store that is away and a full gate are nobody's failure: what is to be added waits until it can be.
 """
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import Invalid, Problem
+from aob.core.errors import Busy, Invalid, Problem, Unavailable
 from aob.core.event import canonical
 from aob.core.ingest import Refused
 from aob.core.policy import Caller
 from aob.gate.ingest import Ingest
 from aob.ports.log import Appended, Log, Logged, Record
+from aob.ports.logger import Logger
+from aob.ports.store import AWAY, AWAY_AGAIN_S
+
+log: Final = Logger("aob.gate")
 
 
 class GatedLog:
@@ -25,10 +31,23 @@ class GatedLog:
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records, all or none. Raises Invalid `event_rejected` with reasons, and what the log raises."""
-        for tenant in dict.fromkeys(record.tenant for record in records):
-            await self._pass(tenant, [record for record in records if record.tenant == tenant])
-        return await self._log.append(topic, partition, records, keyed=keyed)
+        """Add records, all or none; waits while nothing can be written. Raises Invalid `event_rejected` with reasons,
+        and what the log raises."""
+        told = False
+        while True:
+            try:
+                for tenant in dict.fromkeys(record.tenant for record in records):
+                    await self._pass(tenant, [record for record in records if record.tenant == tenant])
+                return await self._log.append(topic, partition, records, keyed=keyed)
+            except Busy as busy:
+                await asyncio.sleep(busy.retry_after_s)
+            except Unavailable as error:
+                if not keyed or error.code not in AWAY:
+                    raise
+                if not told:
+                    log.warning("emit_waits", topic=topic, id=records[0].id, code=error.code, detail=error.detail)
+                    told = True
+                await asyncio.sleep(AWAY_AGAIN_S)
 
     async def _pass(self, tenant: str, records: Sequence[Record]) -> None:
         gate = self._ingest.gate(tenant)

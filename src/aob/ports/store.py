@@ -8,6 +8,12 @@ import msgspec
 FILE_CORRUPT: Final = "file_corrupt"
 """The code of what a store raises for a place of its file that is not what was written."""
 
+DISK_FULL: Final = "disk_full"
+AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed"})
+"""Codes of a store that cannot write for now. Whoever works for a run waits: it has done nothing wrong."""
+AWAY_AGAIN_S: Final = 0.5
+"""Pause between two tries."""
+
 
 class Head(msgspec.Struct, array_like=True, gc=False):
     """What lists and searches need of a stream: a row that is written when its status changes."""

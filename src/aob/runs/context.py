@@ -15,6 +15,7 @@ from aob.core.policy.patch import budget_left
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.journal import Decided, Journal, Stream
+from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.runs.values import Values
 from aob.work.job import Fault, Intended, Job, WorkError
 
@@ -150,18 +151,26 @@ class RunContext:
                 raise
             except Busy as busy:
                 await asyncio.sleep(busy.retry_after_s)
-            except Unavailable:
+            except Unavailable as error:
                 if self._journal.broken is None:
-                    raise
-                if not await self._journal.mended():
+                    if error.code not in AWAY:
+                        raise
+                    await asyncio.sleep(AWAY_AGAIN_S)  # a full disk refuses what is new, and this is not
+                elif not await self._journal.mended():
                     raise asyncio.CancelledError from None
 
     async def _cell(self, data: bytes) -> Cell:
         if inline(data):
             return Raw(data)
         digest = digest_of(data)
-        await self._values.put(self.tenant, data)
-        return Ref(digest, len(data)).cell()
+        while True:
+            try:
+                await self._values.put(self.tenant, data)
+                return Ref(digest, len(data)).cell()
+            except Unavailable as error:
+                if error.code not in AWAY:
+                    raise
+                await asyncio.sleep(AWAY_AGAIN_S)
 
     async def _load(self, cell: Cell) -> Any:
         value = decode(cell)

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from aob.backends.marks_page import MarksPage, home_gone
 from aob.core.errors import AobError, Unavailable
+from aob.ports.store import DISK_FULL
 from aob.work.log import Structlog
 
 RESERVE: Final = "reserve"
@@ -20,7 +21,6 @@ RESERVE_BYTES: Final = 8 * 1024 * 1024
 FREE_BYTES_MIN: Final = 1024 * 1024
 """Below this a start gives the reserve up at once."""
 LOOK_S: Final = 0.5
-DISK_FULL: Final = "disk_full"
 
 log: Final = Structlog("aob.compose")
 

@@ -52,10 +52,14 @@ def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    me = os.getpid()
     while True:
         try:
             call = msgspec.msgpack.decode(calls.recv_bytes(), type=Call)
-            calls.send_bytes(answered(perform_call(call)))
+            result = perform_call(call)
+            if os.getpid() != me:
+                os._exit(0)  # the handler has forked, and this is its child: a second answer would be another call's
+            calls.send_bytes(answered(result))
         except (EOFError, OSError):
             return
 

@@ -7,6 +7,7 @@ is counted until it ends. Threads are daemons, so that one that never ends canno
 import asyncio
 import contextlib
 import contextvars
+import os
 import queue
 import threading
 from collections import Counter
@@ -55,6 +56,7 @@ class Threads:
         self._fenced = 0
         self._fenced_by: Counter[str] = Counter()
         self._closed = False
+        self._process = os.getpid()
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,6 +140,8 @@ class Threads:
             answer = call.context.run(call.fn)
         except BaseException as raised:  # SystemExit too: it is an answer of the handler, not of the thread
             error = raised
+        if os.getpid() != self._process:
+            os._exit(0)  # the handler has forked, and its child came back: it is no server
         with self._lock:
             call.running = False
             # Free before the answer is known: who hears it and calls again finds this thread.
