@@ -10,7 +10,7 @@ import pytest
 
 import aob
 from aob.compose.files import accept_loss, backup, restore
-from aob.compose.home import generation_of, home_made
+from aob.compose.home import generation_of, home_id, home_made
 from aob.core.errors import AobError, CallerError, Conflict, Invalid, Unavailable
 from tests.compose.test_damaged_shard import edit, flipped, lived, row_of
 from tests.compose.test_recorded_homes import RECORDED, unpacked
@@ -113,6 +113,51 @@ async def test_a_file_of_another_home_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a" / "marks").unlink()
     error = await refused(tmp_path / "a")
     assert (error.code, error.fields["file"]) == ("file_foreign", "gate.db")
+
+
+FILES = ("shard-0.db", "gate.db", "metrics.db")
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_file_of_another_home_is_named_and_no_good_one(tmp_path: Path, name: str) -> None:
+    home = tmp_path / "a"
+    for each in (home, tmp_path / "b"):
+        await life(each, 0)
+        await life(each, 10)
+    put(home, name, tmp_path / "b")
+    error = await refused(home)
+    assert (error.code, error.fields["file"]) == ("file_foreign", name)
+    accept_loss(home, name)
+    sales = (await life(home, 20))["sales"]
+    assert sales == (3 if name == "gate.db" else 9)
+    assert (await life(home, 30))["sales"] == sales + 3, "and it goes on"
+    assert (home / f"{name}.lost-1").exists(), "it may be the only copy of another home's"
+
+
+async def test_a_page_of_marks_of_another_home_says_nothing_of_this_one(tmp_path: Path) -> None:
+    for each in (tmp_path / "a", tmp_path / "b"):
+        await life(each, 0)
+    shutil.copy(tmp_path / "b" / "marks", tmp_path / "a" / "marks")
+    assert (await life(tmp_path / "a", 10))["sales"] == 6
+
+
+@pytest.mark.parametrize("how", ["lost", "of another home", "half"])
+async def test_a_home_is_who_its_files_say_when_home_json_is_lost(tmp_path: Path, how: str) -> None:
+    home, file = tmp_path / "a", tmp_path / "a" / "home.json"
+    await life(home, 0)
+    await life(tmp_path / "b", 0)
+    id = home_id(home)
+    if how == "lost":
+        file.unlink()
+    else:
+        data = (tmp_path / "b" / "home.json").read_bytes()
+        file.write_bytes(data if how == "of another home" else data[:20])
+        error = await refused(home)
+        assert error.hint == "restore it, or remove it: it is made again from the other files"
+        file.unlink()
+    assert (await life(home, 10))["sales"] == 6
+    assert home_id(home) == id
+    assert (await life(home, 20))["sales"] == 9, "and it goes on"
 
 
 async def test_a_wal_that_is_gone_is_noticed(tmp_path: Path) -> None:

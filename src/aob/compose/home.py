@@ -4,12 +4,15 @@
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from aob.core.errors import Conflict, Invalid, Problem
+from aob.backends.marks_page import read_marks
+from aob.backends.sqlite.identity import look
+from aob.core.errors import AobError, Conflict, Invalid, Problem, Unavailable
 from aob.core.event import partition_of
 from aob.core.event.ids import PARTITIONS
 from aob.ports.marks import FORMAT
@@ -48,7 +51,7 @@ def shards_of(home: Path, wanted: int) -> int:
     known = _known(home)
     if known is None:
         known = wanted or 1
-        _remember(home, _Home(FORMAT, os.urandom(16).hex(), _Count(known)))
+        _remember(home, _made(home, known))
     if wanted not in (0, known):
         raise Conflict(
             f"{home} was made with {known} shard{'s'[: known != 1]}, not with {wanted}",
@@ -99,7 +102,7 @@ def forwarded(home: Path) -> None:
         return
     count = known.shards if known is not None else _known(home)
     if count is not None:
-        _remember(home, _Home(FORMAT, os.urandom(16).hex(), _Count(count)))
+        _remember(home, _made(home, count))
 
 
 def home_id(home: Path) -> bytes:
@@ -132,8 +135,34 @@ def _known(home: Path) -> int | None:
     known = _read(home)
     if known is not None:
         return known.shards.count if isinstance(known, _Home) else known.shards
-    there = [number for number in range(PARTITIONS) if (home / f"shard-{number}.db").exists()]
-    return max(there) + 1 if there else None
+    there = [number for number, _ in _shards(home)]
+    count = max(there) + 1 if there else None
+    if count is not None:
+        _remember(home, _made(home, count))  # it was lost: from now on it is there, whatever else is lost
+    return count
+
+
+def _shards(home: Path) -> list[tuple[int, Path]]:
+    every = ((number, home / f"shard-{number}.db") for number in range(PARTITIONS))
+    return [(number, path) for number, path in every if path.exists()]
+
+
+def _made(home: Path, shards: int) -> _Home:
+    """A home that is new; or one whose `home.json` is lost: it is who its files say it is. How many generations it has
+    had is not known any more then, so this is one that it has never had."""
+    id = _id_in_files(home)
+    return _Home(FORMAT, (id or os.urandom(16)).hex(), _Count(shards), int(time.time()) if id else 1)
+
+
+def _id_in_files(home: Path) -> bytes:
+    for _, path in _shards(home):
+        try:
+            found = look(path, "journal")
+        except AobError:
+            continue  # damaged: whoever opens it says so
+        if found is not None and found.home:
+            return found.home
+    return read_marks(home / "marks")[0]
 
 
 def _read(home: Path) -> _Home | _First | None:
@@ -142,6 +171,9 @@ def _read(home: Path) -> _Home | _First | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}", code="home_unusable",
+                          hint=f"may this user read {home}?") from error  # fmt: skip
     try:
         told = msgspec.json.decode(data)
         if not isinstance(told, dict) or "format" not in told:
@@ -153,7 +185,9 @@ def _read(home: Path) -> _Home | _First | None:
         bytes.fromhex(found.id)
         return found
     except (msgspec.MsgspecError, ValueError) as error:
-        raise Invalid(f"{path} cannot be read: {error}", [Problem(HOME_FILE, str(error), "bad_home")]) from error
+        problem = Problem(HOME_FILE, str(error), "bad_home")
+        raise Invalid(f"{path} cannot be read: {error}", [problem],
+                      hint="restore it, or remove it: it is made again from the other files") from error  # fmt: skip
 
 
 def _remember(home: Path, told: _Home) -> None:

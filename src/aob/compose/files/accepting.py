@@ -17,7 +17,7 @@ import msgspec
 from aob.backends.marks_page import known_in, places_of, read_marks
 from aob.backends.sqlite.file import unavailable
 from aob.compose.files.looking import MARKS, TABLES, names
-from aob.compose.home import forwarded, new_generation
+from aob.compose.home import forwarded, home_id, new_generation
 from aob.compose.lock import owning
 from aob.core.errors import CallerError, NotFound
 from aob.core.ingest import joined_notes
@@ -65,8 +65,13 @@ def _file_lost(home: Path, name: str) -> str:
                 (sound,) = file.execute("pragma quick_check(1)").fetchone()
                 if sound != "ok":
                     raise sqlite3.DatabaseError(sound)
-                file.execute("update file set file_id = randomblob(16), known = x''")
+                (whose,) = file.execute("select home from file").fetchone() or (b"",)
+                foreign = bool(whose) and whose != home_id(home)
+                if not foreign:
+                    file.execute("update file set file_id = randomblob(16), known = x''")
             done = f"{name} is taken as it is"
+            if foreign:
+                done = f"{name} belongs to another home: it is kept as {_renamed(path)}, and begins empty"
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):  # the first format has no ids
                 raise unavailable(path, error) from error

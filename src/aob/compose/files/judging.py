@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from aob.compose.home import HOME_FILE
+
 Known = Mapping[str, tuple[bytes, int]]
 """Files by name, with the id and the last row that somebody knows of them."""
 
@@ -27,17 +29,26 @@ class Trouble(NamedTuple):
     @property
     def hint(self) -> str:
         """What helps."""
+        if self.file == HOME_FILE:
+            return "restore it, or remove it: it is made again from the other files"
         return f"restore it, or aob restore --accept-loss {self.file}"
 
 
-def judged(home: bytes, seen: Mapping[str, Seen], known: Iterable[tuple[str, Known]]) -> list[Trouble]:
-    """One trouble a file, the worst that anybody knows; `known` says who knows what. Files without an id are of a
-    release that gave none, and nobody can know them."""
+def judged(
+    home: bytes, seen: Mapping[str, Seen], known: Iterable[tuple[str, Known]], marked: bytes = b""
+) -> list[Trouble]:
+    """One trouble a file, the worst that anybody knows; `known` says who knows what, `marked` whose the page of marks
+    is. Files without an id are of a release that gave none, and nobody can know them. What belongs to another home
+    knows nothing of this one."""
+    owned = [file.home for file in seen.values() if file.home]
+    whose = set(owned)
+    if home and len(whose) == 1 and home not in whose and (len(owned) > 1 or marked in whose):
+        return [Trouble(HOME_FILE, "foreign", f"{HOME_FILE} belongs to another home than all other files")]
     found: dict[str, Trouble] = {}
     for name, file in seen.items():
         if home and file.home and file.home != home:
             found[name] = Trouble(name, "foreign", f"{name} belongs to another home")
-    for trouble in _compared(seen, known):
+    for trouble in _compared(seen, ((by, files) for by, files in known if by not in found)):
         found.setdefault(trouble.file, trouble)
     return sorted(found.values())
 

@@ -38,8 +38,9 @@ def held_together(home: Path) -> None:
 
 def troubles(home: Path) -> list[Trouble]:
     """Every file that is missing, older, another's or damaged."""
+    id = home_id(home)
     mine, marked = read_marks(home / MARKS)
-    known: list[tuple[str, Known]] = [("the page of marks", marked)]
+    known: list[tuple[str, Known]] = [("the page of marks", marked)] if mine == id or not id else []
     seen: dict[str, Seen] = {}
     found: list[Trouble] = []
     for name in names(home):
@@ -57,7 +58,7 @@ def troubles(home: Path) -> list[Trouble]:
             seen[name] = Seen(file.file_id, file.home, file.format, file.row, known_in(file.known))
             known.append((name, seen[name].known))
     damaged = {trouble.file for trouble in found} | (DERIVED - seen.keys())
-    held = [trouble for trouble in judged(home_id(home) or mine, seen, known) if trouble.file not in damaged]
+    held = [trouble for trouble in judged(id or mine, seen, known, mine) if trouble.file not in damaged]
     found += [each for each in held if each.file not in DERIVED or each.what != "missing"]
     return found or list(_never_there(home, seen))
 
