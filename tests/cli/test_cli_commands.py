@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from aob.cli.picture import run_row, visit_rows
 from aob.core.policy import LOCAL
 from tests.cli.conftest import Terminal
 from tests.house.tree import ROOT
@@ -57,6 +58,38 @@ async def test_a_wrong_document_is_told_with_file_line_and_hint(aob: Terminal, t
     assert found.out.count(f"{wrong}:1:1: /: `nodes` is missing") == 2
     verdicts = await aob("workflow", "validate", str(wrong), "--json")
     assert (verdicts.code, verdicts.json[0]["valid"]) == (1, False)
+
+
+async def test_a_file_that_cannot_be_read_is_named_and_the_others_are_looked_at(tmp_path: Path) -> None:
+    wrong, good, none = tmp_path / "wrong.yaml", tmp_path / "good.yaml", tmp_path / "none.yaml"
+    wrong.write_text("a: 1\n'b")
+    good.write_text("nodes:\n  a: {kind: timer, config: {for: 1s}}\n")
+    found = await Terminal({"AOB_HOME": str(none)})("workflow", "validate", *map(str, (wrong, none, tmp_path, good)))
+    assert found.code == 1
+    assert f"{wrong}:2:" in found.out
+    assert f"{none}: /: there is no file {none}" in found.out
+    assert f"{tmp_path}: /: {tmp_path} cannot be read" in found.out
+    assert f"{good}: no problems" in found.out
+
+
+async def test_many_things_of_one_kind_are_told_in_a_few_lines(
+    aob: Terminal, engine: FakeEngine, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def why(who: object, run: str) -> dict[str, object]:
+        says = [{"says": f"lines[{n}]/check is running"} for n in range(100)]
+        return {"run_id": run, "status": "RUNNING", "sentence": "many", "details": says}
+
+    monkeypatch.setattr(engine, "why", why)
+    told = (await aob("why", run_id)).out.splitlines()
+    assert len(told) == 14
+    assert told[-1] == "  and 88 more like these: --json lists them"
+    assert len((await aob("why", run_id, "--json")).json["details"]) == 100
+    visits = [{"visit": f"each[{n}]/a", "how": "recorded", "on": "failure" if n == 7 else "success"} for n in range(99)]
+    rows = list(visit_rows({"visits": [*visits, {"visit": "end", "how": "computed"}]}))
+    assert rows == [
+        ("each[*]/a x 98", "recorded", "success"), ("each[7]/a", "recorded", "failure"), ("end", "computed", ""),
+    ]  # fmt: skip
+    assert len(run_row({"run_id": "r", "workflow": "w", "status": "FAILED", "reason": "x" * 200})[2]) < 80  # type: ignore[typeddict-item]
 
 
 async def test_a_good_document_validates_without_a_server(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import io
 import re
 import subprocess
 import sys
+import tempfile
+from argparse import Namespace
 from pathlib import Path
 
 import msgspec
@@ -138,6 +140,41 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         assert process.stderr
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("reach", ["alone", "process"])
+def test_a_reader_that_leaves_in_the_middle_is_no_error(reach: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of commands with and without a server: what they print is cut, and nothing is said of a pipe."""
+
+    def left(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    async def later(*_: object) -> None:
+        left()
+
+    err, args = io.StringIO(), Namespace(reach=reach, act=left if reach == "process" else later, json=False)
+    monkeypatch.setattr("aob.cli.session.parse", lambda _: args)
+    monkeypatch.setattr("aob.cli.session.standard_screen", lambda **_: Screen(io.StringIO(), err))
+    with tempfile.TemporaryFile() as out:
+        monkeypatch.setattr("sys.stdout", out)
+        assert main(["any"]) == 0
+    assert err.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["worflow"], "did you mean `workflow`?"),
+        (["run", "strat"], "did you mean `start`?"),
+        (["logs", "run_1"], "did you mean `stream`?"),
+        (["run", "start", "--mode", "ful"], "did you mean `full`?"),
+        ([], "show the main job on real services"),
+        (["patch"], "propose operations to a run"),
+    ],
+)
+def test_wrong_words_say_which_were_meant(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """The words of `aob`: each command adds its own. Nothing heavy is imported to read them."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+import sys
+from argparse import SUPPRESS, Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from aob.cli.commands import ALL
+from aob.cli.words import COMMAND
+from aob.core.hint import nearest
 
 EPILOG: Final = """environment:
   AOB_HOME     the home, a folder (./home)
@@ -13,6 +16,26 @@ EPILOG: Final = """environment:
 
 exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 not allowed, 5 conflict, 6 no answer, 7 time is up
 """
+
+
+class Parser(ArgumentParser):
+    """Says which word was meant, and what there is where no command was said."""
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except ArgumentError as error:
+            known = [str(each) for each in action.choices or ()]
+            near = nearest(str(value), known) or (known[0] if len(known) == 1 else "")
+            if not near:
+                raise
+            raise ArgumentError(action, f"{error.message}; did you mean `{near}`?") from None
+
+    def error(self, message: str) -> NoReturn:
+        if message.endswith(f": {COMMAND}"):
+            self.print_help(sys.stderr)
+            self.exit(2, f"\n{self.prog}: say which command\n")
+        super().error(message)
 
 
 def parse(words: Sequence[str] | None = None) -> Namespace:
@@ -27,14 +50,14 @@ def make_parser() -> ArgumentParser:
     common.add_argument("--json", action="store_true", help="print JSON")
     common.add_argument("--home", metavar="DIR", help="the home (AOB_HOME, ./home)")
     common.add_argument("--server", metavar="URL", help="the server (AOB_SERVER, the one on the home)")
-    parser = ArgumentParser(
+    parser = Parser(
         prog="aob",
         parents=[common],
         description="One event log on which workflows, AI agents, people and live metrics act together.",
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar=COMMAND, required=True)
     for command in ALL:
         command.add(commands, common)
     return parser

@@ -1,5 +1,7 @@
 """Answers of the server to lines and rows for a person. Text out of JSON; nothing is asked and nothing is printed."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -28,8 +30,13 @@ ENTRY_HIDDEN: Final = frozenset(
     )
 )
 ENTRY_VALUE_MAX: Final = 60
+REASON_MAX: Final = 60
+"""Of a reason in a list: the other columns have to stay in sight."""
 INSTANT_MS: Final = 1_000_000_000_000
 """A larger number of ms is an instant, a smaller one a duration."""
+ALIKE_MAX: Final = 10
+"""So many visits of a map or a loop that went alike are told one by one."""
+_ANY_ITEM: Final = re.compile(r"\[\d+\]|#\d+")
 NODE_COLUMNS: Final = ("node", "state", "attempt", "kind", "note")
 RUN_COLUMNS: Final = ("run", "workflow", "status", "started", "took")
 TICKET_COLUMNS: Final = ("ticket", "role", "about", "choices", "run", "left")
@@ -63,7 +70,7 @@ def left(due_ms: JsonValue, now: datetime | None = None) -> str:
 def run_row(run: RunRow) -> tuple[str, ...]:
     """A run in a list."""
     begun, ended = run.get("started_at"), run.get("ended_at")
-    status = run["status"] + (f" ({run['reason']})" if run.get("reason") else "")
+    status = run["status"] + (f" ({short(run['reason'], REASON_MAX)})" if run.get("reason") else "")
     return run["run_id"], run["workflow"], status, clock(begun), took(begun, ended)
 
 
@@ -182,6 +189,17 @@ def progress(states: Iterable[str]) -> str:
 
 
 def visit_rows(report: JsonObject) -> Iterator[tuple[str, ...]]:
-    """The visits of a replay: where each output came from."""
-    for visit in report.get("visits", ()):
-        yield str(visit.get("visit", "")), str(visit.get("how", "")), short(visit.get("why") or visit.get("on") or "")
+    """The visits of a replay: where each output came from. Many that differ only in their item are one row."""
+    rows = [
+        (str(visit.get("visit", "")), str(visit.get("how", "")), short(visit.get("why") or visit.get("on") or ""))
+        for visit in report.get("visits", ())
+    ]
+    alike = Counter((_ANY_ITEM.sub("[*]", name), *rest) for name, *rest in rows)
+    told = set[tuple[str, ...]]()
+    for name, *rest in rows:
+        kind = (_ANY_ITEM.sub("[*]", name), *rest)
+        if alike[kind] <= ALIKE_MAX:
+            yield name, *rest
+        elif kind not in told:
+            told.add(kind)
+            yield f"{kind[0]} x {alike[kind]:,}", *rest

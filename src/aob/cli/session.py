@@ -45,6 +45,8 @@ async def perform(args: Namespace, screen: Screen, env: Mapping[str, str]) -> in
         return code or 0
     except AobError as error:
         return complain(error, screen, getattr(args, "file", None))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return complain(_refused(error), screen)
 
@@ -55,6 +57,8 @@ def _own(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         return code or 0
     except AobError as error:
         return complain(error, screen)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return complain(_refused(error), screen)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 HOME: Final = "home"
+COMMAND: Final = "COMMAND"
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 Reach: TypeAlias = Literal["server", "alone", "process"]
 """What a command needs: a client of a `server`, a loop of its own (`alone`), or the whole `process`."""
@@ -38,7 +39,7 @@ def command(
 def group(commands: Commands, common: ArgumentParser, name: str, help: str) -> Commands:
     """A command that only has commands."""
     parser = commands.add_parser(name, help=help, parents=[common], description=help[:1].upper() + help[1:] + ".")
-    return parser.add_subparsers(metavar="COMMAND", required=True)
+    return parser.add_subparsers(metavar=COMMAND, required=True)
 
 
 def home_of(args: Namespace, env: Mapping[str, str]) -> Path:

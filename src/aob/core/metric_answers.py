@@ -346,6 +346,7 @@ class WebhookView(TypedDict):
     state: Literal["active", "paused", "open"]
     description: NotRequired[str]
     secret: NotRequired[str]
+    warnings: NotRequired[list[str]]
     delivered: int
     failed: int
     waiting: int

@@ -1,7 +1,7 @@
 """`aob why`: what a run waits for, in one sentence."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aob.cli.finding import find_run
 from aob.cli.screen import Screen
@@ -9,6 +9,9 @@ from aob.cli.words import Commands, command
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
+
+
+SHOWN_MAX: Final = 12
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -25,5 +28,7 @@ async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         return
     screen.line(told["sentence"])
     details = [str(row.get("says", "")) for row in told["details"] if isinstance(row, dict)]
-    for says in details if len(details) > 1 else ():
+    for says in details[:SHOWN_MAX] if len(details) > 1 else ():
         screen.line(f"  {says}", style="dim")
+    if len(details) > SHOWN_MAX:
+        screen.line(f"  and {len(details) - SHOWN_MAX} more like these: --json lists them", style="dim")

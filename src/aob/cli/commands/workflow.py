@@ -12,7 +12,7 @@ from aob.cli.picture import diff_lines, indented
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from, read
 from aob.cli.words import Commands, command, group
-from aob.core.errors import Invalid, Problem
+from aob.core.errors import Invalid, Malformed, NotFound, Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -102,7 +102,7 @@ async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> i
         from aob import compose  # here: everything that it wires is imported with it
 
         handlers = compose.handler_facts(args.app)
-    found = [(name, _problems(read(name), name, handlers)) for name in args.files]
+    found = [(name, _problems(name, handlers)) for name in args.files]
     if screen.json:
         screen.value(
             [
@@ -120,13 +120,15 @@ async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> i
     return 1 if any(problems for _, problems in found) else 0
 
 
-def _problems(data: bytes, name: str, handlers: "Handlers | None") -> Sequence[Problem]:
+def _problems(name: str, handlers: "Handlers | None") -> Sequence[Problem]:
+    """Of one document; one that cannot be read is a problem too, and the others are looked at all the same."""
     from aob.core.graph import check, load  # here: it brings the expressions, which other commands do without
 
     try:
-        document = load(data, name_hint=name)
-    except Invalid as invalid:
-        return invalid.problems
+        document = load(read(name), name_hint=name)
+    except (Invalid, Malformed, NotFound) as error:
+        place = {at: error.fields[at] for at in ("line", "column") if at in error.fields}
+        return getattr(error, "problems", ()) or (Problem("", error.detail, error.code, hint=error.hint, **place),)
     return check({"workflow": _stem(name), **document.tree}, handlers, places=document.places)
 
 

@@ -38,7 +38,7 @@ def equipped() -> None:
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
         raise Unavailable(
-            f"the demo needs {', '.join(missing)}, which is not installed", code="not_installed",
+            f"the demo needs what is not installed: {', '.join(missing)}", code="not_installed",
             hint="pip install 'agentic-orchestration-builder[demo]', or `make demo` in a checkout",
         )  # fmt: skip
 

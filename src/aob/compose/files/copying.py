@@ -47,6 +47,8 @@ def backup(home: Path, to: Path) -> dict[str, int]:
 
 def restore(copy: Path, home: Path) -> dict[str, int]:
     """Put a copy where no home is: a new generation of it. Raises as `backup` does."""
+    if not (copy.is_dir() and home_made(copy)):
+        raise NotFound(f"{copy} is no copy of a home", code="no_home", hint="name a folder that aob backup has made")
     found = backup(copy, home)
     new_generation(home)
     return found

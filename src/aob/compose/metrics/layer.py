@@ -215,8 +215,10 @@ class Metrics:
         return await self._webhooks.webhook(who, id)
 
     async def create_webhook(self, who: Caller, url: str, **wanted: Any) -> WebhookView:
-        """Subscribe a URL."""
-        return await self._webhooks.create_webhook(who, url, **wanted)
+        """Subscribe a URL. What it names and no contract does (yet) is told with the hook."""
+        made = await self._webhooks.create_webhook(who, url, **wanted)
+        unheard = self._contracts.unheard(who.tenant, wanted)
+        return {**made, "warnings": unheard} if unheard else made
 
     async def update_webhook(
         self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""

@@ -5,11 +5,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aob.core.errors import Invalid
+from aob.core.hint import meant
 from aob.core.node import is_secret_name, references
 
 ALL: Final = "*"
 URL_CHARS_MAX: Final = 2_000
 KEYS_MAX: Final = 200
+STATES: Final = ("RUNNING", "COMPLETED", "FAILED", "CANCELLED")
+"""What is told of a run: its start and how it ended."""
 
 
 def check_url(url: str) -> None:
@@ -42,6 +45,9 @@ def check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
         for key in keys:
             if not key or len(key) > 200 or not key.isprintable():
                 raise Invalid(f"{key[:80]!r} is no name of a {kind}", code="bad_webhook")
+            if kind == "run" and key not in (ALL, *STATES):
+                raise Invalid(f"no webhook is told of runs that are {key[:80]!r}", code="bad_webhook",
+                              hint=meant(key, STATES, "states"))  # fmt: skip
 
 
 def _check_references(url: str) -> None:

@@ -8,6 +8,7 @@ from aob.core.answers import JsonObject
 from aob.core.contract import AlertContract, ContractSet, check_set, read_contracts, to_document
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.event import canonical
+from aob.core.hint import meant
 from aob.core.metric.alert import Drop, Put, Silence
 from aob.core.metric_answers import AlertView, SloView
 from aob.core.policy import Caller
@@ -112,8 +113,8 @@ class Alerting(Alerts):
 
     def _unknown(self, tenant: str, name: str) -> NotFound:
         alerts = [each.name for each in self.of(tenant).alerts.values() if each.contract is not None]
-        known = ", ".join(sorted(alerts)[:10]) or "none yet"
-        return NotFound(f"there is no alert {name[:80]!r}", code="alert_not_found", hint=f"alerts: {known}")
+        hint = meant(name, alerts, "alerts") or "alerts: none yet"
+        return NotFound(f"there is no alert {name[:80]!r}", code="alert_not_found", hint=hint)
 
     @staticmethod
     def _read(name: str, version: int, document: JsonObject, known: ContractSet) -> AlertContract:

@@ -24,7 +24,7 @@ from aob.core.contract.reading import Sources, contract_sources
 from aob.core.contract_model import EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
-from aob.core.hint import nearest
+from aob.core.hint import meant, nearest
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
@@ -158,7 +158,9 @@ class Contracts:
             before = self.own(who.tenant)
             versions = before.events.get(type)
             if versions is None or version not in versions:
-                known = f"versions: {', '.join(map(str, sorted(versions)))}" if versions else "see /v1/contracts"
+                if not versions:
+                    raise _unknown("event", type, before.events)
+                known = f"versions: {', '.join(map(str, sorted(versions)))}"
                 raise NotFound(f"no event {type[:80]} version {version}", code="contract_not_found", hint=known)
             was = before.default_of(type)
             if was != version:
@@ -186,6 +188,16 @@ class Contracts:
         told = self._short(self.of(who.tenant), found, sorted(versions)) | {"contract": to_document(found)}
         return told | {"schema": schema_of(found)} if isinstance(found, EventContract) else told
 
+    def unheard(self, tenant: str, wanted: Mapping[str, Sequence[str]]) -> list[str]:
+        """A line for each of these `events metrics alerts` that no contract speaks of: nothing will come of it."""
+        known = self.of(tenant)
+        return [
+            f"no contract speaks of the {kind} {name}: {_unknown(kind, name, getattr(known, kind + 's')).hint}"
+            for kind in ("event", "metric", "alert")
+            for name in wanted.get(kind + "s", ())
+            if name != "*" and name not in getattr(known, kind + "s")
+        ]
+
     async def diff_contract(self, who: Caller, kind: str, name: str, a: int, b: int) -> JsonObject:
         """What changed between two versions."""
         first = (await self.contract(who, kind, name, version=a))["version"]
@@ -202,7 +214,7 @@ class Contracts:
         if metric and known.metric(metric) is None:
             raise metric_unknown(metric, known)
         if event and known.event(event) is None:
-            raise NotFound(f"there is no event type {event[:80]!r}", code="contract_not_found", hint="see /v1/catalog")
+            raise _unknown("event", event, known.events)
         graph = graph_of(known if metric or event else self.own(who.tenant), metric=metric, event=event)
         return {"nodes": graph.nodes, "edges": graph.edges, "text": graph.text()}
 
@@ -221,7 +233,7 @@ class Contracts:
         known = self.of(who.tenant)
         found: Any = getattr(known, kind + "s").get(name)
         if found is None:
-            raise NotFound(f"there is no {kind} {name[:80]!r}", code="contract_not_found", hint="see /v1/contracts")
+            raise _unknown(kind, name, getattr(known, kind + "s"))
         return {1: found} if kind == "slo" else found
 
     def _sorted(self, before: ContractSet, given: ContractSet) -> tuple[list[Contract], list[Contract]]:
@@ -356,7 +368,16 @@ def metric_unknown(name: str, known: ContractSet) -> NotFound:
     )
 
 
-def _is_platforms(versions: Mapping[int, MetricContract]) -> bool:
+def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> NotFound:
+    """There is none of this name; the one that was meant, or some that there are."""
+    own = [
+        each for each, found in known.items() if not _is_platforms(found if isinstance(found, Mapping) else {1: found})
+    ]
+    hint = meant(name, known if nearest(name, known) else own, f"{kind}s") or "none yet: aob contract push FOLDER"
+    return NotFound(f"there is no {kind} {name[:80]!r}", code="contract_not_found", hint=hint)
+
+
+def _is_platforms(versions: Mapping[int, Contract]) -> bool:
     return all(contract.owner == PLATFORM_OWNER for contract in versions.values())
 
 

@@ -25,7 +25,12 @@ from aob.cli.words import Commands, command, home_of
 from aob.core.duration import format_duration
 from aob.core.errors import AobError, Conflict, NotFound
 
-EXTRAS: Final = {"models": "pydantic_ai", "notify": "apprise", "object": "obstore"}
+EXTRAS: Final = {
+    "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
+    "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks"),
+    "trace": ("opentelemetry",), "demo": ("aiosmtpd", "starlette"),
+}  # fmt: skip
+"""What each extra brings, by the names that are imported."""
 SECRETS: Final = ("key", "link.secret")
 FREE_BYTES_MIN: Final = 1 << 30
 FSYNC_MS_SLOW: Final = 20.0
@@ -78,13 +83,13 @@ def machine() -> Iterator[Finding]:
     few = open_files < OPEN_FILES_MIN
     yield Finding("limits", "note" if few else "ok", f"{open_files} open files",
                   f"ulimit -n {OPEN_FILES_MIN}: each connection is one" if few else "")  # fmt: skip
-    for extra, package in EXTRAS.items():
-        if find_spec(package) is None:
-            yield Finding(
-                extra, "note", f"{package} is not installed", f"pip install agentic-orchestration-builder[{extra}]"
-            )
+    for extra, packages in EXTRAS.items():
+        missing = [name for name in packages if find_spec(name) is None]
+        if missing:
+            mend = f"pip install 'agentic-orchestration-builder[{extra}]'"
+            yield Finding(extra, "note", f"not installed: {', '.join(missing)}", mend)
         else:
-            yield Finding(extra, "ok", f"{package} is installed")
+            yield Finding(extra, "ok", f"installed: {', '.join(packages)}")
 
 
 def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:

@@ -97,10 +97,13 @@ async def _send_rows(aob: "AsyncClient", args: Namespace, screen: Screen) -> int
 
 
 async def _types(aob: "AsyncClient", type: str) -> dict[str, str]:
-    """The types of the fields of an event type; none when there is no contract of it."""
+    """The types of the fields of an event type. Raises NotFound for a name that is a slip of another."""
     try:
         schema = (await aob.contract("event", type)).get("schema") or {}
-    except NotFound:
+    except NotFound as error:
+        if error.hint.startswith("did you mean"):
+            words = f"no contract declares events of type {type!r}, so that nothing was sent"
+            raise NotFound(words, code=error.code, hint=error.hint) from error
         return {}
     fields = schema.get("properties") or {}
     return {name: str(field.get("type", "")) for name, field in fields.items() if isinstance(field, dict)}

@@ -26,7 +26,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("url", metavar="URL")
     for name, text in (
         ("event", "accepted events of this type"), ("metric", "this metric when it moves"),
-        ("run", "runs that reach this state"), ("alert", "this alert"),
+        ("run", "runs that are RUNNING, COMPLETED, FAILED, CANCELLED"), ("alert", "this alert"),
     ):  # fmt: skip
         one.add_argument(
             f"--{name}", metavar="NAME", action="append", default=[], help=f"{text}; * for all; repeatable"
@@ -77,6 +77,8 @@ async def create(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         secret=args.secret,
     )
     _secret(made, screen)
+    for warning in made.get("warnings", ()):
+        screen.note(f"warning: {warning}")
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

@@ -93,7 +93,10 @@ def _wrong_handlers(plan: NodePlan, handlers: Handlers, facts: HandlerFacts | No
         called.append(("/verify", plan.definition.verify))
     for path, name in called:
         if name not in handlers:
-            hint = meant(name, handlers, "handlers") if handlers else "no handlers are loaded: start with --app MODULE"
+            hint = (
+                meant(name, handlers, "handlers")
+                or "no handlers are loaded: mark them @aob.node, name their module by --app"
+            )
             yield Problem(plan.path + path, f"there is no handler `{name}`", "unknown_handler", hint=hint)
     schema = getattr(facts, "input", None)
     if isinstance(schema, dict) and plan.definition.input is not None:
