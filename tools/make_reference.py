@@ -148,10 +148,12 @@ def _table(name: str, struct: type[msgspec.Struct], variables: Mapping[str, str]
     environment = " environment |" if variables else ""
     yield f"| setting | type | default |{environment}\n|---|---|---|{'---|' if variables else ''}\n"
     for field in msgspec.structs.fields(struct):
-        if list(_structs_of(field.type)):
+        parts = list(_structs_of(field.type))
+        if parts and struct is Settings:
             continue
+        kind = f"list of `{{{', '.join(parts[0].__struct_fields__)}}}`" if parts else type_name(field.type)
         variable = f" {'`' + variables[field.name] + '`' if field.name in variables else ''} |" if variables else ""
-        yield f"| `{field.encode_name}` | {type_name(field.type)} | {default_of(field)} |{variable}\n"
+        yield f"| `{field.encode_name}` | {kind} | {default_of(field)} |{variable}\n"
     yield "\n"
 
 

@@ -11,6 +11,7 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound
+from aob.core.hint import nearest
 from aob.core.twice import key_twice
 
 DOCUMENT_SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
@@ -89,6 +90,15 @@ def is_document(text: str) -> bool:
     return text == "-" or Path(text).suffix in DOCUMENT_SUFFIXES or "/" in text
 
 
+def _beside(path: Path) -> str:
+    """The file beside it that was meant."""
+    try:
+        near = nearest(path.name, (each.name for each in path.parent.iterdir()))
+    except OSError:
+        near = ""
+    return f"did you mean {path.with_name(near)}?" if near else "say where it is"
+
+
 def read(name: str) -> bytes:
     """The bytes of a file or of standard input (`-`). Raises NotFound or Invalid with the system's words."""
     if name == "-":
@@ -96,6 +106,6 @@ def read(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except FileNotFoundError as error:
-        raise NotFound(f"there is no file {name}", code="file_not_found", hint="say where it is") from error
+        raise NotFound(f"there is no file {name}", code="file_not_found", hint=_beside(Path(name))) from error
     except OSError as error:
         raise Invalid(f"{name} cannot be read: {error.strerror}") from error

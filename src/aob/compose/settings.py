@@ -1,5 +1,6 @@
 """The settings of a home: `HOME/aob.toml` under the environment, parsed once into one frozen object."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from aob.core.errors import Invalid, Problem
+from aob.core.hint import nearest
 from aob.core.node import KINDS
 from aob.core.policy.patch import CALLER_KINDS, Free, PatchRules
 from aob.work.egress import EgressRules
@@ -133,11 +135,20 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
     except msgspec.ValidationError as error:
         raise Invalid(
             f"the settings of {home} are wrong",
-            [Problem(path.name, str(error), "bad_settings", hint="docs/reference/settings.md")],
+            [Problem(path.name, str(error), "bad_settings", hint=_setting_meant(str(error)))],
         ) from error
     embedded_only(settings)
     known_kinds(settings.patches)
     return settings
+
+
+def _setting_meant(words: str) -> str:
+    """The setting, of any table, that an unknown one misspells; and where all of them stand."""
+    unknown = re.search(r"unknown field `([^`]*)`", words)
+    tables = (Settings, Egress, Patching, Models, Notify, Smtp, StoreSettings)
+    names = {field.encode_name for table in tables for field in msgspec.structs.fields(table)}
+    near = nearest(unknown[1], names) if unknown else ""
+    return f"did you mean `{near}`? " * bool(near) + "all settings: docs/reference/settings.md"
 
 
 def known_kinds(rules: Patching) -> None:

@@ -13,6 +13,7 @@ from aob.core.run.state import BACKOFF, HELD, READY, Ticket, Timer, Token
 from aob.journal import Stuck
 
 DETAILS_MAX: Final = 100
+UNASKED_MAX: Final = 5
 NOTHING: Final[Mapping[str, Stuck]] = {}
 _ORDER: Final = (
     "away",
@@ -95,7 +96,11 @@ def _ended(run: Run, error: Any, told: Sequence[Mapping[str, Any]] = ()) -> str:
         return f"cancelled after {took}: {run.cancelling}{world}{more}"
     said = error if isinstance(error, dict) else {}
     where = f" at {said['visit']}" if said.get("visit") else ""
-    return f"failed{where} after {took}: {said.get('message', 'no reason recorded')}"
+    message = said.get("message", "no reason recorded")
+    detail = said.get("detail")
+    hint = detail.get("hint") if isinstance(detail, dict) else None
+    mend = f" ({hint})" if hint and str(hint) not in message else ""
+    return f"failed{where} after {took}: {message}{mend}"
 
 
 def _away(stuck: Stuck) -> str:
@@ -187,6 +192,13 @@ class _Asking:
         """Messages that came before a visit waited for such, and that it did not take: they do not fit its payload."""
         return [id for id, said, at, *_ in self.run.messages if said == name and key in ("", at)][:DETAILS_MAX]
 
+    def _unasked(self, name: str, key: str) -> str:
+        """The messages that lie there and that this wait does not take, by name and key: one may be a slip."""
+        others = [(said, at) for _, said, at, *_ in self.run.messages if not (said == name and key in ("", at))]
+        told = [f"{said} with key {at}" if at else said for said, at in dict.fromkeys(others)]
+        more = f" and {len(told) - UNASKED_MAX} more" if len(told) > UNASKED_MAX else ""
+        return f"; nobody asked yet for {', '.join(told[:UNASKED_MAX])}{more}" if told else ""
+
     def _open(self, visit: str) -> dict[str, Any]:
         run = self.run
         if visit in self.tickets:
@@ -201,7 +213,7 @@ class _Asking:
             over = f"; passed over, for they do not fit: {', '.join(passed)}" if passed else ""
             told: dict[str, Any] = {
                 "state": "message",
-                "says": f"{visit} waits for message {name}{about}{left}{over}",
+                "says": f"{visit} waits for message {name}{about}{left}{over}{self._unasked(name, key)}",
             }
             return told | {"passed_over": passed} if passed else told
         if visit in run.bodies:

@@ -33,7 +33,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("old", metavar="PATH", help="a folder or a file")
     one.add_argument("new", metavar="NEW", nargs="?", help="what it is compared with")
     one.add_argument("--strict", action="store_true", help="exit with 1 when something is breaking")
-    one = command(mine, common, "show", "list contracts, or show one as its canonical document", show, reach="alone")
+    command(mine, common, "list", "list the contracts of a home", list_all)
+    one = command(
+        mine, common, "show", "list contracts of files, or show one as its canonical document", show, reach="alone"
+    )
     one.add_argument("path", metavar="PATH")
     one.add_argument("name", metavar="NAME", nargs="?", help="an event type, a metric, an alert or an objective")
     one.add_argument("--version", type=int, default=0, help="a version (the newest)")
@@ -92,6 +95,18 @@ async def diff(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     if not told:
         screen.line("no difference")
     return 1 if breaking and args.strict else 0
+
+
+async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+    """What a home goes by, the platform's own too."""
+    found = await aob.contracts()
+    if screen.json:
+        screen.value(found)
+        return
+    rows = [(row["kind"], row["name"], str(row["version"]), row["owner"], row["description"]) for row in found]
+    screen.table(
+        ("kind", "name", "version", "owner", "description"), rows, none="no contracts: aob contract push FOLDER"
+    )
 
 
 async def show(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:

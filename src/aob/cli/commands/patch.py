@@ -1,14 +1,19 @@
 """`aob patch`: list, show, propose, approve, reject, roll back."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from aob.cli.complaint import problem_lines
 from aob.cli.finding import find_patch, find_run
 from aob.cli.picture import diff_lines, short
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from
 from aob.cli.words import Commands, command, group
 from aob.core.answers import PatchVerdict
+from aob.core.errors import Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -46,10 +51,16 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.value(found)
         return
     rows = [
-        (row["patch_id"], row["state"], row.get("version", ""), row.get("author", ""), short(row.get("reason", ""), 60))
+        (row["patch_id"], row["state"], row.get("version", ""), row.get("author", ""), short(_about(row), 60))
         for row in found
     ]
     screen.table(("patch", "state", "version", "author", "reason"), rows, none="no patches")
+
+
+def _about(row: Mapping[str, Any]) -> str:
+    """Why it was proposed; of one that was refused without a reason, what was wrong."""
+    wrong = [str(each.get("message", "")) for each in row.get("problems") or ()]
+    return str(row.get("reason") or "; ".join(wrong))
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
@@ -62,6 +73,9 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     screen.state(f"{patch['patch_id']}  {patch['state']}{by}  {patch.get('run_id', '')}", patch["state"])
     if patch.get("reason"):
         screen.line(patch["reason"])
+    for problem in msgspec.convert(patch.get("problems") or (), tuple[Problem, ...]):
+        for line in problem_lines(problem):
+            screen.line(line)
     screen.diff(diff_lines(patch))
 
 

@@ -1,6 +1,7 @@
 """`aob run`: start, list, show, cancel, timeline, wait, fork, message, prune."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aob.cli.commands.prune import add_prune
@@ -10,6 +11,7 @@ from aob.cli.screen import Screen
 from aob.cli.values import duration_ms, inputs_of, is_document, json_from, json_or_text, labels, patch_from, read
 from aob.cli.watching import tell, wait
 from aob.cli.words import Commands, command, group
+from aob.core.errors import Invalid
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -79,6 +81,14 @@ def _add_timeout(one: ArgumentParser) -> None:
     )
 
 
+def _as_text(given: Sequence[str], error: Invalid) -> str:
+    """How `--input amount=5` says a text: what looks like JSON is taken for JSON."""
+    for name, _, value in (text.partition("=") for text in given):
+        if any(p.path == f"/inputs/{name}" and p.message.endswith('is not of type "string"') for p in error.problems):
+            return f"a text in quotes: --input '{name}=\"{value}\"'"
+    return ""
+
+
 async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
     """Start a run."""
     inputs, marks = inputs_of(args.inputs, args.input), labels(args.label)
@@ -88,9 +98,13 @@ async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | No
         pushed = await aob.push(read(workflow), tag=args.tag)
         workflow = pushed["workflow"]
         screen.note(f"{workflow} {pushed['version']} is {pushed['tag']}")
-    started = await aob.start(
-        workflow, inputs, tag=args.tag, key=args.key, mode=args.mode, priority=args.priority, labels=marks or None
-    )
+    try:
+        started = await aob.start(
+            workflow, inputs, tag=args.tag, key=args.key, mode=args.mode, priority=args.priority, labels=marks or None
+        )
+    except Invalid as error:
+        error.hint = error.hint or _as_text(args.input, error)
+        raise
     if not (args.wait or args.follow):
         known = "" if started["created"] or not args.key else "  (the key had started it before)"
         screen.value(started) if screen.json else screen.line(f"{started['run_id']}  {started['status']}{known}")
