@@ -3,12 +3,14 @@
 import json
 from itertools import pairwise
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aob.client import AsyncClient
 from aob.client.frames import Event, Frames, Lines
-from aob.fanout import HEARTBEAT, OPENING, encode_frame
+from aob.fanout import HEARTBEAT, OPENING, encode_frame, encode_place
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 events = st.lists(st.tuples(st.sampled_from(["a1", "b2"]), st.dictionaries(texts, texts, max_size=3)), max_size=6)
@@ -59,6 +61,25 @@ def test_an_id_lasts_a_nul_is_ignored_and_a_broken_off_event_is_lost() -> None:
     frames = Frames()
     found = frames.feed(b"id: 7\ndata: {}\n\nid: 8\0\ndata: {}\n\nid\ndata: {}\n\nid: 9\ndata: {}\n")
     assert [event.position for event in found] == ["7", "7", ""]
+
+
+def test_an_id_without_an_event_is_where_to_go_on_from_once_it_is_whole() -> None:
+    frames = Frames()
+    assert frames.feed(b"id: 7\n\nid: 8\n") == []
+    assert frames.position == "7"
+
+
+async def test_a_stream_that_breaks_before_its_first_event_goes_on_from_where_it_began() -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        told = encode_place("p-1") if len(asked) == 1 else encode_frame("p-2", "run_started", {"n": 1})
+        return httpx.Response(200, content=told)
+
+    async with AsyncClient("http://127.0.0.1:1", transport=httpx.MockTransport(answer)) as aob:
+        assert (await anext(aob.follow())).position == "p-2"
+    assert asked == [None, "p-1"]
 
 
 def test_the_time_to_wait_is_read_when_it_is_a_number() -> None:

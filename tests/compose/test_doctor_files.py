@@ -9,7 +9,7 @@ from aob.compose import looked_deep
 from aob.compose.files import inspected
 from aob.core.errors import Conflict
 from tests.compose.test_damaged_shard import edit
-from tests.runs.home import Deed, chain, crashed, finished, flow, until
+from tests.runs.home import Deed, chain, crashed, finished, flow, fn, until
 
 
 async def left(folder: Path) -> tuple[Path, str]:
@@ -62,6 +62,20 @@ async def test_heads_and_timers_are_held_against_the_events(tmp_path: Path, stat
     assert not seen.well
     assert run_id in seen.says
     assert says in seen.says
+
+
+async def test_a_blob_that_a_live_run_needs_is_missed(tmp_path: Path) -> None:
+    deed = Deed()
+    async with aob.open(tmp_path / "home", app=deed.handlers()) as app:
+        await app.push(flow("w", {"a": fn("sized"), "w": {"kind": "wait", "config": {"message": "go"}}}, "a>w"))
+        run = await app.start("w", {"n": 90_000})
+        await until(app, run.id, "wait_opened")
+        home = crashed(app, tmp_path / "left")
+    assert all(seen.well for seen in await looked_deep(home))
+    (blob,) = home.glob("blobs/*/??/*")
+    blob.unlink()
+    (lacking,) = [seen for seen in await looked_deep(home) if not seen.well]
+    assert (lacking.what, f"{blob.parent.name}{blob.name} of {run.id}" in lacking.says) == ("blobs of live runs", True)
 
 
 async def test_a_home_that_runs_is_not_read_back(tmp_path: Path) -> None:

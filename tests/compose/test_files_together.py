@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 import aob
-from aob.compose.files import accept_loss, backup, restore
+from aob.compose.files import accept_loss, backup, copying, restore
 from aob.compose.home import generation_of, home_id, home_made
-from aob.core.errors import AobError, CallerError, Conflict, Invalid, Unavailable
+from aob.core.errors import AobError, CallerError, Conflict, Invalid, NotFound, Unavailable
 from tests.compose.test_damaged_shard import edit, flipped, lived, row_of
 from tests.compose.test_recorded_homes import RECORDED, unpacked
 from tests.metrics.till import SHOP, sold
@@ -139,6 +139,21 @@ async def test_a_page_of_marks_of_another_home_says_nothing_of_this_one(tmp_path
         await life(each, 0)
     shutil.copy(tmp_path / "b" / "marks", tmp_path / "a" / "marks")
     assert (await life(tmp_path / "a", 10))["sales"] == 6
+
+
+async def test_a_backup_that_was_cut_off_is_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await life(tmp_path / "home", 0)
+
+    def cut_off(path: Path, to: Path) -> int:
+        raise KeyboardInterrupt
+
+    (tmp_path / "home" / "blobs").mkdir(exist_ok=True)
+    monkeypatch.setattr(copying, "_folder", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        backup(tmp_path / "home", tmp_path / "copy")
+    monkeypatch.undo()
+    with pytest.raises(NotFound):
+        restore(tmp_path / "copy", tmp_path / "home-2")
 
 
 @pytest.mark.parametrize("how", ["lost", "of another home", "half"])

@@ -240,6 +240,14 @@ class TestFollowing:
                     break
         assert seen == [f"sold-a{n}" for n in range(3)] + [f"sold-b{n}" for n in range(1, 20)]
 
+    async def test_a_feed_says_first_where_it_begins_when_it_is_asked(self, app: App) -> None:
+        await app.ingest([sold("before")])
+        async with aclosing(stream(app, types=frozenset({"sold"}), place=True)) as feed:
+            position, name, data = await anext(feed)
+        await app.ingest([sold("after")])
+        async with aclosing(stream(app, types=frozenset({"sold"}), position=position)) as feed:
+            assert (name, data, (await anext(feed))[2]["id"]) == ("", {}, "sold-after")
+
     @pytest.mark.parametrize("ring", [8 << 20, 1])
     async def test_from_any_position_on_the_rest_is_told_once(
         self, app: App, monkeypatch: pytest.MonkeyPatch, ring: int

@@ -365,10 +365,13 @@ class FakeEngine:
             await self.moved.wait()
 
     async def follow(
-        self, who: Caller, *, run_id: str | None = None, position: str | None = None, types: Iterable[str] | None = None
-    ) -> AsyncIterator[tuple[str, str, Json]]:
+        self, who: Caller, *, run_id: str | None = None, position: str | None = None,
+        types: Iterable[str] | None = None, place: bool = False,
+    ) -> AsyncIterator[tuple[str, str, Json]]:  # fmt: skip
         if run_id is not None:
             self._state(who, run_id)
+        elif place and position is None:
+            yield Position(1, ((0, 0),)).token(), "", {}
         at = Position.parse(position).rows[0][0] if position else 0
         if at > len(self.events):
             raise Conflict("this position is of another feed", code="position_expired", hint="begin again")

@@ -274,7 +274,7 @@ class FakeMetrics:
 
     async def stream(
         self, who: Caller, *, types: frozenset[str] | None = None, metrics: Sequence[MetricQuery] = (),
-        alerts: frozenset[str] = frozenset(), subject: str = "", position: str | None = None,
+        alerts: frozenset[str] = frozenset(), subject: str = "", position: str | None = None, place: bool = False,
     ) -> AsyncIterator[tuple[str, str, Json]]:  # fmt: skip
         told = self.of(who).told
         for query in metrics:
@@ -284,6 +284,8 @@ class FakeMetrics:
             raise Conflict("this position is of another feed", code="position_expired", hint="begin anew")
         at = len(told) if position is None else places.index(position)
         wants_events = bool(types) or not metrics
+        if place:
+            yield places[at], "", {}
         while True:
             moved = self.moved
             while at < len(told):

@@ -13,6 +13,7 @@ import pytest
 
 import aob
 from aob.client import AsyncClient
+from aob.client.frames import Frames
 from aob.core.errors import Conflict, Gone, Invalid, NotFound
 from aob.core.policy import LOCAL, Link, sign_link
 from aob.server import create_app, openapi_document, serving
@@ -235,6 +236,20 @@ async def test_the_feed_of_all_runs_goes_on_by_position(client: AsyncClient, run
     await reader
     assert "cancel_requested" in seen
     assert "run_started" not in seen
+
+
+async def test_the_feed_of_all_runs_says_first_where_it_begins(client: AsyncClient) -> None:
+    await client.push(GREET)
+    frames = Frames()
+    async with asyncio.timeout(20), client._http.stream("GET", "/v1/events") as answer:
+        async for piece in answer.aiter_bytes():
+            frames.feed(piece)
+            if frames.position:
+                break
+    run_id = (await client.start("greet", {"name": "Ada"}))["run_id"]
+    async with asyncio.timeout(20):
+        first = await anext(client.follow(position=frames.position))
+    assert (first.name, first.data["run"]) == ("run_started", run_id), "nothing of what came meanwhile is missed"
 
 
 async def test_a_reader_that_comes_back_after_the_end_is_told_so(client: AsyncClient, run_id: str) -> None:

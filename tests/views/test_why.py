@@ -28,6 +28,13 @@ async def test_a_ticket_with_its_role_and_the_time_left(app: App) -> None:
     assert told.startswith(f"waiting for ticket {ticket['ticket_id']} of role finance, 1 h 59 m left")
 
 
+async def test_what_is_uncertain_is_asked(app: App) -> None:
+    await app.push(flow("w", {"a": fn("wrong", effect="once")}))
+    run = await app.start("w", 1)
+    await ticket_of(app, run.id, "uncertain")
+    assert ": a was cut off: did it happen?" in await sentence(app, run.id)
+
+
 async def test_the_time_left_is_that_of_the_asking(app: App) -> None:
     ok = {"kind": "approval", "config": {}, "timeout": {"deadline": "2h", "expire": "reject"}}
     await app.push(flow("w", {"ok": ok, "b": fn()}, "ok>b:approved"))

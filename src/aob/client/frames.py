@@ -52,9 +52,14 @@ class Frames:
     def __init__(self) -> None:
         self._rest = b""
         self._begun = self._after_cr = False
-        self._name, self._position = "", ""
+        self._name, self._position, self._at = "", "", ""
         self._data: list[bytes] = []
         self.retry_ms: int | None = None
+
+    @property
+    def position(self) -> str:
+        """Where to go on from, also when there was no event yet."""
+        return self._at
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that this piece completes."""
@@ -80,6 +85,7 @@ class Frames:
 
     def _line(self, line: bytes) -> Event | None:
         if not line:
+            self._at = self._position
             data, name = b"\n".join(self._data), self._name or "message"
             self._data, self._name = [], ""
             return Event(name, _decode(data), self._position) if data else None

@@ -133,6 +133,7 @@ class Wire:
                                 raise error_of(event.data, int(event.data.get("status", 500)))
                             failures, position = 0, event.position or position
                             yield event
+                        position = frames.position or position
             except httpx.TransportError as error:
                 cause = error
             failures += 1

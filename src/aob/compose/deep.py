@@ -23,16 +23,17 @@ async def looked_deep(home: Path) -> list[Seen]:
         handlers = load_handlers((), settings)
         ambient = Ambient(lambda: time.time_ns() // 1_000_000)
         logs = Logs(home / "logs", ambient.now_ms)
+        blobs = open_blobs(settings, home)
 
         async def read_back(store: Store) -> Recovered:
             core = Core(
-                store, open_blobs(settings, home), handlers.facts, lambda dispatch: _nothing, place=lambda job: None,
+                store, blobs, handlers.facts, lambda dispatch: _nothing, place=lambda job: None,
                 rules=settings.patch_rules(), ambient=ambient, logs=logs, laws=list(make_laws().values()),
             )  # fmt: skip
             return await core.journal.read_back(store)
 
         try:
-            return await compared(home, read_back)
+            return await compared(home, read_back, blobs)
         finally:
             logs.close()
 

@@ -26,6 +26,11 @@ def encode_frame(position: str, event: str, data: Mapping[str, object]) -> bytes
     return head.encode() + body + b"\n\n"
 
 
+def encode_place(position: str) -> bytes:
+    """Where a stream begins, and no event: a reader that comes back before the first one goes on from there."""
+    return b"id: %b\n\n" % position.encode()
+
+
 class FrameCache:
     """Frames of the last things that were told, so that what many readers are told is encoded once.
 

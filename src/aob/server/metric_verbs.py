@@ -119,10 +119,12 @@ class ReadVerbs(Protocol):
         alerts: frozenset[str] = frozenset(),
         subject: str = "",
         position: str | None = None,
+        place: bool = False,
     ) -> AsyncIterator[tuple[str, str, JsonObject]]:
         """Accepted events (of these types, of this subject; none when only metrics or alerts are asked for), the deltas
         of metrics and the turns of these alerts (`*`: of all), as they happen: (position, `event` | `metric` | `alert`,
-        data). From a position on no event is missed: they are read from the log; a metric is told as it is now."""
+        data). From a position on no event is missed: they are read from the log; a metric is told as it is now. With
+        `place` an item without a name comes first and says where the feed begins."""
 
 
 class ContractVerbs(Protocol):

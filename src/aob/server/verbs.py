@@ -234,9 +234,11 @@ class FeedVerbs(Protocol):
         run_id: str | None = None,
         position: str | None = None,
         types: frozenset[str] | None = None,
+        place: bool = False,
     ) -> AsyncIterator[tuple[str, str, JsonObject]]:
-        """Events after a position: (position token, event name, event). Ends after the last event of an ended run.
-        What is refused (an unknown run, a position that is none of ours) raises on the first step."""
+        """Events after a position: (position token, event name, event); with `place` and without a position an item
+        without a name comes first and says where the feed of all runs begins. Ends after the last event of an ended
+        run. What is refused (an unknown run, a position that is none of ours) raises on the first step."""
 
 
 class Verbs(WorkflowVerbs, RunVerbs, PatchVerbs, PeopleVerbs, FeedVerbs, Protocol):

@@ -170,12 +170,16 @@ class Views(Engine):
         run_id: str | None = None,
         position: str | None = None,
         types: frozenset[str] | None = None,
+        place: bool = False,
     ) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
         """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
-        the feed of all runs from now on."""
+        the feed of all runs from now on; with `place` its first item has no name, and says where that is."""
         demand(who, "follow")
         name, ended = "", False
         if run_id is None:
+            if place and position is None:
+                position = self.position()
+                yield position, "", {}
             row, index = self.core.feed.place(position)
         else:
             stream = await self.core.stream(who, run_id)

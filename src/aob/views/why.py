@@ -186,7 +186,8 @@ class _Asking:
 
     def _ticket(self, ticket: Ticket) -> str:
         left = f", {_left(ticket.due_ms, self.now_ms)}" if ticket.due_ms else ""
-        return f"waiting for ticket {ticket.id} of role {' and '.join(ticket.needed)}{left}"
+        asks = f": {ticket.text}" if ticket.subject == "uncertain" and ticket.text else ""
+        return f"waiting for ticket {ticket.id} of role {' and '.join(ticket.needed)}{left}{asks}"
 
     def _passed_over(self, name: str, key: str) -> list[str]:
         """Messages that came before a visit waited for such, and that it did not take: they do not fit its payload."""

@@ -20,7 +20,7 @@ from aob.compose.home import HOME_FILE, home_id, home_made, new_generation
 from aob.core.errors import Conflict, NotFound
 
 FOLDERS: Final = ("dedup", "blobs", "objects", "secrets", "contracts", "scripts", "recordings", "logs")
-FILES: Final = ("aob.toml", HOME_FILE, "key", "link.secret", "losses.jsonl")
+FILES: Final = ("aob.toml", "key", "link.secret", "losses.jsonl")
 _ORDER: Final = ("metrics.db", "webhooks.db", "shard-", "gate.db", "events.db")
 DATABASE: Final = ".db"
 
@@ -41,6 +41,8 @@ def backup(home: Path, to: Path) -> dict[str, int]:
         if (home / name).is_dir():
             copied[name] = _folder(home / name, to / name)
     _settled(to)
+    if (home / HOME_FILE).is_file():  # last: a copy that was cut off is no home
+        copied[HOME_FILE] = _plain(home / HOME_FILE, to / HOME_FILE)
     held_together(to)
     return copied
 

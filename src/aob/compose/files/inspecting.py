@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 from aob.backends.sqlite.store import SqliteStore
 from aob.compose.files.judging import Trouble
 from aob.compose.files.looking import names, troubles
 from aob.core.errors import AobError
+from aob.core.event.value import ROW_MAX, Ref, decode, ref_in
+from aob.ports.blobs import Blobs
 
 BLOBS_SAMPLED: Final = 200
 SHOWN: Final = 5
@@ -86,9 +90,11 @@ def _blobs(folder: Path, deep: bool) -> Seen:
                 "restore them from a copy; aob run release lets their runs go on")  # fmt: skip
 
 
-async def compared(home: Path, read_back: Callable[[Any], Any]) -> list[Seen]:
-    """Heads and timers of each shard against what the events of its live streams say. The home must not run."""
+async def compared(home: Path, read_back: Callable[[Any], Any], blobs: Blobs) -> list[Seen]:
+    """Heads and timers of each shard against what the events of its live streams say, and whether the blobs are there
+    that live runs need. The home must not run."""
     found: list[Seen] = []
+    lacking: list[str] = []
     for name in names(home):
         if not name.startswith("shard-"):
             continue
@@ -102,6 +108,10 @@ async def compared(home: Path, read_back: Callable[[Any], Any]) -> list[Seen]:
             for stream in recovered.streams.values():
                 head = await store.head(stream.name)
                 wrong += _wrong(stream, head, rows.pop(stream.name, {}))
+                if not stream.ended:
+                    named = {ref.digest for ref in _refs(stream.state) if ref.size > ROW_MAX}
+                    gone = [digest.hex() for digest in named if not await blobs.has(stream.tenant, digest)]
+                    lacking += [f"{digest} of {stream.name}" for digest in sorted(gone)]
             wrong += [f"{each} has timers and does not live" for each in rows if each not in recovered.unreadable]
         except AobError as error:
             found.append(Seen(f"{name} heads", False, error.detail, error.hint))
@@ -112,7 +122,27 @@ async def compared(home: Path, read_back: Callable[[Any], Any]) -> list[Seen]:
         says = f"{len(wrong)} differ: {'; '.join(wrong[:SHOWN])}" if wrong else (
             f"heads and timers of {len(recovered.streams)} streams are what their events say")  # fmt: skip
         found.append(Seen(f"{name} heads", not wrong, says, mend))
+    if lacking:
+        found.append(Seen("blobs of live runs", False, f"{len(lacking)} are missing: {', '.join(lacking[:SHOWN])}",
+                          "restore them from a copy; aob run release lets their runs go on"))  # fmt: skip
     return found
+
+
+def _refs(state: object) -> Iterator[Ref]:
+    """Values beside the record that a state names."""
+    stack = [state]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, msgspec.Raw):
+            ref = ref_in(decode(here))
+            if ref is not None:
+                yield ref
+        elif isinstance(here, msgspec.Struct):
+            stack.extend(getattr(here, name) for name in here.__struct_fields__)
+        elif isinstance(here, Mapping):
+            stack.extend(here.values())
+        elif isinstance(here, list | tuple | set | frozenset):
+            stack.extend(here)
 
 
 def _wrong(stream: Any, head: Any, rows: Mapping[str, int]) -> list[str]:

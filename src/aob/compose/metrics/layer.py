@@ -129,10 +129,12 @@ class Metrics:
 
     def stream(
         self, who: Caller, *, types: frozenset[str] | None = None, metrics: Sequence[MetricQuery] = (),
-        alerts: frozenset[str] = frozenset(), subject: str = "", position: str | None = None,
+        alerts: frozenset[str] = frozenset(), subject: str = "", position: str | None = None, place: bool = False,
     ) -> AsyncIterator[tuple[str, str, JsonObject]]:  # fmt: skip
         """Accepted events, deltas and turns of alerts, as they happen."""
-        return self.streams.stream(who, types=types, metrics=metrics, alerts=alerts, subject=subject, position=position)
+        return self.streams.stream(
+            who, types=types, metrics=metrics, alerts=alerts, subject=subject, position=position, place=place
+        )
 
     # -- contracts --------------------------------------------------------------------------------------------------
 

@@ -29,14 +29,16 @@ async def follow_run(
 
 
 async def follow_all(
-    shards: Sequence[Shard], who: Caller, position: str | None, types: frozenset[str] | None
+    shards: Sequence[Shard], who: Caller, position: str | None, types: frozenset[str] | None, place: bool = False
 ) -> AsyncIterator[Item]:
-    """Events of all runs after a position, or from now on."""
+    """Events of all runs after a position, or from now on; with `place` the first item says where that is."""
     if position is not None:
         tokens = split(position, len(shards))
     else:
         tokens = await asyncio.gather(*(shard.call("position", who) for shard in shards))
     rows = [row_of(token) for token in tokens]
+    if place and position is None:
+        yield joined(rows), "", {}
     ready: asyncio.Queue[tuple[int, Item] | Exception] = asyncio.Queue(MERGED_MAX)
 
     async def pump(shard: Shard) -> None:

@@ -391,9 +391,10 @@ class ShardedViews:
         run_id: str | None = None,
         position: str | None = None,
         types: frozenset[str] | None = None,
+        place: bool = False,
     ) -> AsyncIterator[Item]:
         """Events of a run, or of all runs, after a position of the home."""
         demand(who, "follow")
         if run_id is not None:
             return follow_run(self._shards, self._of(run_id), who, run_id, position, types)
-        return follow_all(self._shards, who, position, types)
+        return follow_all(self._shards, who, position, types, place)

@@ -14,7 +14,8 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.metrics.live.live import Live, Written
-from aob.metrics.live.positions import WHOLE, place, token
+from aob.metrics.live.positions import WHOLE, token
+from aob.metrics.live.positions import place as place_of
 from aob.metrics.live.watch import Watched, Watches
 
 RING_BYTES: Final = 8 * 1024 * 1024
@@ -63,17 +64,21 @@ class Streams:
         alerts: frozenset[str] = frozenset(),
         subject: str = "",
         position: str | None = None,
+        place: bool = False,
     ) -> AsyncIterator[Told]:
-        """Events, numbers and turns of alerts as they happen; from a position on no event is missed."""
+        """Events, numbers and turns of alerts as they happen; from a position on no event is missed. With `place` the
+        first item has no name, and says where the feed begins."""
         demand(who, "stream")
         follows = bool(types) or not (metrics or alerts)
-        row, index = (self.live.row, WHOLE) if position is None else place(position, self.live.life)
+        row, index = (self.live.row, WHOLE) if position is None else place_of(position, self.live.life)
         reader = _Reader(who.tenant, follows, alerts)
         watched: list[Watched] = []
         self._readers.add(reader)
         try:
             for query in list(metrics)[:WATCHED_MAX]:
                 watched.append(self.watches.add(who.tenant, query, reader))
+            if place:
+                yield token(row, index, self.live.life), "", {}
             while True:
                 reader.wake.clear()
                 for told in reader.taken():

@@ -8,7 +8,7 @@ import msgspec
 from aob.core.errors import AobError
 from aob.core.event import Position
 from aob.core.problem import problem_of
-from aob.fanout import OPENING, encode_frame
+from aob.fanout import OPENING, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, NDJSON, Stream
 from aob.server.http.call import Call
 from aob.server.http.route import NO_BODY, Gives, Route
@@ -66,13 +66,15 @@ def _events(call: Call[EventsQuery, None], run_id: str | None) -> Stream:
     position = call.header(b"last-event-id") or call.query.position
     if position:
         Position.parse(position)  # refused with its own status before the head leaves
-    feed = call.verbs.follow(call.who, run_id=run_id, position=position, types=frozenset(call.query.type) or None)
+    feed = call.verbs.follow(
+        call.who, run_id=run_id, position=position, types=frozenset(call.query.type) or None, place=True
+    )
     return Stream(_as_events(feed), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
 
 
 async def _as_events(feed: AsyncIterator[tuple[str, str, dict[str, object]]]) -> AsyncIterator[bytes]:
     async for position, event, data in feed:
-        yield encode_frame(position, event, data)
+        yield encode_frame(position, event, data) if event else encode_place(position)
 
 
 async def _as_lines(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:

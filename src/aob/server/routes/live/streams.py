@@ -11,7 +11,7 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.metric_answers import MetricAnswer
 from aob.core.metric_query import MetricQuery
-from aob.fanout import OPENING, FrameCache, encode_frame
+from aob.fanout import OPENING, FrameCache, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, Stream
 from aob.server.http.call import Call
 from aob.server.http.route import NO_BODY, Gives, Route
@@ -53,13 +53,14 @@ class LiveStream:
             alerts=frozenset(names(query.alert)),
             subject=query.subject,
             position=call.header(b"last-event-id") or query.position,
+            place=True,
         )
         return Stream(self._encoded(feed), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
 
     async def _encoded(self, feed: AsyncIterator[tuple[str, str, JsonObject]]) -> AsyncIterator[bytes]:
         frame = self._frames.frame
         async for position, event, data in feed:
-            yield frame(position, event, data)
+            yield frame(position, event, data) if event else encode_place(position)
 
     def routes(self) -> tuple[Route[StreamAsked, None], ...]:
         """`/v1/stream/events`."""
