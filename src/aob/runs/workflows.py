@@ -164,7 +164,7 @@ class Workflows:
         except Invalid as invalid:
             problems.extend(invalid.problems)
         verdict = review_patch(before, apply(before, compiled), caller_kind=kind, rules=self.core.rules, agents_used=0,
-                               handler_effects=self.core.run_law.effects)  # fmt: skip
+                               handler_effects=self.core.run_law.effects, tagged=True)  # fmt: skip
         problems.extend(verdict.problems)
         if problems:
             raise Invalid("the patch cannot be applied", problems)

@@ -17,6 +17,8 @@ from aob.core.policy.host import Host, host_of, matches
 _URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
 """By kind, the field of its config that may name a host."""
 
+_METHOD_HEADERS: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+
 _SECRET: Final = re.compile(r"\{secret:([^{}]*)\}")
 
 
@@ -36,6 +38,8 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
         return "none"
     config, kind, verify = object_of(node.get("config")), KINDS.get(str(node.get("kind"))), node.get("verify")
     found = [str(node.get("effect") or "none")]
+    if _overridden(config):
+        found.append("keyed")
     declared = handler_effects.get(str(config.get("handler"))) if node.get("kind") == "function" else None
     if declared is not None:
         found.append(declared)
@@ -47,6 +51,18 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
     if verify:
         found.append(handler_effects.get(str(verify), "keyed"))
     return strongest(found)
+
+
+def _overridden(config: Document) -> bool:
+    """Whether a request says in a header that it means another method than its own."""
+    return any(name.lower() in _METHOD_HEADERS for name in object_of(config.get("headers")))
+
+
+def fills_host(node: Document) -> bool:
+    """Whether a request goes where its input says: to a host that no document names."""
+    if node.get("disabled") is True:
+        return False
+    return any((host := _host(url)) is not None and host.reach == "template" for _, url in named(node))
 
 
 def asks(node: Document) -> bool:

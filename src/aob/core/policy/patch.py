@@ -7,13 +7,11 @@ Checks the text of a patch only; schema and graph are checked by core.graph, con
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
-from hashlib import sha256
 from typing import Final
 
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.event.value import canonical
 from aob.core.graph.patch.diff import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
@@ -24,6 +22,7 @@ from aob.core.policy.effect import (
 from aob.core.policy.effect import (
     asks,
     effect_of,
+    fills_host,
     hosts_in,
     hosts_of,
     is_free,
@@ -32,12 +31,10 @@ from aob.core.policy.effect import (
     secrets_of,
 )
 from aob.core.policy.guard import Graph, new_ways, weakened_approvals
-from aob.core.policy.host import Host, host_of, matches
+from aob.core.policy.reach import host_problem
+from aob.core.policy.rules import PatchRules as PatchRules
 from aob.core.policy.taint import ENDS, Taint, concerned
-from aob.core.policy.web import INERT, INPUTS, RUN, Pair, Web, edge_changed
-
-AGENTS_MAX: Final = 5
-"""Agents that patches may add to a run and all its descendants, unless the home or the workflow says otherwise."""
+from aob.core.policy.web import INERT, INPUTS, RUN, VERSION, Pair, Web, edge_changed
 
 CALLER_KINDS: Final = ("agent", "optimizer", "plan", "person")
 
@@ -53,37 +50,6 @@ _QUIET: Final = frozenset(
 
 _FOLLOWED: Final = {INPUTS: "inputs", RUN: "labels"}
 """By name of an expression, the field of the workflow that it reads."""
-
-
-class PatchRules(msgspec.Struct, frozen=True):
-    """What a home allows patches to do.
-
-    `hosts_allowed` None means any public host. Private hosts (loopback and metadata included) need a line in
-    `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network such as `10.0.0.0/8`.
-    `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never wait for a
-    person, those of all others always do with `always_person`. `free` names effects for which nobody is asked. With
-    `four_eyes` whoever started a run decides on no patch of it.
-    """
-
-    forbidden_kinds: tuple[str, ...] = ()
-    hosts_allowed: tuple[str, ...] | None = None
-    private_hosts_allowed: tuple[str, ...] = ()
-    template_hosts_allowed: bool = False
-    agents_max: int = AGENTS_MAX
-    always_person: bool = False
-    trusted_kinds: tuple[str, ...] = ()
-    free: tuple[Free, ...] = ()
-    four_eyes: bool = False
-
-    @property
-    def version(self) -> str:
-        """The sha256 of the rules, 64 hexadecimal characters: an approval holds under the rules it was given under."""
-        stated = msgspec.structs.asdict(self)
-        # What is newer than the first release and not set leaves the version of a home as it was.
-        return sha256(canonical({name: stated[name] for name in stated if stated[name] or name in _FIRST})).hexdigest()
-
-
-_FIRST: Final = frozenset(PatchRules.__struct_fields__) - {"free", "four_eyes"}
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -121,14 +87,18 @@ def review_patch(
     handler_effects: Mapping[str, str] | None = None,
     decided: Collection[str] = (),
     given: Collection[str] | None = None,
+    author: str = "",
+    tagged: bool = False,
 ) -> Verdict:
     """Judge the change from `before` to `after`, both canonical and `after` already checked as a graph.
 
     `agents_used` counts what patches of this run and its descendants have added so far. `handler_effects` maps
     handler names to the effects that they declare. `decided` are nodes of the root whose outcome stands already. Of a
-    fork `given` are those to which it gives another output; then the verdict tells what the change reaches.
+    fork `given` are those to which it gives another output; then the verdict tells what the change reaches. `author` is
+    the agent that proposes it, by its path. `tagged`: it is one of a tag: what starts under that has another version.
     """
     review = _Review(before, after, rules, handler_effects or {}, decided, given or ())
+    review.tagged, review.author, review.forks = tagged, author, given is not None
     problems = [*review.problems()]
     if caller_kind not in CALLER_KINDS:
         message = f"`{caller_kind[:40]}` is no kind of author"
@@ -158,7 +128,7 @@ def refused_now(node: Document, base: Document | None, rules: PatchRules, agents
     if _is_agent(node) and not _is_agent(before) and agents_used > rules.agents_max:
         return f"patches may add {rules.agents_max} agents to a run now, and they have added {agents_used}"
     for field, url in named(node) if named(node) != named(before) else ():
-        for problem in _host_problem(f"/config/{field}", url, kind, rules):
+        for problem in host_problem(f"/config/{field}", url, kind, rules):
             return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
     return ""
 
@@ -177,6 +147,7 @@ class _Review:
     ) -> None:
         self.before, self.after, self.rules, self.handler_effects = before, after, rules, handler_effects
         self.decided, self.given = decided, given
+        self.tagged, self.author, self.forks = False, "", False
         change = diff(before, after)
         self.fields = object_of(change["fields"])
         nodes = object_of(change["nodes"])
@@ -208,7 +179,7 @@ class _Review:
                 yield Problem(_pointer(path, "kind"), message, "forbidden_kind", hint="use another kind")
             if old is None or named(node) != named(old):
                 for field, url in named(node):
-                    yield from _host_problem(_pointer(path, "config", field), url, kind, self.rules)
+                    yield from host_problem(_pointer(path, "config", field), url, kind, self.rules)
 
     def reasons(self) -> Iterator[str]:
         """Why a person has to agree."""
@@ -249,6 +220,8 @@ class _Review:
                 continue
             elif any(map(self._counts, pair.both())):
                 yield f"{verb} an effect{' that happens once' if effect == 'once' else ''}: {path} ({kind})"
+            elif any(map(self._fills, pair.both())):
+                yield f"{verb} a request to a host that is filled in: {path}"
         for edge, source in self._left():
             yield f"changes what follows the approval `{source}`: edge {edge}"
 
@@ -272,7 +245,8 @@ class _Review:
             if ends:
                 held[before].append(path)
                 continue
-            noun = "approval" if any(map(asks, self.web.nodes[path].both())) else "effect"
+            nodes = list(self.web.nodes[path].both())
+            noun = "approval" if any(map(asks, nodes)) else "effect" if any(map(self._counts, nodes)) else "host of"
             yield f"changes what the {noun} `{path}` depends on: {before}"
         for way, paths in held.items():
             yield f"changes what could end the run before {_listed(paths)}: {way}"
@@ -294,7 +268,18 @@ class _Review:
     def taint(self) -> Taint:
         """What the patch reaches."""
         fields = {name for section in self.fields.values() for name in object_of(section)}
-        return Taint(self.web, {name for name, field in _FOLLOWED.items() if field in fields}, self.decided, self.given)
+        names = {name for name, field in _FOLLOWED.items() if field in fields} | ({VERSION} if self.tagged else set())
+        return Taint(self.web, names, self.decided, self.given, self._readers())
+
+    def _readers(self) -> list[str]:
+        """Agents that are shown the graph, texts and all: what they answer may hang on any of it. Who proposes the
+        patch knows it; a fork copies what they have answered to the graph of then."""
+        if self.forks or self.before == self.after:
+            return []
+        return [
+            path for path, pair in self.web.nodes.items()
+            if path != self.author and any(_is_shown(node) and self._counts(node) for node in pair.both())
+        ]  # fmt: skip
 
     @cached_property
     def hosts(self) -> set[str]:
@@ -307,7 +292,7 @@ class _Review:
         return [
             path for path, pair in self.web.nodes.items()
             if path.partition("/")[0] not in self.decided
-            and any(asks(node) or self._counts(node) for node in pair.both())
+            and any(asks(node) or self._counts(node) or self._fills(node) for node in pair.both())
         ]  # fmt: skip
 
     @cached_property
@@ -341,32 +326,15 @@ class _Review:
         """Whether the node has an effect for which a person is asked."""
         return self._effect(node) != "none" and not self._free(node)
 
+    def _fills(self, node: Document) -> bool:
+        """Whether the node asks at a host that its input says."""
+        return fills_host(node) and not self._free(node)
+
     def _free(self, node: Document) -> bool:
         return is_free(node, self.rules.free)
 
 
 _NOWHERE: Final = Pair(None, None)
-
-
-def _host_problem(path: str, url: str, kind: str, rules: PatchRules) -> Iterator[Problem]:
-    try:
-        host = host_of(url)
-    except ValueError as error:
-        yield Problem(path, str(error), "host")
-        return
-    if kind == "http" and host.scheme not in {"http", "https", ""}:
-        yield Problem(path, f"`{host.scheme}` is no scheme for http", "host", hint="use https")
-    elif host.reach == "template":
-        if not rules.template_hosts_allowed:
-            hint = "write the host out; `{name}` may stand in the path, the query and the body"
-            yield Problem(path, "the host of a URL in a patch cannot be filled in at run time", "host", hint=hint)
-    elif host.reach != "public":
-        if not matches(host, rules.private_hosts_allowed):
-            hint = "a private host needs a line in the home's policy; a patch cannot allow it"
-            yield Problem(path, f"`{host}` is {_reach(host)}", "private_host", hint=hint)
-    elif rules.hosts_allowed is not None and not matches(host, rules.hosts_allowed):
-        allowed = ", ".join(rules.hosts_allowed[:8]) or "none"
-        yield Problem(path, f"the home does not allow the host `{host}`", "host", hint=f"allowed: {allowed}")
 
 
 def _listed(paths: list[str]) -> str:
@@ -378,8 +346,8 @@ def _texts(value: Json) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _reach(host: Host) -> str:
-    return "an address that hands out credentials" if host.reach == "metadata" else "a private host"
+def _is_shown(node: Document) -> bool:
+    return _is_agent(node) and object_of(node.get("config")).get("patch") is True
 
 
 def _is_agent(node: Document) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 from aob.core.graph.patch.pointer import Document
-from aob.core.policy.web import INPUTS, RUN, Body, Pair, Use, Web, edge_changed
+from aob.core.policy.web import INPUTS, RUN, VERSION, Body, Pair, Use, Web, edge_changed
 
 Fact = Literal["run", "end"]
 """`run`: whether the node runs, how often, when, or with what. `end`: how it ends, and what it gives."""
@@ -29,10 +29,16 @@ class Mark(NamedTuple):
 
 
 class Taint:
-    """What a patch reaches. `ways` maps each mark to what it came from and to the words for this step."""
+    """What a patch reaches. `ways` maps each mark to what it came from and to the words for this step. `fields` are
+    names of expressions whose value it changes, `readers` nodes that are shown the graph."""
 
     def __init__(
-        self, web: Web, fields: Collection[str] = (), decided: Collection[str] = (), given: Collection[str] = ()
+        self,
+        web: Web,
+        fields: Collection[str] = (),
+        decided: Collection[str] = (),
+        given: Collection[str] = (),
+        readers: Collection[str] = (),
     ) -> None:
         self.web, self.decided = web, decided
         self.ways: dict[Mark, tuple[Mark | None, str]] = {}
@@ -42,6 +48,8 @@ class Taint:
         self._seed(fields)
         for path in given:
             self._mark(path, "end", None, f"{path} (its output)")
+        for path in readers:
+            self._mark(path, "run", None, f"{path} (is shown the graph)")
         while self._todo or self._later:
             if self._todo:
                 self._follow(self._todo.popleft())
@@ -86,7 +94,7 @@ class Taint:
             for id, pair in body.edges.items():
                 if edge_changed(pair):
                     self._edge(body, id, pair)
-        for name in (INPUTS, RUN):
+        for name in (INPUTS, RUN, VERSION):
             if name in fields:
                 for use in self.web.uses.get(name, ()):
                     self._use(use, None, name)

@@ -18,14 +18,19 @@ INERT: Final = frozenset({"labels", "description", "priority"})
 
 INPUTS: Final = "inputs"
 RUN: Final = "run"
-"""Names of expressions that fields of the workflow stand behind."""
+VERSION: Final = "run.version"
+"""Names of expressions that fields of the workflow, or the number of its version, stand behind."""
 
 _ACCESS: Final = re.compile(
     r"""\bnodes\s*(?:\.\s*`?([A-Za-z_][A-Za-z0-9_-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""", re.ASCII
 )
 _NODES: Final = re.compile(r"\bnodes\b", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
-_NAMED: Final = {INPUTS: re.compile(r"\binputs\b", re.ASCII), RUN: re.compile(r"\brun\b", re.ASCII)}
+_NAMED: Final = {
+    INPUTS: re.compile(r"\binputs\b", re.ASCII),
+    RUN: re.compile(r"\brun\b", re.ASCII),
+    VERSION: re.compile(r"\brun\b(?!\s*\.\s*(?:id|workflow|tag|labels|tenant)\b)", re.ASCII),
+}
 
 
 class Pair(NamedTuple):
@@ -62,7 +67,7 @@ class Body:
 
 class Web:
     """Both documents at once. `outs` are the targets of a node's edges, `ins` the sources; `uses` says who reads a
-    node, or one of the names `inputs` and `run`."""
+    node, or one of the names `inputs`, `run` and `run.version`."""
 
     def __init__(self, before: Document, after: Document) -> None:
         self.nodes: dict[str, Pair] = {}

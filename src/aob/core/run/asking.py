@@ -154,7 +154,7 @@ def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> 
         settle_holder(step, patch, "rejected")
         return
     operations: list[dict[str, Any]] = decode(patch.operations)
-    plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of)
+    plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of, patch.visit)
     if plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
                                           plan.shown, step.given.rules.version))  # fmt: skip

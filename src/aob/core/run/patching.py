@@ -16,7 +16,7 @@ from aob.core.policy.patch import Verdict, review_patch
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import outcome
-from aob.core.run.state import SKIPPED, Patch, Run, Scope
+from aob.core.run.state import SKIPPED, Patch, Run, Scope, body_of
 from aob.core.run.step import Graphs, Step, takes, verdict_of
 
 Operations = list[dict[str, Any]]
@@ -55,7 +55,7 @@ def propose(step: Step, command: cmd.Propose) -> None:
     base = command.base or step.given.graphs.ir(len(run.graph_ops)).hash
     try:
         read_operations(canonical(command.operations))
-        plan = plan_patch(step, base, command.operations, command.kind, command.rollback_of)
+        plan = plan_patch(step, base, command.operations, command.kind, command.rollback_of, command.visit)
     except Invalid as invalid:
         step.events.append(_proposed(step, command, base, "invalid", problems=invalid.problems))
         return
@@ -106,7 +106,9 @@ def patch_ticket(step: Step, patch: str) -> str:
     return step.ticket_id(patch, 1, "patch")
 
 
-def plan_patch(step: Step, base: str, operations: Operations, kind: str, rollback_of: str = "") -> Plan:
+def plan_patch(
+    step: Step, base: str, operations: Operations, kind: str, rollback_of: str = "", visit: str = ""
+) -> Plan:
     """All checks of a patch against the run as it stands. Raises Invalid with every problem, or Conflict."""
     run, graphs, given = step.run, step.given.graphs, step.given
     now_at = len(run.graph_ops)
@@ -122,7 +124,7 @@ def plan_patch(step: Step, base: str, operations: Operations, kind: str, rollbac
         problems.extend(invalid.problems)
     verdict = review_patch(
         before, after, caller_kind=kind, rules=given.rules, agents_used=run.agents, handler_effects=given.effects,
-        decided=decided,
+        decided=decided, author=body_of(visit),
     )  # fmt: skip
     problems.extend(verdict.problems)
     if problems or newer is None:

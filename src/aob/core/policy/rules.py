@@ -1,0 +1,43 @@
+"""What a home allows patches to do: its settings, and the version of them that an approval binds. Data only."""
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from aob.core.event.value import canonical
+from aob.core.policy.effect import Free
+
+AGENTS_MAX: Final = 5
+"""Agents that patches may add to a run and all its descendants, unless the home or the workflow says otherwise."""
+
+
+class PatchRules(msgspec.Struct, frozen=True):
+    """What a home allows patches to do.
+
+    `hosts_allowed` None means any public host. Private hosts (loopback and metadata included) need a line in
+    `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network such as `10.0.0.0/8`.
+    `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never wait for a
+    person, those of all others always do with `always_person`. `free` names effects for which nobody is asked. With
+    `four_eyes` whoever started a run decides on no patch of it.
+    """
+
+    forbidden_kinds: tuple[str, ...] = ()
+    hosts_allowed: tuple[str, ...] | None = None
+    private_hosts_allowed: tuple[str, ...] = ()
+    template_hosts_allowed: bool = False
+    agents_max: int = AGENTS_MAX
+    always_person: bool = False
+    trusted_kinds: tuple[str, ...] = ()
+    free: tuple[Free, ...] = ()
+    four_eyes: bool = False
+
+    @property
+    def version(self) -> str:
+        """The sha256 of the rules, 64 hexadecimal characters: an approval holds under the rules it was given under."""
+        stated = msgspec.structs.asdict(self)
+        # What is newer than the first release and not set leaves the version of a home as it was.
+        return sha256(canonical({name: stated[name] for name in stated if stated[name] or name in _FIRST})).hexdigest()
+
+
+_FIRST: Final = frozenset(PatchRules.__struct_fields__) - {"free", "four_eyes"}
