@@ -1,5 +1,6 @@
 """An event that names no version is judged by the default of its type, which a push never moves."""
 
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 
 import aob
 from aob.compose.app import App
+from aob.core.contract_model import ContractSet
 from aob.core.errors import NotFound, Refused
 from aob.core.ingest import Gate
+from aob.core.metric.fold import fold as plans
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.metrics.contracts.defaults import defaults_of
@@ -129,3 +132,20 @@ def _set(*versions: int) -> Any:
 
     events = {"sold": {version: EventContract("sold", version, {}) for version in versions}}
     return ContractSet(events if versions else {})
+
+
+async def test_contracts_that_change_are_compiled_beside_the_loop(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    by = set[str]()
+    plan_of = plans.plan_of
+
+    def noting(contracts: ContractSet, metrics: frozenset[str] | None) -> plans.Plan:
+        if metrics is None:  # thousands of metrics are minutes of the compiler's work: everybody would wait for them
+            by.add(threading.current_thread().name)
+        return plan_of(contracts, metrics)
+
+    monkeypatch.setattr(plans, "plan_of", noting)
+    await push(app, SECOND + FIRST.partition("---")[2].replace("revenue", "more").join(("---", "")))
+    await app.metrics.default_version(app.who, "sold", 2)
+    assert (await app.metrics.metric(app.who, MetricQuery("more")))["value"] == 0
+    assert by
+    assert threading.main_thread().name not in by

@@ -25,6 +25,7 @@ from aob.core.contract_model import EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
 from aob.core.hint import meant, nearest
+from aob.core.metric import Fold
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
@@ -126,6 +127,7 @@ class Contracts:
         revision, filling = len(self.revisions(who.tenant)), list[str]()
         position = ""
         if new and not dry_run:
+            await asyncio.to_thread(Fold.prepare, after)
             documents = canonical([to_document(contract) for contract in new])
             names = tuple(label(contract) for contract in new)
             decided = await self._journal.ask(PREFIX + who.tenant, Declare(revision, names, documents, who.name))
@@ -164,8 +166,9 @@ class Contracts:
                 raise NotFound(f"no event {type[:80]} version {version}", code="contract_not_found", hint=known)
             was = before.default_of(type)
             if was != version:
-                await self._journal.ask(PREFIX + who.tenant, Default(type, version, who.name))
                 after = msgspec.structs.replace(before, defaults={**before.defaults, type: version})
+                await asyncio.to_thread(Fold.prepare, after)
+                await self._journal.ask(PREFIX + who.tenant, Default(type, version, who.name))
                 self._adopt(who.tenant, after)
                 for listener in self.changed:
                     await listener(who.tenant, before, after)

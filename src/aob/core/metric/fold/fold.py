@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from operator import attrgetter
+from threading import Lock
 from typing import Final, Self
 
 import msgspec
@@ -28,6 +29,7 @@ from aob.core.metric_query import MetricQuery
 
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64
+_keeping: Final = Lock()
 _plans: Final[dict[tuple[int, frozenset[str] | None], tuple[ContractSet, Plan]]] = {}
 
 
@@ -51,6 +53,12 @@ class Fold(State):
         endless: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(contracts, _plan(contracts, metrics), kept_ms, endless)
+
+    @staticmethod
+    def prepare(contracts: ContractSet) -> None:
+        """Make the plan of all metrics of these contracts, in a thread: thousands of expressions are compiled for it,
+        and a fold that is made afterwards finds it."""
+        _plan(contracts, None)
 
     def add(self, events: Sequence[Event]) -> Moved:
         """Fold accepted events, in any order, each of them once."""
@@ -261,7 +269,9 @@ def _plan(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
     key = id(contracts), metrics
     held = _plans.get(key)
     if held is None or held[0] is not contracts:
-        while len(_plans) >= _PLANS_MAX:
-            del _plans[next(iter(_plans))]
-        held = _plans[key] = contracts, plan_of(contracts, metrics)
+        held = contracts, plan_of(contracts, metrics)
+        with _keeping:
+            while len(_plans) >= _PLANS_MAX:
+                del _plans[next(iter(_plans))]
+            _plans[key] = held
     return held[1]
