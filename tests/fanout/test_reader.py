@@ -88,3 +88,21 @@ async def test_readers_are_counted_and_refused_over_the_limit() -> None:
     readers.leave(first)
     readers.leave(first)
     assert readers.admit(Feed(0).frames()) is not first
+
+
+async def test_a_tenant_that_holds_all_places_makes_room_for_another() -> None:
+    readers = Readers(Limits(readers_max=3, heartbeat_s=60))
+    mine = [readers.admit(Feed(0, endless=True).frames(), f"key {n}", "a") for n in range(3)]
+    async with mine[0], mine[1], mine[2]:
+        with pytest.raises(Busy):
+            readers.admit(Feed(0).frames(), "another key", "a")
+        other = readers.admit(Feed(0).frames(), "key", "b")
+        (ended,) = [each for each in mine if each not in readers._open]
+        assert await ended.take() is None
+        assert not ended.finished, "it was ended, and comes back"
+        with pytest.raises(Busy):
+            readers.admit(Feed(0).frames(), "key 2", "b")
+        readers.leave(ended)
+        readers.leave(other)
+        assert len(readers) == 2
+        assert other is not readers.admit(Feed(0).frames(), "key 2", "b")

@@ -12,7 +12,7 @@ from aob.core.policy import LOCAL, ROLES
 from aob.core.rights import ANY
 from aob.server import App, create_app
 from aob.server.http import call as call_module
-from aob.server.http.app import REQUESTS_MAX
+from aob.server.http.app import REQUESTS_MAX, REQUESTS_TENANT_MAX
 from aob.server.http.route import AnyRoute
 from aob.server.routes import make_table
 from tests.server.calls import problem, straight
@@ -252,6 +252,16 @@ async def test_requests_over_the_limit_are_told_to_wait(
 ) -> None:
     monkeypatch.setattr(app, "_under_way", REQUESTS_MAX)
     problem(await http.get("/v1/runs"), 429, "busy")
+
+
+async def test_requests_of_one_tenant_leave_places_to_others(app: App, http: httpx.AsyncClient) -> None:
+    app._of_tenant["default"] = REQUESTS_TENANT_MAX - 1
+    assert (await http.get("/v1/runs")).status_code == 200
+    assert app._of_tenant["default"] == REQUESTS_TENANT_MAX - 1, "it has gone again"
+    app._of_tenant["default"] = REQUESTS_TENANT_MAX
+    problem(await http.get("/v1/runs"), 429, "busy")
+    app._of_tenant = {"another": REQUESTS_TENANT_MAX}
+    assert (await http.get("/v1/runs")).status_code == 200
 
 
 async def test_a_field_that_json_cannot_hold_does_not_hide_the_problem(

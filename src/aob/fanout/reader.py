@@ -34,8 +34,8 @@ DEFAULT: Final = Limits()
 class Reader:
     """One reader of one feed. Enter it to begin; `take` gives the next block, then `None` when the feed has ended."""
 
-    def __init__(self, feed: AsyncIterator[bytes], limits: Limits = DEFAULT, key: str = "") -> None:
-        self._feed, self._limits, self.key = feed, limits, key
+    def __init__(self, feed: AsyncIterator[bytes], limits: Limits = DEFAULT, key: str = "", tenant: str = "") -> None:
+        self._feed, self._limits, self.key, self.tenant = feed, limits, key, tenant
         self._frames: list[bytes] = []
         self._size = 0
         self._ended = self._beat = False
@@ -115,27 +115,22 @@ class Reader:
 
 
 class Readers:
-    """All readers of one server: counts them against the limit and ends them when the server stops."""
+    """All readers of one server: counts them against the limits and ends them when the server stops. When all places
+    are taken, a reader of the tenant that holds most is ended for a tenant that holds fewer."""
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
         self.limits = limits
         self._open: set[Reader] = set()
         self._of_key: Counter[str] = Counter()
+        self._of_tenant: Counter[str] = Counter()
         self._stopped = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, feed: AsyncIterator[bytes], key: str = "") -> Reader:
-        """A reader for this feed of whoever has this key, counted until `leave`. Raises Busy over a limit, or when the
-        server stops."""
-        if self._stopped or len(self._open) >= self.limits.readers_max:
-            raise Busy(
-                "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected",
-                code="readers_full",
-                retry_after_s=5.0,
-                hint="come again with the last position, or read with GET /v1/runs/{run_id}/timeline",
-            )
+    def admit(self, feed: AsyncIterator[bytes], key: str = "", tenant: str = "") -> Reader:
+        """A reader for this feed of whoever has this key of a tenant, counted until `leave`. Raises Busy over a limit,
+        or when the server stops."""
         if self._of_key[key] >= self.limits.readers_key_max:
             raise Busy(
                 f"{self.limits.readers_key_max} readers are connected with this key",
@@ -143,18 +138,37 @@ class Readers:
                 retry_after_s=5.0,
                 hint="share one stream, or end others: GET /v1/events follows all runs",
             )
-        reader = Reader(feed, self.limits, key)
+        if self._stopped or (len(self._open) >= self.limits.readers_max and not self._made_room(tenant)):
+            raise Busy(
+                "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected",
+                code="readers_full",
+                retry_after_s=5.0,
+                hint="come again with the last position, or read with GET /v1/runs/{run_id}/timeline",
+            )
+        reader = Reader(feed, self.limits, key, tenant)
         self._open.add(reader)
         self._of_key[key] += 1
+        self._of_tenant[tenant] += 1
         return reader
+
+    def _made_room(self, tenant: str) -> bool:
+        """Whether a tenant that holds more readers has given up one; it comes back with its last position."""
+        [(most, held)] = self._of_tenant.most_common(1)
+        if held <= self._of_tenant[tenant] + 1:
+            return False
+        reader = next(each for each in self._open if each.tenant == most)
+        reader.end()
+        self.leave(reader)
+        return True
 
     def leave(self, reader: Reader) -> None:
         """The reader has gone. Twice is fine."""
         if reader in self._open:
             self._open.discard(reader)
             self._of_key[reader.key] -= 1
-            if not self._of_key[reader.key]:
-                del self._of_key[reader.key]
+            self._of_tenant[reader.tenant] -= 1
+            # What is zero is dropped: keys and tenants come and go.
+            self._of_key, self._of_tenant = +self._of_key, +self._of_tenant
 
     def end_dead(self, alive: Callable[[str], bool]) -> None:
         """End the readers of keys that are not alive any more."""

@@ -27,6 +27,8 @@ from aob.server.verbs import Verbs
 
 REQUESTS_MAX: Final = 2_000
 """Requests under way at once; streams are counted by `Limits.readers_max`."""
+REQUESTS_TENANT_MAX: Final = 1_800
+"""Of these, a tenant's: whoever sends slowly holds its own places, and leaves some to others."""
 HOST_PORT: Final = re.compile(r":\d*$")
 HOSTS_SEEN_MAX: Final = 64
 REVOKES: Final = "revoke_key"
@@ -60,6 +62,7 @@ class App:
         self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
         self._read_limit, self._api_keys = read_limit, api_keys
         self._under_way = 0
+        self._of_tenant: dict[str, int] = {}
         self.waits = Waits()
 
     def stop(self) -> None:
@@ -100,6 +103,8 @@ class App:
                 await call.drain()
         finally:
             self._under_way -= 1
+            if call.counted:
+                self._of_tenant[call.who.tenant] -= 1
         if self._telemetry is not None and isinstance(answer, Answer):
             failed = answer.status >= 500
             self._telemetry.stage(_stage(scope["method"], path), time.perf_counter() - begun, 1, failed)
@@ -140,6 +145,7 @@ class App:
         spent: tuple[Header, ...] = ()
         if route.role is not None:
             call.who = self._caller(call)
+            self._count_in(call)
             trace = TRACE.get()
             if trace is not None:
                 TRACE.set(msgspec.structs.replace(trace, tenant=call.who.tenant))
@@ -153,6 +159,15 @@ class App:
         if route.name == REVOKES:
             self.readers.end_dead(self._alive)
         return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
+
+    def _count_in(self, call: Call[Any, Any]) -> None:
+        """Count a request as one of its tenant's. Raises Busy when that has as many as leave room for others."""
+        tenant = call.who.tenant
+        held = self._of_tenant.get(tenant, 0)
+        if held >= REQUESTS_TENANT_MAX and held - self.waits.held(tenant) >= REQUESTS_TENANT_MAX:
+            raise Busy(f"{held} requests of this tenant are under way", hint="come again, or send batches")
+        self._of_tenant[tenant] = held + 1
+        call.counted = True
 
     def _count(self, call: Call[Any, Any], cost: int, *, done: bool = False) -> tuple[Header, ...]:
         """What is left to this key, as headers. Raises ReadsSpent when there is less than the cost of what it asks;
@@ -219,7 +234,7 @@ class App:
 
     async def _stream(self, stream: Stream, who: Caller, scope: Message, receive: Receive, send: Send) -> None:
         try:
-            reader = self.readers.admit(stream.feed, who.id)
+            reader = self.readers.admit(stream.feed, who.id, who.tenant)
         except Busy as error:
             await problem_answer(error, scope["path"]).leave(send)
             return

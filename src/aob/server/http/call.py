@@ -57,8 +57,8 @@ class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
     __slots__ = (
-        "_arrived", "_metrics", "body", "cost", "headers", "media", "now_ms", "params", "path", "query", "receive",
-        "scheme", "verbs", "waits", "who",
+        "_arrived", "_metrics", "body", "cost", "counted", "headers", "media", "now_ms", "params", "path", "query",
+        "receive", "scheme", "verbs", "waits", "who",
     )  # fmt: skip
 
     query: Query
@@ -84,6 +84,8 @@ class Call(Generic[Query, Body]):
         self.scheme = scheme
         self.cost = 0
         """What its answer turned out to cost beyond what its route says, in hundredths of a unit of reads."""
+        self.counted = False
+        """Whether it is counted as one of its tenant's requests under way."""
         self._arrived = False
 
     @property

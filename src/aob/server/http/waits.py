@@ -40,6 +40,10 @@ class Waits:
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def held(self, tenant: str) -> int:
+        """How many requests of a tenant wait."""
+        return self._held[tenant]
+
     async def until(self, tenant: str, work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
         """What `work` gives; None when the wait was ended early, or when whoever asked hung up. Raises Busy when there
         is no place, and what `work` raises."""

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from operator import attrgetter
-from threading import Lock
 from typing import Final, Self
 
 import msgspec
@@ -29,7 +28,6 @@ from aob.core.metric_query import MetricQuery
 
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64
-_keeping: Final = Lock()
 _plans: Final[dict[tuple[int, frozenset[str] | None], tuple[ContractSet, Plan]]] = {}
 
 
@@ -270,8 +268,7 @@ def _plan(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
     held = _plans.get(key)
     if held is None or held[0] is not contracts:
         held = contracts, plan_of(contracts, metrics)
-        with _keeping:
-            while len(_plans) >= _PLANS_MAX:
-                del _plans[next(iter(_plans))]
-            _plans[key] = held
+        for old in list(_plans)[: len(_plans) - _PLANS_MAX + 1]:  # one that another thread has let go is gone
+            _plans.pop(old, None)
+        _plans[key] = held
     return held[1]
