@@ -1,8 +1,10 @@
 """Feeds over a real server: resumable, ended when the run is, refused with a status, cut off when nobody reads."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 
 import httpx
 import pytest
@@ -228,3 +230,30 @@ async def test_connections_are_kept_and_used_again(live: httpx.AsyncClient) -> N
 async def test_a_body_over_the_limit_is_told_so_on_the_wire(live: httpx.AsyncClient) -> None:
     problem(await live.post("/v1/runs", content=b"x" * (11 * 1024 * 1024)), 413, "body_too_large")
     assert (await live.get("/v1/runs")).status_code == 200
+
+
+async def test_connections_leave_files_to_the_home(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (6, 6))
+    async with serving(app) as url, AsyncExitStack() as opened:
+        port = int(url.rpartition(":")[2])
+        pairs = []
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            opened.callback(writer.close)
+            pairs.append((reader, writer))
+        answers = []
+        for reader, writer in pairs:
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            with suppress(ConnectionError):
+                answers.append(await reader.read(12))
+        assert [each for each in answers if each] == [b"HTTP/1.1 200"] * 3
+
+
+def test_files_without_a_limit_are_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for files, most in (
+        (resource.RLIM_INFINITY, serve_module.CONNECTIONS_MAX),
+        (1_024, 512),
+        (1_000_000, serve_module.CONNECTIONS_MAX),
+    ):
+        monkeypatch.setattr(resource, "getrlimit", lambda which, files=files: (files, files))
+        assert serve_module.connections_max() == most

@@ -30,6 +30,8 @@ OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"
 LOOPBACK_NAMES: Final = {"localhost", "127.0.0.1", "[::1]"}
 log: Final = Structlog("aob.up")
 
+FILES_WANTED: Final = 16_384
+"""Open files that a server asks for."""
 CONTRACTS: Final = "contracts"
 """A folder of contracts in the home is taken over at each start."""
 
@@ -45,12 +47,25 @@ def up(
 ) -> int:
     """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests."""
     os.umask(0o077)  # what a home holds is its owner's
+    _open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_up(home, settings, app, said))
     end_threads()
     return 0
+
+
+def _open_files() -> None:
+    """Let this process have as many files open as it may: each connection is one, and shells allow few by default."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if most == resource.RLIM_INFINITY else min(FILES_WANTED, most)
+    if files not in (resource.RLIM_INFINITY, wanted) and files < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> None:

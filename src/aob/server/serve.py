@@ -5,6 +5,7 @@ In: an App and an address. Out: its URL while it is entered. Slow and greedy pee
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
@@ -23,6 +24,8 @@ HEAD_S: Final = 20.0
 """A connection must have sent a whole request head by then."""
 KEEP_ALIVE_S: Final = 75
 CONNECTIONS_MAX: Final = 4_096
+FILES_SHARE: Final = 0.5
+"""Of the files that this process may have open, so many may be connections: the home needs the others."""
 DRAIN_S: Final = 5
 """How long a stopping server waits for answers that are on their way."""
 GUARDS: Final = (("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"))
@@ -36,6 +39,7 @@ class Guard(HttpToolsProtocol):
     """uvicorn's protocol with limits: a head in time and in size, and a peer that reads what it asked for."""
 
     stall_s = 30.0
+    connections_max = CONNECTIONS_MAX
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin the clock of the first head."""
@@ -43,7 +47,7 @@ class Guard(HttpToolsProtocol):
         self._stall: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_S, transport.abort)
-        if len(self.connections) > CONNECTIONS_MAX:
+        if len(self.connections) > self.connections_max:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,6 +169,16 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return bound
 
 
+def connections_max() -> int:
+    """Connections at once: with as many as there may be open files, nothing could be written or read any more."""
+    if sys.platform == "win32":
+        return CONNECTIONS_MAX
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS_MAX if files == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, int(files * FILES_SHARE))
+
+
 @asynccontextmanager
 async def serving(app: App, sock: socket.socket | None = None) -> AsyncIterator[str]:
     """Serve on a bound socket (any free port of loopback by default); gives the URL and stops when it is left.
@@ -172,7 +186,7 @@ async def serving(app: App, sock: socket.socket | None = None) -> AsyncIterator[
     Leaving ends all streams first, then waits up to 5 s for answers that are on their way.
     """
     bound = sock or listen()
-    guard = type("Guard", (Guard,), {"stall_s": app.limits.stall_s})
+    guard = type("Guard", (Guard,), {"stall_s": app.limits.stall_s, "connections_max": connections_max()})
     config = uvicorn.Config(
         app,
         http=guard,
