@@ -147,6 +147,37 @@ def test_everything_wrong_with_an_application_is_said_at_once() -> None:
     assert all(problem.hint and ":" in problem.path for problem in refused.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ({"effect": "onse"}, "did you mean `once`?"),
+        ({"effect": "None"}, "did you mean `none`?"),
+        ({"effect": None}, "did you mean `none`?"),
+        ({"effect": "idempotent"}, "effects: keyed, none, once"),
+        ({"deterministic": "no"}, "it is True or False"),
+        ({"cpu": 1}, "it is True or False"),
+        ({"name": 3}, "it is a text"),
+        ({"version": 2}, "it is a text"),
+    ],
+)
+def test_a_mark_that_says_what_there_is_not_is_refused(said: dict[str, Any], hint: str) -> None:
+    """A misspelt `once` would be repeated without a word."""
+
+    @node(**said)
+    def pay() -> None: ...
+
+    with pytest.raises(Invalid) as refused:
+        scan(pay)
+    assert refused.value.problems[0].hint == hint
+
+
+def test_a_handler_of_a_file_is_named_by_its_file(here: Path) -> None:
+    (here / "desk.py").write_text("import aob\n@aob.node(cpu=True)\ndef f(x, ctx): return 1\n")
+    with pytest.raises(Invalid) as refused:
+        scan(load_app("desk.py"))
+    assert refused.value.problems[0].path == "desk.py:2"
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Final
 
 from aob.core.errors import Invalid, Problem, said
+from aob.work.handlers import APP_PREFIX
 
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 TRACE_LINES: Final = 6
@@ -80,7 +81,7 @@ def _from_file(text: str) -> ModuleType:
 def module_name(path: Path) -> str:
     """The name under which a file's module is kept: the same in every process, and never that of a real module."""
     stem = re.sub(r"\W", "_", path.stem)
-    return f"aob_app_{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"{APP_PREFIX}{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _broken(spec: str, error: Exception | SystemExit) -> Invalid:

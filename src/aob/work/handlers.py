@@ -7,17 +7,22 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, Literal, TypeVar, cast, overload
+from pathlib import PurePath
+from typing import Final, Literal, TypeVar, cast, get_args, overload
 
 import msgspec
 
 from aob.core.errors import Invalid, Problem
 from aob.core.graph.handlers import HandlerFacts
 from aob.core.graph.spec import Effect
+from aob.core.hint import meant
 from aob.work.arguments import CONTEXT, Parameters, parameters_of
 
 MARK: Final = "__aob_node__"
 VERSION_CHARS: Final = 16
+APP_PREFIX: Final = "aob_app_"
+"""The names of modules made of files begin so."""
+EFFECTS: Final = get_args(Effect)
 
 Place = Literal["loop", "thread", "process"]
 """Where a handler runs: an async one on the loop, a plain one in a thread, a `cpu` one in a process of its own."""
@@ -170,10 +175,12 @@ def version_of(fn: Callable[..., object]) -> str:
 
 
 def where(fn: Callable[..., object]) -> str:
-    """`module:line` of a function, for people."""
+    """`module:line` of a function, for people; `file:line` where the application was given as a file."""
     code = getattr(fn, "__code__", None)
     module = getattr(fn, "__module__", "") or "?"
-    return f"{module}:{code.co_firstlineno}" if isinstance(code, types.CodeType) else module
+    if not isinstance(code, types.CodeType):
+        return module
+    return f"{PurePath(code.co_filename).name if module.startswith(APP_PREFIX) else module}:{code.co_firstlineno}"
 
 
 def doc_of(fn: Callable[..., object]) -> str:
@@ -203,6 +210,9 @@ def _marked(source: object) -> Iterator[Callable[..., object]]:
 
 def _unfit(mark: Mark, outer: Callable[..., object], signature: inspect.Signature) -> tuple[str, str] | None:
     fn = inspect.unwrap(outer)
+    wrong = _wrong_mark(mark)
+    if wrong:
+        return wrong
     if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
         return "is a generator", "return one value; write progress with ctx.log and ctx.heartbeat"
     if mark.cpu and inspect.iscoroutinefunction(fn):
@@ -221,6 +231,20 @@ def _unfit(mark: Mark, outer: Callable[..., object], signature: inspect.Signatur
     context = signature.parameters.get(CONTEXT)
     if context is not None and context.kind in {context.POSITIONAL_ONLY, context.VAR_POSITIONAL, context.VAR_KEYWORD}:
         return "takes ctx by position only", "write it as an ordinary parameter: def handler(value, ctx)"
+    return None
+
+
+def _wrong_mark(mark: Mark) -> tuple[str, str] | None:
+    """What is said of a handler has to be what there is: of `onse` nobody would know that it may not be repeated."""
+    if mark.effect not in EFFECTS:
+        hint = meant(str(mark.effect).lower(), EFFECTS, "effects")
+        return f"has the effect {mark.effect!r}, which there is not", hint
+    for name, kinds, what in (
+        ("name", str, "a text"), ("version", (str, types.NoneType), "a text"),
+        ("deterministic", bool, "True or False"), ("cpu", bool, "True or False"),
+    ):  # fmt: skip
+        if not isinstance(getattr(mark, name), kinds):
+            return f"has {name}={getattr(mark, name)!r}", f"it is {what}"
     return None
 
 

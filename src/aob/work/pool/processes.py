@@ -17,6 +17,7 @@ import msgspec
 
 from aob.core.errors import Unavailable, said
 from aob.core.event import canonical
+from aob.work.handlers import APP_PREFIX
 from aob.work.job import Done, WorkError, unheard
 from aob.work.pool.child import Call, Said, serve
 from aob.work.pool.lanes import Lanes
@@ -25,9 +26,6 @@ from aob.work.pool.threads import Threads
 
 END_S: Final = 2.0
 """How long an idle process may take to end before it is killed."""
-
-APP_PREFIX: Final = "aob_app_"
-"""Modules of this beginning were loaded from a file."""
 
 
 def call_of(
