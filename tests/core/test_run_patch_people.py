@@ -100,7 +100,8 @@ def test_the_ticket_names_the_way_and_has_the_roles_of_the_approvals_concerned()
     )
     assert desk.propose([add("/nodes/a/input", {"value": "0"})], author="agent") == "proposed"
     ticket = desk.ticket()
-    assert "changes what the approval `ok` depends on: a.input -> ok.input" in ticket.text
+    way = "changes what the approval `ok` depends on: a.input -> ok.input"
+    assert ticket.text == f"agent wants to change the graph ({way}): because"
     assert (ticket.needed, ticket.barred) == (("approve", "finance"), ["starter"])
     for roles in ({"approve"}, {"finance"}, {"patch", "run"}):
         with pytest.raises(Refused):
@@ -149,6 +150,29 @@ def test_an_approval_binds_the_diff_that_was_shown() -> None:
     with pytest.raises(Invalid):
         desk.answer("approve")
     assert desk.ticket() == shown
+
+
+def test_a_patch_that_concerns_further_approvals_by_now_is_shown_to_their_roles() -> None:
+    wait = {"kind": "wait", "config": {"message": "m"}}
+    desk = Desk(flow({"w": wait, "a": function(), "pay": function(effect="once")}, edges("w a", "a pay")))
+    assert desk.propose([add("/edges/way", edge("w", "pay"))]) == "proposed"
+    first = desk.ticket()
+    assert first.needed == ("approve",)
+    asks = [drop("/edges/e2"), add("/nodes/ok", approval(config={"role": "finance", "not": ["starter"]})),
+            add("/edges/x", edge("a", "ok")), add("/edges/y", edge("ok", "pay", on="approved"))]  # fmt: skip
+    assert desk.propose(asks) == "proposed"
+    (second,) = (ticket.id for ticket in desk.run.tickets.values() if ticket.about == "patch_2")
+    desk.answer("approve", ticket=second)
+    assert desk.run.patches["patch_2"].state == "applied"
+
+    bo = Caller("default", "bo", frozenset({"approve"}))
+    desk.answer("approve", ticket=first.id, who=bo)
+    assert desk.run.patches["patch_1"].state == "proposed", "it leads round an approval that was not there"
+    assert (desk.ticket().needed, desk.ticket().barred) == (("approve", "finance"), ["starter"])
+    with pytest.raises(Refused):
+        desk.answer("approve", who=bo)
+    desk.answer("approve", who=Caller("default", "flo", frozenset({"approve", "finance"})))
+    assert desk.run.patches["patch_1"].state == "applied"
 
 
 def test_an_approval_holds_under_the_rules_it_was_asked_under() -> None:

@@ -176,8 +176,8 @@ class Workflows:
         """The patch of a tag as it waits for a person."""
         before = versions.document(len(versions) - 1)
         difference = diff(before, apply(before, decode(overlay.operations)))
-        text = (f"{who.name} wants to change {overlay.tag} of {name}: {overlay.reason or 'no reason given'} "
-                f"({'; '.join(verdict.reasons)})")  # fmt: skip
+        text = (f"{who.name} wants to change {overlay.tag} of {name} ({'; '.join(verdict.reasons)}): "
+                f"{overlay.reason or 'no reason given'}")  # fmt: skip
         command = catalog.Ask(overlay, text, canonical(difference), verdict.roles, verdict.barred,
                               self.core.rules.version)  # fmt: skip
         decided = await self.core.journal.ask(_stream(who, name), command)

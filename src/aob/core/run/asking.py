@@ -97,7 +97,7 @@ def decide_ticket(
     """The ticket has its answer; what it was about goes on."""
     step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now, key))
     if ticket.subject == "patch":
-        close_patch(step, step.run.patches[ticket.about], choice, by, reason)
+        close_patch(step, ticket, step.run.patches[ticket.about], choice, by, reason)
         return
     token = step.run.tokens.get(ticket.visit)
     if token is None:
@@ -145,8 +145,9 @@ def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, val
     step.route(scope, ir, node, outcome(ticket.visit, on, step.cell(told)[0], attempt=1))
 
 
-def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> None:
-    """A person decides on a patch. Approval binds the diff that was shown: if it differs now, it is shown anew."""
+def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, reason: str) -> None:
+    """A person decides on a patch. Approval binds the diff that was shown: if it differs now, it is shown anew; so is
+    one that concerns further approvals now, to those who may decide about these as well."""
     if patch.state != "proposed":
         raise Conflict(f"{patch.id} is {patch.state}", code="patch_closed", state=patch.state)
     if choice != "approve":
@@ -155,15 +156,18 @@ def close_patch(step: Step, patch: Patch, choice: str, by: str, reason: str) -> 
         return
     operations: list[dict[str, Any]] = decode(patch.operations)
     plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of, patch.visit)
-    if plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
+    roles, barred = plan.verdict.roles, barred_of(step, plan)
+    wider = not (set(roles) <= set(ticket.roles) and set(barred) <= set(ticket.barred))
+    if wider or plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
                                           plan.shown, step.given.rules.version))  # fmt: skip
+        about = [step.run.id, patch.id, plan.shown, step.given.rules.version, *((*roles, *barred) if wider else ())]
         step.events.append(
             ev.TicketOpened(
-                derived_id("ticket", step.run.id, patch.id, plan.shown, step.given.rules.version), patch.visit, "patch",
+                derived_id("ticket", *about), patch.visit, "patch",
                 "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
                 ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", patch.id,
-                roles=list(plan.verdict.roles), barred=barred_of(step, plan),
+                roles=list(roles), barred=barred,
             )
         )  # fmt: skip
         return

@@ -87,8 +87,9 @@ def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
     step.events.append(
         ev.TicketOpened(
             patch_ticket(step, command.id), command.visit, "patch", "approve",
-            f"{command.author} wants to change the graph: {command.reason or 'no reason given'} "
-            f"({'; '.join(plan.verdict.reasons)})",
+            # What the gate has found stands first: a long reason must not push it out of sight.
+            f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "
+            f"{command.reason or 'no reason given'}",
             ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", command.id,
             roles=list(plan.verdict.roles), barred=barred_of(step, plan),
         )
