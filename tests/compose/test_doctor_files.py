@@ -43,6 +43,8 @@ async def test_what_is_wrong_is_found_with_what_mends_it(tmp_path: Path) -> None
     (blob,) = home.glob("blobs/*/??/*")
     blob.write_bytes(b"other")
     assert "damaged" in bad(home)["blobs"]
+    (home / "link.secret").write_bytes(b"short")
+    assert "has 5 bytes" in bad(home)["link.secret"]
     (home / "gate.db").write_bytes(b"\x01" * 9_000)
     assert "database" in bad(home)["gate.db"]
 

@@ -173,6 +173,28 @@ async def test_a_home_that_is_removed_while_it_runs_acknowledges_nothing(tmp_pat
     assert told == ["gone"]
 
 
+@pytest.mark.parametrize("name", ["gate.db", "shard-0.db"])
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_file_that_is_removed_while_it_is_written_acknowledges_nothing_more(
+    tmp_path: Path, how: str, name: str
+) -> None:
+    deed, told = Deed(), list[str]()
+    async with aob.open(tmp_path, app=deed.handlers()) as app:
+        await app.push_contracts({"shop.yaml": SHOP})
+        await app.push(chain("one", "echo"))
+        app.room.gone = lambda: told.append("gone")
+        await app.ingest([sold(1)])
+        app.room.look()
+        (tmp_path / name).rename(tmp_path / "away")
+        if how == "replaced":
+            shutil.copy(tmp_path / "away", tmp_path / name)
+        app.room.look()
+        for refused in (app.start("one", {"n": 2}), app.ingest([sold(2)])):
+            with pytest.raises(Unavailable, match=f"{name} of the home"):
+                await refused
+    assert told == ["gone"]
+
+
 async def test_a_home_is_its_owners(tmp_path: Path) -> None:
     deed, home = Deed(), tmp_path / "home"
     before = os.umask(0o022)

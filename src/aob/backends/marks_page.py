@@ -95,9 +95,10 @@ class Beside(Unmarked):
         return self._page.page[SLOT : self._page.used]
 
 
-def home_gone(home: Path) -> Unavailable:
-    """The error of whoever wanted to acknowledge something in a home that is not there any more."""
-    return Unavailable(f"the home {home} was removed or replaced while it ran", code="home_gone",
+def home_gone(home: Path, file: str = "") -> Unavailable:
+    """The error of whoever wanted to acknowledge something in a home, or a file of it, that is not there any more."""
+    what = f"{file} of the home {home}" if file else f"the home {home}"
+    return Unavailable(f"{what} was removed or replaced while it ran", code="home_gone",
                        hint="nothing was acknowledged since; stop this process and start it on a home that is there",
                        )  # fmt: skip
 

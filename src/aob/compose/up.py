@@ -89,7 +89,7 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         running.room.reserve, running.room.gone = True, stop.set
         await stop.wait()
     if running.room.left:
-        raise home_gone(home)
+        raise home_gone(home, running.room.lost)
 
 
 def keys_of(env: Mapping[str, str]) -> str:

@@ -52,10 +52,23 @@ def inspected(home: Path, *, deep: bool = False) -> Iterator[Seen]:
         yield _database(home / name, deep)
     if (home / "blobs").is_dir():
         yield _blobs(home / "blobs", deep)
+    if (home / "link.secret").exists():
+        yield from _link_secret(home)
 
 
 def _open_to_us(path: Path) -> bool:
     return os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _link_secret(home: Path) -> Iterator[Seen]:
+    from aob.compose.notices import link_secret  # with all that notices are told by
+
+    try:
+        link_secret(home)
+    except AobError as error:
+        yield Seen("link.secret", False, error.detail, error.hint)
+    except OSError as error:
+        yield Seen("link.secret", False, f"it cannot be read: {error.strerror}", "restore it, or remove it")
 
 
 def _database(path: Path, deep: bool) -> Seen:

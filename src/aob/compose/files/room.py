@@ -1,4 +1,4 @@
-"""Room on the disk of a home, and whether the home is still there: looked at twice a second while it runs.
+"""Room on the disk of a home, and whether it and its files are still there: looked at twice a second while it runs.
 
 A full disk refuses what would write and keeps what reads: `HOME/reserve` is given up, so that files can still be opened
 and what was decided can be finished, also after a start. It is made again when there is space, and then work goes on.
@@ -21,6 +21,9 @@ RESERVE_BYTES: Final = 8 * 1024 * 1024
 FREE_BYTES_MIN: Final = 1024 * 1024
 """Below this a start gives the reserve up at once."""
 LOOK_S: Final = 0.5
+
+DERIVED: Final = frozenset({"metrics.db", "webhooks.db"})
+"""Set aside and made anew by ourselves when they cannot be read."""
 
 log: Final = Structlog("aob.compose")
 
@@ -50,6 +53,9 @@ class Room:
         self._home, self._page, self.writes, self.reserve = home, page, writes, reserve
         self.gone: Callable[[], None] = lambda: None
         self.left = False
+        self.lost = ""
+        self._inodes: dict[str, int] = {}
+        """The files that hold what is acknowledged, as they were when they were seen first."""
 
     async def watch(self) -> None:
         """Look for ever."""
@@ -61,8 +67,8 @@ class Room:
         """One look."""
         if self._page.gone() or not self._there():
             self.left = True
-            error = home_gone(self._home)
-            log.error("home_gone", home=str(self._home))
+            error = home_gone(self._home, self.lost)
+            log.error("home_gone", home=str(self._home), file=self.lost)
             for each in self.writes:
                 each.failing = each.refusing = error
             self.gone()
@@ -79,10 +85,16 @@ class Room:
         return 2 * RESERVE_BYTES if self.reserve else FREE_BYTES_MIN
 
     def _there(self) -> bool:
+        """Whether what is written can be found again: a file that was removed takes all that comes, and keeps none."""
         try:
-            return os.stat(self._page.path).st_ino == self._page.inode
+            if os.stat(self._page.path).st_ino != self._page.inode:
+                return False
+            there = {path.name: os.stat(path).st_ino for path in self._home.glob("*.db") if path.name not in DERIVED}
         except OSError:
             return False
+        self._inodes = {**there, **self._inodes}
+        self.lost = next((name for name, inode in self._inodes.items() if there.get(name) != inode), "")
+        return not self.lost
 
     def _refused(self) -> bool:
         return any(each.refusing is not None for each in self.writes)
