@@ -82,6 +82,17 @@ async def test_the_contracts_of_a_home_are_listed(desk: Terminal, tmp_path: Path
     assert {"event", "metric"} <= {row["kind"] for row in (await desk("contract", "list", "--json")).json}
 
 
+async def test_a_shop_without_contracts_says_what_is_missing(desk: Terminal) -> None:
+    sent = await desk("generate", "--count", "3", "--rate", "1000")
+    assert "3 rejected" in sent.out
+    assert "all were refused: push their contracts" in sent.err
+
+
+async def test_a_hint_is_said_once(desk: Terminal) -> None:
+    refused = await desk("metric", "show", "runs_started", "--since", "yesterday")
+    assert (refused.code, refused.err.count("2026-01-31T12:00:00Z, or ms")) == (2, 1)
+
+
 async def test_a_file_that_is_not_there_says_which_one_is(desk: Terminal, tmp_path: Path) -> None:
     refused = await desk("workflow", "push", str(tmp_path / "pya.yaml"))
     assert (refused.code, f"hint: did you mean {tmp_path / 'pay.yaml'}?" in refused.err) == (3, True)

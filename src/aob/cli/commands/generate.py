@@ -155,6 +155,10 @@ async def _send(aob: "AsyncClient", args: Namespace, screen: Screen, shop: "Shop
                 task.cancel()
             took_s = round(time.time() - start, 3)  # also after Ctrl-C: what was sent was sent
             screen.value({**totals, "took_s": took_s}) if screen.json else screen.line(_line(totals, took_s))
+            if totals["rejected"] and not totals["accepted"] + totals["duplicate"]:
+                screen.note(
+                    "all were refused: push their contracts, examples/shop/contracts; aob deadletter groups says why"
+                )
 
 
 async def _paced(
