@@ -17,8 +17,8 @@ from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
 from aob.core.policy import Caller
 from aob.gate import Commit, GatedLog, Ingest, Memory
-from aob.gate.ingest import CALL_BYTES_MAX
-from aob.gate.parcel import FEED, WHOLE
+from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
+from aob.gate.parcel import FEED, PART_LINES, WHOLE, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.metrics.live import token
 from aob.ports.event_log import Group, Place
@@ -357,3 +357,72 @@ async def test_it_works_on_a_disk(tmp_path: Path) -> None:
         again = [event for row in rows for event in ingest.gate("acme").reread(row.lines, row.notes, row.first)]
         assert [event.offset for event in again] == list(range(81))
     await log.close()
+
+
+async def test_a_large_call_goes_part_by_part_and_others_have_their_turn() -> None:
+    log, heard = Gated(), list[Commit]()
+    async with made(log, heard.append) as ingest:
+        lines = [line(f"e{number}") for number in range(2 * PART_LINES + 500)]
+        lines[10], lines[PART_LINES + 7], lines[-1] = b"{", lines[3], b"nothing"
+        log.turn.clear()
+        large = asyncio.create_task(sent(ingest, *lines, b"", b""))
+        await log.asked.wait()
+        small = asyncio.create_task(sent(ingest, line("s"), who=OTHER))
+        await asyncio.sleep(0)
+        log.turn.set()
+        told = await large
+        assert (await small)["accepted"] == 1
+        assert max(len(commit.events) for commit in heard) <= PART_LINES
+        assert [commit.tenant for commit in heard].index("umbra") < len(heard) - 1, "before its last part"
+        assert (told["received"], told["accepted"], told["duplicate"], told["rejected"]) == (
+            len(lines), len(lines) - 3, 1, 2,
+        )  # fmt: skip
+        verdicts = [each["verdict"] for each in told["verdicts"]]
+        assert len(verdicts) == len(lines)
+        odd = {10: "rejected", PART_LINES + 7: "duplicate", len(lines) - 1: "rejected"}
+        assert {place: told for place, told in enumerate(verdicts) if told != "accepted"} == odd
+        assert told["position"] == token(heard[-1].row, WHOLE)
+        assert (await sent(ingest, *lines))["duplicate"] == len(lines) - 2
+
+
+@given(
+    st.lists(st.integers(0, 3).map(lambda size: b"x" * size), max_size=40),
+    st.integers(1, 12),
+    st.integers(1, 6),
+)
+def test_parts_are_whole_lines_and_nothing_is_lost(lines: list[bytes], most_bytes: int, most_lines: int) -> None:
+    text = b"\n".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aob.gate.parcel.PART_BYTES", most_bytes)
+        patch.setattr("aob.gate.parcel.PART_LINES", most_lines)
+        found = list(parts(text))
+    assert b"".join(found) == text
+    assert all(part.endswith(b"\n") for part in found[:-1])
+    assert all(part.count(b"\n") <= most_lines + 1 for part in found)
+
+
+async def test_a_commit_takes_no_more_than_is_folded_in_one_go() -> None:
+    log, heard = Gated(), list[Commit]()
+    async with made(log, heard.append) as ingest:
+        log.turn.clear()
+        calls = [
+            asyncio.create_task(sent(ingest, *[line(f"{call}/{number}") for number in range(500)]))
+            for call in range(3 * GROUP_EVENTS // 500)
+        ]
+        await log.asked.wait()
+        for _ in calls:
+            await asyncio.sleep(0)
+        log.turn.set()
+        assert sum(told["accepted"] for told in await asyncio.gather(*calls)) == 3 * GROUP_EVENTS
+        assert max(len(commit.events) for commit in heard) <= GROUP_EVENTS
+        assert len(heard) <= 5, "and it takes many calls together"
+
+
+def test_large_calls_count_as_a_whole_while_their_parts_wait() -> None:
+    pressure = Pressure(lambda: 0.0)
+    with pressure.held("acme", WAITING_BYTES_MAX - 10):
+        with pytest.raises(Busy):
+            pressure.check("acme", FREE_BYTES)
+        pressure.check("umbra", 5)
+        assert not pressure.wait_s, "the log waits for their parts only"
+    pressure.check("acme", FREE_BYTES)

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aob.core.errors import Unavailable
 from aob.core.metric_answers import QueryAnswer
+from aob.ports.installed import required
 from aob.server.http.accept import accepted
 from aob.server.routes.live.tables import ARROW, CSV, PARQUET, TABLES, table_answer
 
@@ -116,3 +118,9 @@ async def test_a_query_is_answered_in_what_its_caller_accepts(media: str, http: 
 )  # fmt: skip
 def test_the_media_that_the_caller_likes_best(accept: str | None, chosen: str) -> None:
     assert accepted(accept, ("a/b", "x/y")) == chosen
+
+
+def test_a_library_is_missing_when_its_package_is() -> None:
+    with pytest.raises(Unavailable) as told:
+        required("no_such_package.io", "metrics", "Arrow and Parquet")
+    assert told.value.code == "not_installed"

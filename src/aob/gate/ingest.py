@@ -20,7 +20,7 @@ from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
-from aob.gate.parcel import FEED, Parcel
+from aob.gate.parcel import FEED, Parcel, Told, answer, is_large, parts
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
 from aob.ports.logger import Logger
@@ -28,8 +28,10 @@ from aob.ports.telemetry import TRACE, Telemetry, Trace
 
 CALL_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of one call."""
-GROUP_BYTES: Final = 8 * 1024 * 1024
-"""Bytes after which a commit takes no further call."""
+GROUP_BYTES: Final = 1024 * 1024
+"""Bytes after which a commit takes no further part of a call."""
+GROUP_EVENTS: Final = 4_000
+"""Events after which a commit takes no further part of a call: it is folded in one go, and others wait for that."""
 
 log = Logger("aob.gate")
 
@@ -88,6 +90,9 @@ class Ingest:
     async def ingest(self, who: Caller, lines: bytes) -> bytes:
         """Pass lines through the gate: an encoded `Ingested`, once they are durable and folded. Role `run`.
 
+        A large call goes part by part, each a commit, and others have their turn between: one that fails half-way has
+        its first parts in the log, which are duplicates when it is sent again.
+
         Raises Busy when more waits than can be written soon, TooLarge, Unavailable when the log cannot be written.
         """
         demand(who, "ingest")
@@ -97,6 +102,14 @@ class Ingest:
         if self.refusing is not None:
             raise self.refusing.with_traceback(None)
         self.pressure.check(who.tenant, len(lines))
+        if not is_large(lines):
+            return answer([await self._through(who, lines)], self.generation)
+        with self.pressure.held(who.tenant, len(lines)):
+            told = [await self._through(who, part) for part in parts(lines)]
+        return answer(told, self.generation)
+
+    async def _through(self, who: Caller, lines: bytes) -> Told:
+        """A part of a call that is looked at in one go: what became of it, once it is durable and folded."""
         gate, began_s = self.memory.gate(who.tenant), self.pressure.now()
         gated = gate.passed(lines, self.now_ms())
         read_s = self.pressure.now()
@@ -110,7 +123,7 @@ class Ingest:
             self.telemetry.stage("dedup", self.pressure.now() - enriched_s, len(gated.events))
             parcel.trace = TRACE.get()
         await self.post(parcel)
-        return parcel.answer(self.generation)
+        return parcel.told()
 
     def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
         """What passed the gate, with the ids of its events claimed. It must be posted before anything else runs."""
@@ -212,8 +225,8 @@ class Ingest:
 
     def _taken(self) -> list[Parcel]:
         """The next parcels, up to a mark, which is passed when it is first."""
-        parcels, size = list[Parcel](), 0
-        while self._queue and size < GROUP_BYTES:
+        parcels, size, events = list[Parcel](), 0, 0
+        while self._queue and size < GROUP_BYTES and events < GROUP_EVENTS:
             item = self._queue[0]
             if not isinstance(item, Parcel):
                 if parcels:
@@ -225,6 +238,7 @@ class Ingest:
             self._queue.popleft()
             parcels.append(item)
             size += item.size
+            events += len(item.events)
         return parcels
 
     async def _commit(self, parcels: list[Parcel]) -> None:

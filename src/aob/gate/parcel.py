@@ -1,8 +1,8 @@
 """What one caller sent, on its way through a commit: gated lines in, its part of a group and its answer out."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,9 @@ from aob.ports.telemetry import Trace
 FEED: Final = 1_001
 """The generation of positions of business events (see `aob.metrics.live.positions`)."""
 WHOLE: Final = 1 << 62
+PART_BYTES: Final = 256 * 1024
+PART_LINES: Final = 1_000
+"""A call beyond one of these is looked at part by part, and others have their turn between."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _ACCEPTED: Final = b'{"verdict":"accepted"}'
@@ -63,13 +66,49 @@ class Parcel:
             whole[place] = rejection(refused, number)
         return whole
 
-    def answer(self, generation: int = FEED) -> bytes:
-        """The encoded `Ingested`, once it is written. `generation` is that of positions."""
-        gated, duplicate = self.gated, len(self.repeats)
-        return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
-            gated.received, len(gated.events) - duplicate, duplicate, len(gated.refused),
-            Position(generation, ((self.row, WHOLE),)).token().encode(), b",".join(self.verdicts()),
-        )  # fmt: skip
+    def told(self) -> "Told":
+        """What became of it, once it is written."""
+        return Told(self.gated.received, len(self.repeats), len(self.gated.refused), self.row, self.verdicts())
+
+
+class Told(NamedTuple):
+    """What became of a part of a call."""
+
+    received: int
+    duplicate: int
+    rejected: int
+    row: int
+    verdicts: list[bytes]
+
+
+def is_large(lines: bytes) -> bool:
+    """Whether a call is looked at in several parts."""
+    return len(lines) > PART_BYTES or lines.count(b"\n") > PART_LINES
+
+
+def parts(lines: bytes) -> Iterator[bytes]:
+    """A large call in parts of whole lines."""
+    begin = 0
+    while begin < len(lines):
+        end = min(begin + PART_BYTES, len(lines))
+        if lines.count(b"\n", begin, end) > PART_LINES:
+            end = begin
+            for _ in range(PART_LINES):
+                end = lines.index(b"\n", end) + 1
+        else:
+            end = lines.find(b"\n", end) + 1 or len(lines)
+        yield lines[begin:end]
+        begin = end
+
+
+def answer(told: Sequence[Told], generation: int) -> bytes:
+    """The encoded `Ingested` of a call, of what became of its parts. `generation` is that of positions."""
+    received, duplicate, rejected = (sum(counts) for counts in zip(*[each[:3] for each in told], strict=True))
+    verdicts = told[0].verdicts if len(told) == 1 else [verdict for each in told for verdict in each.verdicts]
+    return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
+        received, received - duplicate - rejected, duplicate, rejected,
+        Position(generation, ((told[-1].row, WHOLE),)).token().encode(), b",".join(verdicts),
+    )  # fmt: skip
 
 
 def rejection(refused: Refused, number: int) -> bytes:

@@ -1,6 +1,7 @@
 """How much waits and how long that takes: bytes in and out, a refusal with a time to come again when it is too much."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from aob.core.errors import Busy
@@ -24,6 +25,7 @@ class Pressure:
         self._clock_s = clock_s
         self.bytes = 0
         self._by_tenant: dict[str, int] = {}
+        self._held: dict[str, int] = {}
         self._rate = 0.0
 
     def now(self) -> float:
@@ -37,15 +39,28 @@ class Pressure:
 
     def check(self, tenant: str, size: int) -> None:
         """Raises Busy, with a time to come again, when there is no room for so many bytes."""
-        after = self.bytes + size
-        if after <= FREE_BYTES or not self.bytes:
+        waiting = self.bytes + sum(self._held.values())
+        after = waiting + size
+        if after <= FREE_BYTES or not waiting:
             return
-        mine, others = self._by_tenant.get(tenant, 0), len(self._by_tenant) > 1
+        mine = self._by_tenant.get(tenant, 0) + self._held.get(tenant, 0)
+        others = len(self._by_tenant.keys() | self._held.keys()) > 1
         most = WAITING_BYTES_MAX * (TENANT_SHARE if others else 1.0)
         if after > WAITING_BYTES_MAX or mine + size > most or self.wait_s > WAIT_MAX_S:
             wait_s = min(30.0, max(0.1, self.wait_s))
-            raise Busy(f"{self.bytes:,} bytes of events are waiting to be written", retry_after_s=round(wait_s, 2),
+            raise Busy(f"{waiting:,} bytes of events are waiting to be written", retry_after_s=round(wait_s, 2),
                        code="ingest_busy", hint="send again later, the same ids: nothing counts twice")  # fmt: skip
+
+    @contextmanager
+    def held(self, tenant: str, size: int) -> Iterator[None]:
+        """A large call whose parts wait one after the other: memory holds all of it, the log waits for a part."""
+        self._held[tenant] = self._held.get(tenant, 0) + size
+        try:
+            yield
+        finally:
+            self._held[tenant] -= size
+            if not self._held[tenant]:
+                del self._held[tenant]
 
     def add(self, tenant: str, size: int) -> None:
         """So many bytes wait."""

@@ -9,7 +9,10 @@ from aob.core.errors import Unavailable
 @cache
 def installed(module: str) -> bool:
     """Whether a module can be imported."""
-    return find_spec(module) is not None
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a module in a package, when the package is missing
+        return False
 
 
 def required(module: str, extra: str, what: str) -> None:

@@ -27,7 +27,7 @@ from aob.core.errors import AobError, Conflict, NotFound
 
 EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
-    "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks"),
+    "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
     "trace": ("opentelemetry",), "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """What each extra brings, by the names that are imported."""
