@@ -50,6 +50,8 @@ def told_anew(fold: Fold, events: list[Event]) -> None:
     """What waits for the log is told by it."""
     while fold.restating:
         wanted = Restatement(fold)
+        for _ in wanted.refresh():
+            pass
         wanted.read([event for event in events if event.type in wanted.types])
         wanted.work_out()
         while wanted.apply(50):

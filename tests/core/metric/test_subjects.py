@@ -287,7 +287,7 @@ def test_what_came_too_late_is_told_by_the_log_as_if_it_had_come_in_time(
         told += fold.add(touch)
         if dice.random() < 0.2 or number == len(touches) - 1:
             assert fold.missed == fold.waiting
-            for key, late in fold.late().items():
+            for key, late in fold.waiting_of(fold.late()).items():
                 marks = [refolding.mark(each) for each in touches[: number + 1] if each.key == key]
                 told += fold.adopt(refolding.refold(key, late, marks, fold.floor_ms)) or []
             assert (fold.waiting, fold.missed) == (0, 0)
@@ -302,7 +302,12 @@ def test_a_subject_that_is_touched_while_the_log_is_read_waits_for_the_next_pass
     fold, refolding = SubjectFold(metric, horizon_ms=5), Refolding(metric)
     touches = [Touch("x", 100, 100), Touch("x", 10, 100)]
     folded(fold, touches)
-    first = refolding.refold("x", fold.late()["x"], [refolding.mark(each) for each in touches], fold.floor_ms)
+    late, marks = fold.waiting_of(["x", "y"])["x"], [refolding.mark(each) for each in touches]
+    first = refolding.refold("x", late, marks, fold.floor_ms)
+    fold.add(Touch("x", 20, 100))
+    assert refolding.refold("x", late, marks, fold.floor_ms) == first, "how it stood is not what it has become"
     fold.add(Touch("x", 101, 101))
     assert fold.adopt(first) is None
-    assert fold.waiting == 1
+    assert fold.wait_still({"x", "y"})
+    assert not fold.wait_still({"y"})
+    assert fold.waiting == 2

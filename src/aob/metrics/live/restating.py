@@ -94,7 +94,8 @@ class Restating:
         if wanted.own_time:
             at = await live.events.row_before(wanted.since_ms - SKEW_MAX_MS)
         for _ in range(ROUNDS_MAX):
-            wanted.refresh()
+            for _ in wanted.refresh():
+                await asyncio.sleep(0)
             until = numbers.row
             await self._read(numbers.tenant, wanted, at, until)
             at = max(at, until)

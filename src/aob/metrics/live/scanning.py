@@ -147,6 +147,8 @@ class Scans:
         def settle() -> None:
             while fold.restating:
                 wanted = Restatement(fold)
+                for _ in wanted.refresh():
+                    pass
                 wanted.read(held.kept)
                 wanted.work_out()
                 while wanted.apply(1_000):

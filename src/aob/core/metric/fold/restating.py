@@ -6,7 +6,8 @@ meanwhile is left for the next pass, the rest takes its place in the fold, piece
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from aob.core.accepted_event import Event
 from aob.core.metric.cube.number import whole
@@ -14,7 +15,11 @@ from aob.core.metric.fold.fold import Fold, by_version
 from aob.core.metric.fold.recount import Found, found_in
 from aob.core.metric.fold.state import Span
 from aob.core.metric.subject import Refolded, Refolding
+from aob.core.metric.subject.late import Waiting
 from aob.core.metric.subject.touch import Mark, Touch
+
+STEP: Final = 10_000
+"""Subjects that are looked at before others have their turn."""
 
 
 class Restatement:
@@ -25,7 +30,8 @@ class Restatement:
         self._fold = fold
         self._contracts, self._plan = fold.contracts, fold.plan
         self._spans = {name: dict(spans) for name, spans in fold.wanted.items() if spans}
-        self._late = {name: late for name, each in fold.subjects.items() if (late := each.late())}
+        self._keys = {name: late for name, each in fold.subjects.items() if (late := each.late())}
+        self._late: dict[str, dict[str, Waiting]] = {name: {} for name in self._keys}
         self._floors: dict[str, int] = {}
         self._refolding = {name: Refolding(fold.plan.metrics[name].contract) for name in self._late}
         self._index = {name: _Index(spans) for name, spans in self._spans.items()}
@@ -36,22 +42,25 @@ class Restatement:
         self.types = frozenset(move.on for move in moves)
         self.own_time = not self._late and not any(move.at for move in moves)
         self.since_ms = min((since for spans in self._spans.values() for since, _ in spans), default=0)
-        self.refresh()
 
     @property
     def metrics(self) -> frozenset[str]:
         """The metrics that are told anew."""
         return frozenset((*self._spans, *self._late))
 
-    def refresh(self) -> None:
-        """Before more of the log is read: what still waits, with its stamps of now. What came new is for another
-        pass."""
+    def refresh(self) -> Iterator[None]:
+        """Before more of the log is read, up to where the fold is at the end of this: what still waits, with its
+        stamps of now. What came new is for another pass. Others may have their turn at each step."""
         fold = self._fold
         for name, index in self._index.items():
             now = fold.wanted.get(name, {})
             self._spans[name] = {span: now[span] for span in index.spans if span in now}
-        for name, late in self._late.items():
-            self._late[name] = fold.subjects[name].late(late)
+        for name, keys in self._keys.items():
+            late = self._late[name] = {}
+            for begin in range(0, len(keys), STEP):
+                late |= fold.subjects[name].waiting_of(keys[begin : begin + STEP])
+                yield
+            self._keys[name] = list(late)
             self._floors[name] = fold.subjects[name].floor_ms
 
     def read(self, events: Sequence[Event]) -> None:
@@ -99,7 +108,7 @@ class Restatement:
         """Whether something that it began with still waits, because it was touched meanwhile."""
         if any(span in self._fold.wanted.get(name, {}) for name, index in self._index.items() for span in index.spans):
             return True
-        return any(self._fold.subjects[name].waits(key) for name, late in self._late.items() for key in late)
+        return any(self._fold.subjects[name].wait_still(late.keys()) for name, late in self._late.items())
 
     def _follow(self, name: str, touches: Iterable[tuple[Event, Touch]]) -> None:
         late, mark = self._late[name], self._refolding[name].mark

@@ -4,7 +4,7 @@ What lies further back than the horizon is settled: a subject that is touched th
 it out from the log. What the bounds let go of is missed for good.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Final
 from zlib import crc32
 
@@ -12,7 +12,7 @@ import msgspec
 
 from aob.core.contract_model import MetricContract
 from aob.core.metric.subject.history import HISTORY_BYTES, MARK_BYTES, History, difference
-from aob.core.metric.subject.late import LATE_MAX, Late, Refolded, keeps_data, law_of, mark_of
+from aob.core.metric.subject.late import LATE_MAX, Late, Refolded, Waiting, keeps_data, law_of, mark_of
 from aob.core.metric.subject.touch import Contribution, Mark, Touch
 
 TOUCHES_MAX: Final = 128
@@ -108,10 +108,19 @@ class SubjectFold:
         self._waiting += 1
         self._late_changed = True
 
-    def late(self, among: Iterable[str] | None = None) -> dict[str, Late]:
-        """The subjects (of these, or all) that wait for the log, as they stand now."""
-        keys = self._late if among is None else [key for key in among if key in self._late]
-        return {key: Late(list(self._late[key].marks), self._late[key].stamp) for key in keys}
+    def late(self) -> list[str]:
+        """The subjects that wait for the log."""
+        return list(self._late)
+
+    def waiting_of(self, keys: Iterable[str]) -> dict[str, Waiting]:
+        """How those of some subjects that wait for the log stand now. Nothing is copied: marks are only added."""
+        late = self._late
+        found = [(key, late[key]) for key in keys if key in late]
+        return {key: (each.marks, len(each.marks), each.stamp) for key, each in found}
+
+    def wait_still(self, keys: Set[str]) -> bool:
+        """Whether one of some subjects waits for the log."""
+        return not self._late.keys().isdisjoint(keys)
 
     def waits(self, key: str) -> bool:
         """Whether a subject waits for the log."""

@@ -30,6 +30,10 @@ class Late(msgspec.Struct, array_like=True):
     stamp: int = 0
 
 
+Waiting = tuple[list[tuple[Mark, int]], int, int]
+"""How a subject stands at an instant: its marks, how many of them count, and its stamp."""
+
+
 class Refolded(NamedTuple):
     """A subject as the whole log makes it: what is to be added to the cells, and its history from the horizon on."""
 
@@ -50,18 +54,19 @@ class Refolding:
         """What of a touch stays."""
         return mark_of(touch, self._keeps_data), touch.sign
 
-    def refold(self, key: str, late: Late, touches: Sequence[tuple[Mark, int]], floor_ms: int) -> Refolded:
+    def refold(self, key: str, late: Waiting, touches: Sequence[tuple[Mark, int]], floor_ms: int) -> Refolded:
         """`touches` are all of it that are in the log, those that came late included."""
         whole: Counter[Mark] = Counter()
         for mark, sign in touches:
             whole[mark] += sign
         in_time = whole.copy()
-        for mark, sign in late.marks:
+        marks, count, stamp = late
+        for mark, sign in marks[:count]:
             in_time[mark] -= sign
         told = difference(self._law.tell(None, _ordered(in_time)), self._law.tell(None, _ordered(whole)))
         history = History(marks=_ordered(whole))
         history.settle(self._law, floor_ms)
-        return Refolded(key, late.stamp, told, history)
+        return Refolded(key, stamp, told, history)
 
 
 def _ordered(counts: Counter[Mark]) -> Marks:
