@@ -14,7 +14,9 @@ from aob.client import AsyncClient
 from aob.compose import App
 from aob.core.errors import AobError, Conflict, Invalid, NotFound
 from aob.core.policy import LOCAL
+from aob.metrics.live.restating import Restating
 from aob.server import create_app, serving
+from tests.metrics.till import Signal
 
 SHOP = """
 event: order.created
@@ -46,6 +48,19 @@ alert: revenue_high
 metric: revenue
 window: all
 when: value > 100.0
+"""
+
+BACK = """
+event: order.refunded
+version: 1
+fields: {order_id: {type: string}, amount: {type: number}, region: {type: string}}
+---
+metric: largest
+version: 1
+type: max
+on_retract: refold
+moves: [{on: order.created, value: data.amount}, {on: order.refunded, value: data.amount, retract: true}]
+windows: [all]
 """
 
 pytestmark = pytest.mark.timeout(60)
@@ -100,6 +115,43 @@ async def test_a_number_that_stands_is_not_told_again(client: AsyncClient, home:
         await client.ingest([order("b")])
         moved = await http.get(path, params=query, headers={"if-none-match": first.headers["etag"]})
         assert (moved.status_code, moved.json()["value"]) == (200, 2)
+
+
+async def test_a_number_that_is_told_anew_is_told_again(
+    client: AsyncClient, home: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.push_contracts({"back.yaml": BACK})
+    path = f"{client.url}/v1/metrics/largest"
+    with monkeypatch.context() as patch:
+        patch.setattr(Restating, "soon", lambda self, tenant: None)
+        await client.ingest([order("a", 5.0), order("b", 9.0)])
+        sent = await client.ingest([{**order("c", 9.0), "type": "order.refunded"}])
+        async with httpx.AsyncClient(headers=client._http.headers) as http:
+            first = await http.get(path)
+            tag = {"if-none-match": first.headers["etag"]}
+            assert (await http.get(path, headers=tag)).status_code == 304
+    assert (first.json()["value"], first.json()["restating"]) == (9.0, True)
+    home.metrics.live.restating.soon("default")
+    async with httpx.AsyncClient(headers=client._http.headers) as http:
+        moved = await http.get(path, params={"min_position": sent["position"]}, headers=tag)
+    assert (moved.status_code, moved.json()["value"]) == (200, 5.0)
+    assert moved.json()["position"] == first.json()["position"], "no event came"
+
+
+async def test_a_number_of_the_platform_is_told_again_when_it_moves(client: AsyncClient, home: App) -> None:
+    path, query = f"{client.url}/v1/metrics/runs_started", {"window": "all"}
+    async with httpx.AsyncClient(headers=client._http.headers) as http:
+        first = await http.get(path, params=query)
+        tag = {"if-none-match": first.headers["etag"]}
+        moves = Signal()
+        home.metrics.live.moved.append(moves)
+        await home.push({"workflow": "ask", "nodes": {"a": {"kind": "approval"}}})
+        await home.start("ask")
+        while (await home.metric("runs_started", window="all"))["value"] == first.json()["value"]:
+            await moves.next()
+        moved = await http.get(path, params=query, headers=tag)
+    assert (first.json()["value"], moved.status_code, moved.json()["value"]) == (0, 200, 1)
+    assert moved.json()["position"] == first.json()["position"], "no event came"
 
 
 async def test_a_single_refused_event_is_mended_from_its_dead_letter(client: AsyncClient) -> None:

@@ -19,6 +19,8 @@ READS_MAX: Final = 200
 SPAN_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 REVALIDATE: Final[Header] = (b"cache-control", b"private, no-cache")
+UNTAGGED: Final = frozenset(("freshness_ms", "watermark", "cached"))
+"""What of an answer moves with time alone."""
 
 
 class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,9 +73,11 @@ async def read_metric(call: Call[MetricAsked, None]) -> Answer:
 
 
 def with_tag(call: Call[MetricAsked, None], answer: MetricAnswer) -> Answer:
-    """The answer with its tag, or 304 when the caller has it: it stands until its position or its edge moves."""
-    known = f"{answer['contract']}|{answer['position']}|{answer['valid_until']}|{answer.get('filling')}"
-    tag = b'W/"%b"' % blake2b(known.encode(), digest_size=12).hexdigest().encode()
+    """The answer with its tag, or 304 when the caller has it. The tag is of all it says but for what only time moves:
+    the platform's numbers, and those that are filled or told anew, move without a position."""
+    stays = {name: each for name, each in answer.items() if name not in UNTAGGED}
+    known = msgspec.json.encode(stays, order="sorted")
+    tag = b'W/"%b"' % blake2b(known, digest_size=12).hexdigest().encode()
     headers: tuple[Header, ...] = ((b"etag", tag), REVALIDATE)
     had = call.headers.get(b"if-none-match", b"")
     if had and tag in (each.strip() for each in had.split(b",")):
