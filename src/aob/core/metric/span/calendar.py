@@ -39,15 +39,15 @@ def day_start(ordinal: int, zone: str) -> int:
 
 
 def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
-    """`[start, end)` of the `size` units of a calendar that an instant lies in. Weeks begin on Monday. What begins
-    before all time, or ends after it, is cut off there."""
+    """`[start, end)` of the `size` units of a calendar that an instant lies in. Weeks begin on Monday. Every instant
+    lies in one: a change of the clock in the middle of an hour cuts it, and a day whose midnight is shown twice begins
+    once. What begins before all time, or ends after it, is cut off there."""
     at_ms = min(max(at_ms, FIRST_MS), LAST_MS)
     fixed_ms = _FIXED_MS.get(unit, 0) * size
     if fixed_ms and fixed_ms <= _FIXED_MS["hour"]:
-        shown = (_EPOCH + at_ms * _MS).astimezone(zone_of(zone))
-        offset_ms = (shown.utcoffset() or timedelta()) // _MS
+        offset_ms = _offset(at_ms, zone)
         start = (at_ms + offset_ms) // fixed_ms * fixed_ms - offset_ms
-        return start, start + fixed_ms
+        return _changed(start, at_ms, zone), _changed(start + fixed_ms, at_ms, zone)
     here = wall(at_ms, zone)
     try:
         start_wall = _floor(unit, size, here)
@@ -55,7 +55,10 @@ def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
     except (OverflowError, ValueError):
         start_wall, start = here, FIRST_MS
     try:
-        end = instant(_next(unit, size, start_wall), zone)
+        next_wall = _next(unit, size, start_wall)
+        end = instant(next_wall, zone)
+        if end <= at_ms:  # clocks were set back over the boundary: it was shown, and is shown again
+            start, end = end, instant(_next(unit, size, next_wall), zone)
     except (OverflowError, ValueError):
         end = LAST_MS + 1
     return start, end
@@ -78,6 +81,24 @@ def same_elapsed(unit: Unit, zone: str, since: int, until: int, before: int) -> 
         return min(instant(wall(before, zone) + steps * grain, zone), since)
     except (OverflowError, ValueError):
         return since
+
+
+def _offset(at_ms: int, zone: str) -> int:
+    """How far the clocks of a zone are before UTC."""
+    return (_EPOCH + at_ms * _MS).astimezone(zone_of(zone)).utcoffset() // _MS  # type: ignore[operator]  # a zone has one
+
+
+def _changed(edge_ms: int, at_ms: int, zone: str) -> int:
+    """An edge of the unit that an instant lies in, or the change of the clock that lies between them."""
+    offset_ms, before = _offset(at_ms, zone), edge_ms <= at_ms
+    if _offset(edge_ms if before else edge_ms - 1, zone) == offset_ms:
+        return edge_ms
+    low, high = (edge_ms, at_ms) if before else (at_ms, edge_ms - 1)
+    low_ms = _offset(low, zone)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _offset(middle, zone) == low_ms else (low, middle)
+    return high
 
 
 def _floor(unit: Unit, size: int, here: datetime) -> datetime:
