@@ -200,3 +200,28 @@ def test_what_no_number_can_hold_says_overflow_instead_of_nothing() -> None:
     ]  # fmt: skip
     less = told(text, big[0], cart(5, paid=-1e308, n=-(2**62)))
     assert [less.read(MetricQuery(name, "all"), NOW_MS).value for name in ("m", "n")] == [0.0, 0]
+
+
+@pytest.mark.parametrize("zeros", [(0.0, -0.0), (-0.0, 0.0), (-0.0, -0.0)])
+@pytest.mark.parametrize(
+    "kind", ["min", "max", "min\nexact: true", "max\nexact: true", "percentile", "average", "last"]
+)
+def test_zero_has_no_sign_whichever_came_first(kind: str, zeros: tuple[float, float]) -> None:
+    text = f"metric: m\nversion: 1\ntype: {kind}\nmoves: [{{on: cart, value: data.paid}}]\nwindows: [all]"
+    fold = told(text, *(cart(number, paid=zero) for number, zero in enumerate(zeros)))
+    value = fold.read(MetricQuery("m", "all"), NOW_MS).value
+    assert "-" not in msgspec.json.encode(value).decode()
+
+
+def test_a_mean_of_which_more_was_taken_back_than_has_come_is_none() -> None:
+    text = (
+        "metric: m\nversion: 1\ntype: average\nwindows: [all]\n"
+        "moves: [{on: cart, value: data.paid}, {on: paid, value: data.fee, retract: true}]"
+    )
+    back = line(9, "paid", {"who": "a", "fee": 5.0})
+    for lines, value in (
+        ((back,), None),
+        ((back, cart(1, paid=5.0)), None),
+        ((back, *(cart(n, paid=5.0) for n in (1, 2))), 5.0),
+    ):
+        assert told(text, *lines).read(MetricQuery("m", "all"), NOW_MS).value == value

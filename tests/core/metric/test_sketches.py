@@ -303,3 +303,11 @@ def test_what_an_estimate_cannot_take_is_told_in_its_error() -> None:
     back = _weighed(plain)
     back.weigh("k1", -UNIT)
     assert back.error > before
+
+
+@pytest.mark.parametrize("value", [1e19, -1e19, 1e308, 2.0**63, 0.5])
+def test_a_double_that_no_integer_of_64_bits_holds_is_given_back_as_a_double(value: float) -> None:
+    top = Top()
+    top.add(value)
+    [(found, _)] = Top.load(top.dump()).value(1)
+    assert (found, type(found)) == (value, float)

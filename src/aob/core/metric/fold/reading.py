@@ -138,15 +138,19 @@ def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]],
 
 
 def _value(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told) -> Value:
-    """What cells say; None, and `overflow` told, where no number can hold it."""
+    """What cells say; None, and `overflow` told, where no number can hold it. Zero has no sign: which of 0.0 and -0.0
+    came first must not show."""
     value = _sum_up(plan, cubes, cells, told)
-    if value.__class__ is float and not isfinite(value):
+    if value.__class__ is float:
+        if isfinite(value):
+            return value + 0.0
         told.overflow = True
         return None
     if value.__class__ is dict:
         for name, each in value.items():
-            if each.__class__ is float and not isfinite(each):
-                value[name], told.overflow = None, True
+            if each.__class__ is float:
+                value[name] = each + 0.0 if isfinite(each) else None
+                told.overflow = told.overflow or not isfinite(each)
     return value
 
 
@@ -168,7 +172,7 @@ def _sum_up(
     if kind == "average":
         sums = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role != "count")
         count = sum(part.sign * entry for part, entry in entries if part.role == "count")
-        return quotient(sums, count * ONE) if count else None
+        return quotient(sums, count * ONE) if count > 0 else None  # more was taken back than has come so far
     if kind == "ratio":
         above = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role == "numerator")
         below = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role == "denominator")

@@ -6,6 +6,7 @@ A count may be below zero for a while: a retraction can be folded before what it
 from typing import Final, Protocol, Self, TypeVar
 
 from aob.core.event.value import canonical, decode
+from aob.core.ingest.shape import INT_MAX, INT_MIN
 
 EXACT_MAX: Final = 65_536
 """Values that a cell keeps one by one when its metric asks for `exact`."""
@@ -57,5 +58,9 @@ def token(value: object) -> str:
 
 def untoken(text: str) -> object:
     """The value of a text that `token` gave."""
-    found: object = decode(text[1:]) if text.startswith(_MARK) else text
+    if not text.startswith(_MARK):
+        return text
+    found: object = decode(text[1:])
+    if type(found) is int and not INT_MIN <= found <= INT_MAX:
+        return float(found)  # integers have 64 bits: it was a double
     return found
