@@ -178,6 +178,57 @@ def test_without_one_rule_something_gets_through(name: str, monkeypatch: pytest.
     assert not judged(base, operations).needs_person, "another rule sees it too"
 
 
+# -- who reads the inputs and the labels of a run -------------------------------------------------------------------
+
+FIXED = {"v": "1"}
+READS_INPUTS: dict[str, dict[str, Any]] = {
+    "an entry without an input of its own": document({"p": PAY}),
+    "an input": document({"p": calm("pay", input={"v": "inputs.n"})}),
+    "a condition of an edge": document(
+        {"a": calm(input=FIXED), "br": kind("branch"), "p": calm("pay", input=FIXED), "x": calm()}, "a br",
+        br_p={"when": "inputs.n > 1"}, br_x={"else": True},
+    ),
+    "the items of a map": document(
+        {"a": calm(input=FIXED), "m": {**kind("map", items="inputs.list"), **_body({"p": calm("pay", input=FIXED)})}},
+        "a m",
+    ),
+    "the condition of a loop": document(
+        {
+            "a": calm(input=FIXED),
+            "l": {**kind("loop", max=3, **{"while": "loop.index < inputs.n"}), **_body({"p": calm("pay", input=FIXED)})},
+        },
+        "a l",
+    ),
+    "the output of a body": document(
+        {
+            "a": calm(input=FIXED), "p": PAY,
+            "m": {**kind("map", items="[1]"),
+                  "body": {"nodes": {"x": calm(input=FIXED)}, "edges": {}, "output": {"o": "inputs.n"}}},
+        },
+        "a m", "m p",
+    ),
+    "the time of a timer": document(
+        {"a": calm(input=FIXED), "t": kind("timer", until="inputs.at"), "p": calm("pay", input=FIXED)}, "a t", "t p"
+    ),
+    "the key of a wait": document(
+        {"a": calm(input=FIXED), "w": kind("wait", message="m", key="inputs.id"), "p": calm("pay", input=FIXED)},
+        "a w", "w p",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS_INPUTS)
+def test_other_inputs_reach_what_reads_them(name: str) -> None:
+    assert judged(READS_INPUTS[name], [put("/inputs", {"type": "object"})]).needs_person
+
+
+def test_other_labels_reach_what_reads_them_and_neither_reaches_what_reads_none() -> None:
+    reads, blind = (document({"p": calm("pay", input={"v": text})}) for text in ("run.labels.a", "1"))
+    assert judged(reads, [put("/labels", {"a": "b"})]).needs_person
+    assert not judged(blind, [put("/labels", {"a": "b"})]).needs_person
+    assert not judged(blind, [put("/inputs", {"type": "object"})]).needs_person
+
+
 # -- what the people are told -------------------------------------------------------------------------------------
 
 ORDER = document(
