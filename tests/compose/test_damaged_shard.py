@@ -109,6 +109,17 @@ async def test_what_stands_beside_the_data_of_a_row_is_checked_too(tmp_path: Pat
             pass
 
 
+@pytest.mark.parametrize("column", ["first_seq", "count", "row"])
+async def test_what_stands_beside_the_data_of_a_segment_is_checked_too(tmp_path: Path, column: str) -> None:
+    deed = Deed()
+    (bad, good, _), home = await lived(tmp_path, deed, peace=True)
+    edit(home, f"update segment set {column} = {column} + 1 where stream = ?", bad)
+    async with aob.open(home, app=deed.handlers()) as app:
+        assert "its history cannot be read" in (await app.views.why(app.who, bad))["sentence"]
+        await app.views.message(app.who, good, "m", payload=1)
+        assert (await finished(app, good))["status"] == "COMPLETED"
+
+
 async def test_a_row_that_is_missing_is_refused(tmp_path: Path) -> None:
     deed = Deed()
     (run_id, _, _), home = await lived(tmp_path, deed, peace=False)
