@@ -16,6 +16,7 @@ from tests.core.run_desk import ANN, Desk, approval, edge, edges, flow, function
 
 CHAIN = flow({"a": function(), "b": function(), "c": function()}, edges("a b", "b c"))
 AGENT = {"kind": "agent", "config": {"task": "help"}}
+WAIT = {"kind": "wait", "config": {"message": "m"}}
 VIEWER = Caller("default", "vic", frozenset({"view"}))
 
 
@@ -95,9 +96,7 @@ def test_what_a_person_has_to_see_waits_for_one(operations: list[dict[str, Any]]
 
 def test_the_ticket_names_the_way_and_has_the_roles_of_the_approvals_concerned() -> None:
     asks = approval(config={"role": "finance", "not": ["starter"]}, input={"n": "nodes.a.output"})
-    desk = Desk(
-        flow({"w": {"kind": "wait", "config": {"message": "m"}}, "a": function(), "ok": asks}, edges("w a", "a ok"))
-    )
+    desk = Desk(flow({"w": WAIT, "a": function(), "ok": asks}, edges("w a", "a ok")))
     assert desk.propose([add("/nodes/a/input", {"value": "0"})], author="agent") == "proposed"
     ticket = desk.ticket()
     way = "changes what the approval `ok` depends on: a.input -> ok.input"
@@ -184,6 +183,20 @@ def test_an_approval_holds_under_the_rules_it_was_asked_under() -> None:
     assert (desk.run.patches["patch_1"].state, desk.ticket().id != first) == ("proposed", True)
     desk.answer("approve")
     assert desk.run.patches["patch_1"].state == "applied"
+
+
+def test_what_is_shown_again_is_for_the_same_people() -> None:
+    asks = approval(config={"role": "finance", "not": ["author"]}, input={"n": "nodes.a.output"})
+    document = flow({"w": WAIT, "a": function(), "ok": asks}, edges("w a", "a ok"))
+    desk = Desk(document, rules=msgspec.structs.replace(PatchRules(), four_eyes=True))
+    desk.propose([add("/nodes/a/input", {"value": "0"})], author="agent")
+    first = desk.ticket()
+    desk.given.rules = msgspec.structs.replace(desk.given.rules, agents_max=3)
+    desk.answer("approve", who=Caller("default", "bo", frozenset({"approve", "finance"})))
+    again = desk.ticket()
+    assert again.id != first.id
+    for ticket in (first, again):
+        assert (ticket.needed, ticket.barred) == (("approve", "finance"), ["author", "starter"])
 
 
 def test_the_spawn_budget_counts_what_patches_add() -> None:

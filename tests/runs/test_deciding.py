@@ -69,6 +69,18 @@ async def test_the_starter_of_a_run_is_barred_where_the_approval_says_so(app: Ap
     assert (await app.views.answer(bob, ticket["ticket_id"], "approve"))["by"] == "bob"
 
 
+async def test_another_key_of_the_same_name_is_barred_too_but_not_as_the_key_that_proposed(
+    app: App, deed: Deed
+) -> None:
+    ada, again = [await caller(app, "ada", *roles) for roles in (("run", "patch", "approve"), ("approve",))]
+    ticket = await asking(app, ada, **{"not": ["starter"]})
+    with pytest.raises(Refused, match="started the run"):
+        await app.views.answer(again, ticket["ticket_id"], "approve")
+    patch, _ = await proposed(app, ada)
+    assert (await app.views.approve_patch(again, patch))["state"] == "applied"
+    deed.release()
+
+
 async def test_an_author_is_barred_whether_of_the_document_or_of_a_patch(app: App) -> None:
     ada, bob, eve = [await caller(app, name, "deploy", "patch", "approve") for name in ("ada", "bob", "eve")]
     nodes = {"ok": {"kind": "approval", "config": {"not": ["author"]}}, "b": fn()}

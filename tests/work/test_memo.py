@@ -11,6 +11,7 @@ from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.cache import MemoryCache
 from aob.core.errors import Unavailable
 from aob.core.event import Ref
+from aob.core.rules import FIRST_RULES, RULES
 from aob.work import Done, Job, node
 from aob.work.kinds import performer
 from aob.work.tools import Memo, Tools
@@ -124,6 +125,15 @@ def test_what_does_not_change_the_output_does_not_change_the_key() -> None:
         attempt=4,
     )
     assert memo.key(plain) == memo.key(other)
+
+
+def test_the_same_work_by_other_rules_is_another_work() -> None:
+    memo, keys = Home().memo, set()
+    for rules in (FIRST_RULES, RULES):
+        job = calls("score", {"order": 1})
+        job.node.rules = rules
+        keys.add(memo.key(job))
+    assert len(keys) == 2
 
 
 async def test_tenants_remember_apart() -> None:
