@@ -229,6 +229,45 @@ def test_other_labels_reach_what_reads_them_and_neither_reaches_what_reads_none(
     assert not judged(blind, [put("/inputs", {"type": "object"})]).needs_person
 
 
+def late_reader(nodes: dict[str, Any], *edges: str, **more: dict[str, Any]) -> dict[str, Any]:
+    """`a` comes too late for a join that `b` has decided, and what comes after the join, late as well, looks at it."""
+    early = {"a": calm(input=FIXED, **SKIP), "b": calm(), "j": kind("join", mode="any"), "t": LATE}
+    return document({**early, **nodes}, "a j", "b j", "j t", *edges, **more)
+
+
+SEEN = "has(nodes.a.output) ? 1 : 2"
+PAID = calm("pay", input=FIXED)
+READS_LATE: dict[str, dict[str, Any]] = {
+    "an input": late_reader({"p": calm("pay", input={"v": SEEN})}, "t p"),
+    "a condition of an edge": late_reader(
+        {"br": kind("branch"), "p": PAID, "x": calm()}, "t br", br_p={"when": "has(nodes.a.output)"},
+        br_x={"else": True},
+    ),
+    "the items of a map": late_reader({"m": {**kind("map", items=f"[{SEEN}]"), **_body({"p": calm("pay")})}}, "t m"),
+    "an input in a body": late_reader(
+        {"m": {**kind("map", items="[1]"), **_body({"p": calm("pay", input={"v": SEEN})})}}, "t m"
+    ),
+    "the condition of a loop": late_reader(
+        {"l": {**kind("loop", max=3, **{"while": f"loop.index < ({SEEN})"}), **_body({"p": PAID})}}, "t l"
+    ),
+    "the output of a body": late_reader(
+        {"m": {**kind("map", items="[1]"),
+               "body": {"nodes": {"x": calm(input=FIXED)}, "edges": {}, "output": {"o": SEEN}}}, "p": calm("pay")},
+        "t m", "m p",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS_LATE)
+def test_what_looks_at_a_node_is_reached_also_where_no_edge_leads_on(name: str) -> None:
+    base, change = READS_LATE[name], [put("/nodes/a/input", {"v": "7"})]
+    verdict = judged(base, change, decided={"b", "j"})
+    assert verdict.needs_person
+    assert any("depends on: a.input" in reason for reason in verdict.reasons), verdict.reasons
+    blind = late_reader({"p": PAID}, "t p")
+    assert not judged(blind, change, decided={"b", "j"}).needs_person
+
+
 # -- what the people are told -------------------------------------------------------------------------------------
 
 ORDER = document(
@@ -286,6 +325,14 @@ def test_what_reaches_no_effect_and_no_approval_applies_itself(operations: Opera
     assert judged(ORDER, operations) == Verdict(True, False)
 
 
+@pytest.mark.parametrize("handler", ["pay", "unheard"])
+def test_who_looks_whether_it_happened_counts_by_its_own_effect(handler: str) -> None:
+    base = document({"a": calm(on_uncertain="verify", verify="calm2")})
+    verdict = judged(base, [put("/nodes/a/verify", handler)])
+    assert verdict.reasons == ("changes an effect: a (function)",)
+    assert not judged(base, [put("/nodes/a/verify", "calm")]).needs_person
+
+
 def test_what_is_decided_cannot_be_changed_any_more() -> None:
     operations = [put("/nodes/score/input", {"x": "1"})]
     begun = {"score", "risky", "review", "compute", "charge"}
@@ -300,6 +347,13 @@ class TestWhoIsAsked:
         assert judged(ORDER, [put("/nodes/compute/input", {"n": "1"})]).roles == ("finance",), "an effect behind it"
         assert judged(ORDER, [put("/nodes/review/config/role", "patch")]).roles == ("finance",), "the role before"
         assert judged(ORDER, [put("/nodes/x", kind("object", op="delete", key="k"))]).roles == ()
+
+    def test_an_approval_before_a_body_concerns_what_stands_in_it(self) -> None:
+        base = document(
+            {"review": kind("approval", role="finance"), "m": {**kind("map", items="[1]"), **_body({"p": PAY})}},
+            review_m={"on": "approved"},
+        )
+        assert judged(base, [put("/nodes/m/body/nodes/p/input", {"v": "1"})]).roles == ("finance",)
 
     def test_whom_those_bar(self) -> None:
         base = {

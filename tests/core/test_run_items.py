@@ -56,6 +56,17 @@ def test_failed_items_are_told_by_index(count: int) -> None:
     assert desk.input_of("z") == {"f": [3, count - 1], "n": 2, "e": "x"}
 
 
+@pytest.mark.parametrize("order", [(2, 0, 1), (0, 2, 1), (1, 2, 0)])
+def test_failed_items_stand_in_their_order_whichever_failed_first(order: tuple[int, ...]) -> None:
+    desk = Desk(flow({"m": each("[0, 1, 2]", {"in": function()}, failures=2)}))
+    for index in order:
+        if index == 1:
+            desk.complete("m[1]/in")
+        else:
+            desk.fail(f"m[{index}]/in")
+    assert (desk.output()["failed"], desk.output()["failed_items"]) == (2, [0, 2])
+
+
 @pytest.mark.parametrize("count", SIZES)
 def test_a_handler_gets_a_sequence(count: int) -> None:
     desk = mapped(count, {"z": function()})
