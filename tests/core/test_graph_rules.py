@@ -1,9 +1,11 @@
 """The rules number: an artifact keeps the one it was accepted under, in its graph, its runs and their patches."""
 
+import pytest
 from msgspec import Raw
 
 from aob.core.event.value import canonical
-from aob.core.graph import compile_workflow
+from aob.core.expression import EvalError
+from aob.core.graph import check, compile_workflow
 from aob.core.rules import FIRST_RULES, RULES
 from aob.core.run import Run, fold
 from aob.core.run import events as ev
@@ -40,6 +42,22 @@ class TestAGraph:
     def test_stays_under_its_rules_when_it_is_patched(self) -> None:
         versions = Versions.base(DOCUMENT, Expected({}), FIRST_RULES).extended(ADD_B).again(ADD_B[:0])
         assert [versions.ir(number).rules for number in range(3)] == [FIRST_RULES] * 3
+
+    def test_lets_its_expressions_cost_what_they_might_when_it_was_accepted(self) -> None:
+        """1,100 comparisons of 64,000 bytes are more than a million operations, and less than ten."""
+        document = flow({"a": function(input={"v": "inputs.l.all(i, inputs.t == inputs.t)"})})
+        values = {"inputs": {"l": list(range(1_100)), "t": "x" * 64_000}}
+        old, new = (compile_workflow(document, None, rules).nodes["a"].input for rules in (FIRST_RULES, RULES))
+        assert old
+        assert new
+        assert old["v"].eval(values) is True
+        with pytest.raises(EvalError, match="more than 1,000,000 operations"):
+            new["v"].eval(values)
+
+    def test_refuses_a_leading_dot_only_by_the_rules_of_now(self) -> None:
+        document = flow({"a": function(input={"v": ".inputs.n"})})
+        assert check(document, rules=FIRST_RULES) == []
+        assert [problem.path for problem in check(document)] == ["/nodes/a/input/v"]
 
 
 class TestARun:

@@ -195,7 +195,8 @@ READS_INPUTS: dict[str, dict[str, Any]] = {
     "the condition of a loop": document(
         {
             "a": calm(input=FIXED),
-            "l": {**kind("loop", max=3, **{"while": "loop.index < inputs.n"}), **_body({"p": calm("pay", input=FIXED)})},
+            "l": {**kind("loop", max=3, **{"while": "loop.index < inputs.n"}),
+                  **_body({"p": calm("pay", input=FIXED)})},
         },
         "a l",
     ),

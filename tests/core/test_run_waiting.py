@@ -50,6 +50,13 @@ def test_what_is_no_time_fails_its_timer(at: object) -> None:
     assert desk.error["visit"] == "nap"
 
 
+@pytest.mark.parametrize("at", ["2030-01-01", "2030-01-01T00:00", "20300101T000000Z"])
+def test_a_time_in_another_form_is_read_as_before_under_the_first_rules_only(at: str) -> None:
+    document = flow({"nap": kind("timer", until="inputs.at")})
+    assert Desk(document, {"at": at}, rules_number=1).run.timers["sleep:nap"].due_ms == 1_893_456_000_000
+    assert Desk(document, {"at": at}).error["visit"] == "nap"
+
+
 def test_a_timer_is_due_when_committed_time_passes_it_and_not_before() -> None:
     desk = Desk(flow({"nap": sleep(10)}))
     desk.now = T0 + 9_999
