@@ -297,6 +297,8 @@ ORDER = document(
         ([put("/nodes/charge/timeout", "1s")], "changes an effect: charge (http)"),
         ([{"op": "disable", "id": "charge"}], "changes an effect: charge (http)"),
         ([put("/nodes/score/on_failure", "skip")], "score.on_failure -> risky.when -> review"),
+        ([put("/nodes/score/retry", 3)], "score.retry -> risky.when -> review"),
+        ([put("/nodes/score/timeout", "1s")], "score.timeout -> risky.when -> review"),
         ([put("/edges/risky_review/when", "false || false")], "edge risky_review -> review"),
         ([put("/nodes/charge/config/headers", {"X-Token": "{secret:pay}"})], "gives `charge` the secret pay"),
         ([put("/nodes/score/config/handler", "unknown")], "changes an effect: score (function)"),
@@ -332,6 +334,20 @@ def test_who_looks_whether_it_happened_counts_by_its_own_effect(handler: str) ->
     verdict = judged(base, [put("/nodes/a/verify", handler)])
     assert verdict.reasons == ("changes an effect: a (function)",)
     assert not judged(base, [put("/nodes/a/verify", "calm")]).needs_person
+
+
+@pytest.mark.parametrize(("was", "now"), [(5, 5.0), (1, True), (0, False), (1.0, True)])
+def test_a_value_that_is_written_otherwise_is_another_one(was: Any, now: Any) -> None:
+    call = kind("http", url="https://pay.example/x", method="POST", body={"n": was})
+    verdict = judged(document({"p": call}), [put("/nodes/p/config/body/n", now)])
+    assert verdict.reasons == ("changes an effect: p (http)",)
+    assert not judged(document({"p": call}), [put("/nodes/p/config/body/n", was)]).needs_person
+
+
+def test_the_output_that_a_body_declares_is_what_its_node_gives() -> None:
+    each = {**kind("map", items="[1]"), "body": {"nodes": {"x": calm()}, "edges": {}, "output": {"o": "1"}}}
+    verdict = judged(document({"m": each, "p": PAY}, "m p"), [put("/nodes/m/body/output/o", "2")])
+    assert verdict.reasons == ("changes what the effect `p` depends on: m.body -> p",)
 
 
 def test_what_is_decided_cannot_be_changed_any_more() -> None:

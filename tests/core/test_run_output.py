@@ -61,6 +61,26 @@ def test_several_leaves_are_a_map_by_id() -> None:
     assert desk.output() == {"a": "a", "b": "b"}
 
 
+def test_a_leaf_is_also_what_leads_only_to_a_join_that_never_ran() -> None:
+    nodes = {"a": function(), "b": function(), "j": join(mode="n", n=2)}
+    desk = Desk(flow(nodes, {**edges("a j"), "e": edge("b", "j", on="failure")}))
+    for node in ("a", "b"):
+        desk.complete(node, node)
+    assert (desk.how("j"), desk.output()) == ("skipped", {"a": "a", "b": "b"})
+
+
+def test_by_the_first_rules_the_output_is_that_of_the_last_nodes_that_ran() -> None:
+    alarmed = flow({"a": function(), "alert": function()}, {"e": edge("a", "alert", on="failure")})
+    desk = Desk(alarmed, rules_number=1)
+    desk.complete("a", 42)
+    assert desk.output() == {}
+    desk = Desk(flow({"m": each("[1, 2]", FAILURES, HANDLED)}), rules_number=1)
+    desk.complete("m[0]/x", 1)
+    desk.fail("m[1]/x")
+    desk.complete("m[1]/fb", "fallback")
+    assert desk.output()["items"] == [{}, "fallback"]
+
+
 def test_a_body_may_declare_its_output() -> None:
     one = each("[1, 2]", {"x": function(), "y": function()}, edges("x y"))
     one["body"]["output"] = {"n": "item", "x": "nodes.x.output", "i": 1}

@@ -45,6 +45,20 @@ async def test_110_slow_calls_of_one_tenant_leave_room_for_another_at_once() -> 
         await gate.until(lambda: len(gate.ended) == 112)
 
 
+async def test_a_notice_of_a_node_takes_a_place_as_a_call_does() -> None:
+    gate, told = Gate(), Told()
+    tells = node_of("notify", {"to": "https://a.example/x", "text": "hello"})
+    async with Pool(64, gate.perform, told, log=Noted()) as pool:
+        for n in range(OUTWARD_TENANT_MAX + 1):
+            pool.submit(job_of(tells, visit=f"v{n}", tenant="many"))
+        pool.submit(call("mine", "few"))
+        await gate.until(lambda: "mine" in gate.began and len(gate.began) > OUTWARD_TENANT_MAX)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert (len(gate.began), pool.waiting) == (OUTWARD_TENANT_MAX + 1, 1)
+        gate.open()
+
+
 async def test_a_cancelled_call_gives_its_place_to_the_next() -> None:
     gate, told = Gate(), Told()
     async with Pool(64, gate.perform, told, log=Noted()) as pool:
@@ -100,6 +114,15 @@ def test_tenants_with_work_take_turns(many: int, few: int) -> None:
     picked = [lanes.pop() for _ in range(many + few)]
     both = picked[: 2 * min(many, few)]
     assert abs(both.count("many") - both.count("few")) <= 1
+
+
+def test_more_tenants_than_are_kept_change_neither_the_order_nor_the_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.work.pool.lanes.TENANTS_KEPT", 2)
+    lanes: Lanes[str] = Lanes()
+    for item in ("a1", "b1", "c1", "a2", "d1", "a3"):
+        lanes.push(item, "medium", item[0])
+    assert [lanes.pop() for _ in range(6)] == ["a1", "b1", "c1", "d1", "a2", "a3"]
+    assert lanes.pop() is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["high", "medium", "low"])), max_size=60))
