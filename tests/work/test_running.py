@@ -1,9 +1,12 @@
 """The list of attempts at work: what a crash leaves in it, what a stop writes into it, and what it never holds up."""
 
+import asyncio
 from pathlib import Path
 
-from aob.work.pool import Running, mark
+from aob.work.pool import Pool, Running, mark
 from aob.work.pool.running import SLOT, SLOTS
+from tests.work.jobs import Told, calls
+from tests.work.test_pool import Gate, Noted
 
 
 def again(path: Path) -> tuple[frozenset[bytes], bool]:
@@ -25,6 +28,21 @@ def test_a_crash_leaves_what_was_at_work(tmp_path: Path) -> None:
     left = {mark("run_2/b", 1), mark("run_1/each[3]/fetch", 2)}
     assert again(path) == (left, True)
     assert again(path) == (left, True), "a start that does not come to its work leaves the list"
+
+
+async def test_a_worker_that_has_nothing_to_do_stands_in_no_list(tmp_path: Path) -> None:
+    path, gate, told = tmp_path / "running-0", Gate(), Told()
+    with Running(path) as running:
+        running.anew()
+        async with Pool(2, gate.perform, told, running=running, log=Noted()) as pool:
+            pool.submit(calls("slow", visit="v"))
+            await gate.until(lambda: gate.began == ["v"])
+            assert {each.split(b" ")[0] for each in again(path)[0]} == {b"key-run_1-v"}
+            gate.open()
+            await told.first()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert again(path) == (frozenset(), True)
 
 
 def test_a_stop_leaves_what_it_cut_off_and_no_more(tmp_path: Path) -> None:
