@@ -6,6 +6,7 @@ import pytest
 
 from aob.core.graph.patch import apply, compile_operations
 from aob.core.policy import PatchRules, Verdict, budget_left, review_patch
+from aob.core.policy.effect import Free
 from aob.core.policy.host import host_of, matches
 
 ORDER: dict[str, Any] = {
@@ -253,6 +254,9 @@ class TestWhatIsRefused:
 
 def test_the_version_of_the_rules_changes_with_them() -> None:
     assert PatchRules().version == PatchRules().version
+    first = "6f46f185572208041fbf2aa16d68d89151fc2a64fb445686c5c38a7afab56181"
+    assert PatchRules().version == first, "tickets that the first release opened are answered once"
+    assert len({PatchRules(**more).version for more in ({}, {"four_eyes": True}, {"free": (Free("http"),)})}) == 3
     assert PatchRules().version != PatchRules(agents_max=6).version
     assert len(PatchRules().version) == 64
 

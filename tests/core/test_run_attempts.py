@@ -136,6 +136,30 @@ def test_a_visit_that_kills_its_workers_fails_in_the_end() -> None:
     assert desk.how("a") == "skipped"
 
 
+def test_a_lost_attempt_uses_no_retry() -> None:
+    desk = retried(attempts=2)
+    for _ in range(3):
+        desk.lose("a")
+    desk.fail("a", transient=True)
+    assert desk.how("a") == "backoff", "the first that failed by itself"
+    desk.fire("a")
+    desk.lose("a")
+    desk.fail("a", transient=True)
+    assert desk.status == "FAILED"
+
+
+def test_a_stop_of_ours_is_no_crash_however_often_it_comes() -> None:
+    desk = Desk(flow({"a": function()}))
+    for _ in range(LOST_MAX + 5):
+        desk.do(cmd.Lost("a", desk.attempt("a"), "stop"))
+    for _ in range(LOST_MAX - 1):
+        desk.lose("a")
+        desk.do(cmd.Lost("a", desk.attempt("a"), "stop"))
+    assert desk.how("a") == "ready"
+    desk.lose("a")
+    assert (desk.status, desk.error["code"]) == ("FAILED", "lost_too_often")
+
+
 def test_a_checkpoint_comes_back_in_the_next_attempt() -> None:
     desk = Desk(flow({"a": function()}))
     desk.do(cmd.Save("a", 1, Raw(b'{"page":7}')))

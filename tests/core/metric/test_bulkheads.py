@@ -173,6 +173,40 @@ def test_what_is_no_number_moves_nothing_and_is_counted() -> None:
     assert (reading.value, reading.unmoved, fold.unmoved()) == (0.5, 2, {"share": 2})
 
 
+def test_a_metric_that_is_made_of_others_counts_what_could_not_move_them() -> None:
+    text = (
+        "metric: share\nversion: 1\ntype: average\nmoves: [{on: cart, value: data.paid / data.total}]\nwindows: [all]\n"
+        "---\nmetric: n\nversion: 1\ntype: count\nmoves: [{on: cart}]\nwindows: [all]\n"
+        "---\nmetric: twice\nversion: 1\ntype: derived\nvalue: share * n\nwindows: [all]\n"
+    )
+    reading = told(text, cart(1), cart(2, paid=1.0, total=2.0), cart(3)).read(MetricQuery("twice", "all"), NOW_MS)
+    assert (reading.value, reading.unmoved) == (1.5, 2)
+
+
+def test_a_weight_that_cannot_be_moves_nothing_and_is_counted_and_one_too_large_says_overflow() -> None:
+    text = (
+        "metric: best\nversion: 1\ntype: top\nk: 2\nwindows: [all]\n"
+        "moves: [{on: cart, value: data.who, weight: data.paid / data.total}]\n"
+    )
+    lines = [cart(1, who="a"), cart(2, who="a", paid=3.0, total=2.0), cart(3, who="b", paid=1.0, total=1.0)]
+    reading = told(text, *lines).read(MetricQuery("best", "all"), NOW_MS)
+    assert reading.value == [{"item": "a", "sum": 1.5}, {"item": "b", "sum": 1.0}]
+    assert (reading.unmoved, reading.overflow) == (1, False)
+    big = [cart(n, who="a", paid=1.7e308, total=1.0) for n in (4, 5)]
+    reading = told(text, *lines, *big).read(MetricQuery("best", "all"), NOW_MS)
+    assert (reading.value[0], reading.overflow) == ({"item": "a", "sum": None}, True)
+
+
+def test_an_event_outside_the_calendar_is_lost_only_to_what_it_would_have_moved() -> None:
+    text = (
+        "metric: m\nversion: 1\ntype: count\nwindows: [all]\n"
+        "moves: [{on: cart, at: timestamp(data.at), when: data.n == 1}]\n"
+    )
+    lines = [cart(number, n=number, at="0001-01-01T00:00:00Z") for number in (1, 2, 3)]
+    reading = told(text, *lines).read(MetricQuery("m", "all"), NOW_MS)
+    assert (reading.value, reading.unmoved) == (0, 1)
+
+
 @pytest.mark.parametrize(("at", "lost"), [
     ("0001-01-01T23:59:59.999Z", 1), ("0001-01-02T00:00:00Z", 0), ("9999-12-30T23:59:59.999Z", 0),
     ("9999-12-31T00:00:00Z", 1),

@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from aob.core.event.value import canonical
 from aob.core.policy.effect import Free
 
 AGENTS_MAX: Final = 5
@@ -37,7 +36,8 @@ class PatchRules(msgspec.Struct, frozen=True):
         """The sha256 of the rules, 64 hexadecimal characters: an approval holds under the rules it was given under."""
         stated = msgspec.structs.asdict(self)
         # What is newer than the first release and not set leaves the version of a home as it was.
-        return sha256(canonical({name: stated[name] for name in stated if stated[name] or name in _FIRST})).hexdigest()
+        told = {name: stated[name] for name in stated if stated[name] or name in _FIRST}
+        return sha256(msgspec.json.encode(told)).hexdigest()  # in the order in which the first release wrote them
 
 
 _FIRST: Final = frozenset(PatchRules.__struct_fields__) - {"free", "four_eyes"}
