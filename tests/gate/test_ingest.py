@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from aob.backends.memory.event_log import MemoryEventLog
 from aob.backends.memory.log import MemoryLog
 from aob.backends.sqlite.event_log import SqliteEventLog
+from aob.core.contract_model import ContractSet, MetricContract, Move
 from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
 from aob.core.policy import Caller
 from aob.gate import Commit, GatedLog, Ingest, Memory
 from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
-from aob.gate.parcel import FEED, PART_LINES, WHOLE, parts
+from aob.gate.parcel import FEED, FOLDS_MAX, PART_LINES, WHOLE, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.metrics.live import token
 from aob.ports.event_log import Group, Place
@@ -49,8 +50,10 @@ class Gated(MemoryEventLog):
         return await super().append(groups)
 
 
-def made(log: Any, written: Callable[[Commit], None] = lambda commit: None) -> Ingest:
-    return Ingest(log, Memory(lambda tenant: CONTRACTS), lambda: NOW_MS, lambda: 0.0, written)
+def made(
+    log: Any, written: Callable[[Commit], None] = lambda commit: None, contracts: ContractSet = CONTRACTS
+) -> Ingest:
+    return Ingest(log, Memory(lambda tenant: contracts), lambda: NOW_MS, lambda: 0.0, written)
 
 
 async def sent(ingest: Ingest, *lines: bytes, who: Caller = WHO) -> dict[str, Any]:
@@ -394,11 +397,21 @@ def test_parts_are_whole_lines_and_nothing_is_lost(lines: list[bytes], most_byte
     text = b"\n".join(lines)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aob.gate.parcel.PART_BYTES", most_bytes)
-        patch.setattr("aob.gate.parcel.PART_LINES", most_lines)
-        found = list(parts(text))
+        found = list(parts(text, most_lines))
     assert b"".join(found) == text
     assert all(part.endswith(b"\n") for part in found[:-1])
     assert all(part.count(b"\n") <= most_lines + 1 for part in found)
+
+
+async def test_the_more_metrics_an_event_moves_the_fewer_go_into_a_commit() -> None:
+    log, heard = Gated(), list[Commit]()
+    names = [f"m{number}" for number in range(400)]
+    many = {name: {1: MetricContract(name, 1, "count", moves=(Move("order.created"),))} for name in names}
+    async with made(log, heard.append, structs.replace(CONTRACTS, metrics=many)) as ingest:
+        assert ingest.gate("acme").width == 400
+        told = await sent(ingest, *[line(f"e{number}") for number in range(500)])
+        assert told["accepted"] == 500
+        assert max(len(commit.events) * 400 for commit in heard) <= FOLDS_MAX
 
 
 async def test_a_commit_takes_no_more_than_is_folded_in_one_go() -> None:

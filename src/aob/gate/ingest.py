@@ -20,7 +20,7 @@ from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
-from aob.gate.parcel import FEED, Parcel, Told, answer, is_large, parts
+from aob.gate.parcel import FEED, FOLDS_MAX, Parcel, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
 from aob.ports.logger import Logger
@@ -102,10 +102,11 @@ class Ingest:
         if self.refusing is not None:
             raise self.refusing.with_traceback(None)
         self.pressure.check(who.tenant, len(lines))
-        if not is_large(lines):
+        most = lines_of_part(self.memory.gate(who.tenant).width)
+        if not is_large(lines, most):
             return answer([await self._through(who, lines)], self.generation)
         with self.pressure.held(who.tenant, len(lines)):
-            told = [await self._through(who, part) for part in parts(lines)]
+            told = [await self._through(who, part) for part in parts(lines, most)]
         return answer(told, self.generation)
 
     async def _through(self, who: Caller, lines: bytes) -> Told:
@@ -225,8 +226,8 @@ class Ingest:
 
     def _taken(self) -> list[Parcel]:
         """The next parcels, up to a mark, which is passed when it is first."""
-        parcels, size, events = list[Parcel](), 0, 0
-        while self._queue and size < GROUP_BYTES and events < GROUP_EVENTS:
+        parcels, size, events, folds = list[Parcel](), 0, 0, 0
+        while self._queue and size < GROUP_BYTES and events < GROUP_EVENTS and folds < FOLDS_MAX:
             item = self._queue[0]
             if not isinstance(item, Parcel):
                 if parcels:
@@ -239,6 +240,7 @@ class Ingest:
             parcels.append(item)
             size += item.size
             events += len(item.events)
+            folds += len(item.events) * item.gate.width
         return parcels
 
     async def _commit(self, parcels: list[Parcel]) -> None:

@@ -4,6 +4,7 @@ All lines are decoded in one call of msgspec by structs made from the contracts.
 not keep a rule, is looked at again line by line, where the JSON Schema has the last word.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Final, Union
@@ -11,7 +12,7 @@ from typing import Final, Union
 import msgspec
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
-from aob.core.contract_model import ContractSet
+from aob.core.contract_model import ContractSet, MetricContract
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
@@ -55,6 +56,9 @@ class Gate:
                 number: Kind(form_of(contract, newest=number == default), enrichments, known)
                 for number, contract in versions.items()
             }
+        moved = Counter(on for versions in contracts.metrics.values() for on in _moved_by(versions[max(versions)]))
+        self.width = max(moved.values(), default=1)
+        """So many metrics are moved by one event at most: what it costs to fold."""
         # One for events that name no version, or their default; one for those that name the newest where it is another.
         usual = [versions[self._default[type]] for type, versions in self._kinds.items()]
         newest = [versions[max(versions)] for versions in self._kinds.values()]
@@ -331,3 +335,7 @@ def _head(text: bytes, count: int, size: int) -> tuple[bytes, bytes]:
         return text, b""
     parts = text.split(b"\n", count)
     return b"\n".join(parts[:count]), parts[count] if len(parts) > count else b""
+
+
+def _moved_by(metric: MetricContract) -> set[str]:
+    return {move.on for move in metric.moves}
