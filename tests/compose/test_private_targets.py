@@ -12,7 +12,8 @@ from aob.core.policy import LOCAL
 @pytest.mark.parametrize(
     "url",
     ["http://127.0.0.1:9/", "http://localhost:9/", "http://10.1.2.3/", "http://[::1]:9/", "http://169.254.169.254/",
-     "http://2130706433/", "http://[::ffff:10.0.0.1]/"],
+     "http://2130706433/", "http://[::ffff:10.0.0.1]/", "HTTP://LOCALHOST./", "http://x.localhost/",
+     "http://127.0.0.1%2eevil/"],
 )  # fmt: skip
 async def test_a_private_target_is_refused_at_once(url: str, tmp_path: Path) -> None:
     async with aob.open(tmp_path / "h") as app:

@@ -77,11 +77,13 @@ async def test_a_refusal_does_not_tell_which_address_a_name_has_inside(shop: Pee
 
 async def test_a_target_is_vetted_without_being_asked(shop: Peer) -> None:
     client = CheckedClient(resolve=by_table({"inside.test": ["127.0.0.1"], "outside.test": ["93.184.216.34"]}))
-    for url in (shop.url, f"http://inside.test:{shop.port}/", "http://169.254.169.254/", "ftp://outside.test/"):
+    local = ("https://localhost/", "https://LOCALHOST./", "https://x.localhost/")
+    for url in (shop.url, f"http://inside.test:{shop.port}/", "http://169.254.169.254/", "ftp://outside.test/", *local):
         with pytest.raises(WorkError) as caught:
             await client.vet(url)
         assert caught.value.fault.code == "egress_refused"
     await client.vet("https://outside.test/")
+    await client.vet("https://notlocalhost.test/")
     await client.vet("https://not-there-yet.test/")
     await allowed(shop).vet(shop.url)
     assert shop.connections == 0

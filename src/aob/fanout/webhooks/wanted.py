@@ -23,7 +23,8 @@ def check_url(url: str) -> None:
     except ValueError as error:
         raise Invalid(f"not a URL: {error}", code="bad_url") from None
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= URL_CHARS_MAX
-    if not plain or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+    host = parts.hostname or "%"
+    if not plain or parts.scheme not in ("http", "https") or "%" in host or port == 0:
         raise Invalid("a target is an http or https URL with a host", code="bad_url")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise Invalid(

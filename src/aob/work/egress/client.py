@@ -125,6 +125,8 @@ class CheckedClient:
         if is_address(host):
             self._guard.check_address(host, port, host)
             return
+        if f".{host.rstrip('.').lower()}".endswith(".localhost"):  # this machine, whoever resolves it (RFC 6761)
+            self._guard.check_address(host, port, "127.0.0.1")
         try:
             async with asyncio.timeout(VET_S):
                 addresses = await (self._resolve or resolved)(host, port)
