@@ -34,8 +34,8 @@ def test_a_link_with_any_other_character_does_not_open(position: int, other: str
     token = sign_link(SECRET, LINK)
     at = position % len(token)
     forged = token[:at] + other + token[at + 1 :]
-    if forged == token or at in (len(token) - 1, token.index(".") - 1):
-        return  # the last character of a base64 text carries spare bits
+    if forged == token:
+        return
     with pytest.raises(Refused) as caught:
         open_link(SECRET, forged, now_ms=0)
     assert caught.value.code == "bad_link"

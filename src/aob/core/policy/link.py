@@ -70,4 +70,7 @@ def _text(data: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    data = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _text(data) != text:  # a decoder takes `+` for `-`, and any spare bits at the end
+        raise ValueError("not as it was written")
+    return data
