@@ -76,7 +76,8 @@ async def test_only_the_wanted_types_are_told(live: httpx.AsyncClient, engine: F
 
 async def test_what_a_feed_refuses_at_once_has_its_own_status(live: httpx.AsyncClient, run_id: str) -> None:
     problem(await live.get("/v1/runs/run_none/events"), 404, "run_not_found")
-    problem(await live.get("/v1/events", params={"position": "junk!"}), 400, "bad_position")
+    for junk in ("junk!", "k!BgA", "\u00e9"):
+        problem(await live.get("/v1/events", params={"position": junk}), 400, "bad_position")
     problem(await live.get("/v1/events", params={"position": token(99)}), 409, "position_expired")
 
 

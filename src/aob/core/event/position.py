@@ -32,7 +32,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     def parse(cls, token: str) -> Self:
         """Read a token back. Raises CallerError `bad_position` for anything that we did not give out."""
         try:
-            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            raw = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
             return msgspec.msgpack.decode(raw, type=cls)
         except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
             raise CallerError(
