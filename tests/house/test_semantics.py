@@ -6,7 +6,7 @@ from typing import Final
 from tests.house.tree import ROOT
 
 ROW: Final = re.compile(r"^\| (\d\.\d+) \| (.+) \| (`.+`) \|$", re.MULTILINE)
-NAMED: Final = re.compile(r"`(tests/[\w./-]+\.py)::(\w+)`")
+NAMED: Final = re.compile(r"`(tests/[\w./-]+\.py)::(?:\w+::)?(\w+)`")
 
 
 def test_every_rule_names_tests_that_exist() -> None:
