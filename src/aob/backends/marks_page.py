@@ -19,8 +19,11 @@ MAGIC: Final = b"AOBMARK2"
 SLOT: Final = 32
 FIRST_SHARD: Final = 4
 NAMES: Final = ("gate.db", "events.db", "webhooks.db")
-_slot: Final = struct.Struct("<16sq8x")
-_row: Final = struct.Struct("<q")
+_slot: Final = struct.Struct("<16sqQ")
+_row: Final = struct.Struct("<qQ")
+_ODD: Final = 0x9E37_79B9_7F4A_7C15
+_PRIME: Final = (1 << 61) - 1
+_WORD: Final = (1 << 64) - 1
 NOBODY: Final = bytes(16)
 
 
@@ -67,16 +70,18 @@ class PageMark:
         self._page, self.home = page, page.home
         self._at, self._row_at = slot * SLOT, slot * SLOT + 16
         self._fd = page._handle
+        self._seed = 0
 
     def begin(self, file_id: bytes, row: int) -> None:
         """Who the file is, and its last durable row."""
-        _slot.pack_into(self._page.page, self._at, file_id, row)
+        self._seed = _seed_of(file_id)
+        _slot.pack_into(self._page.page, self._at, file_id, row, check_of(file_id, row))
 
     def note(self, row: int) -> None:
         """This row is durable."""
         if os.fstat(self._fd).st_nlink == 0:
             raise home_gone(self._page.path.parent)
-        _row.pack_into(self._page.page, self._row_at, row)
+        _row.pack_into(self._page.page, self._row_at, row, (self._seed ^ row * _ODD) & _WORD)
 
     def peers(self) -> bytes:
         """The places of all others."""
@@ -116,13 +121,23 @@ def name_of(slot: int) -> str:
 
 
 def known_in(places: bytes) -> dict[str, tuple[bytes, int]]:
-    """Files with their ids and rows, from places as `peers` gives them."""
+    """Files with their ids and rows, from places as `peers` gives them. A place that is not what was written says
+    nothing."""
     found: dict[str, tuple[bytes, int]] = {}
     for at in range(0, len(places) - SLOT + 1, SLOT):
-        file_id, row = _slot.unpack_from(places, at)
-        if file_id != NOBODY:
+        file_id, row, check = _slot.unpack_from(places, at)
+        if file_id != NOBODY and check == check_of(file_id, row):
             found[name_of(at // SLOT + 1)] = file_id, row
     return found
+
+
+def check_of(file_id: bytes, row: int) -> int:
+    """The check word of a place: no bit of it changes alone."""
+    return (_seed_of(file_id) ^ row * _ODD) & _WORD
+
+
+def _seed_of(file_id: bytes) -> int:
+    return int.from_bytes(file_id, "little") % _PRIME
 
 
 def places_of(known: Mapping[str, tuple[bytes, int]], size: int) -> bytes:
@@ -131,7 +146,7 @@ def places_of(known: Mapping[str, tuple[bytes, int]], size: int) -> bytes:
     for name, (file_id, row) in known.items():
         at = (slot_of(name) - 1) * SLOT if name != "metrics.db" else size  # which has no place
         if at + SLOT <= size:
-            _slot.pack_into(places, at, file_id, row)
+            _slot.pack_into(places, at, file_id, row, check_of(file_id, row))
     return bytes(places)
 
 
