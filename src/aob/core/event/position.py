@@ -1,11 +1,10 @@
 """A position is an opaque, URL-safe token of a place in a feed; only the server compares two of them."""
 
-import base64
-import binascii
 from typing import Final, Self
 
 import msgspec
 
+from aob.core.base64url import bytes_of, text_of
 from aob.core.errors import CallerError
 
 LIFE: Final = 2_000
@@ -20,7 +19,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     def token(self) -> str:
         """The token that APIs give out."""
-        return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).rstrip(b"=").decode()
+        return text_of(msgspec.msgpack.encode(self))
 
     @staticmethod
     def generation_in(feed: int, life: int) -> int:
@@ -32,9 +31,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     def parse(cls, token: str) -> Self:
         """Read a token back. Raises CallerError `bad_position` for anything that we did not give out."""
         try:
-            raw = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
-            return msgspec.msgpack.decode(raw, type=cls)
-        except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
+            return msgspec.msgpack.decode(bytes_of(token), type=cls)
+        except (ValueError, msgspec.MsgspecError) as error:
             raise CallerError(
                 f"{token[:40]!r} is not a position",
                 code="bad_position",
