@@ -1,10 +1,10 @@
-"""What the API says: the shapes of its answers, shared by server, client and command line. Data only.
+"""What the API says: the shapes of its answers, and their order, shared by server, client and command line. Data only.
 
 Answers are `TypedDict`s: plain JSON at run time, held by the type checker, and the source of the OpenAPI schemas.
 Members that a shape does not name belong to the part that answered and may come and go.
 """
 
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
 from aob.core.errors import Problem
 from aob.core.problem import ProblemBody
@@ -306,6 +306,15 @@ class TicketView(TypedDict):
     by: NotRequired[str]
     reason: NotRequired[str]
     values: NotRequired[JsonValue]
+
+
+NO_DEADLINE_MS: Final = 1 << 62
+"""Where a ticket without a deadline stands among the others: behind all of them."""
+
+
+def ticket_place(due_ms: int | None, ticket_id: str) -> tuple[int, str]:
+    """The place of a ticket in lists: the soonest deadline first, of equals the lesser id."""
+    return due_ms or NO_DEADLINE_MS, ticket_id
 
 
 class TicketList(TypedDict):

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from aob.core.answers import ticket_place
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.policy import Caller
 from aob.core.rights import demand, require_decider
@@ -24,8 +25,6 @@ HOLDERS: Final = frozenset({"run", "workflow"})
 
 LISTED_MAX: Final = 100_000
 """Tickets of one list where nobody asks for fewer."""
-NEVER: Final = 1 << 62
-"""The deadline of a ticket without one, where tickets are put in order."""
 
 
 def read_place(text: str) -> tuple[int, str]:
@@ -63,7 +62,7 @@ class Tickets:
         for stream in await self._streams(who, run_id):
             for ticket in list(stream.state.tickets.values()):
                 if (not open or not ticket.answer) and (role is None or role in ticket.needed):
-                    found.append(((ticket.due_ms or NEVER, ticket.id), stream, ticket))
+                    found.append((ticket_place(ticket.due_ms, ticket.id), stream, ticket))
         page = sorted((each for each in found if each[0] > least), key=lambda each: each[0])[:limit]
         for stream in {id(stream): stream for _, stream, _ in page}.values():
             await self.core.journal.settled(stream)

@@ -16,7 +16,7 @@ from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
 from aob.compose.shards.removal import prune_step
-from aob.core.answers import JsonObject, JsonValue, Pruned
+from aob.core.answers import JsonObject, JsonValue, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Problem, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
@@ -341,7 +341,7 @@ class ShardedViews:
         lists = await self._all("tickets", who, **asked)
         return sorted(
             (ticket for tickets in lists for ticket in tickets),
-            key=lambda ticket: (ticket.get("due") or 1 << 62, ticket["ticket_id"]),
+            key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]),
         )[:limit]
 
     async def blob(self, who: Caller, hash: str) -> bytes:

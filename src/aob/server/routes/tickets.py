@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from aob.core.answers import Answered, JsonObject, JsonValue, TicketList, TicketView
+from aob.core.answers import Answered, JsonObject, JsonValue, TicketList, TicketView, ticket_place
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Gives, Route, takes
@@ -12,8 +12,6 @@ from aob.server.limits import LIVE
 
 LIMIT_MAX: Final = 1_000
 """Tickets of a page."""
-NEVER: Final = 1 << 62
-"""The deadline of a ticket without one, in the order of pages."""
 
 
 class TicketsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +41,8 @@ async def list_tickets(call: Call[TicketsQuery, None]) -> Answer:
     page: JsonObject = {"tickets": list(found[:limit])}
     if len(found) > limit:
         last = found[limit - 1]
-        page["next"] = f"{last.get('due') or NEVER}.{last['ticket_id']}"
+        due_ms, id = ticket_place(last.get("due"), last["ticket_id"])
+        page["next"] = f"{due_ms}.{id}"
     return json_answer(page)
 
 
