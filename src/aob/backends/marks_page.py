@@ -70,18 +70,18 @@ class PageMark:
         self._page, self.home = page, page.home
         self._at, self._row_at = slot * SLOT, slot * SLOT + 16
         self._fd = page._handle
-        self._seed = 0
+        self._id = NOBODY
 
     def begin(self, file_id: bytes, row: int) -> None:
         """Who the file is, and its last durable row."""
-        self._seed = _seed_of(file_id)
+        self._id = file_id
         _slot.pack_into(self._page.page, self._at, file_id, row, check_of(file_id, row))
 
     def note(self, row: int) -> None:
         """This row is durable."""
         if os.fstat(self._fd).st_nlink == 0:
             raise home_gone(self._page.path.parent)
-        _row.pack_into(self._page.page, self._row_at, row, (self._seed ^ row * _ODD) & _WORD)
+        _row.pack_into(self._page.page, self._row_at, row, check_of(self._id, row))
 
     def peers(self) -> bytes:
         """The places of all others."""
@@ -133,11 +133,7 @@ def known_in(places: bytes) -> dict[str, tuple[bytes, int]]:
 
 def check_of(file_id: bytes, row: int) -> int:
     """The check word of a place: no bit of it changes alone."""
-    return (_seed_of(file_id) ^ row * _ODD) & _WORD
-
-
-def _seed_of(file_id: bytes) -> int:
-    return int.from_bytes(file_id, "little") % _PRIME
+    return (int.from_bytes(file_id, "little") % _PRIME ^ row * _ODD) & _WORD
 
 
 def places_of(known: Mapping[str, tuple[bytes, int]], size: int) -> bytes:

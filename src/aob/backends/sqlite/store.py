@@ -221,18 +221,12 @@ class SqliteStore:
 
     async def heads(self, query: HeadQuery) -> list[Head]:
         """Heads by kind, tenant, status and name, the one that started last first."""
-        where = ["kind = ?"]
-        values: list[str | int] = [query.kind]
-        for clause, value in (("tenant = ?", query.tenant), ("status = ?", query.status), ("name = ?", query.name)):
-            if value:
-                where.append(clause)
-                values.append(value)
+        given = {"tenant = ?": query.tenant, "status = ?": query.status, "name = ?": query.name}
+        clauses: list[tuple[str, tuple[str | int, ...]]] = [("kind = ?", (query.kind,))]
+        clauses += [(clause, (value,)) for clause, value in given.items() if value]
         if query.before is not None:
-            where.append("(started_ms, stream) < (?, ?)")
-            values.extend(query.before)
-        sql = f"select * from head where {' and '.join(where)} order by started_ms desc, stream desc limit ?"  # noqa: S608
-        rows = await self._read(lambda: self._reader.execute(sql, (*values, query.limit)).fetchall())
-        return [Head(*row) for row in rows]
+            clauses.append(("(started_ms, stream) < (?, ?)", query.before))
+        return await self._listed(clauses, "started_ms desc, stream desc", query.limit)
 
     async def live(self, kind: str) -> list[Head]:
         """Every head of a kind that has not ended."""
@@ -240,17 +234,22 @@ class SqliteStore:
 
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, the one that started first first."""
-        where = ["kind = ? and tenant = ? and started_ms < ? and ended_ms between 1 and ?"]
-        values: list[str | int] = [query.kind, query.tenant, query.before_ms, query.before_ms - 1]
-        for clause, value in (("status = ?", query.status), ("name = ?", query.name)):
-            if value:
-                where.append(clause)
-                values.append(value)
+        given = {"status = ?": query.status, "name = ?": query.name}
+        clauses: list[tuple[str, tuple[str | int, ...]]] = [
+            ("kind = ? and tenant = ?", (query.kind, query.tenant)),
+            ("started_ms < ? and ended_ms between 1 and ?", (query.before_ms, query.before_ms - 1)),
+            *((clause, (value,)) for clause, value in given.items() if value),
+        ]
         if query.after is not None:
-            where.append("(started_ms, stream) > (?, ?)")
-            values.extend(query.after)
-        sql = f"select * from head where {' and '.join(where)} order by started_ms, stream limit ?"  # noqa: S608
-        rows = await self._read(lambda: self._reader.execute(sql, (*values, query.limit)).fetchall())
+            clauses.append(("(started_ms, stream) > (?, ?)", query.after))
+        return await self._listed(clauses, "started_ms, stream", query.limit)
+
+    async def _listed(self, clauses: Sequence[tuple[str, tuple[str | int, ...]]], order: str, limit: int) -> list[Head]:
+        """Heads for which all clauses hold, each with its values."""
+        where = " and ".join(clause for clause, _ in clauses)
+        values = [value for _, given in clauses for value in given]
+        sql = f"select * from head where {where} order by {order} limit ?"  # noqa: S608
+        rows = await self._read(lambda: self._reader.execute(sql, (*values, limit)).fetchall())
         return [Head(*row) for row in rows]
 
     async def removed(self, stream: str) -> Removal | None:

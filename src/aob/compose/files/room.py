@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from aob.backends.marks_page import MarksPage, home_gone
+from aob.compose.files.looking import DERIVED
 from aob.core.errors import AobError, Unavailable
 from aob.ports.store import DISK_FULL
 from aob.work.log import Structlog
@@ -22,7 +23,7 @@ FREE_BYTES_MIN: Final = 1024 * 1024
 """Below this a start gives the reserve up at once."""
 LOOK_S: Final = 0.5
 
-DERIVED: Final = frozenset({"metrics.db", "webhooks.db"})
+RENEWED: Final = DERIVED | {"webhooks.db"}
 """Set aside and made anew by ourselves when they cannot be read."""
 
 log: Final = Structlog("aob.compose")
@@ -89,7 +90,7 @@ class Room:
         try:
             if os.stat(self._page.path).st_ino != self._page.inode:
                 return False
-            there = {path.name: os.stat(path).st_ino for path in self._home.glob("*.db") if path.name not in DERIVED}
+            there = {path.name: os.stat(path).st_ino for path in self._home.glob("*.db") if path.name not in RENEWED}
         except OSError:
             return False
         self._inodes = {**there, **self._inodes}

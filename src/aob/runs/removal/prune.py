@@ -45,7 +45,7 @@ class Prunes:
         A run that lives never goes, nor one that something still needs: `kept` counts them by why.
         """
         demand(who, "prune")
-        query = _query(who, before_ms, self.core.journal.clock.now(), workflow, status, cursor)
+        query = _query(who, before_ms, self.core.time_ms(), workflow, status, cursor)
         reason = text_of(reason, "/reason", 10_000)
         async with self.core.removing:
             heads = await self.core.store.ended(query)
