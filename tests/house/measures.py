@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.house.duplicates import near_duplicates
 from tests.house.tree import ROOT, doors, modules, parsed, short, text_of
 
 Found = dict[str, float]
@@ -153,6 +154,9 @@ RULES: Final = {
     "door_names": Rule(lambda: {name: len(exported(parsed(path))) for name, path in doors().items()}, 12),
     "untrue_doors": Rule(untrue_doors, 0),
     "side_doors": Rule(side_doors, 0),
+    "near_duplicates": Rule(
+        lambda: {"pairs of functions (python -m tests.house.duplicates)": sum(1 for _ in near_duplicates())}, 0
+    ),
     "tests_that_sleep": Rule(
         lambda: {short(path): 1 for path in sorted((ROOT / "tests").rglob("test_*.py")) if sleeps(path)}, 0
     ),
