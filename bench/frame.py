@@ -7,7 +7,11 @@ and for clocks, and yields figures; wall and CPU stand apart, and each figure ca
 import importlib
 import os
 import pkgutil
+import platform
+import re
 import shutil
+import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -113,6 +117,18 @@ class Bench:
 def _children_cpu_s() -> float:
     taken = os.times()
     return taken.children_user + taken.children_system
+
+
+def build() -> str:
+    """The interpreter that is measured: its version, compiler, optimisation, and what it was built with."""
+    flags = [str(sysconfig.get_config_var(name) or "") for name in ("CONFIG_ARGS", "PY_CFLAGS")]
+    found = ["optimized" if "--enable-optimizations" in flags[0] else "not profile-optimized"]
+    found += re.findall(r"-O\w+", flags[1])[-1:]
+    found += ["LTO"] if "--with-lto" in flags[0] else []
+    found += ["debug"] if hasattr(sys, "gettotalrefcount") else []
+    found += ["free-threaded"] if sysconfig.get_config_var("Py_GIL_DISABLED") else []
+    name = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{name}, {platform.python_compiler()}, {', '.join(found)}"
 
 
 def rss_mb() -> float:

@@ -8,13 +8,13 @@ import aob
 STAMPS: list[tuple[str, float]] = []
 
 
-@aob.node
+@aob.node(effect="none")
 async def noop(value: Any) -> Any:
     """Gives back what it gets."""
     return value
 
 
-@aob.node
+@aob.node(effect="none")
 async def stamp(value: Any) -> Any:
     """Gives back what it gets, and notes when."""
     STAMPS.append(("in", time.perf_counter()))

@@ -8,12 +8,12 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from bench.against import Row
-from bench.frame import Figure
+from bench.frame import Figure, build
 
 
 def show(figures: Sequence[Figure]) -> None:
     """Print the table: a row a figure, its target, whether it holds, and the load it was taken under."""
-    table = Table(title="AOB bench", title_justify="left", header_style="bold")
+    table = Table(title=f"AOB bench on {build()}", title_justify="left", header_style="bold")
     columns: tuple[tuple[str, JustifyMethod], ...] = (
         ("measure", "left"), ("value", "right"), ("unit", "left"), ("target", "right"),
     )  # fmt: skip
@@ -45,8 +45,8 @@ def show_against(commit: str, rows: Sequence[Row]) -> None:
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    """The same table for a page: figure, value, unit, target, load."""
-    rows = ["| figure | value | unit | target | load |", "|---|---|---|---|---|"]
+    """The same table for a page: figure, value, unit, target, load; the interpreter above it."""
+    rows = [f"Taken on {build()}.", "", "| figure | value | unit | target | load |", "|---|---|---|---|---|"]
     for figure in figures:
         sign = "<=" if figure.at_most else ">="
         target = "" if figure.target is None else f"{sign} {written(figure.target)}"
@@ -60,7 +60,8 @@ def written(value: float) -> str:
 
 
 def store(path: Path, figures: Sequence[Figure]) -> None:
-    """Write one JSON object a line: `name value unit load`."""
+    """Write one JSON object a line: `name value unit load build`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({"name": f.name, "value": round(f.value, 6), "unit": f.unit, "load": f.load}) for f in figures]
+    told = [{"name": f.name, "value": round(f.value, 6), "unit": f.unit, "load": f.load} for f in figures]
+    lines = [json.dumps({**each, "build": build()}) for each in told]
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvloop
 
 from bench.frame import Bench, Figure, measure, percentile
-from bench.measures.serving import Served, connected, served
+from bench.measures.serving import Served, connected, read_answer, served
 
 REGIONS: Final = ("eu", "us", "apac", "latam")
 CHANNELS: Final = ("web", "app", "pos", "partner", "api")
@@ -140,7 +140,7 @@ class Load:
                 body = self._body(due, first)
                 lines = "content-type: application/x-ndjson", f"content-length: {len(body)}"
                 writer.write(self.at.head("POST", "/v1/events", *lines) + body)
-                status, answer = await _answer(reader)
+                status, answer = await read_answer(reader)
                 if status != 200 or b'"accepted":%d,' % self.batch not in answer[:200]:
                     self.refused += 1
                 self.acks.append(time.perf_counter() - due)
@@ -189,12 +189,6 @@ def part_of(dice: random.Random) -> tuple[str, str]:
         f'"currency":"EUR","quantity":{dice.randrange(1, 6)},"region":"{dice.choice(REGIONS)}",'
         f'"channel":"{dice.choice(CHANNELS)}","status":"ok"}}}}',
     )
-
-
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-    return int(head[9:12]), await reader.readexactly(length)
 
 
 @measure("fresh")

@@ -1,4 +1,4 @@
-"""Starts over HTTP against a real `aob up`: batches of NDJSON, single requests, and the process at rest."""
+"""Runs over HTTP against a real `aob up`: starts in batches and singly, chains to their end, the process at rest."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ from bench.workflows import INPUTS, chain, waiting
 
 LINES = 500
 CONNECTIONS = 4
-SENDERS = 8
+CROWD = 100
+CPU_CLOCK = 2
+"""In the number of a clock of Linux: CPU of all threads, in nanoseconds; the ticks of /proc are too coarse."""
+SINGLE_STARTS = {"lone": (1, 1_000), "single": (8, 2_000), "many": (CROWD, 10_000)}
+"""Connections and starts."""
 RUN_ID = re.compile(rb'"run_id":"([^"]+)"')
 
 
@@ -45,8 +49,7 @@ class Served:
 
     def cpu_s(self) -> float:
         """CPU seconds of the server so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(~self.pid << 3 | CPU_CLOCK)
 
     def rss_mb(self) -> float:
         """Resident memory of the server in MB."""
@@ -110,58 +113,107 @@ async def push(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     (await client.put(f"/v1/workflows/{document['workflow']}", json=document)).raise_for_status()
 
 
-@measure("starts")
-def starts(bench: Bench) -> Iterator[Figure]:
-    """Durable starts of a workflow that begins with a `wait`, over HTTP: batches of 500 lines, then one by one."""
+class Tally:
+    """What a load over HTTP took: seconds of each call, the server's CPU a call, calls a second."""
 
-    begun_runs = set[str]()
+    def __init__(self) -> None:
+        self.took: list[float] = []
+        self.cpu_s = self.wall_s = 0.0
 
-    async def batches(at: Served) -> tuple[float, float, int]:
-        await push(at.client, waiting("wait"))
-        line = json.dumps({"workflow": "wait", "inputs": INPUTS}).encode()
-        body = b"\n".join([line] * LINES)
-        left = bench.times(80)
-        count = left * LINES
-        headers = {"content-type": "application/x-ndjson"}
+    @property
+    def cpu_ms(self) -> float:
+        """Milliseconds of the server's CPU a call."""
+        return self.cpu_s / len(self.took) * 1e3
 
-        async def sender() -> None:
-            nonlocal left
+
+async def load(at: Served, request: bytes, connections: int, count: int, seen: Callable[[bytes], object]) -> Tally:
+    """The same request so many times over bare connections that each wait for their answers; a client would cost more
+    than the server. Raises RuntimeError for an answer that is no success."""
+    tally, left = Tally(), count
+
+    async def sender() -> None:
+        nonlocal left
+        async with connected(at) as (reader, writer):
             while left > 0:
                 left -= 1
-                answer = await at.client.post("/v1/runs", content=body, headers=headers)
-                answer.raise_for_status()
-                begun_runs.update(RUN_ID.findall(answer.content))
-
-        cpu, begun = at.cpu_s(), time.perf_counter()
-        await asyncio.gather(*[sender() for _ in range(CONNECTIONS)])
-        return time.perf_counter() - begun, at.cpu_s() - cpu, count
-
-    async def singles(at: Served) -> tuple[list[float], float]:
-        took = []
-        each = max(1, bench.times(2_000) // SENDERS)
-
-        async def sender() -> None:
-            for _ in range(each):
                 begun = time.perf_counter()
-                answer = await at.client.post("/v1/runs", json={"workflow": "wait", "inputs": INPUTS})
-                took.append(time.perf_counter() - begun)
-                answer.raise_for_status()
-                begun_runs.update(RUN_ID.findall(answer.content))
+                writer.write(request)
+                status, answer = await read_answer(reader)
+                tally.took.append(time.perf_counter() - begun)
+                if not 200 <= status < 300:
+                    raise RuntimeError(f"{status}: {answer[:300]!r}")
+                seen(answer)
 
-        cpu = at.cpu_s()
-        await asyncio.gather(*[sender() for _ in range(SENDERS)])
-        return took, (at.cpu_s() - cpu) / len(took)
+    cpu, begun = at.cpu_s(), time.perf_counter()
+    await asyncio.gather(*[sender() for _ in range(connections)])
+    tally.cpu_s, tally.wall_s = at.cpu_s() - cpu, time.perf_counter() - begun
+    return tally
 
-    async def both() -> tuple[Any, Any]:
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of one answer with a length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    return int(head[9:12]), await reader.readexactly(length)
+
+
+def post(at: Served, path: str, body: bytes, media: str = "application/json") -> bytes:
+    """A whole request."""
+    return at.head("POST", path, f"content-type: {media}", f"content-length: {len(body)}") + body
+
+
+@measure("starts")
+def starts(bench: Bench) -> Iterator[Figure]:
+    """Durable starts of a workflow that begins with a `wait`: 500 lines a request; one, on 1, 8 and 100 connections."""
+    runs = set[bytes]()
+
+    def noted(answer: bytes) -> None:
+        runs.update(RUN_ID.findall(answer))
+
+    async def taken() -> dict[str, Tally]:
+        line = json.dumps({"workflow": "wait", "inputs": INPUTS}).encode()
         async with served(bench) as at:
-            return await batches(at), await singles(at)
+            await push(at.client, waiting("wait"))
+            lines = post(at, "/v1/runs", b"\n".join([line] * LINES), "application/x-ndjson")
+            one, found = post(at, "/v1/runs", line), {}
+            found["ndjson"] = await load(at, lines, CONNECTIONS, bench.times(80), noted)
+            for name, (connections, count) in SINGLE_STARTS.items():
+                found[name] = await load(at, one, connections, bench.times(count), noted)
+            return found
 
-    (wall, cpu, count), (took, each) = uvloop.run(both())
-    assert len(begun_runs) == count + len(took), f"{count + len(took)} starts began {len(begun_runs)} runs"
-    yield Figure("starts.ndjson.per_s", count / wall, "/s", 20_000, at_most=False)
-    yield Figure("starts.ndjson.cpu_ms", cpu / count * 1e3, "ms")
-    yield Figure("starts.single.cpu_ms", each * 1e3, "ms", 0.4)
-    yield Figure("starts.single.p50_ms", percentile(took, 0.5) * 1e3, "ms", note="8 at a time, fsync included")
+    found = uvloop.run(taken())
+    many, lone, single, crowd = found["ndjson"], found["lone"], found["single"], found["many"]
+    count = len(many.took) * LINES + len(lone.took) + len(single.took) + len(crowd.took)
+    assert len(runs) == count, f"{count} starts began {len(runs)} runs"
+    yield Figure("starts.ndjson.per_s", len(many.took) * LINES / many.wall_s, "/s", 20_000, at_most=False)
+    yield Figure("starts.ndjson.cpu_ms", many.cpu_ms / LINES, "ms")
+    yield Figure("starts.lone.cpu_ms", lone.cpu_ms, "ms", note="one at a time: a commit each")
+    yield Figure("starts.lone.p50_ms", percentile(lone.took, 0.5) * 1e3, "ms", note="fsync included")
+    yield Figure("starts.single.cpu_ms", single.cpu_ms, "ms", 0.25)
+    yield Figure("starts.single.p50_ms", percentile(single.took, 0.5) * 1e3, "ms", note="8 at a time, fsync included")
+    yield Figure("starts.many.cpu_ms", crowd.cpu_ms, "ms", note="100 connections")
+    yield Figure("starts.many.per_cpu_s", 1e3 / crowd.cpu_ms, "/s", 10_000, at_most=False, note="on one core")
+
+
+@measure("http")
+def http_chains(bench: Bench) -> Iterator[Figure]:
+    """Chains of five over HTTP: 100 connections, each starts one and waits for its end, again and again."""
+    ended: list[bytes] = []
+
+    async def taken() -> Tally:
+        async with served(bench) as at:
+            await push(at.client, chain("chain", 5))
+            body = json.dumps({"workflow": "chain", "inputs": INPUTS}).encode()
+            request = post(at, "/v1/runs?wait=30s", body)
+            await load(at, request, CROWD, bench.times(1_000), ended.append)  # warm
+            ended.clear()
+            return await load(at, request, CROWD, bench.times(10_000), ended.append)
+
+    tally = uvloop.run(taken())
+    assert all(b'"COMPLETED"' in answer for answer in ended), "not every run was waited for"
+    yield Figure("http.chain5.cpu_ms", tally.cpu_ms, "ms", 0.3, note="the server's CPU, HTTP included")
+    yield Figure("http.chain5.per_s", len(tally.took) / tally.wall_s, "/s", note="the load generator shares the cores")
+    yield Figure("http.chain5.p50_ms", percentile(tally.took, 0.5) * 1e3, "ms", note="from the start to the end")
 
 
 @measure("up")
