@@ -163,7 +163,6 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     public = settings.public_url.rstrip("/") or url
     running.notices.base_url = public
     if owners is not None:
-        wiring.starts.views = owners.verbs  # what an alert starts may belong to any shard
         await owners.address(public)
     stack.enter_context(announced(home, url))
     if said is not None:

@@ -42,6 +42,8 @@ class Owners:
         ]
         every: list[Shard] = [LocalShard(0, running), *self.owned]
         self.verbs = ShardedViews(running.views, every)
+        if running.wiring is not None:
+            running.wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
         self.sweeps = [ShardSweep(shard) for shard in every]
         self._sweeping: asyncio.Task[None] | None = None
 
