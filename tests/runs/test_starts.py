@@ -6,6 +6,7 @@ import pytest
 
 from aob.compose import App
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Refused, TooLarge
+from aob.core.event.value import INLINE_MAX, ROW_MAX
 from tests.runs.home import BOB, VIEWER, Deed, chain, finished, fn, kinds
 
 SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "n": {"type": "integer"}}}
@@ -211,7 +212,7 @@ class TestTheTimeOfARun:
         assert len(app.views.core.journal.timers) == 0
 
 
-@pytest.mark.parametrize("size", [10, 5_000, 60_000, 100_000, 900_000])
+@pytest.mark.parametrize("size", [10, INLINE_MAX - 2, INLINE_MAX - 1, 60_000, ROW_MAX - 2, ROW_MAX - 1, 900_000])
 class TestLargeValues:
     async def test_inputs_come_back_whole(self, app: App, size: int) -> None:
         await app.push(chain("one", "echo", "echo"))
@@ -240,7 +241,9 @@ class TestLargeValues:
         assert (run["status"], run["output"]) == ("COMPLETED", "x" * size)
         assert run["nodes"]["large" if size > 1_000 else "small"]["state"] == "completed"
         assert (await finished(app, again.id))["output"] == "x" * size
-        if size > 4_096:
+        if size + len('""') <= INLINE_MAX:
+            assert run["nodes"]["a"]["output"] == "x" * size
+        else:
             assert run["nodes"]["a"]["output"]["$ref"] == f"sha256:{run['nodes']['a']['hash']}"
             blob = await app.views.blob(app.who, run["nodes"]["a"]["hash"])
             assert blob == b'"' + b"x" * size + b'"'

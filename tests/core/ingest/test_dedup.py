@@ -240,3 +240,64 @@ def test_what_a_producer_takes_is_bounded(gap: int) -> None:
     assert len(producers.dump()) < SPANS_MAX * 20
     assert not producers.claim("p", (SPANS_MAX * 2 - 1) * gap)
     assert producers.claim("p", 1), "its oldest gaps are forgotten: ids decide there"
+
+
+def test_as_many_spans_as_are_kept_forget_no_gap() -> None:
+    producers = Producers()
+    for number in range(0, 2 * SPANS_MAX, 2):
+        assert producers.claim("p", number)
+    assert producers.claim("p", 1)
+    assert not producers.claim("p", 1)
+
+
+def test_only_what_lies_in_a_forgotten_gap_is_left_to_the_ids() -> None:
+    producers = Producers()
+    for number in range(0, 2 * SPANS_MAX + 1, 2):  # one span too many: 1, the first gap, is forgotten
+        assert producers.claim("p", number)
+    assert producers.claim("p", 1), "in the gap: it may be new"
+    assert producers.claim("p", 0), "below its end: ids decide"
+    assert not producers.claim("p", 2), "the number at its end was sent"
+    assert not producers.claim("p", 4)
+    assert producers.claim("p", 3), "a gap that is not forgotten is filled"
+    assert not producers.claim("p", 3)
+
+
+def test_a_repeated_number_at_the_end_of_a_forgotten_gap_is_a_repeat_whatever_its_id() -> None:
+    dedup = Dedup()
+    for number in range(0, 2 * SPANS_MAX + 1, 2):
+        assert dedup.claim(events(f"e{number}", producer="p", sequence=number), 1) == []
+    assert dedup.claim(events("new", producer="p", sequence=2), 1) == [0]
+    assert dedup.claim(events("late", producer="p", sequence=1), 1) == []
+    assert dedup.claim(events("late", producer="p", sequence=1), 1) == [0], "ids decide"
+    assert dedup.claim(events("e0", producer="p", sequence=0), 1) == [0]
+
+
+def test_an_event_at_the_horizon_is_known_and_one_before_it_is_not() -> None:
+    dedup = Dedup()
+    dedup.claim(events("a"), 1)
+    seal(dedup, NOW_MS)
+    at, before = events("b", "c", time=NOW_MS / 1000)
+    before.at_ms -= 1
+    assert dedup.claim([at, before], NOW_MS) == []
+    assert (at.at_ms, at.known, before.known) == (dedup.horizon_ms, True, False)
+
+
+def test_a_run_is_kept_for_as_long_as_ids_are_remembered() -> None:
+    dedup = Dedup(ListRuns())
+    dedup.claim(events("a"), 1)
+    seal(dedup, NOW_MS)
+    dedup.claim(events("b"), NOW_MS)
+    seal(dedup, NOW_MS + HORIZON_MS)
+    assert (dedup.horizon_ms, len(dedup.runs)) == (0, 2)
+    assert dedup.claim(events("a"), NOW_MS + HORIZON_MS) == [0]
+
+
+def test_the_numbers_of_so_many_producers_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.core.ingest.producers.PRODUCERS_MAX", 2)
+    producers = Producers()
+    for name in ("first", "second"):
+        assert producers.claim(name, 1)
+    assert [producers.claim(name, 1) for name in ("first", "second")] == [False, False]
+    assert producers.claim("third", 1)
+    assert list(producers) == ["second", "third"]
+    assert not producers.claim("second", 1)

@@ -1,14 +1,19 @@
 """The gate: what passes passes fast, what does not is refused with every reason, and no bytes make it fail."""
 
 import json
+from datetime import timedelta, timezone
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, shown
 from aob.core.contract_model import ContractSet, EventContract
 from aob.core.ingest import Gate, Gated, Refused, joined_notes, maker_of
+from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, SOURCE_CHARS_MAX
+from aob.core.instant import EPOCH
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, ORDER, line
 
 GATE = Gate(CONTRACTS)
@@ -70,6 +75,40 @@ def test_the_subject_comes_from_the_contract_when_the_event_says_none() -> None:
 )
 def test_times_are_text_or_seconds(time: object, at_ms: int) -> None:
     assert only(line(time=time)).at_ms == at_ms
+
+
+@settings(max_examples=200, deadline=None)
+@example(0, 0)
+@example(0, 990)
+@example(1, 0)
+@given(st.integers(-2, 2), st.integers(0, 99).map(lambda tens: tens * 10))
+def test_a_text_and_a_number_of_one_instant_meet_the_same_limit(after_ms: int, micros: int) -> None:
+    """Both are cut to the ms, and what lies exactly at the limit is taken: alone, among others, offset or not."""
+    limit_ms = NOW_MS + SKEW_MAX_MS
+    at = EPOCH + timedelta(milliseconds=limit_ms + after_ms, microseconds=micros)
+    texts = [
+        at.isoformat().replace("+00:00", "Z"),
+        at.isoformat(),
+        at.astimezone(timezone(timedelta(hours=2))).isoformat(),
+    ]
+    for time in (*texts, (limit_ms + after_ms) / 1000 + micros / 1_000_000):
+        for sent in ([line(time=time)], [line("before"), line(time=time), line("after", time=1)]):
+            gated = read(*sent)
+            refused = [(reason.stage, reason.rule) for _, each in gated.refused for reason in each.reasons]
+            if after_ms > 0:
+                assert (refused, len(gated.events)) == ([("time", "future")], len(sent) - 1), time
+            else:
+                assert (refused, gated.events[len(sent) // 2].at_ms) == ([], limit_ms + after_ms), time
+
+
+@pytest.mark.parametrize("time", [-0.002, "1969-12-31T23:59:59.999Z", "1970-01-01T00:59:59.999+01:00"])
+def test_the_first_instant_is_1970_for_texts_and_numbers(time: object) -> None:
+    assert places(refusal(line(time=time))) == {("time", "/time", "past")}
+
+
+@pytest.mark.parametrize("time", [0.001, "1970-01-01T00:00:00.001Z", "1970-01-01T01:00:00.001+01:00"])
+def test_the_first_ms_of_1970_is_taken(time: object) -> None:
+    assert only(line(time=time)).at_ms == 1
 
 
 def test_an_event_without_a_time_happened_when_it_came() -> None:
@@ -202,6 +241,41 @@ def test_lines_and_events_are_one_to_one_even_where_their_numbers_agree(at: byte
 def test_text_in_the_future_is_refused_among_good_lines() -> None:
     gated = read(line("a"), line("b", time="2300-01-01T00:00:00Z"), line("c", time="1960-01-01T00:00:00Z"))
     assert [refused.reasons[0].rule for _, refused in gated.refused] == ["future", "past"]
+
+
+@pytest.mark.parametrize("others", [[], [line("other")]])
+def test_a_line_of_exactly_the_largest_size_is_taken(others: list[bytes]) -> None:
+    short = line("big", {**DATA, "note": ""})
+    largest = line("big", {**DATA, "note": "x" * (LINE_BYTES_MAX - len(short))})
+    assert len(largest) == LINE_BYTES_MAX
+    assert [event.id for event in read(largest, *others).events][:1] == ["big"]
+    larger = largest.replace(b"xx", b"xxx", 1)
+    ((place, refused),) = read(larger, *others).refused
+    assert (place, refused.reasons[0].rule) == (0, "max_bytes")
+
+
+@pytest.mark.parametrize(("name", "most"), [
+    ("id", ID_CHARS_MAX), ("source", SOURCE_CHARS_MAX), ("subject", SOURCE_CHARS_MAX), ("producer", ID_CHARS_MAX),
+    ("correlationid", SOURCE_CHARS_MAX), ("causationid", SOURCE_CHARS_MAX),
+])  # fmt: skip
+@pytest.mark.parametrize("judged", [False, True])
+def test_an_attribute_of_exactly_the_longest_size_is_taken(name: str, most: int, judged: bool) -> None:
+    read_one = (lambda sent: GATE.judge(sent, NOW_MS)) if judged else (lambda sent: GATE.look(sent, NOW_MS))
+
+    def sent(chars: int) -> bytes:
+        return line("x" * chars) if name == "id" else line(**{name: "x" * chars})
+
+    assert getattr(read_one(sent(most)), name) == "x" * most
+    assert places(read_one(sent(most + 1))) == {("decode", f"/{name}", "envelope")}
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_the_last_depth_and_the_first_sequence_are_taken(judged: bool) -> None:
+    read_one = (lambda sent: GATE.judge(sent, NOW_MS)) if judged else (lambda sent: GATE.look(sent, NOW_MS))
+    event = read_one(line(aobdepth=DEPTH_MAX - 1, producer="p", sequence=0))
+    assert (event.depth, event.sequence) == (DEPTH_MAX - 1, 0)
+    assert places(read_one(line(aobdepth=DEPTH_MAX))) == {("contract", "/depth", "depth")}
+    assert places(read_one(line(aobdepth=-1))) == {("decode", "/depth", "envelope")}
 
 
 def test_unknown_attributes_stay_in_the_line() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 PRODUCERS_MAX: Final = 100_000
-"""Producers that are remembered; beyond them the one that was silent longest is known by its ids only."""
+"""Producers that are remembered; beyond them the one that came first is known by its ids only."""
 SPANS_MAX: Final = 1_000
 """Spans of one producer; beyond them its oldest gap counts as forgotten: ids decide there."""
 
@@ -29,9 +29,9 @@ class Producers:
         self.changed = True
         if spans is None:
             if len(self._spans) >= PRODUCERS_MAX:
-                silent = next(iter(self._spans))
-                del self._spans[silent]
-                self._closed.pop(silent, None)
+                first = next(iter(self._spans))
+                del self._spans[first]
+                self._closed.pop(first, None)
             self._spans[producer] = [[sequence, sequence]]
             return True
         last = spans[-1]
