@@ -46,7 +46,7 @@ class TestSqlite(LogSuite):
 @contextmanager
 def no_room(log: Log) -> Iterator[None]:
     assert isinstance(log, SqliteLog)
-    writer = log._writer
+    writer = log._file.writer
     assert writer is not None
     pages = writer.execute("pragma page_count").fetchone()[0]
     writer.execute(f"pragma max_page_count = {pages}")

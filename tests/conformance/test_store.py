@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aob.backends.memory.store import MemoryStore
+from aob.backends.sqlite import checkpoints
 from aob.backends.sqlite.store import SqliteStore
 from aob.core.errors import AobError, Unavailable
 from aob.ports.store import EndedQuery, HeadQuery, Removal, Segment, Store, TimerRow, Value
@@ -70,7 +71,11 @@ async def test_what_is_no_database_is_named(tmp_path: Path) -> None:
         await SqliteStore.open(tmp_path / FILE)
 
 
-async def test_a_file_is_checkpointed_between_commits_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_file_is_checkpointed_between_commits_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PASS_BYTES", 4_000_000)
+    monkeypatch.setattr(checkpoints, "WAL_MAX_BYTES", 16_000_000)
     store = await SqliteStore.open(tmp_path / FILE)
     epoch = await store.take(0)
     for row in range(1, 41):

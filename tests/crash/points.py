@@ -5,11 +5,11 @@ import os
 import pathlib
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from aob.backends import folder_blobs
 from aob.backends.sqlite.store import SqliteStore
+from aob.backends.sqlite.writer import Writer
 from aob.compose import App
 from aob.journal import batch, deciding, journal, recovery
 from aob.ports.store import Batch
@@ -36,16 +36,15 @@ class Trap:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-class CommitThread(ThreadPoolExecutor):
+class CommitThread(Writer):
     """The store's writer thread; the loop's thread goes on, and dies, while COMMIT is at the disk."""
 
     trap: Trap
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        future = super().submit(fn, *args, **kwargs)
-        if args == ("commit",):
+    def _give(self, work: Callable[[], Any], future: Any) -> None:
+        super()._give(work, future)
+        if getattr(work, "args", ()) == ("commit",):
             self.trap.at("commit.at_the_disk")
-        return future
 
 
 def around(owner: Any, name: str, before: Callable[..., None], after: Callable[..., None]) -> None:
@@ -103,8 +102,7 @@ def _around_commits(trap: Trap) -> None:
 
     def init(self: SqliteStore, *args: Any) -> None:
         made(self, *args)
-        self._sync.shutdown()
-        self._sync = CommitThread(1)
+        self._file.writes = CommitThread("aob-commit")
 
     setattr(SqliteStore, "__init__", init)  # noqa: B010
 

@@ -385,7 +385,7 @@ async def test_the_document_of_a_workflow_and_the_pages_of_a_map_stay_while_they
     assert (await app.run(await mapped(3)))["status"] == "COMPLETED", "its document is still there"
     assert await pruned(app, later(app))
     assert await swept_now(app) > 3
-    left = app.views.core.store._reader.execute("select count(*) from value").fetchone()[0]  # type: ignore[attr-defined]
+    left = app.views.core.store._file._reader.execute("select count(*) from value").fetchone()[0]  # type: ignore[attr-defined]
     documents = len(await app.views.workflows(app.who))
     assert left <= documents + 1, "all that is left are documents"
 

@@ -1,29 +1,22 @@
 """Port `EventLog` on SQLite: one file with one writer, WAL, `synchronous=FULL`, a row a tenant and commit.
 
-The file is opened at the first use: a home without events has none. The WAL is folded in after a commit, in the
-writer's own thread, so that the next group waits for it at most once in 16 MiB.
+The file is opened at the first use: a home without events has none.
 """
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from zlib import crc32
 
-from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
-from aob.backends.sqlite.writer import Writer
 from aob.core.errors import Unavailable
 from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
 from aob.ports.marks import Mark
 
-T = TypeVar("T")
 SQL: Final = statements("event_log.sql")
-CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
 """Bytes of lines that one read gives."""
 
@@ -32,25 +25,16 @@ class SqliteEventLog:
     """All tenants in one SQLite file."""
 
     def __init__(self, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
-        self._path, self._timeout_s, self._mark = path, timeout_s, mark
+        self._mark = mark
         self._known: bytes | None = None
-        self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
-        self._writes = Writer("aob-events")
-        self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-events-read")
-        self._last = (0, 0)
+        self._file = SqliteFile(path, "aob-events", self._prepare, timeout_s=timeout_s)
+        self._read = self._file.peek
+        self._last: tuple[int, int] | None = None
         self._totals: dict[str, tuple[int, int, int, int]] = {}
-        self._unfolded = 0
-        self._closed = False
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups or none, durably."""
-        if self._closed:
-            raise Unavailable("the event log is closed", code="closing")
-        try:
-            return await self._writes.do(lambda: self._write(groups))
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
+        return await self._file.write(lambda writer: self._write(writer, groups))
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
         """Rows after a row, in order."""
@@ -121,25 +105,15 @@ class SqliteEventLog:
 
     async def close(self) -> None:
         """Write what waits, then let go of the file."""
-        if self._closed:
-            return
-        self._closed = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._reads, _let_go, self._reader, False)
-        await self._writes.do(lambda: _let_go(self._writer, True))
-        self._reads.shutdown(wait=False)
-        self._writes.close()
+        await self._file.close()
 
     # -- on the writer's thread -------------------------------------------------------------------------------------
 
-    def _write(self, groups: Sequence[Group]) -> list[Place]:
-        if self._writer is None:
-            self._writer = self._open()
-            self._last = _end(self._writer)
-        writer, places = self._writer, list[Place]()
-        last, totals, written = self._last, dict[str, tuple[int, int, int, int]](), 0
-        writer.execute("begin immediate")
-        try:
+    def _write(self, writer: sqlite3.Connection, groups: Sequence[Group]) -> list[Place]:
+        last = self._last or _end(writer)
+        places, totals, written = list[Place](), dict[str, tuple[int, int, int, int]](), 0
+        known, self._known = self._known, None
+        with transaction(writer):
             for group in groups:
                 total = totals.get(group.tenant) or self._totals.get(group.tenant) or _total(writer, group.tenant)
                 last = (last[0] + 1, max(last[1], group.at_ms))
@@ -150,58 +124,22 @@ class SqliteEventLog:
                 )  # fmt: skip
                 written += len(group.lines) + len(group.notes)
             writer.executemany(SQL["set_total"], [(tenant, *total) for tenant, total in totals.items()])
-            if (known := self._mark.peers()) != self._known:
-                writer.execute(FILE_SQL["note_known"], (known,))
-                self._known = known
-            writer.execute("commit")
-        except BaseException:
-            self._known = None
-            if writer.in_transaction:
-                writer.execute("rollback")
-            raise
+            if (peers := self._mark.peers()) != known:
+                writer.execute(FILE_SQL["note_known"], (peers,))
+        self._known = peers
         self._mark.note(last[0])
         self._last = last
         self._totals.update(totals)
-        self._unfolded += written
-        if self._unfolded > CHECKPOINT_BYTES:
-            self._unfolded = 0
-            # Behind the commit, and before the next one: what is answered does not wait for it.
-            self._writes.later(self._fold_in)
+        self._file.checkpoints.wrote(written)
         return places
 
-    def _fold_in(self) -> None:
-        if self._writer is not None:
-            with suppress(sqlite3.Error):  # then the WAL grows on, and the next one folds it in
-                self._writer.execute("pragma wal_checkpoint(passive)").fetchall()
-
-    # -- reading ----------------------------------------------------------------------------------------------------
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T], none: T) -> T:
-        def run() -> T:
-            if self._reader is None:
-                if not self._path.exists():
-                    return none  # reading makes no file
-                self._reader = self._open()
-                self._reader.execute("pragma query_only = on")
-            return work(self._reader)
-
-        if self._closed:
-            raise Unavailable("the event log is closed", code="closing")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._reads, run)
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = connect(self._path, self._timeout_s)
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
-        found = identify(connection, self._path, self._mark, (("row", "crc integer not null default -1"),))
+        found = identify(connection, self._file.path, self._mark, (("row", "crc integer not null default -1"),))
         self._mark.begin(found.file_id, _end(connection)[0])
-        return connection
 
     def _corrupt(self, row: int) -> Unavailable:
-        name = self._path.name
+        name = self._file.path.name
         return Unavailable(
             f"{name}: row {row} is not what was written (its checksum differs)", code="row_corrupt",
             hint=f"restore {name} from a backup, or lose what the row held: aob restore --accept-loss {name}:{row}",
@@ -247,12 +185,3 @@ def _total(connection: sqlite3.Connection, tenant: str) -> tuple[int, int, int, 
 def _end(connection: sqlite3.Connection) -> tuple[int, int]:
     row: tuple[Any, ...] | None = connection.execute(SQL["end"]).fetchone()
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
-
-
-def _let_go(connection: sqlite3.Connection | None, fold_in: bool) -> None:
-    if connection is None:
-        return
-    if fold_in:
-        with suppress(sqlite3.Error):  # then the WAL stays and is read at the next start
-            connection.execute("pragma wal_checkpoint(truncate)").fetchall()
-    connection.close()

@@ -1,12 +1,20 @@
-"""What the SQLite backends share: how a file is opened, how statements are named, what a failure is called."""
+"""A SQLite file of a home: how it is opened, read, written, closed; how statements are named, what a failure is."""
 
 import os
 import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
+from aob.backends.sqlite.checkpoints import Checkpoints, fold_in
+from aob.backends.sqlite.writer import Writer
 from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
+
+T = TypeVar("T")
 
 
 def statements(file: str) -> dict[str, str]:
@@ -52,3 +60,119 @@ def unavailable(path: Path, error: Exception) -> Unavailable:
     if "unable to open" in text or "readonly" in text:
         return Unavailable(f"{path.name}: {text}", code="store_failed", hint=f"may this user read and write {path}?")
     return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")
+
+
+class SqliteFile:
+    """A file of a home: opened at its first use, with a thread that writes, one that reads and one for checkpoints.
+
+    `prepare` makes the file ready (tables, identity). With `anew` a file that is no
+    database is renamed and begun anew.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        prepare: Callable[[sqlite3.Connection], None],
+        *,
+        timeout_s: float,
+        anew: bool = False,
+    ) -> None:
+        self.path, self._prepare, self._timeout_s, self._anew = path, prepare, timeout_s, anew
+        self._opening = threading.Lock()
+        self.writes, self._reads = Writer(name), Writer(f"{name}-read")
+        self.writer: sqlite3.Connection | None = None
+        self.checkpoints = Checkpoints(path)
+        self._reader: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What work reads."""
+
+        def run() -> T:
+            if self._reader is None:
+                self._reader = self._open(self.writer is None)
+                self._reader.execute("pragma query_only = on")
+            return work(self._reader)
+
+        return await self._do(self._reads, run)
+
+    async def peek(self, work: Callable[[sqlite3.Connection], T], none: T) -> T:
+        """What work reads; `none` when there is no file, and then none is made."""
+        if self._reader is None and not self._closed and not self.path.exists():
+            return none
+        return await self.read(work)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What work gives, on the thread that writes; before the next such work the WAL is kept from growing on."""
+
+        def run() -> T:
+            if self.writer is None:
+                self.writer = self._open(True)
+            if self.checkpoints.due:
+                self.checkpoints.finish()
+            return work(self.writer)
+
+        return await self._do(self.writes, run)
+
+    async def close(self) -> None:
+        """Do what waits, then let go of the file. Twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._reads.do(self._close_reader)
+        await self.writes.do(self._let_go)
+        self._reads.close()
+        self.writes.close()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _let_go(self) -> None:
+        self.checkpoints.close()
+        if self.writer is not None:
+            if self.writer.in_transaction:
+                self.writer.execute("rollback")
+            fold_in(self.writer, "truncate")
+            self.writer.close()
+
+    def _open(self, prepare: bool) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._opening:
+            try:
+                return self._ready(prepare)
+            except sqlite3.DatabaseError as error:
+                if not self._anew or isinstance(error, sqlite3.OperationalError):
+                    raise
+                for path in (self.path, *(Path(f"{self.path}{end}") for end in ("-wal", "-shm"))):
+                    if path.exists():
+                        path.rename(f"{path}.broken")
+                return self._ready(True)
+
+    def _ready(self, prepare: bool) -> sqlite3.Connection:
+        connection = connect(self.path, self._timeout_s)
+        if prepare:
+            self._prepare(connection)
+        return connection
+
+    async def _do(self, thread: Writer, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise Unavailable(f"{self.path.name} is closed", code="closing")
+        try:
+            return await thread.do(work)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self.path, error) from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing."""
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise

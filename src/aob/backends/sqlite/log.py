@@ -8,28 +8,24 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
 
-from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Busy, Conflict, Unavailable
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 from aob.ports.marks import Mark
 
-T = TypeVar("T")
 WAITING_MAX: Final = 10_000
 """Appends that may wait; the next one is told to come again."""
 GROUP_RECORDS: Final = 20_000
 """Records after which a transaction takes no further append."""
-CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
-"""Bytes written after which the WAL is folded in."""
 
 SQL: Final = statements("log.sql")
 _encode: Final = msgspec.json.Encoder().encode
@@ -53,15 +49,12 @@ class SqliteLog:
     def __init__(self, path: Path, now_ms: Callable[[], int], *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
         self._mark = mark
         self._row = 0
-        self._path, self._now_ms, self._timeout_s = path, now_ms, timeout_s
-        self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
-        self._writes = ThreadPoolExecutor(1, thread_name_prefix="aob-log")
-        self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-log-read")
+        self._now_ms = now_ms
+        self._file = SqliteFile(path, "aob-log", self._prepare, timeout_s=timeout_s)
+        self._read = self._file.peek
         self._queue: deque[_Append] = deque()
         self._task: asyncio.Task[None] | None = None
         self._topics: dict[str, int] = {}
-        self._unfolded = 0
         self._closed = False
         self.commits = 0
 
@@ -95,8 +88,10 @@ class SqliteLog:
                 if len(found) >= limit:
                     break
                 if crc not in (UNCHECKED, crc32(data)):
-                    raise Unavailable(f"{self._path.name}: what {topic} holds from {first} on is not what was written",
-                                      code="row_corrupt", hint="restore the file from a backup")  # fmt: skip
+                    raise Unavailable(
+                        f"{self._file.path.name}: what {topic} holds from {first} on is not what was written",
+                        code="row_corrupt", hint="restore the file from a backup",
+                    )  # fmt: skip
                 found.extend(
                     Logged(offset, at_ms, record) for offset, record in enumerate(_decode(data), first)
                     if offset >= start
@@ -125,20 +120,7 @@ class SqliteLog:
         self._closed = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._reads, self._let_go, self._reader, False)
-        await loop.run_in_executor(self._writes, self._let_go, self._writer, True)
-        self._writes.shutdown()
-        self._reads.shutdown()
-
-    @staticmethod
-    def _let_go(connection: sqlite3.Connection | None, fold: bool) -> None:
-        if connection is None:
-            return
-        if fold:
-            with suppress(sqlite3.Error):  # then the WAL stays and is read at the next start
-                connection.execute("pragma wal_checkpoint(truncate)").fetchall()
-        connection.close()
+        await self._file.close()
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -151,11 +133,10 @@ class SqliteLog:
                     group.append(self._queue.popleft())
                     records += len(group[-1].records)
                 try:
-                    await asyncio.get_running_loop().run_in_executor(self._writes, self._write, group)
+                    await self._file.write(partial(self._write, group))
                 except Exception as error:
-                    failed = unavailable(self._path, error) if isinstance(error, sqlite3.Error | OSError) else error
                     for append in group:
-                        append.answer = failed
+                        append.answer = error
                 for append in group:
                     if append.future.done():
                         continue  # nobody waits any more
@@ -166,37 +147,26 @@ class SqliteLog:
         finally:
             self._task = None
 
-    def _write(self, group: list[_Append]) -> None:
+    def _write(self, group: list[_Append], writer: sqlite3.Connection) -> None:
         """One transaction, on the log's own thread. An append that is refused leaves the others alone."""
-        if self._writer is None:
-            self._writer = self._open()
-        writer, at_ms = self._writer, self._now_ms()
-        written = 0
-        writer.execute("begin immediate")
-        try:
+        at_ms, written = self._now_ms(), 0
+        known, self._topics = self._topics, {}  # a number that is rolled back is nobody's
+        with transaction(writer):
             for append in group:
                 try:
-                    written += self._add(writer, append, at_ms)
+                    written += self._add(writer, append, at_ms, known)
                 except Conflict as refused:
                     append.answer = refused
             writer.execute(FILE_SQL["note_known"], (self._mark.peers(),))
-            writer.execute("commit")
-        except BaseException:
-            self._topics.clear()  # a number that was rolled back is nobody's
-            if writer.in_transaction:
-                writer.execute("rollback")
-            raise
+        self._topics = known
         if written:
             self._mark.note(self._row)
         self.commits += 1
-        self._unfolded += written
-        if self._unfolded > CHECKPOINT_BYTES:
-            self._unfolded = 0
-            writer.execute("pragma wal_checkpoint(passive)").fetchall()
+        self._file.checkpoints.wrote(written)
 
-    def _add(self, writer: sqlite3.Connection, append: _Append, at_ms: int) -> int:
+    def _add(self, writer: sqlite3.Connection, append: _Append, at_ms: int, known_topics: dict[str, int]) -> int:
         """The rows of one append; how many bytes they have. Raises Conflict before it writes anything."""
-        topic = self._topic(writer, append.topic)
+        topic = _topic(writer, append.topic, known_topics)
         first = _end(writer, topic, append.partition)
         place = (topic, append.partition)
         told, fresh, keys = list[Appended](), list[Record](), dict[tuple[str, str, str], tuple[int, bytes]]()
@@ -222,41 +192,21 @@ class SqliteLog:
         append.answer = told
         return len(data)
 
-    def _topic(self, writer: sqlite3.Connection, name: str) -> int:
-        number = self._topics.get(name)
-        if number is None:
-            number = _number(writer, name)
-            if number is None:
-                number = int(writer.execute(SQL["add_topic"], (name,)).fetchone()[0])
-            self._topics[name] = number
-        return number
-
-    # -- reading ----------------------------------------------------------------------------------------------------
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T], none: T) -> T:
-        def run() -> T:
-            if self._reader is None:
-                if not self._path.exists():
-                    return none  # reading makes no file
-                self._reader = self._open()
-                self._reader.execute("pragma query_only = on")
-            return work(self._reader)
-
-        if self._closed:
-            raise Unavailable("the log is closed", code="closing")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._reads, run)
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = connect(self._path, self._timeout_s)
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
-        found = identify(connection, self._path, self._mark, (("batch", "crc integer not null default -1"),))
+        found = identify(connection, self._file.path, self._mark, (("batch", "crc integer not null default -1"),))
         self._row = connection.execute(SQL["last_batch"]).fetchone()[0]
         self._mark.begin(found.file_id, self._row)
-        return connection
+
+
+def _topic(writer: sqlite3.Connection, name: str, known: dict[str, int]) -> int:
+    number = known.get(name)
+    if number is None:
+        number = _number(writer, name)
+        if number is None:
+            number = int(writer.execute(SQL["add_topic"], (name,)).fetchone()[0])
+        known[name] = number
+    return number
 
 
 def _number(connection: sqlite3.Connection, topic: str) -> int | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.checkpoints import fold_in
+from aob.backends.sqlite.file import connect, statements, transaction, unavailable
 
 SQL: Final = statements("runs.sql")
 FILE: Final = "runs.db"
@@ -86,10 +87,9 @@ class FileRuns:
             writer: sqlite3.Connection | None = None
             try:
                 writer = self._open()
-                writer.execute("begin immediate")
-                work(writer)
-                writer.execute("commit")
-                writer.execute("pragma wal_checkpoint(passive)").fetchall()
+                with transaction(writer):
+                    work(writer)
+                fold_in(writer, "truncate")
             except (sqlite3.Error, OSError) as error:
                 raise unavailable(self._path, error) from error
             finally:

@@ -1,21 +1,19 @@
 """Port `Store` on SQLite: one file a shard, WAL, `synchronous=FULL`, one writer connection and one for readers.
 
 Statements of a commit run on the caller's thread, because each of them would fight for the interpreter lock in another
-one; only COMMIT, which waits for the disk, runs on the writer thread. Checkpoints run between batches.
+one; only COMMIT, which waits for the disk, runs on the writer thread.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from zlib import crc32
 
 from msgspec.structs import astuple
 
-from aob.backends.sqlite.file import connect, statements, unavailable
+from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
 from aob.core.errors import CallerError, Conflict
@@ -34,9 +32,6 @@ from aob.ports.store import (
 )
 
 T = TypeVar("T")
-CHECKPOINT_PAGES: Final = 4_000
-"""WAL pages (4 KiB each) after which a checkpoint runs between two batches."""
-
 VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
 
 
@@ -51,57 +46,58 @@ COLUMNS: Final = (
 class SqliteStore:
     """One shard in one SQLite file. Use `await SqliteStore.open(path)`."""
 
-    def __init__(
-        self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, timeout_s: float, mark: Mark
-    ) -> None:
-        self._path, self._writer, self._reader, self._timeout_s = path, writer, reader, timeout_s
-        self._mark = mark
+    def __init__(self, path: Path, timeout_s: float, mark: Mark) -> None:
+        self._path, self._timeout_s, self._mark = path, timeout_s, mark
         self._known: bytes | None = None
-        self._sync = ThreadPoolExecutor(1, thread_name_prefix="aob-commit")
-        self._reads = ThreadPoolExecutor(1, thread_name_prefix="aob-read")
-        self._pages = 0
-        self._closed = False
+        self._file = SqliteFile(path, "aob-commit", self._prepare, timeout_s=timeout_s)
+        self._checkpoints = self._file.checkpoints
+        self._writer: sqlite3.Connection
 
     @classmethod
     async def open(cls, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> "SqliteStore":
         """Open or create the file, and bring it forward. Raises Unavailable when it cannot be opened or is locked by
         another process, Conflict when a later release has written it."""
+        store = cls(path, timeout_s, mark)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            writer = connect(path, timeout_s)
-            writer.executescript(SQL["schema"])
-            identity = identify(writer, path, mark, COLUMNS)
-            mark.begin(identity.file_id, writer.execute(SQL["last_row"]).fetchone()[0])
-            reader = connect(path, timeout_s)
-            reader.execute("pragma query_only = on")
-            writer.execute("pragma busy_timeout = 0")  # who waits for a lock waits on the writer thread: see _patiently
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(path, error) from error
-        return cls(path, writer, reader, timeout_s, mark)
+            store._writer = await store._file.write(lambda writer: writer)
+        except BaseException:
+            await store.close()
+            raise
+        store._writer.execute("pragma busy_timeout = 0")  # who waits for a lock does so on its thread: _patiently
+        return store
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.executescript(SQL["schema"])
+        identity = identify(connection, self._path, self._mark, COLUMNS)
+        self._mark.begin(identity.file_id, connection.execute(SQL["last_row"]).fetchone()[0])
 
     async def take(self, shard: int) -> int:
         """Become the owner: the epoch is raised by one."""
-        return await self._write(lambda: self._patiently(lambda: int(self._writer.execute(SQL["take"]).fetchone()[0])))
+        return await self._file.write(
+            lambda writer: self._patiently(lambda: int(writer.execute(SQL["take"]).fetchone()[0]))
+        )
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
         """Write the batch durably, all or nothing."""
-        writer = self._writer
+        writer, do = self._writer, self._file.writes.do
         try:
+            if self._checkpoints.due:
+                await do(self._checkpoints.finish)
             try:
                 writer.execute("begin immediate")
             except sqlite3.OperationalError:  # locked by another process, for a moment or for long: the loop goes on
-                await self._write(lambda: self._patiently(lambda: writer.execute("begin immediate")))
+                await do(lambda: self._patiently(lambda: writer.execute("begin immediate")))
             held = writer.execute(SQL["owner"]).fetchone()[0]
             if held != batch.epoch:
                 writer.execute("rollback")
                 return StaleEpoch(held)
             if batch.removals or batch.leftovers or batch.settled or batch.dropped:
-                await self._write(lambda: self._remove(writer, batch))
+                await do(lambda: self._remove(writer, batch))
             self._statements(writer, batch)
             if (known := self._mark.peers()) != self._known:
                 writer.execute(FILE_SQL["note_known"], (known,))
                 self._known = known
-            await asyncio.get_running_loop().run_in_executor(self._sync, writer.execute, "commit")
+            await do(partial(writer.execute, "commit"))
         except sqlite3.Error as error:
             self._abandon()
             raise unavailable(self._path, error) from error
@@ -110,11 +106,8 @@ class SqliteStore:
             raise
         if batch.count:
             self._mark.note(batch.row)
-        self._pages += 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
-        self._pages += len(batch.rewritten) + 4 * len(batch.removals)
-        if self._pages > CHECKPOINT_PAGES:
-            self._pages = 0
-            await self._checkpoint()
+        pages = 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
+        self._checkpoints.wrote(4_096 * (pages + len(batch.rewritten) + 4 * len(batch.removals)))
         return batch.row
 
     @staticmethod
@@ -176,21 +169,12 @@ class SqliteStore:
         except sqlite3.Error:
             pass  # the connection has already given the transaction up
 
-    async def _checkpoint(self) -> None:
-        def run() -> None:
-            self._writer.execute("pragma wal_checkpoint(passive)").fetchall()
-
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._sync, run)
-        except sqlite3.Error:
-            self._pages = CHECKPOINT_PAGES // 2  # a full disk: the commit itself will say so; try again later
-
     async def last(self, shard: int) -> tuple[int, int, int]:
         """The last journal row, the committed time and the row of the last cut."""
 
-        def read() -> tuple[int, int, int]:
-            _, cut, at_ms, again = self._reader.execute(SQL["owner"]).fetchone()
-            last = self._reader.execute(SQL["last_row"]).fetchone()[0]
+        def read(reader: sqlite3.Connection) -> tuple[int, int, int]:
+            _, cut, at_ms, again = reader.execute(SQL["owner"]).fetchone()
+            last = reader.execute(SQL["last_row"]).fetchone()[0]
             # A cut that is not what was written is none: the whole journal says the same, and takes longer.
             return last, at_ms, cut if again in (-1, cut) else 0
 
@@ -208,12 +192,12 @@ class SqliteStore:
     async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
         """The heads of several streams, those that exist."""
 
-        def read() -> dict[str, Head]:
+        def read(reader: sqlite3.Connection) -> dict[str, Head]:
             found: dict[str, Head] = {}
             for at in range(0, len(streams), 500):
                 part = streams[at : at + 500]
                 marks = ",".join("?" * len(part))
-                for row in self._reader.execute(f"select * from head where stream in ({marks})", part):  # noqa: S608
+                for row in reader.execute(f"select * from head where stream in ({marks})", part):  # noqa: S608
                     found[row[0]] = Head(*row)
             return found
 
@@ -249,7 +233,7 @@ class SqliteStore:
         where = " and ".join(clause for clause, _ in clauses)
         values = [value for _, given in clauses for value in given]
         sql = f"select * from head where {where} order by {order} limit ?"  # noqa: S608
-        rows = await self._read(lambda: self._reader.execute(sql, (*values, limit)).fetchall())
+        rows = await self._read(lambda reader: reader.execute(sql, (*values, limit)).fetchall())
         return [Head(*row) for row in rows]
 
     async def removed(self, stream: str) -> Removal | None:
@@ -283,8 +267,8 @@ class SqliteStore:
         if view not in VIEWS:
             raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(VIEWS)}")
 
-        def read() -> list[dict[str, Any]]:
-            cursor = self._reader.execute(f"select * from {view} limit ?", (limit,))  # noqa: S608
+        def read(reader: sqlite3.Connection) -> list[dict[str, Any]]:
+            cursor = reader.execute(f"select * from {view} limit ?", (limit,))  # noqa: S608
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -292,34 +276,13 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Let go of the file. Calling it twice is fine."""
-        if self._closed:
-            return
-        self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._sync, self._close_now)
-        self._sync.shutdown()
-        self._reads.shutdown()
-
-    def _close_now(self) -> None:
-        self._abandon()
-        with suppress(sqlite3.Error):  # the WAL stays and is read at the next start
-            self._writer.execute("pragma wal_checkpoint(truncate)").fetchall()
-        self._writer.close()
-        self._reader.close()
+        await self._file.close()
 
     async def _all(self, name: str, values: tuple[Any, ...]) -> list[Any]:
-        return await self._read(lambda: self._reader.execute(SQL[name], values).fetchall())
+        return await self._read(lambda reader: reader.execute(SQL[name], values).fetchall())
 
-    async def _read(self, work: Callable[[], T]) -> T:
-        return await self._on(self._reads, work)
-
-    async def _write(self, work: Callable[[], T]) -> T:
-        return await self._on(self._sync, work)
-
-    async def _on(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(pool, work)
-        except sqlite3.Error as error:
-            raise unavailable(self._path, error) from error
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._file.read(work)
 
 
 def _head_crc(batch: Batch) -> int:

@@ -1,0 +1,119 @@
+"""WAL checkpoints of one file, on a connection and a thread of their own: who writes does not wait for them.
+
+Only above 64 MiB of WAL does the writer stop for one: as long as it goes on writing the WAL cannot begin anew. When
+nothing is written any more, the WAL is truncated.
+"""
+
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+PASS_BYTES: Final = 16 * 1024 * 1024
+"""Bytes written after which a pass begins."""
+WAL_MAX_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of WAL above which the writer stops for a pass."""
+SHORT_BYTES: Final = 2 * 1024 * 1024
+"""It stops right after a pass of the thread, when at most this much is left, or at twice the bytes above."""
+IDLE_S: Final = 2.0
+"""After so long without a write the WAL is truncated."""
+PAGE_BYTES: Final = 4_096
+
+
+def fold_in(connection: sqlite3.Connection, mode: str = "passive") -> tuple[int, bool]:
+    """A checkpoint: the bytes of the WAL, and whether the file now holds all of them. One that fails does no harm:
+    the WAL stays and is read."""
+    try:
+        busy, frames, done = connection.execute(f"pragma wal_checkpoint({mode})").fetchone()
+    except sqlite3.Error:
+        return 0, False
+    return max(0, frames) * PAGE_BYTES, not busy and frames == done
+
+
+class Checkpoints:
+    """The checkpoints of one file. The thread begins with the first write and ends with `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wal = self._fresh = self._total = 0
+        """Bytes of WAL as far as known; bytes since the last pass began; all bytes."""
+        self._limit = WAL_MAX_BYTES
+        self._connection: sqlite3.Connection | None = None
+        self._one = threading.Lock()
+        """Held by a pass."""
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._untruncated = self._closed = False
+
+    def wrote(self, size: int) -> None:
+        """So many bytes were committed. For the thread that writes."""
+        self._total += size
+        self._wal += size
+        self._fresh += size
+        if not self._untruncated:
+            self._untruncated = True
+            self._begin()
+        elif self._fresh >= PASS_BYTES and not self._wake.is_set():
+            self._wake.set()
+
+    @property
+    def due(self) -> bool:
+        """Whether the writer is to stop for `finish` before it begins its next transaction."""
+        if self._wal <= self._limit:
+            return False
+        return (self._fresh <= SHORT_BYTES and not self._one.locked()) or self._wal > 2 * self._limit
+
+    def finish(self) -> None:
+        """A pass while nobody writes, so that the WAL begins anew. For the thread that writes."""
+        self._pass("passive")
+        self._limit = max(WAL_MAX_BYTES, self._wal + PASS_BYTES)  # a reader of old pages can keep it from beginning
+
+    def truncate(self) -> bool:
+        """Nothing is written for now: the WAL becomes empty. Whether it did; a writer waits a moment at most."""
+        return self._pass("passive") and self._pass("truncate")
+
+    def close(self) -> None:
+        """The thread ends, after the pass that it is at. Twice is fine."""
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"aob-checkpoint-{self._path.stem}", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _work(self) -> None:
+        seen = -1
+        while True:
+            self._wake.wait(IDLE_S if self._untruncated else None)
+            self._wake.clear()
+            if self._closed:
+                return
+            if self._fresh >= PASS_BYTES:
+                self._pass("passive")
+            elif self._total == seen:
+                self._untruncated = False
+                self._untruncated |= not self.truncate()
+            seen = self._total
+
+    def _pass(self, mode: str) -> bool:
+        with self._one:
+            self._fresh = 0
+            with suppress(sqlite3.Error):
+                if self._connection is None:
+                    where = f"file:{quote(str(self._path))}?mode=rw"  # a file that is gone does not come back
+                    self._connection = sqlite3.connect(
+                        where, uri=True, isolation_level=None, check_same_thread=False, timeout=0
+                    )
+                size, whole = fold_in(self._connection, mode)
+                self._wal = self._fresh + (0 if whole and not self._fresh else size)
+                return whole
+        return False
