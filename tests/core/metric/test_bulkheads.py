@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from aob.core.contract import check_set, read_contracts
 from aob.core.errors import Invalid
 from aob.core.ingest import paths
-from aob.core.metric.cube import NeedsScan
 from aob.core.metric.entity import Entities
 from aob.core.metric.fold import Fold
+from aob.core.metric.tile import NeedsScan
 from aob.core.metric_query import MetricQuery
 from tests.core.metric.ingesting import Intake
 

@@ -8,8 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aob.core.contract_model import MetricContract, Move, Window
-from aob.core.metric.span import span_of, step_of, unit_span
-from aob.core.metric.span.calendar import unit_before
+from aob.core.metric.span import span_of, step_of, unit_before, unit_span
 from aob.core.metric_query import MetricQuery
 
 MINUTE: Final = 60_000

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from aob.core.accepted_event import Event
 from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import NotFound
-from aob.core.metric.entity import CHANGES_MAX, Entities, EntityState
-from aob.core.metric.entity.change import Read
+from aob.core.metric.entity import CHANGES_MAX, Entities, EntityState, Read
 
 ORDER = EventContract(
     "order.changed", 1, {},

@@ -13,8 +13,8 @@ from aob.core.contract import read_contracts
 from aob.core.contract_model import OTHER
 from aob.core.errors import Invalid, NotFound
 from aob.core.metric import Fold, NeedsScan
-from aob.core.metric.cube import cube as cubing
-from aob.core.metric.cube.number import plain, total, whole
+from aob.core.metric import cube as cubing
+from aob.core.metric.cell import plain, total, whole
 from aob.core.metric_query import MetricQuery
 from tests.core.metric.till import (
     CONTRACTS,

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Sketch, Top
+from aob.core.metric.distinct import Distinct
+from aob.core.metric.quantiles import Extremes, Quantiles
+from aob.core.metric.sketch import Sketch
+from aob.core.metric.top import Top
 
 Signed = list[tuple[float, int]]
 QUANTILES = (0.0, 0.07, 0.5, 0.95, 0.99, 1.0)

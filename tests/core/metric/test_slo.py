@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.contract import Slo
-from aob.core.metric.slo import Tiles, rate_of, view_of
-from aob.core.metric.slo.burn import WINDOWS_MS, burns
+from aob.core.metric.slo import WINDOWS_MS, SloTiles, burns, rate_of, view_of
 
 DAY_MS, HOUR_MS, MINUTE_MS = 86_400_000, 3_600_000, 60_000
 NOW_MS = 1_700_000_000_000
@@ -15,7 +14,7 @@ SLO = Slo("fresh", "orders", "freshness", 0.99, 30 * DAY_MS, 5_000)
 
 @given(st.lists(st.tuples(st.integers(0, 200 * HOUR_MS), st.booleans()), max_size=50), st.integers(1, 190 * HOUR_MS))
 def test_tiles_count_what_a_list_counts_also_after_a_snapshot(counts: list[tuple[int, bool]], back_ms: int) -> None:
-    tiles = Tiles()
+    tiles = SloTiles()
     pages: dict[str, bytes] = {}
     for ago_ms, good in counts:
         tiles.add(NOW_MS - ago_ms, int(good), 1)
@@ -27,20 +26,20 @@ def test_tiles_count_what_a_list_counts_also_after_a_snapshot(counts: list[tuple
     first = since - since % size
     expected = [good for ago, good in counts if NOW_MS - ago >= first]
     assert tiles.between(since, NOW_MS + 1) == (sum(expected), len(expected))
-    again = Tiles()
+    again = SloTiles()
     again.load(pages)
     assert again.between(since, NOW_MS + 1) == (sum(expected), len(expected))
 
 
 def test_a_span_counts_its_time_minute_by_minute() -> None:
-    tiles = Tiles()
+    tiles = SloTiles()
     tiles.add_span(NOW_MS - 90_000, NOW_MS, good=True)
     tiles.add_span(NOW_MS, NOW_MS + 30_000, good=False)
     assert tiles.between(0, NOW_MS + DAY_MS) == (90_000, 120_000)
 
 
 def test_what_no_span_reaches_is_forgotten() -> None:
-    tiles = Tiles()
+    tiles = SloTiles()
     tiles.add(NOW_MS, 1, 1)
     tiles.dump()
     tiles.forget(NOW_MS + 100 * HOUR_MS)
@@ -51,13 +50,13 @@ def test_what_no_span_reaches_is_forgotten() -> None:
 
 
 def test_nothing_counted_is_unknown() -> None:
-    view = view_of(SLO, Tiles(), NOW_MS)
+    view = view_of(SLO, SloTiles(), NOW_MS)
     assert (view["state"], view["ratio"], view["budget_left"], view["burn"]["1h"]) == ("unknown", None, None, None)
 
 
 @pytest.mark.parametrize(("bad_percent", "state"), [(0, "ok"), (13, "ok"), (15, "burning")])
 def test_an_hour_of_fast_burn_is_told_at_fourteen_times_the_budget(bad_percent: int, state: str) -> None:
-    tiles = Tiles()
+    tiles = SloTiles()
     for hour in range(2, 30 * 24):
         tiles.add(NOW_MS - hour * HOUR_MS, 10_000, 10_000)
     for minute in range(60):
@@ -68,7 +67,7 @@ def test_an_hour_of_fast_burn_is_told_at_fourteen_times_the_budget(bad_percent: 
 
 
 def test_what_has_stopped_burning_is_not_told() -> None:
-    tiles = Tiles()
+    tiles = SloTiles()
     for hour in range(1, 30 * 24):
         tiles.add(NOW_MS - hour * HOUR_MS - MINUTE_MS, 20_000, 20_000)
     for minute in range(60):
@@ -79,7 +78,7 @@ def test_what_has_stopped_burning_is_not_told() -> None:
 
 
 def test_a_budget_that_is_gone_is_exhausted() -> None:
-    tiles = Tiles()
+    tiles = SloTiles()
     tiles.add(NOW_MS - 10 * DAY_MS, 97, 100)
     view = view_of(SLO, tiles, NOW_MS)
     assert (view["state"], view["good"], view["total"]) == ("exhausted", 97, 100)
@@ -94,7 +93,7 @@ def test_a_budget_that_is_gone_is_exhausted() -> None:
 def test_an_alert_on_a_burn_rate_fires_just_when_the_objective_burns(
     counts: list[tuple[int, int, int]], target: float, window_ms: int
 ) -> None:
-    tiles, slo = Tiles(), Slo("fresh", "orders", "freshness", target, window_ms, 5_000)
+    tiles, slo = SloTiles(), Slo("fresh", "orders", "freshness", target, window_ms, 5_000)
     for ago_ms, good, bad in counts:
         tiles.add(NOW_MS - ago_ms, good, good + bad)
     rate = rate_of(slo, tiles, NOW_MS)

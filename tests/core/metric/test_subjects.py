@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.contract_model import MetricContract, MetricType
-from aob.core.metric.subject import Contribution, Refolding, SubjectFold, Touch, answer_of, width_of
+from aob.core.metric.history import Contribution, Touch
+from aob.core.metric.subject import Refolding, SubjectFold, answer_of, width_of
 
 WITHIN_MS = 10
 Sums = dict[tuple[int, tuple[str, ...]], tuple[float, ...]]

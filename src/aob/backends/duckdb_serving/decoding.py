@@ -11,7 +11,7 @@ from aob.core.accepted_event import Event, found
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract import ContractSet
 from aob.core.ingest import Gate, paths
-from aob.core.metric.entity import Change, Changes
+from aob.core.metric import Change, Changes
 from aob.ports.event_log import Row
 
 

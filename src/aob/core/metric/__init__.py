@@ -1,31 +1,16 @@
-"""Accepted events flow in; metrics by window and dimension, and the states of entities, flow out.
+"""Accepted events in; metrics by window and dimension, and the states of entities, out.
 
-Rooms inside: `fold` with its `cube` of tiles and `span` of time, `sketch`, `subject`, `entity`, `alert`, `slo`.
+`fold` is the whole of it: `cube`s of `tile`s whose `cell`s count, add up or keep a sketch, `subject`s with their
+`history`, `span`s of time to ask for. `entity` and `slo` stand by themselves; `alert` judges what a metric says.
 """
 
-from typing import TYPE_CHECKING, Any
+from aob.core.metric.entity import Change, Changes, Entities
+from aob.core.metric.fold import Fold, Moved, Reading, Restatement
+from aob.core.metric.sketch import warm
+from aob.core.metric.slo import SloTiles, rate_of, view_of
+from aob.core.metric.tile import NeedsScan
 
-if TYPE_CHECKING:
-    from aob.core.metric.cube import NeedsScan
-    from aob.core.metric.entity import Entities
-    from aob.core.metric.fold import Fold, Moved, Reading, Restatement
-
-__all__ = ["Entities", "Fold", "Moved", "NeedsScan", "Reading", "Restatement"]
-
-_FROM = {
-    "Entities": "aob.core.metric.entity",
-    "Fold": "aob.core.metric.fold",
-    "Moved": "aob.core.metric.fold",
-    "NeedsScan": "aob.core.metric.cube",
-    "Reading": "aob.core.metric.fold",
-    "Restatement": "aob.core.metric.fold",
-}
-"""Loaded when they are asked for: a client reads the shapes of answers here, and folds nothing."""
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _FROM:
-        raise AttributeError(f"module 'aob.core.metric' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_FROM[name]), name)
+__all__ = [
+    "Change", "Changes", "Entities", "Fold", "Moved", "NeedsScan", "Reading", "Restatement", "SloTiles", "rate_of",
+    "view_of", "warm",
+]  # fmt: skip

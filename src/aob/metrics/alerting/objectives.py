@@ -13,7 +13,7 @@ from aob.core.answers import JsonObject
 from aob.core.contract import ContractSet, Slo
 from aob.core.errors import NotFound
 from aob.core.expression import EvalError, Expression, compile_expression
-from aob.core.metric.slo import Tiles, rate_of, view_of
+from aob.core.metric import SloTiles, rate_of, view_of
 from aob.core.metric_answers import SloView
 from aob.core.metric_query import MetricQuery
 from aob.metrics.alerting.lookout import Lookout
@@ -53,7 +53,7 @@ class Objectives:
     ) -> None:
         self._reader, self._contracts, self._now_ms = reader, contracts, now_ms
         self._tenants: dict[str, _Tenant] = {}
-        self._tiles: dict[tuple[str, str], Tiles] = {}
+        self._tiles: dict[tuple[str, str], SloTiles] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
 
     # -- counting ---------------------------------------------------------------------------------------------------
@@ -181,10 +181,10 @@ class Objectives:
             known = self._tenants[tenant] = _Tenant(contracts)
         return known
 
-    def _tiles_of(self, tenant: str, name: str) -> Tiles:
+    def _tiles_of(self, tenant: str, name: str) -> SloTiles:
         tiles = self._tiles.get((tenant, name))
         if tiles is None:
-            tiles = self._tiles[(tenant, name)] = Tiles()
+            tiles = self._tiles[(tenant, name)] = SloTiles()
         return tiles
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from aob.core.errors import Unavailable
 from aob.core.ingest import Event
-from aob.core.metric.sketch import warm
+from aob.core.metric import warm
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.filling import Filling
 from aob.metrics.live.keeping import Keeping

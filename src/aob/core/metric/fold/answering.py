@@ -8,14 +8,11 @@ import msgspec
 from aob.core.contract_model import OTHER, REST
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.expression import EvalError
-from aob.core.metric.cube.cube import Cube
-from aob.core.metric.cube.grid import DAY_MS, ENDLESS_MS, HOUR_MS, MINUTE_MS
-from aob.core.metric.cube.tile import Key, NeedsScan
-from aob.core.metric.fold.plan import MetricPlan
+from aob.core.metric.cube import Cube
+from aob.core.metric.fold.plan import MetricPlan, State
 from aob.core.metric.fold.reading import Reading, Row, Told, Value, number_of, tell
-from aob.core.metric.fold.state import State
-from aob.core.metric.span import Span, span_of, step_of
-from aob.core.metric.span.calendar import FIRST_MS, LAST_MS
+from aob.core.metric.span import FIRST_MS, LAST_MS, Span, span_of, step_of
+from aob.core.metric.tile import DAY_MS, ENDLESS_MS, HOUR_MS, MINUTE_MS, Key, NeedsScan
 from aob.core.metric_query import MetricQuery
 
 ROWS_MAX: Final = 10_000

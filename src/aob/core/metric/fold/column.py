@@ -15,12 +15,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from aob.core.accepted_event import Event
-from aob.core.contract_model import EventContract
+from aob.core.contract_model import EventContract, MetricContract, Move
 from aob.core.event.value import canonical, decode
 from aob.core.expression import EvalError
 from aob.core.ingest.reading import reader
 from aob.core.ingest.shape import INT_MAX, INT_MIN, Field, shape_of
-from aob.core.metric.span.calendar import FIRST_MS, LAST_MS
+from aob.core.metric.span import FIRST_MS, LAST_MS
+from aob.core.metric.tile import Key
 
 Value = Any
 """What an expression gives of an event."""
@@ -37,6 +38,9 @@ _ARITHMETIC: Final = pattern("zero|overflow|range")
 """In the words of an error of the expression language: it is the values that do not fit, none is missing."""
 _PATH: Final = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _ENVELOPE: Final = frozenset(("id", "source", "type", "subject"))
+_NUMERIC = frozenset(("min", "max", "percentile"))
+"""Types of metrics, of those that may be counted anew, that take numbers only."""
+Valued = tuple[int, Key, Event, Value]
 
 
 class Path(NamedTuple):
@@ -193,3 +197,37 @@ def _fits(value: Value) -> bool:
     if isinstance(value, list):
         return all(map(_fits, value))
     return value.__class__ is not int or INT_MIN <= value <= INT_MAX
+
+
+class Teller:
+    """A move by one version of its event type. `part` is the place of what it adds to among the parts of the metric;
+    None when it takes back."""
+
+    __slots__ = ("_ats", "_holds", "_keys", "_values", "_weights", "part")
+
+    def __init__(self, metric: MetricContract, move: Move, event: EventContract, part: int | None) -> None:
+        self.part = part
+        self._holds = holds(move.when, event) if move.when else None
+        self._values = values_of(move.value, event, metric.type in _NUMERIC)
+        weight = metric.weight_of(move)
+        self._weights = values_of(weight, event, True).column if weight else None
+        self._ats = instants_of(move.at, event)
+        self._keys = keys_of(sorted(metric.dimensions.items()), event)
+
+    def tell(self, events: Sequence[Event]) -> list[Valued]:
+        """What these events give; those that give nothing are left out."""
+        there = events if self._holds is None else [event for event in events if self._holds(event)]
+        if not there:
+            return []
+        found: list[Valued] = []
+        values = list(self._values.column(there))
+        if self._weights is not None:  # a value is then told with its weight
+            values = [
+                None if value is None or value is FAULT or weight is None or weight is FAULT else (value, weight)
+                for value, weight in zip(values, self._weights(there), strict=True)
+            ]
+        for event, key, value in zip(there, self._keys(there), values, strict=True):
+            at_ms = self._ats(event)
+            if value is not None and value is not FAULT and at_ms != NOWHERE:
+                found.append((at_ms, key, event, value))
+        return found

@@ -3,8 +3,8 @@
 No clock and no I/O: whoever holds it tells the time and keeps the pages.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from operator import attrgetter
 from typing import Final, Self
@@ -13,22 +13,91 @@ import msgspec
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import ContractSet
+from aob.core.metric.cell import put, whole
 from aob.core.metric.cube import Cube
-from aob.core.metric.cube.number import whole
-from aob.core.metric.cube.tile import KEPT_MS, Key
 from aob.core.metric.fold import pages as paging
 from aob.core.metric.fold.answering import answer
-from aob.core.metric.fold.plan import Plan, plan_of
+from aob.core.metric.fold.column import Valued, text_of
+from aob.core.metric.fold.feed import SubjectFeed
+from aob.core.metric.fold.plan import MetricPlan, Plan, Span, State, plan_of
 from aob.core.metric.fold.reading import Reading
-from aob.core.metric.fold.recount import Found, found_in, rebuild, touched, widened
-from aob.core.metric.fold.state import Span, State
-from aob.core.metric.fold.subjects import SubjectFeed
-from aob.core.metric.subject import Touch
+from aob.core.metric.history import Touch
+from aob.core.metric.tile import KEPT_MS, Key, Tile
 from aob.core.metric_query import MetricQuery
 
+Found = tuple[int | None, Valued]
+"""The part of the metric that a value adds to (None: it takes back), and the value."""
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64
 _plans: Final[dict[tuple[int, frozenset[str] | None], tuple[ContractSet, Plan]]] = {}
+
+
+def touched(fold: State, type: str, version: int, events: Sequence[Event]) -> Iterator[tuple[str, Span]]:
+    """The spans of tiles to be counted anew, by metric: where values are taken back, and where others come later."""
+    for name in fold.plan.refolded:
+        plan = fold.plan.metrics[name]
+        for teller in fold.plan.tellers.get(name, {}).get((type, version), ()):
+            for at_ms, _, _, _ in teller.tell(events):
+                tiles = [fold.cubes[part.cube].tiles.open(at_ms) for part in plan.parts]
+                if teller.part is None:
+                    for part, tile in zip(plan.parts, tiles, strict=True):
+                        tile.taken = True
+                        fold.cubes[part.cube].touch(tile)
+                if any(tile.taken for tile in tiles):
+                    yield name, (min(tile.start for tile in tiles), max(tile.end for tile in tiles))
+
+
+def found_in(fold: State, metric: str, type: str, version: int, events: Sequence[Event]) -> Iterator[Found]:
+    """What events of one version of a type give to a metric that is counted anew."""
+    for teller in fold.plan.tellers.get(metric, {}).get((type, version), ()):
+        for valued in teller.tell(events):
+            yield teller.part, valued
+
+
+def widened(fold: State, metric: str, span: Span) -> Span:
+    """The span of the tiles that hold it now: they are larger once what is old was rolled up."""
+    for part in fold.plan.metrics[metric].parts:
+        tiles = fold.cubes[part.cube].tiles
+        first, last = tiles.open(span[0]), tiles.open(span[1] - 1)
+        span = min(first.start, span[0]), max(last.end, span[1])
+    return span
+
+
+def rebuild(fold: State, metric: str, since: int, until: int, found: Iterable[Found]) -> None:
+    """Build the slots of a metric in a span from what was found there alone."""
+    plan = fold.plan.metrics[metric]
+    added: list[tuple[int, Valued]] = []
+    gone: Counter[tuple[int, Key, str]] = Counter()
+    cleared = list(_clear(fold, plan, since, until))
+    for part, valued in found:
+        if part is not None:
+            added.append((part, valued))
+            continue
+        at_ms, key, _, value = valued
+        tile = fold.cubes[plan.parts[0].cube].tiles.open(at_ms)
+        gone[tile.start, key, text_of(value)] += 1
+    for index, (at_ms, key, event, value) in sorted(added, key=lambda pair: (pair[1][0], pair[1][2].offset)):
+        part_of = plan.parts[index]
+        cube = fold.cubes[part_of.cube]
+        tile = cube.tiles.open(at_ms)
+        mark = tile.start, key, text_of(value)
+        if gone[mark] > 0:
+            gone[mark] -= 1
+            continue
+        put(cube.cell(tile, key), cube.places[part_of.slot], part_of.slot, [event], [value], [at_ms])
+        cube.touch(tile, late=True)
+    for index, tile in cleared:
+        fold.cubes[plan.parts[index].cube].touch(tile, late=True)
+
+
+def _clear(fold: State, plan: MetricPlan, since: int, until: int) -> Iterator[tuple[int, Tile]]:
+    for number, part in enumerate(plan.parts):
+        cube = fold.cubes[part.cube]
+        index = cube.places[part.slot]
+        for tile in cube.tiles.within(since, until):
+            for cell in tile.own().values():
+                cell[index] = None
+            yield number, tile
 
 
 class Moved(msgspec.Struct):

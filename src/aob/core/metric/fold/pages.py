@@ -8,11 +8,10 @@ from typing import Final
 
 import msgspec
 
-from aob.core.metric.cube import Cell, Cube, Slot, Tile
-from aob.core.metric.cube.grid import EVER
-from aob.core.metric.cube.slot import SKETCHES, Entry
-from aob.core.metric.fold.plan import cube_name
-from aob.core.metric.fold.state import State
+from aob.core.metric.cell import SKETCHES, Cell, Entry, Slot
+from aob.core.metric.cube import Cube
+from aob.core.metric.fold.plan import State, cube_name
+from aob.core.metric.tile import EVER, Tile
 
 _SOURCES: Final = "sources"
 _DIMENSIONS: Final = "dimensions"

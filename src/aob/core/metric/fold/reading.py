@@ -7,15 +7,14 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.ingest.shape import INT_MAX, INT_MIN
-from aob.core.metric.cube import Cell, Cube, Slot
-from aob.core.metric.cube.cube import CubeId
-from aob.core.metric.cube.grid import ENDLESS_MS
-from aob.core.metric.cube.number import BITS, ONE, plain, quotient
-from aob.core.metric.cube.slot import Entry, merged_column
-from aob.core.metric.cube.tile import Key
+from aob.core.metric.cell import BITS, ONE, Cell, Entry, Slot, merged_column, plain, quotient
+from aob.core.metric.cube import Cube, CubeId
+from aob.core.metric.distinct import Distinct
 from aob.core.metric.fold.plan import SUBJECTS, MetricPlan, Part
-from aob.core.metric.sketch import Distinct, Extremes, Quantiles, Top
+from aob.core.metric.quantiles import Extremes, Quantiles
 from aob.core.metric.subject import answer_of
+from aob.core.metric.tile import ENDLESS_MS, Key
+from aob.core.metric.top import Top
 
 Value = Any
 """What a metric says: a number, None, an object (quantiles, a funnel) or a list (top)."""

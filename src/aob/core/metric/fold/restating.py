@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from aob.core.accepted_event import Event
-from aob.core.metric.cube.number import whole
-from aob.core.metric.fold.fold import Fold, by_version
-from aob.core.metric.fold.recount import Found, found_in
-from aob.core.metric.fold.state import Span
-from aob.core.metric.subject import Refolded, Refolding
-from aob.core.metric.subject.late import Waiting
-from aob.core.metric.subject.touch import Mark, Touch
+from aob.core.metric.cell import whole
+from aob.core.metric.fold.fold import Fold, Found, by_version, found_in
+from aob.core.metric.fold.plan import Span
+from aob.core.metric.history import Mark, Touch
+from aob.core.metric.subject import Refolded, Refolding, Waiting
 
 STEP: Final = 10_000
 """Subjects that are looked at before others have their turn."""

@@ -4,8 +4,17 @@ from typing import Final, Self
 
 import msgspec
 
-from aob.core.metric.sketch.counted import ENTRY_BYTES, EXACT_MAX, shift, token, untoken
-from aob.core.metric.sketch.library import Frequent, items_of, new_frequent, read_frequent
+from aob.core.metric.sketch import (
+    ENTRY_BYTES,
+    EXACT_MAX,
+    Frequent,
+    items_of,
+    new_frequent,
+    read_frequent,
+    shift,
+    token,
+    untoken,
+)
 
 RANKED_MAX: Final = 1_024
 """Values that are kept one by one before the counts become estimates."""

@@ -1,20 +1,39 @@
-"""All subjects of one metric: touches in, signed contributions to its cells out. Event time alone moves the horizon.
+"""All subjects of one metric (a shopper, a session, an order: what its key names): touches in, signed contributions to
+its cells out. Event time alone moves the horizon.
 
 What lies further back than the horizon is settled: a subject that is touched there waits until `Refolding` has worked
-it out from the log. What the bounds let go of is missed for good.
+it out from the log: all its touches are read again; what they tell then, less what was told without those that came
+late, is what the cells lack. What the bounds let go of is missed for good.
 """
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from aob.core.contract_model import MetricContract
-from aob.core.metric.subject.history import HISTORY_BYTES, MARK_BYTES, History, difference
-from aob.core.metric.subject.late import LATE_MAX, Late, Refolded, Waiting, keeps_data, law_of, mark_of
-from aob.core.metric.subject.touch import Contribution, Mark, Touch
+from aob.core.event.value import canonical
+from aob.core.metric.history import (
+    HISTORY_BYTES,
+    MARK_BYTES,
+    Contribution,
+    Funnel,
+    History,
+    Join,
+    Law,
+    Mark,
+    Marks,
+    Sessions,
+    Touch,
+    difference,
+)
 
+SESSION_WIDTH: Final = 3
+JOIN_WIDTH: Final = 4
+LATE_MAX: Final = 1_000_000
+"""Touches of one metric that wait for the log; further ones are missed."""
 TOUCHES_MAX: Final = 128
 """Different touches of one subject that are kept; above, the horizon of that subject alone comes nearer."""
 SUBJECTS_MAX: Final = 200_000
@@ -26,6 +45,109 @@ SWEPT: Final = 16
 _STATE: Final = "state"
 _LATE: Final = "late"
 _NEVER_MS: Final = -(1 << 62)
+
+
+def steps_of(contract: MetricContract) -> tuple[str, ...]:
+    """The names of a funnel's steps; numbers where it names none."""
+    return contract.steps or tuple(str(step) for step in range(1 + max((m.step for m in contract.moves), default=0)))
+
+
+def width_of(contract: MetricContract) -> int:
+    """How many sums a contribution has."""
+    if contract.type == "funnel":
+        return len(steps_of(contract))
+    return SESSION_WIDTH if contract.type == "sessions" else JOIN_WIDTH
+
+
+def answer_of(contract: MetricContract, sums: Sequence[float]) -> dict[str, float | None]:
+    """The value of summed contributions (none: an empty sequence). Averages of nothing are null.
+
+    `funnel`: attempts that reached each step by name, and `conversion`, the share that reached the last. `sessions`:
+    `sessions`, `events_per_session`, `duration_ms` (mean). `join`: `pairs`, `average` (of their values), and
+    `unmatched`, left ones that have no right one up to now.
+    """
+    sums = sums or (0.0,) * width_of(contract)
+    if contract.type == "funnel":
+        reached: dict[str, float | None] = {name: round(n) for name, n in zip(steps_of(contract), sums, strict=True)}
+        reached["conversion"] = sums[-1] / sums[0] if sums[0] else None
+        return reached
+    if contract.type == "sessions":
+        sessions, events, duration_ms = sums
+        return {
+            "sessions": round(sessions),
+            "events_per_session": events / sessions if sessions else None,
+            "duration_ms": duration_ms / sessions if sessions else None,
+        }
+    left, pairs, valued, total = sums
+    return {"pairs": round(pairs), "average": total / valued if valued else None, "unmatched": round(left - pairs)}
+
+
+class Late(msgspec.Struct, array_like=True):
+    """What came late of a subject. `stamp` grows with each touch of it: what was worked out before is then dropped."""
+
+    marks: list[tuple[Mark, int]]
+    stamp: int = 0
+
+
+Waiting = tuple[list[tuple[Mark, int]], int, int]
+"""How a subject stands at an instant: its marks, how many of them count, and its stamp."""
+
+
+class Refolded(NamedTuple):
+    """A subject as the whole log makes it: what is to be added to the cells, and its history from the horizon on."""
+
+    key: str
+    stamp: int
+    told: list[Contribution]
+    history: History
+
+
+class Refolding:
+    """Works out subjects of a metric from all their touches."""
+
+    def __init__(self, contract: MetricContract) -> None:
+        self._law = law_of(contract)
+        self._keeps_data = keeps_data(contract)
+
+    def mark(self, touch: Touch) -> tuple[Mark, int]:
+        """What of a touch stays."""
+        return mark_of(touch, self._keeps_data), touch.sign
+
+    def refold(self, key: str, late: Waiting, touches: Sequence[tuple[Mark, int]], floor_ms: int) -> Refolded:
+        """`touches` are all of it that are in the log, those that came late included."""
+        whole: Counter[Mark] = Counter()
+        for mark, sign in touches:
+            whole[mark] += sign
+        in_time = whole.copy()
+        marks, count, stamp = late
+        for mark, sign in marks[:count]:
+            in_time[mark] -= sign
+        told = difference(self._law.tell(None, _ordered(in_time)), self._law.tell(None, _ordered(whole)))
+        history = History(marks=_ordered(whole))
+        history.settle(self._law, floor_ms)
+        return Refolded(key, stamp, told, history)
+
+
+def _ordered(counts: Counter[Mark]) -> Marks:
+    return sorted((mark, count) for mark, count in counts.items() if count)
+
+
+def mark_of(touch: Touch, with_data: bool) -> Mark:
+    """What of a touch stays in a history."""
+    data = canonical(touch.data) if with_data else bytes(touch.also)
+    return touch.at_ms, touch.step, touch.dims, data
+
+
+def keeps_data(contract: MetricContract) -> bool:
+    """Whether the data of events is looked at."""
+    return contract.type == "join" and bool(contract.value)
+
+
+def law_of(contract: MetricContract) -> Law:
+    """What histories mean for a metric."""
+    if contract.type == "funnel":
+        return Funnel(len(steps_of(contract)), contract.within_ms)
+    return Sessions(contract.within_ms) if contract.type == "sessions" else Join(contract.within_ms, contract.value)
 
 
 class _State(msgspec.Struct, array_like=True):

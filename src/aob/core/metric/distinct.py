@@ -4,8 +4,18 @@ from typing import Final, Self
 
 import msgspec
 
-from aob.core.metric.sketch.counted import ENTRY_BYTES, EXACT_MAX, shift, token
-from aob.core.metric.sketch.library import HLL_LOG2, HllUnion, hll_error, new_union, union_bytes, union_into
+from aob.core.metric.sketch import (
+    ENTRY_BYTES,
+    EXACT_MAX,
+    HLL_LOG2,
+    HllUnion,
+    hll_error,
+    new_union,
+    shift,
+    token,
+    union_bytes,
+    union_into,
+)
 
 DISTINCT_MAX: Final = 1_024
 """Values that are kept one by one before the count becomes an estimate."""

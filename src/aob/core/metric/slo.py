@@ -1,12 +1,12 @@
-"""Counts of good and of all, by the minute for a few days and by the hour before. Pure: time is an argument.
-
-A span is answered in whole tiles: in minutes as far back as there are minutes, in hours before that.
-"""
+"""Good and bad minutes of an objective in; what is left of its budget, and how fast it burns, out."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+from aob.core.contract_model import Slo
+from aob.core.metric_answers import SloView
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
@@ -17,9 +17,22 @@ PAGE_MS: Final[Mapping[str, int]] = {"m": 6 * HOUR_MS, "h": 30 * 24 * HOUR_MS}
 """What one page holds of minutes and of hours."""
 
 Counts = dict[int, tuple[float, float]]
+WINDOWS_MS: Final[Mapping[str, int]] = {
+    "5m": 300_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "6h": 21_600_000,
+    "1d": 86_400_000,
+    "3d": 259_200_000,
+}
+PAIRS: Final = (("5m", "1h", 0.02), ("30m", "6h", 0.05), ("2h", "1d", 0.1), ("6h", "3d", 0.1))
+"""Short window, long window, and the share of the budget that may be spent in the long one."""
+BURN_MIN: Final = 1.0
+"""What spends no more than the budget over the whole window is never called burning."""
 
 
-class Tiles:
+class SloTiles:
     """Counts of one objective. Counts need not be whole: time that a value was good counts in ms."""
 
     def __init__(self) -> None:
@@ -82,3 +95,56 @@ class Tiles:
 def _sum(tiles: Counts, since_ms: int, until_ms: int) -> tuple[float, float]:
     found = [counts for start, counts in tiles.items() if since_ms <= start < until_ms]
     return sum(good for good, _ in found), sum(total for _, total in found)
+
+
+def view_of(slo: Slo, tiles: SloTiles, now_ms: int) -> SloView:
+    """The objective as it stands at an instant."""
+    good, total = tiles.between(now_ms - slo.window_ms, now_ms + 1)
+    ratio = good / total if total else None
+    budget = 1 - slo.target
+    burn = {name: _burn(tiles, budget, now_ms - size, now_ms) for name, size in WINDOWS_MS.items()}
+    left = None
+    if ratio is not None:
+        left = 1 - (1 - ratio) / budget if budget > 0 else float(ratio >= 1)
+    state: Literal["ok", "burning", "exhausted", "unknown"] = "ok"
+    if left is None:
+        state = "unknown"
+    elif left < 0 or (budget <= 0 and left < 1):
+        state = "exhausted"
+    elif burns(slo, burn):
+        state = "burning"
+    return {
+        "name": slo.name, "metric": slo.metric, "objective": slo.objective, "target": slo.target,
+        "window_ms": slo.window_ms, "good": round(good), "total": round(total), "ratio": ratio, "budget_left": left,
+        "burn": burn, "state": state,
+    }  # fmt: skip
+
+
+def burns(slo: Slo, burn: Mapping[str, float | None]) -> bool:
+    """Whether some pair of windows, both within the objective's own, burns faster than its threshold."""
+    for short, long, share in PAIRS:
+        limit = max(BURN_MIN, share * slo.window_ms / WINDOWS_MS[long])
+        fast, slow = burn[short], burn[long]
+        if WINDOWS_MS[long] <= slo.window_ms and fast is not None and slow is not None and min(fast, slow) > limit:
+            return True
+    return False
+
+
+def rate_of(slo: Slo, tiles: SloTiles, now_ms: int) -> float | None:
+    """How fast an objective burns, as a share of its threshold: of the pair of windows that is nearest to its own, what
+    both of them reach. Above 1 it is burning. None when nothing was counted."""
+    budget, found = 1 - slo.target, list[float]()
+    for short, long, share in PAIRS:
+        if WINDOWS_MS[long] <= slo.window_ms:
+            rates = [_burn(tiles, budget, now_ms - WINDOWS_MS[name], now_ms) for name in (short, long)]
+            limit = max(BURN_MIN, share * slo.window_ms / WINDOWS_MS[long])
+            # A short window without anything in it does not go on burning.
+            found += [min(rate or 0.0 for rate in rates) / limit] if rates[1] is not None else []
+    return max(found, default=None)
+
+
+def _burn(tiles: SloTiles, budget: float, since_ms: int, now_ms: int) -> float | None:
+    good, total = tiles.between(since_ms, now_ms + 1)
+    if not total or budget <= 0:
+        return None
+    return (1 - good / total) / budget

@@ -1,0 +1,336 @@
+"""Events in, what entities (an order, a customer, a run) are and were at an instant out; in pages.
+
+An event counts at its event time: whichever write is later by (time, offset) holds, whatever the order of arrival. The
+newest `CHANGES_MAX` changes of an entity are kept as they are; older ones are kept merged, as the state they lead to.
+Pages of quiet entities may lie elsewhere: `fetch` brings one back (a blocking read of a few KiB); without it nothing is
+ever let go.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from aob.core.accepted_event import Event
+from aob.core.contract_model import ContractSet, EntityMove, EventContract
+from aob.core.errors import NotFound
+from aob.core.event.value import canonical
+
+Read = Callable[[Event], tuple[object, ...]]
+Reader = Callable[[Sequence[str], EventContract], Read]
+"""How several expressions of a contract are made to read its events at once: UNSET for what cannot be evaluated
+(`aob.core.ingest.reading.paths`)."""
+Stamp = tuple[int, int, int]
+"""When something was written: event time in ms, offset in the log, which of the event's moves. The later one holds."""
+_PLAIN: Final = frozenset((str, float, bool, type(None)))
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
+CHANGES_MAX: Final = 32
+"""Changes of one entity that are kept one by one; further back its history has to be read from the log."""
+ENTITY_BYTES: Final = 500
+CHANGE_BYTES: Final = 400
+"""What an entity and a change take in memory, roughly."""
+_NEVER: Final[Stamp] = (-(2**62), -1, 0)
+PAGES: Final = 4_096
+"""Parts in which entities are written and let go."""
+
+
+class Change(msgspec.Struct, array_like=True, gc=False):
+    """Attributes that an event sets, or that it removes the entity. `type` is the event's."""
+
+    stamp: Stamp
+    type: str
+    set: dict[str, object]
+    removes: bool = False
+
+
+class Move(NamedTuple):
+    """`read` gives the key, then the attributes `names`, then, where they are asked for, whether it counts and whether
+    it removes. `place` is its own among the moves of its contract."""
+
+    entity: str
+    place: int
+    names: tuple[str, ...]
+    conditional: bool
+    read: Read
+
+    def change(self, event: Event) -> tuple[str, Change] | None:
+        """The id of the entity that an event speaks of, and what it says. What cannot be evaluated is left out: an
+        attribute, or, when it is the key or a condition, the change."""
+        names = self.names
+        id, *values = self.read(event)
+        if id.__class__ is not str:
+            id = _id(id)
+        if not id:
+            return None
+        stamp = event.at_ms, event.offset, self.place
+        if self.conditional:
+            removes, counts = values.pop(), values.pop()
+            if counts is not True:
+                return None
+            if removes is True:
+                return id, Change(stamp, event.type, {}, True)
+        sets = dict(zip(names, values, strict=True))
+        for name, value in zip(names, values, strict=True):
+            if value.__class__ is int:
+                if not INT_MIN <= value <= INT_MAX:
+                    sets[name] = float(value)
+            elif value.__class__ not in _PLAIN:
+                if value is msgspec.UNSET:
+                    del sets[name]
+                else:
+                    sets[name] = _held(msgspec.to_builtins(value))
+        return id, Change(stamp, event.type, sets)
+
+
+class Changes:
+    """How events are read for what they say of entities: `moves` by the type and version of their contract."""
+
+    def __init__(self, contracts: ContractSet, reader: Reader) -> None:
+        self.moves = {
+            (type, version): tuple(_compiled(index, move, contract, reader) for index, move in enumerate(told))
+            for type, versions in contracts.events.items()
+            for version, contract in versions.items()
+            if (told := contract.entities)
+        }
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """The types of entities that events speak of."""
+        return frozenset(move.entity for moves in self.moves.values() for move in moves)
+
+
+def _compiled(index: int, move: EntityMove, contract: EventContract, reader: Reader) -> Move:
+    conditional = bool(move.when or move.removes)
+    texts = [move.key, *move.set.values()]
+    if conditional:
+        texts += [move.when or "true", move.removes or "false"]
+    return Move(move.entity, index, tuple(move.set), conditional, reader(texts, contract))
+
+
+def _held(value: object) -> object:
+    """A value that pages can hold: integers have 64 bits, larger ones are doubles, and keys are texts."""
+    if isinstance(value, dict):
+        return {str(key): _held(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_held(item) for item in value]
+    return float(value) if value.__class__ is int and not INT_MIN <= value <= INT_MAX else value
+
+
+def _id(value: object) -> str:
+    if isinstance(value, float):
+        if not isfinite(value):
+            return ""
+        value = int(value) if value.is_integer() else value
+    return canonical(value).decode() if isinstance(value, int | float) else ""
+
+
+class EntityState(msgspec.Struct, frozen=True):
+    """What an entity is at an instant. `changed_at_ms` is when it came to be so; None when nothing is known of it."""
+
+    type: str
+    id: str
+    exists: bool
+    state: dict[str, object]
+    changed_at_ms: int | None
+
+
+class Entity(msgspec.Struct, array_like=True, gc=False):
+    """`merged` are attributes with the stamp of their last write; `written` and `removed` the last time that anything
+    was written and that the entity was removed, among the changes up to `merged_to`. `changes` are the later ones."""
+
+    merged: dict[str, tuple[Stamp, object]] = {}
+    written: Stamp = _NEVER
+    removed: Stamp = _NEVER
+    merged_to: Stamp = _NEVER
+    changes: list[Change] = []
+
+    def put(self, change: Change) -> None:
+        """Take a change in where its stamp says."""
+        if change.stamp <= self.merged_to:
+            self._merge(change)
+            return
+        if not self.changes or self.changes[-1].stamp < change.stamp:
+            self.changes.append(change)
+        else:
+            insort(self.changes, change, key=lambda each: each.stamp)
+        if len(self.changes) > CHANGES_MAX:
+            oldest = self.changes.pop(0)
+            self.merged_to = oldest.stamp
+            self._merge(oldest)
+
+    def state(self, type: str, id: str, at_ms: int | None = None) -> EntityState | None:
+        """What it is, or was at an instant; None when that lies further back than what is kept."""
+        if at_ms is not None and at_ms < self.merged_to[0]:
+            return None
+        removed, written = self.removed, self.written
+        values = {name: value for name, (_, value) in self.merged.items()}
+        for change in self.changes:
+            if at_ms is not None and change.stamp[0] > at_ms:
+                break
+            if change.removes:
+                removed, values = change.stamp, {}
+            else:
+                written = change.stamp
+                values.update(change.set)
+        newest = max(removed, written)
+        return EntityState(type, id, written > removed, values, None if newest == _NEVER else newest[0])
+
+    @property
+    def complete(self) -> bool:
+        """Whether `changes` are all there ever were."""
+        return self.merged_to == _NEVER
+
+    def _merge(self, change: Change) -> None:
+        stamp = change.stamp
+        if change.removes:
+            if stamp > self.removed:
+                self.removed = stamp
+                self.merged = {name: held for name, held in self.merged.items() if held[0] > stamp}
+            return
+        self.written = max(self.written, stamp)
+        if stamp < self.removed:
+            return
+        for name, value in change.set.items():
+            held = self.merged.get(name)
+            if held is None or held[0] < stamp:
+                self.merged[name] = (stamp, value)
+
+
+_page = msgspec.msgpack.Decoder(dict[str, Entity])
+
+
+class Entities:
+    """What the events of a contract set say of entities. `reader` makes expressions read events."""
+
+    def __init__(
+        self, contracts: ContractSet, reader: Reader, fetch: Callable[[str], bytes | None] | None = None
+    ) -> None:
+        self._changes = Changes(contracts, reader)
+        self._types = self._changes.entities
+        self._fetch = fetch
+        self._pages: dict[int, dict[str, Entity]] = {}
+        """In memory, those used longest ago first."""
+        self._away: set[int] = set()
+        self._changed: set[int] = set()
+        self._held = 0
+        self.unmoved = 0
+        """Changes that could not be read of events."""
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The types of entities that there can be."""
+        return self._types
+
+    def add(self, events: Iterable[Event]) -> set[tuple[str, str]]:
+        """Take events in; the (type, id) of every entity that they speak of."""
+        touched: set[tuple[str, str]] = set()
+        moves = self._changes.moves
+        for event in events:
+            for move in moves.get((event.type, event.version), ()):
+                try:
+                    found = move.change(event)
+                except Exception:  # what no state can hold changes nothing, and is counted
+                    self.unmoved += 1
+                    continue
+                if found is not None:
+                    self._put(move.entity, *found)
+                    touched.add((move.entity, found[0]))
+        return touched
+
+    def _put(self, type: str, id: str, change: Change) -> None:
+        number, key = _place(type, id)
+        page = self._pages.get(number) if self._fetch is None else None
+        if page is None:
+            page = self._open(number)
+        entity = page.get(key)
+        if entity is None:
+            entity = page[key] = Entity(merged={}, changes=[])
+            self._held += 1
+        entity.put(change)
+        self._changed.add(number)
+
+    def state(self, type: str, id: str) -> EntityState:
+        """What an entity is now. Raises NotFound for a type that no contract speaks of; an id that no event spoke of
+        gives a state that does not exist."""
+        found = self._find(type, id).state(type, id)
+        assert found is not None, "the newest state is always kept"
+        return found
+
+    def as_of(self, type: str, id: str, at_ms: int) -> EntityState | None:
+        """What it was at an instant of event time; None when that lies further back than the changes that are kept, so
+        that the log has to be read: `Entities` of the events up to then gives its `state`."""
+        return self._find(type, id).state(type, id, at_ms)
+
+    def history(self, type: str, id: str) -> tuple[list[Change], bool]:
+        """The newest changes, newest first, and whether these are all."""
+        entity = self._find(type, id)
+        return entity.changes[::-1], entity.complete
+
+    def __len__(self) -> int:
+        return self._held
+
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        entities = [entity for page in self._pages.values() for entity in page.values()]
+        return ENTITY_BYTES * len(entities) + CHANGE_BYTES * sum(len(entity.changes) for entity in entities)
+
+    def dump(self, full: bool = False) -> dict[str, bytes]:
+        """The pages that changed since the last dump, or all that are in memory."""
+        numbers = sorted(self._pages if full else self._changed)
+        self._changed.clear()
+        return {str(number): msgspec.msgpack.encode(self._pages[number]) for number in numbers}
+
+    def load(self, pages: Mapping[str, bytes], away: Iterable[str] = ()) -> None:
+        """Become what was dumped: the newest of each page. Pages named in `away` are fetched when they are needed."""
+        self._away.update(map(int, away))
+        for name, data in pages.items():
+            self._take(int(name), data)
+
+    def evict(self, most: int) -> int:
+        """Let go of the pages used longest ago until at most `most` entities are in memory. How many pages went.
+
+        Only pages that have not changed since the last dump go, so call it once what was dumped is on disk.
+        """
+        if self._fetch is None or self._held <= most:
+            return 0
+        gone = 0
+        for number in [number for number in self._pages if number not in self._changed]:
+            if self._held <= most:
+                break
+            self._held -= len(self._pages.pop(number))
+            self._away.add(number)
+            gone += 1
+        return gone
+
+    def _find(self, type: str, id: str) -> Entity:
+        if type not in self._types:
+            raise NotFound(
+                f"no contract speaks of entities of type {type!r}",
+                hint=f"entities: {', '.join(sorted(self._types)) or 'none yet'}",
+            )
+        number, key = _place(type, id)
+        return self._open(number).get(key) or Entity(merged={}, changes=[])
+
+    def _open(self, number: int) -> dict[str, Entity]:
+        page = self._pages.get(number)
+        if page is None and number in self._away and self._fetch is not None:
+            self._take(number, self._fetch(str(number)))
+            page = self._pages[number]
+        elif self._fetch is not None or page is None:
+            page = self._pages[number] = self._pages.pop(number, {})
+        return page
+
+    def _take(self, number: int, data: bytes | None) -> None:
+        self._away.discard(number)
+        self._held -= len(self._pages.pop(number, ()))
+        self._pages[number] = _page.decode(data) if data else {}
+        self._held += len(self._pages[number])
+
+
+def _place(type: str, id: str) -> tuple[int, str]:
+    key = f"{type}\0{id}"
+    return crc32(key.encode()) % PAGES, key

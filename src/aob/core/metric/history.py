@@ -1,0 +1,326 @@
+"""The touches of one subject in order of time, and what they give as a funnel, as sessions or as pairs of two streams.
+
+In: touches with their signs. Out: contributions to a metric. Pure; the order of arrival plays no part.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
+from math import isfinite
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from aob.core.event.value import decode
+from aob.core.expression import EvalError, compile_expression
+
+Mark = tuple[int, int, tuple[str, ...], bytes]
+"""What of a touch stays in a history: its time in ms, step, dimensions and, for joins, data as canonical JSON; for
+funnels the further steps that the same event may stand for, a byte each."""
+BOTH: Final = 255
+"""The step of an event that is on both sides of a join."""
+_WHOLE_MAX: Final = 2.0**40
+MARK_BYTES: Final = 250
+HISTORY_BYTES: Final = 350
+"""What a mark and a history take in memory, roughly."""
+_REMEMBERED_MAX: Final = 65_536
+"""Values of pairs that are remembered rather than evaluated again."""
+_LEFT: Final = frozenset({0, BOTH})
+_RIGHT: Final = frozenset({1, BOTH})
+_NAMES: Final = frozenset({"left", "right"})
+
+
+class Touch(NamedTuple):
+    """An act of the subject `key` at `at_ms` (event time): which step of a funnel or side of a join, its dimensions.
+
+    A `sign` below zero takes back a touch with the same time, step, dimensions and data. `seen_ms` is the time of the
+    event that tells of it, which the gate has checked: it moves the horizon. `data` is the event's data; only joins
+    that have a `value` look at it. `also` are further steps of a funnel that the event may stand for: it counts for one
+    of them only.
+    """
+
+    key: str
+    at_ms: int
+    seen_ms: int
+    step: int = 0
+    dims: tuple[str, ...] = ()
+    sign: int = 1
+    data: object = None
+    also: tuple[int, ...] = ()
+
+
+class Contribution(NamedTuple):
+    """To be added to the cell of `dims` at `at_ms`: sums, as wide as `width_of` says, and negative when taken back."""
+
+    at_ms: int
+    dims: tuple[str, ...]
+    values: tuple[float, ...]
+
+
+class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An attempt or session that began before the horizon and may go on: when, where, how far (steps or events), and
+    when it was last touched."""
+
+    at_ms: int
+    dims: tuple[str, ...]
+    count: int
+    last_ms: int
+
+
+Marks = list[tuple[Mark, int]]
+"""Marks in order of time, each with how often it is there."""
+
+
+class Law(Protocol):
+    """What a history means. Both are pure; marks with a count below 1 are not there (yet). `unmoved` counts the values
+    that were no finite number."""
+
+    unmoved: int
+
+    def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
+        """What a history adds to the metric."""
+        ...
+
+    def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
+        """The least history that tells the same of all that touches at or after `floor_ms` can still change."""
+        ...
+
+
+class History(msgspec.Struct, array_like=True, gc=False):
+    """What may still change lies at or after `floor_ms`; `head` stands for what went before."""
+
+    floor_ms: int = -(1 << 62)
+    head: Head | None = None
+    marks: list[tuple[Mark, int]] = []
+
+    def put(self, mark: Mark, sign: int) -> None:
+        """Count a mark `sign` times more; what comes to zero is gone."""
+        index = bisect_left(self.marks, (mark,))
+        if index == len(self.marks) or self.marks[index][0] != mark:
+            self.marks.insert(index, (mark, sign))
+        elif count := self.marks[index][1] + sign:
+            self.marks[index] = (mark, count)
+        else:
+            del self.marks[index]
+
+    def settle(self, law: Law, floor_ms: int) -> bool:
+        """Let go of what touches from `floor_ms` on cannot change. Whether anything went."""
+        if floor_ms <= self.floor_ms:
+            return False
+        self.floor_ms = floor_ms
+        if self.head is None and (not self.marks or self.marks[0][0][0] >= floor_ms):
+            return False
+        before = self.head, len(self.marks)
+        self.head, self.marks = law.settle(self.head, self.marks, floor_ms)
+        return before != (self.head, len(self.marks))
+
+    def shorten(self, law: Law, most: int) -> int:
+        """Keep at most `most` marks by raising the floor of this subject. How many went that might yet have told."""
+        middle, first = self.marks[len(self.marks) // 2][0][0], self.marks[0][0][0]
+        self.settle(law, middle if middle > first else first + 1)
+        gone = max(len(self.marks) - most, 0)
+        del self.marks[:gone]
+        return gone
+
+    @property
+    def last_ms(self) -> int:
+        """When it was last touched."""
+        return self.marks[-1][0][0] if self.marks else self.head.last_ms if self.head else 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known of the subject."""
+        return self.head is None and not self.marks
+
+
+def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
+    """What has to be added so that `before` becomes `after`. Whole numbers of one cell are added up; others are told
+    one by one, so that nothing is rounded before it reaches the cell."""
+    if before == after:
+        return []
+    moved = Counter(after)
+    moved.subtract(before)
+    sums: dict[tuple[int, tuple[str, ...]], tuple[float, ...]] = {}
+    found: list[Contribution] = []
+    for told, times in moved.items():
+        if not times:
+            continue
+        if all(map(_is_whole, told.values)):
+            held = sums.get(told[:2]) or (0.0,) * len(told.values)
+            sums[told[:2]] = tuple(old + times * value for old, value in zip(held, told.values, strict=True))
+        else:
+            values = told.values if times > 0 else tuple(-value for value in told.values)
+            found += [Contribution(told.at_ms, told.dims, values)] * abs(times)
+    return found + [Contribution(*place, values) for place, values in sums.items() if any(values)]
+
+
+def _is_whole(value: float) -> bool:
+    return -_WHOLE_MAX < value < _WHOLE_MAX and value.is_integer()
+
+
+class Funnel:
+    """The law of funnels of `steps` steps."""
+
+    def __init__(self, steps: int, within_ms: int) -> None:
+        self.unmoved = 0
+        self._steps = steps
+        self._within_ms = within_ms
+
+    def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
+        """A contribution for each attempt: 1 for each step that it reached."""
+        return [
+            Contribution(each.at_ms, each.dims, tuple(float(step < each.count) for step in range(self._steps)))
+            for each in self._attempts(head, marks)
+        ]
+
+    def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
+        """Only an attempt that still runs at the floor stays of what lies before it."""
+        attempts = self._attempts(head, [each for each in marks if each[0][0] < floor_ms])
+        last = attempts[-1] if attempts and attempts[-1].at_ms + self._within_ms >= floor_ms else None
+        return last, [each for each in marks if each[0][0] >= floor_ms]
+
+    def _attempts(self, head: Head | None, marks: Marks) -> list[Head]:
+        found = [] if head is None else [head]
+        if any(mark[3] for mark, _ in marks):
+            return self._one_by_one(found, marks)
+        for (at_ms, step, dims, _), count in marks:
+            if count < 1:
+                continue
+            if found and at_ms <= found[-1].at_ms + self._within_ms:
+                if step == found[-1].count:
+                    found[-1] = Head(found[-1].at_ms, found[-1].dims, step + 1, at_ms)
+            elif step == 0:
+                found.append(Head(at_ms, dims, 1, at_ms))
+        return found
+
+    def _one_by_one(self, found: list[Head], marks: Marks) -> list[Head]:
+        """Where events may stand for several steps: of those of one instant, each takes the next step that is wanted,
+        one that can stand for few others first, whatever the order in which they came."""
+        for at_ms, together in groupby(marks, key=lambda each: each[0][0]):
+            left = {mark: count for mark, count in together if count > 0}
+            while left:
+                running = bool(found) and at_ms <= found[-1].at_ms + self._within_ms
+                wanted = found[-1].count if running else 0
+                ready = [mark for mark in left if mark[1] == wanted or wanted in mark[3]]
+                if not ready or wanted >= self._steps:
+                    break
+                mark = min(ready, key=lambda each: (sum(step > wanted for step in (each[1], *each[3])), each))
+                left[mark] -= 1
+                if not left[mark]:
+                    del left[mark]
+                if running:
+                    found[-1] = Head(found[-1].at_ms, found[-1].dims, wanted + 1, at_ms)
+                else:
+                    found.append(Head(at_ms, mark[2], 1, at_ms))
+        return found
+
+
+class Sessions:
+    """The law of sessions that are `gap_ms` apart."""
+
+    def __init__(self, gap_ms: int) -> None:
+        self.unmoved = 0
+        self._gap_ms = gap_ms
+
+    def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
+        """A contribution for each session: 1, its events, and its length in ms."""
+        return [
+            Contribution(each.at_ms, each.dims, (1.0, float(each.count), float(each.last_ms - each.at_ms)))
+            for each in self._sessions(head, marks)
+        ]
+
+    def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
+        """Only a session that may go on at the floor stays of what lies before it."""
+        sessions = self._sessions(head, [each for each in marks if each[0][0] < floor_ms])
+        last = sessions[-1] if sessions and sessions[-1].last_ms + self._gap_ms >= floor_ms else None
+        return last, [each for each in marks if each[0][0] >= floor_ms]
+
+    def _sessions(self, head: Head | None, marks: Marks) -> list[Head]:
+        found = [] if head is None else [head]
+        for (at_ms, _, dims, _), count in marks:
+            if count < 1:
+                continue
+            if found and at_ms - found[-1].last_ms <= self._gap_ms:
+                last = found[-1]
+                found[-1] = Head(last.at_ms, last.dims, last.count + count, at_ms)
+            else:
+                found.append(Head(at_ms, dims, count, at_ms))
+        return found
+
+
+class Join:
+    """The law of pairs. `value` is CEL over `left` and `right` (each: `data`, `time`, `time_ms`), or the ms between."""
+
+    def __init__(self, within_ms: int, value: str) -> None:
+        self._within_ms = within_ms
+        self.unmoved = 0
+        """Pairs whose value is no finite number."""
+        self._value = self._valued(value) if value else _between
+
+    def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
+        """A contribution for each left touch: 1, pairs, pairs that have a value, the sum of values."""
+        rights = _rights(marks)
+        found: list[Contribution] = []
+        for mark, count in marks:
+            if mark[1] in _LEFT and count > 0:
+                right = self._paired(mark, count, rights)
+                value = None if right is None else self._value(mark, right)
+                told = (1.0, float(right is not None), float(value is not None), value or 0.0)
+                found += [Contribution(mark[0], mark[2], told)] * count
+        return found
+
+    def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
+        """Left touches that may yet be paired stay."""
+        rights = [mark for mark in _rights(marks) if mark[0] < floor_ms]
+        return None, [
+            (mark, count)
+            for mark, count in marks
+            if mark[0] >= floor_ms
+            or (
+                mark[1] in _LEFT
+                and count > 0
+                and mark[0] + self._within_ms >= floor_ms
+                and not self._paired(mark, count, rights)
+            )
+        ]
+
+    def _paired(self, left: Mark, count: int, rights: list[Mark]) -> Mark | None:
+        index = bisect_left(rights, (left[0],))
+        if index < len(rights) and rights[index] == left and count == 1:
+            index += 1  # itself
+        return rights[index] if index < len(rights) and rights[index][0] <= left[0] + self._within_ms else None
+
+    def _valued(self, text: str) -> Callable[[Mark, Mark], float | None]:
+        expression = compile_expression(text, nodes=frozenset(), names=_NAMES, strict=False)
+
+        def evaluate(left: Mark, right: Mark) -> float | None:
+            try:
+                value = expression.eval({"left": _view(left), "right": _view(right)})
+            except EvalError:
+                return None
+            if isinstance(value, timedelta):
+                return value / timedelta(milliseconds=1)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return None
+            if not isfinite(value):
+                self.unmoved += 1
+                return None
+            return float(value)
+
+        return lru_cache(_REMEMBERED_MAX)(evaluate)
+
+
+def _rights(marks: Marks) -> list[Mark]:
+    return [mark for mark, count in marks if mark[1] in _RIGHT and count > 0]
+
+
+def _between(left: Mark, right: Mark) -> float | None:
+    return float(right[0] - left[0])
+
+
+def _view(mark: Mark) -> dict[str, object]:
+    time = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=mark[0])
+    return {"data": decode(mark[3]) if mark[3] else {}, "time": time, "time_ms": mark[0]}
