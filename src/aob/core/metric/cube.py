@@ -68,6 +68,15 @@ class Dimensions:
             found[name] = (max(values, len(each.values)), overflow + each.overflow)
         return found
 
+    def merge(self, other: "Dimensions") -> None:
+        """Take in what another has seen; what goes over a budget counts as others."""
+        for (name, budget), theirs in other._known.items():
+            mine = self._of(name, budget)
+            for value in sorted(theirs.values - mine.values):
+                mine.place(value)
+            mine.overflow += theirs.overflow
+            self.changed = True
+
     def dump(self) -> bytes:
         """All of it as bytes."""
         self.changed = False

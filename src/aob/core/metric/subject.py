@@ -318,6 +318,20 @@ class SubjectFold:
         histories = [history for page in self._pages for history in page.values()]
         return HISTORY_BYTES * len(histories) + MARK_BYTES * sum(len(history.marks) for history in histories)
 
+    def merge(self, other: "SubjectFold") -> None:
+        """Take in the subjects of another fold, which are none of its own."""
+        mine, theirs = self._state, other._state
+        for number, page in enumerate(other._pages):
+            if page:
+                self._pages[number] |= page
+                self._changed.add(number)
+        self._late |= other._late
+        self._waiting += other._waiting
+        self._late_changed = self._late_changed or bool(other._late)
+        mine.newest_ms = max(mine.newest_ms, theirs.newest_ms)
+        mine.missed, mine.let_go = mine.missed + theirs.missed, mine.let_go + theirs.let_go
+        mine.unmoved += theirs.unmoved
+
     def dump(self, full: bool = False) -> dict[str, bytes]:
         """The pages that changed since the last dump, or all. A page keeps its name; an empty one has bytes too."""
         numbers = range(PAGES) if full else sorted(self._changed)

@@ -19,6 +19,7 @@ from aob.core.metric.fold import pages as paging
 from aob.core.metric.fold.answering import answer
 from aob.core.metric.fold.column import Valued, text_of
 from aob.core.metric.fold.feed import SubjectFeed
+from aob.core.metric.fold.merging import merge
 from aob.core.metric.fold.plan import MetricPlan, Plan, Span, State, plan_of
 from aob.core.metric.fold.reading import Reading
 from aob.core.metric.history import Touch
@@ -151,6 +152,10 @@ class Fold(State):
         self._close(moved.metrics)
         self._close(moved.restated)
         return moved
+
+    def merge(self, other: Self) -> None:
+        """Take in what another fold of the same contracts has seen: events of other keys, none of them twice."""
+        merge(self, other)
 
     def read(self, query: MetricQuery, now_ms: int) -> Reading:
         """Answer a question. Raises NotFound, Invalid, and NeedsScan where the tiles that are kept do not reach."""

@@ -75,6 +75,12 @@ class Sources:
         holding = [newest + IDLE_MS for newest, late in self._newest.values() if newest - late < until]
         return max([*holding, until + IDLE_MS])
 
+    def merge(self, other: "Sources") -> None:
+        """Take in how far another has heard each source."""
+        for name, (at_ms, lateness_ms) in other._newest.items():
+            self._put(name, at_ms, lateness_ms)
+            self.changed = True
+
     def dump(self) -> bytes:
         """All of it as bytes."""
         self.changed = False
