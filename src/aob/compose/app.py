@@ -210,9 +210,10 @@ async def _assembled(
     stack.push_async_callback(telemetry.close)
     webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
     core.egress["webhooks"] = webhooks_out
+    memory = settings.log.startswith("memory")
     wiring = Wiring(
-        home, settings.log.startswith("memory"), core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page
-    )
+        home, memory, core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page, shards
+    )  # fmt: skip
     metrics = await wiring.enter(stack)
     room.writes.append(wiring.gate)
     log.come(GatedLog(topics, wiring.gate))

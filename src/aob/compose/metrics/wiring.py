@@ -32,7 +32,7 @@ from aob.journal import Committed, Law, Stream
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, Written, place, token
-from aob.metrics.platform import JOURNAL, Platform, platform_contracts
+from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
 from aob.ports.event_log import EventLog
@@ -94,6 +94,7 @@ class Wiring:
     def __init__(
         self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
         telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int], page: MarksPage,
+        shards: int = 1,
     ) -> None:  # fmt: skip
         now_ms = core.time_ms
         self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
@@ -110,7 +111,7 @@ class Wiring:
         self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
         self._to_tell: deque[Trace] = deque(maxlen=1_000)
         self.streams = Streams(self.live, self.watches)
-        self.platform = Platform(self.live, self._follow, now_ms)
+        self.platform = Platform(self.live, self._follow, now_ms, shards)
         rows = Supply(METRICS, MetricRows(self.answers, self.contracts.of))
         self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=[rows])
         self.starts = Starts(views, core)
@@ -166,7 +167,8 @@ class Wiring:
         await stack.enter_async_context(platform)
         await stack.enter_async_context(self.gate)
         self.core.heard.append(self._committed)
-        self.core.followed += [self._counted, self._delivered]
+        journal = self.core.journal
+        self.core.followed.append(lambda tenant: self.read_through(tenant, 0, journal.durable_row))
         self.core.stepped += [self.watches.stepped, self.alerting.stepped, self.webhooks.stepped]
         self.core.timed = partial(self.telemetry.stage, "dispatch")
         self.core.journal.timed = partial(self.telemetry.stage, "commit")
@@ -277,16 +279,14 @@ class Wiring:
         async for facts in self.core.feed.follow(row, WHOLE):
             yield facts
 
-    async def _counted(self, tenant: str) -> int | None:
-        """The journal row up to which the platform's numbers hold everything for good."""
-        await self.platform.caught_up(self.core.journal.durable_row, CAUGHT_UP_S)
+    async def read_through(self, tenant: str, shard: int, durable_row: int) -> int:
+        """The journal row of a shard up to which all that follow it have read what concerns a tenant, for good."""
+        await self.platform.caught_up(durable_row, CAUGHT_UP_S, shard)
         with suppress(AobError):  # then the snapshot before says it
             await self.live.keeping.save()
-        return self.live.keeping.kept_marks.get(JOURNAL, 0)
-
-    async def _delivered(self, tenant: str) -> int | None:
-        """The journal row up to which webhooks need no run any more."""
-        return self.webhooks.passed(tenant, "run")
+        delivered = None if shard else self.webhooks.passed(tenant, "run")
+        counted = self.live.keeping.kept_marks.get(mark_of(shard), 0)
+        return counted if delivered is None else min(counted, delivered)
 
     # -- how it stands ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import msgspec
 from aob.compose.app import App
 from aob.compose.shards.catalog import teach_all
 from aob.compose.shards.channel import Channel
+from aob.compose.shards.followers import Followers
 from aob.compose.shards.local import LocalShard, Shard
 from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.removal import ShardSweep
@@ -35,15 +36,17 @@ class Owners:
         self.running, self._url = running, ""
         settings = msgspec.to_builtins(running.settings)
         home = str(running.home.absolute())
-        answer = answering(running.log, running.reader)
+        wiring = running.wiring
+        assert wiring is not None, "the main process has the metrics layer"
+        answer = answering(running.log, running.reader, wiring.read_through)
         self.owned = [
             OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), self._taught, answer)
             for number in range(1, shards)
         ]
         every: list[Shard] = [LocalShard(0, running), *self.owned]
         self.verbs = ShardedViews(running.views, every)
-        if running.wiring is not None:
-            running.wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
+        wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
+        self._followers = Followers(self.owned, wiring)
         self.sweeps = [ShardSweep(shard) for shard in every]
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -53,6 +56,7 @@ class Owners:
         if failed is not None:
             await self.__aexit__()
             raise failed
+        await self._followers.__aenter__()
         now_ms = self.running.views.core.ambient.now_ms
         self._sweeping = asyncio.create_task(sweep_often(self.sweeps, now_ms), name="aob-sweep")
         return self
@@ -61,6 +65,7 @@ class Owners:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._followers.__aexit__()
         await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
 
     async def address(self, url: str) -> None:

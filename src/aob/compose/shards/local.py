@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from aob.compose.app import App
+from aob.compose.shards.numbers import told_numbers
 from aob.core.errors import CallerError
 from aob.core.event.value import decode
 from aob.core.policy import Caller, require
@@ -16,7 +17,7 @@ VERBS: Final = frozenset(
      "ticket", "deciding", "answer", "blob", "items"}
 )  # fmt: skip
 """Verbs that a shard performs; workflows and keys are told by shard 0 alone."""
-STREAMS: Final = frozenset({"follow", "logs"})
+STREAMS: Final = frozenset({"follow", "logs", "numbers"})
 
 
 class Answering(Protocol):
@@ -76,6 +77,8 @@ class LocalShard:
         """Items of a verb that goes on."""
         if verb not in STREAMS:
             raise CallerError(f"a shard has no stream {verb!r}", code="unknown_verb")
+        if verb == "numbers":
+            return told_numbers(self.views.core, **named)
         if named.get("types") is not None:
             named["types"] = frozenset(named["types"])
         feed: AsyncIterator[Any] = getattr(self.views, verb)(who, *args, **named)

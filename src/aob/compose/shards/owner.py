@@ -78,6 +78,13 @@ async def _own(sock: socket.socket) -> int:
         upward = Upward(wire)
         running.log.come(UpwardLog(upward, running.topics))
         running.reader.come(UpwardReader(upward))
+        core = running.views.core
+
+        async def read_through(tenant: str) -> int:
+            row: int = await upward.ask("read_through", tenant, hello.shard, core.journal.durable_row)
+            return row
+
+        core.followed.append(read_through)
         # Work ends before the wire is let go: what it asks of the main process while it ends is still answered.
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())

@@ -99,7 +99,7 @@ class UpwardReader:
         return found
 
 
-def answering(log: Log, reader: MetricReader) -> Answer:
+def answering(log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]]) -> Answer:
     """How the main process answers its owners."""
 
     async def answer(ask: Ask) -> Any:
@@ -109,6 +109,8 @@ def answering(log: Log, reader: MetricReader) -> Answer:
         if ask.verb == "read_metric":
             tenant, query = ask.args
             return await reader.read_metric(tenant, msgspec.convert(query, MetricQuery))
+        if ask.verb == "read_through":
+            return await read_through(*ask.args)
         raise CallerError(f"the main process has no verb {ask.verb!r}", code="unknown_verb")
 
     return answer

@@ -1,6 +1,6 @@
 """The live numbers of one tenant: accepted events in, what moved out. No clock, no I/O: the room's shell has those."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from aob.core.contract import ContractSet, to_document
 from aob.core.event.value import canonical, digest_of
 from aob.core.ingest import Event, paths
-from aob.core.metric import Entities, Fold, Moved
+from aob.core.metric import Entities, Fold
 
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"
@@ -30,8 +30,8 @@ class _Counts(msgspec.Struct, array_like=True):
 class Numbers:
     """What a tenant's events and the platform's own have come to. `row` is the last row of the log that is in it.
 
-    `moves` holds, for each metric, the row that moved it last: an answer is good while that stands. `filled_by` is
-    the hash of what the fold goes by. `filling` holds metrics that are not there yet, and how far they are (0 to 1).
+    `moves` holds, for each metric, the number of its last move: an answer is good while that stands. `filled_by` is the
+    hash of what the fold goes by. `filling` holds metrics that are not there yet, and how far they are (0 to 1).
     """
 
     def __init__(self, tenant: str, own: ContractSet, platform: ContractSet) -> None:
@@ -48,7 +48,8 @@ class Numbers:
         """Rows of the log that cannot be read, by number: how many events they hold, and why."""
         self.stale = False
         """A snapshot gave nothing of the tenant's own numbers, because its contracts have changed since."""
-        self._later: dict[str, tuple[list[Event], int]] = {}
+        self._later: dict[str, list[Event]] = {}
+        self._move = 0
         self._news = set[str]()
         self.restart(own)
 
@@ -78,22 +79,26 @@ class Numbers:
             return frozenset()
         moved = self.fold.add(events)
         self.entities.add(events)
-        return self._moved(moved, row)
+        return self._moved(moved.metrics)
 
-    def later(self, feed: str, events: Sequence[Event], at: int) -> None:
-        """Take events of the platform itself, read up to `at` of their own feed. They are folded together, with the
-        next look at its numbers at the latest."""
-        waiting = self._later[feed][0] if feed in self._later else []
+    def later(self, feed: str, events: Sequence[Event]) -> None:
+        """Take events of the platform itself, of one of its feeds. They are folded together, with the next look at its
+        numbers at the latest."""
+        waiting = self._later.setdefault(feed, [])
         waiting += events
-        self._later[feed] = (waiting, at)
         if len(waiting) >= LATER_MAX:
             self.settle()
 
     def settle(self) -> None:
         """Fold what the platform has told so far."""
         later, self._later = self._later, {}
-        for events, at in later.values():
-            self._news |= self._moved(self.platform.add(events), at)
+        for events in later.values():
+            self._news |= self._moved(self.platform.add(events).metrics)
+
+    def take(self, fold: Fold, moved: Set[str]) -> None:
+        """Merge what somebody else has folded of the platform's own events, and these metrics have moved."""
+        self.platform.merge(fold)
+        self._news |= self._moved(moved)
 
     def platform_news(self) -> frozenset[str]:
         """The metrics of the platform that have moved since this was last asked."""
@@ -103,10 +108,7 @@ class Numbers:
 
     def restated(self, metric: str) -> frozenset[str]:
         """A metric was counted anew: it, and all that is made of it, have moved. Asked for again, it is read again."""
-        names = frozenset(_closed({metric}, self._derived))
-        for name in names:
-            self.moves[name] = -abs(self.moves.get(name, 0)) - 1
-        return names
+        return self._moved({metric})
 
     def overflow_news(self) -> int:
         """How many values of dimensions were counted as others, because a budget was spent, since the last time."""
@@ -178,10 +180,11 @@ class Numbers:
             self.row, self.accepted, self.aside = counts.row, counts.accepted, counts.aside
             self.duplicate, self.rejected = counts.duplicate, counts.rejected
 
-    def _moved(self, moved: Moved, at: int) -> frozenset[str]:
-        names = frozenset(_closed(moved.metrics, self._derived))
+    def _moved(self, metrics: Set[str]) -> frozenset[str]:
+        names = frozenset(_closed(metrics, self._derived))
+        self._move += 1
         for name in names:
-            self.moves[name] = at
+            self.moves[name] = self._move
         return names
 
 
@@ -210,7 +213,7 @@ def fold_hash(contracts: ContractSet) -> str:
 _TOLD_ONLY: Final = frozenset({"owner", "description", "tests", "slo", "unit"})
 
 
-def _closed(names: set[str] | frozenset[str], derived: Mapping[str, frozenset[str]]) -> Iterator[str]:
+def _closed(names: Set[str], derived: Mapping[str, frozenset[str]]) -> Iterator[str]:
     asked, seen = list(names), set[str]()
     while asked:
         name = asked.pop()

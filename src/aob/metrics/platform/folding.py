@@ -1,28 +1,30 @@
 """The platform's own numbers: commits of runs and groups of the gate in, folded by contracts like any other event.
 
-Nothing is copied: the journal and the event log are read where they lie. A snapshot says how far; the rest is read
-again after a restart. It runs behind the hot path, a slice at a time.
+Nothing is copied: the journal and the event log are read where they lie, those of other processes stretch by stretch as
+their owners have folded them. A snapshot says how far; the rest is read again after a restart. It runs behind the hot
+path, a slice at a time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import resources
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
 from aob.core.contract import ContractSet, read_contracts
 from aob.core.errors import Unavailable
-from aob.core.ingest import Event, maker_of
+from aob.core.ingest import Event
+from aob.core.metric import Fold
 from aob.metrics.live.live import Live, Written
+from aob.metrics.platform.stretch import Fact, Follow, Runs, Stretch, Tellings
 from aob.metrics.platform.telling import Telling
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT
 
-JOURNAL: Final = "journal"
-"""The mark of how far the journal was read."""
 GATE: Final = "gate"
+JOURNAL: Final = "journal"
 SLICE: Final = 500
 TELL_S: Final = 0.05
 """What happens within so much time is folded together, and whoever follows the platform's numbers is told once."""
@@ -30,18 +32,14 @@ TELL_S: Final = 0.05
 log: Final = Logger("aob.metrics")
 
 
-class Fact(Protocol):
-    """One committed event of a run."""
-
-    row: int
-    at_ms: int
-    stream: str
-    tenant: str
-    event: Any
+def mark_of(shard: int) -> str:
+    """The mark of how far the journal of a shard was read."""
+    return f"{JOURNAL}/{shard}" if shard else JOURNAL
 
 
-Follow = Callable[[int], AsyncIterator[Sequence[Fact]]]
-"""Facts behind a row of the journal, for ever: a list for each commit or several."""
+def _page_of(shard: int) -> str:
+    """The page of what is remembered of the runs of a shard."""
+    return f"~runs/{shard}" if shard else "~runs"
 
 
 def platform_contracts() -> ContractSet:
@@ -51,34 +49,36 @@ def platform_contracts() -> ContractSet:
 
 
 class Platform:
-    """Folds what the platform does. Enter it after `Live`."""
+    """Folds what the platform does. Enter it after `Live`. `follow` is the journal of shard 0; what the owners of the
+    others have folded comes by `take`."""
 
-    def __init__(self, live: Live, follow: Follow, now_ms: Callable[[], int]) -> None:
+    def __init__(self, live: Live, follow: Follow, now_ms: Callable[[], int], shards: int = 1) -> None:
         self.live, self._follow, self._now_ms = live, follow, now_ms
-        self._telling: dict[str, Telling] = {}
+        self._tellings = [Tellings(live.contracts.platform) for _ in range(shards)]
         self._task: asyncio.Task[None] | None = None
         self._read_on = asyncio.Event()
-        contracts = live.contracts.platform
-        self._makers = {kind: maker_of(versions[max(versions)]) for kind, versions in contracts.events.items()}
         self._moving = set[str]()
         self._timer: asyncio.TimerHandle | None = None
 
     async def recover(self) -> None:
         """Read what was remembered of live runs; before `Live` is entered."""
-        for tenant in await self.live.keeping.pages.tenants():
-            try:
-                page = await self.live.keeping.pages.page(tenant, "~runs")
-                if page is not None:
-                    self._telling[tenant] = Telling.load(page)
-            except (msgspec.MsgspecError, Unavailable) as error:
-                if isinstance(error, Unavailable) and error.code != PAGE_CORRUPT:
-                    raise
-                log.warning("runs_unreadable", tenant=tenant, error=str(error))
-                await self.live.keeping.pages.clear()  # the journal is read from its begin
+        pages = self.live.keeping.pages
+        for tenant in await pages.tenants():
+            for shard, tellings in enumerate(self._tellings):
+                try:
+                    page = await pages.page(tenant, _page_of(shard))
+                    if page is not None:
+                        tellings.tenants[tenant] = Telling.load(page)
+                except (msgspec.MsgspecError, Unavailable) as error:
+                    if isinstance(error, Unavailable) and error.code != PAGE_CORRUPT:
+                        raise
+                    log.warning("runs_unreadable", tenant=tenant, error=str(error))
+                    await pages.clear()  # the journals are read from their begin
 
     async def __aenter__(self) -> "Platform":
         if not self.live.keeping.marks:
-            self._telling.clear()  # the pages were not read: the journal is, from its begin
+            for tellings in self._tellings:
+                tellings.tenants.clear()  # the pages were not read: the journals are, from their begin
         self._task = asyncio.create_task(self._read(), name="aob-metrics-platform")
         return self
 
@@ -103,21 +103,38 @@ class Platform:
             "lag_ms": float(max(0, now_ms - group.at_ms)),
             "overflowed": float(self.live.numbers(group.tenant).overflow_news()),
         }  # fmt: skip
-        told = [self._makers["aob.gate.committed"](data, group.at_ms)]
+        make = self._tellings[0].make
+        told = [make("aob.gate.committed", data, group.at_ms)]
         for metric, values in self.live.numbers(group.tenant).unmoved_news().items():
-            told.append(self._makers["aob.metric.unmoved"]({"metric": metric, "values": float(values)}, group.at_ms))
-        self._later(group.tenant, GATE, told, group.row)
+            told.append(make("aob.metric.unmoved", {"metric": metric, "values": float(values)}, group.at_ms))
+        self._later(group.tenant, GATE, told)
 
-    async def caught_up(self, row: int, within_s: float) -> None:
-        """Waits until the journal is read up to a row, or so long."""
+    async def caught_up(self, row: int, within_s: float, shard: int = 0) -> None:
+        """Waits until the journal of a shard is read up to a row, or so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self.live.keeping.marks.get(JOURNAL, 0) < row:
+                while self.live.keeping.marks.get(mark_of(shard), 0) < row:
                     await self._read_on.wait()
 
     def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
         """What is remembered of live runs: always all of it."""
-        return {(tenant, "~runs"): telling.dump() for tenant, telling in self._telling.items()}
+        return {
+            (tenant, _page_of(shard)): telling.dump()
+            for shard, tellings in enumerate(self._tellings) for tenant, telling in tellings.tenants.items()
+        }  # fmt: skip
+
+    def place(self, shard: int) -> tuple[int, Runs]:
+        """How far the journal of a shard was read, and what is remembered of its runs at that row."""
+        return self.live.keeping.marks.get(mark_of(shard), 0), self._tellings[shard].remembered()
+
+    def take(self, shard: int, stretch: Stretch) -> None:
+        """Merge what the owner of a shard has folded of its journal, behind the place where it was asked to begin."""
+        for tenant, (pages, moved) in stretch.folds.items():
+            numbers = self.live.numbers(tenant)
+            numbers.take(Fold.load(numbers.platform_contracts, pages), moved)
+            self._soon(tenant)
+        self._tellings[shard].remember(stretch.runs)
+        self._mark(shard, stretch.row)
 
     async def _read(self) -> None:
         async for facts in self._follow(self.live.keeping.marks.get(JOURNAL, 0)):
@@ -125,41 +142,29 @@ class Platform:
             while at < len(facts):
                 end = _whole_rows(facts, at)
                 try:
-                    self._facts(facts[at:end])
+                    for tenant, events in self._tellings[0].read(facts[at:end]).items():
+                        if events:
+                            self._later(tenant, JOURNAL, events)
                 except Exception:  # told as what it is, and the rest of the journal is read all the same
                     log.exception("runs_not_counted", row=facts[end - 1].row)
-                # Folded and marked between two awaits: no snapshot can come between.
-                self.live.keeping.marks[JOURNAL] = facts[end - 1].row
-                self.live.keeping.changed()
-                read_on, self._read_on = self._read_on, asyncio.Event()
-                read_on.set()
+                self._mark(0, facts[end - 1].row)
                 at = end
                 await asyncio.sleep(0)
 
-    def _facts(self, facts: Sequence[Fact]) -> None:
-        found: dict[str, list[Event]] = {}
-        makers, last = self._makers, None
-        for fact in facts:
-            run_id = fact.stream
-            if not run_id.startswith("run_"):
-                continue
-            if fact.tenant != last:
-                last = fact.tenant
-                telling = self._telling.get(last)
-                if telling is None:
-                    telling = self._telling[last] = Telling()
-                tell, events = telling.tell, found.setdefault(last, [])
-            told = tell(run_id, fact.event, fact.at_ms)
-            if told is not None:
-                events.append(makers[told[0]](told[1], fact.at_ms))
-        for tenant, events in found.items():
-            if events:
-                self._later(tenant, JOURNAL, events, facts[-1].row)
+    def _mark(self, shard: int, row: int) -> None:
+        """Folded and marked between two awaits: no snapshot can come between."""
+        self.live.keeping.marks[mark_of(shard)] = row
+        self.live.keeping.changed()
+        read_on, self._read_on = self._read_on, asyncio.Event()
+        read_on.set()
 
-    def _later(self, tenant: str, feed: str, events: list[Event], at: int) -> None:
+    def _later(self, tenant: str, feed: str, events: list[Event]) -> None:
         """A sketch costs more by the call than by the value: what comes close together is folded in one go. A look at
         these numbers and a snapshot of them fold what waits, so that nothing is ever missed."""
-        self.live.numbers(tenant).later(feed, events, at)
+        self.live.numbers(tenant).later(feed, events)
+        self._soon(tenant)
+
+    def _soon(self, tenant: str) -> None:
         self._moving.add(tenant)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell)

@@ -64,10 +64,17 @@ class Telling:
             self.runs.pop(run_id, None)
         return told
 
-    def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
-        while len(self.runs) >= RUNS_MAX:
+    def remember(self, run_id: str, remembered: Remembered | None) -> None:
+        """From now on this is remembered of a run; None: nothing."""
+        if remembered is None:
+            self.runs.pop(run_id, None)
+            return
+        while len(self.runs) >= RUNS_MAX and run_id not in self.runs:
             del self.runs[next(iter(self.runs))]
-        self.runs[run_id] = Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms))
+        self.runs[run_id] = remembered
+
+    def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
+        self.remember(run_id, Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms)))
         return "aob.run.started", {"workflow": event.workflow}
 
 

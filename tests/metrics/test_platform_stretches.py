@@ -1,0 +1,132 @@
+"""What owners fold of their journals, stretch by stretch, comes to what one fold of all facts says, whoever dies."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import aob
+from aob.core.metric import Fold
+from aob.core.metric_query import MetricQuery
+from aob.core.policy import LOCAL
+from aob.metrics.platform import Stretch, platform_contracts, stretches
+from aob.metrics.platform import stretch as module
+from aob.metrics.platform.stretch import Runs, Tellings
+from aob.runs.feed import WHOLE
+from tests.runs.home import Deed, chain, finished, flow, fn
+
+CONTRACTS = platform_contracts()
+TOLD = {
+    "runs_started": ("workflow",), "runs_finished": ("workflow", "status"), "nodes_finished": ("workflow", "outcome"),
+    "attempts_failed": ("workflow",), "approvals_opened": ("role",), "run_success_rate": ("workflow",),
+    "hop_latency": ("workflow",), "run_duration": ("workflow",), "approval_wait": ("role",),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Facts of runs of two tenants that end, wait, fail and are asked about."""
+    import asyncio
+
+    return asyncio.run(_facts(tmp_path_factory.mktemp("facts")))
+
+
+async def _facts(folder: Path) -> list[Any]:
+    deed = Deed()
+    async with aob.open(folder / "home", app=deed.handlers()) as app:
+        await app.push(chain("good", "echo", "echo", "echo"))
+        await app.push(flow("bad", {"a": fn("wrong")}))
+        await app.push(flow("ask", {"a": {"kind": "approval", "config": {"text": "well?"}}}))
+        for number in range(12):
+            run = await app.start("bad" if number % 4 == 0 else "good", 1)
+            await app.start("ask")
+            await finished(app, run.id)
+        for ticket in (await app.views.tickets(LOCAL))[::2]:
+            await app.answer(ticket["ticket_id"], "approve")
+        found, row, facts = list[Any](), 0, [None]
+        while facts:
+            facts, row, _ = await app.views.core.feed.read(row, WHOLE)
+            found += facts
+        return found
+
+
+def told(folds: dict[str, Fold], now_ms: int) -> dict[Any, Any]:
+    return {
+        (tenant, metric): {tuple(row["by"].values()): row["value"] for row in reading.rows or ()}
+        for tenant, fold in folds.items() for metric, by in TOLD.items()
+        for reading in [fold.read(MetricQuery(metric, "1d", by=by), now_ms)]
+    }  # fmt: skip
+
+
+class Shards:
+    """Journals of several owners, who tell of them in pieces of any size."""
+
+    def __init__(self, facts: list[Any], shards: int, dice: random.Random) -> None:
+        self.dice = dice
+        self.facts = [[fact for fact in facts if hash(fact.stream) % shards == shard] for shard in range(shards)]
+
+    def follow(self, shard: int) -> Any:
+        async def follow(after: int) -> AsyncIterator[Sequence[Any]]:
+            rows: dict[int, list[Any]] = {}
+            for fact in self.facts[shard]:
+                if fact.row > after:
+                    rows.setdefault(fact.row, []).append(fact)
+            left = list(rows.values())
+            while left:
+                count = self.dice.randrange(1, 9)
+                yield [fact for row in left[:count] for fact in row]
+                left = left[count:]
+
+        return follow
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_stretches_of_any_size_from_owners_that_die_come_to_the_fold_of_all(
+    facts: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 0)
+    dice = random.Random(seed)
+    shards = 1 + seed % 3
+    owned = Shards(facts, shards, dice)
+    merged: dict[str, Fold] = {}
+    for shard in range(shards):
+        after, tellings = 0, Tellings(CONTRACTS)
+        while True:
+            over = True
+            runs = msgspec.convert(msgspec.json.decode(msgspec.json.encode(tellings.remembered())), Runs)
+            async with aclosing(stretches(owned.follow(shard), CONTRACTS, after, runs)) as found:
+                async for each in found:
+                    stretch = msgspec.json.decode(msgspec.json.encode(each), type=Stretch)
+                    for tenant, (pages, _) in stretch.folds.items():
+                        fold = merged.setdefault(tenant, Fold(CONTRACTS))
+                        fold.merge(Fold.load(CONTRACTS, pages))
+                    tellings.remember(stretch.runs)
+                    after = stretch.row
+                    if dice.random() < 0.3:  # its owner dies, and another one begins where it was asked to
+                        over = False
+                        break
+            if over:
+                break
+    now_ms = facts[-1].at_ms
+    whole = {tenant: Fold(CONTRACTS) for tenant in {fact.tenant for fact in facts if fact.stream.startswith("run_")}}
+    for tenant, events in Tellings(CONTRACTS).read(facts).items():
+        whole[tenant].add(events)
+    assert told(merged, now_ms) == told(whole, now_ms)
+
+
+async def test_a_stretch_says_which_metrics_it_moves_and_what_is_remembered_no_more(facts: list[Any]) -> None:
+    mine = [fact for fact in facts if fact.tenant == "default" and fact.stream.startswith("run_")]
+
+    async def follow(after: int) -> AsyncIterator[Sequence[Any]]:
+        yield mine
+
+    async with aclosing(stretches(follow, CONTRACTS, 0, {})) as found:
+        stretch = await anext(found)
+    assert stretch.row == mine[-1].row
+    assert {"runs_started", "runs_finished", "run_success_rate"} <= stretch.folds["default"][1]
+    ended = {fact.stream for fact in mine if type(fact.event).__name__ == "RunFinished"}
+    assert {run for run, remembered in stretch.runs["default"].items() if remembered is None} == ended
