@@ -9,6 +9,7 @@ from typing import Final
 CLIENT: Final = Path(__file__).resolve().parents[1] / "src" / "aob" / "client"
 PAIRS: Final = {
     "async_wire.py": "sync_wire.py",
+    "async_made.py": "sync_made.py",
     "async_client.py": "sync_client.py",
     **{f"async_nouns/{path.name}": f"sync_nouns/{path.name}" for path in sorted((CLIENT / "async_nouns").glob("*.py"))},
 }
@@ -26,6 +27,7 @@ WORDS: Final = {
     r"\bAsyncBaseTransport\b": "BaseTransport",
     r"\basync_wire\b": "sync_wire",
     r"\basync_nouns\b": "sync_nouns",
+    r"\basync_made\b": "sync_made",
     r"\baiter_bytes\b": "iter_bytes",
     r"\baread\b": "read",
     r"\baclose\b": "close",
@@ -44,11 +46,12 @@ def made(source: str) -> str:
         head = f"{head}\n{PROMISE.format(source=source)}\n"
     else:
         head = f"{head}\n\n{PROMISE.format(source=source)}\n"
-    return _tidy(f'{head}"""\n{rest}', PAIRS[source])
+    return tidy(f'{head}"""\n{rest}', PAIRS[source])
 
 
-def _tidy(text: str, name: str) -> str:
-    order = ["check", "--select", "I,UP028", "--fix", "--unsafe-fixes", "--quiet"]
+def tidy(text: str, name: str) -> str:
+    """Ordered and formatted as all files are."""
+    order = ["check", "--select", "I,UP028,F401", "--fix", "--unsafe-fixes", "--quiet"]
     for command in (order, ["format", "--quiet"]):
         text = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(CLIENT / name), "-"],

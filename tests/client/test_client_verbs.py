@@ -19,6 +19,8 @@ from aob.server.place import loopback_key
 from aob.server.verbs import Verbs
 from tests.server.fake import SECRET, FakeEngine
 from tests.server.test_server_wait import held
+from tools.make_client import STUBS
+from tools.make_client import made as stub_made
 from tools.make_sync import CLIENT, PAIRS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
@@ -38,6 +40,11 @@ def test_the_clients_have_every_verb_of_the_server() -> None:
 @pytest.mark.parametrize("source", PAIRS)
 def test_the_blocking_client_is_fresh(source: str) -> None:
     assert (CLIENT / PAIRS[source]).read_text() == made(source), "run: python -m tools.make_sync"
+
+
+@pytest.mark.parametrize("stub", STUBS)
+def test_the_types_of_the_calls_are_fresh(stub: str) -> None:
+    assert (CLIENT / stub).read_text() == stub_made(stub), "run: python -m tools.make_client"
 
 
 async def test_the_verbs_of_workflows(url: str) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Self
 
+from aob.client.async_made import Made
 from aob.client.async_nouns import (
     Alerts,
     Catalog,
@@ -10,7 +11,6 @@ from aob.client.async_nouns import (
     DeadLetters,
     Events,
     Metrics,
-    Patches,
     People,
     Runs,
     Webhooks,
@@ -20,7 +20,7 @@ from aob.client.place import find_place
 from aob.core.answers import Health
 
 
-class AsyncClient(Workflows, Runs, Patches, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks):
+class AsyncClient(Workflows, Runs, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks, Made):
     """A client of one server. Every method raises errors of the AobError tree only."""
 
     @classmethod

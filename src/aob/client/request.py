@@ -1,9 +1,9 @@
 """What a request is made of and what a refusal means: paths, parameters, media, limits. Pure, for both clients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, Unavailable
 from aob.core.problem import error_of
+from aob.core.verb import AnyVerb, Http, places_of
 
 TIMEOUT_S: Final = 60.0
 SILENCE_S: Final = 60.0
@@ -27,10 +28,43 @@ RESENDS_MAX: Final = 2
 WAIT_S: Final = 30.0
 """How long one request waits for the end of a run; the next goes on."""
 
+_WHOLE: Final = (str, bytes, Mapping)
+
 Query: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 Instant: TypeAlias = int | str | datetime | None
 """Ms since 1970, RFC 3339, or a datetime that knows its zone."""
 Pairs: TypeAlias = list[tuple[str, str | int | float | bool | None]]
+
+
+def asked(verb: AnyVerb, http: Http, args: Any) -> dict[str, Any]:
+    """The request that asks a verb: `path`, `query`, `body` and `command` of a call. What is as it is when nothing is
+    said does not travel."""
+    places = places_of(verb, http)
+    path = http.path
+    for field in places.path:
+        path = path.replace("{" + field.encode_name + "}", part(str(getattr(args, field.name))))
+    request: dict[str, Any] = {"path": path, "query": _said(places.query, http, args)}
+    if places.whole is not None:
+        request["body"] = getattr(args, places.whole.name)
+    elif http.takes:
+        request["body"] = _said(places.body, http, args)
+    if http.once in http.apart:
+        request["command"] = getattr(args, http.once, None)
+    return request
+
+
+def _said(fields: Iterable[msgspec.structs.FieldInfo], http: Http, args: Any) -> dict[str, Any]:
+    found = ((field, getattr(args, field.name)) for field in fields)
+    return {
+        field.encode_name: list(value) if isinstance(value, Iterable) and not isinstance(value, _WHOLE) else value
+        for field, value in found
+        if value != http.defaults.get(field.name, field.default)
+    }
+
+
+def told(http: Http, answer: Any) -> Any:
+    """What a verb gives, out of the answer of HTTP."""
+    return answer[http.wraps] if http.wraps else answer
 
 
 def part(name: str) -> str:

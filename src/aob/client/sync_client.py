@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from aob.client.place import find_place
+from aob.client.sync_made import Made
 from aob.client.sync_nouns import (
     Alerts,
     Catalog,
@@ -14,7 +15,6 @@ from aob.client.sync_nouns import (
     DeadLetters,
     Events,
     Metrics,
-    Patches,
     People,
     Runs,
     Webhooks,
@@ -23,7 +23,7 @@ from aob.client.sync_nouns import (
 from aob.core.answers import Health
 
 
-class Client(Workflows, Runs, Patches, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks):
+class Client(Workflows, Runs, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks, Made):
     """A client of one server. Every method raises errors of the AobError tree only."""
 
     @classmethod

@@ -23,7 +23,7 @@ from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
-from aob.server import API_KEYS, Verbs, announced, create_app, listen, loopback_key, read_api_keys, serving
+from aob.server import API_KEYS, announced, create_app, listen, loopback_key, read_api_keys, serving
 from aob.work.log import Structlog
 
 OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"
@@ -134,7 +134,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     bound = listen(settings.host, settings.port)
     never_in_a_child(bound.fileno())
     stack.callback(given_back, bound.fileno())
-    verbs: Verbs = running.views if owners is None else owners.verbs
+    verbs: Any = running.views if owners is None else owners.verbs
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"
     numbers = Exposition(

@@ -54,6 +54,12 @@ def right(verb: str) -> str:
     return RIGHTS[verb]
 
 
+def may(who: Caller, action: str) -> None:
+    """Raises Refused unless the caller may do this at all: has the role."""
+    if action != ANY:
+        require(who, action)
+
+
 def demand(who: Caller, verb: str) -> None:
     """Raises Refused unless the caller has the role of the verb."""
     role = RIGHTS[verb]

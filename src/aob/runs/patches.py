@@ -7,10 +7,11 @@ from aob.core.event.ids import derived_id
 from aob.core.event.value import decode, digest_of
 from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
 from aob.core.policy import Caller, require
-from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Patch
+from aob.core.verb import performs
+from aob.core.verbs import patch_verbs as verbs
 from aob.journal import Decided, Stream
 from aob.runs import Core
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
@@ -24,13 +25,14 @@ class Patches:
 
     core: Core
 
-    async def propose(self, who: Caller, run_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    @performs(verbs.PROPOSE)
+    async def propose(self, who: Caller, args: verbs.ProposePatch) -> dict[str, Any]:
         """Propose a patch: it is applied, waits for a person, or Invalid is raised with every problem.
 
         `body` is `{"operations": [...], "base"?: graph hash, "kind"?, "reason"?, "id"?}`. Raises Conflict when the run
         is over or the id was used for other content.
         """
-        demand(who, "propose")
+        run_id, body = args.run_id, args.body
         kind = text_of(object_of(body, "").get("kind") or "person", "/kind", NAME_MAX)
         if kind in self.core.rules.trusted_kinds and kind != "person":
             require(who, "admin")  # whoever speaks for a trusted kind is not asked: that is not for everyone to claim
@@ -52,44 +54,44 @@ class Patches:
             raise Invalid("the patch cannot be applied", [Problem(**problem) for problem in problems], patch_id=id)
         return told
 
-    async def patches(self, who: Caller, run_id: str) -> list[dict[str, Any]]:
+    @performs(verbs.LIST)
+    async def patches(self, who: Caller, args: verbs.PatchesOfRun) -> list[dict[str, Any]]:
         """The patches of a run, in the order in which they were proposed."""
-        demand(who, "patches")
-        stream = await self.core.stream(who, run_id)
+        stream = await self.core.stream(who, args.run_id)
         return [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
 
-    async def patch(self, who: Caller, patch_id: str) -> dict[str, Any]:
+    @performs(verbs.SHOW)
+    async def patch(self, who: Caller, args: verbs.NamedPatch) -> dict[str, Any]:
         """A whole patch with its diff and the graph before and after."""
-        demand(who, "patch")
-        stream = await self._patch_holder(who, patch_id)
-        return self._patch_told(stream, stream.state.patches[patch_id], whole=True)
+        stream = await self._patch_holder(who, args.patch_id)
+        return self._patch_told(stream, stream.state.patches[args.patch_id], whole=True)
 
-    async def approve_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> dict[str, Any]:
+    @performs(verbs.APPROVE)
+    async def approve_patch(self, who: Caller, args: verbs.ClosePatch) -> dict[str, Any]:
         """Approve the diff that was shown; if the graph has changed since, it is shown anew instead."""
-        demand(who, "approve_patch")
-        return await self._decide(who, patch_id, "approve", reason)
+        return await self._decide(who, args.patch_id, "approve", args.reason)
 
-    async def reject_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> dict[str, Any]:
+    @performs(verbs.REJECT)
+    async def reject_patch(self, who: Caller, args: verbs.ClosePatch) -> dict[str, Any]:
         """Reject a proposed patch."""
-        demand(who, "reject_patch")
-        return await self._decide(who, patch_id, "reject", reason)
+        return await self._decide(who, args.patch_id, "reject", args.reason)
 
-    async def rollback(self, who: Caller, patch_id: str, *, cascade: bool = False) -> dict[str, Any]:
+    @performs(verbs.ROLL_BACK)
+    async def rollback(self, who: Caller, args: verbs.RollBackPatch) -> dict[str, Any]:
         """Apply the stored inverse as a new patch. With `cascade` later patches that need it go first, and are
         told in the answer's `cascade`.
 
         Raises Conflict `patch_needed` that lists them when it is not said.
         """
-        demand(who, "rollback")
-        stream = await self._patch_holder(who, patch_id)
-        todo = [patch_id]
+        stream = await self._patch_holder(who, args.patch_id)
+        todo = [args.patch_id]
         before: list[dict[str, Any]] = []
         while True:
             try:
                 decided = await self._roll_back(who, stream.name, todo[-1])
             except Conflict as conflict:
                 needing = [id for id in conflict.fields.get("patches", ()) if id not in todo]
-                if not cascade or conflict.code != "patch_needed" or not needing:
+                if not args.cascade or conflict.code != "patch_needed" or not needing:
                     raise
                 todo.append(needing[-1])
                 continue

@@ -5,10 +5,12 @@ from typing import Any, Final
 from aob.core.answers import ticket_place
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.policy import Caller
-from aob.core.rights import demand, require_decider
+from aob.core.rights import require_decider
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Ticket
+from aob.core.verb import performs
+from aob.core.verbs import ticket_verbs as verbs
 from aob.journal import Stream
 from aob.ports.store import HeadQuery
 from aob.runs import Core
@@ -21,10 +23,6 @@ RUNS_LOOKED_THROUGH: Final = 500
 
 HOLDERS: Final = frozenset({"run", "workflow"})
 """Kinds of streams that may have tickets: of a workflow those of patches of its tags."""
-
-
-LISTED_MAX: Final = 100_000
-"""Tickets of one list where nobody asks for fewer."""
 
 
 def read_place(text: str) -> tuple[int, str]:
@@ -44,52 +42,34 @@ class Tickets:
 
     core: Core
 
-    async def tickets(
-        self,
-        who: Caller,
-        *,
-        open: bool = True,
-        role: str | None = None,
-        run_id: str | None = None,
-        limit: int = LISTED_MAX,
-        after: str = "",
-    ) -> list[dict[str, Any]]:
-        """Tickets of the tenant, the soonest deadline first: at most `limit` of those after a place, `DUE.TICKET` of
-        the last one of the page before. Raises Invalid for a place that is none."""
-        demand(who, "tickets")
-        least = read_place(after)
+    @performs(verbs.LIST)
+    async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[dict[str, Any]]:
+        """Tickets of the tenant, the soonest deadline first. Raises Invalid for a place that is none."""
+        least, role = read_place(args.after), args.role
         found: list[tuple[tuple[int, str], Stream, Ticket]] = []
-        for stream in await self._streams(who, run_id):
+        for stream in await self._streams(who, args.run_id):
             for ticket in list(stream.state.tickets.values()):
-                if (not open or not ticket.answer) and (role is None or role in ticket.needed):
+                if (not args.open or not ticket.answer) and (role is None or role in ticket.needed):
                     found.append((ticket_place(ticket.due_ms, ticket.id), stream, ticket))
-        page = sorted((each for each in found if each[0] > least), key=lambda each: each[0])[:limit]
+        page = sorted((each for each in found if each[0] > least), key=lambda each: each[0])[: args.limit]
         for stream in {id(stream): stream for _, stream, _ in page}.values():
             await self.core.journal.settled(stream)
         return [await self._ticket_told(stream, ticket) for _, stream, ticket in page]
 
-    async def ticket(self, who: Caller, ticket_id: str) -> dict[str, Any]:
+    @performs(verbs.SHOW)
+    async def ticket(self, who: Caller, args: verbs.NamedTicket) -> dict[str, Any]:
         """One ticket, with what it shows."""
-        demand(who, "ticket")
-        stream = await self._ticket_holder(who, ticket_id)
-        return await self._ticket_told(stream, stream.state.tickets[ticket_id])
+        stream = await self._ticket_holder(who, args.ticket_id)
+        return await self._ticket_told(stream, stream.state.tickets[args.ticket_id])
 
-    async def answer(
-        self,
-        who: Caller,
-        ticket_id: str,
-        choice: str,
-        *,
-        reason: str = "",
-        values: Any = None,
-        command: str | None = None,
-    ) -> dict[str, Any]:
+    @performs(verbs.ANSWER)
+    async def answer(self, who: Caller, args: verbs.AnswerTicket) -> dict[str, Any]:
         """Decide a ticket. The same answer again changes nothing; another one is a Conflict `ticket_closed`."""
-        demand(who, "answer")
-        choice, reason = name_of(choice, "/choice"), text_of(reason, "/reason")
-        command = name_of(command or "", "/command", empty=True)
-        data = json_of(values, "/values")
+        choice, reason = name_of(args.choice, "/choice"), text_of(args.reason, "/reason")
+        command = name_of(args.command or "", "/command", empty=True)
+        data = json_of(args.values, "/values")
         cell, beside = large_of(data, "the values of a form")
+        ticket_id = args.ticket_id
         stream = await self._ticket_holder(who, ticket_id)
         ticket: Ticket = stream.state.tickets[ticket_id]
         if isinstance(stream.state, Workflow):
@@ -101,11 +81,11 @@ class Tickets:
         decided = await self.core.ask(who, stream.name, asked)
         return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
 
-    async def deciding(self, who: Caller, ticket_id: str) -> dict[str, Any]:
+    @performs(verbs.DECIDING)
+    async def deciding(self, who: Caller, args: verbs.NamedTicket) -> dict[str, Any]:
         """A ticket that the caller may decide. Raises Refused when they may not."""
-        demand(who, "deciding")
-        stream = await self._ticket_holder(who, ticket_id)
-        ticket: Ticket = stream.state.tickets[ticket_id]
+        stream = await self._ticket_holder(who, args.ticket_id)
+        ticket: Ticket = stream.state.tickets[args.ticket_id]
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         return await self._ticket_told(stream, ticket)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib.metadata import version
 from secrets import token_bytes
+from typing import Any
 
 from aob.core.answers import JsonObject
 from aob.fanout import Limits
@@ -24,7 +25,7 @@ __all__ = [
 
 
 def create_app(
-    verbs: Verbs,
+    verbs: Any,
     metrics: MetricVerbs | None = None,
     *,
     link_secret: bytes | None = None,

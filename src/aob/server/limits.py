@@ -11,14 +11,11 @@ from typing import Final
 
 import msgspec
 
+from aob.core.verb import UNIT
 from aob.ports.logger import Logger
 
 READS_PER_MINUTE: Final = 120
 TENANT_READS_PER_MINUTE: Final = 600
-UNIT: Final = 100
-"""Hundredths in a unit: what a list costs."""
-LIVE: Final = 1
-"""What a read costs that memory answers: a number, an entity, one run."""
 ROWS_A_UNIT: Final = 1_000
 """Rows of an answer that cost one unit more."""
 SECONDS_A_UNIT: Final = 0.1

@@ -6,13 +6,12 @@ from aob.client.async_nouns.contracts import Contracts
 from aob.client.async_nouns.deadletters import DeadLetters
 from aob.client.async_nouns.events import Events
 from aob.client.async_nouns.metrics import Metrics
-from aob.client.async_nouns.patches import Patches
 from aob.client.async_nouns.people import People
 from aob.client.async_nouns.runs import Runs
 from aob.client.async_nouns.webhooks import Webhooks
 from aob.client.async_nouns.workflows import Workflows
 
 __all__ = [
-    "Alerts", "Catalog", "Contracts", "DeadLetters", "Events", "Metrics", "Patches", "People", "Runs", "Webhooks",
+    "Alerts", "Catalog", "Contracts", "DeadLetters", "Events", "Metrics", "People", "Runs", "Webhooks",
     "Workflows",
 ]  # fmt: skip

@@ -1,11 +1,11 @@
 """What people hold: tickets and links to them, keys; and the bytes of blobs. Each a request, its answer typed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import part
-from aob.core.answers import Answered, ItemsPage, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+from aob.core.answers import ItemsPage, KeyCreated, KeyRow, TicketLink, TicketView
 
 PAGE: Final = 500
 """Tickets that one request asks for."""
@@ -24,25 +24,6 @@ class People(AsyncWire):
         while "next" in page:
             page = await self._call("GET", "/v1/tickets", query={**query, "cursor": page["next"]})
             found += page["tickets"]
-        return found
-
-    async def ticket(self, ticket_id: str) -> TicketView:
-        """One ticket."""
-        found: TicketView = await self._call("GET", f"/v1/tickets/{part(ticket_id)}")
-        return found
-
-    async def answer(
-        self,
-        ticket_id: str,
-        choice: str,
-        *,
-        reason: str = "",
-        values: Mapping[str, JsonValue] | None = None,
-        command: str | None = None,
-    ) -> Answered:
-        """Decide a ticket."""
-        body = {"choice": choice, "reason": reason, "values": values}
-        found: Answered = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/answer", body=body, command=command)
         return found
 
     async def ticket_link(

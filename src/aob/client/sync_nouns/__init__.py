@@ -9,13 +9,12 @@ from aob.client.sync_nouns.contracts import Contracts
 from aob.client.sync_nouns.deadletters import DeadLetters
 from aob.client.sync_nouns.events import Events
 from aob.client.sync_nouns.metrics import Metrics
-from aob.client.sync_nouns.patches import Patches
 from aob.client.sync_nouns.people import People
 from aob.client.sync_nouns.runs import Runs
 from aob.client.sync_nouns.webhooks import Webhooks
 from aob.client.sync_nouns.workflows import Workflows
 
 __all__ = [
-    "Alerts", "Catalog", "Contracts", "DeadLetters", "Events", "Metrics", "Patches", "People", "Runs", "Webhooks",
+    "Alerts", "Catalog", "Contracts", "DeadLetters", "Events", "Metrics", "People", "Runs", "Webhooks",
     "Workflows",
 ]  # fmt: skip

@@ -3,12 +3,12 @@
 Made from async_nouns/people.py by `python -m tools.make_sync`: edit that one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from aob.client.request import part
 from aob.client.sync_wire import Wire
-from aob.core.answers import Answered, ItemsPage, JsonValue, KeyCreated, KeyRow, TicketLink, TicketView
+from aob.core.answers import ItemsPage, KeyCreated, KeyRow, TicketLink, TicketView
 
 PAGE: Final = 500
 """Tickets that one request asks for."""
@@ -25,25 +25,6 @@ class People(Wire):
         while "next" in page:
             page = self._call("GET", "/v1/tickets", query={**query, "cursor": page["next"]})
             found += page["tickets"]
-        return found
-
-    def ticket(self, ticket_id: str) -> TicketView:
-        """One ticket."""
-        found: TicketView = self._call("GET", f"/v1/tickets/{part(ticket_id)}")
-        return found
-
-    def answer(
-        self,
-        ticket_id: str,
-        choice: str,
-        *,
-        reason: str = "",
-        values: Mapping[str, JsonValue] | None = None,
-        command: str | None = None,
-    ) -> Answered:
-        """Decide a ticket."""
-        body = {"choice": choice, "reason": reason, "values": values}
-        found: Answered = self._call("POST", f"/v1/tickets/{part(ticket_id)}/answer", body=body, command=command)
         return found
 
     def ticket_link(

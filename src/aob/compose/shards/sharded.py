@@ -10,6 +10,8 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
 from aob.compose.home import shard_of
 from aob.compose.shards.catalog import teach
 from aob.compose.shards.feeds import Item, follow_all, follow_run
@@ -20,12 +22,17 @@ from aob.core.answers import JsonObject, JsonValue, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Problem, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
-from aob.core.rights import demand
+from aob.core.rights import demand, may
+from aob.core.verb import AnyVerb, performs
+from aob.core.verbs import TABLE
+from aob.core.verbs import ticket_verbs as verbs
 from aob.runs import keyed_id
 from aob.views import Views, next_page
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
+HELD: Final = {"ticket": ("tickets", "ticket_id"), "patch": ("patches", "patch_id")}
+"""Of resources that a run holds: where its state has them, and the argument that names one."""
 HEALTH_S: Final = 2.0
 """How long an owner may take to say how it is."""
 
@@ -41,6 +48,24 @@ class ShardedViews:
         self.workflows, self.workflow, self.diff = local.workflows, local.workflow, local.diff
         self.create_key, self.list_keys, self.revoke_key = local.create_key, local.list_keys, local.revoke_key
         self.authenticate, self.holder = local.authenticate, local.holder
+        for verb in TABLE:
+            if verb.name not in dir(self) and verb.name in dir(local):
+                ours = verb.answered_by == "main"
+                setattr(self, verb.name, getattr(local, verb.name) if ours else self._asking(verb))
+
+    def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
+        """A verb that goes to the shard that answers it, and nothing else."""
+
+        async def ask(who: Caller, /, *given: Any, **named: Any) -> Any:
+            return await self._ask(verb, who, verb.args(*given, **named))
+
+        return ask
+
+    async def _ask(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
+        may(who, verb.action)
+        if verb.answered_by == "holder":
+            return await self._of_holder(verb, who, args)
+        return await self._of(args.run_id).call(verb.name, who, **asdict(args))
 
     # -- workflows --------------------------------------------------------------------------------------------------
 
@@ -220,74 +245,29 @@ class ShardedViews:
         told: JsonObject = await self._of(run_id).call("fork", who, run_id, from_node=from_node, **changed)
         return told
 
-    async def propose(self, who: Caller, run_id: str, body: JsonObject) -> JsonObject:
-        """Propose a patch."""
-        told: JsonObject = await self._of(run_id).call("propose", who, run_id, body)
-        return told
-
-    async def patches(self, who: Caller, run_id: str) -> list[JsonObject]:
-        """The patches of a run."""
-        told: list[JsonObject] = await self._of(run_id).call("patches", who, run_id)
-        return told
-
     # -- by the id of a patch or a ticket ---------------------------------------------------------------------------
 
-    async def patch(self, who: Caller, patch_id: str) -> JsonObject:
-        """A whole patch."""
-        return await self._by_id("patches", "patch", who, patch_id)
-
-    async def approve_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> JsonObject:
-        """Approve the diff that was shown."""
-        return await self._by_id("patches", "approve_patch", who, patch_id, reason=reason)
-
-    async def reject_patch(self, who: Caller, patch_id: str, *, reason: str = "") -> JsonObject:
-        """Reject a patch."""
-        return await self._by_id("patches", "reject_patch", who, patch_id, reason=reason)
-
-    async def rollback(self, who: Caller, patch_id: str, *, cascade: bool = False) -> JsonObject:
-        """Take a patch back."""
-        return await self._by_id("patches", "rollback", who, patch_id, cascade=cascade)
-
-    async def ticket(self, who: Caller, ticket_id: str) -> JsonObject:
-        """One ticket."""
-        return await self._by_id("tickets", "ticket", who, ticket_id)
-
-    async def deciding(self, who: Caller, ticket_id: str) -> JsonObject:
-        """A ticket that the caller may decide."""
-        return await self._by_id("tickets", "deciding", who, ticket_id)
-
-    async def answer(
-        self,
-        who: Caller,
-        ticket_id: str,
-        choice: str,
-        *,
-        reason: str = "",
-        values: dict[str, JsonValue] | None = None,
-        command: str | None = None,
-    ) -> JsonObject:
+    @performs(verbs.ANSWER)
+    async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
         """Decide a ticket, once."""
-        told = await self._by_id(
-            "tickets", "answer", who, ticket_id, choice, reason=reason, values=values, command=command
-        )
+        told: JsonObject = await self._of_holder(verbs.ANSWER, who, args)
         if "run_id" not in told:  # of a patch of a tag: what shard 0 has now, all others are taught
             async with self.pushing:
                 await self._teach(who, told["workflow"])
         return told
 
-    async def _by_id(self, what: str, verb: str, who: Caller, id: str, *args: Any, **named: Any) -> JsonObject:
-        """Ask the shard whose memory has it; when none has, all of them, for it may lie in an ended run."""
+    async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
+        """Ask the shard whose memory has the ticket or patch; when none has, all, for it may lie in an ended run."""
+        what, id = HELD[verb.resource]
         # Whoever may do something to it may find it.
         finder = Caller(who.tenant, who.name, frozenset({"view"}), who.id)
         held = await asyncio.gather(
-            *(shard.call("holds", finder, what, id) for shard in self._shards), return_exceptions=True
+            *(shard.call("holds", finder, what, getattr(args, id)) for shard in self._shards), return_exceptions=True
         )
         for shard, holds in zip(self._shards, held, strict=True):
             if holds is True:
-                told: JsonObject = await shard.call(verb, who, id, *args, **named)
-                return told
-        found: JsonObject = await self._wherever(verb, who, id, *args, **named)
-        return found
+                return await shard.call(verb.name, who, **asdict(args))
+        return await self._wherever(verb.name, who, **asdict(args))
 
     async def _wherever(self, verb: str, who: Caller, *args: Any, **named: Any) -> Any:
         """The answer of the first shard that has it. Raises the last NotFound, or Unavailable when one cannot tell."""
@@ -323,26 +303,13 @@ class ShardedViews:
             "as_of": joined([row_of(page["as_of"]) for page in pages], pages[0]["as_of"]),
         }  # fmt: skip
 
-    async def tickets(
-        self,
-        who: Caller,
-        *,
-        open: bool = True,
-        role: str | None = None,
-        run_id: str | None = None,
-        limit: int = 1 << 16,
-        after: str = "",
-    ) -> list[JsonObject]:
+    @performs(verbs.LIST)
+    async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
         """Tickets of all shards, the soonest deadline first."""
-        asked: dict[str, Any] = {"open": open, "role": role, "limit": limit, "after": after}
-        if run_id is not None:
-            told: list[JsonObject] = await self._of(run_id).call("tickets", who, run_id=run_id, **asked)
-            return told
-        lists = await self._all("tickets", who, **asked)
-        return sorted(
-            (ticket for tickets in lists for ticket in tickets),
-            key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]),
-        )[:limit]
+        shards = [self._of(args.run_id)] if args.run_id is not None else self._shards
+        lists = await asyncio.gather(*(shard.call("tickets", who, **asdict(args)) for shard in shards))
+        found = (ticket for tickets in lists for ticket in tickets)
+        return sorted(found, key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]))[: args.limit]
 
     async def blob(self, who: Caller, hash: str) -> bytes:
         """The bytes of a blob, from the shard that has it."""

@@ -12,6 +12,7 @@ import msgspec
 from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized
 from aob.core.policy import Caller, require
 from aob.core.rights import ANY
+from aob.core.verb import bound
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
@@ -61,6 +62,7 @@ class App:
         self.readers = Readers(limits)
         self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
         self._read_limit, self._api_keys = read_limit, api_keys
+        self._acts = bound({route.verb for route in table.routes if route.verb}, verbs, metrics)
         self._under_way = 0
         self._of_tenant: dict[str, int] = {}
         self.waits = Waits()
@@ -91,6 +93,7 @@ class App:
             self._metrics,
             self._now_ms,
             self.waits,
+            self._acts,
         )
         begun = time.perf_counter()
         try:

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from time import time_ns
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -57,8 +58,8 @@ class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
     __slots__ = (
-        "_arrived", "_metrics", "body", "cost", "counted", "headers", "media", "now_ms", "params", "path", "query",
-        "receive", "scheme", "verbs", "waits", "who",
+        "_acts", "_arrived", "_metrics", "body", "cost", "counted", "headers", "media", "now_ms", "params", "path",
+        "query", "receive", "scheme", "verbs", "waits", "who",
     )  # fmt: skip
 
     query: Query
@@ -74,7 +75,9 @@ class Call(Generic[Query, Body]):
         metrics: MetricVerbs | None = None,
         now_ms: Callable[[], int] = clock_ms,
         waits: Waits | None = None,
+        acts: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
     ) -> None:
+        self._acts = acts
         self.waits = waits if waits is not None else Waits()
         self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
         self._metrics, self.now_ms = metrics, now_ms
@@ -87,6 +90,10 @@ class Call(Generic[Query, Body]):
         self.counted = False
         """Whether it is counted as one of its tenant's requests under way."""
         self._arrived = False
+
+    def act(self, verb: str) -> Callable[..., Any]:
+        """The function of a verb. Raises Unavailable `not_here` where no room of this server has it."""
+        return self._acts[verb] if verb in self._acts else getattr(self.metrics, verb)
 
     @property
     def has_metrics(self) -> bool:

@@ -9,7 +9,8 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.problem import ProblemBody
-from aob.server.http.route import AnyRoute, Gives, Table
+from aob.core.verb import Gives
+from aob.server.http.route import AnyRoute, Table
 from aob.views import feed_schemas
 
 REF: Final = "#/components/schemas/{name}"

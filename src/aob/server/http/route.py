@@ -11,10 +11,10 @@ from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.core.policy import TOKEN_MAX
 from aob.core.rights import right
 from aob.core.twice import key_twice
+from aob.core.verb import UNIT, Gives
 from aob.server.http.answer import Answer, Stream
 from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
-from aob.server.limits import UNIT
 
 PARAM_MAX: Final = 200
 LARGE_BYTES: Final = 256 * 1024
@@ -94,17 +94,6 @@ def may_take(shape: type[Shape]) -> Takes[Shape]:
 NO_BODY: Final = Takes[None](None)
 
 
-class Gives(msgspec.Struct, frozen=True):
-    """One answer of a route: its status, the type of its body (None: no body), its media, and when it comes. `items`
-    are the types of what a stream of events tells, by the name of the event; a text names a schema of the feed."""
-
-    status: int
-    shape: Any
-    text: str
-    media: str = "application/json"
-    items: Mapping[str, Any] = {}
-
-
 class Route(Generic[Query, Body]):
     """One method on one path. `verb` is what it does: `role`, which a caller needs, is that of the verb in the one
     table (`core.rights`); a route without a verb is open to all. `refuses` adds to the statuses that follow from the
@@ -132,7 +121,7 @@ class Route(Generic[Query, Body]):
         self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
         self.verb = verb
         self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
-            right(verb) if verb else role,
+            role if role is not None or verb is None else right(verb),
             query,
             body,
             gives,

@@ -3,21 +3,24 @@
 from collections.abc import Callable
 from typing import Final
 
+from aob.core.verbs import patch_verbs, ticket_verbs
 from aob.server.api_keys import NO_KEYS, ApiKeys
 from aob.server.http.openapi import openapi
 from aob.server.http.route import AnyRoute, Table
+from aob.server.http.verb_routes import Odd, verb_routes
 from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
 from aob.server.routes.docs import Docs
 from aob.server.routes.links import Links
 from aob.server.routes.live import live_routes
 
+_ODD: Final[dict[str, Odd]] = {**patches.ODD, **tickets.ODD}
 _STATED: Final[tuple[AnyRoute, ...]] = (
     *starts.ROUTES,
     *runs.ROUTES,
-    *patches.ROUTES,
+    *verb_routes(patch_verbs.VERBS, _ODD),
     *streams.ROUTES,
     *workflows.ROUTES,
-    *tickets.ROUTES,
+    *verb_routes(ticket_verbs.VERBS, _ODD),
     *blobs.ROUTES,
     *health.ROUTES,
 )

@@ -5,9 +5,10 @@ from typing import Final
 
 from aob.core.answers import ItemsPage
 from aob.core.errors import CallerError
+from aob.core.verb import Gives
 from aob.server.http.answer import BYTES, Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route
+from aob.server.http.route import NO_BODY, Route
 
 HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import cached_property
 
 from aob.core.answers import JsonObject
+from aob.core.verb import Gives
 from aob.server.http.answer import HTML, Answer, Header, encode
 from aob.server.http.call import Call, Nothing
 from aob.server.http.page import docs_page
-from aob.server.http.route import NO_BODY, AnyRoute, Gives, Route
+from aob.server.http.route import NO_BODY, AnyRoute, Route
 
 CLOSED: Header = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
 

@@ -4,9 +4,10 @@ from typing import Final
 
 from aob.core.answers import Health, JsonObject, Pulse
 from aob.core.errors import AobError, Unavailable
+from aob.core.verb import Gives
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route
+from aob.server.http.route import NO_BODY, Route
 
 READY: Final = "ok"
 """The one state in which requests are welcome; every other names what is missing."""

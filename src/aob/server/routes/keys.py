@@ -7,10 +7,11 @@ import msgspec
 from aob.core.answers import KeyCreated, KeyList
 from aob.core.errors import NotFound
 from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN, demand
+from aob.core.verb import Gives
 from aob.server.api_keys import API_KEYS, ENV_PREFIX, ApiKeys
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, AnyRoute, Gives, Route, takes
+from aob.server.http.route import NO_BODY, AnyRoute, Route, takes
 
 ROLES_MAX: Final = 32
 RoleName: TypeAlias = Annotated[str, msgspec.Meta(pattern=ROLE_PATTERN, max_length=ROLE_CHARS_MAX)]

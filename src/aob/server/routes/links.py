@@ -12,10 +12,11 @@ from aob.core.answers import Answered, JsonObject, JsonValue, TicketLink
 from aob.core.duration import parse_duration
 from aob.core.errors import AobError, Conflict, Invalid, Malformed, NotFound, Problem, Refused
 from aob.core.policy import Caller, Link, open_link, sign_link
+from aob.core.verb import Gives
 from aob.server.http.answer import HTML, Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.page import decided_page, form_page, sorry_page
-from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Gives, Route, Takes, may_take
+from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Route, Takes, may_take
 from aob.server.verbs import Verbs
 
 FIELDS_MAX: Final = 100

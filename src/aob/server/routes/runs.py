@@ -19,11 +19,11 @@ from aob.core.answers import (
 )
 from aob.core.errors import Invalid, Problem
 from aob.core.instant import EXAMPLE, MS_MAX, MS_MIN, ms_of
+from aob.core.verb import LIVE, Gives
 from aob.server.http.answer import Answer, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, may_take, takes
+from aob.server.http.route import NO_BODY, Route, may_take, takes
 from aob.server.http.waits import Wait
-from aob.server.limits import LIVE
 
 PAGE_MAX: Final = 500
 EVENTS_MAX: Final = 10_000

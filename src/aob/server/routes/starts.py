@@ -11,10 +11,11 @@ from aob.core.errors import AobError, Busy, Invalid, Unavailable
 from aob.core.policy import require
 from aob.core.problem import problem_of
 from aob.core.twice import key_twice
+from aob.core.verb import Gives
 from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer, run_answer
 from aob.server.http.call import Call, CommandId, Nothing
 from aob.server.http.problem import decode_error
-from aob.server.http.route import BOM, NDJSON_MEDIA, Gives, Route, Takes, refuse_twice, takes
+from aob.server.http.route import BOM, NDJSON_MEDIA, Route, Takes, refuse_twice, takes
 from aob.server.http.waits import Wait
 
 ITEMS_AT_ONCE: Final = 2_000

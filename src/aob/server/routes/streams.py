@@ -8,10 +8,11 @@ import msgspec
 from aob.core.errors import AobError
 from aob.core.event import Position
 from aob.core.problem import problem_of
+from aob.core.verb import Gives
 from aob.fanout import OPENING, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, NDJSON, Stream
 from aob.server.http.call import Call
-from aob.server.http.route import NO_BODY, Gives, Route
+from aob.server.http.route import NO_BODY, Route
 
 Place = Annotated[
     str | None,

@@ -13,9 +13,10 @@ from aob.core.answers import (
     WorkflowPushed,
     WorkflowView,
 )
+from aob.core.verb import Gives
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes
+from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Route, Takes
 from aob.server.routes.patches import TAKES_PATCH, PatchBody
 
 Version = Annotated[str, msgspec.Meta(description="A tag, or an artifact's hash.")]

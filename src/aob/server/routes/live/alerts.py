@@ -8,10 +8,10 @@ from aob.core.answers import JsonObject
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import SloView
+from aob.core.verb import LIVE, Gives
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, Takes, takes
-from aob.server.limits import LIVE
+from aob.server.http.route import NO_BODY, Route, Takes, takes
 from aob.server.routes.live.asked import instant
 from aob.server.routes.live.shapes import AlertList, SloList
 

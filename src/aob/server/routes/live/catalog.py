@@ -7,11 +7,12 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import CatalogAnswer, Lineage, QueryAnswer
+from aob.core.verb import UNIT, Gives
 from aob.server.http.accept import accepted
 from aob.server.http.answer import JSON, Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, takes
-from aob.server.limits import UNIT, cost_of
+from aob.server.http.route import NO_BODY, Route, takes
+from aob.server.limits import cost_of
 from aob.server.routes.live.asked import Word, instant
 from aob.server.routes.live.shapes import SearchHits
 from aob.server.routes.live.tables import TABLES, table_answer

@@ -6,10 +6,10 @@ import msgspec
 
 from aob.core.errors import CallerError, Conflict, Invalid, Malformed, Problem
 from aob.core.metric_answers import ContractsPushed
+from aob.core.verb import UNIT, Gives
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Gives, Route, Takes, takes
-from aob.server.limits import UNIT
+from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Route, Takes, takes
 from aob.server.routes.live.shapes import (
     ContractDiff,
     ContractList,

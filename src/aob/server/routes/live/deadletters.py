@@ -7,9 +7,10 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Invalid, Problem
 from aob.core.metric_answers import DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.verb import Gives
 from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, may_take, takes
+from aob.server.http.route import NO_BODY, Route, may_take, takes
 from aob.server.routes.live.asked import Word
 from aob.server.routes.live.shapes import DeadLetterGroups, Discarded
 

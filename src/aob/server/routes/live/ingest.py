@@ -12,10 +12,11 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import Ingested
+from aob.core.verb import Gives
 from aob.server.http.answer import Answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.problem import decode_error
-from aob.server.http.route import NDJSON_MEDIA, Gives, Route, Takes
+from aob.server.http.route import NDJSON_MEDIA, Route, Takes
 
 ONE_MEDIA: Final = ("application/json", "application/cloudevents+json")
 MANY_MEDIA: Final = ("application/cloudevents-batch+json",)

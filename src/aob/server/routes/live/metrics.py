@@ -8,10 +8,11 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.metric_answers import Changelog, EntityIds, EntityView, MetricAnswer, Pushes
+from aob.core.verb import LIVE, UNIT, Gives
 from aob.server.http.answer import Answer, Header, encode, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, takes
-from aob.server.limits import LIVE, UNIT, cost_of
+from aob.server.http.route import NO_BODY, Route, takes
+from aob.server.limits import cost_of
 from aob.server.routes.live.asked import Fresh, Instant, MetricAsked, Pairs, Word, instant, pairs
 from aob.server.routes.live.shapes import BatchAnswer, EntityTypes, MetricList
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from aob.core.errors import Unavailable
+from aob.core.verb import Gives
 from aob.server.http.accept import accepted
 from aob.server.http.answer import Answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, AnyRoute, Gives, Route
+from aob.server.http.route import NO_BODY, AnyRoute, Route
 
 TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = b"application/openmetrics-text; version=1.0.0; charset=utf-8"

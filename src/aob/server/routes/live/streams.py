@@ -11,10 +11,11 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.metric_answers import MetricAnswer
 from aob.core.metric_query import MetricQuery
+from aob.core.verb import Gives
 from aob.fanout import OPENING, FrameCache, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, Stream
 from aob.server.http.call import Call
-from aob.server.http.route import NO_BODY, Gives, Route
+from aob.server.http.route import NO_BODY, Route
 from aob.server.routes.live.asked import Names, Pairs, Word, names, pairs
 from aob.server.routes.live.shapes import AcceptedEvent, AlertNotice
 from aob.server.routes.streams import problem_frame

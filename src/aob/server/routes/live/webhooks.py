@@ -5,9 +5,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from aob.core.metric_answers import Delivery, WebhookView
+from aob.core.verb import Gives
 from aob.server.http.answer import Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Gives, Route, takes
+from aob.server.http.route import NO_BODY, Route, takes
 from aob.server.routes.live.asked import Word, instant
 from aob.server.routes.live.shapes import DeliveryPage, Queued, WebhookList
 

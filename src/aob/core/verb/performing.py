@@ -1,0 +1,47 @@
+"""From a function to a verb that may be called: the role is asked for before anything is loaded, at this one place."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from aob.core.policy import Caller
+from aob.core.rights import ANY, may
+from aob.core.verb.entry import Verb
+
+Given = ParamSpec("Given")
+Room = TypeVar("Room")
+Args = TypeVar("Args")
+Gives = TypeVar("Gives")
+
+
+def performs(
+    verb: Verb[Given, Args],
+) -> Callable[[Callable[[Room, Caller, Args], Gives]], Callable[Concatenate[Room, Caller, Given], Gives]]:
+    """The function of a verb: written over its argument struct, called with the fields of it."""
+    args, action, refused = verb.args, verb.action, _refused_stream if verb.streams else _refused
+
+    def of(function: Callable[[Room, Caller, Args], Gives]) -> Callable[Concatenate[Room, Caller, Given], Gives]:
+        def perform(self: Room, who: Caller, /, *given: Given.args, **named: Given.kwargs) -> Gives:
+            if action != ANY and not who.may(action):
+                return cast("Gives", refused(who, action))
+            return function(self, who, args(*given, **named))
+
+        update_wrapper(perform, function)
+        return perform
+
+    return of
+
+
+async def _refused(who: Caller, action: str) -> None:
+    may(who, action)
+
+
+async def _refused_stream(who: Caller, action: str) -> AsyncIterator[None]:
+    may(who, action)
+    yield
+
+
+def bound(names: Iterable[str], *rooms: object) -> dict[str, Callable[..., Any]]:
+    """The functions of verbs by their names, from the rooms that have them. Those that none has are left out."""
+    having = [(name, room) for name in names for room in rooms if hasattr(room, name)]
+    return {name: getattr(room, name) for name, room in reversed(having)}

@@ -1,0 +1,78 @@
+"""Verbs of tickets: what waits for a person, and the person's decision."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from aob.core.answers import Answered, JsonValue, TicketList, TicketView
+from aob.core.rights import ANY
+from aob.core.verb import LIVE, Gives, Http, Verb
+
+LISTED_MAX: Final = 100_000
+"""Tickets of one list where nobody asks for fewer."""
+PAGE_MAX: Final = 1_000
+PAGE: Final = 100
+"""Tickets of a page of HTTP, at most and when nothing is said."""
+
+
+class ListTickets(msgspec.Struct, frozen=True):
+    """Which tickets to list: at most `limit` after a place, which is `DUE.TICKET` of the last one before."""
+
+    open: Annotated[bool, msgspec.Meta(description="Only those that wait; false lists the decided ones too.")] = True
+    role: str | None = None
+    run_id: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)] = LISTED_MAX
+    after: Annotated[str, msgspec.Meta(max_length=200, description="`next` of the page before.")] = msgspec.field(
+        default="", name="cursor"
+    )
+
+
+class NamedTicket(msgspec.Struct, frozen=True):
+    """A ticket by its id."""
+
+    ticket_id: str
+
+
+class AnswerTicket(msgspec.Struct, frozen=True):
+    """The decision: one of the ticket's choices (`approve`, `reject`), a reason for the record, the form's values."""
+
+    ticket_id: str
+    choice: str
+    reason: str = ""
+    values: dict[str, JsonValue] | None = None
+    command: str | None = None
+
+
+LIST: Final = Verb(
+    "tickets", ListTickets, gives=TicketList, action="view", resource="ticket", answered_by="every",
+    http=(
+        Http(
+            "GET", "/v1/tickets", "list_tickets", "List tickets that wait for a person.",
+            (Gives(200, TicketList, "The tickets."),), wraps="tickets", refuses=(404,), defaults={"limit": PAGE},
+        ),
+    ),
+)  # fmt: skip
+SHOW: Final = Verb(
+    "ticket", NamedTicket, gives=TicketView, action="view", resource="ticket", answered_by="holder",
+    http=(
+        Http(
+            "GET", "/v1/tickets/{ticket_id}", "show_ticket", "Show a ticket with its form and what it is about.",
+            (Gives(200, TicketView, "The ticket."),), cost=LIVE,
+        ),
+    ),
+)  # fmt: skip
+ANSWER: Final = Verb(
+    "answer", AnswerTicket, gives=Answered, action=ANY, resource="ticket", answered_by="holder",
+    http=(
+        Http(
+            "POST", "/v1/tickets/{ticket_id}/answer", "answer_ticket",
+            "Decide a ticket. The first decision stands; the same one again answers the same.",
+            (Gives(200, Answered, "The decision is committed."),), takes="AnswerBody", apart=("command",),
+            once="command", refuses=(409,),
+        ),
+    ),
+)  # fmt: skip
+DECIDING: Final = Verb("deciding", NamedTicket, gives=TicketView, action=ANY, resource="ticket", answered_by="holder")
+"""A ticket that the caller may decide: has its roles, and is not barred."""
+
+VERBS: Final = (LIST, SHOW, ANSWER, DECIDING)

@@ -1,0 +1,88 @@
+"""Routes made of the table of verbs: a request is read by the verb's own fields, the verb is asked, its answer is told.
+
+A verb whose HTTP form is another than its own has a handler, a body or a query beside it (`Odd`), by the route's name.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from aob.core.verb import AnyVerb, Http, Places, places_of
+from aob.server.http.answer import Answer, Stream, json_answer
+from aob.server.http.call import Call, Nothing
+from aob.server.http.route import NO_BODY, AnyRoute, Route, Takes, may_take, takes
+
+Fields = dict[str, Any]
+
+
+class Odd(NamedTuple):
+    """What of a route is not as the table alone would make it. `handle` gets the fields that HTTP has given."""
+
+    handle: Callable[[Call[Any, Any], Fields], Awaitable[Answer | Stream]] | None = None
+    takes: Takes[Any] | None = None
+    query: type[Any] | None = None
+
+
+def verb_routes(table: Iterable[AnyVerb], odd: Mapping[str, Odd]) -> Iterator[AnyRoute]:
+    """A route for each form that a verb has in HTTP."""
+    for verb in table:
+        for http in verb.http:
+            yield _route(verb, http, odd.get(http.name, Odd()))
+
+
+def _route(verb: AnyVerb, http: Http, odd: Odd) -> AnyRoute:
+    places = places_of(verb, http)
+    read, act = _reading(places, http, odd), odd.handle or _acting(verb, http)
+
+    async def handle(call: Call[Any, Any]) -> Answer | Stream:
+        return await act(call, read(call))
+
+    query = odd.query or (places.query_type(http) if places.query else Nothing)
+    return Route(
+        http.method, http.path, handle, name=http.name, summary=http.summary, verb=verb.name, role=verb.action,
+        query=query, body=odd.takes or _body(verb, places, http), gives=http.gives, refuses=http.refuses,
+        headers=(*(("Idempotency-Key",) if http.once else ()), *http.headers), cost=http.cost,
+    )  # fmt: skip
+
+
+def _body(verb: AnyVerb, places: Places, http: Http) -> Takes[Any]:
+    if places.whole is not None:
+        return Takes[Any](places.whole.type)
+    if not http.takes:
+        return NO_BODY
+    shape = places.body_type(http, verb.args.__doc__ or "")
+    return may_take(shape) if http.optional else takes(shape)
+
+
+def _reading(places: Places, http: Http, odd: Odd) -> Callable[[Call[Any, Any]], Fields]:
+    path = [(field.name, field.encode_name) for field in places.path]
+    query = [field.name for field in places.query] if odd.query is None else []
+    body = [field.name for field in places.body]
+    whole = places.whole.name if places.whole else ""
+
+    def read(call: Call[Any, Any]) -> Fields:
+        fields: Fields = {name: call.params[wire] for name, wire in path}
+        for name in query:
+            fields[name] = getattr(call.query, name)
+        for name in body:
+            fields[name] = getattr(call.body, name)
+        if whole:
+            fields[whole] = call.body
+        if http.once:
+            fields[http.once] = call.command_id(fields.get(http.once))
+        return fields
+
+    return read
+
+
+def _acting(verb: AnyVerb, http: Http) -> Callable[[Call[Any, Any], Fields], Awaitable[Answer]]:
+    """Ask the verb, and tell what it gives: in the member that wraps it, with the status that fits."""
+    name, wraps, status = verb.name, http.wraps, http.gives[0].status
+    either = {gives.status for gives in http.gives} == {200, 201}
+
+    async def act(call: Call[Any, Any], fields: Fields) -> Answer:
+        told = await call.act(name)(call.who, **fields)
+        if status == 204:
+            return Answer(b"", 204, b"")
+        return json_answer({wraps: told} if wraps else told, status=200 if either and not told["created"] else status)
+
+    return act
