@@ -29,6 +29,7 @@ from aob.compose.parts import (
 )
 from aob.compose.settings import Settings, read_settings
 from aob.compose.sweeping import sweep_often
+from aob.core.answers import JsonObject
 from aob.core.errors import NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
@@ -53,14 +54,14 @@ class RunHandle:
     def __repr__(self) -> str:
         return f"<run {self.id} {self.status}>"
 
-    async def done(self) -> dict[str, Any]:
+    async def done(self) -> JsonObject:
         """The whole run once it has ended: `status`, `output`, `error`, `nodes` and more."""
         await self._app.views.core.ended(self._app.who, self.id)
         told = await self.show()
         self.status = told["status"]
         return told
 
-    async def show(self) -> dict[str, Any]:
+    async def show(self) -> JsonObject:
         """The whole run as it is now."""
         return await self._app.views.run(self._app.who, self.id)
 
@@ -90,23 +91,23 @@ class App:
         """Jobs are dispatched until it is left; what is at work then may end, with the gate and the journal open."""
         return self.views.core.working()
 
-    async def ingest(self, events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    async def ingest(self, events: Iterable[Mapping[str, Any]]) -> JsonObject:
         """Pass events through the gate; they are durable and folded when this returns. A verdict each."""
         lines = msgspec.json.Encoder().encode_lines([dict(event) for event in events])
-        told: dict[str, Any] = msgspec.json.decode(await self.metrics.ingest(self.who, lines))
+        told: JsonObject = msgspec.json.decode(await self.metrics.ingest(self.who, lines))
         return told
 
-    async def metric(self, name: str, **asked: Any) -> dict[str, Any]:
+    async def metric(self, name: str, **asked: Any) -> JsonObject:
         """A number now; `asked` are fields of `MetricQuery` (`window`, `by`, `where`, ...)."""
         return dict(await self.metrics.metric(self.who, MetricQuery(name, **asked)))
 
-    async def push_contracts(self, files: Mapping[str, str] | Path) -> dict[str, Any]:
+    async def push_contracts(self, files: Mapping[str, str] | Path) -> JsonObject:
         """Take over contracts: texts by file name, or a folder of YAML files."""
         if isinstance(files, Path):
             files = await asyncio.to_thread(contract_files, files)
         return dict(await self.metrics.push_contracts(self.who, files))
 
-    async def push(self, document: Mapping[str, Any] | bytes | str | Path, *, tag: str = "main") -> dict[str, Any]:
+    async def push(self, document: Mapping[str, Any] | bytes | str | Path, *, tag: str = "main") -> JsonObject:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
         if isinstance(document, Path):
             document = await asyncio.to_thread(document.read_bytes)
@@ -120,11 +121,11 @@ class App:
         told = await self.views.start(self.who, workflow, inputs, **options)
         return RunHandle(self, told["run_id"], told["status"], told["created"])
 
-    async def run(self, run_id: str) -> dict[str, Any]:
+    async def run(self, run_id: str) -> JsonObject:
         """A whole run."""
         return await self.views.run(self.who, run_id)
 
-    async def answer(self, ticket_id: str, choice: str, reason: str = "", values: Any = None) -> dict[str, Any]:
+    async def answer(self, ticket_id: str, choice: str, reason: str = "", values: Any = None) -> JsonObject:
         """Decide a ticket."""
         return await self.views.answer(self.who, ticket_id, choice, reason=reason, values=values)
 

@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 import secrets
-from typing import Any, Final
+from typing import Final
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
 from aob.core.hint import slip_of
@@ -29,7 +30,7 @@ class Keys:
 
     async def create_key(
         self, who: Caller, name: str, roles: list[str] | tuple[str, ...], tenant: str | None = None
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Make a key; its secret is in this answer and nowhere else. Raises Invalid for an unknown role."""
         demand(who, "create_key")
         name = text_of(name_of(name, "/name"), "/name", NAMES_MAX)
@@ -52,7 +53,7 @@ class Keys:
         await self.core.journal.ask(keyring.KEYRING, command)
         return {"id": id, "name": name, "tenant": tenant, "roles": list(roles), "secret": secret}
 
-    async def list_keys(self, who: Caller) -> list[dict[str, Any]]:
+    async def list_keys(self, who: Caller) -> list[JsonObject]:
         """The keys of the tenant, without secrets."""
         demand(who, "list_keys")
         return [
@@ -62,7 +63,7 @@ class Keys:
             for key, active in self.core.key_law.ring.values() if key.tenant == who.tenant
         ]  # fmt: skip
 
-    async def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
+    async def revoke_key(self, who: Caller, key_id: str) -> JsonObject:
         """Take a key back, at once. Raises NotFound."""
         demand(who, "revoke_key")
         await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(name_of(key_id, "/key"), who.name, who.tenant))

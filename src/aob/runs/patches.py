@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.event.ids import derived_id
 from aob.core.event.value import decode, digest_of
@@ -26,7 +27,7 @@ class Patches:
     core: Core
 
     @performs(verbs.PROPOSE)
-    async def propose(self, who: Caller, args: verbs.ProposePatch) -> dict[str, Any]:
+    async def propose(self, who: Caller, args: verbs.ProposePatch) -> JsonObject:
         """Propose a patch: it is applied, waits for a person, or Invalid is raised with every problem.
 
         `body` is `{"operations": [...], "base"?: graph hash, "kind"?, "reason"?, "id"?}`. Raises Conflict when the run
@@ -55,29 +56,29 @@ class Patches:
         return told
 
     @performs(verbs.LIST)
-    async def patches(self, who: Caller, args: verbs.PatchesOfRun) -> list[dict[str, Any]]:
+    async def patches(self, who: Caller, args: verbs.PatchesOfRun) -> list[JsonObject]:
         """The patches of a run, in the order in which they were proposed."""
         stream = await self.core.stream(who, args.run_id)
         return [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
 
     @performs(verbs.SHOW)
-    async def patch(self, who: Caller, args: verbs.NamedPatch) -> dict[str, Any]:
+    async def patch(self, who: Caller, args: verbs.NamedPatch) -> JsonObject:
         """A whole patch with its diff and the graph before and after."""
         stream = await self._patch_holder(who, args.patch_id)
         return self._patch_told(stream, stream.state.patches[args.patch_id], whole=True)
 
     @performs(verbs.APPROVE)
-    async def approve_patch(self, who: Caller, args: verbs.ClosePatch) -> dict[str, Any]:
+    async def approve_patch(self, who: Caller, args: verbs.ClosePatch) -> JsonObject:
         """Approve the diff that was shown; if the graph has changed since, it is shown anew instead."""
         return await self._decide(who, args.patch_id, "approve", args.reason)
 
     @performs(verbs.REJECT)
-    async def reject_patch(self, who: Caller, args: verbs.ClosePatch) -> dict[str, Any]:
+    async def reject_patch(self, who: Caller, args: verbs.ClosePatch) -> JsonObject:
         """Reject a proposed patch."""
         return await self._decide(who, args.patch_id, "reject", args.reason)
 
     @performs(verbs.ROLL_BACK)
-    async def rollback(self, who: Caller, args: verbs.RollBackPatch) -> dict[str, Any]:
+    async def rollback(self, who: Caller, args: verbs.RollBackPatch) -> JsonObject:
         """Apply the stored inverse as a new patch. With `cascade` later patches that need it go first, and are
         told in the answer's `cascade`.
 
@@ -85,7 +86,7 @@ class Patches:
         """
         stream = await self._patch_holder(who, args.patch_id)
         todo = [args.patch_id]
-        before: list[dict[str, Any]] = []
+        before: list[JsonObject] = []
         while True:
             try:
                 decided = await self._roll_back(who, stream.name, todo[-1])
@@ -115,7 +116,7 @@ class Patches:
         )  # fmt: skip
         return await self.core.ask(who, run_id, command)
 
-    async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> dict[str, Any]:
+    async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> JsonObject:
         stream = await self._patch_holder(who, patch_id)
         command = cmd.ClosePatch(patch_id, choice, who, text_of(reason, "/reason"))
         decided = await self.core.ask(who, stream.name, command)
@@ -134,10 +135,10 @@ class Patches:
                     return stream_or_none
         raise NotFound(f"there is no patch {str(patch_id)[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
 
-    def _patch_told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> dict[str, Any]:
+    def _patch_told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> JsonObject:
         run: Run = stream.state
         versions = stream.derived.graphs
-        told: dict[str, Any] = {
+        told: JsonObject = {
             "patch_id": patch.id, "run_id": run.id, "state": patch.state, "author": patch.author, "kind": patch.kind,
             "reason": patch.reason, "operations": decode(patch.operations), "base": patch.base, "at": patch.at_ms,
             "visit": patch.visit, "by": patch.by, "note": patch.note, "problems": decode(patch.problems) or [],
@@ -160,7 +161,7 @@ class Patches:
         return told
 
 
-def _before_after(versions: Any, run: Run, patch: Patch) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _before_after(versions: Any, run: Run, patch: Patch) -> tuple[JsonObject, JsonObject] | None:
     if len(versions) <= len(run.graph_ops):
         return None
     if patch.number:

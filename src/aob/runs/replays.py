@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
 from aob.core.event.value import NULL, canonical, digest_of, digest_of_cell, inline
 from aob.core.graph.ir import IR, Node
@@ -37,8 +38,8 @@ class Replays:
     core: Core
 
     async def fork(
-        self, who: Caller, run_id: str, *, from_node: str, patches: Any = None, assume: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+        self, who: Caller, run_id: str, *, from_node: str, patches: Any = None, assume: JsonObject | None = None
+    ) -> JsonObject:
         """A new ordinary run that copies the visits before a node as they ended and acts for real from there.
 
         `patches` is a list of operation lists put on top, `assume` gives copied visits another output. What depends on
@@ -101,8 +102,8 @@ class Replays:
         from_node: str,
         mode: str = "freeze",
         patches: Any = None,
-        assume: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
+        assume: JsonObject | None = None,
+    ) -> JsonObject:
         """The run again in a shadow: recorded outputs where node and input are the same, nothing performed but handlers
         that declare to be deterministic and without effect (and only for who may start runs).
 
@@ -206,7 +207,7 @@ def _graph(stream: Stream) -> Versions:
     return versions
 
 
-def _patches(given: Any) -> list[list[dict[str, Any]]]:
+def _patches(given: Any) -> list[list[JsonObject]]:
     """What-if patches. Raises Invalid when they are not lists of operations."""
     if given is None:
         return []

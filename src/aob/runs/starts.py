@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Invalid, Problem, TooLarge
 from aob.core.event.ids import derived_id
 from aob.core.event.value import Ref, canonical, digest_of, inline
@@ -53,7 +54,7 @@ class Starts(Workflows):
         priority: str | None = None,
         labels: Mapping[str, str] | None = None,
         run_id: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Start a run, once a key; answered after its commit.
 
         Raises NotFound for an unknown workflow or tag, Invalid when the inputs do not fit its schema, Conflict when the
@@ -66,7 +67,7 @@ class Starts(Workflows):
         future = self._begin(who, item, await self._prepared(who, item))
         return _answer(await future)
 
-    async def start_many(self, who: Caller, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def start_many(self, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
         """Start many in few commits: a verdict each, in order; a wrong one does not hold up the others."""
         demand(who, "start_many")
         verdicts: list[Any] = []
@@ -141,7 +142,7 @@ class Starts(Workflows):
                            hint="put the data into an object store and start with its key")  # fmt: skip
         return data
 
-    async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> dict[str, Any]:
+    async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> JsonObject:
         """Cancel a run; cancelling again changes nothing."""
         demand(who, "cancel")
         asked = cmd.Cancel(who.name, text_of(reason, "/reason"), name_of(command or "", "/command", empty=True))
@@ -149,7 +150,7 @@ class Starts(Workflows):
         run: Run = decided.stream.state
         return {"run_id": run_id, "status": run.status, "reason": run.cancelling}
 
-    async def release(self, who: Caller, run_id: str) -> dict[str, Any]:
+    async def release(self, who: Caller, run_id: str) -> JsonObject:
         """Let a run that was set aside go on; one that was not is left alone."""
         demand(who, "release")
         decided = await self.core.ask(who, run_id, cmd.Release(who.name))
@@ -158,7 +159,7 @@ class Starts(Workflows):
 
     async def message(
         self, who: Caller, run_id: str, name: str, *, key: str = "", payload: Any = None, id: str | None = None
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Hand a message to a run: to the visit that waits for it, else it is kept for one that will."""
         demand(who, "message")
         name, key = name_of(name, "/name"), name_of(key, "/key", empty=True)
@@ -218,12 +219,12 @@ def _short(labels: Mapping[Any, Any]) -> bool:
     return len(labels) <= LABELS_MAX and all(isinstance(text, str) and len(text) <= NAME_MAX for text in texts)
 
 
-def _answer(decided: Decided) -> dict[str, Any]:
+def _answer(decided: Decided) -> JsonObject:
     run: Run = decided.stream.state
     return {"run_id": run.id, "status": run.status, "created": bool(decided.events)}
 
 
-def _verdict(verdict: Any) -> dict[str, Any]:
+def _verdict(verdict: Any) -> JsonObject:
     error = verdict.exception() if isinstance(verdict, asyncio.Future) else verdict
     if error is None:
         return _answer(verdict.result())

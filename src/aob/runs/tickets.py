@@ -1,8 +1,8 @@
 """Verbs of tickets: what waits for a person, and the person's answer."""
 
-from typing import Any, Final
+from typing import Final
 
-from aob.core.answers import ticket_place
+from aob.core.answers import JsonObject, ticket_place
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.policy import Caller
 from aob.core.rights import require_decider
@@ -43,7 +43,7 @@ class Tickets:
     core: Core
 
     @performs(verbs.LIST)
-    async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[dict[str, Any]]:
+    async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
         """Tickets of the tenant, the soonest deadline first. Raises Invalid for a place that is none."""
         least, role = read_place(args.after), args.role
         found: list[tuple[tuple[int, str], Stream, Ticket]] = []
@@ -57,13 +57,13 @@ class Tickets:
         return [await self._ticket_told(stream, ticket) for _, stream, ticket in page]
 
     @performs(verbs.SHOW)
-    async def ticket(self, who: Caller, args: verbs.NamedTicket) -> dict[str, Any]:
+    async def ticket(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
         """One ticket, with what it shows."""
         stream = await self._ticket_holder(who, args.ticket_id)
         return await self._ticket_told(stream, stream.state.tickets[args.ticket_id])
 
     @performs(verbs.ANSWER)
-    async def answer(self, who: Caller, args: verbs.AnswerTicket) -> dict[str, Any]:
+    async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
         """Decide a ticket. The same answer again changes nothing; another one is a Conflict `ticket_closed`."""
         choice, reason = name_of(args.choice, "/choice"), text_of(args.reason, "/reason")
         command = name_of(args.command or "", "/command", empty=True)
@@ -82,7 +82,7 @@ class Tickets:
         return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
 
     @performs(verbs.DECIDING)
-    async def deciding(self, who: Caller, args: verbs.NamedTicket) -> dict[str, Any]:
+    async def deciding(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
         """A ticket that the caller may decide. Raises Refused when they may not."""
         stream = await self._ticket_holder(who, args.ticket_id)
         ticket: Ticket = stream.state.tickets[args.ticket_id]
@@ -113,13 +113,13 @@ class Tickets:
             code="ticket_not_found",
         )  # fmt: skip
 
-    async def _ticket_told(self, stream: Stream, ticket: Ticket) -> dict[str, Any]:
+    async def _ticket_told(self, stream: Stream, ticket: Ticket) -> JsonObject:
         run: Run | Workflow = stream.state
         about = (
             {"workflow": run.name, "tag": run.asked[ticket.id].tag} if isinstance(run, Workflow)
             else {"run_id": run.id, "workflow": run.workflow, "visit": ticket.visit}
         )  # fmt: skip
-        told: dict[str, Any] = {
+        told: JsonObject = {
             "ticket_id": ticket.id, **about, "subject": ticket.subject, "role": ticket.role, "text": ticket.text,
             "choices": ticket.choices, "form": ticket.form,
             "shown": await self.core.value(run.tenant, ticket.shown), "state": ticket.answer or "open",

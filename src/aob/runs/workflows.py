@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import Handlers, artifact_hash, check, load, normalise
@@ -24,7 +25,7 @@ class Workflows:
 
     core: Core
 
-    async def validate(self, document: dict[str, Any] | bytes) -> list[Problem]:
+    async def validate(self, document: JsonObject | bytes) -> list[Problem]:
         """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
         try:
             return (await asyncio.to_thread(_judged, document, None, self.core.handlers, RULES))[1]
@@ -34,12 +35,12 @@ class Workflows:
     async def push(
         self,
         who: Caller,
-        document: dict[str, Any] | bytes,
+        document: JsonObject | bytes,
         *,
         tag: str = "main",
         name: str | None = None,
         rules: int = RULES,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem. `rules`
         is the newest rules number, but for what another shard has accepted before."""
         demand(who, "push")
@@ -69,14 +70,14 @@ class Workflows:
         elsewhere = self.core.roles_elsewhere.get(tenant, frozenset())
         return keyring.held_roles(self.core.key_law.ring, tenant) | elsewhere
 
-    async def workflows(self, who: Caller) -> list[dict[str, Any]]:
+    async def workflows(self, who: Caller) -> list[JsonObject]:
         """All workflows of the tenant, with their tags."""
         demand(who, "workflows")
         self.core.journal.check()
         found = [stream.state for name, stream in self.core.journal.streams.items() if _mine(who, name, stream)]
         return [_told(state) for state in sorted(found, key=lambda state: state.name)]
 
-    async def workflow(self, who: Caller, name: str, tag: str = "main") -> dict[str, Any]:
+    async def workflow(self, who: Caller, name: str, tag: str = "main") -> JsonObject:
         """One version, by tag or artifact, with its document as runs under it get it."""
         demand(who, "workflow")
         state = self.state_of(who, name)
@@ -84,7 +85,7 @@ class Workflows:
         document = await self.document(who, at)
         return {**_told(state), "artifact": at.artifact, "version": at.version, "tag": tag, "document": document}
 
-    async def diff(self, who: Caller, name: str, a: str, b: str) -> dict[str, Any]:
+    async def diff(self, who: Caller, name: str, a: str, b: str) -> JsonObject:
         """What changed from `a` to `b`, each a tag or an artifact."""
         demand(who, "diff")
         state = self.state_of(who, name)
@@ -93,7 +94,7 @@ class Workflows:
         difference = diff(before, after)
         return {"workflow": name, "a": a, "b": b, "diff": difference, "lines": render(difference)}
 
-    async def document(self, who: Caller, at: catalog.Tag) -> dict[str, Any]:
+    async def document(self, who: Caller, at: catalog.Tag) -> JsonObject:
         """The document that a tag stands for, overlays applied."""
         versions = await self.versions(who, at)
         return versions.document(len(at.overlay))
@@ -112,14 +113,14 @@ class Workflows:
         who: Caller,
         name: str,
         tag: str,
-        operations: list[dict[str, Any]],
+        operations: list[JsonObject],
         reason: str = "",
         *,
         base: str = "",
         kind: str = "person",
         id: str = "",
         agreed: bool = False,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Put an overlay on a tag: runs that start later under it get it, those that run keep their graph. What a
         person has to see waits under a ticket (`state` is `proposed`), unless one has `agreed` where the truth lies.
 
@@ -153,8 +154,8 @@ class Workflows:
         return await self._tag_told(who, name, done)
 
     def _reviewed(
-        self, versions: Versions, operations: list[dict[str, Any]], kind: str
-    ) -> tuple[list[dict[str, Any]], Verdict]:
+        self, versions: Versions, operations: list[JsonObject], kind: str
+    ) -> tuple[list[JsonObject], Verdict]:
         """The operations compiled, once every gate has let them pass, and whether a person has to agree."""
         before = versions.document(len(versions) - 1)
         compiled = read_operations(canonical(compile_operations(before, operations)))
@@ -172,7 +173,7 @@ class Workflows:
 
     async def _asked(
         self, who: Caller, name: str, versions: Versions, overlay: catalog.Overlay, verdict: Verdict
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """The patch of a tag as it waits for a person."""
         before = versions.document(len(versions) - 1)
         difference = diff(before, apply(before, decode(overlay.operations)))
@@ -190,7 +191,7 @@ class Workflows:
             "diff": difference, "lines": render(difference),
         }  # fmt: skip
 
-    async def _tag_told(self, who: Caller, name: str, done: catalog.TagMoved) -> dict[str, Any]:
+    async def _tag_told(self, who: Caller, name: str, done: catalog.TagMoved) -> JsonObject:
         count = len(done.overlay)
         versions = await self.versions(who, catalog.Tag(done.artifact, done.version, done.rules, done.overlay))
         difference = diff(versions.document(count - 1), versions.document(count))
@@ -220,7 +221,7 @@ class Workflows:
         return [s.state.name for name, s in self.core.journal.streams.items() if _mine(who, name, s)]
 
 
-def _read(document: dict[str, Any] | bytes) -> tuple[dict[str, Any], Any]:
+def _read(document: JsonObject | bytes) -> tuple[JsonObject, Any]:
     if not isinstance(document, bytes):
         return normalise(object_of(document, "")), None
     loaded = load(document)
@@ -228,8 +229,8 @@ def _read(document: dict[str, Any] | bytes) -> tuple[dict[str, Any], Any]:
 
 
 def _judged(
-    document: dict[str, Any] | bytes, name: str | None, handlers: Handlers, rules: int
-) -> tuple[dict[str, Any], list[Problem]]:
+    document: JsonObject | bytes, name: str | None, handlers: Handlers, rules: int
+) -> tuple[JsonObject, list[Problem]]:
     """The canonical form of a document, under another name if one is given, and its problems: work for a thread."""
     canonical_form, places = _read(document)
     if name:
@@ -262,7 +263,7 @@ def _pointed(state: catalog.Workflow, tag: str) -> catalog.Tag:
     raise NotFound(f"{state.name} has no tag or version {tag!r}", code="tag_not_found", hint=hint)
 
 
-def _told(state: catalog.Workflow) -> dict[str, Any]:
+def _told(state: catalog.Workflow) -> JsonObject:
     return {
         "workflow": state.name,
         "tags": {tag: {"artifact": at.artifact, "version": at.version} for tag, at in sorted(state.tags.items())},

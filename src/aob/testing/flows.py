@@ -5,8 +5,9 @@ allowed. Never looks at a run.
 """
 
 from random import Random
-from typing import Any, Final
+from typing import Final
 
+from aob.core.answers import JsonObject
 from aob.core.graph import check, normalise
 from aob.core.graph.handlers import HandlerFacts
 
@@ -33,7 +34,7 @@ class Known(dict[str, HandlerFacts]):
         return HandlerFacts(name, "")
 
 
-def random_flow(dice: Random, name: str = "w", *, size: int = 7) -> dict[str, Any]:
+def random_flow(dice: Random, name: str = "w", *, size: int = 7) -> JsonObject:
     """A document that compiles, in canonical form."""
     for _ in range(TRIES):
         document = {"workflow": name, **_body(dice, dice.randint(1, size), 0, "")}
@@ -46,14 +47,14 @@ def random_flow(dice: Random, name: str = "w", *, size: int = 7) -> dict[str, An
                       "edges": {"e": {"from": "a", "to": "b"}}})  # fmt: skip
 
 
-def random_inputs(dice: Random) -> dict[str, Any]:
+def random_inputs(dice: Random) -> JsonObject:
     """Inputs that the expressions of random flows look at."""
     return {"n": dice.randint(0, 4), "items": [dice.randint(0, 4) for _ in range(dice.randint(0, 5))]}
 
 
-def random_patch(dice: Random, document: dict[str, Any]) -> list[dict[str, Any]]:
+def random_patch(dice: Random, document: JsonObject) -> list[JsonObject]:
     """A few operations on a document: most make sense, some never do."""
-    made: list[dict[str, Any]] = []
+    made: list[JsonObject] = []
     for _ in range(dice.choice([1, 1, 1, 2, 3])):
         made.extend(_operations(dice, document))
     return made
@@ -62,10 +63,10 @@ def random_patch(dice: Random, document: dict[str, Any]) -> list[dict[str, Any]]
 # -- bodies ---------------------------------------------------------------------------------------------------------
 
 
-def _body(dice: Random, count: int, depth: int, around: str) -> dict[str, Any]:
+def _body(dice: Random, count: int, depth: int, around: str) -> JsonObject:
     names = [f"{around}{letter}" for letter in "abcdefghij"[:count]]
     nodes = {name: _node(dice, name, depth) for name in names}
-    edges: dict[str, Any] = {}
+    edges: JsonObject = {}
     for number, name in enumerate(names[1:], 1):
         if dice.random() < 0.12 and nodes[name]["kind"] != "join":
             continue  # another entry
@@ -88,7 +89,7 @@ def _body(dice: Random, count: int, depth: int, around: str) -> dict[str, Any]:
     return {"nodes": nodes, "edges": edges}
 
 
-def _race(dice: Random, nodes: dict[str, Any], edges: dict[str, Any], around: str) -> None:
+def _race(dice: Random, nodes: JsonObject, edges: JsonObject, around: str) -> None:
     """Several ways to one join that goes on with the first and ends the others."""
     end = f"{around}race"
     nodes[end] = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}
@@ -104,12 +105,12 @@ def _race(dice: Random, nodes: dict[str, Any], edges: dict[str, Any], around: st
             edges[f"{source}_{name}"] = {"from": source, "to": name}
 
 
-def _node(dice: Random, name: str, depth: int) -> dict[str, Any]:
+def _node(dice: Random, name: str, depth: int) -> JsonObject:
     bodies = _BODIES if depth < DEPTH_MAX else ()
     kind = dice.choice(["function"] * 7 + [*_INNER * 3, *_WAITING, *bodies])
     if kind == "function":
         return _function(dice)
-    made: dict[str, Any] = {"kind": kind, "config": _config(dice, kind, name)}
+    made: JsonObject = {"kind": kind, "config": _config(dice, kind, name)}
     if kind in _BODIES:
         made["body"] = _body(dice, dice.randint(1, 3), depth + 1, f"{name}_")
     if kind in {"wait", "approval"} and dice.random() < 0.5:
@@ -123,8 +124,8 @@ def _node(dice: Random, name: str, depth: int) -> dict[str, Any]:
     return made
 
 
-def _function(dice: Random) -> dict[str, Any]:
-    made: dict[str, Any] = {"kind": "function", "config": {"handler": HANDLER}}
+def _function(dice: Random) -> JsonObject:
+    made: JsonObject = {"kind": "function", "config": {"handler": HANDLER}}
     if dice.random() < 0.7:
         made["retry"] = {"attempts": dice.randint(2, 4), "first": dice.choice(["1s", "5s"]), "jitter": 0.3}
     if dice.random() < 0.15:
@@ -139,12 +140,12 @@ def _function(dice: Random) -> dict[str, Any]:
     return made
 
 
-def _config(dice: Random, kind: str, name: str) -> dict[str, Any]:
+def _config(dice: Random, kind: str, name: str) -> JsonObject:
     if kind == "branch":
         return {"mode": dice.choice(["first", "all"])}
     if kind == "join":
         mode = dice.choice(["all", "any", "any", "n"])
-        config: dict[str, Any] = {"mode": mode, **({"n": 2} if mode == "n" else {})}
+        config: JsonObject = {"mode": mode, **({"n": 2} if mode == "n" else {})}
         if dice.random() < 0.3:
             config["deadline"] = "30s"
         if dice.random() < 0.6:
@@ -164,7 +165,7 @@ def _config(dice: Random, kind: str, name: str) -> dict[str, Any]:
     return {"max": dice.randint(1, 3), "collect": dice.random() < 0.5, **({"while": while_} if while_ else {})}
 
 
-def _edge(dice: Random, nodes: dict[str, Any], source: str, target: str) -> dict[str, Any]:
+def _edge(dice: Random, nodes: JsonObject, source: str, target: str) -> JsonObject:
     kind = nodes[source]["kind"]
     made = {"from": source, "to": target, "on": dice.choice(_OUTCOMES[kind])}
     if kind == "branch":
@@ -172,7 +173,7 @@ def _edge(dice: Random, nodes: dict[str, Any], source: str, target: str) -> dict
     return made
 
 
-def _one_else(dice: Random, edges: dict[str, Any], source: str, node: dict[str, Any]) -> None:
+def _one_else(dice: Random, edges: JsonObject, source: str, node: JsonObject) -> None:
     mine = [edge for edge in edges.values() if edge["from"] == source]
     if node["kind"] == "branch" and mine and dice.random() < 0.8:
         chosen = dice.choice(mine)
@@ -183,7 +184,7 @@ def _one_else(dice: Random, edges: dict[str, Any], source: str, node: dict[str, 
 # -- patches --------------------------------------------------------------------------------------------------------
 
 
-def _operations(dice: Random, document: dict[str, Any]) -> list[dict[str, Any]]:
+def _operations(dice: Random, document: JsonObject) -> list[JsonObject]:
     at, body = dice.choice(_bodies(document))
     names = sorted(body["nodes"])
     fresh = f"p{dice.randint(1, 30)}"
@@ -211,9 +212,7 @@ def _operations(dice: Random, document: dict[str, Any]) -> list[dict[str, Any]]:
     return _taking_away(dice, at, body, one, node, verb)
 
 
-def _taking_away(
-    dice: Random, at: str, body: dict[str, Any], one: str, node: dict[str, Any], verb: str
-) -> list[dict[str, Any]]:
+def _taking_away(dice: Random, at: str, body: JsonObject, one: str, node: JsonObject, verb: str) -> list[JsonObject]:
     edges = body.get("edges") or {}
     if verb == "remove":
         touching = [id for id, edge in edges.items() if one in (edge["from"], edge["to"])]
@@ -233,7 +232,7 @@ def _taking_away(
     ]
 
 
-def _bodies(document: dict[str, Any], at: str = "") -> list[tuple[str, dict[str, Any]]]:
+def _bodies(document: JsonObject, at: str = "") -> list[tuple[str, JsonObject]]:
     found = [(at, document)]
     for name, node in document["nodes"].items():
         if "body" in node:

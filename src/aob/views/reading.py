@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Quarantined, Unavailable
 from aob.core.event import Position
 from aob.core.event.value import decode
@@ -37,7 +38,7 @@ class Views(Engine):
 
     core: Core
 
-    async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> dict[str, Any]:
+    async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> JsonObject:
         """A whole run: status, inputs, output, nodes by visit, tickets, timers, patches, graph, cost.
 
         With `min_position` it is at least that fresh, or Unavailable `not_yet` is raised.
@@ -54,7 +55,7 @@ class Views(Engine):
         told["error"] = await self.core.value(run.tenant, error) if error is not None else None
         return told
 
-    async def wait(self, who: Caller, run_id: str, within_ms: int) -> dict[str, Any]:
+    async def wait(self, who: Caller, run_id: str, within_ms: int) -> JsonObject:
         """The whole run as soon as it has ended, or as it stands after `within_ms`."""
         demand(who, "wait")
         with suppress(TimeoutError):
@@ -62,13 +63,13 @@ class Views(Engine):
                 await self.core.ended(who, run_id)
         return await self.run(who, run_id)
 
-    def _told(self, stream: Stream) -> dict[str, Any]:
+    def _told(self, stream: Stream) -> JsonObject:
         """The run at one moment; nothing is awaited here, for it goes on meanwhile."""
         run: Run = stream.state
         versions = stream.derived.graphs
         version = len(run.graph_ops)
         readable = version < len(versions)  # a run whose graph this release cannot read is shown without it
-        told: dict[str, Any] = {
+        told: JsonObject = {
             "run_id": run.id, "workflow": run.workflow, "artifact": run.artifact, "tag": run.tag,
             "version": f"{run.version.partition('.')[0]}.{version}", "status": run.status, "mode": run.mode,
             "reason": run.cancelling or run.quarantined, "tenant": run.tenant, "by": run.by, "labels": run.labels,
@@ -90,9 +91,9 @@ class Views(Engine):
         """The position up to which everything is durable."""
         return Position(self.core.feed.generation, ((self.core.journal.durable_row, WHOLE),)).token()
 
-    def _nodes(self, run: Run, ir: IR | None) -> dict[str, Any]:
+    def _nodes(self, run: Run, ir: IR | None) -> JsonObject:
         held = self.core.dispatch.running(run)  # from memory: who works on what is in no record
-        nodes: dict[str, Any] = {}
+        nodes: JsonObject = {}
         for scope in run.scopes.values():
             for name, outcome in scope.done.items():
                 if len(nodes) >= NODES_SHOWN:
@@ -119,7 +120,7 @@ class Views(Engine):
         limit: int = 50,
         cursor: str | None = None,
         labels: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """A page of runs, newest first; `next` is the cursor of the page after it."""
         demand(who, "runs")
         if not 1 <= limit <= LIST_MAX:
@@ -136,14 +137,14 @@ class Views(Engine):
         rows = [_row(head) for head in found[:limit]]
         return {"runs": rows, "next": next_page(rows) if len(found) > limit else None, "as_of": self.position()}
 
-    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = WHOLE) -> list[dict[str, Any]]:
+    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = WHOLE) -> list[JsonObject]:
         """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
         demand(who, "timeline")
         stream = await self.core.stream(who, run_id)
         after, limit = max(-1, min(after, WHOLE)), max(0, min(limit, WHOLE))
         return [entry(fact) for fact in await history(self.core, stream, after, limit)]
 
-    async def why(self, who: Caller, run_id: str) -> dict[str, Any]:
+    async def why(self, who: Caller, run_id: str) -> JsonObject:
         """One sentence: what the run waits for, or how it ended."""
         demand(who, "why")
         try:
@@ -171,7 +172,7 @@ class Views(Engine):
         position: str | None = None,
         types: frozenset[str] | None = None,
         place: bool = False,
-    ) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
+    ) -> AsyncIterator[tuple[str, str, JsonObject]]:
         """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
         the feed of all runs from now on; with `place` its first item has no name, and says where that is."""
         demand(who, "follow")
@@ -224,12 +225,12 @@ class Views(Engine):
             raise CallerError(f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
         return await self.core.values.fetch(who.tenant, bytes.fromhex(digest[1]))
 
-    async def items(self, who: Caller, cursor: str) -> dict[str, Any]:
+    async def items(self, who: Caller, cursor: str) -> JsonObject:
         """A page of the items of a map, by the cursor `next` that stands beside those before it."""
         demand(who, "items")
         return await self.core.items(who.tenant, cursor)
 
-    async def health(self) -> dict[str, Any]:
+    async def health(self) -> JsonObject:
         """What works and what does not."""
         journal = self.core.journal
         broken = journal.broken or journal.failing or journal.refusing
@@ -245,10 +246,10 @@ class Views(Engine):
         }  # fmt: skip
 
 
-def _done_in_the_world(stream: Stream) -> list[dict[str, Any]]:
+def _done_in_the_world(stream: Stream) -> list[JsonObject]:
     """Visits that came to their end and whose work may have reached the world: of any effect but `none`."""
     run: Run = stream.state
-    found: list[dict[str, Any]] = []
+    found: list[JsonObject] = []
     for scope in run.scopes.values():
         for name, outcome in scope.done.items():
             node = _node_of(stream, Token(scope.prefix + name, scope.path, name, 1, ""))
@@ -260,22 +261,22 @@ def _done_in_the_world(stream: Stream) -> list[dict[str, Any]]:
     return found
 
 
-def _clock(clock: CommittedClock) -> dict[str, Any]:
+def _clock(clock: CommittedClock) -> JsonObject:
     """How far the clock of the machine is behind committed time, and its last step."""
     behind_ms = clock.behind_ms
-    told: dict[str, Any] = {"behind_ms": behind_ms}
+    told: JsonObject = {"behind_ms": behind_ms}
     if clock.step is not None:
         told["step"] = {"by_ms": clock.step.by_ms, "at": clock.step.at_ms}
     return told
 
 
-def _outcome(outcome: Any) -> dict[str, Any]:
+def _outcome(outcome: Any) -> JsonObject:
     """How a visit ended. Small values as they are, large ones as the reference they are."""
     if isinstance(outcome, ev.NodeFailed):
         return {"state": "failed", "attempt": outcome.attempt, "error": decode(outcome.output)}
     if not isinstance(outcome, ev.NodeCompleted):
         return {"state": outcome.on}
-    told: dict[str, Any] = {
+    told: JsonObject = {
         "state": state_of(outcome), "attempt": outcome.attempt,
         "output": decode(outcome.output), "hash": outcome.digest.hex(),
     }  # fmt: skip
@@ -317,7 +318,7 @@ def _has(head: Head, labels: Mapping[str, str] | None) -> bool:
     return all(mine.get(name) == value for name, value in labels.items())
 
 
-def _row(head: Head) -> dict[str, Any]:
+def _row(head: Head) -> JsonObject:
     info = msgspec.json.decode(head.info) if head.info else {}
     return {
         "run_id": head.stream, "workflow": head.name, "status": head.status, "reason": head.reason,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.event.value import decode
 from aob.core.run.events import NodeCompleted
 from aob.ports.logger import Logger
@@ -26,11 +27,11 @@ def name_of(event: Any) -> str:
     return _SNAKE.sub("_", kind.__name__).lower()
 
 
-def entry(fact: Fact) -> dict[str, Any]:
+def entry(fact: Fact) -> JsonObject:
     """A timeline entry: `seq position at type` and the event's own fields; empty ones are left out. One whose fields
     cannot be shown says why in `unshown`."""
     event = fact.event
-    told: dict[str, Any] = {
+    told: JsonObject = {
         "seq": fact.seq, "position": fact.position, "at": fact.at_ms, "run": fact.stream, "type": name_of(event),
     }  # fmt: skip
     try:
@@ -40,8 +41,8 @@ def entry(fact: Fact) -> dict[str, Any]:
         return {**told, "unshown": f"{type(error).__name__}: {error}"[:UNSHOWN_MAX]}
 
 
-def _fields(event: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _fields(event: Any) -> JsonObject:
+    told: JsonObject = {}
     for field in event.__struct_fields__:
         if field in HIDDEN or field == "run":
             continue

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from aob.core.answers import JsonObject
 from aob.core.duration import format_duration
 from aob.core.event.value import decode
 from aob.core.graph.ir import Node
@@ -40,7 +41,7 @@ def why(
     error: Any = None,
     stuck: Mapping[str, Stuck] = NOTHING,
     done: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
+) -> JsonObject:
     """What a run waits for. `running` are the visits that a worker holds; `node_of` finds a token's node; `lacks` names
     the handler that no worker has for a node; `error` is the run's error as a value; `stuck` are the visits
     whose value is out of reach, and under `` what the run's own next decision needs; `done` are the visits of a
@@ -66,7 +67,7 @@ def why(
     return {"run_id": run.id, "status": run.status, "sentence": sentence, "details": details[:DETAILS_MAX]}
 
 
-def _told(error: Any, done: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _told(error: Any, done: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
     """What the world had been told when the run was cancelled: what was begun, and what had come to its end."""
     begun = error.get("intents", ()) if isinstance(error, dict) else ()
     told = [
@@ -132,9 +133,9 @@ class _Asking:
         for timer in run.timers.values():
             self.timers[timer.visit].append(timer)
 
-    def detail(self, token: Token) -> dict[str, Any]:
+    def detail(self, token: Token) -> JsonObject:
         """What one token waits for."""
-        told: dict[str, Any] = {"visit": token.visit, "attempt": token.attempt}
+        told: JsonObject = {"visit": token.visit, "attempt": token.attempt}
         if token.state == READY:
             return {**told, **self._ready(token)}
         if token.state == BACKOFF:
@@ -150,12 +151,12 @@ class _Asking:
         token = self.run.tokens.get(ticket.visit)
         return token is None or token.state != HELD
 
-    def beside(self, ticket: Ticket) -> dict[str, Any]:
+    def beside(self, ticket: Ticket) -> JsonObject:
         """Such a ticket, told after all that the run really waits for."""
         return {"visit": ticket.visit, "attempt": 0, "state": "beside", "ticket": ticket.id, "patch": ticket.about,
                 "says": f"{self._ticket(ticket)}: patch {ticket.about}; the run goes on meanwhile"}  # fmt: skip
 
-    def _ready(self, token: Token) -> dict[str, Any]:
+    def _ready(self, token: Token) -> JsonObject:
         visit, node = token.visit, self.node_of(token)
         if visit in self.stuck:
             return {"state": "away", "says": f"{visit} {_away(self.stuck[visit])}"}
@@ -176,7 +177,7 @@ class _Asking:
         because = f": {error['message']}" if isinstance(error, dict) and error.get("message") else ""
         return f"{token.visit}: retry {token.attempt + 1 - token.lost}{of}{at}{because}"
 
-    def _held(self, token: Token) -> dict[str, Any]:
+    def _held(self, token: Token) -> JsonObject:
         patch = token.kept.patch
         ticket = self.about.get(patch)
         if ticket is None:
@@ -200,7 +201,7 @@ class _Asking:
         more = f" and {len(told) - UNASKED_MAX} more" if len(told) > UNASKED_MAX else ""
         return f"; nobody asked yet for {', '.join(told[:UNASKED_MAX])}{more}" if told else ""
 
-    def _open(self, visit: str) -> dict[str, Any]:
+    def _open(self, visit: str) -> JsonObject:
         run = self.run
         if visit in self.tickets:
             ticket = self.tickets[visit]
@@ -212,7 +213,7 @@ class _Asking:
             left = f", {_left(due, self.now_ms)}" if due else ""
             passed = self._passed_over(name, key)
             over = f"; passed over, for they do not fit: {', '.join(passed)}" if passed else ""
-            told: dict[str, Any] = {
+            told: JsonObject = {
                 "state": "message",
                 "says": f"{visit} waits for message {name}{about}{left}{over}{self._unasked(name, key)}",
             }
