@@ -13,8 +13,8 @@ from aob.core.event.value import canonical
 from aob.core.run import Run, decode_events, encode_events, evolve, pending
 from aob.core.run import events as ev
 from aob.core.run.pending import Effects, Hop, Pending
-from aob.core.run.state import OPEN, READY, Scope
-from aob.core.run.step import Graphs, takes
+from aob.core.run.state import OPEN, READY, Scope, takes
+from aob.core.run.step import Graphs
 
 NO_TOKEN = frozenset({"run", "start"})
 """Kinds of timers that belong to the run and to no visit."""
@@ -59,6 +59,7 @@ def broken(run: Run, graphs: Graphs) -> Iterator[str]:
         yield "the run goes on and has no token"
     yield from _tokens(run, graphs)
     yield from _places(run)
+    yield from _indices(run)
     for scope in run.scopes.values():
         yield from _signals(run, graphs, scope)
 
@@ -115,6 +116,30 @@ def _places(run: Run) -> Iterator[str]:
         live = sum(scope.visit == visit for scope in run.scopes.values())
         if live != body.live or body.next != body.live + body.closed:
             yield f"{visit} counts {body.live} live and {body.closed} closed of {body.next}, and {live} are live"
+
+
+def _indices(run: Run) -> Iterator[str]:
+    """What is filed by where it belongs agrees with what there is."""
+    timed: dict[str, dict[str, None]] = {}
+    for timer in run.timers.values():
+        timed.setdefault(timer.visit, {})[timer.id] = None
+    asked: dict[str, dict[str, None]] = {}
+    for ticket in run.tickets.values():
+        for key in (ticket.visit, ticket.about):
+            if key and not ticket.answer:
+                asked.setdefault(key, {})[ticket.id] = None
+    waiting: dict[tuple[str, str], list[str]] = {}
+    for visit, wait in run.waits.items():
+        waiting.setdefault(wait, []).append(visit)
+    if timed != run.timed or asked != run.asked or waiting != {wait: list(at) for wait, at in run.waiting.items()}:
+        yield f"timers, tickets or waits are filed as {run.timed}, {run.asked}, {run.waiting}"
+    for scope in run.scopes.values():
+        live = {token.node for token in run.tokens.values() if token.scope == scope.path}
+        if scope.path and live != scope.live.keys():
+            yield f"{scope.path} has {sorted(scope.live)} alive, and the tokens are those of {sorted(live)}"
+    for visit, body in run.bodies.items():
+        if len(body.open) != body.live or any(body.path(index) not in run.scopes for index in body.open):
+            yield f"{visit} has {body.live} open passes, and {sorted(body.open)} are listed"
 
 
 def _signals(run: Run, graphs: Graphs, scope: Scope) -> Iterator[str]:

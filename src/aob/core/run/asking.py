@@ -1,5 +1,8 @@
 """What people and timers say to a run: answers to tickets, messages, due timers, cancel."""
 
+from collections.abc import Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import Any, Final
 
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
@@ -95,7 +98,7 @@ def decide_ticket(
     step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell = NULL, command: str = "", key: str = ""
 ) -> None:
     """The ticket has its answer; what it was about goes on."""
-    step.events.append(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now, key))
+    step.close_ticket(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now, key))
     if ticket.subject == "patch":
         close_patch(step, ticket, step.run.patches[ticket.about], choice, by, reason)
         return
@@ -162,7 +165,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
                                           plan.shown, step.given.rules.version))  # fmt: skip
         about = [step.run.id, patch.id, plan.shown, step.given.rules.version, *((*roles, *barred) if wider else ())]
-        step.events.append(
+        step.open_ticket(
             ev.TicketOpened(
                 derived_id("ticket", *about), patch.visit, "patch",
                 "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
@@ -180,10 +183,9 @@ def set_aside(step: Step, command: cmd.ClosePatch) -> None:
     patch = step.run.patches.get(command.patch)
     if patch is None:
         raise NotFound(f"there is no patch {command.patch}")
-    for ticket in step.run.tickets.values():
-        if ticket.about == patch.id and not ticket.answer:
-            answer(step, cmd.Answer(ticket.id, command.choice, command.who, command.reason))
-            return
+    for ticket in step.run.asked.get(patch.id, ()):
+        answer(step, cmd.Answer(ticket, command.choice, command.who, command.reason))
+        return
     done = {"approve": "applied", "reject": "rejected"}[command.choice]
     if patch.state == done:
         return
@@ -198,8 +200,10 @@ def message(step: Step, command: cmd.Message) -> None:
     if step.run.final:
         raise Conflict(f"{step.run.id} is {step.run.final}: nothing waits in it any more", code="run_finished")
     problems: list[Problem] = []
-    for visit, (name, key) in step.run.waits.items():
-        if name == command.name and key in ("", command.key) and step.outcome_of(visit) is None:
+    waiting = step.run.waiting
+    fitting = (waiting.get((command.name, key), {}).items() for key in dict.fromkeys(("", command.key)))
+    for visit, _ in merge(*fitting, key=itemgetter(1)):
+        if step.outcome_of(visit) is None:
             token = step.run.tokens[visit]
             scope = step.scope(token.scope)
             ir = step.ir_of(scope)
@@ -233,7 +237,7 @@ def fire(step: Step, command: cmd.Fire) -> None:
     timer = step.run.timers.get(command.timer)
     if timer is None or timer.due_ms > step.now:
         return
-    step.events.append(ev.TimerDone(timer.id))
+    step.end_timer(timer.id, fired=True)
     if timer.kind == "run":
         finish(
             step,
@@ -258,7 +262,7 @@ def fire(step: Step, command: cmd.Fire) -> None:
     elif timer.kind == "retry" and token.state == BACKOFF:
         step.events.append(ev.TokenReady(timer.visit, token.attempt + 1, "retry"))
     elif timer.kind == "join" and token.state == OPEN:
-        step.done.setdefault(scope.path, {})[node.id] = DUE
+        step.decided(scope, node.id, DUE)
         step.inner.append((scope, ir, node))
     elif timer.kind == "deadline":
         _deadline(step, token)
@@ -266,12 +270,17 @@ def fire(step: Step, command: cmd.Fire) -> None:
         _rung(step, token, timer.kind)
 
 
+def _asked(step: Step, token: Token) -> Iterator[Ticket]:
+    """The open tickets of a visit."""
+    return (step.run.tickets[id] for id in step.run.asked.get(token.visit, ()))
+
+
 def _deadline(step: Step, token: Token) -> None:
     scope = step.scope(token.scope)
     ir = step.ir_of(scope)
     node = ir.nodes[token.node]
-    for ticket in step.run.tickets.values():
-        if ticket.visit == token.visit and not ticket.answer and ticket.subject == "approval":
+    for ticket in _asked(step, token):
+        if ticket.subject == "approval":
             decide_ticket(step, ticket, EXPIRE_CHOICE.get(ticket.expire, "expired"), "timer", "the deadline passed")
             return
     step.close_tickets(token.visit)
@@ -292,7 +301,7 @@ def _deadline(step: Step, token: Token) -> None:
 def _rung(step: Step, token: Token, kind: str) -> None:
     scope = step.scope(token.scope)
     node = step.ir_of(scope).nodes[token.node]
-    ticket = next((t for t in step.run.tickets.values() if t.visit == token.visit and not t.answer), None)
+    ticket = next(_asked(step, token), None)
     if ticket is None:
         return
     if kind == "remind":

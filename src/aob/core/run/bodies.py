@@ -11,7 +11,7 @@ from aob.core.graph.ir import IR, Node
 from aob.core.items import PAGE_ITEMS, Items, items_cell, items_listed, listed_in
 from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
-from aob.core.run.ending import cancel_below, error_cell, fail_node, outcome
+from aob.core.run.ending import cancel_passes, error_cell, fail_node, outcome
 from aob.core.run.names import evaluate, input_cell
 from aob.core.run.state import EXHAUSTED, Body, Scope
 from aob.core.run.step import DeniedError, Needs, Step
@@ -38,6 +38,7 @@ def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     if count > ITEMS_MAX:
         raise DeniedError(f"items of {node.id}: {count:,} is over the limit of {ITEMS_MAX:,}")
     step.events.append(ev.BodyOpened(visit, "map", cell, count))
+    step.bear(scope, node.id)
     body = step.bodies[visit] = Body(visit, "map", cell, count)
     _pump(step, scope, ir, node, body)
 
@@ -49,6 +50,7 @@ def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     cell = input_cell(step, scope, node)
     count = min(node.config.max, PASSES_MAX)
     step.events.append(ev.BodyOpened(visit, kind, cell, count))
+    step.bear(scope, node.id)
     body = step.bodies[visit] = Body(visit, kind, cell, count)
     _next_pass(step, scope, ir, node, body, 0, cell)
 
@@ -111,10 +113,11 @@ def _open_scope(step: Step, node: Node, body: Body, path: str, version: int, ite
     step.events.append(event)
     inner = Scope(path, step.body_path(path), version, body.visit, index, item)
     step.opened[path] = inner
+    step.passes.setdefault(body.visit, []).append(path)
     if node.body is None:
         raise DeniedError(f"{node.id} has no body")
     ir = step.ir_of(inner)
-    step.done[path] = {}
+    step.touched[path] = inner
     for entry in ir.entry:
         step.enter(inner, ir, entry, event)
 
@@ -133,7 +136,7 @@ def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None
     body.outputs[scope.index] = output
     if body.kind == "map":
         if failed:
-            body.lost.append(scope.index)
+            body.lost[scope.index] = None
         failed = body.failed > node.config.failures
     try:
         if body.kind == "map":
@@ -178,8 +181,7 @@ def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
 
 
 def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: Cell) -> None:
-    prefix = body.visit + ("[" if body.kind == "map" else "#")
-    cancel_below(step, prefix, f"{body.visit} failed")
+    cancel_passes(step, body.visit, f"{body.visit} failed")
     told = step.load(error)
     message = f"{body.failed} of {body.count} items failed" if body.kind == "map" else f"pass {body.closed - 1} failed"
     fail_node(step, scope, ir, node, 0, error_cell(step, "body_failed", message, told))

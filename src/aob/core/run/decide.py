@@ -4,6 +4,7 @@ The run is only read. A command that cannot be raises an AobError and changes no
 (an old attempt, a token that is gone) leads to no events.
 """
 
+from collections import deque
 from collections.abc import Callable
 from math import log
 from typing import Any, Final
@@ -53,7 +54,7 @@ def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decisio
         _refuse_aside(run, command)
         return Decision([], step.values, given.graphs)
     _RULES[type(command)](step, command)
-    if step.done or step.inner:
+    if step.touched or step.inner:
         conclude(step)
     return Decision(step.events, step.values, step.given.graphs)
 
@@ -120,7 +121,7 @@ def _start(step: Step, command: cmd.Start) -> None:
     step.events.append(event)
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)
     step.opened[""] = root
-    step.done[""] = {}
+    step.touched[""] = root
     copied = {item.visit: item for item in command.copied}
     step.copied = frozenset(copied)
     for node in ir.entry:
@@ -151,21 +152,21 @@ def _same_start(run: Run, command: cmd.Start) -> None:
 
 def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:
     """A fork: outcomes of another run stand here as if they had happened, in an order that edges allow."""
-    waiting = dict(copied)
-    while waiting:
-        before = len(waiting)
-        for visit in list(waiting):
-            node = ir.nodes.get(visit)
-            if node is None or any(edge.source.id in waiting for edge in node.ins):
-                continue
-            item = waiting.pop(visit)
-            if step.outcome(root, visit) is not None:
-                continue
+    nodes = [ir.nodes[visit] for visit in copied if visit in ir.nodes]
+    before = {node.id: sum(edge.source.id in copied for edge in node.ins) for node in nodes}
+    next_ones = deque(node for node in nodes if not before[node.id])
+    while next_ones:
+        node = next_ones.popleft()
+        if step.outcome(root, node.id) is None:
+            item = copied[node.id]
             digest = digest_of_cell(item.output)
-            event = ev.NodeCompleted(visit, item.attempt, item.on, item.output, digest, item.took, copied=True)
+            event = ev.NodeCompleted(node.id, item.attempt, item.on, item.output, digest, item.took, copied=True)
             step.route(root, ir, node, event)
-        if len(waiting) == before:
-            return
+        for target in (edge.target for edges in node.outs.values() for edge in edges):
+            if target.id in before:
+                before[target.id] -= 1
+                if not before[target.id]:
+                    next_ones.append(target)
 
 
 def _token(step: Step, visit: str, attempt: int) -> Token | None:
@@ -249,7 +250,7 @@ def _lost(step: Step, command: cmd.Lost) -> None:
     if asked == "ask":
         question = f"{token.visit} was cut off: did it happen?" + (f" ({command.said})" if command.said else "")
         told = [{"kind": intent.kind, "what": decode(intent.what)} for intent in open_intents]
-        step.events.append(
+        step.open_ticket(
             ev.TicketOpened(
                 step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "approve",
                 question, ["done", "repeat", "fail"], {"output": {}},

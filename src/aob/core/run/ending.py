@@ -1,6 +1,5 @@
 """How a visit fails, how a scope ends, how a run ends."""
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +23,7 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
     visit = scope.prefix + node.id
     on = "failure" if node.outs.get("failure") else "skipped" if node.spec.on_failure == "skip" else ""
     if not on and node.spec.on_failure == "review" and attempt:  # its deadline goes on while a person thinks
-        step.events.append(
+        step.open_ticket(
             ev.TicketOpened(
                 step.ticket_id(visit, attempt, "review"), visit, "review", "approve",
                 f"{visit} failed: what now?", ["retry", "skip", "fail"], {}, error,
@@ -37,7 +36,7 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
         step.route(scope, ir, node, event)
     else:
         step.events.append(event)
-        step.done.setdefault(scope.path, {})[node.id] = event
+        step.decided(scope, node.id, event)
         fail_scope(step, scope, visit, error)
 
 
@@ -55,7 +54,7 @@ def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
         told = step.load(error)
         finish(step, "FAILED", NULL, step.cell({"visit": visit, **told})[0])
     else:
-        cancel_below(step, scope.prefix, f"{visit} failed")
+        cancel_visits(step, sorted(_in_pass(step, scope)), f"{visit} failed")
         end_scope(step, scope, error, failed=True)
 
 
@@ -65,21 +64,34 @@ def end_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None:
     step.ending.append((scope, output, failed))
 
 
-def cancel_below(step: Step, prefix: str, reason: str) -> None:
-    """Every token and scope whose path begins like this ends here."""
-    _shut(step, prefix)
-    cancel_visits(step, living(step, prefix), reason)
+def cancel_passes(step: Step, visit: str, reason: str) -> None:
+    """All that is under way in the passes of a map or loop ends here."""
+    cancel_visits(step, sorted(_in_passes(step, visit)), reason)
 
 
-def _shut(step: Step, prefix: str) -> None:
-    step.closed.update(path for path in (*step.run.scopes, *step.opened) if path.startswith(prefix))
-    if step.ending:
-        step.ending = deque(each for each in step.ending if not each[0].path.startswith(prefix))
+def _in_passes(step: Step, visit: str) -> Iterator[str]:
+    """Living visits in the passes of a map or loop; nothing more is worked in these passes."""
+    kept = step.run.bodies.get(visit)
+    paths = [kept.path(index) for index in kept.open] if kept is not None else []
+    for path in (*paths, *step.passes.get(visit, ())):
+        if path not in step.shut:
+            step.shut.add(path)
+            step.closed.add(path)
+            yield from _in_pass(step, step.scope(path))
 
 
-def living(step: Step, prefix: str = "") -> list[str]:
-    """Visits that begin like this and have a token, also one that this decision gave them, and no outcome."""
-    visits = {visit for visit in (*step.run.tokens, *_born(step)) if visit.startswith(prefix)} - step.cancelled
+def _in_pass(step: Step, scope: Scope) -> Iterator[str]:
+    """Visits in a pass that have a token and no outcome, with those in their own passes."""
+    for node in {**scope.live, **step.born.get(scope.path, {})}:
+        visit = scope.prefix + node
+        if visit not in step.cancelled and step.outcome(scope, node) in (None, DUE):
+            yield visit
+            yield from _in_passes(step, visit)
+
+
+def _living(step: Step) -> list[str]:
+    """Visits that have a token, also one that this decision gave them, and no outcome."""
+    visits = {*step.run.tokens, *_born(step)} - step.cancelled
     return sorted(visit for visit in visits if step.outcome_of(visit) in (None, DUE))
 
 
@@ -108,11 +120,9 @@ def cancel_visits(step: Step, visits: list[str], reason: str) -> None:
     gone = dict.fromkeys(visits)
     for visit in visits:
         if visit in step.run.bodies or visit in step.bodies:
-            for prefix in (f"{visit}[", f"{visit}#"):
-                _shut(step, prefix)
-                gone.update(dict.fromkeys(living(step, prefix)))
+            gone.update(dict.fromkeys(sorted(_in_passes(step, visit))))
     if gone:
-        step.withdraw(gone.keys())
+        step.withdraw(gone)
         step.cancelled.update(gone)
         step.events.append(ev.TokensCancelled(list(gone), reason))
 
@@ -121,7 +131,7 @@ def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
     """The run is over, once."""
     if step.finished:
         return
-    gone = living(step)
+    gone = _living(step)
     if gone:
         step.events.append(ev.TokensCancelled(gone, status.lower()))
     step.events.append(ev.RunFinished(status, step.now, output, error))
@@ -131,12 +141,10 @@ def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
 def close_finished(step: Step) -> bool:
     """Ends each scope whose nodes are all decided. True when something followed from it."""
     moved = False
-    for path, drafted in list(step.done.items()):
-        scope = step.run.scopes.get(path) or step.opened.get(path)
-        if scope is None:
-            continue
-        undone = step.undone.get(path, 0) if step.versions else 0
-        if len(scope.done) - undone + len(drafted) < len(step.ir_of(scope).nodes):
+    touched, step.touched = step.touched, {}
+    for path, scope in touched.items():
+        undone = step.undone.get(path, 0) if step.moved else 0
+        if len(scope.done) - undone + len(step.done.get(path, ())) < len(step.ir_of(scope).nodes):
             continue
         if step.finished or path in step.closed:
             continue

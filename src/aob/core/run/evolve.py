@@ -50,11 +50,28 @@ def _scope_of(run: Run, visit: str) -> tuple[Scope, str]:
     return run.scopes[path], node
 
 
-def _pop(run: Run, visit: str) -> Token | None:
+def _pop(run: Run, visit: str) -> None:
     token = run.tokens.pop(visit, None)
-    if token is not None and token.state == READY:
+    if token is None:
+        return
+    if token.state == READY:
         run.ready -= 1
-    return token
+    if token.scope and token.scope in run.scopes:
+        run.scopes[token.scope].live.pop(token.node, None)
+
+
+def _unfile(index: dict[Any, Any], key: Any, name: str) -> None:
+    """A name stands under a key no more, and no key stands for nothing."""
+    names = index.get(key, {})
+    names.pop(name, None)
+    if not names:
+        index.pop(key, None)
+
+
+def _unwait(run: Run, visit: str) -> None:
+    wait = run.waits.pop(visit, None)
+    if wait is not None:
+        _unfile(run.waiting, wait, visit)
 
 
 def _set(run: Run, token: Token, state: str) -> None:
@@ -80,6 +97,8 @@ def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
         if token.state == READY:
             run.ready -= 1
         scope, node = run.scopes[token.scope], token.node
+        if scope.live:
+            scope.live.pop(node, None)
     else:
         scope, node = _scope_of(run, visit)
     scope.done[node] = e
@@ -90,28 +109,29 @@ def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
     if e.fed or e.starved:
         feed(scope, e.fed, e.starved)
     if run.waits:
-        run.waits.pop(visit, None)
+        _unwait(run, visit)
     if run.bodies:
         run.bodies.pop(visit, None)
 
 
 def _failed(run: Run, e: ev.NodeFailed) -> None:
-    cut_short = e.visit in run.bodies
+    cut_short = run.bodies.get(e.visit)
     _completed(run, e)
-    if cut_short:
-        _drop_below(run, e.visit)
+    if cut_short is not None:
+        _drop_passes(run, cut_short)
 
 
-def _drop_below(run: Run, visit: str) -> None:
+def _drop_passes(run: Run, body: Body) -> None:
     """A map or loop ended early: nothing of its passes is left."""
-    prefixes = (f"{visit}[", f"{visit}#")
-    for path in [path for path in run.scopes if path.startswith(prefixes)]:
-        del run.scopes[path]
-    for inner in [inner for inner in run.tokens if inner.startswith(prefixes)]:
-        _pop(run, inner)
-    for inner in [inner for inner in (*run.bodies, *run.waits) if inner.startswith(prefixes)]:
-        run.bodies.pop(inner, None)
-        run.waits.pop(inner, None)
+    for index in body.open:
+        scope = run.scopes.pop(body.path(index), None)
+        for node in scope.live if scope is not None else ():
+            visit = f"{body.path(index)}/{node}"
+            _pop(run, visit)
+            _unwait(run, visit)
+            inner = run.bodies.pop(visit, None)
+            if inner is not None:
+                _drop_passes(run, inner)
 
 
 def _attempt_failed(run: Run, e: ev.AttemptFailed) -> None:
@@ -132,6 +152,7 @@ def _token_ready(run: Run, e: ev.TokenReady) -> None:
 
 def _timer_set(run: Run, e: ev.TimerSet) -> None:
     run.timers[e.id] = Timer(e.id, e.visit, e.kind, e.due_ms)
+    run.timed.setdefault(e.visit, {})[e.id] = None
     if e.kind in OPENING and e.visit not in run.tokens:
         _open(run, e.visit)
 
@@ -141,12 +162,16 @@ def _open(run: Run, visit: str) -> None:
     token = run.tokens.get(visit)
     if token is None:
         run.tokens[visit] = Token(visit, path, node, 1, OPEN)
+        if path:
+            run.scopes[path].live[node] = None
     else:
         _set(run, token, OPEN)
 
 
 def _timer_done(run: Run, e: ev.TimerDone) -> None:
-    run.timers.pop(e.id, None)
+    timer = run.timers.pop(e.id, None)
+    if timer is not None:
+        _unfile(run.timed, timer.visit, e.id)
 
 
 def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
@@ -166,6 +191,8 @@ def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
         roles=e.roles,
         barred=e.barred,
     )
+    for key in filter(None, (e.visit, e.about)):
+        run.asked.setdefault(key, {})[e.id] = None
     if e.subject in {"approval", "uncertain", "review"}:
         _open(run, e.visit)
     if e.subject == "uncertain":
@@ -181,6 +208,8 @@ def _ticket_changed(run: Run, e: ev.TicketChanged) -> None:
 def _ticket_answered(run: Run, e: ev.TicketAnswered) -> None:
     ticket = run.tickets[e.id]
     ticket.answer, ticket.by, ticket.reason, ticket.values, ticket.key = e.choice, e.by, e.reason, e.values, e.key
+    for key in filter(None, (ticket.visit, ticket.about)):
+        _unfile(run.asked, key, e.id)
     if e.command:
         _know(run, e.command, Known("answer", e.id, content_of(e.choice, e.reason, e.values), e.by, e.at_ms))
 
@@ -224,13 +253,15 @@ def _uncertain(run: Run, e: ev.Uncertain) -> None:
 
 def _wait_opened(run: Run, e: ev.WaitOpened) -> None:
     run.waits[e.visit] = (e.name, e.key)
+    run.waits_opened += 1
+    run.waiting.setdefault((e.name, e.key), {})[e.visit] = run.waits_opened
     _open(run, e.visit)
 
 
 def _message(run: Run, e: ev.MessageReceived) -> None:
     _know(run, e.id, Known("message", " ".join(filter(None, (e.name, e.key))), e.digest, e.by, e.at_ms))
     if e.visit:
-        run.waits.pop(e.visit, None)
+        _unwait(run, e.visit)
         run.messages = [kept for kept in run.messages if kept[0] != e.id]
     else:
         run.messages.append((e.id, e.name, e.key, e.payload))
@@ -271,9 +302,10 @@ def _cancelled(run: Run, e: ev.TokensCancelled) -> None:
         if path in run.scopes:
             run.scopes[path].done[node] = CANCELLED
             run.scopes[path].fed.pop(node, None)
-        run.waits.pop(visit, None)
-        if run.bodies.pop(visit, None) is not None:
-            _drop_below(run, visit)
+        _unwait(run, visit)
+        body = run.bodies.pop(visit, None)
+        if body is not None:
+            _drop_passes(run, body)
 
 
 def _finished(run: Run, e: ev.RunFinished) -> None:
@@ -283,7 +315,10 @@ def _finished(run: Run, e: ev.RunFinished) -> None:
         ticket.answer = ticket.answer or "withdrawn"
     run.tokens.clear()
     run.timers.clear()
+    run.timed.clear()
+    run.asked.clear()
     run.waits.clear()
+    run.waiting.clear()
     run.bodies.clear()
     run.messages.clear()
     run.ready = 0

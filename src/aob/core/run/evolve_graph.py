@@ -15,9 +15,12 @@ def decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -
         visit = prefix + node
         tokens[visit] = Token(visit, path, node, 1, READY)
     run.ready += len(ready)
+    if path and ready:
+        scope.live.update(dict.fromkeys(ready))
     for node in skipped:
         scope.done[node] = SKIPPED
         scope.fed.pop(node, None)
+        scope.live.pop(node, None)
         tokens.pop(prefix + node, None)  # a join that waited for its deadline
 
 
@@ -85,6 +88,7 @@ def scope_opened(run: Run, e: ev.ScopeOpened) -> None:
     body = run.bodies[e.visit]
     body.next = max(body.next, e.index + 1)
     body.live += 1
+    body.open[e.index] = None
     run.agents += e.agents
     decide_nodes(run, scope, e.ready, e.skipped)
 
@@ -96,10 +100,11 @@ def scope_closed(run: Run, e: ev.ScopeClosed) -> None:
     if body is None:
         return
     body.live -= 1
+    body.open.pop(e.index, None)
     body.closed += 1
     body.failed += e.failed
     if e.failed:
-        body.lost.append(e.index)
+        body.lost[e.index] = None
     if body.kind == "last":
         body.outputs.clear()
     elif body.kind == "map":

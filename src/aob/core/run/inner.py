@@ -40,7 +40,8 @@ def conclude(step: Step) -> None:
             _work(step, scope, ir, node)
         while step.ending and not step.finished:
             scope, output, failed = step.ending.popleft()
-            close_scope(step, scope, output, failed=failed)
+            if scope.path not in step.shut:
+                close_scope(step, scope, output, failed=failed)
         if step.inner:
             continue
         if not close_finished(step) and not step.inner:
@@ -106,11 +107,12 @@ def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 
 def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     visit = scope.prefix + node.id
-    drafted = step.done.setdefault(scope.path, {})
+    drafted = step.done.get(scope.path, {})
     if drafted.get(node.id) is not DUE:  # only its first signal: its deadline begins to count
         if step.outcome(scope, node.id) is None:
             step.set_timer(_timer_id(scope, node, "join"), visit, "join",
                            step.now + parse_duration(node.config.deadline))  # fmt: skip
+            step.bear(scope, node.id)
         return
     del drafted[node.id]
     cells = source_cells(step, scope, node)
@@ -125,17 +127,21 @@ def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 def _cancel_rest(step: Step, scope: Scope, join: Node) -> None:
     """Cancels what can now only lead to this join."""
     useless: set[str] = set()
+    elsewhere: dict[str, int] = {}  # edges of a source that lead somewhere else, as far as is known
     frontier = [join]
     while frontier:
         for edge in frontier.pop().ins:
             source = edge.source
-            targets = {out.target.id for edges in source.outs.values() for out in edges}
-            if source.id not in useless and targets <= useless | {join.id}:
+            if source.id not in elsewhere:
+                elsewhere[source.id] = sum(map(len, source.outs.values()))
+            elsewhere[source.id] -= 1
+            if not elsewhere[source.id]:
                 useless.add(source.id)
                 frontier.append(source)
     gone = [node for node in sorted(useless) if step.outcome(scope, node) is None]
     cancel_visits(step, [scope.prefix + node for node in gone], f"{join.id} is decided")
-    step.done.setdefault(scope.path, {}).update(dict.fromkeys(gone, CANCELLED))
+    for node in gone:
+        step.decided(scope, node, CANCELLED)
 
 
 def _timer(step: Step, scope: Scope, ir: IR, node: Node) -> None:
@@ -145,6 +151,7 @@ def _timer(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     else:
         due += parse_duration(node.config.for_)
     step.set_timer(_timer_id(scope, node, "sleep"), scope.prefix + node.id, "sleep", due)
+    step.bear(scope, node.id)
 
 
 def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
@@ -185,6 +192,7 @@ def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:
             step.route(scope, ir, node, outcome(visit, "success", payload))
             return
     step.events.append(ev.WaitOpened(visit, node.config.message, key))
+    step.bear(scope, node.id)
     if node.spec.timeout.deadline_ms:
         step.set_timer(_timer_id(scope, node, "deadline"), visit, "deadline", step.now + node.spec.timeout.deadline_ms)
 
@@ -223,7 +231,8 @@ def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         raise DeniedError(f"text of {node.id}: {error}") from error
     shown, _ = step.cell(value)
     due = step.now + times.deadline_ms if times.deadline_ms else 0
-    step.events.append(
+    step.bear(scope, node.id)
+    step.open_ticket(
         ev.TicketOpened(
             step.ticket_id(visit, 1, "approval"), visit, "approval", config.role, str(text), ["approve", "reject"],
             dict(config.form), shown, due, times.expire, "", [str(address) for address in notify],

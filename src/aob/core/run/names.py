@@ -8,8 +8,8 @@ from aob.core.event.value import NULL, Cell
 from aob.core.expression import EvalError, Expression, Meter
 from aob.core.graph.ir import IR, Node
 from aob.core.rules import FIRST_RULES
-from aob.core.run.state import EXHAUSTED, SKIPPED, Scope, completed, failed, state_of
-from aob.core.run.step import DeniedError, Step, takes
+from aob.core.run.state import EXHAUSTED, SKIPPED, Scope, completed, failed, state_of, takes
+from aob.core.run.step import DeniedError, Step
 
 
 def evaluate(

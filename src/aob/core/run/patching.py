@@ -16,8 +16,8 @@ from aob.core.policy.patch import Verdict, review_patch
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.ending import outcome
-from aob.core.run.state import SKIPPED, Patch, Run, Scope, body_of
-from aob.core.run.step import Graphs, Step, takes, verdict_of
+from aob.core.run.state import SKIPPED, Patch, Run, Scope, body_of, takes, verdict_of
+from aob.core.run.step import Graphs, Step
 
 Operations = list[dict[str, Any]]
 _operations = msgspec.json.Decoder(Operations)
@@ -84,7 +84,7 @@ def _proposed(
 
 def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
     """A person is shown the diff; the answer binds its hash and the version of the rules."""
-    step.events.append(
+    step.open_ticket(
         ev.TicketOpened(
             patch_ticket(step, command.id), command.visit, "patch", "approve",
             # What the gate has found stands first: a long reason must not push it out of sight.
@@ -193,7 +193,7 @@ def publish(step: Step, id: str, plan: Plan, by: str, *, rollback_of: str = "") 
         was, will = before.body(scope.version, scope.body), _body(plan.graphs, number, scope.body)
         if will is not None and will.hash == was.hash:
             event.moved.append(path)
-        elif will is not None and not _dispatched_changed(run, scope, was, will):
+        elif will is not None and not _dispatched_changed(scope, was, will):
             moving.append((scope, was, will))
         else:
             event.stayed.append(path)
@@ -211,8 +211,8 @@ def _body(graphs: Graphs, version: int, body: str) -> IR | None:
         return None
 
 
-def _dispatched_changed(run: Run, scope: Scope, was: IR, will: IR) -> bool:
-    begun = set(scope.done) | {token.node for token in run.tokens.values() if token.scope == scope.path}
+def _dispatched_changed(scope: Scope, was: IR, will: IR) -> bool:
+    begun = scope.done.keys() | scope.live.keys()
     return any(
         node not in will.nodes
         or will.nodes[node].hash != was.nodes[node].hash
@@ -223,11 +223,11 @@ def _dispatched_changed(run: Run, scope: Scope, was: IR, will: IR) -> bool:
 
 def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied | ev.ScopeMoved) -> None:
     """Gives the signals of changed edges to nodes that have not begun: some begin, some are skipped, some wait."""
-    done = step.done.setdefault(scope.path, {})
     prefix, tokens = scope.prefix, step.run.tokens
     event.undone.extend(sorted(node for node in scope.done if node not in new.nodes))
     number = event.number if isinstance(event, ev.PatchApplied) else event.version
-    step.versions = {**step.versions, scope.path: number}
+    step.move(scope, number)
+    step.touched[scope.path] = scope
     step.undone[scope.path] = len(event.undone)
     waiting = [node for node in new.nodes.values() if node.id not in scope.done and prefix + node.id not in tokens]
     changed = [node for node in waiting if _ins(node) != _ins(old.nodes.get(node.id)) or node.id not in old.nodes]
@@ -251,7 +251,7 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
             step.enter(scope, new, node, event)
         else:
             event.skipped.append(node.id)
-            done[node.id] = SKIPPED
+            step.decided(scope, node.id, SKIPPED)
     for node, verdict in late:
         if verdict == "skip":
             step.starve(scope, new, node, event)

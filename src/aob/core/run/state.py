@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event.value import NULL, Cell
+from aob.core.graph.ir import Edge, Node
 from aob.core.rights import needed_roles
 from aob.core.run.events import NodeCompleted, NodeFailed
 
@@ -100,13 +101,40 @@ def state_of(outcome: Any) -> str:
     return "completed" if state in {"success", EXHAUSTED} else state
 
 
+def takes(edge: Edge, outcome: Any) -> bool:
+    """Whether this outcome of its source takes an edge."""
+    on = outcome.on
+    if on == EXHAUSTED:
+        on = offered_for(edge.source)
+    return bool(edge.on == on) and (outcome.took is None or edge.id in outcome.took)
+
+
+def offered_for(node: Node) -> str:
+    """The outcome whose edges a loop that was exhausted takes: those of success, when it has none of its own."""
+    return EXHAUSTED if node.outs.get(EXHAUSTED) else "success"
+
+
+def verdict_of(target: Node, taken: int, skipped: int) -> str:
+    """`wait`, `run` or `skip` for a node with these signals. Only a join may be decided before its last one."""
+    if target.kind == "join" and target.config.mode != "all":
+        enough = 1 if target.config.mode == "any" else target.config.n
+        if taken >= enough:
+            return "run"
+        if taken + skipped == target.need:
+            return "skip"
+    if taken + skipped < target.need:
+        return "wait"
+    return "run" if taken else "skip"
+
+
 def body_of(path: str) -> str:
     """A scope path without its passes: `each[3]/loop#2` is `each/loop`."""
     return "/".join(part.partition("[")[0].partition("#")[0] for part in path.split("/"))
 
 
 class Scope(msgspec.Struct, gc=False, eq=False):
-    """One pass of a body; the root scope has the path ``. `body` is the path without passes (`each/inner`)."""
+    """One pass of a body; the root scope has the path ``. `body` is the path without passes (`each/inner`), `live` are
+    the nodes of a pass that have a token; those of the root are found among all tokens."""
 
     path: str
     body: str
@@ -117,40 +145,34 @@ class Scope(msgspec.Struct, gc=False, eq=False):
     prefix: str = ""
     done: dict[str, Any] = {}
     fed: dict[str, tuple[int, int]] = {}
+    live: dict[str, None] = {}
 
     def __post_init__(self) -> None:
         if self.path:
             self.prefix = f"{self.path}/"
 
 
-class Body:
-    """Progress of a map or loop: a cursor, the open window, results so far and how many of each page there are."""
+class Body(msgspec.Struct, gc=False, eq=False):
+    """Progress of a map or loop: a cursor, the open window, results so far and how many of each page there are. `open`
+    are the indices of open passes, `lost` those of failed items."""
 
-    __slots__ = (
-        "closed",
-        "count",
-        "failed",
-        "filled",
-        "items",
-        "kind",
-        "live",
-        "lost",
-        "next",
-        "outputs",
-        "pages",
-        "visit",
-    )
+    visit: str
+    kind: str
+    items: Cell
+    count: int
+    next: int = 0
+    live: int = 0
+    closed: int = 0
+    failed: int = 0
+    open: dict[int, None] = {}
+    lost: MutableMapping[int, None] = msgspec.field(default_factory=dict)
+    outputs: MutableMapping[int, Cell] = msgspec.field(default_factory=dict)
+    pages: MutableMapping[int, Cell] = msgspec.field(default_factory=dict)
+    filled: MutableMapping[int, int] = msgspec.field(default_factory=dict)
 
-    def __init__(self, visit: str, kind: str, items: Cell, count: int) -> None:
-        self.visit, self.kind, self.items, self.count = visit, kind, items, count
-        self.next = 0
-        self.live = 0
-        self.closed = 0
-        self.failed = 0
-        self.lost: list[int] = []
-        self.outputs: MutableMapping[int, Cell] = {}
-        self.pages: MutableMapping[int, Cell] = {}
-        self.filled: MutableMapping[int, int] = {}
+    def path(self, index: int) -> str:
+        """The scope path of a pass."""
+        return f"{self.visit}[{index}]" if self.kind == "map" else f"{self.visit}#{index}"
 
 
 class Timer(msgspec.Struct):
@@ -233,7 +255,11 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, gc=False, eq=False):
-    """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k."""
+    """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k.
+
+    `timed` are its timers by visit, `asked` its open tickets by visit and by the patch they are about, `waiting` its
+    waits by name and key, each with its number: so that nothing is looked for among all that stands.
+    """
 
     id: str
     final: str = ""
@@ -269,6 +295,10 @@ class Run(msgspec.Struct, gc=False, eq=False):
     patches: dict[str, Patch] = {}
     graph_ops: list[Cell] = []
     waits: dict[str, tuple[str, str]] = {}
+    timed: dict[str, dict[str, None]] = {}
+    asked: dict[str, dict[str, None]] = {}
+    waiting: dict[tuple[str, str], dict[str, int]] = {}
+    waits_opened: int = 0
     messages: list[tuple[str, str, str, Cell]] = []
     commands: dict[str, Known] = {}
     given: list[str] | None = None

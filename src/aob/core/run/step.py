@@ -5,7 +5,7 @@ skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared 
 """
 
 from collections import ChainMap, deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -18,7 +18,7 @@ from aob.core.graph.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import PatchRules, refused_now
 from aob.core.run import events as ev
-from aob.core.run.state import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of
+from aob.core.run.state import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of, offered_for, verdict_of
 
 
 class Graphs(Protocol):
@@ -77,10 +77,10 @@ class DeniedError(AobError):
 PAGED_MAX: Final = 16 * 1024 * 1024
 """Bytes of pages of items that one decision may read."""
 
-_NO_VERSIONS: Final[Mapping[str, int]] = {}
 _NOTHING: Final[frozenset[str]] = frozenset()
 _MADE_LATE: Final[dict[str, type]] = {
-    "bodies": dict, "cancelled": set, "closed": set, "fed": dict, "opened": dict, "taken": set, "undone": dict,
+    "asked": dict, "bodies": dict, "born": dict, "cancelled": set, "closed": set, "fed": dict, "opened": dict,
+    "passes": dict, "settled": set, "shut": set, "taken": set, "timed": dict, "undone": dict, "versions": dict,
 }  # fmt: skip
 
 
@@ -88,18 +88,33 @@ class Step:
     """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
 
     __slots__ = (
-        "bodies", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished", "given", "inner",
-        "items", "now", "opened", "paged", "run", "taken", "undone", "values", "versions",
+        "asked", "bodies", "born", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished",
+        "given", "inner", "items", "moved", "now", "opened", "paged", "passes", "run", "settled", "shut", "taken",
+        "timed", "touched", "undone", "values", "versions",
     )  # fmt: skip
 
     # What few decisions need is made when it is first looked at: most decisions are one hop of a chain.
+    asked: dict[str, list[str]]
+    """Tickets that this decision opens, by visit."""
     bodies: dict[str, Body]
+    born: dict[str, dict[str, None]]
+    """Nodes that get a token in this decision, by the path of their pass."""
     cancelled: set[str]
     closed: set[str]
     fed: dict[tuple[str, str], tuple[int, int]]
     opened: dict[str, Scope]
+    passes: dict[str, list[str]]
+    """Passes that this decision opens, by the visit of their map or loop."""
+    settled: set[str]
+    """Timers and tickets that this decision ends."""
+    shut: set[str]
+    """Passes that were cut short: nothing follows from them."""
     taken: set[str]
+    timed: dict[str, list[str]]
+    """Timers that this decision sets, by visit."""
     undone: dict[str, int]
+    versions: dict[str, int]
+    """Versions that this decision moves scopes to; looked at when it has `moved` any."""
 
     def __init__(self, run: Run, given: Given, now: int) -> None:
         self.run, self.given, self.now = run, given, now
@@ -108,9 +123,9 @@ class Step:
         self.inner: deque[tuple[Scope, IR, Node]] = deque()
         self.ending: deque[tuple[Scope, Cell, bool]] = deque()
         self.values: dict[bytes, bytes] = {}
-        self.versions: Mapping[str, int] = _NO_VERSIONS
+        self.touched: dict[str, Scope] = {}
         self.copied: frozenset[str] = _NOTHING
-        self.finished = False
+        self.finished = self.moved = False
         self.paged = 0
         self.items: list[Items] = []
 
@@ -123,14 +138,19 @@ class Step:
 
     def version_of(self, scope: Scope) -> int:
         """The version of the graph that a scope runs under, also when this decision moves it."""
-        return self.versions.get(scope.path, scope.version) if self.versions else scope.version
+        return self.versions.get(scope.path, scope.version) if self.moved else scope.version
 
     def ir_of(self, scope: Scope) -> IR:
         """The body that a scope is a pass of, in the version that the scope runs under."""
-        version = self.versions.get(scope.path, scope.version) if self.versions else scope.version
+        version = self.versions.get(scope.path, scope.version) if self.moved else scope.version
         if scope.body:
             return self.given.graphs.body(version, scope.body)
         return self.given.graphs.ir(version)
+
+    def move(self, scope: Scope, version: int) -> None:
+        """A scope goes on under another version of the graph."""
+        self.versions[scope.path] = version
+        self.moved = True
 
     def scope(self, path: str) -> Scope:
         """A scope, also one that this decision opened."""
@@ -150,7 +170,7 @@ class Step:
             mine = self.bodies[visit] = Body(visit, kept.kind, kept.items, kept.count)
             mine.next, mine.live, mine.closed, mine.failed = kept.next, kept.live, kept.closed, kept.failed
             mine.outputs, mine.pages = ChainMap({}, kept.outputs), ChainMap({}, kept.pages)
-            mine.filled, mine.lost = ChainMap({}, kept.filled), list(kept.lost)
+            mine.filled, mine.lost = ChainMap({}, kept.filled), ChainMap({}, kept.lost)
         return self.bodies[visit]
 
     def outcome_of(self, visit: str) -> Any:
@@ -223,11 +243,7 @@ class Step:
     def route(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
         """Adds the event of a node's outcome and gives each of its out-edges its signal."""
         self.events.append(event)
-        path = scope.path
-        done = self.done.get(path)
-        if done is None:
-            done = self.done[path] = {}
-        done[node.id] = event
+        done = self.decided(scope, node.id, event)
         on, took = event.on, event.took
         if on == EXHAUSTED:
             on = offered_for(node)
@@ -244,9 +260,30 @@ class Step:
                 elif target.inner or target.late or self.copied:
                     self.enter(scope, ir, target, event)
                 else:
-                    event.ready.append(target.id)
+                    self.ready(scope, target, event)
         if starving:
             self._starve(scope, ir, starving, event)
+
+    def decided(self, scope: Scope, node: str, outcome: Any) -> dict[str, Any]:
+        """A node has its outcome, and its scope may have come to its end. Returns what this decision decided there."""
+        path = scope.path
+        done = self.done.get(path)
+        if done is None:
+            done = self.done[path] = {}
+        done[node] = outcome
+        self.touched[path] = scope
+        return done
+
+    def ready(self, scope: Scope, node: Node, event: Any) -> None:
+        """A node becomes a job."""
+        event.ready.append(node.id)
+        if scope.path:
+            self.bear(scope, node.id)
+
+    def bear(self, scope: Scope, node: str) -> None:
+        """A node gets its token in this decision."""
+        if scope.path:
+            self.born.setdefault(scope.path, {})[node] = None
 
     def starve(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
         """A node was skipped: its out-edges are skipped too."""
@@ -276,7 +313,7 @@ class Step:
             self.enter(scope, ir, target, event)
         else:
             event.skipped.append(target.id)
-            self.done.setdefault(scope.path, {})[target.id] = SKIPPED
+            self.decided(scope, target.id, SKIPPED)
             starving.append(target)
             if target.kind == "join" and target.config.deadline:
                 self.withdraw({scope.prefix + target.id})
@@ -288,11 +325,11 @@ class Step:
         if node.inner:
             self.inner.append((scope, ir, node))
             if node.kind == "join":
-                self.done.setdefault(scope.path, {})[node.id] = DUE
+                self.decided(scope, node.id, DUE)
         elif node.patched and self.refusal(scope, node):
             self.inner.append((scope, ir, node))
         else:
-            event.ready.append(node.id)
+            self.ready(scope, node, event)
             if node.spec.timeout.deadline_ms:
                 self.inner.append((scope, ir, node))
 
@@ -318,58 +355,41 @@ class Step:
         """A timer of the run, unless it stands already."""
         if id not in self.run.timers:
             self.events.append(ev.TimerSet(id, visit, kind, due_ms))
+            self.timed.setdefault(visit, []).append(id)
+
+    def end_timer(self, id: str, *, fired: bool = False) -> None:
+        """A timer has fired or is needed no more."""
+        if id not in self.settled:
+            self.settled.add(id)
+            self.events.append(ev.TimerDone(id, fired))
 
     def drop_timers(self, visit: str) -> None:
         """The timers of a visit are needed no more."""
         if self.run.timers:
-            for timer in self.run.timers.values():
-                if timer.visit == visit:
-                    self.events.append(ev.TimerDone(timer.id, False))
+            for timer in self.run.timed.get(visit, ()):
+                self.end_timer(timer)
+
+    def open_ticket(self, event: ev.TicketOpened) -> None:
+        """A person is asked."""
+        self.events.append(event)
+        self.asked.setdefault(event.visit, []).append(event.id)
+
+    def close_ticket(self, event: ev.TicketAnswered) -> None:
+        """A ticket has its answer."""
+        if event.id not in self.settled:
+            self.settled.add(event.id)
+            self.events.append(event)
 
     def close_tickets(self, visit: str) -> None:
         """The open tickets of a visit are withdrawn."""
-        for ticket in self.run.tickets.values():
-            if ticket.visit == visit and not ticket.answer:
-                self.events.append(ev.TicketAnswered(ticket.id, "withdrawn", "run", "", NULL))
+        for ticket in self.run.asked.get(visit, ()):
+            self.close_ticket(ev.TicketAnswered(ticket, "withdrawn", "run", "", NULL))
 
-    def withdraw(self, visits: Set[str]) -> None:
+    def withdraw(self, visits: Iterable[str]) -> None:
         """Timers and open tickets of these visits are needed no more, also those that this decision made."""
-        timers = {timer.id: None for timer in self.run.timers.values() if timer.visit in visits}
-        tickets = {each.id: None for each in self.run.tickets.values() if each.visit in visits and not each.answer}
-        for event in self.events:
-            if type(event) is ev.TimerSet and event.visit in visits:
-                timers[event.id] = None
-            elif type(event) is ev.TicketOpened and event.visit in visits:
-                tickets[event.id] = None
-            elif type(event) is ev.TimerDone:
-                timers.pop(event.id, None)
-            elif type(event) is ev.TicketAnswered:
-                tickets.pop(event.id, None)
-        self.events.extend(ev.TimerDone(timer, False) for timer in timers)
-        self.events.extend(ev.TicketAnswered(ticket, "withdrawn", "run", "", NULL) for ticket in tickets)
-
-
-def takes(edge: Edge, outcome: Any) -> bool:
-    """Whether this outcome of its source takes an edge."""
-    on = outcome.on
-    if on == EXHAUSTED:
-        on = offered_for(edge.source)
-    return bool(edge.on == on) and (outcome.took is None or edge.id in outcome.took)
-
-
-def offered_for(node: Node) -> str:
-    """The outcome whose edges a loop that was exhausted takes: those of success, when it has none of its own."""
-    return EXHAUSTED if node.outs.get(EXHAUSTED) else "success"
-
-
-def verdict_of(target: Node, taken: int, skipped: int) -> str:
-    """`wait`, `run` or `skip` for a node with these signals. Only a join may be decided before its last one."""
-    if target.kind == "join" and target.config.mode != "all":
-        enough = 1 if target.config.mode == "any" else target.config.n
-        if taken >= enough:
-            return "run"
-        if taken + skipped == target.need:
-            return "skip"
-    if taken + skipped < target.need:
-        return "wait"
-    return "run" if taken else "skip"
+        for visit in visits:
+            for timer in (*self.run.timed.get(visit, ()), *self.timed.get(visit, ())):
+                self.end_timer(timer)
+        for visit in visits:
+            for ticket in (*self.run.asked.get(visit, ()), *self.asked.get(visit, ())):
+                self.close_ticket(ev.TicketAnswered(ticket, "withdrawn", "run", "", NULL))
