@@ -8,7 +8,7 @@ import pytest
 
 from aob.core.graph import load, schema_problems
 from aob.core.graph.document_schema import workflow_schema
-from aob.core.graph.schema import bad_schema
+from aob.core.json_schema.problems import bad_schema
 from tests.core.graph_texts import ORDER
 
 SCHEMA: dict[str, Any] = {

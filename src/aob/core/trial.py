@@ -10,8 +10,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import ContractSet, MetricContract
-from aob.core.contract_model import Given
+from aob.core.contract_model import ContractSet, Given, MetricContract
 from aob.core.errors import AobError
 from aob.core.ingest import Event, Gate, Refused
 from aob.core.instant import cut_seconds, ms_of

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from aob.core.answers import JsonValue
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Dedup, Event, Gate, Runs
 from aob.ports.logger import Logger
 

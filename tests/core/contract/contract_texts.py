@@ -1,7 +1,7 @@
 """A small shop whose contracts are right, and what stands in its files."""
 
 from aob.core.contract import check_set
-from aob.core.contract.reading import contract_sources
+from aob.core.contract.sources import contract_sources
 from aob.core.errors import Problem
 
 EVENTS = """\

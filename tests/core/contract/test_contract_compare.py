@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.contract import Contract, EventContract, compare, read_contracts, to_document
-from aob.core.contract.change import Change
-from aob.core.graph.schema import schema_problems
+from aob.core.contract import compare, read_contracts, to_document
+from aob.core.contract.difference import Change
+from aob.core.contract_model import Contract, EventContract
+from aob.core.json_schema.problems import schema_problems
 from tests.core.contract.contract_texts import ALERTS, METRICS, SHOP
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])

@@ -8,13 +8,14 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from aob.core.contract import Contract, graph_of, read_contracts, schema_of, to_document
+from aob.core.contract import graph_of, read_contracts, schema_of, to_document
 from aob.core.contract.definition_schema import contract_schema
 from aob.core.contract.document import contract_hash, duration_text
-from aob.core.contract.reading import set_of
+from aob.core.contract.sources import set_of
+from aob.core.contract_model import Contract
+from aob.core.document.yaml_text import YamlText, yaml_documents
 from aob.core.duration import parse_duration
-from aob.core.graph.schema import bad_schema, schema_problems
-from aob.core.graph.text.yaml_text import YamlText, yaml_documents
+from aob.core.json_schema.problems import bad_schema, schema_problems
 from tests.core.contract.contract_texts import SHOP
 
 EVERY_KEY = """\

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aob.core.contract import check_set, compare, graph_of, read_contracts, to_document
-from aob.core.contract.reading import contract_sources, set_of
+from aob.core.contract.sources import contract_sources, set_of
+from aob.core.document.yaml_text import YamlText, yaml_documents
 from aob.core.errors import AobError, Problem
-from aob.core.graph.text.yaml_text import YamlText, yaml_documents
 from tests.core.contract.contract_texts import SHOP
 from tests.core.contract.test_contract_document import EVERY_KEY
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from aob.core.contract import EventContract, MetricContract, read_contracts
-from aob.core.contract.reading import contract_sources
-from aob.core.contract.reading.draft import PROBLEMS_MAX
-from aob.core.contract_model import LATENESS_MS, Move, Window
+from aob.core.contract import read_contracts
+from aob.core.contract.draft import PROBLEMS_MAX
+from aob.core.contract.sources import contract_sources
+from aob.core.contract_model import LATENESS_MS, EventContract, MetricContract, Move, Window
 from aob.core.errors import Invalid, Problem
 from tests.core.contract.contract_texts import EVENTS, SHOP, problems_of
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from aob.core.contract import ContractSet, read_contracts
-from aob.core.contract.show import types_of
+from aob.core.contract import read_contracts
+from aob.core.contract.types import types_of
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Gate
 from aob.core.ingest.judge import schema_reasons
 

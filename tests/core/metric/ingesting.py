@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Dedup, Event, Gate
 
 

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from aob.core.contract import AlertContract, ContractSet
+from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.errors import Conflict, NotFound
 from aob.core.expression import EvalError
 from aob.core.metric.alert import (

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from aob.core.contract import ContractSet, read_contracts
+from aob.core.contract import read_contracts
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Event
 from aob.core.metric.fold import Fold, Reading, Restatement
 from aob.core.metric_query import MetricQuery

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from aob.core.contract import ContractSet, read_contracts
+from aob.core.contract import read_contracts
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Gate, paths
 from aob.core.metric.entity import Entities, EntityState
 from aob.core.metric.fold import Fold

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.contract import Slo
+from aob.core.contract_model import Slo
 from aob.core.metric.slo import WINDOWS_MS, SloTiles, burns, rate_of, view_of
 
 DAY_MS, HOUR_MS, MINUTE_MS = 86_400_000, 3_600_000, 60_000

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aob.backends.memory.store import MemoryStore
-from aob.core.contract import ContractSet, read_contracts
+from aob.core.contract import read_contracts
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, NotFound
 from aob.core.metric_query import MetricQuery
 from aob.journal import Journal

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aob.core.contract import ContractSet, check_set, read_contracts
+from aob.core.contract import check_set, read_contracts
+from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, NotFound, Refused, Unavailable
 from aob.core.policy import Caller
 from aob.testing.world.loop import VirtualLoop, run_virtual

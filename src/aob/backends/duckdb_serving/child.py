@@ -34,7 +34,7 @@ from aob.backends.duckdb_serving.wire import (
     framed,
     read_sent,
 )
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError
 
 NICE: Final = 5

@@ -9,7 +9,7 @@ import msgspec
 
 from aob.core.accepted_event import Event, found
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Gate, paths
 from aob.core.metric import Change, Changes
 from aob.ports.event_log import Row

@@ -17,7 +17,7 @@ from aob.backends.duckdb_serving.processes import Processes
 from aob.backends.duckdb_serving.tables import HISTORY
 from aob.backends.duckdb_serving.wire import Answer, Ask, Declare, Declared, Fed, Feed, Needs, Reply, Reset
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.serving import DEAD_LETTERS, View, views_of
 from aob.ports.event_log import DeadQuery, EventLog

@@ -17,7 +17,7 @@ from aob.backends.duckdb_serving import tables
 from aob.backends.duckdb_serving.decoding import Decoder, Line, Saying, listed
 from aob.backends.duckdb_serving.second_look import look_again
 from aob.backends.duckdb_serving.wire import Answer, Ask, Needs
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, Problem, TooLarge, Unavailable
 from aob.core.serving import Guarded, View, guard, views_of
 from aob.ports.event_log import Row

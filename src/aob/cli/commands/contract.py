@@ -17,7 +17,7 @@ from aob.core.errors import Invalid, NotFound, Problem
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
-    from aob.core.contract import Contract, ContractSet
+    from aob.core.contract_model import Contract, ContractSet
 
 WARNING: Final = "warn_"
 PATHS: Final = "folders or files of contracts (.yaml, .json)"
@@ -153,7 +153,7 @@ async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
 
 async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """A module of classes, as text."""
-    from aob.core.contract.show import types_of
+    from aob.core.contract import types_of
 
     text = types_of(_read(args.paths), pydantic=args.pydantic)
     if screen.json:
@@ -225,8 +225,7 @@ async def default(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 def _checked(paths: list[str]) -> tuple["ContractSet", list[Problem]]:
     """The contracts of these files, and everything that is wrong with them."""
-    from aob.core.contract import check_set, read_contracts
-    from aob.core.contract.reading import contract_sources
+    from aob.core.contract import check_set, contract_sources, read_contracts
 
     sources = contract_sources(contract_files(paths))
     problems = check_set(sources.set, read_contracts(platform_files()))

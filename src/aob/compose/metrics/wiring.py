@@ -20,7 +20,7 @@ from aob.backends.sqlite.runs import FileRuns
 from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, NotFound
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller

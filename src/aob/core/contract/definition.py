@@ -3,18 +3,13 @@
 In: plain values as people wrote them. Out: typed definitions, durations and windows still as written. Never resolves.
 """
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from aob.core.contract_model import BUDGET, MetricType, Unit
-
-Value: TypeAlias = Any
-"""A plain JSON value."""
-
-Tree: TypeAlias = dict[str, Any]
-"""A JSON object: a contract as it is written, or an object of one."""
+from aob.core.document.shape import Duration, Tree, Value
 
 EVENT_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 METRIC_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -23,7 +18,6 @@ NAME_MAX: Final = 128
 BUDGET_MAX: Final = 100_000
 K_MAX: Final = 1_000
 
-Duration = str | int | float
 Cel = str | int | float | bool
 """A CEL expression; a number, true or false stands for itself."""
 Version = Annotated[int, Meta(ge=1)]

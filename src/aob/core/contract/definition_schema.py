@@ -7,15 +7,9 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract.definition import (
-    AlertDefinition,
-    EventDefinition,
-    MetricDefinition,
-    SloDefinition,
-    Tree,
-    Value,
-)
+from aob.core.contract.definition import AlertDefinition, EventDefinition, MetricDefinition, SloDefinition
 from aob.core.contract.document import DRAFT
+from aob.core.document.shape import Tree, Value
 
 SCHEMA_ID: Final = "urn:aob:schema:contract"
 _KINDS: Final = (("event", EventDefinition), ("metric", MetricDefinition), ("alert", AlertDefinition))

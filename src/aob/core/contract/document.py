@@ -5,7 +5,6 @@ In: a contract. Out: a plain object with nothing in it that says only the defaul
 
 from typing import Final
 
-from aob.core.contract.definition import Tree, Value
 from aob.core.contract_model import (
     LATENESS_MS,
     AlertContract,
@@ -17,6 +16,7 @@ from aob.core.contract_model import (
     Slo,
     Window,
 )
+from aob.core.document.shape import Tree, Value
 from aob.core.event.value import canonical, digest_of
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -9,7 +9,7 @@ from aob.core.graph.document import Document, artifact_hash, check, load
 from aob.core.graph.handlers import HandlerFacts, Handlers
 from aob.core.graph.ir import IR, Node
 from aob.core.graph.normalise import normalise
-from aob.core.graph.schema import schema_problems
+from aob.core.json_schema.problems import schema_problems
 
 __all__ = [
     "IR",

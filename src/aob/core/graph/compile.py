@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from aob.core.document.shape import Tree
 from aob.core.errors import Invalid
 from aob.core.event.value import canonical
-from aob.core.graph.definition import Tree
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.ir import IR, Edge, Node
 from aob.core.graph.spec import WorkflowSpec

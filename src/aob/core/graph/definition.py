@@ -3,18 +3,13 @@
 In: canonical documents (maps by id). Out: typed definitions, durations still as people wrote them. Never resolves.
 """
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from aob.core.document.shape import Duration, Value
 from aob.core.graph.spec import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
-
-Value: TypeAlias = Any
-"""A plain JSON value."""
-
-Tree: TypeAlias = dict[str, Any]
-"""A JSON object: a document, or an object of one."""
 
 ID_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 ID_HINT: Final = "an id begins with a letter or _, and has letters, digits, _ and -, 64 at most"
@@ -22,7 +17,6 @@ ATTEMPTS_MAX: Final = 1_000
 AGENTS_MAX: Final = 1_000
 FACTOR_MAX: Final = 100
 
-Duration = str | int | float
 Attempts = Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX)]
 Expire = Literal["", "approve", "reject", "expired"]
 

@@ -7,14 +7,15 @@ that the text itself shows.
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
+from aob.core.document.json_text import json_spots, read_json
+from aob.core.document.places import Places, Spot, located
+from aob.core.document.shape import Tree, Value
 from aob.core.errors import Invalid, Malformed, Problem, TooLarge
 from aob.core.event.value import canonical, digest_of
-from aob.core.graph.definition import Tree, Value
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.normalise import Normaliser
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
 from aob.core.graph.survey.survey import PROBLEMS_MAX
-from aob.core.graph.text import Places, Spot, json_spots, located, read_json
 from aob.core.rules import RULES
 
 JSON_SUFFIXES: Final = (".json", "application/json")
@@ -105,7 +106,7 @@ def _read(text: str, form: Form) -> tuple[Value, Callable[[], Mapping[str, Spot]
             Problem(path, "this key stands twice", "duplicate_key", hint="remove one") for path in found[:PROBLEMS_MAX]
         ]
         return value, lambda: json_spots(text)[0], problems
-    from aob.core.graph.text.yaml_text import YamlText  # 20 ms: only a process that meets YAML pays it
+    from aob.core.document.yaml_text import YamlText
 
     document = YamlText(text)
     return document.value, lambda: document.spots, document.problems[:PROBLEMS_MAX]

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from aob.core.graph.definition import ID_PATTERN, Tree, Value, WorkflowDefinition
+from aob.core.document.shape import Tree, Value
+from aob.core.graph.definition import ID_PATTERN, WorkflowDefinition
 from aob.core.node import ALIASES, KINDS
 
 SCHEMA_ID: Final = "urn:aob:schema:workflow"

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from aob.core.graph.definition import Tree
+from aob.core.document.shape import Tree
 from aob.core.graph.spec import Effect
 
 

@@ -5,8 +5,8 @@ Nodes hold their edges, edges hold their target node: one attribute access a hop
 
 from collections.abc import Mapping
 
+from aob.core.document.shape import Value
 from aob.core.expression import Expression
-from aob.core.graph.definition import Value
 from aob.core.graph.spec import NodeSpec, WorkflowSpec
 from aob.core.rules import FIRST_RULES, RULES
 

@@ -6,10 +6,9 @@ normalising once. Never checks more than it must to do that.
 
 from typing import Final
 
+from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Invalid, Problem
-from aob.core.graph.definition import Tree, Value
 from aob.core.graph.edge_name import edge_id
-from aob.core.graph.shape import escape
 from aob.core.node import ALIASES
 
 PRIORITY_ALIASES: Final = {"normal": "medium"}

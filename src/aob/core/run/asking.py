@@ -8,7 +8,7 @@ from typing import Any, Final
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
 from aob.core.event.ids import derived_id
 from aob.core.event.value import NULL, Cell, decode
-from aob.core.graph.schema import schema_problems
+from aob.core.json_schema.problems import schema_problems
 from aob.core.node.approval import Escalation
 from aob.core.rights import require_decider
 from aob.core.run import commands as cmd

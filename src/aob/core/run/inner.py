@@ -9,8 +9,8 @@ from aob.core.errors import Problem
 from aob.core.event.value import Cell
 from aob.core.expression import EvalError, Meter, string_of
 from aob.core.graph.ir import IR, Node
-from aob.core.graph.schema import schema_problems
 from aob.core.instant import cut_ms, cut_seconds, moment_of
+from aob.core.json_schema.problems import schema_problems
 from aob.core.node.template import fill
 from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev

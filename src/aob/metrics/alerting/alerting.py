@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract import AlertContract, ContractSet
+from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.errors import Busy, CallerError, Invalid
 from aob.core.metric.alert import AlertState, Judge, Tell, Weigh, decide
 from aob.journal import Journal

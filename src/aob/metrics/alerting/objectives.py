@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract import ContractSet, Slo
+from aob.core.contract_model import ContractSet, Slo
 from aob.core.errors import NotFound
 from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.metric import SloTiles, rate_of, view_of

@@ -4,7 +4,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from aob.core.contract import ContractSet, read_contracts
+from aob.core.contract import read_contracts
+from aob.core.contract_model import ContractSet
 
 FILE: Final = "platform.json"
 """Made of `platform.yaml` by `python -m tools.make_schema`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import AlertContract
+from aob.core.contract_model import AlertContract
 from aob.core.event import derived_id
 from aob.core.metric.alert import AlertState, Instance
 from aob.core.metric_answers import AlertView

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract import AlertContract, ContractSet, check_set, read_contracts, to_document
+from aob.core.contract import check_set, read_contracts, to_document
+from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.event import canonical
 from aob.core.hint import meant

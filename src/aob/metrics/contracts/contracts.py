@@ -11,17 +11,16 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.contract import (
-    Contract,
-    ContractSet,
+    Sources,
     check_set,
     compare,
+    contract_sources,
     graph_of,
     read_contracts,
     schema_of,
     to_document,
 )
-from aob.core.contract.reading import Sources, contract_sources
-from aob.core.contract_model import EventContract, MetricContract, as_before
+from aob.core.contract_model import Contract, ContractSet, EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Position, canonical, digest_of
 from aob.core.hint import meant, nearest

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.ports.event_log import EventLog, Row
 
 ROWS_BACK: Final = 200

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Event
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery

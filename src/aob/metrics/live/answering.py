@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import canonical, decode, digest_of
 from aob.core.metric import Fold, NeedsScan, Reading

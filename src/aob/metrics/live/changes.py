@@ -10,7 +10,7 @@ from typing import Final
 
 from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, NotFound, Problem, TooLarge
 from aob.core.expression import EvalError
 from aob.core.ingest import Event, reader

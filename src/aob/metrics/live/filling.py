@@ -6,7 +6,7 @@ They are folded beside what is there and take its place at once, between two eve
 import asyncio
 from typing import Final
 
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract import ContractSet, MetricContract
+from aob.core.contract_model import ContractSet, MetricContract
 from aob.core.errors import Busy, TooLarge
 from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading, Restatement

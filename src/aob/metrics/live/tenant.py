@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract import ContractSet, to_document
+from aob.core.contract import to_document
+from aob.core.contract_model import ContractSet
 from aob.core.event.value import canonical, digest_of
 from aob.core.ingest import Event, paths
 from aob.core.metric import Entities, Fold

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract import ContractSet, read_contracts
+from aob.core.contract import read_contracts
+from aob.core.contract_model import ContractSet
 from aob.core.errors import Unavailable
 from aob.core.ingest import Event
 from aob.core.metric import Fold

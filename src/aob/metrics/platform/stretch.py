@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.ingest import Event, maker_of
 from aob.core.metric import Fold
 from aob.metrics.platform.telling import Remembered, Telling

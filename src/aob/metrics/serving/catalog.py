@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from aob.core.answers import JsonObject
-from aob.core.contract import AlertContract, ContractSet, EventContract, MetricContract, Slo
+from aob.core.contract_model import AlertContract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.metric_answers import CatalogAnswer, EntityType, MetricInfo, SearchHit
 from aob.core.policy import Caller
 from aob.core.rights import demand

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.contract import ContractSet
+from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError
 from aob.core.metric_query import MetricQuery
 from aob.ports.metric_reader import MetricReader

@@ -5,10 +5,10 @@ from typing import Final
 
 from aob.core.contract.check.sight import Sight, judge, value_shape
 from aob.core.contract_model import AlertContract, ContractSet, MetricContract, Slo
+from aob.core.document.shape import escape
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
 from aob.core.expression.check import Shape
-from aob.core.graph.shape import escape
 from aob.core.hint import meant
 
 SLO_WINDOW_MAX_MS: Final = 90 * 86_400_000

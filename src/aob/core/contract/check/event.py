@@ -4,14 +4,13 @@ from collections.abc import Generator, Iterator, Sequence
 
 from aob.core.contract.check.sight import NO_TEXT, TEXTUAL, event_sight, judge, remark
 from aob.core.contract.check.unit import Units
-from aob.core.contract.definition import Value
 from aob.core.contract_model import ContractSet, EntityMove, EventContract, Lookup
+from aob.core.document.shape import Value, escape
 from aob.core.errors import Problem
 from aob.core.expression import EvalError, Expression
 from aob.core.expression.paths import Path
-from aob.core.graph.schema import bad_schema, schema_problems
-from aob.core.graph.shape import escape
 from aob.core.hint import meant
+from aob.core.json_schema.problems import bad_schema, schema_problems
 
 
 def event_problems(contract: EventContract, whole: ContractSet, enrichments: frozenset[str]) -> Iterator[Problem]:

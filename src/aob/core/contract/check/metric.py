@@ -4,9 +4,10 @@ In: a metric and all contracts. Out: problems. Expressions are judged against ev
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
-from aob.core.contract.check.derived import derived_problems
 from aob.core.contract.check.move import move_problems
 from aob.core.contract.check.sight import (
     NUMERIC,
@@ -18,15 +19,25 @@ from aob.core.contract.check.sight import (
     is_word,
     judge,
     remark,
+    value_shape,
 )
-from aob.core.contract.check.window import window_problems
-from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType
+from aob.core.contract.check.unit import PLAIN, Unit, Units
+from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType, Window
+from aob.core.document.shape import escape
 from aob.core.errors import Problem
+from aob.core.expression.fault import meant as near
+from aob.core.expression.paths import Path
 from aob.core.expression.schema import Schema
-from aob.core.graph.shape import escape
 from aob.core.hint import meant
 from aob.core.instant import is_moment
 
+SECOND_MS: Final = 1_000
+SIZE_MAX_MS: Final = 3_660 * 86_400_000
+"""As long as tiles of days are kept."""
+_IN_NEXT: Final[Mapping[str, int]] = {"second": 60, "minute": 60, "hour": 24, "month": 12}
+"""How many of a unit the next one has, for those that must divide it."""
+PLAIN_TYPES = frozenset({"count", "distinct", "ratio"})
+"""Types whose value is a plain number, however what they count is called."""
 EXACT: Final[frozenset[MetricType]] = frozenset({"distinct", "percentile", "top", "min", "max"})
 """Types that can keep a counted multiset instead of a sketch or a bound."""
 RETRACT: Final = (
@@ -34,6 +45,120 @@ RETRACT: Final = (
     "(a counted multiset, capped), or `on_retract: refold`"
 )
 SIDES: Final = ("left", "right")
+
+
+def window_problems(metric: MetricContract, at: str) -> Iterator[Problem]:
+    """What is wrong with the windows of a metric."""
+    for name, window in metric.windows.items():
+        path = f"{at}/windows/{escape(name)}"
+        if window.kind in ("sliding", "hopping"):
+            yield from _spans(window, path)
+        whole = _IN_NEXT.get(window.unit, 0)
+        if window.kind == "tumbling" and whole and whole % window.size:
+            message = f"{window.size} {window.unit}s do not divide the next unit"
+            yield Problem(path, message, "bad_window", hint=f"so many that {whole} is a multiple of them")
+        if not is_zone(window.zone):
+            yield Problem(path, f"there is no time zone {window.zone}", "bad_zone", hint=zone_hint(window.zone))
+
+
+def _spans(window: Window, path: str) -> Iterator[Problem]:
+    if window.size_ms < SECOND_MS or window.size_ms % SECOND_MS:
+        yield Problem(path, "a window has whole seconds, one at least", "bad_window", hint="1s, 15m, 1h, 7d")
+    elif window.size_ms > SIZE_MAX_MS:
+        yield Problem(path, "a window is ten years at most", "bad_window", hint="`all` reaches back to the first event")
+    elif window.kind == "hopping" and (not window.every_ms or window.every_ms % SECOND_MS):
+        yield Problem(path, "a hop has whole seconds, one at least", "bad_window", hint="{hopping: 5m, every: 1m}")
+    elif window.kind == "hopping" and window.size_ms % window.every_ms:
+        message = "hops must divide their window: it is made of whole ones"
+        yield Problem(path, message, "bad_window", hint="{hopping: 5m, every: 1m}")
+
+
+@lru_cache(maxsize=1_024)
+def is_zone(name: str) -> bool:
+    """Whether a time zone is known."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def zone_hint(name: str) -> str:
+    """The zone that was perhaps meant."""
+    return near(name, frozenset(available_timezones()), "write it as Europe/Berlin")
+
+
+def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
+    """What is wrong with a derived metric."""
+    if metric.moves:
+        hint = "its metrics are moved; it follows"
+        yield Problem(f"{at}/moves", "a derived metric is moved by no event itself", "unused", hint=hint)
+    if not metric.value:
+        return
+    path = f"{at}/value"
+    newest = {each.name: each for each in whole.newest_metrics() if not is_word(each.name)}
+    judged = judge(metric.value, path, Sight({name: value_shape(each) for name, each in newest.items()}))
+    yield from judged.problems
+    if judged.expression is None:
+        return
+    names = judged.expression.names
+    if not names:
+        hint = f"such as {', '.join(sorted(newest)[:2])}"
+        yield remark(metric.value, path, "no metric stands in it, so that no event moves it", hint)
+    circle = _circle(metric.name, whole)
+    if circle:
+        yield remark(metric.value, path, f"it is made of itself: {' → '.join(circle)}")
+        return
+    if judged.kind not in NUMERIC:
+        yield remark(metric.value, path, f"this must be a number, and it is {judged.kind}")
+    for name in metric.dimensions:
+        for operand in sorted(names):
+            if name not in newest[operand].dimensions:
+                hint = meant(name, tuple(newest[operand].dimensions), "it has")
+                message = f"{operand} has no dimension {name}"
+                yield Problem(f"{at}/dimensions/{escape(name)}", message, "unknown_dimension", hint=hint)
+
+    def unit_of(each: Path) -> Unit:
+        return effective_unit(newest[each.root], whole) if each.root in newest else None
+
+    found = Units(judged.expression.tree.root, unit_of)
+    offsets = judged.expression.tree.offsets() if found.clashes else {}
+    for clash in found.clashes:
+        yield remark(metric.value, path, clash.message, "units must be the same", offsets.get(clash.id, 0))
+    if found.unit and metric.unit and found.unit != metric.unit:
+        message = f"this is in {found.unit}, and {metric.name} is in {metric.unit}"
+        yield remark(metric.value, path, message, f"unit: {found.unit}")
+
+
+def effective_unit(metric: MetricContract, whole: ContractSet) -> Unit:
+    """The unit of a metric's value: its own, else that of the field that moves it, None when it cannot be told."""
+    if metric.type in PLAIN_TYPES:
+        return PLAIN
+    if metric.unit:
+        return metric.unit
+    units = {
+        event.units.get(move.value.removeprefix("data."))
+        for move in metric.moves
+        for event in whole.events.get(move.on, {}).values()
+    }
+    only = units.pop() if len(units) == 1 else None
+    return only if only is not None and not only.startswith("data.") else None
+
+
+def _circle(name: str, whole: ContractSet) -> list[str]:
+    """The way from a metric back to itself, empty when there is none."""
+    asked: list[list[str]] = [[name]]
+    seen = set[str]()
+    while asked:
+        way = asked.pop()
+        metric = whole.metric(way[-1])
+        for operand in sorted(metric.operands) if metric is not None else ():
+            if operand == name:
+                return [*way, name]
+            if operand not in seen and operand in whole.metrics:
+                seen.add(operand)
+                asked.append([*way, operand])
+    return []
 
 
 class _Parts(NamedTuple):

@@ -6,8 +6,8 @@ What is left out stays out of the document, so that it reads as if a person had 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Self, TypeAlias, TypedDict, Unpack
 
+from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.step import Sketch, Step
-from aob.core.graph.definition import Duration, Tree, Value
 from aob.core.graph.spec import CachePolicy, Effect, OnFailure, OnUncertain, Priority
 
 Handler: TypeAlias = str | Callable[..., Value]

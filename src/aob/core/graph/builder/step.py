@@ -7,10 +7,9 @@ stands twice; all else is left to `check`.
 from collections.abc import Iterable
 from typing import TypeAlias, Union
 
+from aob.core.document.shape import Tree, escape
 from aob.core.errors import Invalid, Problem
-from aob.core.graph.definition import Tree
 from aob.core.graph.edge_name import edge_id
-from aob.core.graph.shape import escape
 
 
 class Sketch:

@@ -5,8 +5,8 @@ from typing import Self
 
 import msgspec
 
+from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.kinds import Kinds
-from aob.core.graph.definition import Duration, Tree, Value
 from aob.core.graph.normalise import normalise
 from aob.core.graph.spec import Mode, Priority
 

@@ -6,7 +6,7 @@ In: a canonical document. Out: lines. A graph that is wider than a terminal, or 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aob.core.graph.definition import Tree, Value
+from aob.core.document.shape import Tree, Value
 from aob.core.graph.show.canvas import Canvas
 
 WIDTH_MAX: Final = 100

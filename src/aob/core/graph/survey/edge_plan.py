@@ -6,10 +6,10 @@ nowhere, outcomes that are not offered, conditions outside a branch, edges that 
 
 from collections.abc import Iterator, Mapping
 
+from aob.core.document.shape import escape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
 from aob.core.graph.definition import EdgeDefinition
-from aob.core.graph.shape import escape
 from aob.core.graph.survey.node_plan import NodePlan
 from aob.core.graph.survey.reading import read_struct
 from aob.core.hint import meant

@@ -9,12 +9,11 @@ from typing import Final
 
 import msgspec
 
+from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
 from aob.core.event.value import canonical
 from aob.core.expression import Expression
-from aob.core.graph.definition import Tree, Value
 from aob.core.graph.handlers import Accepted, HandlerFacts, Handlers
-from aob.core.graph.shape import escape
 from aob.core.graph.spec import Effect, NodeSpec, strongest
 from aob.core.graph.survey.reading import Reading, read_clean, read_definition
 from aob.core.hint import meant

@@ -6,15 +6,14 @@ In: definitions. Out: specs. What is no duration becomes a problem and 0. Never 
 from functools import lru_cache
 from typing import Final
 
+from aob.core.document.shape import Duration, Value
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
 from aob.core.graph.definition import (
-    Duration,
     NodeDefinition,
     RetryDefinition,
     RunTimeoutDefinition,
     TimeoutDefinition,
-    Value,
     WorkflowDefinition,
 )
 from aob.core.graph.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec

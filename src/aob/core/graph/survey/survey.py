@@ -10,14 +10,13 @@ from typing import Final
 
 import msgspec
 
+from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
 from aob.core.event.value import canonical
 from aob.core.expression import Expression
 from aob.core.expression.tree import Constant
-from aob.core.graph.definition import ID_HINT, ID_PATTERN, Tree, Value, WorkflowDefinition
+from aob.core.graph.definition import ID_HINT, ID_PATTERN, WorkflowDefinition
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.schema import bad_schema
-from aob.core.graph.shape import escape
 from aob.core.graph.spec import WorkflowSpec
 from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
 from aob.core.graph.survey.node_plan import NodePlan, kind_of, read_node
@@ -27,6 +26,7 @@ from aob.core.graph.survey.roles import mistyped_roles
 from aob.core.graph.survey.sight import ROOT_NAMES, Sight, expression_at
 from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.instant import EXAMPLE, moment_of
+from aob.core.json_schema.problems import bad_schema
 from aob.core.node import Kind
 from aob.core.rules import RULES
 

@@ -10,10 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
+from aob.core.document.places import Spot
+from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Malformed
-from aob.core.graph.definition import Tree, Value
-from aob.core.graph.shape import escape
-from aob.core.graph.text.places import Spot
 
 PATHS_CHARS_MAX: Final = 64 * 1024 * 1024
 """Characters of the paths of all values together: long keys stand in the path of everything below them."""

@@ -9,15 +9,15 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract.definition import Tree, Value
 from aob.core.contract.document import key_of
-from aob.core.contract.reading.alert import read_alert, read_slo
-from aob.core.contract.reading.draft import PROBLEMS_MAX, Draft
-from aob.core.contract.reading.event import read_event
-from aob.core.contract.reading.metric import read_metric
+from aob.core.contract.draft import PROBLEMS_MAX, Draft
+from aob.core.contract.event import read_event
+from aob.core.contract.reading import read_alert, read_metric, read_slo
 from aob.core.contract_model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
+from aob.core.document.json_text import json_spots, read_json
+from aob.core.document.places import Places, Spot, located
+from aob.core.document.shape import Tree, Value
 from aob.core.errors import AobError, Invalid, Malformed, Problem
-from aob.core.graph.text import Places, Spot, json_spots, located, read_json
 
 FILE_CHARS_MAX: Final = 4 * 1024 * 1024
 CONTRACTS_MAX: Final = 10_000
@@ -174,7 +174,7 @@ def _documents(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[
             problems.append(msgspec.structs.replace(found, path=f"{name}#{found.path}"))
         yield value, places
         return
-    from aob.core.graph.text.yaml_text import YamlText, yaml_documents  # 20 ms: only a process that meets YAML pays it
+    from aob.core.document.yaml_text import YamlText, yaml_documents
 
     for each in yaml_documents(text):
         read = YamlText(*each)

@@ -7,13 +7,19 @@ fast decoder has said no, so it may take its time.
 import types
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
 from aob.core.errors import Problem
 from aob.core.hint import meant
 
+Value: TypeAlias = Any
+"""A plain JSON value."""
+Tree: TypeAlias = dict[str, Any]
+"""A JSON object: a document, or an object of one."""
+Duration = str | int | float
+"""As people write it: `15m`, or seconds."""
 SYNONYMS: Final[Mapping[str, str]] = {
     "name": "workflow",
     "type": "kind",

@@ -5,10 +5,10 @@ In: a draft. Out: an `EventContract`, or None when its shape is wrong; problems 
 
 from typing import Final
 
-from aob.core.contract.definition import EventDefinition, Tree, Value
-from aob.core.contract.reading.draft import Draft, cel
+from aob.core.contract.definition import EventDefinition
+from aob.core.contract.draft import Draft, cel
 from aob.core.contract_model import LATENESS_MS, EntityMove, EventContract, Lookup, Rule
-from aob.core.graph.shape import escape
+from aob.core.document.shape import Tree, Value, escape
 
 _TYPES: Final[dict[str, Tree]] = {
     "timestamp": {"type": "string", "format": "date-time"},

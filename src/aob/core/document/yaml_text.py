@@ -12,11 +12,10 @@ from typing import Final, NamedTuple
 
 import yaml
 
+from aob.core.document.json_text import PATHS_CHARS_MAX
+from aob.core.document.places import Spot
+from aob.core.document.shape import Value, escape
 from aob.core.errors import Invalid, Malformed, Problem
-from aob.core.graph.definition import Value
-from aob.core.graph.shape import escape
-from aob.core.graph.text.json_text import PATHS_CHARS_MAX
-from aob.core.graph.text.places import Spot
 
 VALUES_MAX: Final = 200_000
 """Values of a document, those that aliases repeat included."""

@@ -8,10 +8,9 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
+from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
 from aob.core.event.value import canonical
-from aob.core.graph.definition import Tree, Value
-from aob.core.graph.shape import escape
 from aob.core.hint import meant
 from aob.core.json_schema import Checker, Fault, Unusable, checker_of
 

@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from aob.core.contract.definition import Cel, Duration, Tree
+from aob.core.contract.definition import Cel
+from aob.core.document.shape import Duration, Tree, wrong_shape
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
-from aob.core.graph.shape import wrong_shape
 
 PROBLEMS_MAX: Final = 1_000
 """Problems that are told at once; further ones are told when these are mended."""
