@@ -162,7 +162,7 @@ async def test_what_was_remembered_is_known_after_a_restart() -> None:
     log = MemoryEventLog()
     async with made(log) as ingest:
         await sent(ingest, line("a"), line("p", producer="p", sequence=3))
-        pages = {name: data for (_, name), data in ingest.dump(full=True).items() if data is not None}
+        pages = {name: data for (_, name), data in ingest.pages(full=True) if data is not None}
         await sent(ingest, line("b"))
     async with made(log) as after:
         after.load("acme", pages)

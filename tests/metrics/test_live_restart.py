@@ -14,6 +14,7 @@ import pytest
 import aob
 from aob.compose import App
 from aob.core.errors import Unavailable
+from aob.metrics.live import keeping
 from tests.metrics.till import SHOP, Signal, counted_anew, counts, filled, numbers, recount, refunded, sold
 
 
@@ -157,6 +158,35 @@ FLOW = {"workflow": "nothing", "nodes": {"a": {"kind": "wait", "config": {"messa
 
 
 class TestASnapshot:
+    @pytest.mark.parametrize("rounds", [2, 6])
+    async def test_taken_a_page_at_a_time_while_events_are_folded_is_of_one_instant(
+        self, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+    ) -> None:
+        live = app.metrics.live
+        monkeypatch.setattr(keeping, "STRETCH_S", -1.0)
+        monkeypatch.setattr(keeping, "ROUNDS_MAX", rounds)
+        workflow, seeds = (await app.push(FLOW))["workflow"], iter(range(1_000))
+
+        async def others() -> None:
+            seed = next(seeds)
+            if seed < 40:
+                await app.ingest(some(seed, 20))
+                await app.start(workflow)
+                await asyncio.sleep(0)
+
+        monkeypatch.setattr(live.keeping, "_others", others)
+        await app.ingest(some(1_000))
+        await live.keeping.save()
+        assert live.keeping.saved_row > 2
+        await app.ingest(some(1_001))
+        before = await told(app)
+        begun = min(next(seeds), 40)
+        await started(app, begun)
+        async with aob.open(crashed(app, tmp_path / "copy")) as again:
+            assert 0 < again.metrics.live.recovered_events < before["accepted"]
+            assert await told(again) == before
+            await started(again, begun)
+
     async def test_that_fails_is_made_good_by_the_next_one(
         self, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -6,7 +6,7 @@ had claimed is forgotten, so that a caller who tries again counts once.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -185,9 +185,9 @@ class Ingest:
         """These events are in the log (told at recovery, in its order)."""
         self.memory.remember(tenant, events)
 
-    def dump(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
-        """Changed pages of what is remembered, or all of them."""
-        return self.memory.dump(full=full)
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
+        """Changed pages of what is remembered, or all of them; what changes between two is there next time."""
+        return self.memory.pages(full=full)
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
         """What `dump` gave for a tenant; false when it cannot be read."""

@@ -1,6 +1,6 @@
 """The gates of all tenants and what they remember: contracts and pages of a snapshot in, `Gate` and `Dedup` out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -43,12 +43,11 @@ class Memory:
         """These events are in the log (told at recovery, in its order)."""
         self.dedup(tenant).remember(events)
 
-    def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
-        """Changed pages of what is remembered, or all of them."""
-        pages: dict[tuple[str, str], bytes | None] = {}
-        for tenant, dedup in self.dedups.items():
-            pages |= {(tenant, name): data for name, data in dedup.dump(full=full).items()}
-        return pages
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
+        """Changed pages of what is remembered, or all of them; what changes between two is there next time."""
+        for tenant, dedup in list(self.dedups.items()):
+            for name, data in dedup.pages(full=full):
+                yield (tenant, name), data
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
         """What `dump` gave for a tenant; false, and nothing of it, when a page cannot be read."""

@@ -401,7 +401,7 @@ async def test_values_of_an_objective_count_time_and_survive_a_snapshot() -> Non
         await passed(20_000)
         view = await here.alerts.slo(ME, "calm")
         assert (round(view["good"], -3), round(view["total"], -3), view["state"]) == (60_000, 80_000, "exhausted")
-        pages = {name: data for (tenant, name), data in here.alerts.objectives.dump().items() if data is not None}
+        pages = {name: data for (tenant, name), data in here.alerts.objectives.pages() if data is not None}
     async with world.process() as again:
         again.alerts.objectives.load("acme", pages)
         assert (await again.alerts.slos(ME))[0]["good"] == view["good"]

@@ -151,11 +151,11 @@ class Wiring:
         live.keeping.loads.append(self.alerting.objectives.load)
         live.heard += [platform.heard, streams.heard, self._count]
         live.moved.append(self.watches.moved)
-        live.keeping.dumps.append(platform.dump)
+        live.keeping.beside.append(platform.pages)
         await stack.enter_async_context(live)
         live.heard.append(self._heard)
         live.moved.append(self._moved)
-        live.keeping.dumps.append(self.alerting.objectives.dump)
+        live.keeping.beside.append(self.alerting.objectives.pages)
         self.answers.on_read = self._read
         stack.callback(self.watches.close)
         stack.push_async_callback(self.serving.close)

@@ -4,7 +4,7 @@ The newest ids are in memory, older ones in sorted runs that its owner keeps (`R
 What is claimed and then cannot be written is forgotten again. How far back it knows is told, never guessed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, Protocol
 from zlib import crc32
@@ -291,24 +291,25 @@ class Dedup:
 
     def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
         """Pages that have changed since the last dump (None: gone), or all of them."""
-        pages: dict[str, bytes | None] = dict.fromkeys(self._gone)
-        self._gone = []
+        return dict(self.pages(full=full))
+
+    def pages(self, *, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
+        """The same page by page; what changes between two of them is dumped next time."""
+        gone, self._gone = self._gone, []
+        yield from dict[str, bytes | None].fromkeys(gone).items()
         for each in (self._sealing, self._now):
             if each is None or (not full and each.dumped == len(each.seen)):
                 continue
             start = 0 if full else each.dumped - each.dumped % PAGE_KEYS
-            items = islice(each.seen.items(), start, None)
-            page = start // PAGE_KEYS
-            while part := list(islice(items, PAGE_KEYS)):
-                pages[f"{PREFIX}{each.number}/{page}"] = msgspec.msgpack.encode(part)
-                page += 1
-            pages[f"{PREFIX}{each.number}/s"] = msgspec.msgpack.encode((each.began_ms, list(each.sources)))
             each.dumped = len(each.seen)
+            for at in range(start, each.dumped, PAGE_KEYS):
+                part = list(islice(each.seen.items(), at, at + PAGE_KEYS))
+                yield f"{PREFIX}{each.number}/{at // PAGE_KEYS}", msgspec.msgpack.encode(part)
+            yield f"{PREFIX}{each.number}/s", msgspec.msgpack.encode((each.began_ms, list(each.sources)))
         if full or self.producers.changed:
-            pages[f"{PREFIX}producers"] = self.producers.dump()
+            yield f"{PREFIX}producers", self.producers.dump()
         state = _State(self._now.number, self._dropped_ms, self.runs)
-        pages[f"{PREFIX}state"] = msgspec.msgpack.encode(state)
-        return pages
+        yield f"{PREFIX}state", msgspec.msgpack.encode(state)
 
     def load(self, pages: Mapping[str, bytes]) -> None:
         """What `dump` gave; other pages are left alone. Raises MsgspecError for pages that are none."""

@@ -7,7 +7,7 @@ ever let go.
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -280,9 +280,14 @@ class Entities:
 
     def dump(self, full: bool = False) -> dict[str, bytes]:
         """The pages that changed since the last dump, or all that are in memory."""
-        numbers = sorted(self._pages if full else self._changed)
-        self._changed.clear()
-        return {str(number): msgspec.msgpack.encode(self._pages[number]) for number in numbers}
+        return dict(self.pages(full))
+
+    def pages(self, full: bool = False) -> Iterator[tuple[str, bytes]]:
+        """The same page by page; what changes between two of them is dumped next time."""
+        for number in sorted(self._pages if full else self._changed):
+            self._changed.discard(number)
+            if number in self._pages:
+                yield str(number), msgspec.msgpack.encode(self._pages[number])
 
     def load(self, pages: Mapping[str, bytes], away: Iterable[str] = ()) -> None:
         """Become what was dumped: the newest of each page. Pages named in `away` are fetched when they are needed."""

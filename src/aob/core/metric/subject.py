@@ -7,7 +7,7 @@ late, is what the cells lack. What the bounds let go of is missed for good.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -334,13 +334,19 @@ class SubjectFold:
 
     def dump(self, full: bool = False) -> dict[str, bytes]:
         """The pages that changed since the last dump, or all. A page keeps its name; an empty one has bytes too."""
-        numbers = range(PAGES) if full else sorted(self._changed)
-        pages = {str(number): msgspec.msgpack.encode(self._pages[number]) for number in numbers}
-        self._changed.clear()
-        if full or self._late_changed:
-            pages[_LATE] = msgspec.msgpack.encode(self._late)
+        return dict(self.pages(full))
+
+    def pages(self, full: bool = False) -> Iterator[tuple[str, bytes]]:
+        """The same page by page; what changes between two of them is dumped next time."""
+        numbers, late = range(PAGES) if full else sorted(self._changed), full or self._late_changed
+        for number in numbers:
+            self._changed.discard(number)
+            yield str(number), msgspec.msgpack.encode(self._pages[number])
+        if late:
             self._late_changed = False
-        return {**pages, _STATE: msgspec.msgpack.encode(self._state)} if pages else {}
+            yield _LATE, msgspec.msgpack.encode(self._late)
+        if late or numbers:
+            yield _STATE, msgspec.msgpack.encode(self._state)
 
     def load(self, pages: Mapping[str, bytes]) -> None:
         """Become what was dumped: the newest of each page."""

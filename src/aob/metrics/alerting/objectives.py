@@ -101,15 +101,14 @@ class Objectives:
 
     # -- snapshots --------------------------------------------------------------------------------------------------
 
-    def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
-        """Pages that changed since the last dump, or all of them, by tenant and name."""
-        pages: dict[tuple[str, str], bytes | None] = {}
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
+        """Pages that changed since they were given last, or all of them, by tenant and name."""
         now_ms = self._now_ms()
-        for (tenant, name), tiles in self._tiles.items():
+        for (tenant, name), tiles in list(self._tiles.items()):
             self._settle(tenant, name)
             tiles.forget(now_ms)
-            pages |= {(tenant, f"{PAGE}{name}/{page}"): data for page, data in tiles.dump(full=full).items()}
-        return pages
+            for page, data in tiles.dump(full=full).items():
+                yield (tenant, f"{PAGE}{name}/{page}"), data
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
         """Pages of a tenant; those of others than objectives are passed over."""

@@ -4,7 +4,8 @@ A snapshot only shortens the way back: what cannot be read of it is made again f
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -22,6 +23,10 @@ AGAIN_S: Final = 1.0
 """After a snapshot that failed."""
 LAYOUT: Final = 2
 """Snapshots of another layout are not read: the log is."""
+STRETCH_S: Final = 0.005
+"""After so long of gathering a snapshot others have their turn."""
+ROUNDS_MAX: Final = 6
+"""The last round of these lets nobody come between, however long it takes."""
 DAY_MS: Final = 86_400_000
 DAYS_KEPT: Final = 8
 """Daily copies of the numbers that stay."""
@@ -34,8 +39,8 @@ log: Final = Logger("aob.metrics")
 class Beside(Protocol):
     """Pages of somebody else that belong to a snapshot: those that changed, or all."""
 
-    def __call__(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
-        """The pages, by tenant and name."""
+    def __call__(self, *, full: bool = False) -> Iterable[tuple[tuple[str, str], bytes | None]]:
+        """The pages, by tenant and name; what changes between two of them is there next time."""
         ...
 
 
@@ -44,7 +49,7 @@ class Keeping:
 
     def __init__(self, live: Whole, pages: Pages) -> None:
         self._live, self.pages = live, pages
-        self.dumps: list[Beside] = []
+        self.beside: list[Beside] = []
         self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []
         self.marks: dict[str, int] = {}
         self.kept_marks: dict[str, int] = {}
@@ -163,24 +168,20 @@ class Keeping:
             return
         live, now_ms = self._live, self._live.now_ms()
         whole, self._whole = self._whole, True
-        dropped: list[tuple[str, str]] = []
+        made = _Snapshot()
         if whole:
             # Also pages that the lost snapshot would have taken away, and of which nobody knows any more.
-            dropped = [(tenant, "") for tenant in {*live.tenants, *await self.pages.tenants()}]
-        row, behind = live.row, self._behind
-        pages: dict[tuple[str, str], bytes | None] = dict(live.memory.dump(full=whole))
-        for tenant, numbers in live.tenants.items():
+            made.dropped = [(tenant, "") for tenant in {*live.tenants, *await self.pages.tenants()}]
+        for numbers in list(live.tenants.values()):
             numbers.forget(now_ms)
-            dropped += [(tenant, prefix) for prefix in numbers.renewed]
-            pages |= {(tenant, name): data for name, data in numbers.dump(full=whole).items()}
-            pages[(tenant, "plan")] = numbers.filled_by.encode()
-        for dump in self.dumps:
-            pages |= dump(full=whole)
+            await asyncio.sleep(0)
+        await self._gather(made, whole)
+        row, behind = live.row, self._behind
         marks = {**self.marks, "events": row, "layout": LAYOUT, "platform": self._platform()}
         # What the gate has claimed and not yet written must not be remembered as come when it cannot be written.
         if not await live.memory.settled():
             raise Unavailable("an append has failed meanwhile", code="store_failed")
-        await self.pages.save(marks, pages, dropped)
+        await self.pages.save(marks, made.pages, made.dropped)
         self.kept_marks = marks
         self._whole = False
         self._behind -= behind
@@ -189,3 +190,51 @@ class Keeping:
         if day != self._kept_day:  # once a day the numbers as they are stay beside, for questions about that time
             await self.pages.keep(day, (OWN, "plan"), DAYS_KEPT)
             self._kept_day = day
+
+    async def _gather(self, made: "_Snapshot", whole: bool) -> None:
+        """All that changed, as it is at one instant: the end of this. Others have their turn every few milliseconds;
+        what they change meanwhile is gone over again, until a round is so short that nobody comes between."""
+        for last in (*(False,) * (ROUNDS_MAX - 1), True):
+            alone, until_s = True, time.perf_counter() + STRETCH_S
+            for _ in self._round(made, whole):
+                if not last and time.perf_counter() > until_s:
+                    await self._others()
+                    alone, until_s = False, time.perf_counter() + STRETCH_S
+            if alone:
+                return
+            whole = False
+
+    @staticmethod
+    async def _others() -> None:
+        await asyncio.sleep(0)
+
+    def _round(self, made: "_Snapshot", whole: bool) -> Iterator[None]:
+        live = self._live
+        for key, data in live.memory.pages(full=whole):
+            made.pages[key] = data
+            yield
+        for tenant, numbers in list(live.tenants.items()):
+            made.drop(tenant, numbers.renewed)
+            for name, data in numbers.pages(full=whole):
+                made.pages[(tenant, name)] = data
+                yield
+            made.pages[(tenant, "plan")] = numbers.filled_by.encode()
+        for pages in self.beside:
+            for key, data in pages(full=whole):
+                made.pages[key] = data
+                yield
+
+
+class _Snapshot:
+    """A snapshot in the making: pages as they were last, and beginnings of names that are removed before."""
+
+    def __init__(self) -> None:
+        self.pages: dict[tuple[str, str], bytes | None] = {}
+        self.dropped: list[tuple[str, str]] = []
+
+    def drop(self, tenant: str, starts: Collection[str]) -> None:
+        """What begins so has begun anew: nothing of before is kept."""
+        for start in starts:
+            self.dropped.append((tenant, start))
+            for key in [key for key in self.pages if key[0] == tenant and key[1].startswith(start)]:
+                del self.pages[key]

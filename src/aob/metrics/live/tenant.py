@@ -157,14 +157,16 @@ class Numbers:
 
     def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
         """Pages that changed since the last dump, or all of them; those of what was `renewed` all."""
+        return dict(self.pages(full=full))
+
+    def pages(self, *, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
+        """The same page by page; others may fold between two of them."""
         self.settle()
-        pages: dict[str, bytes | None] = {}
+        renewed, self.renewed = self.renewed, set()
         for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
-            pages |= {prefix + name: data for name, data in part.dump(full=full or prefix in self.renewed).items()}
-        self.renewed = set()
-        counts = (self.row, self.accepted, self.duplicate, self.rejected, self.aside)
-        pages["counts"] = msgspec.msgpack.encode(counts)
-        return pages
+            for name, data in part.pages(full or prefix in renewed):
+                yield prefix + name, data
+        yield "counts", msgspec.msgpack.encode((self.row, self.accepted, self.duplicate, self.rejected, self.aside))
 
     def load(self, pages: Mapping[str, bytes]) -> None:
         """What `dump` gave; nothing of the tenant's own when that is `stale`."""

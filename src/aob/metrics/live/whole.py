@@ -1,6 +1,6 @@
 """What snapshots and fills ask of the live numbers they belong to: all tenants, the log, and who is told."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from aob.core.ingest import Event, Gate
@@ -41,8 +41,8 @@ class Memory(Protocol):
         """Waits until all that was claimed so far is written; false when some of it could not be."""
         ...
 
-    def dump(self, *, full: bool = False) -> Mapping[tuple[str, str], bytes | None]:
-        """Changed pages of what is remembered, or all of them."""
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
+        """Changed pages of what is remembered, or all of them; what changes between two is there next time."""
         ...
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:

@@ -6,7 +6,7 @@ path, a slice at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import resources
 from typing import Final
@@ -69,7 +69,9 @@ class Platform:
                 try:
                     page = await pages.page(tenant, _page_of(shard))
                     if page is not None:
-                        tellings.tenants[tenant] = Telling.load(page)
+                        telling = tellings.tenants[tenant] = Telling()
+                        for number in telling.load(page):
+                            telling.load(await pages.page(tenant, f"{_page_of(shard)}:{number}") or b"")
                 except (msgspec.MsgspecError, Unavailable) as error:
                     if isinstance(error, Unavailable) and error.code != PAGE_CORRUPT:
                         raise
@@ -117,12 +119,12 @@ class Platform:
                 while self.live.keeping.marks.get(mark_of(shard), 0) < row:
                     await self._read_on.wait()
 
-    def dump(self, *, full: bool = False) -> dict[tuple[str, str], bytes | None]:
-        """What is remembered of live runs: always all of it."""
-        return {
-            (tenant, _page_of(shard)): telling.dump()
-            for shard, tellings in enumerate(self._tellings) for tenant, telling in tellings.tenants.items()
-        }  # fmt: skip
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
+        """What is remembered of live runs: pages that changed since they were given last, or all of them."""
+        for shard, tellings in enumerate(self._tellings):
+            for tenant, telling in list(tellings.tenants.items()):
+                for name, data in telling.pages(full):
+                    yield (tenant, f"{_page_of(shard)}{name}"), data
 
     def place(self, shard: int) -> tuple[int, Runs]:
         """How far the journal of a shard was read, and what is remembered of its runs at that row."""

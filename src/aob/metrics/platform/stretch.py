@@ -85,7 +85,7 @@ class Tellings:
 
     def remembered(self) -> dict[str, dict[str, Remembered | None]]:
         """All that is remembered."""
-        return {tenant: dict(telling.runs) for tenant, telling in self.tenants.items()}
+        return {tenant: dict(telling.remembered()) for tenant, telling in self.tenants.items()}
 
 
 async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Stretch]:
@@ -106,6 +106,6 @@ def _stretch(tellings: Tellings, facts: Sequence[Fact]) -> Stretch:
         if moved.metrics:
             found.folds[tenant] = fold.dump(full=True), moved.metrics
         touched = {fact.stream for fact in facts if fact.tenant == tenant}
-        known = tellings.tenants[tenant].runs
-        found.runs[tenant] = {run_id: known.get(run_id) for run_id in touched if run_id.startswith("run_")}
+        known = tellings.tenants[tenant]
+        found.runs[tenant] = {run_id: known.of(run_id) for run_id in touched if run_id.startswith("run_")}
     return found

@@ -4,14 +4,19 @@ A run's own event does not say when its visit became ready or which workflow it 
 runs that live. Pure: the same events in the same order tell the same.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
 from aob.core.run import events as ev
 
 RUNS_MAX: Final = 100_000
-"""Live runs that are remembered; of those beyond, the oldest are told without workflow and times."""
+"""Live runs that are remembered; of those beyond, the oldest of a page are told without workflow and times."""
+
+PAGES: Final = 256
+"""Parts in which they are written, by a hash of the id."""
 
 Told = tuple[str, dict[str, Any]]
 
@@ -28,22 +33,42 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
 class Telling:
     """What the platform tells of the runs of one tenant."""
 
-    def __init__(self, runs: dict[str, Remembered] | None = None) -> None:
-        self.runs = runs or {}
+    def __init__(self) -> None:
+        self._pages: dict[int, dict[str, Remembered]] = {number: {} for number in range(PAGES)}
+        self._changed: set[int] = set()
+        self._count = 0
 
-    def dump(self) -> bytes:
+    def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
+        """The pages that changed since they were given last, or all; `""` lists those that have something."""
+        for number in range(PAGES) if full else sorted(self._changed):
+            self._changed.discard(number)
+            runs = self._pages[number]
+            yield f":{number}", msgspec.msgpack.encode(runs) if runs else None
+        yield "", msgspec.msgpack.encode([number for number, runs in self._pages.items() if runs])
+
+    def load(self, data: bytes) -> list[int]:
+        """What `pages` gave; the numbers of the pages to be given next. Earlier releases had all in one."""
+        found = msgspec.msgpack.decode(data, type=list[int] | dict[str, Remembered])
+        if isinstance(found, list):
+            return found
+        for run_id, run in found.items():
+            self.remember(run_id, run)
+        return []
+
+    def remembered(self) -> dict[str, Remembered]:
         """All that is remembered."""
-        return msgspec.msgpack.encode(self.runs)
+        return {run_id: run for runs in self._pages.values() for run_id, run in runs.items()}
 
-    @classmethod
-    def load(cls, data: bytes) -> "Telling":
-        """What `dump` gave."""
-        return cls(msgspec.msgpack.decode(data, type=dict[str, Remembered]))
+    def of(self, run_id: str) -> Remembered | None:
+        """What is remembered of one run."""
+        return self._pages[crc32(run_id.encode()) % PAGES].get(run_id)
 
     def tell(self, run_id: str, event: Any, at_ms: int) -> Told | None:
         """What one event of a run, committed at `at_ms`, means; None: nothing."""
         kind = type(event)
-        run = self.runs.get(run_id)
+        number = crc32(run_id.encode()) % PAGES
+        self._changed.add(number)
+        run = self._pages[number].get(run_id)
         if kind is ev.NodeCompleted and run is not None:  # as below, written out: most events are this
             told = _completed(run, event, at_ms)
             for visit in event.ready:
@@ -61,17 +86,21 @@ class Telling:
         elif kind is ev.TokenReady:
             run.ready[event.visit] = at_ms
         elif kind is ev.RunFinished:
-            self.runs.pop(run_id, None)
+            self.remember(run_id, None)
         return told
 
     def remember(self, run_id: str, remembered: Remembered | None) -> None:
         """From now on this is remembered of a run; None: nothing."""
-        if remembered is None:
-            self.runs.pop(run_id, None)
-            return
-        while len(self.runs) >= RUNS_MAX and run_id not in self.runs:
-            del self.runs[next(iter(self.runs))]
-        self.runs[run_id] = remembered
+        number = crc32(run_id.encode()) % PAGES
+        self._changed.add(number)
+        runs = self._pages[number]
+        self._count -= runs.pop(run_id, None) is not None
+        if remembered is not None:
+            if self._count >= RUNS_MAX and runs:
+                del runs[next(iter(runs))]
+                self._count -= 1
+            runs[run_id] = remembered
+            self._count += 1
 
     def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
         self.remember(run_id, Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms)))

@@ -240,7 +240,11 @@ class Fold(State):
 
     def dump(self, full: bool = False) -> dict[str, bytes | None]:
         """Pages that changed since the last dump, or all; None for one that is gone."""
-        return paging.dump(self, full)
+        return dict(self.pages(full))
+
+    def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
+        """The same page by page; others may fold between two of them."""
+        return paging.pages_of(self, full)
 
     @classmethod
     def load(

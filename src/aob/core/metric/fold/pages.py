@@ -3,7 +3,7 @@
 Only what changed is written; a page whose tiles were all rolled up is told as None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -38,24 +38,26 @@ class _Head(msgspec.Struct, array_like=True):
 _head = msgspec.msgpack.Decoder(_Head)
 
 
-def dump(fold: State, full: bool) -> dict[str, bytes | None]:
-    """Pages that changed since the last dump, or all of them."""
-    pages: dict[str, bytes | None] = {}
+def pages_of(fold: State, full: bool) -> Iterator[tuple[str, bytes | None]]:
+    """Pages that changed since the last dump, or all of them. What changes between two of them is dumped next time."""
+    some = False
     for cube in fold.cubes.values():
         if full or cube.moved or cube.tiles.changed:
-            name = cube_name(cube.id, cube.slots)
-            pages |= {f"{name}/{page}": data for page, data in _cube_pages(cube, full).items()}
-            cube.moved = False
-            cube.tiles.changed.clear()
+            name, some = cube_name(cube.id, cube.slots), True
+            for page, data in _cube_pages(cube, full):
+                yield f"{name}/{page}", data
     for name, subjects in fold.subjects.items():
-        pages |= {f"{_SUBJECTS}{name}/{page}": data for page, data in subjects.dump(full).items()}
+        for page, data in subjects.pages(full):
+            some = True
+            yield f"{_SUBJECTS}{name}/{page}", data
     if full or fold.sources.changed:
-        pages[_SOURCES] = fold.sources.dump()
+        some = True
+        yield _SOURCES, fold.sources.dump()
     if full or fold.dimensions.changed:
-        pages[_DIMENSIONS] = fold.dimensions.dump()
-    if pages:
-        pages[_WANTED] = msgspec.msgpack.encode({name: sorted(spans) for name, spans in fold.wanted.items() if spans})
-    return pages
+        some = True
+        yield _DIMENSIONS, fold.dimensions.dump()
+    if some:
+        yield _WANTED, msgspec.msgpack.encode({name: sorted(spans) for name, spans in fold.wanted.items() if spans})
 
 
 def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
@@ -91,22 +93,22 @@ def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
             fold.subjects[name].load(parts)
 
 
-def _cube_pages(cube: Cube, full: bool) -> dict[str, bytes | None]:
+def _cube_pages(cube: Cube, full: bool) -> Iterator[tuple[str, bytes | None]]:
     tiles, grid = cube.tiles, cube.tiles.grid
     wanted: dict[tuple[int, int], list[Tile]] = {}
     if not full:
         wanted = {(level, grid.start(level + 1, start)): [] for level, start in tiles.changed}
+    cube.moved = False
+    tiles.changed.clear()
     for level in {level for level, _ in wanted} if not full else range(EVER):
         for tile in tiles.by_level[level].values():
             page = level, grid.start(level + 1, tile.start)
             if tile.parts is None and (full or page in wanted):
                 wanted.setdefault(page, []).append(tile)
-    pages: dict[str, bytes | None] = {
-        f"{level}/{start}": msgspec.msgpack.encode([_row(tile, cube.slots) for tile in found]) if found else None
-        for (level, start), found in wanted.items()
-    }
-    pages[_HEAD] = msgspec.msgpack.encode(_Head(cube.newest, cube.furthest, cube.crowded, tiles.floors, cube.unmoved))
-    return pages
+    yield _HEAD, msgspec.msgpack.encode(_Head(cube.newest, cube.furthest, cube.crowded, tiles.floors, cube.unmoved))
+    for (level, start), found in wanted.items():
+        found = [tile for tile in found if tile.parts is None and tiles.by_level[level].get(tile.start) is tile]
+        yield f"{level}/{start}", msgspec.msgpack.encode([_row(tile, cube.slots) for tile in found]) if found else None
 
 
 def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, int, list[tuple[tuple[str, ...], Cell]]]:
