@@ -266,11 +266,11 @@ class Dispatcher:
                 self._failed(job, result)
                 return
             data = result.data
-            digest = digest_of(data)
-            beside = None
+            beside, digest = None, b""
             if inline(data):
                 cell = Raw(data)
             else:
+                digest = digest_of(data)
                 cell = Ref(digest, len(data)).cell()
                 if len(data) > ROW_MAX and result.ref is None:
                     storing = self.journal.aside(self._store_first(job, result))

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
-from aob.core.event.value import NULL, canonical, digest_of, digest_of_cell, inline
+from aob.core.event.value import NULL, canonical, digest_of_cell, inline
 from aob.core.graph.ir import IR, Node
 from aob.core.graph.patch import compile_operations, read_operations
 from aob.core.policy import Caller, review_patch
@@ -172,18 +172,18 @@ def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes])
             continue
         if node in assumed:
             data = assumed[node]
-            copied.append(ev.NodeCompleted(node, 1, "success", Raw(data), digest_of(data)))
+            copied.append(ev.NodeCompleted(node, 1, "success", Raw(data), b""))
         elif isinstance(outcome, ev.NodeCompleted):
             copied.append(outcome)
         elif isinstance(outcome, ev.NodeFailed) and outcome.on:
             # Handled there, so it is an outcome like others here, and the way that it took is taken again.
             copied.append(
-                ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output, digest_of_cell(outcome.output),
+                ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output, b"",
                                  outcome.took)
             )  # fmt: skip
         elif outcome is CANCELLED or outcome.on == "cancelled":
             # A join did not need it any more: it does not begin here either.
-            copied.append(ev.NodeCompleted(node, 0, "cancelled", NULL, digest_of_cell(NULL)))
+            copied.append(ev.NodeCompleted(node, 0, "cancelled", NULL, b""))
     return copied
 
 

@@ -116,7 +116,7 @@ class Shadow:
             if data is not None:
                 self._note(visit, "computed")
                 cell = self._cell(data)
-                await self._end(token, ev.NodeCompleted(visit, token.attempt, "success", cell, digest_of_cell(cell)))
+                await self._end(token, ev.NodeCompleted(visit, token.attempt, "success", cell, b""))
                 return
             performs = "; a replay performs nothing" if token.state == READY else ""
             self._unknown(visit, f"{why}{performs}: --assume {visit}=VALUE settles it")
@@ -157,7 +157,7 @@ class Shadow:
         on = _CHOICES.get(choice, "approved") if node.kind == "approval" and isinstance(choice, str) else "success"
         if node.kind == "approval" and on == "success":
             on = "approved"
-        return ev.NodeCompleted(token.visit, token.attempt, on, cell, digest_of_cell(cell))
+        return ev.NodeCompleted(token.visit, token.attempt, on, cell, b"")
 
     async def _differs(self, token: Token, known: Recorded | None) -> str:
         """Why the record does not stand for this visit; empty when it does."""
@@ -203,7 +203,7 @@ class Shadow:
             error = error_cell(step, f"{node.kind}_{outcome.on}", "assumed")
             fail_node(step, scope, ir, node, 0, error)
         elif isinstance(outcome, ev.NodeCompleted):
-            again = ev.NodeCompleted(visit, outcome.attempt, outcome.on, outcome.output, outcome.digest, outcome.took)
+            again = ev.NodeCompleted(visit, outcome.attempt, outcome.on, outcome.output, b"", outcome.took)
             step.route(scope, ir, node, again)
         elif outcome.on == "skipped":
             step.route(scope, ir, node, ev.NodeFailed(visit, outcome.attempt, "skipped", outcome.output))

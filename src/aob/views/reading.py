@@ -12,7 +12,7 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Quarantined, Unavailable
 from aob.core.event import Position
-from aob.core.event.value import decode
+from aob.core.event.value import decode, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller
 from aob.core.rights import demand
@@ -278,7 +278,7 @@ def _outcome(outcome: Any) -> JsonObject:
         return {"state": outcome.on}
     told: JsonObject = {
         "state": state_of(outcome), "attempt": outcome.attempt,
-        "output": decode(outcome.output), "hash": outcome.digest.hex(),
+        "output": decode(outcome.output), "hash": digest_of_cell(outcome.output).hex(),
     }  # fmt: skip
     if outcome.on == EXHAUSTED:
         told[EXHAUSTED] = True

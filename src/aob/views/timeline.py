@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.event.value import decode
+from aob.core.event.value import decode, digest_of_cell
 from aob.core.run.events import NodeCompleted
 from aob.ports.logger import Logger
 from aob.runs import Fact
@@ -50,7 +50,7 @@ def _fields(event: Any) -> JsonObject:
         if value not in (None, "", [], {}, False) or field == "attempt":
             told["event_type" if field == "type" else field] = value
     if "output" in told and isinstance(event, NodeCompleted):
-        told["hash"] = event.digest.hex()
+        told["hash"] = digest_of_cell(event.output).hex()
     return told
 
 

@@ -122,7 +122,7 @@ def decide_ticket(
         step.route(scope, ir, node, done)
     elif choice == "done":
         step.drop_timers(token.visit)
-        output, _ = step.cell((step.load(values) or {}).get("output"))
+        output = step.cell((step.load(values) or {}).get("output"))
         step.route(scope, ir, node, outcome(token.visit, "success", output, attempt=token.attempt))
     else:
         error = error_cell(step, "uncertain" if ticket.subject == "uncertain" else "failed",
@@ -145,7 +145,7 @@ def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, val
         fail_node(step, scope, ir, node, 0, error)
         return
     told = {"choice": choice, "by": by, "reason": reason, "values": step.load(values), "ticket": ticket.id}
-    step.route(scope, ir, node, outcome(ticket.visit, on, step.cell(told)[0], attempt=1))
+    step.route(scope, ir, node, outcome(ticket.visit, on, step.cell(told), attempt=1))
 
 
 def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, reason: str) -> None:
@@ -169,7 +169,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
             ev.TicketOpened(
                 derived_id("ticket", *about), patch.visit, "patch",
                 "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
-                ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", patch.id,
+                ["approve", "reject"], {}, step.cell(plan.difference), 0, "", patch.id,
                 roles=list(roles), barred=barred,
             )
         )  # fmt: skip
@@ -338,4 +338,4 @@ def cancel(step: Step, command: cmd.Cancel) -> None:
     cancel_visits(step, sorted(step.run.tokens), command.reason or "cancelled")
     error = {"code": "cancelled", "message": command.reason or f"cancelled by {command.by}",
              **({"told": told, "intents": begun} if told else {})}  # fmt: skip
-    finish(step, "CANCELLED", NULL, step.cell(error)[0])
+    finish(step, "CANCELLED", NULL, step.cell(error))

@@ -32,7 +32,7 @@ def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     elif isinstance(items, Items):
         cell, count = items_cell(items.ref, len(items), 0), len(items)
     elif isinstance(items, list):
-        cell, count = step.cell(items)[0], len(items)
+        cell, count = step.cell(items), len(items)
     else:
         raise DeniedError(f"items of {node.id}: {type(items).__name__} is neither a list nor a blob of NDJSON")
     if count > ITEMS_MAX:
@@ -89,7 +89,7 @@ def _pump(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
     if body.next < body.count and body.live < node.config.window:
         items = _items(step, body.items)
         while body.next < body.count and body.live < node.config.window:
-            item, _ = step.cell(_item(items[body.next], body.next))
+            item = step.cell(_item(items[body.next], body.next))
             _open_scope(step, node, body, f"{body.visit}[{body.next}]", step.version_of(scope), item)
     if body.closed == body.count:
         _end_map(step, scope, ir, node, body)
@@ -176,7 +176,7 @@ def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
         manifest["items"] = [step.load(body.outputs[index]) for index in range(body.count)]
     else:
         manifest["pages"] = [decode(body.pages[page]) for page in sorted(body.pages)]
-    cell, _ = step.cell(manifest)
+    cell = step.cell(manifest)
     step.route(scope, ir, node, outcome(body.visit, "success", cell))
 
 
@@ -196,7 +196,7 @@ def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body, index: 
         cell = body.outputs[index - 1] if index else previous
     else:
         told: dict[str, Any] = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
-        cell, _ = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)
+        cell = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)
     step.route(scope, ir, node, outcome(body.visit, EXHAUSTED if exhausted else "success", cell))
 
 

@@ -42,7 +42,8 @@ class Start(_Command):
 
 
 class Complete(_Command):
-    """A worker has the output of a visit. `beside` holds the bytes of an output of 4 to 64 KiB, for the same commit."""
+    """A worker has the output of a visit. `beside` holds the bytes of an output of 4 to 64 KiB, for the same commit;
+    `digest` is that of an output which does not lie in the record."""
 
     visit: str
     attempt: int

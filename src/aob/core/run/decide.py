@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event.ids import derived_id
-from aob.core.event.value import decode, digest_of_cell
+from aob.core.event.value import decode
 from aob.core.graph.ir import IR, Node
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
@@ -95,7 +95,7 @@ def _hop(run: Run, command: cmd.Complete, given: Given, now: int) -> list[Any] |
             return None
         ready.append(target.id)
     hop = ev.NodeCompleted(
-        command.visit, command.attempt, "success", command.output, command.digest, None, ready, [], [], [],
+        command.visit, command.attempt, "success", command.output, b"", None, ready, [], [], [],
         command.took_us, command.memo, False, command.usage,
     )  # fmt: skip
     return [hop, ev.RunFinished("COMPLETED", now, command.output)] if last else [hop]
@@ -159,8 +159,7 @@ def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:
         node = next_ones.popleft()
         if step.outcome(root, node.id) is None:
             item = copied[node.id]
-            digest = digest_of_cell(item.output)
-            event = ev.NodeCompleted(node.id, item.attempt, item.on, item.output, digest, item.took, copied=True)
+            event = ev.NodeCompleted(node.id, item.attempt, item.on, item.output, b"", item.took, copied=True)
             step.route(root, ir, node, event)
         for target in (edge.target for edges in node.outs.values() for edge in edges):
             if target.id in before:
@@ -193,13 +192,13 @@ def _complete(step: Step, command: cmd.Complete) -> None:
     patch = run.patches.get(command.patch)
     if patch is not None and patch.state == "proposed" and ir.nodes[token.node].spec.hold:
         step.events.append(
-            ev.NodeHeld(command.visit, command.attempt, command.output, command.digest, command.patch, command.usage)
+            ev.NodeHeld(command.visit, command.attempt, command.output, b"", command.patch, command.usage)
         )
         return
     if run.timers:
         step.drop_timers(command.visit)
     event = ev.NodeCompleted(
-        command.visit, command.attempt, "success", command.output, command.digest, None, [], [], [], [],
+        command.visit, command.attempt, "success", command.output, b"", None, [], [], [], [],
         command.took_us, command.memo, False, command.usage,
     )  # fmt: skip
     step.route(scope, ir, ir.nodes[token.node], event)
@@ -254,7 +253,7 @@ def _lost(step: Step, command: cmd.Lost) -> None:
             ev.TicketOpened(
                 step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "approve",
                 question, ["done", "repeat", "fail"], {"output": {}},
-                step.cell(told)[0],
+                step.cell(told),
             )
         )  # fmt: skip
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from aob.core.event.value import NULL, Cell, digest_of_cell
+from aob.core.event.value import NULL, Cell
 from aob.core.graph.ir import IR, Node
 from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
@@ -15,7 +15,7 @@ from aob.core.run.step import DeniedError, Step
 def error_cell(step: Step, code: str, message: str, detail: Any = None, **more: Any) -> Cell:
     """An error as records hold it: `{code, message, detail?}`."""
     error = {"code": code, "message": message, **({"detail": detail} if detail is not None else {}), **more}
-    return step.cell(error)[0]
+    return step.cell(error)
 
 
 def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error: Cell) -> None:
@@ -52,7 +52,7 @@ def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
         return
     if not scope.path:
         told = step.load(error)
-        finish(step, "FAILED", NULL, step.cell({"visit": visit, **told})[0])
+        finish(step, "FAILED", NULL, step.cell({"visit": visit, **told}))
     else:
         cancel_visits(step, sorted(_in_pass(step, scope)), f"{visit} failed")
         end_scope(step, scope, error, failed=True)
@@ -173,4 +173,4 @@ def complete_run(step: Step, root: Scope) -> None:
 
 def outcome(visit: str, on: str, cell: Cell, *, attempt: int = 0, took: list[str] | None = None) -> ev.NodeCompleted:
     """The completion of a node that no worker performed."""
-    return ev.NodeCompleted(visit, attempt, on, cell, digest_of_cell(cell), took)
+    return ev.NodeCompleted(visit, attempt, on, cell, b"", took)

@@ -67,7 +67,8 @@ class Dispatched(_Event, tag=2):
 class NodeCompleted(_Event, tag=3):
     """A visit has its outcome. `on` names the edge set it offers, `took` the edges taken when not all of that set.
     `ready`, `skipped`: nodes of the same scope decided by it. `fed`, `starved`: nodes that got a signal, taken or
-    skipped, and still wait for others. `took_us` is the time that the attempt took."""
+    skipped, and still wait for others. `took_us` is the time that the attempt took. `digest`, once the output's, is
+    empty: it is computed for who asks."""
 
     visit: str
     attempt: int

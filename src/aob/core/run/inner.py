@@ -116,7 +116,7 @@ def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         return
     del drafted[node.id]
     cells = source_cells(step, scope, node)
-    cell, _ = step.cell({source: step.load(value) for source, value in cells.items()})
+    cell = step.cell({source: step.load(value) for source, value in cells.items()})
     if node.config.deadline:
         step.withdraw({visit})
     step.route(scope, ir, node, outcome(visit, "success", cell))
@@ -229,7 +229,7 @@ def _approval(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         notify = [fill(address, named) for address in config.notify]
     except (KeyError, ValueError) as error:
         raise DeniedError(f"text of {node.id}: {error}") from error
-    shown, _ = step.cell(value)
+    shown = step.cell(value)
     due = step.now + times.deadline_ms if times.deadline_ms else 0
     step.bear(scope, node.id)
     step.open_ticket(

@@ -111,13 +111,13 @@ def source_cells(step: Step, scope: Scope, node: Node) -> dict[str, Cell]:
 def input_cell(step: Step, scope: Scope, node: Node) -> Cell:
     """The input of a visit: its map of expressions, or the one source's output, or a map by source."""
     if node.input is not None:
-        return step.cell(evaluate_all(step, scope, node.input))[0]
+        return step.cell(evaluate_all(step, scope, node.input))
     if not node.ins:
         cell = scope.item if scope.path else step.run.inputs
     else:
         cells = source_cells(step, scope, node)
         if len(cells) != 1:
-            return step.cell({source: step.load(cell) for source, cell in cells.items()})[0]
+            return step.cell({source: step.load(cell) for source, cell in cells.items()})
         (cell,) = cells.values()
     return cell
 
@@ -133,12 +133,12 @@ def body_output(step: Step, scope: Scope) -> Cell:
     """The output of a finished scope: its `output` map, else its one leaf's output, else a map of leaves by id."""
     ir = step.ir_of(scope)
     if ir.output is not None:
-        return step.cell(evaluate_all(step, scope, ir.output))[0]
+        return step.cell(evaluate_all(step, scope, ir.output))
     cells = _leaves(step, scope, ir)
     if len(cells) == 1:
         (cell,) = cells.values()
         return cell
-    return step.cell({node: step.load(cell) for node, cell in cells.items()})[0]
+    return step.cell({node: step.load(cell) for node, cell in cells.items()})
 
 
 def _leaves(step: Step, scope: Scope, ir: IR) -> dict[str, Cell]:

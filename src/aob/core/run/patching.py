@@ -90,7 +90,7 @@ def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
             # What the gate has found stands first: a long reason must not push it out of sight.
             f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "
             f"{command.reason or 'no reason given'}",
-            ["approve", "reject"], {}, step.cell(plan.difference)[0], 0, "", command.id,
+            ["approve", "reject"], {}, step.cell(plan.difference), 0, "", command.id,
             roles=list(plan.verdict.roles), barred=barred_of(step, plan),
         )
     )  # fmt: skip
@@ -285,7 +285,6 @@ def settle_holder(step: Step, patch: Patch, state: str) -> None:
     ir = step.ir_of(scope)
     step.drop_timers(held.visit)
     done = outcome(held.visit, "success", held.output, attempt=held.attempt)
-    done.digest = held.digest
     step.route(scope, ir, ir.nodes[token.node], done)
 
 

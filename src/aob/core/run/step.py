@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from aob.core.errors import AobError
 from aob.core.event.ids import derived_id
-from aob.core.event.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline, ref_in
+from aob.core.event.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
 from aob.core.graph.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import PatchRules, refused_now
@@ -183,17 +183,10 @@ class Step:
         """The id of the ticket that this visit opens: the same one whenever it is derived."""
         return derived_id("ticket", self.run.id, visit, attempt, subject)
 
-    def cell(self, value: Any) -> tuple[Cell, bytes]:
-        """A Python value as a cell and its digest; what is too large for a record goes beside it."""
+    def cell(self, value: Any) -> Cell:
+        """A Python value as a cell; what is too large for a record goes beside it."""
         data = canonical(value)
-        return self.keep(data)
-
-    def keep(self, data: bytes) -> tuple[Cell, bytes]:
-        """Canonical bytes as a cell and their digest."""
-        if inline(data):
-            return Raw(data), digest_of(data)
-        cell = self.beside(data)
-        return cell, digest_of_cell(cell)
+        return Raw(data) if inline(data) else self.beside(data)
 
     def beside(self, data: bytes) -> Cell:
         """Canonical bytes kept beside the record, whatever their size, and the reference to them."""
