@@ -281,12 +281,13 @@ def test_a_home_of_the_first_release_is_brought_forward_and_then_refused_by_it(n
     msgspec.json.decode((home / "home.json").read_bytes(), type=First)
     from aob.compose.files import held_together
     from aob.compose.home import forwarded, shards_of
+    from aob.ports.marks import FORMAT
 
     held_together(home)
     count = shards_of(home, 0)
     for _ in range(2):
         forwarded(home)
-    assert (home_made(home), shards_of(home, 0)) == (2, count)
+    assert (home_made(home), shards_of(home, 0)) == (FORMAT, count)
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode((home / "home.json").read_bytes(), type=First)
 

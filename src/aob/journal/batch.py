@@ -6,14 +6,16 @@ import msgspec
 
 from aob.core.event.value import ROW_MAX
 from aob.journal.law import Changes
-from aob.journal.parts import seal, segment_crc
+from aob.journal.parts import pointers_crc, seal, segment_crc
 from aob.journal.removal import Removals
 from aob.journal.stream import Stream, segment_data
-from aob.ports.store import Batch, Head, Segment, TimerRow, Value
+from aob.ports.store import Batch, Head, Pointer, Segment, TimerRow, Value
 
 SEGMENTS_PER_BATCH: Final = 256
 SEGMENT_EVENTS: Final = 256
 """A live stream's events become a segment when there are this many new ones."""
+POINTERS_MAX: Final = 16
+"""A stream that ended within so many decisions is not copied: a pointer to each of them is a tenth of what they are."""
 
 
 class Draft:
@@ -21,12 +23,13 @@ class Draft:
 
     __slots__ = (
         "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "removals", "row",
-        "seal", "segmented", "timed", "told", "values",
+        "seal", "segmented", "size", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
         self.row, self.at_ms, self.seal = row, at_ms, seal(row, at_ms)
         self.count = self.cut = 0
+        self.size = 1
         self.parts: list[bytes] = []
         self.told: list[Any] = []
         self.timed: list[Changes] = []
@@ -85,8 +88,17 @@ class Cutter:
         if not stream.chunks:
             return
         name, first, count, row = stream.name, stream.kept_from, stream.seq - stream.kept_from, stream.chunks[-1].row
-        data = segment_data(stream.chunks)
-        segments.append(Segment(name, first, count, row, data, segment_crc(name, first, count, row)))
+        if (
+            stream.ended
+            and not first
+            and len(stream.chunks) <= POINTERS_MAX
+            and all(c.offset >= 0 for c in stream.chunks)
+        ):
+            pointers = [Pointer(c.row, c.base, c.offset, len(bytes(c.data)), c.crc) for c in stream.chunks]
+            segments.append(Segment(name, 0, count, row, b"", pointers_crc(name, count, row, pointers), pointers))
+        else:
+            data = segment_data(stream.chunks)
+            segments.append(Segment(name, first, count, row, data, segment_crc(name, first, count, row)))
         taken.add(stream.name)
         draft.segmented.append((stream, len(stream.chunks), stream.seq))
 

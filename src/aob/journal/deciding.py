@@ -201,8 +201,12 @@ class Deciding:
         seq, base, count = stream.seq, draft.count, len(events)
         stream.seq = seq + count
         crc = crc32(data, stream.seed)  # as `Part.sound` and `chunk_crc` have it, gone over once
-        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data), crc ^ base ^ draft.seal))
-        draft.parts.append(b'["%b",%d,%b,%d]' % (stream.name.encode(), seq, data, crc ^ seq))
+        head = b'["%b",%d,' % (stream.name.encode(), seq)
+        part = b"%b%b,%d]" % (head, data, crc ^ seq)
+        offset = draft.size + len(head)
+        stream.chunks.append(Chunk(draft.row, base, draft.at_ms, msgspec.Raw(data), crc ^ base ^ draft.seal, offset))
+        draft.parts.append(part)
+        draft.size += len(part) + 1
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         changes = law.changes(stream, events)
@@ -244,10 +248,10 @@ class Deciding:
     async def _read_back(self, name: str) -> None:
         error: AobError | None = None
         try:
-            stream = await load_stream(self.store, self.law_of(name), name)
+            stream = await load_stream(self.store, self.shard, self.law_of(name), name)
             while name in self._outdated:
                 self._outdated.discard(name)
-                stream = await load_stream(self.store, self.law_of(name), name)
+                stream = await load_stream(self.store, self.shard, self.law_of(name), name)
             if name not in self.streams:
                 self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
         except AobError as failed:
@@ -318,10 +322,9 @@ class Deciding:
         self._inbox.extendleft(reversed(waiting))
         self._wake.set()
 
-    @staticmethod
-    def chunks(segment: Segment) -> list[Chunk]:
+    async def chunks(self, segment: Segment) -> list[Chunk]:
         """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
-        return segment_chunks(segment)
+        return await segment_chunks(self.store, self.shard, segment)
 
     async def read_back(self, store: Store) -> Recovered:
         """A shard as it would be read back from a store, without becoming its owner."""

@@ -182,7 +182,7 @@ class Journal(Deciding):
             return stream if stream.seq else None
         if name in self.unreadable:
             raise set_aside(name, self.unreadable[name])
-        found = await load_stream(self.store, self.law_of(name), name)
+        found = await load_stream(self.store, self.shard, self.law_of(name), name)
         # What lives is in memory: a half of a stream is one that is removed while it is read.
         return found if found is None or found.ended or name in self.streams else None
 

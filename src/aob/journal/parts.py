@@ -4,8 +4,8 @@ A part is the events of one decision: `[stream, first seq, [event, ...], crc]`. 
 Where the events of a removed stream were is a gap, `["", how many, [], crc]`: what stands after it keeps its index.
 """
 
-from collections.abc import Set
-from typing import Any, Final
+from collections.abc import Sequence, Set
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -14,7 +14,7 @@ from aob.core.errors import Unavailable
 from aob.core.event.ids import seed_of
 from aob.journal.log import logger
 from aob.journal.stream import Chunk, chunks_of
-from aob.ports.store import JournalRow, Segment
+from aob.ports.store import JournalRow, Pointer, Segment, Store
 
 UNCHECKED: Final = -1
 ROW_CORRUPT: Final = "row_corrupt"
@@ -115,19 +115,61 @@ def segment_crc(stream: str, first_seq: int, count: int, row: int) -> int:
     return crc32(b"%b,%d,%d,%d" % (stream.encode(), first_seq, count, row))
 
 
-def segment_chunks(segment: Segment) -> list[Chunk]:
+def pointers_crc(stream: str, count: int, row: int, pointers: Sequence[Pointer]) -> int:
+    """The checksum of the pointers to a whole stream, and of what stands beside them."""
+    return crc32(msgspec.msgpack.encode(pointers), segment_crc(stream, 0, count, row))
+
+
+async def segment_chunks(store: Store, shard: int, segment: Segment) -> list[Chunk]:
     """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
-    mine = segment_crc(segment.stream, segment.first_seq, segment.count, segment.row)
-    why = "" if segment.crc in (UNCHECKED, mine) else "its checksum differs"
+    if segment.pointers:
+        return await _pointed(store, shard, segment)
+    why = "" if segment.crc in (UNCHECKED, _beside_crc(segment)) else "its checksum differs"
     try:
-        chunks: list[Any] = [] if why else chunks_of(segment.data)
+        chunks: list[Chunk] = [] if why else chunks_of(segment.data)
     except (msgspec.MsgspecError, UnicodeError) as error:
         chunks, why = [], str(error)[:200]
     if not all(chunk.crc in (UNCHECKED, chunk_crc(segment.stream, chunk)) for chunk in chunks):
         why = "the checksum of its events differs"
     if why:
-        raise Unavailable(
-            f"{segment.stream}: the segment of its events from {segment.first_seq} is not what was written ({why})",
-            code=SEGMENT_CORRUPT, hint="restore the file of its shard from a backup",
-        )  # fmt: skip
+        raise _corrupt(segment, why)
     return chunks
+
+
+async def _pointed(store: Store, shard: int, segment: Segment) -> list[Chunk]:
+    if segment.crc != pointers_crc(segment.stream, segment.count, segment.row, segment.pointers):
+        raise _corrupt(segment, "the checksum of its pointers differs")
+    chunks: list[Chunk] = []
+    for at, (at_ms, data) in zip(segment.pointers, segment.pieces, strict=True):
+        chunk = Chunk(at.row, at.base, at_ms, msgspec.Raw(data), at.crc)
+        chunks.append(chunk if _is_at(segment.stream, chunk, at) else await _moved(store, shard, segment, at))
+    return chunks
+
+
+async def _moved(store: Store, shard: int, segment: Segment, at: Pointer) -> Chunk:
+    """What a pointer meant in a row that was rewritten since, without streams that were removed: the index of an event
+    in its row never changes."""
+    for row in await store.journal(shard, at.row - 1, 1):
+        base = 0
+        for part in readable_parts(row) if row.row == at.row else ():
+            if base == at.base and part.stream == segment.stream:
+                chunk = Chunk(at.row, base, row.at_ms, part.events.copy(), at.crc)
+                if _is_at(segment.stream, chunk, at):
+                    return chunk
+            base += part.count
+    raise _corrupt(segment, f"journal row {at.row} does not hold them")
+
+
+def _is_at(stream: str, chunk: Chunk, at: Pointer) -> bool:
+    return chunk_crc(stream, chunk) == at.crc
+
+
+def _beside_crc(segment: Segment) -> int:
+    return segment_crc(segment.stream, segment.first_seq, segment.count, segment.row)
+
+
+def _corrupt(segment: Segment, why: str) -> Unavailable:
+    return Unavailable(
+        f"{segment.stream}: the segment of its events from {segment.first_seq} is not what was written ({why})",
+        code=SEGMENT_CORRUPT, hint="restore the file of its shard from a backup",
+    )  # fmt: skip

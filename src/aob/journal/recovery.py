@@ -47,7 +47,7 @@ async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
     """Every stream that has not ended, folded up to the last row. Raises Unavailable `row_corrupt`."""
     row, at_ms, cut = await store.last(shard)
     found = Recovered(row, at_ms, cut, {}, [])
-    reading = _Reading(store, found, laws)
+    reading = _Reading(store, shard, found, laws)
     for law in laws:
         for head in await store.live(law.kind):
             await reading.begin(head.stream, law)
@@ -59,9 +59,11 @@ async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
         if not journal_row.count and journal_row.sound:
             reading.lost(journal_row.row)
             continue
-        base = 0
+        base = offset = 0
         for part in parts_of(journal_row, shard):
-            base += await reading.part(part, journal_row, base)
+            offset = journal_row.data.find(part.events, offset)
+            base += await reading.part(part, journal_row, base, offset)
+            offset += len(bytes(part.events))
     for name, stream in list(found.streams.items()):
         if stream.seq:
             await reading.end(name, stream)
@@ -74,8 +76,8 @@ async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
 class _Reading:
     """The streams of a shard while it is read back."""
 
-    def __init__(self, store: Store, found: Recovered, laws: list[Law]) -> None:
-        self._store, self._found, self._laws = store, found, laws
+    def __init__(self, store: Store, shard: int, found: Recovered, laws: list[Law]) -> None:
+        self._store, self._shard, self._found, self._laws = store, shard, found, laws
         self._lost = 0
         self._short: dict[str, int] = {}
         """Runs that a lost row told of, and how far the rows after it go."""
@@ -84,15 +86,15 @@ class _Reading:
         """A stream as its segments say; None when they cannot be read."""
         stream = Stream(name, law, law.fresh(name))
         try:
-            await _segments(self._store, stream)
+            await _segments(self._store, self._shard, stream)
         except Exception as error:
             self._left_out(stream, error)
             return None
         self._found.streams[name] = stream
         return stream
 
-    async def part(self, part: Part, row: JournalRow, base: int) -> int:
-        """Folds a part of a row; how many events it holds."""
+    async def part(self, part: Part, row: JournalRow, base: int, offset: int) -> int:
+        """Folds a part of a row, whose events begin at a byte of its data; how many events it holds."""
         name = part.stream
         if name == GAP:
             return part.count
@@ -104,7 +106,7 @@ class _Reading:
             return self._cut_short(stream, part)
         if stream is not None:
             try:
-                return _apply(stream, part, row, base, tolerant=bool(self._lost) and stream.law.kind != "run")
+                return _apply(stream, part, row, base, offset, tolerant=bool(self._lost) and stream.law.kind != "run")
             except Exception as error:
                 self._left_out(stream, error)
         return part.count
@@ -153,11 +155,11 @@ class _Reading:
         self._found.unreadable[stream.name] = reason
 
 
-async def load_stream(store: Store, law: Law, name: str) -> Stream | None:
+async def load_stream(store: Store, shard: int, law: Law, name: str) -> Stream | None:
     """One stream from its segments; None when it has none. A stream leaves memory only once segments hold all of it,
     so for one that is not in memory they are the whole history."""
     stream = Stream(name, law, law.fresh(name))
-    await _segments(store, stream)
+    await _segments(store, shard, stream)
     if not stream.seq:
         return None
     await law.restore(stream)
@@ -169,25 +171,25 @@ def _law_of(laws: list[Law], name: str) -> Law | None:
     return next((law for law in laws if name.startswith(law.prefix)), None)
 
 
-async def _segments(store: Store, stream: Stream) -> None:
+async def _segments(store: Store, shard: int, stream: Stream) -> None:
     while segments := await store.segments(stream.name, stream.seq, SEGMENTS_AT_ONCE):
-        _fold_segments(stream, segments)
+        for segment in segments:
+            _fold_segment(stream, segment, await segment_chunks(store, shard, segment))
     stream.kept_from = stream.seq
 
 
-def _fold_segments(stream: Stream, segments: list[Segment]) -> None:
-    for segment in segments:
-        if segment.first_seq > stream.seq:
-            raise Unavailable(
-                f"{stream.name}: events {stream.seq} to {segment.first_seq} are missing",
-                code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup",
-            )  # fmt: skip
-        seq = segment.first_seq
-        for chunk in segment_chunks(segment):
-            events = stream.law.decode(chunk.data)
-            _fold(stream, seq, events)
-            seq += len(events)
-        stream.seq = max(stream.seq, segment.first_seq + segment.count)  # less was read where a loss was accepted
+def _fold_segment(stream: Stream, segment: Segment, chunks: list[Chunk]) -> None:
+    if segment.first_seq > stream.seq:
+        raise Unavailable(
+            f"{stream.name}: events {stream.seq} to {segment.first_seq} are missing",
+            code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup",
+        )  # fmt: skip
+    seq = segment.first_seq
+    for chunk in chunks:
+        events = stream.law.decode(chunk.data)
+        _fold(stream, seq, events)
+        seq += len(events)
+    stream.seq = max(stream.seq, segment.first_seq + segment.count)  # less was read where a loss was accepted
 
 
 async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]:
@@ -198,7 +200,7 @@ async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]
         after = rows[-1].row
 
 
-def _apply(stream: Stream, part: Part, row: JournalRow, base: int, *, tolerant: bool) -> int:
+def _apply(stream: Stream, part: Part, row: JournalRow, base: int, offset: int, *, tolerant: bool) -> int:
     """Folds what the stream does not know yet; the number of events of the part. `tolerant` of a loss before it."""
     events = stream.law.decode(part.events)
     if part.seq > stream.seq and tolerant:
@@ -210,7 +212,7 @@ def _apply(stream: Stream, part: Part, row: JournalRow, base: int, *, tolerant: 
         )  # fmt: skip
     if part.seq + len(events) > stream.seq:
         _fold(stream, part.seq, events)
-        chunk = Chunk(row.row, base, row.at_ms, part.events.copy())
+        chunk = Chunk(row.row, base, row.at_ms, part.events.copy(), offset=offset)
         chunk.crc = chunk_crc(stream.name, chunk)
         stream.chunks.append(chunk)
     return len(events)

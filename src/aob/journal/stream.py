@@ -9,13 +9,15 @@ from aob.core.event.ids import PARTITIONS, seed_of
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
     """The events of one decision as they lie in a journal row: `base` is the index of the first in its row, `crc` the
-    checksum of all this (-1 for what was written without one)."""
+    checksum of all this (-1 for what was written without one), `offset` the byte of the row's data at which they begin
+    (-1: not known; no segment holds it)."""
 
     row: int
     base: int
     at_ms: int
     data: msgspec.Raw
     crc: int = -1
+    offset: int = -1
 
 
 class Stream(msgspec.Struct, gc=False, eq=False):
@@ -46,7 +48,7 @@ _segment = msgspec.json.Decoder(list[Chunk])
 
 def segment_data(chunks: list[Chunk]) -> bytes:
     """Chunks as the data of a segment."""
-    return msgspec.json.encode(chunks)
+    return b"[" + b",".join([b"[%d,%d,%d,%b,%d]" % (c.row, c.base, c.at_ms, c.data, c.crc) for c in chunks]) + b"]"
 
 
 def chunks_of(data: bytes) -> list[Chunk]:

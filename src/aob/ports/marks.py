@@ -6,8 +6,8 @@ the commits that it makes anyway. A mark is never synced and can only lag behind
 
 from typing import Final, Protocol
 
-FORMAT: Final = 2
-"""The format number of the files of this release. 1 had no ids, and no checksums."""
+FORMAT: Final = 3
+"""The format number of the files of this release. 1 had no ids, and no checksums; 2 no pointers into the journal."""
 
 
 class Mark(Protocol):

@@ -30,9 +30,21 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     info: bytes = b""
 
 
+class Pointer(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Where the events of one decision lie: in which row, at which byte of its data, how many; `base` is the index of
+    the first event in the row, `crc` the checksum of their chunk (see journal)."""
+
+    row: int
+    base: int
+    offset: int
+    length: int
+    crc: int
+
+
 class Segment(msgspec.Struct, array_like=True, gc=False):
-    """Some consecutive events of one stream: a second copy for reading it alone. `data` holds chunks (see journal);
-    `crc` is -1 for what was written without one."""
+    """Some consecutive events of one stream, for reading it alone. `data` holds chunks (see journal), a second copy;
+    `crc` is -1 for what was written without one. A stream that ended within few rows has `pointers` in place of data;
+    read back, `pieces` are what stands at each: the time of the row (0: there is none) and those bytes."""
 
     stream: str
     first_seq: int
@@ -40,6 +52,8 @@ class Segment(msgspec.Struct, array_like=True, gc=False):
     row: int
     data: bytes
     crc: int = -1
+    pointers: Sequence[Pointer] = ()
+    pieces: Sequence[tuple[int, bytes]] = ()
 
 
 class TimerRow(msgspec.Struct, array_like=True, gc=False):
@@ -207,11 +221,13 @@ class Store(Protocol):
         ...
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
-        """Segments of all streams by (stream, first sequence number), those greater than `after`."""
+        """Segments of all streams by (stream, first sequence number), those greater than `after`; none of pointers, for
+        what they point to lies in the journal."""
         ...
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
-        """Segments of a stream in order, those that hold events from the sequence number `after` on."""
+        """Segments of a stream in order, those that hold events from the sequence number `after` on. One of pointers
+        holds the whole stream, and is read only when there is no other."""
         ...
 
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
@@ -238,6 +254,7 @@ __all__ = [
     "HeadQuery",
     "JournalRow",
     "Leftover",
+    "Pointer",
     "Removal",
     "Segment",
     "StaleEpoch",

@@ -33,7 +33,7 @@ async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fac
             break  # else a segment was written since we looked: what it holds is no longer in memory
         for segment in segments:
             first = segment.first_seq
-            for chunk in core.journal.chunks(segment):
+            for chunk in await core.journal.chunks(segment):
                 for fact in _facts(core, stream, chunk, first):
                     if fact.seq >= seq:
                         seq = fact.seq + 1

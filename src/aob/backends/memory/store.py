@@ -33,6 +33,7 @@ class MemoryStore:
         self._journal: list[JournalRow] = []
         self._heads: dict[str, Head] = {}
         self._segments: dict[str, dict[int, Segment]] = {}
+        self._pointers: dict[str, Segment] = {}
         self._timers: dict[tuple[str, str], TimerRow] = {}
         self._values: dict[tuple[str, bytes], bytes] = {}
         self._removed: dict[str, Removal] = {}
@@ -62,7 +63,10 @@ class MemoryStore:
                 if kept else head
             )  # fmt: skip
         for segment in batch.segments:
-            self._segments.setdefault(segment.stream, {})[segment.first_seq] = segment
+            if segment.pointers:
+                self._pointers[segment.stream] = segment
+            else:
+                self._segments.setdefault(segment.stream, {})[segment.first_seq] = segment
         for timer in batch.timers:
             self._timers[(timer.stream, timer.id)] = timer
         for stream, id in batch.timers_done:
@@ -80,6 +84,7 @@ class MemoryStore:
         for removal in batch.removals:
             self._heads.pop(removal.stream, None)
             self._segments.pop(removal.stream, None)
+            self._pointers.pop(removal.stream, None)
             self._timers = {key: timer for key, timer in self._timers.items() if key[0] != removal.stream}
             self._removed[removal.stream] = removal
         for row, data in batch.rewritten:
@@ -166,7 +171,17 @@ class MemoryStore:
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from `after` on."""
         found = [segment for _, segment in sorted(self._segments.get(stream, {}).items())]
+        if not found and stream in self._pointers:
+            found = [self._pointed(self._pointers[stream])]
         return [segment for segment in found if segment.first_seq + segment.count > after][:limit]
+
+    def _pointed(self, segment: Segment) -> Segment:
+        rows = {row.row: row for row in self._journal}
+        pieces: list[tuple[int, bytes]] = []
+        for at in segment.pointers:
+            row = rows.get(at.row)
+            pieces.append((row.at_ms, row.data[at.offset : at.offset + at.length]) if row else (0, b""))
+        return msgspec.structs.replace(segment, pieces=pieces)
 
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
         """Timers due up to an instant, soonest first."""

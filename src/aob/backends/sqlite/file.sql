@@ -6,6 +6,10 @@ create table if not exists file (id integer primary key check (id = 1), file_id 
 -- A file gets its id once.
 insert or ignore into file values (1, randomblob(16), ?, ?, ?);
 
+-- bring_forward
+-- An earlier release cannot read what is written from here on.
+update file set format = ?1 where format < ?1;
+
 -- file
 -- Who this file is.
 select file_id, home, format, known from file;

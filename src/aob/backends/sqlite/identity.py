@@ -46,7 +46,8 @@ def identify(
         name = column.split()[0]
         if name not in {row[1] for row in connection.execute(f"pragma table_info({table})")}:
             connection.execute(f"alter table {table} add column {column}")
-    return found
+    connection.execute(SQL["bring_forward"], (FORMAT,))
+    return found._replace(format=FORMAT)
 
 
 def look(path: Path, table: str) -> Identity | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from zlib import crc32
 
+import msgspec
 from msgspec.structs import astuple
 
 from aob.backends.sqlite.file import SqliteFile, statements, unavailable
@@ -25,6 +26,7 @@ from aob.ports.store import (
     HeadQuery,
     JournalRow,
     Leftover,
+    Pointer,
     Removal,
     Segment,
     StaleEpoch,
@@ -41,6 +43,8 @@ COLUMNS: Final = (
     ("shard", "cut_again integer not null default -1"),
 )  # fmt: skip
 """What the tables of earlier formats lack."""
+NOWHERE: Final = Pointer(0, 0, 0, 0, 0)
+_pointers: Final = msgspec.msgpack.Decoder(list[Pointer])
 
 
 class SqliteStore:
@@ -122,9 +126,8 @@ class SqliteStore:
         if batch.heads:
             writer.executemany(SQL["put_head"], [astuple(head) for head in batch.heads])
         if batch.segments:
-            writer.executemany(
-                SQL["add_segment"], [(s.stream, s.first_seq, s.count, s.row, s.data, s.crc) for s in batch.segments]
-            )
+            writer.executemany(SQL["add_segment"], [_copy_row(each) for each in batch.segments if not each.pointers])
+            writer.executemany(SQL["add_pointer"], [_pointer_row(each) for each in batch.segments if each.pointers])
         if batch.timers:
             writer.executemany(SQL["put_timer"], [(t.stream, t.id, t.due_ms) for t in batch.timers])
         for stream, id in batch.timers_done:
@@ -142,7 +145,7 @@ class SqliteStore:
     def _remove(writer: sqlite3.Connection, batch: Batch) -> None:
         """On the writer thread: it may be a lot, and nobody waits for it on the loop."""
         for removal in batch.removals:
-            for statement in ("drop_head", "drop_segments", "drop_timers"):
+            for statement in ("drop_head", "drop_segments", "drop_pointer", "drop_timers"):
                 writer.execute(SQL[statement], (removal.stream,))
         writer.executemany(SQL["rewrite"], batch.rewritten)
         writer.executemany(SQL["note_removed"], [astuple(removal) for removal in batch.removals])
@@ -251,7 +254,14 @@ class SqliteStore:
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from `after` on."""
-        return [Segment(*row) for row in await self._all("segments_of", (stream, after, limit))]
+
+        def read(reader: sqlite3.Connection) -> list[Segment]:
+            found = [Segment(*row) for row in reader.execute(SQL["segments_of"], (stream, after, limit))]
+            if found or (row := reader.execute(SQL["pointer_of"], (stream, after)).fetchone()) is None:
+                return found
+            return [_pointed(reader, Segment(*row))]
+
+        return await self._read(read)
 
     async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
         """Timers due up to an instant, soonest first."""
@@ -283,6 +293,26 @@ class SqliteStore:
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._file.read(work)
+
+
+def _copy_row(segment: Segment) -> tuple[Any, ...]:
+    return segment.stream, segment.first_seq, segment.count, segment.row, segment.data, segment.crc
+
+
+def _pointer_row(segment: Segment) -> tuple[Any, ...]:
+    return segment.stream, segment.count, segment.row, msgspec.msgpack.encode(segment.pointers), segment.crc
+
+
+def _pointed(reader: sqlite3.Connection, segment: Segment) -> Segment:
+    """A segment of pointers with what stands there. Damaged ones point nowhere."""
+    try:
+        segment.pointers = _pointers.decode(segment.data)
+    except msgspec.MsgspecError:
+        segment.pointers = [NOWHERE]
+    rows = [reader.execute(SQL["piece"], (at.row, at.offset, at.length)).fetchone() for at in segment.pointers]
+    segment.data = b""
+    segment.pieces = [row if row is not None and type(row[1]) is bytes else (0, b"") for row in rows]
+    return segment
 
 
 def _head_crc(batch: Batch) -> int:

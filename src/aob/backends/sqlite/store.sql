@@ -7,6 +7,7 @@ create table if not exists head (stream text primary key, kind text not null, te
 create index if not exists head_live on head (kind, status, stream) where ended_ms = 0 or status != 'COMPLETED';
 create index if not exists head_started on head (kind, tenant, started_ms, stream);
 create table if not exists segment (stream text not null, first_seq integer not null, count integer not null, row integer not null, data blob not null, crc integer not null default -1, unique (stream, first_seq));
+create table if not exists pointer (stream text primary key, count integer not null, row integer not null, places blob not null, crc integer not null) without rowid;
 create table if not exists timer (stream text not null, id text not null, due_ms integer not null, primary key (stream, id)) without rowid;
 create index if not exists timer_due on timer (due_ms);
 create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;
@@ -57,6 +58,19 @@ on conflict (stream) do update set status = excluded.status, reason = excluded.r
 -- Consecutive events of one stream; written again after a crash it is the same.
 insert or replace into segment values (?, ?, ?, ?, ?, ?);
 
+-- add_pointer
+-- Where the events of a stream lie that ended within few rows; written again after a crash it is the same.
+insert or replace into pointer values (?, ?, ?, ?, ?);
+
+-- pointer_of
+-- Where the events of a stream lie, when no segment holds a copy of them.
+select stream, 0, count, row, places, crc from pointer
+where stream = ?1 and count > ?2 and not exists (select 1 from segment where stream = ?1);
+
+-- piece
+-- Some bytes of a row, and its time.
+select at_ms, substr(data, ?2 + 1, ?3) from journal where row = ?1;
+
 -- put_timer
 -- A durable timer.
 insert or replace into timer values (?, ?, ?);
@@ -76,6 +90,10 @@ insert or ignore into value values (?, ?, ?);
 -- drop_head
 -- A stream that is removed.
 delete from head where stream = ?;
+
+-- drop_pointer
+-- Where the events of a stream lay that is removed.
+delete from pointer where stream = ?;
 
 -- drop_segments
 -- All segments of a stream that is removed.

@@ -99,12 +99,13 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
     try:
         while segments := await core.store.segments(name, going.events, SEGMENTS_AT_ONCE):
             for segment in segments:
-                for chunk in journal.chunks(segment):
+                for chunk in await journal.chunks(segment):
+                    data = bytes(chunk.data)
                     going.rows.add(chunk.row)
-                    going.size += len(bytes(chunk.data))
+                    going.size += len(data)
+                    going.values |= refs_in(data)
+                    lists |= lists_in(data)
                 going.size += len(segment.data)
-                going.values |= refs_in(segment.data)
-                lists |= lists_in(segment.data)
                 going.events = segment.first_seq + segment.count
     except Unavailable:
         return UNREADABLE

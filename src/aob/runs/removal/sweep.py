@@ -86,6 +86,11 @@ class Sweep:
         while segments := await core.store.all_segments(after, SEGMENTS_AT_ONCE):
             after = (segments[-1].stream, segments[-1].first_seq)
             await asyncio.to_thread(looked.over, [(each.stream, each.data) for each in segments])
+        row, journal = 0, core.journal
+        while rows := await core.store.journal(journal.shard, row, ROWS_AT_ONCE):  # what has no copy in a segment
+            row = rows[-1].row
+            parts = [part for each in rows for part in journal.readable(each)]
+            await asyncio.to_thread(looked.over, [(stream, bytes(data)) for stream, _, data, _ in parts])
         for digest in looked.lists:
             looked.found |= wanted & {each.hex().encode() for each in await listed(core, tenant, {digest})}
         recent = await core.store.leftovers(ALL_MS, ALL, since_ms=before_ms)

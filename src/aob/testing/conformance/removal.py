@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from aob.ports.store import EndedQuery, Leftover, Removal, Segment, StaleEpoch, Store, TimerRow, Value
+from msgspec.structs import replace
+
+from aob.ports.store import EndedQuery, Leftover, Pointer, Removal, Segment, StaleEpoch, Store, TimerRow, Value
 from aob.testing.conformance.store import RUN, batch, content, head, whole
 
 
@@ -31,6 +33,25 @@ class RemovalSuite:
         assert await store.removed("run_2") is None
         assert (await store.segments("run_2"))[0].data == b"x"
         assert [row["row"] for row in await store.rows("event_log")] == [2]
+
+    async def test_pointers_are_read_with_what_stands_there_now_and_go_with_their_stream(self, store: Store) -> None:
+        epoch = await store.take(0)
+        await store.commit(batch(epoch, 1, data=b'[["run_1",0,[1],7],["run_2",0,[22],8]]'))
+        pointers = [Pointer(1, 0, 12, 3, 7), Pointer(2, 0, 0, 9, 1), Pointer(1, 1, 30, 4, 8)]
+        short = Segment(RUN, 0, 3, 2, b"", 5, pointers)
+        other = Segment("run_2", 0, 1, 1, b"", 6, pointers[2:])
+        await store.commit(batch(epoch, 2, count=0, segments=[short, other]))
+        there = [(1_001, b"[1]"), (0, b""), (1_001, b"[22]")]
+        assert await store.segments(RUN) == [replace(short, pieces=there)]
+        assert await store.segments(RUN, 3) == []
+        assert await store.all_segments(("", -1), 9) == [], "what they point to lies in the journal"
+        removal = Removal(RUN, "removal/1", "acme", "ann", 9, 8)
+        await store.commit(batch(epoch, 2, removals=[removal], rewritten=[(1, b'[["",1,[],7],["run_2",0,[22],8]]')]))
+        assert await store.segments(RUN) == []
+        assert [found.pieces for found in await store.segments("run_2")] == [[(1_001, b"]]")]]
+        whole_copy = Segment("run_2", 0, 1, 1, b"copy")
+        await store.commit(batch(epoch, 3, segments=[whole_copy]))
+        assert await store.segments("run_2") == [whole_copy], "a copy is read rather than pointers"
 
     async def test_a_name_that_was_removed_may_begin_again_and_be_removed_again(self, store: Store) -> None:
         epoch = await store.take(0)
