@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from aob.cli.generate import Shop, Wishes
 from aob.client import AsyncClient
 from aob.core.errors import AobError
+from shop.generator import Shop, Wishes
 
 WAVE: Final = 0.9
 """The share of orders that a wave refunds."""

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from aob.cli.demo.person import decision
-from aob.cli.demo.picture import added_nodes, layers, picture
-from aob.cli.demo.stage import MARK, fresh_folder, with_ports
-from aob.cli.demo.tale import WORDS_A_SECOND, acts
-from aob.cli.demo.watch import Watch
 from aob.client import Event
 from aob.core.errors import NotFound, Unavailable
+from demo.captions import WORDS_A_SECOND, acts
+from demo.picture import added_nodes, layers, picture
+from demo.prompt import decision
+from demo.services import MARK, fresh_folder, with_ports
+from demo.watch import Watch
 
 OWN_S = 45
 """What the demo takes itself, without a word."""

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 import aob
-from aob.cli.generate import Shop, Wishes
 from aob.cli.session import run
+from shop.generator import Shop, Wishes
 from tests.house.tree import ROOT
 
 START_S = 1_790_000_000.0

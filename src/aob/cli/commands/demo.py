@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
+from aob.cli.examples import examples
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command
 
@@ -20,6 +21,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 async def demo(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Run the demo in a folder of its own."""
-    from aob.cli.demo import demo as tell
+    examples()
+    from demo import demo as tell
 
     return await tell(Path(args.home or FOLDER), tour=args.tour)

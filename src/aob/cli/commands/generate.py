@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from aob.cli.connection import connect
+from aob.cli.examples import examples
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
 
 if TYPE_CHECKING:
-    from aob.cli.generate import Shop
     from aob.client import AsyncClient
+    from shop.generator import Shop
 
 BATCH_MAX: Final = 1_000
 TICK_S: Final = 0.1
@@ -64,9 +65,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 async def generate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int | None:
     """Send or write."""
-    from aob.cli.generate import Shop, Wishes
-
     _check(args)
+    examples()
+    from shop.generator import Shop, Wishes
+
     wishes = Wishes(args.rate, args.bad, args.late, args.duplicate, refunds=args.refunds, rhythm=args.rhythm)
     shop = Shop(args.seed, wishes)
     span_s = _span_s(args.span) if args.span else None

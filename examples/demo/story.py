@@ -1,6 +1,6 @@
 """The demo's acts in their order: a large order with a patch, a person and a kill -9; a failing order; memory; replay.
 
-In: a stage (platform, shop) and a desk (the API). Out: lines on the terminal. Nothing is staged: every line is read
+In: the platform, the shop and the API. Out: lines on the terminal. Nothing is faked: every line is read
 back from the platform, the shop, the mailbox or the webhook receiver.
 """
 
@@ -11,14 +11,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 
-from aob.cli.demo.desk import Desk
-from aob.cli.demo.person import decision
-from aob.cli.demo.picture import added_nodes, picture
-from aob.cli.demo.received import mails, posts
-from aob.cli.demo.stage import Platform
-from aob.cli.demo.tale import Tale
-from aob.cli.demo.watch import Watch
 from aob.client import Event
+from demo.api import Api
+from demo.captions import Captions
+from demo.picture import added_nodes, picture
+from demo.prompt import decision
+from demo.received import mails, posts
+from demo.services import Platform
+from demo.watch import Watch
 
 BIG: Final = "o-1002"
 FAILING: Final = "o-1003"
@@ -37,10 +37,10 @@ def asks(subject: str) -> Callable[[Event], bool]:
 
 
 class Story:
-    """One telling, on one stage."""
+    """One run of the story."""
 
-    def __init__(self, console: Console, tale: Tale, desk: Desk, platform: Platform, received: Path) -> None:
-        self.console, self.tale, self.desk, self.platform, self.received = console, tale, desk, platform, received
+    def __init__(self, console: Console, captions: Captions, api: Api, platform: Platform, received: Path) -> None:
+        self.console, self.captions, self.api, self.platform, self.received = console, captions, api, platform, received
 
     async def tell(self) -> list[str]:
         """All acts; answers the ids of the runs, the large order's first."""
@@ -52,11 +52,11 @@ class Story:
 
     async def large_order(self) -> str:
         """From the start of the run to the mail, with a patch, two decisions and a kill -9 in between."""
-        order = await self.desk.order(BIG)
-        await self.tale.act("arrives")
-        run_id = await self.desk.start(BIG)
+        order = await self.api.order(BIG)
+        await self.captions.act("arrives")
+        run_id = await self.api.start(BIG)
         self.console.print(f"  run [cyan]{run_id}[/] of order {BIG}: {order['count']} lines, {order['total']:,.2f} EUR")
-        async with Watch(self.desk.follow(run_id), self.note) as watch:
+        async with Watch(self.api.follow(run_id), self.note) as watch:
             await self.patched(watch)
             await self.killed(run_id, watch)
             await self.approved(watch)
@@ -67,8 +67,8 @@ class Story:
     async def patched(self, watch: Watch) -> None:
         """The agent's proposal, its diff, and a person's word on it."""
         ticket = await watch.until(asks("patch"))
-        patch = await self.desk.patch(ticket.data["about"])
-        await self.tale.act("patch")
+        patch = await self.api.patch(ticket.data["about"])
+        await self.captions.act("patch")
         self.console.print(f"  [magenta]{escape(patch['author'])}[/]: {escape(patch['reason'])}")
         for line in patch["lines"]:
             colour = {"+": "green", "-": "red"}.get(line[:1], "dim")
@@ -78,25 +78,25 @@ class Story:
         self.console.print(f"  after   {picture(patch['after'], added)}")
         await self.decide(ticket, watch)
         await watch.until(lambda seen: seen.name == "patch_applied")
-        version = (await self.desk.patch(patch["patch_id"]))["version"]
+        version = (await self.api.patch(patch["patch_id"]))["version"]
         self.console.print(f"  applied to this run only: its graph is {version} now, the workflow is as it was")
 
     async def killed(self, run_id: str, watch: Watch) -> None:
         """Kill the platform on the signal that the upload is committed, and start it again."""
         await watch.until(completed("upload"))
         pid = await self.platform.kill()
-        await self.tale.act("killed")
+        await self.captions.act("killed")
         self.console.print(f"  [bold red]kill -9 {pid}[/], on the signal that `upload` is committed")
-        asked = (await self.desk.count())["total"]
+        asked = (await self.api.count())["total"]
         took_s = await self.platform.start()
-        again = (await self.desk.count())["total"] - asked
+        again = (await self.api.count())["total"] - asked
         self.console.print(f"  started again in {took_s:.2f} s; requests to the shop meanwhile: {again}")
-        self.console.print(f"  aob why: {escape(await self.desk.why(run_id))}")
+        self.console.print(f"  aob why: {escape(await self.api.why(run_id))}")
 
     async def approved(self, watch: Watch) -> None:
         """A person's word on the order itself, asked before the kill and answered after it."""
         ticket = await watch.until(asks("approval"))
-        await self.tale.act("approval")
+        await self.captions.act("approval")
         self.console.print(
             f"  {escape(ticket.data['text'])}  [dim](ticket {ticket.data['id']}, from before the kill)[/]"
         )
@@ -109,20 +109,20 @@ class Story:
         def answered(seen: Event) -> bool:
             return seen.name == "ticket_answered" and seen.data["id"] == ticket_id
 
-        command = self.desk.command(f"approve {ticket_id} approve")
+        command = self.api.command(f"approve {ticket_id} approve")
         choice = await decision(self.console, lambda: watch.until(answered, patient=True), command)
         if choice:
-            await self.desk.answer(ticket_id, choice)
+            await self.api.answer(ticket_id, choice)
         await watch.until(answered)
 
     async def delivered(self, run_id: str) -> None:
         """What the customer got, and that nothing was done twice."""
-        await self.tale.act("delivered")
-        run, count = await self.desk.run(run_id), await self.desk.count()
+        await self.captions.act("delivered")
+        run, count = await self.api.run(run_id), await self.api.count()
         for mail in mails(self.received):
             self.console.print(f"  mail over SMTP to {mail['to']}: [b]{escape(mail['subject'])}[/]")
             self.console.print(f"    {escape(' '.join(mail['text'].split()))}")
-        events = await self.desk.timeline(run_id)
+        events = await self.api.timeline(run_id)
         done = [event["visit"] for event in events if event["type"] == "node_completed"]
         twice = sorted({visit for visit in done if done.count(visit) > 1})
         self.console.print(
@@ -133,9 +133,9 @@ class Story:
 
     async def failing_order(self) -> str:
         """An order that the warehouse refuses: its run takes the failure edge to a chat's webhook."""
-        await self.tale.act("failing")
-        run_id = await self.desk.start(FAILING)
-        async with Watch(self.desk.follow(run_id), self.note) as watch:
+        await self.captions.act("failing")
+        run_id = await self.api.start(FAILING)
+        async with Watch(self.api.follow(run_id), self.note) as watch:
             await watch.until(lambda seen: seen.name == "run_finished")
         for post in posts(self.received):
             self.console.print(f"  POST {post['path']}: {escape(post['body'])}")
@@ -143,14 +143,14 @@ class Story:
 
     async def memory(self, run_id: str) -> str:
         """One more order, whose shipping rate is remembered; then the blobs."""
-        await self.tale.act("memory")
-        third = await self.desk.start(AGAIN)
-        async with Watch(self.desk.follow(third), self.note) as watch:
+        await self.captions.act("memory")
+        third = await self.api.start(AGAIN)
+        async with Watch(self.api.follow(third), self.note) as watch:
             await watch.until(lambda seen: seen.name == "run_finished")
         hits = [
             f"{event['visit']} of {each}"
             for each in (run_id, third)
-            for event in await self.desk.timeline(each)
+            for event in await self.api.timeline(each)
             if event["type"] == "node_completed" and event.get("memo")
         ]
         self.console.print(f"  cache hits: {', '.join(hits) or 'none'}")
@@ -162,10 +162,10 @@ class Story:
 
     async def replay(self, run_id: str) -> None:
         """Replay from the shipment with recorded outputs; the shop's own count shows that nothing was called."""
-        await self.tale.act("replay")
-        before = (await self.desk.count())["total"]
-        report = await self.desk.replay(run_id, "ship")
-        after = (await self.desk.count())["total"]
+        await self.captions.act("replay")
+        before = (await self.api.count())["total"]
+        report = await self.api.replay(run_id, "ship")
+        after = (await self.api.count())["total"]
         self.console.print(f"  aob replay {run_id} --from ship --mode freeze: {escape(summary(report))}")
         self.console.print(f"  requests to the shop: {before} before, {after} after")
 

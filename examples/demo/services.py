@@ -1,4 +1,4 @@
-"""What the demo stands on: a folder, the example's services and the platform, each a process of its own.
+"""What the demo runs on: a folder, the example's services and the platform, each a process of its own.
 
 In: where the example lies and where to work. Out: ports, a URL, and the platform's process to kill and start again.
 """
@@ -19,7 +19,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-import aob
 from aob.core.errors import NotFound, Unavailable
 
 WRITTEN_PORTS: Final = {"shop": 7801, "smtp": 7802, "hooks": 7803, "store": 7811}
@@ -44,14 +43,8 @@ def equipped() -> None:
 
 
 def example_folder(name: str = "order") -> Path:
-    """The folder of an example: inside the installed package, or beside it in a checkout."""
-    package = Path(aob.__file__).parent
-    for folder in (package / "examples" / name, package.parents[1] / "examples" / name):
-        if (folder / "aob.toml").is_file():
-            return folder
-    raise NotFound(
-        "the example of the demo is not here", hint="install the package again, or run `make demo` in a checkout"
-    )
+    """The folder of an example, beside this one."""
+    return Path(__file__).parents[1] / name
 
 
 def fresh_folder(folder: Path) -> Path:

@@ -3,14 +3,14 @@
 import asyncio
 import sys
 from contextlib import suppress
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import yaml
 from rich.console import Console
 
-from aob.cli.demo.person import line
+from demo.prompt import line
 
 WORDS_A_SECOND: Final = 1.8
 READ_S_MAX: Final = 60.0
@@ -25,11 +25,11 @@ class Act(msgspec.Struct, frozen=True):
 
 def acts() -> dict[str, Act]:
     """The acts by name, from `acts.yaml` beside this file."""
-    text = resources.files("aob.cli.demo").joinpath("acts.yaml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("acts.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), dict[str, Act])
 
 
-class Tale:
+class Captions:
     """Announces the acts, in order."""
 
     def __init__(self, console: Console, *, tour: bool) -> None:

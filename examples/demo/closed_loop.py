@@ -1,6 +1,6 @@
 """The demo's last acts: numbers that move with events, an alert that starts a workflow, and its action on the number.
 
-In: the platform, the shop of `examples/shop`. Out: a line a second of live numbers. Nothing is staged: they are pushed
+In: the platform, the shop of `examples/shop`. Out: a line a second of live numbers. Nothing is faked: they are pushed
 by the platform, and the shop says itself what was asked of it.
 """
 
@@ -19,14 +19,14 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from aob.cli.demo.desk import Desk
-from aob.cli.demo.person import decision
-from aob.cli.demo.stage import LOOPBACK, READY_S_MAX, stop
-from aob.cli.demo.tale import Tale
-from aob.cli.demo.watch import Watch
 from aob.client import AsyncClient, Event
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
+from demo.api import Api
+from demo.captions import Captions
+from demo.prompt import decision
+from demo.services import LOOPBACK, READY_S_MAX, stop
+from demo.watch import Watch
 
 RATE: Final = "refund_rate"
 WINDOW: Final = "15s"
@@ -117,15 +117,17 @@ class Numbers:
 class ClosedLoop:
     """Event, metric, alert, workflow, the agent's patch, approval, action, and the metric again."""
 
-    def __init__(self, console: Console, tale: Tale, desk: Desk, aob: AsyncClient, shop: httpx.AsyncClient) -> None:
-        self.console, self.tale, self.desk, self.aob, self.shop = console, tale, desk, aob, shop
+    def __init__(
+        self, console: Console, captions: Captions, api: Api, aob: AsyncClient, shop: httpx.AsyncClient
+    ) -> None:
+        self.console, self.captions, self.api, self.aob, self.shop = console, captions, api, aob, shop
 
     async def tell(self, example: Path, workflow: bytes) -> str:
         """All of it; answers the id of the run that the alert started."""
         files = {path.name: path.read_text() for path in sorted((example / "contracts").glob("*.yaml"))}
         pushed = await self.aob.push_contracts(files)
-        await self.desk.push(workflow)
-        await self.tale.act("numbers")
+        await self.api.push(workflow)
+        await self.captions.act("numbers")
         self.console.print(f"  contracts: {len(pushed['new'])} taken over; every event passes their gate")
         numbers = Numbers(self.console)
         feed = self.aob.stream(metrics=SHOWN, window=WINDOW)
@@ -143,7 +145,7 @@ class ClosedLoop:
 
     async def wave(self, numbers: Numbers) -> tuple[str, float]:
         """Let refunds come; the alert fires and starts the workflow."""
-        await self.tale.act("wave")
+        await self.captions.act("wave")
         begun = time.monotonic()
         await self.shop.post("/refunds/wave")
         await numbers.until(lambda: float(numbers.now.get(RATE) or 0.0) > 0.2, ALERT_S_MAX)
@@ -166,17 +168,17 @@ class ClosedLoop:
 
     async def acted(self, run_id: str, numbers: Numbers, begun: float) -> None:
         """The agent's patch, a person's word, the action, and the number going down."""
-        async with Watch(self.desk.follow(run_id), self._note) as watch:
+        async with Watch(self.api.follow(run_id), self._note) as watch:
             ticket = await watch.until(lambda seen: seen.name == "ticket_opened" and seen.data["subject"] == "patch")
-            patch = await self.desk.patch(ticket.data["about"])
-            await self.tale.act("action")
+            patch = await self.api.patch(ticket.data["about"])
+            await self.captions.act("action")
             self.console.print(f"  [magenta]{escape(patch['author'])}[/]: {escape(patch['reason'])}")
             for line in patch["lines"]:
                 self.console.print(f"    [{'green' if line[:1] == '+' else 'dim'}]{escape(line)}[/]")
             numbers.quiet = True
             await self._decide(ticket, watch)
             numbers.quiet = False
-            if (await self.desk.patch(patch["patch_id"]))["state"] == "rejected":
+            if (await self.api.patch(patch["patch_id"]))["state"] == "rejected":
                 await self.shop.post("/refunds/hold")
                 self.console.print("  rejected: the workflow may not act, so the demo asks the shop itself")
             else:
@@ -195,11 +197,11 @@ class ClosedLoop:
         self.console.print(f"  what the shop was asked: {asked}")
         counts = f"{sent['accepted']:,} accepted + {sent['duplicate']} duplicate + {sent['rejected']} rejected"
         self.console.print(f"  what it sent: {sent['received']:,} events = {counts}")
-        self.console.print(f"  why events were rejected: {self.desk.command('deadletter groups')}")
+        self.console.print(f"  why events were rejected: {self.api.command('deadletter groups')}")
         with suppress(KeyError):
             rate = await self.aob.metric("run_success_rate", window="1h")
             self.console.print(f"  the platform's own number: run_success_rate {rate['value']:.0%} of the last hour")
-        self.console.print(f"  why it moved: {self.desk.command(f'metric why {RATE}')}")
+        self.console.print(f"  why it moved: {self.api.command(f'metric why {RATE}')}")
 
     async def _decide(self, ticket: Event, watch: Watch) -> None:
         ticket_id = ticket.data["id"]
@@ -210,10 +212,10 @@ class ClosedLoop:
         choice = await decision(
             self.console,
             lambda: watch.until(answered, patient=True),
-            self.desk.command(f"approve {ticket_id} approve"),
+            self.api.command(f"approve {ticket_id} approve"),
         )
         if choice:
-            await self.desk.answer(ticket_id, choice)
+            await self.api.answer(ticket_id, choice)
         await watch.until(answered)
 
     def _note(self, seen: Event) -> None:

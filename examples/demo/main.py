@@ -1,4 +1,4 @@
-"""The demo from the curtain to the last line: sets the stage, tells the story, says what there is to try."""
+"""The whole demo: starts the services, shows each act, says what there is to try."""
 
 import asyncio
 import signal
@@ -9,9 +9,11 @@ from typing import Final
 import httpx
 from rich.console import Console
 
-from aob.cli.demo.desk import Desk
-from aob.cli.demo.loop import ClosedLoop, shop_service
-from aob.cli.demo.stage import (
+from aob.client import AsyncClient, find_place
+from demo.api import Api
+from demo.captions import Captions
+from demo.closed_loop import ClosedLoop, shop_service
+from demo.services import (
     LOOPBACK,
     Platform,
     equipped,
@@ -22,9 +24,7 @@ from aob.cli.demo.stage import (
     services,
     with_ports,
 )
-from aob.cli.demo.story import Story
-from aob.cli.demo.tale import Tale
-from aob.client import AsyncClient, find_place
+from demo.story import Story
 
 ENDED: Final = 143
 """The exit code of a process that was told to end by SIGTERM."""
@@ -33,13 +33,13 @@ ENDED: Final = 143
 async def demo(folder: Path, *, tour: bool = False, console: Console | None = None) -> int:
     """Run the demo in a folder of its own (emptied if an earlier demo made it); 0 when all of it went well.
 
-    Raises NotFound when the example is not installed or the folder is somebody else's, Unavailable when a part of
-    the stage does not answer or a library of the extra `demo` is missing.
+    Raises NotFound when the example is not installed or the folder is somebody else's, Unavailable when one of
+    the services does not answer, or a library of the extra `demo` is missing.
     """
     equipped()
     console = console or Console(highlight=False, soft_wrap=True)
-    telling = asyncio.ensure_future(_demo(folder, Tale(console, tour=tour), console))
-    # SIGTERM ends it as Ctrl-C does: with the stage cleared, and no process left behind.
+    telling = asyncio.ensure_future(_demo(folder, Captions(console, tour=tour), console))
+    # SIGTERM ends it as Ctrl-C does: with all cleared away, and no process left behind.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, telling.cancel)
     try:
         await telling
@@ -51,7 +51,7 @@ async def demo(folder: Path, *, tour: bool = False, console: Console | None = No
     return 0
 
 
-async def _demo(folder: Path, tale: Tale, console: Console) -> None:
+async def _demo(folder: Path, captions: Captions, console: Console) -> None:
     example = example_folder()
     folder = fresh_folder(folder)
     home, received = folder / "home", folder / "received"
@@ -64,32 +64,32 @@ async def _demo(folder: Path, tale: Tale, console: Console) -> None:
         client = await stack.enter_async_context(AsyncClient(place.url, place.key))
         url = f"http://{LOOPBACK}:{ports['shop']}"
         shop = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        desk = Desk(client, shop, home)
-        await tale.act("stage")
+        api = Api(client, shop, home)
+        await captions.act("stage")
         console.print(f"  platform {place.url}   shop {url}   smtp :{ports['smtp']}   webhooks :{ports['hooks']}")
-        pushed = await desk.push(workflow)
+        pushed = await api.push(workflow)
         console.print(f"  workflow {pushed['workflow']} {pushed['version']}, artifact {pushed['artifact'][:16]}…")
-        runs = await Story(console, tale, desk, platform, received).tell()
+        runs = await Story(console, captions, api, platform, received).tell()
         store = example_folder("shop")
         sending = await stack.enter_async_context(shop_service(store, place.url, place.key, ports["store"]))
         workflow = with_ports((store / "order_incident.yaml").read_text(), ports).encode()
-        runs.append(await ClosedLoop(console, tale, desk, client, sending).tell(store, workflow))
-        await farewell(console, desk, runs, example / "handlers.py")
+        runs.append(await ClosedLoop(console, captions, api, client, sending).tell(store, workflow))
+        await farewell(console, api, runs, example / "handlers.py")
 
 
-async def farewell(console: Console, desk: Desk, runs: list[str], handlers: Path) -> None:
+async def farewell(console: Console, api: Api, runs: list[str], handlers: Path) -> None:
     """The ids, what it cost, and three lines to try."""
     console.print("\n[bold]What is left[/]")
     for run_id in runs:
-        run = await desk.run(run_id)
+        run = await api.run(run_id)
         cost = run.get("cost") or {}
         spent = f"{cost.get('tokens_in', 0)} + {cost.get('tokens_out', 0)} tokens, {cost.get('cost_usd', 0.0):.4f} USD"
         about = run["inputs"].get("order_id") or run["inputs"].get("metric")
         console.print(f"  {run_id}  {run['status']:<9}  {about}  {spent}")
     console.print("\nThree lines to try; the first one in a terminal of its own:")
-    console.print(f"  {desk.command(f'up --app {shown(handlers)}')}", soft_wrap=True)
-    console.print(f"  {desk.command(f'run show {runs[0]}')}", soft_wrap=True)
-    console.print(f"  {desk.command(f'replay {runs[0]} --from ship --mode freeze')}", soft_wrap=True)
+    console.print(f"  {api.command(f'up --app {shown(handlers)}')}", soft_wrap=True)
+    console.print(f"  {api.command(f'run show {runs[0]}')}", soft_wrap=True)
+    console.print(f"  {api.command(f'replay {runs[0]} --from ship --mode freeze')}", soft_wrap=True)
 
 
 def shown(path: Path) -> str:

@@ -21,7 +21,7 @@ def program() -> str:
     return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
-class Desk:
+class Api:
     """Talks to the platform on a home and to the shop."""
 
     def __init__(self, client: AsyncClient, shop: httpx.AsyncClient, home: Path) -> None:
