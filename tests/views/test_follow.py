@@ -9,7 +9,7 @@ import pytest
 
 import aob
 from aob.compose import App
-from aob.core.errors import CallerError
+from aob.core.errors import CallerError, Unavailable
 from aob.core.event import Position
 from aob.runs import feed as feed_room
 from tests.runs.home import Deed, chain, finished, kinds
@@ -152,3 +152,74 @@ async def test_a_place_that_cannot_be_is_refused(app: App, rows: tuple[int, int]
 async def test_a_token_that_is_not_ours_is_refused(app: App, token: str) -> None:
     with pytest.raises(CallerError):
         await anext(app.views.follow(app.who, position=token))
+
+
+async def test_a_commit_whose_answer_was_lost_is_told_to_all_who_follow_and_wait(app: App, deed: Deed) -> None:
+    await app.push(chain("one", "gated", "echo"))
+    run = await app.start("one")
+    await deed.begins("a").wait()
+    core, lost = app.views.core, list[int]()
+    commit = core.store.commit
+
+    async def silent(batch: Any) -> Any:
+        row = await commit(batch)
+        if batch.count and not lost:
+            lost.append(batch.row)
+            raise Unavailable("no answer came", code="store_failed")
+        return row
+
+    ended = asyncio.create_task(run.done())
+    every = asyncio.create_task(read(app, 3))
+    mine = asyncio.create_task(read_to_the_end(app, run.id))
+    await asyncio.sleep(0)
+    core.store.commit = silent  # type: ignore[method-assign]
+    deed.gate("a").set()
+    async with asyncio.timeout(20):
+        assert (await ended)["status"] == "COMPLETED"
+        timeline = [entry["seq"] for entry in await app.views.timeline(app.who, run.id)]
+        assert await mine == timeline
+        assert [seq for _, _, seq in await every] == timeline[1:]
+    assert lost
+
+
+async def read_to_the_end(app: App, run_id: str) -> list[int]:
+    return [entry["seq"] async for _, _, entry in app.views.follow(app.who, run_id=run_id)]
+
+
+async def test_a_commit_costs_a_reader_of_a_run_what_it_holds_of_that_run(
+    app: App, deed: Deed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await app.push(chain("one", "gated", "echo"))
+    await app.push(chain("other", "echo", "echo", "echo"))
+    run = await app.start("one")
+    handed, add = list[str](), feed_room.News.add
+
+    def counted(news: feed_room.News, facts: list[Any]) -> None:
+        handed.extend(fact.stream for fact in facts)
+        add(news, facts)
+
+    monkeypatch.setattr(feed_room.News, "add", counted)
+    reading = asyncio.create_task(read_to_the_end(app, run.id))
+    await deed.begins("a").wait()
+    for verdict in await app.views.start_many(app.who, [{"workflow": "other"} for _ in range(50)]):
+        await app.views.core.ended(app.who, verdict["run_id"])
+    assert not handed
+    deed.gate("a").set()
+    assert await reading == [entry["seq"] for entry in await app.views.timeline(app.who, run.id)]
+    assert handed == [run.id] * 3
+    assert not app.views.core.feed._news
+
+
+async def test_a_reader_of_a_run_that_is_too_slow_reads_its_history_again(
+    app: App, deed: Deed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_room, "NEWS_MAX", 2)
+    await app.push(chain("long", "gated", *["echo"] * 4))
+    run = await app.start("long")
+    await deed.begins("a").wait()
+    async with aclosing(app.views.follow(app.who, run_id=run.id)) as feed:
+        seqs = [(await anext(feed))[2]["seq"]]
+        deed.gate("a").set()
+        await run.done()
+        seqs += [entry["seq"] async for _, _, entry in feed]
+    assert seqs == [entry["seq"] for entry in await app.views.timeline(app.who, run.id)]

@@ -21,7 +21,7 @@ from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Run
 from aob.core.run import commands as cmd
-from aob.journal import Committed, Decided, Journal, Law, Stream
+from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 from aob.runs.catalog import CatalogLaw, Workflow
@@ -114,7 +114,7 @@ class Core:
             [self.run_law, CatalogLaw(), self.key_law, *laws],
             clock_ms=ambient.now_ms,
             on_commit=self._committed,
-            on_recovered=self.dispatch.recovered,
+            on_recovered=self._recovered,
             put_blob=lambda tenant, digest, data: blobs.put(tenant, data),
             get_value=self.values.fetch,
             fire=cmd.Fire,
@@ -125,7 +125,7 @@ class Core:
         )  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
         self.dispatch.pool = self.pool
-        self.waiters: dict[str, list[asyncio.Future[Run]]] = {}
+        self.waiters: dict[str, list[asyncio.Future[Run | None]]] = {}
         self.timed: Callable[[float, int], None] | None = None
         """Called after each dispatch of what a commit calls for: how long it took, and of how many decisions."""
         self._step: object = None
@@ -220,6 +220,15 @@ class Core:
                     if not future.done():
                         future.set_result(told.stream.state)
 
+    def _recovered(self, found: Recovered) -> None:
+        """The shard was read back. What is durable of it may hold a commit of which nobody has heard."""
+        self.feed.recovered()
+        waiting, self.waiters = self.waiters, {}
+        for future in (each for futures in waiting.values() for each in futures):
+            if not future.done():
+                future.set_result(None)  # looks again
+        self.dispatch.recovered(found)
+
     # -- what verbs need ------------------------------------------------------------------------------------------
 
     async def stream(self, who: Caller, run_id: str) -> Stream:
@@ -247,24 +256,24 @@ class Core:
         """The run once it has ended. Waits also while the store is away."""
         while True:
             try:
-                stream = await self.stream(who, run_id)
-                break
+                run: Run = (stream := await self.stream(who, run_id)).state
             except Unavailable:
                 if self.journal.broken is None or not await self.journal.mended():
                     raise
-        run: Run = stream.state
-        if run.final and not self._uncommitted(stream):
-            return run
-        future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
-        waiting = self.waiters.setdefault(run_id, [])
-        waiting.append(future)
-        try:
-            return await future
-        finally:
-            if future in waiting:  # given up: whoever else waits goes on
-                waiting.remove(future)
-                if not waiting:
-                    self.waiters.pop(run_id, None)
+                continue
+            if run.final and not self._uncommitted(stream):
+                return run
+            future: asyncio.Future[Run | None] = asyncio.get_running_loop().create_future()
+            waiting = self.waiters.setdefault(run_id, [])
+            waiting.append(future)
+            try:
+                if (ended := await future) is not None:
+                    return ended
+            finally:
+                if future in waiting:  # given up: whoever else waits goes on
+                    waiting.remove(future)
+                    if not waiting:
+                        self.waiters.pop(run_id, None)
 
     def _uncommitted(self, stream: Stream) -> bool:
         return bool(stream.chunks) and stream.chunks[-1].row > self.journal.durable_row

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Iterable, Iterator, Set
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
 from aob.core.event import Position
-from aob.journal import Committed, Journal, Law
+from aob.core.run import events as ev
+from aob.journal import Committed, Journal, Law, Told
 
 RING_EVENTS: Final = 8_000
 ROWS_AT_ONCE: Final = 50
@@ -18,6 +20,10 @@ GENERATION: Final = 1
 FACTS_AT_ONCE: Final = 1_000
 WHOLE: Final = 1 << 62
 """The index of a place that has all of its row behind it."""
+NEWS_MAX: Final = 1_000
+"""Facts of one stream that wait for one reader."""
+MILESTONES: Final = frozenset({ev.RunStarted, ev.RunFinished, ev.TicketOpened, ev.TicketChanged})
+"""What people outside are told of: runs that begin and end, and what happens to tickets."""
 
 
 class Fact(msgspec.Struct, eq=False, gc=False):
@@ -69,14 +75,48 @@ def expired() -> Conflict:
     )  # fmt: skip
 
 
+class News:
+    """What is committed of one stream from the moment on that it was asked for, for one reader. `missed` says that it
+    was too much to be kept: the reader reads the stream's own history again."""
+
+    def __init__(self) -> None:
+        self._facts: list[Fact] = []
+        self.missed = False
+        self._come: asyncio.Future[None] | None = None
+
+    def add(self, facts: list[Fact]) -> None:
+        """More was committed."""
+        self._facts += facts
+        if len(self._facts) > NEWS_MAX:
+            self.miss()
+        elif self._come is not None and not self._come.done():
+            self._come.set_result(None)
+
+    def miss(self) -> None:
+        """What was committed is to be read from the stream's own history."""
+        self._facts, self.missed = [], True
+        if self._come is not None and not self._come.done():
+            self._come.set_result(None)
+
+    async def taken(self) -> list[Fact]:
+        """What has come since the last time, once there is something or it is too much."""
+        if not self._facts and not self.missed:
+            self._come = asyncio.get_running_loop().create_future()
+            await self._come
+        facts, self._facts = self._facts, []
+        return facts
+
+
 class Feed:
-    """Commits of one shard. `push` is called after each commit and costs an append."""
+    """Commits of one shard. `push` is called after each commit and costs an append; a reader comes by position, and
+    nobody is told anything but that there is more."""
 
     def __init__(self, life: int = 1) -> None:
         self.life, self.generation = life, Position.generation_in(GENERATION, life)
         self._ring: deque[Committed] = deque()
         self._events = 0
         self._signal: asyncio.Future[None] | None = None
+        self._news: dict[str, list[News]] = {}
         self.journal: Journal
 
     def push(self, commit: Committed) -> None:
@@ -85,10 +125,41 @@ class Feed:
         self._events += len(commit.told)
         while self._events > RING_EVENTS and len(self._ring) > 1:
             self._events -= len(self._ring.popleft().told)
+        if self._news:
+            for told in commit.told:
+                if (readers := self._news.get(told.stream.name)) is not None:
+                    facts = self._facts(commit, (told,))
+                    for news in readers:
+                        news.add(facts)
+        self._wake()
+
+    def recovered(self) -> None:
+        """The shard was read back: a commit of which nobody heard may be among its rows."""
+        self._ring.clear()
+        self._events = 0
+        for readers in self._news.values():
+            for news in readers:
+                news.miss()
+        self._wake()
+
+    def _wake(self) -> None:
         if self._signal is not None:
             signal, self._signal = self._signal, None
             if not signal.done():
                 signal.set_result(None)
+
+    @contextmanager
+    def news(self, stream: str) -> Iterator[News]:
+        """What is committed of one stream from now on. A commit costs a reader what it holds of that stream."""
+        news = News()
+        readers = self._news.setdefault(stream, [])
+        readers.append(news)
+        try:
+            yield news
+        finally:
+            readers.remove(news)
+            if not readers:
+                self._news.pop(stream, None)
 
     def forget(self, names: Set[str]) -> None:
         """Streams were removed: their events are told to nobody any more."""
@@ -110,56 +181,72 @@ class Feed:
                               hint="use a position that an answer of this server gave you")  # fmt: skip
         return row, index
 
-    async def follow(self, row: int, index: int, stream: str = "") -> AsyncIterator[list[Fact]]:
-        """Facts after a place, a list for each commit; for ever. With `stream` only those of one stream."""
+    async def follow(self, row: int, index: int) -> AsyncIterator[list[Fact]]:
+        """Facts after a place, a list for each commit or several; for ever."""
         while True:
-            facts, row, index = await self.read(row, index, stream)
+            facts, row, index = await self.read(row, index)
             if facts:
                 yield facts
             elif row >= self.journal.durable_row:
                 await self._moved(row)
 
-    async def read(self, row: int, index: int, stream: str = "") -> tuple[list[Fact], int, int]:
+    async def milestones(self, row: int) -> AsyncIterator[tuple[list[Fact], int]]:
+        """Facts of `MILESTONES` after a row, and the row up to which they are all of them; for ever. A row without any
+        is told now and then."""
+        known = row
+        while True:
+            if self._in_memory(row + 1):
+                facts = []
+                for commit in self._after(row + 1):
+                    some = [told for told in commit.told if _is_milestone(told)]
+                    facts += [fact for fact in self._facts(commit, some) if type(fact.event) in MILESTONES]
+                    row = commit.row
+            else:
+                found, row, _ = await self.read(row, WHOLE)
+                facts = [fact for fact in found if type(fact.event) in MILESTONES]
+            if facts or row - known >= ROWS_AT_ONCE:
+                known = row
+                yield facts, row
+            elif row >= self.journal.durable_row:
+                await self._moved(row)
+
+    async def read(self, row: int, index: int) -> tuple[list[Fact], int, int]:
         """Facts after a place as far as they are at hand, and the place after them; none at the end."""
-        ring = self._ring
         first = row + (index >= WHOLE)  # the first row that holds something new
-        if not ring or ring[0].row > first:
-            return await self._from_store(row, index, stream)
-        newer: list[Committed] = []
-        for commit in reversed(ring):  # most readers are near the end
-            if commit.row < first:
-                break
-            newer.append(commit)
+        if not self._in_memory(first):
+            return await self._from_store(row, index)
         facts: list[Fact] = []
-        while newer:
-            commit = newer.pop()
-            facts.extend(self._of_commit(commit, row, index, stream))
+        for commit in self._after(first):
+            some = self._facts(commit, commit.told)
+            facts += some if commit.row > row else [fact for fact in some if fact.index > index]
             row, index = max(row, commit.row), WHOLE
             if len(facts) > FACTS_AT_ONCE:
                 break
         return facts, row, index
 
-    def _of_commit(self, commit: Committed, row: int, index: int, stream: str) -> list[Fact]:
+    def _in_memory(self, first: int) -> bool:
+        return bool(self._ring) and self._ring[0].row <= first
+
+    def _after(self, first: int) -> list[Committed]:
+        """The commits in memory from a row on: most readers are near the end."""
+        newer: list[Committed] = []
+        for commit in reversed(self._ring):
+            if commit.row < first:
+                break
+            newer.append(commit)
+        newer.reverse()
+        return newer
+
+    def _facts(self, commit: Committed, some: Iterable[Told]) -> list[Fact]:
         facts: list[Fact] = []
-        new, commit_row, at_ms, generation = commit.row > row, commit.row, commit.at_ms, self.generation
-        if new and not stream:  # as below, for whoever keeps up and follows all
-            for told in commit.told:
-                of, at, seq = told.stream, told.base, told.seq
-                for number, event in enumerate(told.events):
-                    place = at + number
-                    facts.append(Fact(commit_row, place, at_ms, of.name, seq + number, event, of.tenant, generation))
-            return facts
-        for told in commit.told:
-            name, tenant, seq, at = told.stream.name, told.stream.tenant, told.seq, told.base
-            if stream and name != stream:
-                continue
-            for event in told.events:
-                if new or at > index:
-                    facts.append(Fact(commit_row, at, at_ms, name, seq, event, tenant, generation))
-                at, seq = at + 1, seq + 1
+        row, at_ms, generation = commit.row, commit.at_ms, self.generation
+        for told in some:
+            of, at, seq = told.stream, told.base, told.seq
+            for number, event in enumerate(told.events):
+                facts.append(Fact(row, at + number, at_ms, of.name, seq + number, event, of.tenant, generation))
         return facts
 
-    async def _from_store(self, row: int, index: int, stream: str) -> tuple[list[Fact], int, int]:
+    async def _from_store(self, row: int, index: int) -> tuple[list[Fact], int, int]:
         facts: list[Fact] = []
         after = row if index >= WHOLE else row - 1
         told = self.journal.durable_row
@@ -175,12 +262,11 @@ class Feed:
                 events = events_of(self.journal.law_of(name), raws)
                 if not sound:
                     events = [Unreadable("its checksum differs: see `aob doctor`")] * len(events)
-                if not stream or name == stream:
-                    facts.extend(
-                        Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event, "", self.generation)
-                        for i, event in enumerate(events)
-                        if journal_row.row > row or at + i > index
-                    )
+                facts.extend(
+                    Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event, "", self.generation)
+                    for i, event in enumerate(events)
+                    if journal_row.row > row or at + i > index
+                )
                 at += len(events)
             row, index = journal_row.row, WHOLE
         if not rows:
@@ -205,3 +291,9 @@ class Feed:
         if self._signal is None:
             self._signal = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._signal)
+
+
+def _is_milestone(told: Told) -> bool:
+    """Whether a decision can hold one: it begins a run, ends it, or has told people of a ticket."""
+    effects = told.changes.effects
+    return not told.seq or told.changes.over or (effects is not None and bool(effects.told))

@@ -22,7 +22,8 @@ from aob.core.run.state import EXHAUSTED, READY, Token, state_of
 from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
-from aob.runs.feed import WHOLE
+from aob.runs.feed import WHOLE, Fact
+from aob.runs.history import told as facts_of
 from aob.views.timeline import entry, name_of
 from aob.views.why import why
 
@@ -176,32 +177,42 @@ class Views(Engine):
         """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
         the feed of all runs from now on; with `place` its first item has no name, and says where that is."""
         demand(who, "follow")
-        name, ended = "", False
-        if run_id is None:
-            if place and position is None:
-                position = self.position()
-                yield position, "", {}
-            row, index = self.core.feed.place(position)
-        else:
+        if run_id is not None:
             stream = await self.core.stream(who, run_id)
-            name = stream.name
-            row, index = (0, WHOLE) if position is None else self.core.feed.place(position)
-            # A run is read from its own history, not from the journal of all: also when a reader comes back.
-            for fact in await history(self.core, stream):
-                ended = ended or isinstance(fact.event, ev.RunFinished)
-                if (fact.row, fact.index) > (row, index):
-                    row, index = fact.row, fact.index
-                    if types is None or name_of(fact.event) in types:
-                        yield fact.position, name_of(fact.event), entry(fact)
-            if ended:
-                return
-        async for facts in self.core.feed.follow(row, index, name):
+            at = (0, WHOLE) if position is None else self.core.feed.place(position)
+            async for fact in self._of_run(stream, at):
+                if types is None or name_of(fact.event) in types:
+                    yield fact.position, name_of(fact.event), entry(fact)
+            return
+        if place and position is None:
+            position = self.position()
+            yield position, "", {}
+        async for facts in self.core.feed.follow(*self.core.feed.place(position)):
             for fact in facts:
                 mine = fact.tenant == who.tenant and fact.stream.startswith("run_")
                 if mine and (types is None or name_of(fact.event) in types):
                     yield fact.position, name_of(fact.event), entry(fact)
-                if name and isinstance(fact.event, ev.RunFinished):
-                    return
+
+    async def _of_run(self, stream: Stream, at: tuple[int, int]) -> AsyncIterator[Fact]:
+        """Facts of a run behind a place until it has ended: from its own history, and then as they are committed."""
+        seq = -1
+        with self.core.feed.news(stream.name) as news:
+            while True:
+                news.missed = False
+                async for fact in facts_of(self.core, stream, seq):
+                    seq = fact.seq
+                    if (fact.row, fact.index) > at:
+                        yield fact
+                    if isinstance(fact.event, ev.RunFinished):
+                        return
+                while not news.missed:
+                    for fact in await news.taken():
+                        if fact.seq > seq:
+                            seq = fact.seq
+                            if (fact.row, fact.index) > at:
+                                yield fact
+                            if isinstance(fact.event, ev.RunFinished):
+                                return
 
     async def logs(
         self, who: Caller, run_id: str, *, node: str | None = None, follow: bool = False
