@@ -273,8 +273,6 @@ async def lamps(desk: Desk) -> None:
         async with asyncio.timeout(PATIENCE_S), aclosing(desk.verbs.follow(LOCAL, position=desk.begin)) as feed:
             async for _, name, data in feed:
                 if name == "run_started" and data["workflow"] == "incident":
-                    while data["run"] not in (await desk.metrics.alert(LOCAL, "too_bright"))["runs"]:  # noqa: ASYNC110  # it knows soon
-                        await asyncio.sleep(0)
                     await desk.verbs.message(LOCAL, data["run"], "over")
                     done.add(data["run"])
                     if len(done) == ROOMS + 1:  # and the hall, where runs have lit lamps

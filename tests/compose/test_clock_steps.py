@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,14 @@ class Turns:
 
     def __init__(self, app: App) -> None:
         self._app, self._moved = app, Signal()
-        app.views.core.heard.append(self._moved)
+        feed = app.views.core.feed
+        push = feed.push
+
+        def pushed(commit: Any) -> None:
+            push(commit)
+            self._moved()
+
+        feed.push = pushed  # type: ignore[method-assign]
 
     def of(self, name: str) -> list[str]:
         assert self._app.wiring is not None

@@ -63,8 +63,7 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
 async def test_a_wave_of_refunds_starts_a_workflow_that_reads_the_rate_and_sees_it_fall(app: App) -> None:
     await app.push(INCIDENT)
     await app.push_contracts({"rate.yaml": RATE})
-    begun, waiting = Signal(), Signal()
-    app.views.core.heard.append(begun)
+    waiting = Signal()
     app.metrics.live.heard.append(waiting)
     await app.ingest([sold(n) for n in range(10)])
     await app.ingest([refunded(n) for n in range(4)])

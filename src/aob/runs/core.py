@@ -134,8 +134,6 @@ class Core:
         self.compute: Compute | None = None  # calls a deterministic handler for a replay
         self.egress: dict[str, CheckedClient] = {}
         """Who goes out over the network from here, by name."""
-        self.heard: list[Callable[[Committed], None]] = []
-        """Called after each commit, on the loop: must not wait."""
         self.followed: list[Followed] = []
         """Asked before runs are removed: up to which row everything of a tenant was read for good, and None for who
         reads nothing of it."""
@@ -210,8 +208,6 @@ class Core:
             self.dispatch.committed(commit)
             self.timed(time.perf_counter() - begun, len(commit.told))
         self.feed.push(commit)
-        for hear in self.heard:
-            hear(commit)
         for told in commit.told:
             if told.changes.over:
                 name = told.stream.name

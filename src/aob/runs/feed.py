@@ -195,20 +195,26 @@ class Feed:
         is told now and then."""
         known = row
         while True:
-            if self._in_memory(row + 1):
-                facts = []
-                for commit in self._after(row + 1):
-                    some = [told for told in commit.told if _is_milestone(told)]
-                    facts += [fact for fact in self._facts(commit, some) if type(fact.event) in MILESTONES]
-                    row = commit.row
-            else:
-                found, row, _ = await self.read(row, WHOLE)
-                facts = [fact for fact in found if type(fact.event) in MILESTONES]
+            facts, row = await self.milestones_after(row)
             if facts or row - known >= ROWS_AT_ONCE:
                 known = row
                 yield facts, row
             elif row >= self.journal.durable_row:
                 await self._moved(row)
+
+    async def milestones_after(self, row: int) -> tuple[list[Fact], int]:
+        """Facts of `MILESTONES` after a row as far as they are at hand, and the row up to which they are all."""
+        if row >= self.journal.durable_row:
+            return [], row
+        if not self._in_memory(row + 1):
+            found, row, _ = await self.read(row, WHOLE)
+            return [fact for fact in found if type(fact.event) in MILESTONES], row
+        facts: list[Fact] = []
+        for commit in self._after(row + 1):
+            some = [told for told in commit.told if _is_milestone(told)]
+            facts += [fact for fact in self._facts(commit, some) if type(fact.event) in MILESTONES]
+            row = commit.row
+        return facts, row
 
     async def read(self, row: int, index: int) -> tuple[list[Fact], int, int]:
         """Facts after a place as far as they are at hand, and the place after them; none at the end."""

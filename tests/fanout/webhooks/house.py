@@ -101,6 +101,7 @@ class House:
                 dice=lambda: 0.5, rules=self.rules,
             )  # fmt: skip
             await stack.enter_async_context(self.hooks)
+            self.hooks.feed_is_there("run", self.log._end("default", "run"))
             yield self
 
     def _heard(self, _: Any) -> None:

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from aob.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from aob.core.policy import LOCAL, Caller
-from aob.fanout.webhooks import inbox
+from aob.fanout.webhooks import inbox, notice
 from aob.testing.world.loop import replaced
 from tests.fanout.webhooks.house import QUICK, House, numbers, told
 from tests.work.peers import Peer
@@ -541,3 +541,24 @@ async def test_after_a_loss_of_its_log_a_hook_goes_on_at_the_end_and_misses_noth
         await home.delivered(hook["id"], 10)
         sent = [told(each, hook["secret"]) for each in peer.requests[8:]]
         assert sorted(each["type"] for each in sent) == ["a", "run.completed"]
+
+
+async def test_a_feed_that_cannot_be_read_keeps_no_other_from_being_told(home: House, peer: Peer) -> None:
+    """A hook of before a feed was there begins at its end, and what it wants of others goes on meanwhile."""
+    box = inbox.Inbox("default", {"run": ("*",), "event": ("*",)}, {"run": 0}, home.log, inbox.Budget(), shards=2)
+    box.begin("event")
+    box.begin("run", 0)
+    home.committed("a", offered=False)
+    first = await box.take(home.now_ms(), 5)
+    assert first is not None
+    assert first.kind == "event"
+    with pytest.raises(Unavailable):
+        await box.take(home.now_ms(), 5)
+    assert box.settled(None, {}) == {"run": 0, "event": 0}, "nothing is said of a feed that was never there"
+    box.begin("run/1", 7)
+    assert await box.take(home.now_ms(), 5) is None
+    box.offer(notice("run", "FAILED", 8, 0, {"run_id": "r"}, feed="run/1"))
+    assert box.settled(None, {}) == {"run": 0, "run/1": 7, "event": 0}
+    last = await box.take(home.now_ms(), 5)
+    assert last is not None
+    assert last.source == "run/1"

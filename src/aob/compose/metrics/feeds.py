@@ -1,9 +1,10 @@
 """What webhooks read again when they fell behind: accepted events, ends of runs, turns of alerts, by position."""
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Protocol
 
 from aob.core.answers import JsonObject
+from aob.core.errors import Unavailable
 from aob.core.event import decode
 from aob.core.run import events as ev
 from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
@@ -18,31 +19,59 @@ ROWS: Final = 50
 NONE: Final = -1
 
 
+class RunReads(Protocol):
+    """The milestones of the runs of one shard, by position."""
+
+    async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
+        """Those after a row as far as one read goes, the row up to which they are all, and the last row of all."""
+        ...
+
+
+class LocalRuns:
+    """Those of this process."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
+        """From memory near the end, from the store behind it."""
+        facts, row = await self._core.feed.milestones_after(after)
+        return facts, row, self._core.journal.durable_row
+
+
 class Feeds:
-    """The three logs as one feed of notices."""
+    """The three logs as feeds of notices. `runs` are those of the shards that can be read, by their names."""
 
-    def __init__(self, log: EventLog, live: Live, core: Core, history: Callable[[str], list[JsonObject]]) -> None:
-        self._log, self._live, self._core, self._history = log, live, core, history
+    def __init__(self, log: EventLog, live: Live, history: Callable[[str], list[JsonObject]]) -> None:
+        self._log, self._live, self._history = log, live, history
+        self.runs: dict[str, RunReads] = {}
 
-    async def end(self, tenant: str, kind: str) -> int:
+    async def end(self, tenant: str, feed: str) -> int:
         """The position of the last one: an offset, a journal row, or a time."""
-        match kind:
+        match feed.partition("/")[0]:
             case "event":
                 return (await self._log.totals(tenant))[0] - 1
             case "run":
-                return self._core.journal.durable_row
+                _, _, end = await self._of(feed).read(WHOLE)
+                return end
             case _:
                 return max((int(each["at"]) for each in self._history(tenant)), default=NONE)
 
-    async def read(self, tenant: str, kind: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+    async def read(self, tenant: str, feed: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         """Notices after a position, in order."""
-        match kind:
+        match feed.partition("/")[0]:
             case "event":
                 return await self._events(tenant, after, keys, limit)
             case "run":
-                return await self._runs(tenant, after, keys, limit)
+                return await self._runs(feed, tenant, after, keys, limit)
             case _:
                 return self._alerts(tenant, after, keys)
+
+    def _of(self, feed: str) -> RunReads:
+        found = self.runs.get(feed)
+        if found is None:
+            raise Unavailable("the runs of a shard cannot be read yet", code="shard_down", retry_after_s=1.0)
+        return found
 
     async def _events(self, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         row = await self._log.row_at(tenant, after + 1)
@@ -59,15 +88,15 @@ class Feeds:
                 break
         return Chunk(tuple(found), max(through, after), through + 1 >= (await self._log.totals(tenant))[0])
 
-    async def _runs(self, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
-        found, row = list[Notice](), max(0, after)
-        while row < self._core.journal.durable_row and len(found) < limit:
-            facts, row, _ = await self._core.feed.read(row, WHOLE)
+    async def _runs(self, feed: str, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+        found, row, end = list[Notice](), max(0, after), WHOLE
+        while row < end and len(found) < limit:
+            facts, row, end = await self._of(feed).read(row)
             for fact in facts:
-                told = run_notice(fact) if fact.tenant == tenant else None
+                told = run_notice(fact, feed) if fact.tenant == tenant else None
                 if told is not None and (ALL in keys or told.key in keys):
                     found.append(told)
-        return Chunk(tuple(found), max(row, after), row >= self._core.journal.durable_row)
+        return Chunk(tuple(found), max(row, after), row >= end)
 
     def _alerts(self, tenant: str, after: int, keys: Collection[str]) -> Chunk:
         turns = sorted((each for each in self._history(tenant) if int(each["at"]) > after), key=lambda each: each["at"])
@@ -75,17 +104,17 @@ class Feeds:
         return Chunk(found, max((int(each["at"]) for each in turns), default=after), True)
 
 
-def run_notice(fact: Fact) -> Notice | None:
+def run_notice(fact: Fact, feed: str) -> Notice | None:
     """The start or the end of a run; None for what is told to nobody."""
     event = fact.event
     if isinstance(event, ev.RunStarted):
         data = {"run_id": fact.stream, "status": "RUNNING", "workflow": event.workflow}
-        return notice("run", "RUNNING", fact.row, fact.at_ms, data)
+        return notice("run", "RUNNING", fact.row, fact.at_ms, data, feed=feed)
     if isinstance(event, ev.RunFinished):
         data = {"run_id": fact.stream, "status": event.status, "output": decode(event.output)}
         if event.status == "FAILED":
             data["error"] = decode(event.error)
-        return notice("run", event.status, fact.row, fact.at_ms, data)
+        return notice("run", event.status, fact.row, fact.at_ms, data, feed=feed)
     return None
 
 

@@ -1,5 +1,6 @@
 """Makes the metrics layer of a home and enters its parts, in the order in which they stand on each other."""
 
+import asyncio
 import random
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from aob.backends.memory.pages import MemoryPages
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.runs import FileRuns
-from aob.compose.metrics.feeds import Feeds, alert_notice, run_notice
+from aob.compose.metrics.feeds import Feeds, LocalRuns, RunReads, alert_notice, run_notice
 from aob.compose.metrics.layer import Metrics
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
@@ -26,9 +27,9 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
 from aob.core.serving import METRICS
-from aob.fanout.webhooks import HookLaw, Webhooks
+from aob.fanout.webhooks import HookLaw, Webhooks, feeds_of
 from aob.gate import Commit, Ingest, Memory
-from aob.journal import Committed, Law, Stream
+from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, Written, place, token
@@ -36,6 +37,7 @@ from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
 from aob.ports.event_log import EventLog
+from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
@@ -50,6 +52,7 @@ def make_laws() -> dict[type[Law], Law]:
     return {law: law() for law in (ContractsLaw, AlertLaw, HookLaw)}
 
 
+log: Final = Logger("aob.compose")
 CAUGHT_UP_S: Final = 2.0
 """How long a prune waits for the platform's numbers, which are behind by a moment."""
 _COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
@@ -120,11 +123,11 @@ class Wiring:
         self.alerting = Alerting(
             core.journal, self.answers, self.contracts.of, self.starts, now_ms=now_ms, on_alert=self._alerted
         )
-        feeds = Feeds(self.log, self.live, core, self.alerting.turns)
+        self.feeds = Feeds(self.log, self.live, self.alerting.turns)
         self.webhooks = Webhooks(
-            core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), feeds, http,
+            core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), self.feeds, http,
             folder=home / "secrets", now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
-            vet=http.vet,
+            vet=http.vet, shards=shards,
         )  # fmt: skip
 
     def _runs(self, tenant: str) -> FileRuns:
@@ -144,6 +147,7 @@ class Wiring:
     async def enter(self, stack: AsyncExitStack) -> Metrics:
         """Recover, then let everything run."""
         live, streams, platform = self.live, self.streams, self.platform
+        stack.callback(asyncio.create_task(self._follow_runs(), name="aob-metrics-runs").cancel)
         stack.push_async_callback(self.log.close)
         stack.push_async_callback(live.keeping.pages.close)
         await self.contracts.recover()
@@ -166,7 +170,6 @@ class Wiring:
         await stack.enter_async_context(self.webhooks)
         await stack.enter_async_context(platform)
         await stack.enter_async_context(self.gate)
-        self.core.heard.append(self._committed)
         journal = self.core.journal
         self.core.followed.append(lambda tenant: self.read_through(tenant, 0, journal.durable_row))
         self.core.stepped += [self.watches.stepped, self.alerting.stepped, self.webhooks.stepped]
@@ -257,23 +260,34 @@ class Wiring:
         self.alerting.changed(tenant)
         return []
 
-    def _committed(self, commit: Committed) -> None:
-        for told in commit.told:
-            over = told.changes.over
-            if (told.seq and not over) or not told.stream.name.startswith("run_"):
-                continue  # neither the begin nor the end of a run
-            if over:
-                self.alerting.run_ended(told.stream.name)
-            if self.webhooks.wants(told.stream.tenant, "run"):
-                self._offer_run(commit, told.stream, told.events)
+    async def _follow_runs(self) -> None:
+        """Those who are told of the runs of shard 0 read its feed, from now on: who fell behind reads for itself."""
+        end = self.core.journal.durable_row
+        self.runs_are_there(0, LocalRuns(self.core), end)
+        async for facts, row in self.core.feed.milestones(end):
+            self.milestones(0, facts, row)
 
-    def _offer_run(self, commit: Committed, stream: Stream, events: Sequence[object]) -> None:
-        for event in events:
-            if isinstance(event, ev.RunStarted | ev.RunFinished):
-                fact = Fact(commit.row, 0, commit.at_ms, stream.name, 0, event, stream.tenant)
-                found = run_notice(fact)
-                if found is not None:
-                    self.webhooks.offer_notice(fact.tenant, found)
+    def runs_are_there(self, shard: int, runs: RunReads, end: int) -> None:
+        """The runs of a shard can be read, and `milestones` will be told of all behind this row."""
+        feed = feeds_of("run", shard + 1)[-1]
+        self.feeds.runs[feed] = runs
+        self.webhooks.feed_is_there(feed, end)
+        self.alerting.ends_are_heard()
+
+    def milestones(self, shard: int, facts: Sequence[Fact], row: int) -> None:
+        """What has happened to runs of a shard, and the row up to which this is all."""
+        feed = feeds_of("run", shard + 1)[-1]
+        for fact in facts:
+            try:
+                if isinstance(fact.event, ev.RunFinished):
+                    self.alerting.run_ended(fact.stream)
+                if self.webhooks.wants(fact.tenant, "run"):
+                    told = run_notice(fact, feed)
+                    if told is not None:
+                        self.webhooks.offer_notice(fact.tenant, told)
+            except Exception:  # whatever is wrong with one keeps nobody from hearing of the others
+                log.exception("milestone_not_told", run=fact.stream, row=fact.row)
+        self.webhooks.read_through(feed, row)
 
     async def _follow(self, row: int) -> AsyncIterator[Sequence[Fact]]:
         async for facts in self.core.feed.follow(row, WHOLE):
@@ -284,7 +298,7 @@ class Wiring:
         await self.platform.caught_up(durable_row, CAUGHT_UP_S, shard)
         with suppress(AobError):  # then the snapshot before says it
             await self.live.keeping.save()
-        delivered = None if shard else self.webhooks.passed(tenant, "run")
+        delivered = self.webhooks.passed(tenant, feeds_of("run", shard + 1)[-1])
         counted = self.live.keeping.kept_marks.get(mark_of(shard), 0)
         return counted if delivered is None else min(counted, delivered)
 

@@ -11,10 +11,13 @@ import msgspec
 
 from aob.compose.metrics import Wiring
 from aob.compose.shards.channel import DOWN, LOST
+from aob.compose.shards.journal_told import Milestones
 from aob.compose.shards.local import Shard
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import Caller
 from aob.metrics.platform import Stretch
+from aob.runs import Fact
+from aob.runs.feed import WHOLE
 from aob.work.log import Structlog
 
 NOBODY: Final = Caller("aob", "aob", frozenset())
@@ -31,11 +34,13 @@ class Followers:
     def __init__(self, shards: Sequence[Shard], wiring: Wiring) -> None:
         self._shards, self._wiring = shards, wiring
         self._tasks: list[asyncio.Task[None]] = []
+        self._rows: dict[int, int] = {}
+        """By shard the row up to which its milestones were told here."""
 
     async def __aenter__(self) -> "Followers":
         self._tasks = [
             asyncio.create_task(_for_ever(shard, follow), name=f"aob-follow-{shard.number}")
-            for shard in self._shards for follow in (self._numbers,)
+            for shard in self._shards for follow in (self._numbers, self._milestones)
         ]  # fmt: skip
         return self
 
@@ -49,6 +54,30 @@ class Followers:
         after, runs = platform.place(shard.number)
         async for told in _items(shard, "numbers", after=after, runs=runs):
             platform.take(shard.number, msgspec.convert(told, Stretch))
+
+    async def _milestones(self, shard: Shard) -> None:
+        """Who is told of runs hears of all that comes from the first time on; a hook that is behind reads by itself."""
+        wiring, number = self._wiring, shard.number
+        async for item in _items(shard, "milestones", after=self._rows.get(number, WHOLE)):
+            told = msgspec.convert(item, Milestones)
+            if number not in self._rows:
+                self._rows[number] = told.end
+                wiring.runs_are_there(number, RemoteRuns(shard), told.end)
+            elif told.row > self._rows[number] or told.facts:
+                wiring.milestones(number, told.read(), told.row)
+                self._rows[number] = told.row
+
+
+class RemoteRuns:
+    """The milestones of runs of another process: `RunReads`."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
+        """Those after a row, as far as one read goes. Raises Unavailable while their owner is away."""
+        told = msgspec.convert(await self._shard.call("read_milestones", None, after), Milestones)
+        return told.read(), told.row, told.end
 
 
 async def _items(shard: Shard, verb: str, **place: Any) -> AsyncIterator[Any]:

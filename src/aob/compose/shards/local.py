@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from aob.compose.app import App
-from aob.compose.shards.numbers import told_numbers
+from aob.compose.shards.journal_told import read_milestones, told_milestones, told_numbers
 from aob.core.errors import CallerError
 from aob.core.event.value import decode
 from aob.core.policy import Caller, require
@@ -17,7 +17,7 @@ VERBS: Final = frozenset(
      "ticket", "deciding", "answer", "blob", "items"}
 )  # fmt: skip
 """Verbs that a shard performs; workflows and keys are told by shard 0 alone."""
-STREAMS: Final = frozenset({"follow", "logs", "numbers"})
+STREAMS: Final = frozenset({"follow", "logs", "milestones", "numbers"})
 
 
 class Answering(Protocol):
@@ -58,7 +58,7 @@ class LocalShard:
         self.running = running
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
             "health": self._health, "holds": self._holds, "position": self._position, "taught": self._taught,
-            "address": self._address,
+            "address": self._address, "read_milestones": self._read_milestones,
             **sweeping(Sweep(running.views.core)),
         }  # fmt: skip
 
@@ -79,6 +79,8 @@ class LocalShard:
             raise CallerError(f"a shard has no stream {verb!r}", code="unknown_verb")
         if verb == "numbers":
             return told_numbers(self.views.core, **named)
+        if verb == "milestones":
+            return told_milestones(self.views.core, **named)
         if named.get("types") is not None:
             named["types"] = frozenset(named["types"])
         feed: AsyncIterator[Any] = getattr(self.views, verb)(who, *args, **named)
@@ -104,6 +106,9 @@ class LocalShard:
     async def _taught(self, who: Caller, name: str) -> dict[str, Any]:
         """The artifacts of a workflow in their order, where its tags point, and the patches on them."""
         return known(self.views, who, name)
+
+    async def _read_milestones(self, who: Caller | None, after: int) -> Any:
+        return await read_milestones(self.views.core, after)
 
     async def _address(self, who: Caller | None, url: str) -> None:
         """Where people open the links in notices."""

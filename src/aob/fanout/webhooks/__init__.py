@@ -1,9 +1,9 @@
 """What was committed flows in, signed messages to subscribed targets flow out; none is skipped and none runs ahead."""
 
 from aob.fanout.webhooks.law import HookLaw
-from aob.fanout.webhooks.notices import Chunk, Feed, Notice, notice, notice_of
+from aob.fanout.webhooks.notices import Chunk, Feed, Notice, feeds_of, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
 from aob.fanout.webhooks.rules import Rules
 from aob.fanout.webhooks.webhooks import Webhooks
 
-__all__ = ["Chunk", "Feed", "HookLaw", "Notice", "Poster", "Rules", "Webhooks", "notice", "notice_of"]
+__all__ = ["Chunk", "Feed", "HookLaw", "Notice", "Poster", "Rules", "Webhooks", "feeds_of", "notice", "notice_of"]

@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from aob.core.errors import AobError
-from aob.fanout.webhooks.notices import NOWHERE, Feed, Notice
+from aob.core.errors import AobError, Unavailable
+from aob.fanout.webhooks.notices import NOWHERE, UNKNOWN, Feed, Notice, feeds_of
+from aob.ports.logger import Logger
 
 QUEUE_MAX: Final = 256
 """Notices of one hook in memory."""
@@ -19,6 +20,8 @@ BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of notices in memory, over all hooks. (One that two hooks wait for counts twice.)"""
 READ_MAX, READ_MIN = 128, 4
 """Notices read from the feed at once, and as long as too many bytes wait."""
+
+log: Final = Logger("aob.webhooks")
 
 
 class Budget:
@@ -29,7 +32,7 @@ class Budget:
 
 
 class Source(msgspec.Struct):
-    """One kind of one hook. `scanned`: everything before it was queued; `read`: how far the feed was read; `missed`:
+    """One feed of one hook. `scanned`: everything before it was queued; `read`: how far the feed was read; `missed`:
     the newest that was offered while the hook was behind; `behind`: the feed is to be read before offers are taken."""
 
     keys: frozenset[str]
@@ -37,24 +40,38 @@ class Source(msgspec.Struct):
     read: int
     missed: int = NOWHERE
     behind: bool = True
+    begun: bool = False
 
 
 class Inbox:
     """One hook's. `offer` is called for everything that matches; `take` gives the next one."""
 
     def __init__(
-        self, tenant: str, wants: dict[str, tuple[str, ...]], cursors: dict[str, int], feed: Feed, budget: Budget
-    ) -> None:
+        self, tenant: str, wants: dict[str, tuple[str, ...]], cursors: dict[str, int], feed: Feed, budget: Budget,
+        shards: int = 1,
+    ) -> None:  # fmt: skip
         self._tenant, self._feed, self._budget = tenant, feed, budget
         self._queue: deque[Notice] = deque()
         self._metrics: dict[str, Callable[[], Notice]] = {}
         self._sent: dict[str, int] = {}
         self._turn = False
         self.sources = {
-            kind: Source(frozenset(keys), cursors.get(kind, NOWHERE), cursors.get(kind, NOWHERE))
-            for kind, keys in wants.items()
-            if keys and kind != "metric"
-        }
+            name: Source(frozenset(keys), at, at)
+            for kind, keys in wants.items() if keys and kind != "metric"
+            for name in feeds_of(kind, shards)
+            for at in [cursors.get(name, NOWHERE if name == kind else UNKNOWN)]
+        }  # fmt: skip
+
+    def begin(self, name: str, end: int | None = None) -> None:
+        """A feed can be read, and ended there when it was looked at. A hook that has read further than it goes, because
+        a loss of it was accepted, goes on at its end."""
+        source = self.sources.get(name)
+        if source is None or source.begun:
+            return
+        source.begun = True
+        if end is not None and not NOWHERE <= source.scanned <= end:
+            log.warning("webhook_goes_back", tenant=self._tenant, feed=name, read=source.scanned, end=end)
+            source.scanned = source.read = end
 
     def __len__(self) -> int:
         return len(self._queue) + len(self._metrics)
@@ -67,7 +84,7 @@ class Inbox:
     def offer(self, notice: Notice) -> None:
         """Something that this hook wants has been committed. Cheap; never waits. What lies at the very place up to
         which the feed was read may come twice: whoever takes it knows it by its id."""
-        source = self.sources[notice.kind]
+        source = self.sources[notice.source]
         if notice.position < source.read:
             return
         full = len(self._queue) >= QUEUE_MAX or self._budget.held + len(notice.body) > self._budget.bytes_max
@@ -102,16 +119,16 @@ class Inbox:
         return max(0, min(waits)) if waits else None
 
     def settled(self, head: Notice | None, newest: dict[str, int]) -> dict[str, int]:
-        """Positions by kind up to which nothing waits any more, but for `head`, which was taken and is not settled.
+        """Positions by feed up to which nothing waits any more, but for `head`, which was taken and is not settled.
         `newest`: the newest positions that were offered to anybody: who keeps up has passed them."""
         first: dict[str, int] = {}
         for notice in (*((head,) if head is not None else ()), *self._queue):
-            if notice.kind in self.sources:
-                first.setdefault(notice.kind, notice.position)
+            if notice.source in self.sources:
+                first.setdefault(notice.source, notice.position)
         return {
-            kind: first[kind] - 1 if kind in first
-            else source.scanned if source.behind else max(source.scanned, newest.get(kind, NOWHERE))
-            for kind, source in self.sources.items()
+            name: first[name] - 1 if name in first
+            else source.scanned if source.behind else max(source.scanned, newest.get(name, NOWHERE))
+            for name, source in self.sources.items() if source.scanned != UNKNOWN
         }  # fmt: skip
 
     def clear(self) -> None:
@@ -144,19 +161,31 @@ class Inbox:
         return None
 
     async def _read(self) -> None:
-        """Read on, one part of each kind, until something is found or the end is reached."""
+        """Read on, one part of each feed, until something is found or the end is reached. One that cannot be read keeps
+        no other from being read."""
         while not self._queue and self.behind:
-            for kind, source in self.sources.items():
+            failed: AobError | None = None
+            for name, source in self.sources.items():
                 if not source.behind:
                     continue
-                limit = READ_MAX if self._budget.held < self._budget.bytes_max else READ_MIN
-                chunk = await self._feed.read(self._tenant, kind, source.scanned, source.keys, limit)
-                for notice in chunk.notices:
-                    if notice.position > source.scanned:
-                        self._push(notice)
-                source.scanned = source.read = max(source.scanned, chunk.through)
-                if chunk.end and source.scanned >= source.missed:
-                    source.behind = False
-                elif not chunk.notices and chunk.end:
-                    # Offered and not yet to be read: whoever offers runs ahead of the feed by a moment.
-                    await asyncio.sleep(0.01)
+                try:
+                    await self._read_part(name, source)
+                except AobError as error:
+                    failed = error
+            if failed is not None and not self._queue:
+                raise failed
+
+    async def _read_part(self, name: str, source: Source) -> None:
+        if not source.begun:
+            raise Unavailable("its runs cannot be read yet", code="shard_down", retry_after_s=1.0)
+        limit = READ_MAX if self._budget.held < self._budget.bytes_max else READ_MIN
+        chunk = await self._feed.read(self._tenant, name, source.scanned, source.keys, limit)
+        for notice in chunk.notices:
+            if notice.position > source.scanned:
+                self._push(notice)
+        source.scanned = source.read = max(source.scanned, chunk.through)
+        if chunk.end and source.scanned >= source.missed:
+            source.behind = False
+        elif not chunk.notices and chunk.end:
+            # Offered and not yet to be read: whoever offers runs ahead of the feed by a moment.
+            await asyncio.sleep(0.01)

@@ -19,13 +19,22 @@ BODY_MAX: Final = 300_000
 """Bytes of one message; what is larger is told without its data."""
 NOWHERE: Final = -1
 """The position before the first."""
+UNKNOWN: Final = -2
+"""In place of a position: a feed of which nothing is known yet is read from its end on."""
+
+
+def feeds_of(kind: str, shards: int) -> tuple[str, ...]:
+    """The names of the feeds of a kind: each shard has one of its own runs."""
+    return (kind, *(f"{kind}/{shard}" for shard in range(1, shards))) if kind == "run" else (kind,)
+
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Notice(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened: its kind (`event metric run alert`), the word that hooks name it by (type, name, state,
-    name), its position, when it was, its type in the message, and the message's body (JSON)."""
+    name), its position, when it was, its type in the message, and the message's body (JSON). `feed`: the feed that its
+    position is of; empty: the one that has the name of its kind."""
 
     kind: str
     key: str
@@ -33,6 +42,12 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
     type: str
     body: bytes
+    feed: str = ""
+
+    @property
+    def source(self) -> str:
+        """The name of its feed."""
+        return self.feed or self.kind
 
     def message_id(self, hook_id: str) -> str:
         """The id of the message to a hook: the same however often it is sent or read again."""
@@ -51,26 +66,27 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class Feed(Protocol):
-    """What was committed, by tenant and kind of `LOGGED`. Raises Unavailable when it cannot be read."""
+    """What was committed, by tenant and feed (`feeds_of` the kinds in `LOGGED`). Raises Unavailable when it cannot be
+    read."""
 
-    async def end(self, tenant: str, kind: str) -> int:
+    async def end(self, tenant: str, feed: str) -> int:
         """The position of the last one; -1 when there is none."""
         ...
 
-    async def read(self, tenant: str, kind: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+    async def read(self, tenant: str, feed: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         """Those with these keys (`*` among them: all) after a position, at most about `limit`. `through` is at least
         the position of the last notice; it is `after` when there is nothing more. A position is never divided: all of
         its notices are in one chunk."""
         ...
 
 
-def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str = "") -> Notice:
+def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str = "", feed: str = "") -> Notice:
     """A notice of anything that JSON can hold."""
     named = type or _type(kind, key)
     body = _body(named, at_ms, data)
     if len(body) > BODY_MAX:
         body = _body(named, at_ms, {"position": position, "omitted": f"the data is larger than {BODY_MAX} bytes"})
-    return Notice(kind, key, position, at_ms, named, body)
+    return Notice(kind, key, position, at_ms, named, body, feed)
 
 
 def notice_of(event: Event, line: bytes) -> Notice:

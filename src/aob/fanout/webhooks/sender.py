@@ -1,7 +1,7 @@
 """One hook: its messages one after another, each until it is delivered or failed for good. One request under way."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -16,6 +16,7 @@ from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver
 from aob.fanout.webhooks.secret import Secrets
+from aob.fanout.webhooks.wanted import ALL
 from aob.ports.logger import Logger
 
 HISTORY_MAX: Final = 500
@@ -32,7 +33,7 @@ class Shared:
 
     def __init__(
         self, feed: Feed, poster: Poster, secrets: Secrets, rules: Rules, now_ms: Callable[[], int],
-        wall_ms: Callable[[], int], dice: Callable[[], float],
+        wall_ms: Callable[[], int], dice: Callable[[], float], shards: int = 1,
     ) -> None:  # fmt: skip
         self.feed, self.poster, self.secrets, self.rules = feed, poster, secrets, rules
         self.now_ms, self.dice = now_ms, dice
@@ -40,7 +41,13 @@ class Shared:
         """What the clock says: the signature of a message states it, and its target compares."""
         self.budget = Budget()
         self.sending = asyncio.Semaphore(rules.sending_max)
+        self.shards = shards
         self.newest: dict[tuple[str, str], int] = {}
+        """By tenant and feed the position of what was offered last."""
+        self.there: dict[str, int] = {}
+        """The feeds of runs that can be read, and where they ended then."""
+        self.read: dict[str, int] = {}
+        """By feed the row up to which all of it was offered to everybody."""
         self.saver: Saver
         self.wake_target: Callable[[Circuit], None]
         self.gone: Callable[[str, str], None]
@@ -57,7 +64,9 @@ class Sender:
         """Why nothing can be sent now: a secret, the feed or the pages are not there. Empty while all is well."""
         self._fresh: Notice | None = None
         """The notice of the head while no attempt of it is known: it is then read again after a crash."""
-        self.inbox = Inbox(tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget)
+        self.inbox = Inbox(
+            tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget, shared.shards
+        )
         self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -74,9 +83,11 @@ class Sender:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def wake(self) -> None:
-        """Look again."""
+    def wake(self, *, at_once: bool = False) -> None:
+        """Look again; `at_once` also when something was not there a moment ago."""
         self._wake.set()
+        if at_once:
+            self._asked.set()
 
     def back(self) -> None:
         """The target answers again: a message that it was not there for is tried at once."""
@@ -130,19 +141,21 @@ class Sender:
         """The message that is being tried."""
         return self._head
 
-    def passed(self, kind: str) -> int | None:
-        """The position up to which all of a kind is settled; None when it wants none of it."""
-        newest = {each: at for (tenant, each), at in self._shared.newest.items() if tenant == self.tenant}
-        return self.inbox.settled(self._fresh, newest).get(kind)
+    def passed(self, feed: str) -> int | None:
+        """The position up to which all of a feed is settled; None when it wants none of it."""
+        return self._settled().get(feed)
 
     def page(self) -> bytes:
         """Progress as it may be saved: what is not settled is before the cursors or among the records."""
         progress = self._progress
-        newest = {kind: at for (tenant, kind), at in self._shared.newest.items() if tenant == self.tenant}
-        progress.cursors = self.inbox.settled(self._fresh, newest)
+        progress.cursors = self._settled()
         if self._head is None:
             return encode(progress)  # one that was being tried before a restart may still have to be read
         return encode(structs.replace(progress, head=self._head.id if self._fresh is None else ""))
+
+    def _settled(self) -> dict[str, int]:
+        newest = {name: at for (tenant, name), at in self._shared.newest.items() if tenant == self.tenant}
+        return self.inbox.settled(self._fresh, newest | self._shared.read)
 
     def view(self) -> WebhookView:
         """As callers see it."""
@@ -276,6 +289,18 @@ class Sender:
             forgotten = history[:-HISTORY_MAX]
             del history[:-HISTORY_MAX]
         self._shared.saver.keep(self.tenant, self.hook.id, head, forgotten)
+
+
+class Route:
+    """Who wants what, of one tenant and kind."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, list[Sender]] = {}
+
+    def of(self, key: str) -> Sequence[Sender]:
+        """Those who want this key."""
+        named, every = self.by_key.get(key, ()), self.by_key.get(ALL, ())
+        return [*named, *every] if named and every else named or every
 
 
 async def _wait(event: asyncio.Event, most_ms: int | None) -> None:

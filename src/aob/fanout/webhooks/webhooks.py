@@ -20,12 +20,12 @@ from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
 from aob.fanout.webhooks.message import Message, Progress, progress_of
-from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, notice, notice_of
+from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, feeds_of, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver, progress_page
 from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
-from aob.fanout.webhooks.sender import Sender, Shared
+from aob.fanout.webhooks.sender import Route, Sender, Shared
 from aob.fanout.webhooks.wanted import ALL, check_url, check_wants
 from aob.journal import Journal
 from aob.ports.installed import required
@@ -35,18 +35,6 @@ from aob.ports.pages import Pages
 BEAT_S: Final = 60.0
 """So often the place of hooks that got nothing is saved, so that a restart need not search the whole log for them."""
 log: Final = Logger("aob.webhooks")
-
-
-class _Route:
-    """Who wants what, of one tenant and kind."""
-
-    def __init__(self) -> None:
-        self.by_key: dict[str, list[Sender]] = {}
-
-    def of(self, key: str) -> Sequence[Sender]:
-        """Those who want this key."""
-        named, every = self.by_key.get(key, ()), self.by_key.get(ALL, ())
-        return [*named, *every] if named and every else named or every
 
 
 class Webhooks:
@@ -66,14 +54,15 @@ class Webhooks:
         dice: Callable[[], float],
         rules: Rules | None = None,
         vet: Callable[[str], Awaitable[None]] | None = None,
+        shards: int = 1,
     ) -> None:
         self._vet = vet
         self._journal, self._law, self._pages = journal, law, pages
-        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice)
+        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, shards)
         self._shared.saver = Saver(pages, self._page)
         self._shared.wake_target, self._shared.gone = self._wake_target, self._gone
         self._senders: dict[str, dict[str, Sender]] = {}
-        self._routes: dict[tuple[str, str], _Route] = {}
+        self._routes: dict[tuple[str, str], Route] = {}
         self._circuits: dict[tuple[str, str], Circuit] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -82,25 +71,20 @@ class Webhooks:
             found = await self._pages.load(tenant) if hooks else {}
             for hook in hooks.values():
                 page = found.get(progress_page(hook.id))
-                progress = progress_of(page) if page is not None else Progress()
-                await self._clamp(tenant, hook, progress)
-                self._add(tenant, hook, progress)
+                sender = self._add(tenant, hook, progress_of(page) if page is not None else Progress())
+                if "event" in hook.wants:
+                    sender.inbox.begin("event", await self._shared.feed.end(tenant, "event"))
+                for name, end in self._shared.there.items():
+                    sender.inbox.begin(name, end)
+                sender.start()
         await self._shared.saver.__aenter__()
         self._aside(self._beat())
         return self
 
-    async def _clamp(self, tenant: str, hook: Hook, progress: Progress) -> None:
-        """A hook that has read further than a log goes, because a loss of it was accepted, goes on at its end."""
-        for kind in {"event", "run"} & set(hook.wants):
-            read, end = progress.cursors.get(kind, hook.since.get(kind, -1)), await self._shared.feed.end(tenant, kind)
-            if read > end:
-                log.warning("webhook_goes_back", hook=hook.id, kind=kind, read=read, end=end)
-                progress.cursors[kind] = end
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        senders = [sender for hooks in self._senders.values() for sender in hooks.values()]
+        senders = self._every()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *(sender.stop() for sender in senders), return_exceptions=True)
@@ -112,9 +96,8 @@ class Webhooks:
 
     def stepped(self) -> None:
         """The clock was set: who waits for an instant looks whether it has come."""
-        for hooks in self._senders.values():
-            for sender in hooks.values():
-                sender.wake()
+        for sender in self._every():
+            sender.wake()
 
     # -- what was committed -------------------------------------------------------------------------------------------
 
@@ -144,7 +127,18 @@ class Webhooks:
         route = self._routes.get((tenant, given.kind))
         if route is not None:
             self._hand(route, given)
-            self._shared.newest[tenant, given.kind] = given.position
+            self._shared.newest[tenant, given.source] = given.position
+
+    def read_through(self, feed: str, row: int) -> None:
+        """All of a feed up to a row was offered to everybody."""
+        self._shared.read[feed] = row
+
+    def feed_is_there(self, feed: str, end: int) -> None:
+        """A feed of runs can be read; all of it behind this row will be offered."""
+        self._shared.there[feed] = end
+        for sender in self._every():
+            sender.inbox.begin(feed, end)
+            sender.wake(at_once=True)
 
     def offer_metric(self, tenant: str, metric: str, look: Callable[[], Any]) -> None:
         """A number has moved. `look` gives what is told of it (JSON); it is called when that is sent, at most once a
@@ -155,19 +149,19 @@ class Webhooks:
                 sender.moved(metric, lambda: notice("metric", metric, 0, self._shared.now_ms(), look()))
 
     @staticmethod
-    def _hand(route: _Route, given: Notice) -> None:
+    def _hand(route: Route, given: Notice) -> None:
         for sender in route.of(given.key):
             sender.offer(given)
 
     def health(self) -> JsonObject:
         """How many there are, and the codes of what those wait for that can send nothing."""
-        senders = [sender for hooks in self._senders.values() for sender in hooks.values()]
+        senders = self._every()
         codes = Counter(sender.stands.partition(":")[0] for sender in senders if sender.stands)
         return {"subscribed": len(senders), "waiting_for": dict(codes)}
 
-    def passed(self, tenant: str, kind: str) -> int | None:
-        """The position up to which every hook of a tenant is done with a kind; None when none wants it."""
-        found = [each.passed(kind) for each in self._senders.get(tenant, {}).values()]
+    def passed(self, tenant: str, feed: str) -> int | None:
+        """The position up to which every hook of a tenant is done with a feed; None when none wants it."""
+        found = [each.passed(feed) for each in self._senders.get(tenant, {}).values()]
         return min((at for at in found if at is not None), default=None)
 
     # -- verbs --------------------------------------------------------------------------------------------------------
@@ -197,7 +191,8 @@ class Webhooks:
         chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
         check_wants(chosen)
         own = Secret(checked(secret) if secret else made())
-        since = {kind: await self._shared.feed.end(who.tenant, kind) for kind in chosen if kind in LOGGED}
+        feeds = [name for kind in chosen if kind in LOGGED for name in feeds_of(kind, self._shared.shards)]
+        since = {name: await self._shared.feed.end(who.tenant, name) for name in feeds}
         id = f"hook_{entropy.token_hex(12)}"
         await self._shared.secrets.put(id, own)
         command = MakeHook(id, url, chosen, since, description, who.name)
@@ -207,6 +202,9 @@ class Webhooks:
             await self._shared.secrets.drop(id)
             raise
         sender = self._add(who.tenant, self._law.hooks[who.tenant][id], Progress())
+        for name in since:
+            sender.inbox.begin(name)
+        sender.start()
         self._shared.saver.touch(who.tenant, id)
         return {**sender.view(), "secret": own.current}
 
@@ -313,6 +311,9 @@ class Webhooks:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
+    def _every(self) -> list[Sender]:
+        return [sender for hooks in self._senders.values() for sender in hooks.values()]
+
     def _sender(self, who: Caller, id: str) -> Sender:
         found = self._senders.get(who.tenant, {}).get(id)
         if found is None:
@@ -341,13 +342,13 @@ class Webhooks:
         parts = urlsplit(hook.url)
         circuit = self._circuits.setdefault((tenant, f"{parts.scheme}://{parts.netloc}"), Circuit(self._shared.rules))
         sender = self._senders.setdefault(tenant, {})[hook.id] = Sender(tenant, hook, progress, circuit, self._shared)
+        sender.inbox.begin("alert")
         self._reroute(tenant)
-        sender.start()
         return sender
 
     def _reroute(self, tenant: str) -> None:
         for kind in (*LOGGED, "metric"):
-            route = _Route()
+            route = Route()
             for sender in self._senders.get(tenant, {}).values():
                 keys = sender.hook.wants.get(kind, ())
                 for key in (ALL,) if ALL in keys else keys:
@@ -376,10 +377,9 @@ class Webhooks:
             log.warning("webhook_not_paused", hook=id, code=error.code, detail=error.detail)
 
     def _wake_target(self, circuit: Circuit) -> None:
-        for hooks in self._senders.values():
-            for sender in hooks.values():
-                if sender.circuit is circuit:
-                    sender.wake() if circuit.open else sender.back()
+        for sender in self._every():
+            if sender.circuit is circuit:
+                sender.wake() if circuit.open else sender.back()
 
     def _page(self, tenant: str, hook_id: str) -> bytes | None:
         sender = self._senders.get(tenant, {}).get(hook_id)
@@ -393,6 +393,5 @@ class Webhooks:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            for tenant, hooks in self._senders.items():
-                for id in hooks:
-                    self._shared.saver.touch(tenant, id)
+            for sender in self._every():
+                self._shared.saver.touch(sender.tenant, sender.hook.id)

@@ -30,7 +30,8 @@ OnAlert = Callable[[str, JsonObject], None]
 
 
 class Standing(msgspec.Struct, eq=False):
-    """One alert at work: what it is judged by, and what the last look saw. `wrong` says why it cannot be judged."""
+    """One alert at work: what it is judged by, and what the last look saw. `wrong` says why it cannot be judged;
+    `ended` are runs that have ended during a look."""
 
     tenant: str
     name: str
@@ -40,6 +41,7 @@ class Standing(msgspec.Struct, eq=False):
     sighted: dict[str, Sighted] = {}
     looked_ms: int = 0
     wrong: str = ""
+    ended: set[str] = set()
 
 
 class Tenant:
@@ -71,6 +73,7 @@ class Alerts:
         self._tenants: dict[str, Tenant] = {}
         self._named: dict[str, set[str]] = {}
         """Alerts that have a stream: some of them are in no contract."""
+        self._looking: set[Standing] = set()
         self._runs: dict[str, Lookout] = {}
         """Who waits for the end of a run."""
         self._open = False
@@ -111,7 +114,14 @@ class Alerts:
 
     def run_ended(self, run_id: str) -> None:
         """A run has ended: an alert that waits for its place may start another."""
+        for standing in self._looking:
+            standing.ended.add(run_id)
         if self._runs and (lookout := self._runs.pop(run_id, None)) is not None:
+            lookout.soon()
+
+    def ends_are_heard(self) -> None:
+        """From now on `run_ended` is told of the runs of one more shard: what has ended there before is looked for."""
+        for lookout in self._runs.values():
             lookout.soon()
 
     def stepped(self) -> None:
@@ -197,7 +207,12 @@ class Alerts:
                 if isinstance(error, Busy):
                     raise
                 standing.wrong = f"{error.code}: {error.detail}"
-        wake = await self._do(standing, judge)
+        self._looking.add(standing)
+        try:
+            wake = await self._do(standing, judge)
+        finally:
+            self._looking.discard(standing)
+            standing.ended.clear()
         return min((at for at in (until, wake) if at is not None), default=None)
 
     async def _weigh(self, standing: Standing, judge: Judge) -> int | None:
@@ -236,6 +251,7 @@ class Alerts:
                     break
         if state.due:
             await start_due(self._journal, self._starter, state)
-        if state.runs:
-            self._runs |= dict.fromkeys(state.runs, standing.lookout)
+        self._runs |= dict.fromkeys(state.runs, standing.lookout)
+        for run_id in standing.ended.intersection(state.runs):  # before anybody waited for it
+            self.run_ended(run_id)
         return state.owed(standing.contract, self._now_ms()).wake_ms

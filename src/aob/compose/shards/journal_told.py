@@ -1,0 +1,70 @@
+"""What an owner process tells of its journal to those who follow it, by position: numbers, and milestones of runs."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+
+from aob.core.run import decode_events, encode_events
+from aob.metrics.platform import Runs, Stretch, platform_contracts, stretches
+from aob.runs import Core, Fact
+from aob.runs.feed import WHOLE
+
+
+async def told_numbers(core: Core, after: int, runs: Any) -> AsyncIterator[Stretch]:
+    """The stretches behind a row, up to which these runs are remembered; for ever."""
+    known: Runs = msgspec.convert(runs, Runs)
+    async for stretch in stretches(lambda row: core.feed.follow(row, WHOLE), platform_contracts(), after, known):
+        yield stretch
+
+
+class Milestone(msgspec.Struct, array_like=True):
+    """A fact on the wire."""
+
+    row: int
+    index: int
+    at_ms: int
+    stream: str
+    seq: int
+    tenant: str
+    event: str
+
+
+class Milestones(msgspec.Struct, array_like=True):
+    """Milestones of a journal, the row up to which they are all, and its last row."""
+
+    facts: list[Milestone]
+    row: int
+    end: int
+
+    @classmethod
+    def of(cls, facts: Sequence[Fact], row: int, end: int) -> "Milestones":
+        """Facts as they travel."""
+        told = [
+            Milestone(each.row, each.index, each.at_ms, each.stream, each.seq, each.tenant,
+                      encode_events([each.event]).decode())
+            for each in facts
+        ]  # fmt: skip
+        return cls(told, row, end)
+
+    def read(self) -> list[Fact]:
+        """The facts."""
+        return [
+            Fact(each.row, each.index, each.at_ms, each.stream, each.seq, decode_events(each.event.encode())[0],
+                 each.tenant)
+            for each in self.facts
+        ]  # fmt: skip
+
+
+async def told_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:
+    """Milestones behind a row, or from now on for `WHOLE`; for ever. The first item says where the journal ends now."""
+    end = core.journal.durable_row
+    yield Milestones([], after, end)
+    async for facts, row in core.feed.milestones(end if after == WHOLE else after):
+        yield Milestones.of(facts, row, core.journal.durable_row)
+
+
+async def read_milestones(core: Core, after: int) -> Milestones:
+    """Milestones behind a row, as far as one read goes."""
+    facts, row = await core.feed.milestones_after(after)
+    return Milestones.of(facts, row, core.journal.durable_row)
