@@ -25,7 +25,7 @@ class Act(msgspec.Struct, frozen=True):
 
 def acts() -> dict[str, Act]:
     """The acts by name, from `acts.yaml` beside this file."""
-    text = Path(__file__).with_name("acts.yaml").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "texts" / "acts.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), dict[str, Act])
 
 
