@@ -35,24 +35,23 @@ def duration_ms(text: str) -> int:
 
 def pairs(texts: Sequence[str], option: str) -> JsonObject:
     """`name=value` pairs; values are JSON where they can be."""
-    found: JsonObject = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise Invalid(f"{option} {text!r} is not name=value", hint=f"{option} order_id=o-17")
-        found[name] = json_or_text(value)
-    return found
+    return {name: json_or_text(value) for name, value in named(texts, option, "order_id=o-17").items()}
 
 
-def labels(texts: Sequence[str]) -> dict[str, str]:
+def named(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
     """`name=value` pairs of text."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals):
-            raise Invalid(f"--label {text!r} is not name=value", hint="--label team=sales")
+            raise Invalid(f"{option} {text!r} is not name=value", hint=f"{option} {example}")
         found[name] = value
     return found
+
+
+def labels(texts: Sequence[str]) -> dict[str, str]:
+    """What `--label` says."""
+    return named(texts, "--label", "team=sales")
 
 
 def json_from(text: str, option: str) -> JsonValue:

@@ -5,7 +5,7 @@ derived metrics the names of metrics; in alerts and objectives `value`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -256,6 +256,17 @@ class ContractSet(msgspec.Struct, frozen=True):
         of its metrics have."""
         found = _pick(self.metrics.get(name), version)
         return None if found is None else self._inheriting(found, frozenset())
+
+    def made_of(self, metrics: Iterable[str]) -> dict[str, MetricContract]:
+        """The newest versions of these metrics and of all that they are made of, by name."""
+        found: dict[str, MetricContract] = {}
+        asked = list(metrics)
+        while asked:
+            contract = self.metric(asked.pop())
+            if contract is not None and contract.name not in found:
+                found[contract.name] = contract
+                asked += contract.operands
+        return found
 
     def _inheriting(self, metric: MetricContract, seen: frozenset[str]) -> MetricContract:
         if metric.type != "derived" or (metric.dimensions and metric.windows):

@@ -7,7 +7,7 @@ nothing but deterministic handlers, writes nothing; its time is that of the reco
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -25,6 +25,7 @@ from aob.core.run.step import DeniedError, Step
 from aob.runs.values import Values
 from aob.work.job import Job
 
+Made = TypeVar("Made")
 STEPS_MAX: Final = 100_000
 NEVER: Final = 1 << 62
 BREATH: Final = 256
@@ -185,12 +186,7 @@ class Shadow:
 
     async def _end(self, token: Token, outcome: Any) -> None:
         """The visit ends here as it ended there; what follows from it is worked out anew."""
-        while True:
-            try:
-                step = self._ended(token, outcome)
-                break
-            except Needs as needs:
-                await self.values.fetch(self.source.tenant, needs.ref.digest)
+        step = await self._with_values(lambda: self._ended(token, outcome))
         self._fold(step.events, step.values)
 
     def _ended(self, token: Token, outcome: Any) -> Step:
@@ -213,13 +209,16 @@ class Shadow:
         return step
 
     async def _put(self, command: Any) -> None:
+        decision = await self._with_values(lambda: decide(self.run, command, self.given, self.now))
+        self._fold(decision.events, decision.values)
+
+    async def _with_values(self, make: Callable[[], Made]) -> Made:
+        """What `make` gives, once every value that it needs is at hand."""
         while True:
             try:
-                decision = decide(self.run, command, self.given, self.now)
-                break
+                return make()
             except Needs as needs:
                 await self.values.fetch(self.source.tenant, needs.ref.digest)
-        self._fold(decision.events, decision.values)
 
     def _fold(self, events: list[Any], values: Mapping[bytes, bytes]) -> None:
         for digest, data in values.items():

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from aob.core.contract.definition import AlertDefinition, EventDefinition, MetricDefinition, SloDefinition
-from aob.core.contract.document import DRAFT
-from aob.core.document.shape import Tree, Value
+from aob.core.document.schema import published
+from aob.core.document.shape import Tree
 
 SCHEMA_ID: Final = "urn:aob:schema:contract"
 _KINDS: Final = (("event", EventDefinition), ("metric", MetricDefinition), ("alert", AlertDefinition))
@@ -29,22 +29,5 @@ def contract_schema() -> Tree:
         "type": "object",
         "anyOf": [*({"$ref": f"#/$defs/{struct.__name__}"} for _, struct in _KINDS), slo],
     }
-    whole: Tree = {
-        "$schema": DRAFT,
-        "$id": SCHEMA_ID,
-        "title": "AOB contracts",
-        "anyOf": [{"$ref": "#/$defs/Contract"}, {"type": "array", "items": {"$ref": "#/$defs/Contract"}}],
-        "$defs": dict(sorted({**parts, "Contract": one}.items())),
-    }
-    plain: Tree = msgspec.json.decode(msgspec.json.encode(_on_one_line(whole)))
-    return plain
-
-
-def _on_one_line(value: Value) -> Value:
-    """The same with every description on one line."""
-    if isinstance(value, dict):
-        return {
-            key: " ".join(item.split()) if key == "description" and isinstance(item, str) else _on_one_line(item)
-            for key, item in value.items()
-        }
-    return [_on_one_line(item) for item in value] if isinstance(value, list) else value
+    either: Tree = {"anyOf": [{"$ref": "#/$defs/Contract"}, {"type": "array", "items": {"$ref": "#/$defs/Contract"}}]}
+    return published(SCHEMA_ID, "AOB contracts", either, {**parts, "Contract": one})

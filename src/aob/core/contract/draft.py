@@ -4,17 +4,14 @@ In: a plain object and the struct that it should be. Out: a typed definition, or
 """
 
 from itertools import islice
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from aob.core.contract.definition import Cel
-from aob.core.document.shape import Duration, Tree, wrong_shape
+from aob.core.document import PROBLEMS_MAX, Duration, Tree, wrong_shape
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
-
-PROBLEMS_MAX: Final = 1_000
-"""Problems that are told at once; further ones are told when these are mended."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 

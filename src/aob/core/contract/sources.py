@@ -10,13 +10,12 @@ from typing import Final
 import msgspec
 
 from aob.core.contract.document import key_of
-from aob.core.contract.draft import PROBLEMS_MAX, Draft
+from aob.core.contract.draft import Draft
 from aob.core.contract.event import read_event
 from aob.core.contract.reading import read_alert, read_metric, read_slo
 from aob.core.contract_model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
-from aob.core.document.json_text import json_spots, read_json
-from aob.core.document.places import Places, Spot, located
-from aob.core.document.shape import Tree, Value
+from aob.core.document import PROBLEMS_MAX, Places, Text, Tree, Value, form_of, located, read_text
+from aob.core.document.places import written
 from aob.core.errors import AobError, Invalid, Malformed, Problem
 
 FILE_CHARS_MAX: Final = 4 * 1024 * 1024
@@ -44,22 +43,12 @@ class _Piece(msgspec.Struct, frozen=True):
         """Problems of the contract as problems of the file."""
         found: list[Problem] = []
         for each in problems:
-            path = self.inner + (_written(each.path, draft.renames) if draft is not None else each.path)
+            path = self.inner + (written(each.path, draft.renames) if draft is not None else each.path)
             caret = "" if draft is not None and each.path in draft.short else each.caret
             [placed] = located([msgspec.structs.replace(each, path=path, caret=caret)], self.places)
             name = f"{self.file}#{self.outer}{path}"
             found.append(msgspec.structs.replace(placed, path=name, caret=each.caret))
         return sorted(found, key=lambda each: (each.line, each.column))
-
-
-def _written(path: str, renames: Mapping[str, str]) -> str:
-    """A path of a contract as it stands in its file."""
-    prefix = path
-    while prefix:
-        if prefix in renames:
-            return renames[prefix] + path[len(prefix) :]
-        prefix = prefix.rpartition("/")[0]
-    return path
 
 
 class Sources:
@@ -155,37 +144,17 @@ def _pieces(name: str, text: str, problems: list[Problem]) -> Iterator[_Piece]:
     if len(text) > FILE_CHARS_MAX:
         raise Malformed(f"a file of {len(text):,} characters is over the limit of {FILE_CHARS_MAX:,}")
     text = text.removeprefix("\ufeff")
-    documents = list(_documents(name, text, problems))
-    for number, (value, places) in enumerate(documents):
+    documents: list[Text] = []
+    for read in read_text(text, form_of(name, text), several=True):
+        problems += [msgspec.structs.replace(found, path=f"{name}#{found.path}") for found in read.problems]
+        documents.append(read)
+    for number, (value, places, _) in enumerate(documents):
         outer = f"/{number}" if len(documents) > 1 else ""
         if isinstance(value, list):
             for index, each in enumerate(value):
                 yield _Piece(name, each, f"/{index}", outer, places)
         elif value is not None or len(documents) == 1:
             yield _Piece(name, value, "", outer, places)
-
-
-def _documents(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[Value, Places]]:
-    if name.endswith(".json") or (text.lstrip()[:1] in ("{", "[") and not name.endswith((".yaml", ".yml"))):
-        value, twice = read_json(text)
-        places = Places(lambda: json_spots(text)[0])
-        for path in json_spots(text)[1][:PROBLEMS_MAX] if twice else ():
-            [found] = located([Problem(path, "this key stands twice", "duplicate_key", hint="remove one")], places)
-            problems.append(msgspec.structs.replace(found, path=f"{name}#{found.path}"))
-        yield value, places
-        return
-    from aob.core.document.yaml_text import YamlText, yaml_documents
-
-    for each in yaml_documents(text):
-        read = YamlText(*each)
-        problems += [
-            msgspec.structs.replace(found, path=f"{name}#{found.path}") for found in read.problems[:PROBLEMS_MAX]
-        ]
-        yield read.value, Places(_spots_of(read.spots))
-
-
-def _spots_of(spots: Mapping[str, Spot]) -> Callable[[], Mapping[str, Spot]]:
-    return lambda: spots
 
 
 def set_of(contracts: Iterable[Contract]) -> ContractSet:

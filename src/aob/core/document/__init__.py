@@ -4,10 +4,11 @@ Workflows and contracts are read by these. YAML is read by `yaml_text`, which is
 is YAML: it costs 20 ms.
 """
 
-from aob.core.document.json_text import json_spots, read_json
-from aob.core.document.places import Places, Spot, located
+from aob.core.document.places import Places, located
 from aob.core.document.shape import Duration, Tree, Value, escape, wrong_shape
+from aob.core.document.text import PROBLEMS_MAX, Text, form_of, read_text
 
 __all__ = [
-    "Duration", "Places", "Spot", "Tree", "Value", "escape", "json_spots", "located", "read_json", "wrong_shape",
+    "PROBLEMS_MAX", "Duration", "Places", "Text", "Tree", "Value", "escape", "form_of", "located", "read_text",
+    "wrong_shape",
 ]  # fmt: skip

@@ -58,20 +58,12 @@ class Places(Mapping[str, tuple[int, int]]):
 
     def spot(self, path: str) -> Spot | None:
         """The spot of a path, or of the nearest thing around it."""
-        path = self._written(path)
+        path = written(path, self._renames)
         while True:
             found = self.spots.get(path)
             if found is not None or not path:
                 return found
             path = path.rpartition("/")[0]
-
-    def _written(self, path: str) -> str:
-        prefix = path
-        while prefix:
-            if prefix in self._renames:
-                return self._renames[prefix] + path[len(prefix) :]
-            prefix = prefix.rpartition("/")[0]
-        return path
 
     def __getitem__(self, path: str) -> tuple[int, int]:
         spot = self.spot(path)
@@ -84,6 +76,16 @@ class Places(Mapping[str, tuple[int, int]]):
 
     def __len__(self) -> int:
         return len(self.spots)
+
+
+def written(path: str, renames: Mapping[str, str]) -> str:
+    """A path as it stands in the text, by what it, or what is around it, was renamed from."""
+    prefix = path
+    while prefix:
+        if prefix in renames:
+            return renames[prefix] + path[len(prefix) :]
+        prefix = prefix.rpartition("/")[0]
+    return path
 
 
 def located(problems: Sequence[Problem], places: Places | None) -> list[Problem]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import yaml
 
 from aob.core.document.json_text import PATHS_CHARS_MAX
-from aob.core.document.places import Spot
+from aob.core.document.places import Places, Spot
 from aob.core.document.shape import Value, escape
 from aob.core.errors import Invalid, Malformed, Problem
 
@@ -116,6 +116,11 @@ class YamlText:
             raise _malformed(error, self._above) from None
         except yaml.YAMLError as error:
             raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
+
+    @property
+    def places(self) -> Places:
+        """Its places."""
+        return Places(lambda: self.spots)
 
     def _place(self, event: yaml.Event) -> tuple[int, int]:
         line, column = _place(event)

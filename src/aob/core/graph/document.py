@@ -4,23 +4,13 @@ In: text as people and programs send it. Out: a `Document`. Raises Malformed, To
 that the text itself shows.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, Literal
-
-from aob.core.document.json_text import json_spots, read_json
-from aob.core.document.places import Places, Spot, located
-from aob.core.document.shape import Tree, Value
+from aob.core.document import Places, Tree, form_of, located, read_text
 from aob.core.errors import Invalid, Malformed, Problem, TooLarge
 from aob.core.event.value import canonical, digest_of
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.normalise import Normaliser
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
-from aob.core.graph.survey.survey import PROBLEMS_MAX
 from aob.core.rules import RULES
-
-JSON_SUFFIXES: Final = (".json", "application/json")
-YAML_SUFFIXES: Final = (".yaml", ".yml", "application/yaml", "application/x-yaml", "text/yaml")
-Form = Literal["json", "yaml", ""]
 
 
 class Document:
@@ -40,8 +30,7 @@ def load(text: bytes | str, *, name_hint: str = "") -> Document:
     the text is at fault: a key or an id that stands twice, a tag, an alias that repeats too much.
     """
     words = _decoded(text)
-    value, read, problems = _read(words, _form(name_hint, words))
-    places = Places(read)
+    value, places, problems = next(read_text(words, form_of(name_hint, words)))
     if not isinstance(value, dict):
         line, column = places.get("", (1, 1))
         problem = Problem("", "a document is an object", "bad_type", line, column, "begin with `workflow:`")
@@ -81,40 +70,3 @@ def _decoded(text: bytes | str) -> str:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Malformed(f"byte {error.start + 1} is not UTF-8", hint="save the file as UTF-8") from None
-
-
-def _form(hint: str, text: str) -> Form:
-    name = hint.partition(";")[0].strip().lower()
-    if name.endswith(JSON_SUFFIXES):
-        return "json"
-    if name.endswith(YAML_SUFFIXES):
-        return "yaml"
-    return "" if text.lstrip()[:1] in {"{", "["} else "yaml"
-
-
-def _read(text: str, form: Form) -> tuple[Value, Callable[[], Mapping[str, Spot]], list[Problem]]:
-    """The value, a reader of its spots, and problems with their places."""
-    if form != "yaml":
-        try:
-            value, twice = read_json(text)
-        except Malformed as error:
-            if form == "json" or "line" not in error.fields:  # JSON in form, but not in its numbers
-                raise
-            return _read_flow(text, error)
-        found = json_spots(text)[1] if twice else []
-        problems = [
-            Problem(path, "this key stands twice", "duplicate_key", hint="remove one") for path in found[:PROBLEMS_MAX]
-        ]
-        return value, lambda: json_spots(text)[0], problems
-    from aob.core.document.yaml_text import YamlText
-
-    document = YamlText(text)
-    return document.value, lambda: document.spots, document.problems[:PROBLEMS_MAX]
-
-
-def _read_flow(text: str, error: Malformed) -> tuple[Value, Callable[[], Mapping[str, Spot]], list[Problem]]:
-    """A text that begins like JSON and is none: YAML in flow style, or else badly written JSON."""
-    try:
-        return _read(text, "yaml")
-    except Malformed:
-        raise error from None

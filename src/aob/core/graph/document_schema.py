@@ -7,12 +7,12 @@ from typing import Final
 
 import msgspec
 
-from aob.core.document.shape import Tree, Value
+from aob.core.document.schema import published
+from aob.core.document.shape import Tree
 from aob.core.graph.definition import ID_PATTERN, WorkflowDefinition
 from aob.core.node import ALIASES, KINDS
 
 SCHEMA_ID: Final = "urn:aob:schema:workflow"
-DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def workflow_schema() -> Tree:
@@ -23,19 +23,7 @@ def workflow_schema() -> Tree:
     _ids(parts["BodyDefinition"])
     parts["WorkflowDefinition"]["properties"]["workflow"]["pattern"] = ID_PATTERN
     _kinds(parts["NodeDefinition"])
-    whole = {"$schema": DRAFT, "$id": SCHEMA_ID, "title": "AOB workflow", **root, "$defs": dict(sorted(parts.items()))}
-    plain: Tree = msgspec.json.decode(msgspec.json.encode(_on_one_line(whole)))
-    return plain
-
-
-def _on_one_line(value: Value) -> Value:
-    """The same with every description on one line."""
-    if isinstance(value, dict):
-        return {
-            key: " ".join(item.split()) if key == "description" and isinstance(item, str) else _on_one_line(item)
-            for key, item in value.items()
-        }
-    return [_on_one_line(item) for item in value] if isinstance(value, list) else value
+    return published(SCHEMA_ID, "AOB workflow", root, parts)
 
 
 def _ids(body: Tree) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
+from aob.core.document.schema import DRAFT
 from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
 from aob.core.event.value import canonical
@@ -17,12 +18,11 @@ from aob.core.json_schema import Checker, Fault, Unusable, checker_of
 SCHEMA_BYTES_MAX: Final = 64 * 1024
 PROBLEMS_MAX: Final = 100
 WORDS_MAX: Final = 300
-META_SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 @cache
 def _meta() -> Checker:
-    return Checker({"$ref": META_SCHEMA})
+    return Checker({"$ref": DRAFT})
 
 
 def schema_problems(schema: Tree, value: Value, path: str = "") -> list[Problem]:

@@ -6,8 +6,8 @@ import msgspec
 
 from aob.core.metric.sketch import (
     ENTRY_BYTES,
-    EXACT_MAX,
     HLL_LOG2,
+    Counting,
     HllUnion,
     hll_error,
     new_union,
@@ -31,78 +31,50 @@ class _Kept(msgspec.Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
-class Distinct:
+class Distinct(Counting[str, HllUnion]):
     """A value counts while it was added more often than retracted. None (and what is not there) is no value.
 
     Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, HyperLogLog estimates; a retraction
     is then lost and told in `error`.
     """
 
-    __slots__ = ("_cap", "_counts", "_lost", "_union")
+    __slots__ = ()
 
     def __init__(self, cap: int = DISTINCT_MAX, exact: bool = False) -> None:
-        self._cap = max(cap, EXACT_MAX) if exact else cap
-        self._counts: dict[str, int] = {}
-        self._union: HllUnion | None = None
-        self._lost = 0
+        super().__init__(cap, exact)
 
     def add(self, value: object, sign: int = 1) -> None:
         """See a value `sign` times more (less, when below zero)."""
         if value is None or value is msgspec.UNSET:
             return
         key = token(value)
-        if self._union is None:
+        if self._rest is None:
             shift(self._counts, key, sign)
             if len(self._counts) > self._cap:
                 self._spill()
         elif sign > 0:
-            self._union.update(key)
+            self._rest.update(key)
         else:
             self._lost -= sign
 
-    def merge(self, other: "Distinct") -> None:
-        """Take in what another has seen; that one stays as it is."""
-        self._lost += other._lost
-        if self._union is None and other._union is None:
-            for key, count in other._counts.items():
-                shift(self._counts, key, count)
-            if len(self._counts) > self._cap:
-                self._spill()
-            return
-        union = self._union or self._spill()
-        if other._union is not None:
-            union_into(union, other._union)
-        else:
-            self._feed(union, other._counts)
-
     def value(self) -> int:
         """How many different values there are."""
-        if self._union is None:
+        if self._rest is None:
             return sum(count > 0 for count in self._counts.values())
         # Joined with itself it leaves the estimator that depends on the order in which values came.
         told = new_union()
-        union_into(told, self._union)
-        union_into(told, self._union)
+        union_into(told, self._rest)
+        union_into(told, self._rest)
         return round(told.get_estimate())
-
-    @property
-    def exact(self) -> bool:
-        """Whether `value` is true to the last one."""
-        return self._union is None
 
     @property
     def error(self) -> float:
         """How far off `value` may be, relative (two standard deviations, and the retractions that were lost)."""
-        return 0.0 if self._union is None else hll_error() + self._lost / max(self.value(), 1)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is kept."""
-        return self._union is None and not self._counts
+        return 0.0 if self._rest is None else hll_error() + self._lost / max(self.value(), 1)
 
     def dump(self) -> bytes:
         """All of it as bytes."""
-        rest = b"" if self._union is None else union_bytes(self._union)
+        rest = b"" if self._rest is None else union_bytes(self._rest)
         return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
 
     @classmethod
@@ -112,23 +84,23 @@ class Distinct:
         made = cls(kept.cap)
         made._counts, made._lost = kept.counts, kept.lost
         if kept.rest:
-            made._union = new_union()
-            union_into(made._union, kept.rest)
+            made._rest = new_union()
+            union_into(made._rest, kept.rest)
         return made
 
     def size(self) -> int:
         """Bytes of memory, roughly."""
-        return ENTRY_BYTES * len(self._counts) + (2**HLL_LOG2 if self._union else 0) + 100
+        return ENTRY_BYTES * len(self._counts) + (2**HLL_LOG2 if self._rest else 0) + 100
 
-    def _spill(self) -> HllUnion:
-        self._union = new_union()
-        counts, self._counts = self._counts, {}
-        self._feed(self._union, counts)
-        return self._union
+    def _new(self) -> HllUnion:
+        return new_union()
 
-    def _feed(self, union: HllUnion, counts: dict[str, int]) -> None:
+    def _join(self, rest: HllUnion, other: HllUnion) -> None:
+        union_into(rest, other)
+
+    def _feed(self, rest: HllUnion, counts: dict[str, int]) -> None:
         for key, count in counts.items():
             if count > 0:
-                union.update(key)
+                rest.update(key)
             else:
                 self._lost -= count

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 import msgspec
 
-from aob.core.metric.sketch import ENTRY_BYTES, EXACT_MAX, KLL_K, Kll, new_kll, read_kll, shift
+from aob.core.metric.sketch import ENTRY_BYTES, EXACT_MAX, KLL_K, Counting, Kll, new_kll, read_kll, shift
 
 UNKNOWN: Final = 1.0
 """The error of a bound that may have been taken back: nothing is known of it."""
@@ -131,31 +131,28 @@ class _Kept(msgspec.Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
-class Quantiles:
+class Quantiles(Counting[float, Kll]):
     """Up to `MEASURED_MAX` different numbers (`EXACT_MAX` when `exact` is asked for) it is exact.
 
     Above, KLL of width `k` estimates: the rank of what it tells is off by at most `error`, as a share of all numbers,
     in 99 of 100 cases; a retraction is then lost.
     """
 
-    __slots__ = ("_cap", "_counts", "_k", "_kll", "_lost")
+    __slots__ = ("_k",)
 
     def __init__(self, k: int = KLL_K, exact: bool = False, cap: int = MEASURED_MAX) -> None:
-        self._cap = max(cap, EXACT_MAX) if exact else cap
+        super().__init__(cap, exact)
         self._k = k
-        self._counts: dict[float, int] = {}
-        self._kll: Kll | None = None
-        self._lost = 0
 
     def add(self, value: float, sign: int = 1) -> None:
         """See a number `sign` times more (less, when below zero)."""
-        if self._kll is None:
+        if self._rest is None:
             shift(self._counts, float(value), sign)
             if len(self._counts) > self._cap:
                 self._spill()
         elif sign > 0:
             for _ in range(sign):
-                self._kll.update(value)
+                self._rest.update(value)
         else:
             self._lost -= sign
 
@@ -163,7 +160,7 @@ class Quantiles:
         """See each of these numbers once more (`sign` 1) or less, as `add` would one by one."""
         at, counts = 0, self._counts
         known = counts.get
-        while self._kll is None and at < len(values):
+        while self._rest is None and at < len(values):
             end = at + self._cap + 1 - len(counts)  # no more can be new before it is too many
             for value in map(float, values[at:end]):
                 now = known(value, 0) + sign
@@ -174,24 +171,12 @@ class Quantiles:
             at = end
             if len(counts) > self._cap:
                 self._spill()
-        if self._kll is not None and sign > 0:
-            update = self._kll.update
+        if self._rest is not None and sign > 0:
+            update = self._rest.update
             for value in values[at:]:
                 update(value)
         elif at < len(values):
             self._lost += len(values) - at
-
-    def merge(self, other: "Quantiles") -> None:
-        """Take in what another has seen; that one stays as it is."""
-        self._lost += other._lost
-        if self._kll is None and other._kll is None:
-            for key, count in other._counts.items():
-                shift(self._counts, key, count)
-            if len(self._counts) > self._cap:
-                self._spill()
-            return
-        kll = self._kll or self._spill()
-        kll.merge(other._kll if other._kll is not None else self._built(other._counts))
 
     def value(self, quantile: float) -> float | None:
         """The number at a quantile (0 to 1); None of nothing."""
@@ -199,31 +184,21 @@ class Quantiles:
 
     def values(self, quantiles: Iterable[float]) -> list[float | None]:
         """The numbers at several quantiles."""
-        if self._kll is not None:
-            kll = self._kll
+        if self._rest is not None:
+            kll = self._rest
             return [kll.get_quantile(q, True) if kll.n else None for q in quantiles]
         return _nearest(self._counts, list(quantiles))
 
     @property
-    def exact(self) -> bool:
-        """Whether what it tells is true to the last number."""
-        return self._kll is None
-
-    @property
     def error(self) -> float:
         """How far off a rank may be, as a share of all numbers (and of the retractions that were lost)."""
-        if self._kll is None:
+        if self._rest is None:
             return 0.0
-        return self._kll.normalized_rank_error(False) + self._lost / max(self._kll.n, 1)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is kept."""
-        return self._kll is None and not self._counts
+        return self._rest.normalized_rank_error(False) + self._lost / max(self._rest.n, 1)
 
     def dump(self) -> bytes:
         """All of it as bytes."""
-        rest = b"" if self._kll is None else self._kll.serialize()
+        rest = b"" if self._rest is None else self._rest.serialize()
         return msgspec.msgpack.encode(_Kept(self._cap, self._k, self._lost, self._counts, rest))
 
     @classmethod
@@ -232,17 +207,23 @@ class Quantiles:
         kept = _decode(data)
         made = cls(kept.k, cap=kept.cap)
         made._counts, made._lost = kept.counts, kept.lost
-        made._kll = read_kll(kept.rest) if kept.rest else None
+        made._rest = read_kll(kept.rest) if kept.rest else None
         return made
 
     def size(self) -> int:
         """Bytes of memory, roughly."""
-        return ENTRY_BYTES * len(self._counts) + (_ITEM_BYTES * self._kll.num_retained if self._kll else 0) + 100
+        return ENTRY_BYTES * len(self._counts) + (_ITEM_BYTES * self._rest.num_retained if self._rest else 0) + 100
 
     def _spill(self) -> Kll:
         counts, self._counts = self._counts, {}
-        self._kll = self._built(counts)
-        return self._kll
+        self._rest = self._built(counts)
+        return self._rest
+
+    def _join(self, rest: Kll, other: Kll) -> None:
+        rest.merge(other)
+
+    def _feed(self, rest: Kll, counts: dict[float, int]) -> None:
+        rest.merge(self._built(counts))
 
     def _built(self, counts: dict[float, int]) -> Kll:
         """Quantiles of counted numbers. A count may be millions, so it is told by its bits: what stands for the higher

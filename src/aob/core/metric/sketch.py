@@ -9,7 +9,7 @@ library that cells use is here as types; it is loaded when the first cell outgro
 import importlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from aob.core.event.value import canonical, decode
 from aob.core.ingest.shape import INT_MAX, INT_MIN
@@ -21,6 +21,7 @@ ENTRY_BYTES: Final = 140
 _MARK: Final = "\0"
 
 K = TypeVar("K", str, float)
+Rest = TypeVar("Rest")
 HLL_LOG2: Final = 12
 """Registers of a distinct count: 4,096, hence 4 KiB and an error of 3.2 % (two standard deviations)."""
 KLL_K: Final = 200
@@ -57,6 +58,63 @@ def shift(counts: dict[K, int], key: K, sign: int) -> None:
         counts[key] = now
     else:
         counts.pop(key, None)
+
+
+class Counting(Generic[K, Rest]):
+    """Values counted one by one, up to `cap` different ones (`EXACT_MAX` when `exact` is asked for). Above, `_rest`
+    estimates: what it cannot take back is lost, and that is told."""
+
+    __slots__ = ("_cap", "_counts", "_lost", "_rest")
+
+    def __init__(self, cap: int, exact: bool) -> None:
+        self._cap = max(cap, EXACT_MAX) if exact else cap
+        self._counts: dict[K, int] = {}
+        self._rest: Rest | None = None
+        self._lost = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether `value` is true to the last one."""
+        return self._rest is None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return self._rest is None and not self._counts
+
+    def merge(self, other: Self) -> None:
+        """Take in what another has seen; that one stays as it is."""
+        self._lost += other._lost
+        if self._rest is None and other._rest is None:
+            for key, count in other._counts.items():
+                shift(self._counts, key, count)
+            if len(self._counts) > self._cap:
+                self._spill()
+            return
+        rest = self._rest if self._rest is not None else self._spill()
+        if other._rest is not None:
+            self._join(rest, other._rest)
+        else:
+            self._feed(rest, other._counts)
+
+    def _spill(self) -> Rest:
+        """From now on all is estimated."""
+        rest = self._rest = self._new()
+        counts, self._counts = self._counts, {}
+        self._feed(rest, counts)
+        return rest
+
+    def _new(self) -> Rest:
+        """An empty estimate."""
+        raise NotImplementedError
+
+    def _join(self, rest: Rest, other: Rest) -> None:
+        """Take another estimate into one."""
+        raise NotImplementedError
+
+    def _feed(self, rest: Rest, counts: dict[K, int]) -> None:
+        """Take counted values into an estimate."""
+        raise NotImplementedError
 
 
 def token(value: object) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.metric.sketch import (
     ENTRY_BYTES,
-    EXACT_MAX,
+    Counting,
     Frequent,
     items_of,
     new_frequent,
@@ -39,7 +39,7 @@ class _Kept(msgspec.Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
-class Top:
+class Top(Counting[str, Frequent]):
     """Counts of values, or sums of their weights; the heaviest first, those of equal weight by their text. None is no
     value.
 
@@ -48,13 +48,10 @@ class Top:
     Weights are whole multiples of 2^-104.
     """
 
-    __slots__ = ("_cap", "_counts", "_lost", "_sketch", "_weighed")
+    __slots__ = ("_weighed",)
 
     def __init__(self, cap: int = RANKED_MAX, exact: bool = False) -> None:
-        self._cap = max(cap, EXACT_MAX) if exact else cap
-        self._counts: dict[str, int] = {}
-        self._sketch: Frequent | None = None
-        self._lost = 0
+        super().__init__(cap, exact)
         self._weighed = False
 
     def add(self, value: object, sign: int = 1) -> None:
@@ -62,12 +59,12 @@ class Top:
         if value is None or value is msgspec.UNSET:
             return
         key = token(value)
-        if self._sketch is None:
+        if self._rest is None:
             shift(self._counts, key, sign)
             if len(self._counts) > self._cap:
                 self._spill()
         else:
-            self._feed(self._sketch, {key: sign})
+            self._feed(self._rest, {key: sign})
 
     def weigh(self, value: object, amount: int) -> None:
         """Add so much to the sum of a value."""
@@ -75,54 +72,30 @@ class Top:
         if amount:
             self.add(value, amount)
 
-    def merge(self, other: "Top") -> None:
+    def merge(self, other: Self) -> None:
         """Take in what another has seen; that one stays as it is."""
-        self._lost += other._lost
         self._weighed = self._weighed or other._weighed
-        if self._sketch is None and other._sketch is None:
-            for key, count in other._counts.items():
-                shift(self._counts, key, count)
-            if len(self._counts) > self._cap:
-                self._spill()
-            return
-        sketch = self._sketch or self._spill()
-        if other._sketch is not None:
-            if sketch.total_weight + other._sketch.total_weight > TOTAL_MAX:
-                self._lost += other._sketch.total_weight
-            else:
-                sketch.merge(other._sketch)
-        else:
-            self._feed(sketch, other._counts)
+        super().merge(other)
 
     def value(self, k: int = 10) -> list[tuple[object, int]]:
         """The `k` values that came most often, with how often; or that weigh most, with the sum of their weights."""
-        if self._sketch is None:
+        if self._rest is None:
             found = [(key, n) for key, n in self._counts.items() if n > 0]
         else:
-            found = [(key, n << UNIT_BITS if self._weighed else n) for key, n in items_of(self._sketch)]
+            found = [(key, n << UNIT_BITS if self._weighed else n) for key, n in items_of(self._rest)]
         found.sort(key=lambda pair: (-pair[1], pair[0]))
         return [(untoken(key), count) for key, count in found[:k]]
 
     @property
-    def exact(self) -> bool:
-        """Whether `value` is true to the last one."""
-        return self._sketch is None
-
-    @property
     def error(self) -> float:
         """How far off a count may be, as a share of all that was counted (and of the retractions that were lost)."""
-        if self._sketch is None:
+        if self._rest is None:
             return 0.0
-        return self._sketch.epsilon + self._lost / max(self._sketch.total_weight, 1)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is kept."""
-        return self._sketch is None and not self._counts
+        return self._rest.epsilon + self._lost / max(self._rest.total_weight, 1)
 
     def dump(self) -> bytes:
         """All of it as bytes."""
-        rest = b"" if self._sketch is None else self._sketch.serialize()
+        rest = b"" if self._rest is None else self._rest.serialize()
         if not self._weighed:
             return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
         sums = {key: format(amount, "x") for key, amount in self._counts.items()}
@@ -136,23 +109,26 @@ class Top:
         made._counts, made._lost, made._weighed = kept.counts, kept.lost, kept.sums is not None
         if kept.sums is not None:
             made._counts = {key: int(amount, 16) for key, amount in kept.sums.items()}
-        made._sketch = read_frequent(kept.rest) if kept.rest else None
+        made._rest = read_frequent(kept.rest) if kept.rest else None
         return made
 
     def size(self) -> int:
         """Bytes of memory, roughly."""
-        return ENTRY_BYTES * (len(self._counts) + (self._sketch.num_active_items if self._sketch else 0)) + 100
+        return ENTRY_BYTES * (len(self._counts) + (self._rest.num_active_items if self._rest else 0)) + 100
 
-    def _spill(self) -> Frequent:
-        self._sketch = new_frequent()
-        counts, self._counts = self._counts, {}
-        self._feed(self._sketch, counts)
-        return self._sketch
+    def _new(self) -> Frequent:
+        return new_frequent()
 
-    def _feed(self, sketch: Frequent, counts: dict[str, int]) -> None:
+    def _join(self, rest: Frequent, other: Frequent) -> None:
+        if rest.total_weight + other.total_weight > TOTAL_MAX:
+            self._lost += other.total_weight
+        else:
+            rest.merge(other)
+
+    def _feed(self, rest: Frequent, counts: dict[str, int]) -> None:
         for key, count in counts.items():
             units, part = (abs(count) >> UNIT_BITS, abs(count) & _PART) if self._weighed else (abs(count), 0)
-            taken = min(units, TOTAL_MAX - sketch.total_weight) if count > 0 else 0
+            taken = min(units, TOTAL_MAX - rest.total_weight) if count > 0 else 0
             if taken > 0:
-                sketch.update(key, taken)
+                rest.update(key, taken)
             self._lost += units - max(taken, 0) + bool(part)

@@ -23,7 +23,6 @@ from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.positions import token
-from aob.metrics.live.scanning import made_of
 from aob.metrics.live.whole import chunks
 from aob.ports.event_log import Row
 
@@ -154,7 +153,7 @@ class _Filter:
         self._known, self._metric, self._where = known, metric, where
         self.types = known.types_of(metric)
         self._when: dict[tuple[str, int], list[Callable[[Event], object] | None]] = {}
-        for contract in made_of(known, metric):
+        for contract in known.made_of((metric,)).values():
             for move in contract.moves:
                 for version, event in known.events.get(move.on, {}).items():
                     if move.version in (0, version):

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.contract_model import ContractSet, MetricContract
+from aob.core.contract_model import ContractSet
 from aob.core.errors import Busy, TooLarge
 from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading, Restatement
@@ -172,7 +172,7 @@ class Scans:
 
 def _is_whole(known: ContractSet, metric: str) -> bool:
     """Whether a copy of its numbers can go on: what was settled then cannot be told anew without the log before."""
-    return not any(contract.type in SUBJECTS or contract.on_retract for contract in made_of(known, metric))
+    return not any(contract.type in SUBJECTS or contract.on_retract for contract in known.made_of((metric,)).values())
 
 
 def at_version(known: ContractSet, query: MetricQuery) -> ContractSet:
@@ -182,16 +182,3 @@ def at_version(known: ContractSet, query: MetricQuery) -> ContractSet:
     metrics = dict(known.metrics)
     metrics[query.metric] = {query.version: known.metrics[query.metric][query.version]}
     return msgspec.structs.replace(known, metrics=metrics)
-
-
-def made_of(known: ContractSet, metric: str) -> list[MetricContract]:
-    """A metric and all that it is made of."""
-    found: dict[str, MetricContract] = {}
-    asked = [metric]
-    while asked:
-        name = asked.pop()
-        contract = known.metric(name)
-        if contract is not None and name not in found:
-            found[name] = contract
-            asked += contract.operands
-    return list(found.values())

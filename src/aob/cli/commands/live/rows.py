@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from aob.cli.picture import clock, moment, short
+from aob.cli.values import named
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import format_duration, parse_duration
-from aob.core.errors import Invalid
 from aob.core.metric_answers import DeadLetterRow, MetricAnswer, MetricInfo
 
 INSTANT_HELP: Final = "2026-01-31T12:00:00Z, ms since 1970, or how long ago: 2h"
@@ -27,14 +27,8 @@ def instant(text: str | None) -> str | int | None:
 
 
 def dimensions(texts: Sequence[str]) -> dict[str, str]:
-    """`name=value` pairs of text."""
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise Invalid(f"--where {text!r} is not name=value", hint="--where region=north")
-        found[name] = value
-    return found
+    """What `--where` says."""
+    return named(texts, "--where", "region=north")
 
 
 def value_text(value: JsonValue, unit: str = "") -> str:

@@ -39,7 +39,6 @@ BODY_DEPTH_MAX: Final = 8
 """Bodies inside bodies."""
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
 """Bytes of a document in canonical JSON, or as it came."""
-PROBLEMS_MAX: Final = 1_000
 
 _ID: Final = re.compile(ID_PATTERN)
 

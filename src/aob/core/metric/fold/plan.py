@@ -147,7 +147,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
     """The plan for these metrics (None: all) and those that they are made of."""
-    wanted = _closed(contracts, frozenset(contracts.metrics) if metrics is None else metrics)
+    wanted = contracts.made_of(contracts.metrics if metrics is None else metrics)
     plans = {name: _metric(contracts, contract) for name, contract in sorted(wanted.items())}
     slots: dict[CubeId, set[Slot]] = {}
     movers: dict[CubeId, dict[Slot, set[str]]] = {}
@@ -185,17 +185,6 @@ def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
 def cube_name(id: CubeId, slots: Sequence[Slot]) -> str:
     """A short name that stays the same while the cube means the same."""
     return digest_of(canonical([id, list(slots)])).hex()[:16]
-
-
-def _closed(contracts: ContractSet, metrics: frozenset[str]) -> dict[str, MetricContract]:
-    found: dict[str, MetricContract] = {}
-    asked = list(metrics)
-    while asked:
-        contract = contracts.metric(asked.pop())
-        if contract is not None and contract.name not in found:
-            found[contract.name] = contract
-            asked += contract.operands
-    return found
 
 
 def _metric(contracts: ContractSet, contract: MetricContract) -> MetricPlan:
