@@ -102,6 +102,34 @@ def test_a_planted_mistake_is_found_where_it_stands(file: str, old: str, new: st
     assert all(each.line for each in found)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        (METRIC, "  - 1m\n", "  - 1s\n", ""),
+        (METRIC, "  - 1m\n", "  - 999ms\n", "whole seconds"),
+        (METRIC, "  - 1m\n", "  - 1001ms\n", "whole seconds"),
+        (METRIC, "  - 1m\n", "  - 3660d\n", ""),
+        (METRIC, "  - 1m\n", "  - 3660d1s\n", "ten years at most"),
+        (METRIC, "hopping: 5m, every: 1m", "hopping: 5m, every: 1s", ""),
+        (METRIC, "hopping: 5m, every: 1m", "hopping: 5m, every: 5m", ""),
+        (METRIC, "hopping: 5m, every: 1m", "hopping: 5m, every: 10m", "hops must divide"),
+        (METRIC, "hopping: 5m, every: 1m", "hopping: 5m, every: 500ms", "a hop has whole seconds"),
+        (METRIC, "  - 1m\n", "  - {tumbling: minute, size: 60}\n", ""),
+        (METRIC, "  - 1m\n", "  - {tumbling: minute, size: 61}\n", "61 minutes do not divide"),
+        (METRIC, "step: refunded}", "step: 1}", ""),
+        (METRIC, "step: refunded}", "step: 2}", "there is no step 2"),
+        (METRIC, "step: placed}", "step: -1}", "there is no step -1"),
+        (ALERT, "target: 0.99", "target: 0.99\n  window: 1m", ""),
+        (ALERT, "target: 0.99", "target: 0.99\n  window: 59s", "between 1 m and 90 d"),
+        (ALERT, "target: 0.99", "target: 0.99\n  window: 90d", ""),
+        (ALERT, "target: 0.99", "target: 0.99\n  window: 90d1s", "between 1 m and 90 d"),
+    ],
+)
+def test_what_lies_exactly_at_a_limit_is_allowed(file: str, old: str, new: str, words: str) -> None:
+    found = [each.message for each in problems_of(with_change(file, old, new))]
+    assert any(words in each for each in found) if words else not found, found
+
+
 def test_a_mistake_in_an_expression_has_a_caret_at_its_character() -> None:
     [problem] = problems_of(with_change(METRIC, VALUE, "value: data.amont, when"))
     line = problem.caret.splitlines()

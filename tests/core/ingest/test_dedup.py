@@ -301,3 +301,34 @@ def test_the_numbers_of_so_many_producers_are_remembered_and_no_more(monkeypatch
     assert producers.claim("third", 1)
     assert list(producers) == ["second", "third"]
     assert not producers.claim("second", 1)
+
+
+def test_a_generation_with_too_many_sources_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.core.ingest.dedup.SOURCES_MAX", 2)
+    dedup = Dedup(ListRuns())
+    for number, full in ((1, False), (2, False), (3, True)):
+        dedup.claim(events("a", source=f"/{number}"), 1)
+        assert dedup.full is full
+
+
+def test_the_oldest_run_goes_only_beyond_the_ids_that_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.core.ingest.dedup.KEYS_MAX", 4)
+    dedup = Dedup(ListRuns())
+    dedup.claim(events("a", "b"), 1)
+    seal(dedup, 10)
+    dedup.claim(events("c", "d"), 11)
+    seal(dedup, 20)
+    assert (len(dedup), dedup.horizon_ms) == (4, 0), "as many as are remembered"
+    dedup.claim(events("e"), 21)
+    seal(dedup, 30)
+    assert (len(dedup), dedup.horizon_ms) == (3, 10)
+
+
+def test_a_filter_is_followed_by_another_only_when_it_is_over_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.core.ingest.dedup.EPOCH_KEYS", 4)
+    dedup = Dedup(ListRuns())
+    for at, ids in enumerate((("a", "b"), ("c", "d"), ("e",)), 1):
+        dedup.claim(events(*ids), at)
+        seal(dedup, at)
+    assert [run.epoch for run in dedup.runs] == [1, 1, 2]
+    assert dedup.claim(events("a", "c", "e"), 9) == [0, 1, 2]

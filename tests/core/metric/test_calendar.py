@@ -8,10 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aob.core.contract_model import MetricContract, Move, Window
+from aob.core.errors import Invalid
 from aob.core.metric.span import span_of, step_of, unit_before, unit_span
 from aob.core.metric_query import MetricQuery
 
 MINUTE: Final = 60_000
+METRIC: Final = MetricContract("m", 1, "count", moves=(Move("a"),))
 
 
 def ms(text: str) -> int:
@@ -76,3 +78,67 @@ def test_a_series_of_days_does_not_stop_where_a_midnight_is_shown_twice() -> Non
         (ms("2006-10-29T02:31"), ms("2006-10-30T03:30")),
         (ms("2006-10-30T03:30"), ms("2006-10-31T03:30")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("1s", ("", 0, 1_000)),
+        ("1000 days", ("day", 1_000, 0)),
+        ("1 minute", ("minute", 1, 0)),
+        ("2 quarters", ("month", 6, 0)),
+    ],
+)
+def test_a_step_at_a_limit_is_taken(text: str, step: Any) -> None:
+    assert step_of(text) == step
+
+
+@pytest.mark.parametrize("text", ["999ms", "1001ms", "0s", "1001 days", "0 days"])
+def test_a_step_beyond_a_limit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a step has"):
+        step_of(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "step_ms"),
+    [("1s", 1_000), ("1h", 1_000), ("3601s", 60_000), ("1d", 60_000), ("86401s", 3_600_000), ("31d", 3_600_000),
+     ("2678401s", 86_400_000)],
+)  # fmt: skip
+def test_a_sliding_window_moves_by_steps_of_its_size(size: str, step_ms: int) -> None:
+    now = ms("2026-03-04T05:06:07")
+    span = span_of(MetricQuery("m", size), METRIC, now)
+    assert (span.step_ms, span.until) == (step_ms, now // step_ms * step_ms + step_ms)
+    assert span_of(MetricQuery("m", size), METRIC, span.until - 1).until == span.until
+    assert span_of(MetricQuery("m", size), METRIC, span.until).until == span.until + step_ms
+    first = span.until - step_ms
+    assert span.moves_at(first, span.until) == first + span.window.size_ms, "when the first tile leaves it"
+    assert span.moves_at(first, span.until + 1) == span.until, "or what lies ahead comes in"
+    assert span.moves_at(None, span.until) is None
+    assert span.moves_at(None, span.until + 1) == span.until, "what lies ahead comes in"
+
+
+def test_a_window_of_less_than_a_second_is_none() -> None:
+    with pytest.raises(Invalid):
+        span_of(MetricQuery("m", "999ms"), METRIC, 0)
+    assert span_of(MetricQuery("m", "1s"), METRIC, 0).window.size_ms == 1_000
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "whole"), [(0, 1, (0, 1_000)), (999, 1_000, (0, 1_000)), (1, 1_001, (0, 2_000))]
+)
+def test_a_span_that_is_asked_for_is_widened_to_whole_seconds(since: int, until: int, whole: tuple[int, int]) -> None:
+    span = span_of(MetricQuery("m", since_ms=since, until_ms=until), METRIC, 5_000)
+    assert (span.since, span.until) == whole
+
+
+@pytest.mark.parametrize(("since", "until"), [(1_000, 1_000), (1_000, 0), (1_001, 1_000)])
+def test_a_span_without_length_is_refused(since: int, until: int) -> None:
+    with pytest.raises(Invalid, match="empty"):
+        span_of(MetricQuery("m", since_ms=since, until_ms=until), METRIC, 5_000)
+
+
+def test_the_end_of_a_step_begins_the_next_one() -> None:
+    span = span_of(MetricQuery("m", since_ms=0, until_ms=180_000), METRIC, 0)
+    assert list(span.buckets(step_of("1m"), 0)) == [(0, 60_000), (60_000, 120_000), (120_000, 180_000)]
+    assert list(span.buckets(step_of("1m"), 59_000)) == [(59_000, 60_000), (60_000, 120_000), (120_000, 180_000)]
+    assert not list(span.buckets(step_of("1m"), 180_000))
