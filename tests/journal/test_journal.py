@@ -7,7 +7,7 @@ import pytest
 
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Busy, Conflict, NotFound, Quarantined, Unavailable
-from aob.journal import deciding, journal
+from aob.journal import deciding, journal, kept
 from aob.ports.store import Batch, StaleEpoch
 from aob.testing.world.loop import replaced
 from tests.journal.tally import T0_MS, Add, Boom, End, Later, Need, Refuse, Shell, TallyLaw, in_virtual_time, passes
@@ -357,7 +357,12 @@ async def test_time_never_goes_back() -> None:
 
 
 def small(**bounds: int) -> Any:
-    places = {"cut": (journal, "CUT_ROWS"), "kept": (journal, "ENDED_KEPT"), "segment": (deciding, "SEGMENT_EVENTS")}
+    places = {
+        "cut": (journal, "CUT_ROWS"),
+        "kept": (kept, "ENDED_KEPT"),
+        "events": (kept, "ENDED_EVENTS"),
+        "segment": (deciding, "SEGMENT_EVENTS"),
+    }
     return replaced(*((*places[name], value) for name, value in bounds.items()))
 
 
@@ -394,6 +399,25 @@ def test_what_is_read_back_is_what_was_there(bounds: dict[str, int], lazy: bool)
             assert second.count("t_0") == first.count("t_0") + 1
 
     with small(**bounds):
+        in_virtual_time(story)()
+
+
+@pytest.mark.parametrize("bound", [{"kept": 2}, {"events": 5}])
+def test_ended_streams_that_are_asked_again_leave_memory_again(bound: dict[str, int]) -> None:
+    async def story() -> None:
+        shell = Shell(MemoryStore())
+        async with shell.journal as j:
+            for n in range(10):
+                await j.ask(f"t_{n}", Add(n))
+                await j.ask(f"t_{n}", End())
+            for n in range(10):
+                assert (await j.ask(f"t_{n}", Add(1))).stream.state.count == n + 1
+            await j.ask("t_x", Add())
+            await j.ask("t_x", Add())
+            assert len(j.streams) <= 4
+            assert j._ended.events == sum(events for _, events in j._ended.streams)
+
+    with small(**bound):
         in_virtual_time(story)()
 
 

@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aob.testing.world.loop import replaced
 from aob.work.pool import Lanes
+from aob.work.pool import lanes as lanes_module
 
 PRIORITY = st.sampled_from(["high", "medium", "low"])
 
@@ -52,3 +54,23 @@ def test_an_unknown_priority_is_medium() -> None:
     lanes.push("what", "whatever")
     lanes.push("normal", "normal")
     assert [lanes.pop(), lanes.pop()] == ["what", "normal"]
+
+
+@given(st.lists(st.tuples(PRIORITY, st.sampled_from(["a", "b", "c"]), st.booleans()), max_size=80))
+def test_what_is_not_wanted_any_more_is_let_go_of_and_the_others_keep_their_order(
+    pushed: list[tuple[str, str, bool]],
+) -> None:
+    lanes: Lanes[int] = Lanes()
+    gone: set[int] = set()
+    with replaced((lanes_module, "GONE_MIN", 2)):
+        for n, (priority, tenant, stays) in enumerate(pushed):
+            lanes.push(n, priority, tenant)
+            if not stays:
+                gone.add(n)
+                lanes.unwanted(lambda item: item not in gone)
+                assert len(lanes) <= 2 * (n + 1 - len(gone)) + 3
+    out = [item for _ in range(len(lanes)) if (item := lanes.pop()) is not None and item not in gone]
+    assert sorted(out) == [n for n, (_, _, stays) in enumerate(pushed) if stays]
+    for key in {(priority, tenant) for priority, tenant, _ in pushed}:
+        mine = [n for n in out if pushed[n][:2] == key]
+        assert mine == sorted(mine)

@@ -19,6 +19,7 @@ from aob.compose.home import shards_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, heed_stops, run_tuned
+from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
@@ -82,6 +83,7 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         if (home / CONTRACTS).is_dir():
             await running.push_contracts(home / CONTRACTS)
         await stack.enter_async_context(running.working())
+        stack.enter_context(watched(running.views.core, lambda: running.wiring.live.row if running.wiring else 0))
         heed_stops(running.views.core.pool.continued)
         running.views.core.pool.contain()
         owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None

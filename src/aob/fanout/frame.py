@@ -34,11 +34,12 @@ def encode_place(position: str) -> bytes:
 class FrameCache:
     """Frames of the last things that were told, so that what many readers are told is encoded once.
 
-    A thing is known by being the very same object; it is kept alive as long as its frame is.
+    A thing is known by being the very same object; it is kept alive as long as its frame is. Together the frames have
+    at most `bytes_max`.
     """
 
-    def __init__(self, kept: int) -> None:
-        self._kept = kept
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max, self._bytes = bytes_max, 0
         self._frames: dict[int, tuple[Mapping[str, object], str, str, bytes]] = {}
 
     def frame(self, position: str, event: str, data: Mapping[str, object]) -> bytes:
@@ -48,7 +49,11 @@ class FrameCache:
         if known is not None and known[1] == position and known[2] == event:
             return known[3]
         made = encode_frame(position, event, data)
-        if known is None and len(self._frames) >= self._kept:
-            del self._frames[next(iter(self._frames))]
+        if known is not None:
+            self._bytes -= len(known[3])
         self._frames[key] = (data, position, event, made)
+        self._bytes += len(made)
+        while self._bytes > self._bytes_max:
+            _, _, _, gone = self._frames.pop(next(iter(self._frames)))
+            self._bytes -= len(gone)
         return made

@@ -12,6 +12,7 @@ import msgspec
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
 from aob.journal.clock import CommittedClock
+from aob.journal.kept import Kept
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
 from aob.journal.parts import readable_parts, segment_chunks, without
@@ -65,11 +66,12 @@ class SetAside(msgspec.Struct):
 
 
 class Committed(msgspec.Struct, eq=False):
-    """One commit: its row, its time, and what its decisions tell, in order."""
+    """One commit: its row, its time, and what its decisions tell, in order; the bytes of its events."""
 
     row: int
     at_ms: int
     told: list[Told]
+    size: int = 0
 
 
 class Decided(msgspec.Struct, eq=False, gc=False):
@@ -111,7 +113,7 @@ class Deciding:
         """Of those that wait, the streams that are being read back."""
         self._outdated: set[str] = set()
         """Of those, the ones that were removed meanwhile: what was read is no longer so."""
-        self._ended: deque[str] = deque()
+        self._ended = Kept()
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
         self.unreadable: dict[str, str] = {}
@@ -254,6 +256,8 @@ class Deciding:
                 stream = await load_stream(self.store, self.shard, self.law_of(name), name)
             if name not in self.streams:
                 self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
+                if stream is not None and stream.ended:
+                    self._ended.add(stream)  # for a while, like one that ends now
         except AobError as failed:
             error = failed
         except Exception as failed:
@@ -267,9 +271,7 @@ class Deciding:
         for name in gone:
             self.streams.pop(name, None)
         self._outdated |= gone & self._reading
-        kept = [name for name in self._ended if name not in gone]
-        self._ended.clear()
-        self._ended.extend(kept)
+        self._ended.forget(gone)
 
     def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
         self._waiting[stream.name] = [asked]

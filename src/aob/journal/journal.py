@@ -14,6 +14,7 @@ from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, sai
 from aob.journal.batch import Cutter, Draft, build
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, SetAside, fail, set_aside, value_error
+from aob.journal.kept import Kept
 from aob.journal.law import Law
 from aob.journal.log import logger
 from aob.journal.recovery import Recovered, load_stream, recover
@@ -29,8 +30,6 @@ CUT_ROWS: Final = 1_000
 """Journal rows after which the next cut begins."""
 
 RETRY_S: Final = 0.5
-ENDED_KEPT: Final = 1_000
-"""Ended streams that stay in memory for reading."""
 
 
 class Journal(Deciding):
@@ -105,7 +104,7 @@ class Journal(Deciding):
         self.timers.replace(found.timers)
         for stream in self.streams.values():
             if stream.ended:
-                self._ended.append(stream.name)
+                self._ended.add(stream)
                 self._cutter.due[stream.name] = stream
         waiting = (asked for each in self._waiting.values() for asked in each)
         found.again = [(asked.stream, asked.command) for asked in (*again, *self._inbox, *waiting)]
@@ -291,7 +290,7 @@ class Journal(Deciding):
                     self.timers.drop(name, id)
                 for timer in changes.timers or ():
                     self.timers.set(timer.stream, timer.id, timer.due_ms)
-            self.on_commit(Committed(draft.row, draft.at_ms, draft.told))
+            self.on_commit(Committed(draft.row, draft.at_ms, draft.told, draft.size))
         for stream, chunks, seq in draft.segmented:
             del stream.chunks[:chunks]
             stream.kept_from = seq
@@ -311,12 +310,8 @@ class Journal(Deciding):
                 asked.future.set_exception(answer)
         for stream in draft.ended:
             self._cutter.due[stream.name] = stream
-            self._ended.append(stream.name)
-        while len(self._ended) > ENDED_KEPT:
-            old = self.streams.get(self._ended[0])
-            if old is not None and old.chunks:
-                break
-            self.streams.pop(self._ended.popleft(), None)
+            self._ended.add(stream)
+        self._ended.shrink(self.streams)
 
     def _refuse(self, error: AobError) -> None:
         """Nothing is decided any more: who still waits is told why, and nothing is read for anybody."""
@@ -369,7 +364,7 @@ class Journal(Deciding):
             fail(asked, error)
         self._disappoint(error)
         self.streams = {}
-        self._ended.clear()
+        self._ended = Kept()
         self._cutter = Cutter()
         if error.code == "stale_epoch":
             self.closing = True

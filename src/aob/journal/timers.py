@@ -10,6 +10,8 @@ from aob.ports.store import TimerRow
 ALARM_MAX_S: Final = 3_600.0
 """The alarm rings at least this often: a clock that jumped is noticed."""
 
+DEAD_MIN: Final = 1_000
+"""Entries of the heap beyond twice the timers after which it is made anew."""
 AGAIN_MS: Final = 1_000
 """A timer that has rung rings again after this long, until its end is committed."""
 
@@ -21,35 +23,50 @@ class Timers:
         self._clock_ms, self._fire = clock_ms, fire
         self._due: dict[str, dict[str, int]] = {}
         self._heap: list[tuple[int, str, str]] = []
+        self._count = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ms = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._due.values()))
+        return self._count
 
     def replace(self, rows: Iterable[TimerRow]) -> None:
         """Forget everything and take these."""
         self._due = {}
         for row in rows:
             self._due.setdefault(row.stream, {})[row.id] = row.due_ms
-        self._heap = [(due, stream, id) for stream, ids in self._due.items() for id, due in ids.items()]
-        heapq.heapify(self._heap)
+        self._count = sum(map(len, self._due.values()))
+        self._compact()
         self._set_alarm()
 
     def set(self, stream: str, id: str, due_ms: int) -> None:
         """A timer that is committed."""
-        self._due.setdefault(stream, {})[id] = due_ms
+        ids = self._due.setdefault(stream, {})
+        self._count += id not in ids
+        ids[id] = due_ms
         heapq.heappush(self._heap, (due_ms, stream, id))
+        if len(self._heap) > 2 * self._count + DEAD_MIN:
+            self._compact()
         if self._alarm is None or due_ms < self._alarm_ms:
             self._set_alarm()
 
     def drop(self, stream: str, id: str) -> None:
         """A timer that is no more; an empty id drops all of the stream."""
         ids = self._due.get(stream)
-        if ids is not None and id:
-            ids.pop(id, None)
+        if ids is None:
+            return
+        if id:
+            self._count -= ids.pop(id, None) is not None
         if not ids or not id:
-            self._due.pop(stream, None)
+            self._count -= len(ids)
+            del self._due[stream]
+        if len(self._heap) > 2 * self._count + DEAD_MIN:
+            self._compact()
+
+    def _compact(self) -> None:
+        """The heap holds what is due, and nothing of what was dropped or moved."""
+        self._heap = [(due, stream, id) for stream, ids in self._due.items() for id, due in ids.items()]
+        heapq.heapify(self._heap)
 
     def of(self, stream: str) -> dict[str, int]:
         """The timers of one stream and when each rings next."""

@@ -82,6 +82,9 @@ class Core:
     """One shard at work. `async with core:` recovers, then runs until it is left; `opened`, `working`: its halves.
     `laws` are those of further rooms, whose streams lie in the same journal."""
 
+    vitals: Callable[[], dict[str, Any]] = staticmethod(dict)
+    """How the memory of this process is, where somebody watches it."""
+
     def __init__(
         self,
         store: Store,

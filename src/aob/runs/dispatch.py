@@ -157,6 +157,8 @@ class Dispatcher:
     def _stop(self, run_id: str, effects: Effects) -> None:
         for visit in effects.gone:
             self.pool.cancel(run_id, visit)
+            if self._held:
+                self._held.pop((run_id, visit), None)
 
     def _submit(self, stream: Stream, run: Run, token: Token) -> None:
         scope = run.scopes[token.scope]

@@ -14,6 +14,8 @@ from aob.core.run import events as ev
 from aob.journal import Committed, Journal, Law, Told
 
 RING_EVENTS: Final = 8_000
+RING_BYTES: Final = 32 * 1024 * 1024
+"""Decisions, and bytes of their events, that are at hand in memory."""
 ROWS_AT_ONCE: Final = 50
 GENERATION: Final = 1
 """The generation of positions of runs in the first life of a home."""
@@ -114,7 +116,7 @@ class Feed:
     def __init__(self, life: int = 1) -> None:
         self.life, self.generation = life, Position.generation_in(GENERATION, life)
         self._ring: deque[Committed] = deque()
-        self._events = 0
+        self._events = self._bytes = 0
         self._signal: asyncio.Future[None] | None = None
         self._news: dict[str, list[News]] = {}
         self.journal: Journal
@@ -123,8 +125,11 @@ class Feed:
         """A commit is durable."""
         self._ring.append(commit)
         self._events += len(commit.told)
-        while self._events > RING_EVENTS and len(self._ring) > 1:
-            self._events -= len(self._ring.popleft().told)
+        self._bytes += commit.size
+        while (self._events > RING_EVENTS or self._bytes > RING_BYTES) and len(self._ring) > 1:
+            gone = self._ring.popleft()
+            self._events -= len(gone.told)
+            self._bytes -= gone.size
         if self._news:
             for told in commit.told:
                 if (readers := self._news.get(told.stream.name)) is not None:
@@ -136,7 +141,7 @@ class Feed:
     def recovered(self) -> None:
         """The shard was read back: a commit of which nobody heard may be among its rows."""
         self._ring.clear()
-        self._events = 0
+        self._events = self._bytes = 0
         for readers in self._news.values():
             for news in readers:
                 news.miss()

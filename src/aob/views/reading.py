@@ -253,6 +253,7 @@ class Views(Engine):
             "streams": len(journal.streams), "unreadable": len(journal.unreadable), "timers": len(journal.timers),
             "journal": dict(journal.stats),
             "pool": msgspec.to_builtins(pool),
+            "memory": self.core.vitals(),
             "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),
         }  # fmt: skip
 

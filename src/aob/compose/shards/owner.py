@@ -23,6 +23,7 @@ from aob.compose.app import assemble
 from aob.compose.lock import owning
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, heed_stops, run_tuned
+from aob.compose.memory import watched
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
@@ -88,6 +89,7 @@ async def _own(sock: socket.socket) -> int:
         # Work ends before the wire is let go: what it asks of the main process while it ends is still answered.
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())
+        stack.enter_context(watched(core))
         heed_stops(running.views.core.pool.continued)
         running.views.core.pool.contain()
         wire.send(first.number, Kind.VALUE, encode(os.getpid()))

@@ -20,7 +20,7 @@ from aob.core.errors import AobError
 from aob.core.policy.caller import LOCAL
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Run
-from aob.journal import deciding, journal
+from aob.journal import deciding, journal, kept
 from aob.journal.recovery import load_stream
 from aob.runs import Ambient, Core, Engine
 from aob.testing.flows import HANDLER, Known, random_flow
@@ -343,7 +343,7 @@ def _on_loop(job: object) -> str:
 def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
     """Bounds of the journal as this world has them."""
     return (
-        (journal, "CUT_ROWS", options.cut_rows), (journal, "ENDED_KEPT", options.ended_kept),
+        (journal, "CUT_ROWS", options.cut_rows), (kept, "ENDED_KEPT", options.ended_kept),
         (journal, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
     )  # fmt: skip
 

@@ -16,6 +16,8 @@ _LANE: Final = {"high": HIGH, "medium": MEDIUM, "normal": MEDIUM, "low": LOW}
 TURNS: Final = (HIGH, HIGH, MEDIUM, HIGH, HIGH, LOW, HIGH, MEDIUM)
 """Who leads at each of eight picks: while all lanes are full, 5 of 8 are high, 2 medium and 1 low."""
 
+GONE_MIN: Final = 256
+"""Items that are not wanted any more and may stay where they are until their turn."""
 TENANTS_KEPT: Final = 4_096
 """Empty queues that a lane keeps for tenants that come again."""
 
@@ -39,6 +41,16 @@ class _Lane(Generic[T]):
         queue.append(item)
         self.ring.append(queue)
 
+    def keep(self, wanted: Callable[[T], bool]) -> None:
+        """Let go of all others."""
+        for queue in self.ring:
+            kept = [item for item in queue if wanted(item)]
+            queue.clear()
+            queue.extend(kept)
+        filled = [queue for queue in self.ring if queue]
+        self.ring.clear()
+        self.ring.extend(filled)
+
     def __len__(self) -> int:
         return sum(map(len, self.ring))
 
@@ -46,7 +58,7 @@ class _Lane(Generic[T]):
 class Lanes(Generic[T]):
     """A queue by priority. A pick goes to the lane whose turn it is, or, when that is empty, to the most urgent one."""
 
-    __slots__ = ("_lanes", "_order", "_turn")
+    __slots__ = ("_gone", "_lanes", "_order", "_turn")
 
     def __init__(self) -> None:
         self._lanes: tuple[_Lane[T], _Lane[T], _Lane[T]] = (_Lane(), _Lane(), _Lane())
@@ -57,7 +69,7 @@ class Lanes(Generic[T]):
             LOW: (low.ring, high.ring, medium.ring),
         }
         self._order = tuple(led[turn] for turn in TURNS)
-        self._turn = 0
+        self._turn = self._gone = 0
 
     def push(self, item: T, priority: str, tenant: str = "") -> None:
         """Add to the end of a tenant's queue in a lane; an unknown priority is medium."""
@@ -95,6 +107,14 @@ class Lanes(Generic[T]):
     def any_that(self, may: Callable[[T], bool]) -> bool:
         """Whether there is an item for `pop_that`."""
         return any(may(queue[0]) for lane in self._lanes for queue in lane.ring)
+
+    def unwanted(self, wanted: Callable[[T], bool]) -> None:
+        """One of the items is not wanted any more. When they may be more than half, all those are let go of."""
+        self._gone += 1
+        if self._gone > GONE_MIN and 2 * self._gone > len(self):
+            self._gone = 0
+            for lane in self._lanes:
+                lane.keep(wanted)
 
     def clear(self) -> None:
         """Forget everything."""

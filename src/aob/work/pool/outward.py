@@ -56,6 +56,10 @@ class Outward:
                 del self._out[tenant]
         return self._granted() if place == HOLDS else []
 
+    def lanes_of(self, attempt: Attempt) -> Lanes[Attempt] | None:
+        """Where an attempt waits for its place; None when it does not."""
+        return self._waiting.get(attempt.job.tenant) if attempt.place == WAITS else None
+
     def clear(self) -> None:
         """Nobody waits any more."""
         self._waiting.clear()

@@ -195,15 +195,23 @@ class Pool:
             self._log.warning("pool_drain_ended", running=len(self._index), handlers=names[:10])
 
     def _drop(self, attempt: Attempt) -> None:
+        if attempt.state == "queued":
+            self._unqueue(attempt)
         running = attempt.state == "running"
         attempt.state = "gone"
         self._forget(attempt)
         if running:
             self._crews[self._place(attempt.job)].detach(attempt)
 
+    def _unqueue(self, attempt: Attempt) -> None:
+        """It will not be worked at: where it waits it does not wait for its turn to be let go of."""
+        attempt.state = "gone"
+        lanes = self._outward.lanes_of(attempt)
+        (self._crews[self._place(attempt.job)].lanes if lanes is None else lanes).unwanted(_queued)
+
     def _expire(self, attempt: Attempt, fault: Fault) -> None:
         if attempt.state == "queued":
-            attempt.state = "gone"
+            self._unqueue(attempt)
             self._tell(attempt, fault)
         elif attempt.state == "running":
             attempt.state = "leaving"
@@ -282,6 +290,10 @@ class Pool:
             return
         self._blocked[label(job)] += 1
         self._log.warning("loop_blocked", ms=round(seconds * 1_000), **facts(job))
+
+
+def _queued(attempt: Attempt) -> bool:
+    return attempt.state == "queued"
 
 
 def label(job: Job) -> str:

@@ -20,7 +20,7 @@ from aob.server.routes.live.asked import Names, Pairs, Word, names, pairs
 from aob.server.routes.live.shapes import AcceptedEvent, AlertNotice
 from aob.server.routes.streams import problem_frame
 
-FRAMES_KEPT: Final = 4_096
+FRAMES_BYTES: Final = 8 * 1024 * 1024
 
 
 class StreamAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class LiveStream:
     """The route, and the frames that its readers share."""
 
     def __init__(self) -> None:
-        self._frames = FrameCache(FRAMES_KEPT)
+        self._frames = FrameCache(FRAMES_BYTES)
 
     async def stream(self, call: Call[StreamAsked, None]) -> Stream:
         """Begin to tell."""

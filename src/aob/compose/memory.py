@@ -1,0 +1,92 @@
+"""The memory of a serving process: what recovery made is not looked through again, pauses of the collector are counted,
+and what was freed goes back to the system once nothing happens."""
+
+import asyncio
+import ctypes
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Final
+
+from aob.core.answers import JsonObject
+from aob.runs import Core
+from aob.work.log import Structlog
+
+log: Final = Structlog("aob.memory")
+PAUSE_MS: Final = 10.0
+"""A pause of the collector over this is counted and logged."""
+LOOK_S: Final = 1.0
+IDLE_S: Final = 10.0
+"""After so long in which nothing was written, freed memory goes back to the system; once, until something is."""
+
+
+@contextmanager
+def watched(core: Core, others: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """After recovery, for as long as the process serves. `others` grows with what is written beside the journal."""
+    memory = Memory(lambda: core.journal.row + others())
+    core.vitals = memory.told
+    with memory.watched():
+        yield
+
+
+class Memory:
+    """`written` is a number that grows with all that is written."""
+
+    def __init__(self, written: Callable[[], int]) -> None:
+        self._written = written
+        self.pauses = self.given_back = 0
+        self.longest_ms = 0.0
+        self._begun = self._untold_ms = 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """After recovery, for as long as the process serves."""
+        gc.collect()
+        gc.freeze()  # what recovery made lives on: no full collection goes over it
+        gc.callbacks.append(self._collects)
+        task = asyncio.create_task(self._look_often(), name="aob-memory")
+        try:
+            yield
+        finally:
+            task.cancel()
+            gc.callbacks.remove(self._collects)
+            gc.unfreeze()
+
+    def told(self) -> JsonObject:
+        """For `aob doctor`: pauses over 10 ms, the longest, and how often memory was given back."""
+        return {"gc_pauses": self.pauses, "gc_longest_ms": round(self.longest_ms, 1), "given_back": self.given_back}
+
+    def _collects(self, phase: str, info: dict[str, int]) -> None:
+        """The collector calls this, on whatever thread it runs, in the middle of anything: it only counts."""
+        if phase == "start":
+            self._begun = perf_counter()
+            return
+        took_ms = (perf_counter() - self._begun) * 1_000
+        if took_ms > PAUSE_MS:
+            self.pauses += 1
+            self.longest_ms = max(self.longest_ms, took_ms)
+            self._untold_ms = max(self._untold_ms, took_ms)
+
+    async def _look_often(self) -> None:
+        seen, idle_s, given_back = -1, 0.0, False
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._untold_ms:
+                log.warning("gc_paused", ms=round(self._untold_ms, 1), pauses=self.pauses)
+                self._untold_ms = 0.0
+            if (written := self._written()) != seen:
+                seen, idle_s, given_back = written, 0.0, False
+                continue
+            idle_s += LOOK_S
+            if idle_s >= IDLE_S and not given_back:
+                given_back = True
+                self.given_back += await asyncio.to_thread(give_back)
+
+
+def give_back() -> bool:
+    """Freed memory goes back to the system, where the C library can do that; whether some did."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError, TypeError):  # another C library than that of GNU
+        return False
