@@ -205,6 +205,10 @@ class FakeEngine:
             "next": "1.run_a" if cursor is None else None,
         }  # fmt: skip
 
+    async def graph(self, who: Caller, run_id: str, min_position: str | None = None) -> Json:
+        run = await self.run(who, run_id, min_position=min_position)
+        return {name: run.get(name) for name in ("run_id", "status", "version", "graph", "nodes")}
+
     async def why(self, who: Caller, run_id: str) -> Json:
         state = self._state(who, run_id)
         return {"run_id": run_id, "status": state["status"], "sentence": "waiting for a test", "details": []}

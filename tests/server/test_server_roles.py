@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import msgspec
 import pytest
 
 import aob
@@ -14,11 +15,11 @@ from aob.compose import App
 from aob.core.errors import Refused
 from aob.core.policy import LOCAL, ROLES, Caller
 from aob.core.rights import ANY, RIGHTS
+from aob.core.verbs import TABLE
 from aob.server import create_app
 from aob.server.http.route import AnyRoute
 from aob.server.metric_verbs import MetricVerbs
 from aob.server.routes import make_table
-from aob.server.verbs import Verbs
 from tests.server.test_server_live_home import SHOP, order
 
 OWN: Final = "finance"
@@ -113,7 +114,8 @@ async def test_every_route_with_every_role_of_the_own_and_of_another_tenant(home
 
 
 def verbs_with_a_caller() -> Iterator[str]:
-    for protocol in (Verbs, MetricVerbs):
+    yield from (verb.name for verb in TABLE)
+    for protocol in (MetricVerbs,):
         for name, verb in inspect.getmembers(protocol, inspect.isfunction):
             if "who" in inspect.signature(verb).parameters:
                 yield name
@@ -129,8 +131,7 @@ def test_no_route_states_a_role_of_its_own() -> None:
     assert not stated, "say verb=..., and write the verb into core/rights.py"
 
 
-def argument(parameter: inspect.Parameter) -> Any:
-    kind = str(parameter.annotation)
+def value_of(kind: str) -> Any:
     if kind.startswith(("list", "Sequence", "collections.abc.Sequence")):
         return []
     return {} if "dict" in kind.lower() or "Mapping" in kind or "JsonObject" in kind else 0 if kind == "int" else "x"
@@ -140,12 +141,18 @@ async def refusal(home: App, verb: str) -> str:
     """What a verb says to somebody with every role but its own."""
     rooms = home.views if hasattr(home.views, verb) else home.metrics
     act = getattr(rooms, verb)
-    asks = [each for each in list(inspect.signature(act).parameters.values())[1:] if each.default is each.empty]
+    known = {each.name: each for each in TABLE}
     weak = Caller("default", "weak", frozenset((*ROLES, OWN)) - {"admin", RIGHTS[verb]}, "key_weak")
-    positional = [argument(each) for each in asks if each.kind is each.POSITIONAL_OR_KEYWORD]
-    named = {each.name: argument(each) for each in asks if each.kind is each.KEYWORD_ONLY}
+    if verb in known:
+        fields = msgspec.structs.fields(known[verb].args)
+        begun = act(weak, **{field.name: value_of(str(field.type)) for field in fields if field.required})
+    else:
+        asks = [each for each in list(inspect.signature(act).parameters.values())[1:] if each.default is each.empty]
+        positional = [value_of(str(each.annotation)) for each in asks if each.kind is each.POSITIONAL_OR_KEYWORD]
+        begun = act(
+            weak, *positional, **{e.name: value_of(str(e.annotation)) for e in asks if e.kind is e.KEYWORD_ONLY}
+        )
     try:
-        begun = act(weak, *positional, **named)
         await (anext(begun) if inspect.isasyncgen(begun) else begun)
     except Refused as refused:
         return str(refused)

@@ -17,7 +17,7 @@ ANY: Final = "any"
 
 _VERBS: Final = {
     "view": "workflows workflow diff validate runs run wait timeline why replay logs follow blob patches patch tickets "
-            "ticket items metrics metric batch entity entity_types entity_ids "
+            "ticket items graph metrics metric batch entity entity_types entity_ids "
             "changelog pushes stream contracts contract diff_contract lineage catalog "
             "search query alerts alert slos slo deadletters deadletter_groups deadletter webhooks webhook deliveries "
             "delivery",

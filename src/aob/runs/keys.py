@@ -10,7 +10,9 @@ from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
 from aob.core.hint import slip_of
 from aob.core.policy import LOCAL, ROLES, Caller
-from aob.core.rights import demand, is_role
+from aob.core.rights import is_role
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import key_verbs as verbs
 from aob.runs import Core, keyring
 from aob.runs.incoming import name_of, tenant_of, text_of
 
@@ -28,13 +30,11 @@ class Keys:
     core: Core
     _by_start: dict[str, list[str]]
 
-    async def create_key(
-        self, who: Caller, name: str, roles: list[str] | tuple[str, ...], tenant: str | None = None
-    ) -> JsonObject:
+    @performs(verbs.CREATE)
+    async def create_key(self, who: Caller, args: verbs.CreateKey) -> JsonObject:
         """Make a key; its secret is in this answer and nowhere else. Raises Invalid for an unknown role."""
-        demand(who, "create_key")
-        name = text_of(name_of(name, "/name"), "/name", NAMES_MAX)
-        tenant = who.tenant if tenant is None else tenant_of(tenant)
+        name, roles = text_of(name_of(args.name, "/name"), "/name", NAMES_MAX), args.roles
+        tenant = who.tenant if args.tenant is None else tenant_of(args.tenant)
         if tenant != who.tenant and who.tenant != LOCAL.tenant:
             raise Refused(f"{who.name} of {who.tenant} makes no keys for {tenant}",
                           hint=f"a key of the tenant `{LOCAL.tenant}` with the role admin does")  # fmt: skip
@@ -53,9 +53,9 @@ class Keys:
         await self.core.journal.ask(keyring.KEYRING, command)
         return {"id": id, "name": name, "tenant": tenant, "roles": list(roles), "secret": secret}
 
-    async def list_keys(self, who: Caller) -> list[JsonObject]:
+    @performs(verbs.LIST)
+    async def list_keys(self, who: Caller, args: NoArgs) -> list[JsonObject]:
         """The keys of the tenant, without secrets."""
-        demand(who, "list_keys")
         return [
             {"id": key.id, "name": key.name, "tenant": key.tenant, "roles": list(keyring.roles_of(key)), "by": key.by,
              "at": key.at_ms, "active": active,
@@ -63,9 +63,10 @@ class Keys:
             for key, active in self.core.key_law.ring.values() if key.tenant == who.tenant
         ]  # fmt: skip
 
-    async def revoke_key(self, who: Caller, key_id: str) -> JsonObject:
+    @performs(verbs.REVOKE)
+    async def revoke_key(self, who: Caller, args: verbs.NamedKey) -> JsonObject:
         """Take a key back, at once. Raises NotFound."""
-        demand(who, "revoke_key")
+        key_id = args.key_id
         await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(name_of(key_id, "/key"), who.name, who.tenant))
         return {"id": key_id, "active": False}
 

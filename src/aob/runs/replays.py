@@ -12,13 +12,15 @@ from aob.core.event.value import NULL, canonical, digest_of_cell, inline
 from aob.core.graph.ir import IR, Node
 from aob.core.graph.patch import compile_operations, read_operations
 from aob.core.policy import Caller, review_patch
-from aob.core.rights import demand, needed_roles, require_decider
+from aob.core.rights import needed_roles, require_decider
 from aob.core.run import Given, Needs, Run, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.names import input_cell
 from aob.core.run.state import CANCELLED
 from aob.core.run.step import DeniedError, Step
+from aob.core.verb import performs
+from aob.core.verbs import run_verbs as verbs
 from aob.journal import Stream
 from aob.runs import Core
 from aob.runs.graphs import Versions
@@ -37,27 +39,26 @@ class Replays:
 
     core: Core
 
-    async def fork(
-        self, who: Caller, run_id: str, *, from_node: str, patches: Any = None, assume: JsonObject | None = None
-    ) -> JsonObject:
+    @performs(verbs.FORK)
+    async def fork(self, who: Caller, args: verbs.ForkRun) -> JsonObject:
         """A new ordinary run that copies the visits before a node as they ended and acts for real from there.
 
         `patches` is a list of operation lists put on top, `assume` gives copied visits another output. What depends on
         such a change is not copied: it runs again, and an approval is asked again. Raises Refused `approval_needed`
         when an effect or an approval depends on it and the caller has a key: a person has to see that.
         """
-        demand(who, "fork")
+        run_id, from_node = args.run_id, args.from_node
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
         versions, first = _graph(stream), len(run.graph_ops)
         after = _after(versions.ir(first), text_of(from_node, "/from"))
         overlay = list(run.graph_ops)
-        for operations in _patches(patches):
+        for operations in _patches(args.patches):
             made = read_operations(canonical(compile_operations(versions.document(len(overlay)), operations)))
             versions = versions.extended(made)
             overlay.append(Raw(canonical(made)))
         ir = versions.ir(len(overlay))
-        assumed = _given(_assumed(assume, ir), run)
+        assumed = _given(_assumed(args.assume, ir), run)
         if assumed or len(overlay) > first:
             after = after | await asyncio.to_thread(self._changed, who, run, versions, set(assumed))
         copied = _copied(run, ir, after - assumed.keys(), assumed)
@@ -94,35 +95,27 @@ class Replays:
             require_decider(who, f"the fork of {run.id}", needed_roles("patch", "approve", verdict.roles), {})
         return verdict.reached
 
-    async def replay(
-        self,
-        who: Caller,
-        run_id: str,
-        *,
-        from_node: str,
-        mode: str = "freeze",
-        patches: Any = None,
-        assume: JsonObject | None = None,
-    ) -> JsonObject:
+    @performs(verbs.REPLAY)
+    async def replay(self, who: Caller, args: verbs.ReplayRun) -> JsonObject:
         """The run again in a shadow: recorded outputs where node and input are the same, nothing performed but handlers
         that declare to be deterministic and without effect (and only for who may start runs).
 
         `patches` is a list of operation lists put on top (what if); `assume` gives outputs of visits that would have to
         be performed. The answer lists every visit as recorded, computed, assumed or unknown, and `calls` is always 0.
         """
-        demand(who, "replay")
+        from_node, mode = args.from_node, str(args.mode)
         if mode != "freeze":
             raise CallerError(f"replay mode {mode!r:.40} is not available", code="mode_unavailable",
                               hint="use --mode freeze, or fork: aob run fork RUN --from NODE")  # fmt: skip
-        stream = await self.core.stream(who, run_id)
+        stream = await self.core.stream(who, args.run_id)
         run: Run = stream.state
         versions = _graph(stream)
         after = _after(versions.ir(len(run.graph_ops)), text_of(from_node, "/from"))
         version = len(run.graph_ops)
-        for operations in _patches(patches):
+        for operations in _patches(args.patches):
             versions = versions.extended(compile_operations(versions.document(version), operations))
             version += 1
-        assumed = _assumed(assume, versions.ir(version))
+        assumed = _assumed(args.assume, versions.ir(version))
         await self.core.journal.settled(stream)
         recorded, start_ms = await self._recorded(stream)
         law = self.core.run_law

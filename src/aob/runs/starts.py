@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Raw
+from msgspec.structs import asdict
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Invalid, Problem, TooLarge
@@ -16,9 +17,10 @@ from aob.core.graph import schema_problems
 from aob.core.graph.ir import IR
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
-from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import commands as cmd
+from aob.core.verb import performs
+from aob.core.verbs import run_verbs as verbs
 from aob.journal import Decided
 from aob.runs import catalog
 from aob.runs.core import Core, base32
@@ -42,37 +44,23 @@ class Starts(Workflows):
 
     core: Core
 
-    async def start(
-        self,
-        who: Caller,
-        workflow: str | None,
-        inputs: Any = None,
-        *,
-        tag: str = "main",
-        key: str | None = None,
-        mode: str | None = None,
-        priority: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        run_id: str | None = None,
-    ) -> JsonObject:
+    @performs(verbs.START)
+    async def start(self, who: Caller, args: verbs.StartRun) -> JsonObject:
         """Start a run, once a key; answered after its commit.
 
         Raises NotFound for an unknown workflow or tag, Invalid when the inputs do not fit its schema, Conflict when the
         key was used with other inputs, Busy when too many commands wait.
         """
-        demand(who, "start")
-        item = {"workflow": workflow, "inputs": inputs, "tag": tag, "key": key, "mode": mode, "priority": priority,
-                "labels": labels, "run_id": run_id}  # fmt: skip
-        item = {name: value for name, value in item.items() if value is not None}
+        item = {name: value for name, value in asdict(args).items() if value is not None}
         future = self._begin(who, item, await self._prepared(who, item))
         return _answer(await future)
 
-    async def start_many(self, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
+    @performs(verbs.START_MANY)
+    async def start_many(self, who: Caller, args: verbs.StartRuns) -> list[JsonObject]:
         """Start many in few commits: a verdict each, in order; a wrong one does not hold up the others."""
-        demand(who, "start_many")
         verdicts: list[Any] = []
         ready: dict[tuple[Any, Any], Any] = {}
-        for item in items:
+        for item in args.items:
             try:
                 pair = (object_of(item, "").get("workflow"), item.get("tag"))
                 if not all(isinstance(name, str | None) for name in pair):
@@ -142,27 +130,26 @@ class Starts(Workflows):
                            hint="put the data into an object store and start with its key")  # fmt: skip
         return data
 
-    async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> JsonObject:
+    @performs(verbs.CANCEL)
+    async def cancel(self, who: Caller, args: verbs.CancelRun) -> JsonObject:
         """Cancel a run; cancelling again changes nothing."""
-        demand(who, "cancel")
-        asked = cmd.Cancel(who.name, text_of(reason, "/reason"), name_of(command or "", "/command", empty=True))
-        decided = await self.core.ask(who, run_id, asked)
+        command = name_of(args.command or "", "/command", empty=True)
+        decided = await self.core.ask(who, args.run_id, cmd.Cancel(who.name, text_of(args.reason, "/reason"), command))
         run: Run = decided.stream.state
-        return {"run_id": run_id, "status": run.status, "reason": run.cancelling}
+        return {"run_id": args.run_id, "status": run.status, "reason": run.cancelling}
 
-    async def release(self, who: Caller, run_id: str) -> JsonObject:
+    @performs(verbs.RELEASE)
+    async def release(self, who: Caller, args: verbs.NamedRun) -> JsonObject:
         """Let a run that was set aside go on; one that was not is left alone."""
-        demand(who, "release")
-        decided = await self.core.ask(who, run_id, cmd.Release(who.name))
+        decided = await self.core.ask(who, args.run_id, cmd.Release(who.name))
         run: Run = decided.stream.state
-        return {"run_id": run_id, "status": run.status, "reason": run.quarantined}
+        return {"run_id": args.run_id, "status": run.status, "reason": run.quarantined}
 
-    async def message(
-        self, who: Caller, run_id: str, name: str, *, key: str = "", payload: Any = None, id: str | None = None
-    ) -> JsonObject:
+    @performs(verbs.MESSAGE)
+    async def message(self, who: Caller, args: verbs.SendMessage) -> JsonObject:
         """Hand a message to a run: to the visit that waits for it, else it is kept for one that will."""
-        demand(who, "message")
-        name, key = name_of(name, "/name"), name_of(key, "/key", empty=True)
+        run_id, id, payload = args.run_id, args.id, args.payload
+        name, key = name_of(args.name, "/name"), name_of(args.key, "/key", empty=True)
         data = json_of(payload, "/payload")
         cell, beside = large_of(data, "a message")
         message_id = name_of(id, "/id") if id is not None else derived_id("message", run_id, self.core.ids.next())

@@ -11,8 +11,10 @@ from aob.core.event.value import canonical, decode, digest_of
 from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, Verdict, require, review_patch
-from aob.core.rights import demand, unheld_roles
+from aob.core.rights import unheld_roles
 from aob.core.rules import RULES
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import workflow_verbs as verbs
 from aob.journal import Stream
 from aob.runs import catalog, keyring
 from aob.runs.core import Core, only_name, wrong_name
@@ -32,20 +34,12 @@ class Workflows:
         except Invalid as invalid:
             return list(invalid.problems)
 
-    async def push(
-        self,
-        who: Caller,
-        document: JsonObject | bytes,
-        *,
-        tag: str = "main",
-        name: str | None = None,
-        rules: int = RULES,
-    ) -> JsonObject:
-        """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem. `rules`
-        is the newest rules number, but for what another shard has accepted before."""
-        demand(who, "push")
-        canonical_form, problems = await asyncio.to_thread(_judged, document, name, self.core.handlers, rules)
-        tag = tag_of(tag)
+    @performs(verbs.PUSH)
+    async def push(self, who: Caller, args: verbs.PushWorkflow) -> JsonObject:
+        """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem."""
+        rules = args.rules
+        canonical_form, problems = await asyncio.to_thread(_judged, args.document, args.name, self.core.handlers, rules)
+        tag = tag_of(args.tag)
         if problems:
             raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
         title = str(canonical_form["workflow"])
@@ -70,24 +64,25 @@ class Workflows:
         elsewhere = self.core.roles_elsewhere.get(tenant, frozenset())
         return keyring.held_roles(self.core.key_law.ring, tenant) | elsewhere
 
-    async def workflows(self, who: Caller) -> list[JsonObject]:
+    @performs(verbs.LIST)
+    async def workflows(self, who: Caller, args: NoArgs) -> list[JsonObject]:
         """All workflows of the tenant, with their tags."""
-        demand(who, "workflows")
         self.core.journal.check()
         found = [stream.state for name, stream in self.core.journal.streams.items() if _mine(who, name, stream)]
         return [_told(state) for state in sorted(found, key=lambda state: state.name)]
 
-    async def workflow(self, who: Caller, name: str, tag: str = "main") -> JsonObject:
+    @performs(verbs.SHOW)
+    async def workflow(self, who: Caller, args: verbs.ShowWorkflow) -> JsonObject:
         """One version, by tag or artifact, with its document as runs under it get it."""
-        demand(who, "workflow")
-        state = self.state_of(who, name)
-        at = _pointed(state, tag)
+        state = self.state_of(who, args.name)
+        at = _pointed(state, args.tag)
         document = await self.document(who, at)
-        return {**_told(state), "artifact": at.artifact, "version": at.version, "tag": tag, "document": document}
+        return {**_told(state), "artifact": at.artifact, "version": at.version, "tag": args.tag, "document": document}
 
-    async def diff(self, who: Caller, name: str, a: str, b: str) -> JsonObject:
+    @performs(verbs.DIFF)
+    async def diff(self, who: Caller, args: verbs.DiffWorkflow) -> JsonObject:
         """What changed from `a` to `b`, each a tag or an artifact."""
-        demand(who, "diff")
+        name, a, b = args.name, args.a, args.b
         state = self.state_of(who, name)
         before = await self.document(who, _pointed(state, a))
         after = await self.document(who, _pointed(state, b))
@@ -108,50 +103,39 @@ class Workflows:
         data = await self.core.values.fetch(who.tenant, bytes.fromhex(at.artifact.removeprefix("sha256:")))
         return await asyncio.to_thread(self.core.graphs.make, at.artifact, at.rules, decode(data), key)
 
-    async def patch_tag(
-        self,
-        who: Caller,
-        name: str,
-        tag: str,
-        operations: list[JsonObject],
-        reason: str = "",
-        *,
-        base: str = "",
-        kind: str = "person",
-        id: str = "",
-        agreed: bool = False,
-    ) -> JsonObject:
+    @performs(verbs.PATCH_TAG)
+    async def patch_tag(self, who: Caller, args: verbs.PatchTag) -> JsonObject:
         """Put an overlay on a tag: runs that start later under it get it, those that run keep their graph. What a
-        person has to see waits under a ticket (`state` is `proposed`), unless one has `agreed` where the truth lies.
+        person has to see waits under a ticket (`state` is `proposed`).
 
         `base` is the hash of the graph it was written against (`graph` of an earlier answer); the same `id` again
         answers the same. Raises Invalid with every problem, Conflict `tag_moved` or `patch_exists`, TooLarge. Pushing a
         document on the tag again takes all its overlays away.
         """
-        demand(who, "patch_tag")
-        kind, base = text_of(kind, "/kind", NAME_MAX), text_of(base, "/base", NAME_MAX)
+        tag = args.tag
+        kind, base = text_of(args.kind, "/kind", NAME_MAX), text_of(args.base, "/base", NAME_MAX)
         if kind in self.core.rules.trusted_kinds and kind != "person":
             require(who, "admin")  # as for patches of runs: not everyone may claim to be trusted
-        state = self.state_of(who, name)
+        state = self.state_of(who, args.name)
         if tag not in state.tags:
             raise NotFound(f"{state.name} has no tag {str(tag)[:64]!r}", code="tag_not_found",
                            hint=f"a version never changes; tags: {', '.join(sorted(state.tags))}")  # fmt: skip
-        asked = json_of(operations, "/operations")
+        asked = json_of(args.operations, "/operations")
         digest = digest_of(asked).hex()
-        at, id = state.tags[tag], name_of(id, "/id", empty=True)
+        at, id = state.tags[tag], name_of(args.id, "/id", empty=True)
         done = catalog.same_patch(state, id, tag, digest)
         if done is None:
             versions = await self.versions(who, at)
             _based(tag, versions.ir(len(at.overlay)).hash, base)
             compiled, verdict = await asyncio.to_thread(self._reviewed, versions, read_operations(asked), kind)
             command = catalog.Overlay(tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name,
-                                      text_of(reason, "/reason"), id, digest, who.id)  # fmt: skip
-            if verdict.needs_person and not agreed:
-                return await self._asked(who, name, versions, command, verdict)
-            decided = await self.core.journal.ask(_stream(who, name), command)
+                                      text_of(args.reason, "/reason"), id, digest, who.id)  # fmt: skip
+            if verdict.needs_person and not args.agreed:
+                return await self._asked(who, args.name, versions, command, verdict)
+            decided = await self.core.journal.ask(_stream(who, args.name), command)
             moved: catalog.Workflow = decided.stream.state
             done = moved.patches[id] if id else decided.events[-1]
-        return await self._tag_told(who, name, done)
+        return await self._tag_told(who, args.name, done)
 
     def _reviewed(
         self, versions: Versions, operations: list[JsonObject], kind: str

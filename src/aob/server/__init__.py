@@ -16,10 +16,9 @@ from aob.server.metric_verbs import MetricVerbs
 from aob.server.place import announced, loopback_key
 from aob.server.routes import make_table
 from aob.server.serve import listen, serving
-from aob.server.verbs import Verbs
 
 __all__ = [
-    "API_KEYS", "App", "Limits", "MetricVerbs", "Verbs", "announced", "create_app", "listen", "loopback_key",
+    "API_KEYS", "App", "Limits", "MetricVerbs", "announced", "create_app", "listen", "loopback_key",
     "openapi_document", "read_api_keys", "serving",
 ]  # fmt: skip
 

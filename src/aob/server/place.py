@@ -4,12 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from aob.core.policy import LOCAL
-from aob.server.verbs import PeopleVerbs
 
 SERVER_FILE: Final = "server.json"
 KEY_FILE: Final = "key"
@@ -29,7 +28,7 @@ def announced(home: Path, url: str) -> Iterator[None]:
                 path.unlink()
 
 
-async def loopback_key(home: Path, verbs: PeopleVerbs) -> str:
+async def loopback_key(home: Path, verbs: Any) -> str:
     """The secret of the home's own key, made at the first start with every role and kept in a file of mode 0600."""
     path = home / KEY_FILE
     with suppress(OSError):

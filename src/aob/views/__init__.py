@@ -1,8 +1,8 @@
 """Records go in, what people and tools read comes out: runs, lists, timelines, reasons. Changes nothing."""
 
 from aob.views.feed_schema import events_schema, feed_schemas
-from aob.views.reading import Views, next_page
+from aob.views.reading import Views, next_page, run_graph
 from aob.views.timeline import entry
 from aob.views.why import why
 
-__all__ = ["Views", "entry", "events_schema", "feed_schemas", "next_page", "why"]
+__all__ = ["Views", "entry", "events_schema", "feed_schemas", "next_page", "run_graph", "why"]

@@ -15,10 +15,12 @@ from aob.core.event import Position
 from aob.core.event.value import decode, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller
-from aob.core.rights import demand
 from aob.core.run import Run
 from aob.core.run import events as ev
 from aob.core.run.state import EXHAUSTED, READY, Token, state_of
+from aob.core.verb import performs
+from aob.core.verbs import run_verbs as verbs
+from aob.core.verbs import value_verbs
 from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
@@ -39,15 +41,16 @@ class Views(Engine):
 
     core: Core
 
-    async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> JsonObject:
+    @performs(verbs.SHOW)
+    async def run(self, who: Caller, args: verbs.ShowRun) -> JsonObject:
         """A whole run: status, inputs, output, nodes by visit, tickets, timers, patches, graph, cost.
 
         With `min_position` it is at least that fresh, or Unavailable `not_yet` is raised.
         """
-        demand(who, "run")
-        if min_position is not None and self.core.feed.place(min_position)[0] > self.core.journal.durable_row:
+        least = args.min_position
+        if least is not None and self.core.feed.place(least)[0] > self.core.journal.durable_row:
             raise Unavailable("this position is not written yet", code="not_yet", hint="ask again in a moment")
-        stream = await self.core.stream(who, run_id)
+        stream = await self.core.stream(who, args.run_id)
         told, run = self._told(stream), stream.state
         inputs, output, error = run.inputs, run.output, run.error
         await self.core.journal.settled(stream)
@@ -56,13 +59,18 @@ class Views(Engine):
         told["error"] = await self.core.value(run.tenant, error) if error is not None else None
         return told
 
-    async def wait(self, who: Caller, run_id: str, within_ms: int) -> JsonObject:
+    @performs(verbs.WAIT)
+    async def wait(self, who: Caller, args: verbs.WaitForRun) -> JsonObject:
         """The whole run as soon as it has ended, or as it stands after `within_ms`."""
-        demand(who, "wait")
         with suppress(TimeoutError):
-            async with asyncio.timeout(within_ms / 1_000):
-                await self.core.ended(who, run_id)
-        return await self.run(who, run_id)
+            async with asyncio.timeout(args.within_ms / 1_000):
+                await self.core.ended(who, args.run_id)
+        return await self.run(who, args.run_id)
+
+    @performs(verbs.GRAPH)
+    async def graph(self, who: Caller, args: verbs.ShowRun) -> JsonObject:
+        """The graph of a run as it stands now, with the state of each visit."""
+        return run_graph(await self.run(who, args.run_id, args.min_position))
 
     def _told(self, stream: Stream) -> JsonObject:
         """The run at one moment; nothing is awaited here, for it goes on meanwhile."""
@@ -112,25 +120,17 @@ class Views(Engine):
                     nodes[name]["labels"] = node.spec.labels
         return nodes
 
-    async def runs(
-        self,
-        who: Caller,
-        *,
-        status: str | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> JsonObject:
+    @performs(verbs.LIST)
+    async def runs(self, who: Caller, args: verbs.ListRuns) -> JsonObject:
         """A page of runs, newest first; `next` is the cursor of the page after it."""
-        demand(who, "runs")
+        limit, labels = args.limit, args.labels
         if not 1 <= limit <= LIST_MAX:
             raise CallerError(f"limit is between 1 and {LIST_MAX}", code="bad_limit")
         found: list[Head] = []
-        before, last = _place(cursor) if cursor is not None else None, False
+        before, last = _place(args.cursor) if args.cursor is not None else None, False
         size = LIST_MAX if labels else limit + 1
         while len(found) <= limit and not last:
-            query = HeadQuery("run", who.tenant, (status or "").upper(), workflow or "", before, size)
+            query = HeadQuery("run", who.tenant, (args.status or "").upper(), args.workflow or "", before, size)
             page = await self.core.store.heads(query)
             last = len(page) < size
             before = (page[-1].started_ms, page[-1].stream) if page else before
@@ -138,16 +138,17 @@ class Views(Engine):
         rows = [_row(head) for head in found[:limit]]
         return {"runs": rows, "next": next_page(rows) if len(found) > limit else None, "as_of": self.position()}
 
-    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = WHOLE) -> list[JsonObject]:
+    @performs(verbs.TIMELINE)
+    async def timeline(self, who: Caller, args: verbs.ShowTimeline) -> list[JsonObject]:
         """Events of a run with a greater `seq` than `after`, oldest first, at most `limit`."""
-        demand(who, "timeline")
-        stream = await self.core.stream(who, run_id)
-        after, limit = max(-1, min(after, WHOLE)), max(0, min(limit, WHOLE))
+        stream = await self.core.stream(who, args.run_id)
+        after, limit = max(-1, min(args.after, WHOLE)), max(0, min(args.limit, WHOLE))
         return [entry(fact) for fact in await history(self.core, stream, after, limit)]
 
-    async def why(self, who: Caller, run_id: str) -> JsonObject:
+    @performs(verbs.WHY)
+    async def why(self, who: Caller, args: verbs.NamedRun) -> JsonObject:
         """One sentence: what the run waits for, or how it ended."""
-        demand(who, "why")
+        run_id = args.run_id
         try:
             stream = await self.core.stream(who, run_id)
         except (Quarantined, Unavailable) as away:
@@ -165,18 +166,11 @@ class Views(Engine):
         await self.core.journal.settled(stream)
         return told
 
-    async def follow(
-        self,
-        who: Caller,
-        *,
-        run_id: str | None = None,
-        position: str | None = None,
-        types: frozenset[str] | None = None,
-        place: bool = False,
-    ) -> AsyncIterator[tuple[str, str, JsonObject]]:
+    @performs(verbs.FOLLOW)
+    async def follow(self, who: Caller, args: verbs.FollowRuns) -> AsyncIterator[tuple[str, str, JsonObject]]:
         """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
         the feed of all runs from now on; with `place` its first item has no name, and says where that is."""
-        demand(who, "follow")
+        run_id, position, types = args.run_id, args.position, args.types
         if run_id is not None:
             stream = await self.core.stream(who, run_id)
             at = (0, WHOLE) if position is None else self.core.feed.place(position)
@@ -184,7 +178,7 @@ class Views(Engine):
                 if types is None or name_of(fact.event) in types:
                     yield fact.position, name_of(fact.event), entry(fact)
             return
-        if place and position is None:
+        if args.place and position is None:
             position = self.position()
             yield position, "", {}
         async for facts in self.core.feed.follow(*self.core.feed.place(position)):
@@ -214,32 +208,30 @@ class Views(Engine):
                             if isinstance(fact.event, ev.RunFinished):
                                 return
 
-    async def logs(
-        self, who: Caller, run_id: str, *, node: str | None = None, follow: bool = False
-    ) -> AsyncIterator[str]:
+    @performs(value_verbs.LOGS)
+    async def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
         """Lines that handlers of the run logged, each one JSON object; with `follow` until the run is over."""
-        demand(who, "logs")
-        stream = await self.core.stream(who, run_id)
+        stream = await self.core.stream(who, args.run_id)
         run: Run = stream.state
 
         def lives() -> bool:
             return not run.final
 
-        async for line in self.core.logs.read(run_id, node=node or "", follow=lives if follow else None):
+        async for line in self.core.logs.read(args.run_id, node=args.node or "", follow=lives if args.follow else None):
             yield msgspec.json.encode(line).decode()
 
-    async def blob(self, who: Caller, hash: str) -> bytes:
+    @performs(value_verbs.BLOB)
+    async def blob(self, who: Caller, args: value_verbs.NamedBlob) -> bytes:
         """The bytes of a blob of the tenant, verified."""
-        demand(who, "blob")
-        digest = _HASH.fullmatch(hash)
+        digest = _HASH.fullmatch(args.hash)
         if digest is None:
-            raise CallerError(f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
+            raise CallerError(f"{args.hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
         return await self.core.values.fetch(who.tenant, bytes.fromhex(digest[1]))
 
-    async def items(self, who: Caller, cursor: str) -> JsonObject:
+    @performs(value_verbs.ITEMS)
+    async def items(self, who: Caller, args: value_verbs.PageOfItems) -> JsonObject:
         """A page of the items of a map, by the cursor `next` that stands beside those before it."""
-        demand(who, "items")
-        return await self.core.items(who.tenant, cursor)
+        return await self.core.items(who.tenant, args.cursor)
 
     async def health(self) -> JsonObject:
         """What works and what does not."""
@@ -256,6 +248,11 @@ class Views(Engine):
             "memory": self.core.vitals(),
             "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),
         }  # fmt: skip
+
+
+def run_graph(run: JsonObject) -> JsonObject:
+    """What of a whole run is its graph."""
+    return {name: run.get(name) for name in ("run_id", "status", "version", "graph", "nodes")}
 
 
 def _done_in_the_world(stream: Stream) -> list[JsonObject]:

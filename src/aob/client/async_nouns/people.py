@@ -5,7 +5,7 @@ from typing import Final
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import part
-from aob.core.answers import ItemsPage, KeyCreated, KeyRow, TicketLink, TicketView
+from aob.core.answers import TicketLink, TicketView
 
 PAGE: Final = 500
 """Tickets that one request asks for."""
@@ -38,23 +38,3 @@ class People(AsyncWire):
     async def blob(self, hash: str) -> bytes:
         """The bytes of a blob."""
         return await self._bytes(f"/v1/blobs/{part(hash)}")
-
-    async def items(self, cursor: str) -> ItemsPage:
-        """A page of a map's items, by the cursor `next` beside those before it."""
-        found: ItemsPage = await self._call("GET", f"/v1/items/{part(cursor)}")
-        return found
-
-    async def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
-        """A new key; its secret is in this answer only."""
-        body = {"name": name, "roles": list(roles), "tenant": tenant}
-        found: KeyCreated = await self._call("POST", "/v1/keys", body=body)
-        return found
-
-    async def list_keys(self) -> list[KeyRow]:
-        """All keys, without secrets."""
-        found: list[KeyRow] = (await self._call("GET", "/v1/keys"))["keys"]
-        return found
-
-    async def revoke_key(self, key_id: str) -> None:
-        """Revoke a key."""
-        await self._call("DELETE", f"/v1/keys/{part(key_id)}")

@@ -22,18 +22,14 @@ from aob.client.request import (
     wait_for,
 )
 from aob.core.answers import (
-    Accepted,
-    Forked,
     JsonObject,
     JsonValue,
     Pruned,
-    RunGraph,
     RunPage,
     RunStarted,
     RunView,
     StartVerdict,
     TimelineEvent,
-    Why,
 )
 from aob.core.errors import Unavailable
 
@@ -103,11 +99,6 @@ class Runs(AsyncWire):
         found: RunPage = await self._call("GET", "/v1/runs", query=query)
         return found
 
-    async def run(self, run_id: str, *, min_position: str | None = None) -> RunView:
-        """A whole run."""
-        found: RunView = await self._call("GET", run_path(run_id), query={"min_position": min_position})
-        return found
-
     async def wait(self, run_id: str, *, timeout_s: float | None = None) -> RunView:
         """The run once it has ended, also when the server is started again meanwhile. Raises TimeoutError, with the
         run's id, when it has not ended in time."""
@@ -130,11 +121,6 @@ class Runs(AsyncWire):
             failures = 0
             raise_if_late(run_id, deadline)
 
-    async def graph(self, run_id: str) -> RunGraph:
-        """The graph of a run as it stands now."""
-        found: RunGraph = await self._call("GET", run_path(run_id, "graph"))
-        return found
-
     async def timeline(self, run_id: str) -> AsyncIterator[TimelineEvent]:
         """All events of a run until now."""
         after: int | None = None
@@ -145,21 +131,6 @@ class Runs(AsyncWire):
             after = page["next"]
             if after is None:
                 return
-
-    async def why(self, run_id: str) -> Why:
-        """What a run waits for."""
-        found: Why = await self._call("GET", run_path(run_id, "why"))
-        return found
-
-    async def cancel(self, run_id: str, *, reason: str = "", command: str | None = None) -> Accepted:
-        """Cancel a run."""
-        found: Accepted = await self._call("POST", run_path(run_id, "cancel"), body={"reason": reason}, command=command)
-        return found
-
-    async def release(self, run_id: str) -> Accepted:
-        """Let a run that was set aside go on."""
-        found: Accepted = await self._call("POST", run_path(run_id, "release"))
-        return found
 
     async def prune(
         self,
@@ -181,43 +152,6 @@ class Runs(AsyncWire):
             cursor = step["next"]
             if cursor is None:
                 return
-
-    async def message(
-        self, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
-    ) -> Accepted:
-        """Hand a message to a run."""
-        body = {"name": name, "key": key, "payload": payload, "id": id}
-        found: Accepted = await self._call("POST", run_path(run_id, "messages"), body=body)
-        return found
-
-    async def replay(
-        self,
-        run_id: str,
-        *,
-        from_node: str,
-        mode: str = "freeze",
-        patches: list[JsonValue] | None = None,
-        assume: Mapping[str, JsonValue] | None = None,
-    ) -> JsonObject:
-        """Replay a run in a shadow; the report says what was recorded, computed, or is unknown."""
-        body = {"from": from_node, "mode": mode, "patches": patches, "assume": assume}
-        found: JsonObject = await self._call("POST", run_path(run_id, "replay"), body=body)
-        return found
-
-    async def fork(
-        self,
-        run_id: str,
-        *,
-        from_node: str,
-        patches: list[JsonValue] | None = None,
-        assume: JsonObject | None = None,
-    ) -> Forked:
-        """A new run from a node of this one. `patches` are put on top, `assume` gives copied visits another output;
-        what depends on either is not copied, and an approval among it is asked again."""
-        body: JsonObject = {"from": from_node, "patches": patches, "assume": assume}
-        body = {name: value for name, value in body.items() if value is not None}
-        found: Forked = await self._call("POST", run_path(run_id, "fork"), body=body)
-        return found
 
     def follow(
         self, run_id: str | None = None, *, position: str | None = None, types: Iterable[str] = ()

@@ -4,7 +4,7 @@ import msgspec
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import media_of, name_in, part
-from aob.core.answers import JsonObject, TagPatched, Validated, WorkflowDiff, WorkflowPushed, WorkflowRow, WorkflowView
+from aob.core.answers import JsonObject, TagPatched, Validated, WorkflowPushed
 from aob.core.errors import Invalid, Problem
 
 
@@ -28,21 +28,6 @@ class Workflows(AsyncWire):
         """Every problem of a document; nothing is stored."""
         data = document if isinstance(document, bytes) else msgspec.json.encode(document)
         found: Validated = await self._call("POST", "/v1/workflows:validate", content=data, media=media_of(data))
-        return found
-
-    async def workflows(self) -> list[WorkflowRow]:
-        """All workflows."""
-        found: list[WorkflowRow] = (await self._call("GET", "/v1/workflows"))["workflows"]
-        return found
-
-    async def workflow(self, name: str, tag: str = "main") -> WorkflowView:
-        """One version, by tag or artifact."""
-        found: WorkflowView = await self._call("GET", f"/v1/workflows/{part(name)}", query={"tag": tag})
-        return found
-
-    async def diff(self, name: str, a: str, b: str = "main") -> WorkflowDiff:
-        """What changed from `a` to `b`."""
-        found: WorkflowDiff = await self._call("GET", f"/v1/workflows/{part(name)}/diff", query={"a": a, "b": b})
         return found
 
     async def patch_tag(self, name: str, body: JsonObject, *, tag: str = "main") -> TagPatched:

@@ -8,7 +8,7 @@ from typing import Final
 
 from aob.client.request import part
 from aob.client.sync_wire import Wire
-from aob.core.answers import ItemsPage, KeyCreated, KeyRow, TicketLink, TicketView
+from aob.core.answers import TicketLink, TicketView
 
 PAGE: Final = 500
 """Tickets that one request asks for."""
@@ -39,23 +39,3 @@ class People(Wire):
     def blob(self, hash: str) -> bytes:
         """The bytes of a blob."""
         return self._bytes(f"/v1/blobs/{part(hash)}")
-
-    def items(self, cursor: str) -> ItemsPage:
-        """A page of a map's items, by the cursor `next` beside those before it."""
-        found: ItemsPage = self._call("GET", f"/v1/items/{part(cursor)}")
-        return found
-
-    def create_key(self, name: str, roles: Iterable[str], *, tenant: str | None = None) -> KeyCreated:
-        """A new key; its secret is in this answer only."""
-        body = {"name": name, "roles": list(roles), "tenant": tenant}
-        found: KeyCreated = self._call("POST", "/v1/keys", body=body)
-        return found
-
-    def list_keys(self) -> list[KeyRow]:
-        """All keys, without secrets."""
-        found: list[KeyRow] = (self._call("GET", "/v1/keys"))["keys"]
-        return found
-
-    def revoke_key(self, key_id: str) -> None:
-        """Revoke a key."""
-        self._call("DELETE", f"/v1/keys/{part(key_id)}")

@@ -25,18 +25,14 @@ from aob.client.request import (
 )
 from aob.client.sync_wire import Wire
 from aob.core.answers import (
-    Accepted,
-    Forked,
     JsonObject,
     JsonValue,
     Pruned,
-    RunGraph,
     RunPage,
     RunStarted,
     RunView,
     StartVerdict,
     TimelineEvent,
-    Why,
 )
 from aob.core.errors import Unavailable
 
@@ -105,11 +101,6 @@ class Runs(Wire):
         found: RunPage = self._call("GET", "/v1/runs", query=query)
         return found
 
-    def run(self, run_id: str, *, min_position: str | None = None) -> RunView:
-        """A whole run."""
-        found: RunView = self._call("GET", run_path(run_id), query={"min_position": min_position})
-        return found
-
     def wait(self, run_id: str, *, timeout_s: float | None = None) -> RunView:
         """The run once it has ended, also when the server is started again meanwhile. Raises TimeoutError, with the
         run's id, when it has not ended in time."""
@@ -132,11 +123,6 @@ class Runs(Wire):
             failures = 0
             raise_if_late(run_id, deadline)
 
-    def graph(self, run_id: str) -> RunGraph:
-        """The graph of a run as it stands now."""
-        found: RunGraph = self._call("GET", run_path(run_id, "graph"))
-        return found
-
     def timeline(self, run_id: str) -> Iterator[TimelineEvent]:
         """All events of a run until now."""
         after: int | None = None
@@ -146,21 +132,6 @@ class Runs(Wire):
             after = page["next"]
             if after is None:
                 return
-
-    def why(self, run_id: str) -> Why:
-        """What a run waits for."""
-        found: Why = self._call("GET", run_path(run_id, "why"))
-        return found
-
-    def cancel(self, run_id: str, *, reason: str = "", command: str | None = None) -> Accepted:
-        """Cancel a run."""
-        found: Accepted = self._call("POST", run_path(run_id, "cancel"), body={"reason": reason}, command=command)
-        return found
-
-    def release(self, run_id: str) -> Accepted:
-        """Let a run that was set aside go on."""
-        found: Accepted = self._call("POST", run_path(run_id, "release"))
-        return found
 
     def prune(
         self,
@@ -182,43 +153,6 @@ class Runs(Wire):
             cursor = step["next"]
             if cursor is None:
                 return
-
-    def message(
-        self, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
-    ) -> Accepted:
-        """Hand a message to a run."""
-        body = {"name": name, "key": key, "payload": payload, "id": id}
-        found: Accepted = self._call("POST", run_path(run_id, "messages"), body=body)
-        return found
-
-    def replay(
-        self,
-        run_id: str,
-        *,
-        from_node: str,
-        mode: str = "freeze",
-        patches: list[JsonValue] | None = None,
-        assume: Mapping[str, JsonValue] | None = None,
-    ) -> JsonObject:
-        """Replay a run in a shadow; the report says what was recorded, computed, or is unknown."""
-        body = {"from": from_node, "mode": mode, "patches": patches, "assume": assume}
-        found: JsonObject = self._call("POST", run_path(run_id, "replay"), body=body)
-        return found
-
-    def fork(
-        self,
-        run_id: str,
-        *,
-        from_node: str,
-        patches: list[JsonValue] | None = None,
-        assume: JsonObject | None = None,
-    ) -> Forked:
-        """A new run from a node of this one. `patches` are put on top, `assume` gives copied visits another output;
-        what depends on either is not copied, and an approval among it is asked again."""
-        body: JsonObject = {"from": from_node, "patches": patches, "assume": assume}
-        body = {name: value for name, value in body.items() if value is not None}
-        found: Forked = self._call("POST", run_path(run_id, "fork"), body=body)
-        return found
 
     def follow(
         self, run_id: str | None = None, *, position: str | None = None, types: Iterable[str] = ()

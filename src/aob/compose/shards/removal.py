@@ -1,25 +1,25 @@
 """Removal over several shards: each owner removes its own, one after the other."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+
+from msgspec.structs import asdict
 
 from aob.compose.shards.local import Shard
 from aob.core.answers import Pruned
 from aob.core.errors import CallerError
 from aob.core.policy import Caller
+from aob.core.verbs import run_verbs
 
 
-async def prune_step(
-    shards: Sequence[Shard], who: Caller, before_ms: int, cursor: str | None, how: Mapping[str, Any]
-) -> Pruned:
+async def prune_step(shards: Sequence[Shard], who: Caller, args: run_verbs.PruneRuns) -> Pruned:
     """A step of the shard that a cursor names; its `next` leads on to the shard after it."""
-    number, _, rest = (cursor or "0:").partition(":")
+    number, _, rest = (args.cursor or "0:").partition(":")
     if not (number.isdecimal() and len(number) < 4 and int(number) < len(shards)):
         raise CallerError(
-            f"{str(cursor)[:40]!r} is no cursor", code="bad_cursor", hint="pass `next` of the step before"
+            f"{str(args.cursor)[:40]!r} is no cursor", code="bad_cursor", hint="pass `next` of the step before"
         )
     at = int(number)
-    told: Pruned = await shards[at].call("prune", who, before_ms, cursor=rest or None, **how)
+    told: Pruned = await shards[at].call("prune", who, **{**asdict(args), "cursor": rest or None})
     if told["next"] is not None:
         told["next"] = f"{at}:{told['next']}"
     elif at + 1 < len(shards):

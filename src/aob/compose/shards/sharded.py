@@ -5,7 +5,7 @@ that it needs is being started again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, Final
@@ -18,16 +18,16 @@ from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
 from aob.compose.shards.removal import prune_step
-from aob.core.answers import JsonObject, JsonValue, Pruned, ticket_place
-from aob.core.errors import AobError, NotFound, Problem, Unavailable
+from aob.core.answers import JsonObject, Pruned, ticket_place
+from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
-from aob.core.rights import demand, may
+from aob.core.rights import may
 from aob.core.verb import AnyVerb, performs
-from aob.core.verbs import TABLE
+from aob.core.verbs import TABLE, run_verbs, value_verbs, workflow_verbs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.runs import keyed_id
-from aob.views import Views, next_page
+from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
@@ -44,9 +44,6 @@ class ShardedViews:
         self._local, self._shards = local, shards
         self._turn = count()
         self.pushing = asyncio.Lock()
-        self.validate: Callable[[JsonObject | bytes], Coroutine[Any, Any, Sequence[Problem]]] = local.validate
-        self.workflows, self.workflow, self.diff = local.workflows, local.workflow, local.diff
-        self.create_key, self.list_keys, self.revoke_key = local.create_key, local.list_keys, local.revoke_key
         self.authenticate, self.holder = local.authenticate, local.holder
         for verb in TABLE:
             if verb.name not in dir(self) and verb.name in dir(local):
@@ -69,24 +66,22 @@ class ShardedViews:
 
     # -- workflows --------------------------------------------------------------------------------------------------
 
-    async def push(
-        self, who: Caller, document: JsonObject | bytes, *, tag: str = "main", name: str | None = None
-    ) -> JsonObject:
+    @performs(workflow_verbs.PUSH)
+    async def push(self, who: Caller, args: workflow_verbs.PushWorkflow) -> JsonObject:
         """Check, store and tag a document, on shard 0 first, then on all others; one push at a time, so that versions
         and tags come out the same everywhere. Raises Unavailable `push_partial` naming the shards that lack it: they
         are taught when they are back, and pushing again does it at once."""
         async with self.pushing:
-            told = await self._local.push(who, document, tag=tag, name=name)
-            await self._teach(who, told["workflow"])
-        return told
+            return await self._told_all(who, await self._local.push(who, **asdict(args)))
 
-    async def patch_tag(
-        self, who: Caller, name: str, tag: str, operations: list[JsonObject], reason: str = "", **how: Any
-    ) -> JsonObject:
+    @performs(workflow_verbs.PATCH_TAG)
+    async def patch_tag(self, who: Caller, args: workflow_verbs.PatchTag) -> JsonObject:
         """Put an overlay on a tag, as `push` does: on shard 0 first, then on all others. Raises as `push`."""
         async with self.pushing:
-            told = await self._local.patch_tag(who, name, tag, operations, reason, **how)
-            await self._teach(who, name)
+            return await self._told_all(who, await self._local.patch_tag(who, **asdict(args)))
+
+    async def _told_all(self, who: Caller, told: JsonObject) -> JsonObject:
+        await self._teach(who, told["workflow"])
         return told
 
     async def _teach(self, who: Caller, name: str) -> None:
@@ -106,31 +101,17 @@ class ShardedViews:
 
     # -- starts -----------------------------------------------------------------------------------------------------
 
-    async def start(
-        self,
-        who: Caller,
-        workflow: str | None,
-        inputs: JsonValue,
-        *,
-        tag: str = "main",
-        key: str | None = None,
-        mode: str | None = None,
-        priority: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        run_id: str | None = None,
-    ) -> JsonObject:
+    @performs(run_verbs.START)
+    async def start(self, who: Caller, args: run_verbs.StartRun) -> JsonObject:
         """Start a run, once a key."""
-        demand(who, "start")
-        shard = self._of_start(who, {"workflow": workflow, "tag": tag, "key": key, "run_id": run_id}, {}) or self._any()
-        told: JsonObject = await shard.call(
-            "start", who, workflow, inputs, tag=tag, key=key, mode=mode, priority=priority, labels=labels, run_id=run_id
-        )
+        item = asdict(args)
+        told: JsonObject = await (self._of_start(who, item, {}) or self._any()).call("start", who, **item)
         return told
 
-    async def start_many(self, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
+    @performs(run_verbs.START_MANY)
+    async def start_many(self, who: Caller, args: run_verbs.StartRuns) -> list[JsonObject]:
         """Start many: a verdict each, in order; those of a shard that is down are refused alone."""
-        demand(who, "start_many")
-        named: dict[str, str] = {}
+        items, named = args.items, dict[str, str]()
         fixed = [self._of_start(who, item, named) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
@@ -189,63 +170,34 @@ class ShardedViews:
 
     # -- one run ----------------------------------------------------------------------------------------------------
 
-    async def run(self, who: Caller, run_id: str, *, min_position: str | None = None) -> JsonObject:
+    @performs(run_verbs.SHOW)
+    async def run(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
         """A whole run."""
-        shard = self._of(run_id)
-        least = split(min_position, len(self._shards))[shard.number] if min_position is not None else None
-        told: JsonObject = await shard.call("run", who, run_id, min_position=least)
-        return self._placed(shard, told)
+        shard, least = self._of(args.run_id), args.min_position
+        at = split(least, len(self._shards))[shard.number] if least is not None else None
+        return self._placed(shard, await shard.call("run", who, args.run_id, min_position=at))
 
-    async def wait(self, who: Caller, run_id: str, within_ms: int) -> JsonObject:
-        """The run as soon as it has ended, or as it stands after `within_ms`."""
-        shard = self._of(run_id)
-        told: JsonObject = await shard.call("wait", who, run_id, within_ms)
-        return self._placed(shard, told)
+    @performs(run_verbs.GRAPH)
+    async def graph(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
+        """The graph of a run."""
+        return run_graph(await self.run(who, args.run_id, args.min_position))
 
-    async def timeline(self, who: Caller, run_id: str, *, after: int = -1, limit: int = 1 << 62) -> list[JsonObject]:
+    @performs(run_verbs.WAIT)
+    async def wait(self, who: Caller, args: run_verbs.WaitForRun) -> JsonObject:
+        """The run as soon as it has ended, or as it stands when the time has passed."""
+        shard = self._of(args.run_id)
+        return self._placed(shard, await shard.call("wait", who, **asdict(args)))
+
+    @performs(run_verbs.TIMELINE)
+    async def timeline(self, who: Caller, args: run_verbs.ShowTimeline) -> list[JsonObject]:
         """Events of a run."""
-        shard = self._of(run_id)
-        told = await shard.call("timeline", who, run_id, after=after, limit=limit)
-        return [self._placed(shard, each) for each in told]
+        shard = self._of(args.run_id)
+        return [self._placed(shard, each) for each in await shard.call("timeline", who, **asdict(args))]
 
     def _placed(self, shard: Shard, told: JsonObject) -> JsonObject:
         return {**told, "position": widened(told["position"], shard.number, len(self._shards))}
 
-    async def cancel(self, who: Caller, run_id: str, *, reason: str = "", command: str | None = None) -> JsonObject:
-        """Cancel a run."""
-        told: JsonObject = await self._of(run_id).call("cancel", who, run_id, reason=reason, command=command)
-        return told
-
-    async def release(self, who: Caller, run_id: str) -> JsonObject:
-        """Let a run that was set aside go on."""
-        told: JsonObject = await self._of(run_id).call("release", who, run_id)
-        return told
-
-    async def why(self, who: Caller, run_id: str) -> JsonObject:
-        """What a run waits for."""
-        told: JsonObject = await self._of(run_id).call("why", who, run_id)
-        return told
-
-    async def message(
-        self, who: Caller, run_id: str, name: str, *, key: str = "", payload: JsonValue = None, id: str | None = None
-    ) -> JsonObject:
-        """Hand a message to a run."""
-        told: JsonObject = await self._of(run_id).call(
-            "message", who, run_id, name, key=key, payload=payload, id=id
-        )  # fmt: skip
-        return told
-
-    async def replay(self, who: Caller, run_id: str, **how: Any) -> JsonObject:
-        """Replay a run in a shadow."""
-        told: JsonObject = await self._of(run_id).call("replay", who, run_id, **how)
-        return told
-
-    async def fork(self, who: Caller, run_id: str, *, from_node: str, **changed: Any) -> JsonObject:
-        """A new run from a node of this one, on the same shard."""
-        told: JsonObject = await self._of(run_id).call("fork", who, run_id, from_node=from_node, **changed)
-        return told
-
-    # -- by the id of a patch or a ticket ---------------------------------------------------------------------------
+    # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
 
     @performs(verbs.ANSWER)
     async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
@@ -253,11 +205,13 @@ class ShardedViews:
         told: JsonObject = await self._of_holder(verbs.ANSWER, who, args)
         if "run_id" not in told:  # of a patch of a tag: what shard 0 has now, all others are taught
             async with self.pushing:
-                await self._teach(who, told["workflow"])
+                await self._told_all(who, told)
         return told
 
     async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
         """Ask the shard whose memory has the ticket or patch; when none has, all, for it may lie in an ended run."""
+        if verb.resource not in HELD:
+            return await self._wherever(verb.name, who, **asdict(args))
         what, id = HELD[verb.resource]
         # Whoever may do something to it may find it.
         finder = Caller(who.tenant, who.name, frozenset({"view"}), who.id)
@@ -278,20 +232,11 @@ class ShardedViews:
 
     # -- lists ------------------------------------------------------------------------------------------------------
 
-    async def runs(
-        self,
-        who: Caller,
-        *,
-        status: str | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> JsonObject:
+    @performs(run_verbs.LIST)
+    async def runs(self, who: Caller, args: run_verbs.ListRuns) -> JsonObject:
         """A page of runs of all shards, newest first."""
-        pages = await self._all(
-            "runs", who, status=status, workflow=workflow, limit=limit, cursor=cursor, labels=labels
-        )  # fmt: skip
+        limit = args.limit
+        pages = await asyncio.gather(*(shard.call("runs", who, **asdict(args)) for shard in self._shards))
         found = sorted(
             (row for page in pages for row in page["runs"]),
             key=lambda row: (row["started_at"], row["run_id"]), reverse=True,
@@ -311,16 +256,6 @@ class ShardedViews:
         found = (ticket for tickets in lists for ticket in tickets)
         return sorted(found, key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]))[: args.limit]
 
-    async def blob(self, who: Caller, hash: str) -> bytes:
-        """The bytes of a blob, from the shard that has it."""
-        data: bytes = await self._wherever("blob", who, hash)
-        return data
-
-    async def items(self, who: Caller, cursor: str) -> JsonObject:
-        """A page of the items of a map, from the shard that has it."""
-        page: JsonObject = await self._wherever("items", who, cursor)
-        return page
-
     async def health(self) -> JsonObject:
         """How each shard is; `status` is `ok` when all of them are."""
         told = await self._local.health()
@@ -338,30 +273,21 @@ class ShardedViews:
         at = joined(rows, self._local.position())
         return {**told, "status": "ok" if fine else "degraded", "position": at, "shards": shards}
 
-    async def _all(self, verb: str, who: Caller, **named: Any) -> list[Any]:
-        return await asyncio.gather(*(shard.call(verb, who, **named) for shard in self._shards))
-
-    async def prune(self, who: Caller, before_ms: int, *, cursor: str | None = None, **how: Any) -> Pruned:
+    @performs(run_verbs.PRUNE)
+    async def prune(self, who: Caller, args: run_verbs.PruneRuns) -> Pruned:
         """One step of removing ended runs, one shard after the other."""
-        return await prune_step(self._shards, who, before_ms, cursor, how)
+        return await prune_step(self._shards, who, args)
 
     # -- feeds ------------------------------------------------------------------------------------------------------
 
-    def logs(self, who: Caller, run_id: str, *, node: str | None = None, follow: bool = False) -> AsyncIterator[str]:
+    @performs(value_verbs.LOGS)
+    def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
         """Lines of the handlers' logs."""
-        return self._of(run_id).stream("logs", who, run_id, node=node, follow=follow)
+        return self._of(args.run_id).stream("logs", who, **asdict(args))
 
-    def follow(
-        self,
-        who: Caller,
-        *,
-        run_id: str | None = None,
-        position: str | None = None,
-        types: frozenset[str] | None = None,
-        place: bool = False,
-    ) -> AsyncIterator[Item]:
+    @performs(run_verbs.FOLLOW)
+    def follow(self, who: Caller, args: run_verbs.FollowRuns) -> AsyncIterator[Item]:
         """Events of a run, or of all runs, after a position of the home."""
-        demand(who, "follow")
-        if run_id is not None:
-            return follow_run(self._shards, self._of(run_id), who, run_id, position, types)
-        return follow_all(self._shards, who, position, types, place)
+        if args.run_id is not None:
+            return follow_run(self._shards, self._of(args.run_id), who, args.run_id, args.position, args.types)
+        return follow_all(self._shards, who, args.position, args.types, args.place)

@@ -1,8 +1,10 @@
 """What a verb is: its name, its arguments, who may, which partition answers, how it looks in HTTP. Data goes in, the
 places of its fields and a function that may be called come out. Knows no verb, no server and no client."""
 
-from aob.core.verb.entry import LIVE, UNIT, AnyVerb, Gives, Http, Verb
-from aob.core.verb.performing import bound, performs
+from aob.core.verb.entry import LIVE, UNIT, AnyVerb, Gives, Http, NoArgs, Verb, ok
+from aob.core.verb.performing import having, performs
 from aob.core.verb.places import Places, places_of
 
-__all__ = ["LIVE", "UNIT", "AnyVerb", "Gives", "Http", "Places", "Verb", "bound", "performs", "places_of"]
+__all__ = [
+    "LIVE", "UNIT", "AnyVerb", "Gives", "Http", "NoArgs", "Places", "Verb", "having", "ok", "performs", "places_of",
+]  # fmt: skip

@@ -17,8 +17,8 @@ LIVE: Final = 1
 """What a read costs that memory answers: a number, an entity, one run."""
 
 AnsweredBy = Literal["run", "holder", "main", "any", "every"]
-"""Which partition answers: that of the field `run_id`; the one that holds the `ticket_id`, `patch_id`, `hash` or
-`cursor`; the first; whichever; each, and their answers are joined."""
+"""Which partition answers: that of the field `run_id`; the one that holds the ticket, the patch or the value; the
+first; whichever; each, and their answers are joined."""
 
 
 class Gives(msgspec.Struct, frozen=True):
@@ -32,12 +32,18 @@ class Gives(msgspec.Struct, frozen=True):
     items: Mapping[str, object] = {}
 
 
+def ok(shape: object, text: str, status: int = 200) -> tuple[Gives, ...]:
+    """The one answer of most verbs."""
+    return (Gives(status, shape, text),)
+
+
 class Http(msgspec.Struct, frozen=True):
-    """How a verb looks in HTTP. Fields of the path stand in it as `{wire name}`; of the others, those of a request with
-    a body (`takes` names its schema) are members of it but for those in `query`, else they are parameters of the query.
-    Those in `apart` do not travel. `once` is the field that `Idempotency-Key` fills. A field that is `whole` is the
-    body itself. `wraps` is the member of the answer in which the list stands that the verb gives.
-    `defaults` are those of HTTP where they are not the struct's."""
+    """How a verb looks in HTTP. Fields of the path stand in it as `{wire name}`. Of the others, those of a request with
+    a body (`takes` names its schema) are members of it but for those in `query`; without a body they are parameters of
+    the query. `members` names those of the body in another order than the struct's. Those in `apart` do not travel.
+    `once` is the field that `Idempotency-Key` fills. A field that is `whole` is the body itself. `wraps` is the member
+    of the answer in which the list stands that the verb gives. `defaults` are those of HTTP where they are not the
+    struct's."""
 
     method: str
     path: str
@@ -45,6 +51,7 @@ class Http(msgspec.Struct, frozen=True):
     summary: str
     gives: tuple[Gives, ...]
     takes: str = ""
+    members: tuple[str, ...] = ()
     whole: str = ""
     query: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
@@ -57,24 +64,29 @@ class Http(msgspec.Struct, frozen=True):
     defaults: Mapping[str, object] = {}
 
 
+class NoArgs(msgspec.Struct, frozen=True):
+    """A verb that nothing more is said to."""
+
+
 class Verb(Generic[Given, Args]):
-    """A verb: `action` is the role that a caller needs (`core.rights`), on a `resource`; `gives` is the answer's type.
-    One without `http` is asked for by rooms only."""
+    """A verb: `action` is the role that a caller needs (`core.rights`), on a `resource`; `gives` is the type of its
+    answer. One without `http` is asked for by rooms only; one that `streams` gives items that are asked for one by
+    one."""
 
     def __init__(
         self,
         name: str,
         args: Callable[Given, Args],
-        *,
-        gives: object,
         action: str,
         resource: str,
-        answered_by: AnsweredBy = "main",
-        http: tuple[Http, ...] = (),
+        answered_by: AnsweredBy,
+        *http: Http,
+        gives: object = None,
         streams: bool = False,
     ) -> None:
-        self.name, self.args, self.gives, self.http, self.streams = name, args, gives, http, streams
+        self.name, self.args, self.http, self.streams = name, args, http, streams
         self.action, self.resource, self.answered_by = action, resource, answered_by
+        self.gives = http[0].gives[0].shape if http else gives
 
     def __repr__(self) -> str:
         return f"<verb {self.name}>"

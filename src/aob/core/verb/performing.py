@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import update_wrapper
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from aob.core.policy import Caller
 from aob.core.rights import ANY, may
@@ -41,7 +41,6 @@ async def _refused_stream(who: Caller, action: str) -> AsyncIterator[None]:
     yield
 
 
-def bound(names: Iterable[str], *rooms: object) -> dict[str, Callable[..., Any]]:
-    """The functions of verbs by their names, from the rooms that have them. Those that none has are left out."""
-    having = [(name, room) for name in names for room in rooms if hasattr(room, name)]
-    return {name: getattr(room, name) for name, room in reversed(having)}
+def having(names: Iterable[str], *rooms: object) -> dict[str, object]:
+    """The room that has the function of a verb, by the names of verbs. Those that none has are left out."""
+    return {name: room for room in reversed(rooms) for name in names if hasattr(room, name)}

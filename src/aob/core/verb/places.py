@@ -38,8 +38,10 @@ def places_of(verb: AnyVerb, http: Http) -> Places:
         raise ValueError(f"{verb.name}: its arguments have no {', '.join(sorted(wrong))}")
     path = tuple(fields.pop(name) for name in named)
     whole = fields.pop(http.whole) if http.whole else None
+    if http.members:
+        return Places(path, tuple(fields[name] for name in http.query), tuple(fields[n] for n in http.members), whole)
     rest = [field for name, field in fields.items() if name not in http.apart]
-    in_body = [field for field in rest if http.takes and not http.whole and field.encode_name not in http.query]
+    in_body = [field for field in rest if http.takes and field.encode_name not in http.query]
     in_query = tuple(field for field in rest if field not in in_body)
     return Places(path, in_query, tuple(in_body), whole)
 

@@ -4,9 +4,20 @@ from itertools import chain
 from typing import Final
 
 from aob.core.verb import AnyVerb
+from aob.core.verbs import keys as key_verbs
 from aob.core.verbs import patches as patch_verbs
+from aob.core.verbs import runs as run_verbs
 from aob.core.verbs import tickets as ticket_verbs
+from aob.core.verbs import values as value_verbs
+from aob.core.verbs import workflows as workflow_verbs
 
-TABLE: Final[tuple[AnyVerb, ...]] = tuple(chain.from_iterable(noun.VERBS for noun in (patch_verbs, ticket_verbs)))
+_FEEDS: Final = (run_verbs.FOLLOW, value_verbs.LOGS)
+TABLE: Final[tuple[AnyVerb, ...]] = tuple(
+    chain(
+        run_verbs.VERBS, patch_verbs.VERBS, _FEEDS, workflow_verbs.VERBS, ticket_verbs.VERBS, value_verbs.VERBS,
+        key_verbs.VERBS,
+    )
+)  # fmt: skip
+"""In the order in which the documents list them."""
 
-__all__ = ["TABLE", "patch_verbs", "ticket_verbs"]
+__all__ = ["TABLE", "key_verbs", "patch_verbs", "run_verbs", "ticket_verbs", "value_verbs", "workflow_verbs"]

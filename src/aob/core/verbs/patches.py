@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject, PatchList, PatchVerdict, PatchView
-from aob.core.verb import LIVE, Gives, Http, Verb
+from aob.core.verb import LIVE, Http, Verb, ok
 
 
 class ProposePatch(msgspec.Struct, frozen=True):
@@ -41,16 +41,13 @@ class RollBackPatch(msgspec.Struct, frozen=True):
     cascade: bool = False
 
 
-_DECIDED: Final = (Gives(200, PatchVerdict, "The patch and its state."),)
+_DECIDED: Final = ok(PatchVerdict, "The patch and its state.")
 
 
 def _proposing(path: str, name: str) -> Http:
     """Seeds say `/patch`, the plural is the list's own path: both propose."""
-    return Http(
-        "POST", path, name,
-        "Propose a patch to a run: checked, then applied, or held for a person, or refused with every reason.",
-        _DECIDED, whole="body", refuses=(409,), headers=("Idempotency-Key",),
-    )  # fmt: skip
+    summary = "Propose a patch to a run: checked, then applied, or held for a person, or refused with every reason."
+    return Http("POST", path, name, summary, _DECIDED, whole="body", refuses=(409,), headers=("Idempotency-Key",))
 
 
 def _closing(word: str, name: str, summary: str, takes: str) -> Http:
@@ -59,52 +56,33 @@ def _closing(word: str, name: str, summary: str, takes: str) -> Http:
 
 
 PROPOSE: Final = Verb(
-    "propose", ProposePatch, gives=PatchVerdict, action="patch", resource="run", answered_by="run",
-    http=(
-        _proposing("/v1/runs/{run_id}/patch", "propose_patch"),
-        _proposing("/v1/runs/{run_id}/patches", "create_patch"),
-    ),
+    "propose", ProposePatch, "patch", "run", "run",
+    _proposing("/v1/runs/{run_id}/patch", "propose_patch"), _proposing("/v1/runs/{run_id}/patches", "create_patch"),
 )  # fmt: skip
 LIST: Final = Verb(
-    "patches", PatchesOfRun, gives=PatchList, action="view", resource="run", answered_by="run",
-    http=(
-        Http(
-            "GET", "/v1/runs/{run_id}/patches", "list_patches", "List the patches of a run in their order.",
-            (Gives(200, PatchList, "The patches."),), wraps="patches",
-        ),
-    ),
+    "patches", PatchesOfRun, "view", "run", "run",
+    Http("GET", "/v1/runs/{run_id}/patches", "list_patches", "List the patches of a run in their order.",
+         ok(PatchList, "The patches."), wraps="patches"),
 )  # fmt: skip
 SHOW: Final = Verb(
-    "patch", NamedPatch, gives=PatchView, action="view", resource="patch", answered_by="holder",
-    http=(
-        Http(
-            "GET", "/v1/patches/{patch_id}", "show_patch",
-            "Show a patch: its operations, its diff, and the graph before and after.",
-            (Gives(200, PatchView, "The patch."),), cost=LIVE,
-        ),
-    ),
+    "patch", NamedPatch, "view", "patch", "holder",
+    Http("GET", "/v1/patches/{patch_id}", "show_patch",
+         "Show a patch: its operations, its diff, and the graph before and after.", ok(PatchView, "The patch."),
+         cost=LIVE),
 )  # fmt: skip
 APPROVE: Final = Verb(
-    "approve_patch", ClosePatch, gives=PatchVerdict, action="approve", resource="patch", answered_by="holder",
-    http=(
-        _closing(
-            "approve", "approve_patch",
-            "Approve a proposed patch; it is applied if its diff is still the one that was shown.", "ReasonBody",
-        ),
-    ),
+    "approve_patch", ClosePatch, "approve", "patch", "holder",
+    _closing("approve", "approve_patch",
+             "Approve a proposed patch; it is applied if its diff is still the one that was shown.", "ReasonBody"),
 )  # fmt: skip
 REJECT: Final = Verb(
-    "reject_patch", ClosePatch, gives=PatchVerdict, action="approve", resource="patch", answered_by="holder",
-    http=(_closing("reject", "reject_patch", "Reject a proposed patch.", "ReasonBody"),),
+    "reject_patch", ClosePatch, "approve", "patch", "holder",
+    _closing("reject", "reject_patch", "Reject a proposed patch.", "ReasonBody"),
 )  # fmt: skip
 ROLL_BACK: Final = Verb(
-    "rollback", RollBackPatch, gives=PatchVerdict, action="patch", resource="patch", answered_by="holder",
-    http=(
-        _closing(
-            "rollback", "rollback_patch",
-            "Take an applied patch back by its stored inverse, through the same gates.", "RollbackBody",
-        ),
-    ),
+    "rollback", RollBackPatch, "patch", "patch", "holder",
+    _closing("rollback", "rollback_patch",
+             "Take an applied patch back by its stored inverse, through the same gates.", "RollbackBody"),
 )  # fmt: skip
 
 VERBS: Final = (PROPOSE, LIST, SHOW, APPROVE, REJECT, ROLL_BACK)

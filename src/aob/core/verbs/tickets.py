@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.answers import Answered, JsonValue, TicketList, TicketView
 from aob.core.rights import ANY
-from aob.core.verb import LIVE, Gives, Http, Verb
+from aob.core.verb import LIVE, Http, Verb, ok
 
 LISTED_MAX: Final = 100_000
 """Tickets of one list where nobody asks for fewer."""
@@ -44,35 +44,23 @@ class AnswerTicket(msgspec.Struct, frozen=True):
 
 
 LIST: Final = Verb(
-    "tickets", ListTickets, gives=TicketList, action="view", resource="ticket", answered_by="every",
-    http=(
-        Http(
-            "GET", "/v1/tickets", "list_tickets", "List tickets that wait for a person.",
-            (Gives(200, TicketList, "The tickets."),), wraps="tickets", refuses=(404,), defaults={"limit": PAGE},
-        ),
-    ),
+    "tickets", ListTickets, "view", "ticket", "every",
+    Http("GET", "/v1/tickets", "list_tickets", "List tickets that wait for a person.", ok(TicketList, "The tickets."),
+         wraps="tickets", refuses=(404,), defaults={"limit": PAGE}),
 )  # fmt: skip
 SHOW: Final = Verb(
-    "ticket", NamedTicket, gives=TicketView, action="view", resource="ticket", answered_by="holder",
-    http=(
-        Http(
-            "GET", "/v1/tickets/{ticket_id}", "show_ticket", "Show a ticket with its form and what it is about.",
-            (Gives(200, TicketView, "The ticket."),), cost=LIVE,
-        ),
-    ),
+    "ticket", NamedTicket, "view", "ticket", "holder",
+    Http("GET", "/v1/tickets/{ticket_id}", "show_ticket", "Show a ticket with its form and what it is about.",
+         ok(TicketView, "The ticket."), cost=LIVE),
 )  # fmt: skip
 ANSWER: Final = Verb(
-    "answer", AnswerTicket, gives=Answered, action=ANY, resource="ticket", answered_by="holder",
-    http=(
-        Http(
-            "POST", "/v1/tickets/{ticket_id}/answer", "answer_ticket",
-            "Decide a ticket. The first decision stands; the same one again answers the same.",
-            (Gives(200, Answered, "The decision is committed."),), takes="AnswerBody", apart=("command",),
-            once="command", refuses=(409,),
-        ),
-    ),
+    "answer", AnswerTicket, ANY, "ticket", "holder",
+    Http("POST", "/v1/tickets/{ticket_id}/answer", "answer_ticket",
+         "Decide a ticket. The first decision stands; the same one again answers the same.",
+         ok(Answered, "The decision is committed."), takes="AnswerBody", apart=("command",), once="command",
+         refuses=(409,)),
 )  # fmt: skip
-DECIDING: Final = Verb("deciding", NamedTicket, gives=TicketView, action=ANY, resource="ticket", answered_by="holder")
+DECIDING: Final = Verb("deciding", NamedTicket, ANY, "ticket", "holder", gives=TicketView)
 """A ticket that the caller may decide: has its roles, and is not barred."""
 
 VERBS: Final = (LIST, SHOW, ANSWER, DECIDING)

@@ -10,8 +10,9 @@ from aob.core.errors import CallerError, Invalid, Problem, Unavailable
 from aob.core.event.ids import derived_id
 from aob.core.instant import iso
 from aob.core.policy import Caller
-from aob.core.rights import demand
 from aob.core.run.state import TERMINAL
+from aob.core.verb import performs
+from aob.core.verbs import run_verbs as verbs
 from aob.journal.removal import PREFIX, Removals, Remove, StreamsRemoved
 from aob.ports.store import EndedQuery, Leftover
 from aob.runs.core import Core
@@ -28,25 +29,16 @@ class Prunes:
 
     core: Core
 
-    async def prune(
-        self,
-        who: Caller,
-        before_ms: int,
-        *,
-        workflow: str | None = None,
-        status: str | None = None,
-        reason: str = "",
-        dry_run: bool = False,
-        cursor: str | None = None,
-    ) -> Pruned:
+    @performs(verbs.PRUNE)
+    async def prune(self, who: Caller, args: verbs.PruneRuns) -> Pruned:
         """Remove runs of the tenant that ended before an instant: one step, in one commit with its record. `next` is
         the cursor of the step after it. With `dry_run` it is said what would go.
 
         A run that lives never goes, nor one that something still needs: `kept` counts them by why.
         """
-        demand(who, "prune")
-        query = _query(who, before_ms, self.core.time_ms(), workflow, status, cursor)
-        reason = text_of(reason, "/reason", 10_000)
+        before_ms, dry_run = args.before_ms, args.dry_run
+        query = _query(who, before_ms, self.core.time_ms(), args.workflow, args.status, args.cursor)
+        reason = text_of(args.reason, "/reason", 10_000)
         async with self.core.removing:
             heads = await self.core.store.ended(query)
             found = await looked(self.core, who.tenant, heads)

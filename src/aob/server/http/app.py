@@ -12,7 +12,7 @@ import msgspec
 from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized
 from aob.core.policy import Caller, require
 from aob.core.rights import ANY
-from aob.core.verb import bound
+from aob.core.verb import having
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
@@ -24,7 +24,6 @@ from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
 from aob.server.metric_verbs import MetricVerbs
-from aob.server.verbs import Verbs
 
 REQUESTS_MAX: Final = 2_000
 """Requests under way at once; streams are counted by `Limits.readers_max`."""
@@ -45,7 +44,7 @@ class App:
 
     def __init__(
         self,
-        verbs: Verbs,
+        verbs: Any,
         table: Table,
         limits: Limits,
         *,
@@ -62,7 +61,7 @@ class App:
         self.readers = Readers(limits)
         self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
         self._read_limit, self._api_keys = read_limit, api_keys
-        self._acts = bound({route.verb for route in table.routes if route.verb}, verbs, metrics)
+        self._rooms = having({route.verb for route in table.routes if route.verb}, verbs, metrics)
         self._under_way = 0
         self._of_tenant: dict[str, int] = {}
         self.waits = Waits()
@@ -93,7 +92,7 @@ class App:
             self._metrics,
             self._now_ms,
             self.waits,
-            self._acts,
+            self._rooms,
         )
         begun = time.perf_counter()
         try:
@@ -192,7 +191,7 @@ class App:
 
     def _caller(self, call: Call[Any, Any]) -> Caller:
         secret = _secret(call)
-        who = self._verbs.authenticate(secret) if secret else None
+        who: Caller | None = self._verbs.authenticate(secret) if secret else None
         if who is None and secret and self._api_keys is not None:
             who = self._api_keys.authenticate(secret)
         if who is None:

@@ -6,21 +6,20 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from time import time_ns
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from aob.core.errors import CallerError, TooLarge, Unavailable
 from aob.core.policy import LOCAL, Caller
+from aob.core.verbs import run_verbs
 from aob.server.http.answer import Message, Receive
 from aob.server.http.coding import unpacking
 from aob.server.http.problem import SlowCaller
 from aob.server.http.waits import Waits, wait_ms
 from aob.server.metric_verbs import MetricVerbs
-from aob.server.verbs import Verbs
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
-COMMAND_ID_MAX: Final = 200
 BODY_WAIT_S: Final = 30.0
 """Between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`."""
 BODY_WHOLE_S: Final = 300.0
@@ -31,6 +30,7 @@ DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 DRAIN_S: Final = 10.0
 """How much of a body that was refused is read before its connection is closed."""
 
+COMMAND_ID_MAX: Final = run_verbs.COMMAND_ID_MAX
 HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 
 Query = TypeVar("Query")
@@ -39,10 +39,6 @@ Body = TypeVar("Body")
 
 class Gone(Exception):  # noqa: N818  # not an error: it ends the request in silence
     """The caller hung up: nobody is left to answer."""
-
-
-CommandId: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=COMMAND_ID_MAX)]
-"""An id in a body that makes a command count once."""
 
 
 def clock_ms() -> int:
@@ -58,7 +54,7 @@ class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
     __slots__ = (
-        "_acts", "_arrived", "_metrics", "body", "cost", "counted", "headers", "media", "now_ms", "params", "path",
+        "_arrived", "_metrics", "_rooms", "body", "cost", "counted", "headers", "media", "now_ms", "params", "path",
         "query", "receive", "scheme", "verbs", "waits", "who",
     )  # fmt: skip
 
@@ -67,7 +63,7 @@ class Call(Generic[Query, Body]):
 
     def __init__(
         self,
-        verbs: Verbs,
+        verbs: Any,
         path: str,
         headers: Mapping[bytes, bytes],
         receive: Receive,
@@ -75,9 +71,9 @@ class Call(Generic[Query, Body]):
         metrics: MetricVerbs | None = None,
         now_ms: Callable[[], int] = clock_ms,
         waits: Waits | None = None,
-        acts: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+        rooms: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
-        self._acts = acts
+        self._rooms = rooms
         self.waits = waits if waits is not None else Waits()
         self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
         self._metrics, self.now_ms = metrics, now_ms
@@ -93,7 +89,9 @@ class Call(Generic[Query, Body]):
 
     def act(self, verb: str) -> Callable[..., Any]:
         """The function of a verb. Raises Unavailable `not_here` where no room of this server has it."""
-        return self._acts[verb] if verb in self._acts else getattr(self.metrics, verb)
+        room = self._rooms.get(verb)
+        function: Callable[..., Any] = getattr(self.metrics if room is None else room, verb)
+        return function
 
     @property
     def has_metrics(self) -> bool:
@@ -124,7 +122,9 @@ class Call(Generic[Query, Body]):
         header = self.header(b"idempotency-key")
         if header is not None and not (0 < len(header) <= COMMAND_ID_MAX and header.isprintable()):
             raise CallerError(
-                f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters", code="bad_key", hint="use a UUID"
+                f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters",
+                code="bad_key",
+                hint="use a UUID",
             )
         if header is not None and in_body is not None and header != in_body:
             raise CallerError(
@@ -140,8 +140,8 @@ class Call(Generic[Query, Body]):
         """The run at its end, or where it stands when the time has passed or the server stops. Raises Busy when too
         many wait."""
         waiting = self.verbs.wait(self.who, run_id, within_ms)
-        told = await self.waits.until(self.who.tenant, waiting, self.receive)
-        return told if told is not None else await self.verbs.run(self.who, run_id)
+        told: Mapping[str, Any] | None = await self.waits.until(self.who.tenant, waiting, self.receive)
+        return told if told is not None else dict(await self.verbs.run(self.who, run_id))
 
     async def whole(self, limit: int = BODY_BYTES_MAX) -> bytes:
         """All bytes of the body, unpacked if it is packed. Raises TooLarge over the limit, SlowCaller when they do not

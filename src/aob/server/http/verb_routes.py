@@ -15,7 +15,8 @@ Fields = dict[str, Any]
 
 
 class Odd(NamedTuple):
-    """What of a route is not as the table alone would make it. `handle` gets the fields that HTTP has given."""
+    """What of a route is not as the table alone would make it. `handle` gets the fields that HTTP has given, but for
+    those of a body that `takes` reads or a `query` of its own."""
 
     handle: Callable[[Call[Any, Any], Fields], Awaitable[Answer | Stream]] | None = None
     takes: Takes[Any] | None = None
@@ -56,8 +57,8 @@ def _body(verb: AnyVerb, places: Places, http: Http) -> Takes[Any]:
 def _reading(places: Places, http: Http, odd: Odd) -> Callable[[Call[Any, Any]], Fields]:
     path = [(field.name, field.encode_name) for field in places.path]
     query = [field.name for field in places.query] if odd.query is None else []
-    body = [field.name for field in places.body]
-    whole = places.whole.name if places.whole else ""
+    body = [field.name for field in places.body] if odd.takes is None else []
+    whole, once = places.whole.name if places.whole else "", http.once if odd.takes is None else ""
 
     def read(call: Call[Any, Any]) -> Fields:
         fields: Fields = {name: call.params[wire] for name, wire in path}
@@ -67,8 +68,8 @@ def _reading(places: Places, http: Http, odd: Odd) -> Callable[[Call[Any, Any]],
             fields[name] = getattr(call.body, name)
         if whole:
             fields[whole] = call.body
-        if http.once:
-            fields[http.once] = call.command_id(fields.get(http.once))
+        if once:
+            fields[once] = call.command_id(fields.get(once))
         return fields
 
     return read

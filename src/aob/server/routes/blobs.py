@@ -1,27 +1,25 @@
-"""Blobs: the bytes of a value by its hash, as they were put; and the items of a map by page."""
+"""Blobs: the bytes of a value by its hash, as they were put, for browsers that must never run them."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
-from aob.core.answers import ItemsPage
 from aob.core.errors import CallerError
-from aob.core.verb import Gives
-from aob.server.http.answer import BYTES, Answer, json_answer
-from aob.server.http.call import Call, Nothing
-from aob.server.http.route import NO_BODY, Route
+from aob.server.http.answer import BYTES, Answer
+from aob.server.http.call import Call
+from aob.server.http.verb_routes import Fields, Odd
 
 HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 
 
-async def get_blob(call: Call[Nothing, None]) -> Answer:
+async def get_blob(call: Call[Any, None], fields: Fields) -> Answer:
     """One blob of the tenant."""
-    found = HASH.match(call.params["hash"])
+    found = HASH.match(fields["hash"])
     if found is None:
         raise CallerError(
             "a blob is named by its sha256: 64 hexadecimal digits", code="bad_hash", hint="take it from `$ref`"
         )
     digest = found.group(1)
-    data = await call.verbs.blob(call.who, digest)
+    data = await call.act("blob")(call.who, digest)
     # Bytes of strangers: a browser may keep them, never run them.
     return Answer(
         data,
@@ -35,32 +33,4 @@ async def get_blob(call: Call[Nothing, None]) -> Answer:
     )
 
 
-async def get_items(call: Call[Nothing, None]) -> Answer:
-    """A page of the items of a map."""
-    return json_answer(await call.verbs.items(call.who, call.params["cursor"]))
-
-
-ROUTES: Final = (
-    Route(
-        "GET",
-        "/v1/items/{cursor}",
-        get_items,
-        name="get_items",
-        summary="Get a page of the items of a map, by the cursor `next` beside those before it.",
-        verb="items",
-        query=Nothing,
-        body=NO_BODY,
-        gives=(Gives(200, ItemsPage, "The items, and the cursor of the next page."),),
-    ),
-    Route(
-        "GET",
-        "/v1/blobs/{hash}",
-        get_blob,
-        name="get_blob",
-        summary="Get the bytes of a blob by its hash.",
-        verb="blob",
-        query=Nothing,
-        body=NO_BODY,
-        gives=(Gives(200, bytes, "The bytes.", "application/octet-stream"),),
-    ),
-)
+ODD: Final = {"get_blob": Odd(get_blob)}

@@ -3,7 +3,7 @@ decides.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -17,7 +17,6 @@ from aob.server.http.answer import HTML, Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.page import decided_page, form_page, sorry_page
 from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Route, Takes, may_take
-from aob.server.verbs import Verbs
 
 FIELDS_MAX: Final = 100
 LINK_BYTES_MAX: Final = 64 * 1024
@@ -200,7 +199,7 @@ class Links:
         ticket = await call.verbs.ticket(Caller(link.tenant, name, frozenset({"view"})), link.ticket_id)
         return link, Caller(link.tenant, name, self._roles(call.verbs, link, ticket), link.key), ticket
 
-    def _roles(self, verbs: Verbs, link: Link, ticket: JsonObject) -> frozenset[str]:
+    def _roles(self, verbs: Any, link: Link, ticket: JsonObject) -> frozenset[str]:
         """What a link may: what the key that made it may today, nothing once that is revoked. The home's own links,
         which notices carry, have the right to this one decision, whatever roles the ticket asks for."""
         if not link.key:

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import JsonObject
+from aob.core.verbs import run_verbs
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call, CommandId, Nothing
+from aob.server.http.call import Call, Nothing
 from aob.server.http.route import Takes
 from aob.server.http.verb_routes import Fields, Odd
 
@@ -21,7 +22,7 @@ class PatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     base: str | None = None
     kind: str | None = None
     reason: str | None = None
-    id: CommandId | None = None
+    id: run_verbs.CommandId | None = None
 
 
 JSON_PATCH: Final = "application/json-patch+json"

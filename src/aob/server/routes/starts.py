@@ -1,38 +1,28 @@
 """Starts: one run, an array of runs, or lines of runs as they arrive. An item that is wrong never fails its batch."""
 
 import asyncio
+import types
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from aob.core.answers import JsonObject, JsonValue, RunStarted, StartVerdict
+from aob.core.answers import JsonObject, StartVerdict
 from aob.core.errors import AobError, Busy, Invalid, Unavailable
-from aob.core.policy import require
 from aob.core.problem import problem_of
+from aob.core.rights import may
 from aob.core.twice import key_twice
-from aob.core.verb import Gives
+from aob.core.verb import places_of
+from aob.core.verbs import run_verbs
 from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer, run_answer
-from aob.server.http.call import Call, CommandId, Nothing
+from aob.server.http.call import Call, Nothing
 from aob.server.http.problem import decode_error
-from aob.server.http.route import BOM, NDJSON_MEDIA, Route, Takes, refuse_twice, takes
+from aob.server.http.route import BOM, NDJSON_MEDIA, Takes, refuse_twice, takes
+from aob.server.http.verb_routes import Fields, Odd
 from aob.server.http.waits import Wait
 
 ITEMS_AT_ONCE: Final = 2_000
 """Items of one hand-over to the engine: a commit's worth, so that a batch of any size shares the loop."""
-
-
-class StartBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What to start. Without `workflow` the home must have exactly one; its own schema checks `inputs`.
-    The same `key` starts one run, ever."""
-
-    workflow: str | None = None
-    tag: str = "main"
-    inputs: dict[str, JsonValue] = {}
-    key: CommandId | None = None
-    mode: Literal["full", "fast"] | None = None
-    priority: Literal["high", "medium", "low"] | None = None
-    labels: dict[str, str] | None = None
 
 
 class StartQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,33 +31,28 @@ class StartQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wait: Wait = None
 
 
+_START: Final = run_verbs.START.http[0]
+StartBody: Final = places_of(run_verbs.START, _START).body_type(_START, run_verbs.StartRun.__doc__ or "")
 _READ_ERRORS: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _one: Final = msgspec.json.Decoder(StartBody)
-_many: Final = msgspec.json.Decoder(list[StartBody])
+_ITEMS: Final = types.GenericAlias(list, StartBody)
+_many: Final = msgspec.json.Decoder[list[msgspec.Struct]](_ITEMS)
 _raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _fields: Final = msgspec.structs.asdict
 
-Item = StartBody | StartVerdict
+Item: TypeAlias = msgspec.Struct | StartVerdict
 
 
-async def start(call: Call[StartQuery, StartBody]) -> Answer:
+async def start(call: Call[StartQuery, Any], fields: Fields) -> Answer:
     """Start one run, and wait for its end when asked to; or answer a verdict a line for a body of lines."""
     within_ms = call.wait_ms(call.query.wait)
     if within_ms:
-        require(call.who, "view")  # before the run is started: the answer shows it whole
+        may(call.who, "view")  # before the run is started: the answer shows it whole
     if call.media and call.media in TAKES_START.streamed_known:
         return await _start_lines(call)
-    body = call.body
-    started = await call.verbs.start(
-        call.who,
-        body.workflow,
-        body.inputs,
-        tag=body.tag,
-        key=call.command_id(body.key),
-        mode=body.mode,
-        priority=body.priority,
-        labels=body.labels,
-    )
+    fields = _fields(call.body)
+    fields["key"] = call.command_id(fields["key"])
+    started = await call.act("start")(call.who, **fields)
     if within_ms:
         return await _ended(call, started, within_ms)
     if not started["created"]:
@@ -76,7 +61,7 @@ async def start(call: Call[StartQuery, StartBody]) -> Answer:
     return Answer(encode(started), 201, headers=(where,))
 
 
-async def _ended(call: Call[StartQuery, StartBody], started: JsonObject, within_ms: int) -> Answer:
+async def _ended(call: Call[StartQuery, Any], started: JsonObject, within_ms: int) -> Answer:
     """The end of a run that was started; where it stands when the wait cannot be had, for started it is."""
     where: Header = (b"location", b"/v1/runs/" + started["run_id"].encode())
     try:
@@ -86,12 +71,12 @@ async def _ended(call: Call[StartQuery, StartBody], started: JsonObject, within_
     return msgspec.structs.replace(run_answer({**told, "created": started["created"]}), headers=(where,))
 
 
-async def start_batch(call: Call[Nothing, list[Item]]) -> Answer:
+async def start_batch(call: Call[Nothing, list[Item]], fields: Fields) -> Answer:
     """Start an array of runs: an array of verdicts in the same order."""
     return json_answer(await _start_all(call, call.body))
 
 
-async def _start_lines(call: Call[StartQuery, StartBody]) -> Answer:
+async def _start_lines(call: Call[StartQuery, Any]) -> Answer:
     """Hand over what has arrived while the rest arrives; answer when all verdicts are there."""
     under_way: list[asyncio.Task[list[JsonObject]]] = []
     parts: list[bytes] = []
@@ -114,7 +99,7 @@ async def _start_lines(call: Call[StartQuery, StartBody]) -> Answer:
     return Answer(b"".join(map(encode_lines, found)), media=NDJSON)
 
 
-async def _start_block(call: Call[StartQuery, StartBody], block: bytes) -> list[JsonObject]:
+async def _start_block(call: Call[StartQuery, Any], block: bytes) -> list[JsonObject]:
     lines = [line for line in block.split(b"\n") if line.strip()]
     try:
         items: list[Item] = list(_one.decode_lines(block))
@@ -125,21 +110,19 @@ async def _start_block(call: Call[StartQuery, StartBody], block: bytes) -> list[
     return await _start_all(call, items)
 
 
-async def _start_all(
-    call: Call[StartQuery, StartBody] | Call[Nothing, list[Item]], items: list[Item]
-) -> list[JsonObject]:
+async def _start_all(call: Call[StartQuery, Any] | Call[Nothing, list[Item]], items: list[Item]) -> list[JsonObject]:
     if len(items) > ITEMS_AT_ONCE:
         slices = (items[at : at + ITEMS_AT_ONCE] for at in range(0, len(items), ITEMS_AT_ONCE))
         return [verdict for part in slices for verdict in await _start_all(call, part)]
-    good = [_fields(item) for item in items if isinstance(item, StartBody)]
+    good = [_fields(item) for item in items if isinstance(item, msgspec.Struct)]
     try:
-        found: Sequence[JsonObject] = await call.verbs.start_many(call.who, good) if good else ()
+        found: Sequence[JsonObject] = await call.act("start_many")(call.who, good) if good else ()
     except AobError as error:
         found = [{"error": problem_of(error)}] * len(good)
     if len(found) == len(items):
         return list(found)
     verdicts = iter(found)
-    return [next(verdicts) if isinstance(item, StartBody) else dict(item) for item in items]
+    return [next(verdicts) if isinstance(item, msgspec.Struct) else dict(item) for item in items]
 
 
 def _item(line: bytes | msgspec.Raw) -> Item:
@@ -162,34 +145,7 @@ def read_batch(data: bytes) -> list[Item]:
 
 TAKES_START: Final = takes(StartBody, streamed=NDJSON_MEDIA)
 
-ROUTES: Final = (
-    Route(
-        "POST",
-        "/v1/runs",
-        start,
-        name="start_run",
-        summary="Start a run. A body of type `application/x-ndjson` starts one a line and answers a verdict a line.",
-        verb="start",
-        query=StartQuery,
-        body=TAKES_START,
-        headers=("Idempotency-Key", "Prefer"),
-        gives=(
-            Gives(201, RunStarted, "The run was started; it is committed."),
-            Gives(200, RunStarted, "The same key had started it before; with `wait`, the whole run at its end."),
-            Gives(202, RunStarted, "With `wait`: the time has passed, the whole run as it stands."),
-            Gives(200, StartVerdict, "A verdict a line.", "application/x-ndjson"),
-        ),
-        refuses=(404, 409),
-    ),
-    Route(
-        "POST",
-        "/v1/runs:batch",
-        start_batch,
-        name="start_runs",
-        summary="Start an array of runs. A wrong item gets its own error and fails no other.",
-        verb="start_many",
-        query=Nothing,
-        body=Takes[list[Item]](list[StartBody], read_batch),
-        gives=(Gives(200, list[StartVerdict], "A verdict for each item, in order."),),
-    ),
-)
+ODD: Final = {
+    "start_run": Odd(start, TAKES_START, StartQuery),
+    "start_runs": Odd(start_batch, Takes[list[Item]](_ITEMS, read_batch)),
+}

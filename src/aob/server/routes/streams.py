@@ -8,11 +8,10 @@ import msgspec
 from aob.core.errors import AobError
 from aob.core.event import Position
 from aob.core.problem import problem_of
-from aob.core.verb import Gives
 from aob.fanout import OPENING, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, NDJSON, Stream
 from aob.server.http.call import Call
-from aob.server.http.route import NO_BODY, Route
+from aob.server.http.verb_routes import Fields, Odd
 
 Place = Annotated[
     str | None,
@@ -36,21 +35,11 @@ class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-async def run_events(call: Call[EventsQuery, None]) -> Stream:
-    """Events of one run."""
-    return _events(call, call.params["run_id"])
-
-
-async def all_events(call: Call[EventsQuery, None]) -> Stream:
-    """Events of all runs of the tenant."""
-    return _events(call, None)
-
-
-async def run_logs(call: Call[LogsQuery, None]) -> Stream:
+async def run_logs(call: Call[LogsQuery, None], fields: Fields) -> Stream:
     """Lines of the handlers' logs of one run."""
     as_events = "text/event-stream" in (call.header(b"accept") or "")
     follow = as_events if call.query.follow is None else call.query.follow
-    lines = call.verbs.logs(call.who, call.params["run_id"], node=call.query.node, follow=follow)
+    lines = call.act("logs")(call.who, fields["run_id"], node=call.query.node, follow=follow)
     if not as_events:
         return Stream(_as_lines(lines), NDJSON, beats=False)
     seen = call.header(b"last-event-id") or ""
@@ -63,12 +52,13 @@ def problem_frame(error: AobError) -> bytes:
     return encode_frame("", "problem", problem_of(error))
 
 
-def _events(call: Call[EventsQuery, None], run_id: str | None) -> Stream:
+async def follow(call: Call[EventsQuery, None], fields: Fields) -> Stream:
+    """Events of one run, or of all runs of the tenant."""
     position = call.header(b"last-event-id") or call.query.position
     if position:
         Position.parse(position)  # refused with its own status before the head leaves
-    feed = call.verbs.follow(
-        call.who, run_id=run_id, position=position, types=frozenset(call.query.type) or None, place=True
+    feed = call.act("follow")(
+        call.who, run_id=fields.get("run_id"), position=position, types=frozenset(call.query.type) or None, place=True
     )
     return Stream(_as_events(feed), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
 
@@ -92,48 +82,7 @@ async def _as_log_events(lines: AsyncIterator[str], skip: int) -> AsyncIterator[
             yield b"id: %d\nevent: log\ndata: %b\n\n" % (number, line.rstrip("\n").encode())
 
 
-_SSE: Final = "text/event-stream"
-FEED: Final = "RunFeedEvent"
-"""The schema of what these feeds tell."""
-
-ROUTES: Final = (
-    Route(
-        "GET",
-        "/v1/runs/{run_id}/events",
-        run_events,
-        name="follow_run",
-        summary="Follow the events of a run, past and to come, until it has ended.",
-        verb="follow",
-        query=EventsQuery,
-        body=NO_BODY,
-        headers=("Last-Event-ID",),
-        gives=(Gives(200, str, "Events; `end` is the last one, `problem` says what broke.", _SSE, {"*": FEED}),),
-    ),
-    Route(
-        "GET",
-        "/v1/events",
-        all_events,
-        name="follow_all",
-        summary="Follow the events of all runs. Ordered within each run.",
-        verb="follow",
-        query=EventsQuery,
-        body=NO_BODY,
-        headers=("Last-Event-ID",),
-        gives=(Gives(200, str, "Events; `problem` says what broke.", _SSE, {"*": FEED}),),
-    ),
-    Route(
-        "GET",
-        "/v1/runs/{run_id}/logs",
-        run_logs,
-        name="follow_logs",
-        summary="Read the logs of a run's handlers: lines, or events for `Accept: text/event-stream`.",
-        verb="logs",
-        query=LogsQuery,
-        body=NO_BODY,
-        headers=("Last-Event-ID",),
-        gives=(
-            Gives(200, str, "One JSON object a line.", "application/x-ndjson"),
-            Gives(200, str, "Events named `log`; `end` is the last one.", _SSE),
-        ),
-    ),
-)
+ODD: Final = {
+    **dict.fromkeys(("follow_run", "follow_all"), Odd(follow, query=EventsQuery)),
+    "follow_logs": Odd(run_logs, query=LogsQuery),
+}

@@ -5,7 +5,7 @@ In: the verbs of one process. Out: moves as coroutines, and acknowledgements tha
 
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from aob.core.errors import AobError
 from aob.core.policy.caller import LOCAL
@@ -16,6 +16,7 @@ from aob.testing.world.ledger import Ledger
 from aob.testing.world.options import Options
 
 Move = Coroutine[Any, Any, None]
+Mode = Literal["full", "fast"]
 
 
 class People:
@@ -24,7 +25,7 @@ class People:
     def __init__(self, dice: Random, ledger: Ledger, told: Callable[[str], None]) -> None:
         self.dice, self.ledger, self.told = dice, ledger, told
         self.flows: list[str] = []
-        self.started: dict[str, tuple[str, dict[str, Any], str]] = {}
+        self.started: dict[str, tuple[str, dict[str, Any], Mode]] = {}
         self.run_of: dict[str, str] = {}
         self.acknowledged: list[tuple[str, Callable[[], bool]]] = []
         self._messages = 0
@@ -63,7 +64,7 @@ class People:
             key = self.dice.choice(sorted(self.started))
         else:
             key = f"k{len(self.started)}"
-            mode = "fast" if self.dice.random() < options.fast else "full"
+            mode: Mode = "fast" if self.dice.random() < options.fast else "full"
             self.started[key] = (self.dice.choice(self.flows), random_inputs(self.dice), mode)
         return self._starting(engine, key)
 
