@@ -15,6 +15,7 @@ from aob.compose import notices
 from aob.compose.app import App
 from aob.compose.notices import link_secret
 from aob.server import create_app, serving
+from tests.runs.home import crashed
 from tests.work.peers import Peer, peer
 
 HOOK = "/hook"
@@ -173,3 +174,37 @@ async def test_a_link_outlives_the_process_that_made_it(tmp_path: Path, ops: Pee
         assert (await guest.post(path, data={"choice": "reject"})).status_code == 200
         assert (await home.views.run(home.who, run_id))["nodes"]["ok"]["state"] != "open"
     assert (tmp_path / "home" / "link.secret").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_crash_loses_no_notice_and_tells_of_no_ticket_that_was_answered(tmp_path: Path, ops: Peer) -> None:
+    ops.answer(HOOK, status="503 Service Unavailable")
+    async with served(tmp_path / "home", ops) as home:
+        await home.push(TOLD)
+        runs = [await home.start("ship") for _ in range(2)]
+        tickets = [await opened(home, run.id) for run in runs]
+        before = {asked.headers["idempotency-key"] for asked in await ops.asked(2)}
+        await home.answer(tickets[1], "approve")
+        await runs[1].done()
+        after = crashed(home, tmp_path / "after")
+    ops.requests.clear()
+    ops.answer(HOOK)
+    async with served(after, ops) as home:
+        (asked,) = await ops.asked()
+        assert asked.headers["idempotency-key"] in before
+        assert told(ops, 0)["ticket"] == tickets[0]
+    async with served(after, ops) as home:
+        await home.start("ship")
+        await ops.asked(2)
+        assert tickets[0] not in {told(ops, at)["ticket"] for at in range(1, len(ops.requests))}
+
+
+async def test_a_home_of_before_begins_to_tell_of_what_comes(tmp_path: Path, ops: Peer) -> None:
+    async with served(tmp_path / "home", ops) as home:
+        await home.push(TOLD)
+        await home.start("ship")
+        await ops.asked()
+        await home.wiring.delivered.clear()  # type: ignore[union-attr]
+    async with served(tmp_path / "home", ops) as home:
+        run = await home.start("ship")
+        await ops.asked(2)
+        assert told(ops, 1)["run"] == run.id

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from aob.compose.home import ShardIds, forwarded, generation_of, single
 from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
-from aob.compose.notices import Notices, link_secret
+from aob.compose.notices import Notices, link_secret, ticket_of
 from aob.compose.parts import (
     NOTICES_OUT,
     WEBHOOKS_OUT,
@@ -30,7 +31,7 @@ from aob.compose.parts import (
 from aob.compose.settings import Settings, read_settings
 from aob.compose.sweeping import sweep_often
 from aob.core.answers import JsonObject
-from aob.core.errors import NotFound, Unavailable
+from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
@@ -40,9 +41,12 @@ from aob.runs.removal import Sweep
 from aob.views import Views
 from aob.work import Logs
 from aob.work.kinds import computer, performer, placer
+from aob.work.log import Structlog
 from aob.work.pool import Running
 
 LOOK_S: Final = 0.5
+AGAIN_S: Final = 1.0
+log: Final = Structlog("aob.compose")
 
 
 class RunHandle:
@@ -73,11 +77,11 @@ class App:
     """
 
     def __init__(
-        self, views: Views, home: Path, settings: Settings, notices: Notices, wiring: Wiring | None,
+        self, views: Views, home: Path, settings: Settings, notices: Notices | None, wiring: Wiring | None,
         metrics: Metrics | None, log: LateLog, reader: LateReader, topics: Log, room: Room, who: Caller = LOCAL,
     ) -> None:  # fmt: skip
         self.log, self.reader, self.topics = log, reader, topics
-        self.views, self.home, self.settings, self.notices, self.who = views, home, settings, notices, who
+        self.views, self.home, self.settings, self._notices, self.who = views, home, settings, notices, who
         self.wiring, self._metrics, self.room = wiring, metrics, room
 
     @property
@@ -86,6 +90,13 @@ class App:
         if self._metrics is None:
             raise Unavailable("events and metrics are in the home's main process", code="not_here")
         return self._metrics
+
+    @property
+    def notices(self) -> Notices:
+        """Who tells people of tickets. Raises Unavailable `not_here` in the owner of a further shard."""
+        if self._notices is None:
+            raise Unavailable("people are told by the home's main process", code="not_here")
+        return self._notices
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """Jobs are dispatched until it is left; what is at work then may end, with the gate and the journal open."""
@@ -199,14 +210,13 @@ async def _assembled(
         stack.callback(asyncio.create_task(sweep_often([Sweep(core)], now_ms), name="aob-sweep").cancel)
     notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
     core.egress |= {"nodes": tools.http, "notices": notifying.http}
-    notices = await stack.enter_async_context(Notices(core, notifying, link_secret(home)))
     views = Views(core)
     room = Room(home, page, [core.journal])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     topics = open_log(settings, home, core.time_ms, page)
     stack.push_async_callback(topics.close)
     if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
-        return App(views, home, settings, notices, None, None, log, reader, topics, room)
+        return App(views, home, settings, None, None, None, log, reader, topics, room)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
@@ -217,9 +227,23 @@ async def _assembled(
     )  # fmt: skip
     metrics = await wiring.enter(stack)
     room.writes.append(wiring.gate)
+    notices = await stack.enter_async_context(Notices(now_ms, notifying, link_secret(home), wiring.delivered))
+    stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
     log.come(GatedLog(topics, wiring.gate))
     reader.come(wiring.answers)
     return App(views, home, settings, notices, wiring, metrics, log, reader, topics, room)
+
+
+async def _notify(core: Core, notices: Notices) -> None:
+    """Whoever a ticket of this process names is told, read from its journal."""
+    while True:
+        try:
+            place = await notices.begin(0, core.journal.durable_row)
+            async for facts, row in core.feed.milestones(place):
+                await notices.take(0, facts, row, partial(ticket_of, core))
+        except AobError as error:  # a store is away: again from where it was read
+            log.warning("notices_wait", code=error.code, detail=error.detail)
+            await asyncio.sleep(AGAIN_S)
 
 
 async def _watch_clock(core: Core) -> None:

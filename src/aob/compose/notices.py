@@ -1,22 +1,29 @@
 """People hear of tickets: who a ticket names is told when it opens, at its reminders, and when it goes to others.
 
-In: what happened to a ticket, after its commit. Out: a message with a signed link that shows a form. A notice is told
-at least once while the process lives and is not told again after a crash: the ticket itself is never lost.
+In: what happened to tickets, read from the journals of all shards by position. Out: a message with a signed link that
+shows a form. How far each journal was read is saved a moment later, so that a crash loses no notice and may tell one
+twice, under the same key.
 """
 
 import asyncio
 import os
 import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from aob.core.errors import Unavailable
+import msgspec
+
+from aob.core.errors import AobError, Quarantined, Unavailable
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
-from aob.core.run.state import Ticket
-from aob.journal import Stream
-from aob.runs import Core
+from aob.core.run import events as ev
+from aob.ports.pages import Pages
+from aob.runs import Core, Fact
+from aob.runs.feed import WHOLE
 from aob.work import WorkError
 from aob.work.kinds import send
 from aob.work.log import Structlog
@@ -25,6 +32,11 @@ from aob.work.tools import Tools
 TRIES_MAX: Final = 4
 PAUSE_S: Final = 2.0
 NOTICES_MAX: Final = 1_000
+"""Notices that are being sent; who reads of more waits."""
+SAVE_S: Final = 1.0
+"""So late at most it is saved how far journals were read."""
+_SILENT: Final = frozenset({"approve", "reject"})
+"""What is done to a ticket when its time is over, and nobody need do any more."""
 SECRET_BYTES: Final = 32
 
 log = Structlog("aob.notices")
@@ -50,60 +62,154 @@ def link_secret(home: Path) -> bytes:
     return secret
 
 
-class Notices:
-    """Sends notices beside the runs; never holds one up. `base_url` is set once the server has an address."""
+class Asked(msgspec.Struct):
+    """A ticket as a notice tells of it."""
 
-    def __init__(self, core: Core, tools: Tools, secret: bytes) -> None:
+    run: str
+    tenant: str
+    workflow: str
+    id: str
+    text: str
+    choices: list[str]
+    notify: list[str]
+    due_ms: int
+    answered: bool
+
+
+Find = Callable[[str, str], Awaitable[Asked | None]]
+"""The ticket of a run by its id; None for one that is not there any more."""
+
+
+async def ticket_of(core: Core, run_id: str, ticket_id: str) -> Asked | None:
+    """A ticket of a run of this process."""
+    try:
+        stream = await core.journal.load(run_id)
+    except Quarantined:
+        return None
+    run: Run | None = stream.state if stream is not None else None
+    ticket = run.tickets.get(ticket_id) if run is not None else None
+    if run is None or ticket is None:
+        return None
+    return Asked(
+        run.id, run.tenant, run.workflow, ticket.id, ticket.text, ticket.choices, ticket.notify, ticket.due_ms,
+        bool(ticket.answer),
+    )  # fmt: skip
+
+
+class Notices:
+    """Sends notices beside the runs; never holds one up. `base_url` is set once the server has an address. Enter it,
+    then hand it the milestones of each shard behind its `place`."""
+
+    def __init__(self, now_ms: Callable[[], int], tools: Tools, secret: bytes, pages: Pages) -> None:
         self.base_url = ""
-        self._core, self._tools, self._secret = core, tools, secret
+        self._now_ms, self._tools, self._secret, self._pages = now_ms, tools, secret, pages
         self._sending: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(NOTICES_MAX)
+        self._rows: dict[str, int] = {}
+        self._open: dict[str, Counter[int]] = {}
+        self._saved: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
+        self._saver: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Notices":
-        self._core.dispatch.told = self.told
+        self._rows = {name: row for name, row in (await self._pages.marks()).items() if name.startswith(_MARK)}
+        self._saver = asyncio.create_task(self._save_often(), name="aob-notices")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for task in list(self._sending):
+        tasks = [*self._sending, *((self._saver,) if self._saver is not None else ())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(AobError):  # then some may be told again
+            await self._save()
 
-    def told(self, stream: Stream, ticket_id: str, what: str) -> None:
-        """Something happened to a ticket."""
-        run: Run = stream.state
-        ticket = run.tickets.get(ticket_id)
-        if ticket is None or not ticket.notify or what == "approve" or what == "reject":
-            return
-        for to in ticket.notify:
-            if len(self._sending) >= NOTICES_MAX:
-                log.warning("notices_full", ticket=ticket_id, to=to)
-                return
-            task = asyncio.create_task(self._send(run, ticket, what, to))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+    def place(self, shard: int) -> int:
+        """As `begin`; WHOLE for a shard that was never read."""
+        return self._rows.get(f"{_MARK}{shard}", WHOLE)
 
-    def link(self, run: Run, ticket: Ticket, to: str) -> str:
+    async def begin(self, shard: int, end: int) -> int:
+        """The row of a shard behind which notices are to be sent; its end for one that was never read."""
+        name = f"{_MARK}{shard}"
+        self._begun.setdefault(name, end)
+        if name not in self._rows:
+            self._rows[name] = end
+            await self._save()
+        return self._rows[name]
+
+    async def take(self, shard: int, facts: Sequence[Fact], row: int, find: Find) -> None:
+        """What has happened on a shard, and the row up to which this is all. Raises what keeps a ticket from being
+        looked at: the rest is to be read again."""
+        name = f"{_MARK}{shard}"
+        waiting = self._open.setdefault(name, Counter())
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, ev.TicketOpened) and event.notify:
+                what, step = "opened", 0
+            elif isinstance(event, ev.TicketChanged) and event.what not in _SILENT:
+                what, step = event.what, event.step
+            else:
+                continue
+            asked = await find(fact.stream, event.id)
+            if asked is None or (asked.answered and fact.row <= self._begun.get(name, 0)):
+                continue  # it was answered while nobody could be told
+            for to in asked.notify:
+                await self._room.acquire()
+                waiting[fact.row] += 1
+                task = asyncio.create_task(self._send(asked, what, step, to))
+                self._sending.add(task)
+                task.add_done_callback(partial(self._sent, waiting, fact.row))
+        self._rows[name] = row
+
+    def _sent(self, waiting: Counter[int], row: int, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._room.release()
+        if task.cancelled():
+            return  # it stays among those that are read again
+        waiting[row] -= 1
+        if not waiting[row]:
+            del waiting[row]
+
+    async def _save_often(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_S)
+            try:
+                await self._save()
+            except AobError as error:
+                log.warning("notices_unsaved", code=error.code, detail=error.detail)
+
+    async def _save(self) -> None:
+        rows = {name: min([row, *(each - 1 for each in self._open.get(name, ()))]) for name, row in self._rows.items()}
+        if rows != self._saved:
+            await self._pages.save(rows, {})
+            self._saved = rows
+
+    def link(self, asked: Asked, to: str) -> str:
         """The signed link of a ticket, empty while there is no server to open it at."""
         if not self.base_url:
             return ""
-        expires = ticket.due_ms or self._core.ambient.now_ms() + Link.HELD_MS
-        token = sign_link(self._secret, Link(run.tenant, ticket.id, tuple(ticket.choices), expires, to[: Link.TO_MAX]))
+        expires = asked.due_ms or self._now_ms() + Link.HELD_MS
+        token = sign_link(self._secret, Link(asked.tenant, asked.id, tuple(asked.choices), expires, to[: Link.TO_MAX]))
         return f"{self.base_url}/v1/links/{token}"
 
-    async def _send(self, run: Run, ticket: Ticket, what: str, to: str) -> None:
-        link = self.link(run, ticket, to)
-        subject = f"{'Reminder: ' if what == 'remind' else ''}{run.workflow}: {ticket.text}"[:200]
-        how = link or f"aob approve {ticket.id} {'|'.join(ticket.choices)}"
-        text = f"{ticket.text}\n\n{how}\n\nrun {run.id}, ticket {ticket.id}"
+    async def _send(self, asked: Asked, what: str, step: int, to: str) -> None:
+        link = self.link(asked, to)
+        subject = f"{'Reminder: ' if what == 'remind' else ''}{asked.workflow}: {asked.text}"[:200]
+        how = link or f"aob approve {asked.id} {'|'.join(asked.choices)}"
+        text = f"{asked.text}\n\n{how}\n\nrun {asked.run}, ticket {asked.id}"
         payload: dict[str, Any] = {
-            "text": text, "subject": subject, "ticket": ticket.id, "run": run.id, "what": what, "link": link,
-            "choices": ticket.choices,
+            "text": text, "subject": subject, "ticket": asked.id, "run": asked.run, "what": what, "link": link,
+            "choices": asked.choices,
         }  # fmt: skip
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                await send(self._tools, to, subject, text, payload, f"{ticket.id}/{what}/{ticket.step}/{to}")
+                await send(self._tools, to, subject, text, payload, f"{asked.id}/{what}/{step}/{to}")
                 return
             except WorkError as error:
                 if not error.fault.transient or attempt == TRIES_MAX:
-                    log.warning("notice_failed", ticket=ticket.id, to=to, code=error.fault.code, why=str(error))
+                    log.warning("notice_failed", ticket=asked.id, to=to, code=error.fault.code, why=str(error))
                     return
             await asyncio.sleep(PAUSE_S * 2 ** (attempt - 1))
+
+
+_MARK: Final = "notices/"

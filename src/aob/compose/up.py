@@ -164,8 +164,6 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     url = await stack.enter_async_context(serving(served, bound))
     public = settings.public_url.rstrip("/") or url
     running.notices.base_url = public
-    if owners is not None:
-        await owners.address(public)
     stack.enter_context(announced(home, url))
     if said is not None:
         said(url, running, settings)

@@ -58,8 +58,6 @@ class Dispatcher:
         self._storing: set[tuple[str, str, int]] = set()
         """Reports whose output is being stored: no command tells of them yet."""
         self._stuck: dict[tuple[str, str], Stuck] = {}
-        self.told: Callable[[Stream, str, str], None] = lambda stream, ticket, what: None
-        """Called for each ticket that people should hear of, with what happened to it: `opened remind reassign`."""
         self.journal: Journal
         self.pool: Pool
 
@@ -151,8 +149,6 @@ class Dispatcher:
                         self._submit(stream, run, token)
             if effects.gone:
                 self._stop(stream.name, effects)
-            for ticket, what in effects.told:
-                self.told(stream, ticket, what)
 
     def _stop(self, run_id: str, effects: Effects) -> None:
         for visit in effects.gone:

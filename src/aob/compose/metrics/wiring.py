@@ -123,9 +123,10 @@ class Wiring:
         self.alerting = Alerting(
             core.journal, self.answers, self.contracts.of, self.starts, now_ms=now_ms, on_alert=self._alerted
         )
+        self.delivered = self._pages("webhooks")
         self.feeds = Feeds(self.log, self.live, self.alerting.turns)
         self.webhooks = Webhooks(
-            core.journal, cast(HookLaw, laws[HookLaw]), self._pages("webhooks"), self.feeds, http,
+            core.journal, cast(HookLaw, laws[HookLaw]), self.delivered, self.feeds, http,
             folder=home / "secrets", now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
             vet=http.vet, shards=shards,
         )  # fmt: skip

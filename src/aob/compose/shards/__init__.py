@@ -33,7 +33,7 @@ class Owners:
             raise Unavailable(
                 "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
             )
-        self.running, self._url = running, ""
+        self.running = running
         settings = msgspec.to_builtins(running.settings)
         home = str(running.home.absolute())
         wiring = running.wiring
@@ -46,7 +46,7 @@ class Owners:
         every: list[Shard] = [LocalShard(0, running), *self.owned]
         self.verbs = ShardedViews(running.views, every)
         wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
-        self._followers = Followers(self.owned, wiring)
+        self._followers = Followers(self.owned, wiring, running.notices)
         self.sweeps = [ShardSweep(shard) for shard in every]
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -68,13 +68,7 @@ class Owners:
         await self._followers.__aexit__()
         await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
 
-    async def address(self, url: str) -> None:
-        """Say where the server is: notices carry links to it."""
-        self._url = url
-        await asyncio.gather(*(shard.call("address", None, url) for shard in self.owned), return_exceptions=True)
-
     async def _taught(self, channel: Channel) -> None:
         """Bring a fresh owner up to date before it gets verbs."""
-        await channel.call("address", None, self._url)
         async with self.verbs.pushing:  # a push comes wholly before this or wholly after it
             await teach_all(self.running.views, channel)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.metrics import Wiring
+from aob.compose.notices import Asked, Notices
 from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.journal_told import Milestones
 from aob.compose.shards.local import Shard
@@ -31,8 +32,8 @@ log: Final = Structlog("aob.compose")
 class Followers:
     """Enter it once the owners are there; leave it before they go."""
 
-    def __init__(self, shards: Sequence[Shard], wiring: Wiring) -> None:
-        self._shards, self._wiring = shards, wiring
+    def __init__(self, shards: Sequence[Shard], wiring: Wiring, notices: Notices) -> None:
+        self._shards, self._wiring, self._people = shards, wiring, notices
         self._tasks: list[asyncio.Task[None]] = []
         self._rows: dict[int, int] = {}
         """By shard the row up to which its milestones were told here."""
@@ -40,7 +41,7 @@ class Followers:
     async def __aenter__(self) -> "Followers":
         self._tasks = [
             asyncio.create_task(_for_ever(shard, follow), name=f"aob-follow-{shard.number}")
-            for shard in self._shards for follow in (self._numbers, self._milestones)
+            for shard in self._shards for follow in (self._numbers, self._milestones, self._notices)
         ]  # fmt: skip
         return self
 
@@ -66,6 +67,15 @@ class Followers:
             elif told.row > self._rows[number] or told.facts:
                 wiring.milestones(number, told.read(), told.row)
                 self._rows[number] = told.row
+
+    async def _notices(self, shard: Shard) -> None:
+        async def find(run_id: str, ticket_id: str) -> Asked | None:
+            return msgspec.convert(await shard.call("ticket_of", None, run_id, ticket_id), Asked | None)
+
+        async for item in _items(shard, "milestones", after=self._people.place(shard.number)):
+            told = msgspec.convert(item, Milestones)
+            await self._people.begin(shard.number, told.end)
+            await self._people.take(shard.number, told.read(), min(told.row, told.end), find)
 
 
 class RemoteRuns:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from aob.compose.app import App
+from aob.compose.notices import ticket_of
 from aob.compose.shards.journal_told import read_milestones, told_milestones, told_numbers
 from aob.core.errors import CallerError
 from aob.core.event.value import decode
@@ -58,7 +59,7 @@ class LocalShard:
         self.running = running
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
             "health": self._health, "holds": self._holds, "position": self._position, "taught": self._taught,
-            "address": self._address, "read_milestones": self._read_milestones,
+            "read_milestones": self._read_milestones, "ticket_of": self._ticket_of,
             **sweeping(Sweep(running.views.core)),
         }  # fmt: skip
 
@@ -110,9 +111,8 @@ class LocalShard:
     async def _read_milestones(self, who: Caller | None, after: int) -> Any:
         return await read_milestones(self.views.core, after)
 
-    async def _address(self, who: Caller | None, url: str) -> None:
-        """Where people open the links in notices."""
-        self.running.notices.base_url = url
+    async def _ticket_of(self, who: Caller | None, run_id: str, ticket_id: str) -> Any:
+        return await ticket_of(self.views.core, run_id, ticket_id)
 
 
 def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
