@@ -190,8 +190,8 @@ class Desk:
     ) -> str:  # fmt: skip
         """Proposes a patch; the state that it has afterwards."""
         name = id or f"patch_{len(self.run.patches) + 1}"
-        digest = digest_of(canonical(operations))
-        self.do(cmd.Propose(name, author, kind, "because", base, operations, digest, visit))
+        data = canonical(operations)
+        self.do(cmd.Propose(name, author, kind, "because", base, Raw(data), digest_of(data), visit))
         return self.run.patches[name].state
 
     def apply(self, operations: list[dict[str, Any]], **fields: Any) -> list[Any]:
@@ -206,7 +206,7 @@ class Desk:
 
     def roll_back(self, patch: str) -> str:
         id = f"back_{patch}"
-        self.do(cmd.Propose(id, "ann", "person", "", "", [], digest_of(patch.encode()), "", patch))
+        self.do(cmd.Propose(id, "ann", "person", "", "", Raw(b"[]"), digest_of(patch.encode()), "", patch))
         return self.run.patches[id].state
 
     def work_off(self, limit: int = 500) -> None:

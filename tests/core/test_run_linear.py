@@ -109,7 +109,7 @@ def items_under_a_patch(n: int) -> Drama:
         {"op": "add", "path": "/nodes/m/body/nodes/c", "value": function()},
         {"op": "add", "path": "/nodes/m/body/edges/ec", "value": edge("b", "c")},
     ]
-    patch = cmd.Propose("p", "ann", "person", "", "", operations, digest_of(canonical(operations)))
+    patch = cmd.Propose("p", "ann", "person", "", "", Raw(canonical(operations)), digest_of(canonical(operations)))
     return begun(mapped(n, {"a": function(), "b": function()}, edges("a b")), lambda run: run.do(patch))
 
 
@@ -118,7 +118,11 @@ def patches_decided_by_their_id(n: int) -> Drama:
 
     def act(run: Bare) -> None:
         for index in range(n):
-            run.do(cmd.Propose(f"p{index}", "agent", "agent", "", "", operations, digest_of(canonical(operations))))
+            run.do(
+                cmd.Propose(
+                    f"p{index}", "agent", "agent", "", "", Raw(canonical(operations)), digest_of(canonical(operations))
+                )
+            )
         for index in reversed(range(n)):
             run.do(cmd.ClosePatch(f"p{index}", "reject", run.ann))
 

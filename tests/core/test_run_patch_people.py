@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from aob.core.errors import Conflict, Invalid, NotFound, Refused
 from aob.core.policy import Caller
@@ -270,7 +271,7 @@ def test_a_patch_is_rolled_back_by_a_patch() -> None:
     assert (desk.hash, desk.run.patches["patch_1"].state, len(desk.run.graph_ops)) == (before, "rolled_back", 2)
     assert desk.roll_back("patch_1") == "applied", "the same command again"
     with pytest.raises(Conflict):
-        desk.do(cmd.Propose("other", "ann", "person", "", "", [], b"", "", "patch_1"))
+        desk.do(cmd.Propose("other", "ann", "person", "", "", Raw(b"[]"), b"", "", "patch_1"))
 
 
 def test_a_rollback_leaves_what_was_dispatched() -> None:

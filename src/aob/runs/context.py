@@ -117,7 +117,7 @@ class RunContext:
         self._proposals += 1
         data = canonical(operations)
         id = derived_id("patch", self.run_id, self.visit, self._proposals, data)
-        command = cmd.Propose(id, self.visit, "agent", reason, "", operations, digest_of(data), self.visit)
+        command = cmd.Propose(id, self.visit, "agent", reason, "", Raw(data), digest_of(data), self.visit)
         decided = await self._granted(command)
         patch = decided.stream.state.patches[id]
         if patch.state in {"proposed", "applied"}:

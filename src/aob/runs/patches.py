@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec import Raw
+
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.event.ids import derived_id
@@ -17,6 +19,7 @@ from aob.journal import Decided, Stream
 from aob.runs import Core
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
 
+NO_OPERATIONS: Final = Raw(b"[]")
 PATCHES_LOOKED_THROUGH: Final = 100_000
 """Patches of ended runs among which one is looked for by its id alone."""
 
@@ -47,7 +50,7 @@ class Patches:
         # An id counts within its run: two runs that are patched under the same one have two patches.
         id = derived_id("patch", run_id, self.core.ids.next() if given is None else name_of(given, "/id"))
         reason, base = text_of(body.get("reason") or "", "/reason"), text_of(body.get("base") or "", "/base", NAME_MAX)
-        command = cmd.Propose(id, who.name, kind, reason, base, operations, digest_of(data), key=who.id)
+        command = cmd.Propose(id, who.name, kind, reason, base, Raw(data), digest_of(data), key=who.id)
         decided = await self.core.ask(who, run_id, command)
         told = self._patch_told(decided.stream, decided.stream.state.patches[id])
         if told["state"] == "invalid":
@@ -112,7 +115,7 @@ class Patches:
         closed = sum(patch.state not in {"proposed", "applied"} for patch in before)
         id = derived_id("patch", run_id, "rollback", patch_id, closed)
         command = cmd.Propose(
-            id, who.name, "person", "", "", [], digest_of(patch_id.encode()), "", patch_id, who.id
+            id, who.name, "person", "", "", NO_OPERATIONS, digest_of(patch_id.encode()), "", patch_id, who.id
         )  # fmt: skip
         return await self.core.ask(who, run_id, command)
 

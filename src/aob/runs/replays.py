@@ -54,9 +54,9 @@ class Replays:
         after = _after(versions.ir(first), text_of(from_node, "/from"))
         overlay = list(run.graph_ops)
         for operations in _patches(args.patches):
-            made = read_operations(canonical(compile_operations(versions.document(len(overlay)), operations)))
-            versions = versions.extended(made)
-            overlay.append(Raw(canonical(made)))
+            data = canonical(compile_operations(versions.document(len(overlay)), operations))
+            versions = versions.extended(read_operations(data, size=len(data)))
+            overlay.append(Raw(data))
         ir = versions.ir(len(overlay))
         assumed = _given(_assumed(args.assume, ir), run)
         if assumed or len(overlay) > first:

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
-from aob.core.event.value import canonical, decode, digest_of
+from aob.core.event.value import Cell, canonical, decode, digest_of
 from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, Verdict, require, review_patch
@@ -127,8 +127,10 @@ class Workflows:
         if done is None:
             versions = await self.versions(who, at)
             _based(tag, versions.ir(len(at.overlay)).hash, base)
-            compiled, verdict = await asyncio.to_thread(self._reviewed, versions, read_operations(asked), kind)
-            command = catalog.Overlay(tag, at.artifact, at.overlay, Raw(canonical(compiled)), who.name,
+            compiled, verdict = await asyncio.to_thread(
+                self._reviewed, versions, read_operations(asked, size=len(asked)), kind
+            )
+            command = catalog.Overlay(tag, at.artifact, at.overlay, compiled, who.name,
                                       text_of(args.reason, "/reason"), id, digest, who.id)  # fmt: skip
             if verdict.needs_person and not args.agreed:
                 return await self._asked(who, args.name, versions, command, verdict)
@@ -137,12 +139,11 @@ class Workflows:
             done = moved.patches[id] if id else decided.events[-1]
         return await self._tag_told(who, args.name, done)
 
-    def _reviewed(
-        self, versions: Versions, operations: list[JsonObject], kind: str
-    ) -> tuple[list[JsonObject], Verdict]:
+    def _reviewed(self, versions: Versions, operations: list[JsonObject], kind: str) -> tuple[Cell, Verdict]:
         """The operations compiled, once every gate has let them pass, and whether a person has to agree."""
         before = versions.document(len(versions) - 1)
-        compiled = read_operations(canonical(compile_operations(before, operations)))
+        data = canonical(compile_operations(before, operations))
+        compiled = read_operations(data, size=len(data))
         problems: list[Problem] = []
         try:
             versions.extended(compiled)
@@ -153,7 +154,7 @@ class Workflows:
         problems.extend(verdict.problems)
         if problems:
             raise Invalid("the patch cannot be applied", problems)
-        return compiled, verdict
+        return Raw(data), verdict
 
     async def _asked(
         self, who: Caller, name: str, versions: Versions, overlay: catalog.Overlay, verdict: Verdict

@@ -109,14 +109,15 @@ class Answer(_Command):
 
 
 class Propose(_Command):
-    """A patch: RFC 6902 operations against the graph whose hash is `base` (empty: as it stands now)."""
+    """A patch: RFC 6902 operations, as canonical JSON, against the graph whose hash is `base` (empty: as it stands
+    now)."""
 
     id: str
     author: str
     kind: str
     reason: str
     base: str
-    operations: list[dict[str, Any]]
+    operations: Cell
     digest: bytes
     visit: str = ""
     rollback_of: str = ""

@@ -54,8 +54,8 @@ def propose(step: Step, command: cmd.Propose) -> None:
                        hint=f"fork it: aob run fork {run.id} --from NODE")  # fmt: skip
     base = command.base or step.given.graphs.ir(len(run.graph_ops)).hash
     try:
-        read_operations(canonical(command.operations))
-        plan = plan_patch(step, base, command.operations, command.kind, command.rollback_of, command.visit)
+        operations = read_operations(bytes(command.operations), size=len(bytes(command.operations)))
+        plan = plan_patch(step, base, operations, command.kind, command.rollback_of, command.visit)
     except Invalid as invalid:
         step.events.append(_proposed(step, command, base, "invalid", problems=invalid.problems))
         return
@@ -76,7 +76,7 @@ def _proposed(
     problems: tuple[Problem, ...] = (),
 ) -> ev.PatchProposed:
     return ev.PatchProposed(
-        command.id, command.author, command.kind, command.reason, base, Raw(canonical(command.operations)), state,
+        command.id, command.author, command.kind, command.reason, base, command.operations, state,
         step.now, command.visit, plan.shown if plan else "", step.given.rules.version, Raw(canonical(problems)),
         command.digest, key=command.key,
     )  # fmt: skip

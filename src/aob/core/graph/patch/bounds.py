@@ -23,8 +23,9 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def check_bounds(operations: Sequence[Operation]) -> None:
-    """Raises TooLarge over 256 operations, 256 KiB of JSON or 64 levels; PatchError for what JSON cannot hold."""
+def check_bounds(operations: Sequence[Operation], size: int = 0) -> None:
+    """Raises TooLarge over 256 operations, 256 KiB of JSON or 64 levels; PatchError for what JSON cannot hold. `size`
+    is that of their JSON without white space, where it is known."""
     if len(operations) > OPERATIONS_MAX:
         raise TooLarge(
             f"{len(operations)} operations in one patch, at most {OPERATIONS_MAX}", hint="split it into several patches"
@@ -32,7 +33,7 @@ def check_bounds(operations: Sequence[Operation]) -> None:
     try:
         if depth_of(list(operations)) > DEPTH_MAX:
             raise TooLarge(f"a patch is nested at most {DEPTH_MAX} levels deep", hint="flatten the values")
-        size = len(_encode(operations))
+        size = size or len(_encode(operations))
     except (TypeError, ValueError, UnicodeError) as error:
         refuse("", f"the patch is not JSON: {error}")
     if size > PATCH_BYTES_MAX:
@@ -67,12 +68,12 @@ def depth_of(value: Json) -> int:
     return DEPTH_MAX + 1
 
 
-def read_operations(source: bytes | str | Json) -> list[Operation]:
+def read_operations(source: bytes | str | Json, *, size: int = 0) -> list[Operation]:
     """The operations of a patch within the bounds, from the JSON text of its body or from a decoded value.
 
     The body is an object with `operations`, or the list of operations alone. Raises Malformed for a text that is not
     JSON, or in which an object has a member twice: readers disagree on what that means, so RFC 6902 (A.13) refuses
-    it. Raises TooLarge and PatchError as `check_bounds`.
+    it. Raises TooLarge and PatchError as `check_bounds`, which takes `size`.
     """
     value = _parsed(source) if isinstance(source, bytes | str) else source
     operations = steps_of(value.get("operations") if isinstance(value, dict) else value)
@@ -81,7 +82,7 @@ def read_operations(source: bytes | str | Json) -> list[Operation]:
         if not isinstance(item, dict):
             refuse(str(index), "an operation is an object", 'write {"op": …, "path": …}')
         checked.append(item)
-    check_bounds(checked)
+    check_bounds(checked, size)
     return checked
 
 
