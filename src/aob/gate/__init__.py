@@ -4,7 +4,8 @@ It groups what comes, hands each group to the log, tells whoever folds, and answ
 """
 
 from aob.gate.gated_log import GatedLog
-from aob.gate.ingest import Commit, Ingest
+from aob.gate.ingest import Ingest
 from aob.gate.memory import Memory
+from aob.gate.parcel import Commit
 
 __all__ = ["Commit", "GatedLog", "Ingest", "Memory"]

@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.event import Position
@@ -20,7 +18,7 @@ from aob.core.policy import Caller
 from aob.core.rights import demand
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
-from aob.gate.parcel import FEED, FOLDS_MAX, Parcel, Told, answer, is_large, lines_of_part, parts
+from aob.gate.parcel import FEED, FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
 from aob.ports.logger import Logger
@@ -34,23 +32,6 @@ GROUP_EVENTS: Final = 4_000
 """Events after which a commit takes no further part of a call: it is folded in one go, and others wait for that."""
 
 log = Logger("aob.gate")
-
-
-class Commit(msgspec.Struct, eq=False, gc=False):
-    """What one tenant sent in one commit, as it lies in the log: told before any of its callers is answered."""
-
-    row: int
-    at_ms: int
-    tenant: str
-    first: int
-    events: Sequence[Event]
-    lines: bytes
-    duplicate: int
-    rejected: int
-    refused: Sequence[str] = ()
-    """The types that the refused ones said."""
-    traces: Sequence[Trace] = ()
-    """The traces of the calls that it was written for."""
 
 
 class Ingest:

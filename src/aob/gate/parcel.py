@@ -8,7 +8,7 @@ import msgspec
 
 from aob.core.event import Position
 from aob.core.ingest import LINE_BYTES_MAX, Event, Gate, Gated, Refused
-from aob.ports.event_log import DeadLetter
+from aob.ports.event_log import DeadLetter, Row
 from aob.ports.telemetry import Trace
 
 FEED: Final = 1_001
@@ -71,6 +71,34 @@ class Parcel:
     def told(self) -> "Told":
         """What became of it, once it is written."""
         return Told(self.gated.received, len(self.repeats), len(self.gated.refused), self.row, self.verdicts())
+
+
+class Commit(msgspec.Struct, eq=False, gc=False):
+    """What one tenant sent in one commit, as it lies in the log: told before any of its callers is answered."""
+
+    row: int
+    at_ms: int
+    tenant: str
+    first: int
+    events: Sequence[Event]
+    lines: bytes
+    duplicate: int
+    rejected: int
+    refused: Sequence[str] = ()
+    """The types that the refused ones said; none of one that is read back."""
+    traces: Sequence[Trace] = ()
+    """The traces of the calls that it was written for."""
+    moved: frozenset[str] = frozenset()
+    """The metrics that it moved, once it is folded."""
+    again: bool = False
+    """Read back at recovery: it was heard before, in another life."""
+
+    @classmethod
+    def of_row(cls, row: Row, events: Sequence[Event], *, again: bool = False) -> "Commit":
+        """A commit that is read back from the log."""
+        return cls(
+            row.row, row.at_ms, row.tenant, row.first, events, row.lines, row.duplicate, row.rejected, again=again
+        )
 
 
 class Told(NamedTuple):

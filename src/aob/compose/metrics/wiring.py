@@ -32,7 +32,7 @@ from aob.gate import Commit, Ingest, Memory
 from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
-from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, Written, place, token
+from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, place, token
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
@@ -193,10 +193,7 @@ class Wiring:
 
     def _written(self, group: Commit) -> None:
         begun = time.perf_counter()
-        self.live.written(
-            Written(group.row, group.at_ms, group.tenant, group.first, group.events, group.lines, group.duplicate,
-                    group.rejected, refused=group.refused)
-        )  # fmt: skip
+        self.live.written(group)
         took_s = time.perf_counter() - begun
         self.telemetry.stage("fold", took_s, len(group.events))
         if self.telemetry.tracing and group.traces:
@@ -212,14 +209,14 @@ class Wiring:
         while self._to_tell:
             self.telemetry.record("delta", self._to_tell.popleft(), end_ns - int(took_s * 1e9), end_ns)
 
-    def _heard(self, group: Written) -> None:
+    def _heard(self, group: Commit) -> None:
         tenant = group.tenant
         self.webhooks.offer_events(tenant, group.events, group.lines)
         if group.moved:
             self._moved(tenant, group.moved)
         self.serving.poke(tenant)
 
-    def _count(self, group: Written) -> None:
+    def _count(self, group: Commit) -> None:
         """What objectives count: how old events were when they moved a number, and how many of them were refused."""
         objectives, tenant = self.alerting.objectives, group.tenant
         for metric in objectives.wanted(tenant, "freshness") & group.moved:

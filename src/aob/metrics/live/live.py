@@ -5,15 +5,14 @@ the log beside the old one and takes its place at once, between two events.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
-
-import msgspec
 
 from aob.core.errors import Unavailable
 from aob.core.ingest import Event
 from aob.core.metric import warm
+from aob.gate import Commit
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.filling import Filling
 from aob.metrics.live.keeping import Keeping
@@ -32,25 +31,6 @@ WAIT_S: Final = 10.0
 log: Final = Logger("aob.metrics")
 
 
-class Written(msgspec.Struct, eq=False, gc=False):
-    """A group of a commit as it was folded: its row, when it was committed, its events in order, its counts, and the
-    metrics that moved."""
-
-    row: int
-    at_ms: int
-    tenant: str
-    first: int
-    events: Sequence[Event]
-    lines: bytes
-    duplicate: int
-    rejected: int
-    moved: frozenset[str] = frozenset()
-    refused: Sequence[str] = ()
-    """The types of the refused ones, as far as they said one; none at recovery."""
-    again: bool = False
-    """Read again at recovery: it was heard before, in another life."""
-
-
 class Live:
     """All tenants. Recover the contracts first, then enter it; `written` is called for each group of a commit."""
 
@@ -62,7 +42,7 @@ class Live:
         self.row = 0
         self.life = 1
         """Which life of its home this is: positions of another one are refused."""
-        self.heard: list[Callable[[Written], None]] = []
+        self.heard: list[Callable[[Commit], None]] = []
         """Called after each group is folded, in the order of the log."""
         self.moved: list[Callable[[str, frozenset[str]], None]] = []
         """Called when numbers have moved that no group moved."""
@@ -99,7 +79,7 @@ class Live:
             found.forget(self.now_ms())  # what is old goes to large tiles at once
         return found
 
-    def written(self, group: Written) -> None:
+    def written(self, group: Commit) -> None:
         """A group is durable: fold it, and let everybody know. Never waits."""
         if self._warming is None:
             self.warm()
@@ -175,13 +155,9 @@ class Live:
         self.numbers(row.tenant).accepted += row.count - len(events)
         self.memory.remember(row.tenant, events)
         self.recovered_events += row.count
-        self._fold(
-            Written(
-                row.row, row.at_ms, row.tenant, row.first, events, row.lines, row.duplicate, row.rejected, again=True
-            )
-        )
+        self._fold(Commit.of_row(row, events, again=True))
 
-    def _fold(self, group: Written) -> None:
+    def _fold(self, group: Commit) -> None:
         numbers = self.numbers(group.tenant)
         numbers.accepted += len(group.events)
         numbers.duplicate += group.duplicate

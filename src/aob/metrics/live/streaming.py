@@ -13,7 +13,8 @@ from aob.core.answers import JsonObject
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.rights import demand
-from aob.metrics.live.live import Live, Written
+from aob.gate import Commit
+from aob.metrics.live.live import Live
 from aob.metrics.live.positions import WHOLE, token
 from aob.metrics.live.positions import place as place_of
 from aob.metrics.live.watch import Watched, Watches
@@ -31,11 +32,11 @@ class Streams:
 
     def __init__(self, live: Live, watches: Watches) -> None:
         self.live, self.watches = live, watches
-        self._ring: deque[Written] = deque()
+        self._ring: deque[Commit] = deque()
         self._bytes = 0
         self._readers: set[_Reader] = set()
 
-    def heard(self, group: Written) -> None:
+    def heard(self, group: Commit) -> None:
         """A group is folded."""
         if group.events:
             self._ring.append(group)
@@ -96,7 +97,7 @@ class Streams:
             for each in watched:
                 self.watches.drop(each, reader)
 
-    async def _groups(self, tenant: str, row: int, index: int, until: int) -> AsyncIterator[Written]:
+    async def _groups(self, tenant: str, row: int, index: int, until: int) -> AsyncIterator[Commit]:
         """Groups of a tenant that hold something behind a place, up to a row."""
         first = row + (index >= WHOLE)
         if first > until:
@@ -107,9 +108,7 @@ class Streams:
             return
         async for found in self.live.rows(first - 1, until, tenant):
             events = self.live.reread(found)
-            yield Written(
-                found.row, found.at_ms, tenant, found.first, events, found.lines, found.duplicate, found.rejected
-            )
+            yield Commit.of_row(found, events)
 
 
 class _Reader:
@@ -138,7 +137,7 @@ class _Reader:
 
 
 def _events(
-    group: Written, row: int, index: int, types: frozenset[str] | None, subject: str
+    group: Commit, row: int, index: int, types: frozenset[str] | None, subject: str
 ) -> list[tuple[int, JsonObject]]:
     found: list[tuple[int, JsonObject]] = []
     lines = None

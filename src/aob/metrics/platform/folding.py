@@ -18,7 +18,8 @@ from aob.core.contract_model import ContractSet
 from aob.core.errors import Unavailable
 from aob.core.ingest import Event
 from aob.core.metric import Fold
-from aob.metrics.live.live import Live, Written
+from aob.gate import Commit
+from aob.metrics.live.live import Live
 from aob.metrics.platform.stretch import Fact, Follow, Runs, Stretch, Tellings
 from aob.metrics.platform.telling import Telling
 from aob.ports.logger import Logger
@@ -94,7 +95,7 @@ class Platform:
             self._timer.cancel()
             self._timer = None
 
-    def heard(self, group: Written) -> None:
+    def heard(self, group: Commit) -> None:
         """A group of the gate was folded: one event of the platform, whatever its size."""
         now_ms, count = self._now_ms(), len(group.events)
         oldest = min((event.at_ms for event in group.events), default=group.at_ms)
