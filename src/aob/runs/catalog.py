@@ -12,7 +12,6 @@ from aob.core.policy import Caller
 from aob.core.rights import require_decider
 from aob.core.run.state import Ticket
 from aob.journal import Law, Stream, Verdict
-from aob.journal.law import Changes
 from aob.ports.store import Head
 
 KEPT_TAG = "main"
@@ -88,8 +87,6 @@ class OverlayDecided(msgspec.Struct, array_like=True, tag=4):
 
 
 CatalogEvent = ArtifactPushed | TagMoved | OverlayProposed | OverlayDecided
-_decoder = msgspec.json.Decoder(list[CatalogEvent])
-_encode = msgspec.json.Encoder().encode
 
 
 class Push(msgspec.Struct):
@@ -301,6 +298,7 @@ class CatalogLaw(Law):
 
     kind = "workflow"
     prefix = "workflow/"
+    decoder = msgspec.json.Decoder(list[CatalogEvent])
 
     def fresh(self, name: str) -> Workflow:
         """A workflow without artifacts."""
@@ -355,34 +353,11 @@ class CatalogLaw(Law):
                 if event.at_ms:
                     state.moves.append(Move(event.tag, event.version, event.by, event.at_ms))
 
-    def adopt(self, stream: Stream, context: Any) -> None:
-        """Nothing is derived."""
-
-    def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """Only the row that lists show: it changes with each event."""
-        return Changes(None, str(stream.seq))
-
-    def over(self, stream: Stream) -> bool:
-        """A workflow has no end."""
-        return False
-
     def head(self, stream: Stream) -> Head:
         """What lists show of a workflow."""
         state: Workflow = stream.state
         first = min((artifact.at_ms for artifact in state.artifacts.values()), default=0)
         return Head(stream.name, "workflow", state.tenant, state.name, "active", "", first, 0, stream.seq)
-
-    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """A workflow cannot be set aside."""
-        return []
-
-    def encode(self, events: list[Any]) -> bytes:
-        """Events as one JSON list."""
-        return _encode(events)
-
-    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
-        """Events of this or any older release."""
-        return _decoder.decode(data)
 
     async def restore(self, stream: Stream) -> None:
         """Nothing is derived."""

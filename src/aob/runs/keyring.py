@@ -44,8 +44,6 @@ def roles_of(key: KeyCreated) -> tuple[str, ...]:
 
 
 KeyEvent = KeyCreated | KeyRevoked
-_decoder = msgspec.json.Decoder(list[KeyEvent])
-_encode = msgspec.json.Encoder().encode
 
 
 class CreateKey(msgspec.Struct):
@@ -83,6 +81,7 @@ class KeyringLaw(Law):
 
     kind = "keyring"
     prefix = "keyring/"
+    decoder = msgspec.json.Decoder(list[KeyEvent])
     vital = True
 
     def __init__(self) -> None:
@@ -122,33 +121,14 @@ class KeyringLaw(Law):
             else:
                 stream.state[event.id] = (stream.state[event.id][0], False)
 
-    def adopt(self, stream: Stream, context: Any) -> None:
-        """Nothing is derived."""
-
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
         """Only the row in the list of streams."""
         self.ring = stream.state
         return Changes(None, str(stream.seq))
 
-    def over(self, stream: Stream) -> bool:
-        """The keyring has no end."""
-        return False
-
     def head(self, stream: Stream) -> Head:
         """One row for the ring."""
         return Head(stream.name, "keyring", "", "keys", "active", "", 0, 0, stream.seq)
-
-    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """The keyring cannot be set aside."""
-        return []
-
-    def encode(self, events: list[Any]) -> bytes:
-        """Events as one JSON list."""
-        return _encode(events)
-
-    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
-        """Events of this or any older release."""
-        return _decoder.decode(data)
 
     async def restore(self, stream: Stream) -> None:
         """Nothing is derived."""

@@ -68,8 +68,6 @@ class SecretRotated(msgspec.Struct, array_like=True, tag=4):
 
 
 HookEvent = HookMade | HookPaused | HookRemoved | SecretRotated
-_decoder = msgspec.json.Decoder(list[HookEvent])
-_encode = msgspec.json.Encoder().encode
 
 
 class MakeHook(msgspec.Struct):
@@ -110,6 +108,7 @@ class HookLaw(Law):
 
     kind = "webhooks"
     prefix = PREFIX
+    decoder = msgspec.json.Decoder(list[HookEvent])
 
     def __init__(self) -> None:
         self.hooks: dict[str, dict[str, Hook]] = {}
@@ -159,34 +158,11 @@ class HookLaw(Law):
                 case SecretRotated():
                     pass  # said for whoever looks back; secrets lie elsewhere
 
-    def adopt(self, stream: Stream, context: Any) -> None:
-        """Nothing is derived."""
-
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
         """Only the row in the list of streams."""
         self.hooks[stream.name.removeprefix(PREFIX)] = stream.state
         return Changes(None, str(stream.seq))
 
-    def over(self, stream: Stream) -> bool:
-        """Webhooks of a tenant have no end."""
-        return False
-
     def head(self, stream: Stream) -> Head:
         """One row a tenant."""
         return Head(stream.name, "webhooks", stream.tenant, "webhooks", "active", "", 0, 0, stream.seq)
-
-    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """Webhooks cannot be set aside."""
-        return []
-
-    def encode(self, events: list[Any]) -> bytes:
-        """Events as one JSON list."""
-        return _encode(events)
-
-    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
-        """Events of this or any older release."""
-        return _decoder.decode(data)
-
-    async def restore(self, stream: Stream) -> None:
-        """Nothing is derived."""
-        stream.tenant = stream.name.removeprefix(PREFIX)

@@ -47,7 +47,6 @@ class ValuesRemoved(msgspec.Struct, array_like=True, tag=2):
 
 
 Removed: TypeAlias = StreamsRemoved | ValuesRemoved
-_decoder = msgspec.json.Decoder(list[Removed])
 
 
 class Removals(msgspec.Struct, eq=False):
@@ -80,6 +79,7 @@ class RemovalLaw(Law):
 
     kind = "removal"
     prefix = PREFIX
+    decoder = msgspec.json.Decoder(list[Removed])
 
     def fresh(self, name: str) -> Removed | None:
         """No record."""
@@ -127,18 +127,6 @@ class RemovalLaw(Law):
             stream.name, "removal", record.tenant, "runs" if runs else "values", "COMPLETED", reason, record.at_ms,
             record.at_ms, stream.seq,
         )  # fmt: skip
-
-    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """A record cannot be set aside."""
-        return []
-
-    def encode(self, events: list[Any]) -> bytes:
-        """Events as one JSON list."""
-        return msgspec.json.encode(events)
-
-    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
-        """Events of this or any older release."""
-        return _decoder.decode(data)
 
     async def restore(self, stream: Stream) -> None:
         """Nothing is derived."""

@@ -10,8 +10,6 @@ from aob.journal.law import Changes
 from aob.ports.store import Head
 
 PREFIX: Final = "alert/"
-_decoder: Final = msgspec.json.Decoder(list[AlertEvent])
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def stream_of(tenant: str, name: str) -> str:
@@ -24,6 +22,7 @@ class AlertLaw(Law):
 
     kind = "alert"
     prefix = PREFIX
+    decoder = msgspec.json.Decoder(list[AlertEvent])
 
     def fresh(self, name: str) -> AlertState:
         """An alert of which nothing is known."""
@@ -40,34 +39,15 @@ class AlertLaw(Law):
         for event in events:
             stream.state.fold(event)
 
-    def adopt(self, stream: Stream, context: object) -> None:
-        """Nothing is derived."""
-
     def changes(self, stream: Stream, events: list[AlertEvent]) -> Changes:
         """Only the row that lists show: what is owed to the outside is read off the state."""
         return Changes(None, _status(stream.state))
-
-    def over(self, stream: Stream) -> bool:
-        """An alert that is dropped keeps its history, and may be made again."""
-        return False
 
     def head(self, stream: Stream) -> Head:
         """One row an alert."""
         state: AlertState = stream.state
         first = state.history[0]["at"] if state.history else 0
         return Head(stream.name, self.kind, state.tenant, state.name, _status(state), "", first, 0, stream.seq)
-
-    def quarantine(self, stream: Stream, reason: str) -> list[AlertEvent]:
-        """An alert cannot be set aside: the next value is weighed anew."""
-        return []
-
-    def encode(self, events: list[AlertEvent]) -> bytes:
-        """Events as one JSON list."""
-        return _encode(events)
-
-    def decode(self, data: bytes | msgspec.Raw) -> list[AlertEvent]:
-        """Events of this or any older release."""
-        return _decoder.decode(data)
 
     async def restore(self, stream: Stream) -> None:
         """Nothing is derived."""

@@ -4,14 +4,11 @@ A revision holds only what it added; its documents lie beside the record under t
 and never taken away.
 """
 
-from typing import Any
-
 import msgspec
 
 from aob.core.errors import Conflict
 from aob.core.event.value import digest_of
 from aob.journal import Law, Stream, Verdict
-from aob.journal.law import Changes
 from aob.ports.store import Head
 
 PREFIX = "contracts/"
@@ -39,8 +36,6 @@ class Defaulted(msgspec.Struct, array_like=True, tag=2):
 
 
 Event = Declared | Defaulted
-_decoder = msgspec.json.Decoder(list[Event])
-_encode = msgspec.json.Encoder().encode
 
 
 class Declare(msgspec.Struct):
@@ -65,6 +60,7 @@ class ContractsLaw(Law):
 
     kind = "contracts"
     prefix = PREFIX
+    decoder = msgspec.json.Decoder(list[Event])
     vital = True
 
     def fresh(self, name: str) -> list[Event]:
@@ -87,38 +83,11 @@ class ContractsLaw(Law):
         """Folds events."""
         stream.state.extend(events)
 
-    def adopt(self, stream: Stream, context: Any) -> None:
-        """Nothing is derived."""
-
-    def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """Only the row that lists show."""
-        return Changes(None, str(stream.seq))
-
-    def over(self, stream: Stream) -> bool:
-        """Contracts have no end."""
-        return False
-
     def head(self, stream: Stream) -> Head:
         """One row a tenant."""
         state: list[Event] = stream.state
         first = state[0].at_ms if state else 0
         return Head(stream.name, "contracts", stream.tenant, "contracts", "active", "", first, 0, stream.seq)
-
-    def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """Contracts cannot be set aside."""
-        return []
-
-    def encode(self, events: list[Any]) -> bytes:
-        """Events as one JSON list."""
-        return _encode(events)
-
-    def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
-        """Events of this or any older release."""
-        return _decoder.decode(data)
-
-    async def restore(self, stream: Stream) -> None:
-        """Nothing is derived."""
-        stream.tenant = stream.name.removeprefix(PREFIX)
 
 
 def revisions_of(state: list[Event]) -> list[Declared]:
