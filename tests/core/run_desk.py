@@ -86,6 +86,8 @@ class Desk:
         self.log: list[bytes] = []
         self.events: list[Any] = []
         self.inputs = inputs
+        self.goes_on: bool = given.get("goes_on", True)
+        """Whether what goes on by itself does so at once after each command."""
         if begin:
             self.begin()
 
@@ -106,7 +108,17 @@ class Desk:
         assert same_bytes(decision.events), "events change on their way through JSON"
         self.values |= decision.values
         self._fold(decision.events, decision.graphs, was)
+        while self.goes_on and pending(self.run).goes_on:
+            self.go_on()
         return decision.events
+
+    def go_on(self) -> list[Any]:
+        """The next of the decisions that nobody asks for. Never one that leads to nothing."""
+        goes_on, self.goes_on = self.goes_on, False
+        events = self.do(cmd.Continue())
+        self.goes_on = goes_on
+        assert events, "the run is said to go on, and does not"
+        return events
 
     def do_events(self, events: list[Any]) -> None:
         """Folds events of the shell, checked as those of a command are."""

@@ -48,6 +48,11 @@ class Bare:
         self.most = max(self.most, len(decision.events))
         self.events += len(decision.events)
 
+    def go_on(self) -> None:
+        """What goes on by itself, to its end."""
+        while self.run.going:
+            self.do(cmd.Continue())
+
     ann = ANN
 
     def complete(self, visit: str) -> None:
@@ -55,6 +60,7 @@ class Bare:
 
     def complete_all(self) -> None:
         """Every job, the oldest first, until none is left."""
+        self.go_on()
         while self.run.tokens:
             ready = [token.visit for token in self.run.tokens.values() if token.state == "ready"]
             if not ready:
@@ -62,6 +68,7 @@ class Bare:
             for visit in ready:
                 if visit in self.run.tokens:
                     self.complete(visit)
+                    self.go_on()
 
     def answer_all(self, choice: str) -> None:
         for ticket in list(self.run.tickets.values()):

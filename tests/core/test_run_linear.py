@@ -27,6 +27,7 @@ Drama = tuple[Bare, Callable[[Bare], Any]]
 def begun(run: Bare, act: Callable[[Bare], Any]) -> Drama:
     """What comes before it is not counted."""
     run.begin()
+    run.go_on()
     return run, act
 
 

@@ -14,8 +14,10 @@ from msgspec import Raw
 
 from aob.core.errors import AobError
 from aob.core.policy.patch import PatchRules
+from aob.core.run import bodies, pending
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
+from aob.core.run.bodies import EVENTS_MAX
 from aob.testing.flows import random_flow, random_inputs, random_patch
 from tests.core.run_desk import Desk
 
@@ -38,7 +40,9 @@ def liveness(desk: Desk) -> None:
         if run.final:
             return
         tickets = [ticket for ticket in run.tickets.values() if not ticket.answer]
-        if desk.jobs:
+        if pending(run).goes_on:
+            desk.go_on()
+        elif desk.jobs:
             desk.complete(next(iter(desk.jobs)), 1)
         elif tickets:
             desk.answer("reject" if tickets[0].subject == "patch" else tickets[0].choices[0], ticket=tickets[0].id)
@@ -57,7 +61,13 @@ class RunMachine(RuleBasedStateMachine):
     def start(self, seed: int) -> None:
         self.dice = Random(seed)
         rules = PatchRules(trusted_kinds=self.dice.choice([(), ("agent",)]))
-        self.desk = Desk(random_flow(self.dice), random_inputs(self.dice), rules=rules)
+        bodies.EVENTS_MAX = self.dice.choice([1, 3, EVENTS_MAX])  # type: ignore[misc]
+        self.desk = Desk(random_flow(self.dice), random_inputs(self.dice), rules=rules, goes_on=False)
+
+    @precondition(lambda self: pending(self.desk.run).goes_on)
+    @rule()
+    def go_on(self) -> None:
+        self.desk.go_on()
 
     def tolerate(self, move: Any, *args: Any, **kwargs: Any) -> None:
         """A move that may be refused: it then changed nothing, which the desk checks."""
@@ -167,8 +177,11 @@ class RunMachine(RuleBasedStateMachine):
         assert self.desk.run.workflow
 
     def teardown(self) -> None:
-        if hasattr(self, "desk"):
-            liveness(self.desk)
+        try:
+            if hasattr(self, "desk"):
+                liveness(self.desk)
+        finally:
+            bodies.EVENTS_MAX = EVENTS_MAX  # type: ignore[misc]
 
 
 RunMachine.TestCase.settings = settings(

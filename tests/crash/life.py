@@ -89,9 +89,15 @@ EACH: Final = {
     "config": {"items": "inputs.items", "window": 2},
     "body": {"nodes": {"do": fn("step", input={"value": "item"})}, "edges": {}},
 }
+PASSES: Final = {
+    "kind": "loop", "config": {"max": 400, "collect": True},
+    "body": {"nodes": {"x": fn("step", disabled=True)}, "edges": {}},
+}  # fmt: skip
+"""More passes than one decision does."""
 DOCUMENTS: Final = [
     then("chain", fn("step"), fn("thread"), fn("step"), fn("big"), fn("step")),
     then("each", EACH, fn("step")),
+    then("passes", PASSES, fn("step")),
     then("ask", fn("step"), {"kind": "approval", "config": {"text": "well?"}}, fn("step")),
     then("person", fn("step"), {"kind": "approval", "config": {"text": "well?"}}),
     then("nap", {"kind": "timer", "config": {"for": "40ms"}}, fn("step")),

@@ -12,7 +12,7 @@ import pytest
 from tests.crash.house import Deed, Entry, House, completed
 from tests.crash.life import BIG
 
-ENDS = {"chain", "each", "ask", "nap", "wait", "again"}
+ENDS = {"chain", "each", "passes", "ask", "nap", "wait", "again"}
 COMMITS = [
     ("commit.begin", 1), ("commit.begin", 23), ("commit.before", 14), ("commit.before", 24), ("commit.at_the_disk", 19),
     ("commit.at_the_disk", 26), ("commit.after", 12), ("commit.after", 25), ("release.before", 21),

@@ -26,6 +26,9 @@ BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
 """A batch ends at this many commands or after this long, so that the loop stays responsive."""
 
+EVENTS_LOOK: Final = 64
+"""Events after which a batch looks at the time, and after 16 commands."""
+
 STRETCH_ROWS: Final = 32
 """Rows that are rewritten in one go."""
 
@@ -108,6 +111,8 @@ class Deciding:
         self._inbox: deque[Asked] = deque()
         self._rung: deque[Asked] = deque()
         """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
+        self._behind: dict[str, Any] = {}
+        """Commands, one for each stream, that go behind all that is in the inbox when the next batch begins."""
         self._waiting: dict[str, list[Asked]] = {}
         self._reading: set[str] = set()
         """Of those that wait, the streams that are being read back."""
@@ -121,6 +126,7 @@ class Deciding:
         self.stuck: dict[str, Stuck] = {}
         """Streams whose next decision needs a value that cannot be read, and is tried again and again."""
         self._cutter = Cutter()
+        self.closing = False
 
     def law_of(self, name: str) -> Law:
         """The law whose prefix the name carries."""
@@ -133,8 +139,11 @@ class Deciding:
             if self._rung:
                 self._inbox.extend(self._rung)
                 self._rung.clear()
+            if self._behind:
+                self._inbox.extend(Asked(name, command, None, False) for name, command in self._behind.items())
+                self._behind.clear()
         inbox, streams, waiting, asked_all = self._inbox, self.streams, self._waiting, draft.asked
-        until = time.perf_counter() + BATCH_MS / 1_000
+        until, many = time.perf_counter() + BATCH_MS / 1_000, draft.count + EVENTS_LOOK
         while inbox and len(asked_all) < BATCH_MAX:
             asked = inbox.popleft()
             name = asked.stream
@@ -152,9 +161,18 @@ class Deciding:
                 stream = self._open(name)
             asked_all.append(asked)
             self._decide_one(draft, stream, asked)
-            if not len(asked_all) & 15 and time.perf_counter() > until:
-                break
+            if not len(asked_all) & 15 or draft.count > many:
+                if time.perf_counter() > until:
+                    break
+                many = draft.count + EVENTS_LOOK
         return draft
+
+    def behind(self, stream: str, command: Any) -> None:
+        """Put a command that nobody waits for behind all that is in the inbox when the next batch begins; one for each
+        stream. A journal that is closing does not go on."""
+        if not self.closing:
+            self._behind[stream] = command
+            self._wake.set()
 
     def _open(self, name: str) -> Stream:
         law = self.law_of(name)

@@ -70,7 +70,6 @@ class Journal(Deciding):
         self.timers = Timers(self.clock.now, lambda stream, id: self._ring(stream, fire(id)))
         self.cut_row = 0
         self._left_out = False
-        self.closing = False
         self.stats = {"commits": 0, "events": 0}
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -216,7 +215,7 @@ class Journal(Deciding):
     async def _loop(self) -> None:
         """Decide what has come while the batch before is being written; write; release; for ever."""
         while True:
-            begins = self._draft is None and (self._inbox or self._rung)
+            begins = self._draft is None and (self._inbox or self._rung or self._behind)
             if begins or (self._inbox and self._draft is not None and len(self._draft.asked) < BATCH_MAX):
                 self._draft = self._decide_batch(self._draft)
             if self._writing is not None and self._writing[0].done():
@@ -230,7 +229,7 @@ class Journal(Deciding):
                 self._writing = self._begin(self._draft)
                 self._draft = None
                 continue
-            if (self._inbox or self._rung) and self._draft is None:
+            if (self._inbox or self._rung or self._behind) and self._draft is None:
                 continue
             # What was taken before closing is still decided when only its stream must be read; a value may never come.
             if self.closing and self._writing is None and (self.broken is not None or not self._reading):
@@ -358,7 +357,8 @@ class Journal(Deciding):
         logger().error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
         lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox]
         self._inbox.clear()
-        self._rung.clear()  # timers ring again by themselves
+        self._rung.clear()  # timers ring again by themselves, and what is pending is asked for again
+        self._behind.clear()
         again = [asked for asked in lost if asked.future is None]
         for asked in lost:
             fail(asked, error)

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Set
 from functools import partial
 from typing import Any, Final
 
@@ -68,25 +68,17 @@ class Dispatcher:
         """
         if not self._begun:
             return  # the gate and the numbers are not there yet: `begin` will look
-        reported = {
+        known = {
             (run, command.visit, command.attempt)
             for run, command in found.again
             if isinstance(command, cmd.Complete | cmd.Fail | cmd.Lost)
         } | self._storing
+        known.update((*job, attempt) for job, attempt in self.pool.held().items())
         wanted: set[tuple[str, str]] = set()
         for stream in found.streams.values():
             if stream.law.kind != "run" or stream.ended or stream.name in found.aside:
                 continue
-            run: Run = stream.state
-            wanted.update((stream.name, visit) for visit in pending(run).jobs)
-            for visit, attempt in pending(run).jobs.items():
-                token = run.tokens[visit]
-                if self.pool.holds(stream.name, visit, attempt) or (stream.name, visit, attempt) in reported:
-                    continue
-                if any(intent.result is None for intent in token.intents or ()):
-                    self.journal.tell(stream.name, cmd.Lost(visit, attempt))
-                else:
-                    self._submit(stream, run, token)
+            wanted.update((stream.name, visit) for visit in self._take_up(stream, known))
         for held in self.pool.held().keys() - wanted:
             self.pool.cancel(*held)  # it ended in a commit whose reply was lost
 
@@ -101,14 +93,25 @@ class Dispatcher:
         for stream in list(self.journal.streams.values()):
             if stream.law.kind != "run" or stream.ended:
                 continue
-            run: Run = stream.state
-            for visit, attempt in pending(run).jobs.items():
-                token = run.tokens[visit]
-                at_work = bool(before) and mark(f"{stream.name}/{visit}", attempt) in before
-                if at_work or any(intent.result is None for intent in token.intents or ()):
-                    self.journal.tell(stream.name, cmd.Lost(visit, attempt, why))
-                else:
-                    self._submit(stream, run, token)
+            self._take_up(stream, frozenset(), before, why)
+
+    def _take_up(
+        self, stream: Stream, known: Set[tuple[str, str, int]], lost: Collection[bytes] = (), why: str = "crash"
+    ) -> Iterable[str]:
+        """Goes on with what is pending of a run, but for the jobs of which something is known; what was cut off, or is
+        among the lost, is told to its law. Returns all visits that have a job."""
+        stands, run_id = pending(stream.state), stream.name
+        if stands.goes_on:
+            self.journal.behind(run_id, cmd.Continue())
+        for visit, attempt in stands.jobs.items():
+            token = stream.state.tokens[visit]
+            if (run_id, visit, attempt) in known:
+                continue
+            if (lost and mark(f"{run_id}/{visit}", attempt) in lost) or _acting(token):
+                self.journal.tell(run_id, cmd.Lost(visit, attempt, why))
+            else:
+                self._submit(stream, stream.state, token)
+        return stands.jobs
 
     async def _all_durable(self) -> None:
         """Waits until no stream is ahead of its commits: timers and alerts may have decided something meanwhile."""
@@ -149,6 +152,8 @@ class Dispatcher:
                         self._submit(stream, run, token)
             if effects.gone:
                 self._stop(stream.name, effects)
+            if effects.goes_on and self._begun:
+                self.journal.behind(stream.name, cmd.Continue())
 
     def _stop(self, run_id: str, effects: Effects) -> None:
         for visit in effects.gone:
@@ -190,7 +195,7 @@ class Dispatcher:
             run.mode, node.spec.priority or run.priority, run.depth, resume,
         )  # fmt: skip
         if run.graph_ops and node.kind == "http":
-            job.pushed = _as_pushed(graphs, scope.body, node)
+            job.pushed = graphs.as_pushed(scope.body, node)
         if step is not None and step.items and (sequences := items_in(value)):
             hold = partial(self._values.hold, stream.tenant, sequences)
             self.journal.aside(self._first(stream, token, hold, lambda run: self.pool.submit(job)))
@@ -240,8 +245,7 @@ class Dispatcher:
 
     def verify(self, job: Job) -> list[Any] | None:
         """What was intended and never settled, when a handler should look whether it happened; else None."""
-        stream = self.journal.streams.get(job.run)
-        token = stream.state.tokens.get(job.visit) if stream is not None else None
+        token = self._token(job)
         if token is None or not token.verify:
             return None
         return [
@@ -328,10 +332,14 @@ class Dispatcher:
         own = self.journal.stuck.get(run_id)
         return found if own is None else {"": own, **found}
 
+    def _token(self, job: Job) -> Token | None:
+        stream = self.journal.streams.get(job.run)
+        token: Token | None = stream.state.tokens.get(job.visit) if stream is not None else None
+        return token
+
     def _in_the_middle(self, job: Job) -> bool:
         """Whether the visit has committed to an effect that happens once and never said what came of it."""
-        stream = self.journal.streams.get(job.run)
-        token = stream.state.tokens.get(job.visit) if stream is not None else None
+        token = self._token(job)
         return any(
             intent.result is None and decode(intent.what).get("effect", "once") == "once"
             for intent in (token.intents if token is not None else None) or ()
@@ -354,13 +362,18 @@ class Dispatcher:
         """An attempt that met the end of another process is made again, where this one lives on."""
         self.cut_off = [each for each in self.cut_off if each is not job]
         stream = self.journal.streams.get(job.run)
-        token = stream.state.tokens.get(job.visit) if stream is not None else None
+        token = self._token(job)
         if stream is None or token is None or token.attempt != job.attempt or token.state != READY:
             return
-        if any(intent.result is None for intent in token.intents or ()):
+        if _acting(token):
             self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "stop"))
         else:
             self._submit(stream, stream.state, token)
+
+
+def _acting(token: Token) -> bool:
+    """Whether an intent of it has no result yet."""
+    return any(intent.result is None for intent in token.intents or ())
 
 
 def _told(fault: Fault) -> bytes:
@@ -384,13 +397,3 @@ def _after_ms(detail: Any) -> int:
         if isinstance(value, int | float) and value > 0 and math.isfinite(value):
             return int(min(value * unit, AFTER_MAX_MS))
     return 0
-
-
-def _as_pushed(graphs: Any, body: str, node: Node) -> bool:
-    """Whether a node is word for word as the pushed document has it: no patch has added or changed it."""
-    try:
-        base = graphs.body(0, body) if body else graphs.ir(0)
-    except KeyError:
-        return False
-    known = base.nodes.get(node.id)
-    return known is not None and known.hash == node.hash

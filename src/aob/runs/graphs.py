@@ -11,7 +11,7 @@ from typing import Any, Final
 from aob.core.event.value import Cell, decode
 from aob.core.graph import HandlerFacts, Handlers, compile_workflow
 from aob.core.graph.handlers import Accepted
-from aob.core.graph.ir import IR
+from aob.core.graph.ir import IR, Node
 from aob.core.graph.patch import apply
 from aob.core.rules import RULES
 
@@ -77,6 +77,15 @@ class Versions:
                 found = inner
             self._bodies[(version, body)] = found
         return found
+
+    def as_pushed(self, body: str, node: Node) -> bool:
+        """Whether a node is word for word as the pushed document has it: no patch has added or changed it."""
+        try:
+            base = self.body(0, body) if body else self.ir(0)
+        except KeyError:
+            return False
+        known = base.nodes.get(node.id)
+        return known is not None and known.hash == node.hash
 
     def document(self, version: int) -> dict[str, Any]:
         """The materialized document of a version."""

@@ -5,8 +5,10 @@ nothing but deterministic handlers, writes nothing; its time is that of the reco
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,17 +19,18 @@ from aob.core.graph.ir import IR, Node
 from aob.core.run import Given, Needs, Run, decide, evolve
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
-from aob.core.run.ending import error_cell, fail_node, fails_node
+from aob.core.run.ending import born, error_cell, fail_node, fails_node
 from aob.core.run.inner import conclude
 from aob.core.run.names import input_cell, input_value
-from aob.core.run.state import READY, Scope, Timer, Token
+from aob.core.run.state import OPENING, READY, Scope, Timer, Token
 from aob.core.run.step import DeniedError, Step
 from aob.runs.values import Values
 from aob.work.job import Job
 
 Made = TypeVar("Made")
 STEPS_MAX: Final = 100_000
-NEVER: Final = 1 << 62
+CONTINUES_MAX: Final = 200_000
+"""As many as the passes of the largest map take."""
 BREATH: Final = 256
 """Steps after which others get their turn on the loop."""
 
@@ -59,6 +62,10 @@ class Shadow:
         self.recorded, self.assume = recorded, assume
         self.run = Run(source.id)
         self.now = 0
+        self._turns: list[tuple[int, int, str]] = []
+        self._now: deque[tuple[int, str]] = deque()
+        self._born = 0
+        """Tokens by when their turn is, and those whose turn is at once, in the order that they came."""
         self.visits: dict[str, dict[str, Any]] = {}
         self.unknown: dict[str, None] = {}
 
@@ -74,35 +81,57 @@ class Shadow:
             )
         )  # fmt: skip
         for count in range(STEPS_MAX):
-            if self.run.final or not await self._advance():
+            await self._go_on()
+            if self.run.final or self.run.going or not await self._advance():
                 break
             if not count % BREATH:
                 await asyncio.sleep(0)
         return await self._report()
 
+    async def _go_on(self) -> None:
+        """What goes on by itself goes on until it is at an end."""
+        for _ in range(CONTINUES_MAX):
+            if not self.run.going:
+                return
+            await self._put(cmd.Continue())
+            await asyncio.sleep(0)
+
     async def _advance(self) -> bool:
         """Settles the token whose turn it is by the times of the record; False when nothing can go on."""
-        timers = {timer.visit: timer for timer in self.run.timers.values() if timer.kind in {"sleep", "join"}}
-        open_tokens = [token for token in self.run.tokens.values() if token.visit not in self.unknown]
-        turns = [(self._turn(token, timers), n) for n, token in enumerate(open_tokens)]
-        turn, n = min(turns, default=(NEVER, 0))
-        if turn == NEVER:
-            return False
-        token = open_tokens[n]
-        if token.visit in timers:
-            self.now = max(self.now, turn)
-            await self._put(cmd.Fire(timers[token.visit].id))
-        else:
-            await self._settle(token)
-        return True
+        while self._turns or self._now:
+            if not self._now or (self._turns and self._turns[0][:2] < (self.now, self._now[0][0])):
+                turn, _, visit = heappop(self._turns)
+            else:
+                (_, visit), turn = self._now.popleft(), self.now
+            token = self.run.tokens.get(visit)
+            if token is None:
+                continue
+            timer = self._timer(visit)
+            if timer is not None:
+                self.now = max(self.now, turn)
+                await self._put(cmd.Fire(timer.id))
+            else:
+                await self._settle(token)
+            return True
+        return False
 
-    def _turn(self, token: Token, timers: Mapping[str, Timer]) -> int:
-        if token.visit in timers:
-            return timers[token.visit].due_ms
-        if token.visit in self.run.bodies:
-            return NEVER  # its passes settle it
-        known = self.recorded.get(token.visit)
-        return self.now if known is None or token.visit in self.assume else known.at_ms
+    def _timer(self, visit: str) -> Timer | None:
+        """The timer that a visit does nothing but wait for."""
+        timers = (self.run.timers[id] for id in self.run.timed.get(visit, ()))
+        return next((timer for timer in timers if timer.kind in OPENING), None)
+
+    def _take_turn(self, visit: str) -> None:
+        """A token that has come: its turn is when its timer is due, when it ended in the record, or else at once."""
+        self._born += 1
+        timer, known = self._timer(visit), self.recorded.get(visit)
+        if timer is not None:
+            heappush(self._turns, (timer.due_ms, self._born, visit))
+        elif visit in self.run.bodies or visit not in self.run.tokens:
+            return  # its passes settle it, or it is gone again
+        elif known is None or visit in self.assume:
+            self._now.append((self._born, visit))
+        else:
+            heappush(self._turns, (known.at_ms, self._born, visit))
 
     async def _settle(self, token: Token) -> None:
         """A job, a ticket, a message: it ends as assumed, or as recorded when its definition and input are the same."""
@@ -131,15 +160,15 @@ class Shadow:
         scope, _, node = self._place(token)
         if self._compute is None or node.kind != "function" or node.spec.effect != "none":
             return None
-        while True:
+
+        def looked() -> tuple[Step, Any]:
             step = Step(self.run, self.given, self.now)
-            try:
-                value = input_value(step, scope, node)
-                break
-            except Needs as needs:
-                await self.values.fetch(self.source.tenant, needs.ref.digest)
-            except DeniedError:
-                return None
+            return step, input_value(step, scope, node)
+
+        try:
+            step, value = await self._with_values(looked)
+        except DeniedError:
+            return None
         if step.items:  # they are read by page where they are used, and a shadow has no place for that
             return None
         run, visit = self.source, token.visit
@@ -171,13 +200,18 @@ class Shadow:
         return "" if await self._input_digest(step, scope, node) == known.input else "gets another input"
 
     async def _input_digest(self, step: Step, scope: Scope, node: Node) -> bytes:
+        try:
+            return digest_of_cell(await self._with_values(lambda: input_cell(step, scope, node)))
+        except DeniedError:
+            return b""
+
+    async def _with_values(self, make: Callable[[], Made]) -> Made:
+        """What is made of values, which are fetched as they are needed."""
         while True:
             try:
-                return digest_of_cell(input_cell(step, scope, node))
+                return make()
             except Needs as needs:
                 await self.values.fetch(self.source.tenant, needs.ref.digest)
-            except DeniedError:
-                return b""
 
     def _place(self, token: Token) -> tuple[Scope, IR, Node]:
         scope = self.run.scopes[token.scope]
@@ -212,14 +246,6 @@ class Shadow:
         decision = await self._with_values(lambda: decide(self.run, command, self.given, self.now))
         self._fold(decision.events, decision.values)
 
-    async def _with_values(self, make: Callable[[], Made]) -> Made:
-        """What `make` gives, once every value that it needs is at hand."""
-        while True:
-            try:
-                return make()
-            except Needs as needs:
-                await self.values.fetch(self.source.tenant, needs.ref.digest)
-
     def _fold(self, events: list[Any], values: Mapping[bytes, bytes]) -> None:
         for digest, data in values.items():
             self.values.remember(self.source.tenant, digest, data)
@@ -227,6 +253,8 @@ class Shadow:
             self.run = evolve(self.run, event)
             if isinstance(event, ev.NodeCompleted):
                 self._note(event.visit, "computed", event)
+        for visit in born(events):
+            self._take_turn(visit)
 
     def _cell(self, data: bytes) -> Cell:
         if inline(data):
@@ -260,11 +288,7 @@ class Shadow:
 
     async def _value(self, cell: Cell) -> Any:
         step = Step(self.run, self.given, self.now)
-        while True:
-            try:
-                return step.load(cell)
-            except Needs as needs:
-                await self.values.fetch(self.source.tenant, needs.ref.digest)
+        return await self._with_values(lambda: step.load(cell))
 
 
 def root_node(visit: str) -> str:

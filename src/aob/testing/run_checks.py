@@ -138,6 +138,8 @@ def _indices(run: Run) -> Iterator[str]:
         if scope.path and live != scope.live.keys():
             yield f"{scope.path} has {sorted(scope.live)} alive, and the tokens are those of {sorted(live)}"
     for visit, body in run.bodies.items():
+        if body.goes_on != (visit in run.going):
+            yield f"{visit} is listed as one that goes on, or is one and is not"
         if len(body.open) != body.live or any(body.path(index) not in run.scopes for index in body.open):
             yield f"{visit} has {body.live} open passes, and {sorted(body.open)} are listed"
 
@@ -187,6 +189,8 @@ def reaction_wrong(before: Pending, after: Pending, effects: Effects | Hop, even
             yield f"the job of {visit} is no more and nobody stops it"
     timers = {id: due for id, due in before.timers.items() if id not in set(effects.timers_done)}
     timers.update(effects.timers)
+    if effects.goes_on != after.goes_on:
+        yield f"the run {'goes' if after.goes_on else 'does not go'} on by itself, and effects say otherwise"
     if timers != after.timers:
         yield f"timers {after.timers} are pending and effects give {timers}"
     tickets = (before.tickets | set(effects.tickets)) - set(effects.tickets_done)
@@ -256,4 +260,4 @@ def same_bytes(events: list[Any]) -> bool:
 def after(run: Run) -> Pending:
     """What is pending, as its own copy."""
     now = pending(run)
-    return Pending(dict(now.jobs), dict(now.timers), now.tickets)
+    return Pending(dict(now.jobs), dict(now.timers), now.tickets, now.goes_on)

@@ -16,6 +16,9 @@ from aob.core.run.names import evaluate, input_cell
 from aob.core.run.state import EXHAUSTED, Body, Scope
 from aob.core.run.step import DeniedError, Needs, Step
 
+EVENTS_MAX: Final = 256
+"""A decision with so many events opens no further pass."""
+
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
@@ -37,10 +40,14 @@ def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         raise DeniedError(f"items of {node.id}: {type(items).__name__} is neither a list nor a blob of NDJSON")
     if count > ITEMS_MAX:
         raise DeniedError(f"items of {node.id}: {count:,} is over the limit of {ITEMS_MAX:,}")
-    step.events.append(ev.BodyOpened(visit, "map", cell, count))
+    window = node.config.window
+    step.events.append(ev.BodyOpened(visit, "map", cell, count, window))
     step.bear(scope, node.id)
-    body = step.bodies[visit] = Body(visit, "map", cell, count)
-    _pump(step, scope, ir, node, body)
+    body = step.bodies[visit] = Body(visit, "map", cell, count, window)
+    if count:
+        step.going.append(visit)
+    else:
+        _end_map(step, scope, ir, node, body)
 
 
 def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
@@ -51,8 +58,8 @@ def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     count = min(node.config.max, PASSES_MAX)
     step.events.append(ev.BodyOpened(visit, kind, cell, count))
     step.bear(scope, node.id)
-    body = step.bodies[visit] = Body(visit, kind, cell, count)
-    _next_pass(step, scope, ir, node, body, 0, cell)
+    step.bodies[visit] = Body(visit, kind, cell, count)
+    step.going.append(visit)
 
 
 def _items(step: Step, cell: Cell) -> Sequence[Any]:
@@ -84,15 +91,37 @@ def _at_hand(mine: Mapping[bytes, bytes], given: Mapping[bytes, bytes], ref: Ref
     return data
 
 
-def _pump(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
-    """Opens scopes until the window is full or the items are out; ends the map when the last one has closed."""
-    if body.next < body.count and body.live < node.config.window:
-        items = _items(step, body.items)
-        while body.next < body.count and body.live < node.config.window:
-            item = step.cell(_item(items[body.next], body.next))
-            _open_scope(step, node, body, f"{body.visit}[{body.next}]", step.version_of(scope), item)
-    if body.closed == body.count:
-        _end_map(step, scope, ir, node, body)
+def open_next(step: Step) -> bool:
+    """Opens one pass of a map or loop that has room for it, in turn; False when there is none, or when this decision
+    has enough events: what is left stands in the state, and `continue` goes on with it."""
+    while len(step.events) < EVENTS_MAX and not step.finished:
+        visit = next(step.later, "") or (step.going.popleft() if step.going else "")
+        if not visit:
+            return False
+        path, _, id = visit.rpartition("/")
+        scope, body = step.scope(path), step.body(visit)
+        if not body.goes_on or path in step.closed or step.outcome(scope, id) is not None:
+            continue
+        ir = step.ir_of(scope)
+        node = ir.nodes[id]
+        try:
+            (_next_item if body.kind == "map" else _next_pass)(step, scope, ir, node, body)
+        except DeniedError as denied:
+            error = error_cell(step, denied.code, denied.detail)
+            if body.next < body.window:  # at its very beginning the error is the node's own
+                cancel_passes(step, visit, f"{visit} failed")
+                fail_node(step, scope, ir, node, 0, error)
+            else:
+                _end_early(step, scope, ir, node, body, error)
+        if body.goes_on:
+            step.going.append(visit)
+        return True
+    return False
+
+
+def _next_item(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
+    item = step.cell(_item(_items(step, body.items)[body.next], body.next))
+    _open_scope(step, node, body, step.version_of(scope), item)
 
 
 def _item(item: Any, index: int) -> Any:
@@ -105,8 +134,8 @@ def _item(item: Any, index: int) -> Any:
         raise DeniedError(f"item {index} is not JSON: {error}", code="bad_item") from error
 
 
-def _open_scope(step: Step, node: Node, body: Body, path: str, version: int, item: Cell) -> None:
-    index = body.next
+def _open_scope(step: Step, node: Node, body: Body, version: int, item: Cell) -> None:
+    index, path = body.next, body.path(body.next)
     body.next += 1
     body.live += 1
     event = ev.ScopeOpened(path, body.visit, index, item, version)
@@ -133,7 +162,7 @@ def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None
     body.live -= 1
     body.closed += 1
     body.failed += failed
-    body.outputs[scope.index] = output
+    body.outputs[scope.index] = body.previous = output
     if body.kind == "map":
         if failed:
             body.lost[scope.index] = None
@@ -143,10 +172,12 @@ def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None
             _close_page(step, body, scope.index // PAGE_ITEMS)
         if failed:
             _end_early(step, outer, ir, node, body, output)
+        elif body.closed < body.count:
+            step.going.append(visit)
         elif body.kind == "map":
-            _pump(step, outer, ir, node, body)
+            _end_map(step, outer, ir, node, body)
         else:
-            _next_pass(step, outer, ir, node, body, scope.index + 1, output)
+            _next_pass(step, outer, ir, node, body)
     except DeniedError as denied:
         _end_early(step, outer, ir, node, body, error_cell(step, denied.code, denied.detail))
 
@@ -187,13 +218,15 @@ def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: 
     fail_node(step, scope, ir, node, 0, error_cell(step, "body_failed", message, told))
 
 
-def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body, index: int, previous: Cell) -> None:
+def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
+    """The next pass of a loop, or its end."""
+    index, previous = body.next, body.previous if body.next else body.items
     if index < body.count and _goes_on(step, scope, node, index, previous):
-        _open_scope(step, node, body, f"{body.visit}#{index}", step.version_of(scope), previous)
+        _open_scope(step, node, body, step.version_of(scope), previous)
         return
     exhausted = ir.rules != FIRST_RULES and index >= body.count and _would_go_on(step, scope, node, index, previous)
     if body.kind == "last":
-        cell = body.outputs[index - 1] if index else previous
+        cell = previous
     else:
         told: dict[str, Any] = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
         cell = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)

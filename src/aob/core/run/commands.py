@@ -175,6 +175,10 @@ class Save(_Command):
     data: Cell
 
 
+class Continue(_Command):
+    """Go on with the passes of maps and loops: a decision opens no more of them once it has many events."""
+
+
 class Release(_Command):
     """Let a quarantined run go on."""
 
@@ -183,5 +187,5 @@ class Release(_Command):
 
 RunCommand = (
     Start | Complete | Fail | Lost | Note | Fire | Cancel | Answer | Propose | ClosePatch | Intend | Settle | Message
-    | Save | Release
+    | Save | Continue | Release
 )  # fmt: skip

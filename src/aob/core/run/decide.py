@@ -54,7 +54,7 @@ def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decisio
         _refuse_aside(run, command)
         return Decision([], step.values, given.graphs)
     _RULES[type(command)](step, command)
-    if step.touched or step.inner:
+    if step.touched or step.inner or type(command) is cmd.Continue:
         conclude(step)
     return Decision(step.events, step.values, step.given.graphs)
 
@@ -299,6 +299,10 @@ def _save(step: Step, command: cmd.Save) -> None:
         step.events.append(ev.Checkpoint(command.visit, command.attempt, command.data))
 
 
+def _continue(step: Step, command: cmd.Continue) -> None:
+    step.later = iter(step.run.going)
+
+
 def _release(step: Step, command: cmd.Release) -> None:
     if not step.run.quarantined or step.run.final:
         return
@@ -336,6 +340,7 @@ _RULES: Final[dict[type, Callable[[Step, Any], None]]] = {
     cmd.Settle: _settle,
     cmd.Message: _begun(message),
     cmd.Save: _save,
+    cmd.Continue: _continue,
     cmd.Release: _release,
 }
 """A rule for every command; a test holds this table against the union of commands."""

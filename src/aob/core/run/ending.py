@@ -1,6 +1,6 @@
 """How a visit fails, how a scope ends, how a run ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aob.core.event.value import NULL, Cell
@@ -91,13 +91,13 @@ def _in_pass(step: Step, scope: Scope) -> Iterator[str]:
 
 def _living(step: Step) -> list[str]:
     """Visits that have a token, also one that this decision gave them, and no outcome."""
-    visits = {*step.run.tokens, *_born(step)} - step.cancelled
+    visits = {*step.run.tokens, *born(step.events)} - step.cancelled
     return sorted(visit for visit in visits if step.outcome_of(visit) in (None, DUE))
 
 
-def _born(step: Step) -> Iterator[str]:
-    """Visits that got a token in this decision."""
-    for event in step.events:
+def born(events: Iterable[Any]) -> Iterator[str]:
+    """Visits that get a token by these events."""
+    for event in events:
         kind = type(event)
         if kind is ev.ScopeOpened or kind is ev.ScopeMoved:
             yield from (f"{event.path}/{node}" for node in event.ready)

@@ -112,6 +112,7 @@ def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
         _unwait(run, visit)
     if run.bodies:
         run.bodies.pop(visit, None)
+        run.going.pop(visit, None)
 
 
 def _failed(run: Run, e: ev.NodeFailed) -> None:
@@ -129,9 +130,14 @@ def _drop_passes(run: Run, body: Body) -> None:
             visit = f"{body.path(index)}/{node}"
             _pop(run, visit)
             _unwait(run, visit)
-            inner = run.bodies.pop(visit, None)
-            if inner is not None:
-                _drop_passes(run, inner)
+            _drop_body(run, visit)
+
+
+def _drop_body(run: Run, visit: str) -> None:
+    body = run.bodies.pop(visit, None)
+    if body is not None:
+        run.going.pop(visit, None)
+        _drop_passes(run, body)
 
 
 def _attempt_failed(run: Run, e: ev.AttemptFailed) -> None:
@@ -268,7 +274,10 @@ def _message(run: Run, e: ev.MessageReceived) -> None:
 
 
 def _body_opened(run: Run, e: ev.BodyOpened) -> None:
-    run.bodies[e.visit] = Body(e.visit, e.kind, e.items, e.count)
+    window = e.window if e.kind == "map" else 1
+    body = run.bodies[e.visit] = Body(e.visit, e.kind, e.items, e.count, window)
+    if body.goes_on:
+        run.going[e.visit] = None
     _open(run, e.visit)
 
 
@@ -303,9 +312,7 @@ def _cancelled(run: Run, e: ev.TokensCancelled) -> None:
             run.scopes[path].done[node] = CANCELLED
             run.scopes[path].fed.pop(node, None)
         _unwait(run, visit)
-        body = run.bodies.pop(visit, None)
-        if body is not None:
-            _drop_passes(run, body)
+        _drop_body(run, visit)
 
 
 def _finished(run: Run, e: ev.RunFinished) -> None:
@@ -320,6 +327,7 @@ def _finished(run: Run, e: ev.RunFinished) -> None:
     run.waits.clear()
     run.waiting.clear()
     run.bodies.clear()
+    run.going.clear()
     run.messages.clear()
     run.ready = 0
 

@@ -89,6 +89,10 @@ def scope_opened(run: Run, e: ev.ScopeOpened) -> None:
     body.next = max(body.next, e.index + 1)
     body.live += 1
     body.open[e.index] = None
+    body.window = max(body.window, body.live)  # records of before do not say it: every decision filled it
+    run.going.pop(e.visit, None)
+    if body.goes_on:
+        run.going[e.visit] = None
     run.agents += e.agents
     decide_nodes(run, scope, e.ready, e.skipped)
 
@@ -105,6 +109,9 @@ def scope_closed(run: Run, e: ev.ScopeClosed) -> None:
     body.failed += e.failed
     if e.failed:
         body.lost[e.index] = None
+    body.previous = e.output
+    if body.goes_on:
+        run.going[e.visit] = None
     if body.kind == "last":
         body.outputs.clear()
     elif body.kind == "map":

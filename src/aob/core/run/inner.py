@@ -14,7 +14,7 @@ from aob.core.json_schema.problems import schema_problems
 from aob.core.node.template import fill
 from aob.core.rules import FIRST_RULES
 from aob.core.run import events as ev
-from aob.core.run.bodies import close_scope, open_loop, open_map
+from aob.core.run.bodies import close_scope, open_loop, open_map, open_next
 from aob.core.run.ending import (
     cancel_visits,
     close_finished,
@@ -44,7 +44,7 @@ def conclude(step: Step) -> None:
                 close_scope(step, scope, output, failed=failed)
         if step.inner:
             continue
-        if not close_finished(step) and not step.inner:
+        if not close_finished(step) and not open_next(step):
             return
 
 

@@ -18,14 +18,14 @@ class Effects:
     """What a decision changed in the world that should be: jobs by (visit, attempt), timers by id, tickets by id.
 
     `gone` are visits whose job must stop if it is still at work; a job that ended by itself is not among them. `told`
-    are tickets that people should hear of, with what happened to them.
+    are tickets that people should hear of, with what happened to them. `goes_on` asks for a `continue`.
     """
 
-    __slots__ = ("gone", "jobs", "over", "tickets", "tickets_done", "timers", "timers_done", "told")
+    __slots__ = ("goes_on", "gone", "jobs", "over", "tickets", "tickets_done", "timers", "timers_done", "told")
 
     def __init__(self, jobs: list[tuple[str, int]]) -> None:
         self.jobs = jobs
-        self.over = False
+        self.over = self.goes_on = False
         self.gone: list[str] = []
         self.timers: dict[str, int] = {}
         self.timers_done: list[str] = []
@@ -40,6 +40,7 @@ class Hop(msgspec.Struct, gc=False, eq=False):
 
     jobs: Sequence[tuple[str, int]]
     over: bool = False
+    goes_on: ClassVar[bool] = False
     gone: ClassVar[tuple[str, ...]] = ()
     timers: ClassVar[Mapping[str, int]] = MappingProxyType({})
     timers_done: ClassVar[tuple[str, ...]] = ()
@@ -57,18 +58,19 @@ class Pending(msgspec.Struct):
     jobs: dict[str, int]
     timers: dict[str, int]
     tickets: frozenset[str]
+    goes_on: bool = False
 
 
 def pending(run: Run) -> Pending:
-    """Every job (visit to attempt), timer (id to due) and open ticket of a run. One that is set aside has only its
-    tickets, until it is released."""
+    """Every job (visit to attempt), timer (id to due) and open ticket of a run, and whether it is to `continue`, for a
+    map or loop has room for a pass. One that is set aside has only its tickets, until it is released."""
     if run.final:
         return Pending({}, {}, frozenset())
     tickets = frozenset(ticket.id for ticket in run.tickets.values() if not ticket.answer)
     if run.quarantined:
         return Pending({}, {}, tickets)
     jobs, timers = _standing(run)
-    return Pending(jobs, timers, tickets)
+    return Pending(jobs, timers, tickets, bool(run.going))
 
 
 def _standing(run: Run) -> tuple[dict[str, int], dict[str, int]]:
@@ -79,7 +81,9 @@ def _standing(run: Run) -> tuple[dict[str, int], dict[str, int]]:
 def react(run: Run, events: list[Any]) -> Effects | Hop:
     """The effects of events that have just been folded into `run`."""
     first = type(events[0]) if events else None
-    if len(events) == 1:
+    if run.going:
+        pass
+    elif len(events) == 1:
         if first is ev.RunStarted or (first is ev.NodeCompleted and "/" not in events[0].visit):
             return Hop([(node, 1) for node in events[0].ready])
     elif len(events) == 2 and first is ev.NodeCompleted and type(events[1]) is ev.RunFinished:
@@ -104,6 +108,7 @@ def react(run: Run, events: list[Any]) -> Effects | Hop:
         tokens = run.tokens
         jobs = dict.fromkeys(effects.jobs)
         effects.jobs = [job for job in jobs if job[0] in tokens and tokens[job[0]].state == READY]
+    effects.goes_on = bool(run.going) and not run.quarantined
     return effects
 
 

@@ -33,12 +33,14 @@ class ScopeClosed(_Event, tag=22):
 
 
 class BodyOpened(_Event, tag=23):
-    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length."""
+    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length. `window` passes of a map
+    may be open at a time; in records of before it is 0, and as many as ever were."""
 
     visit: str
     kind: str
     items: Cell
     count: int
+    window: int = 0
 
 
 class PageClosed(_Event, tag=30):

@@ -154,21 +154,29 @@ class Scope(msgspec.Struct, gc=False, eq=False):
 
 class Body(msgspec.Struct, gc=False, eq=False):
     """Progress of a map or loop: a cursor, the open window, results so far and how many of each page there are. `open`
-    are the indices of open passes, `lost` those of failed items."""
+    are the indices of open passes, `window` is how many of them there may be, `lost` those of failed items, `previous`
+    what the last pass of a loop gave."""
 
     visit: str
     kind: str
     items: Cell
     count: int
+    window: int = 1
     next: int = 0
     live: int = 0
     closed: int = 0
     failed: int = 0
     open: dict[int, None] = {}
+    previous: Cell = NULL
     lost: MutableMapping[int, None] = msgspec.field(default_factory=dict)
     outputs: MutableMapping[int, Cell] = msgspec.field(default_factory=dict)
     pages: MutableMapping[int, Cell] = msgspec.field(default_factory=dict)
     filled: MutableMapping[int, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is room for a pass, and something left for it."""
+        return self.next < self.count and self.live < self.window
 
     def path(self, index: int) -> str:
         """The scope path of a pass."""
@@ -257,6 +265,7 @@ class Known(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, gc=False, eq=False):
     """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k.
 
+    `going` are the maps and loops that can go on at once, those first that have waited longest.
     `timed` are its timers by visit, `asked` its open tickets by visit and by the patch they are about, `waiting` its
     waits by name and key, each with its number: so that nothing is looked for among all that stands.
     """
@@ -290,6 +299,7 @@ class Run(msgspec.Struct, gc=False, eq=False):
     scopes: dict[str, Scope] = {}
     tokens: dict[str, Token] = {}
     bodies: dict[str, Body] = {}
+    going: dict[str, None] = {}
     timers: dict[str, Timer] = {}
     tickets: dict[str, Ticket] = {}
     patches: dict[str, Patch] = {}
@@ -320,7 +330,8 @@ class Run(msgspec.Struct, gc=False, eq=False):
 
     @property
     def status(self) -> str:
-        """`RUNNING WAITING COMPLETED FAILED CANCELLED`: WAITING when nothing is ready and the world is asked."""
+        """`RUNNING WAITING COMPLETED FAILED CANCELLED`: WAITING when nothing is ready or goes on by itself, and
+        the world is asked."""
         if self.final:
             return self.final
-        return "RUNNING" if (self.ready or self.cancelling) and not self.quarantined else "WAITING"
+        return "RUNNING" if (self.ready or self.going or self.cancelling) and not self.quarantined else "WAITING"

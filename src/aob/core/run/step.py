@@ -5,7 +5,7 @@ skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared 
 """
 
 from collections import ChainMap, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -89,8 +89,8 @@ class Step:
 
     __slots__ = (
         "asked", "bodies", "born", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished",
-        "given", "inner", "items", "moved", "now", "opened", "paged", "passes", "run", "settled", "shut", "taken",
-        "timed", "touched", "undone", "values", "versions",
+        "given", "going", "inner", "items", "later", "moved", "now", "opened", "paged", "passes", "run", "settled",
+        "shut", "taken", "timed", "touched", "undone", "values", "versions",
     )  # fmt: skip
 
     # What few decisions need is made when it is first looked at: most decisions are one hop of a chain.
@@ -124,6 +124,8 @@ class Step:
         self.ending: deque[tuple[Scope, Cell, bool]] = deque()
         self.values: dict[bytes, bytes] = {}
         self.touched: dict[str, Scope] = {}
+        self.going: deque[str] = deque()
+        self.later: Iterator[str] = iter(())
         self.copied: frozenset[str] = _NOTHING
         self.finished = self.moved = False
         self.paged = 0
@@ -167,7 +169,8 @@ class Step:
         """The progress of a map or loop, as a copy that this decision may move on."""
         if visit not in self.bodies:
             kept = self.run.bodies[visit]
-            mine = self.bodies[visit] = Body(visit, kept.kind, kept.items, kept.count)
+            mine = self.bodies[visit] = Body(visit, kept.kind, kept.items, kept.count, kept.window)
+            mine.previous = kept.previous
             mine.next, mine.live, mine.closed, mine.failed = kept.next, kept.live, kept.closed, kept.failed
             mine.outputs, mine.pages = ChainMap({}, kept.outputs), ChainMap({}, kept.pages)
             mine.filled, mine.lost = ChainMap({}, kept.filled), ChainMap({}, kept.lost)

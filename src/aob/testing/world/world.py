@@ -19,7 +19,7 @@ from aob.backends.memory.store import MemoryStore
 from aob.core.errors import AobError
 from aob.core.policy.caller import LOCAL
 from aob.core.policy.patch import PatchRules
-from aob.core.run import Run
+from aob.core.run import Run, bodies
 from aob.journal import deciding, journal, kept
 from aob.journal.recovery import load_stream
 from aob.runs import Ambient, Core, Engine
@@ -304,6 +304,8 @@ class World:
             jobs = {visit: attempt for (run, visit), attempt in held.items() if run == name}
             if jobs != now.jobs:
                 wrong.append(f"{name} has {now.jobs} pending and the pool holds {jobs}")
+            if now.goes_on:
+                wrong.append(f"{name} goes on by itself, and does not")
             timers = core.journal.timers.of(name)
             if set(timers) != set(now.timers):
                 wrong.append(f"{name} has timers {sorted(now.timers)} pending and {sorted(timers)} exist")
@@ -345,6 +347,7 @@ def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
     return (
         (journal, "CUT_ROWS", options.cut_rows), (kept, "ENDED_KEPT", options.ended_kept),
         (journal, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
+        (bodies, "EVENTS_MAX", options.pass_events),
     )  # fmt: skip
 
 

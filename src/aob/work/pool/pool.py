@@ -131,11 +131,6 @@ class Pool:
         self._drop(held)
         return True
 
-    def holds(self, run: str, visit: str, attempt: int) -> bool:
-        """Whether this attempt waits or runs here."""
-        held = self._index.get((run, visit))
-        return held is not None and held.job.attempt == attempt
-
     def runs(self, run: str, visit: str) -> bool:
         """Whether a worker here has begun with this visit."""
         held = self._index.get((run, visit))
