@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from aob.core.graph import load
 from aob.core.graph.show import describe, render_graph
-from aob.core.graph.show.picture import layers_of
+from aob.core.graph.show.rows import layers_of
 from tests.core.graph_texts import HANDLERS, ORDER
 
 

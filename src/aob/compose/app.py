@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, held_together, make_room, opened
 from aob.compose.home import ShardIds, forwarded, generation_of, single
-from aob.compose.late import LateLog, LateReader
 from aob.compose.lock import owning, usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
 from aob.compose.notices import Notices, link_secret, ticket_of
@@ -78,7 +78,7 @@ class App:
 
     def __init__(
         self, views: Views, home: Path, settings: Settings, notices: Notices | None, wiring: Wiring | None,
-        metrics: Metrics | None, log: LateLog, reader: LateReader, topics: Log, room: Room, who: Caller = LOCAL,
+        metrics: Metrics | None, log: DeferredLog, reader: DeferredReader, topics: Log, room: Room, who: Caller = LOCAL,
     ) -> None:  # fmt: skip
         self.log, self.reader, self.topics = log, reader, topics
         self.views, self.home, self.settings, self._notices, self.who = views, home, settings, notices, who
@@ -191,7 +191,7 @@ async def _assembled(
 
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
-    log, reader = LateLog(), LateReader()
+    log, reader = DeferredLog(), DeferredReader()
     tools = await make_tools(stack, settings, home, handlers, blobs, lambda: core.time_ms(), log, reader)
     laws = make_laws()
     core = Core(
@@ -229,8 +229,8 @@ async def _assembled(
     room.writes.append(wiring.gate)
     notices = await stack.enter_async_context(Notices(now_ms, notifying, link_secret(home), wiring.delivered))
     stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
-    log.come(GatedLog(topics, wiring.gate))
-    reader.come(wiring.answers)
+    log.provide(GatedLog(topics, wiring.gate))
+    reader.provide(wiring.answers)
     return App(views, home, settings, notices, wiring, metrics, log, reader, topics, room)
 
 

@@ -93,7 +93,7 @@ def handler_facts(app: Sequence[str | object]) -> Mapping[str, HandlerFacts]:
     return load_handlers(app, Settings()).facts
 
 
-class Late:
+class LazyModel:
     """A model that is made when it is first asked: most homes have no agents, and its libraries are slow to import."""
 
     def __init__(self, make: Callable[[], Awaitable[Model]]) -> None:
@@ -137,7 +137,7 @@ def make_brains(stack: AsyncExitStack, settings: Settings, home: Path, vault: Va
 
         return RecordedModel(home / "recordings")
 
-    return {"script": Late(script), "recorded": Late(recorded), LIVE: Late(live)}
+    return {"script": LazyModel(script), "recorded": LazyModel(recorded), LIVE: LazyModel(live)}
 
 
 def secrets_of(home: Path, env: Mapping[str, str] | None = None) -> Vault:

@@ -77,8 +77,8 @@ async def _own(sock: socket.socket) -> int:
             return 1
         running = shard.running
         upward = Upward(wire)
-        running.log.come(UpwardLog(upward, running.topics))
-        running.reader.come(UpwardReader(upward))
+        running.log.provide(UpwardLog(upward, running.topics))
+        running.reader.provide(UpwardReader(upward))
         core = running.views.core
 
         async def read_through(tenant: str) -> int:

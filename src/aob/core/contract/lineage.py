@@ -12,7 +12,7 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.contract_model import ContractSet, EventContract, MetricContract, Move
-from aob.core.graph.show.picture import layers_of
+from aob.core.graph.show.rows import Rows, layers_of
 
 EXPRESSION_MAX: Final = 60
 _VERBS: Final = {"moves": "+", "retracts": "-", "makes": "=", "sets": "key", "watches": "when", "promises": "good"}
@@ -23,7 +23,6 @@ GAP_Y: Final = 18
 MARGIN: Final = 24
 NAME_MAX: Final = 24
 NOTE_MAX: Final = 30
-_SWEEPS: Final = 6
 _COLOURS: Final[Mapping[str, tuple[str, str]]] = {
     "event": ("#e8f1fb", "#2563a8"),
     "metric": ("#e9f7ee", "#1f7a46"),
@@ -223,17 +222,8 @@ def _columns(things: Sequence[Thing], links: Sequence[Link]) -> list[list[str]]:
     layers = layers_of(ids, ends)
     if layers is None:  # metrics made of themselves: the check says so, the picture still shows them
         layers = {id: 0 if id.startswith("event/") else 1 for id in ids}
-    columns: list[list[str]] = [[] for _ in range(max(layers.values(), default=0) + 1)]
-    for id in ids:
-        columns[layers[id]].append(id)
-    for sweep in range(_SWEEPS):
-        backward = sweep % 2 == 1
-        for column in columns[::-1] if backward else columns:
-            at = {id: (number + 0.5) / len(each) for each in columns for number, id in enumerate(each)}
-            near = {id: [at[t if s == id else s] for s, t in ends if (s if backward else t) == id] for id in column}
-            order = {id: number for number, id in enumerate(column)}
-            column.sort(key=lambda id: (sum(near[id]) / len(near[id]) if near[id] else at[id], order[id]))
-    return columns
+    rows = Rows({id: layers[id] for id in ids}, ends)
+    return [[id for id in row if id not in rows.passing] for row in rows.rows]
 
 
 def _spots(columns: Sequence[Sequence[str]]) -> dict[str, tuple[int, int]]:

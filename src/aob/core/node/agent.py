@@ -6,8 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import filled, within
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, filled, within
 
 CALLS_MAX: Final = 1_000
 TEMPERATURE_MAX: Final = 2.0

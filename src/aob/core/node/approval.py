@@ -6,8 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import duration, filled
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, duration, filled
 
 FORM_TYPES: Final = ("string", "number", "integer", "boolean")
 FIELDS_MAX: Final = 64

@@ -7,8 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import filled
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, filled
 
 _TOPIC: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import filled
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, filled
 
 
 class FunctionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import within
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, within
 from aob.core.node.template import TemplateError, parse_template
 
 URL_MAX: Final = 8_192

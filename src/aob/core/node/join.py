@@ -6,8 +6,7 @@ from typing import Literal
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import duration
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, duration
 
 
 class JoinConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,11 +1,35 @@
-"""What a node kind tells the graph and the run about itself. A file per kind declares one; none of them acts."""
+"""What a node kind tells the graph and the run about itself, and the checks that several kinds make on their config.
 
-from collections.abc import Callable, Sequence
+A file per kind declares one; none of them acts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from aob.core.duration import parse_duration
 from aob.core.errors import Problem
+
+
+def within(path: str, value: float, low: float, high: float, what: str) -> Iterator[Problem]:
+    """A number between two limits, both allowed."""
+    if not low <= value <= high:
+        yield Problem(path, f"{what} is {value:,}, and must be between {low:,} and {high:,}", "out_of_range")
+
+
+def duration(path: str, value: str | int | float) -> Iterator[Problem]:
+    """A duration as people write it."""
+    try:
+        parse_duration(value)
+    except ValueError as error:
+        yield Problem(path, str(error), "bad_duration", hint="write 500ms, 30s, 10m, 2h, 1d or 1h30m")
+
+
+def filled(path: str, value: str, what: str) -> Iterator[Problem]:
+    """A text that must not be empty."""
+    if not value.strip():
+        yield Problem(path, f"{what} is empty", "empty")
 
 
 class ConfigExpression(msgspec.Struct, frozen=True):

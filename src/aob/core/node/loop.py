@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import within
-from aob.core.node.kind import ConfigExpression, Kind
+from aob.core.node.kind import ConfigExpression, Kind, within
 
 PASSES_MAX: Final = 1_000_000
 

@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import within
-from aob.core.node.kind import ConfigExpression, Kind
+from aob.core.node.kind import ConfigExpression, Kind, within
 
 WINDOW_MAX: Final = 10_000
 FAILURES_MAX: Final = 10_000_000

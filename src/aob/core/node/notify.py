@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import filled
 from aob.core.node.http import check_url
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, filled
 
 
 class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

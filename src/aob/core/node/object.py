@@ -6,8 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import filled
-from aob.core.node.kind import Kind
+from aob.core.node.kind import Kind, filled
 
 KEY_MAX: Final = 1_024
 

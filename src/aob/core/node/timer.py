@@ -7,8 +7,7 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import duration
-from aob.core.node.kind import ConfigExpression, Kind
+from aob.core.node.kind import ConfigExpression, Kind, duration
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ][\d:.]*([Zz]|[+-][\d:]+)?)?")
 

@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.bound import filled
-from aob.core.node.kind import ConfigExpression, Kind
+from aob.core.node.kind import ConfigExpression, Kind, filled
 
 
 class WaitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

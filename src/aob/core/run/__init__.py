@@ -1,20 +1,16 @@
 """The law of a run: commands go in, events come out, and the state is what the events say. Pure."""
 
-from aob.core.run.decide import Decision, decide
-from aob.core.run.events import RunEvent, decode_events, encode_events
+from aob.core.run.decide import decide
+from aob.core.run.events import decode_events, encode_events
 from aob.core.run.evolve import evolve, fold
-from aob.core.run.pending import Effects, Pending, pending
+from aob.core.run.pending import pending
 from aob.core.run.state import Run
 from aob.core.run.step import Given, Needs
 
 __all__ = [
-    "Decision",
-    "Effects",
     "Given",
     "Needs",
-    "Pending",
     "Run",
-    "RunEvent",
     "decide",
     "decode_events",
     "encode_events",

@@ -8,13 +8,13 @@ from typing import Final
 
 from aob.core.document.shape import Tree, Value
 from aob.core.graph.show.canvas import Canvas
+from aob.core.graph.show.rows import Rows, layers_of
 
 WIDTH_MAX: Final = 100
 """Columns of a picture."""
 NODES_DRAWN_MAX: Final = 200
 GAP: Final = 3
 CONDITION_CHARS_MAX: Final = 80
-_SWEEPS: Final = 4
 _SHAPES: Final = {
     "branch": ("<", ">"),
     "join": ("<", ">"),
@@ -85,74 +85,17 @@ def _listed(labels: Mapping[str, str], edges: Sequence[Tree]) -> list[str]:
     return [f"{label} → {', '.join(after[id])}" if id in after else label for id, label in labels.items()]
 
 
-def layers_of(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int] | None:
-    """The layer of each node, from 0: one below the lowest of those before it. None when there is a cycle."""
-    waiting = dict.fromkeys(ids, 0)
-    after: dict[str, list[str]] = {id: [] for id in ids}
-    for source, target in edges:
-        waiting[target] += 1
-        after[source].append(target)
-    layers = {id: 0 for id in ids if not waiting[id]}
-    ready = list(layers)
-    for id in ready:
-        for target in after[id]:
-            layers[target] = max(layers.get(target, 0), layers[id] + 1)
-            waiting[target] -= 1
-            if not waiting[target]:
-                ready.append(target)
-    return layers if len(ready) == len(waiting) else None
-
-
-class _Grid:
-    """Cells in rows: nodes, and stand-ins where a long edge passes. Ids of stand-ins are `target@row`."""
+class _Grid(Rows):
+    """The cells of a picture of text: what each says, and the column of its middle."""
 
     def __init__(self, layers: Mapping[str, int], labels: Mapping[str, str], edges: Sequence[tuple[str, str]]) -> None:
-        self.rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
-        self.labels = dict(labels)
-        for id in labels:
-            self.rows[layers[id]].append(id)
-        self.links: list[list[tuple[str, str]]] = [[] for _ in self.rows]
-        for source, target in edges:
-            self._route(source, target, layers)
-        for _ in range(_SWEEPS):
-            self._sort()
+        super().__init__({id: layers[id] for id in labels}, edges)
+        self.labels = {**dict.fromkeys(self.passing, "│"), **labels}
         self.middle: dict[str, int] = {}
         for row in range(len(self.rows)):
             self._place(row)
         left = min((middle - len(self.labels[id]) // 2 for id, middle in self.middle.items()), default=0)
         self.middle = {id: middle - left for id, middle in self.middle.items()}
-
-    def _route(self, source: str, target: str, layers: Mapping[str, int]) -> None:
-        here = source
-        for row in range(layers[source] + 1, layers[target]):
-            passing = f"{target}@{row}"
-            if passing not in self.labels:
-                self.labels[passing] = "│"
-                self.rows[row].append(passing)
-            self._link(row - 1, here, passing)
-            here = passing
-        self._link(layers[target] - 1, here, target)
-
-    def _link(self, row: int, source: str, target: str) -> None:
-        if (source, target) not in self.links[row]:
-            self.links[row].append((source, target))
-
-    def _sort(self) -> None:
-        """Puts each cell below the middle of those above it, then above the middle of those below it."""
-        count = len(self.rows)
-        for row in range(1, count):
-            self._sort_row(row, [(target, source) for source, target in self.links[row - 1]], self.rows[row - 1])
-        for row in range(count - 2, -1, -1):
-            self._sort_row(row, self.links[row], self.rows[row + 1])
-
-    def _sort_row(self, row: int, links: Sequence[tuple[str, str]], others: Sequence[str]) -> None:
-        at = {id: number for number, id in enumerate(others)}
-        old = {id: number for number, id in enumerate(self.rows[row])}
-        near: dict[str, list[int]] = {}
-        for mine, other in links:
-            near.setdefault(mine, []).append(at[other])
-        weight = {id: sum(near[id]) / len(near[id]) if id in near else float(old[id]) for id in old}
-        self.rows[row].sort(key=lambda id: (weight[id], old[id]))
 
     def _place(self, row: int) -> None:
         """Columns of a row: each cell as near to the middle of those above it as its neighbours let it be."""

@@ -12,14 +12,14 @@ from aob.ports.metric_reader import MetricReader
 Part = TypeVar("Part")
 
 
-class Late(Generic[Part]):
+class Deferred(Generic[Part]):
     """A part that comes once."""
 
     def __init__(self) -> None:
         self._part: Part | None = None
         self._there = asyncio.Event()
 
-    def come(self, part: Part) -> None:
+    def provide(self, part: Part) -> None:
         """It is there."""
         self._part = part
         self._there.set()
@@ -31,7 +31,7 @@ class Late(Generic[Part]):
         return self._part
 
 
-class LateLog(Late[Log]):
+class DeferredLog(Deferred[Log]):
     """The port `Log`, once it is there."""
 
     async def append(
@@ -56,7 +56,7 @@ class LateLog(Late[Log]):
         """Whoever made it closes it."""
 
 
-class LateReader(Late[MetricReader]):
+class DeferredReader(Deferred[MetricReader]):
     """The port `MetricReader`, once it is there."""
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
