@@ -84,10 +84,12 @@ async def finished(feed: Any, count: int) -> list[tuple[str, str]]:
     return found
 
 
-async def started(verbs: Any, workflow: str, shard: int, inputs: dict[str, Any] | None = None, shards: int = 2) -> str:
+async def started(
+    verbs: Any, workflow: str, shard: int, inputs: dict[str, Any] | None = None, shards: int = 2, **named: Any
+) -> str:
     """A run in this shard."""
     while True:
-        run_id: str = (await verbs.start(LOCAL, workflow, inputs or {}))["run_id"]
+        run_id: str = (await verbs.start(LOCAL, workflow, inputs or {}, **named))["run_id"]
         if shard_of(run_id, shards) == shard:
             return run_id
 

@@ -20,7 +20,7 @@ from aob.core.policy import LOCAL
 from tests.compose.shard_home import ASK, COUNT, HANDLERS, WAIT, chain, sharded
 from tests.work.peers import Peer, peer
 
-PATIENCE_S: Final = 5.0
+PATIENCE_S: Final = 40.0
 """How long something may take that has to happen: then it is written down as it is."""
 ROOMS: Final = 3
 MANY: Final = 150

@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from aob.backends.sqlite.store import SqliteStore
 from aob.compose.home import shard_of
 from aob.compose.lock import owning
 from aob.compose.shards import Owners
@@ -236,25 +238,47 @@ class Held:
         self._lock.__exit__(None, None, None)
 
 
-async def test_a_workflow_that_an_owner_missed_is_taught_when_it_is_back(tmp_path: Path) -> None:
+async def test_what_is_pushed_while_an_owner_is_down_holds_for_its_starts_when_it_is_back(tmp_path: Path) -> None:
     async with sharded(tmp_path, 2, chain("w", "count")) as owners:
         verbs = owners.verbs
         await down(owners)
         await asyncio.to_thread(hold, tmp_path, held := [])
         with held[0]:
             for handlers in (("count", "count"), ("count", "count", "count")):
-                with pytest.raises(Unavailable) as refused:
-                    await verbs.push(LOCAL, chain("w", *handlers))
-                assert (refused.value.code, refused.value.fields["shards"]) == ("push_partial", [1])
-            with pytest.raises(Unavailable):
-                await verbs.push(LOCAL, chain("w", "count"), tag="old")
+                assert (await verbs.push(LOCAL, chain("w", *handlers)))["created"]
+            await verbs.push(LOCAL, chain("w", "count"), tag="old")
         await owners.owned[0].ready()
         for tag, version, nodes in (("main", "v3.0", 3), ("v2.0", "v2.0", 2), ("old", "v1.0", 1)):
-            for _ in range(2):
-                run_id = (await verbs.start(LOCAL, "w", {"n": 0}, tag=tag))["run_id"]
+            for shard in (0, 1):
+                run_id = await started(verbs, "w", shard, {"n": 0}, tag=tag)
                 told = await verbs.run(LOCAL, run_id)
                 assert (told["version"], len(told["graph"]["nodes"])) == (version, nodes)
         assert (await verbs.push(LOCAL, chain("w", "count", "count", "count")))["created"] is False
+
+
+async def test_a_start_takes_along_what_its_tag_meant_and_its_shard_keeps_the_document(tmp_path: Path) -> None:
+    async with sharded(tmp_path, 2, WAIT) as owners:
+        verbs, ids = owners.verbs, list[str]()
+        for number in range(3):
+            await verbs.push(LOCAL, chain("w", *["count"] * (number + 1)))
+            batch = await verbs.start_many(LOCAL, [{"workflow": "w", "inputs": {"n": 0}}] * 80)
+            ids += [each["run_id"] for each in batch]
+            nodes = {len((await verbs.run(LOCAL, each["run_id"]))["graph"]["nodes"]) for each in batch[::20]}
+            assert nodes == {number + 1}
+        waiting = [await started(verbs, "wait", shard) for shard in (0, 1)]
+        verdicts = await verbs.start_many(LOCAL, [{"workflow": "none"}, {"workflow": "wait", "tag": "no"}, {}, 7])
+        assert [each["error"]["code"] for each in verdicts] == [
+            "workflow_not_found", "tag_not_found", "workflow_missing", "invalid",
+        ]  # fmt: skip
+    alone = await SqliteStore.open(tmp_path / "shard-1.db")  # its runs go by nothing that lies elsewhere
+    try:
+        heads = await alone.heads_of([run_id for run_id in (*ids, *waiting) if shard_of(run_id, 2) == 1])
+        artifacts = {msgspec.json.decode(head.info)["artifact"].removeprefix("sha256:") for head in heads.values()}
+        assert len(artifacts) == 4
+        for artifact in artifacts:
+            assert await alone.value("default", bytes.fromhex(artifact)) is not None
+    finally:
+        await alone.close()
 
 
 async def test_an_application_that_an_owner_cannot_load_ends_the_start_with_its_error(tmp_path: Path) -> None:

@@ -222,6 +222,8 @@ class Core:
     def _recovered(self, found: Recovered) -> None:
         """The shard was read back. What is durable of it may hold a commit of which nobody has heard."""
         self.feed.recovered()
+        if self.run_law.carried is not None:
+            self.run_law.carried.clear()
         waiting, self.waiters = self.waiters, {}
         for future in (each for futures in waiting.values() for each in futures):
             if not future.done():

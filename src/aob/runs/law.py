@@ -28,6 +28,8 @@ class RunLaw(Law):
 
     def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
         self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
+        self.carried: set[tuple[str, str]] | None = None
+        """Documents that this shard has, where they are not pushed but come with the first run of each; None: all."""
 
     def fresh(self, name: str) -> Run:
         """A run without events."""
@@ -52,7 +54,21 @@ class RunLaw(Law):
         context = decision.graphs if decision.graphs is not given.graphs else None
         if beside is not None:
             decision.values[own] = beside
+        if self.carried is not None and type(command) is cmd.Start and decision.events:
+            self._carry(command.tenant, command.artifact, decision.values)
         return Verdict(decision.events, decision.values, context)
+
+    def _carry(self, tenant: str, artifact: str, values: dict[bytes, bytes]) -> None:
+        """The document of a run is kept by its own shard, in the same commit."""
+        assert self.carried is not None
+        if (tenant, artifact) in self.carried:
+            return
+        digest = bytes.fromhex(artifact.removeprefix("sha256:"))
+        data = self._values.of(tenant).get(digest)
+        if data is None:
+            raise Wanted(Ref(digest, 0))
+        values[digest] = data
+        self.carried.add((tenant, artifact))
 
     def _begin(self, stream: Stream, command: Any) -> Given:
         if not isinstance(command, cmd.Start):

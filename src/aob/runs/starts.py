@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Raw
 from msgspec.structs import asdict
 
@@ -39,6 +40,16 @@ _FIELDS: Final = frozenset(
 )
 
 
+class Meant(msgspec.Struct, frozen=True):
+    """What a start means: a workflow, and what its tag names."""
+
+    workflow: str
+    at: catalog.Tag
+
+
+Prepared = tuple[str, catalog.Tag, IR]
+
+
 class Starts(Workflows):
     """Verbs that begin, stop and reach a run."""
 
@@ -52,24 +63,26 @@ class Starts(Workflows):
         key was used with other inputs, Busy when too many commands wait.
         """
         item = {name: value for name, value in asdict(args).items() if value is not None}
-        future = self._begin(who, item, await self._prepared(who, item))
+        future = self._begin(who, item, await self._prepared(who, self.meant(who, item)))
         return _answer(await future)
 
     @performs(verbs.START_MANY)
     async def start_many(self, who: Caller, args: verbs.StartRuns) -> list[JsonObject]:
         """Start many in few commits: a verdict each, in order; a wrong one does not hold up the others."""
+        return await self.start_meant(who, args.items, {})
+
+    async def start_meant(
+        self, who: Caller, items: Sequence[JsonObject], meant: Mapping[str, Meant]
+    ) -> list[JsonObject]:  # fmt: skip
+        """As `start_many`, where others know already what the names and tags of starts mean (by `names_of`)."""
         verdicts: list[Any] = []
-        ready: dict[tuple[Any, Any], Any] = {}
-        for item in args.items:
+        ready: dict[str, Prepared] = {}
+        for item in items:
             try:
-                pair = (object_of(item, "").get("workflow"), item.get("tag"))
-                if not all(isinstance(name, str | None) for name in pair):
-                    raise Invalid("a start names its workflow and its tag", [
-                        Problem("/workflow", "workflow and tag are texts", "wrong_type")
-                    ])  # fmt: skip
-                if pair not in ready:
-                    ready[pair] = await self._prepared(who, item)
-                verdicts.append(self._begin(who, item, ready[pair]))
+                names = names_of(item)
+                if names not in ready:
+                    ready[names] = await self._prepared(who, meant.get(names) or self.meant(who, item))
+                verdicts.append(self._begin(who, item, ready[names]))
             except AobError as error:
                 verdicts.append(error)
         futures = [verdict for verdict in verdicts if isinstance(verdict, asyncio.Future)]
@@ -77,17 +90,18 @@ class Starts(Workflows):
             await asyncio.wait(futures)
         return [_verdict(verdict) for verdict in verdicts]
 
-    async def _prepared(self, who: Caller, item: Mapping[str, Any]) -> tuple[str, catalog.Tag, IR]:
+    def meant(self, who: Caller, item: Mapping[str, Any]) -> Meant:
+        """What the workflow and the tag of a start mean now. Raises NotFound and CallerError for what means nothing."""
         given = item.get("workflow")
         tag = text_of(item.get("tag") or "main", "/tag")
         name = self.only(who, tag) if given is None else text_of(given, "/workflow")
-        at = _pointed(self.state_of(who, name), tag)
-        versions = await self.versions(who, at)
-        return name, at, versions.ir(len(at.overlay))
+        return Meant(name, _pointed(self.state_of(who, name), tag))
 
-    def _begin(
-        self, who: Caller, item: Mapping[str, Any], prepared: tuple[str, catalog.Tag, IR]
-    ) -> "asyncio.Future[Decided]":
+    async def _prepared(self, who: Caller, meant: Meant) -> Prepared:
+        versions = await self.versions(who, meant.at)
+        return meant.workflow, meant.at, versions.ir(len(meant.at.overlay))
+
+    def _begin(self, who: Caller, item: Mapping[str, Any], prepared: Prepared) -> "asyncio.Future[Decided]":
         name, at, ir = prepared
         inputs = item.get("inputs")
         if inputs is None:
@@ -157,6 +171,16 @@ class Starts(Workflows):
         decided = await self.core.ask(who, run_id, cmd.Message(message_id, name, key, cell, digest, who.name, beside))
         reached = next((event.visit for event in decided.events if getattr(event, "id", "") == message_id), "")
         return {"run_id": run_id, "message_id": message_id, "visit": reached}
+
+
+def names_of(item: object) -> str:
+    """The workflow and the tag that a start names, as one text. Raises Invalid for what is no start."""
+    named = object_of(item, "")
+    pair = [named.get("workflow"), named.get("tag")]
+    if not all(isinstance(name, str | None) for name in pair):
+        problem = Problem("/workflow", "workflow and tag are texts", "wrong_type")
+        raise Invalid("a start names its workflow and its tag", [problem])
+    return canonical(pair).decode()
 
 
 def keyed_id(tenant: str, workflow: str, key: str) -> str:

@@ -3,7 +3,7 @@ is at hand: who knows a hash learns nothing of what others keep under it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from aob.core.errors import NotFound, TooLarge, Unavailable
@@ -45,6 +45,8 @@ class Values:
         self._kept: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
         self._views: dict[str, AtHand] = {}
         self._bytes = 0
+        self.elsewhere: Callable[[str, bytes], Awaitable[bytes | None]] | None = None
+        """Asked for what is not here: documents of workflows lie with shard 0."""
 
     def of(self, tenant: str) -> AtHand:
         """What is at hand of a tenant."""
@@ -78,11 +80,18 @@ class Values:
                 raise Unavailable(f"the blob {digest.hex()} is not what was put", code=BLOB_CORRUPT,
                                   hint="restore the file of its shard from a backup")  # fmt: skip
         if data is None:
-            data = await self._blobs.get(tenant, digest)
-        if data is None:
-            raise NotFound(f"there is no blob sha256:{digest.hex()}", code="blob_not_found")
+            data = await self._beyond(tenant, digest)
         self.remember(tenant, digest, data)
         return data
+
+    async def _beyond(self, tenant: str, digest: bytes) -> bytes:
+        try:
+            return await self._blobs.get(tenant, digest)
+        except NotFound:
+            found = await self.elsewhere(tenant, digest) if self.elsewhere is not None else None
+            if found is None or digest_of(found) != digest:
+                raise
+            return found
 
     async def hold(self, tenant: str, sequences: Sequence[Items]) -> bytes:
         """Bring the pages of these items, and let them be read from memory from now on. Raises TooLarge."""

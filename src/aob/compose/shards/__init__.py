@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from aob.compose.app import App
-from aob.compose.shards.catalog import teach_all
-from aob.compose.shards.channel import Channel
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.local import LocalShard, Shard
 from aob.compose.shards.owned import OwnedShard
@@ -38,9 +36,9 @@ class Owners:
         home = str(running.home.absolute())
         wiring = running.wiring
         assert wiring is not None, "the main process has the metrics layer"
-        answer = answering(running.log, running.reader, wiring.read_through)
+        answer = answering(running.log, running.reader, wiring.read_through, running.views.core)
         self.owned = [
-            OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), self._taught, answer)
+            OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), answer)
             for number in range(1, shards)
         ]
         every: list[Shard] = [LocalShard(0, running), *self.owned]
@@ -67,8 +65,3 @@ class Owners:
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._followers.__aexit__()
         await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
-
-    async def _taught(self, channel: Channel) -> None:
-        """Bring a fresh owner up to date before it gets verbs."""
-        async with self.verbs.pushing:  # a push comes wholly before this or wholly after it
-            await teach_all(self.running.views, channel)

@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from aob.compose.app import App
 from aob.compose.notices import ticket_of
 from aob.compose.shards.journal_told import read_milestones, told_milestones, told_numbers
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError
-from aob.core.event.value import decode
 from aob.core.policy import Caller, require
+from aob.runs import Meant
 from aob.runs.removal import Sweep
-from aob.views import Views
 
 VERBS: Final = frozenset(
-    {"push", "patch_tag", "start", "start_many", "runs", "run", "wait", "timeline", "cancel", "release", "prune", "why",
+    {"runs", "run", "wait", "timeline", "cancel", "release", "prune", "why",
      "message", "replay", "fork", "propose", "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets",
      "ticket", "deciding", "answer", "blob", "items"}
 )  # fmt: skip
@@ -58,7 +60,8 @@ class LocalShard:
         self.number, self.views = number, running.views
         self.running = running
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
-            "health": self._health, "holds": self._holds, "position": self._position, "taught": self._taught,
+            "health": self._health, "holds": self._holds, "position": self._position,
+            "start_meant": self._start_meant,
             "read_milestones": self._read_milestones, "ticket_of": self._ticket_of,
             **sweeping(Sweep(running.views.core)),
         }  # fmt: skip
@@ -104,34 +107,14 @@ class LocalShard:
             and stream.state.tenant == who.tenant
         )
 
-    async def _taught(self, who: Caller, name: str) -> dict[str, Any]:
-        """The artifacts of a workflow in their order, where its tags point, and the patches on them."""
-        return known(self.views, who, name)
+    async def _start_meant(self, who: Caller, items: list[JsonObject], meant: str) -> list[JsonObject]:
+        return await self.views.start_meant(who, items, msgspec.json.decode(meant, type=dict[str, Meant]))
 
     async def _read_milestones(self, who: Caller | None, after: int) -> Any:
         return await read_milestones(self.views.core, after)
 
     async def _ticket_of(self, who: Caller | None, run_id: str, ticket_id: str) -> Any:
         return await ticket_of(self.views.core, run_id, ticket_id)
-
-
-def known(views: Views, who: Caller, name: str) -> dict[str, Any]:
-    """What a shard knows of a workflow; nothing when it never heard of it. An artifact is its hash and rules number."""
-    if name not in views.names(who):
-        return {"artifacts": [], "tags": {}}
-    state = views.state_of(who, name)
-    return {
-        "artifacts": [list(key) for key in state.artifacts],
-        "tags": {
-            tag: {
-                "artifact": at.artifact,
-                "rules": at.rules,
-                "patches": [decode(cell) for cell in at.overlay],
-                "deeds": [[deed.by, deed.key, deed.reason] for deed in at.deeds],
-            }
-            for tag, at in state.tags.items()
-        },
-    }
 
 
 def sweeping(sweep: Sweep) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:

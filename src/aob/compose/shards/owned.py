@@ -5,7 +5,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
@@ -28,13 +28,12 @@ log: Final = Structlog("aob.compose")
 
 
 class OwnedShard:
-    """One shard behind a process. `taught` brings a fresh owner up to date before it gets verbs; `answer` tells it what
-    only the main process has."""
+    """One shard behind a process. `answer` tells it what only the main process has."""
 
-    def __init__(self, hello: Hello, taught: Callable[[Channel], Awaitable[None]], answer: Answer) -> None:
+    def __init__(self, hello: Hello, answer: Answer) -> None:
         self.number = hello.shard
         self.pid = 0
-        self._hello, self._taught, self._answer = hello, taught, answer
+        self._hello, self._answer = hello, answer
         self._process: Process | None = None
         self._channel: Channel | None = None
         self._up = asyncio.Event()
@@ -104,7 +103,6 @@ class OwnedShard:
         self._channel = Channel(await Wire.over(ours), self.number, self._answer)
         try:
             self.pid = await self._channel.open(self._hello)
-            await self._taught(self._channel)
         except BaseException as error:
             await self._channel.close()
             await self._bury(LINGER_S)

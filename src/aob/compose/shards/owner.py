@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -85,7 +86,13 @@ async def _own(sock: socket.socket) -> int:
             row: int = await upward.ask("read_through", tenant, hello.shard, core.journal.durable_row)
             return row
 
+        async def document(tenant: str, digest: bytes) -> bytes | None:
+            told: str | None = await upward.ask("value", tenant, digest.hex())
+            return None if told is None else b64decode(told)
+
         core.followed.append(read_through)
+        core.values.elsewhere = document
+        core.run_law.carried = set()
         # Work ends before the wire is let go: what it asks of the main process while it ends is still answered.
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())

@@ -10,10 +10,10 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import asdict
 
 from aob.compose.home import shard_of
-from aob.compose.shards.catalog import teach
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
@@ -21,12 +21,12 @@ from aob.compose.shards.removal import prune_step
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.policy import Caller
-from aob.core.problem import problem_of
+from aob.core.problem import error_of, problem_of
 from aob.core.rights import may
 from aob.core.verb import AnyVerb, performs
-from aob.core.verbs import TABLE, run_verbs, value_verbs, workflow_verbs
+from aob.core.verbs import TABLE, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
-from aob.runs import keyed_id
+from aob.runs import Meant, keyed_id, names_of
 from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64
@@ -43,7 +43,6 @@ class ShardedViews:
     def __init__(self, local: Views, shards: Sequence[Shard]) -> None:
         self._local, self._shards = local, shards
         self._turn = count()
-        self.pushing = asyncio.Lock()
         self.authenticate, self.holder = local.authenticate, local.holder
         for verb in TABLE:
             if verb.name not in dir(self) and verb.name in dir(local):
@@ -64,61 +63,30 @@ class ShardedViews:
             return await self._of_holder(verb, who, args)
         return await self._of(args.run_id).call(verb.name, who, **asdict(args))
 
-    # -- workflows --------------------------------------------------------------------------------------------------
-
-    @performs(workflow_verbs.PUSH)
-    async def push(self, who: Caller, args: workflow_verbs.PushWorkflow) -> JsonObject:
-        """Check, store and tag a document, on shard 0 first, then on all others; one push at a time, so that versions
-        and tags come out the same everywhere. Raises Unavailable `push_partial` naming the shards that lack it: they
-        are taught when they are back, and pushing again does it at once."""
-        async with self.pushing:
-            return await self._told_all(who, await self._local.push(who, **asdict(args)))
-
-    @performs(workflow_verbs.PATCH_TAG)
-    async def patch_tag(self, who: Caller, args: workflow_verbs.PatchTag) -> JsonObject:
-        """Put an overlay on a tag, as `push` does: on shard 0 first, then on all others. Raises as `push`."""
-        async with self.pushing:
-            return await self._told_all(who, await self._local.patch_tag(who, **asdict(args)))
-
-    async def _told_all(self, who: Caller, told: JsonObject) -> JsonObject:
-        await self._teach(who, told["workflow"])
-        return told
-
-    async def _teach(self, who: Caller, name: str) -> None:
-        others = self._shards[1:]
-        done = await asyncio.gather(*(teach(self._local, shard, who, name) for shard in others), return_exceptions=True)
-        failed = {shard.number: error for shard, error in zip(others, done, strict=True) if error is not None}
-        for error in failed.values():
-            if not isinstance(error, AobError):
-                raise error
-        if failed:
-            said = "; ".join(f"shard {number}: {error}" for number, error in failed.items())
-            raise Unavailable(
-                f"{name} is stored, and not yet known to every shard ({said})", code="push_partial",
-                hint="push it, or send the patch with its id, again; a shard that is down is taught when it is back",
-                shards=sorted(failed), retry_after_s=1.0,
-            )  # fmt: skip
-
     # -- starts -----------------------------------------------------------------------------------------------------
 
     @performs(run_verbs.START)
     async def start(self, who: Caller, args: run_verbs.StartRun) -> JsonObject:
         """Start a run, once a key."""
-        item = asdict(args)
-        told: JsonObject = await (self._of_start(who, item, {}) or self._any()).call("start", who, **item)
-        return told
+        item = {name: value for name, value in asdict(args).items() if value is not None}
+        (verdict,) = await self.start_many(who, [item])
+        if "error" in verdict:
+            raise error_of(verdict["error"], int(verdict["error"].get("status", 500)))
+        return verdict
 
     @performs(run_verbs.START_MANY)
     async def start_many(self, who: Caller, args: run_verbs.StartRuns) -> list[JsonObject]:
-        """Start many: a verdict each, in order; those of a shard that is down are refused alone."""
-        items, named = args.items, dict[str, str]()
-        fixed = [self._of_start(who, item, named) for item in items]
+        """Start many: a verdict each, in order; those of a shard that is down are refused alone. Shard 0 knows what
+        names and tags mean, and each start takes that along."""
+        items, meant = args.items, dict[str, Meant]()
+        fixed = [self._of_start(who, item, meant) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
         for at, shard in enumerate(fixed):
             groups.setdefault((shard or next(free)).number, []).append(at)
+        told = msgspec.json.encode(meant).decode()
         done = await asyncio.gather(
-            *(self._started(self._shards[number], who, [items[at] for at in group]) for number, group in groups.items())
+            *(self._started(self._shards[to], who, [items[at] for at in group], told) for to, group in groups.items())
         )
         verdicts: list[JsonObject] = [{}] * len(items)
         for group, part in zip(groups.values(), done, strict=True):
@@ -126,32 +94,26 @@ class ShardedViews:
                 verdicts[at] = verdict
         return verdicts
 
-    async def _started(self, shard: Shard, who: Caller, items: list[JsonObject]) -> list[JsonObject]:
+    async def _started(self, shard: Shard, who: Caller, items: list[JsonObject], meant: str) -> list[JsonObject]:
         try:
-            verdicts: list[JsonObject] = await shard.call("start_many", who, items)
+            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant)
         except AobError as error:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts
 
-    def _of_start(self, who: Caller, item: Any, named: dict[str, str]) -> Shard | None:
-        """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with an item
-        is said by whoever gets it. `named` keeps the workflow that a tag means by itself, looked up once a batch."""
-        if not isinstance(item, dict):
+    def _of_start(self, who: Caller, item: Any, meant: dict[str, Meant]) -> Shard | None:
+        """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with one is
+        said by shard 0. `meant` keeps what names and tags mean, looked up once a batch."""
+        try:
+            names = names_of(item)
+            if names not in meant:
+                meant[names] = self._local.meant(who, item)
+        except AobError:
             return self._shards[0]
         run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
         if isinstance(run_id, str) and run_id:
             return self._of(run_id)
-        if not key:
-            return None
-        name = item.get("workflow")
-        if not name:
-            tag = item.get("tag") or "main"
-            if tag not in named:
-                named[tag] = ""
-                with suppress(AobError):
-                    named[tag] = self._local.only(who, tag)
-            name = named[tag]
-        return self._of(keyed_id(who.tenant, str(name), str(key)))
+        return self._of(keyed_id(who.tenant, meant[names].workflow, str(key))) if key else None
 
     def _spread(self, wanted: int) -> list[Shard]:
         """A shard for each of so many starts: neighbours share one, so that each shard gets one commit."""
@@ -198,15 +160,6 @@ class ShardedViews:
         return {**told, "position": widened(told["position"], shard.number, len(self._shards))}
 
     # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
-
-    @performs(verbs.ANSWER)
-    async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
-        """Decide a ticket, once."""
-        told: JsonObject = await self._of_holder(verbs.ANSWER, who, args)
-        if "run_id" not in told:  # of a patch of a tag: what shard 0 has now, all others are taught
-            async with self.pushing:
-                await self._told_all(who, told)
-        return told
 
     async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
         """Ask the shard whose memory has the ticket or patch; when none has, all, for it may lie in an ended run."""

@@ -5,6 +5,7 @@ Asks of an owner have numbers below zero, so that they are never taken for those
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
@@ -12,11 +13,12 @@ import msgspec
 
 from aob.compose.shards.wire import Ask, Frame, Kind, Wire, decode, encode
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError, CallerError, OurError, Unavailable
+from aob.core.errors import AobError, CallerError, NotFound, OurError, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.problem import error_of, problem_of
 from aob.ports.log import Appended, Log, Logged, Record
 from aob.ports.metric_reader import MetricReader
+from aob.runs import Core
 
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 Answer = Callable[[Ask], Awaitable[Any]]
@@ -99,7 +101,9 @@ class UpwardReader:
         return found
 
 
-def answering(log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]]) -> Answer:
+def answering(
+    log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core
+) -> Answer:
     """How the main process answers its owners."""
 
     async def answer(ask: Ask) -> Any:
@@ -111,6 +115,11 @@ def answering(log: Log, reader: MetricReader, read_through: Callable[[str, int, 
             return await reader.read_metric(tenant, msgspec.convert(query, MetricQuery))
         if ask.verb == "read_through":
             return await read_through(*ask.args)
+        if ask.verb == "value":
+            tenant, digest = ask.args
+            with suppress(NotFound):
+                return await core.values.fetch(tenant, bytes.fromhex(digest))
+            return None
         raise CallerError(f"the main process has no verb {ask.verb!r}", code="unknown_verb")
 
     return answer
