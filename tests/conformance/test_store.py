@@ -16,14 +16,15 @@ from aob.backends.memory.store import MemoryStore
 from aob.backends.sqlite import checkpoints
 from aob.backends.sqlite.store import SqliteStore
 from aob.core.errors import AobError, Unavailable
-from aob.ports.store import EndedQuery, HeadQuery, Removal, Segment, Store, TimerRow, Value
+from aob.ports.store import EndedQuery, HeadQuery, Removal, Segment, Store, TicketRow, TimerRow, Value
+from aob.testing.conformance.readable import ViewsSuite
 from aob.testing.conformance.removal import RemovalSuite
 from aob.testing.conformance.store import StoreSuite, batch, content, head
 
 FILE = "shard-0.db"
 
 
-class TestMemory(StoreSuite, RemovalSuite):
+class TestMemory(StoreSuite, ViewsSuite, RemovalSuite):
     async def make(self, folder: Path) -> Store:
         return MemoryStore()
 
@@ -31,7 +32,7 @@ class TestMemory(StoreSuite, RemovalSuite):
         return store
 
 
-class TestSqlite(StoreSuite, RemovalSuite):
+class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite):
     async def make(self, folder: Path) -> Store:
         self.path = folder / FILE
         return await SqliteStore.open(self.path, timeout_s=0.01)
@@ -99,6 +100,8 @@ HEADS = st.lists(
 )  # fmt: skip
 SEGMENTS = st.lists(st.builds(Segment, STREAM, st.integers(0, 2), st.just(1), st.integers(1, 3), st.binary(max_size=2)),
                     max_size=2)  # fmt: skip
+TICKETS = st.lists(st.builds(TicketRow, STREAM, st.sampled_from("ab"), st.just("acme"), st.integers(0, 5),
+                             st.sampled_from(["", "boss"])), max_size=3)  # fmt: skip
 TIMERS = st.lists(st.builds(TimerRow, STREAM, st.sampled_from("ab"), st.integers(0, 5)), max_size=3)
 DONE = st.lists(st.tuples(STREAM, st.sampled_from(["", "a", "b"])), max_size=2)
 REMOVALS = st.lists(
@@ -119,6 +122,8 @@ MOVE = st.fixed_dictionaries(
                 "segments": SEGMENTS,
                 "timers": TIMERS,
                 "timers_done": DONE,
+                "tickets": TICKETS,
+                "tickets_done": DONE,
                 "values": VALUES,
                 "removals": REMOVALS,
                 "cut": st.integers(0, 2),

@@ -1,5 +1,7 @@
 """Verbs of tickets: a person decides, once, within a role, a form and a deadline; nobody holds a worker meanwhile."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +287,28 @@ async def test_tickets_come_by_the_page_each_once_and_in_order(app: App) -> None
         assert (await http.get("/v1/tickets", params={"cursor": "nonsense"})).status_code == 422
         assert (await http.get("/v1/tickets", params={"limit": "0"})).status_code == 422
     assert seen == whole
+
+
+async def test_open_tickets_of_an_earlier_release_get_their_rows_at_the_next_commit(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with aob.open(home, app=Deed().handlers()) as app:
+        await app.push(ask())
+        ids = [(await ticket_of(app, (await app.start("ask", n)).id))["ticket_id"] for n in range(3)]
+        rows = await app.views.core.store.tickets()
+        assert sorted((row.id, row.tenant, row.roles) for row in rows) == sorted(
+            (id, "default", "finance") for id in ids
+        )
+    with closing(sqlite3.connect(home / "shard-0.db")) as file:  # as that release left it
+        file.executescript("delete from ticket; delete from whole; update file set format = 3")
+    async with aob.open(home, app=Deed().handlers()) as app:
+        store = app.views.core.store
+        assert not await store.tickets_whole()
+        told = await app.views.tickets(app.who)
+        assert sorted(ticket["ticket_id"] for ticket in told) == sorted(ids)
+        await app.answer(ids[1], "approve")
+        assert await store.tickets_whole()
+        assert sorted(row.id for row in await store.tickets()) == sorted((ids[0], ids[2]))
+    async with aob.open(home, app=Deed().handlers()) as app:
+        assert sorted(row.id for row in app.views.core.journal.tickets.rows()) == sorted((ids[0], ids[2]))
+        await app.answer(ids[0], "reject")
+        assert [ticket["ticket_id"] for ticket in await app.views.tickets(app.who)] == [ids[2]]

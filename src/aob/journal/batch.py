@@ -1,6 +1,7 @@
 """A batch in the making: what its decisions write, and what leaves once it is durable."""
 
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -9,8 +10,10 @@ from aob.journal.law import Changes
 from aob.journal.parts import pointers_crc, seal, segment_crc
 from aob.journal.removal import Removals
 from aob.journal.stream import Stream, segment_data
-from aob.ports.store import Batch, Head, Pointer, Segment, TimerRow, Value
+from aob.ports.store import Batch, Head, Pointer, Segment, TicketRow, TimerRow, Value
 
+Key = tuple[str, str]
+R = TypeVar("R", TicketRow, TimerRow)
 SEGMENTS_PER_BATCH: Final = 256
 SEGMENT_EVENTS: Final = 256
 """A live stream's events become a segment when there are this many new ones."""
@@ -103,25 +106,30 @@ class Cutter:
         draft.segmented.append((stream, len(stream.chunks), stream.seq))
 
 
-def build(shard: int, epoch: int, draft: Draft, segments: list[Segment]) -> Batch:
-    """The draft as the value that a store commits."""
-    timers: dict[tuple[str, str], TimerRow] = {}
-    done: dict[tuple[str, str], None] = {}
-    for changes in draft.timed:
-        if changes.timers:
-            for timer in changes.timers:
-                timers[(timer.stream, timer.id)] = timer
-                done.pop((timer.stream, timer.id), None)
-        if changes.timers_done:
-            for key in changes.timers_done:
-                timers.pop(key, None)
-                done[key] = None
-                if not key[1]:
-                    timers = {at: timer for at, timer in timers.items() if at[0] != key[0]}
+def _last(changes: Iterable[tuple[Sequence[R] | None, Sequence[Key] | None]]) -> tuple[list[R], list[Key]]:
+    """What many changes of rows by (stream, id) come to: the rows, and those that are done."""
+    rows: dict[Key, R] = {}
+    gone: dict[Key, None] = {}
+    for put, done in changes:
+        for row in put or ():
+            rows[(row.stream, row.id)] = row
+            gone.pop((row.stream, row.id), None)
+        for key in done or ():
+            rows.pop(key, None)
+            gone[key] = None
+            if not key[1]:
+                rows = {at: row for at, row in rows.items() if at[0] != key[0]}
+    return list(rows.values()), list(gone)
+
+
+def build(shard: int, epoch: int, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
+    """The draft as the value that a store commits. `rows` are open tickets that have no row yet."""
+    timers, done = _last((changes.timers, changes.timers_done) for changes in draft.timed)
+    tickets, answered = _last([(rows, None), *((each.tickets, each.tickets_done) for each in draft.timed)])
     heads: list[Head] = [stream.law.head(stream) for stream in draft.heads.values()]
     batch = Batch(
         shard, epoch, draft.row, draft.at_ms, draft.count, b"[" + b",".join(draft.parts) + b"]",
-        msgspec.json.encode(draft.counts), heads, segments, list(timers.values()), list(done), draft.values, draft.cut,
+        msgspec.json.encode(draft.counts), heads, segments, timers, done, draft.values, draft.cut, tickets, answered,
     )  # fmt: skip
     for each in draft.removals:
         batch.removals = [*batch.removals, *each.streams]

@@ -230,7 +230,7 @@ class Deciding:
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         changes = law.changes(stream, events)
-        if changes.timers or changes.timers_done:
+        if changes.timers or changes.timers_done or changes.tickets or changes.tickets_done:
             draft.timed.append(changes)
         draft.told.append(Told(stream, seq, base, events, changes))
         if verdict.values:

@@ -20,6 +20,7 @@ from aob.journal.log import logger
 from aob.journal.recovery import Recovered, load_stream, recover
 from aob.journal.removal import RemovalLaw
 from aob.journal.stream import Stream
+from aob.journal.tickets import OpenTickets, released
 from aob.journal.timers import Timers
 from aob.ports.store import Batch, StaleEpoch, Store
 
@@ -68,6 +69,8 @@ class Journal(Deciding):
         self._writing: tuple[asyncio.Task[Any], Draft] | None = None
         self.clock = CommittedClock(clock_ms, lambda: asyncio.get_running_loop().time())
         self.timers = Timers(self.clock.now, lambda stream, id: self._ring(stream, fire(id)))
+        self.tickets = OpenTickets()
+        self._tickets_whole = True
         self.cut_row = 0
         self._left_out = False
         self.stats = {"commits": 0, "events": 0}
@@ -101,6 +104,8 @@ class Journal(Deciding):
         self.streams, self.unreadable = found.streams, found.unreadable
         self._left_out = found.unreadable.keys() > found.begun_in_lost
         self.timers.replace(found.timers)
+        self.tickets.replace(found.tickets)
+        self._tickets_whole = found.tickets_whole
         for stream in self.streams.values():
             if stream.ended:
                 self._ended.add(stream)
@@ -248,7 +253,10 @@ class Journal(Deciding):
         due = self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target
         if due and not self._left_out:  # what is left out has its newest events in the journal alone
             self._cutter.begin(self.row, self.streams)
-        task = asyncio.create_task(self._write(draft, build(self.shard, self.epoch, draft, segments)))
+        rows = () if self._tickets_whole else self.tickets.rows()
+        batch = build(self.shard, self.epoch, draft, segments, rows)
+        batch.tickets_whole, self._tickets_whole = not self._tickets_whole, True
+        task = asyncio.create_task(self._write(draft, batch))
         task.add_done_callback(lambda _: self._wake.set())
         return task, draft
 
@@ -284,11 +292,8 @@ class Journal(Deciding):
             self.failing = None
             self.stats["commits"] += 1
             self.stats["events"] += draft.count
-            for changes in draft.timed:
-                for name, id in changes.timers_done or ():
-                    self.timers.drop(name, id)
-                for timer in changes.timers or ():
-                    self.timers.set(timer.stream, timer.id, timer.due_ms)
+            if draft.timed:
+                released(draft.timed, self.timers, self.tickets)
             self.on_commit(Committed(draft.row, draft.at_ms, draft.told, draft.size))
         for stream, chunks, seq in draft.segmented:
             del stream.chunks[:chunks]

@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.event.value import Ref
 from aob.journal.stream import Stream
-from aob.ports.store import Head, TimerRow
+from aob.ports.store import Head, TicketRow, TimerRow
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -27,6 +27,8 @@ class Changes(msgspec.Struct, gc=False):
     timers: list[TimerRow] | None = None
     timers_done: list[tuple[str, str]] | None = None
     over: bool = False
+    tickets: list[TicketRow] | None = None
+    tickets_done: list[tuple[str, str]] | None = None
 
 
 class Wanted(Exception):  # noqa: N818  # not an error: the journal fetches the value and asks again
@@ -70,6 +72,10 @@ class Law(Protocol):
     def head(self, stream: Stream) -> Head:
         """The row that lists show."""
         ...
+
+    def tickets(self, stream: Stream) -> list[TicketRow]:
+        """Its open tickets, where it has such."""
+        return []
 
     def over(self, stream: Stream) -> bool:
         """Whether the stream has ended and may leave memory."""

@@ -15,11 +15,10 @@ from aob.journal.log import logger
 from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, parts_of, row_corrupt, segment_chunks
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
-from aob.ports.store import FILE_CORRUPT, JournalRow, Segment, Store, TimerRow
+from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, TicketRow, TimerRow, every_timer
 
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
-TIMERS_MAX: Final = 1_000_000
 HISTORY_GAP: Final = "history_gap"
 _OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, *GONE})
 """Codes of what is wrong with the history of one stream, and says nothing of the others."""
@@ -33,6 +32,9 @@ class Recovered(msgspec.Struct):
     cut: int
     streams: dict[str, Stream]
     timers: list[TimerRow]
+    tickets: list[TicketRow] = []
+    tickets_whole: bool = True
+    """Each of them has its row."""
     again: list[tuple[str, Any]] = []
     """Commands by stream that nobody waits for and that will be decided again: reports of workers among them."""
     unreadable: dict[str, str] = {}
@@ -49,7 +51,7 @@ async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
     found = Recovered(row, at_ms, cut, {}, [])
     reading = _Reading(store, shard, found, laws)
     for law in laws:
-        for head in await store.live(law.kind):
+        async for head in _live(store, law.kind):
             await reading.begin(head.stream, law)
     after = cut
     async for journal_row in _tail(store, shard, cut):
@@ -69,8 +71,29 @@ async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
             await reading.end(name, stream)
         else:
             del found.streams[name]
-    found.timers = [timer for timer in await store.timers(2**62, TIMERS_MAX) if timer.stream not in found.unreadable]
+    found.timers = [timer async for timer in every_timer(store) if timer.stream not in found.unreadable]
+    await _tickets(store, found)
     return found
+
+
+async def _live(store: Store, kind: str) -> AsyncIterator[Head]:
+    after = ("", "")
+    while page := await store.live(kind, after):
+        for head in page:
+            yield head
+        after = (page[-1].status, page[-1].stream)
+
+
+async def _tickets(store: Store, found: Recovered) -> None:
+    """From their rows; what an earlier release has written has none, and all its streams are in memory."""
+    found.tickets_whole = await store.tickets_whole()
+    if not found.tickets_whole:
+        found.tickets = [row for stream in found.streams.values() for row in stream.law.tickets(stream)]
+        return
+    after = ("", "")
+    while page := await store.tickets(after):
+        found.tickets += page
+        after = (page[-1].stream, page[-1].id)
 
 
 class _Reading:

@@ -1,7 +1,7 @@
 """Port `Store`: where owned topics, heads, segments and timers lie. A transaction is a value, never a callback."""
 
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
@@ -11,6 +11,7 @@ FILE_CORRUPT: Final = "file_corrupt"
 DISK_FULL: Final = "disk_full"
 AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed"})
 """Codes of a store that cannot write for now. Whoever works for a run waits: it has done nothing wrong."""
+EVER_MS: Final = 1 << 62
 AWAY_AGAIN_S: Final = 0.5
 """Pause between two tries."""
 
@@ -64,6 +65,17 @@ class TimerRow(msgspec.Struct, array_like=True, gc=False):
     due_ms: int
 
 
+class TicketRow(msgspec.Struct, array_like=True, gc=False):
+    """An open ticket of a stream: whose it is, until when (0: without end), and the roles that decide it, a line
+    each."""
+
+    stream: str
+    id: str
+    tenant: str
+    due_ms: int
+    roles: str
+
+
 class Value(msgspec.Struct, array_like=True):
     """A value of 4 to 64 KiB that a record refers to by its sha256."""
 
@@ -111,8 +123,12 @@ class Batch(msgspec.Struct):
     timers_done: Sequence[tuple[str, str]] = ()
     values: Sequence[Value] = ()
     cut: int = 0
+    tickets: Sequence[TicketRow] = ()
+    tickets_done: Sequence[tuple[str, str]] = ()
+    tickets_whole: bool = False
+    """From this commit on every open ticket has its row."""
     removals: Sequence[Removal] = ()
-    """Streams whose head, segments and timers go."""
+    """Streams whose head, segments, timers and tickets go."""
     rewritten: Sequence[tuple[int, bytes]] = ()
     """The data of journal rows without the events of these streams."""
     leftovers: Sequence[Leftover] = ()
@@ -170,9 +186,10 @@ class Store(Protocol):
 
     `commit` writes all of a batch or nothing, durably, only while its epoch is the one that was taken last, and only
     as the row after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which
-    recovery may begin. An empty id in `timers_done` stands for all timers of the stream. What a batch removes goes
-    before it writes anything. Readers see a batch wholly or not at all. Raises Unavailable when the disk is full or the
-    store cannot be reached; nothing of the batch is then written.
+    recovery may begin. An empty id in `timers_done` or `tickets_done` stands for all of the stream. What a
+    batch removes goes before it writes anything. Readers see a batch wholly or not at all. Raises Unavailable when the
+    disk is full or the store cannot be reached: nothing of the batch is written then, or it is not known whether it was
+    (a lost connection): who owns the shard takes a new epoch, which fences that commit, and reads.
     """
 
     async def take(self, shard: int) -> int:
@@ -203,8 +220,8 @@ class Store(Protocol):
         """Heads by kind, tenant, status and name, the one that started last first; of equals the greater name."""
         ...
 
-    async def live(self, kind: str) -> list[Head]:
-        """Every head of a kind that has not ended."""
+    async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
+        """Heads of a kind that have not ended, by (status, stream), those greater than `after`."""
         ...
 
     async def ended(self, query: EndedQuery) -> list[Head]:
@@ -230,21 +247,46 @@ class Store(Protocol):
         holds the whole stream, and is read only when there is no other."""
         ...
 
-    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
-        """Timers due up to an instant, soonest first."""
+    async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
+        """Timers due up to an instant, by (due, stream, id), those greater than `after`."""
+        ...
+
+    async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
+        """Open tickets by (stream, id), those greater than `after`."""
+        ...
+
+    async def tickets_whole(self) -> bool:
+        """Whether every open ticket has its row: earlier releases wrote none."""
         ...
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash, if this store holds it."""
         ...
 
+    async def close(self) -> None:
+        """Let go of everything. Calling it twice is fine."""
+        ...
+
+
+class Views(Protocol):
+    """What a store lets people read with SQL, beside the way of commits."""
+
     async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
         """Some rows of a readable view (`runs patches artifacts event_log`)."""
         ...
 
-    async def close(self) -> None:
-        """Let go of everything. Calling it twice is fine."""
-        ...
+
+def readable(store: Store) -> Views:
+    """The views of a store that has some: those of this house all do."""
+    return cast(Views, store)
+
+
+async def every_timer(store: Store) -> AsyncIterator[TimerRow]:
+    """All timers, a page at a time."""
+    after: TimerRow | None = None
+    while page := await store.timers(EVER_MS, after=after):
+        for after in page:
+            yield after
 
 
 __all__ = [
@@ -259,6 +301,10 @@ __all__ = [
     "Segment",
     "StaleEpoch",
     "Store",
+    "TicketRow",
     "TimerRow",
     "Value",
+    "Views",
+    "every_timer",
+    "readable",
 ]

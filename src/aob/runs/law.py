@@ -12,10 +12,10 @@ from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.pending import react
-from aob.core.run.state import TERMINAL
+from aob.core.run.state import TERMINAL, Ticket
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes, Wanted
-from aob.ports.store import Head, TimerRow
+from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
 from aob.runs.values import Values
 
@@ -110,7 +110,19 @@ class RunLaw(Law):
             stream.timed = True
         if effects.over and stream.timed:
             done = [(name, "")]
-        return Changes(effects, run.status, timers, done, effects.over)
+        changes = Changes(effects, run.status, timers, done, effects.over)
+        if effects.over:
+            changes.tickets_done = [(name, "")] if run.tickets else None
+        elif effects.told or effects.tickets_done:
+            told = {id: run.tickets[id] for id, _ in effects.told}
+            changes.tickets = [_row(stream, ticket) for ticket in told.values() if not ticket.answer]
+            changes.tickets_done = [(name, id) for id in effects.tickets_done]
+        return changes
+
+    def tickets(self, stream: Stream) -> list[TicketRow]:
+        """The open tickets of a run that has not ended."""
+        run: Run = stream.state
+        return [] if run.final else [_row(stream, ticket) for ticket in run.tickets.values() if not ticket.answer]
 
     def over(self, stream: Stream) -> bool:
         """Whether the run has ended."""
@@ -166,6 +178,10 @@ class RunLaw(Law):
             # Not an event: another release may read it. One run must not keep a home from starting.
             run.quarantined = f"its graph cannot be read: {str(error)[:500]}"
             return _NO_GRAPHS
+
+
+def _row(stream: Stream, ticket: Ticket) -> TicketRow:
+    return TicketRow(stream.name, ticket.id, stream.state.tenant, ticket.due_ms, "\n".join(ticket.needed))
 
 
 _BY_DIGEST = frozenset({cmd.Complete, cmd.Start})

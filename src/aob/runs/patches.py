@@ -16,6 +16,7 @@ from aob.core.run.state import Patch
 from aob.core.verb import performs
 from aob.core.verbs import patch_verbs as verbs
 from aob.journal import Decided, Stream
+from aob.ports.store import readable
 from aob.runs import Core
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
 
@@ -131,7 +132,7 @@ class Patches:
         for stream in self.core.journal.streams.values():
             if stream.law.kind == "run" and patch_id in stream.state.patches and stream.state.tenant == who.tenant:
                 return stream
-        for row in await self.core.store.rows("patches", PATCHES_LOOKED_THROUGH):
+        for row in await readable(self.core.store).rows("patches", PATCHES_LOOKED_THROUGH):
             if row["patch"] == patch_id:
                 stream_or_none = await self.core.journal.load(row["run"])
                 if stream_or_none is not None and stream_or_none.state.tenant == who.tenant:

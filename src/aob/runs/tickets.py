@@ -1,5 +1,6 @@
 """Verbs of tickets: what waits for a person, and the person's answer."""
 
+from heapq import nsmallest
 from typing import Final
 
 from aob.core.answers import JsonObject, ticket_place
@@ -21,8 +22,8 @@ DUE_DIGITS: Final = 20
 RUNS_LOOKED_THROUGH: Final = 500
 """Ended runs, newest first, among which a ticket is looked for by its id alone."""
 
-HOLDERS: Final = frozenset({"run", "workflow"})
-"""Kinds of streams that may have tickets: of a workflow those of patches of its tags."""
+WORKFLOW: Final = "workflow"
+"""Streams of this kind have tickets too: of patches of their tags."""
 
 
 def read_place(text: str) -> tuple[int, str]:
@@ -46,15 +47,23 @@ class Tickets:
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
         """Tickets of the tenant, the soonest deadline first. Raises Invalid for a place that is none."""
         least, role = read_place(args.after), args.role
-        found: list[tuple[tuple[int, str], Stream, Ticket]] = []
-        for stream in await self._streams(who, args.run_id):
+        found: list[tuple[tuple[int, str], str]] = []
+        streams = {stream.name: stream for stream in await self._streams(who, args.run_id, args.open)}
+        for stream in streams.values():
             for ticket in list(stream.state.tickets.values()):
                 if (not args.open or not ticket.answer) and (role is None or role in ticket.needed):
-                    found.append((ticket_place(ticket.due_ms, ticket.id), stream, ticket))
-        page = sorted((each for each in found if each[0] > least), key=lambda each: each[0])[: args.limit]
-        for stream in {id(stream): stream for _, stream, _ in page}.values():
-            await self.core.journal.settled(stream)
-        return [await self._ticket_told(stream, ticket) for _, stream, ticket in page]
+                    found.append((ticket_place(ticket.due_ms, ticket.id), stream.name))
+        if args.run_id is None:
+            for row in self.core.journal.tickets.of(who.tenant):
+                if row.stream not in streams and (role is None or role in row.roles.split("\n")):
+                    found.append((ticket_place(row.due_ms, row.id), row.stream))
+        told: list[JsonObject] = []
+        for (_, id), name in nsmallest(args.limit, (each for each in found if each[0] > least)):
+            holder = streams.get(name) or await self.core.journal.load(name)
+            if holder is not None and id in holder.state.tickets:
+                await self.core.journal.settled(holder)
+                told.append(await self._ticket_told(holder, holder.state.tickets[id]))
+        return told
 
     @performs(verbs.SHOW)
     async def ticket(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
@@ -89,16 +98,23 @@ class Tickets:
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         return await self._ticket_told(stream, ticket)
 
-    async def _streams(self, who: Caller, run_id: str | None) -> list[Stream]:
+    async def _streams(self, who: Caller, run_id: str | None, only_open: bool = False) -> list[Stream]:
+        """A run, or those in memory that may have tickets; the open ones of runs have rows."""
         if run_id is not None:
             return [await self.core.stream(who, run_id)]
         self.core.journal.check()
+        kinds = {WORKFLOW} if only_open else {WORKFLOW, "run"}
         return [
-            stream for stream in self.core.journal.streams.values()
-            if stream.law.kind in HOLDERS and stream.seq and stream.state.tenant == who.tenant
+            stream for stream in list(self.core.journal.streams.values())
+            if stream.law.kind in kinds and stream.seq and stream.state.tenant == who.tenant
         ]  # fmt: skip
 
     async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
+        self.core.journal.check()
+        if holder := self.core.journal.tickets.holder(ticket_id):
+            open_now = await self.core.journal.load(holder)
+            if open_now is not None and open_now.state.tenant == who.tenant and ticket_id in open_now.state.tickets:
+                return open_now
         for stream in await self._streams(who, None):
             if ticket_id in stream.state.tickets:
                 return stream

@@ -19,8 +19,13 @@ from aob.ports.store import (
     Removal,
     Segment,
     StaleEpoch,
+    TicketRow,
     TimerRow,
 )
+
+
+def _by_due(timer: TimerRow) -> tuple[int, str, str]:
+    return timer.due_ms, timer.stream, timer.id
 
 
 class MemoryStore:
@@ -35,6 +40,8 @@ class MemoryStore:
         self._segments: dict[str, dict[int, Segment]] = {}
         self._pointers: dict[str, Segment] = {}
         self._timers: dict[tuple[str, str], TimerRow] = {}
+        self._tickets: dict[tuple[str, str], TicketRow] = {}
+        self._tickets_whole = True
         self._values: dict[tuple[str, bytes], bytes] = {}
         self._removed: dict[str, Removal] = {}
         self._leftovers: dict[tuple[str, str, bytes], Leftover] = {}
@@ -74,6 +81,14 @@ class MemoryStore:
                 self._timers.pop((stream, id), None)
             else:
                 self._timers = {key: timer for key, timer in self._timers.items() if key[0] != stream}
+        for ticket in batch.tickets:
+            self._tickets[(ticket.stream, ticket.id)] = ticket
+        for stream, id in batch.tickets_done:
+            if id:
+                self._tickets.pop((stream, id), None)
+            else:
+                self._tickets = {key: ticket for key, ticket in self._tickets.items() if key[0] != stream}
+        self._tickets_whole = self._tickets_whole or batch.tickets_whole
         for value in batch.values:
             self._values.setdefault((value.tenant, value.digest), value.data)
         self._at_ms = batch.at_ms
@@ -86,6 +101,7 @@ class MemoryStore:
             self._segments.pop(removal.stream, None)
             self._pointers.pop(removal.stream, None)
             self._timers = {key: timer for key, timer in self._timers.items() if key[0] != removal.stream}
+            self._tickets = {key: ticket for key, ticket in self._tickets.items() if key[0] != removal.stream}
             self._removed[removal.stream] = removal
         for row, data in batch.rewritten:
             self._journal[row - 1] = msgspec.structs.replace(self._journal[row - 1], data=data)
@@ -109,6 +125,10 @@ class MemoryStore:
     def durable(self, after: int) -> list[JournalRow]:
         """Rows after a row, at once: for those who check on others."""
         return self._journal[after:] if after else list(self._journal)
+
+    def ticket_rows(self) -> dict[tuple[str, str], TicketRow]:
+        """Every open ticket, at once."""
+        return dict(self._tickets)
 
     def timer_rows(self) -> dict[tuple[str, str], int]:
         """Every timer and when it is due, at once."""
@@ -134,11 +154,11 @@ class MemoryStore:
         ]  # fmt: skip
         return sorted(found, key=lambda head: (head.started_ms, head.stream), reverse=True)[: query.limit]
 
-    async def live(self, kind: str) -> list[Head]:
-        """Every head of a kind that has not ended."""
-        return sorted(
-            (head for head in self._heads.values() if head.kind == kind and not head.ended_ms), key=lambda h: h.stream
-        )
+    async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
+        """Heads of a kind that have not ended, by (status, stream)."""
+        found = [head for head in self._heads.values() if head.kind == kind and not head.ended_ms]
+        found = [head for head in found if (head.status, head.stream) > after]
+        return sorted(found, key=lambda head: (head.status, head.stream))[:limit]
 
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, the one that started first first."""
@@ -183,10 +203,19 @@ class MemoryStore:
             pieces.append((row.at_ms, row.data[at.offset : at.offset + at.length]) if row else (0, b""))
         return msgspec.structs.replace(segment, pieces=pieces)
 
-    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
-        """Timers due up to an instant, soonest first."""
+    async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
+        """Timers due up to an instant, by (due, stream, id)."""
         due = [timer for timer in self._timers.values() if timer.due_ms <= until_ms]
-        return sorted(due, key=lambda timer: (timer.due_ms, timer.stream, timer.id))[:limit]
+        due = [timer for timer in due if after is None or _by_due(timer) > _by_due(after)]
+        return sorted(due, key=_by_due)[:limit]
+
+    async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
+        """Open tickets by (stream, id)."""
+        return [ticket for key, ticket in sorted(self._tickets.items()) if key > after][:limit]
+
+    async def tickets_whole(self) -> bool:
+        """Whether every open ticket has its row."""
+        return self._tickets_whole
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""

@@ -30,6 +30,7 @@ from aob.ports.store import (
     Removal,
     Segment,
     StaleEpoch,
+    TicketRow,
     TimerRow,
 )
 
@@ -130,11 +131,16 @@ class SqliteStore:
             writer.executemany(SQL["add_pointer"], [_pointer_row(each) for each in batch.segments if each.pointers])
         if batch.timers:
             writer.executemany(SQL["put_timer"], [(t.stream, t.id, t.due_ms) for t in batch.timers])
-        for stream, id in batch.timers_done:
-            if id:
-                writer.execute(SQL["drop_timer"], (stream, id))
-            else:
-                writer.execute(SQL["drop_timers"], (stream,))
+        if batch.tickets:
+            writer.executemany(SQL["put_ticket"], [astuple(ticket) for ticket in batch.tickets])
+        for what, done in (("timer", batch.timers_done), ("ticket", batch.tickets_done)):
+            for stream, id in done:
+                if id:
+                    writer.execute(SQL[f"drop_{what}"], (stream, id))
+                else:
+                    writer.execute(SQL[f"drop_{what}s"], (stream,))
+        if batch.tickets_whole:
+            writer.execute(SQL["note_whole"])
         if batch.values:
             writer.executemany(SQL["add_value"], [(v.tenant, v.digest, v.data) for v in batch.values])
         writer.execute(SQL["note_time"], (batch.at_ms,))
@@ -145,7 +151,7 @@ class SqliteStore:
     def _remove(writer: sqlite3.Connection, batch: Batch) -> None:
         """On the writer thread: it may be a lot, and nobody waits for it on the loop."""
         for removal in batch.removals:
-            for statement in ("drop_head", "drop_segments", "drop_pointer", "drop_timers"):
+            for statement in ("drop_head", "drop_segments", "drop_pointer", "drop_timers", "drop_tickets"):
                 writer.execute(SQL[statement], (removal.stream,))
         writer.executemany(SQL["rewrite"], batch.rewritten)
         writer.executemany(SQL["note_removed"], [astuple(removal) for removal in batch.removals])
@@ -215,9 +221,9 @@ class SqliteStore:
             clauses.append(("(started_ms, stream) < (?, ?)", query.before))
         return await self._listed(clauses, "started_ms desc, stream desc", query.limit)
 
-    async def live(self, kind: str) -> list[Head]:
-        """Every head of a kind that has not ended."""
-        return [Head(*row) for row in await self._all("live_heads", (kind,))]
+    async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
+        """Heads of a kind that have not ended, by (status, stream)."""
+        return [Head(*row) for row in await self._all("live_heads", (kind, *after, limit))]
 
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, the one that started first first."""
@@ -263,9 +269,18 @@ class SqliteStore:
 
         return await self._read(read)
 
-    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
-        """Timers due up to an instant, soonest first."""
-        return [TimerRow(*row) for row in await self._all("timers_until", (until_ms, limit))]
+    async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
+        """Timers due up to an instant, by (due, stream, id)."""
+        place = (-(1 << 62), "", "") if after is None else (after.due_ms, after.stream, after.id)
+        return [TimerRow(*row) for row in await self._all("timers_until", (until_ms, *place, limit))]
+
+    async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
+        """Open tickets by (stream, id)."""
+        return [TicketRow(*row) for row in await self._all("tickets", (*after, limit))]
+
+    async def tickets_whole(self) -> bool:
+        """Whether every open ticket has its row."""
+        return bool((await self._all("whole", ()))[0][0])
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""

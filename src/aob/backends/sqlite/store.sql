@@ -10,6 +10,9 @@ create table if not exists segment (stream text not null, first_seq integer not 
 create table if not exists pointer (stream text primary key, count integer not null, row integer not null, places blob not null, crc integer not null) without rowid;
 create table if not exists timer (stream text not null, id text not null, due_ms integer not null, primary key (stream, id)) without rowid;
 create index if not exists timer_due on timer (due_ms);
+create table if not exists ticket (stream text not null, id text not null, tenant text not null, due_ms integer not null, roles text not null, primary key (stream, id)) without rowid;
+create table if not exists whole (what text primary key) without rowid;
+insert or ignore into whole select 'tickets' where not exists (select 1 from journal);
 create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;
 create table if not exists removed (stream text primary key, record text not null, tenant text not null, by text not null, at_ms integer not null, before_ms integer not null) without rowid;
 create table if not exists leftover (kind text not null, tenant text not null, name blob not null, at_ms integer not null, primary key (kind, tenant, name)) without rowid;
@@ -153,15 +156,39 @@ select * from head where stream = ?;
 
 -- live_heads
 -- Every stream of a kind that has not ended.
-select * from head where kind = ? and ended_ms = 0 order by stream;
+select * from head where kind = ? and ended_ms = 0 and (status, stream) > (?, ?) order by status, stream limit ?;
 
 -- segments_of
 -- Segments of one stream in order, from a sequence number on.
 select stream, first_seq, count, row, data, crc from segment where stream = ? and first_seq + count > ? order by first_seq limit ?;
 
 -- timers_until
--- Timers due up to an instant.
-select stream, id, due_ms from timer where due_ms <= ? order by due_ms, stream, id limit ?;
+-- Timers due up to an instant, behind one.
+select stream, id, due_ms from timer where due_ms <= ? and (due_ms, stream, id) > (?, ?, ?) order by due_ms, stream, id limit ?;
+
+-- put_ticket
+-- An open ticket.
+insert or replace into ticket values (?, ?, ?, ?, ?);
+
+-- drop_ticket
+-- A ticket that is answered.
+delete from ticket where stream = ? and id = ?;
+
+-- drop_tickets
+-- All open tickets of a stream.
+delete from ticket where stream = ?;
+
+-- tickets
+-- Open tickets behind one.
+select * from ticket where (stream, id) > (?, ?) order by stream, id limit ?;
+
+-- note_whole
+-- Every open ticket has its row from here on.
+insert or ignore into whole values ('tickets');
+
+-- whole
+-- Whether every open ticket has its row.
+select count(*) from whole where what = 'tickets';
 
 -- value_of
 -- A value by its hash.

@@ -20,6 +20,7 @@ from aob.compose.files.looking import names, troubles
 from aob.core.errors import AobError
 from aob.core.event.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs
+from aob.ports.store import every_timer
 
 BLOBS_SAMPLED: Final = 200
 SHOWN: Final = 5
@@ -116,7 +117,7 @@ async def compared(home: Path, read_back: Callable[[Any], Any], blobs: Blobs) ->
             recovered = await read_back(store)
             wrong = [f"{each}: {why}" for each, why in recovered.unreadable.items()]
             rows: dict[str, dict[str, int]] = {}
-            for timer in await store.timers(2**62):
+            async for timer in every_timer(store):
                 rows.setdefault(timer.stream, {})[timer.id] = timer.due_ms
             for stream in recovered.streams.values():
                 head = await store.head(stream.name)

@@ -5,7 +5,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from aob.ports.store import EndedQuery, Leftover, Pointer, Removal, Segment, StaleEpoch, Store, TimerRow, Value
+from aob.ports.store import (
+    EndedQuery,
+    Leftover,
+    Pointer,
+    Removal,
+    Segment,
+    StaleEpoch,
+    Store,
+    TicketRow,
+    TimerRow,
+    Value,
+    readable,
+)
 from aob.testing.conformance.store import RUN, batch, content, head, whole
 
 
@@ -20,19 +32,21 @@ class RemovalSuite:
         epoch = await store.take(0)
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2, heads=[head("run_2")], segments=[Segment("run_2", 0, 1, 2, b"x")],
-                                 timers=[TimerRow("run_2", "t", 5)]))  # fmt: skip
+                                 timers=[TimerRow("run_2", "t", 5)],
+                                 tickets=[TicketRow("run_2", "q", "acme", 0, "")]))  # fmt: skip
         removal = Removal(RUN, "removal/1", "acme", "ann", 9, 8)
         done = batch(epoch, 3, data=b"[]", removals=[removal], rewritten=[(1, b'[["",1,[],7]]')])
         assert await store.commit(done) == 3
         assert await store.head(RUN) is None
         assert await store.segments(RUN) == []
         assert await store.timers(99) == [TimerRow("run_2", "t", 5)]
+        assert [row.stream for row in await store.tickets()] == ["run_2"]
         assert [row.data for row in await store.journal(0, 0)] == [b'[["",1,[],7]]', batch(1, 2).data, b"[]"]
         assert [row.count for row in await store.journal(0, 0)] == [1, 1, 1]
         assert await store.removed(RUN) == removal
         assert await store.removed("run_2") is None
         assert (await store.segments("run_2"))[0].data == b"x"
-        assert [row["row"] for row in await store.rows("event_log")] == [2]
+        assert [row["row"] for row in await readable(store).rows("event_log")] == [2]
 
     async def test_pointers_are_read_with_what_stands_there_now_and_go_with_their_stream(self, store: Store) -> None:
         epoch = await store.take(0)

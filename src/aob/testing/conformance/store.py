@@ -10,8 +10,19 @@ from typing import Any
 
 import pytest
 
-from aob.core.errors import CallerError, Conflict, Unavailable
-from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, Store, TimerRow, Value
+from aob.core.errors import Conflict, Unavailable
+from aob.ports.store import (
+    Batch,
+    Head,
+    HeadQuery,
+    JournalRow,
+    Segment,
+    StaleEpoch,
+    Store,
+    TicketRow,
+    TimerRow,
+    Value,
+)
 
 RUN = "run_1"
 STARTED = b'[1,"run_1","order"]'
@@ -34,6 +45,7 @@ def whole(epoch: int, row: int) -> Batch:
     return batch(
         epoch, row, counts=b'{"3":1}', heads=[head(RUN)], segments=[Segment(RUN, 0, 1, row, b"[]")],
         timers=[TimerRow(RUN, "t", 9)], values=[Value("acme", b"h" * 32, b"data")], cut=row,
+        tickets=[TicketRow(RUN, "q", "acme", 9, "boss")],
     )  # fmt: skip
 
 
@@ -46,6 +58,7 @@ async def content(store: Store) -> dict[str, Any]:
         "live": await store.live("run"),
         "segments": {name: await store.segments(name) for name in (RUN, "run_2", "run_3")},
         "timers": await store.timers(1 << 60),
+        "tickets": await store.tickets(),
         "value": await store.value("acme", b"h" * 32),
     }
 
@@ -80,7 +93,7 @@ class StoreSuite:
 
     async def test_a_new_store_is_empty(self, store: Store) -> None:
         assert await content(store) == {
-            "last": (0, 0, 0), "journal": [], "heads": [], "live": [], "timers": [], "value": None,
+            "last": (0, 0, 0), "journal": [], "heads": [], "live": [], "timers": [], "tickets": [], "value": None,
             "segments": {"run_1": [], "run_2": [], "run_3": []},
         }  # fmt: skip
         assert await store.head(RUN) is None
@@ -120,6 +133,7 @@ class StoreSuite:
             "last": (1, 1_001, 1), "journal": [JournalRow(1, epoch, 1_001, 1, data)],
             "heads": [head(RUN)], "live": [head(RUN)],
             "segments": {RUN: [Segment(RUN, 0, 1, 1, b"[]")], "run_2": [], "run_3": []},
+            "tickets": [TicketRow(RUN, "q", "acme", 9, "boss")],
             "timers": [TimerRow(RUN, "t", 9)], "value": b"data",
         }  # fmt: skip
 
@@ -209,7 +223,15 @@ class StoreSuite:
         epoch = await store.take(0)
         rows = [head("run_b"), head("run_a", "WAITING"), head("run_c", "FAILED", ended_ms=3), head("x", kind="other")]
         await store.commit(batch(epoch, 1, heads=rows))
-        assert [found.stream for found in await store.live("run")] == ["run_a", "run_b"]
+        assert [found.stream for found in await store.live("run")] == ["run_b", "run_a"]
+        many = [head(f"run_{number:03}", ("RUNNING", "WAITING")[number % 2]) for number in range(25)]
+        await store.commit(batch(epoch, 2, heads=many))
+        seen, after = list[tuple[str, str]](), ("", "")
+        while page := await store.live("run", after, 4):
+            assert len(page) <= 4
+            seen += [(found.status, found.stream) for found in page]
+            after = seen[-1]
+        assert seen == sorted([("WAITING", "run_a"), ("RUNNING", "run_b"), *((m.status, m.stream) for m in many)])
 
     async def test_many_heads_are_read_at_once(self, store: Store) -> None:
         epoch = await store.take(0)
@@ -259,6 +281,37 @@ class StoreSuite:
             (10, "run_1", "a"), (10, "run_2", "a"), (20, "run_2", "b"),
         ]  # fmt: skip
         assert [row.due_ms for row in await store.timers(1 << 60, 3)] == [10, 10, 20]
+        more = [TimerRow(f"run_{n % 7}", f"m{n}", n // 5 - 3) for n in range(60)]
+        await store.commit(batch(epoch, 2, timers=more))
+        for size in (1, 4, 100):
+            seen, after = list[tuple[int, str, str]](), None
+            while page := await store.timers(25, size, after):
+                assert len(page) <= size
+                seen += [(row.due_ms, row.stream, row.id) for row in page]
+                after = page[-1]
+            due = [(row.due_ms, row.stream, row.id) for row in (*rows, *more) if row.due_ms <= 25]
+            assert seen == sorted(due)
+
+    async def test_open_tickets_are_rows_and_come_page_by_page(self, store: Store) -> None:
+        epoch = await store.take(0)
+        assert await store.tickets_whole(), "nothing was written by an earlier release"
+        rows = [TicketRow(f"run_{n % 3}", f"ticket_{n:02}", "acme", n, "boss\nlegal") for n in range(11)]
+        await store.commit(batch(epoch, 1, tickets=rows))
+        changed = TicketRow("run_0", "ticket_03", "acme", 77, "legal")
+        await store.commit(
+            batch(epoch, 2, count=0, tickets=[changed], tickets_done=[("run_1", "ticket_04"), ("run_9", "x")])
+        )
+        await store.commit(batch(epoch, 2, tickets_done=[("run_2", "")], tickets_whole=True))
+        kept = [row for row in rows if row.stream == "run_0" or (row.stream == "run_1" and row.id != "ticket_04")]
+        kept = sorted((changed if row.id == "ticket_03" else row for row in kept), key=lambda row: (row.stream, row.id))
+        for size in (1, 3, 100):
+            seen, after = list[TicketRow](), ("", "")
+            while page := await store.tickets(after, size):
+                assert len(page) <= size
+                seen += page
+                after = (page[-1].stream, page[-1].id)
+            assert seen == kept
+        assert await store.tickets_whole()
 
     async def test_a_timer_is_set_anew_and_dropped_one_by_one_or_all_of_a_stream(self, store: Store) -> None:
         epoch = await store.take(0)
@@ -278,49 +331,6 @@ class StoreSuite:
         assert await store.value("acme", two) == bytes(range(256))
         assert await store.value("globex", one) is None
         assert await store.value("acme", b"3" * 32) is None
-
-    # -- views ------------------------------------------------------------------------------------------------------
-
-    async def test_the_log_can_be_read_an_event_a_row(self, store: Store) -> None:
-        epoch = await store.take(0)
-        data = b'[["run_1",0,[[1,"run_1"],[3,"fetch",{"a":[1]}]]],["run_2",4,[[26,"COMPLETED"]]]]'
-        await store.commit(batch(epoch, 1, count=3, data=data, at_ms=50))
-        assert await store.rows("event_log") == [
-            {"row": 1, "at_ms": 50, "stream": "run_1", "seq": 0, "tag": 1, "event": '[1,"run_1"]'},
-            {"row": 1, "at_ms": 50, "stream": "run_1", "seq": 1, "tag": 3, "event": '[3,"fetch",{"a":[1]}]'},
-            {"row": 1, "at_ms": 50, "stream": "run_2", "seq": 4, "tag": 26, "event": '[26,"COMPLETED"]'},
-        ]
-        assert len(await store.rows("event_log", 2)) == 2
-
-    async def test_the_runs_can_be_read(self, store: Store) -> None:
-        epoch = await store.take(0)
-        rows = [head("run_b"), head("run_c", "FAILED", ended_ms=9, reason="no"), head("w", kind="workflow")]
-        await store.commit(batch(epoch, 1, heads=rows))
-        told = {"tenant": "acme", "workflow": "order", "started_ms": 5, "seq": 1}
-        assert sorted(await store.rows("runs"), key=lambda row: str(row["run"])) == [
-            {**told, "run": "run_b", "status": "RUNNING", "reason": "", "ended_ms": None},
-            {**told, "run": "run_c", "status": "FAILED", "reason": "no", "ended_ms": 9},
-        ]
-
-    async def test_patches_and_artifacts_can_be_read(self, store: Store) -> None:
-        epoch = await store.take(0)
-        patch = b'[12,"patch_1","ann","person","why","base",[{"op":"remove","path":"/nodes/x"}],"proposed",7]'
-        pushed = b'[1,"sha256:ab","1.0","ann",6,"{}"]'
-        data = b'[["run_1",3,[%b,[14,"patch_1"]]],["workflow/acme/order",0,[%b,[2,"main"]]]]' % (patch, pushed)
-        await store.commit(batch(epoch, 1, count=4, data=data, at_ms=50))
-        assert await store.rows("patches") == [
-            {"run": "run_1", "patch": "patch_1", "author": "ann", "kind": "person", "reason": "why",
-             "state": "proposed", "operations": '[{"op":"remove","path":"/nodes/x"}]', "at_ms": 50}
-        ]  # fmt: skip
-        assert await store.rows("artifacts") == [
-            {"workflow": "workflow/acme/order", "artifact": "sha256:ab", "version": "1.0", "by": "ann", "at_ms": 50}
-        ]
-
-    async def test_an_unknown_view_is_refused_with_those_there_are(self, store: Store) -> None:
-        with pytest.raises(CallerError) as refused:
-            await store.rows("head; drop table head")
-        for view in ("runs", "patches", "artifacts", "event_log"):
-            assert view in refused.value.hint
 
     # -- trouble ----------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from aob.ports.store import (
     Removal,
     Segment,
     StaleEpoch,
+    TicketRow,
     TimerRow,
 )
 from aob.testing.world.options import Options
@@ -104,10 +105,10 @@ class SimStore:
         await self._alive()
         return await self.inner.heads(query)
 
-    async def live(self, kind: str) -> list[Head]:
-        """Heads that have not ended."""
+    async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
+        """Heads that have not ended, in small pages."""
         await self._reached("live")
-        return await self.inner.live(kind)
+        return await self.inner.live(kind, after, min(limit, 3))
 
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads that have ended."""
@@ -134,10 +135,20 @@ class SimStore:
         await self._reached("segments")
         return await self.inner.segments(stream, after, limit)
 
-    async def timers(self, until_ms: int, limit: int = 100_000) -> list[TimerRow]:
-        """Timers up to an instant."""
+    async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
+        """Timers up to an instant, in small pages."""
         await self._reached("timers")
-        return await self.inner.timers(until_ms, limit)
+        return await self.inner.timers(until_ms, min(limit, 3), after)
+
+    async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
+        """Open tickets, in small pages."""
+        await self._reached("timers")
+        return await self.inner.tickets(after, min(limit, 3))
+
+    async def tickets_whole(self) -> bool:
+        """Whether every open ticket has its row."""
+        await self._alive()
+        return await self.inner.tickets_whole()
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value."""

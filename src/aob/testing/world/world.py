@@ -316,6 +316,15 @@ class World:
         pending = {(name, id): due for name, now in self.ledger.pending().items() for id, due in now.timers.items()}
         if rows != pending:
             wrong.append(f"the store keeps timers {sorted(rows)} and {sorted(pending)} are pending")
+        kept = {key: (row.due_ms, row.roles) for key, row in self.store.ticket_rows().items()}
+        asked = {
+            (name, ticket.id): (ticket.due_ms, "\n".join(ticket.needed))
+            for name, run in self.ledger.runs.items() if not run.final
+            for ticket in run.tickets.values() if not ticket.answer
+        }  # fmt: skip
+        open_now = {(row.stream, row.id): (row.due_ms, row.roles) for row in core.journal.tickets.rows()}
+        if kept != asked or open_now != asked:
+            wrong.append(f"tickets {asked} are open, rows say {kept}, memory says {open_now}")
         return wrong
 
     async def _end(self) -> None:
