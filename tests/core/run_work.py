@@ -23,9 +23,10 @@ NOTHING = digest_of(b"null")
 class Bare:
     """One run, decided and folded as the shell does it and without any check."""
 
-    def __init__(self, document: dict[str, Any], inputs: Any = None) -> None:
+    def __init__(self, document: dict[str, Any], inputs: Any = None, *, rules: int = RULES) -> None:
+        self.rules = rules
         self.run, self.now, self.values = Run("run_1"), T0, dict[bytes, bytes]()
-        versions = Versions.base(normalise(document), Expected({}), RULES)
+        versions = Versions.base(normalise(document), Expected({}), rules)
         self.given = Given(versions, self.values, PatchRules(), {"work": "none"})
         self.inputs = canonical(inputs)
         self.most = self.events = 0
@@ -34,7 +35,7 @@ class Bare:
         self.do(
             cmd.Start(
                 "run_1", "w", "sha256:00", "1.0", "main", "default", "ann", Raw(self.inputs), digest_of(self.inputs),
-                "full", "medium", 1, {}, rules=RULES, **fields,
+                "full", "medium", 1, {}, rules=self.rules, **fields,
             )
         )  # fmt: skip
 

@@ -3,13 +3,18 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Raw
 
-from aob.core.event.value import canonical, decode, digest_of, inline
+from aob.core import items
+from aob.core.event.value import ITEMS, canonical, decode, digest_of, inline
 from aob.core.items import PAGE_ITEMS, Items
+from aob.core.rules import RULES
 from aob.core.run import commands as cmd
 from aob.core.run import decide
-from tests.core.run_desk import Desk, each, edges, flow, function
+from tests.core.run_desk import Desk, each, edges, flow, function, loop
+from tests.core.run_work import Bare
 
 SIZES = [PAGE_ITEMS, PAGE_ITEMS + 1, 2 * PAGE_ITEMS + 5]
 
@@ -108,3 +113,78 @@ def test_the_record_stays_small_and_nothing_of_others_looks_like_it() -> None:
 def test_by_the_first_rules_many_items_are_pages() -> None:
     desk = mapped(PAGE_ITEMS + 1, {"z": function()}, rules_number=1)
     assert set(desk.input_of("z")) == {"count", "failed", "pages"}
+
+
+# -- of a loop ----------------------------------------------------------------------------------------------------
+
+
+def looped(most: int, then: dict[str, Any], *, ends: int = 0, **given: Any) -> Desk:
+    """A loop that collects the number of each pass, and what comes after it."""
+    one = loop(most, {"in": function(disabled=True, input={"n": "loop.index"})}, collect=True)
+    if ends:
+        one["config"]["while"] = f"loop.index < {ends}"
+    document = flow({"m": one, **then}, edges(*(f"m {id}" for id in then)))
+    run = Bare(document, rules=given.get("rules_number", RULES))
+    run.begin()
+    run.go_on()
+    desk = Desk(document, begin=False, values=run.values, **given)
+    desk.run = run.run
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("most", "ends", "count"),
+    [(3, 0, 3), (1_000, 0, 1_000), (1_001, 0, 1_001), (2_500, 0, 2_500), (2_500, 999, 999), (2_500, 1_000, 1_000),
+     (2_500, 1_700, 1_700), (2_500, 2_500, 2_500)],
+)  # fmt: skip
+def test_what_a_loop_collects_is_one_sequence(most: int, ends: int, count: int) -> None:
+    asked = {
+        "size": "size(nodes.m.output.items)", "count": "nodes.m.output.count", "first": "nodes.m.output.items[0].n",
+        "last": f"nodes.m.output.items[{count - 1}].n", "exhausted": "nodes.m.output.exhausted",
+    }  # fmt: skip
+    desk = looped(most, {"z": function(input=asked)}, ends=ends)
+    exhausted = not ends
+    assert desk.input_of("z") == {"size": count, "count": count, "first": 0, "last": count - 1, "exhausted": exhausted}
+    whole = looped(most, {"z": function()}, ends=ends).input_of("z")
+    assert whole == {"count": count, "exhausted": exhausted, "items": [{"n": n} for n in range(count)]}
+
+
+def test_what_a_loop_collects_leaves_memory_a_page_at_a_time() -> None:
+    run = Bare(flow({"m": loop(3_500, {"in": function(disabled=True)}, collect=True)}))
+    run.begin()
+    while run.run.going:
+        assert len(run.run.bodies["m"].outputs) <= PAGE_ITEMS
+        run.do(cmd.Continue())
+    assert run.run.final == "COMPLETED"
+
+
+def test_a_map_goes_over_what_a_loop_collected() -> None:
+    desk = looped(PAGE_ITEMS + 2, {"each": each("nodes.m.output.items", {"in": function()}, window=2)})
+    assert desk.run.bodies["each"].count == PAGE_ITEMS + 2
+    assert desk.input_of("each[1]/in") == {"n": 1}
+
+
+def test_by_the_rules_of_before_it_is_a_list() -> None:
+    desk = looped(PAGE_ITEMS + 1, {"z": function()}, rules_number=2)
+    assert ITEMS not in decode(desk.run.scopes[""].done["m"].output)
+    assert desk.input_of("z")["count"] == PAGE_ITEMS + 1
+
+
+# -- lines --------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.sampled_from([b"1", b'{"a":1}', b"", b" ", b" 2", b"3 ", b"\t", b"x" * 40]), max_size=40),
+    st.sampled_from([b"\n", b"\r\n", b"\r"]), st.booleans(), st.integers(1, 60),
+)  # fmt: skip
+def test_lines_are_those_that_are_not_blank_wherever_they_are_cut(
+    texts: list[bytes], between: bytes, ended: bool, size: int
+) -> None:
+    data = between.join(texts) + between * ended
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(items, "CHUNK_BYTES", size)
+        lines = items.Lines(data)
+    wanted = [line for line in data.splitlines() if line.strip()]
+    assert len(lines) == len(wanted)
+    assert [bytes(line) for line in lines[:]] == wanted
+    assert [bytes(lines[at]) for at in reversed(range(len(wanted)))] == wanted[::-1]

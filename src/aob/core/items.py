@@ -1,17 +1,26 @@
-"""The results of a map as one sequence, read by page where it is used: a manifest in a record in, a sequence out.
+"""The results of a map or loop as one sequence, read by page where it is used: a manifest in, a sequence out.
 
-A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`; what it refers to lists the pages, each a
-JSON list of 1,000, and the failed items. No value of others begins like it inside a record, so the two cannot be
-mixed up.
+A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`, that of a loop `exhausted` in place of
+`failed`; what it refers to lists the pages, each a JSON list of 1,000, and the failed items. No value of others begins
+like it inside a record, so the two cannot be mixed up. Lines of NDJSON are a sequence too.
 """
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Self, overload
+
+import msgspec
 
 from aob.core.event.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
 
 PAGE_ITEMS: Final = 1_000
-"""Results of a map that make one page in the CAS."""
+"""Results of a map or loop that make one page in the CAS."""
+
+CHUNK_BYTES: Final = 64 * 1024
+"""Lines of NDJSON are split in pieces of this size, one of which is held at a time."""
+
+_BLANK: Final = re.compile(rb"(?:\A|\n)[ \t\n\v\f]")
 
 Read = Callable[[Ref], bytes]
 
@@ -76,9 +85,50 @@ class Items(Written, Sequence[Any]):
         return cls(ref, pages, count, read)
 
 
-def items_cell(ref: Ref, count: int, failed: int) -> Cell:
-    """What a record holds of a map with more than a page of items."""
-    return Cell(canonical({ITEMS: decode(ref.cell()), "count": count, "failed": failed}))
+class Lines(Sequence[msgspec.Raw]):
+    """The lines of a blob of NDJSON that are not blank, as they stand there, split where they are read."""
+
+    __slots__ = ("_at", "_data", "_firsts", "_lines", "_starts")
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at, self._lines = data, -1, list[bytes]()
+        self._starts, self._firsts = [0], [0]
+        while (start := self._starts[-1]) < len(data):
+            end = data.find(b"\n", start + CHUNK_BYTES) + 1 or len(data)
+            self._firsts.append(self._firsts[-1] + _lines_in(data[start:end]))
+            self._starts.append(end)
+
+    def __len__(self) -> int:
+        return self._firsts[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> msgspec.Raw: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[msgspec.Raw]: ...
+    def __getitem__(self, index: int | slice) -> msgspec.Raw | list[msgspec.Raw]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        chunk = bisect_right(self._firsts, index) - 1
+        if chunk != self._at:
+            self._lines = _split(self._data[self._starts[chunk] : self._starts[chunk + 1]])
+            self._at = chunk
+        return msgspec.Raw(self._lines[index - self._firsts[chunk]])
+
+
+def _split(chunk: bytes) -> list[bytes]:
+    return [line for line in chunk.splitlines() if line.strip()]
+
+
+def _lines_in(chunk: bytes) -> int:
+    """How many lines are not blank."""
+    if b"\r" in chunk or _BLANK.search(chunk):
+        return len(_split(chunk))
+    return chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+
+
+def items_cell(ref: Ref, count: int, **facts: int) -> Cell:
+    """What a record holds of a map or loop with more than a page of items."""
+    return Cell(canonical({ITEMS: decode(ref.cell()), "count": count, **facts}))
 
 
 def items_listed(pages: Sequence[Any], failed: Sequence[int]) -> tuple[Ref, bytes]:
@@ -88,18 +138,25 @@ def items_listed(pages: Sequence[Any], failed: Sequence[int]) -> tuple[Ref, byte
 
 
 def listed_in(value: Any) -> Ref | None:
-    """The reference to the list of pages, when a decoded cell holds a map's results by page; else None."""
-    if type(value) is dict and len(value) == 3 and type(value.get("count")) is int and type(value.get("failed")) is int:
-        return ref_in(value.get(ITEMS))
-    return None
+    """The reference to the list of pages, when a decoded cell holds results by page; else None."""
+    if type(value) is not dict or len(value) != 3 or type(value.get("count")) is not int:
+        return None
+    ours = type(value.get("failed")) is int or type(value.get("exhausted")) is bool
+    return ref_in(value.get(ITEMS)) if ours else None
+
+
+def facts_of(value: dict[str, Any], listed: bytes) -> dict[str, Any]:
+    """All that a manifest says but the items; `listed` is what it refers to."""
+    facts = {name: said for name, said in value.items() if name != ITEMS}
+    return facts | {"failed_items": decode(listed)["failed_items"]} if "failed" in facts else facts
 
 
 def manifest_of(value: dict[str, Any], listed: Ref, read: Read, pages: Read | None = None) -> dict[str, Any]:
-    """`{count, failed, failed_items, items}` as everybody sees it; `pages` reads pages, where that is another way."""
+    """`{count, failed, failed_items, items}` as everybody sees it, of a loop `{count, exhausted, items}`; `pages` reads
+    pages, where that is another way."""
     items = Items.behind(listed, value["count"], read)
     items.under(pages or read)
-    return {"count": value["count"], "failed": value["failed"],
-            "failed_items": decode(read(listed))["failed_items"], "items": items}  # fmt: skip
+    return {**facts_of(value, read(listed)), "items": items}
 
 
 def items_in(value: Any) -> list[Items]:

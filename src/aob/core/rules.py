@@ -12,12 +12,16 @@ what a document means, or a new refusal of one, asks for the number; it never ho
         secret written out in a header is refused, and so is a misspelt role of the
         platform's; the items of a map are one sequence; of the
         effects that a node and its handler declare the strongest counts
+    3   the items of a loop that collects are one sequence, as those of a map are
 """
 
 from typing import Final
 
-RULES: Final = 2
+RULES: Final = 3
 """The rules under which new documents are accepted."""
+
+PAGED_LOOPS_RULES: Final = 3
+"""The first rules under which what a loop collects lies in pages."""
 
 FIRST_RULES: Final = 1
 """The rules of what was accepted before there was a number."""

@@ -15,7 +15,7 @@ from aob.core.event.value import decode, ref_in
 from aob.core.graph.handlers import HandlerFacts
 from aob.core.hint import nearest
 from aob.core.instant import iso
-from aob.core.items import listed_in
+from aob.core.items import facts_of, listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
@@ -289,9 +289,8 @@ class Core:
         listed = listed_in(value)
         if listed is None:
             return value
-        told = decode(await self.values.fetch(tenant, listed.digest))
         page = await self.items(tenant, f"0.{listed.hex}")
-        return {"count": value["count"], "failed": value["failed"], "failed_items": told["failed_items"], **page}
+        return {**facts_of(value, await self.values.fetch(tenant, listed.digest)), **page}
 
     async def items(self, tenant: str, cursor: str) -> dict[str, Any]:
         """A page of a map's items, and the cursor of the next one; null at the end. Raises CallerError `bad_cursor`."""

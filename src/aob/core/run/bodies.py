@@ -8,8 +8,8 @@ import msgspec
 
 from aob.core.event.value import Cell, Ref, canonical, decode, ref_in
 from aob.core.graph.ir import IR, Node
-from aob.core.items import PAGE_ITEMS, Items, items_cell, items_listed, listed_in
-from aob.core.rules import FIRST_RULES
+from aob.core.items import PAGE_ITEMS, Items, Lines, items_cell, items_listed, listed_in
+from aob.core.rules import FIRST_RULES, PAGED_LOOPS_RULES
 from aob.core.run import events as ev
 from aob.core.run.ending import cancel_passes, error_cell, fail_node, outcome
 from aob.core.run.names import evaluate, input_cell
@@ -23,6 +23,8 @@ ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
 
+_raw: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
 
 def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     """Begins a map: its items become scopes, a window at a time."""
@@ -33,7 +35,7 @@ def open_map(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         cell = ref.cell()
         count = len(_items(step, cell))
     elif isinstance(items, Items):
-        cell, count = items_cell(items.ref, len(items), 0), len(items)
+        cell, count = items_cell(items.ref, len(items), failed=0), len(items)
     elif isinstance(items, list):
         cell, count = step.cell(items), len(items)
     else:
@@ -74,9 +76,9 @@ def _items(step: Step, cell: Cell) -> Sequence[Any]:
         if pages is not None:
             known = Items.behind(pages, listed["count"], partial(_at_hand, step.values, step.given.values))
         elif (data := step.fetch(ref))[:1] == b"[":
-            known = decode(data)
+            known = _raw.decode(data)
         else:
-            known = [msgspec.Raw(line) for line in data.splitlines() if line.strip()]
+            known = Lines(data)
         step.given.lists[ref.digest] = known
         while len(step.given.lists) > LISTS_MAX:
             step.given.lists.pop(next(iter(step.given.lists)))
@@ -125,7 +127,7 @@ def _next_item(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None
 
 
 def _item(item: Any, index: int) -> Any:
-    """An item as a value. A line of NDJSON is read here, so that nothing but JSON gets into a record."""
+    """An item as a value. Raw JSON is read here, so that nothing else gets into a record."""
     if not isinstance(item, msgspec.Raw):
         return item
     try:
@@ -170,6 +172,8 @@ def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None
     try:
         if body.kind == "map":
             _close_page(step, body, scope.index // PAGE_ITEMS)
+        elif body.kind == "loop" and ir.rules >= PAGED_LOOPS_RULES and not body.closed % PAGE_ITEMS:
+            _write_page(step, body, scope.index // PAGE_ITEMS, body.closed)
         if failed:
             _end_early(step, outer, ir, node, body, output)
         elif body.closed < body.count:
@@ -188,9 +192,21 @@ def _close_page(step: Step, body: Body, page: int) -> None:
     body.filled[page] = body.filled.get(page, 0) + 1
     if body.count <= PAGE_ITEMS or body.filled[page] < last - first:
         return
-    ref = step.beside(canonical([step.load(body.outputs[index]) for index in range(first, last)]))
+    _write_page(step, body, page, last)
+
+
+def _write_page(step: Step, body: Body, page: int, last: int) -> None:
+    """A page of outputs, up to the last, becomes a value of its own."""
+    ref = step.beside(canonical([step.load(body.outputs[index]) for index in range(page * PAGE_ITEMS, last)]))
     body.pages[page] = ref
     step.events.append(ev.PageClosed(body.visit, page, ref))
+
+
+def _paged(step: Step, body: Body, count: int, **facts: int) -> Cell:
+    """The pages of a map or loop as one sequence, with what else is said of it."""
+    ref, listed = items_listed([decode(body.pages[page]) for page in sorted(body.pages)], sorted(body.lost))
+    step.values[ref.digest] = listed
+    return items_cell(ref, count, **facts)
 
 
 def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
@@ -198,9 +214,8 @@ def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
     if ir.rules != FIRST_RULES:
         lost = sorted(body.lost)
         if body.count > PAGE_ITEMS:
-            ref, listed = items_listed([decode(body.pages[page]) for page in sorted(body.pages)], lost)
-            step.values[ref.digest] = listed
-            step.route(scope, ir, node, outcome(body.visit, "success", items_cell(ref, body.count, body.failed)))
+            cell = _paged(step, body, body.count, failed=body.failed)
+            step.route(scope, ir, node, outcome(body.visit, "success", cell))
             return
         manifest["failed_items"] = lost
     if body.count <= PAGE_ITEMS:
@@ -227,6 +242,10 @@ def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None
     exhausted = ir.rules != FIRST_RULES and index >= body.count and _would_go_on(step, scope, node, index, previous)
     if body.kind == "last":
         cell = previous
+    elif body.pages:
+        if index % PAGE_ITEMS:
+            _write_page(step, body, index // PAGE_ITEMS, index)
+        cell = _paged(step, body, index, exhausted=exhausted)
     else:
         told: dict[str, Any] = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
         cell = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)
