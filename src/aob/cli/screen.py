@@ -54,6 +54,12 @@ class Screen:
         self._out.write(text + "\n")
         self._out.flush()
 
+    def told(self, value: JsonValue) -> bool:
+        """Print a value where programs read; false where a person does, who is shown it in another way."""
+        if self.json:
+            self.value(value)
+        return self.json
+
     def line(self, text: str = "", *, style: str = "") -> None:
         """One line, as it is."""
         if self.terminal and style:
@@ -93,6 +99,13 @@ class Screen:
             for row in _aligned([[name.upper() for name in columns], *cells]):
                 self._out.write(row + "\n")
             self._out.flush()
+
+    def listing(
+        self, value: JsonValue, columns: Sequence[str], rows: Iterable[Sequence[str]], *, none: str = "none"
+    ) -> None:
+        """A list: its value where programs read, a table for a person."""
+        if not self.told(value):
+            self.table(columns, rows, none=none)
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[Spinner]:

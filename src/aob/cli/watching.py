@@ -39,9 +39,7 @@ async def wait(aob: "AsyncClient", run_id: str, screen: Screen, *, follow: bool,
 
 def tell(event: "Event", screen: Screen) -> None:
     """One event as it comes."""
-    if screen.json:
-        screen.value(event.data)
-    else:
+    if not screen.told(event.data):
         screen.state(entry_line(event.data), entry_state(event.data))
 
 

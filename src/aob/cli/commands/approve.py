@@ -55,9 +55,7 @@ async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def _list(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     found = await aob.tickets(role=args.role)
-    if screen.json:
-        screen.value(found)
-    else:
+    if not screen.told(found):
         screen.table(TICKET_COLUMNS, map(ticket_row, found), none="nothing waits for a person")
 
 
@@ -67,8 +65,7 @@ async def _show(aob: "AsyncClient", ticket_id: str, screen: Screen) -> None:
         screen.value(patch) if screen.json else screen.diff(diff_lines(patch))
         return
     ticket = await aob.ticket(ticket_id)
-    if screen.json:
-        screen.value(ticket)
+    if screen.told(ticket):
         return
     for line in ticket_lines(ticket):
         screen.line(line)
@@ -82,8 +79,7 @@ async def _show(aob: "AsyncClient", ticket_id: str, screen: Screen) -> None:
 async def _link(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     choices = None if args.choice is None else [args.choice]
     link = await aob.ticket_link(args.ticket, choices=choices, expires=args.expires, to=args.to)
-    if screen.json:
-        screen.value(link)
+    if screen.told(link):
         return
     screen.line(link["url"])
     screen.note(f"whoever holds it may decide until {clock(link['expires_at'])}")

@@ -100,12 +100,9 @@ async def diff(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """What a home goes by, the platform's own too."""
     found = await aob.contracts()
-    if screen.json:
-        screen.value(found)
-        return
     rows = [(row["kind"], row["name"], str(row["version"]), row["owner"], row["description"]) for row in found]
-    screen.table(
-        ("kind", "name", "version", "owner", "description"), rows, none="no contracts: aob contract push FOLDER"
+    screen.listing(
+        found, ("kind", "name", "version", "owner", "description"), rows, none="no contracts: aob contract push FOLDER"
     )
 
 
@@ -119,17 +116,13 @@ async def show(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
         if not found:
             raise NotFound(f"there is no contract {args.name}", hint=", ".join(sorted({each.name for each in known})))
         documents = [to_document(each) for each in (found if args.version else [max(found, key=_version)])]
-        if screen.json:
-            screen.value(documents[0])
+        if screen.told(documents[0]):
             return
         for line in indented(documents[0]):
             screen.line(line)
         return
-    if screen.json:
-        screen.value([to_document(each) for each in known])
-        return
     rows = [(_kind(each), each.name, str(_version(each)), each.owner, each.description) for each in known]
-    screen.table(("kind", "name", "version", "owner", "description"), rows)
+    screen.listing([to_document(each) for each in known], ("kind", "name", "version", "owner", "description"), rows)
 
 
 async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
@@ -156,8 +149,7 @@ async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
     from aob.core.contract import types_of
 
     text = types_of(_read(args.paths), pydantic=args.pydantic)
-    if screen.json:
-        screen.value({"module": text})
+    if screen.told({"module": text}):
         return
     for line in text.splitlines():
         screen.line(line)
@@ -197,8 +189,7 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Contracts to a home."""
     files = contract_files(args.paths, relative=True)
     pushed = await aob.push_contracts(files, dry_run=args.dry_run, allow_breaking=args.allow_breaking)
-    if screen.json:
-        screen.value(pushed)
+    if screen.told(pushed):
         return
     would = "would be new" if args.dry_run else "new"
     for name in pushed["new"]:
@@ -217,8 +208,7 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def default(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """The version of events that name none."""
     told = await aob.default_version(args.type, args.version)
-    if screen.json:
-        screen.value(told)
+    if screen.told(told):
         return
     screen.line(f"{told['type']} events without a version are judged by {told['default']} (before: {told['was']})")
 

@@ -47,14 +47,11 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """The patches of a run."""
     found = await aob.patches(await find_run(aob, args.run))
-    if screen.json:
-        screen.value(found)
-        return
     rows = [
         (row["patch_id"], row["state"], row.get("version", ""), row.get("author", ""), short(_about(row), 60))
         for row in found
     ]
-    screen.table(("patch", "state", "version", "author", "reason"), rows, none="no patches")
+    screen.listing(found, ("patch", "state", "version", "author", "reason"), rows, none="no patches")
 
 
 def _about(row: Mapping[str, Any]) -> str:
@@ -66,8 +63,7 @@ def _about(row: Mapping[str, Any]) -> str:
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """A whole patch."""
     patch = await aob.patch(await find_patch(aob, args.patch))
-    if screen.json:
-        screen.value(patch)
+    if screen.told(patch):
         return
     by = f"  by {patch['author']}" if patch.get("author") else ""
     screen.state(f"{patch['patch_id']}  {patch['state']}{by}  {patch.get('run_id', '')}", patch["state"])
@@ -98,8 +94,7 @@ async def reject(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def rollback(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Roll a patch back."""
     verdict = await aob.rollback(await find_patch(aob, args.patch), cascade=args.cascade)
-    if screen.json:
-        screen.value(verdict)
+    if screen.told(verdict):
         return
     for before in verdict.get("cascade", ()):
         _told(before, screen)
@@ -107,8 +102,7 @@ async def rollback(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 def _told(verdict: PatchVerdict, screen: Screen) -> None:
-    if screen.json:
-        screen.value(verdict)
+    if screen.told(verdict):
         return
     version = f"  {verdict['version']}" if verdict.get("version") else ""
     screen.state(f"{verdict['patch_id']}  {verdict['state']}{version}", verdict["state"])

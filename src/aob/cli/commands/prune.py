@@ -44,8 +44,7 @@ async def prune(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         if total.runs - told >= PROGRESS_RUNS:
             told = total.runs
             screen.note(f"{told:,} runs ...")
-    if screen.json:
-        screen.value(total.told())
+    if screen.told(total.told()):
         return
     total.show(screen)
 

@@ -37,8 +37,7 @@ async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         patches=[json_from(name, "--patch") for name in args.patch] or None,
         assume=pairs(args.assume, "--assume") or None,
     )
-    if screen.json:
-        screen.value(report)
+    if screen.told(report):
         return
     same = "" if "same" not in report else "  the same output" if report["same"] else "  another output"
     screen.state(f"{report['run_id']} from {args.from_node}: {report['status']}{same}", str(report["status"]))

@@ -122,8 +122,7 @@ async def list_runs(aob: "AsyncClient", args: Namespace, screen: Screen) -> None
         cursor=args.cursor,
         labels=labels(args.label) or None,
     )
-    if screen.json:
-        screen.value(page)
+    if screen.told(page):
         return
     screen.table(RUN_COLUMNS, map(run_row, page["runs"]), none="no runs: aob run start")
     if page["next"]:
@@ -133,8 +132,7 @@ async def list_runs(aob: "AsyncClient", args: Namespace, screen: Screen) -> None
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """A whole run."""
     run = await aob.run(await find_run(aob, args.run))
-    if screen.json:
-        screen.value(run)
+    if screen.told(run):
         return
     screen.state(run_head(run), run["status"])
     screen.line(f"inputs  {short(run['inputs'])}")
@@ -158,9 +156,7 @@ async def timeline(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
             tell(event, screen)
         return
     async for entry in aob.timeline(run_id):
-        if screen.json:
-            screen.value(entry)
-        else:
+        if not screen.told(entry):
             screen.state(entry_line(entry), entry_state(entry))
 
 

@@ -27,8 +27,7 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     home = home_of(args, env)
 
     def said(url: str, *_: Any) -> None:
-        if screen.json:
-            screen.value({"url": url, "home": str(home)})
+        if screen.told({"url": url, "home": str(home)}):
             return
         screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
         screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")

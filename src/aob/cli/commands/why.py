@@ -23,8 +23,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """The sentence, and the details behind it."""
     told = await aob.why(await find_run(aob, args.run))
-    if screen.json:
-        screen.value(told)
+    if screen.told(told):
         return
     screen.line(told["sentence"])
     details = [str(row.get("says", "")) for row in told["details"] if isinstance(row, dict)]

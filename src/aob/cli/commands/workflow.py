@@ -65,8 +65,7 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
     data = read(args.file)
     pushed = await aob.push(data, name=args.name or name_in(data) or _stem(args.file) or None, tag=args.tag)
-    if screen.json:
-        screen.value(pushed)
+    if screen.told(pushed):
         return
     known = "" if pushed["created"] else " (known already)"
     screen.line(f"{pushed['workflow']} {pushed['version']} is {pushed['tag']}{known}  {pushed['artifact']}")
@@ -77,18 +76,14 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """All workflows."""
     found = await aob.workflows()
-    if screen.json:
-        screen.value(found)
-        return
     rows = [(row["workflow"], ", ".join(f"{t} = {v['version']}" for t, v in row["tags"].items())) for row in found]
-    screen.table(("workflow", "tags"), rows, none="no workflows yet: aob workflow push FILE")
+    screen.listing(found, ("workflow", "tags"), rows, none="no workflows yet: aob workflow push FILE")
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """One version."""
     found = await aob.workflow(args.name, args.tag)
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     screen.line(f"{found['workflow']} {found['version']} ({args.tag})  {found['artifact']}")
     for line in indented(found["document"]):
@@ -140,9 +135,7 @@ def _stem(file: str) -> str:
 async def diff(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """What changed."""
     found = await aob.diff(args.name, args.a, args.b)
-    if screen.json:
-        screen.value(found)
-    else:
+    if not screen.told(found):
         screen.diff(diff_lines(found) or ["no difference"])
 
 
@@ -150,8 +143,7 @@ async def patch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Patch a tag."""
     body = patch_from(args.operations, reason=args.reason, base=args.base, id=args.id)
     patched = await aob.patch_tag(args.name, body, tag=args.tag)
-    if screen.json:
-        screen.value(patched)
+    if screen.told(patched):
         return
     if patched.get("state") == "proposed":
         screen.line(f"waits for a person: aob approve {patched['ticket']} approve")

@@ -32,8 +32,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def create(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Make a key."""
     made = await aob.create_key(args.name, args.role, tenant=args.tenant)
-    if screen.json:
-        screen.value(made)
+    if screen.told(made):
         return
     screen.line(made["secret"])
     screen.note(f"{made['id']}: this secret is shown only now; use it as AOB_KEY or X-API-Key")
@@ -42,8 +41,7 @@ async def create(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """All keys."""
     found = await aob.list_keys()
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     rows = [
         (

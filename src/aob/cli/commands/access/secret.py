@@ -35,9 +35,7 @@ async def keep(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     value = getpass.getpass(f"value of {args.name}: ") if sys.stdin.isatty() else sys.stdin.read()
     secrets_of(home_of(args, env), env).set(args.name, value.rstrip("\r\n"), tuple(args.host))
     where = f"goes to {', '.join(args.host)}" if args.host else "goes wherever a document of this home says"
-    if screen.json:
-        screen.value({"name": args.name, "hosts": args.host})
-    else:
+    if not screen.told({"name": args.name, "hosts": args.host}):
         screen.line(f"{{secret:{args.name}}} {where}")
 
 
@@ -46,9 +44,7 @@ async def list_all(args: Namespace, screen: Screen, env: Mapping[str, str]) -> N
     from aob.compose import secrets_of
 
     found = list(secrets_of(home_of(args, env), env).names())
-    if screen.json:
-        screen.value([{"name": name, "from": source, "hosts": hosts} for name, source, hosts in found])
-    else:
+    if not screen.told([{"name": name, "from": source, "hosts": hosts} for name, source, hosts in found]):
         rows = [(name, source, ", ".join(hosts) or "any") for name, source, hosts in found]
         screen.table(("secret", "from", "hosts"), rows, none="the home keeps no secrets")
 

@@ -50,8 +50,7 @@ async def restore(args: Namespace, screen: Screen, env: Mapping[str, str]) -> No
 
 
 def _told(screen: Screen, copied: dict[str, int], sentence: str) -> None:
-    if screen.json:
-        screen.value({"files": copied, "bytes": sum(copied.values())})
+    if screen.told({"files": copied, "bytes": sum(copied.values())}):
         return
     for name, size in sorted(copied.items()):
         screen.line(f"{size:>14,}  {name}", style="dim")

@@ -62,9 +62,7 @@ async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int
         found += await deep(home)
     async for finding in server(args, env):
         found.append(finding)
-    if screen.json:
-        screen.value(found)
-    else:
+    if not screen.told(found):
         for finding in found:
             style = {"ok": "ok", "note": "waiting", "problem": "failed"}[finding.how]
             screen.state(f"{finding.how:<8} {finding.what}: {finding.seen}", style)

@@ -41,17 +41,14 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """As they stand."""
     found = await aob.alerts(state=args.state)
-    if screen.json:
-        screen.value(found)
-    else:
+    if not screen.told(found):
         screen.table(COLUMNS, map(_row, found), none="no alerts")
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """One."""
     found = await aob.alert(args.alert)
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     screen.line(found["name"])
     for name, value in found["contract"].items():
@@ -74,8 +71,7 @@ async def silence(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         raise Invalid("--for, --until and --end exclude one another", hint="aob alert silence NAME --for 2h")
     until: str | int | None = 0 if args.end else args.until
     told = await aob.silence_alert(args.alert, until=until, for_=args.span, reason=args.reason)
-    if screen.json:
-        screen.value(told)
+    if screen.told(told):
         return
     ends = told.get("silenced_until")
     screen.line(f"{args.alert} is silent until {clock(ends)}" if ends else f"{args.alert} speaks again")

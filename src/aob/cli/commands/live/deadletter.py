@@ -54,8 +54,7 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     page = await aob.deadletters(
         state=_state(args), type=args.type, reason=args.reason, before=args.before, limit=args.limit
     )
-    if screen.json:
-        screen.value(page)
+    if screen.told(page):
         return
     screen.table(DEAD_COLUMNS, map(dead_row, page["deadletters"]), none="nothing was refused")
     if page["next"]:
@@ -65,8 +64,7 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def groups(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Counts by type and reason."""
     found = await aob.deadletter_groups(state=_state(args))
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     rows = []
     for row in found:
@@ -79,8 +77,7 @@ async def groups(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """One."""
     row = await aob.deadletter(args.number)
-    if screen.json:
-        screen.value(row)
+    if screen.told(row):
         return
     screen.state(f"{row['number']}  {row['type']}  {row['source']}/{row['id']}  {row['state']}", row["state"])
     for reason in row["reasons"]:
@@ -110,9 +107,7 @@ async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     done = await aob.replay_deadletters(
         numbers=args.numbers, type=args.type, reason=args.reason, event=event, dry_run=args.dry_run
     )
-    if screen.json:
-        screen.value(done)
-    else:
+    if not screen.told(done):
         names = ("matched", "accepted", "duplicate", "rejected")
         counts = {"matched": done["matched"], "accepted": done["accepted"], "duplicate": done["duplicate"],
                   "rejected": done["rejected"]}  # fmt: skip

@@ -49,8 +49,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
 
 async def _types(aob: "AsyncClient", screen: Screen) -> int:
     found = await aob.entity_types()
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return 0
     rows = [(each["name"], ", ".join(one["name"] for one in each["attributes"]), each["view"]) for each in found]
     screen.table(("type", "attributes", "view"), rows, none="no contract speaks of an entity")
@@ -59,8 +58,7 @@ async def _types(aob: "AsyncClient", screen: Screen) -> int:
 
 async def _ids(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     page = await aob.entity_ids(args.type, after=args.after, limit=args.limit)
-    if screen.json:
-        screen.value(page)
+    if screen.told(page):
         return 0
     for id in page["ids"]:
         screen.line(id)

@@ -85,9 +85,7 @@ async def _send_rows(aob: "AsyncClient", args: Namespace, screen: Screen) -> int
             for name in COUNTS:
                 total[name] += told[name]
             spinner.update(f"{args.file}  {_counted(total)}")
-    if screen.json:
-        screen.value({**total, "refused": [{"row": number, **verdict} for number, verdict in refused]})
-    else:
+    if not screen.told({**total, "refused": [{"row": number, **verdict} for number, verdict in refused]}):
         screen.state(_counted(total), "failed" if total["rejected"] else "ok")
         for number, verdict in refused:
             screen.line(f"  row {number}: {_why(verdict)}")

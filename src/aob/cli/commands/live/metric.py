@@ -61,9 +61,7 @@ def _add_which(one: ArgumentParser) -> None:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """All metrics."""
     found = await aob.metrics()
-    if screen.json:
-        screen.value(found)
-    else:
+    if not screen.told(found):
         screen.table(METRIC_COLUMNS, map(metric_row, found), none="no metrics: aob contract push FOLDER")
 
 
@@ -84,8 +82,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         version=args.version,
         limit=args.limit,
     )
-    if screen.json:
-        screen.value(answer)
+    if screen.told(answer):
         return
     for line in metric_lines(answer):
         screen.line(line)
@@ -109,8 +106,7 @@ async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 async def _pushes(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     found = await aob.pushes(since=instant(args.since), until=instant(args.until), limit=args.limit)
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     rows = [(clock(each["at"]), each["kind"], each["name"], each["version"], each["by"]) for each in found["pushes"]]
     screen.table(("at", "kind", "name", "version", "by"), rows, none="nothing was pushed")
@@ -132,8 +128,7 @@ async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         window=args.window,
         limit=args.limit,
     )
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     span = f"{clock(found['since'])} to {clock(found['until'])}"
     screen.line(f"{args.metric}  {value_text(found['before'])} -> {value_text(found['after'])}  ({span})")

@@ -47,8 +47,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def query(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Rows."""
     found = await aob.query(asked(args))
-    if screen.json:
-        screen.value(found)
+    if screen.told(found):
         return
     times = {place for place, name in enumerate(found["columns"]) if args.metric and name == "time"}
     rows = ([_cell(cell, place in times) for place, cell in enumerate(row)] for row in found["rows"])
@@ -86,8 +85,5 @@ def asked(args: Namespace) -> JsonObject:
 async def search(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """Things by words."""
     hits = await aob.search(" ".join(args.words), kind=args.kind, limit=args.limit)
-    if screen.json:
-        screen.value(hits)
-        return
     rows = [(hit["kind"], hit["name"], short(hit["snippet"] or hit["title"], 80)) for hit in hits]
-    screen.table(("kind", "name", "what"), rows, none="nothing was found")
+    screen.listing(hits, ("kind", "name", "what"), rows, none="nothing was found")

@@ -20,11 +20,12 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def slo(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """All, or one."""
     found = await aob.slos() if args.name is None else [await aob.slo(args.name)]
-    if screen.json:
-        screen.value(found if args.name is None else found[0])
-        return
-    screen.table(("objective", "metric", "of", "target", "good", "budget", "burn", "state"), map(_row, found),
-                 none="no objectives")  # fmt: skip
+    screen.listing(
+        found if args.name is None else found[0],
+        ("objective", "metric", "of", "target", "good", "budget", "burn", "state"),
+        map(_row, found),
+        none="no objectives",
+    )
 
 
 def _row(row: SloView) -> tuple[str, ...]:

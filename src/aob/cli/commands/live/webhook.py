@@ -59,9 +59,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     """All."""
     found = await aob.webhooks()
-    if screen.json:
-        screen.value(found)
-    else:
+    if not screen.told(found):
         screen.table(COLUMNS, map(_row, found), none="no webhooks")
 
 
@@ -115,8 +113,7 @@ async def deliveries(aob: "AsyncClient", args: Namespace, screen: Screen) -> Non
         screen.value(one) if screen.json else screen.line("\n".join(indented(one)))
         return
     page = await aob.deliveries(args.webhook, state=args.state, limit=args.limit, before=args.before)
-    if screen.json:
-        screen.value(page)
+    if screen.told(page):
         return
     rows = []
     for row in page["deliveries"]:
@@ -160,8 +157,7 @@ def _told(hook: WebhookView, screen: Screen) -> None:
 
 
 def _secret(hook: WebhookView, screen: Screen) -> None:
-    if screen.json:
-        screen.value(hook)
+    if screen.told(hook):
         return
     screen.line(hook.get("secret", ""))
     screen.note(f"{hook['id']}: this secret is shown only now; the receiver checks signatures with it")
