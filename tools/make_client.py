@@ -12,7 +12,7 @@ from aob.client import AsyncClient
 from aob.client.async_made import Made
 from aob.core import answers, metric_answers
 from aob.core.verb import AnyVerb, Http
-from aob.core.verbs import TABLE
+from aob.core.verbs import TABLE, shapes
 from tools.make_sync import CLIENT, tidy
 
 HEAD: Final = '''"""The calls that are made of the table of verbs. Made by `python -m tools.make_client`."""
@@ -42,7 +42,7 @@ def made(stub: str) -> str:
     text = "".join(calls) + TAIL
     imports = "".join(
         f"from {module.__name__} import {name}\n"
-        for module in (answers, metric_answers)
+        for module in (answers, metric_answers, shapes)
         for name, kind in vars(module).items()
         if typing.is_typeddict(kind) and kind.__module__ == module.__name__ and re.search(rf"\b{name}\b", text)
     )
@@ -67,7 +67,7 @@ def spelled(kind: Any, *, given: bool = False) -> str:
     if origin in (typing.Union, types.UnionType):
         return " | ".join(spelled(each, given=given) for each in args)
     if origin is typing.Literal:
-        return f"Literal[{', '.join(map(repr, args))}]"
+        return f"Literal[{', '.join(map(repr, args))}]" if given else "str"
     if origin in (list, tuple):
         return f"{'list' if given else 'Iterable'}[{spelled(args[0], given=given)}]"
     if origin is dict:

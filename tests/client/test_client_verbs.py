@@ -15,7 +15,6 @@ from aob.core.errors import AobError, Conflict, Invalid, NotFound, Refused, Unau
 from aob.core.policy import LOCAL
 from aob.core.verbs import TABLE
 from aob.server import App, announced, create_app, listen, serving
-from aob.server.metric_verbs import MetricVerbs
 from aob.server.place import loopback_key
 from tests.server.fake import SECRET, FakeEngine
 from tests.server.test_server_wait import held
@@ -25,7 +24,7 @@ from tools.make_sync import CLIENT, PAIRS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
 SERVER_SIDE_ONLY = {"authenticate", "holder", "deciding", "metrics_health"}
-CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "execute", "ingest_lines", "check_contracts"}
+CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "execute", "ingest_lines"}
 
 
 def verbs_of(thing: type) -> set[str]:
@@ -33,7 +32,7 @@ def verbs_of(thing: type) -> set[str]:
 
 
 def test_the_clients_have_every_verb_of_the_server() -> None:
-    verbs = {verb.name for verb in TABLE} | verbs_of(MetricVerbs) | {"health"}
+    verbs = {verb.name for verb in TABLE} | {"health"}
     assert verbs_of(AsyncClient) - CLIENT_SIDE_ONLY == verbs - SERVER_SIDE_ONLY
     assert verbs_of(Client) - {"close"} == verbs_of(AsyncClient) - {"aclose"}
 

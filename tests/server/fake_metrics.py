@@ -299,6 +299,13 @@ class FakeMetrics:
 
     # -- contracts
 
+    async def check_contracts(self, who: Caller, files: Mapping[str, str]) -> Json:
+        try:
+            seen = await self.push_contracts(who, files, dry_run=True, allow_breaking=True)
+        except Invalid as error:
+            return {"valid": False, "problems": error.problems}
+        return {"valid": True, "problems": [], "new": seen["new"], "warnings": seen["warnings"]}
+
     async def push_contracts(
         self, who: Caller, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
     ) -> Json:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from aob.server import openapi_document
+from aob.views import feed_schemas
 
 WRITTEN: Final = Path(__file__).with_name("openapi.json")
 
@@ -16,6 +17,8 @@ WRITTEN: Final = Path(__file__).with_name("openapi.json")
 def told() -> bytes:
     document = openapi_document()
     document["info"]["version"] = "0"
+    for name in feed_schemas(""):  # what is recorded of runs has tests of its own
+        del document["components"]["schemas"][name]
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 

@@ -6,7 +6,6 @@ from typing import Self
 from aob.client.async_made import Made
 from aob.client.async_nouns import (
     Alerts,
-    Catalog,
     Contracts,
     DeadLetters,
     Events,
@@ -20,7 +19,7 @@ from aob.client.place import find_place
 from aob.core.answers import Health
 
 
-class AsyncClient(Workflows, Runs, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks, Made):
+class AsyncClient(Workflows, Runs, People, Events, DeadLetters, Metrics, Contracts, Alerts, Webhooks, Made):
     """A client of one server. Every method raises errors of the AobError tree only."""
 
     @classmethod

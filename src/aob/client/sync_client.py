@@ -10,7 +10,6 @@ from aob.client.place import find_place
 from aob.client.sync_made import Made
 from aob.client.sync_nouns import (
     Alerts,
-    Catalog,
     Contracts,
     DeadLetters,
     Events,
@@ -23,7 +22,7 @@ from aob.client.sync_nouns import (
 from aob.core.answers import Health
 
 
-class Client(Workflows, Runs, People, Events, DeadLetters, Metrics, Catalog, Contracts, Alerts, Webhooks, Made):
+class Client(Workflows, Runs, People, Events, DeadLetters, Metrics, Contracts, Alerts, Webhooks, Made):
     """A client of one server. Every method raises errors of the AobError tree only."""
 
     @classmethod

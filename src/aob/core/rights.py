@@ -1,11 +1,10 @@
-"""Who may do what: the one table of verbs and the role that each needs, and who may decide a ticket. Pure.
+"""Who may do what: the role that an action needs, whose a resource is, and who may decide a ticket. Pure.
 
-Routes of the server and verbs of the rooms both read the table, so that neither can ask for less than the other.
+The actions of verbs stand in their table (`core.verbs`). Here is the one place that compares a caller with one.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final
 
 from aob.core.errors import Refused
@@ -14,24 +13,6 @@ from aob.core.policy import ROLES, Caller, require
 
 ANY: Final = "any"
 """What is open to every key: the verb itself asks for more, by what it is about (a ticket names its role)."""
-
-_VERBS: Final = {
-    "view": "workflows workflow diff validate runs run wait timeline why replay logs follow blob patches patch tickets "
-            "ticket items graph metrics metric batch entity entity_types entity_ids "
-            "changelog pushes stream contracts contract diff_contract lineage catalog "
-            "search query alerts alert slos slo deadletters deadletter_groups deadletter webhooks webhook deliveries "
-            "delivery",
-    "run": "start start_many cancel release message fork ingest replay_deadletters discard_deadletters",
-    "deploy": "push push_contracts default_version",
-    "approve": "approve_patch reject_patch silence_alert",
-    "patch": "propose rollback patch_tag",
-    "admin": "create_key list_keys revoke_key put_alert delete_alert create_webhook update_webhook delete_webhook "
-             "redeliver prune",
-    ANY: "answer deciding",
-}  # fmt: skip
-
-RIGHTS: Final = MappingProxyType({verb: role for role, verbs in _VERBS.items() for verb in verbs.split()})
-"""The role of every verb; `any` are those that look at the ticket they are about."""
 
 ROLE_PATTERN: Final = r"^[^\W\d_]+([-_][^\W\d_]+)*$"
 """The name of a role: letters; `-` and `_` may stand between them."""
@@ -49,22 +30,10 @@ BARRED: Final = {
 """Whom a ticket may bar, and why, as it is told."""
 
 
-def right(verb: str) -> str:
-    """The role that a verb needs. Raises KeyError for a verb that is not in the table."""
-    return RIGHTS[verb]
-
-
 def may(who: Caller, action: str) -> None:
     """Raises Refused unless the caller may do this at all: has the role."""
     if action != ANY:
         require(who, action)
-
-
-def demand(who: Caller, verb: str) -> None:
-    """Raises Refused unless the caller has the role of the verb."""
-    role = RIGHTS[verb]
-    if role != ANY:
-        require(who, role)
 
 
 def is_role(name: object) -> bool:

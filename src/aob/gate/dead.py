@@ -9,13 +9,14 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, NotFound
 from aob.core.event import Position
 from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import performs
+from aob.core.verbs import event_verbs as verbs
 from aob.gate.parcel import WHOLE, Parcel
 from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
 
@@ -54,54 +55,56 @@ class DeadLetters:
     def __init__(self, events: EventLog, ingest: Passage) -> None:
         self._events, self._ingest = events, ingest
 
-    async def page(self, who: Caller, *, state: str, type: str, reason: str, before: int, limit: int) -> DeadLetterPage:
-        """Dead letters, newest first. Role `view`."""
-        demand(who, "deadletters")
-        limit = max(1, min(limit, LIMIT_MAX))
-        found = await self._events.dead(DeadQuery(who.tenant, _state(state), type, reason, before, limit + 1))
+    @performs(verbs.LIST_DEAD)
+    async def deadletters(self, who: Caller, args: verbs.ListDeadLetters) -> DeadLetterPage:
+        """Dead letters, newest first."""
+        limit = max(1, min(args.limit, LIMIT_MAX))
+        query = DeadQuery(who.tenant, _state(args.state), args.type, args.reason, args.before, limit + 1)
+        found = await self._events.dead(query)
         more = found[limit - 1].number if len(found) > limit else None
         return {"deadletters": [row_of(letter) for letter in found[:limit]], "next": more}
 
-    async def groups(self, who: Caller, *, state: str, sample: bool) -> list[DeadLetterGroup]:
-        """Counted by type and rule, most first. Role `view`."""
-        demand(who, "deadletter_groups")
+    @performs(verbs.GROUP_DEAD)
+    async def deadletter_groups(self, who: Caller, args: verbs.GroupDeadLetters) -> list[DeadLetterGroup]:
+        """Counted by type and rule, most first."""
+        state = args.state
         told: list[DeadLetterGroup] = []
         for type, rule, count in await self._events.dead_counts(who.tenant, _state(state)):
             group: DeadLetterGroup = {"type": type, "reason": rule, "count": count}
-            if sample:
+            if args.sample:
                 newest = await self._events.dead(DeadQuery(who.tenant, _state(state), type, rule, 0, 1))
                 if newest:
                     group["sample"] = row_of(newest[0])
             told.append(group)
         return told
 
-    async def one(self, who: Caller, number: int) -> DeadLetterRow:
-        """One of them. Role `view`."""
-        demand(who, "deadletter")
-        return row_of(await self._letter(who.tenant, number))
+    @performs(verbs.SHOW_DEAD)
+    async def deadletter(self, who: Caller, args: verbs.NumberedDeadLetter) -> DeadLetterRow:
+        """One of them. Raises NotFound."""
+        return row_of(await self._letter(who.tenant, args.number))
 
-    async def replay(
-        self, who: Caller, *, numbers: Sequence[int], type: str, reason: str, event: JsonValue, dry_run: bool
-    ) -> Replayed:
-        """Through the gate again: by number, or all open ones of a type or reason. Role `run`."""
-        demand(who, "replay_deadletters")
-        letters = await self._matching(who.tenant, numbers, type, reason)
+    @performs(verbs.REPLAY_DEAD)
+    async def replay_deadletters(self, who: Caller, args: verbs.ReplayDeadLetters) -> Replayed:
+        """Through the gate again: by number, or all open ones of a type or reason. They keep their event time; one that
+        was accepted meanwhile is a duplicate."""
+        numbers, event = args.numbers, args.event
+        letters = await self._matching(who.tenant, numbers, args.type, args.reason)
         lines = [letter.line for letter in letters]
         if event is not None:
             if len(letters) != 1 or len(numbers) != 1:
                 raise CallerError("a mended event takes the place of one dead letter", code="bad_replay",
                                   hint="name its number, and no other")  # fmt: skip
             lines = [msgspec.json.encode(event)]
-        return await self._again(who.tenant, letters, lines, dry_run)
+        return await self._again(who.tenant, letters, lines, args.dry_run)
 
-    async def discard(self, who: Caller, numbers: Sequence[int], *, note: str) -> JsonObject:
-        """Set aside for good: they stay readable. Role `run`."""
-        demand(who, "discard_deadletters")
-        letters = [await self._letter(who.tenant, number) for number in dict.fromkeys(numbers)]
+    @performs(verbs.DISCARD_DEAD)
+    async def discard_deadletters(self, who: Caller, args: verbs.DiscardDeadLetters) -> JsonObject:
+        """Set aside for good: they stay readable."""
+        letters = [await self._letter(who.tenant, number) for number in dict.fromkeys(args.numbers)]
         wanted = [letter for letter in letters if letter.state == "open"]
         if wanted:
             parcel = self._ingest.claimed(who.tenant, self._ingest.gate(who.tenant), _NOBODY, 0)
-            parcel.settled = [(letter.number, "discarded", note[:500]) for letter in wanted]
+            parcel.settled = [(letter.number, "discarded", args.note[:500]) for letter in wanted]
             await self._ingest.post(parcel)
         return {"discarded": len(wanted)}
 

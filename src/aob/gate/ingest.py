@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.event import Position
 from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
-from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import performs
+from aob.core.verbs import event_verbs as verbs
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
 from aob.gate.parcel import FEED, FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
@@ -46,7 +46,10 @@ class Ingest:
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
         self.telemetry, self.generation = telemetry, Position.generation_in(FEED, life)
         self.pressure = Pressure(clock_s)
-        self.letters = DeadLetters(events, self)
+        letters = DeadLetters(events, self)
+        self.deadletters, self.deadletter = letters.deadletters, letters.deadletter
+        self.deadletter_groups, self.replay_deadletters = letters.deadletter_groups, letters.replay_deadletters
+        self.discard_deadletters = letters.discard_deadletters
         self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}
         self._queue: deque[Parcel | asyncio.Future[bool]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -68,15 +71,16 @@ class Ingest:
 
     # -- verbs ------------------------------------------------------------------------------------------------------
 
-    async def ingest(self, who: Caller, lines: bytes) -> bytes:
-        """Pass lines through the gate: an encoded `Ingested`, once they are durable and folded. Role `run`.
+    @performs(verbs.INGEST)
+    async def ingest(self, who: Caller, args: verbs.SendEvents) -> bytes:
+        """Pass lines through the gate: an encoded `Ingested`, once they are durable and folded.
 
         A large call goes part by part, each a commit, and others have their turn between: one that fails half-way has
         its first parts in the log, which are duplicates when it is sent again.
 
         Raises Busy when more waits than can be written soon, TooLarge, Unavailable when the log cannot be written.
         """
-        demand(who, "ingest")
+        lines = args.lines
         if len(lines) > CALL_BYTES_MAX:
             raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",
                            hint="send it in several calls")  # fmt: skip
@@ -124,33 +128,6 @@ class Ingest:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="aob-gate")
         await parcel.future  # a caller that goes cancels its own wait, never the commit
-
-    async def deadletters(
-        self, who: Caller, *, state: str = "open", type: str = "", reason: str = "", before: int = 0, limit: int = 50
-    ) -> DeadLetterPage:
-        """Dead letters, newest first."""
-        return await self.letters.page(who, state=state, type=type, reason=reason, before=before, limit=limit)
-
-    async def deadletter_groups(
-        self, who: Caller, *, state: str = "open", sample: bool = True
-    ) -> list[DeadLetterGroup]:
-        """Dead letters counted by type and reason."""
-        return await self.letters.groups(who, state=state, sample=sample)
-
-    async def deadletter(self, who: Caller, number: int) -> DeadLetterRow:
-        """One dead letter. Raises NotFound."""
-        return await self.letters.one(who, number)
-
-    async def replay_deadletters(
-        self, who: Caller, *, numbers: Sequence[int] = (), type: str = "", reason: str = "", event: JsonValue = None,
-        dry_run: bool = False,
-    ) -> Replayed:  # fmt: skip
-        """Pass dead letters through the gate again."""
-        return await self.letters.replay(who, numbers=numbers, type=type, reason=reason, event=event, dry_run=dry_run)
-
-    async def discard_deadletters(self, who: Caller, numbers: Sequence[int], *, note: str = "") -> JsonObject:
-        """Set dead letters aside for good."""
-        return await self.letters.discard(who, numbers, note=note)
 
     # -- the gate's memory, for snapshots ---------------------------------------------------------------------------
 

@@ -12,20 +12,19 @@ from aob.server.api_keys import API_KEYS, NO_KEYS, ApiKeys, read_api_keys
 from aob.server.http import App, openapi
 from aob.server.http.call import clock_ms
 from aob.server.limits import ReadLimit
-from aob.server.metric_verbs import MetricVerbs
 from aob.server.place import announced, loopback_key
 from aob.server.routes import make_table
 from aob.server.serve import listen, serving
 
 __all__ = [
-    "API_KEYS", "App", "Limits", "MetricVerbs", "announced", "create_app", "listen", "loopback_key",
+    "API_KEYS", "App", "Limits", "announced", "create_app", "listen", "loopback_key",
     "openapi_document", "read_api_keys", "serving",
 ]  # fmt: skip
 
 
 def create_app(
     verbs: Any,
-    metrics: MetricVerbs | None = None,
+    metrics: Any = None,
     *,
     link_secret: bytes | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen

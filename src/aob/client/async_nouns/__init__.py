@@ -1,7 +1,6 @@
 """Calls flow in, requests flow out, a file per noun; one client is made of all of them."""
 
 from aob.client.async_nouns.alerts import Alerts
-from aob.client.async_nouns.catalog import Catalog
 from aob.client.async_nouns.contracts import Contracts
 from aob.client.async_nouns.deadletters import DeadLetters
 from aob.client.async_nouns.events import Events
@@ -12,6 +11,6 @@ from aob.client.async_nouns.webhooks import Webhooks
 from aob.client.async_nouns.workflows import Workflows
 
 __all__ = [
-    "Alerts", "Catalog", "Contracts", "DeadLetters", "Events", "Metrics", "People", "Runs", "Webhooks",
+    "Alerts", "Contracts", "DeadLetters", "Events", "Metrics", "People", "Runs", "Webhooks",
     "Workflows",
 ]  # fmt: skip

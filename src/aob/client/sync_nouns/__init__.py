@@ -4,7 +4,6 @@ Made from async_nouns/__init__.py by `python -m tools.make_sync`: edit that one.
 """
 
 from aob.client.sync_nouns.alerts import Alerts
-from aob.client.sync_nouns.catalog import Catalog
 from aob.client.sync_nouns.contracts import Contracts
 from aob.client.sync_nouns.deadletters import DeadLetters
 from aob.client.sync_nouns.events import Events
@@ -15,6 +14,6 @@ from aob.client.sync_nouns.webhooks import Webhooks
 from aob.client.sync_nouns.workflows import Workflows
 
 __all__ = [
-    "Alerts", "Catalog", "Contracts", "DeadLetters", "Events", "Metrics", "People", "Runs", "Webhooks",
+    "Alerts", "Contracts", "DeadLetters", "Events", "Metrics", "People", "Runs", "Webhooks",
     "Workflows",
 ]  # fmt: skip

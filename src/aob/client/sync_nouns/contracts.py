@@ -5,7 +5,6 @@ Made from async_nouns/contracts.py by `python -m tools.make_sync`: edit that one
 
 from collections.abc import Mapping
 
-from aob.client.request import part
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
 from aob.core.metric_answers import ContractsPushed
@@ -22,30 +21,7 @@ class Contracts(Wire):
         found: ContractsPushed = self._call("PUT", "/v1/contracts", query=query, body={"files": dict(files)})
         return found
 
-    def default_version(self, type: str, version: int) -> JsonObject:
-        """Let a version judge the events of a type that name none: `{type, default, was, newest}`."""
-        path = f"/v1/contracts/event/{part(type)}/default"
-        found: JsonObject = self._call("PUT", path, body={"version": version})
-        return found
-
     def check_contracts(self, files: Mapping[str, str]) -> JsonObject:
         """The verdict on contracts, which are only looked at: `{valid, problems, new?, warnings?}`."""
         found: JsonObject = self._call("POST", "/v1/contracts:check", body={"files": dict(files)})
-        return found
-
-    def contracts(self) -> list[JsonObject]:
-        """All contracts in short."""
-        found: list[JsonObject] = (self._call("GET", "/v1/contracts"))["contracts"]
-        return found
-
-    def contract(self, kind: str, name: str, *, version: int = 0) -> JsonObject:
-        """One contract, whole; the newest version by default."""
-        path = f"/v1/contracts/{part(kind)}/{part(name)}"
-        found: JsonObject = self._call("GET", path, query={"version": version})
-        return found
-
-    def diff_contract(self, kind: str, name: str, a: int, b: int = 0) -> JsonObject:
-        """What changed between two versions, and whether it breaks readers."""
-        path = f"/v1/contracts/{part(kind)}/{part(name)}/diff"
-        found: JsonObject = self._call("GET", path, query={"a": a, "b": b})
         return found

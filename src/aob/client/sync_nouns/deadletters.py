@@ -5,33 +5,13 @@ Made from async_nouns/deadletters.py by `python -m tools.make_sync`: edit that o
 
 from collections.abc import Iterable
 
-from aob.client.request import Query
 from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
-from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
+from aob.core.metric_answers import Replayed
 
 
 class DeadLetters(Wire):
     """Calls about dead letters."""
-
-    def deadletters(
-        self, *, state: str = "open", type: str = "", reason: str = "", before: int = 0, limit: int = 50
-    ) -> DeadLetterPage:
-        """A page of refused events, newest first."""
-        query: Query = {"state": state, "type": type, "reason": reason, "before": before, "limit": limit}
-        found: DeadLetterPage = self._call("GET", "/v1/deadletter", query=query)
-        return found
-
-    def deadletter_groups(self, *, state: str = "open", sample: bool = True) -> list[DeadLetterGroup]:
-        """Refused events counted by type and reason."""
-        query: Query = {"state": state, "sample": sample}
-        found: list[DeadLetterGroup] = (self._call("GET", "/v1/deadletter/groups", query=query))["groups"]
-        return found
-
-    def deadletter(self, number: int) -> DeadLetterRow:
-        """One refused event as it came."""
-        found: DeadLetterRow = self._call("GET", f"/v1/deadletter/{number}")
-        return found
 
     def replay_deadletters(
         self,
@@ -49,10 +29,4 @@ class DeadLetters(Wire):
         if event is not None and len(wanted) == 1:
             path, body = f"/v1/deadletter/{wanted[0]}/replay", {"event": event, "dry_run": dry_run}
         found: Replayed = self._call("POST", path, body=body)
-        return found
-
-    def discard_deadletters(self, numbers: Iterable[int], *, note: str = "") -> JsonObject:
-        """Set them aside for good."""
-        body = {"numbers": list(numbers), "note": note}
-        found: JsonObject = self._call("POST", "/v1/deadletter:discard", body=body)
         return found

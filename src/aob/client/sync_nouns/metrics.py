@@ -10,22 +10,14 @@ from aob.client.sync_wire import Wire
 from aob.core.answers import JsonObject
 from aob.core.metric_answers import (
     Changelog,
-    EntityIds,
-    EntityType,
     EntityView,
     MetricAnswer,
-    MetricInfo,
     Pushes,
 )
 
 
 class Metrics(Wire):
     """Calls about metrics and entities. Instants are ms since 1970, RFC 3339, or a `datetime`."""
-
-    def metrics(self) -> list[MetricInfo]:
-        """All metrics."""
-        found: list[MetricInfo] = (self._call("GET", "/v1/metrics"))["metrics"]
-        return found
 
     def metric(
         self,
@@ -66,17 +58,6 @@ class Metrics(Wire):
         """The state of an entity, now or as of an event time."""
         query = {"as_of": instant(as_of), "history": history, "min_position": min_position or None}
         found: EntityView = self._call("GET", f"/v1/entity/{part(type)}/{part(id)}", query=query)
-        return found
-
-    def entity_types(self) -> list[EntityType]:
-        """The types of entities that contracts speak of."""
-        found: list[EntityType] = (self._call("GET", "/v1/entity"))["types"]
-        return found
-
-    def entity_ids(self, type: str, *, after: str = "", limit: int = 100) -> EntityIds:
-        """A page of the ids of a type; `next` of one is `after` of the next."""
-        query = {"after": after or None, "limit": limit}
-        found: EntityIds = self._call("GET", f"/v1/entity/{part(type)}", query=query)
         return found
 
     def pushes(self, *, since: Instant = None, until: Instant = None, limit: int = 100) -> Pushes:

@@ -1,7 +1,7 @@
 """A home and its engine flow in, its metrics layer flows out: recovered, at work, and one object for all its verbs."""
 
 from aob.compose.metrics.exposition import Exposition
-from aob.compose.metrics.layer import Metrics
+from aob.compose.metrics.rooms import Metrics
 from aob.compose.metrics.wiring import Wiring, make_laws
 
 __all__ = ["Exposition", "Metrics", "Wiring", "make_laws"]

@@ -19,7 +19,7 @@ from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.runs import FileRuns
 from aob.compose.metrics.feeds import Feeds, LocalRuns, RunReads, alert_notice, run_notice
-from aob.compose.metrics.layer import Metrics
+from aob.compose.metrics.rooms import Metrics
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, NotFound
@@ -183,10 +183,11 @@ class Wiring:
             self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),
             lambda tenant: frozenset(live.numbers(tenant).filling), lambda tenant: live.numbers(tenant).unmoved(),
         )  # fmt: skip
+        entities = EntityReads(live, self.serving)
+        self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
         return Metrics(
-            live, self.gate, self.contracts, self.answers, EntityReads(live, self.serving), Changes(self.answers),
-            PushLog(self.contracts, self.core.pushes), streams, catalog, querying,
-            self.alerting, self.webhooks, self.figures,
+            live, self.gate, self.answers, streams, self.figures, self.contracts, entities, Changes(self.answers),
+            PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
         )  # fmt: skip
 
     # -- what happens -----------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ def ok(shape: object, text: str, status: int = 200) -> tuple[Gives, ...]:
 class Http(msgspec.Struct, frozen=True):
     """How a verb looks in HTTP. Fields of the path stand in it as `{wire name}`. Of the others, those of a request with
     a body (`takes` names its schema) are members of it but for those in `query`; without a body they are parameters of
-    the query. `members` names those of the body in another order than the struct's. Those in `apart` do not travel.
+    the query. `members` names those of the body in another order than the struct's. Those in `apart` do not travel, and
+    names of the path in it are no fields.
     `once` is the field that `Idempotency-Key` fills. A field that is `whole` is the body itself. `wraps` is the member
     of the answer in which the list stands that the verb gives. `defaults` are those of HTTP where they are not the
     struct's."""

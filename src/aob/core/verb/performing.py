@@ -43,4 +43,5 @@ async def _refused_stream(who: Caller, action: str) -> AsyncIterator[None]:
 
 def having(names: Iterable[str], *rooms: object) -> dict[str, object]:
     """The room that has the function of a verb, by the names of verbs. Those that none has are left out."""
-    return {name: room for room in reversed(rooms) for name in names if hasattr(room, name)}
+    wanted = tuple(names)
+    return {name: room for room in reversed(rooms) for name in wanted if hasattr(room, name)}

@@ -33,8 +33,10 @@ def places_of(verb: AnyVerb, http: Http) -> Places:
     """The places of a verb's fields in one of its requests. Raises ValueError for a path or a field that the arguments
     do not have."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(verb.args)}  # type: ignore[arg-type]  # a Struct
-    named = _PARAM.findall(http.path)
-    if wrong := {*named, *http.query, *http.apart, *filter(None, (http.whole, http.once))} - set(fields):
+    params = _PARAM.findall(http.path)
+    named = [name for name in params if name not in http.apart]
+    said = {*named, *http.query, *http.apart, *filter(None, (http.whole, http.once))}
+    if wrong := said - set(fields) - set(params).intersection(http.apart):
         raise ValueError(f"{verb.name}: its arguments have no {', '.join(sorted(wrong))}")
     path = tuple(fields.pop(name) for name in named)
     whole = fields.pop(http.whole) if http.whole else None

@@ -6,18 +6,21 @@
 import asyncio
 import secrets as entropy
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
+
+from msgspec.structs import asdict
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Invalid, NotFound
 from aob.core.ingest import Event
 from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import webhook_verbs as verbs
 from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
 from aob.fanout.webhooks.message import Message, Progress, progress_of
 from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, feeds_of, notice, notice_of
@@ -57,6 +60,8 @@ class Webhooks:
         shards: int = 1,
     ) -> None:
         self._vet = vet
+        self.unheard: Callable[[str, Mapping[str, Sequence[str]]], list[str]] = lambda tenant, wanted: []
+        """A line for each of what a hook names that nothing tells of (yet)."""
         self._journal, self._law, self._pages = journal, law, pages
         self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, shards)
         self._shared.saver = Saver(pages, self._page)
@@ -166,28 +171,27 @@ class Webhooks:
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
-    async def webhooks(self, who: Caller) -> list[WebhookView]:
+    @performs(verbs.LIST)
+    async def webhooks(self, who: Caller, args: NoArgs) -> list[WebhookView]:
         """All subscriptions of the tenant, the oldest first."""
-        demand(who, "webhooks")
         senders = self._senders.get(who.tenant, {}).values()
         return [sender.view() for sender in sorted(senders, key=lambda each: (each.hook.created_ms, each.hook.id))]
 
-    async def webhook(self, who: Caller, id: str) -> WebhookView:
+    @performs(verbs.SHOW)
+    async def webhook(self, who: Caller, args: verbs.NamedWebhook) -> WebhookView:
         """One. Raises NotFound."""
-        demand(who, "webhook")
-        return self._sender(who, id).view()
+        return self._sender(who, args.id).view()
 
-    async def create_webhook(
-        self, who: Caller, url: str, *, events: Sequence[str] = (), metrics: Sequence[str] = (),
-        runs: Sequence[str] = (), alerts: Sequence[str] = (), description: str = "", secret: str = "",
-    ) -> WebhookView:  # fmt: skip
+    @performs(verbs.CREATE)
+    async def create_webhook(self, who: Caller, args: verbs.CreateWebhook) -> WebhookView:
         """Subscribe a URL, from now on. Its secret is in this answer and nowhere else; `{secret:NAME}` is one of the
         home, looked up when a message is signed. Raises Invalid."""
-        demand(who, "create_webhook")
+        url, secret = args.url, args.secret
         required("standardwebhooks", "metrics", "a webhook")
         check_url(url)
         await self._refuse_private(url)
-        wants = {"event": events, "metric": metrics, "run": [state.upper() for state in runs], "alert": alerts}
+        runs = [state.upper() for state in args.runs]
+        wants = {"event": args.events, "metric": args.metrics, "run": runs, "alert": args.alerts}
         chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
         check_wants(chosen)
         own = Secret(checked(secret) if secret else made())
@@ -195,7 +199,7 @@ class Webhooks:
         since = {name: await self._shared.feed.end(who.tenant, name) for name in feeds}
         id = f"hook_{entropy.token_hex(12)}"
         await self._shared.secrets.put(id, own)
-        command = MakeHook(id, url, chosen, since, description, who.name)
+        command = MakeHook(id, url, chosen, since, args.description, who.name)
         try:
             await self._journal.ask(PREFIX + who.tenant, command)
         except AobError:
@@ -206,7 +210,9 @@ class Webhooks:
             sender.inbox.begin(name)
         sender.start()
         self._shared.saver.touch(who.tenant, id)
-        return {**sender.view(), "secret": own.current}
+        told: WebhookView = {**sender.view(), "secret": own.current}
+        unheard = self.unheard(who.tenant, asdict(args))
+        return {**told, "warnings": unheard} if unheard else told
 
     async def _refuse_private(self, url: str) -> None:
         """A target that nothing will ever be sent to is refused now and not at the first message."""
@@ -221,15 +227,14 @@ class Webhooks:
                 raise
             raise Invalid(f"the target cannot be reached: {error}", code="bad_url") from None
 
-    async def update_webhook(
-        self, who: Caller, id: str, *, paused: bool | None = None, rotate: bool = False, secret: str = ""
-    ) -> WebhookView:
+    @performs(verbs.UPDATE)
+    async def update_webhook(self, who: Caller, args: verbs.UpdateWebhook) -> WebhookView:
         """Pause it, let it go on, give it a new secret: it is in this answer; the old one signs beside it for a day.
         Raises Conflict when it signs with a secret of the home and no other is given."""
-        demand(who, "update_webhook")
+        id, paused, secret = args.id, args.paused, args.secret
         sender = self._sender(who, id)
         told: WebhookView | None = None
-        if rotate or secret:
+        if args.rotate or secret:
             until_ms = self._shared.now_ms() + self._shared.rules.secret_old_ms
             own = await self._shared.secrets.rotated(id, secret, until_ms)
             await self._journal.ask(PREFIX + who.tenant, RotateSecret(id, who.name))
@@ -240,9 +245,10 @@ class Webhooks:
             await self._pause(who.tenant, id, paused, who.name)
         return {**sender.view(), "secret": told["secret"]} if told is not None else sender.view()
 
-    async def delete_webhook(self, who: Caller, id: str) -> JsonObject:
+    @performs(verbs.DELETE)
+    async def delete_webhook(self, who: Caller, args: verbs.NamedWebhook) -> JsonObject:
         """End it; its history goes with it."""
-        demand(who, "delete_webhook")
+        id = args.id
         sender = self._sender(who, id)
         await self._journal.ask(PREFIX + who.tenant, RemoveHook(id, who.name))
         del self._senders[who.tenant][id]
@@ -255,12 +261,11 @@ class Webhooks:
         await self._shared.secrets.drop(id)
         return {"deleted": id}
 
-    async def deliveries(
-        self, who: Caller, id: str, *, state: str = "", limit: int = 50, before: str = ""
-    ) -> JsonObject:
+    @performs(verbs.DELIVERIES)
+    async def deliveries(self, who: Caller, args: verbs.ListDeliveries) -> JsonObject:
         """A page of what was sent or is being tried, newest first; what still waits in line is only counted."""
-        demand(who, "deliveries")
-        sender = self._sender(who, id)
+        state, limit, before = args.state, args.limit, args.before
+        sender = self._sender(who, args.id)
         ids = self._ids(sender)
         if before:
             if before not in ids:
@@ -276,21 +281,20 @@ class Webhooks:
         more = len(found) > limit
         return {"deliveries": found[:limit], "next": found[limit - 1]["id"] if more and limit > 0 else None}
 
-    async def delivery(self, who: Caller, id: str, delivery: str) -> Delivery:
+    @performs(verbs.DELIVERY)
+    async def delivery(self, who: Caller, args: verbs.NamedDelivery) -> Delivery:
         """One, with its payload. Raises NotFound."""
-        demand(who, "delivery")
-        sender = self._sender(who, id)
+        sender, delivery = self._sender(who, args.id), args.delivery
         message = await self._message(sender, delivery) if delivery in self._ids(sender) else None
         if message is None:
             raise NotFound(f"there is no delivery {delivery[:80]}", hint="aob webhook deliveries")
         return self._shown(sender, message, whole=True)
 
-    async def redeliver(
-        self, who: Caller, id: str, *, deliveries: Sequence[str] = (), since_ms: int | None = None
-    ) -> JsonObject:
+    @performs(verbs.REDELIVER)
+    async def redeliver(self, who: Caller, args: verbs.Redeliver) -> JsonObject:
         """Send again, under the same ids: some, or all that failed since an instant."""
-        demand(who, "redeliver")
-        sender = self._sender(who, id)
+        deliveries, since_ms = args.deliveries, args.since_ms
+        sender = self._sender(who, args.id)
         ids = self._ids(sender)
         for each in deliveries:
             if each not in ids:

@@ -13,7 +13,8 @@ from aob.core.hint import meant
 from aob.core.metric.alert import Drop, Put, Silence
 from aob.core.metric_answers import AlertView, SloView
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import alert_verbs as verbs
 from aob.metrics.alerting.alerting import Alerts, Standing
 from aob.metrics.alerting.law import stream_of
 from aob.metrics.alerting.showing import newest_first, views_of
@@ -25,16 +26,17 @@ REASON_MAX: Final = 1_000
 class Alerting(Alerts):
     """Alerts at work, and the verbs that the server asks of them."""
 
-    async def alerts(self, who: Caller, *, state: str = "") -> list[AlertView]:
+    @performs(verbs.LIST)
+    async def alerts(self, who: Caller, args: verbs.ListAlerts) -> list[AlertView]:
         """All alerts as they stand."""
-        demand(who, "alerts")
         standings = sorted(self.of(who.tenant).alerts.values(), key=lambda each: each.name)
         found = [view for each in standings if each.contract is not None for view in self._views(each)]
-        return [view for view in found if state in ("", view["state"])]
+        return [view for view in found if args.state in ("", view["state"])]
 
-    async def alert(self, who: Caller, name: str) -> JsonObject:
+    @performs(verbs.SHOW)
+    async def alert(self, who: Caller, args: verbs.NamedAlert) -> JsonObject:
         """One alert: its contract, its views, its history with the newest first. Raises NotFound."""
-        demand(who, "alert")
+        name = args.name
         standing = self.of(who.tenant).alerts.get(name)
         state = self.state(who.tenant, name) if standing is not None else None
         if standing is None or state is None or (standing.contract is None and not state.history):
@@ -50,31 +52,34 @@ class Alerting(Alerts):
         }
         return told | {"error": standing.wrong} if standing.wrong else told
 
-    async def put_alert(self, who: Caller, name: str, document: JsonObject) -> JsonObject:
+    @performs(verbs.PUT)
+    async def put_alert(self, who: Caller, args: verbs.PutAlert) -> JsonObject:
         """Make or change an alert, as the version after the newest; the same again changes nothing. Raises Invalid."""
-        demand(who, "put_alert")
+        name = args.name
         state, known = self.state(who.tenant, name), self._contracts(who.tenant)
         newest = known.alert(name)
         version = max(newest.version if newest else 0, state.own.version if state.own else 0, state.dropped)
-        contract = self._read(name, version + 1, document, known)
+        contract = self._read(name, version + 1, args.document, known)
         present = state.contract(known)
         if present is None or msgspec.structs.replace(contract, version=present.version) != present:
             await self._journal.ask(stream_of(who.tenant, name), Put(contract, version, who.name))
             self.renewed(who.tenant, name)
         return await self.alert(who, name)
 
-    async def delete_alert(self, who: Caller, name: str) -> JsonObject:
+    @performs(verbs.DELETE)
+    async def delete_alert(self, who: Caller, args: verbs.NamedAlert) -> JsonObject:
         """It is judged no more; its history stays. Raises NotFound."""
-        demand(who, "delete_alert")
+        name = args.name
         contract = self._standing(who.tenant, name)
         await self._journal.ask(stream_of(who.tenant, name), Drop(contract.version, who.name))
         self.renewed(who.tenant, name)
         return {"name": name, "version": contract.version, "dropped": True}
 
-    async def silence_alert(self, who: Caller, name: str, *, until_ms: int, reason: str = "") -> JsonObject:
+    @performs(verbs.SILENCE)
+    async def silence_alert(self, who: Caller, args: verbs.SilenceAlert) -> JsonObject:
         """It tells nobody and starts nothing until then; an instant that has passed ends a silence. Raises NotFound,
         Invalid for more than a year."""
-        demand(who, "silence_alert")
+        name, until_ms, reason = args.name, args.until_ms, args.reason
         self._standing(who.tenant, name)
         now_ms = self._now_ms()
         if until_ms > now_ms + SILENCE_MAX_MS:
@@ -89,15 +94,15 @@ class Alerting(Alerts):
         self.renewed(who.tenant, name)
         return await self.alert(who, name)
 
-    async def slos(self, who: Caller) -> list[SloView]:
+    @performs(verbs.SLOS)
+    async def slos(self, who: Caller, args: NoArgs) -> list[SloView]:
         """All objectives."""
-        demand(who, "slos")
         return self.objectives.slos(who.tenant)
 
-    async def slo(self, who: Caller, name: str) -> SloView:
+    @performs(verbs.SLO)
+    async def slo(self, who: Caller, args: verbs.NamedSlo) -> SloView:
         """One objective. Raises NotFound."""
-        demand(who, "slo")
-        return self.objectives.slo(who.tenant, name)
+        return self.objectives.slo(who.tenant, args.name)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

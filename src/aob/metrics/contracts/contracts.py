@@ -28,7 +28,8 @@ from aob.core.metric import Fold
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import contract_verbs as verbs
 from aob.journal import Journal
 from aob.metrics.contracts.defaults import defaults_of
 from aob.metrics.contracts.law import PREFIX, Declare, Declared, Default, Defaulted, Event, revisions_of
@@ -101,16 +102,26 @@ class Contracts:
 
     # -- verbs ----------------------------------------------------------------------------------------------------
 
-    async def push_contracts(
-        self, who: Caller, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
-    ) -> ContractsPushed:
-        """Take over contracts, all or none."""
-        demand(who, "push_contracts")
+    @performs(verbs.PUSH)
+    async def push_contracts(self, who: Caller, args: verbs.PushContracts) -> ContractsPushed:
+        """Take over contracts, all or none: texts by file name (a problem's path is `FILE#/pointer`). Raises Invalid
+        with every problem, Conflict `breaking_change` unless allowed."""
+        files = args.files
         if sum(map(len, files.values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
         sources = await asyncio.to_thread(contract_sources, files)
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
-            return await self._push(who, sources, dry_run, allow_breaking)
+            return await self._push(who, sources, args.dry_run, args.allow_breaking)
+
+    @performs(verbs.CHECK)
+    async def check_contracts(self, who: Caller, args: verbs.CheckContracts) -> JsonObject:
+        """Look at contracts and take nothing over."""
+        try:
+            seen = await self.push_contracts(who, args.files, dry_run=True, allow_breaking=True)
+        except (Invalid, Conflict) as error:
+            problems = getattr(error, "problems", ()) or (Problem("", error.detail, error.code, hint=error.hint),)
+            return {"valid": False, "problems": problems}
+        return {"valid": True, "problems": [], "new": seen["new"], "warnings": seen["warnings"]}
 
     async def _push(self, who: Caller, sources: Sources, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
         before, given = self.own(who.tenant), sources.set
@@ -152,9 +163,10 @@ class Contracts:
             for type in behind
         ]  # fmt: skip
 
-    async def default_version(self, who: Caller, type: str, version: int) -> JsonObject:
-        """Let a version judge the events of a type that name none."""
-        demand(who, "default_version")
+    @performs(verbs.DEFAULT)
+    async def default_version(self, who: Caller, args: verbs.DefaultContract) -> JsonObject:
+        """Let a version judge the events of a type that name none. A push never does."""
+        type, version = args.type, args.version
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
             before = self.own(who.tenant)
             versions = before.events.get(type)
@@ -173,15 +185,16 @@ class Contracts:
                     await listener(who.tenant, before, after)
         return {"type": type, "default": version, "was": was, "newest": max(versions)}
 
-    async def contracts(self, who: Caller) -> list[JsonObject]:
+    @performs(verbs.LIST)
+    async def contracts(self, who: Caller, args: NoArgs) -> list[JsonObject]:
         """Every contract in short."""
-        demand(who, "contracts")
         known = self.of(who.tenant)
         return [self._short(known, versions[max(versions)], sorted(versions)) for versions in _all(known)]
 
-    async def contract(self, who: Caller, kind: str, name: str, *, version: int = 0) -> JsonObject:
+    @performs(verbs.SHOW)
+    async def contract(self, who: Caller, args: verbs.ShowContract) -> JsonObject:
         """One contract, whole."""
-        demand(who, "contract")
+        kind, name, version = args.kind, args.name, args.version
         versions = self._versions(who, kind, name)
         found = versions.get(version or max(versions))
         if found is None:
@@ -200,8 +213,10 @@ class Contracts:
             if name != "*" and name not in getattr(known, kind + "s")
         ]
 
-    async def diff_contract(self, who: Caller, kind: str, name: str, a: int, b: int) -> JsonObject:
+    @performs(verbs.DIFF)
+    async def diff_contract(self, who: Caller, args: verbs.DiffContract) -> JsonObject:
         """What changed between two versions."""
+        kind, name, a, b = args.kind, args.name, args.a, args.b
         first = (await self.contract(who, kind, name, version=a))["version"]
         second = (await self.contract(who, kind, name, version=b))["version"]
         versions = self._versions(who, kind, name)
@@ -209,9 +224,10 @@ class Contracts:
         return {"kind": kind, "name": name, "a": first, "b": second, "changes": changes,
                 "breaking": any(change["breaking"] for change in changes)}  # fmt: skip
 
-    async def lineage(self, who: Caller, *, metric: str = "", event: str = "") -> Lineage:
+    @performs(verbs.LINEAGE)
+    async def lineage(self, who: Caller, args: verbs.ShowLineage) -> Lineage:
         """What moves what."""
-        demand(who, "lineage")
+        metric, event = args.metric, args.event
         known = self.of(who.tenant)
         if metric and known.metric(metric) is None:
             raise metric_unknown(metric, known)

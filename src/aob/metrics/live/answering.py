@@ -3,9 +3,9 @@
 A read from memory never waits for a scan, which is made beside the loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -14,11 +14,12 @@ from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import canonical, decode, digest_of
 from aob.core.metric import Fold, NeedsScan, Reading
-from aob.core.metric_answers import MetricAnswer, MetricInfo
+from aob.core.metric_answers import EntityView, MetricAnswer, MetricInfo
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
-from aob.core.rights import demand
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.live import Live
 from aob.metrics.live.positions import token
@@ -38,19 +39,21 @@ class Answers:
         self.live, self._cache, self.scans = live, cache, Scans(live)
         self.on_read: Callable[[str, str, bool], None] = lambda tenant, metric, good: None
         """Called after each read: whether the number could be told."""
+        self.read_entity: Callable[[Caller, JsonObject], Awaitable[EntityView]]
+        """Reads the entity that a read of a batch names."""
 
-    async def metrics(self, who: Caller) -> list[MetricInfo]:
+    @performs(verbs.LIST)
+    async def metrics(self, who: Caller, args: NoArgs) -> list[MetricInfo]:
         """All metrics of the tenant, the platform's own included."""
-        demand(who, "metrics")
         known = self.live.contracts.of(who.tenant)
         numbers = self.live.numbers(who.tenant)
         unmoved = numbers.unmoved()
         return [info(known, name, name in numbers.filling, unmoved.get(name, 0)) for name in sorted(known.metrics)]
 
-    async def metric(self, who: Caller, query: MetricQuery) -> MetricAnswer:
+    @performs(verbs.READ)
+    async def metric(self, who: Caller, args: verbs.ReadMetric) -> MetricAnswer:
         """One number."""
-        demand(who, "metric")
-        return await self.read_metric(who.tenant, query)  # type: ignore[return-value]  # an answer is plain JSON
+        return await self.read_metric(who.tenant, args.query)  # type: ignore[return-value]  # an answer is plain JSON
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
         """One number of a tenant. Raises NotFound `metric_not_found`, Invalid, TooLarge `scan_too_large`."""
@@ -127,9 +130,10 @@ class Answers:
         reading = self._read(numbers.fold_of(query.metric), query, now_ms)
         return self._answer(numbers, known, query, reading, now_ms, "live")
 
-    async def batch(self, who: Caller, reads: list[JsonObject], entity: Any) -> JsonObject:
+    @performs(verbs.BATCH)
+    async def batch(self, who: Caller, args: verbs.ReadMany) -> JsonObject:
         """Many reads at one position: nothing is folded between two that are answered from memory."""
-        demand(who, "batch")
+        reads = args.reads
         if len(reads) > BATCH_MAX:
             raise TooLarge(f"{len(reads)} reads in one batch, at most {BATCH_MAX} are taken")
         asked = [_parsed(number, read) for number, read in enumerate(reads)]
@@ -144,7 +148,7 @@ class Answers:
         for number, query in enumerate(asked):
             try:
                 if not isinstance(query, MetricQuery):
-                    answers.append(query or dict(await entity(who, reads[number])))
+                    answers.append(query or dict(await self.read_entity(who, reads[number])))
                 elif _is_live(query, self._known(who.tenant, query)):
                     answers.append(self.read_now(who.tenant, query))
                 else:

@@ -18,7 +18,8 @@ from aob.core.metric import Fold
 from aob.core.metric_answers import Changelog, ChangeRow
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import performs
+from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
@@ -38,13 +39,11 @@ class Changes:
     def __init__(self, answers: Answers) -> None:
         self.answers, self.live = answers, answers.live
 
-    async def changelog(
-        self, who: Caller, metric: str, *, since_ms: int, until_ms: int, where: Mapping[str, str] | None = None,
-        window: str = "", limit: int = 100,
-    ) -> Changelog:  # fmt: skip
+    @performs(verbs.CHANGELOG)
+    async def changelog(self, who: Caller, args: verbs.ReadChangelog) -> Changelog:
         """Events, restatements and contracts behind a change, for one window (the first of the contract where none is
         named) and one filter."""
-        demand(who, "changelog")
+        metric, since_ms, until_ms, window = args.metric, args.since_ms, args.until_ms, args.window
         known = self.live.contracts.of(who.tenant)
         contract = known.metric(metric)
         if contract is None:
@@ -54,8 +53,8 @@ class Changes:
                            hint="aob run list and /v1/events tell of runs")  # fmt: skip
         if until_ms <= since_ms:
             raise Invalid("the span is empty", [Problem("?until", "is not after `since`", "bad_span")])
-        limit = max(1, min(limit, ROWS_MAX))
-        query = MetricQuery(metric, window=window, where=dict(where or {}))
+        limit = max(1, min(args.limit, ROWS_MAX))
+        query = MetricQuery(metric, window=window, where=dict(args.where or {}))
         account = Account(known, query, since_ms, until_ms)
         counts = await self._look(who, account, _Filter(known, metric, query.where), since_ms, until_ms)
         changes = [_told(moving, self.live.life) for moving in reversed(account.newest[-limit:])]

@@ -10,7 +10,8 @@ from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.instant import iso
 from aob.core.metric_answers import EntityIds, EntityView
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import performs
+from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.live.live import Live
 from aob.metrics.live.positions import token
 from aob.ports.serving import Question, Serving
@@ -26,13 +27,12 @@ class EntityReads:
     def __init__(self, live: Live, serving: Serving) -> None:
         self._live, self._serving = live, serving
 
-    async def entity(
-        self, who: Caller, type: str, id: str, *, as_of_ms: int | None = None, history: int = 0, min_position: str = ""
-    ) -> EntityView:
+    @performs(verbs.ENTITY)
+    async def entity(self, who: Caller, args: verbs.ReadEntity) -> EntityView:
         """The state of an entity."""
-        demand(who, "entity")
-        if min_position:
-            await self._live.reach(min_position)
+        type, id, as_of_ms = args.type, args.id, args.as_of_ms
+        if args.min_position:
+            await self._live.reach(args.min_position)
         entities = self._live.numbers(who.tenant).entities
         found = entities.state(type, id) if as_of_ms is None else entities.as_of(type, id, as_of_ms)
         if found is None:
@@ -43,17 +43,16 @@ class EntityReads:
             view["exists"] = found.exists
         if as_of_ms is not None:
             view["as_of"] = as_of_ms
-        if history:
-            view["history"] = await self._history(who, type, id, min(history, HISTORY_MAX), as_of_ms)
+        if args.history:
+            view["history"] = await self._history(who, type, id, min(args.history, HISTORY_MAX), as_of_ms)
         return view
 
-    async def entity_ids(
-        self, who: Caller, type: str, *, after: str = "", limit: int = 100, min_position: str = ""
-    ) -> EntityIds:
+    @performs(verbs.ENTITIES)
+    async def entity_ids(self, who: Caller, args: verbs.ListEntities) -> EntityIds:
         """A page of the ids of a type, by id. Raises NotFound `entity_not_found`."""
-        demand(who, "entity_ids")
-        if min_position:
-            await self._live.reach(min_position)
+        type = args.type
+        if args.min_position:
+            await self._live.reach(args.min_position)
         views = await self._serving.views(who.tenant)
         view = next((view for view in views if (view.kind, view.of) == ("entity", type)), None)
         if view is None:
@@ -61,8 +60,10 @@ class EntityReads:
                            hint="GET /v1/entity lists the types")  # fmt: skip
         # The name is the view's own, quoted; the guard reads it all the same.
         sql = f'SELECT id FROM "{view.name}" WHERE id > ? ORDER BY id'  # noqa: S608
-        limit = max(1, min(limit, IDS_MAX))
-        table = await self._serving.query(Question(who.tenant, sql, [after], rows_max=limit, row_min=self._live.row))
+        limit = max(1, min(args.limit, IDS_MAX))
+        table = await self._serving.query(
+            Question(who.tenant, sql, [args.after], rows_max=limit, row_min=self._live.row)
+        )
         ids = [str(row[0]) for row in table.rows]
         at = token(table.row, life=self._live.life)
         return {"type": type, "ids": ids, "next": ids[-1] if table.truncated else None, "position": at}

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import Push, Pushes
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import performs
+from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import Contracts, Declared
 
 
@@ -15,9 +16,10 @@ class PushLog:
     def __init__(self, contracts: Contracts, workflows: Callable[[str], Iterator[Push]]) -> None:
         self._contracts, self._workflows = contracts, workflows
 
-    async def pushes(self, who: Caller, *, since_ms: int, until_ms: int, limit: int = 100) -> Pushes:
+    @performs(verbs.PUSHES)
+    async def pushes(self, who: Caller, args: verbs.ListPushes) -> Pushes:
         """Pushes after `since_ms` up to `until_ms`."""
-        demand(who, "pushes")
+        since_ms, until_ms, limit = args.since_ms, args.until_ms, args.limit
         if until_ms <= since_ms:
             raise Invalid("the span is empty", [Problem("?to", "is not after `from`", "bad_span")])
         found = [

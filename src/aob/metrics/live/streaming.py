@@ -5,14 +5,14 @@ Events are read from the log, from memory when they are new; a number between tw
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Final
 
 from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
-from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
-from aob.core.rights import demand
+from aob.core.verb import performs
+from aob.core.verbs import event_verbs as verbs
 from aob.gate import Commit
 from aob.metrics.live.live import Live
 from aob.metrics.live.positions import WHOLE, token
@@ -56,20 +56,11 @@ class Streams:
                 reader.others.append(("alert", data))
                 reader.wake.set()
 
-    async def stream(
-        self,
-        who: Caller,
-        *,
-        types: frozenset[str] | None = None,
-        metrics: Sequence[MetricQuery] = (),
-        alerts: frozenset[str] = frozenset(),
-        subject: str = "",
-        position: str | None = None,
-        place: bool = False,
-    ) -> AsyncIterator[Told]:
+    @performs(verbs.STREAM)
+    async def stream(self, who: Caller, args: verbs.FollowEvents) -> AsyncIterator[Told]:
         """Events, numbers and turns of alerts as they happen; from a position on no event is missed. With `place` the
         first item has no name, and says where the feed begins."""
-        demand(who, "stream")
+        types, metrics, alerts, position = args.types, args.metrics, args.alerts, args.position
         follows = bool(types) or not (metrics or alerts)
         row, index = (self.live.row, WHOLE) if position is None else place_of(position, self.live.life)
         reader = _Reader(who.tenant, follows, alerts)
@@ -78,7 +69,7 @@ class Streams:
         try:
             for query in list(metrics)[:WATCHED_MAX]:
                 watched.append(self.watches.add(who.tenant, query, reader))
-            if place:
+            if args.place:
                 yield token(row, index, self.live.life), "", {}
             while True:
                 reader.wake.clear()
@@ -87,7 +78,7 @@ class Streams:
                 until = self.live.row  # what is folded while these are told comes in the next round
                 if follows:
                     async for group in self._groups(who.tenant, row, index, until):
-                        for number, data in _events(group, row, index, types, subject):
+                        for number, data in _events(group, row, index, types, args.subject):
                             yield token(group.row, number, self.live.life), "event", data
                         row, index = group.row, WHOLE
                 row, index = max((row, index), (until, WHOLE))

@@ -7,8 +7,10 @@ from aob.core.answers import JsonObject
 from aob.core.contract_model import AlertContract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.metric_answers import CatalogAnswer, EntityType, MetricInfo, SearchHit
 from aob.core.policy import Caller
-from aob.core.rights import demand
 from aob.core.serving import Ranking, Thing, View
+from aob.core.verb import NoArgs, performs
+from aob.core.verbs import contract_verbs as verbs
+from aob.core.verbs import metric_verbs
 from aob.ports.serving import Serving
 
 INDEXES_MAX: Final = 64
@@ -33,9 +35,9 @@ class Catalog:
         self._filling_of, self._unmoved_of = filling_of, unmoved_of
         self._indexes: dict[str, tuple[ContractSet, Ranking]] = {}
 
-    async def catalog(self, who: Caller) -> CatalogAnswer:
+    @performs(verbs.CATALOG)
+    async def catalog(self, who: Caller, args: NoArgs) -> CatalogAnswer:
         """All names that may be asked for, with their contracts in short."""
-        demand(who, "catalog")
         contracts = self._contracts_of(who.tenant)
         views = await self._serving.views(who.tenant)
         by_type = {view.of: view.name for view in views if view.kind == "type"}
@@ -49,9 +51,9 @@ class Catalog:
             "revision": self._revision_of(who.tenant),
         }
 
-    async def entity_types(self, who: Caller) -> list[EntityType]:
+    @performs(metric_verbs.ENTITY_TYPES)
+    async def entity_types(self, who: Caller, args: NoArgs) -> list[EntityType]:
         """The types of entities that contracts speak of, by name."""
-        demand(who, "entity_types")
         contracts = self._contracts_of(who.tenant)
         return [_entity(view, contracts) for view in await self._serving.views(who.tenant) if view.kind == "entity"]
 
@@ -64,11 +66,11 @@ class Catalog:
             for each in contracts.newest_metrics()
         ]
 
-    async def search(self, who: Caller, words: str, *, kind: str = "", limit: int = 20) -> list[SearchHit]:
+    @performs(verbs.SEARCH)
+    async def search(self, who: Caller, args: verbs.SearchCatalog) -> list[SearchHit]:
         """Things of the catalog by words, best first."""
-        demand(who, "search")
         ranking = await self._index(who.tenant)
-        found = ranking.find(words, kind=kind, limit=min(max(limit, 1), HITS_MAX))
+        found = ranking.find(args.words, kind=args.kind, limit=min(max(args.limit, 1), HITS_MAX))
         return [
             {
                 "kind": thing.kind, "name": thing.name, "title": thing.title, "snippet": snippet, "score": score,

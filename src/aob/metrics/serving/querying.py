@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonValue
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.hint import nearest
 from aob.core.metric_answers import QueryAnswer
 from aob.core.policy import Caller
-from aob.core.rights import demand
 from aob.core.serving import View
+from aob.core.verb import performs
+from aob.core.verbs import contract_verbs as verbs
 from aob.metrics.serving.by_name import MetricBody, by_name
 from aob.ports.metric_reader import MetricReader
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Serving
@@ -54,13 +55,14 @@ class Querying:
         self._serving, self._reader = serving, reader
         self._row_of, self._token_of = row_of, token_of
 
-    async def query(self, who: Caller, body: JsonObject) -> QueryAnswer:
-        """Answer a query (see `ContractVerbs.query`).
+    @performs(verbs.QUERY)
+    async def query(self, who: Caller, args: verbs.AskQuery) -> QueryAnswer:
+        """Answer a query: by name first, or SQL.
 
         Raises Invalid `bad_query` for a body that is none, with the field; what the reader of metrics and `Serving`
         raise; NotFound `entity_not_found`.
         """
-        demand(who, "query")
+        body = args.body
         ways = [name for name in ("metrics", "entity", "sql") if name in body]
         if len(ways) != 1:
             raise _wrong("", "a query has one of `metrics`, `entity` and `sql`")

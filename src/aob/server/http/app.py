@@ -23,7 +23,6 @@ from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
-from aob.server.metric_verbs import MetricVerbs
 
 REQUESTS_MAX: Final = 2_000
 """Requests under way at once; streams are counted by `Limits.readers_max`."""
@@ -48,7 +47,7 @@ class App:
         table: Table,
         limits: Limits,
         *,
-        metrics: MetricVerbs | None = None,
+        metrics: Any = None,
         read_limit: ReadLimit | None = None,
         api_keys: ApiKeys | None = None,
         now_ms: Callable[[], int] = clock_ms,

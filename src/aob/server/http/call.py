@@ -17,7 +17,6 @@ from aob.server.http.answer import Message, Receive
 from aob.server.http.coding import unpacking
 from aob.server.http.problem import SlowCaller
 from aob.server.http.waits import Waits, wait_ms
-from aob.server.metric_verbs import MetricVerbs
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 BODY_WAIT_S: Final = 30.0
@@ -68,7 +67,7 @@ class Call(Generic[Query, Body]):
         headers: Mapping[bytes, bytes],
         receive: Receive,
         scheme: str = "http",
-        metrics: MetricVerbs | None = None,
+        metrics: Any = None,
         now_ms: Callable[[], int] = clock_ms,
         waits: Waits | None = None,
         rooms: Mapping[str, object] = MappingProxyType({}),
@@ -99,7 +98,7 @@ class Call(Generic[Query, Body]):
         return self._metrics is not None
 
     @property
-    def metrics(self) -> MetricVerbs:
+    def metrics(self) -> Any:
         """The metrics layer. Raises Unavailable `not_here` on a server without one (a further shard's own)."""
         if self._metrics is None:
             raise Unavailable(

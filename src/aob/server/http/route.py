@@ -9,7 +9,6 @@ import msgspec
 
 from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.core.policy import TOKEN_MAX
-from aob.core.rights import right
 from aob.core.twice import key_twice
 from aob.core.verb import UNIT, Gives
 from aob.server.http.answer import Answer, Stream
@@ -121,7 +120,7 @@ class Route(Generic[Query, Body]):
         self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
         self.verb = verb
         self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
-            role if role is not None or verb is None else right(verb),
+            role,
             query,
             body,
             gives,

@@ -13,7 +13,7 @@ from aob.server.http.verb_routes import Odd, verb_routes
 from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
 from aob.server.routes.docs import Docs
 from aob.server.routes.links import Links
-from aob.server.routes.live import live_routes
+from aob.server.routes.live import Prometheus, odd_live
 
 _ODD: Final[dict[str, Odd]] = {
     **starts.ODD, **runs.ODD, **patches.ODD, **streams.ODD, **workflows.ODD, **tickets.ODD, **blobs.ODD,
@@ -33,8 +33,8 @@ def make_table(
     """All routes of a server. Its own description is made of the very table that it is a part of."""
     docs = Docs(lambda: openapi(table, version))
     links = Links(link_secret, now_ms, api_keys.holder, public_url.rstrip("/"))
-    made = list(verb_routes(verbs, {**_ODD, **keys.odd_keys(api_keys)}))
+    made = list(verb_routes(verbs, {**_ODD, **keys.odd_keys(api_keys), **odd_live()}))
     at = next(at for at, route in enumerate(made) if route.name == "list_keys")
     made[at:at] = health.ROUTES
-    table = Table((*made, *live_routes(metrics_text), *links.routes(), *docs.routes()))
+    table = Table((*made, *Prometheus(metrics_text).routes(), *links.routes(), *docs.routes()))
     return table

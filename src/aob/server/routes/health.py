@@ -26,7 +26,7 @@ async def show(call: Call[Nothing, None]) -> Answer:
 async def _metrics(call: Call[Nothing, None]) -> JsonObject:
     """How the metrics layer is; what breaks in it is told and breaks nothing else."""
     try:
-        return await call.metrics.metrics_health()
+        return dict(await call.metrics.metrics_health())
     except AobError as error:
         return {"status": error.code, "detail": error.detail}
 

@@ -12,6 +12,7 @@ from aob.core.answers import Answered, JsonObject, JsonValue, TicketLink
 from aob.core.duration import parse_duration
 from aob.core.errors import AobError, Conflict, Invalid, Malformed, NotFound, Problem, Refused
 from aob.core.policy import Caller, Link, open_link, sign_link
+from aob.core.rights import ANY
 from aob.core.verb import Gives
 from aob.server.http.answer import HTML, Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
@@ -97,6 +98,7 @@ class Links:
                 summary="Make a signed link with which somebody without a key decides an open ticket. "
                 "Whoever holds the link may decide.",
                 verb="deciding",
+                role=ANY,
                 query=Nothing,
                 body=may_take(NewLink),
                 gives=(Gives(200, TicketLink, "The link."),),

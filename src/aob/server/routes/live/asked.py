@@ -15,10 +15,10 @@ PAIRS_MAX: Final = 20
 ROWS_MAX: Final = 10_000
 EXAMPLE: Final = "2026-01-31T12:00:00Z, or ms since 1970 such as 1769860800000"
 
-Word = Annotated[str, msgspec.Meta(max_length=200)]
 Instant = Annotated[str | None, msgspec.Meta(description="RFC 3339, or ms since 1970.")]
 Pairs = Annotated[tuple[str, ...], msgspec.Meta(description="`dimension:value`; several must all hold.")]
 Names = Annotated[tuple[str, ...], msgspec.Meta(description="Dimensions to tell apart; may be repeated.")]
+Word = Annotated[str, msgspec.Meta(max_length=200)]
 Fresh = Annotated[str, msgspec.Meta(description="A position; the answer is at least as fresh, or it waits.")]
 
 

@@ -1,29 +1,20 @@
-"""Contracts: push, check, list, show, compare. Their text travels as files by name, or as one YAML body."""
+"""Of contracts, what HTTP says otherwise than their verbs: their text travels as files by name, or as one YAML body."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from aob.core.errors import CallerError, Conflict, Invalid, Malformed, Problem
-from aob.core.metric_answers import ContractsPushed
-from aob.core.verb import UNIT, Gives
+from aob.core.errors import CallerError, Invalid, Malformed, Problem
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call, Nothing
-from aob.server.http.route import DOCUMENT_MEDIA, NO_BODY, Route, Takes, takes
-from aob.server.routes.live.shapes import (
-    ContractDiff,
-    ContractList,
-    ContractsChecked,
-    ContractView,
-    DefaultVersion,
-)
+from aob.server.http.call import Call
+from aob.server.http.route import DOCUMENT_MEDIA, Takes
+from aob.server.http.verb_routes import Fields, Odd
 
 KINDS: Final = ("event", "metric", "alert", "slo")
 FILES_MAX: Final = 1_000
+
 ONE_FILE: Final = "contracts.yaml"
 JSON_KNOWN: Final = (b"", b"application/json")
-
-Version = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="0: the newest.")]
 
 
 class FilesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,78 +23,30 @@ class FilesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: Annotated[dict[str, str], msgspec.Meta(min_length=1, max_length=FILES_MAX)]
 
 
-class PushAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`dry_run` only says what a push would do; what breaks readers is taken over with `allow_breaking`."""
-
-    dry_run: bool = False
-    allow_breaking: bool = False
-
-
-class VersionAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which version."""
-
-    version: Version = 0
-
-
-class DefaultBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which version judges the events of a type that name none."""
-
-    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-
-
-class DiffAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From which version to which."""
-
-    a: Version
-    b: Version = 0
-
-
-async def push(call: Call[PushAsked, bytes]) -> Answer:
+async def push(call: Call[Any, bytes], fields: Fields) -> Answer:
     """Take contracts over."""
-    query = call.query
-    pushed = await call.metrics.push_contracts(
-        call.who, _files(call), dry_run=query.dry_run, allow_breaking=query.allow_breaking
-    )
-    return json_answer(pushed)
+    return json_answer(await call.act("push_contracts")(call.who, **{**fields, "files": _files(call)}))
 
 
-async def check(call: Call[Nothing, bytes]) -> Answer:
+async def check(call: Call[Any, bytes], fields: Fields) -> Answer:
     """Look at contracts and take nothing over."""
-    files = _files(call)
-    try:
-        seen = await call.metrics.push_contracts(call.who, files, dry_run=True, allow_breaking=True)
-    except (Invalid, Conflict) as error:
-        problems = getattr(error, "problems", ()) or (Problem("", error.detail, error.code, hint=error.hint),)
-        return json_answer({"valid": False, "problems": problems})
-    return json_answer({"valid": True, "problems": [], "new": seen["new"], "warnings": seen["warnings"]})
+    return json_answer(await call.act("check_contracts")(call.who, _files(call)))
 
 
-async def list_contracts(call: Call[Nothing, None]) -> Answer:
-    """All of them."""
-    return json_answer({"contracts": await call.metrics.contracts(call.who)})
-
-
-async def show(call: Call[VersionAsked, None]) -> Answer:
+async def show(call: Call[Any, None], fields: Fields) -> Answer:
     """One."""
-    kind = _kind(call.params["kind"])
-    return json_answer(await call.metrics.contract(call.who, kind, call.params["contract"], version=call.query.version))
+    return json_answer(await call.act("contract")(call.who, **{**fields, "kind": _kind(fields["kind"])}))
 
 
-async def set_default(call: Call[Nothing, DefaultBody]) -> Answer:
-    """Which version judges events that name none."""
-    return json_answer(await call.metrics.default_version(call.who, call.params["contract"], call.body.version))
-
-
-async def diff(call: Call[DiffAsked, None]) -> Answer:
+async def diff(call: Call[Any, None], fields: Fields) -> Answer:
     """What changed."""
-    kind, query = _kind(call.params["kind"]), call.query
-    return json_answer(await call.metrics.diff_contract(call.who, kind, call.params["contract"], query.a, query.b))
+    return json_answer(await call.act("diff_contract")(call.who, **{**fields, "kind": _kind(fields["kind"])}))
 
 
 _files_of: Final = msgspec.json.Decoder(FilesBody)
 
 
-def _files(call: Call[PushAsked, bytes] | Call[Nothing, bytes]) -> dict[str, str]:
+def _files(call: Call[Any, bytes]) -> dict[str, str]:
     """The files of a body. A JSON body of another shape than `{"files": …}` is a contract itself."""
     if call.media in JSON_KNOWN:
         try:
@@ -128,76 +71,10 @@ def _kind(text: str) -> Literal["event", "metric", "alert", "slo"]:
 
 _HINT: Final = 'send {"files": {"orders.yaml": "event: order.created …"}}, or YAML as application/yaml'
 TAKES_FILES: Final = Takes[bytes](FilesBody, bytes, media=DOCUMENT_MEDIA)
-CONTRACT: Final = "/v1/contracts/{kind}/{contract}"
 
-ROUTES: Final = (
-    Route(
-        "GET",
-        "/v1/contracts",
-        list_contracts,
-        name="list_contracts",
-        summary="List all contracts: events, metrics, alerts and objectives.",
-        verb="contracts",
-        query=Nothing,
-        body=NO_BODY,
-        gives=(Gives(200, ContractList, "The contracts."),),
-    ),
-    Route(
-        "PUT",
-        "/v1/contracts",
-        push,
-        name="push_contracts",
-        summary="Take contracts over. All problems come at once with their places; a version that is there already "
-        "must be the same; what breaks readers needs `allow_breaking`.",
-        verb="push_contracts",
-        query=PushAsked,
-        body=TAKES_FILES,
-        gives=(Gives(200, ContractsPushed, "What is new, and what was there already."),),
-        refuses=(409,),
-    ),
-    Route(
-        "PUT",
-        "/v1/contracts/event/{contract}/default",
-        set_default,
-        name="set_default_version",
-        summary="Let a version judge the events of a type that name none. A push never does.",
-        verb="default_version",
-        query=Nothing,
-        body=takes(DefaultBody),
-        gives=(Gives(200, DefaultVersion, "The default, and what it was."),),
-    ),
-    Route(
-        "POST",
-        "/v1/contracts:check",
-        check,
-        name="check_contracts",
-        summary="Check contracts against those that are here and take nothing over.",
-        verb="push_contracts",
-        query=Nothing,
-        body=TAKES_FILES,
-        gives=(Gives(200, ContractsChecked, "The verdict."),),
-        cost=UNIT,
-    ),
-    Route(
-        "GET",
-        CONTRACT,
-        show,
-        name="show_contract",
-        summary="Show a contract, whole.",
-        verb="contract",
-        query=VersionAsked,
-        body=NO_BODY,
-        gives=(Gives(200, ContractView, "The contract."),),
-    ),
-    Route(
-        "GET",
-        f"{CONTRACT}/diff",
-        diff,
-        name="diff_contract",
-        summary="Compare two versions of a contract, and say whether the change breaks readers.",
-        verb="diff_contract",
-        query=DiffAsked,
-        body=NO_BODY,
-        gives=(Gives(200, ContractDiff, "What changed from `a` to `b`."),),
-    ),
-)
+ODD: Final = {
+    "push_contracts": Odd(push, TAKES_FILES),
+    "check_contracts": Odd(check, TAKES_FILES),
+    "show_contract": Odd(show),
+    "diff_contract": Odd(diff),
+}

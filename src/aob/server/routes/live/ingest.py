@@ -4,19 +4,18 @@ Lines pass as they came: one body read, one verb, bytes out. Nothing is decoded 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
-from aob.core.metric_answers import Ingested
-from aob.core.verb import Gives
 from aob.server.http.answer import Answer
-from aob.server.http.call import Call, Nothing
+from aob.server.http.call import Call
 from aob.server.http.problem import decode_error
-from aob.server.http.route import NDJSON_MEDIA, Route, Takes
+from aob.server.http.route import NDJSON_MEDIA, Takes
+from aob.server.http.verb_routes import Fields, Odd
 
 ONE_MEDIA: Final = ("application/json", "application/cloudevents+json")
 MANY_MEDIA: Final = ("application/cloudevents-batch+json",)
@@ -52,16 +51,16 @@ _raw: Final = msgspec.json.Decoder(msgspec.Raw)
 _said: Final = msgspec.json.Decoder(Said)
 
 
-async def ingest(call: Call[Nothing, bytes]) -> Answer:
+async def ingest(call: Call[Any, bytes], fields: Fields) -> Answer:
     """Pass what was sent through the gate: lines, a batch, one event, or the data of one with attributes as headers."""
     body, media = call.body, call.media
     if media in LINES_KNOWN:
-        return Answer(await call.metrics.ingest(call.who, body))
+        return Answer(await call.act("ingest")(call.who, body))
     if call.headers.get(b"ce-type") is not None and media not in CLOUD_KNOWN:
         body = event_of(call.headers, body)
     elif media in MANY_KNOWN or body.lstrip()[:1] == b"[":
-        return Answer(await call.metrics.ingest(call.who, as_lines(body)))
-    told = await call.metrics.ingest(call.who, one_line(body))
+        return Answer(await call.act("ingest")(call.who, as_lines(body)))
+    told = await call.act("ingest")(call.who, one_line(body))
     said = _said.decode(told)
     if said.rejected:
         raise refusal(said.verdicts[0] if said.verdicts else {})
@@ -135,18 +134,6 @@ _NUMBERS: Final = frozenset(("sequence", "depth", "version", "aobdepth", "aobver
 MANY_KNOWN: Final = frozenset(name.encode() for name in MANY_MEDIA)
 EventBody = Annotated[EventIn | list[EventIn], msgspec.Meta(description="One event or an array of events.")]
 
-ROUTES: Final = (
-    Route(
-        "POST",
-        "/v1/events",
-        ingest,
-        name="ingest_events",
-        summary="Send events: one, an array, or a line each (`application/x-ndjson`, the fastest); CloudEvents in "
-        "structured, batched and binary mode (attributes in `ce-` headers). Answered once they are durable and "
-        "counted. A single one that is refused is a 422 `event_rejected`.",
-        verb="ingest",
-        query=Nothing,
-        body=Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA)),
-        gives=(Gives(200, Ingested, "A verdict for each event, in order."),),
-    ),
-)
+ODD: Final = {
+    "ingest_events": Odd(ingest, Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA))),
+}

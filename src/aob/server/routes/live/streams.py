@@ -9,15 +9,12 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.metric_answers import MetricAnswer
 from aob.core.metric_query import MetricQuery
-from aob.core.verb import Gives
 from aob.fanout import OPENING, FrameCache, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, Stream
 from aob.server.http.call import Call
-from aob.server.http.route import NO_BODY, Route
+from aob.server.http.verb_routes import Fields, Odd
 from aob.server.routes.live.asked import Names, Pairs, Word, names, pairs
-from aob.server.routes.live.shapes import AcceptedEvent, AlertNotice
 from aob.server.routes.streams import problem_frame
 
 FRAMES_BYTES: Final = 8 * 1024 * 1024
@@ -43,11 +40,11 @@ class LiveStream:
     def __init__(self) -> None:
         self._frames = FrameCache(FRAMES_BYTES)
 
-    async def stream(self, call: Call[StreamAsked, None]) -> Stream:
+    async def stream(self, call: Call[StreamAsked, None], fields: Fields) -> Stream:
         """Begin to tell."""
         query = call.query
         by, where = names(query.by), pairs(query.where)
-        feed = call.metrics.stream(
+        feed = call.act("stream")(
             call.who,
             types=frozenset(names(query.type)) or None,
             metrics=[MetricQuery(name, query.window, by=by, where=where) for name in names(query.metric)],
@@ -63,29 +60,6 @@ class LiveStream:
         async for position, event, data in feed:
             yield frame(position, event, data) if event else encode_place(position)
 
-    def routes(self) -> tuple[Route[StreamAsked, None], ...]:
-        """`/v1/stream/events`."""
-        return (
-            Route(
-                "GET",
-                "/v1/stream/events",
-                self.stream,
-                name="stream_events",
-                summary="Follow accepted events and the deltas of metrics as they happen. From a position on nothing "
-                "is missed: events are read from the log, and a metric is told as it is now.",
-                verb="stream",
-                query=StreamAsked,
-                body=NO_BODY,
-                headers=("Last-Event-ID",),
-                gives=(
-                    Gives(
-                        200,
-                        str,
-                        "Events named `event`, `metric` or `alert`; `problem` says what broke.",
-                        "text/event-stream",
-                        {"event": AcceptedEvent, "metric": MetricAnswer, "alert": AlertNotice},
-                    ),
-                ),
-                refuses=(404, 409),
-            ),
-        )
+    def odd(self) -> dict[str, Odd]:
+        """The route of the stream."""
+        return {"stream_events": Odd(self.stream, query=StreamAsked)}

@@ -11,13 +11,12 @@ import msgspec
 
 from aob.core.answers import JsonValue
 from aob.core.metric_answers import QueryAnswer
+from aob.core.verbs import contract_verbs
 from aob.ports.installed import required
 from aob.server.http.answer import Answer, Header
 
-CSV: Final = "text/csv"
-ARROW: Final = "application/vnd.apache.arrow.stream"
-PARQUET: Final = "application/vnd.apache.parquet"
-TABLES: Final = (CSV, ARROW, PARQUET)
+CSV, ARROW, PARQUET = contract_verbs.TABLES
+TABLES: Final = contract_verbs.TABLES
 
 _QUOTED: Final = re.compile(r'[",\r\n]|^\s|\s$')
 _INTEGERS: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})

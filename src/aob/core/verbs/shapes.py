@@ -1,6 +1,8 @@
 """The shapes of answers that only wrap others: lists under a name, as every list of this API is. Data only."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Problem
@@ -14,6 +16,9 @@ from aob.core.metric_answers import (
     SloView,
     WebhookView,
 )
+
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+Fresh = Annotated[str, msgspec.Meta(description="A position; the answer is at least as fresh, or it waits.")]
 
 
 class MetricList(TypedDict):
