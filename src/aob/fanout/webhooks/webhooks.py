@@ -61,7 +61,6 @@ class Webhooks:
     ) -> None:
         self._vet = vet
         self.unheard: Callable[[str, Mapping[str, Sequence[str]]], list[str]] = lambda tenant, wanted: []
-        """A line for each of what a hook names that nothing tells of (yet)."""
         self._journal, self._law, self._pages = journal, law, pages
         self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, shards)
         self._shared.saver = Saver(pages, self._page)

@@ -104,24 +104,12 @@ class Contracts:
 
     @performs(verbs.PUSH)
     async def push_contracts(self, who: Caller, args: verbs.PushContracts) -> ContractsPushed:
-        """Take over contracts, all or none: texts by file name (a problem's path is `FILE#/pointer`). Raises Invalid
-        with every problem, Conflict `breaking_change` unless allowed."""
-        files = args.files
-        if sum(map(len, files.values())) > FILES_BYTES_MAX:
+        """Take over contracts, all or none. Raises Invalid with every problem, Conflict unless a break is allowed."""
+        if sum(map(len, (files := args.files).values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
         sources = await asyncio.to_thread(contract_sources, files)
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
             return await self._push(who, sources, args.dry_run, args.allow_breaking)
-
-    @performs(verbs.CHECK)
-    async def check_contracts(self, who: Caller, args: verbs.CheckContracts) -> JsonObject:
-        """Look at contracts and take nothing over."""
-        try:
-            seen = await self.push_contracts(who, args.files, dry_run=True, allow_breaking=True)
-        except (Invalid, Conflict) as error:
-            problems = getattr(error, "problems", ()) or (Problem("", error.detail, error.code, hint=error.hint),)
-            return {"valid": False, "problems": problems}
-        return {"valid": True, "problems": [], "new": seen["new"], "warnings": seen["warnings"]}
 
     async def _push(self, who: Caller, sources: Sources, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
         before, given = self.own(who.tenant), sources.set

@@ -18,7 +18,7 @@ from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
 from aob.server.api_keys import ApiKeys
 from aob.server.http.answer import AT_ONCE, Answer, Header, Message, Receive, Send, Stream, problem_answer
-from aob.server.http.call import Call, Gone, clock_ms
+from aob.server.http.call import AnyCall, Call, Gone, clock_ms
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
@@ -82,7 +82,7 @@ class App:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         self._under_way += 1
-        call: Call[Any, Any] = Call(
+        call: AnyCall = Call(
             self._verbs,
             path,
             dict(scope["headers"]),
@@ -114,7 +114,7 @@ class App:
         else:
             await self._stream(answer, call.who, scope, receive, send)
 
-    async def _traced(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
+    async def _traced(self, scope: Message, call: AnyCall) -> Answer | Stream:
         """The answer, under a span where spans are collected; the caller's own trace goes on in it."""
         telemetry = self._telemetry
         if telemetry is None:
@@ -126,7 +126,7 @@ class App:
         with telemetry.span(f"{scope['method']} {scope['path']}", parent, **{"aob.correlation": correlation[:200]}):
             return await self._answer(scope, call)
 
-    async def _answer(self, scope: Message, call: Call[Any, Any]) -> Answer | Stream:
+    async def _answer(self, scope: Message, call: AnyCall) -> Answer | Stream:
         if self._under_way - len(self.waits) > REQUESTS_MAX:
             raise Busy(f"{REQUESTS_MAX} requests are under way", hint="come again, or send batches")
         if self._hosts is not None and call.headers.get(b"host", b"") not in self._hosts_seen:
@@ -161,7 +161,7 @@ class App:
             self.readers.end_dead(self._alive)
         return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
 
-    def _count_in(self, call: Call[Any, Any]) -> None:
+    def _count_in(self, call: AnyCall) -> None:
         """Count a request as one of its tenant's. Raises Busy when that has as many as leave room for others."""
         tenant = call.who.tenant
         held = self._of_tenant.get(tenant, 0)
@@ -170,7 +170,7 @@ class App:
         self._of_tenant[tenant] = held + 1
         call.counted = True
 
-    def _count(self, call: Call[Any, Any], cost: int, *, done: bool = False) -> tuple[Header, ...]:
+    def _count(self, call: AnyCall, cost: int, *, done: bool = False) -> tuple[Header, ...]:
         """What is left to this key, as headers. Raises ReadsSpent when there is less than the cost of what it asks;
         what an answer cost beyond that is counted when it is `done`."""
         limit = self._read_limit
@@ -183,12 +183,12 @@ class App:
             raise ReadsSpent(left.per_minute, left.reset_s, headers, left.whose)
         return headers
 
-    def _other_method(self, methods: Any, method: str, call: Call[Any, Any]) -> AnyRoute:
+    def _other_method(self, methods: Any, method: str, call: AnyCall) -> AnyRoute:
         if all(route.role is not None for route in methods.values()):
             self._caller(call)
         return pick(methods, method, call.path)
 
-    def _caller(self, call: Call[Any, Any]) -> Caller:
+    def _caller(self, call: AnyCall) -> Caller:
         secret = _secret(call)
         who: Caller | None = self._verbs.authenticate(secret) if secret else None
         if who is None and secret and self._api_keys is not None:
@@ -271,7 +271,7 @@ class App:
         await send({"type": "http.response.body", "body": ending})
 
 
-def _secret(call: Call[Any, Any]) -> str | None:
+def _secret(call: AnyCall) -> str | None:
     secret = call.header(b"x-api-key")
     if secret is None:
         scheme, _, rest = (call.header(b"authorization") or "").partition(" ")

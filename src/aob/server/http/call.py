@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from time import time_ns
 from types import MappingProxyType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -238,3 +238,6 @@ def _too_large(size: str, limit: int) -> TooLarge:
         hint="split it into several requests, or put large values into blobs",
         limit=limit,
     )
+
+
+AnyCall: TypeAlias = Call[Any, Any]

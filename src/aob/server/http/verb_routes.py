@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aob.core.verb import AnyVerb, Http, Places, places_of
 from aob.server.http.answer import Answer, Stream, json_answer
-from aob.server.http.call import Call, Nothing
+from aob.server.http.call import AnyCall, Nothing
 from aob.server.http.route import NO_BODY, AnyRoute, Route, Takes, may_take, takes
 
 Fields = dict[str, Any]
@@ -18,7 +18,7 @@ class Odd(NamedTuple):
     """What of a route is not as the table alone would make it. `handle` gets the fields that HTTP has given, but for
     those of a body that `takes` reads or a `query` of its own."""
 
-    handle: Callable[[Call[Any, Any], Fields], Awaitable[Answer | Stream]] | None = None
+    handle: Callable[[AnyCall, Fields], Awaitable[Answer | Stream]] | None = None
     takes: Takes[Any] | None = None
     query: type[Any] | None = None
 
@@ -34,7 +34,7 @@ def _route(verb: AnyVerb, http: Http, odd: Odd) -> AnyRoute:
     places = places_of(verb, http)
     read, act = _reading(places, http, odd), odd.handle or _acting(verb, http)
 
-    async def handle(call: Call[Any, Any]) -> Answer | Stream:
+    async def handle(call: AnyCall) -> Answer | Stream:
         return await act(call, read(call))
 
     query = odd.query or (places.query_type(http) if places.query else Nothing)
@@ -54,13 +54,13 @@ def _body(verb: AnyVerb, places: Places, http: Http) -> Takes[Any]:
     return may_take(shape) if http.optional else takes(shape)
 
 
-def _reading(places: Places, http: Http, odd: Odd) -> Callable[[Call[Any, Any]], Fields]:
+def _reading(places: Places, http: Http, odd: Odd) -> Callable[[AnyCall], Fields]:
     path = [(field.name, field.encode_name) for field in places.path]
     query = [field.name for field in places.query] if odd.query is None else []
     body = [field.name for field in places.body] if odd.takes is None else []
     whole, once = places.whole.name if places.whole else "", http.once if odd.takes is None else ""
 
-    def read(call: Call[Any, Any]) -> Fields:
+    def read(call: AnyCall) -> Fields:
         fields: Fields = {name: call.params[wire] for name, wire in path}
         for name in query:
             fields[name] = getattr(call.query, name)
@@ -75,12 +75,12 @@ def _reading(places: Places, http: Http, odd: Odd) -> Callable[[Call[Any, Any]],
     return read
 
 
-def _acting(verb: AnyVerb, http: Http) -> Callable[[Call[Any, Any], Fields], Awaitable[Answer]]:
+def _acting(verb: AnyVerb, http: Http) -> Callable[[AnyCall, Fields], Awaitable[Answer]]:
     """Ask the verb, and tell what it gives: in the member that wraps it, with the status that fits."""
     name, wraps, status = verb.name, http.wraps, http.gives[0].status
     either = {gives.status for gives in http.gives} == {200, 201}
 
-    async def act(call: Call[Any, Any], fields: Fields) -> Answer:
+    async def act(call: AnyCall, fields: Fields) -> Answer:
         told = await call.act(name)(call.who, **fields)
         if status == 204:
             return Answer(b"", 204, b"")

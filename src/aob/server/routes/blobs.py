@@ -1,17 +1,17 @@
 """Blobs: the bytes of a value by its hash, as they were put, for browsers that must never run them."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from aob.core.errors import CallerError
 from aob.server.http.answer import BYTES, Answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall
 from aob.server.http.verb_routes import Fields, Odd
 
 HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 
 
-async def get_blob(call: Call[Any, None], fields: Fields) -> Answer:
+async def get_blob(call: AnyCall, fields: Fields) -> Answer:
     """One blob of the tenant."""
     found = HASH.match(fields["hash"])
     if found is None:

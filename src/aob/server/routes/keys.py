@@ -1,21 +1,19 @@
 """Keys: those of the environment beside those that the engine keeps; a secret that no cache may hold."""
 
-from typing import Any
-
 from aob.core.errors import NotFound
 from aob.server.api_keys import API_KEYS, ENV_PREFIX, ApiKeys
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall
 from aob.server.http.verb_routes import Fields, Odd
 
 
-async def create(call: Call[Any, Any], fields: Fields) -> Answer:
+async def create(call: AnyCall, fields: Fields) -> Answer:
     """Make a key."""
     made = await call.act("create_key")(call.who, **fields)
     return json_answer(made, status=201, headers=((b"cache-control", b"no-store"),))
 
 
-async def revoke(call: Call[Any, None], fields: Fields) -> Answer:
+async def revoke(call: AnyCall, fields: Fields) -> Answer:
     """Revoke a key."""
     key_id: str = fields["key_id"]
     if key_id.startswith(ENV_PREFIX):
@@ -27,7 +25,7 @@ async def revoke(call: Call[Any, None], fields: Fields) -> Answer:
 def odd_keys(api_keys: ApiKeys) -> dict[str, Odd]:
     """The routes of keys; lists show those of the environment too."""
 
-    async def list_keys(call: Call[Any, None], fields: Fields) -> Answer:
+    async def list_keys(call: AnyCall, fields: Fields) -> Answer:
         return json_answer({"keys": [*await call.act("list_keys")(call.who), *api_keys.rows(call.who.tenant)]})
 
     return {"list_keys": Odd(list_keys), "create_key": Odd(create), "revoke_key": Odd(revoke)}

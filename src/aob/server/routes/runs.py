@@ -10,7 +10,7 @@ from aob.core.errors import Invalid, Problem
 from aob.core.instant import EXAMPLE, MS_MAX, MS_MIN, ms_of
 from aob.core.verbs import run_verbs
 from aob.server.http.answer import Answer, json_answer, run_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall, Call
 from aob.server.http.route import takes
 from aob.server.http.verb_routes import Fields, Odd
 from aob.server.http.waits import Wait
@@ -65,7 +65,7 @@ async def show_run(call: Call[WaitQuery, None], fields: Fields) -> Answer:
     return json_answer(await call.act("run")(call.who, fields["run_id"], min_position=call.query.min_position))
 
 
-async def show_timeline(call: Call[Any, None], fields: Fields) -> Answer:
+async def show_timeline(call: AnyCall, fields: Fields) -> Answer:
     """A stretch of a run's events: one more is asked for, to know whether another comes."""
     limit: int = fields.pop("limit")
     events = await call.act("timeline")(call.who, **fields, limit=limit + 1)
@@ -73,7 +73,7 @@ async def show_timeline(call: Call[Any, None], fields: Fields) -> Answer:
     return json_answer({"events": page, "next": page[-1]["seq"] if len(events) > limit else None})
 
 
-async def fork_run(call: Call[Any, Any], fields: Fields) -> Answer:
+async def fork_run(call: AnyCall, fields: Fields) -> Answer:
     """A new run from a node of this one, and where it is."""
     forked = await call.act("fork")(call.who, **fields)
     return json_answer(forked, status=201, headers=((b"location", b"/v1/runs/" + forked["run_id"].encode()),))

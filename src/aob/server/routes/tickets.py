@@ -1,14 +1,14 @@
 """Lists of tickets, by page."""
 
-from typing import Any, Final
+from typing import Final
 
 from aob.core.answers import JsonObject, ticket_place
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall
 from aob.server.http.verb_routes import Fields, Odd
 
 
-async def list_tickets(call: Call[Any, Any], fields: Fields) -> Answer:
+async def list_tickets(call: AnyCall, fields: Fields) -> Answer:
     """A page of the tickets of the tenant: one more is asked for, to know whether another page comes."""
     limit: int = fields.pop("limit")
     found = await call.act("tickets")(call.who, **fields, limit=limit + 1)

@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.errors import CallerError, Invalid, Malformed, Problem
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall, Call
 from aob.server.http.route import DOCUMENT_MEDIA, Takes
 from aob.server.http.verb_routes import Fields, Odd
 
@@ -33,12 +33,12 @@ async def check(call: Call[Any, bytes], fields: Fields) -> Answer:
     return json_answer(await call.act("check_contracts")(call.who, _files(call)))
 
 
-async def show(call: Call[Any, None], fields: Fields) -> Answer:
+async def show(call: AnyCall, fields: Fields) -> Answer:
     """One."""
     return json_answer(await call.act("contract")(call.who, **{**fields, "kind": _kind(fields["kind"])}))
 
 
-async def diff(call: Call[Any, None], fields: Fields) -> Answer:
+async def diff(call: AnyCall, fields: Fields) -> Answer:
     """What changed."""
     return json_answer(await call.act("diff_contract")(call.who, **{**fields, "kind": _kind(fields["kind"])}))
 

@@ -8,7 +8,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Invalid, Problem
 from aob.core.verbs import event_verbs
 from aob.server.http.answer import Answer, json_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall, Call
 from aob.server.http.route import may_take, takes
 from aob.server.http.verb_routes import Fields, Odd
 from aob.server.routes.live.asked import Word
@@ -32,7 +32,7 @@ class ManyAgain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
-async def show(call: Call[Any, None], fields: Fields) -> Answer:
+async def show(call: AnyCall, fields: Fields) -> Answer:
     """One."""
     return json_answer(await call.act("deadletter")(call.who, _number(fields["number"])))
 

@@ -2,14 +2,14 @@
 
 from hashlib import blake2b
 from time import perf_counter
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
 from aob.core.metric_answers import MetricAnswer
 from aob.core.verb import LIVE, UNIT
 from aob.server.http.answer import Answer, Header, encode, json_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall, Call
 from aob.server.http.verb_routes import Fields, Odd
 from aob.server.limits import cost_of
 from aob.server.routes.live.asked import Fresh, Instant, MetricAsked, Pairs, Word, instant, pairs
@@ -92,7 +92,7 @@ async def changelog(call: Call[ChangelogAsked, None], fields: Fields) -> Answer:
     return json_answer(found)
 
 
-async def batch(call: Call[Any, Any], fields: Fields) -> Answer:
+async def batch(call: AnyCall, fields: Fields) -> Answer:
     """Many reads at one position."""
     told = await call.act("batch")(call.who, **fields)
     call.cost = (len(fields["reads"]) - 1) * LIVE + UNIT * sum(each.get("path") == "scan" for each in told["answers"])

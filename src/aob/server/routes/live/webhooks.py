@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.verbs import webhook_verbs
 from aob.server.http.answer import Answer, Header, json_answer
-from aob.server.http.call import Call
+from aob.server.http.call import AnyCall, Call
 from aob.server.http.route import takes
 from aob.server.http.verb_routes import Fields, Odd
 from aob.server.routes.live.asked import instant
@@ -21,13 +21,13 @@ class AgainBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: str | int | None = None
 
 
-async def create(call: Call[Any, Any], fields: Fields) -> Answer:
+async def create(call: AnyCall, fields: Fields) -> Answer:
     """Subscribe."""
     made = await call.act("create_webhook")(call.who, **fields)
     return json_answer(made, status=201, headers=(UNSTORED, (b"location", f"/v1/webhooks/{made['id']}".encode())))
 
 
-async def update(call: Call[Any, Any], fields: Fields) -> Answer:
+async def update(call: AnyCall, fields: Fields) -> Answer:
     """Change one."""
     return json_answer(await call.act("update_webhook")(call.who, **fields), headers=(UNSTORED,))
 
