@@ -36,14 +36,14 @@ Instant: TypeAlias = int | str | datetime | None
 Pairs: TypeAlias = list[tuple[str, str | int | float | bool | None]]
 
 
-def asked(verb: AnyVerb, http: Http, args: Any) -> dict[str, Any]:
+def asked(verb: AnyVerb, http: Http, args: Any) -> JsonObject:
     """The request that asks a verb: `path`, `query`, `body` and `command` of a call. What is as it is when nothing is
     said does not travel."""
     places = places_of(verb, http)
     path = http.path
     for field in places.path:
         path = path.replace("{" + field.encode_name + "}", part(str(getattr(args, field.name))))
-    request: dict[str, Any] = {"path": path, "query": _said(places.query, http, args)}
+    request: JsonObject = {"path": path, "query": _said(places.query, http, args)}
     if places.whole is not None:
         request["body"] = getattr(args, places.whole.name)
     elif http.takes:
@@ -53,7 +53,7 @@ def asked(verb: AnyVerb, http: Http, args: Any) -> dict[str, Any]:
     return request
 
 
-def _said(fields: Iterable[msgspec.structs.FieldInfo], http: Http, args: Any) -> dict[str, Any]:
+def _said(fields: Iterable[msgspec.structs.FieldInfo], http: Http, args: Any) -> JsonObject:
     found = ((field, getattr(args, field.name)) for field in fields)
     return {
         field.encode_name: list(value) if isinstance(value, Iterable) and not isinstance(value, _WHOLE) else value

@@ -30,7 +30,7 @@ from aob.compose.parts import (
 )
 from aob.compose.settings import Settings, read_settings
 from aob.compose.sweeping import sweep_often
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL, Caller
@@ -102,7 +102,7 @@ class App:
         """Jobs are dispatched until it is left; what is at work then may end, with the gate and the journal open."""
         return self.views.core.working()
 
-    async def ingest(self, events: Iterable[Mapping[str, Any]]) -> JsonObject:
+    async def ingest(self, events: Iterable[Mapping[str, JsonValue]]) -> JsonObject:
         """Pass events through the gate; they are durable and folded when this returns. A verdict each."""
         lines = msgspec.json.Encoder().encode_lines([dict(event) for event in events])
         told: JsonObject = msgspec.json.decode(await self.metrics.ingest(self.who, lines))
@@ -118,7 +118,7 @@ class App:
             files = await asyncio.to_thread(contract_files, files)
         return dict(await self.metrics.push_contracts(self.who, files))
 
-    async def push(self, document: Mapping[str, Any] | bytes | str | Path, *, tag: str = "main") -> JsonObject:
+    async def push(self, document: Mapping[str, JsonValue] | bytes | str | Path, *, tag: str = "main") -> JsonObject:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
         if isinstance(document, Path):
             document = await asyncio.to_thread(document.read_bytes)

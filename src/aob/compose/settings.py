@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import nearest
 from aob.core.node import KINDS
@@ -117,7 +118,7 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
     Raises Invalid naming the setting that is wrong and the file it stands in.
     """
     path = home / SETTINGS_FILE
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     if path.is_file():
         try:
             values = tomllib.loads(path.read_text())

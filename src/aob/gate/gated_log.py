@@ -6,10 +6,11 @@ A full disk, a store that is away and a full gate are nobody's failure: what is 
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Busy, Invalid, Problem, Unavailable
 from aob.core.event import canonical
 from aob.core.ingest import Refused
@@ -85,7 +86,7 @@ class GatedLog:
 
 def line_of(record: Record) -> bytes:
     """A record as a line of the gate."""
-    sent: dict[str, Any] = {
+    sent: JsonObject = {
         "specversion": "1.0", "id": record.id, "source": record.source, "type": record.type,
         "data": msgspec.json.decode(record.data), "depth": record.depth,
     }  # fmt: skip

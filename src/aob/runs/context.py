@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Busy, Refused, Unavailable
 from aob.core.event.ids import derived_id
 from aob.core.event.value import Cell, Ref, canonical, decode, digest_of, inline, ref_in
@@ -59,7 +60,7 @@ class RunContext:
             cell = await self._cell(canonical(checkpoint))
             await self._granted(cmd.Save(self.visit, self.attempt, cell))
 
-    async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+    async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
         """Commit the intent of an effect, or find what an earlier attempt recorded for the same kind, content and
         count: the k-th of them in this attempt is the k-th of the visit, whatever order they come in."""
         data = canonical(dict(what))
@@ -85,7 +86,7 @@ class RunContext:
         *,
         intent: Intended | None = None,
         error: Fault | None = None,
-        usage: Mapping[str, Any] | None = None,
+        usage: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Record what came of an intent: of the one that is named, else of the one that this task has open."""
         number = intent.number if intent is not None else self._only_open()
@@ -112,7 +113,7 @@ class RunContext:
             )
         return found[0] if found else 0
 
-    async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
+    async def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, JsonValue]:
         """Propose a patch; what became of it, with every problem when it is invalid."""
         self._proposals += 1
         data = canonical(operations)
@@ -124,7 +125,7 @@ class RunContext:
             self.patch = id
         return {"patch_id": id, "state": patch.state, "problems": decode(patch.problems) or []}
 
-    async def graph(self) -> Mapping[str, Any]:
+    async def graph(self) -> Mapping[str, JsonValue]:
         """The workflow document as it stands, what has begun, and how many agents a patch may still add."""
         stream = self._journal.streams.get(self.run_id) or self._stream
         if stream is None:

@@ -6,8 +6,9 @@ loaded (yet): its visits wait for them. Only what is new is refused for want of 
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
+from aob.core.answers import JsonObject
 from aob.core.event.value import Cell, decode
 from aob.core.graph import HandlerFacts, Handlers, compile_workflow
 from aob.core.graph.handlers import Accepted
@@ -45,7 +46,7 @@ class Versions:
 
     def __init__(
         self,
-        documents: list[dict[str, Any]],
+        documents: list[JsonObject],
         irs: list[IR],
         handlers: Mapping[str, HandlerFacts],
         rules: int = RULES,
@@ -54,7 +55,7 @@ class Versions:
         self._bodies: dict[tuple[int, str], IR] = {}
 
     @classmethod
-    def base(cls, document: dict[str, Any], handlers: Handlers, rules: int = RULES) -> "Versions":
+    def base(cls, document: JsonObject, handlers: Handlers, rules: int = RULES) -> "Versions":
         """Only the base, which was checked when it was pushed. Raises Invalid when this release cannot read it."""
         return cls([document], [compile_workflow(document, Expected(handlers), rules)], handlers, rules)
 
@@ -87,19 +88,19 @@ class Versions:
         known = base.nodes.get(node.id)
         return known is not None and known.hash == node.hash
 
-    def document(self, version: int) -> dict[str, Any]:
+    def document(self, version: int) -> JsonObject:
         """The materialized document of a version."""
         return self._documents[version]
 
-    def extended(self, operations: list[dict[str, Any]]) -> "Versions":
+    def extended(self, operations: list[JsonObject]) -> "Versions":
         """One version more. Raises Invalid with every problem of the document that it gives."""
         return self._with(operations, self._handlers)
 
-    def again(self, operations: list[dict[str, Any]]) -> "Versions":
+    def again(self, operations: list[JsonObject]) -> "Versions":
         """One version more, by operations that were accepted before."""
         return self._with(operations, Expected(self._handlers))
 
-    def _with(self, operations: list[dict[str, Any]], handlers: Handlers) -> "Versions":
+    def _with(self, operations: list[JsonObject], handlers: Handlers) -> "Versions":
         document = apply(self._documents[-1], operations)
         ir = compile_workflow(document, handlers, self.rules)
         ir.mark_patched(self._irs[0])
@@ -120,7 +121,7 @@ class Graphs:
             self._kept.move_to_end((artifact, rules, overlay))
         return found
 
-    def make(self, artifact: str, rules: int, document: dict[str, Any], overlay: tuple[bytes, ...] = ()) -> Versions:
+    def make(self, artifact: str, rules: int, document: JsonObject, overlay: tuple[bytes, ...] = ()) -> Versions:
         """Versions of a base document and the operations of patches, in order."""
         found = self.get(artifact, rules, overlay)
         if found is not None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem, TooLarge
 from aob.core.event.value import Cell, Ref, canonical, digest_of, inline
 
@@ -105,7 +106,7 @@ def tenant_of(value: object) -> str:
     return text
 
 
-def object_of(value: Any, path: str) -> dict[str, Any]:
+def object_of(value: Any, path: str) -> JsonObject:
     """An object, or Invalid."""
     if not isinstance(value, dict):
         raise Invalid("an object is expected", [Problem(path, f"is {type(value).__name__}", "wrong_type")])

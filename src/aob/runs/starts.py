@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import asdict
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, Invalid, Problem, TooLarge
 from aob.core.event.ids import derived_id
 from aob.core.event.value import Ref, canonical, digest_of, inline
@@ -90,7 +90,7 @@ class Starts(Workflows):
             await asyncio.wait(futures)
         return [_verdict(verdict) for verdict in verdicts]
 
-    def meant(self, who: Caller, item: Mapping[str, Any]) -> Meant:
+    def meant(self, who: Caller, item: Mapping[str, JsonValue]) -> Meant:
         """What the workflow and the tag of a start mean now. Raises NotFound and CallerError for what means nothing."""
         given = item.get("workflow")
         tag = text_of(item.get("tag") or "main", "/tag")
@@ -101,7 +101,7 @@ class Starts(Workflows):
         versions = await self.versions(who, meant.at)
         return meant.workflow, meant.at, versions.ir(len(meant.at.overlay))
 
-    def _begin(self, who: Caller, item: Mapping[str, Any], prepared: Prepared) -> "asyncio.Future[Decided]":
+    def _begin(self, who: Caller, item: Mapping[str, JsonValue], prepared: Prepared) -> "asyncio.Future[Decided]":
         name, at, ir = prepared
         inputs = item.get("inputs")
         if inputs is None:
@@ -198,7 +198,7 @@ def _given_id(run_id: object) -> str:
     return text
 
 
-def _options(item: Mapping[str, Any], ir: IR) -> tuple[str, str, dict[str, str]]:
+def _options(item: Mapping[str, JsonValue], ir: IR) -> tuple[str, str, dict[str, str]]:
     problems = [] if _FIELDS.issuperset(item) else [
         Problem(f"/{str(name)[:64]}", "no such field of a start", "unknown_field",
                 hint=f"fields: {', '.join(sorted(_FIELDS))}")

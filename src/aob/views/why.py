@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import format_duration
 from aob.core.event.value import decode
 from aob.core.graph.ir import Node
@@ -38,9 +38,9 @@ def why(
     running: frozenset[str] = frozenset(),
     node_of: Callable[[Token], Node | None] = lambda token: None,
     lacks: Callable[[Node], str] = lambda node: "",
-    error: Any = None,
+    error: JsonValue = None,
     stuck: Mapping[str, Stuck] = NOTHING,
-    done: Sequence[Mapping[str, Any]] = (),
+    done: Sequence[Mapping[str, JsonValue]] = (),
 ) -> JsonObject:
     """What a run waits for. `running` are the visits that a worker holds; `node_of` finds a token's node; `lacks` names
     the handler that no worker has for a node; `error` is the run's error as a value; `stuck` are the visits
@@ -67,7 +67,7 @@ def why(
     return {"run_id": run.id, "status": run.status, "sentence": sentence, "details": details[:DETAILS_MAX]}
 
 
-def _told(error: Any, done: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
+def _told(error: JsonValue, done: Sequence[Mapping[str, JsonValue]]) -> list[JsonObject]:
     """What the world had been told when the run was cancelled: what was begun, and what had come to its end."""
     begun = error.get("intents", ()) if isinstance(error, dict) else ()
     told = [
@@ -87,7 +87,7 @@ def _told(error: Any, done: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
 _BECAME: Final = {"not known": "it is not known whether it happened", "failed": "it failed", "done": "it was done"}
 
 
-def _ended(run: Run, error: Any, told: Sequence[Mapping[str, Any]] = ()) -> str:
+def _ended(run: Run, error: JsonValue, told: Sequence[Mapping[str, JsonValue]] = ()) -> str:
     took = format_duration(run.ended_ms - run.started_ms)
     if run.final == "COMPLETED":
         return f"completed after {took}"

@@ -3,8 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from aob.core.answers import JsonObject
 from aob.work.job import Context, Fault, Intended
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class BlockingContext:
         self._wait(self._inner.settle(result, intent=named, error=error, usage=usage))
         self._open.discard(named.number if named is not None else 0)
 
-    def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, object]:
+    def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, object]:
         """Propose a patch to the run."""
         return self._wait(self._inner.propose(operations, reason))
 

@@ -12,11 +12,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.errors import said, shown
 from aob.core.event import split_visit
 from aob.work.log import Log, Structlog
@@ -30,7 +31,7 @@ OPEN_MAX: Final = 64
 CHUNK: Final = 256 * 1024
 _HEAD: Final = b'{"visit":"'
 
-Line = dict[str, Any]
+Line = JsonObject
 """`visit`, `at` (ms), `attempt`, `message`, and what else was logged."""
 
 

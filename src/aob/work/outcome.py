@@ -5,10 +5,11 @@ import math
 import signal
 import traceback
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Busy, OurError, said, shown
 from aob.core.event import canonical
 from aob.core.items import Items
@@ -22,7 +23,7 @@ TRACE_LINES: Final = 12
 TRACE_CHARS: Final = 4_000
 
 
-def finished(value: object, *, usage: dict[str, Any] | None = None, patch: str = "") -> Done:
+def finished(value: object, *, usage: JsonObject | None = None, patch: str = "") -> Done:
     """The result of an attempt that returned `value`.
 
     Raises WorkError `output_not_json` (with the JSON pointer of the culprit) or `output_too_large`; both permanent.

@@ -39,7 +39,7 @@ class Saying(msgspec.Struct):
     part: int
     event: str
     removed: bool
-    changed: dict[str, Any]
+    changed: JsonObject
 
 
 class _Sent(msgspec.Struct):

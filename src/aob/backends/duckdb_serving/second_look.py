@@ -5,10 +5,11 @@ Two parsers may differ over a text; what they disagree on does not run.
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
 from aob.core.serving import FUNCTIONS, Guarded
 
@@ -23,7 +24,7 @@ _OWN_VIEWS: Final = "SELECT view_name FROM duckdb_views() WHERE internal"
 def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
     """Raises Invalid `sql_refused` when DuckDB reads another table or function in it, `sql_wrong` when it cannot."""
     row = cursor.execute(_READ, [checked.sql]).fetchone()
-    read: dict[str, Any] = msgspec.json.decode(row[0] if row else b"{}")
+    read: JsonObject = msgspec.json.decode(row[0] if row else b"{}")
     if read.get("error", True):
         raise _invalid("sql_wrong", str(read.get("error_message", "it cannot be read"))[:300])
     if len(read["statements"]) != 1:
@@ -56,7 +57,7 @@ def _with_names(cursor: "duckdb.DuckDBPyConnection", statements: object) -> set[
     return names
 
 
-def _parts(value: object) -> Iterator[dict[str, Any]]:
+def _parts(value: object) -> Iterator[JsonObject]:
     todo = [value]
     while todo:
         each = todo.pop()

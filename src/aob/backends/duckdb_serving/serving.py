@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -309,7 +309,7 @@ class DuckServing:
             )  # fmt: skip
 
     async def _dead_letters(self, tenant: str) -> list[Mapping[str, JsonValue]]:
-        rows: list[Mapping[str, Any]] = []
+        rows: list[Mapping[str, JsonValue]] = []
         before = 0
         while len(rows) < DEAD_ROWS_MAX:
             page = await self._log.dead(DeadQuery(tenant, before=before, limit=1_000))

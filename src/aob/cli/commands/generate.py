@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,6 +15,7 @@ from aob.cli.connection import connect
 from aob.cli.examples import examples
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command
+from aob.core.answers import JsonObject
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
 
@@ -108,7 +109,7 @@ def _check(args: Namespace) -> None:
         raise Invalid("the options are wrong", problems)
 
 
-def _told(args: Namespace, shop: "Shop", start: float, span_s: float | None) -> Iterator[tuple[float, dict[str, Any]]]:
+def _told(args: Namespace, shop: "Shop", start: float, span_s: float | None) -> Iterator[tuple[float, JsonObject]]:
     """Events in order until the count or the span is over; the wave comes and goes by their own time."""
     for number, (at, event) in enumerate(shop.events(start, open_s=min(OPEN_S, OPEN_EVENTS / args.rate))):
         if (args.count is not None and number >= args.count) or (span_s is not None and at - start >= span_s):
@@ -133,7 +134,7 @@ async def _send(aob: "AsyncClient", args: Namespace, screen: Screen, shop: "Shop
     free, sending = asyncio.Semaphore(UNDER_WAY_MAX), set[asyncio.Task[None]]()
     start = time.time()
 
-    async def one(batch: list[dict[str, Any]]) -> None:
+    async def one(batch: list[JsonObject]) -> None:
         try:
             answer = await aob.ingest(batch)
         finally:
@@ -164,10 +165,10 @@ async def _send(aob: "AsyncClient", args: Namespace, screen: Screen, shop: "Shop
 
 
 async def _paced(
-    events: Iterator[tuple[float, dict[str, Any]]], most: int, start: float
-) -> AsyncIterator[list[dict[str, Any]]]:
+    events: Iterator[tuple[float, JsonObject]], most: int, start: float
+) -> AsyncIterator[list[JsonObject]]:
     """Batches of what is due, at the time when it is due."""
-    batch: list[dict[str, Any]] = []
+    batch: list[JsonObject] = []
     edge = start + TICK_S
     for at, event in events:
         while at >= edge:

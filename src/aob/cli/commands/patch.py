@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,7 +12,7 @@ from aob.cli.picture import diff_lines, short
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from
 from aob.cli.words import Commands, command, group
-from aob.core.answers import PatchVerdict
+from aob.core.answers import JsonValue, PatchVerdict
 from aob.core.errors import Problem
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     screen.listing(found, ("patch", "state", "version", "author", "reason"), rows, none="no patches")
 
 
-def _about(row: Mapping[str, Any]) -> str:
+def _about(row: Mapping[str, JsonValue]) -> str:
     """Why it was proposed; of one that was refused without a reason, what was wrong."""
     wrong = [str(each.get("message", "")) for each in row.get("problems") or ()]
     return str(row.get("reason") or "; ".join(wrong))

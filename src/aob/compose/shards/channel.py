@@ -9,6 +9,7 @@ import msgspec
 
 from aob.compose.shards.upward import Answer, answered
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
+from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import error_of
@@ -115,7 +116,7 @@ class Channel:
 
 
 def _error(body: bytes) -> AobError:
-    told = msgspec.json.decode(body, type=dict[str, Any])
+    told = msgspec.json.decode(body, type=JsonObject)
     return error_of(told, int(told.get("status", 500)))
 
 

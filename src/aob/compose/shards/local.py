@@ -90,7 +90,7 @@ class LocalShard:
         feed: AsyncIterator[Any] = getattr(self.views, verb)(who, *args, **named)
         return feed
 
-    async def _health(self, who: Caller | None) -> dict[str, Any]:
+    async def _health(self, who: Caller | None) -> JsonObject:
         return await self.views.health()
 
     async def _position(self, who: Caller | None) -> str:

@@ -42,7 +42,7 @@ class Upward:
         finally:
             self._asked.pop(number, None)
         if frame.kind == Kind.ERROR:
-            told = msgspec.json.decode(frame.body, type=dict[str, Any])
+            told = msgspec.json.decode(frame.body, type=JsonObject)
             raise error_of(told, int(told.get("status", 500)))
         return decode(frame.body)
 

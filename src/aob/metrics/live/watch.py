@@ -6,7 +6,7 @@ A slow watcher is never waited for: it is told the newest value when it comes, a
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Protocol
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Invalid, Problem
@@ -44,7 +44,7 @@ class Watches:
         self, read: Read, now_ms: Callable[[], int], flushed: Callable[[float, int], None] = lambda took_s, told: None
     ) -> None:
         self._read, self._now_ms, self._flushed = read, now_ms, flushed
-        self._known: dict[tuple[str, Any], Watched] = {}
+        self._known: dict[tuple[str, object], Watched] = {}
         self._by_metric: dict[tuple[str, str], set[Watched]] = {}
         self._dirty: set[Watched] = set()
         self._flushing = False
@@ -140,6 +140,6 @@ class Watches:
             watched.timer = asyncio.get_running_loop().call_later(wait_s, self._again, watched)
 
 
-def _hashable(query: MetricQuery) -> Any:
+def _hashable(query: MetricQuery) -> object:
     return (query.metric, query.window, query.by, tuple(sorted(query.where.items())), query.version, query.step,
             query.since_ms, query.until_ms, query.compare)  # fmt: skip

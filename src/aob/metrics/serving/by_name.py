@@ -5,7 +5,7 @@ A value that a metric does not have for a combination is null. No SQL is made, a
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -110,7 +110,7 @@ def _sort(rows: list[list[JsonValue]], columns: list[str], order: list[str]) -> 
         rows[:] = known + [row for row in rows if row[place] is None]
 
 
-def _rank(value: JsonValue) -> tuple[int, Any]:
+def _rank(value: JsonValue) -> tuple[int, JsonValue]:
     if isinstance(value, int | float):
         return 0, value
     return 1, value if isinstance(value, str) else msgspec.json.encode(value).decode()

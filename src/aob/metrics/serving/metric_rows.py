@@ -1,7 +1,7 @@
 """The rows of the view `metrics`: every metric of a tenant over its first window, the whole and by its dimensions."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
@@ -40,7 +40,7 @@ class MetricRows:
         return rows[:ROWS_MAX]
 
 
-def _row(answer: JsonObject, by: Mapping[str, str], value: Any) -> Mapping[str, JsonValue]:
+def _row(answer: JsonObject, by: Mapping[str, str], value: JsonValue) -> Mapping[str, JsonValue]:
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
     return {
         "name": answer["metric"],

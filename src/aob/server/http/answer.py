@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from aob.core.answers import JsonValue
 from aob.core.errors import AobError, Busy
 from aob.core.problem import problem_of
 from aob.server.http.problem import MethodUnknown, ReadsSpent
@@ -66,7 +67,7 @@ def json_answer(value: object, *, status: int = 200, headers: tuple[Header, ...]
     return Answer(encode(value), status, JSON, headers)
 
 
-def run_answer(told: Mapping[str, Any]) -> Answer:
+def run_answer(told: Mapping[str, JsonValue]) -> Answer:
     """A run that somebody waits for: 200 with its end, else 202 with where it stands."""
     return json_answer(told, status=200 if told["ended_at"] else 202)
 

@@ -6,12 +6,13 @@ A verb whose HTTP form is another than its own has a handler, a body or a query 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from aob.core.answers import JsonObject
 from aob.core.verb import AnyVerb, Http, Places, places_of
 from aob.server.http.answer import Answer, Stream, json_answer
 from aob.server.http.call import AnyCall, Nothing
 from aob.server.http.route import NO_BODY, AnyRoute, Route, Takes, may_take, takes
 
-Fields = dict[str, Any]
+Fields = JsonObject
 
 
 class Odd(NamedTuple):

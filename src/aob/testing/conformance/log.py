@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, TooLarge, Unavailable
 from aob.ports.log import RECORD_BYTES_MAX, RECORDS_MAX, Appended, Log, Logged, Record
 
@@ -149,7 +150,7 @@ class LogSuite:
 
     @pytest.mark.parametrize("other", [{"data": b"2"}, {"subject": "else"}])
     async def test_the_same_id_with_other_content_is_a_conflict_and_nothing_is_written(
-        self, log: Log, other: dict[str, Any]
+        self, log: Log, other: JsonObject
     ) -> None:
         await log.append(TOPIC, 0, [event("a")], keyed=True)
         with pytest.raises(Conflict) as refused:

@@ -24,7 +24,7 @@ _DELETED: Final = EntityMove("order", "data.order_id", removes="true")
 _ID: Final = {"order_id": {"type": "string"}}
 
 
-def _contract(type: str, version: int, more: Mapping[str, Any], *moves: EntityMove) -> EventContract:
+def _contract(type: str, version: int, more: Mapping[str, JsonValue], *moves: EntityMove) -> EventContract:
     schema = {"type": "object", "properties": {**_ID, **more}, "required": ["order_id", *more]}
     return EventContract(type, version, schema, entities=moves)
 

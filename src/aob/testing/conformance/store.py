@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Unavailable
 from aob.ports.store import (
     Batch,
@@ -49,7 +50,7 @@ def whole(epoch: int, row: int) -> Batch:
     )  # fmt: skip
 
 
-async def content(store: Store) -> dict[str, Any]:
+async def content(store: Store) -> JsonObject:
     """Everything that the reads of a store tell."""
     return {
         "last": await store.last(0),

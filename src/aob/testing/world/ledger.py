@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.backends.memory.store import MemoryStore
+from aob.core.answers import JsonObject
 from aob.core.event.value import decode
 from aob.core.graph import Handlers
 from aob.core.run import Run, decode_events, evolve
@@ -29,7 +30,7 @@ class Ledger:
 
     def __init__(self, store: MemoryStore, handlers: Handlers, told: Callable[[str], None]) -> None:
         self._store, self._handlers, self._told = store, handlers, told
-        self.documents: dict[str, dict[str, Any]] = {}
+        self.documents: dict[str, JsonObject] = {}
         """Documents that were pushed, by artifact."""
         self.row = self.at_ms = 0
         self.seqs: Counter[str] = Counter()

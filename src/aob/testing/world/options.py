@@ -1,9 +1,11 @@
 """What a world is made of and what goes wrong in it: one flat, frozen object, drawn from the seed."""
 
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+
+from aob.core.answers import JsonObject
 
 RUNS_MAX: Final = 40
 TICKS: Final = 100
@@ -78,7 +80,7 @@ _SWARM: Final[dict[str, float]] = {
 def draw(dice: Random) -> Options:
     """Options of a world: half of the seeds meet every fault a little, half meet few faults much."""
     swarm = dice.random() < 0.5
-    fields: dict[str, Any] = {
+    fields: JsonObject = {
         "swarm": swarm, "flows": dice.randint(1, 6), "runs": dice.randint(4, RUNS_MAX),
         "flow_size": dice.randint(3, 10), "delay_ms": dice.choice([1, 50, 800, 5_000]),
         "slow_ms": dice.choice([5, 100, 2_000]), "trouble_ms": dice.choice([1, 400, 3_000]),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, Literal
 
+from aob.core.answers import JsonObject
 from aob.core.errors import AobError
 from aob.core.policy.caller import LOCAL
 from aob.core.run import Run
@@ -25,7 +26,7 @@ class People:
     def __init__(self, dice: Random, ledger: Ledger, told: Callable[[str], None]) -> None:
         self.dice, self.ledger, self.told = dice, ledger, told
         self.flows: list[str] = []
-        self.started: dict[str, tuple[str, dict[str, Any], Mode]] = {}
+        self.started: dict[str, tuple[str, JsonObject, Mode]] = {}
         self.run_of: dict[str, str] = {}
         self.acknowledged: list[tuple[str, Callable[[], bool]]] = []
         self._messages = 0
@@ -126,7 +127,7 @@ class People:
         base = versions.ir(0).hash if self.dice.random() < 0.2 else ""
         return self._patching(engine, run_id, random_patch(self.dice, document), base)
 
-    async def _patching(self, engine: Engine, run_id: str, operations: list[dict[str, Any]], base: str) -> None:
+    async def _patching(self, engine: Engine, run_id: str, operations: list[JsonObject], base: str) -> None:
         body = {"operations": operations, "base": base, "reason": "better"}
         told = await self.politely(f"patch {run_id}", engine.propose(LOCAL, run_id, body))
         if told is not None:

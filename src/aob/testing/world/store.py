@@ -7,9 +7,9 @@ whoever still calls it never hears again.
 import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
 
 from aob.backends.memory.store import MemoryStore
+from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 from aob.ports.store import (
     Batch,
@@ -155,7 +155,7 @@ class SimStore:
         await self._reached("value", self.options.commit_fails / 4)
         return await self.inner.value(tenant, digest)
 
-    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
+    async def rows(self, view: str, limit: int = 1_000) -> list[JsonObject]:
         """Rows of a view."""
         await self._alive()
         return await self.inner.rows(view, limit)

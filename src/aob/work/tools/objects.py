@@ -5,11 +5,12 @@ import importlib
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.work.job import WorkError
 from aob.work.secrets import NO_MASK, Mask, Vault
 
@@ -22,8 +23,8 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     (region, endpoint, keys). Each tenant has a folder of its own unless `per_tenant` is False."""
 
     url: str
-    options: dict[str, Any] = {}
-    client: dict[str, Any] = {}
+    options: JsonObject = {}
+    client: JsonObject = {}
     per_tenant: bool = True
 
 
@@ -31,7 +32,7 @@ class Got(Protocol):
     """An object being read."""
 
     @property
-    def meta(self) -> Mapping[str, Any]:
+    def meta(self) -> Mapping[str, JsonValue]:
         """Its path, size, e_tag and last_modified."""
         ...
 
@@ -51,7 +52,7 @@ class ObjectStore(Protocol):
         """Begin to read an object."""
         ...
 
-    async def head_async(self, path: str) -> Mapping[str, Any]:
+    async def head_async(self, path: str) -> Mapping[str, JsonValue]:
         """Its path, size, e_tag and last_modified."""
         ...
 
