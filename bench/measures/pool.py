@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import cast
 
-from aob.core.graph import Node
-from aob.core.graph.spec import NodeSpec
+from aob.core.graph.spec import NodeSpec, Task
 from aob.core.node.function import FunctionConfig
+from aob.core.rules import RULES
 from aob.ports.log import Log
 from aob.ports.model import Models
 from aob.work import Context, Job, node, scan
@@ -39,7 +39,7 @@ def in_thread(order: str) -> None:
 
 async def cpu_us(bench: Bench, handler: str, count: int) -> float:
     """CPU microseconds a job, the best of some rounds."""
-    function = Node("n", "function", NodeSpec(), FunctionConfig(handler), {}, "")
+    function = Task("n", "function", FunctionConfig(handler), NodeSpec(), "", RULES)
     jobs = [
         Job(f"run_{n}", "n", 1, function, {"order": "a"}, True, "key", "default", "full", "medium")
         for n in range(count)

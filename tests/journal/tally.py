@@ -92,6 +92,9 @@ class TallyLaw(Law):
             case _:
                 return Verdict([["end"]], {})
 
+    def fire(self, timer: str) -> Fire:
+        return Fire(timer)
+
     def fold(self, stream: Stream, events: list[Any]) -> None:
         state: Tally = stream.state
         state.begun = True
@@ -152,7 +155,7 @@ class Shell:
         self.values: dict[bytes, Exception | None] = {}
         self.journal = Journal(
             store, [self.law], clock_ms=self.now_ms, on_commit=self.commits.append, on_recovered=self.recovered.append,
-            put_blob=self._put, get_value=self._get, fire=Fire,
+            put_blob=self._put, get_value=self._get,
         )  # fmt: skip
 
     def now_ms(self) -> int:

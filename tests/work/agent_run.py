@@ -15,6 +15,7 @@ from aob.ports.model import Brain, ModelAnswer, ModelRequest, ToolCall, Usage
 from aob.work.handlers import HandlerTable
 from aob.work.job import Done, Fault, Intended, Job
 from aob.work.kinds.agent import perform
+from aob.work.pool.attempt import Leased
 
 RISK = {"type": "object", "properties": {"risk": {"type": "number"}}, "required": ["risk"]}
 
@@ -163,7 +164,9 @@ class AgentRun:
 
     def job(self) -> Job:
         node = Node("look", "agent", NodeSpec(), self.config, {}, "h")
-        return Job("run_1", "look", 1, node, self.input, True, "k", "default", "full", "medium", pulse=self._pulse)
+        return Leased(
+            "run_1", "look", 1, node.task, self.input, True, "k", "default", "full", "medium", beat=self._pulse
+        )
 
     async def perform(self, context: Callable[[RunContext], None] = lambda ctx: None) -> Done:
         self.ctx = RunContext(self.journal, self.graph, self.verdicts)

@@ -38,7 +38,7 @@ def job_of(
 ) -> Job:
     """One attempt; a dict is taken as the map of `input:` unless told otherwise."""
     by_name = isinstance(value, dict) if named is None else named
-    return Job(run, visit, attempt, node, value, by_name, f"key-{run}-{visit}", tenant, "full", priority)
+    return Job(run, visit, attempt, node.task, value, by_name, f"key-{run}-{visit}", tenant, "full", priority)
 
 
 def calls(handler: str, value: Any = None, **more: Any) -> Job:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from aob.core.rules import FIRST_RULES
@@ -145,10 +146,10 @@ async def test_a_name_that_the_object_lacks_is_named() -> None:
 
 async def test_a_run_of_the_first_rules_hands_an_object_over_whole_and_unchecked() -> None:
     job = whole("greet", {"name": "Ada"})
-    job.node.rules = FIRST_RULES
+    job.task = replace(job.task, rules=FIRST_RULES)
     assert await output_of(job, greet) == "Hello, {'name': 'Ada'}!"
     job = calls("greet", {"name": 7})
-    job.node.rules = FIRST_RULES
+    job.task = replace(job.task, rules=FIRST_RULES)
     assert await output_of(job, greet) == "Hello, 7!"
 
 

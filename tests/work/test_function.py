@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from aob.work import Done, Fault, Job, WorkError, node
 from aob.work.kinds import performer, placer
@@ -209,6 +210,6 @@ async def test_exceptions_of_a_thread_are_those_of_the_handler() -> None:
 
 async def test_a_node_of_a_kind_that_nobody_performs_is_a_permanent_fault() -> None:
     job = calls("x")
-    job.node.kind = "teleport"
+    job.task = replace(job.task, kind="teleport")
     fault = await fault_of(job)
     assert (fault.code, fault.transient) == ("kind_unknown", False)

@@ -146,7 +146,7 @@ def test_no_value_in_a_path_changes_the_host_or_leaves_the_path(value: str) -> N
 def test_a_header_has_one_line() -> None:
     with pytest.raises(WorkError, match="one line"):
         filled(
-            job({"url": "http://x/", "headers": {"A": "{v}"}}).node.config,
+            job({"url": "http://x/", "headers": {"A": "{v}"}}).task.config,
             job({"url": "http://x/"}, {"v": "a\r\nB: c"}),
         )
 

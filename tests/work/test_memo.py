@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.cache import MemoryCache
@@ -131,7 +132,7 @@ def test_the_same_work_by_other_rules_is_another_work() -> None:
     memo, keys = Home().memo, set()
     for rules in (FIRST_RULES, RULES):
         job = calls("score", {"order": 1})
-        job.node.rules = rules
+        job.task = replace(job.task, rules=rules)
         keys.add(memo.key(job))
     assert len(keys) == 2
 

@@ -795,7 +795,7 @@ def test_each_job_is_reported_once_or_was_cancelled_whatever_happens(script: lis
 
         async def perform(job: Job) -> str:
             nonlocal most, now
-            how = job.node.config.handler
+            how = job.task.config.handler
             if how == "fail":
                 raise ValueError(job.visit)
             if how == "quick":

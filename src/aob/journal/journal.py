@@ -47,7 +47,6 @@ class Journal(Deciding):
         on_recovered: Callable[[Recovered], None],
         put_blob: Callable[[str, bytes, bytes], Any],
         get_value: Callable[[str, bytes], Any],
-        fire: Callable[[str], Any],
     ) -> None:
         super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
@@ -68,7 +67,7 @@ class Journal(Deciding):
         self._draft: Draft | None = None
         self._writing: tuple[asyncio.Task[Any], Draft] | None = None
         self.clock = CommittedClock(clock_ms, lambda: asyncio.get_running_loop().time())
-        self.timers = Timers(self.clock.now, lambda stream, id: self._ring(stream, fire(id)))
+        self.timers = Timers(self.clock.now, self._ring)
         self.tickets = OpenTickets()
         self._tickets_whole = True
         self.cut_row = 0
@@ -166,8 +165,8 @@ class Journal(Deciding):
         self._inbox.append(Asked(stream, command, None, False))
         self._wake.set()
 
-    def _ring(self, stream: str, command: Any) -> None:
-        self._rung.append(Asked(stream, command, None, False))
+    def _ring(self, stream: str, timer: str) -> None:
+        self._rung.append(Asked(stream, self.law_of(stream).fire(timer), None, False))
         self._wake.set()
 
     def note(self, stream: str, command: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from aob.core.errors import OurError
 from aob.core.event.value import Ref
 from aob.journal.stream import Stream
 from aob.ports.store import Head, TicketRow, TimerRow
@@ -68,6 +69,10 @@ class Law(Protocol):
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
         """What these events, already folded, change outside: only the row that lists show."""
         return Changes(None, str(stream.seq))
+
+    def fire(self, timer: str) -> Any:
+        """The command that says that a timer of one of its streams is due."""
+        raise OurError(f"streams of {self.kind} set no timers, and {timer} is due")
 
     def head(self, stream: Stream) -> Head:
         """The row that lists show."""

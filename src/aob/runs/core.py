@@ -20,7 +20,6 @@ from aob.core.metric_answers import Push
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
 from aob.core.run import Run
-from aob.core.run import commands as cmd
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
@@ -120,7 +119,6 @@ class Core:
             on_recovered=self._recovered,
             put_blob=lambda tenant, digest, data: blobs.put(tenant, data),
             get_value=self.values.fetch,
-            fire=cmd.Fire,
         )
         self._running = running
         self.pool = Pool(

@@ -25,10 +25,11 @@ from aob.core.run.step import DeniedError, Step
 from aob.journal import Committed, Journal, Recovered, SetAside, Stream, Stuck, value_error
 from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
+from aob.ports.workers import Workers
 from aob.runs.context import RunContext
 from aob.runs.values import Values
 from aob.work.job import STOPPED, UNCERTAIN, Done, Fault, Job, Result
-from aob.work.pool import Pool, Running, mark
+from aob.work.pool import Running, mark
 
 log = Logger("aob.runs")
 STORING_S: Final = 5.0
@@ -59,7 +60,7 @@ class Dispatcher:
         """Reports whose output is being stored: no command tells of them yet."""
         self._stuck: dict[tuple[str, str], Stuck] = {}
         self.journal: Journal
-        self.pool: Pool
+        self.pool: Workers
 
     def recovered(self, found: Recovered) -> None:
         """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain.
@@ -191,7 +192,7 @@ class Dispatcher:
             return
         run_id, visit = stream.name, token.visit
         job = Job(
-            run_id, visit, token.attempt, node, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
+            run_id, visit, token.attempt, node.task, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
             run.mode, node.spec.priority or run.priority, run.depth, resume,
         )  # fmt: skip
         if run.graph_ops and node.kind == "http":

@@ -128,6 +128,10 @@ class RunLaw(Law):
         """Whether the run has ended."""
         return stream.state.final in TERMINAL
 
+    def fire(self, timer: str) -> cmd.Fire:
+        """A timer of a run is due."""
+        return cmd.Fire(timer)
+
     def head(self, stream: Stream) -> Head:
         """What lists show of a run."""
         run: Run = stream.state

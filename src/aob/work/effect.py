@@ -17,7 +17,7 @@ async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], a
     Raises the WorkError of `act`. When it is not certain that nothing has happened, the intent stays without a result
     and the error is WorkError `uncertain`, permanent: what follows is the node's `on_uncertain`.
     """
-    if job.node.spec.effect != "once":
+    if job.task.spec.effect != "once":
         return await act()
     intended = await ctx.intend(kind, what)
     if not intended.granted:

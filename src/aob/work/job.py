@@ -1,12 +1,14 @@
 """What work gets and gives: a job in, a result out. Work never touches a store; it answers only with commands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.event import Ref, decode
-from aob.core.graph.ir import Node
+from aob.ports.workers import Done as Done
+from aob.ports.workers import Fault as Fault
+from aob.ports.workers import Job as Job
+from aob.ports.workers import Result as Result
 
 UNCERTAIN: Final = "uncertain"
 """Fault code after a granted intent whose effect may or may not have happened: the node's `on_uncertain` decides."""
@@ -20,64 +22,7 @@ OUR_ENDS: Final = frozenset({"closing", "stopping", "shard_lost", "shard_down", 
 
 
 def unheard() -> None:
-    """The pulse of a job that nobody times."""
-
-
-class Fault(msgspec.Struct, frozen=True, array_like=True):
-    """Why an attempt failed. `transient` faults are worth another attempt; `detail` is JSON for people and tools."""
-
-    code: str
-    message: str
-    transient: bool = True
-    detail: Any = None
-
-
-class Job(msgspec.Struct, eq=False):
-    """One attempt of one visit, ready to be performed.
-
-    `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
-    of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
-    that a heartbeat stored. `pulse` is set by the pool: whoever performs the job calls it as a sign of life (when the
-    work begins and at each heartbeat); it feeds the start and heartbeat time-outs, and is cheap. `pushed`: the node is
-    as the pushed document has it; no patch has added or changed it.
-    """
-
-    run: str
-    visit: str
-    attempt: int
-    node: Node
-    input: Any
-    has_input_map: bool
-    key: str
-    tenant: str
-    mode: str
-    priority: str
-    depth: int = 1
-    resume: Any = None
-    pulse: Callable[[], None] = unheard
-    pushed: bool = True
-
-
-class Done(msgspec.Struct, gc=False):
-    """An attempt that succeeded. `data` is the canonical JSON of the output, ready to be a cell. `memo` marks a cache
-    hit; `usage` counts tokens and money; `patch` names a patch that the work proposed; `ref` is set when the output is
-    over ROW_MAX: the blobs already hold it, durably. `took_us` is the time of the attempt, filled in by the pool."""
-
-    data: bytes
-    memo: bool = False
-    usage: dict[str, Any] | None = None
-    patch: str = ""
-    ref: Ref | None = None
-    took_us: int = 0
-
-    @property
-    def output(self) -> Any:
-        """The output as a fresh JSON value."""
-        return decode(self.data)
-
-
-Result = Done | Fault
-"""What comes back for a job."""
+    """The pulse of a call that nobody times."""
 
 
 class WorkError(Exception):

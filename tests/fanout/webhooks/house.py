@@ -89,7 +89,7 @@ class House:
 
         journal = Journal(
             self.store, [law], clock_ms=self.now_ms, on_commit=self._heard, on_recovered=lambda _: None,
-            put_blob=nothing, get_value=nothing, fire=nothing,
+            put_blob=nothing, get_value=nothing,
         )  # fmt: skip
         rules = EgressRules(tuple(f"127.0.0.1:{peer.port}" for peer in peers) + self.private)
         async with AsyncExitStack() as stack:

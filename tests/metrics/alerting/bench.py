@@ -142,7 +142,7 @@ class Process:
         self.world = world
         self.journal = Journal(
             store, [AlertLaw()], clock_ms=world.now_ms, on_commit=lambda commit: None,
-            on_recovered=lambda found: None, put_blob=nothing, get_value=nothing, fire=lambda id: id,
+            on_recovered=lambda found: None, put_blob=nothing, get_value=nothing,
         )  # fmt: skip
         self.alerts = Alerting(
             self.journal, world.numbers, lambda tenant: world.contracts, world.runs,

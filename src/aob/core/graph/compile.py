@@ -46,6 +46,7 @@ def _begin_within(root: IR, start_ms: int) -> None:
         times = node.spec.timeout
         if not node.inner and not times.queue_ms:
             node.spec = replace(node.spec, timeout=replace(times, queue_ms=start_ms))
+            node.task = replace(node.task, spec=node.spec)
 
 
 def _meaning(rules: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from aob.core.document.shape import Value
 from aob.core.expression import Expression
-from aob.core.graph.spec import NodeSpec, WorkflowSpec
+from aob.core.graph.spec import NodeSpec, Task, WorkflowSpec
 from aob.core.rules import FIRST_RULES, RULES
 
 
@@ -31,12 +31,13 @@ class Node:
     `inner` nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config
     by their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
     `rules` is the rules number that the document was accepted under. `patched` nodes came by a patch and are judged
-    again when they begin; `late` ones have something to be worked out beside their job: that, or a deadline.
+    again when they begin; `task` is what its jobs carry; `late` ones have something to be worked out beside their job:
+    that, or a deadline.
     """
 
     __slots__ = (
         "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "late", "need", "outs",
-        "patched", "rules", "spec",
+        "patched", "rules", "spec", "task",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Node:
         self.ins: tuple[Edge, ...] = ()
         self.need = 0
         self.body: IR | None = None
+        self.task = Task(id, kind, config, spec, hash, rules)
 
 
 class IR:

@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from aob.core.node import KINDS
+
 Effect = Literal["none", "keyed", "once"]
 CachePolicy = Literal["off", "read_only", "read_through", "write_only"]
 Priority = Literal["high", "medium", "low"]
@@ -62,6 +64,23 @@ class NodeSpec(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
     hold: bool = True
     disabled: bool = False
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What a node asks of whoever performs it, as plain data. `hash` is that of the node, `rules` the rules number that
+    its document was accepted under; `config` is the struct of its kind, also after it was decoded."""
+
+    id: str
+    kind: str
+    config: Any
+    spec: NodeSpec
+    hash: str
+    rules: int
+
+    def __post_init__(self) -> None:
+        if type(self.config) is dict:
+            config = msgspec.convert(self.config, KINDS[self.kind].config)
+            msgspec.structs.force_setattr(self, "config", config)
 
 
 class WorkflowSpec(msgspec.Struct, frozen=True):

@@ -64,7 +64,7 @@ class _Attempt:
             await self._pause()
             if dice.random() < options.checkpoint:
                 await self.ctx.heartbeat({"at": job.attempt})
-            if job.node.spec.effect == "once" or dice.random() < options.acts:
+            if job.task.spec.effect == "once" or dice.random() < options.acts:
                 await self._act()
             if dice.random() < options.proposes:
                 await self._propose()
@@ -85,7 +85,7 @@ class _Attempt:
     async def _act(self) -> None:
         """An effect in the world, under an intent."""
         job, world = self.job, self.world
-        effect = job.node.spec.effect
+        effect = job.task.spec.effect
         intended = await self.ctx.intend("effect", {"effect": effect, "visit": job.visit})
         if not intended.granted:
             return

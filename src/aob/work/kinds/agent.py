@@ -38,14 +38,14 @@ class Agent:
     """One visit of an agent: the conversation so far, and what it has spent."""
 
     def __init__(self, job: Job, ctx: Context, tools: "Tools") -> None:
-        config: AgentConfig = job.node.config
+        config: AgentConfig = job.task.config
         self.config, self._job, self._ctx, self._tools = config, job, ctx, tools
         self._offers = offers(config.tools, tools.handlers)
         self._form = Form(config.output, patch=config.patch)
         offered = tuple(offer.tool for offer in self._offers.values())
         # By its full name: a kept answer must not outlive a change of the home's default model.
         model = tools.model.name_of(config.model)
-        self.prompt = Prompt(config, job.node.id, job.input, model=model, schema=self._form.schema, tools=offered)
+        self.prompt = Prompt(config, job.task.id, job.input, model=model, schema=self._form.schema, tools=offered)
         self._ledger = Ledger(config)
         self._calls = Calls(ctx, tools.model, tools.cache if config.cache else None, self._perform)
         self._messages: list[Message] = []

@@ -23,7 +23,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     Raises WorkError `event_invalid`, and what the log raises: `event_exists`, `too_large`, `disk_full`, ...
     """
     job.pulse()
-    config: EmitConfig = job.node.config
+    config: EmitConfig = job.task.config
     record = record_of(config, job)
     partition = partition_of(record.subject)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, object, object]:
     """The handler's own coroutine. Raises WorkError `handler_missing`, `call_mismatch`, or what the handler raises."""
-    config: FunctionConfig = job.node.config
+    config: FunctionConfig = job.task.config
     handler = tools.handlers.get(config.handler)
     if handler is None:
         known = ", ".join(sorted(tools.handlers)[:20]) or "none"
@@ -30,7 +30,7 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
                 "hint": f"start with --app MODULE that marks it with @node; known: {known}",
             },
         )
-    if job.node.spec.effect == "once" and ctx is not None:
+    if job.task.spec.effect == "once" and ctx is not None:
         return called_once(ctx, handler.name, lambda covered: _called(job, covered, handler, tools))
     return _called(job, ctx, handler, tools)
 
@@ -40,7 +40,7 @@ def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> 
         return on_loop(handler, (job.input,) if handler.takes_value else (), {}, None, job.pulse)
     args: tuple[object, ...] = ()
     named: Mapping[str, object] = {}
-    typed = job.node.rules > FIRST_RULES
+    typed = job.task.rules > FIRST_RULES
     if job.has_input_map:
         named = job.input
     elif typed and handler.parameters.spread and isinstance(job.input, Mapping):

@@ -51,9 +51,9 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     425 and 429, with `retry_after_ms` in its detail when the server says so; `http_bad_json`.
     """
     job.pulse()
-    config: HttpConfig = job.node.config
+    config: HttpConfig = job.task.config
     request = filled(config, job, tools.vault)
-    what = {"method": request.method, "url": request.url.partition("?")[0], "node": job.node.id}
+    what = {"method": request.method, "url": request.url.partition("?")[0], "node": job.task.id}
 
     async def act() -> object:
         if not request.mask:
@@ -68,14 +68,14 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
 
 async def sent(request: Request, job: Job, tools: "Tools") -> object:
     """The output for the answer of a request. Raises WorkError, as `perform`."""
-    config: HttpConfig = job.node.config
+    config: HttpConfig = job.task.config
     answer = await tools.http.request(
         request.method,
         request.url,
         headers=request.headers,
         query=request.query,
         content=request.content,
-        timeout_s=(job.node.spec.timeout.run_ms or REQUEST_MS) / 1_000,
+        timeout_s=(job.task.spec.timeout.run_ms or REQUEST_MS) / 1_000,
         max_bytes=config.max_bytes,
         redirects=config.redirects,
         secret_headers=request.secret_headers,

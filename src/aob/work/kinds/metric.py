@@ -22,7 +22,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     if tools.metrics is None:
         raise WorkError("this process has no live metrics", code="metrics_absent", transient=False,
                         detail={"sent": False})  # fmt: skip
-    config: MetricConfig = job.node.config
+    config: MetricConfig = job.task.config
     named = values(job)
     where = {name: value if isinstance(value, str) else fill_text("{value}", {"value": value})
              for name, value in fill(config.where, named).items()}  # fmt: skip

@@ -39,7 +39,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     """Tells `{to, channel}` when it is told. Raises WorkError `notify_failed`, `target_unknown`, `target_invalid`,
     `extra_missing`, `smtp_missing`, what the client raises, or `uncertain`."""
     job.pulse()
-    config: NotifyConfig = job.node.config
+    config: NotifyConfig = job.task.config
     named = values(job)
     text, subject = fill_text(config.text, named), " ".join(fill_text(config.subject, named).split())
     if len(text) > TEXT_MAX:

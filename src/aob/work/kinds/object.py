@@ -33,7 +33,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     Raises WorkError `object_not_found`, `object_too_large`, `key_invalid`, `store_unknown`, `store_failed`.
     """
     job.pulse()
-    config: ObjectConfig = job.node.config
+    config: ObjectConfig = job.task.config
     key = fill_text(config.key, values(job))
     place = tools.stores.place(config.store, job.tenant, key)
     store = await tools.stores.open(config.store)

@@ -31,7 +31,7 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
     bare = frozenset(name for name, handler in tools.handlers.items() if not handler.takes_ctx)
 
     def perform(job: Job) -> Coroutine[object, object, object]:
-        node = job.node
+        node = job.task
         kind = KINDS_WORK.get(node.kind)
         if kind is None:
             raise WorkError(
@@ -56,10 +56,10 @@ def computer(tools: Tools) -> Callable[[Job], Awaitable[bytes | None]]:
     effect, and takes no `ctx`; None for all others, and where it fails or takes longer than it may."""
 
     async def compute(job: Job) -> bytes | None:
-        handler = tools.handlers.get(job.node.config.handler)
+        handler = tools.handlers.get(job.task.config.handler)
         if handler is None or handler.takes_ctx or not handler.facts.deterministic or handler.facts.effect != "none":
             return None
-        limit_ms = job.node.spec.timeout.run_ms or COMPUTE_MAX_MS
+        limit_ms = job.task.spec.timeout.run_ms or COMPUTE_MAX_MS
         try:
             async with asyncio.timeout(min(limit_ms, COMPUTE_MAX_MS) / 1_000):
                 return finished(await function.perform(job, None, tools)).data
@@ -78,7 +78,7 @@ def placer(tools: Tools) -> Callable[[Job], Place]:
     places: dict[str, Place] = {name: handler.place for name, handler in tools.handlers.items()}
 
     def place(job: Job) -> Place:
-        node = job.node
+        node = job.task
         return places.get(node.config.handler, "loop") if node.kind == "function" else "loop"
 
     return place

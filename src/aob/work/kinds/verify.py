@@ -20,7 +20,7 @@ async def verified(
     `{"happened": true, "output": …}`, or `{"happened": false}` (or True, False): then the work is done after all.
     Raises WorkError `verify_invalid` or `handler_missing` (permanent), what the handler raises, or what the work does.
     """
-    name = job.node.spec.verify
+    name = job.task.spec.verify
     handler = tools.handlers.get(name)
     if handler is None:
         raise WorkError(

@@ -8,12 +8,22 @@ import msgspec
 
 from aob.core.duration import format_duration
 from aob.core.graph.spec import Timeouts
-from aob.work.job import Fault, Job
+from aob.work.job import Fault, Job, unheard
 
 State = Literal["queued", "running", "leaving", "gone"]
 """`leaving`: told to stop, its end is awaited so that a verdict can be reported; `gone`: no word of it counts."""
 
 Expire = Callable[["Attempt", Fault], None]
+
+
+class Leased(Job, eq=False):
+    """A job whose signs of life are counted."""
+
+    beat: Callable[[], None] = unheard
+
+    def pulse(self) -> None:
+        """A sign of life."""
+        self.beat()
 
 
 class Attempt(msgspec.Struct, eq=False):
@@ -50,7 +60,7 @@ class Attempt(msgspec.Struct, eq=False):
             fault = _fault("run", "the attempt was still running", timeout.run_ms)
             timers.append(loop.call_later(timeout.run_ms / 1_000, expire, self, fault))
         if timeout.start_ms or timeout.heartbeat_ms:
-            self.job.pulse = self.beat
+            self.job = Leased(**msgspec.structs.asdict(self.job), beat=self.beat)
         if timeout.start_ms:
             timers.append(loop.call_later(timeout.start_ms / 1_000, self._check_start, timeout, expire))
         if timeout.heartbeat_ms:

@@ -185,9 +185,10 @@ class Crew:
         """Perform a job as far as it goes in one step. What is left, where it must wait, is to be awaited."""
         attempt.state = "running"
         job = attempt.job
-        timeout: Timeouts = job.node.spec.timeout
+        timeout: Timeouts = job.task.spec.timeout
         if timeout.run_ms or timeout.start_ms or timeout.heartbeat_ms:
             attempt.arm(loop, timeout, self._expire)
+            job = attempt.job
         elif attempt.timers is not None:
             attempt.disarm()  # that of the queue: it was picked up in time
         began = perf_counter()

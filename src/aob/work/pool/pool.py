@@ -15,6 +15,7 @@ from typing import Final, Self
 import msgspec
 
 from aob.core.errors import said
+from aob.ports.workers import Report, Workers
 from aob.work.handlers import Place
 from aob.work.job import Fault, Job, Result
 from aob.work.log import Log, Structlog
@@ -23,8 +24,6 @@ from aob.work.pool.contained import task_factory
 from aob.work.pool.crew import Crew, Keep, Perform
 from aob.work.pool.outward import KINDS, Outward
 from aob.work.pool.running import Running
-
-Report = Callable[[Job, Result], None]
 
 GRACE_S: Final = 5.0
 """How long an attempt that ran out of time may take to clean up before its fault is reported over its head."""
@@ -50,9 +49,9 @@ def on_loop(job: Job) -> Place:
     return "loop"
 
 
-class Pool:
-    """Performs jobs: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers there; of
-    each a tenant may hold all, and spare ones are for tenants that hold few (`Shares`).
+class Pool(Workers):
+    """The workers of this process: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers
+    there; of each a tenant may hold all, and spare ones are for tenants that hold few (`Shares`).
 
     `place` says where a job runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`).
     """
@@ -112,10 +111,10 @@ class Pool:
                 return
             self._drop(known)
         attempt = self._index[key] = Attempt(job, key)
-        timeout = job.node.spec.timeout
+        timeout = job.task.spec.timeout
         if timeout.queue_ms:
             attempt.wait(asyncio.get_running_loop(), timeout, self._expire)
-        if job.node.kind in KINDS and not self._outward.take(attempt):
+        if job.task.kind in KINDS and not self._outward.take(attempt):
             return
         place = self._place
         self._crews["loop" if place is on_loop else place(job)].push(attempt)
@@ -293,8 +292,8 @@ def _queued(attempt: Attempt) -> bool:
 
 def label(job: Job) -> str:
     """What people call the work of a job: its handler's name, else its kind."""
-    name = getattr(job.node.config, "handler", "")
-    return name or job.node.kind
+    name = getattr(job.task.config, "handler", "")
+    return name or job.task.kind
 
 
 def facts(job: Job) -> dict[str, object]:

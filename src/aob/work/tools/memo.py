@@ -72,13 +72,13 @@ class Memo:
 
     def serves(self, job: Job) -> bool:
         """Whether the job asks to be remembered, and may be."""
-        spec = job.node.spec
+        spec = job.task.spec
         return spec.cache != "off" and spec.effect == "none" and bool(spec.deterministic)
 
     async def performed(self, job: Job, work: Callable[[], Coroutine[object, object, object]]) -> Done:
         """The remembered output, or that of `work`, by the node's policy: `read_only` never writes, `read_through`
         writes after a miss, `write_only` never reads. Raises what `work` raises."""
-        policy = job.node.spec.cache
+        policy = job.task.spec.cache
         key = self.key(job)
         if policy in READS:
             data = await self._recall(job.tenant, key)
@@ -96,12 +96,12 @@ class Memo:
         """The sha256 of all that an output depends on: tenant, kind, config, version of the code, input, and the
         rules by which they are read."""
         version = self._version(job)
-        node = job.node
+        node = job.task
         parts = [MEMO_VERSION, job.tenant, node.kind, version, node.config, job.has_input_map, job.input, node.rules]
         return hashlib.sha256(canonical(parts)).hexdigest()
 
     def _version(self, job: Job) -> str:
-        facts = self._facts.get(getattr(job.node.config, "handler", ""))
+        facts = self._facts.get(getattr(job.task.config, "handler", ""))
         return facts.version if facts is not None else ""
 
     async def _recall(self, tenant: str, key: str) -> bytes | None:
@@ -121,7 +121,7 @@ class Memo:
     async def _keep(self, job: Job, key: str, done: Done) -> None:
         try:
             ref = await self._blobs.put(job.tenant, done.data)
-            work = getattr(job.node.config, "handler", "") or job.node.kind
+            work = getattr(job.task.config, "handler", "") or job.task.kind
             entry = Entry(ref.digest, ref.size, self._now_ms(), job.run, job.visit, work, self._version(job))
             await self._cache.put(job.tenant, key, msgspec.msgpack.encode(entry), self._ttl_ms)
             self.counts.kept += 1
