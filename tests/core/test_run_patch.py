@@ -289,3 +289,58 @@ def test_nested_scopes_move_one_by_one() -> None:
     assert set(desk.jobs) == {"each[0]/loop#0/out", "each[0]/loop#0/also", "each[1]/loop#0/in"}
     desk.work_off()
     assert desk.status == "COMPLETED"
+
+
+# -- what was skipped ---------------------------------------------------------------------------------------------
+
+
+def past_a_skip() -> Desk:
+    """`a` failed, so `b` was skipped; `c` goes on behind the failure."""
+    nodes = {"a": function(), "b": function(), "c": function(), "d": function()}
+    ways = {"e1": edge("a", "b"), "e2": edge("a", "c", on="failure"), "e3": edge("c", "d")}
+    desk = Desk(flow(nodes, ways))
+    desk.fail("a")
+    assert (desk.how("b"), desk.jobs) == ("skipped", {"c": 1})
+    return desk
+
+
+@pytest.mark.parametrize("field", ["retry", "timeout", "priority", "labels"])
+def test_what_was_skipped_may_be_tuned_and_stays_skipped(field: str) -> None:
+    desk = past_a_skip()
+    value: Any = {"retry": 4, "timeout": "9s", "priority": "high", "labels": {"x": "y"}}[field]
+    desk.apply([add(f"/nodes/b/{field}", value)])
+    assert (desk.how("b"), desk.jobs) == ("skipped", {"c": 1})
+    desk.work_off()
+    assert desk.status == "COMPLETED"
+
+
+def test_what_follows_from_a_node_that_was_skipped_is_skipped_too() -> None:
+    desk = past_a_skip()
+    desk.apply([*new_node("x", ("b", "x")), *new_node("y", ("b", "y"), ("d", "y"))])
+    assert (desk.how("x"), desk.how("y"), desk.jobs) == ("skipped", "", {"c": 1})
+    desk.work_off()
+    assert desk.status == "COMPLETED"
+    assert [event.visit for event in named(desk.events, ev.NodeCompleted)] == ["c", "d", "y"]
+
+
+def test_a_patch_whose_node_was_skipped_cannot_be_taken_back() -> None:
+    desk = past_a_skip()
+    desk.apply(new_node("x", ("b", "x")), id="p")
+    assert desk.how("x") == "skipped"
+    with pytest.raises(Conflict) as refused:
+        desk.roll_back("p")
+    assert refused.value.code == "nothing_left"
+
+
+def test_a_pass_in_which_the_patched_node_was_skipped_stays_and_others_move() -> None:
+    body = {"a": function(), "b": function(), "c": function()}
+    ways = {"e1": edge("a", "b"), "e2": edge("a", "c", on="failure")}
+    desk = Desk(flow({"m": each("[1, 2]", body, ways)}))
+    desk.fail("m[0]/a")
+    (applied,) = named(desk.apply([put("/nodes/m/body/nodes/b/config", {"handler": "other"})]), ev.PatchApplied)
+    assert (applied.moved, applied.stayed) == ([], ["m[0]"])
+    assert [event.path for event in named(desk.events, ev.ScopeMoved)] == ["m[1]"]
+    desk.complete("m[1]/a")
+    assert "m[1]/b" in desk.jobs
+    desk.work_off()
+    assert desk.status == "COMPLETED"

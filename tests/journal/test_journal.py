@@ -247,6 +247,32 @@ async def test_a_value_is_fetched_and_the_command_asked_again_in_its_place() -> 
 
 
 @in_virtual_time
+async def test_commands_that_waited_for_a_read_go_on_in_the_order_in_which_they_came() -> None:
+    """Of a value, and of a stream that is not in memory."""
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        await j.ask("t_1", Add(0))
+        first = [j.ask("t_1", Need(b"v")), *(j.ask("t_1", Add(n)) for n in (1, 2, 3))]
+        other = [j.ask("t_2", Add(n)) for n in (10, 20, 30)]
+        j.tell("t_1", Add(4))
+        j.tell("t_2", Add(40))
+        first.append(j.ask("t_1", Add(5)))
+        await asyncio.gather(*first, *other)
+        await passes(1)
+    told = {name: [n for of, events in shell.told if of == name for _, n in events] for name in ("t_1", "t_2")}
+    assert told == {"t_1": [0, 100, 1, 2, 3, 4, 5], "t_2": [10, 20, 30, 40]}
+
+
+@in_virtual_time
+async def test_a_second_read_in_the_middle_keeps_the_order() -> None:
+    shell = Shell(GatedStore())
+    async with shell.journal as j:
+        asks = [j.ask("t_1", each) for each in (Add(1), Need(b"v"), Add(2), Need(b"w"), Add(3), Add(4))]
+        await asyncio.gather(*asks)
+    assert [n for _, events in shell.told for _, n in events] == [1, 100, 2, 100, 3, 4]
+
+
+@in_virtual_time
 async def test_a_value_that_is_nowhere_fails_who_asks_and_sets_aside_what_nobody_asks() -> None:
     shell = Shell(GatedStore())
     shell.values[b"v"] = NotFound("gone")
