@@ -13,10 +13,10 @@ import aob
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL
+from aob.journal import Committed
 from aob.metrics.platform import Stretch, platform_contracts, stretches
 from aob.metrics.platform import stretch as module
 from aob.metrics.platform.stretch import Runs, Tellings
-from aob.runs.feed import WHOLE
 from tests.runs.home import Deed, chain, finished, flow, fn
 
 CONTRACTS = platform_contracts()
@@ -28,14 +28,14 @@ TOLD = {
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """Facts of runs of two tenants that end, wait, fail and are asked about."""
+def commits(tmp_path_factory: pytest.TempPathFactory) -> list[Committed]:
+    """Commits of runs of two tenants that end, wait, fail and are asked about."""
     import asyncio
 
-    return asyncio.run(_facts(tmp_path_factory.mktemp("facts")))
+    return asyncio.run(_commits(tmp_path_factory.mktemp("commits")))
 
 
-async def _facts(folder: Path) -> list[Any]:
+async def _commits(folder: Path) -> list[Committed]:
     deed = Deed()
     async with aob.open(folder / "home", app=deed.handlers()) as app:
         await app.push(chain("good", "echo", "echo", "echo"))
@@ -47,10 +47,10 @@ async def _facts(folder: Path) -> list[Any]:
             await finished(app, run.id)
         for ticket in (await app.views.tickets(LOCAL))[::2]:
             await app.answer(ticket["ticket_id"], "approve")
-        found, row, facts = list[Any](), 0, [None]
-        while facts:
-            facts, row, _ = await app.views.core.feed.read(row, WHOLE)
-            found += facts
+        found, durable = list[Committed](), app.views.core.journal.durable_row
+        async with aclosing(app.views.core.feed.commits(0)) as commits:
+            while not found or found[-1].row < durable:
+                found += await anext(commits)
         return found
 
 
@@ -65,33 +65,35 @@ def told(folds: dict[str, Fold], now_ms: int) -> dict[Any, Any]:
 class Shards:
     """Journals of several owners, who tell of them in pieces of any size."""
 
-    def __init__(self, facts: list[Any], shards: int, dice: random.Random) -> None:
+    def __init__(self, commits: list[Committed], shards: int, dice: random.Random) -> None:
         self.dice = dice
-        self.facts = [[fact for fact in facts if hash(fact.stream) % shards == shard] for shard in range(shards)]
+        self.commits = [[part_of(commit, shard, shards) for commit in commits] for shard in range(shards)]
 
     def follow(self, shard: int) -> Any:
-        async def follow(after: int) -> AsyncIterator[Sequence[Any]]:
-            rows: dict[int, list[Any]] = {}
-            for fact in self.facts[shard]:
-                if fact.row > after:
-                    rows.setdefault(fact.row, []).append(fact)
-            left = list(rows.values())
+        async def follow(after: int) -> AsyncIterator[Sequence[Committed]]:
+            left = [commit for commit in self.commits[shard] if commit.row > after]
             while left:
                 count = self.dice.randrange(1, 9)
-                yield [fact for row in left[:count] for fact in row]
+                yield left[:count]
                 left = left[count:]
 
         return follow
 
 
+def part_of(commit: Committed, shard: int, shards: int) -> Committed:
+    """What a shard decided of a commit."""
+    mine = [told for told in commit.told if hash(told.stream.name) % shards == shard]
+    return Committed(commit.row, commit.at_ms, mine)
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_stretches_of_any_size_from_owners_that_die_come_to_the_fold_of_all(
-    facts: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
+    commits: list[Committed], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAUSE_S", 0)
     dice = random.Random(seed)
     shards = 1 + seed % 3
-    owned = Shards(facts, shards, dice)
+    owned = Shards(commits, shards, dice)
     merged: dict[str, Fold] = {}
     for shard in range(shards):
         after, tellings = 0, Tellings(CONTRACTS)
@@ -111,22 +113,22 @@ async def test_stretches_of_any_size_from_owners_that_die_come_to_the_fold_of_al
                         break
             if over:
                 break
-    now_ms = facts[-1].at_ms
-    whole = {tenant: Fold(CONTRACTS) for tenant in {fact.tenant for fact in facts if fact.stream.startswith("run_")}}
-    for tenant, events in Tellings(CONTRACTS).read(facts).items():
-        whole[tenant].add(events)
+    now_ms = commits[-1].at_ms
+    whole = dict[str, Fold]()
+    for tenant, groups in Tellings(CONTRACTS).read(commits).items():
+        whole[tenant] = Fold(CONTRACTS)
+        whole[tenant].add_many(groups)
     assert told(merged, now_ms) == told(whole, now_ms)
 
 
-async def test_a_stretch_says_which_metrics_it_moves_and_what_is_remembered_no_more(facts: list[Any]) -> None:
-    mine = [fact for fact in facts if fact.tenant == "default" and fact.stream.startswith("run_")]
-
-    async def follow(after: int) -> AsyncIterator[Sequence[Any]]:
-        yield mine
+async def test_a_stretch_says_which_metrics_it_moves_and_what_is_remembered_no_more(commits: list[Committed]) -> None:
+    async def follow(after: int) -> AsyncIterator[Sequence[Committed]]:
+        yield commits
 
     async with aclosing(stretches(follow, CONTRACTS, 0, {})) as found:
         stretch = await anext(found)
-    assert stretch.row == mine[-1].row
+    assert stretch.row == commits[-1].row
     assert {"runs_started", "runs_finished", "run_success_rate"} <= stretch.folds["default"][1]
-    ended = {fact.stream for fact in mine if type(fact.event).__name__ == "RunFinished"}
+    every = [(told.stream.name, event) for commit in commits for told in commit.told for event in told.events]
+    ended = {name for name, event in every if type(event).__name__ == "RunFinished"}
     assert {run for run, remembered in stretch.runs["default"].items() if remembered is None} == ended

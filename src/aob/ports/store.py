@@ -201,7 +201,8 @@ class Store(Protocol):
         ...
 
     async def last(self, shard: int) -> tuple[int, int, int]:
-        """The last journal row, its time in ms, and the row of the last cut (0, 0, 0 when empty)."""
+        """The last journal row, the latest time in ms that was committed, and the row of the last cut (0, 0, 0 when
+        empty)."""
         ...
 
     async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:

@@ -11,7 +11,8 @@ import msgspec
 from aob.core.errors import CallerError, Conflict
 from aob.core.event import Position
 from aob.core.run import events as ev
-from aob.journal import Committed, Journal, Law, Told
+from aob.journal import Committed, Journal, Law, Stream, Told
+from aob.journal.law import Changes
 
 RING_EVENTS: Final = 8_000
 RING_BYTES: Final = 32 * 1024 * 1024
@@ -20,6 +21,7 @@ ROWS_AT_ONCE: Final = 50
 GENERATION: Final = 1
 """The generation of positions of runs in the first life of a home."""
 FACTS_AT_ONCE: Final = 1_000
+_UNCHANGED: Final = Changes()
 WHOLE: Final = 1 << 62
 """The index of a place that has all of its row behind it."""
 NEWS_MAX: Final = 1_000
@@ -257,44 +259,61 @@ class Feed:
                 facts.append(Fact(row, at + number, at_ms, of.name, seq + number, event, of.tenant, generation))
         return facts
 
+    async def commits(self, row: int) -> AsyncIterator[list[Committed]]:
+        """Commits after a row as they are, some at a time; for ever. For whoever reads every event."""
+        while True:
+            inside = self._in_memory(row + 1)
+            newer = self._after(row + 1) if inside else await self._stored(row)
+            if newer:
+                row = newer[-1].row
+                yield newer
+                continue
+            row = row if inside else max(row, self.journal.durable_row)
+            if row >= self.journal.durable_row:
+                await self._moved(row)
+
     async def _from_store(self, row: int, index: int) -> tuple[list[Fact], int, int]:
         facts: list[Fact] = []
-        after = row if index >= WHOLE else row - 1
-        told = self.journal.durable_row
-        rows = await self.journal.store.journal(self.journal.shard, after, ROWS_AT_ONCE)
-        for journal_row in rows:
-            if journal_row.row > told:
+        commits = await self._stored(row if index >= WHOLE else row - 1)
+        for commit in commits:
+            some = self._facts(commit, commit.told)
+            facts += some if commit.row > row else [fact for fact in some if fact.index > index]
+            row, index = commit.row, WHOLE
+        if not commits:
+            row, index = max(row, self.journal.durable_row), WHOLE
+        return facts, row, index
+
+    async def _stored(self, after: int) -> list[Committed]:
+        """Some commits after a row as the store has them. Their streams are names, and whose they are."""
+        commits: list[Committed] = []
+        durable = self.journal.durable_row
+        for row in await self.journal.store.journal(self.journal.shard, after, ROWS_AT_ONCE):
+            if row.row > durable:
                 break  # written, and not yet told to anybody
+            told: list[Told] = []
             at = 0
-            for name, seq, raws, sound in self.journal.readable(journal_row):
+            for name, seq, raws, sound in self.journal.readable(row):
                 if not name:  # a gap: what was here is removed, and what follows keeps its place
                     at += seq
                     continue
-                events = events_of(self.journal.law_of(name), raws)
+                law = self.journal.law_of(name)
+                events = events_of(law, raws)
                 if not sound:
                     events = [Unreadable("its checksum differs: see `aob doctor`")] * len(events)
-                facts.extend(
-                    Fact(journal_row.row, at + i, journal_row.at_ms, name, seq + i, event, "", self.generation)
-                    for i, event in enumerate(events)
-                    if journal_row.row > row or at + i > index
-                )
+                told.append(Told(Stream(name, law, None, tenant=""), seq, at, events, _UNCHANGED))
                 at += len(events)
-            row, index = journal_row.row, WHOLE
-        if not rows:
-            row, index = max(row, told), WHOLE
-        await self._name_tenants(facts)
-        return facts, row, index
+            commits.append(Committed(row.row, row.at_ms, told))
+        await self._name_tenants([told.stream for commit in commits for told in commit.told])
+        return commits
 
-    async def _name_tenants(self, facts: list[Fact]) -> None:
+    async def _name_tenants(self, streams: list[Stream]) -> None:
         """A row does not say whose a stream is: its memory does, or its head, or its first event."""
         live = self.journal.streams
-        absent = {fact.stream for fact in facts if fact.stream not in live}
+        absent = {stream.name for stream in streams if stream.name not in live}
         heads = await self.journal.store.heads_of(sorted(absent)) if absent else {}
-        for fact in facts:
-            if fact.stream in live:
-                fact.tenant = live[fact.stream].tenant
-            elif fact.stream in heads:
-                fact.tenant = heads[fact.stream].tenant
+        for stream in streams:
+            known = live.get(stream.name) or heads.get(stream.name)
+            stream.tenant = known.tenant if known is not None else ""
 
     async def _moved(self, row: int) -> None:
         if self.journal.durable_row > row:

@@ -91,7 +91,7 @@ class MemoryStore:
         self._tickets_whole = self._tickets_whole or batch.tickets_whole
         for value in batch.values:
             self._values.setdefault((value.tenant, value.digest), value.data)
-        self._at_ms = batch.at_ms
+        self._at_ms = max(self._at_ms, batch.at_ms)
         self._cut = batch.cut or self._cut
         return batch.row
 

@@ -124,6 +124,8 @@ class SqliteStore:
             )
             if not added.rowcount:
                 raise Conflict(f"row {batch.row} cannot follow the last row", code="row_exists")
+        else:
+            writer.execute(SQL["note_time"], (batch.at_ms,))
         if batch.heads:
             writer.executemany(SQL["put_head"], [astuple(head) for head in batch.heads])
         if batch.segments:
@@ -143,7 +145,6 @@ class SqliteStore:
             writer.execute(SQL["note_whole"])
         if batch.values:
             writer.executemany(SQL["add_value"], [(v.tenant, v.digest, v.data) for v in batch.values])
-        writer.execute(SQL["note_time"], (batch.at_ms,))
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
 
@@ -183,7 +184,9 @@ class SqliteStore:
 
         def read(reader: sqlite3.Connection) -> tuple[int, int, int]:
             _, cut, at_ms, again = reader.execute(SQL["owner"]).fetchone()
-            last = reader.execute(SQL["last_row"]).fetchone()[0]
+            rows = [_journal_row(row) for row in reader.execute(SQL["last_heads"])]
+            last = rows[0].row if rows else 0
+            at_ms = max(at_ms, *(row.at_ms for row in rows if row.sound), 0)
             # A cut that is not what was written is none: the whole journal says the same, and takes longer.
             return last, at_ms, cut if again in (-1, cut) else 0
 

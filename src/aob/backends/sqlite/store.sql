@@ -42,6 +42,10 @@ update shard set epoch = epoch + 1 returning epoch;
 -- Who owns the shard, and where the last cut is.
 select epoch, cut, at_ms, cut_again from shard;
 
+-- last_heads
+-- The last rows without their data: the time of the last one is the committed time, and one that was lost has none.
+select row, epoch, at_ms, count, x'', counts, crc from journal order by row desc limit 16;
+
 -- last_row
 -- The last journal row.
 select coalesce(max(row), 0) from journal;
@@ -139,8 +143,8 @@ select data from journal where row > ?;
 select stream, first_seq, count, row, data, crc from segment where (stream, first_seq) > (?, ?) order by stream, first_seq limit ?;
 
 -- note_time
--- The committed time of the shard.
-update shard set at_ms = ? where id = 1;
+-- The committed time of the shard, by a commit that writes no row.
+update shard set at_ms = max(at_ms, ?) where id = 1;
 
 -- note_cut
 -- Recovery may begin after this row.

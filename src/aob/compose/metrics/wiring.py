@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from hashlib import sha256
@@ -42,7 +42,7 @@ from aob.ports.pages import Pages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
 from aob.runs import Core
-from aob.runs.feed import WHOLE, Fact
+from aob.runs.feed import Fact
 from aob.views import Views
 from aob.work.egress import CheckedClient
 
@@ -114,7 +114,7 @@ class Wiring:
         self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
         self._to_tell: deque[Trace] = deque(maxlen=1_000)
         self.streams = Streams(self.live, self.watches)
-        self.platform = Platform(self.live, self._follow, now_ms, shards)
+        self.platform = Platform(self.live, core.feed.commits, now_ms, shards)
         rows = Supply(METRICS, MetricRows(self.answers, self.contracts.of))
         self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=[rows])
         self.starts = Starts(views, core)
@@ -288,10 +288,6 @@ class Wiring:
             except Exception:  # whatever is wrong with one keeps nobody from hearing of the others
                 log.exception("milestone_not_told", run=fact.stream, row=fact.row)
         self.webhooks.read_through(feed, row)
-
-    async def _follow(self, row: int) -> AsyncIterator[Sequence[Fact]]:
-        async for facts in self.core.feed.follow(row, WHOLE):
-            yield facts
 
     async def read_through(self, tenant: str, shard: int, durable_row: int) -> int:
         """The journal row of a shard up to which all that follow it have read what concerns a tenant, for good."""

@@ -14,7 +14,7 @@ from aob.runs.feed import WHOLE
 async def told_numbers(core: Core, after: int, runs: Any) -> AsyncIterator[Stretch]:
     """The stretches behind a row, up to which these runs are remembered; for ever."""
     known: Runs = msgspec.convert(runs, Runs)
-    async for stretch in stretches(lambda row: core.feed.follow(row, WHOLE), platform_contracts(), after, known):
+    async for stretch in stretches(core.feed.commits, platform_contracts(), after, known):
         yield stretch
 
 

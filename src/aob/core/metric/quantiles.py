@@ -1,6 +1,7 @@
 """Quantiles and bounds of a cell: numbers with signs in, quantiles, the lowest and the highest number out."""
 
 import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
@@ -172,9 +173,7 @@ class Quantiles(Counting[float, Kll]):
             if len(counts) > self._cap:
                 self._spill()
         if self._rest is not None and sign > 0:
-            update = self._rest.update
-            for value in values[at:]:
-                update(value)
+            deque(map(self._rest.update, values[at:]), 0)
         elif at < len(values):
             self._lost += len(values) - at
 

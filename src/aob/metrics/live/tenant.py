@@ -9,7 +9,7 @@ from aob.core.contract import to_document
 from aob.core.contract_model import ContractSet
 from aob.core.event.value import canonical, digest_of
 from aob.core.ingest import Event, paths
-from aob.core.metric import Entities, Fold
+from aob.core.metric import Entities, Fold, Many
 
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"
@@ -17,7 +17,7 @@ ENTITIES: Final = "entities/"
 ASIDE_MAX: Final = 1_000
 """Rows that are named one by one once they were set aside."""
 LATER_MAX: Final = 2_000
-"""Events of the platform that wait to be folded together at most."""
+"""Groups of events of the platform that wait to be folded together at most."""
 
 
 class _Counts(msgspec.Struct, array_like=True):
@@ -49,7 +49,7 @@ class Numbers:
         """Rows of the log that cannot be read, by number: how many events they hold, and why."""
         self.stale = False
         """A snapshot gave nothing of the tenant's own numbers, because its contracts have changed since."""
-        self._later: dict[str, list[Event]] = {}
+        self._later: list[Many] = []
         self._move = 0
         self._news = set[str]()
         self.restart(own)
@@ -82,19 +82,18 @@ class Numbers:
         self.entities.add(events)
         return self._moved(moved.metrics)
 
-    def later(self, feed: str, events: Sequence[Event]) -> None:
-        """Take events of the platform itself, of one of its feeds. They are folded together, with the next look at its
-        numbers at the latest."""
-        waiting = self._later.setdefault(feed, [])
-        waiting += events
-        if len(waiting) >= LATER_MAX:
+    def later(self, events: Sequence[Many]) -> None:
+        """Take events of the platform itself. They are folded together, with the next look at its numbers at the
+        latest."""
+        self._later += events
+        if len(self._later) >= LATER_MAX:
             self.settle()
 
     def settle(self) -> None:
         """Fold what the platform has told so far."""
-        later, self._later = self._later, {}
-        for events in later.values():
-            self._news |= self._moved(self.platform.add(events).metrics)
+        later, self._later = self._later, []
+        if later:
+            self._news |= self._moved(self.platform.add_many(later).metrics)
 
     def take(self, fold: Fold, moved: Set[str]) -> None:
         """Merge what somebody else has folded of the platform's own events, and these metrics have moved."""

@@ -16,16 +16,15 @@ import msgspec
 from aob.core.contract import read_contracts
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Unavailable
-from aob.core.ingest import Event
-from aob.core.metric import Fold
+from aob.core.metric import Fold, Many
 from aob.gate import Commit
+from aob.journal import Committed
 from aob.metrics.live.live import Live
-from aob.metrics.platform.stretch import Fact, Follow, Runs, Stretch, Tellings
+from aob.metrics.platform.stretch import Follow, Groups, Runs, Stretch, Tellings
 from aob.metrics.platform.telling import Telling
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT
 
-GATE: Final = "gate"
 JOURNAL: Final = "journal"
 SLICE: Final = 500
 TELL_S: Final = 0.05
@@ -107,11 +106,11 @@ class Platform:
             "lag_ms": float(max(0, now_ms - group.at_ms)),
             "overflowed": float(self.live.numbers(group.tenant).overflow_news()),
         }  # fmt: skip
-        make = self._tellings[0].make
-        told = [make("aob.gate.committed", data, group.at_ms)]
+        told = Groups()
+        told.add("aob.gate.committed", data, group.at_ms)
         for metric, values in self.live.numbers(group.tenant).unmoved_news().items():
-            told.append(make("aob.metric.unmoved", {"metric": metric, "values": float(values)}, group.at_ms))
-        self._later(group.tenant, GATE, told)
+            told.add("aob.metric.unmoved", {"metric": metric, "values": float(values)}, group.at_ms)
+        self._later(group.tenant, told.many(self._tellings[0].make))
 
     async def caught_up(self, row: int, within_s: float, shard: int = 0) -> None:
         """Waits until the journal of a shard is read up to a row, or so long."""
@@ -141,17 +140,17 @@ class Platform:
         self._mark(shard, stretch.row)
 
     async def _read(self) -> None:
-        async for facts in self._follow(self.live.keeping.marks.get(JOURNAL, 0)):
+        async for commits in self._follow(self.live.keeping.marks.get(JOURNAL, 0)):
             at = 0
-            while at < len(facts):
-                end = _whole_rows(facts, at)
+            while at < len(commits):
+                end = _slice_end(commits, at)
                 try:
-                    for tenant, events in self._tellings[0].read(facts[at:end]).items():
+                    for tenant, events in self._tellings[0].read(commits[at:end]).items():
                         if events:
-                            self._later(tenant, JOURNAL, events)
+                            self._later(tenant, events)
                 except Exception:  # told as what it is, and the rest of the journal is read all the same
-                    log.exception("runs_not_counted", row=facts[end - 1].row)
-                self._mark(0, facts[end - 1].row)
+                    log.exception("runs_not_counted", row=commits[end - 1].row)
+                self._mark(0, commits[end - 1].row)
                 at = end
                 await asyncio.sleep(0)
 
@@ -162,10 +161,10 @@ class Platform:
         read_on, self._read_on = self._read_on, asyncio.Event()
         read_on.set()
 
-    def _later(self, tenant: str, feed: str, events: list[Event]) -> None:
+    def _later(self, tenant: str, events: list[Many]) -> None:
         """A sketch costs more by the call than by the value: what comes close together is folded in one go. A look at
         these numbers and a snapshot of them fold what waits, so that nothing is ever missed."""
-        self.live.numbers(tenant).later(feed, events)
+        self.live.numbers(tenant).later(events)
         self._soon(tenant)
 
     def _soon(self, tenant: str) -> None:
@@ -182,9 +181,9 @@ class Platform:
                 self.live.tell_moved(tenant, moved)
 
 
-def _whole_rows(facts: Sequence[Fact], at: int) -> int:
-    """The end of a slice that begins here and parts no row."""
-    end = min(len(facts), at + SLICE)
-    while end < len(facts) and facts[end].row == facts[end - 1].row:
-        end += 1
-    return end
+def _slice_end(commits: Sequence[Committed], at: int) -> int:
+    """The end of a slice that begins here: some decisions, and at least a commit."""
+    count = len(commits[at].told)
+    while (at := at + 1) < len(commits) and (count := count + len(commits[at].told)) <= SLICE:
+        pass
+    return at

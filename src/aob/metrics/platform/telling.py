@@ -18,6 +18,7 @@ RUNS_MAX: Final = 100_000
 PAGES: Final = 256
 """Parts in which they are written, by a hash of the id."""
 
+NODE: Final = "aob.node.finished"
 Told = tuple[str, dict[str, Any]]
 
 
@@ -34,12 +35,17 @@ class Telling:
     """What the platform tells of the runs of one tenant."""
 
     def __init__(self) -> None:
+        self.runs: dict[str, Remembered] = {}
+        """All that is remembered."""
+        self.touched: set[str] = set()
+        """Runs of which something may be remembered that no page says yet."""
         self._pages: dict[int, dict[str, Remembered]] = {number: {} for number in range(PAGES)}
         self._changed: set[int] = set()
-        self._count = 0
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
         """The pages that changed since they were given last, or all; `""` lists those that have something."""
+        self._changed |= set(map(_page_of, self.touched))
+        self.touched.clear()
         for number in range(PAGES) if full else sorted(self._changed):
             self._changed.discard(number)
             runs = self._pages[number]
@@ -55,25 +61,11 @@ class Telling:
             self.remember(run_id, run)
         return []
 
-    def remembered(self) -> dict[str, Remembered]:
-        """All that is remembered."""
-        return {run_id: run for runs in self._pages.values() for run_id, run in runs.items()}
-
-    def of(self, run_id: str) -> Remembered | None:
-        """What is remembered of one run."""
-        return self._pages[crc32(run_id.encode()) % PAGES].get(run_id)
-
     def tell(self, run_id: str, event: Any, at_ms: int) -> Told | None:
         """What one event of a run, committed at `at_ms`, means; None: nothing."""
         kind = type(event)
-        number = crc32(run_id.encode()) % PAGES
-        self._changed.add(number)
-        run = self._pages[number].get(run_id)
-        if kind is ev.NodeCompleted and run is not None:  # as below, written out: most events are this
-            told = _completed(run, event, at_ms)
-            for visit in event.ready:
-                run.ready[visit] = at_ms
-            return told
+        self.touched.add(run_id)
+        run = self.runs.get(run_id)
         if kind is ev.RunStarted:
             return self._started(run_id, event, at_ms)
         if run is None:
@@ -91,20 +83,28 @@ class Telling:
 
     def remember(self, run_id: str, remembered: Remembered | None) -> None:
         """From now on this is remembered of a run; None: nothing."""
-        number = crc32(run_id.encode()) % PAGES
-        self._changed.add(number)
-        runs = self._pages[number]
-        self._count -= runs.pop(run_id, None) is not None
+        page = self._pages[_page_of(run_id)]
+        self.touched.add(run_id)
+        self.runs.pop(run_id, None)
+        page.pop(run_id, None)
         if remembered is not None:
-            if self._count >= RUNS_MAX and runs:
-                del runs[next(iter(runs))]
-                self._count -= 1
-            runs[run_id] = remembered
-            self._count += 1
+            if len(self.runs) >= RUNS_MAX and page:
+                oldest = next(iter(page))
+                del page[oldest], self.runs[oldest]
+            page[run_id] = self.runs[run_id] = remembered
 
     def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
         self.remember(run_id, Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms)))
         return "aob.run.started", {"workflow": event.workflow}
+
+
+def _page_of(run_id: str) -> int:
+    return crc32(run_id.encode()) % PAGES
+
+
+def node_data(workflow: str, took_ms: float, hop_ms: float) -> dict[str, Any]:
+    """What is told of a visit that is completed."""
+    return {"workflow": workflow, "outcome": "completed", "took_ms": took_ms, "hop_ms": hop_ms}
 
 
 def _finished(run: Remembered, event: ev.RunFinished, at_ms: int) -> Told:
@@ -117,15 +117,12 @@ def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> Told | N
     if event.copied:
         return None
     took_ms = event.took_us / 1_000
-    hop_ms = at_ms - ready_ms - took_ms
-    return "aob.node.finished", {
-        "workflow": run.workflow, "outcome": "completed", "took_ms": took_ms, "hop_ms": hop_ms if hop_ms > 0.0 else 0.0,
-    }  # fmt: skip
+    return NODE, node_data(run.workflow, took_ms, max(0.0, at_ms - ready_ms - took_ms))
 
 
 def _failed(run: Remembered, event: ev.NodeFailed, at_ms: int) -> Told:
     hop_ms = float(max(0, at_ms - run.ready.pop(event.visit, at_ms)))
-    return "aob.node.finished", {"workflow": run.workflow, "outcome": "failed", "took_ms": 0.0, "hop_ms": hop_ms}
+    return NODE, {"workflow": run.workflow, "outcome": "failed", "took_ms": 0.0, "hop_ms": hop_ms}
 
 
 def _attempt(run: Remembered, event: ev.AttemptFailed, at_ms: int) -> Told:

@@ -3,8 +3,9 @@
 Nothing here knows the time or a disk: both are told.
 """
 
+from aob.core.metric.fold.feed import Many
 from aob.core.metric.fold.fold import Fold, Moved
 from aob.core.metric.fold.reading import Reading
 from aob.core.metric.fold.restating import Restatement
 
-__all__ = ["Fold", "Moved", "Reading", "Restatement"]
+__all__ = ["Fold", "Many", "Moved", "Reading", "Restatement"]

@@ -30,13 +30,24 @@ from aob.core.metric.history import BOTH, Touch
 from aob.core.metric.tile import SECOND_MS, Key
 
 _at: Final = attrgetter("at_ms")
+NO_NUMBERS: Final[Mapping[str, Sequence[float]]] = {}
 Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
+
+
+class Many(NamedTuple):
+    """Events of one type and second that differ in some numbers only: one of them, how many they are, and by expression
+    the numbers of all."""
+
+    sample: Event
+    times: int
+    numbers: Mapping[str, Sequence[float]]
 
 
 class Lane(NamedTuple):
     """What is done with one expression's values: `tally` is the slot that counts them, `slots` those that take them,
     `metrics` those that they move. Without a column every event counts."""
 
+    text: str
     tally: int
     column: Column | None
     sure: bool
@@ -99,6 +110,22 @@ class Feed:
             tile = cube.tiles.open(second * SECOND_MS)
             for key, group in groups.items():
                 self._branch_out(cube, key, group, tile.own().get(key), second, moved)
+        return moved
+
+    def add_many(self, cube: Cube, many: Many) -> set[str]:
+        """Fold events that differ in some numbers only: what is said of one of them is said of all."""
+        moved, sample = set[str](), (many.sample,)
+        at_ms = self._ats(many.sample)
+        tile = cube.tiles.open(at_ms)
+        cell, events = None, [many.sample] * many.times
+        for branch in self._branches:
+            if branch.holds is None or branch.holds(many.sample):
+                cell = cell if cell is not None else cube.cell(tile, next(iter(self._keys(sample))))
+                _fold(cube, branch.lanes, cell, events, self._ats, many.numbers)
+                cube.see(branch.text, at_ms)
+                moved |= branch.metrics
+        if moved:
+            cube.touch(tile)
         return moved
 
     def instants(self, events: Sequence[Event]) -> list[int]:
@@ -165,13 +192,16 @@ class Feed:
         return by_second.items()
 
 
-def _fold(cube: Cube, lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int]) -> None:
-    for tally, column, sure, slots, metrics, weights in lanes:
+def _fold(
+    cube: Cube, lanes: tuple[Lane, ...], cell: Cell, events: list[Event], ats: Callable[[Event], int],
+    numbers: Mapping[str, Sequence[float]] = NO_NUMBERS,
+) -> None:  # fmt: skip
+    for text, tally, column, sure, slots, metrics, weights in lanes:
         if column is None:
             cell[tally] += len(events)
             continue
         there = events
-        values = list(column(events))
+        values = list(numbers[text] if text in numbers else column(events))
         if not sure:
             pairs = [(event, value) for event, value in zip(events, values, strict=True)
                      if value is not None and value is not FAULT]  # fmt: skip
@@ -216,9 +246,9 @@ def _lanes(
         if counted.value:
             values = values_of(counted.value, contract, numeric)
             weights = {slot.by: values_of(slot.by, contract, True).column for _, slot in takers if slot.by}
-            lanes.append(Lane(count, values.column, values.sure, takers, moved, weights))
+            lanes.append(Lane(counted.value, count, values.column, values.sure, takers, moved, weights))
         else:
-            lanes.append(Lane(count, None, True, (), moved))
+            lanes.append(Lane("", count, None, True, (), moved))
     return tuple(lanes)
 
 

@@ -18,7 +18,7 @@ from aob.core.metric.cube import Cube
 from aob.core.metric.fold import pages as paging
 from aob.core.metric.fold.answering import answer
 from aob.core.metric.fold.column import Valued, text_of
-from aob.core.metric.fold.feed import SubjectFeed
+from aob.core.metric.fold.feed import Many, SubjectFeed
 from aob.core.metric.fold.merging import merge
 from aob.core.metric.fold.plan import MetricPlan, Plan, Span, State, plan_of
 from aob.core.metric.fold.reading import Reading
@@ -149,6 +149,31 @@ class Fold(State):
         if touches:
             self._follow(events, touches, late_ids, moved)
         moved.late = len(late)
+        self._close(moved.metrics)
+        self._close(moved.restated)
+        return moved
+
+    def add_many(self, groups: Sequence[Many]) -> Moved:
+        """Fold groups of events, as `add` would one by one: of the newest version of types that no subject follows and
+        nothing takes back."""
+        moved = Moved(set(), set())
+        if not groups:
+            return moved
+        late = {id(event) for event in self.sources.see([group.sample for group in groups])}
+        for group in groups:
+            sample = group.sample
+            for feed in self.plan.feeds.get(sample.type, {}).get(max(self.contracts.events[sample.type]), ()):
+                cube = self.cubes[feed.id]
+                try:
+                    names = feed.add_many(cube, group)
+                except Exception as error:  # as above
+                    self.fault(feed.metrics, cube, group.times, error)
+                    continue
+                moved.metrics |= names
+                if id(sample) in late and names:
+                    cube.touch(cube.tiles.open(sample.at_ms), late=True)
+                    moved.restated |= names
+            moved.late += group.times * (id(sample) in late)
         self._close(moved.metrics)
         self._close(moved.restated)
         return moved
