@@ -11,8 +11,9 @@ from aob.core.graph import normalise
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
 from aob.core.rules import RULES
-from aob.core.run import Given, Run, decide, encode_events, evolve, pending
+from aob.core.run import Given, Run, decide, decode_events, encode_events, evolve, hop, pending
 from aob.core.run import commands as cmd
+from aob.core.run.decide import Hopped
 from aob.core.run.names import input_value
 from aob.core.run.pending import react
 from aob.core.run.step import Step
@@ -85,6 +86,7 @@ class Desk:
         self.given = Given(versions, self.values, self.rules, given.get("effects") or {"work": "none", "other": "none"})
         self.log: list[bytes] = []
         self.events: list[Any] = []
+        self.hops = 0
         self.inputs = inputs
         self.goes_on: bool = given.get("goes_on", True)
         """Whether what goes on by itself does so at once after each command."""
@@ -96,6 +98,7 @@ class Desk:
     def do(self, command: Any) -> list[Any]:
         """The events of a command, folded; everything that must hold is checked on the way."""
         before, was = picture(self.run), after(self.run)
+        hopped = self.hopped(command) if type(command) is cmd.Complete else None
         again = copy.deepcopy(command) if not isinstance(command, cmd.Start) else command
         try:
             decision = decide(self.run, command, self.given, self.now)
@@ -107,7 +110,18 @@ class Desk:
         assert encode_events(other.events) == encode_events(decision.events), "the same inputs gave other events"
         assert same_bytes(decision.events), "events change on their way through JSON"
         self.values |= decision.values
+        graphs = self.given.graphs
         self._fold(decision.events, decision.graphs, was)
+        if hopped is not None:
+            (made, data, effects), run = hopped
+            self.hops += 1
+            assert encode_events(made) == encode_events(decision.events), "a hop leads to other events"
+            assert encode_events(decode_events(data)) == encode_events(decision.events), "it is written as others"
+            assert picture(run) == picture(self.run), "it folds to another run"
+            assert pending(run) == pending(self.run)
+            assert (decision.values, decision.graphs) == ({}, graphs), "it has no values, and no other graphs"
+            react_made = reaction_wrong(was, after(run), effects, made)
+            assert not [*react_made], "it has other effects"
         while self.goes_on and pending(self.run).goes_on:
             self.go_on()
         return decision.events
@@ -119,6 +133,15 @@ class Desk:
         self.goes_on = goes_on
         assert events, "the run is said to go on, and does not"
         return events
+
+    def hopped(self, command: cmd.Complete) -> tuple[Hopped, Run] | None:
+        """What a hop makes of a command, and the run that it leaves; None when it leaves it to others."""
+        run = copy.deepcopy(self.run)
+        made = hop(run, copy.deepcopy(command), self.given.graphs, self.now)
+        if made is not None:
+            return made, run
+        assert picture(run) == picture(self.run), "what is no hop changes nothing"
+        return None
 
     def do_events(self, events: list[Any]) -> None:
         """Folds events of the shell, checked as those of a command are."""

@@ -51,11 +51,11 @@ async def test_a_run_that_cannot_be_counted_does_not_end_the_counting(
     with monkeypatch.context() as patch:
         broken = asyncio.Event()
 
-        def breaks(facts: Any) -> None:
+        def breaks(commits: Any) -> None:
             broken.set()
             raise ZeroDivisionError
 
-        patch.setattr(platform, "_facts", breaks)
+        patch.setattr(platform._tellings[0], "read", breaks)
         await app.start("nap")
         await broken.wait()
     await app.start("nap")

@@ -83,9 +83,9 @@ async def test_no_record_of_a_run_holds_the_hash_of_a_small_output_and_it_is_tol
         run_id = (await app.start("short", {"n": 1})).id
         told = await finished(app, run_id)
         events = [each for each in await app.views.core.store.rows("event_log") if each["stream"] == run_id]
-        completed = [each["event"] for each in events if each["tag"] == 3]
+        completed = [each["event"] for each in events if each["tag"] == 33]
         assert len(completed) == 2
-        assert all('{"n":1},"",' in event for event in completed)
+        assert all(event.startswith('[33,"') and '",1,{"n":1},[' in event for event in completed)
         assert {node["hash"] for node in told["nodes"].values()} == {digest_of(b'{"n":1}').hex()}
 
 

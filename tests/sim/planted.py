@@ -12,6 +12,7 @@ from aob.journal import Committed, Journal
 from aob.journal.batch import Cutter
 from aob.journal.deciding import Deciding
 from aob.runs.dispatch import Dispatcher
+from aob.runs.law import RunLaw
 from aob.testing.world.loop import replaced
 
 
@@ -44,7 +45,7 @@ def fence_dropped() -> AbstractContextManager[None]:
             command = cmd.Complete(command.visit, token.attempt, command.output, command.digest)
         complete(step, command)
 
-    return both(ruled(decide._RULES, cmd.Complete, rule), replaced((decide, "_hop", lambda *_: None)))
+    return both(ruled(decide._RULES, cmd.Complete, rule), replaced((RunLaw, "quick", lambda *_: None)))
 
 
 def attempt_limit_dropped() -> AbstractContextManager[None]:

@@ -1,7 +1,8 @@
 """The one shell for every law: commands in, one commit a batch, then answers and effects out. Knows no run or agent."""
 
+from aob.journal.batch import Committed, Told
 from aob.journal.clock import CommittedClock
-from aob.journal.deciding import Committed, Decided, SetAside, Stuck, Told, value_error
+from aob.journal.deciding import Decided, SetAside, Stuck, value_error
 from aob.journal.journal import Journal
 from aob.journal.law import Law, Verdict
 from aob.journal.recovery import Recovered

@@ -21,6 +21,27 @@ POINTERS_MAX: Final = 16
 """A stream that ended within so many decisions is not copied: a pointer to each of them is a tenth of what they are."""
 
 
+class Told(msgspec.Struct, eq=False, gc=False):
+    """What one decision of a commit tells: the stream, its first sequence number, its events, its changes."""
+
+    stream: Stream
+    seq: int
+    base: int
+    events: list[Any]
+    changes: Changes
+
+
+class Committed(msgspec.Struct, eq=False):
+    """One commit: its row, its time, and what its decisions tell, in order; the bytes of its events. `milestones` are
+    found by those who read commits."""
+
+    row: int
+    at_ms: int
+    told: list[Told]
+    size: int = 0
+    milestones: list[Any] | None = None
+
+
 class Draft:
     """Decisions of one commit, in order."""
 

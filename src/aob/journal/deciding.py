@@ -10,7 +10,7 @@ from zlib import crc32
 import msgspec
 
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
-from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft
+from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft, Told
 from aob.journal.clock import CommittedClock
 from aob.journal.kept import Kept
 from aob.journal.law import Changes, Law, Verdict, Wanted
@@ -52,29 +52,10 @@ def value_error(error: Exception) -> AobError:
                        hint="look at the store of the values; what needs it goes on by itself")  # fmt: skip
 
 
-class Told(msgspec.Struct, eq=False, gc=False):
-    """What one decision of a commit tells: the stream, its first sequence number, its events, its changes."""
-
-    stream: Stream
-    seq: int
-    base: int
-    events: list[Any]
-    changes: Changes
-
-
 class SetAside(msgspec.Struct):
     """The journal's own command to any stream: its law sets it aside with this reason."""
 
     reason: str
-
-
-class Committed(msgspec.Struct, eq=False):
-    """One commit: its row, its time, and what its decisions tell, in order; the bytes of its events."""
-
-    row: int
-    at_ms: int
-    told: list[Told]
-    size: int = 0
 
 
 class Decided(msgspec.Struct, eq=False, gc=False):
@@ -182,6 +163,13 @@ class Deciding:
     def _decide_one(self, draft: Draft, stream: Stream, asked: Asked) -> None:
         law: Law = stream.law
         try:
+            quick = law.quick(stream, asked.command, draft.at_ms)
+            if quick is not None:
+                if asked.future is not None:
+                    draft.answers.append((asked, Decided(stream, quick.events, draft.row, draft.count)))
+                stream.seq += len(quick.events)
+                self._keep(draft, stream, quick.events, quick.data, quick.changes)
+                return
             if type(asked.command) is SetAside:
                 verdict = Verdict(law.quarantine(stream, asked.command.reason), {})
             else:
@@ -218,8 +206,15 @@ class Deciding:
                 draft.removals.append(verdict.context)
             else:
                 law.adopt(stream, verdict.context)
-        seq, base, count = stream.seq, draft.count, len(events)
-        stream.seq = seq + count
+        if verdict.values:
+            draft.keep(stream.tenant, verdict.values)
+        stream.seq += len(events)
+        self._keep(draft, stream, events, data, law.changes(stream, events))
+
+    def _keep(self, draft: Draft, stream: Stream, events: list[Any], data: bytes, changes: Changes) -> None:
+        """Events that are folded and counted go into the draft, with what they change."""
+        base, count = draft.count, len(events)
+        seq = stream.seq - count
         crc = crc32(data, stream.seed)  # as `Part.sound` and `chunk_crc` have it, gone over once
         head = b'["%b",%d,' % (stream.name.encode(), seq)
         part = b"%b%b,%d]" % (head, data, crc ^ seq)
@@ -229,12 +224,9 @@ class Deciding:
         draft.size += len(part) + 1
         draft.count = base + count
         draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
-        changes = law.changes(stream, events)
         if changes.timers or changes.timers_done or changes.tickets or changes.tickets_done:
             draft.timed.append(changes)
         draft.told.append(Told(stream, seq, base, events, changes))
-        if verdict.values:
-            draft.keep(stream.tenant, verdict.values)
         if changes.status != stream.status:
             stream.status = changes.status
             if not stream.lazy or changes.over:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
-from aob.journal.batch import Cutter, Draft, build
+from aob.journal.batch import Committed, Cutter, Draft, build
 from aob.journal.clock import CommittedClock
-from aob.journal.deciding import BATCH_MAX, Asked, Committed, Decided, Deciding, SetAside, fail, set_aside, value_error
+from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, SetAside, fail, set_aside, value_error
 from aob.journal.kept import Kept
 from aob.journal.law import Law
 from aob.journal.log import logger

@@ -32,6 +32,14 @@ class Changes(msgspec.Struct, gc=False):
     tickets_done: list[tuple[str, str]] | None = None
 
 
+class Quick(msgspec.Struct, gc=False):
+    """A decision that is folded already: its events, the same as they are written, and what they change."""
+
+    events: list[Any]
+    data: bytes
+    changes: Changes
+
+
 class Wanted(Exception):  # noqa: N818  # not an error: the journal fetches the value and asks again
     """A decision needs a value that lies outside the record."""
 
@@ -57,6 +65,11 @@ class Law(Protocol):
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """The events of a command. Raises AobError when it cannot be, Wanted when it needs a value."""
         ...
+
+    def quick(self, stream: Stream, command: Any, now_ms: int) -> Quick | None:
+        """A decision that a law can make, fold and write at once, as it would one after the other. None, and nothing is
+        changed, for all others."""
+        return None
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
         """Folds events into the stream's state."""

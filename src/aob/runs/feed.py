@@ -173,7 +173,7 @@ class Feed:
         for commit in self._ring:
             kept = [told for told in commit.told if told.stream.name not in names]
             self._events -= len(commit.told) - len(kept)
-            commit.told = kept
+            commit.told, commit.milestones = kept, None
 
     def place(self, token: str | None) -> tuple[int, int]:
         """The row and index that a position names; None is now. Raises CallerError or Conflict for what is not ours."""
@@ -218,8 +218,10 @@ class Feed:
             return [fact for fact in found if type(fact.event) in MILESTONES], row
         facts: list[Fact] = []
         for commit in self._after(row + 1):
-            some = [told for told in commit.told if _is_milestone(told)]
-            facts += [fact for fact in self._facts(commit, some) if type(fact.event) in MILESTONES]
+            if commit.milestones is None:  # several readers ask for them
+                some = self._facts(commit, [told for told in commit.told if _is_milestone(told)])
+                commit.milestones = [fact for fact in some if type(fact.event) in MILESTONES]
+            facts += commit.milestones
             row = commit.row
         return facts, row
 

@@ -8,13 +8,13 @@ import msgspec
 from aob.core.errors import Invalid, NotFound
 from aob.core.event.value import Ref, decode, digest_of, ref_in
 from aob.core.policy.patch import PatchRules
-from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, fold
+from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, fold, hop
 from aob.core.run import commands as cmd
 from aob.core.run import events as ev
-from aob.core.run.pending import react
+from aob.core.run.pending import Effects, Hop, react
 from aob.core.run.state import TERMINAL, Ticket
 from aob.journal import Law, Stream, Verdict
-from aob.journal.law import Changes, Wanted
+from aob.journal.law import Changes, Quick, Wanted
 from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
 from aob.runs.values import Values
@@ -70,6 +70,18 @@ class RunLaw(Law):
         values[digest] = data
         self.carried.add((tenant, artifact))
 
+    def quick(self, stream: Stream, command: Any, now_ms: int) -> Quick | None:
+        """A plain hop, decided, folded and written at once."""
+        given = stream.derived
+        if type(command) is not cmd.Complete or command.beside is not None or given is None:
+            return None
+        hopped = hop(stream.state, command, given.graphs, now_ms)
+        if hopped is None:
+            return None
+        events, data, effects = hopped
+        changes = self._changes(stream, effects) if effects.over else Changes(effects, stream.state.status)
+        return Quick(events, data, changes)
+
     def _begin(self, stream: Stream, command: Any) -> Given:
         if not isinstance(command, cmd.Start):
             # A command to a run that does not exist: the law itself says so, no graph is looked at.
@@ -101,8 +113,10 @@ class RunLaw(Law):
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
         """Jobs, timers and the end, read off the events."""
+        return self._changes(stream, react(stream.state, events))
+
+    def _changes(self, stream: Stream, effects: Effects | Hop) -> Changes:
         run: Run = stream.state
-        effects = react(run, events)
         name = stream.name
         timers = [TimerRow(name, id, due) for id, due in effects.timers.items()] if effects.timers else None
         done = [(name, id) for id in effects.timers_done] if effects.timers_done else None

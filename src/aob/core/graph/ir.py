@@ -4,6 +4,9 @@ Nodes hold their edges, edges hold their target node: one attribute access a hop
 """
 
 from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from aob.core.document.shape import Value
 from aob.core.expression import Expression
@@ -23,6 +26,16 @@ class Edge:
         self.when, self.order, self.default = when, order, default
 
 
+class Plan(NamedTuple):
+    """What a plain completion of a node leads to: the nodes that become jobs, and whether its scope then goes on;
+    `name` and `written` are its id and theirs as JSON."""
+
+    ready: tuple[str, ...]
+    goes_on: bool
+    name: bytes
+    written: bytes
+
+
 class Node:
     """One node of one body.
 
@@ -36,8 +49,8 @@ class Node:
     """
 
     __slots__ = (
-        "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "late", "need", "outs",
-        "patched", "rules", "spec", "task",
+        "_plan", "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "late", "need",
+        "outs", "patched", "rules", "spec", "task",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +74,19 @@ class Node:
         self.need = 0
         self.body: IR | None = None
         self.task = Task(id, kind, config, spec, hash, rules)
+        self._plan: Plan | Literal[False] | None = False
+
+    @property
+    def plan(self) -> Plan | None:
+        """Worked out at the first completion, when the graph is whole; None when one always leads to more."""
+        if self._plan is False:
+            edges = self.outs.get("success", ())
+            ready = tuple(edge.target.id for edge in edges)
+            more = any(edge.target.need != 1 or edge.target.inner or edge.target.late for edge in edges)
+            goes_on = self.outs.keys() == {"success"}
+            encode = msgspec.json.encode
+            self._plan = None if more else Plan(ready, goes_on, encode(self.id), encode(ready))
+        return self._plan
 
 
 class IR:

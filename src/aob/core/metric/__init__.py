@@ -5,12 +5,12 @@
 """
 
 from aob.core.metric.entity import Change, Changes, Entities
-from aob.core.metric.fold import Fold, Many, Moved, Reading, Restatement
+from aob.core.metric.fold import Fold, Moved, Reading, Restatement
 from aob.core.metric.sketch import warm
 from aob.core.metric.slo import SloTiles, rate_of, view_of
 from aob.core.metric.tile import NeedsScan
 
 __all__ = [
-    "Change", "Changes", "Entities", "Fold", "Many", "Moved", "NeedsScan", "Reading", "Restatement", "SloTiles",
+    "Change", "Changes", "Entities", "Fold", "Moved", "NeedsScan", "Reading", "Restatement", "SloTiles",
     "rate_of", "view_of", "warm",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """The law of a run: commands go in, events come out, and the state is what the events say. Pure."""
 
-from aob.core.run.decide import decide
+from aob.core.run.decide import decide, hop
 from aob.core.run.events import decode_events, encode_events
 from aob.core.run.evolve import evolve, fold
 from aob.core.run.pending import pending
@@ -16,5 +16,6 @@ __all__ = [
     "encode_events",
     "evolve",
     "fold",
+    "hop",
     "pending",
 ]

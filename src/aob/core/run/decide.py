@@ -20,8 +20,10 @@ from aob.core.run import commands as cmd
 from aob.core.run import events as ev
 from aob.core.run.asking import answer, cancel, fire, message, set_aside
 from aob.core.run.ending import error_cell, fail_node
+from aob.core.run.evolve import evolve
 from aob.core.run.inner import conclude
 from aob.core.run.patching import propose, roll_back
+from aob.core.run.pending import LAST, Hop
 from aob.core.run.state import READY, Run, Scope, Token
 from aob.core.run.step import Given, Graphs, Step
 
@@ -47,8 +49,6 @@ class Decision(msgspec.Struct, gc=False):
 
 def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decision:
     """The events that the command leads to. Raises AobError when it cannot be, Needs when a value must be fetched."""
-    if type(command) is cmd.Complete and (events := _hop(run, command, given, now)) is not None:
-        return Decision(events, {}, given.graphs)
     step = Step(run, given, now)
     if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel | cmd.Start):
         _refuse_aside(run, command)
@@ -68,37 +68,53 @@ def _refuse_aside(run: Run, command: cmd.RunCommand) -> None:
         raise Conflict(f"{run.id} is set aside: {run.quarantined}", code="run_quarantined", hint=f"aob why {run.id}")
 
 
-def _hop(run: Run, command: cmd.Complete, given: Given, now: int) -> list[Any] | None:
-    """The events of a plain hop: a job completed, and every next node becomes a job and its scope goes on; or it was
-    the last of all, and the one whose output is the run's. None when it is anything more; then the step below works it
-    out. Most decisions are hops, and a step costs more than all of this.
-    """
-    token = run.tokens.get(command.visit)
-    if token is None or token.attempt != command.attempt or token.state != READY or run.timers or command.patch:
+Hopped = tuple[list[ev.RunEvent], bytes, Hop]
+"""A plain hop that is folded: its events, the same as they are written, and their effects."""
+
+
+def hop(run: Run, command: cmd.Complete, graphs: Graphs, now: int) -> Hopped | None:
+    """What `decide`, `evolve`, `encode_events` and `react` make of a completion, in one go, when it leads to jobs of
+    its scope only, or was the last and its output is the run's. None, and nothing has changed, when it is more."""
+    visit, attempt, tokens = command.visit, command.attempt, run.tokens
+    token = tokens.get(visit)
+    if token is None or token.attempt != attempt or token.state != READY or run.timers or run.quarantined:
         return None
-    scope = run.scopes[token.scope]
-    graphs = given.graphs
+    path, id = token.scope, token.node
+    scope = run.scopes[path]
     ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
-    node = ir.nodes[token.node]
-    last = len(scope.done) + 1 >= len(ir.nodes)
-    if run.quarantined or (last and (scope.path or len(run.tokens) > 1 or run.cancelling or ir.output is not None)):
+    node, done = ir.nodes[id], scope.done
+    plan = node.plan
+    if plan is None or command.patch or command.memo or command.usage is not None or run.going:
         return None
-    ready: list[str] = []
+    if visit in run.waits or visit in run.bodies:
+        return None
+    if last := len(done) + 1 >= len(ir.nodes):
+        if path or len(tokens) > 1 or run.cancelling or ir.output is not None or ir.last is not node:
+            return None
+    elif not plan.goes_on or any(map(done.__contains__, plan.ready)):
+        return None
+    output, took_us, ready = command.output, command.took_us, [*plan.ready]
+    events: list[ev.RunEvent] = [ev.NodeCompleted(visit, attempt, "success", output, b"", None, ready, took_us=took_us)]
+    name = msgspec.json.encode(visit) if path else plan.name
+    data = b"[[33,%b,%d,%b,%b,%d]" % (name, attempt, output, plan.written, took_us)
+    del tokens[visit]
+    done[id] = events[0]
+    if scope.fed:
+        scope.fed.pop(id, None)
     if last:
-        if ir.last is not node:
-            return None
-    elif len(node.outs) != 1 or "success" not in node.outs:
-        return None
-    for edge in node.outs.get("success", ()):
-        target = edge.target
-        if target.need != 1 or target.inner or target.late or target.id in scope.done:
-            return None
-        ready.append(target.id)
-    hop = ev.NodeCompleted(
-        command.visit, command.attempt, "success", command.output, b"", None, ready, [], [], [],
-        command.took_us, command.memo, False, command.usage,
-    )  # fmt: skip
-    return [hop, ev.RunFinished("COMPLETED", now, command.output)] if last else [hop]
+        events.append(ev.RunFinished("COMPLETED", now, output))
+        evolve(run, events[1])
+        return events, b"%b,[34,%d]]" % (data, now), LAST
+    jobs = []
+    for target in ready:
+        job = scope.prefix + target
+        tokens[job] = Token(job, path, target, 1, READY)
+        jobs.append((job, 1))
+    run.ready += len(ready) - 1
+    if path:
+        scope.live.pop(id, None)
+        scope.live.update(dict.fromkeys(ready))
+    return events, data + b"]", Hop(jobs)
 
 
 def _start(step: Step, command: cmd.Start) -> None:
@@ -183,14 +199,12 @@ def _place(step: Step, token: Token) -> tuple[Scope, IR, Node]:
 
 
 def _complete(step: Step, command: cmd.Complete) -> None:
-    run = step.run
-    token = run.tokens.get(command.visit)
-    if token is None or token.attempt != command.attempt or token.state != READY:
+    run, token = step.run, _token(step, command.visit, command.attempt)
+    if token is None:
         return
-    scope = run.scopes[token.scope]
-    ir = step.ir_of(scope)
+    scope, ir, node = _place(step, token)
     patch = run.patches.get(command.patch)
-    if patch is not None and patch.state == "proposed" and ir.nodes[token.node].spec.hold:
+    if patch is not None and patch.state == "proposed" and node.spec.hold:
         step.events.append(
             ev.NodeHeld(command.visit, command.attempt, command.output, b"", command.patch, command.usage)
         )
@@ -201,7 +215,7 @@ def _complete(step: Step, command: cmd.Complete) -> None:
         command.visit, command.attempt, "success", command.output, b"", None, [], [], [], [],
         command.took_us, command.memo, False, command.usage,
     )  # fmt: skip
-    step.route(scope, ir, ir.nodes[token.node], event)
+    step.route(scope, ir, node, event)
 
 
 def _fail(step: Step, command: cmd.Fail) -> None:

@@ -347,10 +347,31 @@ RunEvent = (
     | ScopeMoved | NodeRefused
 )  # fmt: skip
 
+
+class _HopRecord(_Event, tag=33):
+    """A plain completion as it is written: the fields of `NodeCompleted` that are not what they always are."""
+
+    visit: str
+    attempt: int
+    output: Cell
+    ready: list[str]
+    took_us: int
+
+
+class _EndRecord(_Event, tag=34):
+    """Behind a plain completion: it was the last one, and its output is the run's."""
+
+    at_ms: int
+
+
 encode_events = msgspec.json.Encoder().encode
-_decoder = msgspec.json.Decoder(list[RunEvent])
+_decoder = msgspec.json.Decoder(list[RunEvent | _HopRecord | _EndRecord])
 
 
 def decode_events(data: bytes | msgspec.Raw) -> list[RunEvent]:
     """The events of one decision. Accepts every event ever written (new trailing fields take their defaults)."""
-    return _decoder.decode(data)
+    found: list[Any] = _decoder.decode(data)
+    if found and type(hop := found[0]) is _HopRecord:
+        took = NodeCompleted(hop.visit, hop.attempt, "success", hop.output, b"", None, hop.ready, took_us=hop.took_us)
+        return [took, *(RunFinished("COMPLETED", end.at_ms, hop.output) for end in found[1:])]
+    return found

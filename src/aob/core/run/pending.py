@@ -49,7 +49,8 @@ class Hop(msgspec.Struct, gc=False, eq=False):
     told: ClassVar[tuple[tuple[str, str], ...]] = ()
 
 
-_LAST: Final = Hop((), True)
+LAST: Final = Hop((), True)
+"""The last completion of a run."""
 
 
 class Pending(msgspec.Struct):
@@ -80,14 +81,8 @@ def _standing(run: Run) -> tuple[dict[str, int], dict[str, int]]:
 
 def react(run: Run, events: list[Any]) -> Effects | Hop:
     """The effects of events that have just been folded into `run`."""
-    first = type(events[0]) if events else None
-    if run.going:
-        pass
-    elif len(events) == 1:
-        if first is ev.RunStarted or (first is ev.NodeCompleted and "/" not in events[0].visit):
-            return Hop([(node, 1) for node in events[0].ready])
-    elif len(events) == 2 and first is ev.NodeCompleted and type(events[1]) is ev.RunFinished:
-        return _LAST
+    if len(events) == 1 and type(events[0]) is ev.RunStarted and not run.going:
+        return Hop([(node, 1) for node in events[0].ready])
     effects = Effects([])
     for event in events:
         kind = type(event)

@@ -9,7 +9,8 @@ from aob.core.contract import to_document
 from aob.core.contract_model import ContractSet
 from aob.core.event.value import canonical, digest_of
 from aob.core.ingest import Event, paths
-from aob.core.metric import Entities, Fold, Many
+from aob.core.metric import Entities, Fold
+from aob.core.metric.fold import Many
 
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"

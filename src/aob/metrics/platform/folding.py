@@ -16,7 +16,8 @@ import msgspec
 from aob.core.contract import read_contracts
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Unavailable
-from aob.core.metric import Fold, Many
+from aob.core.metric import Fold
+from aob.core.metric.fold import Many
 from aob.gate import Commit
 from aob.journal import Committed
 from aob.metrics.live.live import Live
