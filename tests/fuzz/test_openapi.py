@@ -28,7 +28,7 @@ from aob.server import create_app, serving
 from tests.runs.home import Deed, flow, fn, ticket_of
 
 EXAMPLES: Final = 20
-ENDLESS: Final = ("follow_all", "follow_run", "follow_logs", "stream_events")
+ENDLESS: Final = ("follow_all", "follow_all_alias", "follow_run", "follow_logs", "stream_events")
 CHECKS: Final = (
     not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance,
 )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 
 import aob
 from aob.compose import App
-from aob.core.errors import Refused
+from aob.core.errors import AobError, NotFound, Refused
 from aob.core.policy import LOCAL, ROLES, Caller
 from aob.core.rights import ANY
 from aob.core.verbs import TABLE
@@ -40,7 +40,7 @@ BODIES: Final[dict[str, Any]] = {
     "ingest_events": [],
 }
 DECIDES: Final = {"answer_ticket", "link_ticket"}
-HANDS: Final = {"follow_run", "follow_all", "follow_logs", "stream_events"}
+HANDS: Final = {"follow_run", "follow_all", "follow_all_alias", "follow_logs", "stream_events"}
 """Feeds that go on: they are asked for their head only."""
 
 
@@ -147,3 +147,91 @@ async def test_a_verb_itself_refuses_who_lacks_the_role_of_its_route(home: App) 
     checked = [verb for verb, role in RIGHTS.items() if role != ANY and verb != "validate"]
     said = {verb: await refusal(home, verb) for verb in checked}
     assert not {verb: words for verb, words in said.items() if f"lacks the role `{RIGHTS[verb]}`" not in words}
+
+
+class Loads:
+    """Counts whatever is read for a verb: streams, heads, rows, values, events, pages of SQL."""
+
+    READS: Final = (
+        "load",
+        "heads",
+        "head",
+        "rows",
+        "removed",
+        "ended",
+        "fetch",
+        "get",
+        "dead",
+        "views",
+        "query",
+        "read",
+    )
+
+    def __init__(self, home: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[str] = []
+        core, metrics = home.views.core, home.wiring
+        assert metrics is not None
+        for part in (core.journal, core.store, core.values, core.blobs, metrics.log, metrics.serving):
+            for name in self.READS:
+                if hasattr(part, name):
+                    monkeypatch.setattr(part, name, self._counted(name, getattr(part, name)), raising=False)
+
+    def _counted(self, name: str, function: Any) -> Any:
+        def read(*args: Any, **named: Any) -> Any:
+            self.seen.append(name)
+            return function(*args, **named)
+
+        return read
+
+
+async def test_an_action_is_refused_before_anything_is_loaded(
+    home: App, known: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of what is there: who may not do it learns nothing, not even by how long it takes."""
+    loads = Loads(home, monkeypatch)
+    for role in (*ROLES, OWN):
+        weak = Caller("default", "weak", frozenset({role}), "key_weak")
+        for verb in TABLE:
+            if verb.name == "validate" or verb.action == ANY or weak.may(verb.action):
+                continue
+            rooms = home.views if hasattr(home.views, verb.name) else home.metrics
+            fields = [field for field in msgspec.structs.fields(verb.args) if field.required]
+            given = {field.name: known.get(field.encode_name, value_of(str(field.type))) for field in fields}
+            begun = getattr(rooms, verb.name)(weak, **given)
+            with pytest.raises(Refused, match=f"lacks the role `{verb.action}`"):
+                await (anext(begun) if inspect.isasyncgen(begun) else begun)
+            assert not loads.seen, verb
+
+
+RUN_VERBS: Final = [verb for verb in TABLE if verb.answered_by in ("run", "holder") and verb.resource != "blob"]
+
+
+async def test_what_is_another_tenants_is_not_there_whatever_the_verb_and_the_role(
+    home: App, known: dict[str, str]
+) -> None:
+    """NotFound, never Refused: of a run, a ticket and a patch that exist."""
+    run = await home.start("asking")
+    await home.views.propose(LOCAL, run.id, {"operations": [{"op": "disable", "id": "end"}], "id": "p"})
+    (patch,) = await home.views.patches(LOCAL, run.id)
+    there = {**known, "run_id": run.id, "patch_id": patch["patch_id"]}
+    loose = []
+    for verb in RUN_VERBS:
+        roles = ROLES if verb.action == ANY else (verb.action, "admin")
+        for role in roles:
+            stranger = Caller("other", "eve", frozenset({role, OWN}), "key_eve")
+            fields = [field for field in msgspec.structs.fields(verb.args) if field.required]
+            given = {field.name: there.get(field.encode_name, value_of(str(field.type))) for field in fields}
+            if verb.name == "propose":
+                given["body"] = {"operations": [{"op": "disable", "id": "end"}]}
+            if verb.name == "wait":
+                given["within_ms"] = 1
+            begun = getattr(home.views, verb.name)(stranger, **given)
+            try:
+                await (anext(begun) if inspect.isasyncgen(begun) else begun)
+            except NotFound:
+                continue
+            except AobError as error:
+                loose.append((verb, role, error.code))
+            else:
+                loose.append((verb, role, "did it"))
+    assert not loose

@@ -5,7 +5,7 @@ The actions of verbs stand in their table (`core.verbs`). Here is the one place 
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from aob.core.errors import Refused
 from aob.core.hint import nearest
@@ -31,9 +31,24 @@ BARRED: Final = {
 
 
 def may(who: Caller, action: str) -> None:
-    """Raises Refused unless the caller may do this at all: has the role."""
+    """Raises Refused unless the caller may do this at all: has the role. Asked before anything is loaded; of what was
+    loaded `mine` is asked."""
     if action != ANY:
         require(who, action)
+
+
+class Owned(Protocol):
+    """Whatever belongs to a tenant."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+
+
+def mine(who: Caller, resource: Owned) -> bool:
+    """Whether a resource that was loaded is the caller's tenant's. What is not is not there for them: NotFound, never
+    Refused, for its existence is nobody's business."""
+    return resource.tenant == who.tenant
 
 
 def is_role(name: object) -> bool:

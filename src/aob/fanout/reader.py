@@ -136,7 +136,7 @@ class Readers:
                 f"{self.limits.readers_key_max} readers are connected with this key",
                 code="readers_full",
                 retry_after_s=5.0,
-                hint="share one stream, or end others: GET /v1/events follows all runs",
+                hint="share one stream, or end others: GET /v1/runs/events follows all runs",
             )
         if self._stopped or (len(self._open) >= self.limits.readers_max and not self._made_room(tenant)):
             raise Busy(

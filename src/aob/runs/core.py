@@ -19,6 +19,7 @@ from aob.core.items import facts_of, listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
+from aob.core.rights import mine
 from aob.core.run import Run
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
@@ -235,14 +236,14 @@ class Core:
         if not run_id.startswith("run_") or len(run_id) > 64:
             raise NotFound(f"there is no run {run_id[:64]!r}", hint="run ids begin with run_: aob run list")
         stream = await self.journal.load(run_id)
-        if stream is None and (gone := await self.store.removed(run_id)) is not None and gone.tenant == who.tenant:
+        if stream is None and (gone := await self.store.removed(run_id)) is not None and mine(who, gone):
             raise Gone(
                 f"run {run_id} was pruned on {iso(gone.at_ms)} by {gone.by}, with all that had ended before "
                 f"{iso(gone.before_ms)}", code="run_pruned",
                 hint="a backup of before may still hold it", by=gone.by, at=gone.at_ms, before=gone.before_ms,
                 record=gone.record,
             )  # fmt: skip
-        if stream is None or stream.state.tenant != who.tenant:
+        if stream is None or not mine(who, stream.state):
             raise NotFound(f"there is no run {run_id}", hint="aob run list shows the runs of this home")
         return stream
 

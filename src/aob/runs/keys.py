@@ -10,7 +10,7 @@ from aob.core.errors import Invalid, Problem, Refused
 from aob.core.event.ids import derived_id
 from aob.core.hint import slip_of
 from aob.core.policy import LOCAL, ROLES, Caller
-from aob.core.rights import is_role
+from aob.core.rights import is_role, mine
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import key_verbs as verbs
 from aob.runs import Core, keyring
@@ -60,7 +60,7 @@ class Keys:
             {"id": key.id, "name": key.name, "tenant": key.tenant, "roles": list(keyring.roles_of(key)), "by": key.by,
              "at": key.at_ms, "active": active,
              **({"note": HAD_RUN} if keyring.roles_of(key) != key.roles else {})}
-            for key, active in self.core.key_law.ring.values() if key.tenant == who.tenant
+            for key, active in self.core.key_law.ring.values() if mine(who, key)
         ]  # fmt: skip
 
     @performs(verbs.REVOKE)

@@ -10,6 +10,7 @@ from aob.core.event.ids import derived_id
 from aob.core.event.value import decode, digest_of
 from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
 from aob.core.policy import Caller, require
+from aob.core.rights import mine
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Patch
@@ -130,12 +131,12 @@ class Patches:
         """The run that holds a patch. Patches of live runs are found in memory, others by the store's view."""
         self.core.journal.check()
         for stream in self.core.journal.streams.values():
-            if stream.law.kind == "run" and patch_id in stream.state.patches and stream.state.tenant == who.tenant:
+            if stream.law.kind == "run" and patch_id in stream.state.patches and mine(who, stream.state):
                 return stream
         for row in await readable(self.core.store).rows("patches", PATCHES_LOOKED_THROUGH):
             if row["patch"] == patch_id:
                 stream_or_none = await self.core.journal.load(row["run"])
-                if stream_or_none is not None and stream_or_none.state.tenant == who.tenant:
+                if stream_or_none is not None and mine(who, stream_or_none.state):
                     return stream_or_none
         raise NotFound(f"there is no patch {str(patch_id)[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
 

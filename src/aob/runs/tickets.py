@@ -6,7 +6,7 @@ from typing import Final
 from aob.core.answers import JsonObject, ticket_place
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.policy import Caller
-from aob.core.rights import require_decider
+from aob.core.rights import mine, require_decider
 from aob.core.run import Run
 from aob.core.run import commands as cmd
 from aob.core.run.state import Ticket
@@ -106,14 +106,14 @@ class Tickets:
         kinds = {WORKFLOW} if only_open else {WORKFLOW, "run"}
         return [
             stream for stream in list(self.core.journal.streams.values())
-            if stream.law.kind in kinds and stream.seq and stream.state.tenant == who.tenant
+            if stream.law.kind in kinds and stream.seq and mine(who, stream.state)
         ]  # fmt: skip
 
     async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
         self.core.journal.check()
         if holder := self.core.journal.tickets.holder(ticket_id):
             open_now = await self.core.journal.load(holder)
-            if open_now is not None and open_now.state.tenant == who.tenant and ticket_id in open_now.state.tickets:
+            if open_now is not None and mine(who, open_now.state) and ticket_id in open_now.state.tickets:
                 return open_now
         for stream in await self._streams(who, None):
             if ticket_id in stream.state.tickets:

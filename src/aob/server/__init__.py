@@ -1,11 +1,13 @@
 """Requests flow in over HTTP, one verb of the engine each; answers and problems flow out. Nothing is decided here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from secrets import token_bytes
 from typing import Any
 
 from aob.core.answers import JsonObject
+from aob.core.verb import AnyVerb
+from aob.core.verbs import TABLE
 from aob.fanout import Limits
 from aob.ports.telemetry import Telemetry
 from aob.server.api_keys import API_KEYS, NO_KEYS, ApiKeys, read_api_keys
@@ -36,6 +38,7 @@ def create_app(
     telemetry: Telemetry | None = None,
     public_url: str = "",
     hosts: frozenset[str] | None = None,
+    table: Sequence[AnyVerb] = TABLE,
 ) -> App:
     """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
     process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all keys of
@@ -43,14 +46,14 @@ def create_app(
     beside those that the engine knows; `metrics_text` is what `GET /metrics` tells (Prometheus' text);
     `telemetry` takes times and spans; links begin with `public_url`; a request for another host than one of `hosts` is
     refused (None: any is served)."""
-    table = make_table(
-        _version(), link_secret or token_bytes(32), now_ms, metrics_text, api_keys or NO_KEYS, public_url
+    routes = make_table(
+        _version(), link_secret or token_bytes(32), now_ms, metrics_text, api_keys or NO_KEYS, public_url, table
     )
     bounded = reads_per_minute > 0 or tenant_reads_per_minute > 0
     read_limit = ReadLimit(reads_per_minute, tenant_reads_per_minute) if bounded else None
     return App(
         verbs,
-        table,
+        routes,
         limits,
         metrics=metrics,
         read_limit=read_limit,

@@ -39,7 +39,7 @@ def feed_schemas(ref: str) -> dict[str, JsonObject]:
 
 
 def events_schema() -> JsonObject:
-    """The JSON Schema of every entry of `GET /v1/events` and of a run's own feed."""
+    """The JSON Schema of every entry of `GET /v1/runs/events` and of a run's own feed."""
     defs = feed_schemas("#/$defs/{name}")
     whole = defs.pop("RunFeedEvent")
     whole.pop("discriminator")

@@ -15,6 +15,7 @@ from aob.core.event import Position
 from aob.core.event.value import decode, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller
+from aob.core.rights import mine
 from aob.core.run import Run
 from aob.core.run import events as ev
 from aob.core.run.state import EXHAUSTED, READY, Token, state_of
@@ -153,7 +154,7 @@ class Views(Engine):
             stream = await self.core.stream(who, run_id)
         except (Quarantined, Unavailable) as away:
             head = await self.core.store.head(run_id) if self.core.journal.broken is None else None
-            if head is None or head.tenant != who.tenant:
+            if head is None or not mine(who, head):
                 raise
             sentence = f"quarantined because its history cannot be read: {away}"
             return {"run_id": run_id, "status": "WAITING", "sentence": sentence, "details": []}
@@ -183,8 +184,8 @@ class Views(Engine):
             yield position, "", {}
         async for facts in self.core.feed.follow(*self.core.feed.place(position)):
             for fact in facts:
-                mine = fact.tenant == who.tenant and fact.stream.startswith("run_")
-                if mine and (types is None or name_of(fact.event) in types):
+                ours = mine(who, fact) and fact.stream.startswith("run_")
+                if ours and (types is None or name_of(fact.event) in types):
                     yield fact.position, name_of(fact.event), entry(fact)
 
     async def _of_run(self, stream: Stream, at: tuple[int, int]) -> AsyncIterator[Fact]:

@@ -157,7 +157,7 @@ class Runs(AsyncWire):
         self, run_id: str | None = None, *, position: str | None = None, types: Iterable[str] = ()
     ) -> AsyncIterator[Event]:
         """Events of a run until it has ended, or of all runs for ever; goes on by itself after a broken connection."""
-        path = run_path(run_id, "events") if run_id else "/v1/events"
+        path = run_path(run_id, "events") if run_id else "/v1/runs/events"
         return self._events(path, {"type": list(types)}, position)
 
     async def logs(self, run_id: str, *, node: str | None = None, follow: bool = False) -> AsyncIterator[JsonObject]:

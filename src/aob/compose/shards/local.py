@@ -1,6 +1,6 @@
 """A shard whose owner is this process: verbs go straight to its views. Also what an owner process answers with."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -11,16 +11,15 @@ from aob.compose.shards.journal_told import read_milestones, told_milestones, to
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError
 from aob.core.policy import Caller, require
+from aob.core.rights import mine
+from aob.core.verb import AnyVerb
+from aob.core.verbs import TABLE
 from aob.runs import Meant
 from aob.runs.removal import Sweep
 
-VERBS: Final = frozenset(
-    {"runs", "run", "wait", "timeline", "cancel", "release", "prune", "why",
-     "message", "replay", "fork", "propose", "patches", "patch", "approve_patch", "reject_patch", "rollback", "tickets",
-     "ticket", "deciding", "answer", "blob", "items"}
-)  # fmt: skip
-"""Verbs that a shard performs; workflows and keys are told by shard 0 alone."""
-STREAMS: Final = frozenset({"follow", "logs", "milestones", "numbers"})
+OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
+"""What an owner tells the main process as it happens, and nobody else."""
+STREAMS: Final = OWN_STREAMS.union(verb.name for verb in TABLE if verb.streams)
 
 
 class Answering(Protocol):
@@ -56,8 +55,9 @@ class LocalShard:
     up = True
     state = "ok"
 
-    def __init__(self, number: int, running: App) -> None:
+    def __init__(self, number: int, running: App, table: Iterable[AnyVerb] = TABLE) -> None:
         self.number, self.views = number, running.views
+        self._verbs = {verb.name: verb for verb in table if verb.answered_by != "main"}
         self.running = running
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
             "health": self._health, "holds": self._holds, "position": self._position,
@@ -73,20 +73,18 @@ class LocalShard:
         """Perform a verb of the engine, or one that only the main process asks for."""
         if verb in self._inner:
             return await self._inner[verb](who, *args, **named)
-        if verb not in VERBS:
+        if verb not in self._verbs:
             raise CallerError(f"a shard has no verb {verb!r}", code="unknown_verb")
         return await getattr(self.views, verb)(who, *args, **named)
 
     def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
         """Items of a verb that goes on."""
-        if verb not in STREAMS:
+        if verb not in OWN_STREAMS and not (verb in self._verbs and self._verbs[verb].streams):
             raise CallerError(f"a shard has no stream {verb!r}", code="unknown_verb")
         if verb == "numbers":
             return told_numbers(self.views.core, **named)
         if verb == "milestones":
             return told_milestones(self.views.core, **named)
-        if named.get("types") is not None:
-            named["types"] = frozenset(named["types"])
         feed: AsyncIterator[Any] = getattr(self.views, verb)(who, *args, **named)
         return feed
 
@@ -104,7 +102,7 @@ class LocalShard:
             for stream in self.views.core.journal.streams.values()
             if stream.law.kind in (("run", "workflow") if what == "tickets" else ("run",))
             and stream.seq
-            and stream.state.tenant == who.tenant
+            and mine(who, stream.state)
         )
 
     async def _start_meant(self, who: Caller, items: list[JsonObject], meant: str) -> list[JsonObject]:

@@ -5,7 +5,7 @@ that it needs is being started again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, Final
@@ -40,11 +40,11 @@ HEALTH_S: Final = 2.0
 class ShardedViews:
     """All that the server asks of an engine, over several owners. `shards[0]` is this process."""
 
-    def __init__(self, local: Views, shards: Sequence[Shard]) -> None:
+    def __init__(self, local: Views, shards: Sequence[Shard], table: Iterable[AnyVerb] = TABLE) -> None:
         self._local, self._shards = local, shards
         self._turn = count()
         self.authenticate, self.holder = local.authenticate, local.holder
-        for verb in TABLE:
+        for verb in table:
             if verb.name not in dir(self) and verb.name in dir(local):
                 ours = verb.answered_by == "main"
                 setattr(self, verb.name, getattr(local, verb.name) if ours else self._asking(verb))
@@ -61,7 +61,8 @@ class ShardedViews:
         may(who, verb.action)
         if verb.answered_by == "holder":
             return await self._of_holder(verb, who, args)
-        return await self._of(args.run_id).call(verb.name, who, **asdict(args))
+        shard = self._any() if verb.answered_by == "any" else self._of(args.run_id)
+        return await shard.call(verb.name, who, **asdict(args))
 
     # -- starts -----------------------------------------------------------------------------------------------------
 

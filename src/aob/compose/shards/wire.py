@@ -1,19 +1,19 @@
-"""Frames between the main process and an owner, over a pair of sockets that nobody else can open.
+"""Frames between the main process and an owner, over any transport: today a pair of sockets that nobody else can open.
 
-A frame is its length (4 bytes, big endian) and msgpack of (number, kind, body). The number pairs answers with asks;
-bodies are JSON, except for the bytes of a blob.
+A frame is msgpack of (number, kind, body). The number pairs answers with asks; bodies are JSON, except for the bytes of
+a blob.
 """
 
-import asyncio
 import socket
 from enum import IntEnum
 from typing import Any, Final
 
 import msgspec
 
+from aob.backends.stream_transport import StreamTransport
 from aob.core.policy import Caller
+from aob.ports.transport import Transport
 
-FRAME_MAX: Final = 512 * 1024 * 1024
 WINDOW: Final = 512
 """Items of a stream that may be on their way before the reader asks for more."""
 
@@ -42,7 +42,7 @@ class Frame(msgspec.Struct, array_like=True):
 
 
 class Ask(msgspec.Struct):
-    """A verb to be performed for a caller, with its arguments."""
+    """A verb to be performed for a caller, with the fields of its arguments, in order or by name."""
 
     verb: str
     who: Caller | None
@@ -71,37 +71,20 @@ _unpack: Final = msgspec.msgpack.Decoder(Frame).decode
 class Wire:
     """One end. `send` never waits; `drained` waits until the other end has taken enough."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.drained, self.close = transport.drained, transport.close
 
     @classmethod
     async def over(cls, sock: socket.socket) -> "Wire":
         """A wire over one socket of a pair, which it closes in the end."""
-        return cls(*await asyncio.open_unix_connection(sock=sock))
+        return cls(await StreamTransport.over(sock))
 
     def send(self, number: int, kind: Kind, body: bytes = b"") -> None:
         """Put a frame on its way; into the void when the other end has gone."""
-        if not self._writer.is_closing():
-            data = _pack(Frame(number, kind, body))
-            self._writer.write(len(data).to_bytes(4, "big") + data)
-
-    async def drained(self) -> None:
-        """Wait for room. Returns at once when the other end has gone."""
-        try:
-            await self._writer.drain()
-        except ConnectionError:
-            return
+        self._transport.send(_pack(Frame(number, kind, body)))
 
     async def receive(self) -> Frame | None:
         """The next frame, None when the other end has gone."""
-        try:
-            size = int.from_bytes(await self._reader.readexactly(4), "big")
-            if size > FRAME_MAX:
-                return None
-            return _unpack(await self._reader.readexactly(size))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-
-    def close(self) -> None:
-        """Let go. Twice is fine."""
-        self._writer.close()
+        message = await self._transport.receive()
+        return None if message is None else _unpack(message)

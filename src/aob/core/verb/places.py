@@ -19,6 +19,8 @@ class Places(msgspec.Struct, frozen=True):
     query: tuple[Field, ...]
     body: tuple[Field, ...]
     whole: Field | None
+    first: bool
+    """Whether those of the path are the first arguments."""
 
     def query_type(self, http: Http) -> type[msgspec.Struct]:
         """What the query of a request is read as."""
@@ -38,14 +40,17 @@ def places_of(verb: AnyVerb, http: Http) -> Places:
     said = {*named, *http.query, *http.apart, *filter(None, (http.whole, http.once))}
     if wrong := said - set(fields) - set(params).intersection(http.apart):
         raise ValueError(f"{verb.name}: its arguments have no {', '.join(sorted(wrong))}")
+    first = list(fields)[: len(named)] == named
     path = tuple(fields.pop(name) for name in named)
     whole = fields.pop(http.whole) if http.whole else None
     if http.members:
-        return Places(path, tuple(fields[name] for name in http.query), tuple(fields[n] for n in http.members), whole)
+        return Places(
+            path, tuple(fields[name] for name in http.query), tuple(fields[n] for n in http.members), whole, first
+        )
     rest = [field for name, field in fields.items() if name not in http.apart]
     in_body = [field for field in rest if http.takes and field.encode_name not in http.query]
     in_query = tuple(field for field in rest if field not in in_body)
-    return Places(path, in_query, tuple(in_body), whole)
+    return Places(path, in_query, tuple(in_body), whole, first)
 
 
 _made: Final = dict[tuple[object, ...], type[msgspec.Struct]]()

@@ -246,8 +246,10 @@ FOLLOW: Final = Verb(
     "follow", FollowRuns, "view", "run", "every",
     _feed("/v1/runs/{run_id}/events", "follow_run", "Follow the events of a run, past and to come, until it has ended.",
           "Events; `end` is the last one, `problem` says what broke."),
-    _feed("/v1/events", "follow_all", "Follow the events of all runs. Ordered within each run.",
+    _feed("/v1/runs/events", "follow_all", "Follow the events of all runs. Ordered within each run.",
           "Events; `problem` says what broke."),
+    _feed("/v1/events", "follow_all_alias", "Follow the events of all runs, as `/v1/runs/events`, which it was called "
+          "before.", "Events; `problem` says what broke."),
     streams=True,
 )  # fmt: skip
 

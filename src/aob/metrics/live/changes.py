@@ -50,7 +50,7 @@ class Changes:
             raise metric_unknown(metric, known)
         if metric in self.live.contracts.platform.metrics:
             raise NotFound(f"{metric} is folded from runs: it has no log of events", code="no_changelog",
-                           hint="aob run list and /v1/events tell of runs")  # fmt: skip
+                           hint="aob run list and /v1/runs/events tell of runs")  # fmt: skip
         if until_ms <= since_ms:
             raise Invalid("the span is empty", [Problem("?until", "is not after `since`", "bad_span")])
         limit = max(1, min(args.limit, ROWS_MAX))

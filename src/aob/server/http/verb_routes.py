@@ -33,7 +33,7 @@ def verb_routes(table: Iterable[AnyVerb], odd: Mapping[str, Odd]) -> Iterator[An
 
 def _route(verb: AnyVerb, http: Http, odd: Odd) -> AnyRoute:
     places = places_of(verb, http)
-    read, act = _reading(places, http, odd), odd.handle or _acting(verb, http)
+    read, act = _reading(places, http, odd), odd.handle or _acting(verb, http, places)
 
     async def handle(call: AnyCall) -> Answer | Stream:
         return await act(call, read(call))
@@ -76,13 +76,14 @@ def _reading(places: Places, http: Http, odd: Odd) -> Callable[[AnyCall], Fields
     return read
 
 
-def _acting(verb: AnyVerb, http: Http) -> Callable[[AnyCall, Fields], Awaitable[Answer]]:
+def _acting(verb: AnyVerb, http: Http, places: Places) -> Callable[[AnyCall, Fields], Awaitable[Answer]]:
     """Ask the verb, and tell what it gives: in the member that wraps it, with the status that fits."""
+    first = [field.name for field in places.path] if places.first else []
     name, wraps, status = verb.name, http.wraps, http.gives[0].status
     either = {gives.status for gives in http.gives} == {200, 201}
 
     async def act(call: AnyCall, fields: Fields) -> Answer:
-        told = await call.act(name)(call.who, **fields)
+        told = await call.act(name)(call.who, *map(fields.pop, first), **fields)
         if status == 204:
             return Answer(b"", 204, b"")
         return json_answer({wraps: told} if wraps else told, status=200 if either and not told["created"] else status)

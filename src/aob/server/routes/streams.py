@@ -83,6 +83,6 @@ async def _as_log_events(lines: AsyncIterator[str], skip: int) -> AsyncIterator[
 
 
 ODD: Final = {
-    **dict.fromkeys(("follow_run", "follow_all"), Odd(follow, query=EventsQuery)),
+    **dict.fromkeys(("follow_run", "follow_all", "follow_all_alias"), Odd(follow, query=EventsQuery)),
     "follow_logs": Odd(run_logs, query=LogsQuery),
 }
