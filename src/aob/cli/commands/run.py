@@ -122,9 +122,7 @@ async def list_runs(aob: "AsyncClient", args: Namespace, screen: Screen) -> None
         cursor=args.cursor,
         labels=labels(args.label) or None,
     )
-    if screen.told(page):
-        return
-    screen.table(RUN_COLUMNS, map(run_row, page["runs"]), none="no runs: aob run start")
+    screen.listing(page, RUN_COLUMNS, map(run_row, page["runs"]), none="no runs: aob run start")
     if page["next"]:
         screen.note(f"more: --cursor {page['next']}")
 

@@ -54,9 +54,7 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     page = await aob.deadletters(
         state=_state(args), type=args.type, reason=args.reason, before=args.before, limit=args.limit
     )
-    if screen.told(page):
-        return
-    screen.table(DEAD_COLUMNS, map(dead_row, page["deadletters"]), none="nothing was refused")
+    screen.listing(page, DEAD_COLUMNS, map(dead_row, page["deadletters"]), none="nothing was refused")
     if page["next"]:
         screen.note(f"more: --before {page['next']}")
 
