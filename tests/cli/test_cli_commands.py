@@ -75,9 +75,9 @@ async def test_a_file_that_cannot_be_read_is_named_and_the_others_are_looked_at(
 async def test_many_things_of_one_kind_are_told_in_a_few_lines(
     aob: Terminal, engine: FakeEngine, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def why(who: object, run: str) -> dict[str, object]:
+    async def why(who: object, run_id: str) -> dict[str, object]:
         says = [{"says": f"lines[{n}]/check is running"} for n in range(100)]
-        return {"run_id": run, "status": "RUNNING", "sentence": "many", "details": says}
+        return {"run_id": run_id, "status": "RUNNING", "sentence": "many", "details": says}
 
     monkeypatch.setattr(engine, "why", why)
     told = (await aob("why", run_id)).out.splitlines()

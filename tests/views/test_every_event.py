@@ -68,7 +68,7 @@ def test_every_event_goes_through_everything_that_shows_it(kind: type, cell: msg
         assert encode_frame(fact.position, told["type"], told)
         assert entry_line(told)
         assert entry_state(told)
-        assert (run_notice(fact) is not None) == (kind in (RunStarted, RunFinished))
+        assert (run_notice(fact, "runs") is not None) == (kind in (RunStarted, RunFinished))
         telling = Telling()
         telling.tell("run_1", whole(RunStarted, cell), 1)
         telling.tell("run_1", each, 2)
