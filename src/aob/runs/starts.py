@@ -62,7 +62,7 @@ class Starts(Workflows):
         Raises NotFound for an unknown workflow or tag, Invalid when the inputs do not fit its schema, Conflict when the
         key was used with other inputs, Busy when too many commands wait.
         """
-        item = {name: value for name, value in asdict(args).items() if value is not None}
+        item = asdict(args)
         future = self._begin(who, item, await self._prepared(who, self.meant(who, item)))
         return _answer(await future)
 

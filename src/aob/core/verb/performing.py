@@ -19,12 +19,13 @@ def performs(
 ) -> Callable[[Callable[[Room, Caller, Args], Gives]], Callable[Concatenate[Room, Caller, Given], Gives]]:
     """The function of a verb: written over its argument struct, called with the fields of it."""
     args, action, refused = verb.args, verb.action, _refused_stream if verb.streams else _refused
+    open_to_all = action == ANY
 
     def of(function: Callable[[Room, Caller, Args], Gives]) -> Callable[Concatenate[Room, Caller, Given], Gives]:
         def perform(self: Room, who: Caller, /, *given: Given.args, **named: Given.kwargs) -> Gives:
-            if action != ANY and not who.may(action):
-                return cast("Gives", refused(who, action))
-            return function(self, who, args(*given, **named))
+            if action in who.roles or open_to_all or who.may(action):
+                return function(self, who, args(*given, **named))
+            return cast("Gives", refused(who, action))
 
         update_wrapper(perform, function)
         return perform

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized
-from aob.core.policy import Caller, require
-from aob.core.rights import ANY
+from aob.core.policy import Caller
+from aob.core.rights import may
 from aob.core.verb import having
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
@@ -152,8 +152,8 @@ class App:
                 TRACE.set(msgspec.structs.replace(trace, tenant=call.who.tenant))
             if route.cost > 0 and self._read_limit is not None and not call.who.owns_home:
                 spent = self._count(call, route.cost)
-            if route.role != ANY:
-                require(call.who, route.role)
+            if route.role not in call.who.roles:
+                may(call.who, route.role)
         answer = await route.perform(call, scope["query_string"])
         if spent and call.cost > 0:
             spent = self._count(call, call.cost, done=True)

@@ -35,8 +35,8 @@ def _route(verb: AnyVerb, http: Http, odd: Odd) -> AnyRoute:
     places = places_of(verb, http)
     read, act = _reading(places, http, odd), odd.handle or _acting(verb, http, places)
 
-    async def handle(call: AnyCall) -> Answer | Stream:
-        return await act(call, read(call))
+    def handle(call: AnyCall) -> Awaitable[Answer | Stream]:
+        return act(call, read(call) if read is not None else {})
 
     query = odd.query or (places.query_type(http) if places.query else Nothing)
     return Route(
@@ -55,11 +55,15 @@ def _body(verb: AnyVerb, places: Places, http: Http) -> Takes[Any]:
     return may_take(shape) if http.optional else takes(shape)
 
 
-def _reading(places: Places, http: Http, odd: Odd) -> Callable[[AnyCall], Fields]:
+def _reading(places: Places, http: Http, odd: Odd) -> Callable[[AnyCall], Fields] | None:
     path = [(field.name, field.encode_name) for field in places.path]
     query = [field.name for field in places.query] if odd.query is None else []
     body = [field.name for field in places.body] if odd.takes is None else []
-    whole, once = places.whole.name if places.whole else "", http.once if odd.takes is None else ""
+    whole = places.whole.name if places.whole and odd.handle is None else ""
+    once = http.once if odd.takes is None else ""
+
+    if not (path or query or body or whole or once):
+        return None
 
     def read(call: AnyCall) -> Fields:
         fields: Fields = {name: call.params[wire] for name, wire in path}
