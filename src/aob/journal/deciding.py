@@ -10,14 +10,14 @@ from zlib import crc32
 import msgspec
 
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
-from aob.journal.batch import SEGMENT_EVENTS, Cutter, Draft, Told
+from aob.journal.batch import SEGMENT_EVENTS, Draft, Told
 from aob.journal.clock import CommittedClock
-from aob.journal.kept import Kept
 from aob.journal.law import Changes, Law, Verdict, Wanted
 from aob.journal.log import logger
 from aob.journal.parts import readable_parts, segment_chunks, without
-from aob.journal.recovery import Recovered, load_stream, recover
+from aob.journal.recovery import Recovered, recover
 from aob.journal.removal import Removals
+from aob.journal.resident import Resident, set_aside
 from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import JournalRow, Segment, Store
@@ -76,42 +76,27 @@ class Asked(msgspec.Struct, eq=False):
     fresh: bool
 
 
-class Deciding:
+class Deciding(Resident):
     """The inbox and what becomes of it. The journal adds the loop that commits."""
 
-    store: Store
-    shard: int
     laws: list[Law]
     clock_ms: Callable[[], int]
     clock: CommittedClock
     _get_value: Callable[[str, bytes], Coroutine[Any, Any, Any]]
 
     def __init__(self) -> None:
-        self.streams: dict[str, Stream] = {}
+        super().__init__()
         self.row = self.durable_row = self.now_ms = 0
         self._inbox: deque[Asked] = deque()
         self._rung: deque[Asked] = deque()
         """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
         self._behind: dict[str, Any] = {}
         """Commands, one for each stream, that go behind all that is in the inbox when the next batch begins."""
-        self._waiting: dict[str, list[Asked]] = {}
-        self._reading: set[str] = set()
-        """Of those that wait, the streams that are being read back."""
-        self._outdated: set[str] = set()
-        """Of those, the ones that were removed meanwhile: what was read is no longer so."""
-        self._ended = Kept()
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
-        self.unreadable: dict[str, str] = {}
-        """Streams whose history cannot be read, and why: nothing is decided for them, and nothing is written."""
         self.stuck: dict[str, Stuck] = {}
         """Streams whose next decision needs a value that cannot be read, and is tried again and again."""
-        self._cutter = Cutter()
         self.closing = False
-
-    def law_of(self, name: str) -> Law:
-        """The law whose prefix the name carries."""
-        raise NotImplementedError
 
     def _decide_batch(self, draft: Draft | None) -> Draft:
         if draft is None:
@@ -136,8 +121,8 @@ class Deciding:
                 if name in self.unreadable:
                     fail(asked, set_aside(name, self.unreadable[name]))
                     continue
-                if not asked.fresh:
-                    self._fetch(asked)
+                if not asked.fresh or name in self.away:
+                    self._fetch(name, asked)
                     continue
                 stream = self._open(name)
             asked_all.append(asked)
@@ -162,6 +147,7 @@ class Deciding:
 
     def _decide_one(self, draft: Draft, stream: Stream, asked: Asked) -> None:
         law: Law = stream.law
+        stream.touched = draft.at_ms
         try:
             quick = law.quick(stream, asked.command, draft.at_ms)
             if quick is not None:
@@ -252,37 +238,6 @@ class Deciding:
 
     # -- what must be read first ----------------------------------------------------------------------------------
 
-    def _fetch(self, asked: Asked) -> None:
-        self._waiting[asked.stream] = [asked]
-        self._reading.add(asked.stream)
-        self.aside(self._read_back(asked.stream))
-
-    async def _read_back(self, name: str) -> None:
-        error: AobError | None = None
-        try:
-            stream = await load_stream(self.store, self.shard, self.law_of(name), name)
-            while name in self._outdated:
-                self._outdated.discard(name)
-                stream = await load_stream(self.store, self.shard, self.law_of(name), name)
-            if name not in self.streams:
-                self.streams[name] = stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name))
-                if stream is not None and stream.ended:
-                    self._ended.add(stream)  # for a while, like one that ends now
-        except AobError as failed:
-            error = failed
-        except Exception as failed:
-            logger().error("stream_unreadable", stream=name, exc_info=failed)
-            error = Quarantined(f"{name} cannot be read back: {type(failed).__name__}: {said(failed)}")
-        self._resume(name, error)
-
-    def _forget(self, removals: Removals) -> None:
-        """Streams were removed: memory knows nothing of them either."""
-        gone = {removal.stream for removal in removals.streams}
-        for name in gone:
-            self.streams.pop(name, None)
-        self._outdated |= gone & self._reading
-        self._ended.forget(gone)
-
     def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
         self._waiting[stream.name] = [asked]
         self.aside(self._read_value(asked, stream, wanted))
@@ -340,7 +295,7 @@ class Deciding:
 
     async def read_back(self, store: Store) -> Recovered:
         """A shard as it would be read back from a store, without becoming its owner."""
-        return await recover(store, self.shard, self.laws)
+        return await recover(store, self.shard, self.laws, every=True)
 
     async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
         """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt`, whose field
@@ -378,11 +333,6 @@ def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
         first, count = (first if count else row), count + 1
     if count:
         yield first, count
-
-
-def set_aside(name: str, reason: str) -> Quarantined:
-    """What is told of a stream whose history cannot be read."""
-    return Quarantined(f"{name} is set aside: {reason}", hint="restore the file from a backup and start again")
 
 
 def fail(asked: Asked, error: AobError) -> None:

@@ -13,16 +13,17 @@ from typing import Any, Final
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
 from aob.journal.batch import Committed, Cutter, Draft, build
 from aob.journal.clock import CommittedClock
-from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, SetAside, fail, set_aside, value_error
+from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, SetAside, fail, value_error
 from aob.journal.kept import Kept
 from aob.journal.law import Law
 from aob.journal.log import logger
-from aob.journal.recovery import Recovered, load_stream, recover
+from aob.journal.recovery import Recovered, recover
 from aob.journal.removal import RemovalLaw
+from aob.journal.resident import Away
 from aob.journal.stream import Stream
 from aob.journal.tickets import OpenTickets, released
 from aob.journal.timers import Timers
-from aob.ports.store import Batch, StaleEpoch, Store
+from aob.ports.store import Batch, StaleEpoch, Store, TicketRow
 
 INBOX_MAX: Final = 20_000
 """Commands from outside that may wait; the next one is told to come again."""
@@ -100,7 +101,7 @@ class Journal(Deciding):
         self.row = self.durable_row = found.row
         self.now_ms, self.cut_row = max(self.now_ms, found.at_ms), found.cut
         self.clock.begin(self.now_ms)
-        self.streams, self.unreadable = found.streams, found.unreadable
+        self.streams, self.unreadable, self.away = found.streams, found.unreadable, Away(found.away)
         self._left_out = found.unreadable.keys() > found.begun_in_lost
         self.timers.replace(found.timers)
         self.tickets.replace(found.tickets)
@@ -151,9 +152,11 @@ class Journal(Deciding):
         await future
 
     def look(self) -> None:
-        """Look at the clock; called at least once a second. What a step has made due rings now."""
-        self.clock.now()
+        """Look at the clock; called at least once a second. What a step has made due rings now; what rests leaves."""
+        self.now_ms = max(self.clock.now(), self.now_ms)
         self.timers.look()
+        if self.broken is None and not self.closing and self.let_go():
+            self._wake.set()
 
     async def mended(self) -> bool:
         """Waits until the store answers again; False when this journal has ended instead."""
@@ -172,21 +175,6 @@ class Journal(Deciding):
     def note(self, stream: str, command: Any) -> None:
         """Put a command that rides along with the next batch and does not start one."""
         self._inbox.append(Asked(stream, command, None, False))
-
-    async def load(self, name: str) -> Stream | None:
-        """A stream for reading, from memory or from the store; None when it does not exist. Raises what keeps the
-        memory of this shard from being whole, while it is being read back."""
-        if self.broken is not None:
-            raise self.broken
-        self.check()
-        stream = self.streams.get(name)
-        if stream is not None:
-            return stream if stream.seq else None
-        if name in self.unreadable:
-            raise set_aside(name, self.unreadable[name])
-        found = await load_stream(self.store, self.shard, self.law_of(name), name)
-        # What lives is in memory: a half of a stream is one that is removed while it is read.
-        return found if found is None or found.ended or name in self.streams else None
 
     def law_of(self, name: str) -> Law:
         """The law whose prefix the name carries."""
@@ -229,6 +217,9 @@ class Journal(Deciding):
                     self._draft = self._writing = None
                     continue
                 self._writing = None
+            if self._settling and self._writing is None and self._draft is None and not self._inbox:
+                self._settling = bool(self._cutter.due or self._cutter.target)
+                self._draft = Draft(self.row + 1, self.now_ms) if self._settling else None
             if self._writing is None and self._draft is not None:
                 self._writing = self._begin(self._draft)
                 self._draft = None
@@ -252,7 +243,13 @@ class Journal(Deciding):
         due = self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target
         if due and not self._left_out:  # what is left out has its newest events in the journal alone
             self._cutter.begin(self.row, self.streams)
-        rows = () if self._tickets_whole else self.tickets.rows()
+        rows: Sequence[TicketRow] = ()
+        if not self._tickets_whole:  # a file of an earlier release: it gets what a start goes by from now on
+            rows = self.tickets.rows()
+            draft.heads |= {
+                stream.name: stream for stream in self.streams.values()
+                if stream.seq and not stream.ended and not stream.law.rests(stream)
+            }  # fmt: skip
         batch = build(self.shard, self.epoch, draft, segments, rows)
         batch.tickets_whole, self._tickets_whole = not self._tickets_whole, True
         task = asyncio.create_task(self._write(draft, batch))
@@ -367,9 +364,8 @@ class Journal(Deciding):
         for asked in lost:
             fail(asked, error)
         self._disappoint(error)
-        self.streams = {}
-        self._ended = Kept()
-        self._cutter = Cutter()
+        self.streams, self.away, self._ended, self._cutter = {}, Away(), Kept(), Cutter()
+        self._sweep, self._settling = [], False
         if error.code == "stale_epoch":
             self.closing = True
             self._sound.set()

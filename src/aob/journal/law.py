@@ -95,6 +95,14 @@ class Law(Protocol):
         """Its open tickets, where it has such."""
         return []
 
+    def rests(self, stream: Stream) -> bool:
+        """Whether nothing is to be done for a stream until it is asked: it may leave memory."""
+        return False
+
+    def rests_as(self, head: Head) -> bool:
+        """The same, as far as its head says: it need not come into memory at a start."""
+        return False
+
     def over(self, stream: Stream) -> bool:
         """Whether the stream has ended and may leave memory."""
         return False

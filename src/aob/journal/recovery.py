@@ -20,7 +20,7 @@ from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, Tick
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
 HISTORY_GAP: Final = "history_gap"
-_OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, *GONE})
+OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, *GONE})
 """Codes of what is wrong with the history of one stream, and says nothing of the others."""
 
 
@@ -31,6 +31,9 @@ class Recovered(msgspec.Struct):
     at_ms: int
     cut: int
     streams: dict[str, Stream]
+    """Those that have something to do, or are not known to rest."""
+    away: dict[str, None]
+    """The others that live: they come into memory when they are asked for."""
     timers: list[TimerRow]
     tickets: list[TicketRow] = []
     tickets_whole: bool = True
@@ -45,21 +48,26 @@ class Recovered(msgspec.Struct):
     """Streams of `streams` that are to be set aside, and why: what they did in a lost row is not known."""
 
 
-async def recover(store: Store, shard: int, laws: list[Law]) -> Recovered:
-    """Every stream that has not ended, folded up to the last row. Raises Unavailable `row_corrupt`."""
+async def recover(store: Store, shard: int, laws: list[Law], *, every: bool = False) -> Recovered:
+    """The streams that have not ended, folded up to the last row; with `every` also those that rest. Raises
+    Unavailable `row_corrupt`."""
     row, at_ms, cut = await store.last(shard)
-    found = Recovered(row, at_ms, cut, {}, [])
+    found = Recovered(row, at_ms, cut, {}, {}, [])
+    every = every or not await store.tickets_whole()
     reading = _Reading(store, shard, found, laws)
     for law in laws:
         async for head in _live(store, law.kind):
-            await reading.begin(head.stream, law)
+            if not every and law.rests_as(head):
+                found.away[head.stream] = None
+            else:
+                await reading.begin(head.stream, law)
     after = cut
     async for journal_row in _tail(store, shard, cut):
         if journal_row.row != after + 1:
             raise row_corrupt(shard, after + 1, "it is missing")
         after = journal_row.row
         if not journal_row.count and journal_row.sound:
-            reading.lost(journal_row.row)
+            await reading.lost(journal_row.row)
             continue
         base = offset = 0
         for part in parts_of(journal_row, shard):
@@ -92,7 +100,7 @@ async def _tickets(store: Store, found: Recovered) -> None:
         return
     after = ("", "")
     while page := await store.tickets(after):
-        found.tickets += page
+        found.tickets += [row for row in page if row.stream not in found.unreadable]
         after = (page[-1].stream, page[-1].id)
 
 
@@ -135,14 +143,18 @@ class _Reading:
         return part.count
 
     async def _opened(self, name: str, law: Law, part: Part) -> Stream | None:
+        self._found.away.pop(name, None)
         if part.seq:
             return await self.begin(name, law)
         stream = self._found.streams[name] = Stream(name, law, law.fresh(name))
         return stream
 
-    def lost(self, row: int) -> None:
-        """A row that somebody has accepted as lost."""
+    async def lost(self, row: int) -> None:
+        """A row that somebody has accepted as lost: it may have told of any stream."""
         self._lost = row
+        for name in list(self._found.away):
+            if (law := _law_of(self._laws, name)) is not None:
+                await self._opened(name, law, Part(name, 1, msgspec.Raw(b"[]")))
         reason = f"journal row {row}, which may have told of it, was lost"
         self._found.aside |= {name: reason for name, each in self._found.streams.items() if each.law.kind == "run"}
 
@@ -170,7 +182,7 @@ class _Reading:
     def _left_out(self, stream: Stream, error: Exception) -> None:
         """One stream must not keep the others from starting, unless nothing is safe without it."""
         known = isinstance(error, AobError)
-        if (isinstance(error, AobError) and error.code not in _OWN) or stream.law.vital:
+        if (isinstance(error, AobError) and error.code not in OWN) or stream.law.vital:
             raise error
         reason = error.detail if isinstance(error, AobError) else f"{type(error).__name__}: {said(error)}"
         logger().error("stream_unreadable", stream=stream.name, why=reason, exc_info=None if known else error)

@@ -37,6 +37,8 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     ended: bool = False
     derived: Any = None
     timed: bool = False
+    touched: int = 0
+    """When it was decided on or read last."""
 
     def __post_init__(self) -> None:
         self.seed = seed_of(self.name)

@@ -1,7 +1,7 @@
 """The law of runs as the journal calls it: graphs and rules are looked up here, everything else is core.run."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from aob.journal.law import Changes, Quick, Wanted
 from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
 from aob.runs.values import Values
+
+RESTS_EVENTS: Final = 10_000
+"""A run with more events stays in memory while it waits."""
 
 
 class RunLaw(Law):
@@ -138,6 +141,16 @@ class RunLaw(Law):
         run: Run = stream.state
         return [] if run.final else [_row(stream, ticket) for ticket in run.tickets.values() if not ticket.answer]
 
+    def rests(self, stream: Stream) -> bool:
+        """A run that waits. A fork stays, for it keeps another run from being removed; so does one whose head is
+        written lazily, and one that would take long to come back."""
+        run: Run = stream.state
+        return run.status == "WAITING" and not run.fork and not stream.lazy and stream.seq <= RESTS_EVENTS
+
+    def rests_as(self, head: Head) -> bool:
+        """A run that waits and is no fork."""
+        return head.status == "WAITING" and b'"fork"' not in head.info
+
     def over(self, stream: Stream) -> bool:
         """Whether the run has ended."""
         return stream.state.final in TERMINAL
@@ -155,9 +168,8 @@ class RunLaw(Law):
             if ref is not None:
                 told = decode(self._values.of(run.tenant).get(ref.digest, b"null"))
             reason = str(told.get("message", ""))[:200] if isinstance(told, dict) else ""
-        info = msgspec.json.encode(
-            {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
-        )
+        told = {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
+        info = msgspec.json.encode({**told, "fork": run.fork} if run.fork else told)
         return Head(
             stream.name, "run", run.tenant, run.workflow, run.status, reason, run.started_ms, run.ended_ms, stream.seq,
             info,

@@ -4,7 +4,7 @@ from heapq import nsmallest
 from typing import Final
 
 from aob.core.answers import JsonObject, ticket_place
-from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.errors import Invalid, NotFound, Problem, Quarantined
 from aob.core.policy import Caller
 from aob.core.rights import mine, require_decider
 from aob.core.run import Run
@@ -59,7 +59,10 @@ class Tickets:
                     found.append((ticket_place(row.due_ms, row.id), row.stream))
         told: list[JsonObject] = []
         for (_, id), name in nsmallest(args.limit, (each for each in found if each[0] > least)):
-            holder = streams.get(name) or await self.core.journal.load(name)
+            try:
+                holder = streams.get(name) or await self.core.journal.load(name)
+            except Quarantined:
+                continue  # its run cannot be read: it is named by `aob doctor`
             if holder is not None and id in holder.state.tickets:
                 await self.core.journal.settled(holder)
                 told.append(await self._ticket_told(holder, holder.state.tickets[id]))

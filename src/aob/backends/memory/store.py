@@ -191,9 +191,10 @@ class MemoryStore:
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from `after` on."""
         found = [segment for _, segment in sorted(self._segments.get(stream, {}).items())]
-        if not found and stream in self._pointers:
-            found = [self._pointed(self._pointers[stream])]
-        return [segment for segment in found if segment.first_seq + segment.count > after][:limit]
+        found = [segment for segment in found if segment.first_seq + segment.count > after][:limit]
+        if not found and stream in self._pointers and self._pointers[stream].count > after:
+            return [self._pointed(self._pointers[stream])]  # also behind segments of when it lived
+        return found
 
     def _pointed(self, segment: Segment) -> Segment:
         rows = {row.row: row for row in self._journal}

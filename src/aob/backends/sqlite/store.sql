@@ -70,9 +70,8 @@ insert or replace into segment values (?, ?, ?, ?, ?, ?);
 insert or replace into pointer values (?, ?, ?, ?, ?);
 
 -- pointer_of
--- Where the events of a stream lie, when no segment holds a copy of them.
-select stream, 0, count, row, places, crc from pointer
-where stream = ?1 and count > ?2 and not exists (select 1 from segment where stream = ?1);
+-- Where the events of a stream lie, behind those that segments hold a copy of.
+select stream, 0, count, row, places, crc from pointer where stream = ? and count > ?;
 
 -- piece
 -- Some bytes of a row, and its time.

@@ -97,6 +97,8 @@ class LocalShard:
     async def _holds(self, who: Caller, what: str, id: str) -> bool:
         """Whether a run in memory has a ticket or a patch of this id. `what` is `tickets` or `patches`."""
         require(who, "view")
+        if what == "tickets" and self.views.core.journal.tickets.held(who.tenant, id):
+            return True
         return any(
             id in getattr(stream.state, what)
             for stream in self.views.core.journal.streams.values()

@@ -28,6 +28,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     segment_events: int = 256
     ended_kept: int = 1_000
     inbox_max: int = 20_000
+    rests: float = 0.0
+    """How often streams that rest are let go of at once."""
     # of a decision
     pass_events: int = 256
     # the store
@@ -91,6 +93,7 @@ def draw(dice: Random) -> Options:
         "ended_kept": dice.choice([0, 3, 1_000]), "inbox_max": dice.choice([3, 20_000, 20_000]),
     }  # fmt: skip
     fields["pass_events"] = (1, 4, 256)[fields["flow_size"] % 3]  # no dice: worlds of before stay as they were
+    fields["rests"] = (0.0, 0.5, 1.0)[fields["flows"] % 3]
     for name, rate in (_SWARM if swarm else _UNIFORM).items():
         on = dice.random() < 0.4 if swarm else True
         fields[name] = round(rate * dice.random(), 3) if on else 0.0
@@ -101,7 +104,7 @@ def calm(options: Options) -> Options:
     """The same world after its faults have stopped."""
     names = (
         "swarm", "flows", "runs", "flow_size", "fast", "cut_rows", "segment_events", "ended_kept", "inbox_max",
-        "pass_events",
+        "pass_events", "rests",
     )  # fmt: skip
     kept = {name: getattr(options, name) for name in names}
     return Options(**kept, delay_ms=5, acts=options.acts, checkpoint=0.0, proposes=0.0, patch=0.0, cancel=0.0)

@@ -75,7 +75,7 @@ class World:
 
     def __init__(self, seed: int, options: Options | None = None) -> None:
         self.seed = seed
-        self.dice = Random(seed)
+        self.dice, self._rests = Random(seed), Random(f"{seed} rests")
         self.options = options or draw(self.dice)
         self.trace: list[str] = []
         self.store, self.blobs = MemoryStore(), MemoryBlobs()
@@ -203,8 +203,16 @@ class World:
             self.ledger.documents[told["artifact"]] = document
             self.people.flows.append(f"w{number}")
 
+    def _let_go(self) -> None:
+        """Some of what rests leaves memory, at any moment."""
+        journal = self.process.core.journal
+        if journal.broken is None and not journal.closing and journal.let_go(0, self._rests.choice([1, 4, 1_000])):
+            journal._wake.set()
+
     async def _tick(self) -> None:
         options, dice = self.options, self.dice
+        for _ in range(4 if self._rests.random() < options.rests else 0):
+            asyncio.get_running_loop().call_later(self._rests.choice([0.0, 0.001, 0.3, 5.0]), self._let_go)
         for _ in range(dice.choice([0, 1, 1, 2, 4])):
             self._do(self.people.move(self.process.engine, options))
         await asyncio.sleep(dice.choice([0.0005, 0.02, 0.3, 0.3, 2.0, 20.0]) * dice.random())
@@ -244,6 +252,8 @@ class World:
     async def _calm(self) -> None:
         """Nothing fails any more and people answer what they are asked: every run comes to its end."""
         for tick in range(CALM_TICKS):
+            if self._rests.random() < self.options.rests:
+                self._let_go()
             engine = self.process.engine
             live = {name: run for name, run in self.ledger.runs.items() if not run.final}
             if not live and tick:
@@ -297,8 +307,12 @@ class World:
         return journal.broken is None and not journal.closing and not any(on_its_way)
 
     def _standing(self) -> list[str]:
-        """Jobs and timers that exist are those that are pending."""
+        """Jobs, timers and open tickets that exist are those that are pending; what lives is in memory, or away."""
         core, wrong = self.process.core, []
+        for name, known in self.ledger.runs.items():
+            here, away = name in core.journal.streams, name in core.journal.away
+            if (here and away) or (away and known.final) or not (here or away or known.final):
+                wrong.append(f"{name} is {known.status}, in memory: {here}, away: {away}")
         held = core.pool.held()
         for name, now in self.ledger.pending().items():
             jobs = {visit: attempt for (run, visit), attempt in held.items() if run == name}
