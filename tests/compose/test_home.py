@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 import aob
 from aob.compose.home import ShardIds, shard_of, shards_of
-from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
 from aob.core.errors import CallerError, Conflict, Invalid
-from aob.core.event import partition_of
+from aob.core.event import Position, partition_of
 from aob.runs import Ambient
 
 
@@ -86,15 +85,17 @@ ROW = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 62))
 
 @given(st.lists(ROW, min_size=1, max_size=5))
 def test_a_position_is_split_into_those_of_the_shards_and_joined_again(rows: list[tuple[int, int]]) -> None:
-    tokens = split(joined(rows), len(rows))
-    assert [row_of(token) for token in tokens] == rows
+    tokens = Position.split(Position.joined(rows), len(rows))
+    assert [Position.row_of(token) for token in tokens] == rows
     for shard, token in enumerate(tokens):
-        wide = split(widened(token, shard, len(rows)), len(rows))
-        assert [row_of(each) for each in wide] == [row if n == shard else BEGIN for n, row in enumerate(rows)]
+        wide = Position.split(Position.widened(token, shard, len(rows)), len(rows))
+        assert [Position.row_of(each) for each in wide] == [
+            row if n == shard else Position.BEGIN for n, row in enumerate(rows)
+        ]
 
 
 def test_a_position_of_another_number_of_shards_is_refused() -> None:
     for shards in (1, 3):
         with pytest.raises(CallerError) as refused:
-            split(joined([(1, 2), (3, 4)]), shards)
+            Position.split(Position.joined([(1, 2), (3, 4)]), shards)
         assert refused.value.code == "position_expired"

@@ -15,9 +15,9 @@ import pytest
 import aob
 from aob.compose import App
 from aob.core.errors import AobError
+from aob.core.event import Positions
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
-from aob.metrics.live import token
 from tests.metrics.till import SHOP, ingest_as, refunded, sold
 
 ANN = Caller("alpha", "ann", frozenset({"admin", "run", "view", "approve", "patch"}))
@@ -153,7 +153,7 @@ class TestWhatOneTenantReads:
     async def test_from_any_position_of_a_stream_is_its_own(self, app: App, who: Caller, other: Caller) -> None:
         mine, theirs = MARKS[who.tenant], MARKS[other.tenant]
         for row in (0, 3, 7):
-            told = await streamed(app, who, token(row), 8)
+            told = await streamed(app, who, Positions(Positions.EVENTS).token(row), 8)
             assert mine in told
             assert theirs not in told
 

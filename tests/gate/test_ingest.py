@@ -16,12 +16,12 @@ from aob.backends.memory.log import MemoryLog
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.contract_model import ContractSet, MetricContract, Move
 from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
+from aob.core.event import Positions
 from aob.core.policy import Caller
 from aob.gate import Commit, GatedLog, Ingest, Memory
 from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
-from aob.gate.parcel import FEED, FOLDS_MAX, PART_LINES, WHOLE, parts
+from aob.gate.parcel import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
-from aob.metrics.live import token
 from aob.ports.event_log import Group, Place
 from aob.ports.log import Appended, Record
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
@@ -76,9 +76,8 @@ async def test_every_event_gets_a_verdict_in_its_place() -> None:
 async def test_the_position_is_one_of_the_feed_of_events() -> None:
     async with made(MemoryEventLog()) as ingest:
         await sent(ingest, line("a"))
-        assert (await sent(ingest, line("b")))["position"] == token(2, WHOLE)
-        assert (await sent(ingest))["position"] == token(2, WHOLE), "nothing sent: where the feed is"
-        assert FEED == 1_001
+        assert (await sent(ingest, line("b")))["position"] == Positions(Positions.EVENTS).token(2)
+        assert (await sent(ingest))["position"] == Positions(Positions.EVENTS).token(2), "nothing sent"
 
 
 async def test_nothing_is_answered_or_folded_before_its_commit() -> None:
@@ -255,7 +254,7 @@ async def test_a_mended_event_is_accepted_once_and_keeps_its_time() -> None:
     async with made(MemoryEventLog(), heard.append) as ingest:
         await sent(ingest, line("a", BAD))
         told = await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a")))
-        assert (told["accepted"], told["position"]) == (1, token(2, WHOLE))
+        assert (told["accepted"], told["position"]) == (1, Positions(Positions.EVENTS).token(2))
         assert heard[-1].events[0].at_ms == 1_700_000_000_123
         assert (await ingest.deadletter(WHO, 1))["state"] == "replayed"
         with pytest.raises(Conflict):
@@ -384,7 +383,7 @@ async def test_a_large_call_goes_part_by_part_and_others_have_their_turn() -> No
         assert len(verdicts) == len(lines)
         odd = {10: "rejected", PART_LINES + 7: "duplicate", len(lines) - 1: "rejected"}
         assert {place: told for place, told in enumerate(verdicts) if told != "accepted"} == odd
-        assert told["position"] == token(heard[-1].row, WHOLE)
+        assert told["position"] == Positions(Positions.EVENTS).token(heard[-1].row)
         assert (await sent(ingest, *lines))["duplicate"] == len(lines) - 2
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import aob
 from aob.compose import App
-from aob.compose.metrics.feeds import Feeds
+from aob.compose.metrics.feeds import Feeds, LocalRuns
 from aob.core.errors import Invalid
 from aob.core.metric import NeedsScan
 from aob.core.metric_query import MetricQuery
@@ -99,7 +99,9 @@ class TestTheFeedOfWebhooks:
     @pytest.fixture
     def feeds(self, app: App) -> Feeds:
         assert app.wiring is not None
-        return Feeds(app.metrics.live.events, app.metrics.live, app.views.core, app.wiring.alerting.turns)
+        feeds = Feeds(app.metrics.live.events, app.metrics.live, app.wiring.alerting.turns)
+        feeds.runs["run"] = LocalRuns(app.views.core)
+        return feeds
 
     @pytest.mark.parametrize("limit", [1, 50])
     async def test_passes_over_rows_in_which_nothing_was_accepted(self, app: App, feeds: Feeds, limit: int) -> None:

@@ -85,9 +85,10 @@ class TestReadYourWrites:
 
 
 def aob_next(position: str, rows: int = 1) -> str:
-    from aob.metrics.live import place, token
+    from aob.core.event import Positions
 
-    return token(place(position)[0] + rows)
+    feed = Positions(Positions.EVENTS)
+    return feed.token(feed.place(position)[0] + rows)
 
 
 class TestTimeTravel:

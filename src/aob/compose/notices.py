@@ -18,12 +18,12 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import AobError, Quarantined, Unavailable
+from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
 from aob.core.run import events as ev
 from aob.ports.pages import Pages
 from aob.runs import Core, Fact
-from aob.runs.feed import WHOLE
 from aob.work import WorkError
 from aob.work.kinds import send
 from aob.work.log import Structlog

@@ -11,13 +11,13 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, NotFound
-from aob.core.event import Position
+from aob.core.event import Positions
 from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
-from aob.gate.parcel import WHOLE, Parcel
+from aob.gate.parcel import Parcel
 from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
 
 LIMIT_MAX: Final = 1_000
@@ -30,7 +30,7 @@ class Passage(Protocol):
     """The way through the gate and into the log."""
 
     now_ms: Callable[[], int]
-    generation: int
+    positions: Positions
 
     def gate(self, tenant: str) -> Gate:
         """The gate of a tenant as its contracts are now."""
@@ -155,7 +155,7 @@ class DeadLetters:
                 (letters[place].number, "replayed", "duplicate" if place in again else "") for place in passed
             ]
             await ingest.post(parcel)
-            position = Position(ingest.generation, ((parcel.row, WHOLE),)).token()
+            position = ingest.positions.token(parcel.row)
         verdicts = [_verdict(letters[place], found, place in again) for place, found in enumerate(looked)]
         return {
             "dry_run": dry_run, "matched": len(letters), "accepted": len(passed) - len(again), "duplicate": len(again),

@@ -11,14 +11,14 @@ from typing import Final
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, TooLarge, Unavailable
-from aob.core.event import Position
+from aob.core.event import Positions
 from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate.dead import DeadLetters
 from aob.gate.memory import Memory
-from aob.gate.parcel import FEED, FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
+from aob.gate.parcel import FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.event_log import EventLog, Group
 from aob.ports.logger import Logger
@@ -44,7 +44,7 @@ class Ingest:
         life: int = 1,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
-        self.telemetry, self.generation = telemetry, Position.generation_in(FEED, life)
+        self.telemetry, self.positions = telemetry, Positions(Positions.EVENTS, life)
         self.pressure = Pressure(clock_s)
         letters = DeadLetters(events, self)
         self.deadletters, self.deadletter = letters.deadletters, letters.deadletter
@@ -89,10 +89,10 @@ class Ingest:
         self.pressure.check(who.tenant, len(lines))
         most = lines_of_part(self.memory.gate(who.tenant).width)
         if not is_large(lines, most):
-            return answer([await self._through(who, lines)], self.generation)
+            return answer([await self._through(who, lines)], self.positions)
         with self.pressure.held(who.tenant, len(lines)):
             told = [await self._through(who, part) for part in parts(lines, most)]
-        return answer(told, self.generation)
+        return answer(told, self.positions)
 
     async def _through(self, who: Caller, lines: bytes) -> Told:
         """A part of a call that is looked at in one go: what became of it, once it is durable and folded."""

@@ -6,14 +6,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from aob.core.event import Position
+from aob.core.event import Positions
 from aob.core.ingest import LINE_BYTES_MAX, Event, Gate, Gated, Refused
 from aob.ports.event_log import DeadLetter, Row
 from aob.ports.telemetry import Trace
 
-FEED: Final = 1_001
-"""The generation of positions of business events (see `aob.metrics.live.positions`)."""
-WHOLE: Final = 1 << 62
 PART_BYTES: Final = 256 * 1024
 PART_LINES: Final = 1_000
 """A call beyond one of these is looked at part by part, and others have their turn between."""
@@ -136,13 +133,13 @@ def parts(lines: bytes, most: int) -> Iterator[bytes]:
         begin = end
 
 
-def answer(told: Sequence[Told], generation: int) -> bytes:
-    """The encoded `Ingested` of a call, of what became of its parts. `generation` is that of positions."""
+def answer(told: Sequence[Told], positions: Positions) -> bytes:
+    """The encoded `Ingested` of a call, of what became of its parts."""
     received, duplicate, rejected = (sum(counts) for counts in zip(*[each[:3] for each in told], strict=True))
     verdicts = told[0].verdicts if len(told) == 1 else [verdict for each in told for verdict in each.verdicts]
     return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
         received, received - duplicate - rejected, duplicate, rejected,
-        Position(generation, ((told[-1].row, WHOLE),)).token().encode(), b",".join(verdicts),
+        positions.token(told[-1].row).encode(), b",".join(verdicts),
     )  # fmt: skip
 
 

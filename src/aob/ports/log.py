@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import CallerError, TooLarge
-from aob.core.event import Position, canonical, digest_of
+from aob.core.event import Positions, canonical, digest_of
 from aob.core.event.ids import PARTITIONS
 from aob.core.instant import iso
 
-GENERATION: Final = 1
+_positions: Final = Positions(Positions.TOPICS)
 TOPIC_CHARS_MAX: Final = 200
 RECORD_BYTES_MAX: Final = 1024 * 1024
 """Bytes of the data of one record: the least that brokers take everywhere."""
@@ -121,4 +121,4 @@ def content_digest(record: Record) -> bytes:
 
 def token_of(partition: int, offset: int) -> str:
     """The position after a record of a topic: a reader that goes on from it gets the next one of its partition."""
-    return Position(GENERATION, ((partition, offset),)).token()
+    return _positions.token(partition, offset)

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import CallerError, Conflict
-from aob.core.event import Position
+from aob.core.event import WHOLE, Positions
 from aob.core.run import events as ev
 from aob.journal import Committed, Journal, Law, Stream, Told
 from aob.journal.law import Changes
@@ -18,12 +17,8 @@ RING_EVENTS: Final = 8_000
 RING_BYTES: Final = 32 * 1024 * 1024
 """Decisions, and bytes of their events, that are at hand in memory."""
 ROWS_AT_ONCE: Final = 50
-GENERATION: Final = 1
-"""The generation of positions of runs in the first life of a home."""
 FACTS_AT_ONCE: Final = 1_000
 _UNCHANGED: Final = Changes()
-WHOLE: Final = 1 << 62
-"""The index of a place that has all of its row behind it."""
 NEWS_MAX: Final = 1_000
 """Facts of one stream that wait for one reader."""
 MILESTONES: Final = frozenset({ev.RunStarted, ev.RunFinished, ev.TicketOpened, ev.TicketChanged})
@@ -40,12 +35,12 @@ class Fact(msgspec.Struct, eq=False, gc=False):
     seq: int
     event: Any
     tenant: str = ""
-    generation: int = GENERATION
+    positions: Positions = Positions(Positions.RUNS)
 
     @property
     def position(self) -> str:
         """The token after this event: a reader that goes on from it misses nothing and sees nothing twice."""
-        return Position(self.generation, ((self.row, self.index),)).token()
+        return self.positions.token(self.row, self.index)
 
 
 class Unreadable(msgspec.Struct):
@@ -68,15 +63,6 @@ def _event_of(law: Law, raw: msgspec.Raw) -> Any:
         return event
     except msgspec.MsgspecError as error:
         return Unreadable(str(error)[:500])
-
-
-def expired() -> Conflict:
-    """A position that is not of this feed, or of this life of its home."""
-    return Conflict(
-        "this position belongs to another generation of the feed", code="position_expired",
-        hint="a loss was accepted since, a copy put back, or it is of another feed: begin again without a position, or "
-        "at the start of the run",
-    )  # fmt: skip
 
 
 class News:
@@ -116,10 +102,11 @@ class Feed:
     nobody is told anything but that there is more."""
 
     def __init__(self, life: int = 1) -> None:
-        self.life, self.generation = life, Position.generation_in(GENERATION, life)
+        self.positions = Positions(Positions.RUNS, life)
         self._ring: deque[Committed] = deque()
         self._events = self._bytes = 0
         self._signal: asyncio.Future[None] | None = None
+        self._milestone: asyncio.Future[int] | None = None
         self._news: dict[str, list[News]] = {}
         self.journal: Journal
 
@@ -138,6 +125,8 @@ class Feed:
                     facts = self._facts(commit, (told,))
                     for news in readers:
                         news.add(facts)
+        if self._milestone is not None and any(map(_is_milestone, commit.told)):
+            self._pass(commit.row)
         self._wake()
 
     def recovered(self) -> None:
@@ -147,7 +136,15 @@ class Feed:
         for readers in self._news.values():
             for news in readers:
                 news.miss()
+        self._pass(0)
         self._wake()
+
+    def _pass(self, row: int) -> None:
+        """A milestone was committed in a row; 0: perhaps, in any."""
+        if self._milestone is not None:
+            passed, self._milestone = self._milestone, None
+            if not passed.done():
+                passed.set_result(row)
 
     def _wake(self) -> None:
         if self._signal is not None:
@@ -179,14 +176,7 @@ class Feed:
         """The row and index that a position names; None is now. Raises CallerError or Conflict for what is not ours."""
         if token is None:
             return self.journal.durable_row, WHOLE
-        position = Position.parse(token)
-        if position.generation != self.generation or len(position.rows) != 1:
-            raise expired()
-        row, index = position.rows[0]
-        if not (0 <= row < WHOLE and 0 <= index <= WHOLE):
-            raise CallerError("this is no position of this feed", code="bad_position",
-                              hint="use a position that an answer of this server gave you")  # fmt: skip
-        return row, index
+        return self.positions.place(token)
 
     async def follow(self, row: int, index: int) -> AsyncIterator[list[Fact]]:
         """Facts after a place, a list for each commit or several; for ever."""
@@ -207,7 +197,10 @@ class Feed:
                 known = row
                 yield facts, row
             elif row >= self.journal.durable_row:
-                await self._moved(row)
+                # Most commits hold none: nobody is waked for them, and no row of them is looked at.
+                if self._milestone is None:
+                    self._milestone = asyncio.get_running_loop().create_future()
+                row = max(row, await asyncio.shield(self._milestone) - 1)
 
     async def milestones_after(self, row: int) -> tuple[list[Fact], int]:
         """Facts of `MILESTONES` after a row as far as they are at hand, and the row up to which they are all."""
@@ -254,11 +247,11 @@ class Feed:
 
     def _facts(self, commit: Committed, some: Iterable[Told]) -> list[Fact]:
         facts: list[Fact] = []
-        row, at_ms, generation = commit.row, commit.at_ms, self.generation
+        row, at_ms, positions = commit.row, commit.at_ms, self.positions
         for told in some:
             of, at, seq = told.stream, told.base, told.seq
             for number, event in enumerate(told.events):
-                facts.append(Fact(row, at + number, at_ms, of.name, seq + number, event, of.tenant, generation))
+                facts.append(Fact(row, at + number, at_ms, of.name, seq + number, event, of.tenant, positions))
         return facts
 
     async def commits(self, row: int) -> AsyncIterator[list[Committed]]:

@@ -54,8 +54,8 @@ async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fac
 
 def _facts(core: Core, stream: Stream, chunk: Chunk, first: int) -> list[Fact]:
     data: msgspec.Raw = chunk.data
-    events, generation = events_of(stream.law, data), core.feed.generation
+    events, positions = events_of(stream.law, data), core.feed.positions
     return [
-        Fact(chunk.row, chunk.base + index, chunk.at_ms, stream.name, first + index, event, stream.tenant, generation)
+        Fact(chunk.row, chunk.base + index, chunk.at_ms, stream.name, first + index, event, stream.tenant, positions)
         for index, event in enumerate(events)
     ]

@@ -11,7 +11,7 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Quarantined, Unavailable
-from aob.core.event import Position
+from aob.core.event import WHOLE
 from aob.core.event.value import decode, digest_of_cell
 from aob.core.graph.ir import IR, Node
 from aob.core.policy import Caller
@@ -25,7 +25,7 @@ from aob.core.verbs import value_verbs
 from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, history
-from aob.runs.feed import WHOLE, Fact
+from aob.runs.feed import Fact
 from aob.runs.history import told as facts_of
 from aob.views.timeline import entry, name_of
 from aob.views.why import why
@@ -99,7 +99,7 @@ class Views(Engine):
 
     def position(self) -> str:
         """The position up to which everything is durable."""
-        return Position(self.core.feed.generation, ((self.core.journal.durable_row, WHOLE),)).token()
+        return self.core.feed.positions.token(self.core.journal.durable_row)
 
     def _nodes(self, run: Run, ir: IR | None) -> JsonObject:
         held = self.core.dispatch.running(run)  # from memory: who works on what is in no record

@@ -5,13 +5,13 @@ from typing import Final, Protocol
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
-from aob.core.event import decode
+from aob.core.event import WHOLE, decode
 from aob.core.run import events as ev
 from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
 from aob.metrics.live import Live
 from aob.ports.event_log import EventLog
 from aob.runs import Core
-from aob.runs.feed import WHOLE, Fact
+from aob.runs.feed import Fact
 
 ALL: Final = "*"
 ROWS: Final = 50
@@ -104,7 +104,7 @@ class Feeds:
         return Chunk(found, max((int(each["at"]) for each in turns), default=after), True)
 
 
-def run_notice(fact: Fact, feed: str) -> Notice | None:
+def run_notice(fact: Fact, feed: str = "") -> Notice | None:
     """The start or the end of a run; None for what is told to nobody."""
     event = fact.event
     if isinstance(event, ev.RunStarted):

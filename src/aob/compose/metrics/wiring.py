@@ -32,7 +32,7 @@ from aob.gate import Commit, Ingest, Memory
 from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Checking, Contracts, ContractsLaw, joined, unversioned
-from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches, place, token
+from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
@@ -104,12 +104,14 @@ class Wiring:
         self.telemetry, self.now_ms, self.laws, self._page = telemetry, now_ms, laws, page
         self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
-        self.contracts.generation = core.feed.generation
+        self.contracts.positions = core.feed.positions
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
         memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
-        self.gate = Ingest(self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.life)
+        self.gate = Ingest(
+            self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.positions.life
+        )
         self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
-        self.live.life = core.feed.life
+        self.live.positions = self.gate.positions
         self.answers = Answers(self.live, cache)
         self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
         self._to_tell: deque[Trace] = deque(maxlen=1_000)
@@ -151,6 +153,7 @@ class Wiring:
         stack.callback(asyncio.create_task(self._follow_runs(), name="aob-metrics-runs").cancel)
         stack.push_async_callback(self.log.close)
         stack.push_async_callback(live.keeping.pages.close)
+        stack.push_async_callback(self.delivered.close)
         await self.contracts.recover()
         await platform.recover()
         live.keeping.loads.append(self.alerting.objectives.load)
@@ -177,7 +180,7 @@ class Wiring:
         self.core.timed = partial(self.telemetry.stage, "dispatch")
         self.core.journal.timed = partial(self.telemetry.stage, "commit")
         querying = Querying(
-            self.serving, self.answers, lambda position: place(position, live.life)[0], partial(token, life=live.life)
+            self.serving, self.answers, lambda position: live.positions.place(position)[0], live.positions.token
         )
         catalog = Catalog(
             self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.local import Shard
-from aob.compose.shards.places import joined, row_of, split, widened
 from aob.core.errors import Unavailable
+from aob.core.event import Position
 from aob.core.policy import Caller
 
 Item = tuple[str, str, dict[str, Any]]
@@ -22,9 +22,9 @@ async def follow_run(
     shards: Sequence[Shard], shard: Shard, who: Caller, run_id: str, position: str | None, types: frozenset[str] | None
 ) -> AsyncIterator[Item]:
     """Events of one run, with positions of the home."""
-    at = split(position, len(shards))[shard.number] if position is not None else None
+    at = Position.split(position, len(shards))[shard.number] if position is not None else None
     async for token, name, data in _steadily(shard, who, run_id, at, types, patient=False):
-        wide = widened(token, shard.number, len(shards))
+        wide = Position.widened(token, shard.number, len(shards))
         yield wide, name, {**data, "position": wide}
 
 
@@ -33,12 +33,12 @@ async def follow_all(
 ) -> AsyncIterator[Item]:
     """Events of all runs after a position, or from now on; with `place` the first item says where that is."""
     if position is not None:
-        tokens = split(position, len(shards))
+        tokens = Position.split(position, len(shards))
     else:
         tokens = await asyncio.gather(*(shard.call("position", who) for shard in shards))
-    rows = [row_of(token) for token in tokens]
+    rows = [Position.row_of(token) for token in tokens]
     if place and position is None:
-        yield joined(rows), "", {}
+        yield Position.joined(rows), "", {}
     ready: asyncio.Queue[tuple[int, Item] | Exception] = asyncio.Queue(MERGED_MAX)
 
     async def pump(shard: Shard) -> None:
@@ -55,8 +55,8 @@ async def follow_all(
             if isinstance(found, Exception):
                 raise found
             number, (token, name, data) = found
-            rows[number] = row_of(token)
-            wide = joined(rows, token)
+            rows[number] = Position.row_of(token)
+            wide = Position.joined(rows, token)
             yield wide, name, {**data, "position": wide}
     finally:
         for task in pumps:

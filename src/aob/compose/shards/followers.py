@@ -15,10 +15,10 @@ from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.journal_told import Milestones
 from aob.compose.shards.local import Shard
 from aob.core.errors import AobError, Unavailable
+from aob.core.event import WHOLE
 from aob.core.policy import Caller
 from aob.metrics.platform import Stretch
 from aob.runs import Fact
-from aob.runs.feed import WHOLE
 from aob.work.log import Structlog
 
 NOBODY: Final = Caller("aob", "aob", frozenset())

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from aob.core.event import WHOLE
 from aob.core.run import decode_events, encode_events
 from aob.metrics.platform import Runs, Stretch, platform_contracts, stretches
 from aob.runs import Core, Fact
-from aob.runs.feed import WHOLE
 
 
 async def told_numbers(core: Core, after: int, runs: Any) -> AsyncIterator[Stretch]:

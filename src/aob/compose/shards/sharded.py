@@ -16,10 +16,10 @@ from msgspec.structs import asdict
 from aob.compose.home import shard_of
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
-from aob.compose.shards.places import BEGIN, joined, row_of, split, widened
 from aob.compose.shards.removal import prune_step
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
+from aob.core.event import Position
 from aob.core.policy import Caller
 from aob.core.problem import error_of, problem_of
 from aob.core.rights import may
@@ -137,7 +137,7 @@ class ShardedViews:
     async def run(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
         """A whole run."""
         shard, least = self._of(args.run_id), args.min_position
-        at = split(least, len(self._shards))[shard.number] if least is not None else None
+        at = Position.split(least, len(self._shards))[shard.number] if least is not None else None
         return self._placed(shard, await shard.call("run", who, args.run_id, min_position=at))
 
     @performs(run_verbs.GRAPH)
@@ -158,7 +158,7 @@ class ShardedViews:
         return [self._placed(shard, each) for each in await shard.call("timeline", who, **asdict(args))]
 
     def _placed(self, shard: Shard, told: JsonObject) -> JsonObject:
-        return {**told, "position": widened(told["position"], shard.number, len(self._shards))}
+        return {**told, "position": Position.widened(told["position"], shard.number, len(self._shards))}
 
     # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class ShardedViews:
         shown = found[:limit]
         return {
             "runs": shown, "next": next_page(shown) if more else None,
-            "as_of": joined([row_of(page["as_of"]) for page in pages], pages[0]["as_of"]),
+            "as_of": Position.joined([Position.row_of(page["as_of"]) for page in pages], pages[0]["as_of"]),
         }  # fmt: skip
 
     @performs(verbs.LIST)
@@ -213,18 +213,18 @@ class ShardedViews:
     async def health(self) -> JsonObject:
         """How each shard is; `status` is `ok` when all of them are."""
         told = await self._local.health()
-        rows, shards = [BEGIN] * len(self._shards), list[JsonObject]()
+        rows, shards = [Position.BEGIN] * len(self._shards), list[JsonObject]()
         for shard in self._shards:
             one: JsonObject = {"status": shard.state}
             if shard.up:
                 try:
                     one = await asyncio.wait_for(shard.call("health", None), HEALTH_S)
-                    rows[shard.number] = row_of(one["position"])
+                    rows[shard.number] = Position.row_of(one["position"])
                 except (Unavailable, TimeoutError) as error:
                     one = {"status": error.code if isinstance(error, Unavailable) else "slow"}
             shards.append({**one, "shard": shard.number})
         fine = all(one["status"] == "ok" for one in shards)
-        at = joined(rows, self._local.position())
+        at = Position.joined(rows, self._local.position())
         return {**told, "status": "ok" if fine else "degraded", "position": at, "shards": shards}
 
     @performs(run_verbs.PRUNE)

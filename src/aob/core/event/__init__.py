@@ -1,16 +1,14 @@
 """What a record is made of: ids, values and their hashes, positions. Data only."""
 
-from aob.core.event.ids import RunId, TicketId, Visit, derived_id, partition_of, split_visit
-from aob.core.event.position import Position
-from aob.core.event.value import Cell, Ref, canonical, decode, digest_of
+from aob.core.event.ids import derived_id, partition_of, split_visit
+from aob.core.event.position import WHOLE, Position, Positions
+from aob.core.event.value import Ref, canonical, decode, digest_of
 
 __all__ = [
-    "Cell",
+    "WHOLE",
     "Position",
+    "Positions",
     "Ref",
-    "RunId",
-    "TicketId",
-    "Visit",
     "canonical",
     "decode",
     "derived_id",

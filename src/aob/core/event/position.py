@@ -1,31 +1,44 @@
-"""A position is an opaque, URL-safe token of a place in a feed; only the server compares two of them."""
+"""Positions of feeds: opaque, URL-safe tokens that only the server compares, and the places that they stand for.
 
-from typing import Final, Self
+Everything that builds one or reads one back is here. A feed refuses the tokens of another feed, and of another life.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar, Final, Self
 
 import msgspec
 
 from aob.core.base64url import bytes_of, text_of
-from aob.core.errors import CallerError
+from aob.core.errors import CallerError, Conflict
 
 LIFE: Final = 2_000
-"""Between the generations of one feed in two lives of a home."""
+"""Between the generations of one feed in two lives of a home: a loss that was accepted, or a copy that was put back,
+begins the next one, and tokens of before are refused then."""
+WHOLE: Final = 1 << 62
+"""The index of a place that has all of its row behind it."""
+Place = tuple[int, int]
+"""A row of a feed, and the index in it up to which a reader has read."""
+_RUNS: Final = 1
+_TOPICS: Final = 501
+_EVENTS: Final = 1_001
+_EXPIRED: Final = {
+    _RUNS: ("this position belongs to another generation of the feed",
+           "begin again without a position, or at the start of the run"),
+    _EVENTS: ("this position is none of business events",
+             "use a position of an ingest, of a metric, or of /v1/stream/events; or none"),
+}  # fmt: skip
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     """Generation of the feed, then per shard the journal row and the index in it up to which a reader has read."""
 
     generation: int
-    rows: tuple[tuple[int, int], ...]
+    rows: tuple[Place, ...]
 
     def token(self) -> str:
         """The token that APIs give out."""
         return text_of(msgspec.msgpack.encode(self))
-
-    @staticmethod
-    def generation_in(feed: int, life: int) -> int:
-        """The generation of a feed in a life of its home: a loss that was accepted, or a copy that was put back, begins
-        the next one, and tokens of before are refused then."""
-        return feed + LIFE * (life - 1)
 
     @classmethod
     def parse(cls, token: str) -> Self:
@@ -38,3 +51,73 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
                 code="bad_position",
                 hint="use a position that an answer of this server gave you, or leave it out to begin at the start",
             ) from error
+
+    # -- of a home with several shards: a place for each; a shard itself only knows its own ---------------------------
+
+    BEGIN: ClassVar[Place] = (0, 0)
+
+    @staticmethod
+    def split(token: str, shards: int) -> list[str]:
+        """The position of each shard, which itself looks whether it is of its feed. Raises CallerError `bad_position`,
+        or Conflict `position_expired` for another number of them."""
+        position = Position.parse(token)
+        if len(position.rows) != shards:
+            raise _expired()
+        return [_token(position.generation, *row) for row in position.rows]
+
+    @staticmethod
+    def row_of(token: str) -> Place:
+        """The place that a shard's own position names."""
+        return Position.parse(token).rows[0]
+
+    @staticmethod
+    def joined(rows: Sequence[Place], like: str = "") -> str:
+        """The position of all shards, of the generation that a position of one of them has."""
+        return Position(Position.parse(like).generation if like else _RUNS, tuple(rows)).token()
+
+    @staticmethod
+    def widened(token: str, shard: int, shards: int) -> str:
+        """A shard's own position as one of the home: the others stand at their begin, so that nothing is missed."""
+        rows = [Position.BEGIN] * shards
+        rows[shard] = Position.row_of(token)
+        return Position.joined(rows, token)
+
+
+class Positions:
+    """Those of one feed in one life of its home, as one shard tells and reads them: of the journals of runs, of the
+    topics that nodes of kind `emit` append to, of the log of business events."""
+
+    RUNS: ClassVar[int] = _RUNS
+    TOPICS: ClassVar[int] = _TOPICS
+    EVENTS: ClassVar[int] = _EVENTS
+
+    def __init__(self, feed: int, life: int = 1) -> None:
+        self.life, self.generation = life, feed + LIFE * (life - 1)
+        self._feed = feed
+
+    def token(self, row: int, index: int = WHOLE) -> str:
+        """The position after an event of a row, or after the whole row."""
+        return _token(self.generation, row, index)
+
+    def place(self, token: str) -> Place:
+        """The place that a position names. Raises CallerError `bad_position`, Conflict `position_expired`."""
+        position = Position.parse(token)
+        if position.generation != self.generation or len(position.rows) != 1:
+            raise _expired(self._feed)
+        row, index = position.rows[0]
+        if not (0 <= row < WHOLE and 0 <= index <= WHOLE):
+            raise CallerError("this is no position of this feed", code="bad_position",
+                              hint="use a position that an answer of this server gave you")  # fmt: skip
+        return row, index
+
+
+@lru_cache(256)  # a commit is told by each of its answers and deltas
+def _token(generation: int, row: int, index: int) -> str:
+    return Position(generation, ((row, index),)).token()
+
+
+def _expired(feed: int = _RUNS) -> Conflict:
+    """A position that is not of this feed, or of this life of its home."""
+    said, hint = _EXPIRED[feed]
+    return Conflict(said, code="position_expired",
+                    hint=f"a loss was accepted since, a copy put back, or it is of another feed: {hint}")  # fmt: skip

@@ -22,7 +22,7 @@ from aob.core.contract import (
 )
 from aob.core.contract_model import Contract, ContractSet, EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
-from aob.core.event import Position, canonical, digest_of
+from aob.core.event import Positions, canonical, digest_of
 from aob.core.hint import meant, nearest
 from aob.core.metric import Fold
 from aob.core.metric_answers import ContractsPushed, Lineage
@@ -36,9 +36,6 @@ from aob.metrics.contracts.law import PREFIX, Declare, Declared, Default, Defaul
 from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
-FEED: Final = 1
-"""The generation of positions of the journal in the first life of a home (see `aob.runs.feed`): a push of contracts
-is one of its commits."""
 SKETCHES: Final = "datasketches"
 SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
 PLATFORM_OWNER: Final = "aob"
@@ -63,7 +60,7 @@ class Contracts:
 
     def __init__(self, journal: Journal, values: ValueReader, platform: ContractSet) -> None:
         self._journal, self._values = journal, values
-        self.generation = FEED
+        self.positions = Positions(Positions.RUNS)
         self.platform = platform if installed(SKETCHES) else without_sketches(platform)
         self._own: dict[str, ContractSet] = {}
         self._merged: dict[str, ContractSet] = {}
@@ -130,7 +127,7 @@ class Contracts:
             names = tuple(label(contract) for contract in new)
             decided = await self._journal.ask(PREFIX + who.tenant, Declare(revision, names, documents, who.name))
             revision += 1
-            position = Position(self.generation, ((decided.row, decided.base),)).token()
+            position = self.positions.token(decided.row, decided.base)
             self._adopt(who.tenant, after)
             for listener in self.changed:
                 filling += await listener(who.tenant, before, after)

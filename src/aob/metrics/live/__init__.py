@@ -4,12 +4,11 @@ from aob.metrics.live.answering import Answers
 from aob.metrics.live.changes import Changes
 from aob.metrics.live.entities import EntityReads
 from aob.metrics.live.live import Live
-from aob.metrics.live.positions import place, token
 from aob.metrics.live.pushes import PushLog
 from aob.metrics.live.streaming import Streams
 from aob.metrics.live.watch import Watches
 from aob.metrics.live.whole import Memory
 
 __all__ = [
-    "Answers", "Changes", "EntityReads", "Live", "Memory", "PushLog", "Streams", "Watches", "place", "token",
+    "Answers", "Changes", "EntityReads", "Live", "Memory", "PushLog", "Streams", "Watches",
 ]  # fmt: skip

@@ -22,7 +22,6 @@ from aob.core.verb import NoArgs, performs
 from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.live import Live
-from aob.metrics.live.positions import token
 from aob.metrics.live.scanning import Scans
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache
@@ -105,7 +104,7 @@ class Answers:
             newest_at = answer.pop("newest_at")
             if answer["valid_until"] is None or answer["valid_until"] > now_ms:
                 age = None if newest_at is None else max(0, now_ms - newest_at)
-                return answer | {"position": token(row, life=self.live.life), "freshness_ms": age, "cached": True}
+                return answer | {"position": self.live.positions.token(row), "freshness_ms": age, "cached": True}
         answer = self.read_now(tenant, query)
         until = answer["valid_until"]
         ttl_ms = CACHE_MS if until is None else min(CACHE_MS, until - now_ms)
@@ -166,7 +165,7 @@ class Answers:
                 answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), row, mates)
             except AobError as error:
                 answers[number] = {"error": problem_of(error)}
-        return {"position": token(row, life=self.live.life), "answers": answers}
+        return {"position": self.live.positions.token(row), "answers": answers}
 
     def _platform(self, tenant: str) -> frozenset[str]:
         return frozenset(self.live.numbers(tenant).platform_contracts.metrics)
@@ -196,7 +195,7 @@ class Answers:
             "metric": query.metric, "version": contract.version, "type": contract.type, "unit": contract.unit,
             "window": {"name": reading.window, "kind": reading.kind, "since": reading.since_ms,
                        "until": reading.until_ms},
-            "value": reading.value, "position": token(self.live.row, life=self.live.life),
+            "value": reading.value, "position": self.live.positions.token(self.live.row),
             "valid_until": reading.valid_until_ms, "watermark": reading.watermark_ms,
             "freshness_ms": None if newest_at is None else max(0, now_ms - newest_at),
             "complete": reading.complete, "exact": reading.exact, "restated": reading.restated, "path": path,
@@ -235,7 +234,7 @@ class Answers:
             now_ms = min(now_ms, query.known_at_ms)
             until = min(last, await live.events.row_before(query.known_at_ms))
         reading = await self.scans.read(tenant, known, query, together | {query.metric}, until, now_ms)
-        at = token(until, life=live.life)
+        at = live.positions.token(until)
         return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": at}
 
 

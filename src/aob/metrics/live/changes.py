@@ -12,6 +12,7 @@ from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, NotFound, Problem, TooLarge
+from aob.core.event import Positions
 from aob.core.expression import EvalError
 from aob.core.ingest import Event, reader
 from aob.core.metric import Fold
@@ -23,7 +24,6 @@ from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
-from aob.metrics.live.positions import token
 from aob.metrics.live.whole import chunks
 from aob.ports.event_log import Row
 
@@ -57,7 +57,7 @@ class Changes:
         query = MetricQuery(metric, window=window, where=dict(args.where or {}))
         account = Account(known, query, since_ms, until_ms)
         counts = await self._look(who, account, _Filter(known, metric, query.where), since_ms, until_ms)
-        changes = [_told(moving, self.live.life) for moving in reversed(account.newest[-limit:])]
+        changes = [_told(moving, self.live.positions) for moving in reversed(account.newest[-limit:])]
         changes += self._revisions(who, known, metric, since_ms, until_ms)
         changes.sort(key=lambda change: -change["at"])
         moved: list[JsonObject] = [
@@ -132,10 +132,10 @@ def _placed(
     return found
 
 
-def _told(moving: Moving, life: int) -> ChangeRow:
+def _told(moving: Moving, positions: Positions) -> ChangeRow:
     row: ChangeRow = {
         "kind": "restatement" if moving.late else "event", "at": moving.at_ms,
-        "position": token(moving.row, moving.index, life), "event": shown(moving.event, moving.line),
+        "position": positions.token(moving.row, moving.index), "event": shown(moving.event, moving.line),
     }  # fmt: skip
     if moving.change is not None:
         row["change"] = moving.change

@@ -13,7 +13,6 @@ from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.live.live import Live
-from aob.metrics.live.positions import token
 from aob.ports.serving import Question, Serving
 
 HISTORY_MAX: Final = 1_000
@@ -65,7 +64,7 @@ class EntityReads:
             Question(who.tenant, sql, [args.after], rows_max=limit, row_min=self._live.row)
         )
         ids = [str(row[0]) for row in table.rows]
-        at = token(table.row, life=self._live.life)
+        at = self._live.positions.token(table.row)
         return {"type": type, "ids": ids, "next": ids[-1] if table.truncated else None, "position": at}
 
     async def of_batch(self, who: Caller, read: JsonObject) -> EntityView:
@@ -88,7 +87,7 @@ def _view(type: str, id: str, told: JsonObject | None, live: Live) -> EntityView
     state = told or {"state": {}, "changed_at": None}
     return {
         "type": type, "id": id, "state": state["state"], "exists": told is not None,
-        "changed_at": state["changed_at"], "position": token(live.row, life=live.life),
+        "changed_at": state["changed_at"], "position": live.positions.token(live.row),
     }  # fmt: skip
 
 

@@ -10,13 +10,13 @@ from contextlib import suppress
 from typing import Final
 
 from aob.core.errors import Unavailable
+from aob.core.event import Positions
 from aob.core.ingest import Event
 from aob.core.metric import warm
 from aob.gate import Commit
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.filling import Filling
 from aob.metrics.live.keeping import Keeping
-from aob.metrics.live.positions import place
 from aob.metrics.live.restating import Restating
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Memory
@@ -40,7 +40,7 @@ class Live:
         self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
         self.tenants: dict[str, Numbers] = {}
         self.row = 0
-        self.life = 1
+        self.positions = Positions(Positions.EVENTS)
         """Which life of its home this is: positions of another one are refused."""
         self.heard: list[Callable[[Commit], None]] = []
         """Called after each group is folded, in the order of the log."""
@@ -96,7 +96,7 @@ class Live:
 
     async def reach(self, position: str) -> None:
         """Waits until a position is folded. Raises Unavailable `position_ahead` when it does not come."""
-        row, _ = place(position, self.life)
+        row, _ = self.positions.place(position)
         if row <= self.row:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -10,13 +10,12 @@ from typing import Final
 
 from aob.core.accepted_event import shown
 from aob.core.answers import JsonObject
+from aob.core.event import WHOLE
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate import Commit
 from aob.metrics.live.live import Live
-from aob.metrics.live.positions import WHOLE, token
-from aob.metrics.live.positions import place as place_of
 from aob.metrics.live.watch import Watched, Watches
 
 RING_BYTES: Final = 8 * 1024 * 1024
@@ -62,7 +61,7 @@ class Streams:
         first item has no name, and says where the feed begins."""
         types, metrics, alerts, position = args.types, args.metrics, args.alerts, args.position
         follows = bool(types) or not (metrics or alerts)
-        row, index = (self.live.row, WHOLE) if position is None else place_of(position, self.live.life)
+        row, index = (self.live.row, WHOLE) if position is None else self.live.positions.place(position)
         reader = _Reader(who.tenant, follows, alerts)
         watched: list[Watched] = []
         self._readers.add(reader)
@@ -70,16 +69,16 @@ class Streams:
             for query in list(metrics)[:WATCHED_MAX]:
                 watched.append(self.watches.add(who.tenant, query, reader))
             if args.place:
-                yield token(row, index, self.live.life), "", {}
+                yield self.live.positions.token(row, index), "", {}
             while True:
                 reader.wake.clear()
                 for told in reader.taken():
-                    yield (token(row, index, self.live.life), *told)
+                    yield (self.live.positions.token(row, index), *told)
                 until = self.live.row  # what is folded while these are told comes in the next round
                 if follows:
                     async for group in self._groups(who.tenant, row, index, until):
                         for number, data in _events(group, row, index, types, args.subject):
-                            yield token(group.row, number, self.live.life), "event", data
+                            yield self.live.positions.token(group.row, number), "event", data
                         row, index = group.row, WHOLE
                 row, index = max((row, index), (until, WHOLE))
                 await reader.wake.wait()

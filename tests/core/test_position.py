@@ -1,0 +1,63 @@
+"""Positions: every feed reads back its own tokens, and refuses those of all others and of all other lives."""
+
+from contextlib import suppress
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aob.core.errors import CallerError, Conflict
+from aob.core.event import WHOLE, Position, Positions
+
+ROWS = st.integers(0, WHOLE - 1)
+INDEXES = st.integers(0, WHOLE)
+FEEDS = [
+    Positions(feed, life) for feed, life in product((Positions.RUNS, Positions.TOPICS, Positions.EVENTS), (1, 2, 7))
+]
+
+
+@given(ROWS, INDEXES, st.sampled_from(FEEDS))
+def test_a_place_comes_back_from_its_token(row: int, index: int, feed: Positions) -> None:
+    assert feed.place(feed.token(row, index)) == (row, index)
+    assert feed.token(row, index).isascii()
+
+
+@pytest.mark.parametrize(
+    "mine", [Positions(feed, life) for feed in (Positions.RUNS, Positions.EVENTS) for life in (1, 2)]
+)
+def test_a_token_of_another_feed_or_life_is_refused(mine: Positions) -> None:
+    for other in FEEDS:
+        if other.generation != mine.generation:
+            with pytest.raises(Conflict) as caught:
+                mine.place(other.token(1, 1))
+            assert caught.value.code == "position_expired"
+
+
+@given(st.lists(st.tuples(ROWS, INDEXES), min_size=2, max_size=9), st.integers(0, 8))
+def test_places_of_several_shards_travel_as_one(rows: list[tuple[int, int]], at: int) -> None:
+    at %= len(rows)
+    runs = Positions(Positions.RUNS, 3)
+    whole = Position.joined(rows, runs.token(0))
+    assert [runs.place(token) for token in Position.split(whole, len(rows))] == rows
+    wide = Position.split(Position.widened(runs.token(*rows[at]), at, len(rows)), len(rows))
+    assert [Position.row_of(token) for token in wide] == [row if n == at else (0, 0) for n, row in enumerate(rows)]
+    for shards in (len(rows) - 1, len(rows) + 1):
+        with pytest.raises(Conflict):
+            Position.split(whole, shards)
+    with pytest.raises(Conflict):
+        runs.place(whole)
+
+
+@given(st.text(max_size=40))
+def test_what_nobody_gave_out_is_refused_and_nothing_breaks(text: str) -> None:
+    for read in (Positions(Positions.RUNS).place, Position.row_of, lambda token: Position.split(token, 2)):
+        with suppress(CallerError):  # also Conflict: nothing else comes out
+            read(text)
+
+
+@pytest.mark.parametrize("row", [(-1, 0), (0, -1), (WHOLE, 0), (0, WHOLE + 1)])
+def test_a_place_that_cannot_be_is_no_position(row: tuple[int, int]) -> None:
+    with pytest.raises(CallerError) as caught:
+        Positions(Positions.RUNS).place(Position(Positions.RUNS, (row,)).token())
+    assert caught.value.code == "bad_position"
