@@ -5,6 +5,7 @@ A follower asks from its own mark on, and asks again when an owner has come back
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,8 @@ from aob.work.log import Structlog
 
 NOBODY: Final = Caller("aob", "aob", frozenset())
 """What the processes of a home tell one another is asked for by no caller."""
+BEGUN_S: Final = 10.0
+"""How long a start waits until the runs of all shards can be read."""
 AGAIN_S: Final = 1.0
 """Pause after a follower broke."""
 
@@ -35,6 +38,7 @@ class Followers:
     def __init__(self, shards: Sequence[Shard], wiring: Wiring, notices: Notices) -> None:
         self._shards, self._wiring, self._people = shards, wiring, notices
         self._tasks: list[asyncio.Task[None]] = []
+        self._begun = {shard.number: asyncio.Event() for shard in shards}
         self._rows: dict[int, int] = {}
         """By shard the row up to which its milestones were told here."""
 
@@ -43,6 +47,9 @@ class Followers:
             asyncio.create_task(_for_ever(shard, follow), name=f"aob-follow-{shard.number}")
             for shard in self._shards for follow in (self._numbers, self._milestones, self._notices)
         ]  # fmt: skip
+        with suppress(TimeoutError):  # an owner that has died meanwhile is waited for behind
+            async with asyncio.timeout(BEGUN_S):
+                await asyncio.gather(*(begun.wait() for begun in self._begun.values()))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -64,6 +71,7 @@ class Followers:
             if number not in self._rows:
                 self._rows[number] = told.end
                 wiring.runs_are_there(number, RemoteRuns(shard), told.end)
+                self._begun[number].set()
             elif told.row > self._rows[number] or told.facts:
                 wiring.milestones(number, told.read(), told.row)
                 self._rows[number] = told.row
