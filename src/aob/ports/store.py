@@ -245,7 +245,7 @@ class Store(Protocol):
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from the sequence number `after` on. One of pointers
-        holds the whole stream, and is read only when there is no other."""
+        stands for all that begin within it, but for a copy of all of its events, which is read instead."""
         ...
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:

@@ -190,11 +190,12 @@ class MemoryStore:
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from `after` on."""
-        found = [segment for _, segment in sorted(self._segments.get(stream, {}).items())]
-        found = [segment for segment in found if segment.first_seq + segment.count > after][:limit]
-        if not found and stream in self._pointers and self._pointers[stream].count > after:
-            return [self._pointed(self._pointers[stream])]  # also behind segments of when it lived
-        return found
+        copies = self._segments.get(stream, {})
+        found = [segment for _, segment in sorted(copies.items())]
+        whole = self._pointers.get(stream)
+        if whole is not None and (0 not in copies or copies[0].count < whole.count):
+            found = [self._pointed(whole), *(each for each in found if each.first_seq >= whole.count)]
+        return [segment for segment in found if segment.first_seq + segment.count > after][:limit]
 
     def _pointed(self, segment: Segment) -> Segment:
         rows = {row.row: row for row in self._journal}

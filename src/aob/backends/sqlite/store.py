@@ -265,10 +265,12 @@ class SqliteStore:
         """Segments of a stream in order, those that hold events from `after` on."""
 
         def read(reader: sqlite3.Connection) -> list[Segment]:
-            found = [Segment(*row) for row in reader.execute(SQL["segments_of"], (stream, after, limit))]
-            if found or (row := reader.execute(SQL["pointer_of"], (stream, after)).fetchone()) is None:
-                return found
-            return [_pointed(reader, Segment(*row))]
+            row = reader.execute(SQL["pointer_of"], (stream,)).fetchone()
+            whole = [] if row is None else [Segment(*row)]
+            held = whole[0].count if whole else 0
+            pointed = [_pointed(reader, each) for each in whole if held > after]
+            rest = reader.execute(SQL["segments_of"], (stream, after, held, limit))
+            return [*pointed, *(Segment(*row) for row in rest)][:limit]
 
         return await self._read(read)
 

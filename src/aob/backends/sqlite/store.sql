@@ -70,8 +70,9 @@ insert or replace into segment values (?, ?, ?, ?, ?, ?);
 insert or replace into pointer values (?, ?, ?, ?, ?);
 
 -- pointer_of
--- Where the events of a stream lie, behind those that segments hold a copy of.
-select stream, 0, count, row, places, crc from pointer where stream = ? and count > ?;
+-- Where the first events of a stream lie, when no segment holds a copy of all of them.
+select stream, 0, count, row, places, crc from pointer
+where stream = ?1 and not exists (select 1 from segment where stream = ?1 and first_seq = 0 and count >= pointer.count);
 
 -- piece
 -- Some bytes of a row, and its time.
@@ -162,8 +163,8 @@ select * from head where stream = ?;
 select * from head where kind = ? and ended_ms = 0 and (status, stream) > (?, ?) order by status, stream limit ?;
 
 -- segments_of
--- Segments of one stream in order, from a sequence number on.
-select stream, first_seq, count, row, data, crc from segment where stream = ? and first_seq + count > ? order by first_seq limit ?;
+-- Segments of one stream in order, from a sequence number on, without those that pointers stand for.
+select stream, first_seq, count, row, data, crc from segment where stream = ? and first_seq + count > ? and first_seq >= ? order by first_seq limit ?;
 
 -- timers_until
 -- Timers due up to an instant, behind one.

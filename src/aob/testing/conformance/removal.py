@@ -67,15 +67,18 @@ class RemovalSuite:
         await store.commit(batch(epoch, 3, segments=[whole_copy]))
         assert await store.segments("run_2") == [whole_copy], "a copy is read rather than pointers"
 
-    async def test_pointers_go_on_where_a_segment_of_before_ends(self, store: Store) -> None:
+    async def test_pointers_stand_for_the_copies_of_their_beginning_and_before_what_follows(self, store: Store) -> None:
         epoch = await store.take(0)
-        await store.commit(batch(epoch, 1, data=b'[["run_1",0,[1],7]]'))
-        await store.commit(batch(epoch, 2, count=0, segments=[Segment(RUN, 0, 1, 1, b"x")]))
-        pointers = [Pointer(1, 0, 12, 3, 7), Pointer(1, 1, 12, 3, 7)]
-        await store.commit(batch(epoch, 2, count=0, segments=[Segment(RUN, 0, 2, 1, b"", 5, pointers)]))
-        assert [each.data for each in await store.segments(RUN)] == [b"x"]
-        assert [each.pointers for each in await store.segments(RUN, 1)] == [pointers]
-        assert await store.segments(RUN, 2) == []
+        first, later = Segment(RUN, 0, 2, 1, b"the first two"), Segment(RUN, 3, 1, 2, b"after the end")
+        await store.commit(batch(epoch, 1, data=b'[["run_1",0,[1,2,3],7]]', segments=[first]))
+        whole = Segment(RUN, 0, 3, 1, b"", 5, [Pointer(1, 0, 12, 7, 7)])
+        await store.commit(batch(epoch, 2, count=0, segments=[whole]))
+        read = replace(whole, pieces=[(1_001, b"[1,2,3]")])
+        assert await store.segments(RUN) == [read]
+        await store.commit(batch(epoch, 2, segments=[later]))
+        assert await store.segments(RUN) == [read, later]
+        assert await store.segments(RUN, 3) == [later]
+        assert await store.segments(RUN, 0, 1) == [read]
 
     async def test_a_name_that_was_removed_may_begin_again_and_be_removed_again(self, store: Store) -> None:
         epoch = await store.take(0)
