@@ -326,9 +326,9 @@ class Untold:
     def heard(self, group: object) -> None:
         """Nothing is told."""
 
-    def dump(self) -> dict[tuple[str, str], bytes | None]:
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
         """Nothing is kept."""
-        return {}
+        return iter(())
 
 
 @measure("platform")

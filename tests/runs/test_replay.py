@@ -88,7 +88,7 @@ class TestFreeze:
     async def test_of_an_expired_ticket_and_of_a_join_that_did_not_wait(self, app: App) -> None:
         nodes = {
             "ok": {"kind": "approval", "config": {}, "timeout": {"deadline": "5ms"}}, "late": fn(), "yes": fn(),
-            "a": fn(), "slow": {"kind": "timer", "config": {"for": "50ms"}},
+            "a": fn(), "slow": {"kind": "timer", "config": {"for": "400ms"}},
             "j": {"kind": "join", "config": {"deadline": "5ms"}}, "end": fn(),
         }  # fmt: skip
         run = await ended(app, flow("p", nodes, "ok>late:expired", "ok>yes:approved", "a>j", "slow>j", "j>end"), 3)

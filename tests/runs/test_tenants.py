@@ -37,7 +37,9 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "diff": lambda: verbs.diff(BOB, "hers", "v1.0", "v1.0"),
         "patch_tag": lambda: verbs.patch_tag(BOB, "hers", "main", []),
         "start": lambda: verbs.start(BOB, "hers", {}),
+        "meant": lambda: verbs.meant(BOB, {"workflow": "hers"}),
         "run": lambda: verbs.run(BOB, run),
+        "graph": lambda: verbs.graph(BOB, run),
         "timeline": lambda: verbs.timeline(BOB, run),
         "wait": lambda: verbs.wait(BOB, run, 1_000),
         "why": lambda: verbs.why(BOB, run),
@@ -64,13 +66,24 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
 
 
 LISTS = {"workflows": {}, "runs": {}, "tickets": {"open": False}, "list_keys": {}}
-OTHERS = {"start_many", "push", "validate", "create_key", "authenticate", "holder", "health", "position", "prune"}
+OTHERS = {
+    "start_many",
+    "start_meant",
+    "push",
+    "validate",
+    "create_key",
+    "authenticate",
+    "holder",
+    "health",
+    "position",
+    "prune",
+}
 """Verbs that name nothing of another, or are tested elsewhere."""
 
 
 ABOUT_A_RUN = {
-    "run", "wait", "timeline", "why", "cancel", "release", "message", "replay", "fork", "propose", "patches", "follow",
-    "logs",
+    "run", "wait", "graph", "timeline", "why", "cancel", "release", "message", "replay", "fork", "propose", "patches",
+    "follow", "logs",
 }  # fmt: skip
 """Verbs that were told the id of the run: they may repeat it."""
 

@@ -169,7 +169,7 @@ async def test_a_commit_whose_answer_was_lost_is_told_to_all_who_follow_and_wait
         return row
 
     ended = asyncio.create_task(run.done())
-    every = asyncio.create_task(read(app, 3))
+    every = asyncio.create_task(read(app, 3, app.views.position()))
     mine = asyncio.create_task(read_to_the_end(app, run.id))
     await asyncio.sleep(0)
     core.store.commit = silent  # type: ignore[method-assign]

@@ -73,7 +73,7 @@ class Memory:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._untold_ms:
-                log.warning("gc_paused", ms=round(self._untold_ms, 1), pauses=self.pauses)
+                log.debug("gc_paused", ms=round(self._untold_ms, 1), pauses=self.pauses)
                 self._untold_ms = 0.0
             if (written := self._written()) != seen:
                 seen, idle_s, given_back = written, 0.0, False

@@ -176,10 +176,7 @@ class Starts(Workflows):
 def names_of(item: object) -> str:
     """The workflow and the tag that a start names, as one text. Raises Invalid for what is no start."""
     named = object_of(item, "")
-    pair = [named.get("workflow"), named.get("tag")]
-    if not all(isinstance(name, str | None) for name in pair):
-        problem = Problem("/workflow", "workflow and tag are texts", "wrong_type")
-        raise Invalid("a start names its workflow and its tag", [problem])
+    pair = [None if named.get(field) is None else text_of(named[field], f"/{field}") for field in ("workflow", "tag")]
     return canonical(pair).decode()
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aob.core.contract import ContractSet, read_contracts
+from aob.core.contract import read_contracts
+from aob.core.contract_model import ContractSet
 from aob.core.event.ids import seed_of
 from aob.core.ingest import Event
 from aob.core.metric.fold import Fold
