@@ -11,11 +11,9 @@ from typing import Final
 
 from aob.core.answers import JsonObject
 from aob.runs import Core
-from aob.work.log import Structlog
 
-log: Final = Structlog("aob.memory")
 PAUSE_MS: Final = 10.0
-"""A pause of the collector over this is counted and logged."""
+"""A pause of the collector over this is counted, and shown in health."""
 LOOK_S: Final = 1.0
 IDLE_S: Final = 10.0
 """After so long in which nothing was written, freed memory goes back to the system; once, until something is."""
@@ -37,7 +35,7 @@ class Memory:
         self._written = written
         self.pauses = self.given_back = 0
         self.longest_ms = 0.0
-        self._begun = self._untold_ms = 0.0
+        self._begun = 0.0
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -66,15 +64,11 @@ class Memory:
         if took_ms > PAUSE_MS:
             self.pauses += 1
             self.longest_ms = max(self.longest_ms, took_ms)
-            self._untold_ms = max(self._untold_ms, took_ms)
 
     async def _look_often(self) -> None:
         seen, idle_s, given_back = -1, 0.0, False
         while True:
             await asyncio.sleep(LOOK_S)
-            if self._untold_ms:
-                log.debug("gc_paused", ms=round(self._untold_ms, 1), pauses=self.pauses)
-                self._untold_ms = 0.0
             if (written := self._written()) != seen:
                 seen, idle_s, given_back = written, 0.0, False
                 continue
