@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -157,3 +158,16 @@ async def test_every_file_of_a_home_has_its_checkpoints_on_another_thread(
     for each in (store, events, pages, log):
         await each.close()
     assert names == {f"aob-checkpoint-{file}" for file in ("shard-0", "gate", "metrics", "events")}
+
+
+def test_many_who_begin_one_file_at_once_all_get_it(tmp_path: Path) -> None:
+    for number in range(20):
+        path, gate = tmp_path / f"{number}.db", threading.Barrier(4)
+
+        def begin(path: Path = path, gate: threading.Barrier = gate) -> str:
+            gate.wait()
+            with closing(connect(path, 5.0)) as connection:
+                return str(connection.execute("pragma journal_mode").fetchone()[0])
+
+        with ThreadPoolExecutor(4) as pool:
+            assert [each.result() for each in [pool.submit(begin) for _ in range(4)]] == ["wal"] * 4

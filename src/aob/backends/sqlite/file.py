@@ -3,11 +3,12 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from aob.backends.sqlite.checkpoints import Checkpoints, fold_in
 from aob.backends.sqlite.writer import Writer
@@ -15,6 +16,8 @@ from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
 
 T = TypeVar("T")
+LOCKED_S: Final = 0.005
+"""Between two tries to begin a file whose mode another user is changing."""
 
 
 def statements(file: str) -> dict[str, str]:
@@ -35,12 +38,26 @@ def connect(path: Path, timeout_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=timeout_s, cached_statements=64
     )
-    connection.execute("pragma journal_mode = wal")
+    _begin_wal(connection, timeout_s)
     connection.execute("pragma synchronous = full")
     connection.execute("pragma wal_autocheckpoint = 0")
     connection.execute("pragma temp_store = memory")
     connection.execute("pragma cache_size = -32000")
     return connection
+
+
+def _begin_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Two who open a new file at once both change its mode, and SQLite lets neither of them wait for the other."""
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                connection.close()
+                raise
+            time.sleep(LOCKED_S)
 
 
 def unavailable(path: Path, error: Exception) -> Unavailable:
