@@ -169,7 +169,7 @@ async def test_a_commit_whose_answer_was_lost_is_told_to_all_who_follow_and_wait
         return row
 
     ended = asyncio.create_task(run.done())
-    every = asyncio.create_task(read(app, 3, app.views.position()))
+    every = asyncio.create_task(read(app, 3))
     mine = asyncio.create_task(read_to_the_end(app, run.id))
     await asyncio.sleep(0)
     core.store.commit = silent  # type: ignore[method-assign]
@@ -180,6 +180,34 @@ async def test_a_commit_whose_answer_was_lost_is_told_to_all_who_follow_and_wait
         assert await mine == timeline
         assert [seq for _, _, seq in await every] == timeline[1:]
     assert lost
+
+
+async def test_what_is_committed_while_the_store_is_read_is_told_to_who_reads(tmp_path: Path, deed: Deed) -> None:
+    async with aob.open(tmp_path / "home", app=deed.handlers()) as app:
+        await some_runs(app, 1)
+    async with aob.open(tmp_path / "home", app=deed.handlers()) as app:
+        core, asked, answer = app.views.core, asyncio.Event(), asyncio.Event()
+        core.feed.recovered()  # nothing is at hand in memory: the next read is one of the store
+        journal, row = core.store.journal, core.journal.durable_row
+
+        async def slow(*args: Any) -> Any:
+            found = await journal(*args)
+            asked.set()
+            await answer.wait()
+            return found
+
+        core.store.journal = slow  # type: ignore[method-assign]
+
+        async def rows() -> list[int]:
+            async with asyncio.timeout(20), aclosing(core.feed.commits(row)) as feed:
+                return [commit.row for commit in await anext(feed)]
+
+        events, commits = asyncio.create_task(read(app, 1)), asyncio.create_task(rows())
+        await asked.wait()
+        run = await app.start("one", 1)
+        answer.set()
+        assert [(run_id, seq) for _, run_id, seq in await events] == [(run.id, 0)]
+        assert (await commits)[0] == row + 1
 
 
 async def read_to_the_end(app: App, run_id: str) -> list[int]:

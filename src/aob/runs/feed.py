@@ -257,31 +257,29 @@ class Feed:
     async def commits(self, row: int) -> AsyncIterator[list[Committed]]:
         """Commits after a row as they are, some at a time; for ever. For whoever reads every event."""
         while True:
-            inside = self._in_memory(row + 1)
-            newer = self._after(row + 1) if inside else await self._stored(row)
+            if self._in_memory(row + 1):
+                newer = self._after(row + 1)
+                row = newer[-1].row if newer else row
+            else:
+                newer, row = await self._stored(row)
             if newer:
-                row = newer[-1].row
                 yield newer
-                continue
-            row = row if inside else max(row, self.journal.durable_row)
-            if row >= self.journal.durable_row:
+            elif row >= self.journal.durable_row:
                 await self._moved(row)
 
     async def _from_store(self, row: int, index: int) -> tuple[list[Fact], int, int]:
         facts: list[Fact] = []
-        commits = await self._stored(row if index >= WHOLE else row - 1)
+        commits, through = await self._stored(row if index >= WHOLE else row - 1)
         for commit in commits:
             some = self._facts(commit, commit.told)
             facts += some if commit.row > row else [fact for fact in some if fact.index > index]
-            row, index = commit.row, WHOLE
-        if not commits:
-            row, index = max(row, self.journal.durable_row), WHOLE
-        return facts, row, index
+        return facts, max(row, through), WHOLE
 
-    async def _stored(self, after: int) -> list[Committed]:
-        """Some commits after a row as the store has them. Their streams are names, and whose they are."""
+    async def _stored(self, after: int) -> tuple[list[Committed], int]:
+        """Some commits after a row as the store has them, and the row up to which they are all. Their streams are
+        names, and whose they are."""
         commits: list[Committed] = []
-        durable = self.journal.durable_row
+        durable = self.journal.durable_row  # what is committed while the store reads comes with the next read
         for row in await self.journal.store.journal(self.journal.shard, after, ROWS_AT_ONCE):
             if row.row > durable:
                 break  # written, and not yet told to anybody
@@ -299,7 +297,7 @@ class Feed:
                 at += len(events)
             commits.append(Committed(row.row, row.at_ms, told))
         await self._name_tenants([told.stream for commit in commits for told in commit.told])
-        return commits
+        return commits, commits[-1].row if commits else max(after, durable)
 
     async def _name_tenants(self, streams: list[Stream]) -> None:
         """A row does not say whose a stream is: its memory does, or its head, or its first event."""
