@@ -212,8 +212,7 @@ class Feed:
         facts: list[Fact] = []
         for commit in self._after(row + 1):
             if commit.milestones is None:  # several readers ask for them
-                some = self._facts(commit, [told for told in commit.told if _is_milestone(told)])
-                commit.milestones = [fact for fact in some if type(fact.event) in MILESTONES]
+                commit.milestones = self._facts(commit, filter(_is_milestone, commit.told), MILESTONES)
             facts += commit.milestones
             row = commit.row
         return facts, row
@@ -245,12 +244,14 @@ class Feed:
         newer.reverse()
         return newer
 
-    def _facts(self, commit: Committed, some: Iterable[Told]) -> list[Fact]:
+    def _facts(self, commit: Committed, some: Iterable[Told], kinds: Set[type] | None = None) -> list[Fact]:
         facts: list[Fact] = []
         row, at_ms, positions = commit.row, commit.at_ms, self.positions
         for told in some:
             of, at, seq = told.stream, told.base, told.seq
             for number, event in enumerate(told.events):
+                if kinds is not None and type(event) not in kinds:
+                    continue
                 facts.append(Fact(row, at + number, at_ms, of.name, seq + number, event, of.tenant, positions))
         return facts
 

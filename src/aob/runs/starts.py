@@ -1,6 +1,7 @@
 """Verbs that begin, stop and reach a run: start, start many, cancel, message."""
 
 import asyncio
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ INPUTS_MAX: Final = 1_000_000
 LABELS_MAX: Final = 32
 DEPTH_MAX: Final = 16
 RUN_ID_MAX: Final = 64
+NAMES_KEPT: Final = 1_024
+"""Pairs of a workflow and a tag that starts have named of late."""
 RUN_ID: Final = re.compile(r"run_[A-Za-z0-9]+")
 _FIELDS: Final = frozenset(
     {"workflow", "tag", "inputs", "key", "mode", "priority", "labels", "run_id", "depth", "idempotency_key"}
@@ -85,9 +88,9 @@ class Starts(Workflows):
                 verdicts.append(self._begin(who, item, ready[names]))
             except AobError as error:
                 verdicts.append(error)
-        futures = [verdict for verdict in verdicts if isinstance(verdict, asyncio.Future)]
-        if futures:
-            await asyncio.wait(futures)
+        for verdict in verdicts:
+            if isinstance(verdict, asyncio.Future) and not verdict.done():  # most were decided with the first
+                await asyncio.wait((verdict,))
         return [_verdict(verdict) for verdict in verdicts]
 
     def meant(self, who: Caller, item: Mapping[str, JsonValue]) -> Meant:
@@ -176,8 +179,16 @@ class Starts(Workflows):
 def names_of(item: object) -> str:
     """The workflow and the tag that a start names, as one text. Raises Invalid for what is no start."""
     named = object_of(item, "")
-    pair = [None if named.get(field) is None else text_of(named[field], f"/{field}") for field in ("workflow", "tag")]
-    return canonical(pair).decode()
+    try:
+        return _names(named.get("workflow"), named.get("tag"))
+    except TypeError:  # it cannot even be looked up
+        return _names.__wrapped__(named.get("workflow"), named.get("tag"))
+
+
+@functools.lru_cache(NAMES_KEPT)
+def _names(workflow: object, tag: object) -> str:
+    pair = {"workflow": workflow, "tag": tag}
+    return canonical([None if pair[field] is None else text_of(pair[field], f"/{field}") for field in pair]).decode()
 
 
 def keyed_id(tenant: str, workflow: str, key: str) -> str:
@@ -209,7 +220,7 @@ def _options(item: Mapping[str, JsonValue], ir: IR) -> tuple[str, str, dict[str,
             Problem("/priority", f"{priority!r:.64} is not a priority", "unknown_value", hint="high medium low")
         )
     given = item.get("labels")
-    labels = {**ir.spec.labels, **given} if isinstance(given, Mapping) else ir.spec.labels
+    labels = ir.spec.labels if given is None or not isinstance(given, Mapping) else {**ir.spec.labels, **given}
     if given is not None and not (isinstance(given, Mapping) and _short(labels)):
         problems.append(
             Problem("/labels", f"at most {LABELS_MAX} pairs of texts of {NAME_MAX} characters", "wrong_type")

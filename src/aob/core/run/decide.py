@@ -138,8 +138,9 @@ def _start(step: Step, command: cmd.Start) -> None:
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)
     step.opened[""] = root
     step.touched[""] = root
-    copied = {item.visit: item for item in command.copied}
-    step.copied = frozenset(copied)
+    copied = {item.visit: item for item in command.copied} if command.copied else None
+    if copied:
+        step.copied = frozenset(copied)
     for node in ir.entry:
         step.enter(root, ir, node, event)
     if copied:
