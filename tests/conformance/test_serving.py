@@ -8,6 +8,7 @@ import pytest
 from aob.backends.duckdb_serving import DuckServing
 from aob.backends.memory.event_log import MemoryEventLog
 from aob.core.contract_model import ContractSet
+from aob.ports.dead_letters import LogWithLetters
 from aob.ports.event_log import EventLog
 from aob.ports.serving import Serving, Supply
 from aob.testing.conformance.serving import ServingSuite
@@ -18,7 +19,7 @@ class TestDuckInFiles(ServingSuite):
     def _folder(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "serving"
 
-    async def make_log(self) -> EventLog:
+    async def make_log(self) -> LogWithLetters:
         return MemoryEventLog()
 
     async def make(

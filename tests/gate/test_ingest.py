@@ -22,6 +22,7 @@ from aob.gate import Commit, GatedLog, Ingest, Memory
 from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.parcel import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
+from aob.ports.dead_letters import DeadQuery
 from aob.ports.event_log import Group, Place
 from aob.ports.log import Appended, Record
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
@@ -207,13 +208,7 @@ async def test_received_is_accepted_and_duplicate_and_rejected_over_any_run(
             assert len(set(fresh)) == len(fresh)
             known |= set(fresh)
         assert sum(len(commit.events) for commit in heard) == sums[1]
-        assert len(await log.dead(_all())) == sums[3]
-
-
-def _all() -> Any:
-    from aob.ports.event_log import DeadQuery
-
-    return DeadQuery("acme", limit=10_000)
+        assert len(await log.letters.page(DeadQuery("acme", limit=10_000))) == sums[3]
 
 
 # -- dead letters ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from aob.core.answers import JsonObject
 from aob.core.metric_query import MetricQuery
 from aob.ports.log import Appended, Log, Logged, Record
-from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import MetricReader
 
 Part = TypeVar("Part")
 

@@ -25,8 +25,8 @@ from aob.core.graph import HandlerFacts
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
-from aob.ports.metric_reader import MetricReader
 from aob.ports.model import Model, ModelAnswer, ModelRequest
+from aob.ports.serving import MetricReader
 from aob.ports.store import Store
 from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan

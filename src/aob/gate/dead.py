@@ -1,15 +1,16 @@
-"""Dead letters: read, grouped, passed through the gate again (as they came or mended), set aside.
+"""Dead letters: read, grouped, passed through the gate again (as they came or mended), discarded.
 
-A replay is one commit with the settling of its letters. It keeps the event's time and the memory of ids, so an event
-that was accepted meanwhile is a duplicate; one that is refused again stays open and counts no second time.
+A replay is accepted at the commit that holds its events and the settling of its letters. It keeps the event's time
+and the memory of ids, so an event that was accepted meanwhile is a duplicate; one that is refused again
+stays open and counts no second time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError, Conflict, NotFound
 from aob.core.event import Positions
 from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
@@ -18,12 +19,13 @@ from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate.parcel import Parcel
-from aob.ports.event_log import DeadLetter, DeadQuery, EventLog
+from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters
 
 LIMIT_MAX: Final = 1_000
 REPLAY_MAX: Final = 10_000
 """Dead letters of one replay; say the same again for further ones."""
-_NOBODY: Final = Gated(0, [], b"", [])
+ROWS_MAX: Final = 10_000
+"""Rows of the view, the newest ones."""
 
 
 class Passage(Protocol):
@@ -49,18 +51,18 @@ class Passage(Protocol):
         ...
 
 
-class DeadLetters:
-    """The dead letters of all tenants."""
+class DeadVerbs:
+    """What may be asked of the dead letters of all tenants."""
 
-    def __init__(self, events: EventLog, ingest: Passage) -> None:
-        self._events, self._ingest = events, ingest
+    def __init__(self, letters: DeadLetters, ingest: Passage) -> None:
+        self._letters, self._ingest = letters, ingest
 
     @performs(verbs.LIST_DEAD)
     async def deadletters(self, who: Caller, args: verbs.ListDeadLetters) -> DeadLetterPage:
         """Dead letters, newest first."""
         limit = max(1, min(args.limit, LIMIT_MAX))
         query = DeadQuery(who.tenant, _state(args.state), args.type, args.reason, args.before, limit + 1)
-        found = await self._events.dead(query)
+        found = await self._letters.page(query)
         more = found[limit - 1].number if len(found) > limit else None
         return {"deadletters": [row_of(letter) for letter in found[:limit]], "next": more}
 
@@ -69,10 +71,10 @@ class DeadLetters:
         """Counted by type and rule, most first."""
         state = args.state
         told: list[DeadLetterGroup] = []
-        for type, rule, count in await self._events.dead_counts(who.tenant, _state(state)):
+        for type, rule, count in await self._letters.counts(who.tenant, _state(state)):
             group: DeadLetterGroup = {"type": type, "reason": rule, "count": count}
             if args.sample:
-                newest = await self._events.dead(DeadQuery(who.tenant, _state(state), type, rule, 0, 1))
+                newest = await self._letters.page(DeadQuery(who.tenant, _state(state), type, rule, 0, 1))
                 if newest:
                     group["sample"] = row_of(newest[0])
             told.append(group)
@@ -103,13 +105,12 @@ class DeadLetters:
         letters = [await self._letter(who.tenant, number) for number in dict.fromkeys(args.numbers)]
         wanted = [letter for letter in letters if letter.state == "open"]
         if wanted:
-            parcel = self._ingest.claimed(who.tenant, self._ingest.gate(who.tenant), _NOBODY, 0)
-            parcel.settled = [(letter.number, "discarded", args.note[:500]) for letter in wanted]
-            await self._ingest.post(parcel)
+            settled = [(letter.number, "discarded", args.note[:500]) for letter in wanted]
+            await self._letters.write([Letters(who.tenant, (), settled)])
         return {"discarded": len(wanted)}
 
     async def _letter(self, tenant: str, number: int) -> DeadLetter:
-        found = await self._events.dead_letter(tenant, number)
+        found = await self._letters.letter(tenant, number)
         if found is None:
             raise NotFound(f"there is no dead letter {number}", code="deadletter_not_found")
         return found
@@ -126,7 +127,7 @@ class DeadLetters:
         matched: list[DeadLetter] = []
         before = 0
         while len(matched) < REPLAY_MAX:
-            page = await self._events.dead(DeadQuery(tenant, "open", type, reason, before, LIMIT_MAX))
+            page = await self._letters.page(DeadQuery(tenant, "open", type, reason, before, LIMIT_MAX))
             matched += page
             if len(page) < LIMIT_MAX:
                 break
@@ -161,6 +162,32 @@ class DeadLetters:
             "dry_run": dry_run, "matched": len(letters), "accepted": len(passed) - len(again), "duplicate": len(again),
             "rejected": len(letters) - len(passed), "position": position, "verdicts": verdicts,
         }  # fmt: skip
+
+
+class DeadLetterRows:
+    """The view `deadletters` of SQL."""
+
+    def __init__(self, letters: DeadLetters) -> None:
+        self._letters = letters
+
+    async def __call__(self, tenant: str) -> list[Mapping[str, JsonValue]]:
+        """The newest letters of a tenant, a page at a time."""
+        rows = list[Mapping[str, JsonValue]]()
+        before = 0
+        while len(rows) < ROWS_MAX:
+            page = await self._letters.page(DeadQuery(tenant, before=before, limit=LIMIT_MAX))
+            rows += [
+                {
+                    "number": each.number, "time": each.at_ms, "type": each.type, "source": each.source, "id": each.id,
+                    "state": each.state, "reasons": msgspec.Raw(each.reasons or b"null"),
+                    "line": each.line.decode(errors="replace"), "note": each.note,
+                }
+                for each in page
+            ]  # fmt: skip
+            if len(page) < LIMIT_MAX:
+                break
+            before = page[-1].number
+        return rows
 
 
 def _state(state: str) -> str:

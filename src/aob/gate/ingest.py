@@ -16,11 +16,12 @@ from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
-from aob.gate.dead import DeadLetters
+from aob.gate.dead import DeadVerbs
 from aob.gate.memory import Memory
 from aob.gate.parcel import FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
-from aob.ports.event_log import EventLog, Group
+from aob.ports.dead_letters import Letters, LogWithLetters
+from aob.ports.event_log import Group, Place
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, Trace
 
@@ -32,6 +33,7 @@ GROUP_EVENTS: Final = 4_000
 """Events after which a commit takes no further part of a call: it is folded in one go, and others wait for that."""
 
 log = Logger("aob.gate")
+_NONE: Final = Letters(""), ()
 
 
 class Ingest:
@@ -39,17 +41,17 @@ class Ingest:
     of a commit, and must not wait."""
 
     def __init__(
-        self, events: EventLog, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
+        self, events: LogWithLetters, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
         written: Callable[[Commit], None] = lambda commit: None, telemetry: Telemetry | None = None,
         life: int = 1,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
         self.telemetry, self.positions = telemetry, Positions(Positions.EVENTS, life)
         self.pressure = Pressure(clock_s)
-        letters = DeadLetters(events, self)
-        self.deadletters, self.deadletter = letters.deadletters, letters.deadletter
-        self.deadletter_groups, self.replay_deadletters = letters.deadletter_groups, letters.replay_deadletters
-        self.discard_deadletters = letters.discard_deadletters
+        dead = DeadVerbs(events.letters, self)
+        self.deadletters, self.deadletter = dead.deadletters, dead.deadletter
+        self.deadletter_groups, self.replay_deadletters = dead.deadletter_groups, dead.replay_deadletters
+        self.discard_deadletters = dead.discard_deadletters
         self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}
         self._queue: deque[Parcel | asyncio.Future[bool]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -208,15 +210,18 @@ class Ingest:
         began_s, began_ns = self.pressure.now(), at_ms * 1_000_000
         try:
             groups = [_group(tenant, at_ms, mine) for tenant, mine in by_tenant.items()]
-            places = await self.events.append(groups)
+            letters = [found for tenant, mine in by_tenant.items() if (found := _letters(tenant, at_ms, mine))]
+            places, numbers = await self.events.commit(groups, letters)
         except Exception as error:
             self._fail(parcels, error)
             if self.telemetry is not None:
                 self.telemetry.stage("store", self.pressure.now() - began_s, 0, 1)
             return
         self._timed(parcels, groups, self.pressure.now() - began_s, began_ns)
+        refused = {each.tenant: (each, dead) for each, dead in zip(letters, numbers, strict=True)}
         for group, place, mine in zip(groups, places, by_tenant.values(), strict=True):
-            self._tell(group, place.row, place.first, mine, place.dead)
+            each, dead = refused.get(group.tenant, _NONE)
+            self._tell(group, place, mine, dead, [letter.type for letter in each.refused])
         self.failing = None
         self.counts["commits"] += 1
         self.pressure.done([(parcel.tenant, parcel.size) for parcel in parcels], began_s)
@@ -237,8 +242,11 @@ class Ingest:
                 if parcel.trace is not None:
                     telemetry.record("commit", parcel.trace, began_ns, end_ns, **{"aob.events": len(parcel.events)})
 
-    def _tell(self, group: Group, row: int, first: int, parcels: list[Parcel], dead: Sequence[int]) -> None:
+    def _tell(
+        self, group: Group, place: Place, parcels: list[Parcel], dead: Sequence[int], types: Sequence[str]
+    ) -> None:
         """A tenant's part of a commit is durable: number its events, let the folds know, make its answers ready."""
+        row, first = place.row, place.first
         events: list[Event] = parcels[0].events if len(parcels) == 1 else []
         at = 0
         for parcel in parcels:
@@ -265,7 +273,7 @@ class Ingest:
                     group.lines,
                     group.duplicate,
                     group.rejected,
-                    [letter.type for letter in group.dead],
+                    types,
                     _traces(parcels),
                 )
             )
@@ -331,17 +339,20 @@ def _group(tenant: str, at_ms: int, parcels: list[Parcel]) -> Group:
     if len(parcels) == 1:
         (one,) = parcels
         lines, notes = one.text, _notes(one)
-        dead, settled = one.letters(at_ms) if one.gated.refused else [], one.settled
     else:
         lines = b"\n".join([parcel.text for parcel in parcels if parcel.events])
         notes = joined_notes(map(_notes, parcels))
-        dead = [letter for parcel in parcels if parcel.gated.refused for letter in parcel.letters(at_ms)]
-        settled = [each for parcel in parcels for each in parcel.settled]
     return Group(
         tenant, at_ms, lines, notes, sum(len(parcel.events) for parcel in parcels),
         sum(len(parcel.repeats) for parcel in parcels), sum(len(parcel.gated.refused) for parcel in parcels),
-        dead, settled,
     )  # fmt: skip
+
+
+def _letters(tenant: str, at_ms: int, parcels: list[Parcel]) -> Letters | None:
+    """What a tenant's calls change of its dead letters in one commit."""
+    refused = [letter for parcel in parcels if parcel.gated.refused for letter in parcel.letters(at_ms)]
+    settled = [each for parcel in parcels if parcel.settled for each in parcel.settled]
+    return Letters(tenant, refused, settled) if refused or settled else None
 
 
 def _notes(parcel: Parcel) -> bytes:

@@ -8,7 +8,8 @@ import msgspec
 
 from aob.core.event import Positions
 from aob.core.ingest import LINE_BYTES_MAX, Event, Gate, Gated, Refused
-from aob.ports.event_log import DeadLetter, Row
+from aob.ports.dead_letters import DeadLetter
+from aob.ports.event_log import Row
 from aob.ports.telemetry import Trace
 
 PART_BYTES: Final = 256 * 1024

@@ -1,28 +1,13 @@
-"""Port `EventLog`: what the gate has let through, what it refused, and how many it saw. Durable when answered.
+"""Port `EventLog`: what the gate has let through, and how many it saw. Durable when answered.
 
 One row holds all that one tenant's callers sent in one commit: the accepted lines as they came, the gate's notes
-beside them, the counts, and the refused ones with their reasons. Offsets are dense per tenant and begin at 0.
+beside them, and the counts. Offsets are dense per tenant and begin at 0. What was refused: `aob.ports.dead_letters`.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
-
-
-class DeadLetter(msgspec.Struct, array_like=True):
-    """A refused event: its number (given by the log, dense per tenant), when, what it called itself, why (JSON list of
-    `Reason`), the line as it came (at most 256 KiB), and what became of it since."""
-
-    number: int
-    at_ms: int
-    type: str
-    source: str
-    id: str
-    reasons: bytes
-    line: bytes
-    state: Literal["open", "replayed", "discarded"] = "open"
-    note: str = ""
 
 
 class Group(msgspec.Struct):
@@ -36,9 +21,6 @@ class Group(msgspec.Struct):
     count: int
     duplicate: int = 0
     rejected: int = 0
-    dead: Sequence[DeadLetter] = ()
-    settled: Sequence[tuple[int, str, str]] = ()
-    """Dead letters whose state changes with this commit: (number, state, note)."""
 
 
 class Row(msgspec.Struct, array_like=True):
@@ -56,31 +38,10 @@ class Row(msgspec.Struct, array_like=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a group lies: its row, the offset of its first event, and the numbers of its dead letters."""
+    """Where a group lies: its row, and the offset of its first event."""
 
     row: int
     first: int
-    dead: tuple[int, ...] = ()
-
-
-class DeadQuery(msgspec.Struct, frozen=True):
-    """Which dead letters: by state, type, the rule of their first reason (see `rule_of`), below a number."""
-
-    tenant: str
-    state: str = ""
-    type: str = ""
-    reason: str = ""
-    before: int = 0
-    limit: int = 50
-
-
-def rule_of(letter: DeadLetter) -> str:
-    """What a dead letter is grouped by: the rule of its first reason, or the stage where none is named."""
-    try:
-        first = msgspec.json.decode(letter.reasons)[0]
-        return str(first.get("rule") or first.get("stage") or "")
-    except (msgspec.MsgspecError, LookupError, AttributeError):
-        return ""
 
 
 class EventLog(Protocol):
@@ -109,18 +70,6 @@ class EventLog(Protocol):
 
     async def totals(self, tenant: str) -> tuple[int, int, int]:
         """Accepted, duplicate and rejected of a tenant, over all of its rows."""
-        ...
-
-    async def dead(self, query: DeadQuery) -> list[DeadLetter]:
-        """Dead letters, newest first."""
-        ...
-
-    async def dead_letter(self, tenant: str, number: int) -> DeadLetter | None:
-        """One dead letter."""
-        ...
-
-    async def dead_counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
-        """How many there are by (type, rule of the first reason), most first, at most 200."""
         ...
 
     async def close(self) -> None:

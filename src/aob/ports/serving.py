@@ -1,6 +1,7 @@
 """Port `Serving`: a tenant's accepted events, entities and dead letters as tables that SQL may ask. Never the truth.
 
-It is built from the event log and may be thrown away at any time. A question sees one tenant and nothing else.
+It is built from the event log and may be thrown away at any time. A question sees one tenant and nothing else. Beside
+it `MetricReader`, the number of a metric as it is now, for workflows and alerts.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.metric_query import MetricQuery
 from aob.core.serving import View
 
 ROWS_MAX: Final = 10_000
@@ -93,4 +95,12 @@ class Serving(Protocol):
 
     async def close(self) -> None:
         """End its process."""
+        ...
+
+
+class MetricReader(Protocol):
+    """Whoever has the live metrics of a tenant."""
+
+    async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
+        """The answer (see `MetricAnswer`). Raises NotFound `metric_not_found`, Invalid, TooLarge `scan_too_large`."""
         ...

@@ -19,8 +19,8 @@ from aob.backends.duckdb_serving.wire import Answer, Ask, Declare, Declared, Fed
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
-from aob.core.serving import DEAD_LETTERS, View, views_of
-from aob.ports.event_log import DeadQuery, EventLog
+from aob.core.serving import View, views_of
+from aob.ports.event_log import EventLog
 from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
@@ -37,7 +37,6 @@ POKE_S: Final = 0.25
 """Rows that come in are fed this often to tenants that ask."""
 IDLE_S: Final = 900.0
 """Without a question for so long the processes are ended; the next one starts its own again."""
-DEAD_ROWS_MAX: Final = 10_000
 PARAMETERS_BYTES_MAX: Final = 256 * 1024
 MEMORY_MB: Final = 256
 """What one tenant's database may hold in memory."""
@@ -70,8 +69,7 @@ class DuckServing:
         memory_mb: int = MEMORY_MB,
     ) -> None:
         self._log, self._contracts_of = log, contracts_of
-        dead = Supply(DEAD_LETTERS, self._dead_letters)
-        self._supplies = {each.view.name: each for each in (dead, *supplies)}
+        self._supplies = {each.view.name: each for each in supplies}
         self._tenants: dict[str, _Tenant] = {}
         self._processes = Processes(folder, memory_mb)
         self._idle: asyncio.TimerHandle | None = None
@@ -307,24 +305,6 @@ class DuckServing:
                 f"no contract speaks of an entity {entity!r}", code="entity_not_found",
                 hint=f"there are: {', '.join(sorted(known)) or 'none'}",
             )  # fmt: skip
-
-    async def _dead_letters(self, tenant: str) -> list[Mapping[str, JsonValue]]:
-        rows: list[Mapping[str, JsonValue]] = []
-        before = 0
-        while len(rows) < DEAD_ROWS_MAX:
-            page = await self._log.dead(DeadQuery(tenant, before=before, limit=1_000))
-            rows += [
-                {
-                    "number": each.number, "time": each.at_ms, "type": each.type, "source": each.source, "id": each.id,
-                    "state": each.state, "reasons": msgspec.Raw(each.reasons or b"null"),
-                    "line": each.line.decode(errors="replace"), "note": each.note,
-                }
-                for each in page
-            ]  # fmt: skip
-            if not page or page[-1].number <= 0:
-                break
-            before = page[-1].number
-        return rows[:DEAD_ROWS_MAX]
 
 
 def _bound(parameters: Sequence[JsonValue] | Mapping[str, JsonValue]) -> bytes:

@@ -4,20 +4,20 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
-
-from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
+from aob.backends.memory.dead_letters import MemoryDeadLetters
+from aob.ports.dead_letters import DeadLetters, Letters, Numbers
+from aob.ports.event_log import Group, Place, Row
 
 ROWS_BYTES_MAX = 16 * 1024 * 1024
 
 
 class MemoryEventLog:
-    """Rows in a list, dead letters in a dict by tenant."""
+    """Rows in a list, the letters beside it."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self._ends: Counter[str] = Counter()
-        self._dead: dict[str, dict[int, DeadLetter]] = {}
+        self.letters: DeadLetters = MemoryDeadLetters()
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups, in order."""
@@ -30,16 +30,12 @@ class MemoryEventLog:
                     bytes(group.lines), bytes(group.notes))
             )  # fmt: skip
             self._ends[group.tenant] += group.count
-            mine = self._dead.setdefault(group.tenant, {})
-            numbers = []
-            for letter in group.dead:
-                numbers.append(len(mine) + 1)
-                mine[numbers[-1]] = msgspec.structs.replace(letter, number=numbers[-1], state="open", note="")
-            for settled, state, note in group.settled:
-                if settled in mine:
-                    mine[settled] = msgspec.structs.replace(mine[settled], state=state, note=note)
-            places.append(Place(number, first, tuple(numbers)))
+            places.append(Place(number, first))
         return places
+
+    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
+        """Write all groups and letters."""
+        return await self.append(groups), await self.letters.write(letters)
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
         """Rows after a row."""
@@ -73,31 +69,5 @@ class MemoryEventLog:
         mine = [row for row in self._rows if row.tenant == tenant]
         return sum(row.count for row in mine), sum(row.duplicate for row in mine), sum(row.rejected for row in mine)
 
-    async def dead(self, query: DeadQuery) -> list[DeadLetter]:
-        """Dead letters, newest first."""
-        found = [letter for letter in reversed(self._dead.get(query.tenant, {}).values()) if _fits(letter, query)]
-        return found[: max(0, query.limit)]
-
-    async def dead_letter(self, tenant: str, number: int) -> DeadLetter | None:
-        """One dead letter."""
-        return self._dead.get(tenant, {}).get(number)
-
-    async def dead_counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
-        """How many by type and rule."""
-        counts = Counter(
-            (letter.type, rule_of(letter)) for letter in self._dead.get(tenant, {}).values()
-            if not state or letter.state == state
-        )  # fmt: skip
-        return [(*key, count) for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))][:200]
-
     async def close(self) -> None:
         """Nothing is held."""
-
-
-def _fits(letter: DeadLetter, query: DeadQuery) -> bool:
-    return (
-        (not query.state or letter.state == query.state)
-        and (not query.type or letter.type == query.type)
-        and (not query.reason or rule_of(letter) == query.reason)
-        and (not query.before or letter.number < query.before)
-    )

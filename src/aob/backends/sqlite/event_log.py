@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
+from aob.backends.sqlite.dead_letters import SqliteDeadLetters, write_letters
 from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Unavailable
-from aob.ports.event_log import DeadLetter, DeadQuery, Group, Place, Row, rule_of
+from aob.ports.dead_letters import DeadLetters, Letters, Numbers
+from aob.ports.event_log import Group, Place, Row
 from aob.ports.marks import Mark
 
 SQL: Final = statements("event_log.sql")
 ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
 """Bytes of lines that one read gives."""
+Sums = tuple[int, int, int]
+"""Accepted, duplicate and rejected of a tenant."""
 
 
 class SqliteEventLog:
@@ -29,12 +33,17 @@ class SqliteEventLog:
         self._known: bytes | None = None
         self._file = SqliteFile(path, "aob-events", self._prepare, timeout_s=timeout_s)
         self._read = self._file.peek
+        self.letters: DeadLetters = SqliteDeadLetters(self._file)
         self._last: tuple[int, int] | None = None
-        self._totals: dict[str, tuple[int, int, int, int]] = {}
+        self._totals: dict[str, Sums] = {}
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups or none, durably."""
-        return await self._file.write(lambda writer: self._write(writer, groups))
+        return (await self.commit(groups, ()))[0]
+
+    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
+        """Write all groups and letters or none, durably."""
+        return await self._file.write(lambda writer: self._write(writer, groups, letters))
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
         """Rows after a row, in order."""
@@ -80,28 +89,7 @@ class SqliteEventLog:
     async def totals(self, tenant: str) -> tuple[int, int, int]:
         """Accepted, duplicate and rejected of a tenant."""
 
-        def work(reader: sqlite3.Connection) -> tuple[int, int, int]:
-            return _total(reader, tenant)[:3]
-
-        return await self._read(work, (0, 0, 0))
-
-    async def dead(self, query: DeadQuery) -> list[DeadLetter]:
-        """Dead letters, newest first."""
-        asked = (query.tenant, query.state, query.type, query.reason, query.before, max(0, query.limit))
-        return await self._read(lambda reader: [DeadLetter(*row) for row in reader.execute(SQL["dead"], asked)], [])
-
-    async def dead_letter(self, tenant: str, number: int) -> DeadLetter | None:
-        """One dead letter."""
-
-        def work(reader: sqlite3.Connection) -> DeadLetter | None:
-            row = reader.execute(SQL["dead_letter"], (tenant, number)).fetchone()
-            return None if row is None else DeadLetter(*row)
-
-        return await self._read(work, None)
-
-    async def dead_counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
-        """How many by type and rule."""
-        return await self._read(lambda reader: list(reader.execute(SQL["dead_counts"], (tenant, state))), [])
+        return await self._read(lambda reader: _total(reader, tenant), (0, 0, 0))
 
     async def close(self) -> None:
         """Write what waits, then let go of the file."""
@@ -109,9 +97,11 @@ class SqliteEventLog:
 
     # -- on the writer's thread -------------------------------------------------------------------------------------
 
-    def _write(self, writer: sqlite3.Connection, groups: Sequence[Group]) -> list[Place]:
+    def _write(
+        self, writer: sqlite3.Connection, groups: Sequence[Group], letters: Sequence[Letters]
+    ) -> tuple[list[Place], list[Numbers]]:
         last = self._last or _end(writer)
-        places, totals, written = list[Place](), dict[str, tuple[int, int, int, int]](), 0
+        places, totals, written = list[Place](), dict[str, Sums](), 0
         known, self._known = self._known, None
         with transaction(writer):
             for group in groups:
@@ -120,10 +110,10 @@ class SqliteEventLog:
                 places.append(_add(writer, group, last, total))
                 totals[group.tenant] = (
                     total[0] + group.count, total[1] + group.duplicate, total[2] + group.rejected,
-                    total[3] + len(group.dead),
                 )  # fmt: skip
                 written += len(group.lines) + len(group.notes)
             writer.executemany(SQL["set_total"], [(tenant, *total) for tenant, total in totals.items()])
+            numbers = write_letters(writer, letters)
             if (peers := self._mark.peers()) != known:
                 writer.execute(FILE_SQL["note_known"], (peers,))
         self._known = peers
@@ -131,7 +121,7 @@ class SqliteEventLog:
         self._last = last
         self._totals.update(totals)
         self._file.checkpoints.wrote(written)
-        return places
+        return places, numbers
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
@@ -146,7 +136,7 @@ class SqliteEventLog:
         )  # fmt: skip
 
 
-def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total: tuple[int, int, int, int]) -> Place:
+def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total: Sums) -> Place:
     number, at_ms = last
     row = Row(number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.lines,
               group.notes)  # fmt: skip
@@ -155,20 +145,7 @@ def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total:
         (number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines,
          _crc(row)),
     )  # fmt: skip
-    dead = tuple(range(total[3] + 1, total[3] + 1 + len(group.dead)))
-    if dead:
-        writer.executemany(
-            SQL["add_dead"],
-            [
-                (group.tenant, n, letter.at_ms, letter.type, rule_of(letter), letter.source, letter.id, letter.reasons,
-                 letter.line)
-                for n, letter in zip(dead, group.dead, strict=True)
-            ],
-        )  # fmt: skip
-    if group.settled:
-        settled = [(state, note, group.tenant, n) for n, state, note in group.settled]
-        writer.executemany(SQL["settle_dead"], settled)
-    return Place(number, total[0], dead)
+    return Place(number, total[0])
 
 
 def _crc(row: Row) -> int:
@@ -177,9 +154,9 @@ def _crc(row: Row) -> int:
     return crc32(row.lines, crc32(row.notes, crc32(head)))
 
 
-def _total(connection: sqlite3.Connection, tenant: str) -> tuple[int, int, int, int]:
+def _total(connection: sqlite3.Connection, tenant: str) -> Sums:
     row: tuple[Any, ...] | None = connection.execute(SQL["total_of"], (tenant,)).fetchone()
-    return (0, 0, 0, 0) if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+    return (0, 0, 0) if row is None else (int(row[0]), int(row[1]), int(row[2]))
 
 
 def _end(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -14,23 +14,15 @@ create view if not exists events as
 
 -- total_of
 -- The sums of a tenant.
-select accepted, duplicate, rejected, dead from total where tenant = ?;
+select accepted, duplicate, rejected from total where tenant = ?;
 
 -- set_total
 -- The sums of a tenant after a commit.
-insert into total values (?, ?, ?, ?, ?) on conflict (tenant) do update set accepted = excluded.accepted, duplicate = excluded.duplicate, rejected = excluded.rejected, dead = excluded.dead;
+insert into total values (?, ?, ?, ?, 0) on conflict (tenant) do update set accepted = excluded.accepted, duplicate = excluded.duplicate, rejected = excluded.rejected;
 
 -- add_row
 -- What one tenant sent in one commit.
 insert into row (row, tenant, at_ms, first, count, duplicate, rejected, notes, lines, crc) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
--- add_dead
--- A refused event.
-insert into dead values (?, ?, ?, ?, ?, ?, ?, 'open', '', ?, ?);
-
--- settle_dead
--- What became of a refused event.
-update dead set state = ?, note = ? where tenant = ? and number = ?;
 
 -- end
 -- The last row and its time.
@@ -51,18 +43,3 @@ select row, first, count from row where tenant = ? and first <= ? order by first
 -- row_before
 -- The last row written at or before an instant.
 select row from row where at_ms <= ? order by at_ms desc, row desc limit 1;
-
--- dead
--- Refused events of a tenant, newest first.
-select number, at_ms, type, source, id, reasons, line, state, note from dead
-where tenant = ?1 and (?2 = '' or state = ?2) and (?3 = '' or type = ?3) and (?4 = '' or rule = ?4) and (?5 = 0 or number < ?5)
-order by number desc limit ?6;
-
--- dead_letter
--- One refused event.
-select number, at_ms, type, source, id, reasons, line, state, note from dead where tenant = ? and number = ?;
-
--- dead_counts
--- How many there are by type and rule.
-select type, rule, count(*) as many from dead where tenant = ?1 and (?2 = '' or state = ?2)
-group by type, rule order by many desc, type, rule limit 200;

@@ -26,9 +26,9 @@ from aob.core.errors import AobError, NotFound
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run import events as ev
-from aob.core.serving import METRICS
+from aob.core.serving import DEAD_LETTERS, METRICS
 from aob.fanout.webhooks import HookLaw, Webhooks, feeds_of
-from aob.gate import Commit, Ingest, Memory
+from aob.gate import Commit, DeadLetterRows, Ingest, Memory
 from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Checking, Contracts, ContractsLaw, joined, unversioned
@@ -36,7 +36,7 @@ from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Strea
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
-from aob.ports.event_log import EventLog
+from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 from aob.ports.serving import Supply
@@ -102,7 +102,9 @@ class Wiring:
         now_ms = core.time_ms
         self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
         self.telemetry, self.now_ms, self.laws, self._page = telemetry, now_ms, laws, page
-        self.log: EventLog = MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
+        self.log: LogWithLetters = (
+            MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
+        )
         self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
         self.contracts.positions = core.feed.positions
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
@@ -117,8 +119,11 @@ class Wiring:
         self._to_tell: deque[Trace] = deque(maxlen=1_000)
         self.streams = Streams(self.live, self.watches)
         self.platform = Platform(self.live, core.feed.commits, now_ms, shards)
-        rows = Supply(METRICS, MetricRows(self.answers, self.contracts.of))
-        self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=[rows])
+        tables = [
+            Supply(DEAD_LETTERS, DeadLetterRows(self.log.letters)),
+            Supply(METRICS, MetricRows(self.answers, self.contracts.of)),
+        ]
+        self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=tables)
         self.starts = Starts(views, core)
         self._told_ms: dict[str, int] = {}
         """The newest turn of an alert that webhooks were offered, by tenant."""

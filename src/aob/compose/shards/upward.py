@@ -17,7 +17,7 @@ from aob.core.errors import AobError, CallerError, NotFound, OurError, Unavailab
 from aob.core.metric_query import MetricQuery
 from aob.core.problem import error_of, problem_of
 from aob.ports.log import Appended, Log, Logged, Record
-from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import MetricReader
 from aob.runs import Core
 
 _records: Final = msgspec.json.Decoder(list[Record]).decode

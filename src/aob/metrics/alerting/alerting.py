@@ -20,7 +20,7 @@ from aob.metrics.alerting.lookout import Lookout
 from aob.metrics.alerting.objectives import Objectives
 from aob.metrics.alerting.showing import Sighted, notice_of
 from aob.metrics.alerting.starter import Starter, begin, start_due
-from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import MetricReader
 
 SIGHTED_MAX: Final = 256
 """Values of the last look that are kept for reading."""

@@ -18,7 +18,7 @@ from aob.core.metric_answers import SloView
 from aob.core.metric_query import MetricQuery
 from aob.metrics.alerting.lookout import Lookout
 from aob.ports.logger import Logger
-from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import MetricReader
 
 PAGE: Final = "slo/"
 MINUTE_MS: Final = 60_000

@@ -14,7 +14,7 @@ from aob.core.errors import Invalid, Problem
 from aob.core.metric_answers import QueryAnswer
 from aob.core.metric_query import MetricQuery
 from aob.core.serving import INSTANT
-from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import MetricReader
 
 METRICS_MAX: Final = 20
 """Metrics of one query."""

@@ -7,7 +7,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError
 from aob.core.metric_query import MetricQuery
-from aob.ports.metric_reader import MetricReader
+from aob.ports.serving import MetricReader
 
 ROWS_EACH_MAX: Final = 1_000
 """Rows of one metric."""

@@ -18,8 +18,7 @@ from aob.core.serving import View
 from aob.core.verb import performs
 from aob.core.verbs import contract_verbs as verbs
 from aob.metrics.serving.by_name import MetricBody, by_name
-from aob.ports.metric_reader import MetricReader
-from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Serving
+from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, MetricReader, Question, Serving
 
 LIMIT_DEFAULT: Final = 1_000
 Scalar = str | int | float | bool | None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aob.ports.event_log import DeadLetter, DeadQuery, EventLog, Group, Place
+from aob.ports.event_log import EventLog, Group, Place
 
 T0_MS = 1_790_000_000_000
 
@@ -11,12 +11,6 @@ def group(tenant: str = "acme", count: int = 2, at_ms: int = T0_MS, **more: obje
     """A group of events that say nothing."""
     lines = b"\n".join(b'{"id":"%d","data":{}}' % n for n in range(count))
     return Group(tenant, at_ms, lines, b"notes-%d" % count, count, **more)  # type: ignore[arg-type]  # a test's own
-
-
-def letter(type: str = "order.created", rule: str = "amount", at_ms: int = T0_MS, id: str = "e1") -> DeadLetter:
-    """A refused event."""
-    reasons = b'[{"stage":"schema","pointer":"/data/amount","message":"is missing","rule":"%s"}]' % rule.encode()
-    return DeadLetter(0, at_ms, type, "shop", id, reasons, b'{"id":"e1"}')
 
 
 class EventLogSuite:
@@ -41,8 +35,6 @@ class EventLogSuite:
         assert await log.totals("acme") == (0, 0, 0)
         assert await log.row_at("acme", 0) == 0
         assert await log.row_before(T0_MS) == 0
-        assert await log.dead(DeadQuery("acme")) == []
-        assert await log.dead_counts("acme") == []
 
     async def test_rows_are_dense_over_all_tenants_and_offsets_over_each(self, log: EventLog) -> None:
         assert await log.append([group(count=2), group("umbra", 3)]) == [Place(1, 0), Place(2, 0)]
@@ -89,38 +81,6 @@ class EventLogSuite:
         log = await self.reopen(log)
         assert await log.totals("acme") == (2, 8, 3)
         assert await log.totals("umbra") == (5, 0, 0)
-
-    async def test_dead_letters_get_numbers_and_are_found_newest_first(self, log: EventLog) -> None:
-        (place,) = await log.append([group(count=0, dead=[letter(id="a"), letter(id="b")])])
-        assert place.dead == (1, 2)
-        (other, more) = await log.append([group("umbra", 0, dead=[letter()]), group(count=0, dead=[letter(id="c")])])
-        assert (other.dead, more.dead) == ((1,), (3,))
-        log = await self.reopen(log)
-        assert [each.id for each in await log.dead(DeadQuery("acme"))] == ["c", "b", "a"]
-        assert [each.number for each in await log.dead(DeadQuery("acme", before=3, limit=1))] == [2]
-        found = await log.dead_letter("acme", 2)
-        assert found is not None
-        assert (found.id, found.state, found.line, found.reasons) == ("b", "open", b'{"id":"e1"}', letter().reasons)
-        assert await log.dead_letter("acme", 9) is None
-        assert await log.dead_letter("nobody", 1) is None
-
-    async def test_dead_letters_are_found_by_type_and_rule_and_counted(self, log: EventLog) -> None:
-        letters = [letter("order.created", "amount"), letter("order.created", "amount"), letter("page.viewed", "page")]
-        await log.append([group(count=0, dead=letters)])
-        assert [each.number for each in await log.dead(DeadQuery("acme", type="page.viewed"))] == [3]
-        assert [each.number for each in await log.dead(DeadQuery("acme", reason="amount"))] == [2, 1]
-        assert await log.dead_counts("acme") == [("order.created", "amount", 2), ("page.viewed", "page", 1)]
-        assert await log.dead_counts("umbra") == []
-
-    async def test_a_dead_letter_is_settled_in_the_commit_that_replays_it(self, log: EventLog) -> None:
-        await log.append([group(count=0, rejected=2, dead=[letter(), letter()])])
-        await log.append([group(count=1, settled=[(1, "replayed", "mended"), (77, "replayed", "")])])
-        log = await self.reopen(log)
-        assert [each.number for each in await log.dead(DeadQuery("acme", state="open"))] == [2]
-        found = await log.dead_letter("acme", 1)
-        assert found is not None
-        assert (found.state, found.note) == ("replayed", "mended")
-        assert await log.dead_counts("acme", "replayed") == [("order.created", "amount", 1)]
 
     async def test_closing_twice_is_fine(self, log: EventLog) -> None:
         await log.append([group()])

@@ -13,8 +13,10 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import Busy, Invalid, NotFound, TooLarge, Unavailable
 from aob.core.ingest import Gate
-from aob.core.serving import METRICS
-from aob.ports.event_log import DeadLetter, EventLog, Group
+from aob.core.serving import DEAD_LETTERS, METRICS
+from aob.gate import DeadLetterRows
+from aob.ports.dead_letters import DeadLetter, Letters, LogWithLetters
+from aob.ports.event_log import EventLog, Group
 from aob.ports.serving import Question, Serving, Supply, Table
 
 NOW_MS: Final = 1_800_000_000_000
@@ -72,7 +74,7 @@ def said(type: str, id: str, at_ms: int = NOW_MS) -> JsonObject:
 class Shop:
     """A log, the contracts of its tenants, and a `Serving` that follows them."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: LogWithLetters) -> None:
         self.log = log
         self.contracts: dict[str, ContractSet] = {}
         self.supplied: list[Mapping[str, JsonValue]] = []
@@ -93,7 +95,8 @@ class Shop:
         gated = gate.read(lines, NOW_MS)
         assert not gated.refused, gated.refused
         notes = gate.notes(gated.events)
-        (place,) = await self.log.append([Group(tenant, NOW_MS, gated.text, notes, len(events), dead=dead)])
+        (place,) = await self.log.append([Group(tenant, NOW_MS, gated.text, notes, len(events))])
+        await self.log.letters.write([Letters(tenant, dead)])
         return place.row
 
     async def ask(self, sql: str, tenant: str = "acme", parameters: Any = (), **more: Any) -> Table:
@@ -114,7 +117,7 @@ class ServingSuite:
         """A `Serving` over a log. The suite closes it."""
         raise NotImplementedError
 
-    async def make_log(self) -> EventLog:
+    async def make_log(self) -> LogWithLetters:
         """A new, empty log."""
         raise NotImplementedError
 
@@ -122,7 +125,9 @@ class ServingSuite:
     async def shop(self) -> Any:
         """A shop whose tables nobody has asked yet."""
         shop = Shop(await self.make_log())
-        shop.serving = await self.make(shop.log, shop.contracts_of, [Supply(METRICS, shop.metrics)])
+        shop.serving = await self.make(shop.log, shop.contracts_of, [
+            Supply(DEAD_LETTERS, DeadLetterRows(shop.log.letters)), Supply(METRICS, shop.metrics),
+        ])  # fmt: skip
         yield shop
         await shop.serving.close()
         await shop.serving.close()

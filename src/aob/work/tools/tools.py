@@ -15,8 +15,8 @@ from aob.work.tools.objects import ObjectStores
 if TYPE_CHECKING:
     from aob.ports.cache import Cache
     from aob.ports.log import Log
-    from aob.ports.metric_reader import MetricReader
     from aob.ports.model import Models
+    from aob.ports.serving import MetricReader
 
 
 class Smtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
