@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event.value import canonical, digest_of
-from aob.core.run.events import NodeCompleted
+from aob.core.run.record.event import NodeCompleted
+from aob.core.value import canonical, digest_of
 from bench.frame import Bench, Figure, measure
 from bench.workflows import INPUTS
 

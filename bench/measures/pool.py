@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Iterator
 from typing import cast
 
-from aob.core.graph.spec import NodeSpec, Task
+from aob.core.graph.compiled.spec import NodeSpec, Task
 from aob.core.node.function import FunctionConfig
 from aob.core.rules import RULES
 from aob.ports.log import Log
 from aob.ports.model import Models
-from aob.work import Context, Job, node, scan
+from aob.ports.workers import Job
+from aob.work import Context, node, scan
 from aob.work.egress import CheckedClient
 from aob.work.kinds import performer, placer
 from aob.work.pool import Pool, Processes, Threads

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aob.compose import App, RunHandle, open
     from aob.core.errors import AobError
-    from aob.core.graph import Workflow
+    from aob.core.graph.builder import Workflow
     from aob.work.handlers import node
     from aob.work.job import Context, WorkError
 

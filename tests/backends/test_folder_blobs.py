@@ -11,7 +11,7 @@ import pytest
 
 from aob.backends.folder_blobs import TEMP_AGE_S, TEMP_PREFIX, FolderBlobs, folder_name
 from aob.core.errors import CallerError, Unavailable
-from aob.core.event import digest_of
+from aob.core.value import digest_of
 
 DATA = b"a blob"
 HEX = digest_of(DATA).hex()

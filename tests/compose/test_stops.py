@@ -10,7 +10,7 @@ import pytest
 import aob
 from aob.core.errors import Unavailable
 from aob.core.policy import LOCAL
-from aob.core.run.decide import LOST_MAX
+from aob.core.run.deciding import LOST_MAX
 from aob.runs import dispatch as dispatch_room
 from aob.work.pool import pool as pool_room
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn, kinds, ticket_of, until

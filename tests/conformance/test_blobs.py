@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aob.backends.folder_blobs import FolderBlobs
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.core.errors import AobError
-from aob.core.event import digest_of
+from aob.core.value import digest_of
 from aob.ports.blobs import Blobs
 from aob.testing.conformance.blobs import BlobsSuite
 

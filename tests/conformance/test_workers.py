@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.event.value import Ref, canonical, decode
 from aob.core.graph import compile_workflow, normalise
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.items import Items
+from aob.core.value import Ref, canonical, decode
 from aob.ports.workers import (
     Done,
     Fault,

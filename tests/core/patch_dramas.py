@@ -14,16 +14,17 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import AobError
-from aob.core.event.value import canonical, digest_of, ref_in
 from aob.core.graph import check, normalise
 from aob.core.graph.patch import PatchError, apply, compile_operations
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
-from aob.core.run import Given, Needs, Run, decide, evolve
-from aob.core.run import commands as cmd
-from aob.core.run.names import input_value
+from aob.core.run import Run, decide, evolve
+from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.stepping import Given, Needs
+from aob.core.run.stepping.names import input_value
+from aob.core.run.stepping.step import DeniedError, Step
+from aob.core.value import canonical, digest_of, ref_in
 from aob.runs.graphs import Expected, Versions
 
 ANN = Caller("default", "ann", frozenset({"admin"}))

@@ -6,17 +6,19 @@ from typing import Any
 
 from msgspec import Raw
 
-from aob.core.event.value import NULL, canonical, decode, digest_of
 from aob.core.graph import normalise
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
 from aob.core.rules import RULES
-from aob.core.run import Given, Run, decide, decode_events, encode_events, evolve, hop, pending
-from aob.core.run import commands as cmd
-from aob.core.run.decide import Hopped
-from aob.core.run.names import input_value
-from aob.core.run.pending import react
-from aob.core.run.step import Step
+from aob.core.run import Run, decide, evolve, hop, pending
+from aob.core.run.deciding import Hopped
+from aob.core.run.effects import react
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import decode_events, encode_events
+from aob.core.run.stepping import Given
+from aob.core.run.stepping.names import input_value
+from aob.core.run.stepping.step import Step
+from aob.core.value import NULL, canonical, decode, digest_of
 from aob.runs.graphs import Expected, Versions
 from aob.testing.run_checks import after, broken, folded, picture, reaction_wrong, same_bytes, told_twice
 

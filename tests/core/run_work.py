@@ -7,13 +7,14 @@ from typing import Any
 
 from msgspec import Raw
 
-from aob.core.event.value import NULL, canonical, digest_of
 from aob.core.graph import normalise
 from aob.core.policy.patch import PatchRules
 from aob.core.rules import RULES
-from aob.core.run import Given, Run, decide, fold
-from aob.core.run import commands as cmd
-from aob.core.run.pending import react
+from aob.core.run import Run, decide, fold
+from aob.core.run.effects import react
+from aob.core.run.record import commands as cmd
+from aob.core.run.stepping import Given
+from aob.core.value import NULL, canonical, digest_of
 from aob.runs.graphs import Expected, Versions
 from tests.core.run_desk import ANN, T0
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.event.value import canonical, decode, digest_of
+from aob.core.value import canonical, decode, digest_of
 
 SPEC = Path(__file__).parents[2] / "spec" / "canonical.json"
 VECTORS: list[dict[str, str]] = json.loads(SPEC.read_text(encoding="utf-8"))

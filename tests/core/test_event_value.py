@@ -2,8 +2,7 @@
 
 import pytest
 
-from aob.core.event import Ref, canonical, digest_of
-from aob.core.event.value import INLINE_MAX, ROW_MAX, inline, ref_in
+from aob.core.value import INLINE_MAX, ROW_MAX, Ref, canonical, digest_of, inline, ref_in
 from aob.runs.incoming import large_of
 from aob.runs.values import Values
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.errors import Invalid
-from aob.core.graph import Workflow, check, compile_workflow, load
+from aob.core.graph import check, compile_workflow, load
+from aob.core.graph.builder import Workflow
 from tests.core.graph_texts import HANDLERS, ORDER
 
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.errors import Invalid
-from aob.core.event import canonical
-from aob.core.graph import IR, HandlerFacts, artifact_hash, compile_workflow, load
+from aob.core.graph import HandlerFacts, artifact_hash, compile_workflow, load
+from aob.core.graph.compiled import IR
+from aob.core.graph.compiled.spec import NodeSpec, Retry, Timeouts
 from aob.core.graph.show.facts import describe
-from aob.core.graph.spec import NodeSpec, Retry, Timeouts
 from aob.core.policy.effect import effect_of
 from aob.core.rules import FIRST_RULES, RULES
+from aob.core.value import canonical
 from aob.runs.graphs import Versions
 from tests.core.graph_texts import HANDLERS, ORDER
 from tests.core.run_desk import each, flow, function

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aob.core.errors import Invalid
-from aob.core.event import canonical
 from aob.core.graph import check, compile_workflow, load, normalise
+from aob.core.value import canonical
 from tests.core.graph_texts import HANDLERS, ORDER
 
 BODIES = """

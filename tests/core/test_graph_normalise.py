@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aob.core.errors import Invalid
 from aob.core.graph import check, load, normalise
-from aob.core.graph.normalise import Normaliser
+from aob.core.graph.normal_form import Normaliser
 
 SEED: dict[str, Any] = {
     "workflow": "seed",

@@ -3,13 +3,13 @@
 import pytest
 from msgspec import Raw
 
-from aob.core.event.value import canonical
 from aob.core.expression import EvalError
 from aob.core.graph import check, compile_workflow
 from aob.core.rules import FIRST_RULES, RULES
 from aob.core.run import Run, fold
-from aob.core.run import events as ev
-from aob.core.run.events import decode_events, encode_events
+from aob.core.run.record import events as ev
+from aob.core.run.record.event import decode_events, encode_events
+from aob.core.value import canonical
 from aob.runs.graphs import Expected, Graphs, Versions
 from tests.core.run_desk import Desk, each, flow, function
 

@@ -11,7 +11,8 @@ from aob.core.document.json_text import json_spots
 from aob.core.document.places import Spot
 from aob.core.document.yaml_text import DEPTH_MAX, VALUES_MAX, YamlText
 from aob.core.errors import Invalid, Malformed, TooLarge
-from aob.core.graph import Document, load
+from aob.core.graph import load
+from aob.core.graph.document import Document
 from tests.core.graph_texts import ORDER, marked
 
 HEAD = "workflow: w\nnodes: {a: {kind: timer, config: {for: 1s}}}\n"

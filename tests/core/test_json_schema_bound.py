@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from aob.core import json_schema as jsonschema_rs_user
 from aob.core.contract import read_contracts
-from aob.core.event.value import canonical
-from aob.core.graph import schema_problems
 from aob.core.ingest import Gate, Refused
-from aob.core.json_schema import WORK_MAX, Checker, checker_of
+from aob.core.json_schema import WORK_MAX, Checker, checker_of, schema_problems
 from aob.core.json_schema.checker import FAULTS_WORK_MAX
+from aob.core.value import canonical
 
 N = {"$ref": "#/$defs/n"}
 ANY_MEMBER: dict[str, Any] = {"type": "object", "additionalProperties": N}

@@ -6,9 +6,9 @@ import pytest
 from msgspec import Raw
 
 from aob.core.errors import Conflict, Refused
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
-from aob.core.run.decide import AFTER_MAX_MS, LOST_MAX
+from aob.core.run.deciding import AFTER_MAX_MS, LOST_MAX
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
 from tests.core.run_desk import Desk, approval, edge, edges, flow, function, named, sleep
 
 

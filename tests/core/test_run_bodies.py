@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from aob.core.event.value import canonical, decode, digest_of
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
-from aob.core.run.step import Needs
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.run.stepping.step import Needs
+from aob.core.value import canonical, decode, digest_of
 from tests.core.run_desk import Desk, approval, each, edge, edges, flow, function, join, loop, named, sleep
 
 BRANCH = {"kind": "branch", "config": {}}

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from aob.core.event.value import Ref, canonical, decode, digest_of
-from aob.core.run import bodies, decode_events, encode_events, fold, pending
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
+from aob.core.run import bodies, fold, pending
 from aob.core.run.bodies import EVENTS_MAX
-from aob.core.run.scope_events import BodyOpened
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import decode_events, encode_events
+from aob.core.run.record import events as ev
+from aob.core.run.record.scope_event import BodyOpened
+from aob.core.value import Ref, canonical, decode, digest_of
 from aob.testing.flows import random_flow, random_inputs
 from aob.testing.run_checks import folded, picture
 from tests.core.run_desk import Desk, each, edge, edges, flow, function, join, kind, loop, named

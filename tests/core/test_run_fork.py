@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from aob.core.event.value import NULL
-from aob.core.run import events as ev
-from aob.core.run.state import CANCELLED, SKIPPED
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import CANCELLED, SKIPPED
+from aob.core.value import NULL
 from tests.core.run_desk import Desk, approval, each, edge, edges, flow, function, join, named
 
 CHAIN = flow({name: function() for name in "abcd"}, edges("a b", "b c", "c d"))

@@ -3,7 +3,7 @@ completion that is put on it against them, in these and in all other tests of ru
 
 import pytest
 
-from aob.core.run import events
+from aob.core.run.record import events
 from tests.core.run_desk import Desk, each, edges, flow, function, join, loop
 
 CHAIN = edges("a b", "b c")

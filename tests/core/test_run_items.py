@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from aob.core import items
-from aob.core.event.value import ITEMS, canonical, decode, digest_of, inline
 from aob.core.items import PAGE_ITEMS, Items
 from aob.core.rules import RULES
-from aob.core.run import commands as cmd
 from aob.core.run import decide
+from aob.core.run.record import commands as cmd
+from aob.core.value import ITEMS, canonical, decode, digest_of, inline
 from tests.core.run_desk import Desk, each, edges, flow, function, loop
 from tests.core.run_work import Bare
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from aob.core.event.value import NULL, canonical, digest_of
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.value import NULL, canonical, digest_of
 from tests.core.run_desk import approval, each, edge, edges, flow, function, join, kind, loop
 from tests.core.run_work import NOTHING, Bare, bytecodes
 

@@ -15,9 +15,9 @@ from msgspec import Raw
 from aob.core.errors import AobError
 from aob.core.policy.patch import PatchRules
 from aob.core.run import bodies, pending
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
 from aob.core.run.bodies import EVENTS_MAX
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
 from aob.testing.flows import random_flow, random_inputs, random_patch
 from tests.core.run_desk import Desk
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aob.core.errors import Conflict
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from tests.core.run_desk import Desk, approval, each, edge, edges, flow, function, join, loop, named, sleep
 
 CHAIN = flow({"a": function(), "b": function(), "c": function()}, edges("a b", "b c"))

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aob.core.policy.patch import PatchRules
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from tests.core.run_desk import Desk, each, edge, edges, flow, function, join, kind, loop, named, sleep
 
 CHAIN = flow({"a": function(), "b": function()}, edges("a b"))

@@ -11,8 +11,8 @@ from msgspec import Raw
 from aob.core.errors import Conflict, Invalid, NotFound, Refused
 from aob.core.policy import Caller
 from aob.core.policy.patch import PatchRules
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
 from tests.core.run_desk import ANN, Desk, approval, edge, edges, flow, function, named
 
 CHAIN = flow({"a": function(), "b": function(), "c": function()}, edges("a b", "b c"))

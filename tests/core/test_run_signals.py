@@ -3,7 +3,7 @@
 import pytest
 
 from aob.core.errors import Conflict
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from tests.core.run_desk import Desk, approval, each, edge, edges, flow, function, join, named, sleep
 
 BRANCH = {"kind": "branch", "config": {}}

@@ -1,31 +1,26 @@
 """The law is complete: every event has a rule of evolve, every command one of decide, every kind of work its way."""
 
 import random
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 import pytest
 
 from aob.core.node import KINDS
-from aob.core.run import commands, decide, events, evolve, inner
-from aob.core.run.events import RunEvent, decode_events, encode_events
-from aob.core.run.state import Run
+from aob.core.run import Run, decide, deciding, evolve, inner
+from aob.core.run.record import commands, events
+from aob.core.run.record.event import RunEvent, decode_events, encode_events
+from aob.core.run.state import folding
 from aob.testing.run_checks import folded, picture
 from tests.core.run_desk import Desk, each, edges, flow, function, loop, sleep
 
 
-def module_of(name: str) -> Any:
-    import importlib
-
-    return importlib.import_module(f"aob.core.run.{name}")
-
-
 def test_every_event_has_a_rule_of_evolve() -> None:
-    assert set(module_of("evolve")._HANDLERS) == set(get_args(RunEvent))
+    assert set(folding._HANDLERS) == set(get_args(RunEvent))
 
 
 def test_every_command_has_a_rule_of_decide() -> None:
-    assert set(module_of("decide")._RULES) == set(get_args(commands.RunCommand))
+    assert set(deciding._RULES) == set(get_args(commands.RunCommand))
 
 
 def test_every_kind_becomes_a_job_or_is_worked_out_inside_a_decision() -> None:
@@ -84,4 +79,4 @@ def test_a_log_may_be_cut_anywhere_and_folded_in_parts() -> None:
 
 
 def test_the_law_is_the_one_that_the_door_shows() -> None:
-    assert decide is module_of("decide").decide
+    assert decide is deciding.decide

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from aob.core.errors import Conflict
-from aob.core.event.value import Ref
+from aob.core.value import Ref
 from aob.journal import Committed, Journal, Law, Recovered, Stream, Verdict
 from aob.journal.law import Changes, Wanted
 from aob.ports.store import Head, Store, TimerRow

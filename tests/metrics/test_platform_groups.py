@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec import Raw
 
-from aob.core.event.value import NULL
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
+from aob.core.value import NULL
 from aob.journal import Committed
 from aob.metrics.platform import platform_contracts
 from aob.metrics.platform.stretch import Tellings

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.run.events import NodeFailed, RunFinished, RunStarted, TicketOpened, TokenReady
+from aob.core.run.record.event import NodeFailed, RunFinished, RunStarted, TicketOpened, TokenReady
 from aob.metrics.platform.telling import Telling
 from tests.views.test_every_event import whole
 

@@ -12,8 +12,8 @@ import aob
 from aob.compose import App
 from aob.core.errors import Invalid, Refused
 from aob.core.policy import LOCAL, Caller
-from aob.runs import keyring
 from aob.runs.keys import hashed
+from aob.runs.laws import keyring
 from aob.server import create_app
 from tests.runs.home import Deed, chain, flow, fn, ticket_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from aob.compose import App
 from aob.core.errors import NotFound
-from aob.core.event.value import INLINE_MAX, ROW_MAX, canonical, decode, digest_of, ref_in
+from aob.core.value import INLINE_MAX, ROW_MAX, canonical, decode, digest_of, ref_in
 from tests.runs.home import finished, flow, fn, ticket_of
 
 SIZES = [INLINE_MAX - 1, INLINE_MAX, INLINE_MAX + 1, ROW_MAX - 1, ROW_MAX, ROW_MAX + 1]

@@ -13,7 +13,7 @@ import aob
 from aob.compose import App
 from aob.compose.files import accept_loss
 from aob.core.errors import AobError
-from aob.core.event import digest_of
+from aob.core.value import digest_of
 from aob.journal import batch
 from tests.runs.home import Deed, chain, crashed, finished
 from tests.runs.test_prune import later, pruned, read

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 import aob
 from aob.compose import App
 from aob.core.errors import CallerError, Gone, Invalid, NotFound, Refused
-from aob.core.event import Position, canonical, digest_of
+from aob.core.event import Position
 from aob.core.policy import Caller
+from aob.core.value import canonical, digest_of
 from aob.runs.removal import GRACE_MS, Sweep, swept
 from tests.runs.home import BOB, RUNNER, Deed, chain, crashed, finished, flow, fn, until
 

@@ -6,11 +6,11 @@ import pytest
 
 from aob.compose import App
 from aob.core.errors import Conflict, TooLarge
-from aob.core.event.value import NULL
 from aob.core.policy import Caller
 from aob.core.run import Run, evolve
-from aob.core.run import events as ev
-from aob.core.run.state import COMMANDS_KEPT_MIN, COMMANDS_KEPT_MS
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import COMMANDS_KEPT_MIN, COMMANDS_KEPT_MS
+from aob.core.value import NULL
 from tests.runs.home import chain, finished, flow, fn, ticket_of, until
 
 ANN = Caller("default", "ann", frozenset({"admin"}))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.errors import Invalid
-from aob.core.event.value import canonical
+from aob.core.value import canonical
 from aob.runs import RunIds, names_of
 from aob.runs.core import Ambient, base32
 

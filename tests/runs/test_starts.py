@@ -6,7 +6,7 @@ import pytest
 
 from aob.compose import App
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Refused, TooLarge
-from aob.core.event.value import INLINE_MAX, ROW_MAX
+from aob.core.value import INLINE_MAX, ROW_MAX
 from tests.runs.home import BOB, VIEWER, Deed, chain, finished, fn, kinds
 
 SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "n": {"type": "integer"}}}

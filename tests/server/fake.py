@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from aob.core.errors import Conflict, Invalid, NotFound, Problem, Refused
-from aob.core.event import Position, canonical, derived_id, digest_of
+from aob.core.event import Position, derived_id
 from aob.core.policy import LOCAL, Caller
+from aob.core.value import canonical, digest_of
 
 Json = dict[str, Any]
 SECRET = "aob_" + "s" * 32

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from aob.core.errors import AobError, Busy, Unavailable
-from aob.core.policy import LOCAL, ROLES
+from aob.core.node import ROLES
+from aob.core.policy import LOCAL
 from aob.core.rights import ANY
 from aob.server import App, create_app
 from aob.server.http import call as call_module

@@ -13,7 +13,8 @@ import pytest
 import aob
 from aob.compose import App
 from aob.core.errors import AobError, NotFound, Refused
-from aob.core.policy import LOCAL, ROLES, Caller
+from aob.core.node import ROLES
+from aob.core.policy import LOCAL, Caller
 from aob.core.rights import ANY
 from aob.core.verbs import TABLE
 from aob.server import create_app

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from aob.core.document.twice import key_twice
 from aob.core.errors import Malformed
-from aob.core.twice import key_twice
 from aob.server.http.call import BODY_BYTES_MAX
 from aob.server.http.coding import Unpacking
 from aob.server.routes.live.ingest import event_of

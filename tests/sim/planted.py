@@ -5,14 +5,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from aob.core.errors import AobError
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
-from aob.core.run.step import Step
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.run.stepping.step import Step
 from aob.journal import Committed, Journal
 from aob.journal.batch import Cutter
 from aob.journal.deciding import Deciding
 from aob.runs.dispatch import Dispatcher
-from aob.runs.law import RunLaw
+from aob.runs.laws.run import RunLaw
 from aob.testing.world.loop import replaced
 
 
@@ -36,7 +36,7 @@ def ruled(table: dict[type, Any], kind: type, rule: Callable[..., None]) -> Iter
 
 def fence_dropped() -> AbstractContextManager[None]:
     """A result counts for whatever attempt is current, not for the one that made it."""
-    decide = law("decide")
+    decide = law("deciding")
     complete = decide._RULES[cmd.Complete]
 
     def rule(step: Step, command: cmd.Complete) -> None:
@@ -50,7 +50,7 @@ def fence_dropped() -> AbstractContextManager[None]:
 
 def attempt_limit_dropped() -> AbstractContextManager[None]:
     """A visit is tried again for ever."""
-    decide = law("decide")
+    decide = law("deciding")
 
     def rule(step: Step, command: cmd.Fail) -> None:
         token = decide._token(step, command.visit, command.attempt)
@@ -92,12 +92,12 @@ def answer_before_commit() -> AbstractContextManager[None]:
 
 def evolve_forgets_an_event() -> AbstractContextManager[None]:
     """A timer that has fired stays in the state."""
-    return ruled(law("evolve")._HANDLERS, ev.TimerDone, lambda run, event: None)
+    return ruled(law("state.folding")._HANDLERS, ev.TimerDone, lambda run, event: None)
 
 
 def cancelled_tokens_live_on() -> AbstractContextManager[None]:
     """A visit that was cancelled has its outcome, and keeps its token too."""
-    handlers = law("evolve")._HANDLERS
+    handlers = law("state.folding")._HANDLERS
     cancelled = handlers[ev.TokensCancelled]
 
     def rule(run: Any, event: ev.TokensCancelled) -> None:
@@ -125,7 +125,7 @@ def commit_retried() -> AbstractContextManager[None]:
 
 def signals_miscounted() -> AbstractContextManager[None]:
     """A signal of a skipped edge counts as taken."""
-    evolve = law("evolve")
+    evolve = law("state.folding")
     feed = evolve.feed
 
     def wrong(scope: Any, fed: list[str], starved: list[str]) -> None:
@@ -136,7 +136,7 @@ def signals_miscounted() -> AbstractContextManager[None]:
 
 def join_counts_one_less() -> AbstractContextManager[None]:
     """A node goes on when all but one of its signals are there."""
-    step = law("step")
+    step = law("stepping.step")
 
     def hasty(target: Any, taken: int, skipped: int) -> str:
         if taken + skipped < max(1, target.need - 1):
@@ -161,7 +161,7 @@ def cut_too_far() -> AbstractContextManager[None]:
 
 def uncertain_is_repeated() -> AbstractContextManager[None]:
     """An effect that was cut off is simply done again."""
-    decide = law("decide")
+    decide = law("deciding")
 
     def rule(step: Step, command: cmd.Lost) -> None:
         token = decide._token(step, command.visit, command.attempt)

@@ -7,7 +7,8 @@ import msgspec
 import aob
 from aob.backends.memory.log import MemoryLog
 from aob.core.errors import AobError
-from aob.core.event import decode, partition_of
+from aob.core.event import partition_of
+from aob.core.value import decode
 from aob.work import WorkError, scan
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.kinds import emit, http, metric, notify, object

@@ -11,14 +11,13 @@ import pytest
 from aob.cli.picture import entry_line, entry_state
 from aob.compose import App
 from aob.compose.metrics.feeds import run_notice
-from aob.core.event import digest_of
-from aob.core.event.value import Ref
-from aob.core.run.events import RunEvent, RunFinished, RunStarted, decode_events, encode_events
+from aob.core.run.record.event import RunEvent, RunFinished, RunStarted, decode_events, encode_events
+from aob.core.value import Ref, digest_of
 from aob.fanout import encode_frame
 from aob.journal import Committed, Stream, Told
 from aob.metrics.platform.telling import Telling
 from aob.runs.feed import Fact, Feed, events_of
-from aob.runs.law import RunLaw
+from aob.runs.laws.run import RunLaw
 from aob.views import entry
 from tests.runs.home import Deed, finished, flow, fn, until
 

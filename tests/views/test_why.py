@@ -9,8 +9,8 @@ import pytest
 import aob
 from aob.compose import App
 from aob.core.errors import Invalid
-from aob.core.run import events as ev
 from aob.core.run import fold
+from aob.core.run.record import events as ev
 from aob.views import why
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn, ticket_of, until
 
@@ -196,7 +196,8 @@ async def test_a_quarantine_and_its_reason(app: App, deed: Deed) -> None:
 
 async def test_ten_thousand_things_to_wait_for_are_told_quickly(app: App) -> None:
     from aob.core.run import Run
-    from aob.core.run.state import OPEN, Ticket, Token
+    from aob.core.run.state import Ticket, Token
+    from aob.core.run.state.run import OPEN
 
     run = Run("run_x")
     run.workflow = "w"

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from aob.core.errors import Conflict
-from aob.core.event import canonical
-from aob.core.graph.ir import Node
-from aob.core.graph.spec import NodeSpec
+from aob.core.graph.compiled.ir import Node
+from aob.core.graph.compiled.spec import NodeSpec
 from aob.core.node import KINDS
+from aob.core.value import canonical
 from aob.ports.model import Brain, ModelAnswer, ModelRequest, ToolCall, Usage
+from aob.ports.workers import Done, Fault, Job
 from aob.work.handlers import HandlerTable
-from aob.work.job import Done, Fault, Intended, Job
+from aob.work.job import Intended
 from aob.work.kinds.agent import perform
 from aob.work.pool.attempt import Leased
 

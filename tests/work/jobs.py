@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from aob.backends.memory.log import MemoryLog
-from aob.core.event import canonical
-from aob.core.graph import Node
-from aob.core.graph.spec import NodeSpec, Timeouts
+from aob.core.graph.compiled import Node
+from aob.core.graph.compiled.spec import NodeSpec, Timeouts
 from aob.core.node import KINDS
-from aob.work import Done, Fault, HandlerTable, Intended, Job, scan
+from aob.core.value import canonical
+from aob.ports.workers import Done, Fault, Job
+from aob.work import HandlerTable, Intended, scan
 from aob.work.egress import CheckedClient
 from aob.work.pool import Processes, Threads
 from aob.work.tools import ObjectStores, Tools

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from aob.ports.model import ModelAnswer, ModelRequest
+from aob.ports.workers import Done
 from aob.work.handlers import HandlerTable, node, scan
-from aob.work.job import Done
 from tests.work.agent_run import RISK, AgentRun, Crash, says
 
 ANSWERS = (

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from pydantic import BaseModel
 
 from aob.core.rules import FIRST_RULES
-from aob.work import Job, WorkError, node
+from aob.ports.workers import Job
+from aob.work import WorkError, node
 from aob.work.arguments import parameters_of
 from aob.work.outcome import finished
 from tests.work import handlers_cpu

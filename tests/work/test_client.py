@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from aob.work import Fault, WorkError
+from aob.ports.workers import Fault
+from aob.work import WorkError
 from aob.work.egress import CheckedClient, EgressRules
 from tests.work.peers import Peer, by_table, peer
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from aob.work import UNCERTAIN, Job, WorkError, node
+from aob.ports.workers import Job
+from aob.work import UNCERTAIN, WorkError, node
 from aob.work.effect import acted
 from aob.work.kinds import performer
 from tests.work.jobs import Asked, calls, tools_of

@@ -11,9 +11,11 @@ import pytest
 import aob
 from aob.backends.memory.log import MemoryLog
 from aob.core.errors import AobError, Busy, CallerError, Unavailable
-from aob.core.event import Position, decode, partition_of
+from aob.core.event import Position, partition_of
+from aob.core.value import decode
 from aob.ports.log import Appended, Logged, Record
-from aob.work import Job, WorkError
+from aob.ports.workers import Job
+from aob.work import WorkError
 from aob.work.kinds import emit
 from tests.work.jobs import Asked, job_of, node_of, tools_of
 

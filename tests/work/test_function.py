@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from aob.work import Done, Fault, Job, WorkError, node
+from aob.ports.workers import Done, Fault, Job
+from aob.work import WorkError, node
 from aob.work.kinds import performer, placer
 from aob.work.pool import Pool, Threads
 from tests.work.jobs import Asked, Told, calls, tools_of

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.node import KINDS, TemplateError
-from aob.work import Fault, Job, WorkError
+from aob.core.node import KINDS
+from aob.core.node.template import TemplateError
+from aob.ports.workers import Fault, Job
+from aob.work import WorkError
 from aob.work.egress import Answer, CheckedClient, EgressRules
 from aob.work.kinds.http import filled, filled_url, perform, retry_after_ms
 from aob.work.outcome import fault_of

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.cache import MemoryCache
 from aob.core.errors import Unavailable
-from aob.core.event import Ref
 from aob.core.rules import FIRST_RULES, RULES
-from aob.work import Done, Job, node
+from aob.core.value import Ref
+from aob.ports.workers import Done, Job
+from aob.work import node
 from aob.work.kinds import performer
 from aob.work.tools import Memo, Tools
 from tests.work.jobs import Asked, calls, job_of, node_of, tools_of

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from aob.work import Fault, Job, WorkError
+from aob.ports.workers import Fault, Job
+from aob.work import WorkError
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.kinds.notify import addresses, perform
 from aob.work.outcome import fault_of

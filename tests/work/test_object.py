@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from aob.work import Fault, Job, WorkError
+from aob.ports.workers import Fault, Job
+from aob.work import WorkError
 from aob.work.kinds.object import perform
 from aob.work.outcome import fault_of
 from aob.work.tools import ObjectStores, StoreSettings, Tools, check_key

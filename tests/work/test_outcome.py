@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.errors import Busy, NotFound, Unavailable
-from aob.core.event import canonical, decode
+from aob.core.value import canonical, decode
 from aob.work import WorkError
 from aob.work.outcome import OUTPUT_MAX, fault_of, finished
 

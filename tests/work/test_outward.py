@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import aob
 from aob.cli.commands.home.doctor import _egress
-from aob.work import Job
+from aob.ports.workers import Job
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.job import WorkError
 from aob.work.pool import Lanes, Outward, Pool

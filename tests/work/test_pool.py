@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from aob.compose.loop import heed_stops
 from aob.core.errors import Unavailable
-from aob.core.event import Ref, digest_of
-from aob.core.event.value import ROW_MAX
-from aob.work import Done, Fault, Job, WorkError
+from aob.core.value import ROW_MAX, Ref, digest_of
+from aob.ports.workers import Done, Fault, Job
+from aob.work import WorkError
 from aob.work.pool import Pool
 from tests.work.jobs import Told, VirtualLoop, calls, passed
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from aob.work import Done, Fault, load_app, scan
+from aob.ports.workers import Done, Fault
+from aob.work import load_app, scan
 from aob.work.kinds import performer, placer
 from aob.work.pool import Pool, Processes
 from aob.work.pool.processes import call_of

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from aob.core.errors import Invalid, NotFound
 from aob.core.graph import check
-from aob.work import Fault, Job, WorkError
+from aob.ports.workers import Fault, Job
+from aob.work import WorkError
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.kinds.http import perform
 from aob.work.outcome import fault_of

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.work import Job, node
+from aob.ports.workers import Job
+from aob.work import node
 from aob.work.handlers import Place
 from aob.work.job import WorkError
 from aob.work.kinds import performer, placer

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from aob.core.errors import Unavailable
-from aob.work import Job, WorkError, node
+from aob.ports.workers import Job
+from aob.work import WorkError, node
 from aob.work.kinds import performer, placer
 from aob.work.pool import Pool, Threads
 from aob.work.pool import threads as threads_module

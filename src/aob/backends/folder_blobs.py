@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from aob.core.errors import AobError, CallerError, NotFound, Unavailable
-from aob.core.event import Ref, digest_of
+from aob.core.value import Ref, digest_of
 
 if sys.platform != "win32":
     import fcntl

@@ -15,7 +15,7 @@ import msgspec
 from aob.backends.script import Script, Step, parsed
 from aob.core.duration import parse_duration
 from aob.core.errors import CallerError, Invalid, NotFound
-from aob.core.node import fill
+from aob.core.node.template import fill
 from aob.ports.model import Brain, Json, ModelAnswer, ModelRequest, ToolCall, request_hash, unavailable
 
 SCRIPT_BYTES_MAX: Final = 1_000_000

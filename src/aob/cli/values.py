@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.document import key_twice
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, NotFound
 from aob.core.hint import nearest
-from aob.core.twice import key_twice
 
 DOCUMENT_SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
 

@@ -13,8 +13,7 @@ import msgspec
 from aob.backends.marks_page import read_marks
 from aob.backends.sqlite.identity import look
 from aob.core.errors import AobError, Conflict, Invalid, Problem, Unavailable
-from aob.core.event import partition_of
-from aob.core.event.ids import PARTITIONS
+from aob.core.event import PARTITIONS, partition_of
 from aob.ports.marks import FORMAT
 from aob.runs import Ambient, RunIds
 

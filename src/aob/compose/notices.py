@@ -21,7 +21,7 @@ from aob.core.errors import AobError, Quarantined, Unavailable
 from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from aob.ports.pages import Pages
 from aob.runs import Core, Fact
 from aob.work import WorkError

@@ -13,7 +13,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import nearest
 from aob.core.node import KINDS
-from aob.core.policy.patch import CALLER_KINDS, Free, PatchRules
+from aob.core.policy import CALLER_KINDS, Free, PatchRules
 from aob.work.egress import EgressRules
 from aob.work.tools import Smtp, StoreSettings
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, overload
 
 import msgspec
 
-from aob.core.event.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
+from aob.core.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
 
 PAGE_ITEMS: Final = 1_000
 """Results of a map or loop that make one page in the CAS."""

@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 from aob.core.errors import Refused
 from aob.core.hint import nearest
-from aob.core.policy import ROLES, Caller, require
+from aob.core.node import ROLES
+from aob.core.policy import Caller
 
 ANY: Final = "any"
 """What is open to every key: the verb itself asks for more, by what it is about (a ticket names its role)."""
@@ -35,6 +36,15 @@ def may(who: Caller, action: str) -> None:
     loaded `mine` is asked."""
     if action != ANY:
         require(who, action)
+
+
+def require(who: Caller, role: str) -> None:
+    """Raises Refused, naming the role that is missing."""
+    if not who.may(role):
+        raise Refused(
+            f"{who.name} lacks the role `{role}`",
+            hint=f"use a key with the role {role}: aob key create NAME --role {role}",
+        )
 
 
 class Owned(Protocol):

@@ -12,9 +12,9 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Busy, Invalid, Problem, Unavailable
-from aob.core.event import canonical
 from aob.core.ingest import Refused
 from aob.core.policy import Caller
+from aob.core.value import canonical
 from aob.gate.ingest import Ingest
 from aob.ports.log import Appended, Log, Logged, Record
 from aob.ports.logger import Logger

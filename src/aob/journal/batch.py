@@ -5,11 +5,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from aob.core.event.value import ROW_MAX
-from aob.journal.law import Changes
+from aob.core.value import ROW_MAX
+from aob.journal.law.law import Changes
+from aob.journal.law.stream import Stream, segment_data
 from aob.journal.parts import pointers_crc, seal, segment_crc
 from aob.journal.removal import Removals
-from aob.journal.stream import Stream, segment_data
 from aob.ports.store import Batch, Head, Pointer, Segment, TicketRow, TimerRow, Value
 
 Key = tuple[str, str]

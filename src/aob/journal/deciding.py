@@ -12,13 +12,13 @@ import msgspec
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Draft, Told
 from aob.journal.clock import CommittedClock
-from aob.journal.law import Changes, Law, Verdict, Wanted
+from aob.journal.law.law import Changes, Law, Verdict, Wanted
+from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.parts import readable_parts, segment_chunks, without
 from aob.journal.recovery import Recovered, recover
 from aob.journal.removal import Removals
 from aob.journal.resident import Resident, set_aside
-from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import JournalRow, Segment, Store
 

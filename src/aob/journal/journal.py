@@ -15,12 +15,12 @@ from aob.journal.batch import Committed, Cutter, Draft, build
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, SetAside, fail, value_error
 from aob.journal.kept import Kept
-from aob.journal.law import Law
+from aob.journal.law.law import Law
+from aob.journal.law.stream import Stream
 from aob.journal.log import logger
 from aob.journal.recovery import Recovered, recover
 from aob.journal.removal import RemovalLaw
 from aob.journal.resident import Away
-from aob.journal.stream import Stream
 from aob.journal.tickets import OpenTickets, released
 from aob.journal.timers import Timers
 from aob.ports.store import Batch, StaleEpoch, Store, TicketRow

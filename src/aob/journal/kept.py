@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Set
 from typing import Final
 
-from aob.journal.stream import Stream
+from aob.journal.law.stream import Stream
 
 ENDED_KEPT: Final = 1_000
 """Ended streams that stay in memory for reading."""

@@ -11,9 +11,9 @@ from zlib import crc32
 import msgspec
 
 from aob.core.errors import Unavailable
-from aob.core.event.ids import seed_of
+from aob.core.event import seed_of
+from aob.journal.law.stream import Chunk, chunks_of
 from aob.journal.log import logger
-from aob.journal.stream import Chunk, chunks_of
 from aob.ports.store import JournalRow, Pointer, Segment, Store
 
 UNCHECKED: Final = -1

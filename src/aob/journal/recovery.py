@@ -10,10 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import AobError, Unavailable, said
-from aob.journal.law import Law
+from aob.journal.law.law import Law
+from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, parts_of, row_corrupt, segment_chunks
-from aob.journal.stream import Chunk, Stream
 from aob.ports.blobs import GONE
 from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, TicketRow, TimerRow, every_timer
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 from aob.core.errors import AobError, Quarantined, said
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
-from aob.journal.law import Law
+from aob.journal.law.law import Law
+from aob.journal.law.stream import Stream
 from aob.journal.log import logger
 from aob.journal.recovery import OWN, load_stream
 from aob.journal.removal import Removals
-from aob.journal.stream import Stream
 from aob.journal.tickets import OpenTickets
 from aob.journal.timers import Timers
 from aob.ports.store import Store

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from aob.journal.law import Changes
+from aob.journal.law.law import Changes
 from aob.journal.timers import Timers
 from aob.ports.store import TicketRow
 

@@ -6,7 +6,7 @@ Nothing is shared between tenants, not even whether a blob exists: a tenant is a
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
-from aob.core.event import Ref
+from aob.core.value import Ref
 
 GONE: Final = frozenset({"blob_corrupt", "blob_not_found"})
 """Codes of values that do not come back by waiting: a run that needs one is set aside."""

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import CallerError, TooLarge
-from aob.core.event import Positions, canonical, digest_of
-from aob.core.event.ids import PARTITIONS
+from aob.core.event import PARTITIONS, Positions
 from aob.core.instant import iso
+from aob.core.value import canonical, digest_of
 
 _positions: Final = Positions(Positions.TOPICS)
 TOPIC_CHARS_MAX: Final = 200

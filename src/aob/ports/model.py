@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import msgspec
 
 from aob.core.errors import Unavailable
-from aob.core.event import canonical, digest_of
+from aob.core.value import canonical, digest_of
 
 Json: TypeAlias = Any
 """Any JSON value."""

@@ -5,8 +5,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.event.value import Ref, canonical, decode
-from aob.core.graph.spec import Task
+from aob.core.graph.compiled import Task
+from aob.core.value import Ref, canonical, decode
 
 
 class Fault(msgspec.Struct, frozen=True, array_like=True):

@@ -3,7 +3,7 @@
 from aob.runs.core import Ambient, Core, RunIds
 from aob.runs.engine import Engine
 from aob.runs.feed import Fact, Feed
-from aob.runs.history import history
+from aob.runs.recorded import history, told
 from aob.runs.starts import Meant, keyed_id, names_of
 
-__all__ = ["Ambient", "Core", "Engine", "Fact", "Feed", "Meant", "RunIds", "history", "keyed_id", "names_of"]
+__all__ = ["Ambient", "Core", "Engine", "Fact", "Feed", "Meant", "RunIds", "history", "keyed_id", "names_of", "told"]

@@ -10,15 +10,16 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Busy, Refused, Unavailable
-from aob.core.event.ids import derived_id
-from aob.core.event.value import Cell, Ref, canonical, decode, digest_of, inline, ref_in
-from aob.core.policy.patch import budget_left
+from aob.core.event import derived_id
+from aob.core.policy import budget_left
 from aob.core.run import Run
-from aob.core.run import commands as cmd
+from aob.core.run.record import commands as cmd
+from aob.core.value import Cell, Ref, canonical, decode, digest_of, inline, ref_in
 from aob.journal import Decided, Journal, Stream
 from aob.ports.store import AWAY, AWAY_AGAIN_S
+from aob.ports.workers import Fault, Job
 from aob.runs.values import Values
-from aob.work.job import Fault, Intended, Job, WorkError
+from aob.work import Intended, WorkError
 
 _Key = tuple[str, bytes]
 _MINE: ContextVar[tuple[tuple["RunContext", int], ...]] = ContextVar("intents", default=())

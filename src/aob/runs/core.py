@@ -11,30 +11,29 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict, Gone, NotFound, Unavailable
-from aob.core.event.value import decode, ref_in
-from aob.core.graph.handlers import HandlerFacts
+from aob.core.graph import HandlerFacts
 from aob.core.hint import nearest
 from aob.core.instant import iso
 from aob.core.items import facts_of, listed_in
 from aob.core.metric_answers import Push
-from aob.core.policy import Caller
-from aob.core.policy.patch import PatchRules
+from aob.core.policy import Caller, PatchRules
 from aob.core.rights import mine
 from aob.core.run import Run
+from aob.core.value import decode, ref_in
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
-from aob.runs.catalog import CatalogLaw, Workflow
+from aob.ports.workers import Job
 from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
 from aob.runs.graphs import Graphs
-from aob.runs.keyring import KeyringLaw
-from aob.runs.law import RunLaw
-from aob.runs.shadow import Compute
+from aob.runs.laws.catalog import CatalogLaw, Workflow
+from aob.runs.laws.keyring import KeyringLaw
+from aob.runs.laws.run import RunLaw
+from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
 from aob.work import Logs
 from aob.work.egress import CheckedClient
-from aob.work.job import Job
 from aob.work.pool import Perform, Pool, Running
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

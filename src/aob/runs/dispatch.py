@@ -11,24 +11,21 @@ from msgspec import Raw
 
 from aob.core.duration import format_duration
 from aob.core.errors import AobError, TooLarge, Unavailable, said, shown
-from aob.core.event.value import ITEMS, ROW_MAX, Ref, canonical, decode, digest_of, inline
-from aob.core.graph.ir import Node
+from aob.core.graph.compiled import Node
 from aob.core.items import items_in
 from aob.core.node import KINDS
-from aob.core.run import Needs, Run
-from aob.core.run import commands as cmd
-from aob.core.run.decide import AFTER_MAX_MS
-from aob.core.run.names import input_value
-from aob.core.run.pending import Effects, pending
+from aob.core.run import AFTER_MAX_MS, Effects, Run, pending
+from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.stepping import DeniedError, Needs, Step, input_value
+from aob.core.value import ITEMS, ROW_MAX, Ref, canonical, decode, digest_of, inline
 from aob.journal import Committed, Journal, Recovered, SetAside, Stream, Stuck, value_error
 from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
-from aob.ports.workers import Workers
+from aob.ports.workers import Done, Fault, Job, Result, Workers
 from aob.runs.context import RunContext
 from aob.runs.values import Values
-from aob.work.job import STOPPED, UNCERTAIN, Done, Fault, Job, Result
+from aob.work import STOPPED, UNCERTAIN
 from aob.work.pool import Running, mark
 
 log = Logger("aob.runs")

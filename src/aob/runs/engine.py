@@ -4,7 +4,7 @@ from aob.runs import Core
 from aob.runs.keys import Keys
 from aob.runs.patches import Patches
 from aob.runs.removal import Prunes
-from aob.runs.replays import Replays
+from aob.runs.replay.replays import Replays
 from aob.runs.starts import Starts
 from aob.runs.tickets import Tickets
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.event import WHOLE, Positions
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from aob.journal import Committed, Journal, Law, Stream, Told
 from aob.journal.law import Changes
 

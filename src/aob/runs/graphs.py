@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aob.core.answers import JsonObject
-from aob.core.event.value import Cell, decode
-from aob.core.graph import HandlerFacts, Handlers, compile_workflow
-from aob.core.graph.handlers import Accepted
-from aob.core.graph.ir import IR, Node
+from aob.core.graph import Accepted, HandlerFacts, Handlers, compile_workflow
+from aob.core.graph.compiled import IR, Node
 from aob.core.graph.patch import apply
 from aob.core.rules import RULES
+from aob.core.value import Cell, decode
 
 GRAPHS_MAX: Final = 4_096
 

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem, TooLarge
-from aob.core.event.value import Cell, Ref, canonical, digest_of, inline
+from aob.core.value import Cell, Ref, canonical, digest_of, inline
 
 DEPTH_MAX: Final = 200
 NAME_MAX: Final = 256

@@ -7,14 +7,16 @@ from typing import Final
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, Problem, Refused
-from aob.core.event.ids import derived_id
+from aob.core.event import derived_id
 from aob.core.hint import slip_of
-from aob.core.policy import LOCAL, ROLES, Caller
+from aob.core.node import ROLES
+from aob.core.policy import LOCAL, Caller
 from aob.core.rights import is_role, mine
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import key_verbs as verbs
-from aob.runs import Core, keyring
+from aob.runs import Core
 from aob.runs.incoming import name_of, tenant_of, text_of
+from aob.runs.laws import keyring
 
 NAMES_MAX: Final = 100
 ROLES_MAX: Final = 32

@@ -6,14 +6,14 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
-from aob.core.event.ids import derived_id
-from aob.core.event.value import decode, digest_of
+from aob.core.event import derived_id
 from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
-from aob.core.policy import Caller, require
-from aob.core.rights import mine
+from aob.core.policy import Caller
+from aob.core.rights import mine, require
 from aob.core.run import Run
-from aob.core.run import commands as cmd
+from aob.core.run.record import commands as cmd
 from aob.core.run.state import Patch
+from aob.core.value import decode, digest_of
 from aob.core.verb import performs
 from aob.core.verbs import patch_verbs as verbs
 from aob.journal import Decided, Stream

@@ -13,20 +13,20 @@ from msgspec.structs import asdict
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, Invalid, Problem, TooLarge
-from aob.core.event.ids import derived_id
-from aob.core.event.value import Ref, canonical, digest_of, inline
-from aob.core.graph import schema_problems
-from aob.core.graph.ir import IR
+from aob.core.event import derived_id
+from aob.core.graph.compiled import IR
+from aob.core.json_schema import schema_problems
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
 from aob.core.run import Run
-from aob.core.run import commands as cmd
+from aob.core.run.record import commands as cmd
+from aob.core.value import Ref, canonical, digest_of, inline
 from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.journal import Decided
-from aob.runs import catalog
 from aob.runs.core import Core, base32
 from aob.runs.incoming import NAME_MAX, json_of, large_of, name_of, object_of, text_of
+from aob.runs.laws import catalog
 from aob.runs.workflows import Workflows, _pointed
 
 MODES: Final = ("full", "fast")

@@ -8,15 +8,15 @@ from aob.core.errors import Invalid, NotFound, Problem, Quarantined
 from aob.core.policy import Caller
 from aob.core.rights import mine, require_decider
 from aob.core.run import Run
-from aob.core.run import commands as cmd
+from aob.core.run.record import commands as cmd
 from aob.core.run.state import Ticket
 from aob.core.verb import performs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.journal import Stream
 from aob.ports.store import HeadQuery
 from aob.runs import Core
-from aob.runs.catalog import Decide, Workflow
 from aob.runs.incoming import json_of, large_of, name_of, text_of
+from aob.runs.laws.catalog import Decide, Workflow
 
 DUE_DIGITS: Final = 20
 RUNS_LOOKED_THROUGH: Final = 500

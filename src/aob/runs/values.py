@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from aob.core.errors import NotFound, TooLarge, Unavailable
-from aob.core.event.value import ROW_MAX, digest_of
 from aob.core.items import Items
+from aob.core.value import ROW_MAX, digest_of
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 

@@ -7,19 +7,19 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
-from aob.core.event.value import Cell, canonical, decode, digest_of
 from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
-from aob.core.policy import Caller, Verdict, require, review_patch
-from aob.core.rights import unheld_roles
+from aob.core.policy import Caller, Verdict, review_patch
+from aob.core.rights import require, unheld_roles
 from aob.core.rules import RULES
+from aob.core.value import Cell, canonical, decode, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import workflow_verbs as verbs
 from aob.journal import Stream
-from aob.runs import catalog, keyring
 from aob.runs.core import Core, only_name, wrong_name
 from aob.runs.graphs import Versions, overlay_key
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
+from aob.runs.laws import catalog, keyring
 
 
 class Workflows:

@@ -11,7 +11,8 @@ from typing import Final
 from aob.core.answers import KeyRow
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import slip_of
-from aob.core.policy import LOCAL, ROLES, Caller
+from aob.core.node import ROLES
+from aob.core.policy import LOCAL, Caller
 from aob.core.rights import TENANT_PATTERN, is_role
 
 API_KEYS: Final = "AOB_API_KEYS"

@@ -8,8 +8,7 @@ from random import Random
 from typing import Final
 
 from aob.core.answers import JsonObject
-from aob.core.graph import check, normalise
-from aob.core.graph.handlers import HandlerFacts
+from aob.core.graph import HandlerFacts, check, normalise
 
 HANDLER: Final = "work"
 TRIES: Final = 40

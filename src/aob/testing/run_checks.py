@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event.value import canonical
-from aob.core.run import Run, decode_events, encode_events, evolve, pending
-from aob.core.run import events as ev
-from aob.core.run.pending import Effects, Hop, Pending
-from aob.core.run.state import OPEN, READY, Scope, takes
-from aob.core.run.step import Graphs
+from aob.core.run import Effects, Hop, Run, evolve, pending
+from aob.core.run.effects import Pending
+from aob.core.run.record import decode_events, encode_events
+from aob.core.run.record import events as ev
+from aob.core.run.state import READY, Scope
+from aob.core.run.state.run import OPEN, takes
+from aob.core.run.stepping import Graphs
+from aob.core.value import canonical
 
 NO_TOKEN = frozenset({"run", "start"})
 """Kinds of timers that belong to the run and to no visit."""

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from aob.core.answers import JsonObject
-from aob.core.run.events import RunEvent
+from aob.core.run.record import RunEvent
 from aob.views.timeline import HIDDEN, name_of
 
 _PLAIN: Final[dict[type[inspect.Type], JsonObject]] = {

@@ -12,21 +12,20 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Quarantined, Unavailable
 from aob.core.event import WHOLE
-from aob.core.event.value import decode, digest_of_cell
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled import IR, Node
 from aob.core.policy import Caller
 from aob.core.rights import mine
 from aob.core.run import Run
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from aob.core.run.state import EXHAUSTED, READY, Token, state_of
+from aob.core.value import decode, digest_of_cell
 from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.core.verbs import value_verbs
 from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
-from aob.runs import Core, Engine, history
-from aob.runs.feed import Fact
-from aob.runs.history import told as facts_of
+from aob.runs import Core, Engine, Fact, history
+from aob.runs import told as facts_of
 from aob.views.timeline import entry, name_of
 from aob.views.why import why
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.event.value import decode, digest_of_cell
-from aob.core.run.events import NodeCompleted
+from aob.core.run.record import NodeCompleted
+from aob.core.value import decode, digest_of_cell
 from aob.ports.logger import Logger
 from aob.runs import Fact
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import format_duration
-from aob.core.event.value import decode
-from aob.core.graph.ir import Node
+from aob.core.graph.compiled import Node
 from aob.core.run import Run
 from aob.core.run.state import BACKOFF, HELD, READY, Ticket, Timer, Token
+from aob.core.value import decode
 from aob.journal import Stuck
 
 DETAILS_MAX: Final = 100

@@ -2,17 +2,15 @@
 
 from aob.work.app import load_app
 from aob.work.handlers import HandlerTable, node, scan
-from aob.work.job import UNCERTAIN, Context, Done, Fault, Intended, Job, WorkError
+from aob.work.job import STOPPED, UNCERTAIN, Context, Intended, WorkError
 from aob.work.logs import Logs
 
 __all__ = [
+    "STOPPED",
     "UNCERTAIN",
     "Context",
-    "Done",
-    "Fault",
     "HandlerTable",
     "Intended",
-    "Job",
     "Logs",
     "WorkError",
     "load_app",

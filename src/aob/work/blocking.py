@@ -6,7 +6,8 @@ from collections.abc import Coroutine, Mapping
 from typing import TypeVar
 
 from aob.core.answers import JsonObject
-from aob.work.job import Context, Fault, Intended
+from aob.ports.workers import Fault
+from aob.work.job import Context, Intended
 
 T = TypeVar("T")
 

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from aob.work.job import UNCERTAIN, Context, Fault, Intended, Job, WorkError
+from aob.ports.workers import Fault, Job
+from aob.work.job import UNCERTAIN, Context, Intended, WorkError
 from aob.work.outcome import fault_of
 
 Act = Callable[[], Awaitable[object]]

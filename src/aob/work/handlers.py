@@ -13,8 +13,8 @@ from typing import Final, Literal, TypeVar, cast, get_args, overload
 import msgspec
 
 from aob.core.errors import Invalid, Problem
-from aob.core.graph.handlers import HandlerFacts
-from aob.core.graph.spec import Effect
+from aob.core.graph import HandlerFacts
+from aob.core.graph.compiled import Effect
 from aob.core.hint import meant
 from aob.work.arguments import CONTEXT, Parameters, parameters_of
 

@@ -5,10 +5,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.ports.workers import Done as Done
-from aob.ports.workers import Fault as Fault
-from aob.ports.workers import Job as Job
-from aob.ports.workers import Result as Result
+from aob.ports.workers import Fault
 
 UNCERTAIN: Final = "uncertain"
 """Fault code after a granted intent whose effect may or may not have happened: the node's `on_uncertain` decides."""

@@ -11,9 +11,10 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Busy, OurError, said, shown
-from aob.core.event import canonical
 from aob.core.items import Items
-from aob.work.job import OUR_ENDS, STOPPED, Done, Fault, WorkError
+from aob.core.value import canonical
+from aob.ports.workers import Done, Fault
+from aob.work.job import OUR_ENDS, STOPPED, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
 """Bytes of canonical JSON that one output may have; larger things belong into an object store."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.hint import meant, nearest, slip_of
-from aob.core.policy import ROLES
+from aob.core.node import ROLES
 
 
 def test_the_nearest_word_is_named_or_else_what_there_is() -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 
 from aob.core.errors import CallerError, NotFound, Unavailable
-from aob.core.event import Ref, digest_of
+from aob.core.value import Ref, digest_of
 
 
 class MemoryBlobs:

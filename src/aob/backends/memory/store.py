@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event.value import canonical, decode
+from aob.core.value import canonical, decode
 from aob.ports.store import (
     Batch,
     EndedQuery,

@@ -18,7 +18,7 @@ from aob.backends.sqlite.store import SqliteStore
 from aob.compose.files.judging import Trouble
 from aob.compose.files.looking import names, troubles
 from aob.core.errors import AobError
-from aob.core.event.value import ROW_MAX, Ref, decode, ref_in
+from aob.core.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs
 from aob.ports.store import every_timer
 

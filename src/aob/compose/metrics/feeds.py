@@ -5,13 +5,13 @@ from typing import Final, Protocol
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
-from aob.core.event import WHOLE, decode
-from aob.core.run import events as ev
+from aob.core.event import WHOLE
+from aob.core.run.record import events as ev
+from aob.core.value import decode
 from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
 from aob.metrics.live import Live
 from aob.ports.event_log import EventLog
-from aob.runs import Core
-from aob.runs.feed import Fact
+from aob.runs import Core, Fact
 
 ALL: Final = "*"
 ROWS: Final = 50

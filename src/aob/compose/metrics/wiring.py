@@ -25,7 +25,7 @@ from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, NotFound
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 from aob.core.serving import DEAD_LETTERS, METRICS
 from aob.fanout.webhooks import HookLaw, Webhooks, feeds_of
 from aob.gate import Commit, DeadLetterRows, Ingest, Memory
@@ -41,8 +41,7 @@ from aob.ports.logger import Logger
 from aob.ports.pages import Pages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
-from aob.runs import Core
-from aob.runs.feed import Fact
+from aob.runs import Core, Fact
 from aob.views import Views
 from aob.work.egress import CheckedClient
 

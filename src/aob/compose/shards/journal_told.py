@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from aob.core.event import WHOLE
-from aob.core.run import decode_events, encode_events
+from aob.core.run.record import decode_events, encode_events
 from aob.metrics.platform import Runs, Stretch, platform_contracts, stretches
 from aob.runs import Core, Fact
 

@@ -10,8 +10,8 @@ from aob.compose.notices import ticket_of
 from aob.compose.shards.journal_told import read_milestones, told_milestones, told_numbers
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError
-from aob.core.policy import Caller, require
-from aob.core.rights import mine
+from aob.core.policy import Caller
+from aob.core.rights import mine, require
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
 from aob.runs import Meant

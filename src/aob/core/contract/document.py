@@ -18,7 +18,7 @@ from aob.core.contract_model import (
 )
 from aob.core.document.schema import DRAFT
 from aob.core.document.shape import Tree, Value
-from aob.core.event.value import canonical, digest_of
+from aob.core.value import canonical, digest_of
 
 _UNITS: Final = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 

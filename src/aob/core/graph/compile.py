@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from aob.core.document.shape import Tree
 from aob.core.errors import Invalid
-from aob.core.event.value import canonical
+from aob.core.graph.compiled.ir import IR, Edge, Node
+from aob.core.graph.compiled.spec import WorkflowSpec
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.ir import IR, Edge, Node
-from aob.core.graph.spec import WorkflowSpec
 from aob.core.graph.survey import BodyPlan, EdgePlan, NodePlan, Survey
 from aob.core.rules import FIRST_RULES, RULES
+from aob.core.value import canonical
 
 COMPILER_VERSION: Final = "1"
 """Part of every hash of an IR: a change of what compiling means makes other graphs."""

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from aob.core.document.shape import Duration, Value
-from aob.core.graph.spec import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
+from aob.core.graph.compiled.spec import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
 
 ID_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 ID_HINT: Final = "an id begins with a letter or _, and has letters, digits, _ and -, 64 at most"

@@ -6,11 +6,11 @@ that the text itself shows.
 
 from aob.core.document import Places, Tree, form_of, located, read_text
 from aob.core.errors import Invalid, Malformed, Problem, TooLarge
-from aob.core.event.value import canonical, digest_of
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.normalise import Normaliser
+from aob.core.graph.normal_form import Normaliser
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
 from aob.core.rules import RULES
+from aob.core.value import canonical, digest_of
 
 
 class Document:

@@ -13,10 +13,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from aob.core.contract_model import EventContract
-from aob.core.event import canonical
 from aob.core.expression.library import Value
 from aob.core.ingest.enrich import Enrichment
 from aob.core.ingest.shape import Shape, shape_of
+from aob.core.value import canonical
 
 ID_CHARS_MAX: Final = 256
 SOURCE_CHARS_MAX: Final = 512

@@ -11,7 +11,6 @@ import msgspec
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.contract_model import EventContract
-from aob.core.event import canonical, decode
 from aob.core.expression import EvalError, ExpressionError
 from aob.core.expression.library import Value
 from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_MAX, Form
@@ -19,6 +18,7 @@ from aob.core.ingest.reading import reader, view_of
 from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.instant import cut_seconds, moment_of, ms_of
 from aob.core.json_schema import Checker, Fault, Unusable, checker_of
+from aob.core.value import canonical, decode
 
 REASONS_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 200

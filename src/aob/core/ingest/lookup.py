@@ -5,11 +5,11 @@ from typing import Final
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, Lookup
-from aob.core.event import canonical
 from aob.core.expression import EvalError, string_of
 from aob.core.expression.library import Value
 from aob.core.ingest.enrich import Enrichment
 from aob.core.ingest.reading import reader
+from aob.core.value import canonical
 
 Known = Callable[[str, str], Mapping[str, Value]]
 """The state of an entity by its type and id, as it is known now; empty where nothing is."""

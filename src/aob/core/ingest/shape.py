@@ -14,8 +14,8 @@ from typing import Annotated, Final, Literal, Union, get_args, get_type_hints
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from aob.core.event import canonical, decode
 from aob.core.expression.library import Value
+from aob.core.value import canonical, decode
 
 Schema = Mapping[str, Value]
 INT_SAFE: Final = 2**53

@@ -2,5 +2,6 @@
 
 from aob.core.json_schema.bound import WORK_MAX
 from aob.core.json_schema.checker import Checker, Fault, Unusable, checker_of
+from aob.core.json_schema.problems import schema_problems
 
-__all__ = ["WORK_MAX", "Checker", "Fault", "Unusable", "checker_of"]
+__all__ = ["WORK_MAX", "Checker", "Fault", "Unusable", "checker_of", "schema_problems"]

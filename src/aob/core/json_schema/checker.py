@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from aob.core.event.value import decode
 from aob.core.instant import is_moment
 from aob.core.json_schema.bound import WORK_MAX, Bound, bound_of
 from aob.core.json_schema.parts import Json, parts_of
 from aob.core.json_schema.tag import tags_first
+from aob.core.value import decode
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator

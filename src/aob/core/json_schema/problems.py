@@ -11,9 +11,9 @@ from typing import Final
 from aob.core.document.schema import DRAFT
 from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
-from aob.core.event.value import canonical
 from aob.core.hint import meant
 from aob.core.json_schema import Checker, Fault, Unusable, checker_of
+from aob.core.value import canonical
 
 SCHEMA_BYTES_MAX: Final = 64 * 1024
 PROBLEMS_MAX: Final = 100

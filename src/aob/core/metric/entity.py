@@ -17,7 +17,7 @@ import msgspec
 from aob.core.accepted_event import Event
 from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import NotFound
-from aob.core.event.value import canonical
+from aob.core.value import canonical
 
 Read = Callable[[Event], tuple[object, ...]]
 Reader = Callable[[Sequence[str], EventContract], Read]

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from aob.core.event.value import decode
 from aob.core.expression import EvalError, compile_expression
+from aob.core.value import decode
 
 Mark = tuple[int, int, tuple[str, ...], bytes]
 """What of a touch stays in a history: its time in ms, step, dimensions and, for joins, data as canonical JSON; for

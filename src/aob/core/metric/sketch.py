@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
-from aob.core.event.value import canonical, decode
 from aob.core.ingest.shape import INT_MAX, INT_MIN
+from aob.core.value import canonical, decode
 
 EXACT_MAX: Final = 65_536
 """Values that a cell keeps one by one when its metric asks for `exact`."""

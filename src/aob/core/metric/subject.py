@@ -14,7 +14,6 @@ from zlib import crc32
 import msgspec
 
 from aob.core.contract_model import MetricContract
-from aob.core.event.value import canonical
 from aob.core.metric.history import (
     HISTORY_BYTES,
     MARK_BYTES,
@@ -29,6 +28,7 @@ from aob.core.metric.history import (
     Touch,
     difference,
 )
+from aob.core.value import canonical
 
 SESSION_WIDTH: Final = 3
 JOIN_WIDTH: Final = 4

@@ -2,20 +2,19 @@
 
 from typing import Final
 
-from aob.core.node.agent import AGENT
+from aob.core.node.agent import AGENT, AgentConfig
 from aob.core.node.approval import APPROVAL, ROLES
 from aob.core.node.branch import BRANCH
-from aob.core.node.emit import EMIT
-from aob.core.node.function import FUNCTION
-from aob.core.node.http import HTTP
+from aob.core.node.emit import EMIT, EmitConfig
+from aob.core.node.function import FUNCTION, FunctionConfig
+from aob.core.node.http import HIDDEN, HTTP, HttpConfig
 from aob.core.node.join import JOIN
 from aob.core.node.kind import Kind
 from aob.core.node.loop import LOOP
 from aob.core.node.map import MAP
 from aob.core.node.metric import METRIC, MetricConfig
-from aob.core.node.notify import NOTIFY
-from aob.core.node.object import OBJECT
-from aob.core.node.template import TemplateError, fill, fill_header, fill_text, is_secret_name, put_in, references
+from aob.core.node.notify import NOTIFY, NotifyConfig
+from aob.core.node.object import OBJECT, ObjectConfig
 from aob.core.node.timer import TIMER
 from aob.core.node.wait import WAIT
 
@@ -31,6 +30,6 @@ ALIASES: Final[dict[str, str]] = {"task": "function"}
 """Other names under which a document may ask for a kind."""
 
 __all__ = [
-    "ALIASES", "KINDS", "ROLES", "Kind", "MetricConfig", "TemplateError", "fill", "fill_header", "fill_text",
-    "is_secret_name", "put_in", "references",
+    "ALIASES", "HIDDEN", "KINDS", "ROLES", "AgentConfig", "EmitConfig", "FunctionConfig", "HttpConfig", "Kind",
+    "MetricConfig", "NotifyConfig", "ObjectConfig",
 ]  # fmt: skip

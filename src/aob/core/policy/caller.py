@@ -4,7 +4,6 @@ from typing import Final
 
 import msgspec
 
-from aob.core.errors import Refused
 from aob.core.node import ROLES as ROLES
 
 
@@ -29,12 +28,3 @@ class Caller(msgspec.Struct, frozen=True):
 
 LOCAL: Final = Caller("default", "local", frozenset(ROLES))
 """The caller of an in-process application and of the loopback key: the person who owns the home."""
-
-
-def require(who: Caller, role: str) -> None:
-    """Raises Refused, naming the role that is missing."""
-    if not who.may(role):
-        raise Refused(
-            f"{who.name} lacks the role `{role}`",
-            hint=f"use a key with the role {role}: aob key create NAME --role {role}",
-        )

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from aob.core.graph.compiled.spec import strongest
 from aob.core.graph.patch.pointer import Document, Json
-from aob.core.graph.spec import strongest
 from aob.core.node import KINDS
 from aob.core.policy.host import Host, host_of, matches
 

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.graph.patch.diff import diff
+from aob.core.graph.compiled.spec import strongest
+from aob.core.graph.patch.difference import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
-from aob.core.graph.spec import strongest
 from aob.core.policy.effect import (
     Free as Free,
 )  # fmt: skip

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from aob.core.event.value import canonical
 from aob.core.graph.patch.pointer import Document, Json
 from aob.core.node import KINDS
+from aob.core.value import canonical
 
 INERT: Final = frozenset({"labels", "description", "priority"})
 """Fields of a node and of an edge whose change changes nothing that happens."""

@@ -1,21 +1,15 @@
-"""The law of a run: commands go in, events come out, and the state is what the events say. Pure."""
+"""The law of a run: commands go in, events come out, and the state is what the events say. Pure.
 
-from aob.core.run.decide import decide, hop
-from aob.core.run.events import decode_events, encode_events
-from aob.core.run.evolve import evolve, fold
-from aob.core.run.pending import pending
-from aob.core.run.state import Run
-from aob.core.run.step import Given, Needs
+Rooms inside: `record` is what is asked and written, `state` what a run is, `stepping` one decision as it is made.
+"""
+
+from aob.core.run.deciding import AFTER_MAX_MS, decide, hop
+from aob.core.run.effects import Effects, Hop, pending, react
+from aob.core.run.ending import born
+from aob.core.run.inner import end_as
+from aob.core.run.state.folding import evolve, fold
+from aob.core.run.state.run import Run
 
 __all__ = [
-    "Given",
-    "Needs",
-    "Run",
-    "decide",
-    "decode_events",
-    "encode_events",
-    "evolve",
-    "fold",
-    "hop",
-    "pending",
-]
+    "AFTER_MAX_MS", "Effects", "Hop", "Run", "born", "decide", "end_as", "evolve", "fold", "hop", "pending", "react",
+]  # fmt: skip

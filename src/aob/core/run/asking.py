@@ -6,20 +6,20 @@ from operator import itemgetter
 from typing import Any, Final
 
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
-from aob.core.event.ids import derived_id
-from aob.core.event.value import NULL, Cell, decode
+from aob.core.event import derived_id
 from aob.core.json_schema.problems import schema_problems
 from aob.core.node.approval import Escalation
 from aob.core.rights import require_decider
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
-from aob.core.run.evolve import content_of
 from aob.core.run.inner import unfit
-from aob.core.run.names import input_cell
 from aob.core.run.patching import barred_of, plan_patch, publish, settle_holder
-from aob.core.run.state import BACKOFF, DUE, OPEN, Known, Patch, Ticket, Token
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.run.state.folding import content_of
+from aob.core.run.state.run import BACKOFF, DUE, OPEN, Known, Patch, Ticket, Token
+from aob.core.run.stepping.names import input_cell
+from aob.core.run.stepping.step import DeniedError, Step
+from aob.core.value import NULL, Cell, decode
 
 EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
 _FORM_TYPES: Final[dict[str, Any]] = {"string": str, "number": (int, float), "integer": int, "boolean": bool}

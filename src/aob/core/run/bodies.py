@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.event.value import Cell, Ref, canonical, decode, ref_in
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.items import PAGE_ITEMS, Items, Lines, items_cell, items_listed, listed_in
 from aob.core.rules import FIRST_RULES, PAGED_LOOPS_RULES
-from aob.core.run import events as ev
 from aob.core.run.ending import cancel_passes, error_cell, fail_node, outcome
-from aob.core.run.names import evaluate, input_cell
-from aob.core.run.state import EXHAUSTED, Body, Scope
-from aob.core.run.step import DeniedError, Needs, Step
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import EXHAUSTED, Body, Scope
+from aob.core.run.stepping.names import evaluate, input_cell
+from aob.core.run.stepping.step import DeniedError, Needs, Step
+from aob.core.value import Cell, Ref, canonical, decode, ref_in
 
 EVENTS_MAX: Final = 256
 """A decision with so many events opens no further pass."""

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from aob.core.event.value import NULL, Cell
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.rules import FIRST_RULES
-from aob.core.run import events as ev
-from aob.core.run.names import body_output
-from aob.core.run.state import DUE, OPENING, Scope
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import DUE, OPENING, Scope
+from aob.core.run.stepping.names import body_output
+from aob.core.run.stepping.step import DeniedError, Step
+from aob.core.value import NULL, Cell
 
 
 def error_cell(step: Step, code: str, message: str, detail: Any = None, **more: Any) -> Cell:

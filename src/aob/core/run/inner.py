@@ -6,25 +6,26 @@ from typing import Any, Final
 
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
-from aob.core.event.value import Cell
 from aob.core.expression import EvalError, Meter, string_of
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.instant import cut_ms, cut_seconds, moment_of
 from aob.core.json_schema.problems import schema_problems
 from aob.core.node.template import fill
 from aob.core.rules import FIRST_RULES
-from aob.core.run import events as ev
 from aob.core.run.bodies import close_scope, open_loop, open_map, open_next
 from aob.core.run.ending import (
     cancel_visits,
     close_finished,
     error_cell,
     fail_node,
+    fails_node,
     outcome,
 )
-from aob.core.run.names import evaluate, input_cell, input_value, source_cells
-from aob.core.run.state import CANCELLED, DUE, Scope
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import CANCELLED, DUE, Scope
+from aob.core.run.stepping.names import evaluate, input_cell, input_value, source_cells
+from aob.core.run.stepping.step import DeniedError, Step
+from aob.core.value import Cell
 
 TIME_MAX_S: Final = 253_402_300_799
 """The end of the year 9999, in seconds of the epoch."""
@@ -46,6 +47,26 @@ def conclude(step: Step) -> None:
             continue
         if not close_finished(step) and not open_next(step):
             return
+
+
+def end_as(step: Step, visit: str, known: Any) -> None:
+    """A visit ends as it did in the record of another run; what follows from it is worked out anew."""
+    token = step.run.tokens[visit]
+    scope = step.run.scopes[token.scope]
+    ir = step.ir_of(scope)
+    node = ir.nodes[token.node]
+    step.drop_timers(visit)
+    step.close_tickets(visit)
+    if isinstance(known, ev.NodeCompleted) and fails_node(ir, node, known.on):
+        fail_node(step, scope, ir, node, 0, error_cell(step, f"{node.kind}_{known.on}", "assumed"))
+    elif isinstance(known, ev.NodeCompleted):
+        again = ev.NodeCompleted(visit, known.attempt, known.on, known.output, b"", known.took)
+        step.route(scope, ir, node, again)
+    elif known.on == "skipped":
+        step.route(scope, ir, node, ev.NodeFailed(visit, known.attempt, "skipped", known.output))
+    else:
+        fail_node(step, scope, ir, node, 0, known.output)
+    conclude(step)
 
 
 def _work(step: Step, scope: Scope, ir: IR, node: Node) -> None:

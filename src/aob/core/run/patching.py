@@ -6,18 +6,18 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
-from aob.core.event.value import NULL, canonical, decode, digest_of
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
 from aob.core.graph.patch.frozen import frozen_problems
 from aob.core.graph.patch.operation import Operation
 from aob.core.graph.patch.rollback import rollback_operations
 from aob.core.policy.patch import Verdict, review_patch
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
 from aob.core.run.ending import outcome
-from aob.core.run.state import SKIPPED, Patch, Run, Scope, body_of, takes, verdict_of
-from aob.core.run.step import Graphs, Step
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import SKIPPED, Patch, Run, Scope, body_of, takes, verdict_of
+from aob.core.run.stepping.step import Graphs, Step
+from aob.core.value import NULL, canonical, decode, digest_of
 
 Operations = list[dict[str, Any]]
 _operations = msgspec.json.Decoder(Operations)

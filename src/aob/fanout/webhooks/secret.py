@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.core.errors import Conflict, Invalid, Unavailable
-from aob.core.node import is_secret_name
-from aob.work.job import WorkError
+from aob.core.node.template import is_secret_name
+from aob.work import WorkError
 from aob.work.secrets import Mask, Vault
 
 PREFIX: Final = "whsec_"

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from aob.core.errors import Invalid
 from aob.core.hint import meant
-from aob.core.node import is_secret_name, references
+from aob.core.node.template import is_secret_name, references
 
 ALL: Final = "*"
 URL_CHARS_MAX: Final = 2_000

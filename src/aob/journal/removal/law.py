@@ -10,8 +10,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from aob.core.errors import NotFound
-from aob.journal.law import Changes, Law, Verdict
-from aob.journal.stream import Stream
+from aob.journal.law.law import Changes, Law, Verdict
+from aob.journal.law.stream import Stream
 from aob.ports.store import Head, Leftover, Removal
 
 PREFIX: Final = "removal/"

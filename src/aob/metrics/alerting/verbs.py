@@ -8,11 +8,11 @@ from aob.core.answers import JsonObject
 from aob.core.contract import check_set, read_contracts, to_document
 from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.errors import Invalid, NotFound, Problem
-from aob.core.event import canonical
 from aob.core.hint import meant
 from aob.core.metric.alert import Drop, Put, Silence
 from aob.core.metric_answers import AlertView, SloView
 from aob.core.policy import Caller
+from aob.core.value import canonical
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import alert_verbs as verbs
 from aob.metrics.alerting.alerting import Alerts, Standing

@@ -22,12 +22,13 @@ from aob.core.contract import (
 )
 from aob.core.contract_model import Contract, ContractSet, EventContract, MetricContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
-from aob.core.event import Positions, canonical, digest_of
+from aob.core.event import Positions
 from aob.core.hint import meant, nearest
 from aob.core.metric import Fold
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
+from aob.core.value import canonical, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import contract_verbs as verbs
 from aob.journal import Journal

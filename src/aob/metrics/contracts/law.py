@@ -7,7 +7,7 @@ and never taken away.
 import msgspec
 
 from aob.core.errors import Conflict
-from aob.core.event.value import digest_of
+from aob.core.value import digest_of
 from aob.journal import Law, Stream, Verdict
 from aob.ports.store import Head
 

@@ -12,12 +12,12 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
-from aob.core.event import canonical, decode, digest_of
 from aob.core.metric import Fold, NeedsScan, Reading
 from aob.core.metric_answers import EntityView, MetricAnswer, MetricInfo
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
+from aob.core.value import canonical, decode, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown

@@ -7,10 +7,10 @@ import msgspec
 
 from aob.core.contract import to_document
 from aob.core.contract_model import ContractSet
-from aob.core.event.value import canonical, digest_of
 from aob.core.ingest import Event, paths
 from aob.core.metric import Entities, Fold
 from aob.core.metric.fold import Many
+from aob.core.value import canonical, digest_of
 
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"

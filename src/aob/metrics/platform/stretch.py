@@ -13,7 +13,7 @@ from aob.core.contract_model import ContractSet
 from aob.core.ingest import Event, maker_of
 from aob.core.metric import Fold
 from aob.core.metric.fold import Many
-from aob.core.run.events import NodeCompleted
+from aob.core.run.record import NodeCompleted
 from aob.journal import Committed
 from aob.metrics.platform.telling import NODE, Remembered, Telling, node_data
 

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from aob.core.run import events as ev
+from aob.core.run.record import events as ev
 
 RUNS_MAX: Final = 100_000
 """Live runs that are remembered; of those beyond, the oldest of a page are told without workflow and times."""

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import NotFound, Unavailable
-from aob.core.event.value import ITEMS, REF_PREFIX
 from aob.core.run import Run
+from aob.core.value import ITEMS, REF_PREFIX
 from aob.journal import Stream
 from aob.journal.removal import PREFIX
 from aob.ports.blobs import GONE

@@ -7,7 +7,7 @@ from typing import Final
 
 from aob.core.answers import Pruned
 from aob.core.errors import CallerError, Invalid, Problem, Unavailable
-from aob.core.event.ids import derived_id
+from aob.core.event import derived_id
 from aob.core.instant import iso
 from aob.core.policy import Caller
 from aob.core.run.state import TERMINAL

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from aob.core.event.ids import derived_id
+from aob.core.event import derived_id
 from aob.journal.removal import PREFIX, Removals, Remove, Settle, ValuesRemoved
 from aob.ports.store import Leftover
 from aob.runs.core import Core

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
+from aob.core.document import key_twice
 from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.core.policy import TOKEN_MAX
-from aob.core.twice import key_twice
 from aob.core.verb import UNIT, Gives
 from aob.server.http.answer import Answer, Stream
 from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Query

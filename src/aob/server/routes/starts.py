@@ -8,10 +8,10 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from aob.core.answers import JsonObject, StartVerdict
+from aob.core.document import key_twice
 from aob.core.errors import AobError, Busy, Invalid, Unavailable
 from aob.core.problem import problem_of
 from aob.core.rights import may
-from aob.core.twice import key_twice
 from aob.core.verb import places_of
 from aob.core.verbs import run_verbs
 from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer, run_answer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aob.core.graph.spec import NodeSpec, Task
+from aob.core.graph.compiled import NodeSpec, Task
 from aob.core.node import KINDS
 from aob.core.rules import RULES
 from aob.ports.workers import Done, Fault, Job, Report, Result, Workers, encode_job

@@ -11,11 +11,12 @@ import msgspec
 
 from aob.backends.memory.store import MemoryStore
 from aob.core.answers import JsonObject
-from aob.core.event.value import decode
 from aob.core.graph import Handlers
-from aob.core.run import Run, decode_events, evolve
-from aob.core.run import events as ev
-from aob.core.run.pending import Pending, react
+from aob.core.run import Run, evolve, react
+from aob.core.run.effects import Pending
+from aob.core.run.record import decode_events
+from aob.core.run.record import events as ev
+from aob.core.value import decode
 from aob.journal.parts import Part
 from aob.runs.graphs import Versions
 from aob.testing.run_checks import Story, after, broken, reaction_wrong

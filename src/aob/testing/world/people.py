@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError
-from aob.core.policy.caller import LOCAL
+from aob.core.policy import LOCAL
 from aob.core.run import Run
 from aob.runs import Engine
 from aob.testing.flows import random_inputs, random_patch

@@ -9,13 +9,14 @@ from collections import Counter
 from random import Random
 from typing import Any, Final, Protocol
 
-from aob.core.event.value import INLINE_MAX, ROW_MAX, canonical
+from aob.core.value import INLINE_MAX, ROW_MAX, canonical
+from aob.ports.workers import Done, Fault, Job
 from aob.runs.dispatch import Dispatcher
 from aob.testing.flows import random_patch
 from aob.testing.world.ledger import Ledger
 from aob.testing.world.options import Options
-from aob.work.job import UNCERTAIN, Context, Done, Fault, Job, WorkError
-from aob.work.pool.crew import Perform
+from aob.work import UNCERTAIN, Context, WorkError
+from aob.work.pool import Perform
 
 LATE_REPORTS: Final = 4
 """How often somebody who is late tries to be heard."""

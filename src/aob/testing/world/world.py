@@ -17,8 +17,7 @@ import msgspec
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import AobError
-from aob.core.policy.caller import LOCAL
-from aob.core.policy.patch import PatchRules
+from aob.core.policy import LOCAL, PatchRules
 from aob.core.run import Run, bodies
 from aob.journal import deciding, journal, kept
 from aob.journal.recovery import load_stream
@@ -31,7 +30,7 @@ from aob.testing.world.options import Options, calm, draw
 from aob.testing.world.people import People
 from aob.testing.world.store import SimStore
 from aob.testing.world.work import performer
-from aob.work.logs import Logs
+from aob.work import Logs
 
 T0_MS: Final = 1_700_000_000_000
 CALM_TICKS: Final = 600

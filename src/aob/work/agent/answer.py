@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.graph import schema_problems
+from aob.core.json_schema import schema_problems
 from aob.ports.model import Json, ModelAnswer
 from aob.work.job import WorkError
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import AobError
-from aob.core.event import canonical, decode, digest_of
+from aob.core.value import canonical, decode, digest_of
 from aob.ports.cache import Cache
 from aob.ports.model import Json, Message, Model, ModelAnswer, ModelRequest, ToolCall, Usage, request_hash
 from aob.work.agent.offer import Offer

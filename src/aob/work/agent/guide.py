@@ -7,8 +7,7 @@ import msgspec
 
 from aob.core.errors import Problem
 from aob.core.graph.patch import EXAMPLES
-from aob.core.node import KINDS
-from aob.core.node.http import HIDDEN
+from aob.core.node import HIDDEN, KINDS
 from aob.ports.model import Json
 
 GRAPH_CHARS_MAX: Final = 60_000

@@ -4,7 +4,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from aob.core.node.agent import AgentConfig
+from aob.core.node import AgentConfig
 from aob.ports.model import Brain, Json, Usage
 from aob.work.job import WorkError
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.event import canonical, digest_of
+from aob.core.value import canonical, digest_of
 from aob.ports.model import Json, Tool
 from aob.work.agent.answer import reasons_of
 from aob.work.arguments import CONTEXT, hints_of

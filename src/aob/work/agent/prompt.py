@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from aob.core.event import canonical, digest_of
-from aob.core.node import fill
-from aob.core.node.agent import AgentConfig
+from aob.core.node import AgentConfig
+from aob.core.node.template import fill
+from aob.core.value import canonical, digest_of
 from aob.ports.model import Json, Message, ModelRequest, Tool
 from aob.work.agent.guide import graph_text, patch_guide, shown
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from aob.ports.model import Json
-from aob.work.job import Context, Fault, Intended, WorkError
+from aob.ports.workers import Fault
+from aob.work.job import Context, Intended, WorkError
 
 
 class ToolContext:

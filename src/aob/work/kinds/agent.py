@@ -6,11 +6,12 @@ node is the structured answer itself; the brain and what was spent stand in the 
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from aob.core.node.agent import AgentConfig
+from aob.core.node import AgentConfig
 from aob.ports.model import Json, Message, ModelAnswer, ToolCall
+from aob.ports.workers import Done, Job
 from aob.work.agent import Answered, Calls, Form, Ledger, Offer, Prompt, examples, offers, refused, told
 from aob.work.calling import call
-from aob.work.job import Context, Done, Job, WorkError
+from aob.work.job import Context, WorkError
 from aob.work.outcome import finished
 
 if TYPE_CHECKING:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from msgspec import Raw, to_builtins
 
 from aob.core.errors import AobError, Busy, Invalid, OurError
-from aob.core.event import canonical, derived_id, partition_of
-from aob.core.node import fill, fill_text
-from aob.core.node.emit import EmitConfig
+from aob.core.event import derived_id, partition_of
+from aob.core.node import EmitConfig
+from aob.core.node.template import fill, fill_text
+from aob.core.value import canonical
 from aob.ports.log import Record, token_of
+from aob.ports.workers import Job
 from aob.work.effect import acted
-from aob.work.job import OUR_ENDS, Context, Job, WorkError
+from aob.work.job import OUR_ENDS, Context, WorkError
 from aob.work.kinds.http import values
 
 if TYPE_CHECKING:

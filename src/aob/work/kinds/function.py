@@ -4,12 +4,13 @@ when the handler asks for names, else the value is."""
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING
 
-from aob.core.node.function import FunctionConfig
+from aob.core.node import FunctionConfig
 from aob.core.rules import FIRST_RULES
+from aob.ports.workers import Job
 from aob.work.calling import call, on_loop
 from aob.work.effect import called_once
 from aob.work.handlers import Handler
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import Context, WorkError
 
 if TYPE_CHECKING:
     from aob.work.tools import Tools

@@ -8,12 +8,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from aob.core.event import canonical
-from aob.core.node import fill, fill_header, fill_text
-from aob.core.node.http import HttpConfig
+from aob.core.node import HttpConfig
+from aob.core.node.template import fill, fill_header, fill_text
+from aob.core.value import canonical
+from aob.ports.workers import Job
 from aob.work.effect import acted
 from aob.work.egress import Answer
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import Context, WorkError
 from aob.work.secrets import NO_MASK, NOWHERE, Mask, Vault
 
 if TYPE_CHECKING:

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 from aob.core.errors import AobError, Busy, OurError
 from aob.core.metric_query import MetricQuery
-from aob.core.node import MetricConfig, fill, fill_text
-from aob.work.job import OUR_ENDS, Context, Job, WorkError
+from aob.core.node import MetricConfig
+from aob.core.node.template import fill, fill_text
+from aob.ports.workers import Job
+from aob.work.job import OUR_ENDS, Context, WorkError
 from aob.work.kinds.http import values
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from aob.core.event import canonical
-from aob.core.node import fill_text
-from aob.core.node.notify import NotifyConfig
+from aob.core.node import NotifyConfig
+from aob.core.node.template import fill_text
+from aob.core.value import canonical
+from aob.ports.workers import Job
 from aob.work.effect import acted
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import Context, WorkError
 from aob.work.kinds.http import filled_url, values
 from aob.work.secrets import NO_MASK, Mask
 

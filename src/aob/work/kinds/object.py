@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from aob.core.event import canonical
-from aob.core.node import fill, fill_text
-from aob.core.node.object import ObjectConfig
+from aob.core.node import ObjectConfig
+from aob.core.node.template import fill, fill_text
+from aob.core.value import canonical
+from aob.ports.workers import Job
 from aob.work.effect import acted
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import Context, WorkError
 from aob.work.kinds.http import values
 from aob.work.tools.objects import ObjectStore
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
+from aob.ports.workers import Job
 from aob.work.handlers import Place
-from aob.work.job import Context, Job, WorkError
+from aob.work.job import Context, WorkError
 from aob.work.kinds import function
 from aob.work.kinds.table import KINDS_WORK
 from aob.work.kinds.verify import verified

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING
 
+from aob.ports.workers import Done, Job
 from aob.work.calling import call
-from aob.work.job import Done, Job, WorkError
+from aob.work.job import WorkError
 from aob.work.outcome import finished
 
 if TYPE_CHECKING:

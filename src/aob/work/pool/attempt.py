@@ -7,8 +7,9 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.duration import format_duration
-from aob.core.graph.spec import Timeouts
-from aob.work.job import Fault, Job, unheard
+from aob.core.graph.compiled import Timeouts
+from aob.ports.workers import Fault, Job
+from aob.work.job import unheard
 
 State = Literal["queued", "running", "leaving", "gone"]
 """`leaving`: told to stop, its end is awaited so that a verdict can be reported; `gone`: no word of it counts."""

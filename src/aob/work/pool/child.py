@@ -17,9 +17,9 @@ from typing import cast
 import msgspec
 
 from aob.core.errors import shown
-from aob.core.event import decode
+from aob.core.value import decode
+from aob.ports.workers import Done, Fault
 from aob.work.arguments import ArgumentError, Parameters, parameters_of
-from aob.work.job import Done, Fault
 from aob.work.outcome import fault_of, finished
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from aob.core.errors import said
-from aob.work.job import Job
+from aob.ports.workers import Job
 
 T = TypeVar("T")
 

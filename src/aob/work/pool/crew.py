@@ -13,10 +13,9 @@ from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
 from typing import Final
 
-from aob.core.event import Ref
-from aob.core.event.value import ROW_MAX
-from aob.core.graph.spec import Timeouts
-from aob.work.job import Done, Job, Result
+from aob.core.graph.compiled import Timeouts
+from aob.core.value import ROW_MAX, Ref
+from aob.ports.workers import Done, Job, Result
 from aob.work.outcome import by_a_person, fault_of, finished
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.contained import SEAT, Seat

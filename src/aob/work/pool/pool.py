@@ -15,9 +15,8 @@ from typing import Final, Self
 import msgspec
 
 from aob.core.errors import said
-from aob.ports.workers import Report, Workers
+from aob.ports.workers import Fault, Job, Report, Result, Workers
 from aob.work.handlers import Place
-from aob.work.job import Fault, Job, Result
 from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.contained import task_factory

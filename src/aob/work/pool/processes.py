@@ -16,9 +16,10 @@ from typing import Any, Final, Self
 import msgspec
 
 from aob.core.errors import Unavailable, said
-from aob.core.event import canonical
+from aob.core.value import canonical
+from aob.ports.workers import Done
 from aob.work.handlers import APP_PREFIX
-from aob.work.job import Done, WorkError, unheard
+from aob.work.job import WorkError, unheard
 from aob.work.pool.child import Call, Said, serve
 from aob.work.pool.lanes import Lanes
 from aob.work.pool.shares import Shares

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, quote_plus
 
-from aob.work.job import Fault, WorkError
+from aob.ports.workers import Fault
+from aob.work.job import WorkError
 
 DEPTH_MAX: Final = 200
 T = TypeVar("T")

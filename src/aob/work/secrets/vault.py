@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
-from aob.core.node import is_secret_name, put_in, references
+from aob.core.node.template import is_secret_name, put_in, references
 from aob.work.job import WorkError
 from aob.work.secrets.mask import Mask
 

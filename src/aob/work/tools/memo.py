@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from aob.core.errors import said
-from aob.core.event import canonical
-from aob.work.job import Done, Job
+from aob.core.value import canonical
+from aob.ports.workers import Done, Job
 from aob.work.log import Log, Structlog
 from aob.work.outcome import finished
 

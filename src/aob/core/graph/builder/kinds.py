@@ -8,7 +8,7 @@ from typing import Literal, Self, TypeAlias, TypedDict, Unpack
 
 from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.step import Sketch, Step
-from aob.core.graph.spec import CachePolicy, Effect, OnFailure, OnUncertain, Priority
+from aob.core.graph.compiled.spec import CachePolicy, Effect, OnFailure, OnUncertain, Priority
 
 Handler: TypeAlias = str | Callable[..., Value]
 """A handler by its name, or the function itself."""

@@ -7,8 +7,8 @@ import msgspec
 
 from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.kinds import Kinds
-from aob.core.graph.normalise import normalise
-from aob.core.graph.spec import Mode, Priority
+from aob.core.graph.compiled.spec import Mode, Priority
+from aob.core.graph.normal_form import normalise
 
 
 class Workflow(Kinds):

@@ -2,7 +2,7 @@
 
 from aob.core.graph.patch.bounds import read_operations
 from aob.core.graph.patch.conflict import Clash, rebase
-from aob.core.graph.patch.diff import diff, diff_hash, render
+from aob.core.graph.patch.difference import diff, diff_hash, render
 from aob.core.graph.patch.examples import EXAMPLES
 from aob.core.graph.patch.operation import PatchError, apply
 from aob.core.graph.patch.rollback import inverse

@@ -7,7 +7,7 @@ from collections.abc import Container
 from typing import Final
 
 from aob.core.errors import Problem
-from aob.core.graph.patch.diff import diff
+from aob.core.graph.patch.difference import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
 from aob.core.graph.patch.rollback import TUNABLE

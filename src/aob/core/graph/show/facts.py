@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import msgspec
 
 from aob.core.document.shape import Tree, Value
+from aob.core.graph.compiled.spec import strongest
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.spec import strongest
 from aob.core.node import KINDS
 
 

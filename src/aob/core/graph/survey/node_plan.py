@@ -11,14 +11,14 @@ import msgspec
 
 from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
-from aob.core.event.value import canonical
 from aob.core.expression import Expression
+from aob.core.graph.compiled.spec import Effect, NodeSpec, strongest
 from aob.core.graph.handlers import Accepted, HandlerFacts, Handlers
-from aob.core.graph.spec import Effect, NodeSpec, strongest
 from aob.core.graph.survey.reading import Reading, read_clean, read_definition
 from aob.core.hint import meant
 from aob.core.node import KINDS, Kind
 from aob.core.rules import FIRST_RULES
+from aob.core.value import canonical
 
 _CACHE_HINT: Final = "only a node with effect: none and deterministic: true gives the same output again"
 

@@ -12,14 +12,14 @@ import msgspec
 
 from aob.core.document.shape import Value, escape, wrong_shape
 from aob.core.errors import Problem
-from aob.core.event.value import decode
+from aob.core.graph.compiled.spec import NodeSpec
 from aob.core.graph.definition import NodeDefinition
-from aob.core.graph.spec import NodeSpec
 from aob.core.graph.survey.resolve import resolve_node
 from aob.core.hint import meant
 from aob.core.json_schema.problems import bad_schema
-from aob.core.node import KINDS, Kind, TemplateError
-from aob.core.node.template import holes
+from aob.core.node import KINDS, Kind
+from aob.core.node.template import TemplateError, holes
+from aob.core.value import decode
 
 READINGS_CACHED_MAX: Final = 16_384
 

@@ -9,6 +9,7 @@ from typing import Final
 from aob.core.document.shape import Duration, Value
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
+from aob.core.graph.compiled.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
 from aob.core.graph.definition import (
     NodeDefinition,
     RetryDefinition,
@@ -16,7 +17,6 @@ from aob.core.graph.definition import (
     TimeoutDefinition,
     WorkflowDefinition,
 )
-from aob.core.graph.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
 from aob.core.node import Kind
 from aob.core.rules import FIRST_RULES
 

@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.event.value import decode
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.evaluation import UNITS_MAX
 from aob.core.graph.survey.topology import Order
 from aob.core.hint import meant
 from aob.core.rules import RULES
+from aob.core.value import decode
 
 EXPRESSIONS_CACHED_MAX: Final = 16_384
 UNITS_BEFORE_MAX: Final = 10 * UNITS_MAX

@@ -12,12 +12,11 @@ import msgspec
 
 from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
-from aob.core.event.value import canonical
 from aob.core.expression import Expression
 from aob.core.expression.tree import Constant
+from aob.core.graph.compiled.spec import WorkflowSpec
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, WorkflowDefinition
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.spec import WorkflowSpec
 from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
 from aob.core.graph.survey.node_plan import NodePlan, kind_of, read_node
 from aob.core.graph.survey.reading import read_struct
@@ -29,6 +28,7 @@ from aob.core.instant import EXAMPLE, moment_of
 from aob.core.json_schema.problems import bad_schema
 from aob.core.node import Kind
 from aob.core.rules import RULES
+from aob.core.value import canonical
 
 SECRET_RULES: Final = 2
 """Since these rules no secret stands in a document."""

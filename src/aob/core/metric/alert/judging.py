@@ -10,11 +10,11 @@ from typing import Final
 
 from aob.core.answers import JsonValue
 from aob.core.contract_model import AlertContract
-from aob.core.event.value import canonical, decode
 from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.metric.alert.commands import Seen
 from aob.core.metric.alert.state import Instance
 from aob.core.metric_query import MetricQuery
+from aob.core.value import canonical, decode
 
 ROWS_MAX: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

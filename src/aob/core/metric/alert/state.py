@@ -11,7 +11,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import AlertContract, ContractSet
-from aob.core.event.ids import derived_id
+from aob.core.event import derived_id
 from aob.core.metric.alert.events import (
     NO_DATA_MS,
     AlertDropped,

@@ -16,12 +16,12 @@ import msgspec
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, MetricContract, Move
-from aob.core.event.value import canonical, decode
 from aob.core.expression import EvalError
 from aob.core.ingest.reading import reader
 from aob.core.ingest.shape import INT_MAX, INT_MIN, Field, shape_of
 from aob.core.metric.span import FIRST_MS, LAST_MS
 from aob.core.metric.tile import Key
+from aob.core.value import canonical, decode
 
 Value = Any
 """What an expression gives of an event."""

@@ -11,7 +11,6 @@ import msgspec
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import LATENESS_MS, ContractSet, EventContract, MetricContract, Move
-from aob.core.event.value import canonical, digest_of
 from aob.core.expression import Expression, compile_expression
 from aob.core.metric.cell import Slot
 from aob.core.metric.cube import Cube, CubeId, Dimensions
@@ -19,6 +18,7 @@ from aob.core.metric.fold.column import Teller, values_of
 from aob.core.metric.fold.feed import Feed, SubjectFeed
 from aob.core.metric.subject import SubjectFold, width_of
 from aob.core.metric.tile import KEPT_MS, Grid
+from aob.core.value import canonical, digest_of
 
 IDLE_MS: Final = 30_000
 """A source whose newest event is older than this holds nobody up."""

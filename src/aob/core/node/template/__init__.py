@@ -1,6 +1,14 @@
 """Texts with `{name}` in them and values go in, filled texts come out."""
 
-from aob.core.node.template.fill import TemplateError, fill, fill_header, fill_text, holes, parse_template, secrets_in
+from aob.core.node.template.filling import (
+    TemplateError,
+    fill,
+    fill_header,
+    fill_text,
+    holes,
+    parse_template,
+    secrets_in,
+)
 from aob.core.node.template.secret import is_secret_name, put_in, references
 
 __all__ = [

@@ -14,18 +14,15 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Raw
 
-from aob.core.event.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline
-from aob.core.graph.ir import IR, Node
-from aob.core.run import Given, Needs, Run, decide, evolve
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
-from aob.core.run.ending import born, error_cell, fail_node, fails_node
-from aob.core.run.inner import conclude
-from aob.core.run.names import input_cell, input_value
+from aob.core.graph.compiled import IR, Node
+from aob.core.run import Run, born, decide, end_as, evolve
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
 from aob.core.run.state import OPENING, READY, Scope, Timer, Token
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.stepping import DeniedError, Given, Needs, Step, input_cell, input_value
+from aob.core.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline
+from aob.ports.workers import Job
 from aob.runs.values import Values
-from aob.work.job import Job
 
 Made = TypeVar("Made")
 STEPS_MAX: Final = 100_000
@@ -225,21 +222,7 @@ class Shadow:
 
     def _ended(self, token: Token, outcome: Any) -> Step:
         step = Step(self.run, self.given, self.now)
-        scope, ir, node = self._place(token)
-        visit = token.visit
-        step.drop_timers(visit)
-        step.close_tickets(visit)
-        if isinstance(outcome, ev.NodeCompleted) and fails_node(ir, node, outcome.on):
-            error = error_cell(step, f"{node.kind}_{outcome.on}", "assumed")
-            fail_node(step, scope, ir, node, 0, error)
-        elif isinstance(outcome, ev.NodeCompleted):
-            again = ev.NodeCompleted(visit, outcome.attempt, outcome.on, outcome.output, b"", outcome.took)
-            step.route(scope, ir, node, again)
-        elif outcome.on == "skipped":
-            step.route(scope, ir, node, ev.NodeFailed(visit, outcome.attempt, "skipped", outcome.output))
-        else:
-            fail_node(step, scope, ir, node, 0, outcome.output)
-        conclude(step)
+        end_as(step, token.visit, outcome)
         return step
 
     async def _put(self, command: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from aob.journal import Stream
-from aob.journal.stream import Chunk
+from aob.journal.law import Chunk
 from aob.runs import Core
 from aob.runs.feed import Fact, events_of
 

@@ -8,25 +8,23 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
-from aob.core.event.value import NULL, canonical, digest_of_cell, inline
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled import IR, Node
 from aob.core.graph.patch import compile_operations, read_operations
 from aob.core.policy import Caller, review_patch
 from aob.core.rights import needed_roles, require_decider
-from aob.core.run import Given, Needs, Run, evolve
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
-from aob.core.run.names import input_cell
-from aob.core.run.state import CANCELLED
-from aob.core.run.step import DeniedError, Step
+from aob.core.run import Run, evolve
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.run.stepping import DeniedError, Given, Needs, Step, input_cell
+from aob.core.value import NULL, canonical, digest_of_cell, inline
 from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.journal import Stream
 from aob.runs import Core
 from aob.runs.graphs import Versions
-from aob.runs.history import history
 from aob.runs.incoming import json_of, object_of, text_of
-from aob.runs.shadow import BREATH, Recorded, Shadow, root_node
+from aob.runs.recorded import history
+from aob.runs.replay.shadow import BREATH, Recorded, Shadow, root_node
 
 
 def _authors(run: Run) -> list[str]:
@@ -174,7 +172,7 @@ def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes])
                 ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output, b"",
                                  outcome.took)
             )  # fmt: skip
-        elif outcome is CANCELLED or outcome.on == "cancelled":
+        elif outcome.on == "cancelled":
             # A join did not need it any more: it does not begin here either.
             copied.append(ev.NodeCompleted(node, 0, "cancelled", NULL, b""))
     return copied

@@ -5,8 +5,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from aob.core.errors import OurError
-from aob.core.event.value import Ref
-from aob.journal.stream import Stream
+from aob.core.value import Ref
+from aob.journal.law.stream import Stream
 from aob.ports.store import Head, TicketRow, TimerRow
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from aob.core.run import events as ev
-from aob.core.run.state import READY, Run
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import READY, Run
 
 
 class Effects:

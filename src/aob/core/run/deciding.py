@@ -13,19 +13,19 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import Conflict, NotFound, Refused
-from aob.core.event.ids import derived_id
-from aob.core.event.value import decode
-from aob.core.graph.ir import IR, Node
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
+from aob.core.event import derived_id
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.run.asking import answer, cancel, fire, message, set_aside
+from aob.core.run.effects import LAST, Hop
 from aob.core.run.ending import error_cell, fail_node
-from aob.core.run.evolve import evolve
 from aob.core.run.inner import conclude
 from aob.core.run.patching import propose, roll_back
-from aob.core.run.pending import LAST, Hop
-from aob.core.run.state import READY, Run, Scope, Token
-from aob.core.run.step import Given, Graphs, Step
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import events as ev
+from aob.core.run.state.folding import evolve
+from aob.core.run.state.run import READY, Run, Scope, Token
+from aob.core.run.stepping.step import Given, Graphs, Step
+from aob.core.value import decode
 
 LOST_MAX: Final = 10
 """Attempts of a visit that may be lost to dead workers before it fails for good."""

@@ -9,9 +9,9 @@ import unicodedata
 from hashlib import sha256
 from typing import Final
 
-from aob.core.event.value import canonical
 from aob.core.graph.patch.place import body_path
 from aob.core.graph.patch.pointer import Document, Json, Tokens, same
+from aob.core.value import canonical
 
 SHOWN_MAX: Final = 160
 """Characters of a value in a line; the diff itself holds all of it."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event.ids import PARTITIONS, seed_of
+from aob.core.event import PARTITIONS, seed_of
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):

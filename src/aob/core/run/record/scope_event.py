@@ -2,7 +2,7 @@
 
 import msgspec
 
-from aob.core.event.value import Cell
+from aob.core.value import Cell
 
 
 class _Event(msgspec.Struct, array_like=True, gc=False):

@@ -12,13 +12,13 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import AobError
-from aob.core.event.ids import derived_id
-from aob.core.event.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
-from aob.core.graph.ir import IR, Edge, Node
+from aob.core.event import derived_id
+from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import PatchRules, refused_now
-from aob.core.run import events as ev
-from aob.core.run.state import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of, offered_for, verdict_of
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of, offered_for, verdict_of
+from aob.core.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
 
 
 class Graphs(Protocol):

@@ -6,11 +6,10 @@ The run given is consumed: the caller goes on with the one returned.
 from collections.abc import Iterable
 from typing import Any
 
-from aob.core.event.value import NULL, Cell, digest_of, digest_of_cell
-from aob.core.run import events as ev
-from aob.core.run import evolve_graph as graph
-from aob.core.run.evolve_graph import decide_nodes, feed
-from aob.core.run.state import (
+from aob.core.run.record import events as ev
+from aob.core.run.state import graph_folding as graph
+from aob.core.run.state.graph_folding import decide_nodes, feed
+from aob.core.run.state.run import (
     BACKOFF,
     CANCELLED,
     COMMANDS_KEPT_MIN,
@@ -29,6 +28,7 @@ from aob.core.run.state import (
     Timer,
     Token,
 )
+from aob.core.value import NULL, Cell, digest_of, digest_of_cell
 
 
 def evolve(run: Run, event: ev.RunEvent) -> Run:

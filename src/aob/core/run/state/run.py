@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.event.value import NULL, Cell
-from aob.core.graph.ir import Edge, Node
+from aob.core.graph.compiled.ir import Edge, Node
 from aob.core.rights import needed_roles
-from aob.core.run.events import NodeCompleted, NodeFailed
+from aob.core.run.record.event import NodeCompleted, NodeFailed
+from aob.core.value import NULL, Cell
 
 READY: Final = "ready"
 BACKOFF: Final = "backoff"

@@ -4,8 +4,8 @@ Rules of `evolve`, by event: each changes the run that it is given. Nothing is d
 """
 
 from aob.core.items import PAGE_ITEMS
-from aob.core.run import events as ev
-from aob.core.run.state import READY, SKIPPED, Patch, Run, Scope, Token, body_of
+from aob.core.run.record import events as ev
+from aob.core.run.state.run import READY, SKIPPED, Patch, Run, Scope, Token, body_of
 
 
 def decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -> None:

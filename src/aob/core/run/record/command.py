@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event.value import NULL, Cell
 from aob.core.policy.caller import Caller
 from aob.core.rules import RULES
+from aob.core.value import NULL, Cell
 
 
 class _Command(msgspec.Struct, frozen=False, gc=False):

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aob.core.event.value import NULL, Cell
 from aob.core.expression import EvalError, Expression, Meter
-from aob.core.graph.ir import IR, Node
+from aob.core.graph.compiled.ir import IR, Node
 from aob.core.rules import FIRST_RULES
-from aob.core.run.state import EXHAUSTED, SKIPPED, Scope, completed, failed, state_of, takes
-from aob.core.run.step import DeniedError, Step
+from aob.core.run.state.run import EXHAUSTED, SKIPPED, Scope, completed, failed, state_of, takes
+from aob.core.run.stepping.step import DeniedError, Step
+from aob.core.value import NULL, Cell
 
 
 def evaluate(

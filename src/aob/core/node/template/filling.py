@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from aob.core.errors import CallerError
-from aob.core.event.value import canonical
 from aob.core.items import Items
 from aob.core.node.template.secret import NAME_HINT, SecretRef, is_secret_name
+from aob.core.value import canonical
 
 Value: TypeAlias = Any
 """A plain JSON value."""

@@ -10,7 +10,7 @@ import msgspec
 
 from aob.core.document.shape import Value
 from aob.core.expression import Expression
-from aob.core.graph.spec import NodeSpec, Task, WorkflowSpec
+from aob.core.graph.compiled.spec import NodeSpec, Task, WorkflowSpec
 from aob.core.rules import FIRST_RULES, RULES
 
 

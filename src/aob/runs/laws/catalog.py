@@ -6,11 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Conflict, Invalid, Problem, TooLarge
-from aob.core.event.ids import derived_id
-from aob.core.event.value import Cell, Ref, digest_of, inline
+from aob.core.event import derived_id
 from aob.core.policy import Caller
 from aob.core.rights import require_decider
 from aob.core.run.state import Ticket
+from aob.core.value import Cell, Ref, digest_of, inline
 from aob.journal import Law, Stream, Verdict
 from aob.ports.store import Head
 

@@ -6,13 +6,14 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Invalid, NotFound
-from aob.core.event.value import Ref, decode, digest_of, ref_in
-from aob.core.policy.patch import PatchRules
-from aob.core.run import Given, Needs, Run, decide, decode_events, encode_events, fold, hop
-from aob.core.run import commands as cmd
-from aob.core.run import events as ev
-from aob.core.run.pending import Effects, Hop, react
+from aob.core.policy import PatchRules
+from aob.core.run import Effects, Hop, Run, decide, fold, hop, react
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import decode_events, encode_events
+from aob.core.run.record import events as ev
 from aob.core.run.state import TERMINAL, Ticket
+from aob.core.run.stepping import Given, Needs
+from aob.core.value import Ref, decode, digest_of, ref_in
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes, Quick, Wanted
 from aob.ports.store import Head, TicketRow, TimerRow

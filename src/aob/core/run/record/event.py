@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.event.value import NULL, Cell
-from aob.core.run.scope_events import BodyOpened as BodyOpened
-from aob.core.run.scope_events import NodeRefused as NodeRefused
-from aob.core.run.scope_events import PageClosed as PageClosed
-from aob.core.run.scope_events import ScopeClosed as ScopeClosed
-from aob.core.run.scope_events import ScopeMoved as ScopeMoved
-from aob.core.run.scope_events import ScopeOpened as ScopeOpened
+from aob.core.run.record.scope_event import BodyOpened as BodyOpened
+from aob.core.run.record.scope_event import NodeRefused as NodeRefused
+from aob.core.run.record.scope_event import PageClosed as PageClosed
+from aob.core.run.record.scope_event import ScopeClosed as ScopeClosed
+from aob.core.run.record.scope_event import ScopeMoved as ScopeMoved
+from aob.core.run.record.scope_event import ScopeOpened as ScopeOpened
+from aob.core.value import NULL, Cell
 
 SCHEMA: Final = 1
 """Number of the event schema that this release writes; older ones are read through upcasters."""

@@ -1,0 +1,7 @@
+"""What is asked of a run and what becomes its record: commands, events, and how events look in bytes. Data only."""
+
+from aob.core.run.record import command as commands
+from aob.core.run.record import event as events
+from aob.core.run.record.event import NodeCompleted, RunEvent, decode_events, encode_events
+
+__all__ = ["NodeCompleted", "RunEvent", "commands", "decode_events", "encode_events", "events"]

@@ -1,0 +1,6 @@
+"""What the journal carries: laws, and the streams of theirs that it holds in memory."""
+
+from aob.journal.law.law import Changes, Law, Quick, Verdict, Wanted
+from aob.journal.law.stream import Chunk, Stream
+
+__all__ = ["Changes", "Chunk", "Law", "Quick", "Stream", "Verdict", "Wanted"]
