@@ -59,12 +59,18 @@ class SetAside(msgspec.Struct):
 
 
 class Decided(msgspec.Struct, eq=False, gc=False):
-    """The answer to a command: the events that it led to (none when it changed nothing) and where they lie."""
+    """The answer to a command: the events that it led to (none when it changed nothing) and where they lie. `said` is
+    what the command's `reads` made of the stream as it was decided: later decisions may have changed it since."""
 
     stream: Stream
     events: list[Any]
     row: int
     base: int
+    said: Any = None
+
+
+Reads = Callable[[Decided], Any]
+"""Makes an answer of the stream at the very decision; nothing is awaited in it."""
 
 
 class Asked(msgspec.Struct, eq=False):
@@ -74,6 +80,7 @@ class Asked(msgspec.Struct, eq=False):
     command: Any
     future: asyncio.Future[Decided] | None
     fresh: bool
+    reads: Reads | None = None
 
 
 class Deciding(Resident):
@@ -151,10 +158,11 @@ class Deciding(Resident):
         try:
             quick = law.quick(stream, asked.command, draft.at_ms)
             if quick is not None:
-                if asked.future is not None:
-                    draft.answers.append((asked, Decided(stream, quick.events, draft.row, draft.count)))
+                base = draft.count
                 stream.seq += len(quick.events)
                 self._keep(draft, stream, quick.events, quick.data, quick.changes)
+                if asked.future is not None:
+                    draft.answers.append((asked, answered(asked, Decided(stream, quick.events, draft.row, base))))
                 return
             if type(asked.command) is SetAside:
                 verdict = Verdict(law.quarantine(stream, asked.command.reason), {})
@@ -180,7 +188,7 @@ class Deciding(Resident):
             draft.removals.append(verdict.context)
             self.streams.pop(stream.name, None)  # there is no such stream
         if asked.future is not None:
-            draft.answers.append((asked, Decided(stream, events, draft.row, base)))
+            draft.answers.append((asked, answered(asked, Decided(stream, events, draft.row, base))))
 
     def _fold(self, draft: Draft, stream: Stream, verdict: Verdict) -> None:
         law: Law = stream.law
@@ -209,8 +217,7 @@ class Deciding(Resident):
         draft.parts.append(part)
         draft.size += len(part) + 1
         draft.count = base + count
-        partition = stream.seed % self.partitions
-        draft.counts[partition] = draft.counts.get(partition, 0) + count
+        draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
         if changes.timers or changes.timers_done or changes.tickets or changes.tickets_done:
             draft.timed.append(changes)
         draft.told.append(Told(stream, seq, base, events, changes))
@@ -334,6 +341,16 @@ def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
         first, count = (first if count else row), count + 1
     if count:
         yield first, count
+
+
+def answered(asked: Asked, decided: Decided) -> Decided | Exception:
+    """The answer as it is to be told once it is durable. What breaks in making it breaks the answer alone."""
+    if asked.reads is not None:
+        try:
+            decided.said = asked.reads(decided)
+        except Exception as error:
+            return error
+    return decided
 
 
 def fail(asked: Asked, error: AobError) -> None:

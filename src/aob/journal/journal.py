@@ -13,7 +13,7 @@ from typing import Any, Final
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
 from aob.journal.batch import Committed, Cutter, Draft, build
 from aob.journal.clock import CommittedClock
-from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, SetAside, fail, value_error
+from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, Reads, SetAside, fail, value_error
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Stream
@@ -125,9 +125,12 @@ class Journal(Deciding):
         if self.broken is not None:
             raise self.broken.with_traceback(None)
 
-    def ask(self, stream: str, command: Any, *, fresh: bool = False) -> asyncio.Future[Decided]:
+    def ask(
+        self, stream: str, command: Any, *, fresh: bool = False, reads: Reads | None = None
+    ) -> asyncio.Future[Decided]:
         """Put a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so the
-        store need not be asked for it. Raises Busy when the inbox is full, Unavailable while the store is."""
+        store need not be asked for it; `reads` makes `Decided.said` of the stream as this command has left it. Raises
+        Busy when the inbox is full, Unavailable while the store is."""
         self.check()
         if self.closing:
             raise Unavailable("the home is closing", code="closing")
@@ -136,7 +139,7 @@ class Journal(Deciding):
         if len(self._inbox) >= INBOX_MAX:
             raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        self._inbox.append(Asked(stream, command, future, fresh))
+        self._inbox.append(Asked(stream, command, future, fresh, reads))
         self._wake.set()
         return future
 

@@ -10,7 +10,6 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from aob.core.errors import AobError, Quarantined, said
-from aob.core.event import PARTITIONS
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
@@ -61,7 +60,6 @@ class Resident:
 
     store: Store
     shard: int
-    partitions: int = PARTITIONS
     now_ms: int
     row: int
     cut_row: int

@@ -69,12 +69,15 @@ class RunContext:
         used = self._used.setdefault(key, set())
         count = next(count for count in range(1, len(used) + 2) if count not in used)
         used.add(count)
-        decided = await self._granted(cmd.Intend(self.visit, self.attempt, count, kind, key[1], Raw(data)))
-        # Look at the run that decided: the one in memory may have been dropped and not yet be read back.
-        token = decided.stream.state.tokens.get(self.visit)
-        if token is None:
-            raise asyncio.CancelledError
-        found = next(each for each in token.intents or () if (each.kind, each.digest, each.count) == (*key, count))
+
+        def reads(decided: Decided) -> Any:
+            intents = decided.stream.state.tokens[self.visit].intents
+            return msgspec.structs.replace(next(i for i in intents if (i.kind, i.digest, i.count) == (*key, count)))
+
+        decided = await self._granted(cmd.Intend(self.visit, self.attempt, count, kind, key[1], Raw(data)), reads)
+        if self.visit not in decided.stream.state.tokens:
+            raise asyncio.CancelledError  # it was cancelled meanwhile
+        found = decided.said
         if not decided.events and found.result is not None and not found.failed:
             return Intended(False, await self._load(found.result), found.number)
         self._open[found.number] = (key, count)
@@ -120,11 +123,11 @@ class RunContext:
         data = canonical(operations)
         id = derived_id("patch", self.run_id, self.visit, self._proposals, data)
         command = cmd.Propose(id, self.visit, "agent", reason, "", Raw(data), digest_of(data), self.visit)
-        decided = await self._granted(command)
-        patch = decided.stream.state.patches[id]
-        if patch.state in {"proposed", "applied"}:
+        decided = await self._granted(command, lambda now: now.stream.state.patches[id].state)
+        state: str = decided.said
+        if state in {"proposed", "applied"}:
             self.patch = id
-        return {"patch_id": id, "state": patch.state, "problems": decode(patch.problems) or []}
+        return {"patch_id": id, "state": state, "problems": decode(decided.stream.state.patches[id].problems) or []}
 
     async def graph(self) -> Mapping[str, JsonValue]:
         """The workflow document as it stands, what has begun, and how many agents a patch may still add."""
@@ -142,11 +145,11 @@ class RunContext:
         left = budget_left(stream.derived.rules, run.agents, document)
         return {"document": document, "state": state, "agents_left": left}
 
-    async def _granted(self, command: Any) -> Decided:
+    async def _granted(self, command: Any, reads: Callable[[Decided], Any] | None = None) -> Decided:
         """Puts a command to the run; while the store is away the work waits, for it has done nothing wrong."""
         while True:
             try:
-                return await self._journal.ask(self.run_id, command)
+                return await self._journal.ask(self.run_id, command, reads=reads)
             except Refused as refused:
                 if refused.code == "token_gone":
                     raise asyncio.CancelledError from None

@@ -254,10 +254,12 @@ class Core:
             raise NotFound(f"there is no run {run_id}", hint="aob run list shows the runs of this home")
         return stream
 
-    async def ask(self, who: Caller, run_id: str, command: Any) -> Decided:
-        """Put a command to a run of the caller's tenant."""
+    async def ask(
+        self, who: Caller, run_id: str, command: Any, reads: Callable[[Decided], Any] | None = None
+    ) -> Decided:
+        """Put a command to a run of the caller's tenant; `reads` makes the answer of the run as it was decided."""
         await self.stream(who, run_id)
-        return await self.journal.ask(run_id, command)
+        return await self.journal.ask(run_id, command, reads=reads)
 
     async def ended(self, who: Caller, run_id: str) -> Run:
         """The run once it has ended. Waits also while the store is away."""

@@ -1,5 +1,6 @@
 """Verbs of patches: propose, look, approve, reject, roll back."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Raw
@@ -53,24 +54,27 @@ class Patches:
         id = derived_id("patch", run_id, self.core.ids.next() if given is None else name_of(given, "/id"))
         reason, base = text_of(body.get("reason") or "", "/reason"), text_of(body.get("base") or "", "/base", NAME_MAX)
         command = cmd.Propose(id, who.name, kind, reason, base, Raw(data), digest_of(data), key=who.id)
-        decided = await self.core.ask(who, run_id, command)
-        told = self._patch_told(decided.stream, decided.stream.state.patches[id])
+        told = _told(await self.core.ask(who, run_id, command, self._reads(id, whole=False)))
         if told["state"] == "invalid":
-            problems = decode(decided.stream.state.patches[id].problems)
-            raise Invalid("the patch cannot be applied", [Problem(**problem) for problem in problems], patch_id=id)
+            problems = [Problem(**problem) for problem in told["problems"]]
+            raise Invalid("the patch cannot be applied", problems, patch_id=id)
         return told
 
     @performs(verbs.LIST)
     async def patches(self, who: Caller, args: verbs.PatchesOfRun) -> list[JsonObject]:
         """The patches of a run, in the order in which they were proposed."""
         stream = await self.core.stream(who, args.run_id)
-        return [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
+        told = [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
+        await self.core.journal.settled(stream)
+        return told
 
     @performs(verbs.SHOW)
     async def patch(self, who: Caller, args: verbs.NamedPatch) -> JsonObject:
         """A whole patch with its diff and the graph before and after."""
         stream = await self._patch_holder(who, args.patch_id)
-        return self._patch_told(stream, stream.state.patches[args.patch_id], whole=True)
+        told = self._patch_told(stream, stream.state.patches[args.patch_id], whole=True)
+        await self.core.journal.settled(stream)
+        return told
 
     @performs(verbs.APPROVE)
     async def approve_patch(self, who: Caller, args: verbs.ClosePatch) -> JsonObject:
@@ -101,10 +105,8 @@ class Patches:
                     raise
                 todo.append(needing[-1])
                 continue
-            id = todo.pop()
-            run: Run = decided.stream.state
-            made = [patch for patch in run.patches.values() if patch.rollback_of == id]
-            told = self._patch_told(decided.stream, made[-1], whole=True)
+            todo.pop()
+            told = _told(decided)
             if not todo:
                 return {**told, "cascade": before} if before else told
             before.append(told)
@@ -119,13 +121,22 @@ class Patches:
         command = cmd.Propose(
             id, who.name, "person", "", "", NO_OPERATIONS, digest_of(patch_id.encode()), "", patch_id, who.id
         )  # fmt: skip
-        return await self.core.ask(who, run_id, command)
+
+        def reads(decided: Decided) -> JsonObject:
+            run: Run = decided.stream.state
+            made = [patch for patch in run.patches.values() if patch.rollback_of == patch_id]
+            return self._patch_told(decided.stream, made[-1], whole=True)
+
+        return await self.core.ask(who, run_id, command, reads)
+
+    def _reads(self, patch_id: str, *, whole: bool = True) -> Callable[[Decided], JsonObject]:
+        """The answer of a command to a patch: as that command has left it."""
+        return lambda now: self._patch_told(now.stream, now.stream.state.patches[patch_id], whole=whole)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> JsonObject:
         stream = await self._patch_holder(who, patch_id)
         command = cmd.ClosePatch(patch_id, choice, who, text_of(reason, "/reason"))
-        decided = await self.core.ask(who, stream.name, command)
-        return self._patch_told(decided.stream, decided.stream.state.patches[patch_id], whole=True)
+        return _told(await self.core.ask(who, stream.name, command, self._reads(patch_id)))
 
     async def _patch_holder(self, who: Caller, patch_id: str) -> Stream:
         """The run that holds a patch. Patches of live runs are found in memory, others by the store's view."""
@@ -164,6 +175,11 @@ class Patches:
             if whole:
                 told["before"], told["after"] = pair
         return told
+
+
+def _told(decided: Decided) -> JsonObject:
+    told: JsonObject = decided.said
+    return told
 
 
 def _before_after(versions: Any, run: Run, patch: Patch) -> tuple[JsonObject, JsonObject] | None:

@@ -67,7 +67,7 @@ class Starts(Workflows):
         """
         item = asdict(args)
         future = self._begin(who, item, await self._prepared(who, self.meant(who, item)))
-        return _answer(await future)
+        return _told(await future)
 
     @performs(verbs.START_MANY)
     async def start_many(self, who: Caller, args: verbs.StartRuns) -> list[JsonObject]:
@@ -135,7 +135,7 @@ class Starts(Workflows):
             given=sorted(item.get("labels") or ()),
             by_key=who.id, authors=at.authors,
         )  # fmt: skip
-        return self.core.journal.ask(run_id, command, fresh=fresh)
+        return self.core.journal.ask(run_id, command, fresh=fresh, reads=_answer)
 
     @staticmethod
     def _beside(data: bytes) -> bytes | None:
@@ -151,16 +151,14 @@ class Starts(Workflows):
     async def cancel(self, who: Caller, args: verbs.CancelRun) -> JsonObject:
         """Cancel a run; cancelling again changes nothing."""
         command = name_of(args.command or "", "/command", empty=True)
-        decided = await self.core.ask(who, args.run_id, cmd.Cancel(who.name, text_of(args.reason, "/reason"), command))
-        run: Run = decided.stream.state
-        return {"run_id": args.run_id, "status": run.status, "reason": run.cancelling}
+        asked = cmd.Cancel(who.name, text_of(args.reason, "/reason"), command)
+        return _told(await self.core.ask(who, args.run_id, asked, lambda now: _standing(now, "cancelling")))
 
     @performs(verbs.RELEASE)
     async def release(self, who: Caller, args: verbs.NamedRun) -> JsonObject:
         """Let a run that was set aside go on; one that was not is left alone."""
-        decided = await self.core.ask(who, args.run_id, cmd.Release(who.name))
-        run: Run = decided.stream.state
-        return {"run_id": args.run_id, "status": run.status, "reason": run.quarantined}
+        asked = cmd.Release(who.name)
+        return _told(await self.core.ask(who, args.run_id, asked, lambda now: _standing(now, "quarantined")))
 
     @performs(verbs.MESSAGE)
     async def message(self, who: Caller, args: verbs.SendMessage) -> JsonObject:
@@ -243,10 +241,21 @@ def _answer(decided: Decided) -> JsonObject:
     return {"run_id": run.id, "status": run.status, "created": bool(decided.events)}
 
 
+def _standing(decided: Decided, reason: str) -> JsonObject:
+    run: Run = decided.stream.state
+    return {"run_id": run.id, "status": run.status, "reason": getattr(run, reason)}
+
+
+def _told(decided: Decided) -> JsonObject:
+    """What was made of a decision when it was made."""
+    told: JsonObject = decided.said
+    return told
+
+
 def _verdict(verdict: Any) -> JsonObject:
     error = verdict.exception() if isinstance(verdict, asyncio.Future) else verdict
     if error is None:
-        return _answer(verdict.result())
+        return _told(verdict.result())
     if isinstance(error, AobError):
         return {"error": problem_of(error)}
     raise error

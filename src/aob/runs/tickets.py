@@ -1,7 +1,7 @@
 """Verbs of tickets: what waits for a person, and the person's answer."""
 
 from heapq import nsmallest
-from typing import Final
+from typing import Any, Final
 
 from aob.core.answers import JsonObject, ticket_place
 from aob.core.errors import Invalid, NotFound, Problem, Quarantined
@@ -12,7 +12,7 @@ from aob.core.run.record import commands as cmd
 from aob.core.run.state import Ticket
 from aob.core.verb import performs
 from aob.core.verbs import ticket_verbs as verbs
-from aob.journal import Stream
+from aob.journal import Decided, Stream
 from aob.ports.store import HeadQuery
 from aob.runs import Core
 from aob.runs.incoming import json_of, large_of, name_of, text_of
@@ -24,6 +24,10 @@ RUNS_LOOKED_THROUGH: Final = 500
 
 WORKFLOW: Final = "workflow"
 """Streams of this kind have tickets too: of patches of their tags."""
+
+Told = tuple[str, dict[str, Any]]
+"""A ticket and whose it is; some of its facts are cells."""
+_CELLS: Final = frozenset({"shown", "values"})
 
 
 def read_place(text: str) -> tuple[int, str]:
@@ -64,15 +68,15 @@ class Tickets:
             except Quarantined:
                 continue  # its run cannot be read: it is named by `aob doctor`
             if holder is not None and id in holder.state.tickets:
-                await self.core.journal.settled(holder)
-                told.append(await self._ticket_told(holder, holder.state.tickets[id]))
+                told.append(await self._shown(holder, id))
+        if args.run_id is not None:  # that it has none is a fact as well
+            await self.core.journal.settled(streams[args.run_id])
         return told
 
     @performs(verbs.SHOW)
     async def ticket(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
         """One ticket, with what it shows."""
-        stream = await self._ticket_holder(who, args.ticket_id)
-        return await self._ticket_told(stream, stream.state.tickets[args.ticket_id])
+        return await self._shown(await self._ticket_holder(who, args.ticket_id), args.ticket_id)
 
     @performs(verbs.ANSWER)
     async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
@@ -84,14 +88,16 @@ class Tickets:
         ticket_id = args.ticket_id
         stream = await self._ticket_holder(who, ticket_id)
         ticket: Ticket = stream.state.tickets[ticket_id]
+
+        def reads(decided: Decided) -> Told:
+            return _ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
+
         if isinstance(stream.state, Workflow):
             word = Decide(ticket_id, choice, who, reason, self.core.rules.version)
-            answered = await self.core.journal.ask(stream.name, word)
-            return await self._ticket_told(answered.stream, answered.stream.state.tickets[ticket_id])
+            return await self._filled((await self.core.journal.ask(stream.name, word, reads=reads)).said)
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         asked = cmd.Answer(ticket_id, choice, who, reason, cell, command, beside)
-        decided = await self.core.ask(who, stream.name, asked)
-        return await self._ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
+        return await self._filled((await self.core.ask(who, stream.name, asked, reads)).said)
 
     @performs(verbs.DECIDING)
     async def deciding(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
@@ -99,7 +105,7 @@ class Tickets:
         stream = await self._ticket_holder(who, args.ticket_id)
         ticket: Ticket = stream.state.tickets[args.ticket_id]
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
-        return await self._ticket_told(stream, ticket)
+        return await self._shown(stream, args.ticket_id)
 
     async def _streams(self, who: Caller, run_id: str | None, only_open: bool = False) -> list[Stream]:
         """A run, or those in memory that may have tickets; the open ones of runs have rows."""
@@ -132,28 +138,38 @@ class Tickets:
             code="ticket_not_found",
         )  # fmt: skip
 
-    async def _ticket_told(self, stream: Stream, ticket: Ticket) -> JsonObject:
-        run: Run | Workflow = stream.state
-        about = (
-            {"workflow": run.name, "tag": run.asked[ticket.id].tag} if isinstance(run, Workflow)
-            else {"run_id": run.id, "workflow": run.workflow, "visit": ticket.visit}
-        )  # fmt: skip
-        told: JsonObject = {
-            "ticket_id": ticket.id, **about, "subject": ticket.subject, "role": ticket.role, "text": ticket.text,
-            "choices": ticket.choices, "form": ticket.form,
-            "shown": await self.core.value(run.tenant, ticket.shown), "state": ticket.answer or "open",
-        }  # fmt: skip
-        needed = ticket.needed
-        told["role"] = needed[-1]
-        if len(needed) > 1:
-            told["roles"] = list(needed)
-        if ticket.barred:
-            told["not"] = list(ticket.barred)
-        if ticket.due_ms:
-            told["due"] = ticket.due_ms
-        if ticket.about:
-            told["patch_id"] = ticket.about
-        if ticket.answer:
-            told |= {"choice": ticket.answer, "by": ticket.by, "reason": ticket.reason,
-                     "values": await self.core.value(run.tenant, ticket.values)}  # fmt: skip
-        return told
+    async def _shown(self, stream: Stream, ticket_id: str) -> JsonObject:
+        """A ticket as it stands, once that is durable."""
+        told = _ticket_told(stream, stream.state.tickets[ticket_id])
+        await self.core.journal.settled(stream)
+        return await self._filled(told)
+
+    async def _filled(self, told: Told) -> JsonObject:
+        """A ticket with the values that lie outside its record."""
+        tenant, facts = told
+        return {name: await self.core.value(tenant, fact) if name in _CELLS else fact for name, fact in facts.items()}
+
+
+def _ticket_told(stream: Stream, ticket: Ticket) -> Told:
+    """A ticket at one moment; nothing is awaited here, for its run goes on meanwhile."""
+    run: Run | Workflow = stream.state
+    about = (
+        {"workflow": run.name, "tag": run.asked[ticket.id].tag} if isinstance(run, Workflow)
+        else {"run_id": run.id, "workflow": run.workflow, "visit": ticket.visit}
+    )  # fmt: skip
+    needed = ticket.needed
+    told: dict[str, Any] = {
+        "ticket_id": ticket.id, **about, "subject": ticket.subject, "role": needed[-1], "text": ticket.text,
+        "choices": ticket.choices, "form": ticket.form, "shown": ticket.shown, "state": ticket.answer or "open",
+    }  # fmt: skip
+    if len(needed) > 1:
+        told["roles"] = list(needed)
+    if ticket.barred:
+        told["not"] = list(ticket.barred)
+    if ticket.due_ms:
+        told["due"] = ticket.due_ms
+    if ticket.about:
+        told["patch_id"] = ticket.about
+    if ticket.answer:
+        told |= {"choice": ticket.answer, "by": ticket.by, "reason": ticket.reason, "values": ticket.values}
+    return run.tenant, told

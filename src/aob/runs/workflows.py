@@ -15,7 +15,7 @@ from aob.core.rules import RULES
 from aob.core.value import Cell, canonical, decode, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import workflow_verbs as verbs
-from aob.journal import Stream
+from aob.journal import Decided, Stream
 from aob.runs.core import Core, only_name, wrong_name
 from aob.runs.graphs import Versions, overlay_key
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
@@ -48,10 +48,11 @@ class Workflows:
         stream = _stream(who, title)
         command = catalog.Push(artifact, data, digest_of(data), tag, who.name, rules, who.id)
         self.core.values.remember(who.tenant, command.digest, data)
-        decided = await self.core.journal.ask(stream, command)
-        state: catalog.Workflow = decided.stream.state
+        decided = await self.core.journal.ask(
+            stream, command, reads=lambda now: now.stream.state.artifacts[(artifact, rules)].version
+        )
         return {
-            "workflow": title, "artifact": artifact, "version": state.artifacts[(artifact, rules)].version, "tag": tag,
+            "workflow": title, "artifact": artifact, "version": decided.said, "tag": tag,
             "created": any(isinstance(event, catalog.ArtifactPushed) for event in decided.events),
             "warnings": [
                 f"no key has the role `{role}`" + (f": did you mean `{near}`?" if near else
@@ -134,9 +135,11 @@ class Workflows:
                                       text_of(args.reason, "/reason"), id, digest, who.id)  # fmt: skip
             if verdict.needs_person and not args.agreed:
                 return await self._asked(who, args.name, versions, command, verdict)
-            decided = await self.core.journal.ask(_stream(who, args.name), command)
-            moved: catalog.Workflow = decided.stream.state
-            done = moved.patches[id] if id else decided.events[-1]
+            decided = await self.core.journal.ask(
+                _stream(who, args.name), command,
+                reads=lambda now: now.stream.state.patches[id] if id else now.events[-1],
+            )  # fmt: skip
+            done = decided.said
         return await self._tag_told(who, args.name, done)
 
     def _reviewed(self, versions: Versions, operations: list[JsonObject], kind: str) -> tuple[Cell, Verdict]:
@@ -166,10 +169,12 @@ class Workflows:
                 f"{overlay.reason or 'no reason given'}")  # fmt: skip
         command = catalog.Ask(overlay, text, canonical(difference), verdict.roles, verdict.barred,
                               self.core.rules.version)  # fmt: skip
-        decided = await self.core.journal.ask(_stream(who, name), command)
-        state: catalog.Workflow = decided.stream.state
-        ticket = catalog.ticket_of(state, overlay)
-        at = state.tags[overlay.tag]
+
+        def reads(decided: Decided) -> tuple[str, catalog.Tag]:
+            state: catalog.Workflow = decided.stream.state
+            return catalog.ticket_of(state, overlay), state.tags[overlay.tag]
+
+        ticket, at = (await self.core.journal.ask(_stream(who, name), command, reads=reads)).said
         return {
             "workflow": name, "tag": overlay.tag, "artifact": at.artifact, "version": at.version, "state": "proposed",
             "ticket": ticket, "reasons": list(verdict.reasons), "graph": versions.ir(len(at.overlay)).hash,

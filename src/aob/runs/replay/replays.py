@@ -68,8 +68,8 @@ class Replays:
             tuple(copied), rules=run.rules, by_key=who.id,
             authors=(*run.authors, *_authors(run), *((who.name, who.id) if len(overlay) > first else ())),
         )  # fmt: skip
-        decided = await self.core.journal.ask(new_id, command, fresh=True)
-        return {"run_id": new_id, "status": decided.stream.state.status, "forked_from": run_id, "from": from_node,
+        decided = await self.core.journal.ask(new_id, command, fresh=True, reads=lambda now: now.stream.state.status)
+        return {"run_id": new_id, "status": decided.said, "forked_from": run_id, "from": from_node,
                 "copied": sorted(item.visit for item in copied)}  # fmt: skip
 
     def _changed(self, who: Caller, run: Run, versions: Versions, given: set[str]) -> frozenset[str]:

@@ -16,7 +16,6 @@ from aob.ports.store import (
     EndedQuery,
     Head,
     HeadQuery,
-    Holding,
     JournalRow,
     Leftover,
     Removal,
@@ -150,11 +149,6 @@ class SimStore:
         """Whether every open ticket has its row."""
         await self._alive()
         return await self.inner.tickets_whole()
-
-    async def holding(self) -> Holding:
-        """The partitions of the home."""
-        await self._reached("holding")
-        return await self.inner.holding()
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value."""
