@@ -151,7 +151,7 @@ async def test_every_file_of_a_home_has_its_checkpoints_on_another_thread(
     )  # fmt: skip
     for n in (1, 2):
         await events.append([group(count=1)])
-        await pages.save({"events": n}, {("acme", "page"): b"x"})
+        await pages.save(await pages.take(0), {"events": n}, {("acme", "page"): b"x"})
         await log.append("topic", 0, [Record(str(n), "s", "t", "acme")])
     for _ in range(4):
         assert passed.acquire(timeout=30)

@@ -24,13 +24,13 @@ async def test_it_answers_429_with_a_time_and_loses_nothing_that_it_acknowledged
         await app.push_contracts({"shop.yaml": SHOP})
         key = (await app.views.create_key(LOCAL, "sender", ("run", "view")))["secret"]
         events, go_on = app.metrics.live.events, asyncio.Event()
-        append = events.append
+        commit = events.commit
 
-        async def slow(groups: Any) -> Any:
+        async def slow(groups: Any, letters: Any) -> Any:
             await go_on.wait()
-            return await append(groups)
+            return await commit(groups, letters)
 
-        monkeypatch.setattr(events, "append", slow)
+        monkeypatch.setattr(events, "commit", slow)
         headers = {"authorization": f"Bearer {key}", "content-type": "application/x-ndjson"}
         async with (
             serving(create_app(app.views, app.metrics)) as url,

@@ -31,6 +31,6 @@ class TestSqlite(PagesSuite):
         self.path.write_bytes(b"this is not a database, and never was one" * 100)
         pages = SqlitePages(self.path)
         assert await pages.marks() == {}
-        await pages.save({"events": 1}, {})
+        await pages.save(await pages.take(0), {"events": 1}, {})
         assert self.path.with_name("metrics.db.broken").exists()
         await pages.close()

@@ -233,13 +233,13 @@ class TestASnapshot:
         await app.ingest(some(0))
         begun, go_on = asyncio.Event(), asyncio.Event()
 
-        async def failing(groups: Any) -> Any:
+        async def failing(groups: Any, letters: Any) -> Any:
             begun.set()
             await go_on.wait()
             raise Unavailable("the disk is full", code="disk_full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(live.events, "append", failing)
+            patch.setattr(live.events, "commit", failing)
             sent = asyncio.create_task(app.ingest([sold("lost", 5.0)]))
             await begun.wait()
             saved = asyncio.create_task(live.keeping.save())

@@ -22,7 +22,7 @@ from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
 from aob.core.run.record import events as ev
-from aob.ports.pages import Pages
+from aob.ports.pages import PAGES_TAKEN, OwnedPages
 from aob.runs import Core, Fact
 from aob.work import WorkError
 from aob.work.kinds import send
@@ -100,7 +100,7 @@ class Notices:
     """Sends notices beside the runs; never holds one up. `base_url` is set once the server has an address. Enter it,
     then hand it the milestones of each shard behind its `place`."""
 
-    def __init__(self, now_ms: Callable[[], int], tools: Tools, secret: bytes, pages: Pages) -> None:
+    def __init__(self, now_ms: Callable[[], int], tools: Tools, secret: bytes, pages: OwnedPages) -> None:
         self.base_url = ""
         self._now_ms, self._tools, self._secret, self._pages = now_ms, tools, secret, pages
         self._sending: set[asyncio.Task[None]] = set()
@@ -177,6 +177,8 @@ class Notices:
                 await self._save()
             except AobError as error:
                 log.warning("notices_unsaved", code=error.code, detail=error.detail)
+                if error.code == PAGES_TAKEN:
+                    return
 
     async def _save(self) -> None:
         rows = {name: min([row, *(each - 1 for each in self._open.get(name, ()))]) for name, row in self._rows.items()}

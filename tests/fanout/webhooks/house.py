@@ -17,7 +17,8 @@ from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import LOCAL
 from aob.fanout.webhooks import Chunk, HookLaw, Notice, Rules, Webhooks, notice, notice_of
 from aob.journal import Journal
-from aob.ports.pages import Key
+from aob.ports.pages import Key, OwnedPages, Owner
+from aob.ports.store import StaleEpoch
 from aob.work.egress import CheckedClient, EgressRules
 from tests.work.peers import Asked, Peer
 
@@ -35,10 +36,11 @@ class SignallingPages(MemoryPages):
         self.saved = asyncio.Event()
 
     async def save(
-        self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
-    ) -> None:
-        await super().save(marks, pages, dropped)
+        self, owner: Owner, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
+    ) -> StaleEpoch | None:
+        answer = await super().save(owner, marks, pages, dropped)
         self.saved.set()
+        return answer
 
 
 class Log:
@@ -96,7 +98,7 @@ class House:
             await stack.enter_async_context(journal)
             client = await stack.enter_async_context(CheckedClient(rules))
             self.hooks = Webhooks(
-                journal, law, self.pages, self.log, client, folder=self.folder, now_ms=self.now_ms,
+                journal, law, OwnedPages(self.pages), self.log, client, folder=self.folder, now_ms=self.now_ms,
                 wall_ms=lambda: time.time_ns() // 1_000_000,
                 dice=lambda: 0.5, rules=self.rules,
             )  # fmt: skip

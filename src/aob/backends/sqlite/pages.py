@@ -2,7 +2,7 @@
 readable is set aside and begun anew."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -12,7 +12,8 @@ from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Unavailable
 from aob.ports.marks import Mark
-from aob.ports.pages import PAGE_CORRUPT, Key
+from aob.ports.pages import PAGE_CORRUPT, Key, Owner
+from aob.ports.store import StaleEpoch
 
 SQL: Final = statements("pages.sql")
 COLUMNS: Final = (("page", "crc integer not null default -1"), ("kept_page", "crc integer not null default -1"))
@@ -26,22 +27,29 @@ class SqlitePages:
         self._file = SqliteFile(path, "aob-pages", self._prepare, timeout_s=timeout_s, anew=True)
         self._read = self._file.peek
 
+    async def take(self, shard: int) -> Owner:
+        """Become the owner."""
+
+        def work(file: sqlite3.Connection) -> Owner:
+            with transaction(file):
+                return Owner(shard, int(file.execute(SQL["take"], (shard,)).fetchone()[0]))
+
+        return await self._file.write(work)
+
     async def save(
-        self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
-    ) -> None:
+        self, owner: Owner, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
+    ) -> StaleEpoch | None:
         """Write marks and pages in one transaction."""
 
         def work(file: sqlite3.Connection) -> None:
-            with transaction(file):
-                file.executemany(SQL["set_mark"], list(marks.items()))
-                file.executemany(SQL["drop_pages"], [(tenant, len(start), start) for tenant, start in dropped])
-                kept = [(*key, data, crc32(data)) for key, data in pages.items() if data is not None]
-                file.executemany(SQL["set_page"], kept)
-                file.executemany(SQL["drop_page"], [key for key, data in pages.items() if data is None])
-                file.execute(FILE_SQL["note_known"], (self._mark.peers(),))
-            self._file.checkpoints.wrote(sum(len(data) for data in pages.values() if data is not None))
+            file.executemany(SQL["set_mark"], list(marks.items()))
+            file.executemany(SQL["drop_pages"], [(tenant, len(start), start) for tenant, start in dropped])
+            kept = [(*key, data, crc32(data)) for key, data in pages.items() if data is not None]
+            file.executemany(SQL["set_page"], kept)
+            file.executemany(SQL["drop_page"], [key for key, data in pages.items() if data is None])
+            file.execute(FILE_SQL["note_known"], (self._mark.peers(),))
 
-        await self._file.write(work)
+        return await self._owned(owner, work, sum(len(data) for data in pages.values() if data is not None))
 
     async def marks(self) -> dict[str, int]:
         """The marks of the last save."""
@@ -69,18 +77,17 @@ class SqlitePages:
         """Tenants that have pages."""
         return await self._read(lambda file: [str(tenant) for (tenant,) in file.execute(SQL["tenants"])], [])
 
-    async def keep(self, label: int, starts: Sequence[str], most: int) -> None:
+    async def keep(self, owner: Owner, label: int, starts: Sequence[str], most: int) -> StaleEpoch | None:
         """Copy marks and pages beside, in one transaction."""
 
         def work(file: sqlite3.Connection) -> None:
-            with transaction(file):
-                file.execute(SQL["keep_marks"], (label,))
-                file.execute(SQL["forget_pages"], (label,))
-                file.executemany(SQL["keep_pages"], [(label, len(start), start) for start in starts])
-                file.execute(SQL["drop_kept_marks"], (most,))
-                file.execute(SQL["drop_kept_pages"])
+            file.execute(SQL["keep_marks"], (label,))
+            file.execute(SQL["forget_pages"], (label,))
+            file.executemany(SQL["keep_pages"], [(label, len(start), start) for start in starts])
+            file.execute(SQL["drop_kept_marks"], (most,))
+            file.execute(SQL["drop_kept_pages"])
 
-        await self._file.write(work)
+        return await self._owned(owner, work)
 
     async def kept(self) -> dict[int, dict[str, int]]:
         """The labels that stay."""
@@ -103,13 +110,34 @@ class SqlitePages:
             {},
         )
 
-    async def clear(self) -> None:
+    async def clear(self, owner: Owner) -> StaleEpoch | None:
         """Forget everything."""
-        await self._file.write(lambda file: file.executescript(SQL["clear"]))
+
+        def work(file: sqlite3.Connection) -> None:
+            for statement in SQL["clear"].split(";"):
+                file.execute(statement)
+
+        return await self._owned(owner, work)
 
     async def close(self) -> None:
         """Let go of the file."""
         await self._file.close()
+
+    async def _owned(
+        self, owner: Owner, work: Callable[[sqlite3.Connection], None], size: int = 0
+    ) -> StaleEpoch | None:
+        """Work in a transaction, unless another has taken the shard."""
+
+        def run(file: sqlite3.Connection) -> StaleEpoch | None:
+            with transaction(file):
+                held = file.execute(SQL["epoch"], (owner.shard,)).fetchone()
+                if held is None or held[0] != owner.epoch:
+                    return StaleEpoch(0 if held is None else int(held[0]))
+                work(file)
+            self._file.checkpoints.wrote(size)
+            return None
+
+        return await self._file.write(run)
 
     def _sound(self, name: str, data: bytes, crc: int) -> bytes:
         if crc not in (UNCHECKED, crc32(data)):

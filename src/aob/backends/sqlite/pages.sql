@@ -1,5 +1,6 @@
 -- schema
 -- Pages of state by tenant and name, and how far each feed was read for them.
+create table if not exists owner (shard integer primary key, epoch integer not null);
 create table if not exists mark (feed text primary key, at integer not null) without rowid;
 create table if not exists page (tenant text not null, name text not null, data blob not null, crc integer not null default -1, primary key (tenant, name));
 create table if not exists kept_mark (label integer not null, feed text not null, at integer not null, primary key (label, feed)) without rowid;
@@ -65,6 +66,14 @@ select label, feed, at from kept_mark;
 -- The pages of a tenant under a label.
 select name, data, crc from kept_page where label = ? and tenant = ?;
 
+-- take
+-- A new owner of a shard.
+insert into owner values (?, 1) on conflict (shard) do update set epoch = epoch + 1 returning epoch;
+
+-- epoch
+-- Whose a shard is.
+select epoch from owner where shard = ?;
+
 -- clear
--- Nothing is there any more.
-begin; delete from mark; delete from page; delete from kept_mark; delete from kept_page; commit;
+-- Nothing is there any more but the owners.
+delete from mark; delete from page; delete from kept_mark; delete from kept_page

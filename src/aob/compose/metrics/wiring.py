@@ -38,7 +38,7 @@ from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
-from aob.ports.pages import Pages
+from aob.ports.pages import OwnedPages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
 from aob.runs import Core, Fact
@@ -145,11 +145,12 @@ class Wiring:
         entities = self.live.numbers(tenant).entities
         return entities.state(type, id).state if type in entities.types else {}
 
-    def _pages(self, name: str) -> Pages:
+    def _pages(self, name: str) -> OwnedPages:
         if self.memory:
-            return MemoryPages()
+            return OwnedPages(MemoryPages())
         file = f"{name}.db"
-        return SqlitePages(self.home / file, mark=self._page.beside() if name == "metrics" else self._page.of(file))
+        mark = self._page.beside() if name == "metrics" else self._page.of(file)
+        return OwnedPages(SqlitePages(self.home / file, mark=mark))
 
     async def enter(self, stack: AsyncExitStack) -> Metrics:
         """Recover, then let everything run."""
@@ -159,6 +160,8 @@ class Wiring:
         stack.push_async_callback(live.keeping.pages.close)
         stack.push_async_callback(self.delivered.close)
         await self.contracts.recover()
+        for pages in (live.keeping.pages, self.delivered):
+            await pages.begin()
         await platform.recover()
         live.keeping.loads.append(self.alerting.objectives.load)
         live.heard += [platform.heard, streams.heard, self._count]

@@ -9,7 +9,7 @@ from typing import Final, Self
 from aob.core.errors import AobError
 from aob.fanout.webhooks.message import Message, encode, message_of
 from aob.ports.logger import Logger
-from aob.ports.pages import Key, Pages
+from aob.ports.pages import PAGES_TAKEN, Key, OwnedPages
 
 GROUP_S: Final = 0.05
 """So long a save waits for company."""
@@ -34,7 +34,7 @@ log: Final = Logger("aob.webhooks")
 class Saver:
     """Enter it to begin. `progress` makes the page of a hook at the moment of the save, so that it is whole."""
 
-    def __init__(self, pages: Pages, progress: Callable[[str, str], bytes | None]) -> None:
+    def __init__(self, pages: OwnedPages, progress: Callable[[str, str], bytes | None]) -> None:
         self._pages, self._progress = pages, progress
         self._hooks: set[Key] = set()
         self._records: dict[Key, bytes | None] = {}
@@ -133,5 +133,7 @@ class Saver:
                 await self.flush()
             except AobError as error:
                 log.error("webhooks_unsaved", code=error.code, detail=error.detail)
+                if error.code == PAGES_TAKEN:
+                    return
                 self._wake.set()
                 await asyncio.sleep(AGAIN_S)

@@ -33,7 +33,7 @@ from aob.fanout.webhooks.wanted import ALL, check_url, check_wants
 from aob.journal import Journal
 from aob.ports.installed import required
 from aob.ports.logger import Logger
-from aob.ports.pages import Pages
+from aob.ports.pages import OwnedPages
 
 BEAT_S: Final = 60.0
 """So often the place of hooks that got nothing is saved, so that a restart need not search the whole log for them."""
@@ -47,7 +47,7 @@ class Webhooks:
         self,
         journal: Journal,
         law: HookLaw,
-        pages: Pages,
+        pages: OwnedPages,
         feed: Feed,
         poster: Poster,
         *,

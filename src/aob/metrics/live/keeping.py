@@ -13,7 +13,7 @@ from aob.core.errors import AobError, Unavailable
 from aob.metrics.live.tenant import OWN, fold_hash
 from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
-from aob.ports.pages import PAGE_CORRUPT, Pages
+from aob.ports.pages import PAGE_CORRUPT, PAGES_TAKEN, OwnedPages
 
 SNAPSHOT_EVENTS: Final = 200_000
 """Events after which a snapshot is written."""
@@ -47,7 +47,7 @@ class Beside(Protocol):
 class Keeping:
     """Writes snapshots of the live numbers and reads them. `loads` are told a tenant's pages before rows are read."""
 
-    def __init__(self, live: Whole, pages: Pages) -> None:
+    def __init__(self, live: Whole, pages: OwnedPages) -> None:
         self._live, self.pages = live, pages
         self.beside: list[Beside] = []
         self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []
@@ -154,6 +154,8 @@ class Keeping:
                 await self.save()
             except Exception as error:
                 log.warning("snapshot_failed", error=f"{type(error).__name__}: {error}")
+                if isinstance(error, Unavailable) and error.code == PAGES_TAKEN:
+                    return
                 self._due.set()
                 if not self._stop.is_set():
                     await asyncio.sleep(AGAIN_S)

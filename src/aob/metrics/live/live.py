@@ -22,7 +22,7 @@ from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Memory
 from aob.ports.event_log import EventLog, Row
 from aob.ports.logger import Logger
-from aob.ports.pages import Pages
+from aob.ports.pages import OwnedPages
 
 ROWS_AT_ONCE: Final = 200
 WAIT_S: Final = 10.0
@@ -35,7 +35,7 @@ class Live:
     """All tenants. Recover the contracts first, then enter it; `written` is called for each group of a commit."""
 
     def __init__(
-        self, events: EventLog, pages: Pages, contracts: Contracts, memory: Memory, now_ms: Callable[[], int]
+        self, events: EventLog, pages: OwnedPages, contracts: Contracts, memory: Memory, now_ms: Callable[[], int]
     ) -> None:
         self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
         self.tenants: dict[str, Numbers] = {}
