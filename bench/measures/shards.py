@@ -19,6 +19,7 @@ CHILD = "import sys; from bench.measures.shards import work; work(sys.argv[1], *
 def work(home: str, shard: int, shards: int, count: int) -> None:
     """The life of one owner: open the shard, warm up, say so, wait for the word, run, say how long it took."""
     from aob.compose.app import assemble
+    from aob.compose.layout import Layout
     from aob.compose.settings import read_settings
     from bench import handlers
     from bench.measures.runs import finish, run
@@ -27,7 +28,7 @@ def work(home: str, shard: int, shards: int, count: int) -> None:
     async def once() -> None:
         async with AsyncExitStack() as stack:
             folder = Path(home)
-            app: Any = await assemble(stack, folder, read_settings(folder, {}), [handlers], shard, shards)
+            app: Any = await assemble(stack, folder, read_settings(folder, {}), [handlers], Layout.of(shards), shard)
             await stack.enter_async_context(app.working())
             await app.push(chain("chain", 5))
             await finish(app, "chain", count // 10 + 1, "full")

@@ -10,7 +10,7 @@ from typing import Any
 
 import aob
 from aob.compose.app import assemble
-from aob.compose.home import shard_of, shards_of
+from aob.compose.layout import Layout, layout_of
 from aob.compose.settings import read_settings
 from aob.compose.shards import Owners
 from aob.core.policy import LOCAL
@@ -59,14 +59,20 @@ ASK = {
 }
 
 
+def shard_of(run_id: str, shards: int) -> int:
+    """The shard of a run in a home that was made with so many."""
+    return Layout.of(shards).shard_of(run_id)
+
+
 @asynccontextmanager
 async def sharded(home: Path, shards: int = 2, *documents: dict[str, Any]) -> AsyncIterator[Owners]:
     """A home whose shard 0 is owned by this process."""
     async with AsyncExitStack() as stack:
         settings = read_settings(home, {})
-        running = await assemble(stack, home, settings, [HANDLERS], 0, shards_of(home, shards))
+        layout = layout_of(home, shards)
+        running = await assemble(stack, home, settings, [HANDLERS], layout)
         await stack.enter_async_context(running.working())
-        owners = await stack.enter_async_context(Owners(running, [HANDLERS], shards))
+        owners = await stack.enter_async_context(Owners(running, [HANDLERS], layout))
         for document in documents:
             await owners.verbs.push(LOCAL, document)
         yield owners

@@ -280,14 +280,15 @@ def test_a_home_of_the_first_release_is_brought_forward_and_then_refused_by_it(n
     assert home_made(home) == 1
     msgspec.json.decode((home / "home.json").read_bytes(), type=First)
     from aob.compose.files import held_together
-    from aob.compose.home import forwarded, shards_of
+    from aob.compose.home import forwarded
+    from aob.compose.layout import layout_of
     from aob.ports.marks import FORMAT
 
     held_together(home)
-    count = shards_of(home, 0)
+    count = layout_of(home).files
     for _ in range(2):
         forwarded(home)
-    assert (home_made(home), shards_of(home, 0)) == (FORMAT, count)
+    assert (home_made(home), layout_of(home).files) == (FORMAT, count)
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode((home / "home.json").read_bytes(), type=First)
 

@@ -1,5 +1,8 @@
 """How many shards a home has: said once, remembered, and never changed by accident."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aob
-from aob.compose.home import ShardIds, shard_of, shards_of
+from aob.backends.sqlite.store import SqliteStore
+from aob.compose.layout import Layout, ShardIds, layout_of
 from aob.core.errors import CallerError, Conflict, Invalid
 from aob.core.event import Position, partition_of
 from aob.runs import Ambient
+
+
+def shards_of(home: Path, shards: int) -> int:
+    """How many shards it has."""
+    return len(layout_of(home, shards).active)
 
 
 def test_a_new_home_has_one_shard_unless_told_otherwise(tmp_path: Path) -> None:
@@ -66,18 +75,67 @@ async def test_nor_is_a_new_one_made_by_a_process_that_could_not_run_it(tmp_path
     assert shards_of(tmp_path, 0) == 1
 
 
+async def test_the_number_of_partitions_is_said_once(tmp_path: Path) -> None:
+    for store in ("", "memory:"):
+        home = tmp_path / (store or "kept")
+        async with aob.open(home, partitions=128, store=store) as app:
+            assert app.views.core.journal.partitions == 128
+            assert (await app.views.core.store.holding()).partitions == 128
+        with pytest.raises(Conflict) as refused:
+            async with aob.open(home, partitions=64, store=store):
+                pass
+        assert (refused.value.code, refused.value.fields["partitions"]) == ("other_partitions", 128)
+        async with aob.open(home, store=store) as app:
+            assert app.views.core.journal.partitions == 128
+
+
+@pytest.mark.parametrize("partitions", [-1, 1, 63, 65, 512])
+def test_a_number_of_partitions_that_no_home_can_have_is_refused(tmp_path: Path, partitions: int) -> None:
+    with pytest.raises(Invalid) as refused:
+        layout_of(tmp_path, 0, partitions)
+    assert refused.value.problems[0].code == "bad_partitions"
+    assert not (tmp_path / "home.json").exists()
+
+
+async def test_the_files_say_who_owns_what_and_home_json_is_a_hint(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path, 3, 128)
+    held = {shard: layout.first(shard) for shard in range(3)}
+    for shard in range(3):
+        store = await SqliteStore.open(tmp_path / f"shard-{shard}.db", first=held[shard])
+        assert await store.holding() == held[shard]
+        assert [each.partition for each in held[shard].extents] == [p for p in range(128) if p % 3 == shard]
+        assert {(each.epoch, each.first_row, each.last_row) for each in held[shard].extents} == {(0, 1, 0)}
+        await store.close()
+    (tmp_path / "home.json").unlink()
+    assert layout_of(tmp_path) == layout
+    (tmp_path / "home.json").write_bytes(b'{"format": 6, "id": "00", "shards": {"count": 9}, "partitions": 64}')
+    assert layout_of(tmp_path) == layout
+    assert layout.owners == [p % 3 for p in range(128)]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_home_of_before_extents_is_where_it_was(tmp_path: Path, shards: int) -> None:
+    (tmp_path / "home.json").write_text(json.dumps({"format": 5, "id": "00", "shards": {"count": shards}}))
+    for number in range(shards):
+        with closing(sqlite3.connect(tmp_path / f"shard-{number}.db")) as file:
+            file.execute("create table shard (id integer primary key)")
+    found = layout_of(tmp_path)
+    assert (found.files, found.partitions, found.owners) == (shards, 64, [p % shards for p in range(64)])
+
+
 @given(st.integers(1, 64), st.data())
 def test_an_owner_makes_ids_of_its_own_shard_each_greater_than_the_last(shards: int, data: st.DataObject) -> None:
     shard = data.draw(st.integers(0, shards - 1))
-    ids = ShardIds(Ambient(lambda: 1_700_000_000_000), shard, shards)
+    layout = Layout.of(shards)
+    ids = ShardIds(Ambient(lambda: 1_700_000_000_000), shard, layout)
     made = [ids.next() for _ in range(20)]
-    assert {shard_of(each, shards) for each in made} == {shard}
+    assert {layout.shard_of(each) for each in made} == {shard}
     assert made == sorted(set(made))
 
 
 def test_the_shard_of_a_run_follows_from_its_partition() -> None:
     for number in range(200):
-        assert shard_of(f"run_{number}", 4) == partition_of(f"run_{number}") % 4
+        assert Layout.of(4).shard_of(f"run_{number}") == partition_of(f"run_{number}", 64) % 4
 
 
 ROW = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 62))

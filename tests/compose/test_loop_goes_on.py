@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from aob.client import AsyncClient
-from aob.compose.home import shard_of
+from tests.compose.shard_home import shard_of
 from tests.runs.home import flow, fn
 from tests.work.jobs import passed
 

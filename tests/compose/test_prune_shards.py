@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from aob.compose.home import shard_of
 from aob.core.answers import Pruned
 from aob.core.errors import CallerError, Gone
 from aob.core.policy import LOCAL
 from aob.runs.removal import swept
-from tests.compose.shard_home import COUNT, WAIT, chain, finished, sharded, started
+from tests.compose.shard_home import COUNT, WAIT, chain, finished, shard_of, sharded, started
 
 
 async def test_each_owner_prunes_its_own_runs(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from aob.compose.home import shard_of
 from aob.core.errors import Refused
 from aob.core.policy import LOCAL, Caller
-from tests.compose.shard_home import ASK, WAIT, kill, sharded, started
+from tests.compose.shard_home import ASK, WAIT, kill, shard_of, sharded, started
 
 pytestmark = pytest.mark.timeout(90)
 MORE = [{"op": "add_node", "id": "more", "node": {"kind": "timer", "config": {"for": "1ms"}}}]

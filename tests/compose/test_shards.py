@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from aob.backends.sqlite.store import SqliteStore
-from aob.compose.home import shard_of
+from aob.compose.layout import Layout
 from aob.compose.lock import owning
 from aob.compose.shards import Owners
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Refused, Unavailable
 from aob.core.policy import LOCAL, Caller
-from tests.compose.shard_home import ASK, COUNT, WAIT, chain, finished, kill, sharded, started
+from tests.compose.shard_home import ASK, COUNT, WAIT, chain, finished, kill, shard_of, sharded, started
 
 pytestmark = pytest.mark.timeout(90)
 OTHER = Caller("else", "eve", frozenset({"view", "run", "approve"}))
@@ -283,7 +283,7 @@ async def test_a_start_takes_along_what_its_tag_meant_and_its_shard_keeps_the_do
 
 async def test_an_application_that_an_owner_cannot_load_ends_the_start_with_its_error(tmp_path: Path) -> None:
     async with sharded(tmp_path) as owners:
-        broken = Owners(owners.running, ["tests.compose.no_such_module"], 3)
+        broken = Owners(owners.running, ["tests.compose.no_such_module"], Layout.of(3))
         broken.owned = broken.owned[1:]
         with pytest.raises(Invalid) as refused:
             await broken.__aenter__()

@@ -14,10 +14,9 @@ import msgspec
 import pytest
 
 from aob.client import AsyncClient, Event
-from aob.compose.home import shard_of
 from aob.compose.lock import owning
 from aob.core.errors import Conflict
-from tests.compose.shard_home import COUNT, HANDLERS, WAIT, kill
+from tests.compose.shard_home import COUNT, HANDLERS, WAIT, kill, shard_of
 
 pytestmark = pytest.mark.timeout(90)
 

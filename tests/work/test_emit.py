@@ -35,7 +35,7 @@ async def performed(job: Job, log: Any) -> Any:
 
 
 async def found(log: MemoryLog, subject: str = "order-7") -> list[Logged]:
-    return await log.read("orders", partition_of(subject), 0)
+    return await log.read("orders", partition_of(subject, 64), 0)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_the_event_says_what_where_from_and_why(log: MemoryLog) -> None:
     assert (record.correlationid, record.causationid, record.depth) == ("run_1", "run_1/each[3]/tell", 3)
     assert (record.source, record.time) == ("/v1/runs/run_1", "2023-11-14T22:13:20.000Z")
     assert output == {"id": record.id, "topic": "orders", "position": output["position"]}
-    assert Position.parse(output["position"]).rows == ((partition_of("order-7"), 0),)
+    assert Position.parse(output["position"]).rows == ((partition_of("order-7", 64), 0),)
 
 
 async def test_without_data_the_input_is_the_data_and_without_a_subject_the_run_is(log: MemoryLog) -> None:

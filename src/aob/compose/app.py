@@ -13,7 +13,8 @@ import msgspec
 
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, held_together, make_room, opened
-from aob.compose.home import ShardIds, forwarded, generation_of, single
+from aob.compose.home import forwarded, generation_of
+from aob.compose.layout import Layout, ShardIds, single
 from aob.compose.lock import owning, usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
 from aob.compose.notices import Notices, link_secret, ticket_of
@@ -159,30 +160,30 @@ async def open(
         with usable(folder):
             make_room(folder)
             stack.enter_context(owning(folder))
-            single(folder, parsed.shards)
-        running = await assemble(stack, folder, parsed, parts)
+            layout = single(folder, parsed.shards, parsed.partitions)
+        running = await assemble(stack, folder, parsed, parts, layout)
         async with running.working():
             yield running
 
 
 async def assemble(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int = 0, shards: int = 1
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0
 ) -> App:
     """Make and enter every part of a shard, in the order in which they stand on each other. Nothing is dispatched
     before `working` of the App is entered, which is left first."""
     with usable(home):
-        return await _assembled(stack, home, settings, app, shard, shards)
+        return await _assembled(stack, home, settings, app, layout, shard)
 
 
 async def _assembled(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], shard: int, shards: int
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int
 ) -> App:
-    handlers = load_handlers(app, settings)
+    handlers, shards = load_handlers(app, settings), layout.files
     if not shard:
         await asyncio.to_thread(held_together, home)
         forwarded(home)
     page = stack.enter_context(opened(home, shards))
-    store = await open_store(settings, home, page, shard)
+    store = await open_store(settings, home, page, layout.first(shard), shard)
     stack.push_async_callback(store.close)
     blobs = open_blobs(settings, home)
 
@@ -192,7 +193,9 @@ async def _assembled(
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
     log, reader = DeferredLog(), DeferredReader()
-    tools = await make_tools(stack, settings, home, handlers, blobs, lambda: core.time_ms(), log, reader)
+    tools = await make_tools(
+        stack, settings, home, handlers, blobs, lambda: core.time_ms(), log, reader, layout.partitions
+    )  # fmt: skip
     laws = make_laws()
     core = Core(
         store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
@@ -201,9 +204,9 @@ async def _assembled(
         running=_running(stack, settings, home, shard), life=generation_of(home),
     )  # fmt: skip
     core.compute = computer(tools)
-    core.journal.shard = shard
+    core.journal.shard, core.journal.partitions = shard, layout.partitions
     if shards > 1:
-        core.ids = ShardIds(core.ambient, shard, shards)
+        core.ids = ShardIds(core.ambient, shard, layout)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     if shards == 1:
@@ -213,7 +216,7 @@ async def _assembled(
     views = Views(core)
     room = Room(home, page, [core.journal])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
-    topics = open_log(settings, home, core.time_ms, page)
+    topics = open_log(settings, home, core.time_ms, page, layout.partitions)
     stack.push_async_callback(topics.close)
     if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
         return App(views, home, settings, None, None, None, log, reader, topics, room)

@@ -1,21 +1,17 @@
-"""How many shards a home has, which of them a run is in, and ids that lie in one of them.
-
-`HOME/home.json` remembers the number for ever: it decides where every run is looked for.
-"""
+"""`HOME/home.json`: who a home is, its format and its generation; a hint of how many shards and partitions it has."""
 
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from aob.backends.marks_page import read_marks
 from aob.backends.sqlite.identity import look
 from aob.core.errors import AobError, Conflict, Invalid, Problem, Unavailable
-from aob.core.event import PARTITIONS, partition_of
+from aob.core.event import PARTITIONS
 from aob.ports.marks import FORMAT
-from aob.runs import Ambient, RunIds
 
 HOME_FILE: Final = "home.json"
 
@@ -37,71 +33,46 @@ class _Home(msgspec.Struct):
     id: str
     shards: _Count
     generation: int = 1
+    partitions: int = PARTITIONS
 
 
-def shards_of(home: Path, wanted: int) -> int:
-    """The number of shards of a home; of a new one as many as are wanted (0: one), from then on for ever.
+class Hint(NamedTuple):
+    """What `home.json` says of the shards of a home, and of its partitions. The files of the shards know better."""
 
-    Raises Conflict `other_shards` when the home has another number, Invalid `bad_shards`.
-    """
-    if not 0 <= wanted <= PARTITIONS:
-        limit = Problem("shards", f"{wanted} is not between 1 and {PARTITIONS}", "bad_shards")
-        raise Invalid(f"a home has 1 to {PARTITIONS} shards", [limit])
-    known = _known(home)
+    shards: int
+    partitions: int
+
+
+def hint_of(home: Path) -> Hint | None:
+    """What `home.json` says; None for a home that has none."""
+    known = _read(home)
     if known is None:
-        known = wanted or 1
-        _remember(home, _made(home, known))
-    if wanted not in (0, known):
-        raise Conflict(
-            f"{home} was made with {known} shard{'s'[: known != 1]}, not with {wanted}",
-            code="other_shards",
-            hint=f"leave --shards out, or say --shards {known}: a home keeps the number it was made with",
-            shards=known,
-        )
-    return known
+        return None
+    return Hint(known.shards.count, known.partitions) if isinstance(known, _Home) else Hint(known.shards, PARTITIONS)
 
 
-def single(home: Path, wanted: int) -> None:
-    """Holds that a home can run in one process. Raises Conflict `many_shards`, with what to do instead."""
-    known = _known(home)
-    count = known if known is not None else wanted
-    if count > 1:
-        raise Conflict(
-            f"{home} has {count} shards, each with a process of its own",
-            code="many_shards",
-            hint=f"run it: aob up --home {home}, and talk to it with aob.Client.of_home",
-        )
-    shards_of(home, wanted)
+def remember(home: Path, hint: Hint) -> None:
+    """Write what was found, where `home.json` says something else or nothing."""
+    known = _read(home)
+    if isinstance(known, _Home):
+        known.shards, known.partitions = _Count(hint.shards), hint.partitions
+        _remember(home, known)
+    elif known is None:
+        _remember(home, _made(home, hint))
 
 
-def shard_of(run_id: str, shards: int) -> int:
-    """The shard of a run."""
-    return partition_of(run_id) % shards
-
-
-class ShardIds(RunIds):
-    """Run ids that lie in one shard: its owner makes them, and everybody finds it by them."""
-
-    def __init__(self, ambient: Ambient, shard: int, shards: int) -> None:
-        super().__init__(ambient)
-        self._shard, self._shards = shard, shards
-
-    def next(self) -> str:
-        """A new id of this shard, greater than all before it."""
-        while shard_of(made := super().next(), self._shards) != self._shard:
-            pass
-        return made
+def shard_files(home: Path) -> dict[int, Path]:
+    """The files of shards that are there, by number."""
+    every = ((path.name[6:-3], path) for path in home.glob("shard-*.db"))
+    return dict(sorted((int(number), path) for number, path in every if number.isdecimal()))
 
 
 def forwarded(home: Path) -> None:
     """Bring `home.json` to the format of this release: the first release refuses the home from then on. Call it with
     the home's lock; twice is fine."""
     known = _read(home)
-    if isinstance(known, _Home):
-        return
-    count = known.shards if known is not None else _known(home)
-    if count is not None:
-        _remember(home, _made(home, count))
+    if isinstance(known, _First):
+        _remember(home, _made(home, Hint(known.shards, PARTITIONS)))
 
 
 def home_id(home: Path) -> bytes:
@@ -130,31 +101,16 @@ def new_generation(home: Path) -> None:
         _remember(home, known)
 
 
-def _known(home: Path) -> int | None:
-    known = _read(home)
-    if known is not None:
-        return known.shards.count if isinstance(known, _Home) else known.shards
-    there = [number for number, _ in _shards(home)]
-    count = max(there) + 1 if there else None
-    if count is not None:
-        _remember(home, _made(home, count))  # it was lost: from now on it is there, whatever else is lost
-    return count
-
-
-def _shards(home: Path) -> list[tuple[int, Path]]:
-    every = ((number, home / f"shard-{number}.db") for number in range(PARTITIONS))
-    return [(number, path) for number, path in every if path.exists()]
-
-
-def _made(home: Path, shards: int) -> _Home:
+def _made(home: Path, hint: Hint) -> _Home:
     """A home that is new; or one whose `home.json` is lost: it is who its files say it is. How many generations it has
     had is not known any more then, so this is one that it has never had."""
     id = _id_in_files(home)
-    return _Home(FORMAT, (id or os.urandom(16)).hex(), _Count(shards), int(time.time()) if id else 1)
+    life = int(time.time()) if id else 1
+    return _Home(FORMAT, (id or os.urandom(16)).hex(), _Count(hint.shards), life, hint.partitions)
 
 
 def _id_in_files(home: Path) -> bytes:
-    for _, path in _shards(home):
+    for path in shard_files(home).values():
         try:
             found = look(path, "journal")
         except AobError:

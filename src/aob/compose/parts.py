@@ -27,7 +27,7 @@ from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.ports.model import Model, ModelAnswer, ModelRequest
 from aob.ports.serving import MetricReader
-from aob.ports.store import Store
+from aob.ports.store import Holding, Store
 from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
@@ -49,12 +49,12 @@ PROVIDER_HOSTS: Final = {
 """Where the key of a provider goes that has no address in the settings."""
 
 
-async def open_store(settings: Settings, home: Path, page: MarksPage, shard: int = 0) -> Store:
+async def open_store(settings: Settings, home: Path, page: MarksPage, first: Holding, shard: int) -> Store:
     """The store of one shard."""
     if settings.store.startswith("memory"):
-        return MemoryStore()
+        return MemoryStore(first)
     name = f"shard-{shard}.db"
-    return await SqliteStore.open(home / name, mark=page.of(name))
+    return await SqliteStore.open(home / name, mark=page.of(name), first=first)
 
 
 def open_blobs(settings: Settings, home: Path) -> Blobs:
@@ -62,11 +62,11 @@ def open_blobs(settings: Settings, home: Path) -> Blobs:
     return MemoryBlobs() if settings.blobs.startswith("memory") else FolderBlobs(home / "blobs")
 
 
-def open_log(settings: Settings, home: Path, now_ms: Callable[[], int], page: MarksPage) -> Log:
+def open_log(settings: Settings, home: Path, now_ms: Callable[[], int], page: MarksPage, partitions: int) -> Log:
     """The topics of a home, in a file of their own: events and runs do not wait for each other's syncs."""
     if settings.log.startswith("memory"):
-        return MemoryLog(now_ms)
-    return SqliteLog(home / "events.db", now_ms, mark=page.of("events.db"))
+        return MemoryLog(now_ms, partitions)
+    return SqliteLog(home / "events.db", now_ms, mark=page.of("events.db"), partitions=partitions)
 
 
 def open_telemetry() -> Telemetry:
@@ -162,7 +162,7 @@ def own_client(stack: AsyncExitStack, settings: Settings, connections: int) -> C
 
 async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
-    now_ms: Callable[[], int], log: Log, metrics: MetricReader,
+    now_ms: Callable[[], int], log: Log, metrics: MetricReader, partitions: int,
 ) -> Tools:  # fmt: skip
     """What work works with. Everything opened is closed by the stack."""
     cache = MemoryCache(now_ms, entries_max=0) if settings.cache.startswith("off") else MemoryCache(now_ms)
@@ -177,4 +177,5 @@ async def make_tools(
         handlers, http, threads, processes, ObjectStores(stores, vault), vault=vault,
         smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, facts, now_ms),
         model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log, metrics=metrics,
+        partitions=partitions,
     )  # fmt: skip

@@ -63,7 +63,8 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens,
     `public_url` is how others reach it (links in notices begin with it);
-    `shards` is the number of owner processes of a new home (0: one, or as many as the home was made with);
+    `shards` is the number of owner processes of a new home (0: one, or as many as the home has), `partitions` that of
+    its logical partitions (0: 64, or as many as the home was made with; 128 or 256);
     `store blobs cache log` name backends (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded
     defaults, which lie in the home; a `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of
     reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
+    partitions: int = 0
     concurrency: Annotated[int, Meta(ge=1)] = 256
     store: str = ""
     blobs: str = ""

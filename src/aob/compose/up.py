@@ -15,7 +15,7 @@ from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble
 from aob.compose.files import make_room
 from aob.compose.forking import given_back, never_in_a_child
-from aob.compose.home import shards_of
+from aob.compose.layout import layout_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, heed_stops, run_tuned
@@ -44,13 +44,14 @@ def up(
     port: int | None = None,
     app: Sequence[str] = (),
     shards: int | None = None,
+    partitions: int | None = None,
     said: Any = None,
 ) -> int:
     """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests."""
     os.umask(0o077)  # what a home holds is its owner's
     _open_files()
     with usable(home):
-        settings = read_settings(home, os.environ, host=host, port=port, shards=shards)
+        settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_up(home, settings, app, said))
     end_threads()
@@ -78,15 +79,15 @@ async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> 
         with usable(home):
             make_room(home)
             stack.enter_context(owning(home))
-            shards = shards_of(home, settings.shards)
-        running = await assemble(stack, home, settings, app, 0, shards)
+            layout = layout_of(home, settings.shards, settings.partitions)
+        running = await assemble(stack, home, settings, app, layout)
         if (home / CONTRACTS).is_dir():
             await running.push_contracts(home / CONTRACTS)
         await stack.enter_async_context(running.working())
         stack.enter_context(watched(running.views.core, lambda: running.wiring.live.row if running.wiring else 0))
         heed_stops(running.views.core.pool.continued)
         running.views.core.pool.contain()
-        owners = await stack.enter_async_context(Owners(running, app, shards)) if shards > 1 else None
+        owners = await stack.enter_async_context(Owners(running, app, layout)) if layout.files > 1 else None
         await _serve(stack, running, owners, said)
         running.room.reserve, running.room.gone = True, stop.set
         await stop.wait()

@@ -217,7 +217,8 @@ class Deciding(Resident):
         draft.parts.append(part)
         draft.size += len(part) + 1
         draft.count = base + count
-        draft.counts[stream.partition] = draft.counts.get(stream.partition, 0) + count
+        partition = stream.seed % self.partitions
+        draft.counts[partition] = draft.counts.get(partition, 0) + count
         if changes.timers or changes.timers_done or changes.tickets or changes.tickets_done:
             draft.timed.append(changes)
         draft.told.append(Told(stream, seq, base, events, changes))

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from aob.core.errors import AobError, Quarantined, said
+from aob.core.event import PARTITIONS
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
@@ -60,6 +61,7 @@ class Resident:
 
     store: Store
     shard: int
+    partitions: int = PARTITIONS
     now_ms: int
     row: int
     cut_row: int

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.errors import CallerError, TooLarge
-from aob.core.event import PARTITIONS, Positions
+from aob.core.event import Positions
 from aob.core.instant import iso
 from aob.core.value import canonical, digest_of
 
@@ -59,8 +59,9 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Log(Protocol):
-    """Topics of 64 partitions. Offsets of a partition begin at 0 and have no gaps. A topic is there once it has a
-    record. Everything raises Unavailable when the disk is full or the log cannot be reached, and then wrote nothing."""
+    """Topics of as many partitions as the home has. Offsets of a partition begin at 0 and have no gaps. A topic is
+    there once it has a record. Everything raises Unavailable when the disk is full or the log cannot be reached, and
+    then wrote nothing."""
 
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
@@ -90,12 +91,12 @@ class Log(Protocol):
         ...
 
 
-def check_append(topic: str, partition: int, records: Sequence[Record]) -> None:
+def check_append(topic: str, partition: int, records: Sequence[Record], partitions: int) -> None:
     """What no log takes. Raises CallerError `bad_topic`, `bad_partition`; TooLarge."""
     if not topic or len(topic) > TOPIC_CHARS_MAX or not topic.isprintable():
         raise CallerError(f"{topic[:40]!r} is not the name of a topic", code="bad_topic")
-    if not 0 <= partition < PARTITIONS:
-        raise CallerError(f"there is no partition {partition}", code="bad_partition", hint=f"0 to {PARTITIONS - 1}")
+    if not 0 <= partition < partitions:
+        raise CallerError(f"there is no partition {partition}", code="bad_partition", hint=f"0 to {partitions - 1}")
     if len(records) > RECORDS_MAX:
         raise TooLarge(f"{len(records):,} records in one append, at most {RECORDS_MAX:,} are taken")
     for record in records:

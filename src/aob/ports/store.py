@@ -5,6 +5,8 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
+from aob.core.event import PARTITIONS
+
 FILE_CORRUPT: Final = "file_corrupt"
 """The code of what a store raises for a place of its file that is not what was written."""
 
@@ -106,6 +108,32 @@ class Leftover(msgspec.Struct, array_like=True, frozen=True):
     at_ms: int
 
 
+class Extent(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A stretch of a partition's history in one shard: under which epoch, from which journal row on, up to which (0: it
+    goes on). One that ended moved to the shard `target`; `released` says that nothing is left to be copied from it."""
+
+    partition: int
+    epoch: int
+    first_row: int
+    last_row: int = 0
+    target: int = -1
+    released: bool = False
+
+
+class Holding(msgspec.Struct, array_like=True, frozen=True):
+    """What one shard says of the partitions of its home: how many there are, over how many shards they were spread when
+    the home was made, and the extents that lie in this one, by partition and epoch."""
+
+    partitions: int
+    made: int
+    extents: Sequence[Extent] = ()
+
+
+def whole_holding(partitions: int = PARTITIONS) -> Holding:
+    """What the only shard of a home says."""
+    return Holding(partitions, 1, tuple(Extent(number, 0, 1) for number in range(partitions)))
+
+
 class Batch(msgspec.Struct):
     """All that one commit writes, under one epoch of one shard. `row` is the journal row it will be, `data` its events
     encoded (JSON: a list of `[stream, first_seq, [event, ...]]`), `counts` the count of events per partition in it."""
@@ -138,6 +166,8 @@ class Batch(msgspec.Struct):
     """Values that go, by tenant and hash, but for those whose hash stands in this batch or a row after
     `unless_after`."""
     unless_after: int = 0
+    extents: Sequence[Extent] = ()
+    """Extents that begin, or are as they are now; one for each partition and epoch."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -260,6 +290,10 @@ class Store(Protocol):
         """Whether every open ticket has its row: earlier releases wrote none."""
         ...
 
+    async def holding(self) -> Holding:
+        """The partitions of the home, as this shard knows them."""
+        ...
+
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash, if this store holds it."""
         ...
@@ -293,8 +327,10 @@ async def every_timer(store: Store) -> AsyncIterator[TimerRow]:
 __all__ = [
     "Batch",
     "EndedQuery",
+    "Extent",
     "Head",
     "HeadQuery",
+    "Holding",
     "JournalRow",
     "Leftover",
     "Pointer",
@@ -308,4 +344,5 @@ __all__ = [
     "Views",
     "every_timer",
     "readable",
+    "whole_holding",
 ]

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from aob.core.errors import Conflict
+from aob.core.event import PARTITIONS
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 
 
 class MemoryLog:
     """All topics in two maps. Several users may share the object, as several processes share a file."""
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
+    def __init__(self, now_ms: Callable[[], int], partitions: int = PARTITIONS) -> None:
+        self._now_ms, self._partitions = now_ms, partitions
         self._logged: dict[tuple[str, int], list[Logged]] = {}
         self._keys: dict[tuple[str, int, str, str, str], tuple[int, bytes]] = {}
 
@@ -19,7 +20,7 @@ class MemoryLog:
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         """Add records, all or none; `keyed` ones once an id."""
-        check_append(topic, partition, records)
+        check_append(topic, partition, records, self._partitions)
         await asyncio.sleep(0)
         kept = self._logged.get((topic, partition), [])
         at_ms, keys = self._now_ms(), dict[tuple[str, int, str, str, str], tuple[int, bytes]]()

@@ -14,6 +14,7 @@ from aob.ports.store import (
     EndedQuery,
     Head,
     HeadQuery,
+    Holding,
     JournalRow,
     Leftover,
     Removal,
@@ -21,6 +22,7 @@ from aob.ports.store import (
     StaleEpoch,
     TicketRow,
     TimerRow,
+    whole_holding,
 )
 
 
@@ -31,7 +33,8 @@ def _by_due(timer: TimerRow) -> tuple[int, str, str]:
 class MemoryStore:
     """One shard. Several owners may share the object, as several processes share a database."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Holding | None = None) -> None:
+        self._holding = first or whole_holding()
         self._epoch = 0
         self._cut = 0
         self._at_ms = 0
@@ -91,6 +94,9 @@ class MemoryStore:
         self._tickets_whole = self._tickets_whole or batch.tickets_whole
         for value in batch.values:
             self._values.setdefault((value.tenant, value.digest), value.data)
+        if batch.extents:
+            held = {(each.partition, each.epoch): each for each in (*self._holding.extents, *batch.extents)}
+            self._holding = msgspec.structs.replace(self._holding, extents=tuple(held[at] for at in sorted(held)))
         self._at_ms = max(self._at_ms, batch.at_ms)
         self._cut = batch.cut or self._cut
         return batch.row
@@ -218,6 +224,10 @@ class MemoryStore:
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row."""
         return self._tickets_whole
+
+    async def holding(self) -> Holding:
+        """The partitions of the home, as this shard knows them."""
+        return self._holding
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""

@@ -19,6 +19,7 @@ from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Busy, Conflict, Unavailable
+from aob.core.event import PARTITIONS
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 from aob.ports.marks import Mark
 
@@ -46,8 +47,11 @@ class _Append:
 class SqliteLog:
     """All topics in one SQLite file."""
 
-    def __init__(self, path: Path, now_ms: Callable[[], int], *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
-        self._mark = mark
+    def __init__(
+        self, path: Path, now_ms: Callable[[], int], *, timeout_s: float = 5.0, mark: Mark = UNMARKED,
+        partitions: int = PARTITIONS,
+    ) -> None:  # fmt: skip
+        self._mark, self._partitions = mark, partitions
         self._row = 0
         self._now_ms = now_ms
         self._file = SqliteFile(path, "aob-log", self._prepare, timeout_s=timeout_s)
@@ -62,7 +66,7 @@ class SqliteLog:
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         """Add records, all or none, durably; `keyed` ones once an id."""
-        check_append(topic, partition, records)
+        check_append(topic, partition, records, self._partitions)
         if self._closed:
             raise Unavailable("the log is closed", code="closing")
         if not records:

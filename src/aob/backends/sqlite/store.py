@@ -14,6 +14,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import astuple
 
+from aob.backends.sqlite import extents
 from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
@@ -24,6 +25,7 @@ from aob.ports.store import (
     EndedQuery,
     Head,
     HeadQuery,
+    Holding,
     JournalRow,
     Leftover,
     Pointer,
@@ -32,6 +34,7 @@ from aob.ports.store import (
     StaleEpoch,
     TicketRow,
     TimerRow,
+    whole_holding,
 )
 
 T = TypeVar("T")
@@ -41,9 +44,10 @@ VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
 SQL: Final = statements("store.sql")
 COLUMNS: Final = (
     ("journal", "crc integer not null default -1"), ("segment", "crc integer not null default -1"),
-    ("shard", "cut_again integer not null default -1"),
+    ("shard", "cut_again integer not null default -1"), *extents.COLUMNS,
 )  # fmt: skip
 """What the tables of earlier formats lack."""
+WHOLE: Final = whole_holding()
 NOWHERE: Final = Pointer(0, 0, 0, 0, 0)
 _pointers: Final = msgspec.msgpack.Decoder(list[Pointer])
 
@@ -51,18 +55,21 @@ _pointers: Final = msgspec.msgpack.Decoder(list[Pointer])
 class SqliteStore:
     """One shard in one SQLite file. Use `await SqliteStore.open(path)`."""
 
-    def __init__(self, path: Path, timeout_s: float, mark: Mark) -> None:
-        self._path, self._timeout_s, self._mark = path, timeout_s, mark
+    def __init__(self, path: Path, timeout_s: float, mark: Mark, first: Holding) -> None:
+        self._path, self._timeout_s, self._mark, self._first = path, timeout_s, mark, first
         self._known: bytes | None = None
         self._file = SqliteFile(path, "aob-commit", self._prepare, timeout_s=timeout_s)
         self._checkpoints = self._file.checkpoints
         self._writer: sqlite3.Connection
 
     @classmethod
-    async def open(cls, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> "SqliteStore":
-        """Open or create the file, and bring it forward. Raises Unavailable when it cannot be opened or is locked by
-        another process, Conflict when a later release has written it."""
-        store = cls(path, timeout_s, mark)
+    async def open(
+        cls, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED, first: Holding = WHOLE
+    ) -> "SqliteStore":
+        """Open or create the file, and bring it forward; `first` is what it holds when it does not say so itself.
+        Raises Unavailable when it cannot be opened or is locked by another process, Conflict when a later release has
+        written it."""
+        store = cls(path, timeout_s, mark, first)
         try:
             store._writer = await store._file.write(lambda writer: writer)
         except BaseException:
@@ -73,7 +80,9 @@ class SqliteStore:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
+        connection.executescript(extents.SQL["schema"])
         identity = identify(connection, self._path, self._mark, COLUMNS)
+        extents.claim(connection, self._first)
         self._mark.begin(identity.file_id, connection.execute(SQL["last_row"]).fetchone()[0])
 
     async def take(self, shard: int) -> int:
@@ -145,6 +154,8 @@ class SqliteStore:
             writer.execute(SQL["note_whole"])
         if batch.values:
             writer.executemany(SQL["add_value"], [(v.tenant, v.digest, v.data) for v in batch.values])
+        if batch.extents:
+            extents.put(writer, batch.extents)
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
 
@@ -286,6 +297,10 @@ class SqliteStore:
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row."""
         return bool((await self._all("whole", ()))[0][0])
+
+    async def holding(self) -> Holding:
+        """The partitions of the home, as this file knows them."""
+        return await self._read(lambda reader: extents.held(reader) or self._first)
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""

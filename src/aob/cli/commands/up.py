@@ -18,6 +18,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--host", help="the address to listen on (127.0.0.1)")
     one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
     one.add_argument("--shards", type=int, metavar="N", help="owner processes of a new home (1)")
+    one.add_argument("--partitions", type=int, metavar="N", help="partitions of a new home: 64, 128 or 256 (64)")
 
 
 def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -32,7 +33,9 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
         screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")
 
-    return compose.up(home, host=args.host, port=args.port, app=args.app, shards=args.shards, said=said)
+    return compose.up(
+        home, host=args.host, port=args.port, app=args.app, shards=args.shards, partitions=args.partitions, said=said
+    )
 
 
 def _port(text: str) -> int:

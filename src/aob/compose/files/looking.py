@@ -8,7 +8,7 @@ from typing import Final
 from aob.backends.marks_page import MarksPage, known_in, read_marks
 from aob.backends.sqlite.identity import look
 from aob.compose.files.judging import Known, Seen, Trouble, judged
-from aob.compose.home import home_id, home_made, shards_of
+from aob.compose.home import hint_of, home_id, home_made, shard_files
 from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
 
@@ -66,7 +66,8 @@ def troubles(home: Path) -> list[Trouble]:
 def _never_there(home: Path, seen: dict[str, Seen]) -> Iterator[Trouble]:
     """A home of the first release has no marks: its shards are there when anything else is."""
     if home_made(home) == 1 and seen:
-        for number in range(shards_of(home, 0)):
+        hint = hint_of(home)
+        for number in range(hint.shards if hint else 1):
             name = f"shard-{number}.db"
             if name not in seen:
                 yield Trouble(name, "missing", f"{name} is missing, and {', '.join(sorted(seen))} is there")
@@ -74,8 +75,7 @@ def _never_there(home: Path, seen: dict[str, Seen]) -> Iterator[Trouble]:
 
 def names(home: Path) -> list[str]:
     """The files that know one another, those that are there."""
-    every = [*(f"shard-{number}.db" for number in range(64)), *TABLES]
-    return [name for name in every if (home / name).exists()]
+    return [*(path.name for path in shard_files(home).values()), *(name for name in TABLES if (home / name).exists())]
 
 
 def _table(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from aob.compose.app import App
+from aob.compose.layout import Layout
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.local import LocalShard, Shard
 from aob.compose.shards.owned import OwnedShard
@@ -26,7 +27,7 @@ class Owners:
     Raises what an owner raised that could not start, Unavailable `shards_unavailable` where there is no Unix.
     """
 
-    def __init__(self, running: App, app: Sequence[str], shards: int) -> None:
+    def __init__(self, running: App, app: Sequence[str], layout: Layout) -> None:
         if sys.platform == "win32":
             raise Unavailable(
                 "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
@@ -38,11 +39,11 @@ class Owners:
         assert wiring is not None, "the main process has the metrics layer"
         answer = answering(running.log, running.reader, wiring.read_through, running.views.core)
         self.owned = [
-            OwnedShard(Hello(home, number, shards, settings, list(app), list(sys.path)), answer)
-            for number in range(1, shards)
+            OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer)
+            for number in range(1, layout.files)
         ]
         every: list[Shard] = [LocalShard(0, running), *self.owned]
-        self.verbs = ShardedViews(running.views, every)
+        self.verbs = ShardedViews(running.views, every, layout)
         wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
         self._followers = Followers(self.owned, wiring, running.notices)
         self.sweeps = [ShardSweep(shard) for shard in every]

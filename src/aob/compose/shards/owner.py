@@ -109,7 +109,7 @@ async def _open(stack: AsyncExitStack, hello: Hello) -> LocalShard:
     settings = msgspec.convert(hello.settings, Settings)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())  # as the main process: its output is for answers
     await _lock(stack, home, hello.shard)
-    return LocalShard(hello.shard, await assemble(stack, home, settings, hello.app, hello.shard, hello.shards))
+    return LocalShard(hello.shard, await assemble(stack, home, settings, hello.app, hello.layout, hello.shard))
 
 
 async def _lock(stack: AsyncExitStack, home: Path, shard: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import asdict
 
-from aob.compose.home import shard_of
+from aob.compose.layout import Layout
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.removal import prune_step
@@ -40,8 +40,8 @@ HEALTH_S: Final = 2.0
 class ShardedViews:
     """All that the server asks of an engine, over several owners. `shards[0]` is this process."""
 
-    def __init__(self, local: Views, shards: Sequence[Shard], table: Iterable[AnyVerb] = TABLE) -> None:
-        self._local, self._shards = local, shards
+    def __init__(self, local: Views, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
+        self._local, self._shards, self._layout = local, shards, layout
         self._turn = count()
         self.authenticate, self.holder = local.authenticate, local.holder
         for verb in table:
@@ -129,7 +129,7 @@ class ShardedViews:
         return up[next(self._turn) % len(up)]
 
     def _of(self, run_id: str) -> Shard:
-        return self._shards[shard_of(run_id, len(self._shards))]
+        return self._shards[self._layout.shard_of(run_id)]
 
     # -- one run ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.backends.stream_transport import StreamTransport
+from aob.compose.layout import Layout
 from aob.core.policy import Caller
 from aob.ports.transport import Transport
 
@@ -51,15 +52,15 @@ class Ask(msgspec.Struct):
 
 
 class Hello(msgspec.Struct):
-    """The first ask: which shard of which home, of how many, with which settings and handlers. `path` is where Python
+    """The first ask: which shard of which home, laid out how, with which settings and handlers. `path` is where Python
     looks for modules."""
 
     home: str
     shard: int
-    shards: int
     settings: dict[str, Any]
     app: list[str]
     path: list[str]
+    layout: Layout
 
 
 encode: Final = msgspec.json.Encoder().encode

@@ -9,12 +9,14 @@ TicketId = NewType("TicketId", str)
 Visit = NewType("Visit", str)
 
 PARTITIONS: Final = 64
-"""Logical partitions of run topics, the same from the first day on any number of shards."""
+"""Logical partitions of a home that is made without another number."""
+PARTITION_COUNTS: Final = (64, 128, 256)
+"""How many a home may have. It keeps its number for its life, on any number of shards."""
 
 
-def partition_of(stream: str) -> int:
-    """The logical partition of a stream, 0 to 63; stable for ever (CRC-32 of the id, modulo 64)."""
-    return seed_of(stream) % PARTITIONS
+def partition_of(stream: str, partitions: int) -> int:
+    """The logical partition of a stream, of so many; stable for ever (CRC-32 of the id, modulo their number)."""
+    return seed_of(stream) % partitions
 
 
 def seed_of(stream: str) -> int:

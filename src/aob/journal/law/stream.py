@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event import PARTITIONS, seed_of
+from aob.core.event import seed_of
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
@@ -26,7 +26,6 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     name: str
     law: Any
     state: Any
-    partition: int = 0
     seed: int = 0
     seq: int = 0
     kept_from: int = 0
@@ -42,7 +41,6 @@ class Stream(msgspec.Struct, gc=False, eq=False):
 
     def __post_init__(self) -> None:
         self.seed = seed_of(self.name)
-        self.partition = self.seed % PARTITIONS
 
 
 _segment = msgspec.json.Decoder(list[Chunk])

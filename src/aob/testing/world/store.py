@@ -16,6 +16,7 @@ from aob.ports.store import (
     EndedQuery,
     Head,
     HeadQuery,
+    Holding,
     JournalRow,
     Leftover,
     Removal,
@@ -149,6 +150,11 @@ class SimStore:
         """Whether every open ticket has its row."""
         await self._alive()
         return await self.inner.tickets_whole()
+
+    async def holding(self) -> Holding:
+        """The partitions of the home."""
+        await self._reached("holding")
+        return await self.inner.holding()
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value."""

@@ -27,7 +27,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     job.pulse()
     config: EmitConfig = job.task.config
     record = record_of(config, job)
-    partition = partition_of(record.subject)
+    partition = partition_of(record.subject, tools.partitions)
 
     async def act() -> object:
         try:

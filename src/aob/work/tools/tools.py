@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from aob.core.event import PARTITIONS
 from aob.work.egress import CheckedClient
 from aob.work.handlers import HandlerTable
 from aob.work.pool import Processes, Threads
@@ -34,7 +35,7 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     """`targets` are the URLs behind the names of `slack:`, `webhook:` and other channels. `memo` None: no visit is
     remembered; `cache` is the one for model answers, `log` takes the events that are emitted,
     `vault` knows the secrets of the home, `metrics` answers nodes that read a number (None: there are none in this
-    process)."""
+    process), `partitions` is how many a topic has."""
 
     handlers: HandlerTable
     http: CheckedClient
@@ -49,3 +50,4 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     cache: "Cache | None" = None
     metrics: "MetricReader | None" = None
     vault: Vault = Vault(NOWHERE)
+    partitions: int = PARTITIONS

@@ -1,0 +1,55 @@
+"""The extents of partitions in the file of a shard: who owns what is read from them before a home is opened."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from aob.backends.sqlite.file import statements, transaction, unavailable
+from aob.ports.store import Extent, Holding
+
+SQL: Final = statements("extents.sql")
+COLUMNS: Final = (("shard", "partitions integer not null default 0"), ("shard", "made integer not null default 0"))
+"""What the tables of earlier formats lack. A file that does not say how many partitions there are is told when it is
+opened for the first time."""
+
+
+def held(connection: sqlite3.Connection) -> Holding | None:
+    """What an open file says; None when it was told nothing yet."""
+    partitions, made = connection.execute(SQL["shape"]).fetchone()
+    if not partitions:
+        return None
+    rows = connection.execute(SQL["extents"]).fetchall()
+    found = (Extent(p, epoch, first, last, to, bool(done)) for p, epoch, first, last, to, done in rows)
+    return Holding(partitions, made, tuple(found))
+
+
+def claim(connection: sqlite3.Connection, first: Holding) -> Holding:
+    """What an open file says, told by `first` when it said nothing yet."""
+    if (known := held(connection)) is not None:
+        return known
+    with transaction(connection):  # another process may have told it meanwhile
+        known = held(connection)
+        if known is None:
+            connection.execute(SQL["tell"], (first.partitions, first.made))
+            put(connection, first.extents)
+    return known or first
+
+
+def put(connection: sqlite3.Connection, extents: Sequence[Extent]) -> None:
+    """Extents as they are now."""
+    connection.executemany(
+        SQL["put"], [(e.partition, e.epoch, e.first_row, e.last_row, e.target, e.released) for e in extents]
+    )
+
+
+def look_held(path: Path) -> Holding | None:
+    """What a file says, without bringing it forward; None when it says nothing. Raises Unavailable."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
+            there = {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}
+            return held(file) if {"shard", "extent"} <= there else None
+    except (sqlite3.Error, OSError) as error:
+        raise unavailable(path, error) from error

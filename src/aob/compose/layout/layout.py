@@ -1,0 +1,157 @@
+"""Which shard owns which partition of a home, and which have held it before: read from the files of the shards.
+
+A partition's history is a chain of extents, each in one file; the one with the greatest epoch is the owner's.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from aob.backends.sqlite.extents import look_held
+from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
+from aob.core.errors import AobError, Conflict, Invalid, Problem
+from aob.core.event import PARTITION_COUNTS, PARTITIONS, partition_of
+from aob.ports.store import Extent, Holding
+from aob.runs import Ambient, RunIds
+
+SHARDS_MAX: Final = 64
+
+
+class Held(NamedTuple):
+    """An extent, and the shard in whose file it lies."""
+
+    epoch: int
+    shard: int
+    extent: Extent
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The shards of a home. `files` is how many there are, those that own nothing any more among them; `chains` are the
+    extents of each partition, the oldest first, and `owners` the shard of each."""
+
+    partitions: int
+    made: int
+    files: int
+    chains: list[list[Held]]
+    owners: list[int]
+
+    @classmethod
+    def of(cls, shards: int, partitions: int = PARTITIONS) -> "Layout":
+        """That of a home that is made with so many."""
+        return cls.read({}, shards, partitions)
+
+    @classmethod
+    def read(cls, held: Mapping[int, Holding], made: int, partitions: int) -> "Layout":
+        """What the shards say together. A partition that no shard says anything of is where it was in the beginning."""
+        chains: list[list[Held]] = [[] for _ in range(partitions)]
+        for shard, holding in held.items():
+            for extent in holding.extents:
+                chains[extent.partition].append(Held(extent.epoch, shard, extent))
+        owners: list[int] = []
+        for number, chain in enumerate(chains):
+            if not any(each.epoch == 0 for each in chain):
+                chain.append(Held(0, number % made, Extent(number, 0, 1)))
+            chain.sort(key=lambda each: (each.epoch, each.shard))
+            last = chain[-1]
+            owners.append(last.extent.target if last.extent.last_row else last.shard)
+        files = 1 + max(*held, *owners, made - 1)
+        return cls(partitions, made, files, chains, owners)
+
+    @property
+    def active(self) -> list[int]:
+        """The shards that own partitions."""
+        return sorted(set(self.owners))
+
+    def shard_of(self, run_id: str) -> int:
+        """The shard that owns the partition of a run."""
+        return self.owners[partition_of(run_id, self.partitions)]
+
+    def foreign(self, shard: int) -> frozenset[int]:
+        """The partitions that others own."""
+        return frozenset(number for number, owner in enumerate(self.owners) if owner != shard)
+
+    def first(self, shard: int) -> Holding:
+        """What the file of a shard holds when it says nothing yet: what it had when the home was made."""
+        mine = range(shard, self.partitions, self.made) if shard < self.made else range(0)
+        return Holding(self.partitions, self.made, tuple(Extent(number, 0, 1) for number in mine))
+
+
+def layout_of(home: Path, shards: int = 0, partitions: int = 0) -> Layout:
+    """The layout of a home; of a new one with as many shards (0: one) and partitions (0: 64) as are wanted.
+
+    Raises Conflict `other_shards` or `other_partitions` when the home has other numbers, Invalid `bad_shards` or
+    `bad_partitions` for numbers that no home can have.
+    """
+    _possible(shards, partitions)
+    hint, files = hint_of(home), shard_files(home)
+    held = dict(_held(files))
+    said = next(iter(held.values()), None)
+    made = said.made if said else hint.shards if hint else max(files, default=(shards or 1) - 1) + 1
+    count = said.partitions if said else hint.partitions if hint else PARTITIONS if files else partitions or PARTITIONS
+    if not made:
+        raise Invalid(f"{home / HOME_FILE} says that there are no shards", [Problem(HOME_FILE, "shards", "bad_home")])
+    found = Layout.read(held, made, count)
+    active = len(found.active)
+    if hint is None:
+        remember(home, Hint(active, count))
+    if shards not in (0, active):
+        raise Conflict(
+            f"{home} has {active} shard{'s'[: active != 1]}, not {shards}", code="other_shards", shards=active,
+            hint=f"leave --shards out, or say --shards {active}; another number: aob shards set {shards}",
+        )  # fmt: skip
+    if partitions not in (0, count):
+        raise Conflict(
+            f"{home} was made with {count} partitions, not with {partitions}", code="other_partitions",
+            hint=f"leave --partitions out: a home keeps the {count} that it was made with", partitions=count,
+        )  # fmt: skip
+    return found
+
+
+def single(home: Path, shards: int, partitions: int) -> Layout:
+    """The layout of a home that can run in one process. Raises Conflict `many_shards`, with what to do instead."""
+    known = hint_of(home) is not None or shard_files(home)
+    count = len(layout_of(home).active) if known else shards
+    if count > 1:
+        raise Conflict(
+            f"{home} has {count} shards, each with a process of its own",
+            code="many_shards",
+            hint=f"run it: aob up --home {home}, and talk to it with aob.Client.of_home",
+        )
+    return layout_of(home, shards, partitions)
+
+
+def _held(files: Mapping[int, Path]) -> Iterable[tuple[int, Holding]]:
+    for number, path in files.items():
+        try:
+            found = look_held(path)
+        except AobError:
+            continue  # damaged: whoever opens it says so
+        if found is not None:
+            yield number, found
+
+
+def _possible(shards: int, partitions: int) -> None:
+    if not 0 <= shards <= SHARDS_MAX:
+        limit = Problem("shards", f"{shards} is not between 1 and {SHARDS_MAX}", "bad_shards")
+        raise Invalid(f"a home has 1 to {SHARDS_MAX} shards", [limit])
+    if partitions and partitions not in PARTITION_COUNTS:
+        counts = ", ".join(map(str, PARTITION_COUNTS))
+        raise Invalid(f"a home has {counts} partitions", [
+            Problem("partitions", f"{partitions} is none of {counts}", "bad_partitions")
+        ])  # fmt: skip
+
+
+class ShardIds(RunIds):
+    """Run ids that lie in one shard: its owner makes them, and everybody finds it by them."""
+
+    def __init__(self, ambient: Ambient, shard: int, layout: Layout) -> None:
+        super().__init__(ambient)
+        self._shard, self._layout = shard, layout
+
+    def next(self) -> str:
+        """A new id of this shard, greater than all before it."""
+        while self._layout.shard_of(made := super().next()) != self._shard:
+            pass
+        return made
