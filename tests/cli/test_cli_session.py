@@ -17,7 +17,7 @@ from aob.cli.complaint import EXIT_BY_STATUS, complain
 from aob.cli.connection import connect
 from aob.cli.parser import parse
 from aob.cli.screen import Screen, clean
-from aob.core import errors, policy
+from aob.core import errors, node
 from aob.core.errors import AobError, Invalid, Problem
 from aob.server import announced, loopback_key
 from tests.cli.conftest import Terminal
@@ -102,7 +102,7 @@ def test_common_options_stand_before_and_after_the_command() -> None:
 
 
 def test_roles_are_those_of_the_policy() -> None:
-    assert policy.ROLES == ROLES
+    assert node.ROLES == ROLES
 
 
 @pytest.mark.parametrize(

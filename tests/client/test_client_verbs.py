@@ -18,9 +18,7 @@ from aob.server import App, announced, create_app, listen, serving
 from aob.server.place import loopback_key
 from tests.server.fake import SECRET, FakeEngine
 from tests.server.test_server_wait import held
-from tools.make_client import STUBS
-from tools.make_client import made as stub_made
-from tools.make_sync import CLIENT, PAIRS, made
+from tools.make_client import CLIENT, STUBS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
 SERVER_SIDE_ONLY = {"authenticate", "holder", "deciding", "metrics_health"}
@@ -37,14 +35,9 @@ def test_the_clients_have_every_verb_of_the_server() -> None:
     assert verbs_of(Client) - {"close"} == verbs_of(AsyncClient) - {"aclose"}
 
 
-@pytest.mark.parametrize("source", PAIRS)
-def test_the_blocking_client_is_fresh(source: str) -> None:
-    assert (CLIENT / PAIRS[source]).read_text() == made(source), "run: python -m tools.make_sync"
-
-
 @pytest.mark.parametrize("stub", STUBS)
 def test_the_types_of_the_calls_are_fresh(stub: str) -> None:
-    assert (CLIENT / stub).read_text() == stub_made(stub), "run: python -m tools.make_client"
+    assert (CLIENT / stub).read_text() == made(stub), "run: python -m tools.make_client"
 
 
 async def test_the_verbs_of_workflows(url: str) -> None:

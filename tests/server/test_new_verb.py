@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 import aob
-from aob.client import AsyncClient, Client
+from aob.client import AsyncClient
 from aob.client.async_made import add
-from aob.client.sync_made import add as add_blocking
+from aob.client.blocking import blocking
 from aob.compose import App
 from aob.compose.shards.channel import Channel
 from aob.compose.shards.local import LocalShard
@@ -101,16 +101,13 @@ async def test_both_clients_have_it(home: App, url: str) -> None:
     class Asking(AsyncClient):
         """With the new verb."""
 
-    class Blocking(Client):
-        """With the new verb."""
-
     add(Asking, (GREET,))
-    add_blocking(Blocking, (GREET,))
     secret = await key(home, "run")
     async with Asking(url, secret) as asking:
         assert (await asking.greet("ann", words=["dear"]))["text"] == "hello dear ann"
-    with Blocking(url, secret) as blocking:
-        assert (await asyncio.to_thread(blocking.greet, "ann", loud=True))["text"] == "HELLO ANN"
+    greeting: Any = blocking(Asking)(url, secret)
+    with greeting as it:
+        assert (await asyncio.to_thread(it.greet, "ann", loud=True))["text"] == "HELLO ANN"
     with pytest.raises(TypeError, match="word"):
         await asking.greet("ann", word=[])
 

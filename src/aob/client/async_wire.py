@@ -6,7 +6,7 @@ Every problem becomes the error that the server raised; a server that cannot be 
 import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -45,7 +45,7 @@ class AsyncWire:
         # A proxy of the environment must not see what goes to this very machine.
         self._timeout_s = timeout_s
         outside = urlsplit(self.url).hostname not in LOOPBACK
-        self._http = httpx.AsyncClient(
+        self._http = self._opened(
             base_url=self.url,
             headers={"x-api-key": key} if key else {},
             timeout=timeout_s,
@@ -53,6 +53,12 @@ class AsyncWire:
             trust_env=outside,
             follow_redirects=True,
         )
+
+    def _opened(self, **options: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**options)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -98,7 +104,7 @@ class AsyncWire:
             try:
                 return await self._call(method, path, query=query, body=body)
             except Unavailable:
-                await asyncio.sleep(pause_s(failures))
+                await self._pause(pause_s(failures))
         return await self._call(method, path, query=query, body=body)
 
     async def _bytes(self, path: str) -> bytes:
@@ -143,7 +149,7 @@ class AsyncWire:
             failures += 1
             if failures > RECONNECTS_MAX:
                 raise unreachable(self.url, cause) from cause
-            await asyncio.sleep(pause_s(failures, frames.retry_ms))
+            await self._pause(pause_s(failures, frames.retry_ms))
 
     async def _lines(self, path: str, query: Query) -> AsyncIterator[bytes]:
         """Lines of a stream until it ends. Raises Unavailable when the connection breaks."""

@@ -1,37 +1,7 @@
-"""Every verb of the API as a method with the server's own names. Answers are plain JSON, typed.
+"""Every verb of the API as a blocking method. Made of the async client; the types stand in the stub beside, which
+`python -m tools.make_client` writes."""
 
-Made from async_client.py by `python -m tools.make_sync`: edit that one.
-"""
+from aob.client.async_client import AsyncClient
+from aob.client.blocking import blocking
 
-from pathlib import Path
-from typing import Self
-
-from aob.client.place import find_place
-from aob.client.sync_made import Made
-from aob.client.sync_nouns import (
-    Alerts,
-    Contracts,
-    DeadLetters,
-    Events,
-    Metrics,
-    People,
-    Runs,
-    Webhooks,
-    Workflows,
-)
-from aob.core.answers import Health
-
-
-class Client(Workflows, Runs, People, Events, DeadLetters, Metrics, Contracts, Alerts, Webhooks, Made):
-    """A client of one server. Every method raises errors of the AobError tree only."""
-
-    @classmethod
-    def of_home(cls, home: Path) -> Self:
-        """The client of the server that runs on a home, with the home's own key. Raises Unavailable, Unauthorized."""
-        place = find_place(home)
-        return cls(place.url, place.key)
-
-    def health(self) -> Health:
-        """How the server is."""
-        found: Health = self._call("GET", "/v1/health")
-        return found
+Client = blocking(AsyncClient)

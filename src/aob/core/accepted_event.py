@@ -4,11 +4,11 @@ Every class has the attributes of `Event`; `data` and `enriched` are structs of 
 fields that were not sent are `msgspec.UNSET`.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.instant import iso
 
 SKEW_MAX_MS: Final = 5 * 60_000
@@ -26,10 +26,10 @@ class Event(msgspec.Struct, gc=False):
     source: str
     type: str
     subject: str = ""
-    data: Any = None
+    data: JsonValue = None
     at_ms: int = 0
     version: int = 1
-    enriched: Any = None
+    enriched: JsonValue = None
     offset: int = -1
     known: bool = True
 
@@ -58,4 +58,4 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     pointer: str
     message: str
     rule: str = ""
-    value: Any = None
+    value: JsonValue = None

@@ -6,9 +6,11 @@ derived metrics the names of metrics; in alerts and objectives `value`.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
+
+from aob.core.answers import JsonValue
 
 T = TypeVar("T")
 BUDGET: Final = 1_000
@@ -67,7 +69,7 @@ class EventContract(msgspec.Struct, frozen=True):
 
     type: str
     version: int
-    schema: Mapping[str, Any]
+    schema: Mapping[str, JsonValue]
     owner: str = ""
     description: str = ""
     subject: str = ""
@@ -78,7 +80,7 @@ class EventContract(msgspec.Struct, frozen=True):
     pii: Mapping[str, str] = {}
     units: Mapping[str, str] = {}
     lateness_ms: int = LATENESS_MS
-    examples: tuple[Mapping[str, Any], ...] = ()
+    examples: tuple[Mapping[str, JsonValue], ...] = ()
     moves: tuple[str, ...] | None = None
 
     @property
@@ -123,9 +125,9 @@ class Given(msgspec.Struct, frozen=True):
     """A test of a metric: given these events (as they are sent; times may be left out), `at` this time, the answer for
     `query` (window, by, where) has this `value`, or these `rows` (the value by the joined values of the dimensions)."""
 
-    given: tuple[Mapping[str, Any], ...]
-    value: Any = None
-    rows: Mapping[str, Any] | None = None
+    given: tuple[Mapping[str, JsonValue], ...]
+    value: JsonValue = None
+    rows: Mapping[str, JsonValue] | None = None
     window: str = ""
     by: tuple[str, ...] = ()
     where: Mapping[str, str] = {}

@@ -8,10 +8,11 @@ like it inside a record, so the two cannot be mixed up. Lines of NDJSON are a se
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Self, overload
+from typing import Final, Self, overload
 
 import msgspec
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
 
 PAGE_ITEMS: Final = 1_000
@@ -25,7 +26,7 @@ _BLANK: Final = re.compile(rb"(?:\A|\n)[ \t\n\v\f]")
 Read = Callable[[Ref], bytes]
 
 
-class Items(Written, Sequence[Any]):
+class Items(Written, Sequence[JsonValue]):
     """All items, of which at most one page is decoded at a time. `ref` is what lists the pages. Written as JSON it is a
     list like any."""
 
@@ -34,7 +35,7 @@ class Items(Written, Sequence[Any]):
     def __init__(self, ref: Ref, pages: Sequence[Ref], count: int, read: Read) -> None:
         self.ref, self.pages = ref, pages
         self._count, self._read = count, read
-        self._at, self._page = -1, list[Any]()
+        self._at, self._page = -1, list[JsonValue]()
 
     def under(self, read: Read) -> None:
         """From now on pages are read like this."""
@@ -48,10 +49,10 @@ class Items(Written, Sequence[Any]):
         return self._count
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> JsonValue: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Any]: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: slice) -> list[JsonValue]: ...
+    def __getitem__(self, index: int | slice) -> JsonValue:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(self._count))]
         at = index + self._count if index < 0 else index
@@ -59,11 +60,11 @@ class Items(Written, Sequence[Any]):
             raise IndexError(f"there is no item {index} of {self._count}")
         return self._paged(at // PAGE_ITEMS)[at % PAGE_ITEMS]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[JsonValue]:
         for number in range(len(self.pages)):
             yield from self._paged(number)
 
-    def _paged(self, number: int) -> list[Any]:
+    def _paged(self, number: int) -> list[JsonValue]:
         if number != self._at:
             self._page, self._at = decode(self._read(self.pages[number])), number
         return self._page
@@ -131,13 +132,13 @@ def items_cell(ref: Ref, count: int, **facts: int) -> Cell:
     return Cell(canonical({ITEMS: decode(ref.cell()), "count": count, **facts}))
 
 
-def items_listed(pages: Sequence[Any], failed: Sequence[int]) -> tuple[Ref, bytes]:
+def items_listed(pages: Sequence[JsonValue], failed: Sequence[int]) -> tuple[Ref, bytes]:
     """The value that lists the pages and the failed items, and the reference to it."""
     data = canonical({"failed_items": list(failed), "pages": list(pages)})
     return Ref(digest_of(data), len(data)), data
 
 
-def listed_in(value: Any) -> Ref | None:
+def listed_in(value: JsonValue) -> Ref | None:
     """The reference to the list of pages, when a decoded cell holds results by page; else None."""
     if type(value) is not dict or len(value) != 3 or type(value.get("count")) is not int:
         return None
@@ -145,13 +146,13 @@ def listed_in(value: Any) -> Ref | None:
     return ref_in(value.get(ITEMS)) if ours else None
 
 
-def facts_of(value: dict[str, Any], listed: bytes) -> dict[str, Any]:
+def facts_of(value: JsonObject, listed: bytes) -> JsonObject:
     """All that a manifest says but the items; `listed` is what it refers to."""
     facts = {name: said for name, said in value.items() if name != ITEMS}
     return facts | {"failed_items": decode(listed)["failed_items"]} if "failed" in facts else facts
 
 
-def manifest_of(value: dict[str, Any], listed: Ref, read: Read, pages: Read | None = None) -> dict[str, Any]:
+def manifest_of(value: JsonObject, listed: Ref, read: Read, pages: Read | None = None) -> JsonObject:
     """`{count, failed, failed_items, items}` as everybody sees it, of a loop `{count, exhausted, items}`; `pages` reads
     pages, where that is another way."""
     items = Items.behind(listed, value["count"], read)
@@ -159,7 +160,7 @@ def manifest_of(value: dict[str, Any], listed: Ref, read: Read, pages: Read | No
     return {**facts_of(value, read(listed)), "items": items}
 
 
-def items_in(value: Any) -> list[Items]:
+def items_in(value: JsonValue) -> list[Items]:
     """Every sequence of items that stands in a value."""
     found: list[Items] = []
     waiting = [value]

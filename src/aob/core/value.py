@@ -7,7 +7,7 @@ A cell is raw JSON, so that a journal row is one JSON text that SQL can read. A 
 
 import hashlib
 import re
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -76,7 +76,7 @@ def digest_of(data: bytes | msgspec.Raw) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def ref_in(value: Any) -> Ref | None:
+def ref_in(value: object) -> Ref | None:
     """The reference that a decoded cell is, or None when it is the value itself.
 
     Exactly what `Ref.cell` writes, and no object that only looks like it: those of callers may lie inline.

@@ -54,7 +54,7 @@ class RunContext:
             self._log = self._open_log(self.run_id, self.visit)
         self._log(message, self.attempt, fields)
 
-    async def heartbeat(self, checkpoint: Any = None) -> None:
+    async def heartbeat(self, checkpoint: JsonValue = None) -> None:
         """A sign of life; a checkpoint is committed."""
         self._job.pulse()
         if checkpoint is not None:
@@ -86,7 +86,7 @@ class RunContext:
 
     async def settle(
         self,
-        result: Any,
+        result: JsonValue,
         *,
         intent: Intended | None = None,
         error: Fault | None = None,
@@ -177,7 +177,7 @@ class RunContext:
                     raise
                 await asyncio.sleep(AWAY_AGAIN_S)
 
-    async def _load(self, cell: Cell) -> Any:
+    async def _load(self, cell: Cell) -> JsonValue:
         value = decode(cell)
         ref = ref_in(value)
         if ref is None:

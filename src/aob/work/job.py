@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.ports.workers import Fault
 
 UNCERTAIN: Final = "uncertain"
@@ -25,7 +26,7 @@ def unheard() -> None:
 class WorkError(Exception):
     """Raise it in a handler to say exactly how an attempt failed."""
 
-    def __init__(self, message: str, *, code: str = "failed", transient: bool = True, detail: Any = None) -> None:
+    def __init__(self, message: str, *, code: str = "failed", transient: bool = True, detail: JsonValue = None) -> None:
         super().__init__(message)
         self.fault = Fault(code, message, transient, detail)
 
@@ -35,7 +36,7 @@ class Intended(msgspec.Struct, frozen=True):
     attempt recorded for the same kind, content and count, to be used instead of acting. `number` names it."""
 
     granted: bool
-    recorded: Any = None
+    recorded: JsonValue = None
     number: int = 0
 
 
@@ -51,28 +52,28 @@ class Context(Protocol):
     def log(self, message: str, /, **fields: Any) -> None:
         """Write a line to the visit's log (a file of the home, never the journal)."""
 
-    async def heartbeat(self, checkpoint: Any = None) -> None:
+    async def heartbeat(self, checkpoint: JsonValue = None) -> None:
         """Show a sign of life; a checkpoint is committed and comes back as `ctx.resume` in the next attempt."""
 
-    async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+    async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
         """Commit the intent of an effect before it happens. It is found again by kind, content and count: the second of
         two that say the same is another one, whatever order they come in. Raises asyncio.CancelledError when the token
         is gone."""
 
     async def settle(
         self,
-        result: Any,
+        result: JsonValue,
         *,
         intent: Intended | None = None,
         error: Fault | None = None,
-        usage: Mapping[str, Any] | None = None,
+        usage: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Record the result of an intent: output or error, and `usage` (tokens_in, tokens_out, cost_usd). Without
         `intent` it is the one that this task has open; raises WorkError `intent_unnamed` when it has several."""
 
-    async def propose(self, operations: list[dict[str, Any]], reason: str) -> Mapping[str, Any]:
+    async def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, JsonValue]:
         """Propose a patch to the run: `{"patch_id", "state": "applied"|"proposed"|"invalid", "problems": [...]}`."""
 
-    async def graph(self) -> Mapping[str, Any]:
+    async def graph(self) -> Mapping[str, JsonValue]:
         """`{document, state, agents_left}`: the workflow document as it stands now, by node whether it is `ready`, `not
         begun` or how it ended, and how many agents a patch may still add."""

@@ -1,6 +1,5 @@
 """Events: send them so that each counts once whatever breaks on the way, and follow them with the numbers they move."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 import httpx
@@ -55,7 +54,7 @@ class Events(AsyncWire):
                 if attempt >= ATTEMPTS or error.code == "not_here":
                     raise
                 said_s = error.retry_after_s if isinstance(error, Busy) else 0.0
-                await asyncio.sleep(min(max(said_s, WAIT_FIRST_S * 2**attempt), WAIT_MAX_S))
+                await self._pause(min(max(said_s, WAIT_FIRST_S * 2**attempt), WAIT_MAX_S))
 
     def stream(
         self,

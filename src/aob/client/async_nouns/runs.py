@@ -1,6 +1,5 @@
 """Runs: start, list, show, follow, cancel, message, replay, fork. Each a request, its answer typed."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
 
@@ -114,7 +113,7 @@ class Runs(AsyncWire):
                 failures += 1
                 if failures > RECONNECTS_MAX:
                     raise
-                await asyncio.sleep(pause_s(failures))
+                await self._pause(pause_s(failures))
                 continue
             if run["ended_at"]:
                 return run

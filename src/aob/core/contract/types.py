@@ -6,8 +6,9 @@
 import keyword
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
+from aob.core.answers import JsonValue
 from aob.core.contract_model import ContractSet, EventContract
 
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
@@ -56,7 +57,7 @@ class _Module:
         else:
             self._classes += ["", f"{self._free(name)} = {self._type(name, contract.schema)}", ""]
 
-    def _object(self, name: str, schema: Mapping[str, Any], about: str = "") -> str:
+    def _object(self, name: str, schema: Mapping[str, JsonValue], about: str = "") -> str:
         name = self._free(name)
         required = set(schema.get("required", ()))
         fields = [
@@ -71,7 +72,7 @@ class _Module:
         self._classes += [*base[1], *(f"    {line}" for line in fields), *(["    pass"] if not fields else []), ""]
         return name
 
-    def _functional(self, name: str, schema: Mapping[str, Any]) -> str:
+    def _functional(self, name: str, schema: Mapping[str, JsonValue]) -> str:
         """A TypedDict with names that no attribute can have."""
         required = set(schema.get("required", ()))
         pairs = [
@@ -90,7 +91,7 @@ class _Module:
         told = "allow" if extra else "forbid"
         return "BaseModel", [f'    model_config = ConfigDict(extra="{told}", populate_by_name=True)', ""]
 
-    def _field(self, owner: str, field: str, schema: Mapping[str, Any], required: bool) -> str:
+    def _field(self, owner: str, field: str, schema: Mapping[str, JsonValue], required: bool) -> str:
         type = self._type(owner + _name(field), schema)
         if not self._pydantic:
             return f"{field}: {self._optional(type, required)}"
@@ -119,7 +120,7 @@ class _Module:
         self._need("typing", "NotRequired")
         return f"NotRequired[{type}]"
 
-    def _type(self, name: str, schema: Mapping[str, Any]) -> str:
+    def _type(self, name: str, schema: Mapping[str, JsonValue]) -> str:
         values = [schema["const"]] if "const" in schema else schema.get("enum")
         if values and all(isinstance(value, str | int | bool) or value is None for value in values):
             self._need("typing", "Literal")

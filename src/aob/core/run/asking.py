@@ -5,6 +5,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import Any, Final
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
 from aob.core.event import derived_id
 from aob.core.json_schema.problems import schema_problems
@@ -32,7 +33,7 @@ def repeated(step: Step, id: str, now: Known) -> bool:
     was = step.run.commands.get(id) if id else None
     if was is None:
         return False
-    differs: dict[str, Any] = {
+    differs: JsonObject = {
         name: {"was": getattr(was, name), "is": getattr(now, name)}
         for name in ("kind", "target", "by") if getattr(was, name) not in ("", getattr(now, name))
     }  # fmt: skip
@@ -76,7 +77,7 @@ def answer(step: Step, command: cmd.Answer) -> None:
     decide_ticket(step, ticket, command.choice, by, command.reason, command.values, command.command, command.who.id)
 
 
-def check_form(ticket: Ticket, given: Any) -> None:
+def check_form(ticket: Ticket, given: JsonValue) -> None:
     """Raises Invalid naming each value of a form that does not fit."""
     if given is not None and not isinstance(given, dict):
         raise Invalid("values of a form are an object", [Problem("/values", "must be an object", "wrong_type")])
@@ -157,7 +158,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
         step.events.append(ev.PatchClosed(patch.id, "rejected", by, reason))
         settle_holder(step, patch, "rejected")
         return
-    operations: list[dict[str, Any]] = decode(patch.operations)
+    operations: list[JsonObject] = decode(patch.operations)
     plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of, patch.visit)
     roles, barred = plan.verdict.roles, barred_of(step, plan)
     wider = not (set(roles) <= set(ticket.roles) and set(barred) <= set(ticket.barred))

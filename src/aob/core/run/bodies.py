@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.items import PAGE_ITEMS, Items, Lines, items_cell, items_listed, listed_in
 from aob.core.rules import FIRST_RULES, PAGED_LOOPS_RULES
@@ -64,9 +65,9 @@ def open_loop(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     step.going.append(visit)
 
 
-def _items(step: Step, cell: Cell) -> Sequence[Any]:
+def _items(step: Step, cell: Cell) -> Sequence[JsonValue]:
     """The items as a list: of raw JSON for a blob of NDJSON, of values for a list."""
-    listed: Any = decode(cell)
+    listed: JsonValue = decode(cell)
     pages = listed_in(listed)
     ref = pages or ref_in(listed)
     if ref is None:
@@ -126,7 +127,7 @@ def _next_item(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None
     _open_scope(step, node, body, step.version_of(scope), item)
 
 
-def _item(item: Any, index: int) -> Any:
+def _item(item: JsonValue, index: int) -> JsonValue:
     """An item as a value. Raw JSON is read here, so that nothing else gets into a record."""
     if not isinstance(item, msgspec.Raw):
         return item
@@ -210,7 +211,7 @@ def _paged(step: Step, body: Body, count: int, **facts: int) -> Cell:
 
 
 def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
-    manifest: dict[str, Any] = {"count": body.count, "failed": body.failed}
+    manifest: JsonObject = {"count": body.count, "failed": body.failed}
     if ir.rules != FIRST_RULES:
         lost = sorted(body.lost)
         if body.count > PAGE_ITEMS:
@@ -247,7 +248,7 @@ def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None
             _write_page(step, body, index // PAGE_ITEMS, index)
         cell = _paged(step, body, index, exhausted=exhausted)
     else:
-        told: dict[str, Any] = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
+        told: JsonObject = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
         cell = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)
     step.route(scope, ir, node, outcome(body.visit, EXHAUSTED if exhausted else "success", cell))
 

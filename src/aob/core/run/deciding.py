@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event import derived_id
 from aob.core.graph.compiled.ir import IR, Node
@@ -151,8 +152,8 @@ def _start(step: Step, command: cmd.Start) -> None:
 
 def _same_start(run: Run, command: cmd.Start) -> None:
     """A start that was made before is the same run; one that asks for anything else is told what differs."""
-    was: dict[str, Any] = {"workflow": run.workflow, "tag": run.tag}
-    now: dict[str, Any] = {"workflow": command.workflow, "tag": command.tag}
+    was: JsonObject = {"workflow": run.workflow, "tag": run.tag}
+    now: JsonObject = {"workflow": command.workflow, "tag": command.tag}
     known = run.given is not None and command.given is not None
     for name in {*run.labels, *command.labels} if not known else {*(run.given or ()), *(command.given or ())}:
         was[f"labels.{name}"] = run.labels.get(name) if not known or name in (run.given or ()) else None

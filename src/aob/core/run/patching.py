@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
@@ -19,7 +20,7 @@ from aob.core.run.state.run import SKIPPED, Patch, Run, Scope, body_of, takes, v
 from aob.core.run.stepping.step import Graphs, Step
 from aob.core.value import NULL, canonical, decode, digest_of
 
-Operations = list[dict[str, Any]]
+Operations = list[JsonObject]
 _operations = msgspec.json.Decoder(Operations)
 
 
@@ -27,9 +28,9 @@ class Plan(msgspec.Struct):
     """A patch ready to be applied: its operations on the graph as it stands, and everything learnt of it."""
 
     operations: Operations
-    document: dict[str, Any]
+    document: JsonObject
     graphs: Any
-    difference: dict[str, Any]
+    difference: JsonObject
     shown: str
     verdict: Verdict
     agents: int
@@ -143,7 +144,7 @@ def begun_nodes(run: Run) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(live | {node for node, how in done.items() if how is not SKIPPED}), frozenset(done)
 
 
-def _agents(document: dict[str, Any]) -> int:
+def _agents(document: JsonObject) -> int:
     nodes = document.get("nodes", {}).values()
     return sum((node.get("kind") == "agent") + _agents(node.get("body") or {}) for node in nodes)
 

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.graph.compiled import IR, Node
 from aob.core.run import Run, born, decide, end_as, evolve
 from aob.core.run.record import commands as cmd
@@ -63,10 +64,10 @@ class Shadow:
         self._now: deque[tuple[int, str]] = deque()
         self._born = 0
         """Tokens by when their turn is, and those whose turn is at once, in the order that they came."""
-        self.visits: dict[str, dict[str, Any]] = {}
+        self.visits: dict[str, JsonObject] = {}
         self.unknown: dict[str, None] = {}
 
-    async def run_through(self, start_ms: int) -> dict[str, Any]:
+    async def run_through(self, start_ms: int) -> JsonObject:
         """Goes on until the end, or until all that is left is unknown; the report."""
         source, self.now = self.source, start_ms
         overlay = tuple(Raw(canonical([])) for _ in range(self.version))
@@ -254,7 +255,7 @@ class Shadow:
         self.unknown[visit] = None
         self.visits[visit] = {"visit": visit, "how": "unknown", "why": why}
 
-    async def _report(self) -> dict[str, Any]:
+    async def _report(self) -> JsonObject:
         run, source = self.run, self.source
         status, output = run.final or ("UNKNOWN" if self.unknown else run.status), run.output if run.final else NULL
         cut_short = source.final and not run.final and not any(visit in self.recorded for visit in self.unknown)
@@ -269,7 +270,7 @@ class Shadow:
             "at": datetime.fromtimestamp(source.started_ms / 1_000, UTC).isoformat(),
         }  # fmt: skip
 
-    async def _value(self, cell: Cell) -> Any:
+    async def _value(self, cell: Cell) -> JsonValue:
         step = Step(self.run, self.given, self.now)
         return await self._with_values(lambda: step.load(cell))
 

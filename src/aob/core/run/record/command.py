@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.policy.caller import Caller
 from aob.core.rules import RULES
 from aob.core.value import NULL, Cell
@@ -51,7 +52,7 @@ class Complete(_Command):
     digest: bytes
     took_us: int = 0
     memo: bool = False
-    usage: dict[str, Any] | None = None
+    usage: JsonObject | None = None
     patch: str = ""
     beside: bytes | None = None
 
@@ -152,7 +153,7 @@ class Settle(_Command):
     number: int
     result: Cell
     failed: bool = False
-    usage: dict[str, Any] | None = None
+    usage: JsonObject | None = None
 
 
 class Message(_Command):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.run.record.scope_event import BodyOpened as BodyOpened
 from aob.core.run.record.scope_event import NodeRefused as NodeRefused
 from aob.core.run.record.scope_event import PageClosed as PageClosed
@@ -83,7 +84,7 @@ class NodeCompleted(_Event, tag=3):
     took_us: int = 0
     memo: bool = False
     copied: bool = False
-    usage: dict[str, Any] | None = None
+    usage: JsonObject | None = None
 
 
 class NodeFailed(_Event, tag=4):
@@ -144,7 +145,7 @@ class TicketOpened(_Event, tag=9):
     role: str
     text: str
     choices: list[str]
-    form: dict[str, Any]
+    form: JsonObject
     shown: Cell
     due_ms: int = 0
     expire: str = ""
@@ -238,7 +239,7 @@ class NodeHeld(_Event, tag=15):
     output: Cell
     digest: bytes
     patch: str
-    usage: dict[str, Any] | None = None
+    usage: JsonObject | None = None
 
 
 class Intent(_Event, tag=16):
@@ -261,7 +262,7 @@ class IntentSettled(_Event, tag=17):
     number: int
     result: Cell
     failed: bool = False
-    usage: dict[str, Any] | None = None
+    usage: JsonObject | None = None
 
 
 class Uncertain(_Event, tag=18):

@@ -6,6 +6,7 @@ The run given is consumed: the caller goes on with the one returned.
 from collections.abc import Iterable
 from typing import Any
 
+from aob.core.answers import JsonObject
 from aob.core.run.record import events as ev
 from aob.core.run.state import graph_folding as graph
 from aob.core.run.state.graph_folding import decide_nodes, feed
@@ -245,7 +246,7 @@ def _intent_settled(run: Run, e: ev.IntentSettled) -> None:
         _use(run, e.usage)
 
 
-def _use(run: Run, usage: dict[str, Any]) -> None:
+def _use(run: Run, usage: JsonObject) -> None:
     for name, amount in usage.items():
         if isinstance(amount, int | float) and not isinstance(amount, bool):
             run.usage[name] = run.usage.get(name, 0) + amount

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.graph.compiled.ir import Edge, Node
 from aob.core.rights import needed_roles
 from aob.core.run.record.event import NodeCompleted, NodeFailed
@@ -52,7 +53,7 @@ class Token(msgspec.Struct, gc=False, eq=False):
     attempt: int
     state: str
     intents: list[IntentState] | None = None
-    kept: Any = None
+    kept: JsonValue = None
     resume: Cell | None = None
     error: Cell | None = None
     verify: bool = False
@@ -201,7 +202,7 @@ class Ticket(msgspec.Struct):
     role: str
     text: str
     choices: list[str]
-    form: dict[str, Any]
+    form: JsonObject
     shown: Cell
     due_ms: int
     expire: str

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.expression import EvalError, Expression, Meter
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.rules import FIRST_RULES
@@ -13,8 +14,8 @@ from aob.core.value import NULL, Cell
 
 
 def evaluate(
-    step: Step, scope: Scope, expression: Expression, extra: dict[str, Any] | None = None, meter: Meter | None = None
-) -> Any:
+    step: Step, scope: Scope, expression: Expression, extra: JsonObject | None = None, meter: Meter | None = None
+) -> JsonValue:
     """The value of an expression in a scope. Raises DeniedError with the expression when it has none. With a meter
     several expressions together may cost what one may."""
     try:
@@ -23,15 +24,15 @@ def evaluate(
         raise DeniedError(f"{expression.text}: {error}") from error
 
 
-def evaluate_all(step: Step, scope: Scope, expressions: Mapping[str, Expression]) -> dict[str, Any]:
+def evaluate_all(step: Step, scope: Scope, expressions: Mapping[str, Expression]) -> JsonObject:
     """The values of the expressions of one input or output."""
     meter = Meter()
     return {name: evaluate(step, scope, expression, None, meter) for name, expression in expressions.items()}
 
 
-def names_for(step: Step, scope: Scope, expression: Expression) -> dict[str, Any]:
+def names_for(step: Step, scope: Scope, expression: Expression) -> JsonObject:
     """Just the names that the expression uses."""
-    names: dict[str, Any] = {}
+    names: JsonObject = {}
     wanted = expression.names
     if "inputs" in wanted:
         names["inputs"] = step.load(step.run.inputs)
@@ -57,7 +58,7 @@ def parent_of(step: Step, scope: Scope) -> Scope | None:
     return step.scope(scope.visit.rpartition("/")[0])
 
 
-def _facts(step: Step, scope: Scope, node: str) -> dict[str, Any]:
+def _facts(step: Step, scope: Scope, node: str) -> JsonObject:
     """What an expression sees of a node: its `state`, the `output` of one that completed, the `error` of one that
     failed, of a loop whether it is `exhausted`. Under the first rules `output` is always there, null where there is
     none."""
@@ -67,7 +68,7 @@ def _facts(step: Step, scope: Scope, node: str) -> dict[str, Any]:
     while here is not None and outcome is None:
         outcome = step.outcome(here, node)
         here = parent_of(step, here)
-    facts: dict[str, Any] = {"state": state_of(outcome)}
+    facts: JsonObject = {"state": state_of(outcome)}
     if outcome is not None and outcome.on == EXHAUSTED:
         facts[EXHAUSTED] = True
     if failed(outcome):
@@ -79,7 +80,7 @@ def _facts(step: Step, scope: Scope, node: str) -> dict[str, Any]:
     return facts
 
 
-def _item(step: Step, scope: Scope) -> Any:
+def _item(step: Step, scope: Scope) -> JsonValue:
     here: Scope | None = scope
     while here is not None:
         body = step.run.bodies.get(here.visit)
@@ -89,7 +90,7 @@ def _item(step: Step, scope: Scope) -> Any:
     return None
 
 
-def _loop(step: Step, scope: Scope) -> dict[str, Any]:
+def _loop(step: Step, scope: Scope) -> JsonObject:
     here: Scope | None = scope
     while here is not None and here.path.endswith("]"):
         here = parent_of(step, here)
@@ -122,7 +123,7 @@ def input_cell(step: Step, scope: Scope, node: Node) -> Cell:
     return cell
 
 
-def input_value(step: Step, scope: Scope, node: Node) -> Any:
+def input_value(step: Step, scope: Scope, node: Node) -> JsonValue:
     """The input of a visit as a fresh Python value."""
     if node.input is not None:
         return evaluate_all(step, scope, node.input)

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError
 from aob.core.event import derived_id
 from aob.core.graph.compiled.ir import IR, Edge, Node
@@ -32,11 +33,11 @@ class Graphs(Protocol):
         """The body under a path of nodes (`each/inner`)."""
         ...
 
-    def document(self, version: int) -> dict[str, Any]:
+    def document(self, version: int) -> JsonObject:
         """The materialized document of a version."""
         ...
 
-    def extended(self, operations: list[dict[str, Any]]) -> "Graphs":
+    def extended(self, operations: list[JsonObject]) -> "Graphs":
         """The same graphs with one version more, checked and compiled. Raises Invalid with every problem."""
         ...
 
@@ -52,7 +53,7 @@ class Given(msgspec.Struct, gc=False, eq=False):
     values: Mapping[bytes, bytes]
     rules: PatchRules
     effects: Mapping[str, str] = {}
-    lists: dict[bytes, Sequence[Any]] = {}
+    lists: dict[bytes, Sequence[JsonValue]] = {}
     judges: bool = True
 
     def under(self, graphs: Graphs) -> "Given":
@@ -186,7 +187,7 @@ class Step:
         """The id of the ticket that this visit opens: the same one whenever it is derived."""
         return derived_id("ticket", self.run.id, visit, attempt, subject)
 
-    def cell(self, value: Any) -> Cell:
+    def cell(self, value: JsonValue) -> Cell:
         """A Python value as a cell; what is too large for a record goes beside it."""
         data = canonical(value)
         return Raw(data) if inline(data) else self.beside(data)
@@ -197,7 +198,7 @@ class Step:
         self.values[digest] = data
         return Ref(digest, len(data)).cell()
 
-    def load(self, cell: Cell) -> Any:
+    def load(self, cell: Cell) -> JsonValue:
         """The value of a cell. Raises Needs when it lies outside and is not at hand."""
         value = decode(cell)
         if type(value) is dict:
