@@ -10,11 +10,13 @@ from types import FrameType
 from typing import Any, Final
 
 from bench.frame import Bench, Figure, measure
+from bench.measures.live import Untold
 from bench.measures.runs import finish, home, run
 from bench.workflows import INPUTS, chain, waiting
 
 ROUNDS: Final = (40, 240)
-"""Runs in the two rounds: few, because a traced step takes twenty times as long."""
+SLOWER: Final = 20
+"""A traced step takes so many times as long: few runs in the two rounds, and what waits waits as much longer."""
 
 
 class Tracer:
@@ -42,28 +44,38 @@ class Tracer:
 @measure("counted")
 def counted(bench: Bench) -> Iterator[Figure]:
     """Byte codes of a run of five nodes, and of a start: what changes them is the code alone."""
+    from aob.compose.metrics import wiring
     from aob.journal import deciding
+    from aob.metrics.platform import folding
 
     async def once(workflow: str, mode: str) -> float:
         taken = []
         async with home(bench, chain("chain", 5), waiting("wait")) as app:
             await finish(app, "chain", 20, mode)
+            await asyncio.sleep(2 * folding.TELL_S)  # what is made once is made
             for count in ROUNDS:
                 with Tracer() as tracer:
                     if workflow == "wait":
                         await app.views.start_many(app.who, [{"workflow": "wait", "inputs": INPUTS}] * count)
                     else:
                         await finish(app, workflow, count, mode)
-                    await asyncio.sleep(0.1)  # what is read behind the runs belongs to them
+                    await asyncio.sleep(2 * folding.TELL_S)  # what is read behind the runs belongs to them
                 taken.append(tracer.count)
         return (taken[1] - taken[0]) / (ROUNDS[1] - ROUNDS[0])
 
-    names = vars(deciding)
-    until = names["BATCH_MS"]
+    names, telling = vars(deciding), vars(folding)
+    whole = vars(wiring)["Platform"]
+    until, tell_s = names["BATCH_MS"], telling["TELL_S"]
     try:
-        names["BATCH_MS"] = 1e9
-        yield Figure("counted.chain5.full.bytecodes", run(once("chain", "full")), "byte codes")
+        names["BATCH_MS"], telling["TELL_S"] = 1e9, tell_s * SLOWER
+        with_platform = run(once("chain", "full"))
+        vars(wiring)["Platform"] = Untold
+        without = run(once("chain", "full"))
+        vars(wiring)["Platform"] = whole
+        yield Figure("counted.chain5.full.bytecodes", with_platform, "byte codes")
+        yield Figure("counted.platform.share", (with_platform / without - 1) * 100, "%", 5.0)
         yield Figure("counted.chain5.fast.bytecodes", run(once("chain", "fast")), "byte codes")
         yield Figure("counted.start.bytecodes", run(once("wait", "full")), "byte codes")
     finally:
-        names["BATCH_MS"] = until
+        names["BATCH_MS"], telling["TELL_S"] = until, tell_s
+        vars(wiring)["Platform"] = whole

@@ -7,7 +7,7 @@ from typing import Any
 import aob
 from aob.compose import App
 from aob.core.policy import LOCAL
-from tests.metrics.till import SHOP, Signal, ingest_as, sold
+from tests.metrics.till import SHOP, ingest_as, sold
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn
 
 
@@ -23,9 +23,10 @@ async def rows(app: App, metric: str, *by: str) -> dict[tuple[str, ...], Any]:
 
 async def caught_up(app: App) -> None:
     """Waits until the platform has read the journal to its end."""
-    live, moved = app.metrics.live, Signal()
-    live.moved.append(moved)
-    await moved.until(lambda: live.keeping.marks.get("journal", 0) >= last_of_runs(app))
+    wiring = app.wiring
+    assert wiring is not None
+    await wiring.platform.caught_up(last_of_runs(app), 10)
+    assert app.metrics.live.keeping.marks["journal"] >= last_of_runs(app)
 
 
 def last_of_runs(app: App) -> int:

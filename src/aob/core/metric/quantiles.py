@@ -1,7 +1,7 @@
 """Quantiles and bounds of a cell: numbers with signs in, quantiles, the lowest and the highest number out."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
@@ -160,15 +160,14 @@ class Quantiles(Counting[float, Kll]):
     def add_all(self, values: Sequence[float], sign: int = 1) -> None:
         """See each of these numbers once more (`sign` 1) or less, as `add` would one by one."""
         at, counts = 0, self._counts
-        known = counts.get
         while self._rest is None and at < len(values):
             end = at + self._cap + 1 - len(counts)  # no more can be new before it is too many
-            for value in map(float, values[at:end]):
-                now = known(value, 0) + sign
-                if now:
-                    counts[value] = now
-                else:
-                    counts.pop(value, None)
+            new: dict[float, int] = Counter(map(float, values[at:end]))
+            if sign < 0:
+                new = {value: -count for value, count in new.items()}
+            for value in counts.keys() & new.keys():
+                shift(counts, value, new.pop(value))
+            counts |= new
             at = end
             if len(counts) > self._cap:
                 self._spill()

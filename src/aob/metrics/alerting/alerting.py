@@ -18,6 +18,7 @@ from aob.journal import Journal
 from aob.metrics.alerting.law import PREFIX, stream_of
 from aob.metrics.alerting.lookout import Lookout
 from aob.metrics.alerting.objectives import Objectives
+from aob.metrics.alerting.shipped import platform_alerts
 from aob.metrics.alerting.showing import Sighted, notice_of
 from aob.metrics.alerting.starter import Starter, begin, start_due
 from aob.ports.serving import MetricReader
@@ -77,6 +78,7 @@ class Alerts:
         self._runs: dict[str, Lookout] = {}
         """Who waits for the end of a run."""
         self._open = False
+        self._shipped = platform_alerts().alerts.keys()
 
     async def __aenter__(self) -> "Alerts":
         self._open = True
@@ -176,7 +178,7 @@ class Alerts:
         contract = self.state(tenant, name).contract(self._contracts(tenant))
         if contract != standing.contract or standing.judge is None:
             standing.contract, standing.judge, standing.sighted, standing.wrong = contract, None, {}, ""
-            standing.lookout.wait(contract.for_ms if contract is not None else 0)
+            standing.lookout.wait(contract.for_ms if contract is not None else 0, often=name not in self._shipped)
             try:
                 standing.judge = Judge(contract) if contract is not None else None
             except Invalid as error:

@@ -50,9 +50,9 @@ class Lookout:
             self._told = True
             self._arm(self._now_ms())
 
-    def wait(self, ms: int) -> None:
-        """A state has to last this long before it counts."""
-        self.gap_ms = min(GAP_MAX_MS, max(GAP_MS, ms // GAPS_IN_A_WAIT))
+    def wait(self, ms: int, *, often: bool = True) -> None:
+        """A state has to last this long before it counts; without `often` a look a second is enough in any case."""
+        self.gap_ms = min(GAP_MAX_MS, max(GAP_MS, ms // GAPS_IN_A_WAIT)) if often else GAP_MAX_MS
 
     def stepped(self) -> None:
         """The clock was set: what is due by now does not wait for its alarm."""

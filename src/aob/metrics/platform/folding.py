@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import resources
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -21,13 +22,18 @@ from aob.core.metric.fold import Many
 from aob.gate import Commit
 from aob.journal import Committed
 from aob.metrics.live.live import Live
-from aob.metrics.platform.stretch import Follow, Groups, Runs, Stretch, Tellings
+from aob.metrics.platform.columns import Groups
+from aob.metrics.platform.stretch import Follow, Runs, Stretch, Tellings
 from aob.metrics.platform.telling import Telling
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT
 
 JOURNAL: Final = "journal"
-SLICE: Final = 500
+_told: Final = attrgetter("told")
+SLICE: Final = 1_000
+"""Decisions that are read without a turn of others."""
+WORTH_IT: Final = 100
+"""When there were fewer, what happens within the next `TELL_S` is read together."""
 TELL_S: Final = 0.05
 """What happens within so much time is folded together, and whoever follows the platform's numbers is told once."""
 
@@ -59,6 +65,8 @@ class Platform:
         self._tellings = [Tellings(live.contracts.platform) for _ in range(shards)]
         self._task: asyncio.Task[None] | None = None
         self._read_on = asyncio.Event()
+        self._wanted = asyncio.Event()
+        """Somebody waits for what the journal says."""
         self._moving = set[str]()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -118,6 +126,7 @@ class Platform:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while self.live.keeping.marks.get(mark_of(shard), 0) < row:
+                    self._wanted.set()
                     await self._read_on.wait()
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
@@ -154,6 +163,11 @@ class Platform:
                 self._mark(0, commits[end - 1].row)
                 at = end
                 await asyncio.sleep(0)
+            if sum(map(len, map(_told, commits))) < WORTH_IT:
+                timer = asyncio.get_running_loop().call_later(TELL_S, self._wanted.set)
+                await self._wanted.wait()
+                self._wanted.clear()
+                timer.cancel()
 
     def _mark(self, shard: int, row: int) -> None:
         """Folded and marked between two awaits: no snapshot can come between."""

@@ -4,7 +4,9 @@ A run's own event does not say when its visit became ready or which workflow it 
 runs that live. Pure: the same events in the same order tell the same.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from itertools import repeat
 from typing import Any, Final
 from zlib import crc32
 
@@ -13,12 +15,14 @@ import msgspec
 from aob.core.run.record import events as ev
 
 RUNS_MAX: Final = 100_000
-"""Live runs that are remembered; of those beyond, the oldest of a page are told without workflow and times."""
+"""Live runs that are remembered; of those beyond, the oldest are told without workflow and times."""
 
 PAGES: Final = 256
 """Parts in which they are written, by a hash of the id."""
 
 NODE: Final = "aob.node.finished"
+STARTED: Final = "aob.run.started"
+FINISHED: Final = "aob.run.finished"
 Told = tuple[str, dict[str, Any]]
 
 
@@ -36,15 +40,24 @@ class Telling:
 
     def __init__(self) -> None:
         self.runs: dict[str, Remembered] = {}
-        """All that is remembered."""
+        """All that is remembered, the oldest first."""
         self.touched: set[str] = set()
         """Runs of which something may be remembered that no page says yet."""
         self._pages: dict[int, dict[str, Remembered]] = {number: {} for number in range(PAGES)}
+        self._paged: set[str] = set()
         self._changed: set[int] = set()
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
         """The pages that changed since they were given last, or all; `""` lists those that have something."""
-        self._changed |= set(map(_page_of, self.touched))
+        for run_id in self.touched:
+            page, run = self._pages[number := _page_of(run_id)], self.runs.get(run_id)
+            self._changed.add(number)
+            if run is not None:
+                page[run_id] = run
+                self._paged.add(run_id)
+            else:
+                page.pop(run_id, None)
+                self._paged.discard(run_id)
         self.touched.clear()
         for number in range(PAGES) if full else sorted(self._changed):
             self._changed.discard(number)
@@ -83,33 +96,37 @@ class Telling:
 
     def remember(self, run_id: str, remembered: Remembered | None) -> None:
         """From now on this is remembered of a run; None: nothing."""
-        page = self._pages[_page_of(run_id)]
         self.touched.add(run_id)
-        self.runs.pop(run_id, None)
-        page.pop(run_id, None)
         if remembered is not None:
-            if len(self.runs) >= RUNS_MAX and page:
-                oldest = next(iter(page))
-                del page[oldest], self.runs[oldest]
-            page[run_id] = self.runs[run_id] = remembered
+            self.begin({run_id: remembered})
+        else:
+            self.end((run_id,))
+
+    def begin(self, runs: Mapping[str, Remembered]) -> None:
+        """Runs begin, and this is remembered of them."""
+        self.runs |= runs
+        while len(self.runs) > RUNS_MAX:
+            oldest = next(iter(self.runs))
+            self.touched.add(oldest)
+            del self.runs[oldest]
+
+    def end(self, run_ids: Collection[str]) -> None:
+        """Runs have ended, and nothing is remembered of them. Of most no page has ever spoken."""
+        deque(map(self.runs.pop, run_ids, repeat(None)), 0)
+        self.touched.difference_update(set(run_ids).difference(self._paged))
 
     def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
         self.remember(run_id, Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms)))
-        return "aob.run.started", {"workflow": event.workflow}
+        return STARTED, {"workflow": event.workflow}
 
 
 def _page_of(run_id: str) -> int:
     return crc32(run_id.encode()) % PAGES
 
 
-def node_data(workflow: str, took_ms: float, hop_ms: float) -> dict[str, Any]:
-    """What is told of a visit that is completed."""
-    return {"workflow": workflow, "outcome": "completed", "took_ms": took_ms, "hop_ms": hop_ms}
-
-
 def _finished(run: Remembered, event: ev.RunFinished, at_ms: int) -> Told:
     took = float(max(0, at_ms - run.started_ms))
-    return "aob.run.finished", {"workflow": run.workflow, "status": event.status, "duration_ms": took}
+    return FINISHED, {"workflow": run.workflow, "status": event.status, "duration_ms": took}
 
 
 def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> Told | None:
@@ -117,7 +134,8 @@ def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> Told | N
     if event.copied:
         return None
     took_ms = event.took_us / 1_000
-    return NODE, node_data(run.workflow, took_ms, max(0.0, at_ms - ready_ms - took_ms))
+    hop_ms = max(0.0, at_ms - ready_ms - took_ms)
+    return NODE, {"workflow": run.workflow, "outcome": "completed", "took_ms": took_ms, "hop_ms": hop_ms}
 
 
 def _failed(run: Remembered, event: ev.NodeFailed, at_ms: int) -> Told:
@@ -166,3 +184,5 @@ _READYING: Final = frozenset(
     kind for kind in vars(ev).values() if isinstance(kind, type) and "ready" in getattr(kind, "__struct_fields__", ())
 )
 """Events that say which visits became ready."""
+TELLS_ALONE: Final = (_READYING | _TELLS.keys() | {ev.TokenReady}) - {ev.RunStarted, ev.NodeCompleted, ev.RunFinished}
+"""Events that say something and are not nearly all there is: a run that has one is told event by event."""
