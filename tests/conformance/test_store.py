@@ -16,15 +16,26 @@ from aob.backends.memory.store import MemoryStore
 from aob.backends.sqlite import checkpoints
 from aob.backends.sqlite.store import SqliteStore
 from aob.core.errors import AobError, Unavailable
-from aob.ports.store import EndedQuery, HeadQuery, Removal, Segment, Store, TicketRow, TimerRow, Value
+from aob.core.event import HOME, MessageMark
+from aob.ports.store import (
+    EndedQuery,
+    HeadQuery,
+    Removal,
+    Segment,
+    Store,
+    TicketRow,
+    TimerRow,
+    Value,
+)
+from aob.testing.conformance.messages import MessagesSuite
 from aob.testing.conformance.readable import ViewsSuite
 from aob.testing.conformance.removal import RemovalSuite
-from aob.testing.conformance.store import StoreSuite, batch, content, head
+from aob.testing.conformance.store import StoreSuite, batch, content, head, message
 
 FILE = "shard-0.db"
 
 
-class TestMemory(StoreSuite, ViewsSuite, RemovalSuite):
+class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
     async def make(self, folder: Path) -> Store:
         return MemoryStore()
 
@@ -32,7 +43,7 @@ class TestMemory(StoreSuite, ViewsSuite, RemovalSuite):
         return store
 
 
-class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite):
+class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
     async def make(self, folder: Path) -> Store:
         self.path = folder / FILE
         return await SqliteStore.open(self.path, timeout_s=0.01)
@@ -110,6 +121,14 @@ REMOVALS = st.lists(
 )
 VALUES = st.lists(st.builds(Value, st.sampled_from(["acme", "x"]), st.just(b"h" * 32), st.binary(max_size=3)),
                   max_size=2)  # fmt: skip
+PAIR = st.tuples(st.sampled_from([HOME, 0]), st.integers(0, 1))
+MARKS = st.lists(st.builds(lambda pair, *place: MessageMark(*pair, *place), PAIR, st.integers(1, 2), st.integers(0, 3)),
+                 max_size=3)  # fmt: skip
+MESSAGES = st.lists(
+    st.builds(lambda pair, number, generation: message(
+        number, sender=pair[0], receiver=pair[1], generation=generation), PAIR, st.integers(1, 3), st.integers(1, 2)),
+    max_size=3,
+)  # fmt: skip
 MOVE = st.fixed_dictionaries(
     {
         "handle": st.integers(0, 1),
@@ -126,6 +145,10 @@ MOVE = st.fixed_dictionaries(
                 "tickets_done": DONE,
                 "values": VALUES,
                 "removals": REMOVALS,
+                "outbox": MESSAGES,
+                "sent": MARKS,
+                "delivered": MARKS,
+                "received": MARKS,
                 "cut": st.integers(0, 2),
             }
         ),

@@ -206,7 +206,7 @@ async def _assembled(
     core.compute = computer(tools)
     core.journal.shard, core.journal.partitions = shard, layout.partitions
     if shards > 1:
-        core.ids = ShardIds(core.ambient, shard, layout)
+        core.ids, core.journal.holds = ShardIds(core.ambient, shard, layout), partial(layout.owns, shard)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     if shards == 1:

@@ -8,6 +8,7 @@ import msgspec
 from aob.core.value import ROW_MAX
 from aob.journal.law.law import Changes
 from aob.journal.law.stream import Stream, segment_data
+from aob.journal.messages import Mail
 from aob.journal.parts import pointers_crc, seal, segment_crc
 from aob.journal.removal import Removals
 from aob.ports.store import Batch, Head, Pointer, Segment, TicketRow, TimerRow, Value
@@ -46,8 +47,8 @@ class Draft:
     """Decisions of one commit, in order."""
 
     __slots__ = (
-        "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "parts", "removals", "row",
-        "seal", "segmented", "size", "timed", "told", "values",
+        "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "mail", "parts", "removals",
+        "row", "seal", "segmented", "size", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
@@ -66,6 +67,17 @@ class Draft:
         self.ended: list[Stream] = []
         self.segmented: list[tuple[Stream, int, int]] = []
         self.removals: list[Removals] = []
+        self.mail: Mail | None = None
+
+    def answer(self) -> None:
+        """Whoever asked is told."""
+        for asked, answer in self.answers:
+            if asked.future.done():
+                continue
+            if isinstance(answer, Exception):
+                asked.future.set_exception(answer)
+            else:
+                asked.future.set_result(answer)
 
     def keep(self, tenant: str, values: dict[bytes, bytes]) -> None:
         """Values beside the record: rows of the same commit, or blobs that are durable before it."""

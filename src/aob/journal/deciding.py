@@ -15,8 +15,9 @@ from aob.journal.clock import CommittedClock
 from aob.journal.law.law import Changes, Law, Verdict, Wanted
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
+from aob.journal.messages import Arrival, Outgoing
 from aob.journal.parts import readable_parts, segment_chunks, without
-from aob.journal.recovery import Recovered, recover
+from aob.journal.recovery import OWN, Recovered, recover
 from aob.journal.removal import Removals
 from aob.journal.resident import Resident, set_aside
 from aob.ports.blobs import GONE
@@ -126,10 +127,13 @@ class Deciding(Resident):
                 continue
             if stream is None:
                 if name in self.unreadable:
-                    fail(asked, set_aside(name, self.unreadable[name]))
+                    self._unheard(draft, asked, set_aside(name, self.unreadable[name]))
                     continue
                 if not asked.fresh or name in self.away:
-                    self._fetch(name, asked)
+                    if type(asked.command) is Arrival and asked.command.refusal is not None:
+                        self._take(draft, None, asked)
+                    else:
+                        self._fetch(name, asked)
                     continue
                 stream = self._open(name)
             asked_all.append(asked)
@@ -164,6 +168,9 @@ class Deciding(Resident):
                 if asked.future is not None:
                     draft.answers.append((asked, answered(asked, Decided(stream, quick.events, draft.row, base))))
                 return
+            if type(asked.command) is Arrival:
+                self._take(draft, stream, asked)
+                return
             if type(asked.command) is SetAside:
                 verdict = Verdict(law.quarantine(stream, asked.command.reason), {})
             else:
@@ -182,11 +189,16 @@ class Deciding(Resident):
             self._broke(draft, stream, asked, error)
             return
         events, base = verdict.events, draft.count
+        if verdict.messages and self._waits(stream, verdict, asked):
+            draft.asked.pop()
+            return
         if events:
             self._fold(draft, stream, verdict)
         elif type(verdict.context) is Removals:
             draft.removals.append(verdict.context)
             self.streams.pop(stream.name, None)  # there is no such stream
+        if verdict.messages:
+            self._send(draft, stream, verdict.messages)
         if asked.future is not None:
             draft.answers.append((asked, answered(asked, Decided(stream, events, draft.row, base))))
 
@@ -245,6 +257,25 @@ class Deciding(Resident):
         if events:
             self._fold(draft, stream, Verdict(events, {}))
 
+    # -- messages (see exchange) --------------------------------------------------------------------------------------
+
+    def _unheard(self, draft: Draft, asked: Asked, error: AobError) -> None:
+        """Nothing can be decided for a stream; a message to it counts as received all the same."""
+        if type(asked.command) is Arrival:
+            asked.command.refusal = error
+            self._take(draft, None, asked)
+        else:
+            fail(asked, error)
+
+    def _take(self, draft: Draft, stream: Stream | None, asked: Asked) -> None:
+        raise NotImplementedError
+
+    def _waits(self, stream: Stream, verdict: Verdict, asked: Asked) -> bool:
+        raise NotImplementedError
+
+    def _send(self, draft: Draft, stream: Stream, messages: Sequence[Outgoing]) -> None:
+        raise NotImplementedError
+
     # -- what must be read first ----------------------------------------------------------------------------------
 
     def _fetch_value(self, asked: Asked, stream: Stream, wanted: Wanted) -> None:
@@ -291,8 +322,12 @@ class Deciding(Resident):
         self._reading.discard(name)
         if error is not None and waiting:
             asked = waiting.pop(0)
-            fail(asked, error)
             stream = self.streams.get(name)
+            if type(asked.command) is Arrival and (error.code in OWN or not isinstance(error, Unavailable)):
+                asked.command.refusal = error
+                waiting.insert(0, asked)
+            else:
+                fail(asked, error)
             if (asked.future is None or ours) and stream is not None:
                 waiting.insert(0, Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
         self._inbox.extendleft(reversed(waiting))

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
-from aob.journal.batch import Committed, Cutter, Draft, build
+from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
-from aob.journal.deciding import BATCH_MAX, Asked, Decided, Deciding, Reads, SetAside, fail, value_error
+from aob.journal.deciding import BATCH_MAX, Asked, Decided, Reads, SetAside, fail, value_error
+from aob.journal.exchange import Exchange
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Stream
@@ -34,7 +35,7 @@ CUT_ROWS: Final = 1_000
 RETRY_S: Final = 0.5
 
 
-class Journal(Deciding):
+class Journal(Exchange):
     """The owner of one shard. `async with Journal(...) as journal`, then `ask` and `tell`."""
 
     def __init__(
@@ -52,7 +53,6 @@ class Journal(Deciding):
         super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
         self.laws = [*laws, RemovalLaw()]
-        self.epoch = 0
         self.broken: AobError | None = None
         self.failing: AobError | None = None
         """What the last commit failed of, until another one has succeeded."""
@@ -113,6 +113,7 @@ class Journal(Deciding):
         waiting = (asked for each in self._waiting.values() for asked in each)
         found.again = [(asked.stream, asked.command) for asked in (*again, *self._inbox, *waiting)]
         self._on_recovered(found)
+        await self._read_messages()
         for name, reason in found.aside.items():
             self._inbox.append(Asked(name, SetAside(reason), None, False))
         if found.aside:  # the lost row is behind the next cut: what was released later is not set aside again
@@ -136,7 +137,7 @@ class Journal(Deciding):
             raise Unavailable("the home is closing", code="closing")
         if self.refusing is not None:
             raise self.refusing.with_traceback(None)
-        if len(self._inbox) >= INBOX_MAX:
+        if len(self._inbox) + len(self._held) >= INBOX_MAX:
             raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self._inbox.append(Asked(stream, command, future, fresh, reads))
@@ -239,7 +240,7 @@ class Journal(Deciding):
 
     def _begin(self, draft: Draft) -> tuple[asyncio.Task[Any], Draft] | None:
         segments = self._cutter.take(draft)
-        if not (draft.count or segments or draft.cut or draft.removals):
+        if not (draft.count or segments or draft.cut or draft.removals or draft.mail):
             self._release(draft)
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row
@@ -253,7 +254,7 @@ class Journal(Deciding):
                 stream.name: stream for stream in self.streams.values()
                 if stream.seq and not stream.ended and not stream.law.rests(stream)
             }  # fmt: skip
-        batch = build(self.shard, self.epoch, draft, segments, rows)
+        batch = self._built(draft, segments, rows)
         batch.tickets_whole, self._tickets_whole = not self._tickets_whole, True
         task = asyncio.create_task(self._write(draft, batch))
         task.add_done_callback(lambda _: self._wake.set())
@@ -298,19 +299,15 @@ class Journal(Deciding):
             del stream.chunks[:chunks]
             stream.kept_from = seq
         self.cut_row = draft.cut or self.cut_row
+        if draft.mail is not None:
+            self._went_out(draft.mail)
         for removals in draft.removals:
             self._forget(removals)
         while self._readers and self._readers[0][0] <= self.durable_row:
             _, future = self._readers.popleft()
             if not future.done():
                 future.set_result(None)
-        for asked, answer in draft.answers:
-            if asked.future.done():
-                continue
-            if isinstance(answer, Decided):
-                asked.future.set_result(answer)
-            else:
-                asked.future.set_exception(answer)
+        draft.answer()
         for stream in draft.ended:
             self._cutter.due[stream.name] = stream
             self._ended.add(stream)
@@ -320,9 +317,10 @@ class Journal(Deciding):
         """Nothing is decided any more: who still waits is told why, and nothing is read for anybody."""
         for aside in list(self._aside):
             aside.cancel()
-        for asked in (*self._inbox, *(a for waiting in self._waiting.values() for a in waiting)):
+        for asked in (*self._inbox, *self._held, *(a for waiting in self._waiting.values() for a in waiting)):
             fail(asked, error)
         self._inbox.clear()
+        self._held.clear()
         self._waiting.clear()
 
     def _disappoint(self, error: AobError) -> None:
@@ -340,7 +338,7 @@ class Journal(Deciding):
             draft = Draft(self.row + 1, self.now_ms)
             segments = self._cutter.take(draft)
             try:
-                await self._write(draft, build(self.shard, self.epoch, draft, segments))
+                await self._write(draft, self._built(draft, segments))
             except AobError as error:
                 logger().warning("last_cut_failed", code=error.code, detail=error.detail)
                 return
@@ -359,8 +357,9 @@ class Journal(Deciding):
         assert error is not None
         self._sound.clear()
         logger().error("commit_failed", shard=self.shard, code=error.code, detail=error.detail)
-        lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox]
+        lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox, *self._held]
         self._inbox.clear()
+        self._held.clear()
         self._rung.clear()  # timers ring again by themselves, and what is pending is asked for again
         self._behind.clear()
         again = [asked for asked in lost if asked.future is None]

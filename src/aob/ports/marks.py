@@ -6,9 +6,9 @@ the commits that it makes anyway. A mark is never synced and can only lag behind
 
 from typing import Final, Protocol
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 """The format number of the files of this release. 1 had no ids, and no checksums; 2 no pointers into the journal;
-3 no rows of open tickets; 4 no records of plain hops; 5 no extents."""
+3 no rows of open tickets; 4 no records of plain hops; 5 no extents; 6 no messages between streams."""
 
 
 class Mark(Protocol):

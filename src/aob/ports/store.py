@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from aob.core.event import PARTITIONS
+from aob.core.event import PARTITIONS, Message, MessageMark
 
 FILE_CORRUPT: Final = "file_corrupt"
 """The code of what a store raises for a place of its file that is not what was written."""
@@ -168,6 +168,13 @@ class Batch(msgspec.Struct):
     unless_after: int = 0
     extents: Sequence[Extent] = ()
     """Extents that begin, or are as they are now; one for each partition and epoch."""
+    outbox: Sequence[Message] = ()
+    sent: Sequence[MessageMark] = ()
+    """The last number of each pair that got one."""
+    delivered: Sequence[MessageMark] = ()
+    """Up to where the outbox is needed no more."""
+    received: Sequence[MessageMark] = ()
+    """The last message that was taken of each pair."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -220,6 +227,9 @@ class Store(Protocol):
     batch removes goes before it writes anything. Readers see a batch wholly or not at all. Raises Unavailable when the
     disk is full or the store cannot be reached: nothing of the batch is written then, or it is not known whether it was
     (a lost connection): who owns the shard takes a new epoch, which fences that commit, and reads.
+
+    Messages between streams are keyed by partitions: what a partition takes along when it moves is the outbox rows and
+    `sent` marks whose `sender` it is, and the `received` marks whose `receiver` it is. Nothing in them names a shard.
     """
 
     async def take(self, shard: int) -> int:
@@ -294,6 +304,15 @@ class Store(Protocol):
         """The partitions of the home, as this shard knows them."""
         ...
 
+    async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
+        """Messages that are not known to be taken, by (sender, receiver, generation, number), those greater than
+        `after`."""
+        ...
+
+    async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
+        """The last number sent and the last one received of each pair of partitions, by (sender, receiver)."""
+        ...
+
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash, if this store holds it."""
         ...
@@ -314,6 +333,15 @@ class Views(Protocol):
 def readable(store: Store) -> Views:
     """The views of a store that has some: those of this house all do."""
     return cast(Views, store)
+
+
+async def every_message(store: Store) -> AsyncIterator[Message]:
+    """All messages of the outbox, a page at a time."""
+    after: tuple[int, int, int, int] | None = None
+    while page := await store.outbox(after):
+        for message in page:
+            yield message
+        after = (page[-1].sender, page[-1].receiver, *page[-1].place)
 
 
 async def every_timer(store: Store) -> AsyncIterator[TimerRow]:
@@ -342,6 +370,7 @@ __all__ = [
     "TimerRow",
     "Value",
     "Views",
+    "every_message",
     "every_timer",
     "readable",
     "whole_holding",

@@ -128,6 +128,7 @@ class Core:
             put_blob=lambda tenant, digest, data: blobs.put(tenant, data),
             get_value=self.values.fetch,
         )
+        self.journal.generation = life
         self._running = running
         self.pool = Pool(
             concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running,

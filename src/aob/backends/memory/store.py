@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
+from aob.core.event import Message, MessageMark
 from aob.core.value import canonical, decode
 from aob.ports.store import (
     Batch,
@@ -48,6 +49,9 @@ class MemoryStore:
         self._values: dict[tuple[str, bytes], bytes] = {}
         self._removed: dict[str, Removal] = {}
         self._leftovers: dict[tuple[str, str, bytes], Leftover] = {}
+        self._outbox: dict[tuple[int, int, int, int], Message] = {}
+        self._sent: dict[tuple[int, int], MessageMark] = {}
+        self._received: dict[tuple[int, int], MessageMark] = {}
 
     async def take(self, shard: int) -> int:
         """Become the owner: the epoch is raised by one."""
@@ -97,9 +101,21 @@ class MemoryStore:
         if batch.extents:
             held = {(each.partition, each.epoch): each for each in (*self._holding.extents, *batch.extents)}
             self._holding = msgspec.structs.replace(self._holding, extents=tuple(held[at] for at in sorted(held)))
+
+        self._exchange(batch)
         self._at_ms = max(self._at_ms, batch.at_ms)
         self._cut = batch.cut or self._cut
         return batch.row
+
+    def _exchange(self, batch: Batch) -> None:
+        for at in batch.delivered:
+            gone = [key for key in self._outbox if key[:2] == (at.sender, at.receiver) and key[2:] <= at.place]
+            for key in gone:
+                del self._outbox[key]
+        for message in batch.outbox:
+            self._outbox[(message.sender, message.receiver, *message.place)] = message
+        self._sent |= {(mark.sender, mark.receiver): mark for mark in batch.sent}
+        self._received |= {(mark.sender, mark.receiver): mark for mark in batch.received}
 
     def _remove(self, batch: Batch) -> None:
         for removal in batch.removals:
@@ -228,6 +244,15 @@ class MemoryStore:
     async def holding(self) -> Holding:
         """The partitions of the home, as this shard knows them."""
         return self._holding
+
+    async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
+        """Messages that are not known to be taken, by pair and number."""
+        return [row for key, row in sorted(self._outbox.items()) if after is None or key > after][:limit]
+
+    async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
+        """The last number sent and received of each pair."""
+        sent, received = ([mark for _, mark in sorted(kept.items())] for kept in (self._sent, self._received))
+        return sent, received
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""

@@ -19,6 +19,7 @@ from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
 from aob.core.errors import CallerError, Conflict
+from aob.core.event import HOME, Message, MessageMark
 from aob.ports.marks import Mark
 from aob.ports.store import (
     Batch,
@@ -49,6 +50,8 @@ COLUMNS: Final = (
 """What the tables of earlier formats lack."""
 WHOLE: Final = whole_holding()
 NOWHERE: Final = Pointer(0, 0, 0, 0, 0)
+FIRST_MESSAGE: Final = (HOME - 1, 0, 0, 0)
+_values: Final = msgspec.msgpack.Decoder(tuple[tuple[bytes, bytes], ...])
 _pointers: Final = msgspec.msgpack.Decoder(list[Pointer])
 
 
@@ -156,6 +159,8 @@ class SqliteStore:
             writer.executemany(SQL["add_value"], [(v.tenant, v.digest, v.data) for v in batch.values])
         if batch.extents:
             extents.put(writer, batch.extents)
+        if batch.outbox or batch.delivered or batch.sent or batch.received:
+            _exchange(writer, batch)
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
 
@@ -302,6 +307,20 @@ class SqliteStore:
         """The partitions of the home, as this file knows them."""
         return await self._read(lambda reader: extents.held(reader) or self._first)
 
+    async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
+        """Messages that are not known to be taken, by pair and number."""
+        rows = await self._all("outbox", (*(after or FIRST_MESSAGE), limit))
+        return [Message(*(*row[:8], _values.decode(row[8]))) for row in rows]
+
+    async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
+        """The last number sent and received of each pair."""
+
+        def read(reader: sqlite3.Connection) -> tuple[list[MessageMark], list[MessageMark]]:
+            sent, received = ([MessageMark(*row) for row in reader.execute(SQL[name])] for name in ("sent", "received"))
+            return sent, received
+
+        return await self._read(read)
+
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash."""
         rows = await self._all("value_of", (tenant, digest))
@@ -328,6 +347,15 @@ class SqliteStore:
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._file.read(work)
+
+
+def _exchange(writer: sqlite3.Connection, batch: Batch) -> None:
+    writer.executemany(SQL["drop_messages"], [astuple(mark)[:4] for mark in batch.delivered])
+    writer.executemany(
+        SQL["put_message"], [(*astuple(each)[:-1], msgspec.msgpack.encode(each.values)) for each in batch.outbox]
+    )
+    writer.executemany(SQL["note_sent"], [astuple(mark) for mark in batch.sent])
+    writer.executemany(SQL["note_received"], [astuple(mark) for mark in batch.received])
 
 
 def _copy_row(segment: Segment) -> tuple[Any, ...]:

@@ -16,6 +16,9 @@ insert or ignore into whole select 'tickets' where not exists (select 1 from jou
 create table if not exists value (tenant text not null, digest blob not null, data blob not null, primary key (tenant, digest)) without rowid;
 create table if not exists removed (stream text primary key, record text not null, tenant text not null, by text not null, at_ms integer not null, before_ms integer not null) without rowid;
 create table if not exists leftover (kind text not null, tenant text not null, name blob not null, at_ms integer not null, primary key (kind, tenant, name)) without rowid;
+create table if not exists outbox (sender integer not null, receiver integer not null, generation integer not null, number integer not null, source text not null, target text not null, body blob not null, refused text not null, "values" blob not null, primary key (sender, receiver, generation, number)) without rowid;
+create table if not exists sent (sender integer not null, receiver integer not null, generation integer not null, number integer not null, under integer not null, primary key (sender, receiver)) without rowid;
+create table if not exists received (sender integer not null, receiver integer not null, generation integer not null, number integer not null, under integer not null, primary key (sender, receiver)) without rowid;
 drop view if exists event_log;
 create view event_log as
   select j.row, j.at_ms, s.value ->> 0 as stream, (s.value ->> 1) + e.key as seq, e.value ->> 0 as tag, e.value as event
@@ -197,3 +200,31 @@ select count(*) from whole where what = 'tickets';
 -- value_of
 -- A value by its hash.
 select data from value where tenant = ? and digest = ?;
+
+-- put_message
+-- A message that is to be delivered.
+insert or replace into outbox values (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- drop_messages
+-- Messages of a pair that are delivered.
+delete from outbox where sender = ? and receiver = ? and (generation, number) <= (?, ?);
+
+-- outbox
+-- Messages that are not delivered, behind one.
+select * from outbox where (sender, receiver, generation, number) > (?, ?, ?, ?) order by sender, receiver, generation, number limit ?;
+
+-- note_sent
+-- The last number of a pair.
+insert or replace into sent values (?, ?, ?, ?, ?);
+
+-- note_received
+-- The last message of a pair that was taken.
+insert or replace into received values (?, ?, ?, ?, ?);
+
+-- sent
+-- The last number of each pair.
+select * from sent order by sender, receiver;
+
+-- received
+-- The last message that was taken of each pair.
+select * from received order by sender, receiver;

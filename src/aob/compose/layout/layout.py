@@ -12,7 +12,7 @@ import msgspec
 from aob.backends.sqlite.extents import look_held
 from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
-from aob.core.event import PARTITION_COUNTS, PARTITIONS, partition_of
+from aob.core.event import HOME, PARTITION_COUNTS, PARTITIONS, partition_of
 from aob.ports.store import Extent, Holding
 from aob.runs import Ambient, RunIds
 
@@ -67,6 +67,14 @@ class Layout(msgspec.Struct, frozen=True):
     def shard_of(self, run_id: str) -> int:
         """The shard that owns the partition of a run."""
         return self.owners[partition_of(run_id, self.partitions)]
+
+    def owner(self, partition: int) -> int:
+        """The shard of a partition. The home's own streams are in the first."""
+        return 0 if partition == HOME else self.owners[partition]
+
+    def owns(self, shard: int, partition: int) -> bool:
+        """Whether a partition is this shard's."""
+        return self.owner(partition) == shard
 
     def foreign(self, shard: int) -> frozenset[int]:
         """The partitions that others own."""

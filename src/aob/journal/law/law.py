@@ -1,23 +1,28 @@
 """What the journal asks of a law: pure functions over one stream's state, and how its events look in bytes."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.errors import OurError
+from aob.core.errors import Conflict, OurError
+from aob.core.event import Message
 from aob.core.value import Ref
 from aob.journal.law.stream import Stream
+from aob.journal.messages import Outgoing
 from aob.ports.store import Head, TicketRow, TimerRow
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """What a command leads to. `values` are kept beside the record; `context` is handed to `adopt` after the fold."""
+    """What a command leads to. `values` are kept beside the record; `context` is handed to `adopt` after the fold;
+    `messages` go to other streams, in order, each once."""
 
     events: list[Any]
     values: dict[bytes, bytes]
     context: Any = None
+    messages: Sequence[Outgoing] = ()
 
 
 class Changes(msgspec.Struct, gc=False):
@@ -57,6 +62,8 @@ class Law(Protocol):
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
     vital: bool = False
     """Without the history of such a stream nothing is safe, and a shard does not start."""
+    spread: bool = False
+    """Its streams lie in the partitions of their names, over all shards; those of other laws in the first shard."""
 
     def fresh(self, name: str) -> Any:
         """The state of a stream that has no events."""
@@ -70,6 +77,19 @@ class Law(Protocol):
         """A decision that a law can make, fold and write at once, as it would one after the other. None, and nothing is
         changed, for all others."""
         return None
+
+    def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
+        """What a message leads to. Raises as `decide`: the message counts as received, and its sender is told so by a
+        message with `refused`; of one that says so nobody is told again."""
+        raise Conflict(f"streams of {self.kind} take no messages", code="no_messages")
+
+    def waits(self, command: Any) -> bool:
+        """Whether a command may wait while too many messages of its stream's partition are undelivered."""
+        return True
+
+    def reached(self, name: str) -> None:
+        """A stream has taken a message, and its commit is durable: whoever looks at it may look again."""
+        return
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
         """Folds events into the stream's state."""

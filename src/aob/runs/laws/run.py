@@ -29,6 +29,7 @@ class RunLaw(Law):
 
     kind = "run"
     prefix = "run_"
+    spread = True
 
     def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
         self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects

@@ -12,6 +12,7 @@ import pytest
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Unavailable
+from aob.core.event import Message, MessageMark
 from aob.ports.store import (
     Batch,
     Head,
@@ -46,8 +47,15 @@ def whole(epoch: int, row: int) -> Batch:
     return batch(
         epoch, row, counts=b'{"3":1}', heads=[head(RUN)], segments=[Segment(RUN, 0, 1, row, b"[]")],
         timers=[TimerRow(RUN, "t", 9)], values=[Value("acme", b"h" * 32, b"data")], cut=row,
-        tickets=[TicketRow(RUN, "q", "acme", 9, "boss")],
+        tickets=[TicketRow(RUN, "q", "acme", 9, "boss")], outbox=[message(1)], sent=[MessageMark(3, 4, 1, 1)],
+        received=[MessageMark(4, 3, 1, 7)],
     )  # fmt: skip
+
+
+def message(number: int, *, sender: int = 3, receiver: int = 4, generation: int = 1, **fields: Any) -> Message:
+    """A message whose other fields do not matter to a test."""
+    told = {"source": RUN, "target": "run_2", "body": b"{}", **fields}
+    return Message(sender, receiver, generation, number, **told)
 
 
 async def content(store: Store) -> JsonObject:
@@ -61,6 +69,8 @@ async def content(store: Store) -> JsonObject:
         "timers": await store.timers(1 << 60),
         "tickets": await store.tickets(),
         "value": await store.value("acme", b"h" * 32),
+        "outbox": await store.outbox(),
+        "marks": await store.message_marks(),
     }
 
 
@@ -95,6 +105,7 @@ class StoreSuite:
     async def test_a_new_store_is_empty(self, store: Store) -> None:
         assert await content(store) == {
             "last": (0, 0, 0), "journal": [], "heads": [], "live": [], "timers": [], "tickets": [], "value": None,
+            "outbox": [], "marks": ([], []),
             "segments": {"run_1": [], "run_2": [], "run_3": []},
         }  # fmt: skip
         assert await store.head(RUN) is None
@@ -136,6 +147,7 @@ class StoreSuite:
             "segments": {RUN: [Segment(RUN, 0, 1, 1, b"[]")], "run_2": [], "run_3": []},
             "tickets": [TicketRow(RUN, "q", "acme", 9, "boss")],
             "timers": [TimerRow(RUN, "t", 9)], "value": b"data",
+            "outbox": [message(1)], "marks": ([MessageMark(3, 4, 1, 1)], [MessageMark(4, 3, 1, 7)]),
         }  # fmt: skip
 
     async def test_everything_is_there_after_the_store_was_opened_again(self, store: Store, tmp_path: Path) -> None:

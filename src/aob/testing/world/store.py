@@ -11,6 +11,7 @@ from random import Random
 from aob.backends.memory.store import MemoryStore
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
+from aob.core.event import Message, MessageMark
 from aob.ports.store import (
     Batch,
     EndedQuery,
@@ -155,6 +156,16 @@ class SimStore:
         """The partitions of the home."""
         await self._reached("holding")
         return await self.inner.holding()
+
+    async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
+        """Messages on their way, in small pages."""
+        await self._reached("outbox")
+        return await self.inner.outbox(after, min(limit, 3))
+
+    async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
+        """How far the pairs are."""
+        await self._alive()
+        return await self.inner.message_marks()
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value."""

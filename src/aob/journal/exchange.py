@@ -1,0 +1,216 @@
+"""Messages of a shard at work: what its laws send is delivered until it is taken, what arrives is decided on once.
+
+A message goes out after the commit that holds it, and is answered after the commit that holds its mark. What a law
+refuses or breaks on counts as taken, and the sender is told by a message in turn.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from aob.core.errors import AobError, OurError, Unavailable, said
+from aob.core.event import HOME, Message, MessageMark, partition_of
+from aob.journal.batch import Draft, build
+from aob.journal.deciding import Asked, Deciding
+from aob.journal.law.law import Law, Verdict, Wanted
+from aob.journal.law.stream import Stream
+from aob.journal.log import logger
+from aob.journal.messages import PAIR_MAX, Arrival, Delivery, Mail, Outgoing, Pair, Pairs, standing
+from aob.ports.store import Batch, Segment, TicketRow, every_message
+
+AGAIN_S: Final = 0.5
+AGAIN_MAX_S: Final = 5.0
+"""Pauses between two tries to deliver."""
+TOGETHER_MAX: Final = 64
+"""Messages of one commit that are decided in it right where they were sent."""
+REFUSED_MAX: Final = 1_000
+
+
+class Exchange(Deciding):
+    """Sends, delivers and takes. The journal commits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+        self.generation = 1
+        """The generation of this shard's partitions."""
+        self.holds: Callable[[int], bool] = lambda partition: True
+        """Whether a partition belongs to this shard."""
+        self.post: Callable[[Delivery], Awaitable[MessageMark]] = self._nowhere
+        """Delivers to another shard: the mark of the receiver. Raises AobError while that cannot be reached."""
+        self._pairs = Pairs()
+        self._held: deque[Asked] = deque()
+        """Commands whose decision would send over a pair that is full."""
+        self.beyond = 0
+        """Messages that were added to a full pair, by what must not wait."""
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def _partition(self, name: str) -> int:
+        law = next((law for law in self.laws if name.startswith(law.prefix)), None)
+        return partition_of(name, self.partitions) if law is not None and law.spread else HOME
+
+    def _waits(self, stream: Stream, verdict: Verdict, asked: Asked) -> bool:
+        """Whether a command has to wait for room; it is asked again when there is some."""
+        sender = self._partition(stream.name)
+        full = any(self._pairs.full((sender, self._partition(each.target))) for each in verdict.messages)
+        if full and stream.law.waits(asked.command):
+            self._held.append(asked)
+            return True
+        return False
+
+    def _send(self, draft: Draft, stream: Stream, messages: Sequence[Outgoing]) -> None:
+        for each in messages:
+            self._send_one(draft, stream.name, each)
+
+    def _send_one(self, draft: Draft, source: str, each: Outgoing, refused: str = "") -> None:
+        mail = draft.mail = draft.mail or Mail()
+        key = (self._partition(source), self._partition(each.target))
+        place = self._pairs.number(mail, key, self.generation)
+        message = Message(*key, *place, source, each.target, each.body, refused, tuple(each.values.items()))
+        pair = self._pairs.pair(key)
+        if not pair.count and self.holds(key[1]) and mail.together < TOGETHER_MAX:
+            target = self.streams.get(each.target)
+            if target is not None and each.target not in self._waiting:
+                mail.together += 1
+                if self._decided(draft, target, Arrival(message, place)):
+                    return
+        self.beyond += pair.count >= PAIR_MAX
+        pair.count += 1
+        mail.outbox.append(message)
+
+    # -- taking -------------------------------------------------------------------------------------------------------
+
+    async def receive(self, delivery: Delivery) -> MessageMark:
+        """Take what is next of a pair: the mark up to which all is taken, for good. Raises Unavailable when that is not
+        known."""
+        self.check()
+        if self.closing:
+            raise Unavailable("the home is closing", code="closing")
+        if not self.holds(delivery.receiver):
+            raise Unavailable(f"partition {delivery.receiver} is not here", code="partition_elsewhere",
+                              hint="the sender asks again where it is")  # fmt: skip
+        loop = asyncio.get_running_loop()
+        answers: list[asyncio.Future[Any]] = []
+        for message in delivery.messages:
+            answers.append(loop.create_future())
+            self._inbox.append(Asked(message.target, Arrival(message, delivery.first), answers[-1], False))
+        self._wake.set()
+        told = await asyncio.gather(*answers, return_exceptions=True)
+        marks = [each for each in told if isinstance(each, MessageMark)]
+        if not marks:
+            raise next(each for each in told if isinstance(each, BaseException))
+        return max(marks, key=lambda mark: mark.place)
+
+    def _take(self, draft: Draft, stream: Stream | None, asked: Asked) -> None:
+        arrival: Arrival = asked.command
+        key = (arrival.message.sender, arrival.message.receiver)
+        if standing(self._pairs.mark(key), arrival.message, arrival.first, self.generation) == "next":
+            if not self._decided(draft, stream, arrival, asked):
+                return
+        elif stream is not None and not stream.seq:
+            self.streams.pop(stream.name, None)
+        if asked.future is not None:
+            draft.answers.append((asked, self._pairs.mark(key)))
+
+    def _decided(self, draft: Draft, stream: Stream | None, arrival: Arrival, asked: Asked | None = None) -> bool:
+        """The message is taken, whatever comes of it; False when a value has to be read first."""
+        message, refusal, verdict = arrival.message, arrival.refusal, None
+        key = (message.sender, message.receiver)
+        if stream is not None and refusal is None:
+            law: Law = stream.law
+            stream.touched = draft.at_ms
+            try:
+                verdict = law.receive(stream, message, draft.at_ms)
+            except Wanted as wanted:
+                if asked is not None:
+                    draft.asked.pop()
+                    self._fetch_value(asked, stream, wanted)
+                return False
+            except AobError as error:
+                refusal = error
+            except Exception as error:
+                refusal = OurError(f"{type(error).__name__}: {said(error)}")
+                self._broke(draft, stream, Asked(message.target, arrival, None, False), error)
+        mail = draft.mail = draft.mail or Mail()
+        mail.received[key] = self._pairs.received[key] = MessageMark(*key, *message.place, self.generation)
+        if stream is not None:
+            mail.reached[message.target] = None
+        if verdict is not None and stream is not None:
+            if verdict.events:
+                self._fold(draft, stream, verdict)
+            if verdict.messages:
+                self._send(draft, stream, verdict.messages)
+        elif refusal is not None and not message.refused:
+            why = f"{refusal.code}: {refusal.detail}"[:REFUSED_MAX]
+            self._send_one(draft, message.target, Outgoing(message.source, message.body), why)
+        if stream is not None and not stream.seq:
+            self.streams.pop(stream.name, None)
+        return True
+
+    # -- delivering ---------------------------------------------------------------------------------------------------
+
+    async def _read_messages(self) -> None:
+        outbox = [message async for message in every_message(self.store)]
+        sent, received = await self.store.message_marks()
+        self._pairs = Pairs(outbox, sent, received)
+        for pair in self._pairs.pairs.values():
+            self._move(pair)
+
+    def _built(self, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
+        """The draft as the value that a store commits, with the ends of messages that are known meanwhile."""
+        batch = build(self.shard, self.epoch, draft, segments, rows)
+        self._pairs.fill(batch, draft.mail)
+        return batch
+
+    def _went_out(self, mail: Mail) -> None:
+        """The messages of a commit are durable: they may leave."""
+        for message in mail.outbox:
+            pair = self._pairs.pair((message.sender, message.receiver))
+            pair.waiting.append(message)
+            self._move(pair)
+        for name in mail.reached:
+            self.law_of(name).reached(name)
+
+    def _move(self, pair: Pair) -> None:
+        if pair.waiting and not pair.moving and not self.closing:
+            pair.moving = True
+            self.aside(self._deliver(pair))
+
+    async def _deliver(self, pair: Pair) -> None:
+        """Until nothing of the pair waits, or its shard was read back: then somebody else does."""
+        pause_s = AGAIN_S
+        try:
+            while pair.waiting and self._pairs.pairs.get(pair.key) is pair:
+                delivery = pair.delivery()
+                try:
+                    mark = await (self.receive if self.holds(pair.key[1]) else self.post)(delivery)
+                except Exception as error:
+                    known = isinstance(error, AobError)
+                    logger().info("messages_wait", sender=pair.key[0], receiver=pair.key[1],
+                                  why=said(error), exc_info=None if known else error)  # fmt: skip
+                else:
+                    if self._delivered(mark):
+                        pause_s = AGAIN_S
+                        continue
+                    logger().warning("messages_not_taken", sender=pair.key[0], receiver=pair.key[1],
+                                     first=delivery.first, mark=mark.place)  # fmt: skip
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, AGAIN_MAX_S)
+        finally:
+            pair.moving = False
+
+    def _delivered(self, mark: MessageMark) -> int:
+        """How many messages a mark covers that were not known to be taken; so many commands that waited go on."""
+        count = self._pairs.delivered(mark)
+        if count and self._held:
+            room = PAIR_MAX - self._pairs.pair((mark.sender, mark.receiver)).count
+            go_on = [self._held.popleft() for _ in range(min(len(self._held), max(count, room)))]
+            self._inbox.extendleft(reversed(go_on))
+            self._wake.set()
+        return count
+
+    async def _nowhere(self, delivery: Delivery) -> MessageMark:
+        raise Unavailable("the other shards of this home are not there yet", code="shard_down",
+                          hint="it is delivered when they are")  # fmt: skip

@@ -1,0 +1,14 @@
+"""Messages between streams: what laws send becomes numbered rows of a pair of partitions; what arrives counts once."""
+
+from aob.journal.messages.pairs import (
+    PAIR_MAX,
+    Arrival,
+    Delivery,
+    Mail,
+    Outgoing,
+    Pair,
+    Pairs,
+    standing,
+)
+
+__all__ = ["PAIR_MAX", "Arrival", "Delivery", "Mail", "Outgoing", "Pair", "Pairs", "standing"]
