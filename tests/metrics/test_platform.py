@@ -1,11 +1,17 @@
 """The platform's own numbers are what its journal says, and a restart counts nothing twice."""
 
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import aob
 from aob.compose import App
+from aob.core.contract_model import ContractSet
+from aob.core.metric.fold import fold
+from aob.core.metric.fold.plan import plan_of
 from aob.core.policy import LOCAL
 from tests.metrics.till import SHOP, ingest_as, sold
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn
@@ -108,6 +114,32 @@ async def test_those_of_the_gate_are_its_sums_also_after_a_restart(tmp_path: Pat
         assert [await value(again, name) for name in names] == told
         lag = (await again.metric("aob_lag_ms", window="1h"))["value"]
         assert lag < 5_000, "what was read again is not late"
+
+
+async def test_their_expressions_are_compiled_once_a_process_and_never_on_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = list[str]()
+
+    def planned(contracts: ContractSet, metrics: frozenset[str] | None) -> Any:
+        if "runs_started" in contracts.metrics:
+            threads.append(threading.current_thread().name)
+        return plan_of(contracts, metrics)
+
+    monkeypatch.setattr(fold, "plan_of", planned)
+    monkeypatch.setattr(fold, "_plans", {})
+    from tests.metrics.till import OTHER
+
+    for home in ("one", "two"):
+        async with aob.open(tmp_path / home) as app:
+            await app.push(flow("nap", {"a": {"kind": "wait", "config": {"message": "m"}}}))
+            await app.start("nap")
+            await caught_up(app)
+            await app.metrics.push_contracts(OTHER, {"shop.yaml": SHOP})
+            await ingest_as(app, OTHER, sold(1))
+            assert await value(app, "runs_started") == 1
+    assert len(threads) == 1
+    assert threads[0] != threading.main_thread().name
 
 
 async def test_each_tenant_has_its_own(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, cast
@@ -104,7 +104,7 @@ class Wiring:
         self.log: LogWithLetters = (
             MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
         )
-        self.contracts = Contracts(core.journal, core.values, joined(platform_contracts(), platform_alerts()))
+        self.contracts = Contracts(core.journal, core.values, _shipped())
         self.contracts.positions = core.feed.positions
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
         memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
@@ -350,6 +350,12 @@ class Wiring:
             },
             "serving": self.serving.figures(), "webhooks": self.webhooks.health(), "tenants": len(tenants),
         }  # fmt: skip
+
+
+@cache
+def _shipped() -> ContractSet:
+    """What every tenant of every home has: what is compiled of it is compiled once."""
+    return joined(platform_contracts(), platform_alerts())
 
 
 def _of_aside(rows: Sequence[int]) -> str:

@@ -90,6 +90,7 @@ class Tellings:
 
 async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Stretch]:
     """Stretches of a journal behind a row, up to which these runs are remembered; for ever."""
+    await asyncio.to_thread(Fold.prepare, contracts)
     tellings = Tellings(contracts)
     tellings.remember(runs)
     async for commits in follow(after):

@@ -373,5 +373,7 @@ def _plan(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
         held = contracts, plan_of(contracts, metrics)
         for old in list(_plans)[: len(_plans) - _PLANS_MAX + 1]:  # one that another thread has let go is gone
             _plans.pop(old, None)
-        _plans[key] = held
+    else:
+        _plans.pop(key, None)
+    _plans[key] = held
     return held[1]
