@@ -19,12 +19,14 @@ from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refu
 from aob.core.event import Positions
 from aob.core.policy import Caller
 from aob.gate import Commit, GatedLog, Ingest, Memory
+from aob.gate import ingest as ingest_room
 from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.parcel import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
-from aob.ports.dead_letters import DeadQuery
-from aob.ports.event_log import Group, Place
+from aob.ports.dead_letters import DeadQuery, Letters, Numbers
+from aob.ports.event_log import Group, Place, Row
 from aob.ports.log import Appended, Record
+from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
 
 WHO = Caller("acme", "test", frozenset({"run", "view"}))
@@ -209,6 +211,67 @@ async def test_received_is_accepted_and_duplicate_and_rejected_over_any_run(
             known |= set(fresh)
         assert sum(len(commit.events) for commit in heard) == sums[1]
         assert len(await log.letters.page(DeadQuery("acme", limit=10_000))) == sums[3]
+
+
+class Lossy(MemoryEventLog):
+    """A log whose commits and reads fail as they are told: before anything is written, or only the answer is lost."""
+
+    def __init__(self, ends: Sequence[str]) -> None:
+        super().__init__()
+        self.ends = list(ends)
+
+    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
+        end = self.ends.pop(0) if self.ends else "told"
+        if end == "told":
+            return await super().commit(groups, letters)
+        if end == "lost":
+            await super().commit(groups, letters)
+        raise Unavailable("the connection was lost", code="store_failed")
+
+    async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
+        if self.ends and self.ends[0] == "away":
+            self.ends.pop(0)
+            raise Unavailable("the connection was lost", code="store_failed")
+        return await super().rows(after, 1, tenant)
+
+
+@settings(max_examples=80, deadline=None)
+@given(calls, st.lists(st.sampled_from(["told", "lost", "failed", "away"]), max_size=8))
+async def test_what_the_log_holds_is_folded_and_counts_once_when_the_answer_of_a_commit_is_lost(
+    history: list[list[bytes]], ends: list[str]
+) -> None:
+    log, heard = Lossy(ends), list[Commit]()
+    with replaced((ingest_room, "AGAIN_S", 0)):
+        async with made(log, heard.append) as ingest:
+            for lines in history:
+                for _ in range(30):  # as a sender does, until it is told
+                    both = await asyncio.gather(sent(ingest, *lines), sent(ingest, *lines), return_exceptions=True)
+                    assert not [each for each in both if isinstance(each, BaseException)
+                                and not isinstance(each, Unavailable)]  # fmt: skip
+                    if not any(isinstance(each, Unavailable) for each in both):
+                        break
+                    await asyncio.sleep(0)
+                else:
+                    raise AssertionError("the gate never came back")
+    rows = await MemoryEventLog.rows(log, 0, 1_000)
+    assert [(each.row, each.tenant, each.first, each.lines) for each in heard] == [
+        (row.row, row.tenant, row.first, row.lines) for row in rows
+    ]
+    assert [len(each.events) for each in heard] == [row.count for row in rows]
+    ids = [event.id for each in heard for event in each.events]
+    assert len(ids) == len(set(ids)), "an event counts once, however often it was sent"
+    assert ingest.counts["accepted"] == (await log.totals("acme"))[0]
+
+
+async def test_a_position_of_now_covers_what_was_written_by_a_commit_whose_answer_was_lost() -> None:
+    log, heard = Lossy(["told", "lost"]), list[Commit]()
+    async with made(log, heard.append) as ingest:
+        await sent(ingest, line("a"))
+        with pytest.raises(Unavailable):
+            await sent(ingest, line("b"))
+        told = await sent(ingest, line("b"), line("c"))
+        assert [each["verdict"] for each in told["verdicts"]] == ["duplicate", "accepted"]
+        assert [commit.row for commit in heard] == [1, 2, 3]
 
 
 # -- dead letters ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The loop of the gate: calls in, groups to the event log, folds told, answers out. One group syncs, the next is gated.
 
-Nothing leaves before its own commit. When a commit fails, all that was gated on top of it fails with it, and what it
-had claimed is forgotten, so that a caller who tries again counts once.
+Nothing leaves before its own commit. When a commit fails, all that was gated on top of it fails with it, what it had
+claimed is forgotten, and the log is read: what it holds of the commit is folded and remembered before anything else is
+taken, so that a caller who tries again counts once.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from aob.gate.memory import Memory
 from aob.gate.parcel import FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.dead_letters import Letters, LogWithLetters
-from aob.ports.event_log import Group, Place
+from aob.ports.event_log import Group, Place, Row
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, Trace
 
@@ -31,6 +32,8 @@ GROUP_BYTES: Final = 1024 * 1024
 """Bytes after which a commit takes no further part of a call."""
 GROUP_EVENTS: Final = 4_000
 """Events after which a commit takes no further part of a call: it is folded in one go, and others wait for that."""
+AGAIN_S: Final = 0.5
+"""Before the log is asked again what it holds."""
 
 log = Logger("aob.gate")
 _NONE: Final = Letters(""), ()
@@ -61,6 +64,10 @@ class Ingest:
         """What the last commit failed of, until another one has succeeded."""
         self.refusing: AobError | None = None
         """Why nothing is taken."""
+        self._row: int | None = None
+        """The last row that was told."""
+        self._unsure: AobError | None = None
+        """Why it is not known what the log holds behind that row."""
 
     async def __aenter__(self) -> "Ingest":
         return self
@@ -86,8 +93,8 @@ class Ingest:
         if len(lines) > CALL_BYTES_MAX:
             raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",
                            hint="send it in several calls")  # fmt: skip
-        if self.refusing is not None:
-            raise self.refusing.with_traceback(None)
+        if (why := self.refusing or self._unsure) is not None:
+            raise why.with_traceback(None)
         self.pressure.check(who.tenant, len(lines))
         most = lines_of_part(self.memory.gate(who.tenant).width)
         if not is_large(lines, most):
@@ -119,9 +126,9 @@ class Ingest:
 
     async def post(self, parcel: Parcel) -> None:
         """Waits until a parcel is durable and folded. Raises Unavailable; its claims are then forgotten."""
-        if self._closed:
+        if self._closed or self._unsure is not None:
             self._forget(parcel)
-            raise Unavailable("the gate is closed", code="closing")
+            raise self._unsure or Unavailable("the gate is closed", code="closing")
         if not parcel.gated.received and not parcel.settled:
             parcel.row, _ = await self.events.end()
             return
@@ -181,6 +188,8 @@ class Ingest:
                 parcels = self._taken()
                 if parcels:
                     await self._commit(parcels)
+                if self._unsure is not None:
+                    await self._read_back()
         finally:
             self._task = None
 
@@ -211,6 +220,8 @@ class Ingest:
         try:
             groups = [_group(tenant, at_ms, mine) for tenant, mine in by_tenant.items()]
             letters = [found for tenant, mine in by_tenant.items() if (found := _letters(tenant, at_ms, mine))]
+            if self._row is None:
+                self._row, _ = await self.events.end()
             places, numbers = await self.events.commit(groups, letters)
         except Exception as error:
             self._fail(parcels, error)
@@ -246,7 +257,7 @@ class Ingest:
         self, group: Group, place: Place, parcels: list[Parcel], dead: Sequence[int], types: Sequence[str]
     ) -> None:
         """A tenant's part of a commit is durable: number its events, let the folds know, make its answers ready."""
-        row, first = place.row, place.first
+        row, first = self._row, _ = place.row, place.first
         events: list[Event] = parcels[0].events if len(parcels) == 1 else []
         at = 0
         for parcel in parcels:
@@ -257,37 +268,19 @@ class Ingest:
                 events.extend(parcel.events)
         for offset, event in enumerate(events, first):
             event.offset = offset
-        counts = self.counts
-        counts["accepted"] += group.count
-        counts["duplicate"] += group.duplicate
-        counts["rejected"] += group.rejected
-        counts["received"] += group.count + group.duplicate + group.rejected
-        try:
-            self.written(
-                Commit(
-                    row,
-                    group.at_ms,
-                    group.tenant,
-                    first,
-                    events,
-                    group.lines,
-                    group.duplicate,
-                    group.rejected,
-                    types,
-                    _traces(parcels),
-                )
-            )
-        except Exception:
-            # It is in the log and will be folded at the next start; who sent it must not send it again.
-            log.exception("fold_failed", tenant=group.tenant, row=row)
+        self._count(group)
+        self._hand_on(Commit(
+            row, group.at_ms, group.tenant, first, events, group.lines, group.duplicate, group.rejected, types,
+            _traces(parcels),
+        ))  # fmt: skip
 
     def _fail(self, parcels: list[Parcel], error: Exception) -> None:
-        """Nothing of a commit was written: it fails with all that was gated on top of it."""
+        """A commit may be written or not: it fails with all that was gated on top of it, and the log is read next."""
         told = error if isinstance(error, AobError) else Unavailable("the events could not be written",
                                                                      code="store_failed")  # fmt: skip
         log.warning("ingest_failed", error=str(error), calls=len(parcels))
         self.counts["failed"] += 1
-        self.failing = told
+        self.failing = self._unsure = told
         behind = [item for item in self._queue if isinstance(item, Parcel)]
         for item in self._queue:
             if not isinstance(item, Parcel) and not item.done():
@@ -299,6 +292,41 @@ class Ingest:
                 parcel.future.set_exception(told)
                 parcel.future.exception()  # a caller that has gone does not ask for it
         self.pressure.done([(parcel.tenant, parcel.size) for parcel in (*parcels, *behind)], None)
+
+    async def _read_back(self) -> None:
+        """Reads what the log holds behind the last row that was told, as at a start, until it answers."""
+        while not self._closed:
+            try:
+                while self._row is not None and (rows := await self.events.rows(self._row)):
+                    for row in rows:
+                        self._told_late(row)
+                self._unsure = None
+                return
+            except Exception as error:
+                log.warning("log_not_read", error=str(error))
+                await asyncio.sleep(AGAIN_S)
+
+    def _told_late(self, row: Row) -> None:
+        """A row whose commit seemed to fail: its events count now, and are duplicates when they are sent again."""
+        events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
+        self.memory.remember(row.tenant, events)
+        self._count(row)
+        self._row = row.row
+        self._hand_on(Commit.of_row(row, events))
+
+    def _count(self, written: Group | Row) -> None:
+        counts = self.counts
+        counts["accepted"] += written.count
+        counts["duplicate"] += written.duplicate
+        counts["rejected"] += written.rejected
+        counts["received"] += written.count + written.duplicate + written.rejected
+
+    def _hand_on(self, commit: Commit) -> None:
+        try:
+            self.written(commit)
+        except Exception:
+            # It is in the log and will be folded at the next start; who sent it must not send it again.
+            log.exception("fold_failed", tenant=commit.tenant, row=commit.row)
 
     def _forget(self, parcel: Parcel) -> None:
         self.memory.dedup(parcel.tenant).forget(parcel.events)

@@ -45,8 +45,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class EventLog(Protocol):
-    """One owner appends; any number may read. Raises Unavailable when the disk is full or the log cannot be reached;
-    nothing of the call is then written."""
+    """One owner appends; any number may read. Raises Unavailable when the disk is full or the log cannot be reached; it
+    is then unknown whether the groups were written, all or none: who appends reads before it goes on."""
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups or none, durably, in order; a place for each. Times of rows never go back."""

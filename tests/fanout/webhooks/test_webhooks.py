@@ -1,6 +1,7 @@
 """Webhooks: signed, in order, again until taken, nothing skipped, nothing told to another tenant."""
 
 import asyncio
+import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -11,9 +12,11 @@ import pytest
 from msgspec.structs import replace
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.fanout.webhooks import inbox, notice
+from aob.ports.store import Batch, StaleEpoch
 from aob.testing.world.loop import replaced
 from tests.fanout.webhooks.house import QUICK, House, numbers, told
 from tests.work.peers import Peer
@@ -502,14 +505,20 @@ async def test_a_lost_secret_sends_nothing_until_it_has_a_new_one(tmp_path: Path
         told(asked, changed["secret"])
 
 
-async def test_a_store_that_is_away_refuses_a_subscription_and_keeps_no_secret(home: House, peer: Peer) -> None:
+async def test_a_store_that_is_away_refuses_a_subscription_and_no_secret_is_kept_once_it_is_back(
+    tmp_path: Path, peer: Peer
+) -> None:
     async def away(batch: object) -> int:
         raise Unavailable("the disk is full", code="disk_full")
 
-    home.store.commit = away  # type: ignore[method-assign,assignment]
-    with pytest.raises(Unavailable):
-        await home.subscribed(peer, events=["a"])
-    assert list(home.folder.iterdir()) == []
+    first = House(tmp_path / "webhooks")
+    async with first.open(peer) as home:
+        commit, home.store.commit = home.store.commit, away  # type: ignore[method-assign,assignment]
+        with pytest.raises(Unavailable):
+            await home.subscribed(peer, events=["a"])
+    home.store.commit = commit  # type: ignore[method-assign]
+    async with House(tmp_path / "webhooks", before=first).open(peer) as home:
+        assert (await home.hooks.webhooks(LOCAL), list(home.folder.iterdir())) == ([], [])
 
 
 async def test_messages_that_wait_already_are_not_queued_twice(tmp_path: Path, peer: Peer) -> None:
@@ -562,3 +571,55 @@ async def test_a_feed_that_cannot_be_read_keeps_no_other_from_being_told(home: H
     last = await box.take(home.now_ms(), 5)
     assert last is not None
     assert last.source == "run/1"
+
+
+# -- a store of which nobody knows whether it wrote -----------------------------------------------------------------
+
+
+class Unsure:
+    """A store whose next commit is lost: before it was written, or only its answer."""
+
+    def __init__(self, store: MemoryStore, *, written: bool) -> None:
+        self._commit, self._written, self._store = store.commit, written, store
+
+    async def __call__(self, batch: Batch) -> int | StaleEpoch:
+        self._store.commit = self._commit  # type: ignore[method-assign]  # it is lost once
+        if self._written:
+            await self._commit(batch)
+        raise Unavailable("the connection was lost", code="store_failed")
+
+
+async def settled(home: House) -> None:
+    await asyncio.gather(*home.hooks._asking._tasks)
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_hook_is_there_or_not_as_the_store_has_it_when_the_answer_was_lost(
+    tmp_path: Path, peer: Peer, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    monkeypatch.setattr("aob.journal.journal.RETRY_S", 0)
+    first = House(tmp_path)
+    async with first.open(peer) as home:
+        monkeypatch.setattr(home.store, "commit", Unsure(home.store, written=written))
+        with pytest.raises(Unavailable):
+            await home.subscribed(peer, events=["*"])
+        await settled(home)
+        hooks = await home.hooks.webhooks(LOCAL)
+        assert len(hooks) == len(await asyncio.to_thread(os.listdir, tmp_path)) == written
+        home.committed("order.created")
+        if written:
+            await home.delivered(hooks[0]["id"], 1)
+        other = await home.subscribed(peer, events=["*"])
+        monkeypatch.setattr(home.store, "commit", Unsure(home.store, written=written))
+        with pytest.raises(Unavailable):
+            await home.hooks.update_webhook(LOCAL, other["id"], paused=True)
+        await settled(home)
+        assert (await home.hooks.webhook(LOCAL, other["id"]))["state"] == ("paused" if written else "active")
+        monkeypatch.setattr(home.store, "commit", Unsure(home.store, written=written))
+        with pytest.raises(Unavailable):
+            await home.hooks.delete_webhook(LOCAL, other["id"])
+        await settled(home)
+        left = {each["id"] for each in await home.hooks.webhooks(LOCAL)}
+        assert (other["id"] in left) is not written
+    async with House(tmp_path, before=first).open(peer) as home:
+        assert {each["id"] for each in await home.hooks.webhooks(LOCAL)} == left

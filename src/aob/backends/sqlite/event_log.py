@@ -100,12 +100,13 @@ class SqliteEventLog:
     def _write(
         self, writer: sqlite3.Connection, groups: Sequence[Group], letters: Sequence[Letters]
     ) -> tuple[list[Place], list[Numbers]]:
-        last = self._last or _end(writer)
+        last, kept, self._last = self._last or _end(writer), self._totals, None
+        self._totals = {}  # whatever breaks from here on, the file is asked what it holds
         places, totals, written = list[Place](), dict[str, Sums](), 0
         known, self._known = self._known, None
         with transaction(writer):
             for group in groups:
-                total = totals.get(group.tenant) or self._totals.get(group.tenant) or _total(writer, group.tenant)
+                total = totals.get(group.tenant) or kept.get(group.tenant) or _total(writer, group.tenant)
                 last = (last[0] + 1, max(last[1], group.at_ms))
                 places.append(_add(writer, group, last, total))
                 totals[group.tenant] = (
@@ -119,7 +120,7 @@ class SqliteEventLog:
         self._known = peers
         self._mark.note(last[0])
         self._last = last
-        self._totals.update(totals)
+        self._totals = kept | totals
         self._file.checkpoints.wrote(written)
         return places, numbers
 

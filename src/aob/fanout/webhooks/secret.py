@@ -10,6 +10,7 @@ import binascii
 import os
 import re
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -159,6 +160,13 @@ class Secrets:
         """Forget it."""
         self._known.pop(hook_id, None)
         await asyncio.to_thread(self._path(hook_id).unlink, True)
+
+    async def keep(self, hook_ids: Collection[str]) -> None:
+        """Forget those of hooks that never came to be: whose making was not written, and nobody was told so."""
+        names = await asyncio.to_thread(lambda: [path.stem for path in self._folder.glob("hook_*.json")])
+        for name in names:
+            if name not in hook_ids and _NAME.fullmatch(name):
+                await self.drop(name)
 
     def _path(self, hook_id: str) -> Path:
         assert _NAME.fullmatch(hook_id), "ids are made here"

@@ -141,6 +141,11 @@ class Sender:
         """The message that is being tried."""
         return self._head
 
+    def ids(self) -> list[str]:
+        """Of what was sent or is being tried, the newest first."""
+        head, ids = self.head, self.history[::-1]
+        return [head.id, *ids] if head is not None and head.id not in ids else ids
+
     def passed(self, feed: str) -> int | None:
         """The position up to which all of a feed is settled; None when it wants none of it."""
         return self._settled().get(feed)

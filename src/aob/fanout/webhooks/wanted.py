@@ -1,12 +1,13 @@
 """What a subscription may ask for: its target, and the things that it names. Raises Invalid; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from aob.core.errors import Invalid
 from aob.core.hint import meant
 from aob.core.node.template import is_secret_name, references
+from aob.core.verbs import webhook_verbs as verbs
 
 ALL: Final = "*"
 URL_CHARS_MAX: Final = 2_000
@@ -60,3 +61,26 @@ def _check_references(url: str) -> None:
             "a target may name {secret:NAME} in its path and query only", code="bad_url",
             hint="a name is letters, digits and `_`",
         )  # fmt: skip
+
+
+async def refuse_private(vet: Callable[[str], Awaitable[None]] | None, url: str) -> None:
+    """A target that nothing will ever be sent to is refused now and not at the first message."""
+    if vet is None:
+        return
+    try:
+        await vet(url)
+    except TimeoutError:
+        return
+    except Exception as error:
+        if getattr(getattr(error, "fault", None), "code", "") != "egress_refused":
+            raise
+        raise Invalid(f"the target cannot be reached: {error}", code="bad_url") from None
+
+
+def chosen_by(args: verbs.CreateWebhook) -> dict[str, tuple[str, ...]]:
+    """What a subscription asks for, by kind."""
+    runs = [state.upper() for state in args.runs]
+    wants = {"event": args.events, "metric": args.metrics, "run": runs, "alert": args.alerts}
+    chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
+    check_wants(chosen)
+    return chosen

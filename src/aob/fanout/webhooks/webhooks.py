@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 from msgspec.structs import asdict
 
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError, Conflict, Invalid, NotFound
+from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
 from aob.core.ingest import Event
 from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import Caller
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import webhook_verbs as verbs
-from aob.fanout.webhooks.law import PREFIX, Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
+from aob.fanout.webhooks.asking import Asking
+from aob.fanout.webhooks.law import Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
 from aob.fanout.webhooks.message import Message, Progress, progress_of
 from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, feeds_of, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
@@ -29,7 +30,7 @@ from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver, progress_page
 from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
 from aob.fanout.webhooks.sender import Route, Sender, Shared
-from aob.fanout.webhooks.wanted import ALL, check_url, check_wants
+from aob.fanout.webhooks.wanted import ALL, check_url, chosen_by, refuse_private
 from aob.journal import Journal
 from aob.ports.installed import required
 from aob.ports.logger import Logger
@@ -61,7 +62,7 @@ class Webhooks:
     ) -> None:
         self._vet = vet
         self.unheard: Callable[[str, Mapping[str, Sequence[str]]], list[str]] = lambda tenant, wanted: []
-        self._journal, self._law, self._pages = journal, law, pages
+        self._law, self._pages, self._asking = law, pages, Asking(journal, self._settle)
         self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, shards)
         self._shared.saver = Saver(pages, self._page)
         self._shared.wake_target, self._shared.gone = self._wake_target, self._gone
@@ -71,6 +72,7 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        await self._shared.secrets.keep({id for hooks in self._law.hooks.values() for id in hooks})
         for tenant, hooks in self._law.hooks.items():
             found = await self._pages.load(tenant) if hooks else {}
             for hook in hooks.values():
@@ -89,6 +91,7 @@ class Webhooks:
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         senders = self._every()
+        await self._asking.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *(sender.stop() for sender in senders), return_exceptions=True)
@@ -188,11 +191,8 @@ class Webhooks:
         url, secret = args.url, args.secret
         required("standardwebhooks", "metrics", "a webhook")
         check_url(url)
-        await self._refuse_private(url)
-        runs = [state.upper() for state in args.runs]
-        wants = {"event": args.events, "metric": args.metrics, "run": runs, "alert": args.alerts}
-        chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
-        check_wants(chosen)
+        await refuse_private(self._vet, url)
+        chosen = chosen_by(args)
         own = Secret(checked(secret) if secret else made())
         feeds = [name for kind in chosen if kind in LOGGED for name in feeds_of(kind, self._shared.shards)]
         since = {name: await self._shared.feed.end(who.tenant, name) for name in feeds}
@@ -200,31 +200,15 @@ class Webhooks:
         await self._shared.secrets.put(id, own)
         command = MakeHook(id, url, chosen, since, args.description, who.name)
         try:
-            await self._journal.ask(PREFIX + who.tenant, command)
-        except AobError:
-            await self._shared.secrets.drop(id)
+            await self._asking.ask(who.tenant, command)
+        except AobError as error:
+            if not isinstance(error, Unavailable):
+                await self._shared.secrets.drop(id)
             raise
-        sender = self._add(who.tenant, self._law.hooks[who.tenant][id], Progress())
-        for name in since:
-            sender.inbox.begin(name)
-        sender.start()
-        self._shared.saver.touch(who.tenant, id)
+        sender = self._begin(who.tenant, self._law.hooks[who.tenant][id])
         told: WebhookView = {**sender.view(), "secret": own.current}
         unheard = self.unheard(who.tenant, asdict(args))
         return {**told, "warnings": unheard} if unheard else told
-
-    async def _refuse_private(self, url: str) -> None:
-        """A target that nothing will ever be sent to is refused now and not at the first message."""
-        if self._vet is None:
-            return
-        try:
-            await self._vet(url)
-        except TimeoutError:
-            return
-        except Exception as error:
-            if getattr(getattr(error, "fault", None), "code", "") != "egress_refused":
-                raise
-            raise Invalid(f"the target cannot be reached: {error}", code="bad_url") from None
 
     @performs(verbs.UPDATE)
     async def update_webhook(self, who: Caller, args: verbs.UpdateWebhook) -> WebhookView:
@@ -236,7 +220,7 @@ class Webhooks:
         if args.rotate or secret:
             until_ms = self._shared.now_ms() + self._shared.rules.secret_old_ms
             own = await self._shared.secrets.rotated(id, secret, until_ms)
-            await self._journal.ask(PREFIX + who.tenant, RotateSecret(id, who.name))
+            await self._asking.ask(who.tenant, RotateSecret(id, who.name))
             await self._shared.secrets.put(id, own)
             sender.changed(sender.hook)
             told = {**sender.view(), "secret": own.current}
@@ -249,15 +233,8 @@ class Webhooks:
         """End it; its history goes with it."""
         id = args.id
         sender = self._sender(who, id)
-        await self._journal.ask(PREFIX + who.tenant, RemoveHook(id, who.name))
-        del self._senders[who.tenant][id]
-        self._reroute(who.tenant)
-        await sender.stop()
-        sender.inbox.clear()
-        if not any(each.circuit is sender.circuit for each in self._senders[who.tenant].values()):
-            self._circuits = {key: found for key, found in self._circuits.items() if found is not sender.circuit}
-        self._shared.saver.drop(who.tenant, id)
-        await self._shared.secrets.drop(id)
+        await self._asking.ask(who.tenant, RemoveHook(id, who.name))
+        await self._end(sender)
         return {"deleted": id}
 
     @performs(verbs.DELIVERIES)
@@ -265,7 +242,7 @@ class Webhooks:
         """A page of what was sent or is being tried, newest first; what still waits in line is only counted."""
         state, limit, before = args.state, args.limit, args.before
         sender = self._sender(who, args.id)
-        ids = self._ids(sender)
+        ids = sender.ids()
         if before:
             if before not in ids:
                 raise NotFound(f"there is no delivery {before[:80]} any more", hint="begin again without `before`")
@@ -284,7 +261,7 @@ class Webhooks:
     async def delivery(self, who: Caller, args: verbs.NamedDelivery) -> Delivery:
         """One, with its payload. Raises NotFound."""
         sender, delivery = self._sender(who, args.id), args.delivery
-        message = await self._message(sender, delivery) if delivery in self._ids(sender) else None
+        message = await self._message(sender, delivery) if delivery in sender.ids() else None
         if message is None:
             raise NotFound(f"there is no delivery {delivery[:80]}", hint="aob webhook deliveries")
         return self._shown(sender, message, whole=True)
@@ -294,7 +271,7 @@ class Webhooks:
         """Send again, under the same ids: some, or all that failed since an instant."""
         deliveries, since_ms = args.deliveries, args.since_ms
         sender = self._sender(who, args.id)
-        ids = self._ids(sender)
+        ids = sender.ids()
         for each in deliveries:
             if each not in ids:
                 raise NotFound(f"there is no delivery {each[:80]}", hint="aob webhook deliveries")
@@ -324,12 +301,6 @@ class Webhooks:
         return found
 
     @staticmethod
-    def _ids(sender: Sender) -> list[str]:
-        head = sender.head
-        ids = sender.history[::-1]
-        return [head.id, *ids] if head is not None and head.id not in ids else ids
-
-    @staticmethod
     def _shown(sender: Sender, message: Message, *, whole: bool = False) -> Delivery:
         told = message.view(sender.hook.id, whole=whole)
         if message is sender.head and sender.stands:
@@ -349,6 +320,35 @@ class Webhooks:
         self._reroute(tenant)
         return sender
 
+    async def _settle(self, tenant: str, id: str, hook: Hook | None) -> None:
+        sender = self._senders.get(tenant, {}).get(id)
+        if hook is None:
+            await (self._end(sender) if sender is not None else self._shared.secrets.drop(id))
+        elif sender is None:
+            self._begin(tenant, hook)
+        elif sender.hook != hook:
+            sender.changed(hook, resumed=not hook.paused)
+
+    def _begin(self, tenant: str, hook: Hook) -> Sender:
+        """A hook that is new."""
+        sender = self._add(tenant, hook, Progress())
+        for name in hook.since:
+            sender.inbox.begin(name)
+        sender.start()
+        self._shared.saver.touch(tenant, hook.id)
+        return sender
+
+    async def _end(self, sender: Sender) -> None:
+        tenant, id = sender.tenant, sender.hook.id
+        del self._senders[tenant][id]
+        self._reroute(tenant)
+        await sender.stop()
+        sender.inbox.clear()
+        if not any(each.circuit is sender.circuit for each in self._senders[tenant].values()):
+            self._circuits = {key: found for key, found in self._circuits.items() if found is not sender.circuit}
+        self._shared.saver.drop(tenant, id)
+        await self._shared.secrets.drop(id)
+
     def _reroute(self, tenant: str) -> None:
         for kind in (*LOGGED, "metric"):
             route = Route()
@@ -363,7 +363,7 @@ class Webhooks:
                 self._shared.newest.pop((tenant, kind), None)
 
     async def _pause(self, tenant: str, id: str, paused: bool, by: str) -> None:
-        await self._journal.ask(PREFIX + tenant, PauseHook(id, paused, by))
+        await self._asking.ask(tenant, PauseHook(id, paused, by))
         sender = self._senders.get(tenant, {}).get(id)
         hook = self._law.hooks.get(tenant, {}).get(id)
         if sender is not None and hook is not None:

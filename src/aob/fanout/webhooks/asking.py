@@ -1,0 +1,39 @@
+"""Commands to the law of webhooks, and what becomes of those of which nobody knows whether they were written."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aob.core.errors import Unavailable
+from aob.fanout.webhooks.law import PREFIX, Hook, MakeHook, PauseHook, RemoveHook, RotateSecret
+from aob.journal import Journal
+
+Command = MakeHook | PauseHook | RemoveHook | RotateSecret
+
+
+class Asking:
+    """`settle` is told how a hook of a tenant is (None: there is none) once the journal has read back."""
+
+    def __init__(self, journal: Journal, settle: Callable[[str, str, Hook | None], Awaitable[None]]) -> None:
+        self._journal, self._settle = journal, settle
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ask(self, tenant: str, command: Command) -> None:
+        """Raises what the law refuses; Unavailable when it may have been written or not."""
+        try:
+            await self._journal.ask(PREFIX + tenant, command)
+        except Unavailable:
+            task = asyncio.create_task(self._read_back(tenant, command.id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            raise
+
+    async def close(self) -> None:
+        """What has not been read back is found by the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _read_back(self, tenant: str, id: str) -> None:
+        if await self._journal.mended():
+            stream = await self._journal.load(PREFIX + tenant)
+            await self._settle(tenant, id, stream.state.get(id) if stream is not None else None)
