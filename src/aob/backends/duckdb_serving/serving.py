@@ -7,6 +7,7 @@ process that hangs, dies or is used up is started again, and no other tenant see
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -42,17 +43,17 @@ MEMORY_MB: Final = 256
 """What one tenant's database may hold in memory."""
 
 
+@dataclass(eq=False)
 class _Tenant:
     """How far one tenant is in the present life of its process."""
 
-    def __init__(self) -> None:
-        self.asking = asyncio.Lock()
-        self.waiting = 0
-        self.row = 0
-        self.contracts: ContractSet | None = None
-        self.life: DuckProcess | None = None
-        self.feeding: asyncio.Task[None] | None = None
-        self.poked = False
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    row: int = 0
+    contracts: ContractSet | None = None
+    life: DuckProcess | None = None
+    feeding: asyncio.Task[None] | None = None
+    poked: bool = False
 
 
 class DuckServing:

@@ -105,14 +105,7 @@ class SqliteFile:
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What work reads."""
-
-        def run() -> T:
-            if self._reader is None:
-                self._reader = self._open(self.writer is None)
-                self._reader.execute("pragma query_only = on")
-            return work(self._reader)
-
-        return await self._do(self._reads, run)
+        return await self._do(self._reads, lambda: work(self._to_read()))
 
     async def peek(self, work: Callable[[sqlite3.Connection], T], none: T) -> T:
         """What work reads; `none` when there is no file, and then none is made."""
@@ -122,15 +115,20 @@ class SqliteFile:
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What work gives, on the thread that writes; before the next such work the WAL is kept from growing on."""
+        return await self._do(self.writes, lambda: work(self._to_write()))
 
-        def run() -> T:
-            if self.writer is None:
-                self.writer = self._open(True)
-            if self.checkpoints.due:
-                self.checkpoints.finish()
-            return work(self.writer)
+    def _to_read(self) -> sqlite3.Connection:
+        if self._reader is None:
+            self._reader = self._open(self.writer is None)
+            self._reader.execute("pragma query_only = on")
+        return self._reader
 
-        return await self._do(self.writes, run)
+    def _to_write(self) -> sqlite3.Connection:
+        if self.writer is None:
+            self.writer = self._open(True)
+        if self.checkpoints.due:
+            self.checkpoints.finish()
+        return self.writer
 
     async def close(self) -> None:
         """Do what waits, then let go of the file. Twice is fine."""

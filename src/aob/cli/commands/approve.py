@@ -33,10 +33,11 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--role", help="list only tickets of this role")
     one.add_argument("--link", action="store_true", help="print a signed link to its form and decide nothing; with a "
                      "choice before it the link allows only that one")  # fmt: skip
-    one.add_argument("--to", metavar="WHOM", help="with --link: whom it is for, recorded with the decision")
-    one.add_argument(
-        "--expires", metavar="DURATION", help="with --link: how long it holds (the ticket's deadline, or 7d)"
-    )
+    for name, metavar, told in (
+        ("--to", "WHOM", "whom it is for, recorded with the decision"),
+        ("--expires", "DURATION", "how long it holds (the ticket's deadline, or 7d)"),
+    ):
+        one.add_argument(name, metavar=metavar, help=f"with --link: {told}")
 
 
 async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:

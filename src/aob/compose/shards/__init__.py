@@ -14,7 +14,7 @@ from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.upward import answering
-from aob.compose.shards.wire import Hello
+from aob.compose.shards.wire import Hello, end_tasks
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
 
@@ -61,8 +61,6 @@ class Owners:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
+        await end_tasks(self._sweeping)
         await self._followers.__aexit__()
         await asyncio.gather(*(shard.__aexit__() for shard in self.owned))

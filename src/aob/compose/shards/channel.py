@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.shards.upward import Answer, answered
-from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
+from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode, end_tasks
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import Caller
@@ -72,8 +72,7 @@ class Channel:
     async def close(self) -> None:
         """Hang up: the owner ends, and whoever waits is told that it is lost."""
         self._wire.close()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _send(self, number: int, body: bytes) -> Frame:
         if self.ended.is_set():

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.local import Shard
+from aob.compose.shards.wire import end_tasks
 from aob.core.errors import Unavailable
 from aob.core.event import Position
 from aob.core.policy import Caller
@@ -59,9 +60,7 @@ async def follow_all(
             wide = Position.joined(rows, token)
             yield wide, name, {**data, "position": wide}
     finally:
-        for task in pumps:
-            task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        await end_tasks(*pumps)
 
 
 async def _steadily(

@@ -15,6 +15,7 @@ from aob.compose.notices import Asked, Notices
 from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.journal_told import Milestones
 from aob.compose.shards.local import Shard
+from aob.compose.shards.wire import end_tasks
 from aob.core.errors import AobError, Unavailable
 from aob.core.event import WHOLE
 from aob.core.policy import Caller
@@ -53,9 +54,7 @@ class Followers:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     async def _numbers(self, shard: Shard) -> None:
         platform = self._wiring.platform

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
 from aob.compose.shards.upward import Answer
-from aob.compose.shards.wire import Hello, Wire
+from aob.compose.shards.wire import Hello, Wire, end_tasks
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import Caller
 from aob.work.log import Structlog
@@ -58,9 +58,7 @@ class OwnedShard:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await end_tasks(self._watching)
         if self._channel is not None:
             self._channel.stop()
         await self._bury(STOP_S)

@@ -28,7 +28,7 @@ from aob.compose.memory import watched
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
-from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
+from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode, end_tasks
 from aob.core.errors import AobError, Conflict, OurError
 from aob.core.problem import problem_of
 from aob.work.log import Structlog
@@ -140,9 +140,7 @@ class _Asked:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        await end_tasks(self._reading)
 
     async def _read(self) -> None:
         try:
@@ -154,9 +152,7 @@ class _Asked:
         finally:
             self.stopped.set()
             self._upward.lost()
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await end_tasks(*self._tasks.values())
 
     def _take(self, frame: Frame) -> None:
         number = frame.number

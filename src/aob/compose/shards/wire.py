@@ -4,6 +4,7 @@ A frame is msgpack of (number, kind, body). The number pairs answers with asks; 
 a blob.
 """
 
+import asyncio
 import socket
 from enum import IntEnum
 from typing import Any, Final
@@ -89,3 +90,11 @@ class Wire:
         """The next frame, None when the other end has gone."""
         message = await self._transport.receive()
         return None if message is None else _unpack(message)
+
+
+async def end_tasks(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel tasks and wait until each has ended."""
+    ending = [task for task in tasks if task is not None]
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)

@@ -7,12 +7,10 @@ import msgspec
 from aob.core.metric.sketch import (
     ENTRY_BYTES,
     HLL_LOG2,
-    Counting,
+    CountingTexts,
     HllUnion,
     hll_error,
     new_union,
-    shift,
-    token,
     union_bytes,
     union_into,
 )
@@ -31,7 +29,7 @@ class _Kept(msgspec.Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
-class Distinct(Counting[str, HllUnion]):
+class Distinct(CountingTexts[HllUnion]):
     """A value counts while it was added more often than retracted. None (and what is not there) is no value.
 
     Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, HyperLogLog estimates; a retraction
@@ -42,20 +40,6 @@ class Distinct(Counting[str, HllUnion]):
 
     def __init__(self, cap: int = DISTINCT_MAX, exact: bool = False) -> None:
         super().__init__(cap, exact)
-
-    def add(self, value: object, sign: int = 1) -> None:
-        """See a value `sign` times more (less, when below zero)."""
-        if value is None or value is msgspec.UNSET:
-            return
-        key = token(value)
-        if self._rest is None:
-            shift(self._counts, key, sign)
-            if len(self._counts) > self._cap:
-                self._spill()
-        elif sign > 0:
-            self._rest.update(key)
-        else:
-            self._lost -= sign
 
     def value(self) -> int:
         """How many different values there are."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
+import msgspec
+
 from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.value import canonical, decode
 
@@ -115,6 +117,24 @@ class Counting(Generic[K, Rest]):
     def _feed(self, rest: Rest, counts: dict[K, int]) -> None:
         """Take counted values into an estimate."""
         raise NotImplementedError
+
+
+class CountingTexts(Counting[str, Rest]):
+    """JSON values counted by their texts."""
+
+    __slots__ = ()
+
+    def add(self, value: object, sign: int = 1) -> None:
+        """See a value `sign` times more (less, when below zero). None (and what is not there) is no value."""
+        if value is None or value is msgspec.UNSET:
+            return
+        key = token(value)
+        if self._rest is None:
+            shift(self._counts, key, sign)
+            if len(self._counts) > self._cap:
+                self._spill()
+        else:
+            self._feed(self._rest, {key: sign})
 
 
 def token(value: object) -> str:

@@ -49,11 +49,8 @@ class Grid:
         if level == EVER:
             return ENDLESS_MS
         end = (start // SIZES_MS[level] + 1) * SIZES_MS[level]
-        if level in _CUT and self.zones:
-            for cut in _cuts(start // DAY_MS, self.zones):
-                if start < cut < end:
-                    return cut
-        return end
+        cuts = _cuts(start // DAY_MS, self.zones) if level in _CUT and self.zones else ()
+        return next((cut for cut in cuts if start < cut < end), end)
 
 
 @lru_cache(maxsize=8_192)

@@ -6,13 +6,11 @@ import msgspec
 
 from aob.core.metric.sketch import (
     ENTRY_BYTES,
-    Counting,
+    CountingTexts,
     Frequent,
     items_of,
     new_frequent,
     read_frequent,
-    shift,
-    token,
     untoken,
 )
 
@@ -39,7 +37,7 @@ class _Kept(msgspec.Struct, array_like=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
-class Top(Counting[str, Frequent]):
+class Top(CountingTexts[Frequent]):
     """Counts of values, or sums of their weights; the heaviest first, those of equal weight by their text. None is no
     value.
 
@@ -53,18 +51,6 @@ class Top(Counting[str, Frequent]):
     def __init__(self, cap: int = RANKED_MAX, exact: bool = False) -> None:
         super().__init__(cap, exact)
         self._weighed = False
-
-    def add(self, value: object, sign: int = 1) -> None:
-        """See a value `sign` times more (less, when below zero)."""
-        if value is None or value is msgspec.UNSET:
-            return
-        key = token(value)
-        if self._rest is None:
-            shift(self._counts, key, sign)
-            if len(self._counts) > self._cap:
-                self._spill()
-        else:
-            self._feed(self._rest, {key: sign})
 
     def weigh(self, value: object, amount: int) -> None:
         """Add so much to the sum of a value."""

@@ -4,6 +4,7 @@ In: values of JSON. Out: a value, or `EvalError` for operands of a wrong type, a
 What only the library knows it is asked for: times, bytes, ints beyond 64 bits, comparisons that it rounds.
 """
 
+import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -54,53 +55,40 @@ def kind_of(value: Value) -> str:
     return _NAMES.get(type(value), type(value).__name__)
 
 
-def _other(operator: str, left: Value, right: Value) -> Value:
+def _other(sign: str, left: Value, right: Value) -> Value:
     """The operator on values that do not fit by the rules of JSON: an error, or, with times and bytes, asked for."""
     if type(left) in _FOREIGN or type(right) in _FOREIGN:
-        return ask(f"a0 {operator} a1", left, right)
+        return ask(f"a0 {sign} a1", left, right)
     hint = "; double(x) makes a double of an int" if {type(left), type(right)} == _NUMBERS else ""
-    raise EvalError(f"'{operator}' does not take {kind_of(left)} and {kind_of(right)}{hint}")
+    raise EvalError(f"'{sign}' does not take {kind_of(left)} and {kind_of(right)}{hint}")
 
 
-def _whole(operator: str, result: int, left: int, right: int) -> Value:
+def _whole(sign: str, result: int, left: int, right: int) -> Value:
     if not (INT_MIN <= left <= INT_MAX and INT_MIN <= right <= INT_MAX):
-        return ask(f"a0 {operator} a1", left, right)
+        return ask(f"a0 {sign} a1", left, right)
     if INT_MIN <= result <= INT_MAX:
         return result
     raise EvalError("integer overflow")
 
 
-def add(left: Value, right: Value) -> Value:
-    """Ints, doubles, strings or lists; never of two kinds."""
-    kind = type(left)
-    if kind is type(right):
-        if kind is int:
-            return _whole("+", left + right, left, right)
-        if kind is float or kind is str or kind is list:
-            return left + right
-    return _other("+", left, right)
+def _alike(sign: str, work: Binary, kinds: frozenset[type]) -> Binary:
+    """An operator on two ints, or on two values of another kind that takes it; never on two kinds."""
+
+    def apply(left: Value, right: Value) -> Value:
+        kind = type(left)
+        if kind is type(right):
+            if kind is int:
+                return _whole(sign, work(left, right), left, right)
+            if kind in kinds:
+                return work(left, right)
+        return _other(sign, left, right)
+
+    return apply
 
 
-def subtract(left: Value, right: Value) -> Value:
-    """Two ints or two doubles."""
-    kind = type(left)
-    if kind is type(right):
-        if kind is int:
-            return _whole("-", left - right, left, right)
-        if kind is float:
-            return left - right
-    return _other("-", left, right)
-
-
-def multiply(left: Value, right: Value) -> Value:
-    """Two ints or two doubles."""
-    kind = type(left)
-    if kind is type(right):
-        if kind is int:
-            return _whole("*", left * right, left, right)
-        if kind is float:
-            return left * right
-    return _other("*", left, right)
+add: Final = _alike("+", operator.add, frozenset({float, str, list}))
+subtract: Final = _alike("-", operator.sub, frozenset({float}))
+multiply: Final = _alike("*", operator.mul, frozenset({float}))
 
 
 def divide(left: Value, right: Value) -> Value:
@@ -139,11 +127,11 @@ def _exact(left: Value, right: Value) -> bool:
     )
 
 
-def _unordered(operator: str, left: Value, right: Value) -> Value:
+def _unordered(sign: str, left: Value, right: Value) -> Value:
     """A comparison of values that Python does not compare as the library does."""
     if {type(left), type(right)} == _NUMBERS:
-        return ask(f"a0 {operator} a1", left, right)
-    return _other(operator, left, right)
+        return ask(f"a0 {sign} a1", left, right)
+    return _other(sign, left, right)
 
 
 def less(left: Value, right: Value) -> Value:
