@@ -1,4 +1,4 @@
-"""Records flow in from a feed, frames for people flow out: encoded once, buffered within limits, never dropped."""
+"""Delivers records of a feed to readers: each is encoded once, buffered within limits and never dropped."""
 
 from aob.fanout.frame import HEARTBEAT, OPENING, FrameCache, encode_frame, encode_place
 from aob.fanout.reader import Limits, Reader, Readers

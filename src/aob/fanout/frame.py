@@ -1,4 +1,4 @@
-"""Server-sent events on the wire: one event in, its bytes out (WHATWG HTML, 9.2), made once for all who hear it."""
+"""Server-sent events on the wire: one event in, its bytes out (WHATWG HTML, 9.2), made once for all readers."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,9 +7,9 @@ import msgspec
 
 RETRY_MS: Final = 1_000
 OPENING: Final = b"retry: %d\n\n" % RETRY_MS
-"""Sent first: the head of the answer leaves at once, and readers come back after a second."""
+"""Sent first, so that the response headers leave at once; clients reconnect after a second."""
 HEARTBEAT: Final = b": heartbeat\n\n"
-"""A comment: keeps proxies from closing a silent stream, and finds readers that have gone."""
+"""A comment: keeps proxies from closing a silent stream, and detects readers that have disconnected."""
 
 _encode = msgspec.json.Encoder().encode
 _TO_SPACES: Final = bytes.maketrans(b"\n\r", b"  ")
@@ -27,15 +27,14 @@ def encode_frame(position: str, event: str, data: Mapping[str, object]) -> bytes
 
 
 def encode_place(position: str) -> bytes:
-    """Where a stream begins, and no event: a reader that comes back before the first one goes on from there."""
+    """Where a stream begins, without an event: a reader that reconnects before the first event resumes here."""
     return b"id: %b\n\n" % position.encode()
 
 
 class FrameCache:
-    """Frames of the last things that were told, so that what many readers are told is encoded once.
+    """Cache of the latest frames, so that an event sent to many readers is encoded once.
 
-    A thing is known by being the very same object; it is kept alive as long as its frame is. Together the frames have
-    at most `bytes_max`.
+    Events are matched by identity and kept alive as long as their frame. All frames together hold at most `bytes_max`.
     """
 
     def __init__(self, bytes_max: int) -> None:

@@ -1,7 +1,7 @@
 """A bounded buffer between a feed and one reader: a full buffer stops the feed, a silent feed gives heartbeats.
 
-In: an async iterator of frames. Out: blocks of bytes, as many frames at once as have gathered. Nothing is dropped:
-the feed is asked for no more than the reader takes, and it goes on from its own position.
+In: an async iterator of frames. Out: blocks of bytes, each with all frames gathered so far. Nothing is dropped:
+the feed is read no faster than the reader takes frames.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from aob.fanout.frame import HEARTBEAT
 
 class Limits(msgspec.Struct, frozen=True):
     """`buffer_bytes_max` a reader, `readers_max` a server, `readers_key_max` of them with one key; `heartbeat_s` of
-    silence give a comment; a reader that takes nothing for `stall_s` is cut off and may come back with its last
-    position."""
+    silence give a comment; a reader that takes nothing for `stall_s` is disconnected and may resume from its
+    last position."""
 
     buffer_bytes_max: int = 256 * 1024
     readers_max: int = 1_000
@@ -32,7 +32,7 @@ DEFAULT: Final = Limits()
 
 
 class Reader:
-    """One reader of one feed. Enter it to begin; `take` gives the next block, then `None` when the feed has ended."""
+    """One reader of one feed. Enter it to begin; `take` returns the next block, then `None` at the end of the feed."""
 
     def __init__(self, feed: AsyncIterator[bytes], limits: Limits = DEFAULT, key: str = "", tenant: str = "") -> None:
         self._feed, self._limits, self.key, self.tenant = feed, limits, key, tenant
@@ -40,7 +40,7 @@ class Reader:
         self._size = 0
         self._ended = self._beat = False
         self.finished = False
-        """The feed gave all that it had; false when the reader was ended or the feed broke."""
+        """Whether the feed was read to its end; false when the reader was ended or the feed failed."""
         self._error: Exception | None = None
         self._filled, self._drained = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -58,14 +58,14 @@ class Reader:
             self._task = None
 
     def end(self) -> None:
-        """Let `take` give what is there and then `None`, whatever the feed does. For a server that stops."""
+        """Makes `take` return the buffered frames and then `None`, for a server that stops."""
         self._ended = True
         self._filled.set()
 
     async def take(self, wait_s: float | None = None) -> bytes | None:
-        """All frames that have gathered; a heartbeat after `wait_s` of silence; `None` at the end.
+        """All buffered frames; a heartbeat after `wait_s` of silence; `None` at the end.
 
-        Raises what the feed raised, after the frames that came before it.
+        Raises the feed's error after the frames before it.
         """
         if not self._frames and not self._ended:
             silence_s = self._limits.heartbeat_s if wait_s is None else wait_s
@@ -93,7 +93,7 @@ class Reader:
         return None
 
     def _silent(self) -> None:
-        """Nothing came for a while: a timer of its own costs a fifth of `asyncio.timeout`, and runs for each block."""
+        """No frame arrived in time. A plain timer costs a fifth of `asyncio.timeout`, and one runs for each block."""
         self._beat = True
         self._filled.set()
 
@@ -129,7 +129,7 @@ class Readers:
         return len(self._open)
 
     def admit(self, feed: AsyncIterator[bytes], key: str = "", tenant: str = "") -> Reader:
-        """A reader for this feed of whoever has this key of a tenant, counted until `leave`. Raises Busy over a limit,
+        """A reader of this feed for a key of a tenant, counted until `leave`. Raises Busy over a limit,
         or when the server stops."""
         if self._of_key[key] >= self.limits.readers_key_max:
             raise Busy(
@@ -152,7 +152,7 @@ class Readers:
         return reader
 
     def _made_room(self, tenant: str) -> bool:
-        """Whether a tenant that holds more readers has given up one; it comes back with its last position."""
+        """Ends a reader of a tenant that holds more, which resumes from its last position; whether there was one."""
         [(most, held)] = self._of_tenant.most_common(1)
         if held <= self._of_tenant[tenant] + 1:
             return False
@@ -162,23 +162,23 @@ class Readers:
         return True
 
     def leave(self, reader: Reader) -> None:
-        """The reader has gone. Twice is fine."""
+        """Forgets a reader. Idempotent."""
         if reader in self._open:
             self._open.discard(reader)
             self._of_key[reader.key] -= 1
             self._of_tenant[reader.tenant] -= 1
-            # What is zero is dropped: keys and tenants come and go.
+            # Zero counts are dropped, so that former keys and tenants take no memory.
             self._of_key, self._of_tenant = +self._of_key, +self._of_tenant
 
     def end_dead(self, alive: Callable[[str], bool]) -> None:
-        """End the readers of keys that are not alive any more."""
+        """Ends the readers of keys that are no longer valid."""
         dead = {key for key in self._of_key if key and not alive(key)}
         for reader in self._open:
             if reader.key in dead:
                 reader.end()
 
     def stop(self) -> None:
-        """End every reader and admit no more, so that a server can stop without waiting for them."""
+        """Ends every reader and admits no more, so that a server stops without waiting for them."""
         self._stopped = True
         for reader in self._open:
             reader.end()

@@ -1,4 +1,4 @@
-"""What was committed flows in, signed messages to subscribed targets flow out; none is skipped and none runs ahead."""
+"""Sends committed events to subscribed URLs as signed messages, in order and without gaps."""
 
 from aob.fanout.webhooks.law import HookLaw
 from aob.fanout.webhooks.notices import Chunk, Feed, Notice, feeds_of, notice, notice_of

@@ -1,4 +1,4 @@
-"""Commands to the law of webhooks, and what becomes of those of which nobody knows whether they were written."""
+"""Sends commands to the law of webhooks and settles those whose outcome is unknown."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,14 +11,14 @@ Command = MakeHook | PauseHook | RemoveHook | RotateSecret
 
 
 class Asking:
-    """`settle` is told how a hook of a tenant is (None: there is none) once the journal has read back."""
+    """`settle` is called with the hook of a tenant (None: it does not exist) once the journal has been read back."""
 
     def __init__(self, journal: Journal, settle: Callable[[str, str, Hook | None], Awaitable[None]]) -> None:
         self._journal, self._settle = journal, settle
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, tenant: str, command: Command) -> None:
-        """Raises what the law refuses; Unavailable when it may have been written or not."""
+        """Raises what the law refuses, and Unavailable when it is unknown whether the command was written."""
         try:
             await self._journal.ask(PREFIX + tenant, command)
         except Unavailable:
@@ -28,7 +28,7 @@ class Asking:
             raise
 
     async def close(self) -> None:
-        """What has not been read back is found by the next start."""
+        """The next start settles what has not been read back."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
-"""What waits for one hook: a bounded queue while it keeps up, and the feed from its own position when it does not.
+"""What waits for one hook: a bounded queue while it keeps up, else the feed, read from the hook's own position.
 
-Nothing of a log is ever skipped: what does not fit is read again. Of a metric only the newest value waits.
+No record is skipped: what does not fit into the queue is read again. Of a metric only the newest value waits.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from aob.ports.logger import Logger
 QUEUE_MAX: Final = 256
 """Notices of one hook in memory."""
 BYTES_MAX: Final = 64 * 1024 * 1024
-"""Bytes of notices in memory, over all hooks. (One that two hooks wait for counts twice.)"""
+"""Bytes of notices in memory, over all hooks. (A notice for two hooks counts twice.)"""
 READ_MAX, READ_MIN = 128, 4
-"""Notices read from the feed at once, and as long as too many bytes wait."""
+"""Notices read from the feed at once, and while too many bytes wait."""
 
 log: Final = Logger("aob.webhooks")
 
@@ -33,7 +33,7 @@ class Budget:
 
 class Source(msgspec.Struct):
     """One feed of one hook. `scanned`: everything before it was queued; `read`: how far the feed was read; `missed`:
-    the newest that was offered while the hook was behind; `behind`: the feed is to be read before offers are taken."""
+    the newest notice offered while the hook lagged; `behind`: the feed must be read before offers are accepted."""
 
     keys: frozenset[str]
     scanned: int
@@ -44,7 +44,7 @@ class Source(msgspec.Struct):
 
 
 class Inbox:
-    """One hook's. `offer` is called for everything that matches; `take` gives the next one."""
+    """The queue of one hook. `offer` is called for each match; `take` returns the next one."""
 
     def __init__(
         self, tenant: str, wants: dict[str, tuple[str, ...]], cursors: dict[str, int], feed: Feed, budget: Budget,
@@ -63,8 +63,8 @@ class Inbox:
         }  # fmt: skip
 
     def begin(self, name: str, end: int | None = None) -> None:
-        """A feed can be read, and ended there when it was looked at. A hook that has read further than it goes, because
-        a loss of it was accepted, goes on at its end."""
+        """Adds a feed that ends at this position now. A hook that has read further, because a loss of the feed was
+        accepted, resumes at its end."""
         source = self.sources.get(name)
         if source is None or source.begun:
             return
@@ -82,8 +82,8 @@ class Inbox:
         return any(source.behind for source in self.sources.values())
 
     def offer(self, notice: Notice) -> None:
-        """Something that this hook wants has been committed. Cheap; never waits. What lies at the very place up to
-        which the feed was read may come twice: whoever takes it knows it by its id."""
+        """A matching notice was committed. Cheap; never waits. One at exactly the position up to which the feed was
+        read may be offered twice: its id shows the repeat."""
         source = self.sources[notice.source]
         if notice.position < source.read:
             return
@@ -97,12 +97,12 @@ class Inbox:
         source.scanned = max(source.scanned, notice.position)
 
     def moved(self, metric: str, look: Callable[[], Notice]) -> None:
-        """A number that this hook wants has moved; it is looked at when it is told."""
+        """A subscribed number has moved; its value is read when it is sent."""
         self._metrics[metric] = look
 
     async def take(self, now_ms: int, metric_ms: int) -> Notice | None:
-        """The next one, or None when there is none now. Raises Unavailable when the feed cannot be read. Metrics and
-        all else take turns, so that neither keeps the other waiting."""
+        """The next notice, or None. Raises Unavailable when the feed cannot be read. Metrics alternate with all other
+        notices, so that neither starves."""
         if not self._queue and self.behind:
             await self._read()
         self._turn = not self._turn
@@ -114,13 +114,13 @@ class Inbox:
         return None
 
     def rest_ms(self, now_ms: int, metric_ms: int) -> int | None:
-        """When the next metric may be told; None when nothing waits."""
+        """When the next metric may be sent; None when none waits."""
         waits = [self._sent.get(key, now_ms - metric_ms) + metric_ms - now_ms for key in self._metrics]
         return max(0, min(waits)) if waits else None
 
     def settled(self, head: Notice | None, newest: dict[str, int]) -> dict[str, int]:
-        """Positions by feed up to which nothing waits any more, but for `head`, which was taken and is not settled.
-        `newest`: the newest positions that were offered to anybody: who keeps up has passed them."""
+        """Positions by feed up to which everything is settled, except `head`, which was taken and is not settled yet.
+        `newest`: the newest positions offered to any hook: a hook that keeps up has passed them."""
         first: dict[str, int] = {}
         for notice in (*((head,) if head is not None else ()), *self._queue):
             if notice.source in self.sources:
@@ -132,7 +132,7 @@ class Inbox:
         }  # fmt: skip
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Drops all notices."""
         while self._pop() is not None:
             pass
         self._metrics.clear()
@@ -156,13 +156,13 @@ class Inbox:
                 self._sent[key] = now_ms
                 try:
                     return look()
-                except AobError:  # there is no such number any more, or not now: the next time that it moves
+                except AobError:  # the number is gone or has no value now: it is sent when it moves again
                     continue
         return None
 
     async def _read(self) -> None:
-        """Read on, one part of each feed, until something is found or the end is reached. One that cannot be read keeps
-        no other from being read."""
+        """Reads on, one part of each feed, until a notice is found or the end is reached. A feed that cannot be read
+        does not stop the others."""
         while not self._queue and self.behind:
             failed: AobError | None = None
             for name, source in self.sources.items():
@@ -187,5 +187,5 @@ class Inbox:
         if chunk.end and source.scanned >= source.missed:
             source.behind = False
         elif not chunk.notices and chunk.end:
-            # Offered and not yet to be read: whoever offers runs ahead of the feed by a moment.
+            # Offered but not readable yet: offers run slightly ahead of the feed.
             await asyncio.sleep(0.01)

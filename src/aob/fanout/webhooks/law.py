@@ -1,7 +1,6 @@
-"""The law of webhooks: which targets a tenant has subscribed. Streams `webhooks/TENANT`; never a secret in them.
+"""The law of webhooks: the subscriptions of a tenant, in streams `webhooks/TENANT`. Secrets are never part of them.
 
-What was sent and how far a hook has read lies in pages of its own (`Saver`): it is written many times a second, and a
-stream of it could never be cut.
+Deliveries and positions of hooks are pages (`Saver`): they are written many times a second, too often for a stream.
 """
 
 from typing import Any, Final
@@ -19,7 +18,7 @@ HOOKS_MAX: Final = 500
 
 
 class Hook(msgspec.Struct, frozen=True):
-    """A subscription: what it wants by kind, and from which positions on."""
+    """A subscription: what it selects by kind, and from which positions on."""
 
     id: str
     url: str
@@ -31,7 +30,7 @@ class Hook(msgspec.Struct, frozen=True):
 
 
 class HookMade(msgspec.Struct, array_like=True, tag=1):
-    """A target was subscribed. `since`: positions by kind up to which it was not."""
+    """A target was subscribed. `since`: positions by kind after which the subscription holds."""
 
     id: str
     url: str
@@ -43,7 +42,7 @@ class HookMade(msgspec.Struct, array_like=True, tag=1):
 
 
 class HookPaused(msgspec.Struct, array_like=True, tag=2):
-    """It is paused, or goes on."""
+    """A subscription was paused or resumed."""
 
     id: str
     paused: bool
@@ -52,7 +51,7 @@ class HookPaused(msgspec.Struct, array_like=True, tag=2):
 
 
 class HookRemoved(msgspec.Struct, array_like=True, tag=3):
-    """Nothing is sent to it any more."""
+    """A subscription was deleted."""
 
     id: str
     by: str
@@ -60,7 +59,7 @@ class HookRemoved(msgspec.Struct, array_like=True, tag=3):
 
 
 class SecretRotated(msgspec.Struct, array_like=True, tag=4):
-    """It has a new secret."""
+    """A secret was rotated."""
 
     id: str
     by: str
@@ -71,7 +70,7 @@ HookEvent = HookMade | HookPaused | HookRemoved | SecretRotated
 
 
 class MakeHook(msgspec.Struct):
-    """Subscribe a target."""
+    """Subscribes a target."""
 
     id: str
     url: str
@@ -82,7 +81,7 @@ class MakeHook(msgspec.Struct):
 
 
 class PauseHook(msgspec.Struct):
-    """Pause it, or let it go on."""
+    """Pauses or resumes a subscription."""
 
     id: str
     paused: bool
@@ -90,21 +89,21 @@ class PauseHook(msgspec.Struct):
 
 
 class RemoveHook(msgspec.Struct):
-    """End it."""
+    """Deletes a subscription."""
 
     id: str
     by: str
 
 
 class RotateSecret(msgspec.Struct):
-    """Note that it got a new secret."""
+    """Records that the secret was rotated."""
 
     id: str
     by: str
 
 
 class HookLaw(Law):
-    """The law of webhooks. `hooks` is what was known last, by tenant and id, also while the store is away."""
+    """The law of webhooks. `hooks` is the latest known state by tenant and id, also while the store is unavailable."""
 
     kind = "webhooks"
     prefix = PREFIX
@@ -118,7 +117,7 @@ class HookLaw(Law):
         return {}
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """Pausing twice is fine; an id is used once."""
+        """Pausing is idempotent; an id is used once."""
         stream.tenant = stream.name.removeprefix(PREFIX)
         state: dict[str, Hook] = stream.state
         if isinstance(command, MakeHook):
@@ -156,7 +155,7 @@ class HookLaw(Law):
                 case HookRemoved():
                     del state[event.id]
                 case SecretRotated():
-                    pass  # said for whoever looks back; secrets lie elsewhere
+                    pass  # for the history; secrets are stored elsewhere
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
         """Only the row in the list of streams."""

@@ -1,4 +1,4 @@
-"""One message to one hook: its payload, its attempts, how it ended. This is what lies in the history."""
+"""One message to one hook as the history stores it: payload, attempts, outcome."""
 
 from typing import Final, Literal
 
@@ -9,7 +9,7 @@ from aob.fanout.webhooks.notices import Notice
 from aob.fanout.webhooks.posting import Outcome
 
 ATTEMPTS_KEPT: Final = 30
-"""Newest attempts that a message remembers; probes of a target that stays away are the many."""
+"""Newest attempts kept of a message; most are probes of a target that is down."""
 
 
 class Attempt(msgspec.Struct, array_like=True, frozen=True):
@@ -23,8 +23,8 @@ class Attempt(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Message(msgspec.Struct, array_like=True, eq=False):
-    """A message. `counted` are the attempts of this round, `refused` those of them that the target answered with no;
-    `again` says that it is sent again by hand."""
+    """A message. `counted` are the attempts of this round, `refused` those that the target answered with a refusal;
+    `again`: a person asked for a redelivery."""
 
     id: str
     kind: str
@@ -56,7 +56,7 @@ class Message(msgspec.Struct, array_like=True, eq=False):
             self.refused += outcome.alive and not outcome.delivered
 
     def view(self, hook_id: str, *, whole: bool = False) -> Delivery:
-        """As callers see it; whole with its payload."""
+        """As callers see it; `whole` adds the payload."""
         told: Delivery = {
             "id": self.id, "webhook": hook_id, "type": self.type, "state": self.state,
             "attempts": [
@@ -73,8 +73,8 @@ class Message(msgspec.Struct, array_like=True, eq=False):
 
 
 class Progress(msgspec.Struct):
-    """How far a hook is: positions by kind up to which everything is settled, counts, the message that is being tried,
-    those to be sent again, and the ids of its history, oldest first."""
+    """Progress of a hook: positions by kind up to which everything is settled, counts, the message being tried, the
+    redeliveries that wait, and the ids of its history, oldest first."""
 
     cursors: dict[str, int] = {}
     delivered: int = 0

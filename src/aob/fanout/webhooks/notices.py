@@ -1,6 +1,6 @@
-"""What may be told to a webhook, and the feed from which a hook that fell behind reads it again.
+"""Notices for webhooks, and the feed from which a hook that lags reads them again.
 
-A notice is encoded once, whoever it goes to. Positions never go back within a tenant and a kind; several notices of
+A notice is encoded once for all hooks. Positions never go back within a tenant and a kind; several notices of
 one commit may share one.
 """
 
@@ -14,13 +14,13 @@ from aob.core.accepted_event import Event, shown
 from aob.core.instant import iso
 
 LOGGED: Final = ("event", "run", "alert")
-"""Kinds that lie in a log and are never skipped; a `metric` is told as it is now."""
+"""Kinds that are read from a log and never skipped; of a `metric` only the current value is sent."""
 BODY_MAX: Final = 300_000
-"""Bytes of one message; what is larger is told without its data."""
+"""Bytes of one message; a larger one is sent without its data."""
 NOWHERE: Final = -1
 """The position before the first."""
 UNKNOWN: Final = -2
-"""In place of a position: a feed of which nothing is known yet is read from its end on."""
+"""In place of a position: a feed without a known position is read from its end on."""
 
 
 def feeds_of(kind: str, shards: int) -> tuple[str, ...]:
@@ -32,8 +32,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Notice(msgspec.Struct, frozen=True, gc=False):
-    """One thing that happened: its kind (`event metric run alert`), the word that hooks name it by (type, name, state,
-    name), its position, when it was, its type in the message, and the message's body (JSON). `feed`: the feed that its
+    """One notice: its kind (`event metric run alert`), the key that hooks select it by (type, name, state, name),
+    its position, its time, its type in the message, and the message's body (JSON). `feed`: the feed that its
     position is of; empty: the one that has the name of its kind."""
 
     kind: str
@@ -50,10 +50,10 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
         return self.feed or self.kind
 
     def message_id(self, hook_id: str) -> str:
-        """The id of the message to a hook: the same however often it is sent or read again."""
+        """The id of the message to a hook, the same for each redelivery and each reading."""
         what = f"{hook_id}|{self.kind}|{self.key}|{self.type}|{self.position}|{self.at_ms}|".encode()
         if self.kind != "event":
-            what += self.body  # a number has no position of its own, and two runs may end in one commit
+            what += self.body  # a number has no position, and two runs may end in one commit
         return f"msg_{sha256(what).hexdigest()[:24]}"
 
 
@@ -66,8 +66,8 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class Feed(Protocol):
-    """What was committed, by tenant and feed (`feeds_of` the kinds in `LOGGED`). Raises Unavailable when it cannot be
-    read."""
+    """Committed notices by tenant and feed (`feeds_of` the kinds in `LOGGED`). Raises Unavailable when the store cannot
+    be read."""
 
     async def end(self, tenant: str, feed: str) -> int:
         """The position of the last one; -1 when there is none."""
@@ -81,7 +81,7 @@ class Feed(Protocol):
 
 
 def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str = "", feed: str = "") -> Notice:
-    """A notice of anything that JSON can hold."""
+    """A notice with a body that JSON can hold."""
     named = type or _type(kind, key)
     body = _body(named, at_ms, data)
     if len(body) > BODY_MAX:
@@ -90,7 +90,7 @@ def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str 
 
 
 def notice_of(event: Event, line: bytes) -> Notice:
-    """The notice of an accepted event: the event as it came (its line), and what the gate found out about it."""
+    """The notice of an accepted event: its line as received, and the gate's verdict and enrichment."""
     return notice("event", event.type, event.offset, event.at_ms, shown(event, line))
 
 

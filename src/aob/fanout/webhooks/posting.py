@@ -1,4 +1,4 @@
-"""One signed message to one target: what it answered, or why nothing came. Redirects are never followed."""
+"""Sends one signed message to one target and returns its answer or the error. Never follows redirects."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,7 @@ class Reply(Protocol):
 
 
 class Poster(Protocol):
-    """Whoever sends: it judges addresses, bounds answers, and raises whatever went wrong."""
+    """The HTTP sender: checks addresses, bounds answers and raises every failure."""
 
     async def request(
         self,
@@ -50,8 +50,8 @@ class Poster(Protocol):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one attempt: `alive` says that the target is there and well, whatever it thinks of the message;
-    `wait_ms` how long it asked to be left alone."""
+    """The outcome of one attempt. `alive`: the target works, even if it refused the message; `wait_ms`: the pause that
+    it asked for."""
 
     at_ms: int
     status: int
@@ -62,12 +62,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def delivered(self) -> bool:
-        """It took the message."""
+        """Whether the target accepted the message."""
         return 200 <= self.status < 300
 
 
 def headers_of(message_id: str, body: bytes, keys: Iterable[str], now_ms: int) -> dict[str, str]:
-    """The headers of Standard Webhooks; a signature for each secret that still counts."""
+    """The headers of Standard Webhooks; a signature for each valid secret."""
     from standardwebhooks import Webhook
 
     at, text = datetime.fromtimestamp(now_ms // 1_000, UTC), body.decode()
@@ -83,7 +83,7 @@ def headers_of(message_id: str, body: bytes, keys: Iterable[str], now_ms: int) -
 async def post(
     poster: Poster, ready: Ready, message_id: str, body: bytes, rules: Rules, wall_ms: Callable[[], int]
 ) -> Outcome:
-    """Send a message once. Never raises but when it is cancelled."""
+    """Sends a message once. Raises only when it is cancelled."""
     at_ms, began_s = wall_ms(), monotonic()
     try:
         async with asyncio.timeout(rules.timeout_s + 1):

@@ -1,19 +1,19 @@
-"""How long to wait before the next attempt, and when a target is left alone. Pure: time and dice are arguments."""
+"""Retry delays and the circuit breaker of targets. Pure: time and dice are arguments."""
 
 from typing import Final
 
 import msgspec
 
 JITTER: Final = 0.2
-"""Share by which a pause is longer or shorter, so that targets are not met by everybody at once."""
+"""Jitter of a pause as a share, so that hooks do not retry a target all at once."""
 SECOND_MS: Final = 1_000
 HOUR_MS: Final = 3_600 * SECOND_MS
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """`pauses_ms` between the attempts of one message: 8 attempts over about 28 hours. A message that the target
-    answers with a refusal (3xx, 4xx) is not asked for so long, and neither is one that is sent again by hand, because
-    later ones wait behind it. A target that failed `open_after` times is left alone and probed."""
+    """`pauses_ms` between the attempts of one message: 8 attempts over about 28 hours. A message that the
+    target refuses (3xx, 4xx) is retried for less time, and so is a redelivery, because later messages wait for it.
+    After `open_after` failures the circuit of a target opens and one message probes it."""
 
     pauses_ms: tuple[int, ...] = (
         5 * SECOND_MS, 60 * SECOND_MS, 300 * SECOND_MS, 1_800 * SECOND_MS, 2 * HOUR_MS, 10 * HOUR_MS, 15 * HOUR_MS,
@@ -26,11 +26,11 @@ class Rules(msgspec.Struct, frozen=True):
     retry_after_ms_max: int = HOUR_MS
     timeout_s: float = 15.0
     metric_ms: int = SECOND_MS
-    """A metric is told to a hook at most once in this time."""
+    """A metric is sent to a hook at most once in this time."""
     secret_old_ms: int = 24 * HOUR_MS
-    """So long an old secret signs beside the new one."""
+    """How long the old secret signs in addition to the new one."""
     sending_max: int = 64
-    """Requests under way at once, over all hooks."""
+    """Concurrent requests over all hooks."""
 
     @property
     def attempts_max(self) -> int:
@@ -44,7 +44,7 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Circuit:
-    """What is known of one target. Closed: everybody sends. Open: one probes at `probe_at_ms`, all others wait."""
+    """The circuit of one target. Closed: all send. Open: one probes at `probe_at_ms`, all others wait."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -54,23 +54,23 @@ class Circuit:
         self.probe_at_ms = 0
 
     def taken(self) -> bool:
-        """Ask to send; False while somebody else probes."""
+        """Asks to send; False while another hook probes."""
         if self.open and self.probing:
             return False
         self.probing = self.open
         return True
 
     def released(self) -> None:
-        """Whoever probed has gone without an answer."""
+        """The probe ended without an answer."""
         self.probing = False
 
     def answered(self) -> None:
-        """The target is there."""
+        """The target answered."""
         self.failures, self.open, self.probing = 0, False, False
         self._pause_ms = self._rules.probe_ms
 
     def failed(self, now_ms: int, dice: float) -> None:
-        """The target is not there, or not well."""
+        """The target did not answer, or failed."""
         self.failures += 1
         if self.open and self.probing:
             self._pause_ms = min(self._pause_ms * 2, self._rules.probe_ms_max)

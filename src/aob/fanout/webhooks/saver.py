@@ -1,5 +1,5 @@
-"""Progress and history of hooks, written in groups: many deliveries are one save. What a crash takes away is sent again
-under the same ids."""
+"""Saves progress and history of hooks in groups: many deliveries are one write. What a crash loses is sent again under
+the same ids."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -12,10 +12,10 @@ from aob.ports.logger import Logger
 from aob.ports.pages import PAGES_TAKEN, Key, OwnedPages
 
 GROUP_S: Final = 0.05
-"""So long a save waits for company."""
+"""How long a save waits to be grouped with others."""
 AGAIN_S: Final = 1.0
 UNSAVED_MAX: Final = 2_000
-"""Records that may wait for a save; who makes more of them waits."""
+"""Records that may wait for a save; a caller with more of them waits."""
 
 
 def progress_page(hook_id: str) -> str:
@@ -63,12 +63,12 @@ class Saver:
             log.warning("webhooks_unsaved", code=failed.code, detail=failed.detail)
 
     def touch(self, tenant: str, hook_id: str) -> None:
-        """A hook has moved."""
+        """Notes that a hook has progressed."""
         self._hooks.add((tenant, hook_id))
         self._wake.set()
 
     def keep(self, tenant: str, hook_id: str, message: Message, forget: Iterable[str] = ()) -> None:
-        """Write a message with the next save, and forget these."""
+        """Writes a message with the next save, and forgets these."""
         self._records[tenant, record_page(hook_id, message.id)] = encode(message)
         for old in forget:
             self._records[tenant, record_page(hook_id, old)] = None
@@ -77,7 +77,7 @@ class Saver:
         self.touch(tenant, hook_id)
 
     def drop(self, tenant: str, hook_id: str) -> None:
-        """Forget a hook wholly."""
+        """Forgets a hook with its history."""
         ours = (record_page(hook_id, ""), progress_page(hook_id))
         for key in [key for key in self._records if key[0] == tenant and key[1].startswith(ours)]:
             del self._records[key]
@@ -101,7 +101,7 @@ class Saver:
         return None if data is None else message_of(data)
 
     async def flush(self) -> None:
-        """Write all that waits, in one transaction. Raises Unavailable; it then waits on."""
+        """Writes all that waits in one transaction. Raises Unavailable and then keeps it for the next save."""
         async with self._lock:
             hooks, self._hooks = self._hooks, set()
             dropped, self._dropped = self._dropped, []

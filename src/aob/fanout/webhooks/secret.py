@@ -1,7 +1,8 @@
-"""Secrets of webhooks: files that only their owner may read, one a hook. They must be able to sign, so no hash does.
+"""Secrets of webhooks: files that only their owner may read, one a hook. A hash would not do, because
+they sign.
 
-One may be `{secret:NAME}`: then only the name lies here, and the value is looked up each time that a message is signed.
-They are never in an answer but the one that made them, in a log, or in the journal.
+One may be `{secret:NAME}`: then only the name is stored here, and the value is looked up for each signature. They are
+only in the answer that created them, never in a log or in the journal.
 """
 
 import asyncio
@@ -30,14 +31,14 @@ _WHOLE: Final = re.compile(r"\{secret:([^{}]*)\}")
 
 
 class Secret(msgspec.Struct):
-    """The secret of a hook, and the one before it, which signs too until `until_ms`."""
+    """The secret of a hook and the previous one, which also signs until `until_ms`."""
 
     current: str
     previous: str = ""
     until_ms: int = 0
 
     def signing(self, now_ms: int) -> list[str]:
-        """Those that sign now, the newest first."""
+        """The secrets that sign now, the newest first."""
         return [self.current, self.previous] if self.previous and now_ms < self.until_ms else [self.current]
 
     def __repr__(self) -> str:
@@ -50,8 +51,8 @@ def made() -> str:
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What one request needs: where it goes, the keys that sign it, the newest first, and what takes values of secrets
-    out of what comes back."""
+    """What one request needs: its URL, the signing keys, the newest first, and the mask that removes secret values from
+    the answer."""
 
     url: str
     keys: tuple[str, ...]
@@ -62,7 +63,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 def checked(secret: str) -> str:
-    """A secret that a caller brings, or the reference to one. Raises Invalid."""
+    """Reads a secret of a caller, or a reference to one. Raises Invalid."""
     name = _WHOLE.fullmatch(secret)
     if not (is_secret_name(name.group(1)) if name is not None else _signs(secret)):
         raise Invalid(
@@ -81,7 +82,7 @@ def _signs(secret: str) -> bool:
 
 
 class Secrets:
-    """The folder of secrets. Written whole or not at all; read once and then kept in memory."""
+    """The folder of secrets. Writes are atomic; a file is read once and then kept in memory."""
 
     def __init__(self, folder: Path, vault: Vault | None = None) -> None:
         self._folder, self._vault = folder, vault or Vault(folder)
@@ -103,8 +104,8 @@ class Secrets:
 
     async def ready(self, hook_id: str, url: str, now_ms: int) -> Ready:
         """All that a request of a hook needs, looked up now. Raises Unavailable `secret_missing`, `secret_refused` or
-        `bad_secret`: nothing is sent that could not be signed. Of an old secret nothing more than its signature is
-        missing when it cannot be found."""
+        `bad_secret`: nothing is sent that could not be signed. When an old secret is not found only its signature is
+        missing."""
         current, *older = (await self.get(hook_id)).signing(now_ms)
         keys = [await asyncio.to_thread(self._key, current, url)]
         for each in older:
@@ -135,11 +136,11 @@ class Secrets:
         return value
 
     async def rotated(self, hook_id: str, given: str, until_ms: int) -> Secret:
-        """A new secret for a hook, not kept yet: this one, or one that is made; the one before it signs too. Raises
-        Conflict when the hook signs with a secret of the home, whose value is not kept here."""
+        """A new secret for a hook, not stored yet: this one, or a generated one; the previous one also signs. Raises
+        Conflict when the hook signs with a secret of the home, whose value is not stored here."""
         try:
             previous = (await self.get(hook_id)).current
-        except Unavailable:  # it is lost: a new one mends that
+        except Unavailable:  # it is lost: a new one replaces it
             previous = ""
         if not given and _WHOLE.fullmatch(previous):
             raise Conflict(
@@ -149,7 +150,7 @@ class Secrets:
         return Secret(checked(given) if given else made(), previous, until_ms)
 
     async def put(self, hook_id: str, secret: Secret) -> None:
-        """Keep a secret, durably. Raises Unavailable when it cannot be written."""
+        """Stores a secret durably. Raises Unavailable when it cannot be written."""
         try:
             await asyncio.to_thread(self._write, self._path(hook_id), msgspec.json.encode(secret))
         except OSError as error:
@@ -157,12 +158,12 @@ class Secrets:
         self._known[hook_id] = secret
 
     async def drop(self, hook_id: str) -> None:
-        """Forget it."""
+        """Deletes the secret of a hook."""
         self._known.pop(hook_id, None)
         await asyncio.to_thread(self._path(hook_id).unlink, True)
 
     async def keep(self, hook_ids: Collection[str]) -> None:
-        """Forget those of hooks that never came to be: whose making was not written, and nobody was told so."""
+        """Deletes secrets of hooks whose creation was never written."""
         names = await asyncio.to_thread(lambda: [path.stem for path in self._folder.glob("hook_*.json")])
         for name in names:
             if name not in hook_ids and _NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""One hook: its messages one after another, each until it is delivered or failed for good. One request under way."""
+"""The loop of one hook: sends its messages one at a time, each until it is delivered or has failed for good."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -20,16 +20,16 @@ from aob.fanout.webhooks.wanted import ALL
 from aob.ports.logger import Logger
 
 HISTORY_MAX: Final = 500
-"""Messages of one hook that stay readable and can be sent again."""
+"""Messages of one hook that are kept in its history and can be redelivered."""
 AWAY_MS: Final = 5_000
 """Pause after the feed, the pages or the secret could not be read."""
 BROKEN_MS: Final = 60_000
-"""Pause after a bug: the hook goes on, and its place is not lost."""
+"""Pause after an unexpected error: the hook keeps its position and goes on."""
 log: Final = Logger("aob.webhooks")
 
 
 class Shared:
-    """What all hooks stand on."""
+    """What all hooks share."""
 
     def __init__(
         self, feed: Feed, poster: Poster, secrets: Secrets, rules: Rules, now_ms: Callable[[], int],
@@ -38,32 +38,32 @@ class Shared:
         self.feed, self.poster, self.secrets, self.rules = feed, poster, secrets, rules
         self.now_ms, self.dice = now_ms, dice
         self.wall_ms = wall_ms
-        """What the clock says: the signature of a message states it, and its target compares."""
+        """Wall-clock time, which the signature of a message states and its target checks."""
         self.budget = Budget()
         self.sending = asyncio.Semaphore(rules.sending_max)
         self.shards = shards
         self.newest: dict[tuple[str, str], int] = {}
-        """By tenant and feed the position of what was offered last."""
+        """The position offered last, by tenant and feed."""
         self.there: dict[str, int] = {}
-        """The feeds of runs that can be read, and where they ended then."""
+        """The readable feeds of runs, and their ends at that time."""
         self.read: dict[str, int] = {}
-        """By feed the row up to which all of it was offered to everybody."""
+        """The row by feed up to which everything was offered to all hooks."""
         self.saver: Saver
         self.wake_target: Callable[[Circuit], None]
         self.gone: Callable[[str, str], None]
 
 
 class Sender:
-    """The loop of one hook. `start` and `stop`; `wake` after anything that may change what it does next."""
+    """The loop of one hook. `start` and `stop`; `wake` after every change that may affect its next step."""
 
     def __init__(self, tenant: str, hook: Hook, progress: Progress, circuit: Circuit, shared: Shared) -> None:
         self.tenant, self.hook, self.circuit = tenant, hook, circuit
         self._shared, self._progress = shared, progress
         self._head: Message | None = None
         self.stands = ""
-        """Why nothing can be sent now: a secret, the feed or the pages are not there. Empty while all is well."""
+        """Why nothing can be sent now: a secret, the feed or the pages are missing. Empty when sending works."""
         self._fresh: Notice | None = None
-        """The notice of the head while no attempt of it is known: it is then read again after a crash."""
+        """The notice of the head until its first attempt is saved: after a crash it is read again."""
         self.inbox = Inbox(
             tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget, shared.shards
         )
@@ -73,41 +73,41 @@ class Sender:
     # -- from outside -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin."""
+        """Starts the loop."""
         self._task = asyncio.create_task(self._run(), name=f"aob-webhook-{self.hook.id}")
 
     async def stop(self) -> None:
-        """End; a request under way is cut off, and sent again next time."""
+        """Stops the loop; an open request is cancelled and sent again after the next start."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     def wake(self, *, at_once: bool = False) -> None:
-        """Look again; `at_once` also when something was not there a moment ago."""
+        """Wakes the loop; `at_once` also during a pause after a failure."""
         self._wake.set()
         if at_once:
             self._asked.set()
 
     def back(self) -> None:
-        """The target answers again: a message that it was not there for is tried at once."""
+        """The target answers again: a message that waits for it is tried at once."""
         head = self._head
         if head is not None and head.attempts and not 300 <= head.attempts[-1].status < 500:
             head.next_ms = 0
         self._wake.set()
 
     def offer(self, notice: Notice) -> None:
-        """Something that it wants."""
+        """Offers a notice that the hook selects."""
         self.inbox.offer(notice)
         self._wake.set()
 
     def moved(self, metric: str, look: Callable[[], Notice]) -> None:
-        """A number that it wants has moved."""
+        """A number that the hook selects has moved."""
         self.inbox.moved(metric, look)
         self._wake.set()
 
     def changed(self, hook: Hook, *, resumed: bool = False) -> None:
-        """The subscription has changed, or its secret. One that goes on does not wait out its pause."""
+        """The subscription or its secret has changed. A resumed hook ends its pause at once."""
         self.hook = hook
         if resumed:
             self.circuit.answered()
@@ -118,7 +118,7 @@ class Sender:
         self._asked.set()
 
     def again(self, messages: list[Message]) -> int:
-        """Send messages of the history again, oldest first, before what waits; those that wait already are not."""
+        """Redelivers messages of the history, oldest first, before what waits; skips those that already wait."""
         queued = 0
         for message in messages:
             if message.id in self._progress.again or (self._head is not None and message.id == self._head.id):
@@ -133,29 +133,29 @@ class Sender:
 
     @property
     def history(self) -> list[str]:
-        """Ids of messages, oldest first, the one that is being tried included."""
+        """Ids of messages, oldest first, with the one being tried."""
         return self._progress.history
 
     @property
     def head(self) -> Message | None:
-        """The message that is being tried."""
+        """The message being tried."""
         return self._head
 
     def ids(self) -> list[str]:
-        """Of what was sent or is being tried, the newest first."""
+        """Messages that were sent or are being tried, newest first."""
         head, ids = self.head, self.history[::-1]
         return [head.id, *ids] if head is not None and head.id not in ids else ids
 
     def passed(self, feed: str) -> int | None:
-        """The position up to which all of a feed is settled; None when it wants none of it."""
+        """The position up to which a feed is settled; None when the hook selects none of it."""
         return self._settled().get(feed)
 
     def page(self) -> bytes:
-        """Progress as it may be saved: what is not settled is before the cursors or among the records."""
+        """Progress to be saved: what is not settled is after the cursors or among the records."""
         progress = self._progress
         progress.cursors = self._settled()
         if self._head is None:
-            return encode(progress)  # one that was being tried before a restart may still have to be read
+            return encode(progress)  # a message tried before a restart may still have to be read
         return encode(structs.replace(progress, head=self._head.id if self._fresh is None else ""))
 
     def _settled(self) -> dict[str, int]:
@@ -201,7 +201,7 @@ class Sender:
                     await _wait(self._wake, rest_ms)
 
     async def _step(self) -> int | None:
-        """One thing; how long to rest after it (None: until something happens)."""
+        """Takes one step; returns the pause after it (None: until the next event)."""
         shared = self._shared
         if self.hook.paused:
             return None
@@ -222,7 +222,7 @@ class Sender:
         return 0
 
     async def _next(self) -> bool:
-        """Take the next message: one that was being tried, then those to be sent again, then the new ones."""
+        """Takes the next message: the one being tried, then redeliveries, then new ones."""
         shared, progress = self._shared, self._progress
         while progress.head or progress.again:
             id = progress.head or progress.again[0]
@@ -236,7 +236,7 @@ class Sender:
                 return True
         while (notice := await self.inbox.take(shared.now_ms(), shared.rules.metric_ms)) is not None:
             message = Message.of(notice, self.hook.id)
-            if message.id not in progress.history:  # read again because another of its commit was not settled
+            if message.id not in progress.history:  # read again because another notice of its commit was not settled
                 self._head, self._fresh = message, notice
                 return True
         return False
@@ -297,19 +297,19 @@ class Sender:
 
 
 class Route:
-    """Who wants what, of one tenant and kind."""
+    """Hooks of one tenant and kind by what they select."""
 
     def __init__(self) -> None:
         self.by_key: dict[str, list[Sender]] = {}
 
     def of(self, key: str) -> Sequence[Sender]:
-        """Those who want this key."""
+        """The hooks that select this key."""
         named, every = self.by_key.get(key, ()), self.by_key.get(ALL, ())
         return [*named, *every] if named and every else named or every
 
 
 async def _wait(event: asyncio.Event, most_ms: int | None) -> None:
-    """Waits until something happens, or so long (None: for ever)."""
+    """Waits for an event, at most this long (None: forever)."""
     try:
         async with asyncio.timeout(None if most_ms is None else most_ms / 1_000):
             await event.wait()

@@ -1,4 +1,4 @@
-"""What a subscription may ask for: its target, and the things that it names. Raises Invalid; pure."""
+"""Checks a subscription: its target and what it selects. Raises Invalid; pure."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -13,11 +13,11 @@ ALL: Final = "*"
 URL_CHARS_MAX: Final = 2_000
 KEYS_MAX: Final = 200
 STATES: Final = ("RUNNING", "COMPLETED", "FAILED", "CANCELLED")
-"""What is told of a run: its start and how it ended."""
+"""The states of a run that are sent: its start and its end."""
 
 
 def check_url(url: str) -> None:
-    """A target is an http or https URL with a host that can be judged now."""
+    """Checks that a target is an http or https URL with a host that can be checked now."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -36,7 +36,7 @@ def check_url(url: str) -> None:
 
 
 def check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
-    """It names something, and not too much."""
+    """Checks that a subscription selects something, and not too much."""
     if not wants:
         raise Invalid(
             "a webhook wants something", code="bad_webhook", hint="name events, metrics, runs or alerts; * is all"
@@ -53,7 +53,7 @@ def check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
 
 
 def _check_references(url: str) -> None:
-    # Behind the host only, or the host could not be judged.
+    # Only after the host, or the host could not be checked.
     names = list(references(url))
     behind = list(references(url.removeprefix(f"{urlsplit(url).scheme}://").partition("/")[2]))
     if names != behind or not all(map(is_secret_name, names)):
@@ -64,7 +64,7 @@ def _check_references(url: str) -> None:
 
 
 async def refuse_private(vet: Callable[[str], Awaitable[None]] | None, url: str) -> None:
-    """A target that nothing will ever be sent to is refused now and not at the first message."""
+    """Refuses a target to which nothing can be sent, now and not at the first message."""
     if vet is None:
         return
     try:
@@ -78,7 +78,7 @@ async def refuse_private(vet: Callable[[str], Awaitable[None]] | None, url: str)
 
 
 def chosen_by(args: verbs.CreateWebhook) -> dict[str, tuple[str, ...]]:
-    """What a subscription asks for, by kind."""
+    """What a subscription selects, by kind."""
     runs = [state.upper() for state in args.runs]
     wants = {"event": args.events, "metric": args.metrics, "run": runs, "alert": args.alerts}
     chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}

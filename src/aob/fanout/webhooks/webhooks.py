@@ -1,6 +1,6 @@
-"""Webhooks: subscribe, offer what was committed, send it signed and in order, look at what was sent, send it again.
+"""Webhooks: subscriptions, signed delivery in order, history and redelivery.
 
-`offer...` are called after each commit, on the loop; they cost a look into a dict when no hook wants what they bring.
+`offer...` are called after each commit, on the loop; without a matching hook they cost one dict lookup.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
 BEAT_S: Final = 60.0
-"""So often the place of hooks that got nothing is saved, so that a restart need not search the whole log for them."""
+"""How often positions of hooks without matches are saved, so that a restart need not search the whole log for them."""
 log: Final = Logger("aob.webhooks")
 
 
@@ -102,19 +102,19 @@ class Webhooks:
         self._routes.clear()
 
     def stepped(self) -> None:
-        """The clock was set: who waits for an instant looks whether it has come."""
+        """The clock was set: hooks that wait for an instant check it again."""
         for sender in self._every():
             sender.wake()
 
     # -- what was committed -------------------------------------------------------------------------------------------
 
     def wants(self, tenant: str, kind: str, key: str = "") -> bool:
-        """Whether a hook wants this kind (and key): ask before making data that only hooks need."""
+        """Whether a hook selects this kind (and key): ask before making data that only hooks need."""
         route = self._routes.get((tenant, kind))
         return route is not None and (not key or bool(route.of(key)))
 
     def offer_events(self, tenant: str, events: Sequence[Event], lines: Sequence[bytes] | bytes) -> None:
-        """Accepted events of one commit, in order, with their lines as they came."""
+        """Accepted events of one commit, in order, with their lines as received."""
         route = self._routes.get((tenant, "event"))
         if route is None or not events:
             return
@@ -130,26 +130,26 @@ class Webhooks:
 
     def offer_notice(self, tenant: str, given: Notice) -> None:
         """A run's state (`run`, COMPLETED) or an alert's change (`alert`, its name), made by `notice`; its position and
-        body are those that the feed gives for it."""
+        body equal those of the feed."""
         route = self._routes.get((tenant, given.kind))
         if route is not None:
             self._hand(route, given)
             self._shared.newest[tenant, given.source] = given.position
 
     def read_through(self, feed: str, row: int) -> None:
-        """All of a feed up to a row was offered to everybody."""
+        """Everything of a feed up to a row was offered to all hooks."""
         self._shared.read[feed] = row
 
     def feed_is_there(self, feed: str, end: int) -> None:
-        """A feed of runs can be read; all of it behind this row will be offered."""
+        """A feed of runs can be read; everything after this row will be offered."""
         self._shared.there[feed] = end
         for sender in self._every():
             sender.inbox.begin(feed, end)
             sender.wake(at_once=True)
 
     def offer_metric(self, tenant: str, metric: str, look: Callable[[], Any]) -> None:
-        """A number has moved. `look` gives what is told of it (JSON); it is called when that is sent, at most once a
-        second and hook, however often the number moves. It may raise an AobError: nothing is told then."""
+        """A number has moved. `look` returns its body (JSON); it is called when the message is sent, at most once a
+        second and hook, however often the number moves. If it raises an AobError nothing is sent."""
         route = self._routes.get((tenant, "metric"))
         if route is not None:
             for sender in route.of(metric):
@@ -161,13 +161,13 @@ class Webhooks:
             sender.offer(given)
 
     def health(self) -> JsonObject:
-        """How many there are, and the codes of what those wait for that can send nothing."""
+        """How many hooks there are, and the error codes of those that cannot send."""
         senders = self._every()
         codes = Counter(sender.stands.partition(":")[0] for sender in senders if sender.stands)
         return {"subscribed": len(senders), "waiting_for": dict(codes)}
 
     def passed(self, tenant: str, feed: str) -> int | None:
-        """The position up to which every hook of a tenant is done with a feed; None when none wants it."""
+        """The position up to which every hook of a tenant has settled a feed; None when none selects it."""
         found = [each.passed(feed) for each in self._senders.get(tenant, {}).values()]
         return min((at for at in found if at is not None), default=None)
 
@@ -175,7 +175,7 @@ class Webhooks:
 
     @performs(verbs.LIST)
     async def webhooks(self, who: Caller, args: NoArgs) -> list[WebhookView]:
-        """All subscriptions of the tenant, the oldest first."""
+        """All subscriptions of the tenant, oldest first."""
         senders = self._senders.get(who.tenant, {}).values()
         return [sender.view() for sender in sorted(senders, key=lambda each: (each.hook.created_ms, each.hook.id))]
 
@@ -186,8 +186,8 @@ class Webhooks:
 
     @performs(verbs.CREATE)
     async def create_webhook(self, who: Caller, args: verbs.CreateWebhook) -> WebhookView:
-        """Subscribe a URL, from now on. Its secret is in this answer and nowhere else; `{secret:NAME}` is one of the
-        home, looked up when a message is signed. Raises Invalid."""
+        """Subscribes a URL, from now on. Only this answer holds the secret; `{secret:NAME}` names one of the home,
+        which is looked up for each signature. Raises Invalid."""
         url, secret = args.url, args.secret
         required("standardwebhooks", "metrics", "a webhook")
         check_url(url)
@@ -212,8 +212,8 @@ class Webhooks:
 
     @performs(verbs.UPDATE)
     async def update_webhook(self, who: Caller, args: verbs.UpdateWebhook) -> WebhookView:
-        """Pause it, let it go on, give it a new secret: it is in this answer; the old one signs beside it for a day.
-        Raises Conflict when it signs with a secret of the home and no other is given."""
+        """Pauses, resumes, or rotates the secret, which is in this answer; the old one also signs for a day. Raises
+        Conflict when the hook signs with a secret of the home and no other is given."""
         id, paused, secret = args.id, args.paused, args.secret
         sender = self._sender(who, id)
         told: WebhookView | None = None
@@ -230,7 +230,7 @@ class Webhooks:
 
     @performs(verbs.DELETE)
     async def delete_webhook(self, who: Caller, args: verbs.NamedWebhook) -> JsonObject:
-        """End it; its history goes with it."""
+        """Deletes a subscription with its history."""
         id = args.id
         sender = self._sender(who, id)
         await self._asking.ask(who.tenant, RemoveHook(id, who.name))
@@ -239,7 +239,7 @@ class Webhooks:
 
     @performs(verbs.DELIVERIES)
     async def deliveries(self, who: Caller, args: verbs.ListDeliveries) -> JsonObject:
-        """A page of what was sent or is being tried, newest first; what still waits in line is only counted."""
+        """A page of messages that were sent or are being tried, newest first; waiting ones are only counted."""
         state, limit, before = args.state, args.limit, args.before
         sender = self._sender(who, args.id)
         ids = sender.ids()
@@ -259,7 +259,7 @@ class Webhooks:
 
     @performs(verbs.DELIVERY)
     async def delivery(self, who: Caller, args: verbs.NamedDelivery) -> Delivery:
-        """One, with its payload. Raises NotFound."""
+        """One message, with its payload. Raises NotFound."""
         sender, delivery = self._sender(who, args.id), args.delivery
         message = await self._message(sender, delivery) if delivery in sender.ids() else None
         if message is None:
@@ -268,7 +268,7 @@ class Webhooks:
 
     @performs(verbs.REDELIVER)
     async def redeliver(self, who: Caller, args: verbs.Redeliver) -> JsonObject:
-        """Send again, under the same ids: some, or all that failed since an instant."""
+        """Redelivers under the same ids: some, or all that failed since an instant."""
         deliveries, since_ms = args.deliveries, args.since_ms
         sender = self._sender(who, args.id)
         ids = sender.ids()
@@ -330,7 +330,7 @@ class Webhooks:
             sender.changed(hook, resumed=not hook.paused)
 
     def _begin(self, tenant: str, hook: Hook) -> Sender:
-        """A hook that is new."""
+        """Starts a new hook."""
         sender = self._add(tenant, hook, Progress())
         for name in hook.since:
             sender.inbox.begin(name)
@@ -370,7 +370,7 @@ class Webhooks:
             sender.changed(hook, resumed=not paused)
 
     def _gone(self, tenant: str, id: str) -> None:
-        """A target said that it is gone for good: nothing more is sent until a person says so."""
+        """A target answered that it is gone for good: the hook pauses until a person resumes it."""
         self._aside(self._pause_gone(tenant, id))
 
     async def _pause_gone(self, tenant: str, id: str) -> None:
