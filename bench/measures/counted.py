@@ -47,6 +47,7 @@ def counted(bench: Bench) -> Iterator[Figure]:
     from aob.compose.metrics import wiring
     from aob.journal import deciding
     from aob.metrics.platform import folding
+    from aob.work.pool import stepping
 
     async def once(workflow: str, mode: str) -> float:
         taken = []
@@ -63,11 +64,11 @@ def counted(bench: Bench) -> Iterator[Figure]:
                 taken.append(tracer.count)
         return (taken[1] - taken[0]) / (ROUNDS[1] - ROUNDS[0])
 
-    names, telling = vars(deciding), vars(folding)
+    names, bursts, telling = vars(deciding), vars(stepping), vars(folding)
     whole = vars(wiring)["Platform"]
-    until, tell_s = names["BATCH_MS"], telling["TELL_S"]
+    until, burst, tell_s = names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"]
     try:
-        names["BATCH_MS"], telling["TELL_S"] = 1e9, tell_s * SLOWER
+        names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"] = 1e9, 1e9, tell_s * SLOWER
         with_platform = run(once("chain", "full"))
         vars(wiring)["Platform"] = Untold
         without = run(once("chain", "full"))
@@ -77,5 +78,5 @@ def counted(bench: Bench) -> Iterator[Figure]:
         yield Figure("counted.chain5.fast.bytecodes", run(once("chain", "fast")), "byte codes")
         yield Figure("counted.start.bytecodes", run(once("wait", "full")), "byte codes")
     finally:
-        names["BATCH_MS"], telling["TELL_S"] = until, tell_s
+        names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"] = until, burst, tell_s
         vars(wiring)["Platform"] = whole

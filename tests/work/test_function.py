@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from aob.ports.workers import Done, Fault, Job
 from aob.work import WorkError, node
-from aob.work.kinds import performer, placer
+from aob.work.kinds import barer, performer, placer
 from aob.work.pool import Pool, Threads
 from tests.work.jobs import Asked, Told, calls, tools_of
 
@@ -21,7 +21,7 @@ async def result_of(job: Job, *handlers: Callable[..., Any], ctx: Asked | None =
     async with Threads() as threads:
         tools = tools_of(*handlers, threads=threads, **more)
         perform = performer(tools, lambda asked: ctx or Asked(asked))
-        async with Pool(4, perform, told, place=placer(tools)) as pool:
+        async with Pool(4, perform, told, place=placer(tools), bare=barer(tools)) as pool:
             pool.submit(job)
             (result,) = await told.first()
             return result

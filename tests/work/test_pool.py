@@ -21,6 +21,7 @@ from aob.core.value import ROW_MAX, Ref, digest_of
 from aob.ports.workers import Done, Fault, Job
 from aob.work import WorkError
 from aob.work.pool import Pool
+from aob.work.pool.steps import never
 from tests.work.jobs import Told, VirtualLoop, calls, passed
 
 Perform = Callable[[Job], Awaitable[Any]]
@@ -72,8 +73,19 @@ class Gate:
                 await self._moved.wait()
 
 
-def pool_of(perform: Any, told: Told, concurrency: int = 4, **more: Any) -> Pool:
-    return Pool(concurrency, perform, told, log=more.pop("log", Noted()), **more)
+WAYS = {"stepped": lambda perform: lambda task: perform, "queued": lambda perform: never}
+way = "stepped"
+
+
+@pytest.fixture(params=WAYS, autouse=True)
+def _each_way(request: pytest.FixtureRequest) -> None:
+    """All of this holds for bare jobs, which are stepped one after another, and for those that are queued."""
+    global way
+    way = request.param
+
+
+def pool_of(perform: Any, told: Any, concurrency: int = 4, **more: Any) -> Pool:
+    return Pool(concurrency, perform, told, log=more.pop("log", Noted()), bare=WAYS[way](perform), **more)
 
 
 async def test_a_job_is_performed_and_its_output_reported() -> None:
@@ -348,7 +360,7 @@ async def test_a_report_that_raises_is_logged_and_the_next_job_is_done() -> None
 
     async def nothing(job: Job) -> None: ...
 
-    async with Pool(1, nothing, report, log=log) as pool:
+    async with pool_of(nothing, report, 1, log=log) as pool:
         pool.submit(calls("nothing", visit="n0"))
         pool.submit(calls("nothing", visit="n1"))
         async with asyncio.timeout(10):
@@ -452,7 +464,7 @@ async def test_the_next_attempt_may_be_submitted_while_the_last_is_reported() ->
         else:
             over.set()
 
-    async with Pool(1, fail, report) as pool:
+    async with pool_of(fail, report, 1) as pool:
         pool.submit(calls("fail"))
         async with asyncio.timeout(10):
             await over.wait()
@@ -639,7 +651,8 @@ async def test_a_handler_that_swallows_its_time_out_is_still_late() -> None:
 
 @pytest.mark.parametrize("when", ["at once", "before it waits", "later"])
 async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aob.work.pool.crew.BLOCK_S", 0.01)
+    for module in ("crew", "stepping"):
+        monkeypatch.setattr(f"aob.work.pool.{module}.BLOCK_S", 0.01)
     log = Noted()
 
     async def block(job: Job) -> None:
@@ -661,7 +674,8 @@ async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: p
 
 
 async def test_a_process_that_was_stopped_is_no_handler_that_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aob.work.pool.crew.BLOCK_S", 0.01)
+    for module in ("crew", "stepping"):
+        monkeypatch.setattr(f"aob.work.pool.{module}.BLOCK_S", 0.01)
     log, told = Noted(), Told()
 
     async def stopped(job: Job) -> None:
@@ -813,7 +827,7 @@ def test_each_job_is_reported_once_or_was_cancelled_whatever_happens(script: lis
                 now -= 1
             return job.visit
 
-        pool = Pool(concurrency, perform, told)
+        pool = pool_of(perform, told, concurrency)
         for verb, number, priority, how in script:
             visit = f"n{number}"
             if verb == "submit":

@@ -41,7 +41,7 @@ from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
 from aob.views import Views
 from aob.work import Logs
-from aob.work.kinds import computer, performer, placer
+from aob.work.kinds import barer, computer, performer, placer
 from aob.work.log import Structlog
 from aob.work.pool import Running
 
@@ -199,7 +199,7 @@ async def _assembled(
     laws = make_laws()
     core = Core(
         store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
-        place=placer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
+        place=placer(tools), bare=barer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
         concurrency=settings.concurrency, laws=list(laws.values()),
         running=_running(stack, settings, home, shard), life=generation_of(home),
     )  # fmt: skip

@@ -34,7 +34,7 @@ from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
 from aob.work import Logs
 from aob.work.egress import CheckedClient
-from aob.work.pool import Perform, Pool, Running
+from aob.work.pool import Bare, Perform, Pool, Running
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in ALPHABET for b in ALPHABET]
@@ -100,6 +100,7 @@ class Core:
         perform: Callable[[Dispatcher], Perform],
         *,
         place: Callable[[Job], Any],
+        bare: Bare | None = None,
         rules: PatchRules,
         ambient: Ambient,
         logs: Logs,
@@ -131,7 +132,7 @@ class Core:
         self.journal.generation = life
         self._running = running
         self.pool = Pool(
-            concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running,
+            concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running, bare=bare,
         )  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
         self.dispatch.pool = self.pool

@@ -13,7 +13,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Busy, OurError, said, shown
 from aob.core.items import Items
 from aob.core.value import canonical
-from aob.ports.workers import Done, Fault
+from aob.ports.workers import Done, Fault, Result
 from aob.work.job import OUR_ENDS, STOPPED, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
@@ -48,6 +48,18 @@ def finished(value: object, *, usage: JsonObject | None = None, patch: str = "")
             detail={"bytes": len(data), "limit": OUTPUT_MAX, "hint": "put it into an object store and return its key"},
         )
     return Done(data, False, usage, patch)
+
+
+def result_of(raw: object) -> Result:
+    """What a handler returned, as it is reported."""
+    if type(raw) is Done:
+        return raw
+    try:
+        return finished(raw)
+    except BaseException as error:  # an object of the handler's own may raise anything when it is looked at
+        if by_a_person(error):
+            raise
+        return fault_of(error)
 
 
 def culprits(value: object) -> Iterator[tuple[str, str]]:

@@ -135,10 +135,12 @@ class World:
         facts = {HANDLER: Known()[HANDLER]}
         logs = Logs(Path("never-written"), self.now_ms)
         rules = PatchRules(trusted_kinds=("agent",) if self.seed % 3 == 0 else ())
-        return Core(
+        core = Core(
             handle, self.blobs, facts, lambda dispatch: performer(self, dispatch), place=_on_loop, rules=rules,
             ambient=Ambient(self.now_ms, dice.getrandbits), logs=logs, concurrency=4,
+            bare=lambda task: performer(self, core.dispatch) if self.seed % 2 else None,
         )  # fmt: skip
+        return core
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
         """Tasks in the order in which they were made, each with the life it belongs to."""

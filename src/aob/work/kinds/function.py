@@ -1,16 +1,18 @@
 """`function`: the application's handler by name. The names of `input:` are its arguments, else those of the value
 when the handler asks for names, else the value is."""
 
+import inspect
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING
 
 from aob.core.node import FunctionConfig
 from aob.core.rules import FIRST_RULES
 from aob.ports.workers import Job
-from aob.work.calling import call, on_loop
+from aob.work.calling import call, mismatch, on_loop
 from aob.work.effect import called_once
 from aob.work.handlers import Handler
 from aob.work.job import Context, WorkError
+from aob.work.pool import Perform
 
 if TYPE_CHECKING:
     from aob.work.tools import Tools
@@ -34,6 +36,22 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
     if job.task.spec.effect == "once" and ctx is not None:
         return called_once(ctx, handler.name, lambda covered: _called(job, covered, handler, tools))
     return _called(job, ctx, handler, tools)
+
+
+def bare(handler: Handler) -> Perform | None:
+    """How a handler is called that needs nothing but a value as it is, or nothing at all: its own coroutine."""
+    fn = handler.fn
+    if not handler.plain or not inspect.iscoroutinefunction(fn):
+        return None
+    takes_value = handler.takes_value
+
+    def call(job: Job) -> Coroutine[object, object, object]:
+        try:
+            return fn(job.input) if takes_value else fn()
+        except TypeError as error:
+            raise mismatch(handler, (job.input,) if takes_value else (), {}) or error from error
+
+    return call
 
 
 def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
+from aob.core.graph.compiled import Task
 from aob.ports.workers import Job
 from aob.work.handlers import Place
 from aob.work.job import Context, WorkError
@@ -11,7 +12,7 @@ from aob.work.kinds import function
 from aob.work.kinds.table import KINDS_WORK
 from aob.work.kinds.verify import verified
 from aob.work.outcome import by_a_person, finished
-from aob.work.pool import Perform
+from aob.work.pool import Bare, Perform
 from aob.work.tools import Tools
 
 COMPUTE_MAX_MS: Final = 30_000
@@ -50,6 +51,19 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
         return kind(job, ctx, tools)
 
     return perform
+
+
+def barer(tools: Tools) -> Bare:
+    """Which jobs of a pool are bare: functions whose handler is a coroutine function that takes a value as it is."""
+
+    def bare(task: Task) -> Perform | None:
+        handler = tools.handlers.get(task.config.handler) if task.kind == "function" else None
+        spec = task.spec
+        if handler is None or spec.effect == "once" or spec.cache != "off" or spec.verify:
+            return None
+        return function.bare(handler)
+
+    return bare
 
 
 def computer(tools: Tools) -> Callable[[Job], Awaitable[bytes | None]]:

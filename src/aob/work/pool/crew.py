@@ -11,33 +11,24 @@ import contextvars
 import types
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
-from typing import Final
 
 from aob.core.graph.compiled import Timeouts
 from aob.core.value import ROW_MAX, Ref
-from aob.ports.workers import Done, Job, Result
-from aob.work.outcome import by_a_person, fault_of, finished
+from aob.ports.workers import Done, Fault, Job, Result
+from aob.work.outcome import by_a_person, fault_of, result_of
 from aob.work.pool.attempt import Attempt, Expire
 from aob.work.pool.contained import SEAT, Seat
 from aob.work.pool.lanes import Lanes
 from aob.work.pool.running import Running
 from aob.work.pool.shares import Shares
-
-Perform = Callable[[Job], Coroutine[object, object, object]]
-"""Performs a job: its coroutine returns the output (or a Done), or raises."""
+from aob.work.pool.stepping import BLOCK_S, BURST_JOBS, BURST_S, Rest, Stepping
+from aob.work.pool.steps import Bare, Perform, never
 
 Keep = Callable[[str, bytes], Coroutine[object, object, Ref]]
 """Keeps a large output of a tenant where it lasts, before anyone hears of it."""
 
-BURST_JOBS: Final = 64
-BURST_S: Final = 0.002
-"""A worker gives the loop a turn after this many jobs, or this long, whichever is sooner."""
 
-BLOCK_S: Final = 0.1
-"""A step of a handler that holds the loop this long is named."""
-
-
-class Crew:
+class Crew(Stepping):
     """The workers of one place. `ended(attempt, result)` is called once for each attempt that comes to its end."""
 
     def __init__(
@@ -49,7 +40,12 @@ class Crew:
         blocked: Callable[[Job, float], None],
         keep: Keep | None,
         running: Running | None = None,
+        *,
+        index: dict[tuple[str, str], Attempt],
+        stepped: Callable[[Job, Done], None],
+        bare: Bare = never,
     ) -> None:
+        super().__init__(index, stepped, bare)
         self._limit = limit
         self._shares = Shares(limit)
         self._perform = perform
@@ -103,6 +99,8 @@ class Crew:
     def _go_on(self) -> None:
         """Nobody is awake: wake a worker, when there is a job that may begin."""
         lanes = self.lanes
+        if self.steps:
+            self._queue_steps()
         if lanes and (self._shares.total < self._limit or lanes.any_that(self._may)):
             self._wake()
 
@@ -131,7 +129,7 @@ class Crew:
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
         pop, begin = self.lanes.pop, self._begin
-        shares, limit = self._shares, self._limit
+        shares, limit, steps = self._shares, self._limit, self.steps
         seat = Seat()
         SEAT.set(seat)
         burst = perf_counter()
@@ -140,6 +138,11 @@ class Crew:
         slot = running.take() if running is not None else 0
         try:
             while True:
+                if steps:
+                    if await self._on_steps(me, slot, seat):
+                        return
+                    burst, jobs = perf_counter(), 0
+                    continue
                 attempt = pop() if shares.total < limit else self.lanes.pop_that(self._may)
                 if attempt is None:
                     seat.job = None
@@ -160,12 +163,7 @@ class Crew:
                     running.begin(slot, job.key, job.attempt)
                 rest = begin(attempt, loop)
                 if rest is not None:
-                    attempt.holds = True
-                    shares.take(attempt.job.tenant)
-                    try:
-                        await rest
-                    finally:
-                        self._release(attempt)
+                    await self._through(attempt, rest)
                 if attempt.told_to_stop:
                     return  # another has this place now
                 jobs += 1
@@ -177,10 +175,35 @@ class Crew:
             if running is not None:
                 running.give(slot)
             self._awake -= 1
-            if not self._awake and self.lanes:
+            if not self._awake and (self.lanes or self.steps):
                 self._go_on()
 
-    def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Coroutine[object, object, None] | None:
+    async def _on_steps(self, me: "asyncio.Task[None] | None", slot: int, seat: Seat) -> bool:
+        """A burst of bare jobs: they came first; what is left then takes turns with what came meanwhile. True when
+        another has the place of this worker."""
+        if self._shares.total >= self._limit:
+            self._queue_steps()
+        elif (begun := self._step(me, slot, seat)) is not None:
+            await self._through(*begun)
+            return begun[0].told_to_stop
+        elif self.steps:
+            if any(self.lanes.rings):
+                self._queue_steps()
+            await asyncio.sleep(0)
+        return False
+
+    async def _through(self, attempt: Attempt, rest: Rest | None) -> None:
+        """What is left of an attempt; meanwhile it holds its worker."""
+        if rest is None:
+            return
+        attempt.holds = True
+        self._shares.take(attempt.job.tenant)
+        try:
+            await rest
+        finally:
+            self._release(attempt)
+
+    def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Rest | None:
         """Perform a job as far as it goes in one step. What is left, where it must wait, is to be awaited."""
         attempt.state = "running"
         job = attempt.job
@@ -206,21 +229,15 @@ class Crew:
             self._blocked(job, perf_counter() - began)
         return self._rest(attempt, coroutine, context, waits, began)
 
-    def _end(
-        self, attempt: Attempt, raw: object, began: float, since: float = 0.0
-    ) -> Coroutine[object, object, None] | None:
+    def _end(self, attempt: Attempt, raw: object, began: float, since: float = 0.0) -> Rest | None:
         """Report what a handler returned; an output to be kept first is left to be awaited."""
         now = perf_counter()
         if now - (since or began) > BLOCK_S:
             self._blocked(attempt.job, now - (since or began))
-        if type(raw) is not Done:
-            try:
-                raw = finished(raw)
-            except BaseException as error:  # an object of the handler's own may raise anything when it is looked at
-                if by_a_person(error):
-                    raise
-                self._ended(attempt, fault_of(error))
-                return None
+        raw = result_of(raw)
+        if isinstance(raw, Fault):
+            self._ended(attempt, raw)
+            return None
         raw.took_us = int((now - began) * 1e6)
         if len(raw.data) > ROW_MAX and self._keep is not None and raw.ref is None:
             return self._kept(attempt, raw, self._keep)
@@ -271,7 +288,7 @@ class Crew:
         """Drive a coroutine that has suspended to its end, timing each of its steps."""
         while True:
             self._awake -= 1
-            if not self._awake and self.lanes:
+            if not self._awake and (self.lanes or self.steps):
                 self._go_on()
             error: BaseException | None = None
             sent: object = None

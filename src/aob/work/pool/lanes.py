@@ -58,11 +58,13 @@ class _Lane(Generic[T]):
 class Lanes(Generic[T]):
     """A queue by priority. A pick goes to the lane whose turn it is, or, when that is empty, to the most urgent one."""
 
-    __slots__ = ("_gone", "_lanes", "_order", "_turn")
+    __slots__ = ("_gone", "_lanes", "_order", "_turn", "rings")
 
     def __init__(self) -> None:
         self._lanes: tuple[_Lane[T], _Lane[T], _Lane[T]] = (_Lane(), _Lane(), _Lane())
         high, medium, low = self._lanes
+        self.rings = high.ring, medium.ring, low.ring
+        """`any(rings)` says quickly whether there is something."""
         led = {
             HIGH: (high.ring, medium.ring, low.ring),
             MEDIUM: (medium.ring, high.ring, low.ring),
@@ -127,8 +129,7 @@ class Lanes(Generic[T]):
         return len(high) + len(medium) + len(low)
 
     def __bool__(self) -> bool:
-        high, medium, low = self._lanes
-        return bool(high.ring or medium.ring or low.ring)
+        return any(self.rings)
 
 
 def _next(ring: deque[deque[T]]) -> T:

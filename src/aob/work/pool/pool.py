@@ -15,14 +15,15 @@ from typing import Final, Self
 import msgspec
 
 from aob.core.errors import said
-from aob.ports.workers import Fault, Job, Report, Result, Workers
+from aob.ports.workers import Done, Fault, Job, Report, Result, Workers
 from aob.work.handlers import Place
 from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.contained import task_factory
-from aob.work.pool.crew import Crew, Keep, Perform
+from aob.work.pool.crew import Crew, Keep
 from aob.work.pool.outward import KINDS, Outward
 from aob.work.pool.running import Running
+from aob.work.pool.steps import Bare, Perform, never
 
 GRACE_S: Final = 5.0
 """How long an attempt that ran out of time may take to clean up before its fault is reported over its head."""
@@ -67,6 +68,7 @@ class Pool(Workers):
         keep: Keep | None = None,
         running: Running | None = None,
         log: Log | None = None,
+        bare: Bare | None = None,
     ) -> None:
         self._place = place
         self._report = report
@@ -75,9 +77,12 @@ class Pool(Workers):
         self._blocked: Counter[str] = Counter()
         limits: dict[Place, int] = {"loop": concurrency, "thread": threads, "process": processes}
         self._crews = {
-            place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running)
+            place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running,
+                        index=self._index, stepped=self._stepped, bare=bare or never)
             for place, limit in limits.items()
-        }
+        }  # fmt: skip
+        self._loop_crew = self._crews["loop"]
+        self._steps = self._loop_crew.steps
         self._outward = Outward()
         self._closing = False
         self._continued_at = 0.0
@@ -97,18 +102,24 @@ class Pool(Workers):
     @property
     def waiting(self) -> int:
         """How many jobs wait for a worker (cancelled ones may still be counted)."""
-        return sum(len(crew.lanes) for crew in self._crews.values()) + len(self._outward)
+        return sum(len(crew.lanes) for crew in self._crews.values()) + len(self._outward) + len(self._steps)
 
     def submit(self, job: Job) -> None:
         """Take a job. One that is held already is ignored; a later attempt of its visit replaces the earlier one."""
         if self._closing:
             return
-        key = (job.run, job.visit)
+        key, steps = (job.run, job.visit), self._steps
         known = self._index.get(key)
         if known is not None:
             if known.job.attempt >= job.attempt:
                 return
             self._drop(known)
+        elif key in steps:
+            if steps[key][0].attempt >= job.attempt:
+                return
+            del steps[key]
+        if (call := steps.call_of(job)) is not None and not job.has_input_map and self._loop_crew.step(key, job, call):
+            return
         attempt = self._index[key] = Attempt(job, key)
         timeout = job.task.spec.timeout
         if timeout.queue_ms:
@@ -123,7 +134,10 @@ class Pool(Workers):
 
         Returns False when the pool does not hold it (or holds another attempt than the one named).
         """
-        held = self._index.get((run, visit))
+        held = self._of((run, visit))
+        if held is None and (step := self._steps.get((run, visit))) and attempt in (None, step[0].attempt):
+            del self._steps[run, visit]
+            return True
         if held is None or (attempt is not None and held.job.attempt != attempt):
             return False
         self._drop(held)
@@ -131,12 +145,16 @@ class Pool(Workers):
 
     def runs(self, run: str, visit: str) -> bool:
         """Whether a worker here has begun with this visit."""
-        held = self._index.get((run, visit))
+        held = self._of((run, visit))
         return held is not None and held.state == "running"
+
+    def _of(self, key: tuple[str, str]) -> Attempt | None:
+        return self._index.get(key) or self._loop_crew.at_work(key)
 
     def held(self) -> dict[tuple[str, str], int]:
         """The run and visit of every job that waits or runs here, and its attempt."""
-        return {key: attempt.job.attempt for key, attempt in self._index.items()}
+        steps = {key: job.attempt for key, (job, _) in self._steps.items()}
+        return steps | {key: attempt.job.attempt for key, attempt in self._index.items()}
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Take nothing new, let what runs end within `drain_s`, then cancel the rest. Stopping twice is fine."""
@@ -149,6 +167,7 @@ class Pool(Workers):
         self._empty = asyncio.Event()
         try:
             self._outward.clear()
+            self._steps.clear()
             for crew in self._crews.values():
                 crew.lanes.clear()
             for attempt in [a for a in self._index.values() if a.state == "queued"]:
@@ -170,7 +189,7 @@ class Pool(Workers):
         states = Counter(attempt.state for attempt in self._index.values())
         crews = self._crews.values()
         return PoolHealth(
-            waiting=states["queued"],
+            waiting=states["queued"] + len(self._steps),
             running=states["running"],
             leaving=sum(len(crew.leaving) for crew in crews),
             workers=sum(len(crew.workers) for crew in crews),
@@ -239,6 +258,13 @@ class Pool(Workers):
         elif attempt.state == "leaving" and attempt.verdict is not None:
             attempt.state = "gone"
             self._tell(attempt, attempt.verdict)
+
+    def _stepped(self, job: Job, done: Done) -> None:
+        """A bare job is done that nobody has seen begin."""
+        try:
+            self._report(job, done)
+        except Exception:
+            self._log.exception("report_failed", **facts(job))
 
     def _tell(self, attempt: Attempt, result: Result) -> None:
         # Forgotten first: the callback may submit the next attempt of the same visit.

@@ -1,0 +1,55 @@
+"""Bare jobs on their way to a worker: what a commit made ready and needs nothing but a call. First in, first out.
+
+They are of one tenant and one priority, and few: whatever else there is waits in lanes, and as soon as anything does,
+these join it there, so that all wait by the same rules.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from aob.core.graph.compiled import Task
+from aob.ports.workers import Job
+
+STEPS_MAX: Final = 256
+
+Perform = Callable[[Job], Coroutine[object, object, object]]
+"""Performs a job: its coroutine returns the output (or a Done), or raises."""
+
+Bare = Callable[[Task], Perform | None]
+"""How the jobs of a task are called when there is nothing to it but the call: a handler of the loop that is a coroutine
+function, without context, times, memo or intents. None for all others. Asked once for each task."""
+
+TASKS_KEPT: Final = 4_096
+
+
+def never(task: Task) -> Perform | None:
+    """No job is bare."""
+    return None
+
+
+class Steps(OrderedDict[tuple[str, str], tuple[Job, Perform]]):
+    """By run and visit, in order."""
+
+    __slots__ = ("_bare", "_known", "priority", "tenant")
+
+    def __init__(self, bare: Bare) -> None:
+        super().__init__()
+        self._bare = bare
+        self._known: dict[int, tuple[Task, Perform | None]] = {}
+        self.tenant = self.priority = ""
+
+    def call_of(self, job: Job) -> Perform | None:
+        """How this job is called, when it is bare."""
+        task = job.task
+        known = self._known.get(id(task))  # the task is held there, so that its id stays its own
+        if known is None:
+            if len(self._known) >= TASKS_KEPT:
+                self._known.clear()
+            known = self._known[id(task)] = task, None if _timed(task) else self._bare(task)
+        return known[1]
+
+
+def _timed(task: Task) -> bool:
+    times = task.spec.timeout
+    return bool(times.queue_ms or times.start_ms or times.run_ms or times.heartbeat_ms)
