@@ -78,6 +78,9 @@ async def served(bench: Bench, ready: list[float] | None = None, home: Path | No
                 raise RuntimeError(f"aob up ended: {said.read_text()}")
             await asyncio.sleep(0.005)
         url = json.loads((home / "server.json").read_text())["url"]
+        async with httpx.AsyncClient() as probe:
+            while (await probe.get(f"{url}/health/ready")).status_code != 200:  # noqa: ASYNC110  # it is another process
+                await asyncio.sleep(0.005)
         if ready is not None:
             ready.append(time.perf_counter() - begun)
         key = (home / "key").read_text().strip()

@@ -41,6 +41,7 @@ async def perform(args: Namespace, screen: Screen, env: Mapping[str, str]) -> in
             code: int | None = await args.act(args, screen, env)
         else:
             async with connect(args, env) as aob:
+                aob.on_starting = lambda error: screen.note(f"waiting: {error.detail}")
                 code = await args.act(aob, args, screen)
         return code or 0
     except AobError as error:

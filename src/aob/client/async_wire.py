@@ -4,7 +4,8 @@ Every problem becomes the error that the server raised; a server that cannot be 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -26,7 +27,8 @@ from aob.client.request import (
     unreachable,
 )
 from aob.core.answers import JsonValue
-from aob.core.errors import Unavailable
+from aob.core.errors import AobError, Unavailable
+from aob.core.opening import RETRY_S, STARTING
 from aob.core.problem import error_of
 
 
@@ -44,6 +46,8 @@ class AsyncWire:
         self.url = url.rstrip("/")
         # A proxy of the environment must not see what goes to this very machine.
         self._timeout_s = timeout_s
+        self.on_starting: Callable[[Unavailable], None] = lambda error: None
+        """Called each time it waits for a server that says that it is starting, and how far it is."""
         outside = urlsplit(self.url).hostname not in LOOPBACK
         self._http = self._opened(
             base_url=self.url,
@@ -114,6 +118,16 @@ class AsyncWire:
     async def _send(
         self, method: str, path: str, query: Query | None, data: bytes | None, headers: dict[str, str]
     ) -> httpx.Response:
+        until = monotonic() + self._timeout_s
+        while True:
+            try:
+                return await self._sent(method, path, query, data, headers)
+            except Unavailable as error:
+                await self._started(error, until)
+
+    async def _sent(
+        self, method: str, path: str, query: Query | None, data: bytes | None, headers: dict[str, str]
+    ) -> httpx.Response:
         try:
             answer = await self._http.request(method, path, params=params(query), content=data, headers=headers)
         except httpx.TransportError as error:
@@ -122,9 +136,16 @@ class AsyncWire:
             raise error_in(answer.status_code, answer.content)
         return answer
 
+    async def _started(self, error: AobError, until: float) -> None:
+        """Wait a moment for a server that is starting: it has done nothing yet. Raises any other error."""
+        if not isinstance(error, Unavailable) or error.code != STARTING or monotonic() > until:
+            raise error
+        self.on_starting(error)
+        await self._pause(RETRY_S)
+
     async def _events(self, path: str, query: Query, position: str | None) -> AsyncIterator[Event]:
         """Events until the server says `end`. A broken connection is made again and goes on after the last event."""
-        failures = 0
+        failures, until = 0, monotonic() + self._timeout_s
         while True:
             headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})
             cause: Exception | None = None
@@ -134,7 +155,8 @@ class AsyncWire:
                     "GET", path, params=params(query), headers=headers, timeout=SILENCE_S
                 ) as answer:
                     if answer.status_code >= 400:
-                        raise error_in(answer.status_code, await answer.aread())
+                        await self._started(error_in(answer.status_code, await answer.aread()), until)
+                        continue
                     async for piece in answer.aiter_bytes():
                         for event in frames.feed(piece):
                             if event.name == "end":
@@ -146,7 +168,7 @@ class AsyncWire:
                         position = frames.position or position
             except httpx.TransportError as error:
                 cause = error
-            failures += 1
+            failures, until = failures + 1, monotonic() + self._timeout_s
             if failures > RECONNECTS_MAX:
                 raise unreachable(self.url, cause) from cause
             await self._pause(pause_s(failures, frames.retry_ms))

@@ -34,6 +34,7 @@ from aob.compose.sweeping import sweep_often
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
+from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
 from aob.ports.log import Log
@@ -167,17 +168,19 @@ async def open(
 
 
 async def assemble(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0
-) -> App:
-    """Make and enter every part of a shard, in the order in which they stand on each other. Nothing is dispatched
-    before `working` of the App is entered, which is left first."""
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0,
+    opening: Opening | None = None,
+) -> App:  # fmt: skip
+    """Make and enter every part of a shard, in the order in which they stand on each other; `opening` is moved on.
+    Nothing is dispatched before `working` of the App is entered, which is left first."""
     with usable(home):
-        return await _assembled(stack, home, settings, app, layout, shard)
+        return await _assembled(stack, home, settings, app, layout, shard, opening or Opening())
 
 
 async def _assembled(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int
-) -> App:
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int,
+    opening: Opening,
+) -> App:  # fmt: skip
     handlers, shards = load_handlers(app, settings), layout.files
     if not shard:
         await asyncio.to_thread(held_together, home)
@@ -204,7 +207,7 @@ async def _assembled(
         running=_running(stack, settings, home, shard), life=generation_of(home),
     )  # fmt: skip
     core.compute = computer(tools)
-    core.journal.shard, core.journal.partitions = shard, layout.partitions
+    core.journal.shard, core.journal.partitions, core.journal.opening = shard, layout.partitions, opening
     if shards > 1:
         core.ids, core.journal.holds = ShardIds(core.ambient, shard, layout), partial(layout.owns, shard)
     await stack.enter_async_context(core.opened())
@@ -222,8 +225,7 @@ async def _assembled(
         return App(views, home, settings, None, None, None, log, reader, topics, room)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
-    webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
-    core.egress["webhooks"] = webhooks_out
+    core.egress["webhooks"] = webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
     memory = settings.log.startswith("memory")
     wiring = Wiring(
         home, memory, core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page, shards

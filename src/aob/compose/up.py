@@ -5,8 +5,9 @@ import ipaddress
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble
 from aob.compose.files import make_room
 from aob.compose.forking import given_back, never_in_a_child
-from aob.compose.layout import layout_of
+from aob.compose.layout import Layout, layout_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, heed_stops, run_tuned
@@ -24,7 +25,18 @@ from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
-from aob.server import API_KEYS, announced, create_app, listen, loopback_key, read_api_keys, serving
+from aob.core.opening import Opening
+from aob.server import (
+    API_KEYS,
+    KEY_FILE,
+    Starting,
+    announced,
+    create_app,
+    listen,
+    loopback_key,
+    read_api_keys,
+    serving,
+)
 from aob.work.log import Structlog
 
 OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"
@@ -33,6 +45,9 @@ log: Final = Structlog("aob.up")
 
 FILES_WANTED: Final = 16_384
 """Open files that a server asks for."""
+TELL_S: Final = 0.25
+"""How often whoever waits is told how far an opening is."""
+LOG_EVERY: Final = 20
 CONTRACTS: Final = "contracts"
 """A folder of contracts in the home is taken over at each start."""
 
@@ -46,14 +61,16 @@ def up(
     shards: int | None = None,
     partitions: int | None = None,
     said: Any = None,
+    waits: Callable[[Opening], None] = lambda opening: None,
 ) -> int:
-    """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests."""
+    """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests, `waits` now and
+    then while the home opens."""
     os.umask(0o077)  # what a home holds is its owner's
     _open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
-    run_tuned(_up(home, settings, app, said))
+    run_tuned(serve_home(home, settings, app, said, waits))
     end_threads()
     return 0
 
@@ -70,29 +87,103 @@ def _open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-async def _up(home: Path, settings: Settings, app: Sequence[str], said: Any) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+async def serve_home(
+    home: Path, settings: Settings, app: Sequence[str], said: Any, waits: Callable[[Opening], None]
+) -> None:
+    """Listen, open the home, serve it until a signal says stop; as `up` does, on a loop that runs."""
+    stop = Stop()
+    opening = Opening()
     async with AsyncExitStack() as stack:
         with usable(home):
             make_room(home)
             stack.enter_context(owning(home))
             layout = layout_of(home, settings.shards, settings.partitions)
-        running = await assemble(stack, home, settings, app, layout)
-        if (home / CONTRACTS).is_dir():
-            await running.push_contracts(home / CONTRACTS)
-        await stack.enter_async_context(running.working())
-        stack.enter_context(watched(running.views.core, lambda: running.wiring.live.row if running.wiring else 0))
-        heed_stops(running.views.core.pool.continued)
-        running.views.core.pool.contain()
-        owners = await stack.enter_async_context(Owners(running, app, layout)) if layout.files > 1 else None
-        await _serve(stack, running, owners, said)
+        # The port opens first and closes first: what is under way ends before what it stands on.
+        port = AsyncExitStack()
+        stack.push_async_callback(port.aclose)
+        starting = Starting(opening)
+        url = await _listening(port, settings, starting)
+        known = (home / KEY_FILE).exists()  # else whoever finds the address finds no key
+        if known:
+            port.enter_context(announced(home, url))
+        async with stop.cuts_off():
+            telling = asyncio.create_task(_tell(opening, waits), name="aob-opening")
+            try:
+                running, owners = await _opened(stack, home, settings, app, layout, opening)
+                await loopback_key(home, running.views)
+            finally:
+                telling.cancel()
+        if stop.is_set():
+            return
+        stack.push_async_callback(port.aclose)
+        starting.ready(_application(running, owners))
+        running.notices.base_url = settings.public_url.rstrip("/") or url
+        if not known:
+            port.enter_context(announced(home, url))
+        if said is not None:
+            said(url, running, settings)
         running.room.reserve, running.room.gone = True, stop.set
         await stop.wait()
     if running.room.left:
         raise home_gone(home, running.room.lost)
+
+
+class Stop(asyncio.Event):
+    """Set by SIGINT and SIGTERM."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, self.set)
+
+    @asynccontextmanager
+    async def cuts_off(self) -> AsyncIterator[None]:
+        """What is under way in it is cut off by a stop: it ends where it is then, without an error."""
+        task, cut = asyncio.current_task(), False
+        assert task is not None
+
+        async def watch() -> None:
+            nonlocal cut
+            await self.wait()
+            cut = task.cancel()
+
+        watching = asyncio.create_task(watch(), name="aob-stop")
+        try:
+            yield
+            watching.cancel()
+            if cut:
+                await asyncio.sleep(0)  # it came as all was done: what it cancels is this
+        except asyncio.CancelledError:
+            if not cut:
+                raise
+            task.uncancel()
+        finally:
+            watching.cancel()
+
+
+async def _opened(
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout, opening: Opening
+) -> tuple[App, Owners | None]:
+    running = await assemble(stack, home, settings, app, layout, opening=opening)
+    opening.begin("contracts")
+    if (home / CONTRACTS).is_dir():
+        await running.push_contracts(home / CONTRACTS)
+    await stack.enter_async_context(running.working())
+    stack.enter_context(watched(running.views.core, lambda: running.wiring.live.row if running.wiring else 0))
+    heed_stops(running.views.core.pool.continued)
+    running.views.core.pool.contain()
+    opening.begin("shards")
+    owners = await stack.enter_async_context(Owners(running, app, layout, opening)) if layout.files > 1 else None
+    return running, owners
+
+
+async def _tell(opening: Opening, waits: Callable[[Opening], None]) -> None:
+    """Whoever started it is told what it waits for, and the log now and then."""
+    for turn in count(1):
+        await asyncio.sleep(TELL_S)
+        waits(opening)
+        if not turn % LOG_EVERY:
+            log.info("opening", **opening.told())
 
 
 def keys_of(env: Mapping[str, str]) -> str:
@@ -131,12 +222,16 @@ def warn_of_plain_text(settings: Settings) -> None:
         )  # fmt: skip
 
 
-async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, said: Any) -> None:
-    home, settings = running.home, running.settings
-    await loopback_key(home, running.views)
+async def _listening(port: AsyncExitStack, settings: Settings, starting: Starting) -> str:
     bound = listen(settings.host, settings.port)
     never_in_a_child(bound.fileno())
-    stack.callback(given_back, bound.fileno())
+    port.callback(given_back, bound.fileno())
+    warn_of_plain_text(settings)
+    return await port.enter_async_context(serving(starting, bound))
+
+
+def _application(running: App, owners: Owners | None) -> Any:
+    home, settings = running.home, running.settings
     verbs: Any = running.views if owners is None else owners.verbs
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"
@@ -148,7 +243,7 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
     running.views.core.roles_elsewhere = api_keys.roles()
     for id, words in api_keys.lacking():
         log.warning("api_key_may_not_deploy", key=id, hint=words)
-    served = create_app(
+    return create_app(
         verbs,
         running.metrics,
         metrics_text=numbers.text,
@@ -161,10 +256,3 @@ async def _serve(stack: AsyncExitStack, running: App, owners: Owners | None, sai
         public_url=settings.public_url,
         hosts=hosts_of(settings),
     )
-    warn_of_plain_text(settings)
-    url = await stack.enter_async_context(serving(served, bound))
-    public = settings.public_url.rstrip("/") or url
-    running.notices.base_url = public
-    stack.enter_context(announced(home, url))
-    if said is not None:
-        said(url, running, settings)

@@ -373,7 +373,16 @@ class Health(TypedDict):
     version: NotRequired[str]
 
 
+class Progress(TypedDict):
+    """How far something is: `of` how much, null where that is not known."""
+
+    phase: str
+    done: int
+    of: int | None
+
+
 class Pulse(TypedDict):
-    """A probe's answer."""
+    """A probe's answer; `opening` says how far a home is that is still being opened."""
 
     status: str
+    opening: NotRequired[Progress]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
+from aob.core.opening import Opening
 from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Decided, Reads, SetAside, fail, value_error
@@ -71,6 +72,7 @@ class Journal(Exchange):
         self.timers = Timers(self.clock.now, self._ring)
         self.tickets = OpenTickets()
         self._tickets_whole = True
+        self.opening = Opening()
         self.cut_row = 0
         self._left_out = False
         self.stats = {"commits": 0, "events": 0}
@@ -97,7 +99,7 @@ class Journal(Exchange):
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
         self.epoch = await self.store.take(self.shard)
-        found = await recover(self.store, self.shard, self.laws)
+        found = await recover(self.store, self.shard, self.laws, opening=self.opening)
         self.row = self.durable_row = found.row
         self.now_ms, self.cut_row = max(self.now_ms, found.at_ms), found.cut
         self.clock.begin(self.now_ms)

@@ -4,12 +4,14 @@ A stream whose own history cannot be read is left out and named; a row that cann
 knows what it held. A row that was accepted as lost is empty: what lived then is set aside.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
 
 from aob.core.errors import AobError, Unavailable, said
+from aob.core.opening import Opening
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
@@ -19,6 +21,8 @@ from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, Tick
 
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
+AT_A_STRETCH: Final = 1_000
+"""Events folded, or streams looked at, before others on the loop have their turn."""
 HISTORY_GAP: Final = "history_gap"
 OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, *GONE})
 """Codes of what is wrong with the history of one stream, and says nothing of the others."""
@@ -48,24 +52,53 @@ class Recovered(msgspec.Struct):
     """Streams of `streams` that are to be set aside, and why: what they did in a lost row is not known."""
 
 
-async def recover(store: Store, shard: int, laws: list[Law], *, every: bool = False) -> Recovered:
-    """The streams that have not ended, folded up to the last row; with `every` also those that rest. Raises
-    Unavailable `row_corrupt`."""
+async def recover(
+    store: Store, shard: int, laws: list[Law], *, every: bool = False, opening: Opening | None = None
+) -> Recovered:
+    """The streams that have not ended, folded up to the last row; with `every` also those that rest. `opening` is moved
+    on. Raises Unavailable `row_corrupt`."""
+    opening = opening or Opening()
     row, at_ms, cut = await store.last(shard)
     found = Recovered(row, at_ms, cut, {}, {}, [])
     every = every or not await store.tickets_whole()
     reading = _Reading(store, shard, found, laws)
+    opening.begin("runs", await store.live_count())
     for law in laws:
         async for head in _live(store, law.kind):
+            opening.done += 1
             if not every and law.rests_as(head):
                 found.away[head.stream] = None
             else:
                 await reading.begin(head.stream, law)
-    after = cut
-    async for journal_row in _tail(store, shard, cut):
+    await _read_tail(reading, opening)
+    opening.begin("state", len(found.streams))
+    for name, stream in list(found.streams.items()):
+        if stream.seq:
+            await reading.end(name, stream)
+        else:
+            del found.streams[name]
+        opening.done += 1
+        if not opening.done % AT_A_STRETCH:
+            await asyncio.sleep(0)
+    opening.begin("timers")
+    async for timer in every_timer(store):
+        if timer.stream not in found.unreadable:
+            found.timers.append(timer)
+        opening.done += 1
+    await _tickets(store, found, opening)
+    return found
+
+
+async def _read_tail(reading: "_Reading", opening: Opening) -> None:
+    """The journal rows after the last cut."""
+    shard, after = reading.shard, reading.found.cut
+    opening.begin("journal", max(0, reading.found.row - after))
+    folded = 0
+    async for journal_row in _tail(reading.store, shard, after):
         if journal_row.row != after + 1:
             raise row_corrupt(shard, after + 1, "it is missing")
         after = journal_row.row
+        opening.done += 1
         if not journal_row.count and journal_row.sound:
             await reading.lost(journal_row.row)
             continue
@@ -74,14 +107,10 @@ async def recover(store: Store, shard: int, laws: list[Law], *, every: bool = Fa
             offset = journal_row.data.find(part.events, offset)
             base += await reading.part(part, journal_row, base, offset)
             offset += len(bytes(part.events))
-    for name, stream in list(found.streams.items()):
-        if stream.seq:
-            await reading.end(name, stream)
-        else:
-            del found.streams[name]
-    found.timers = [timer async for timer in every_timer(store) if timer.stream not in found.unreadable]
-    await _tickets(store, found)
-    return found
+        folded += base
+        if folded > AT_A_STRETCH:
+            folded = 0
+            await asyncio.sleep(0)
 
 
 async def _live(store: Store, kind: str) -> AsyncIterator[Head]:
@@ -92,14 +121,16 @@ async def _live(store: Store, kind: str) -> AsyncIterator[Head]:
         after = (page[-1].status, page[-1].stream)
 
 
-async def _tickets(store: Store, found: Recovered) -> None:
+async def _tickets(store: Store, found: Recovered, opening: Opening) -> None:
     """From their rows; what an earlier release has written has none, and all its streams are in memory."""
     found.tickets_whole = await store.tickets_whole()
     if not found.tickets_whole:
         found.tickets = [row for stream in found.streams.values() for row in stream.law.tickets(stream)]
         return
     after = ("", "")
+    opening.begin("tickets")
     while page := await store.tickets(after):
+        opening.done += len(page)
         found.tickets += [row for row in page if row.stream not in found.unreadable]
         after = (page[-1].stream, page[-1].id)
 
@@ -108,7 +139,7 @@ class _Reading:
     """The streams of a shard while it is read back."""
 
     def __init__(self, store: Store, shard: int, found: Recovered, laws: list[Law]) -> None:
-        self._store, self._shard, self._found, self._laws = store, shard, found, laws
+        self.store, self.shard, self.found, self._laws = store, shard, found, laws
         self._lost = 0
         self._short: dict[str, int] = {}
         """Runs that a lost row told of, and how far the rows after it go."""
@@ -117,11 +148,11 @@ class _Reading:
         """A stream as its segments say; None when they cannot be read."""
         stream = Stream(name, law, law.fresh(name))
         try:
-            await _segments(self._store, self._shard, stream)
+            await _segments(self.store, self.shard, stream)
         except Exception as error:
             self._left_out(stream, error)
             return None
-        self._found.streams[name] = stream
+        self.found.streams[name] = stream
         return stream
 
     async def part(self, part: Part, row: JournalRow, base: int, offset: int) -> int:
@@ -130,8 +161,8 @@ class _Reading:
         if name == GAP:
             return part.count
         law = _law_of(self._laws, name)
-        stream = self._found.streams.get(name)
-        if law is not None and stream is None and name not in self._found.unreadable:
+        stream = self.found.streams.get(name)
+        if law is not None and stream is None and name not in self.found.unreadable:
             stream = await self._opened(name, law, part)
         if stream is not None and stream.law.kind == "run" and self._lost and part.seq > stream.seq:
             return self._cut_short(stream, part)
@@ -143,31 +174,31 @@ class _Reading:
         return part.count
 
     async def _opened(self, name: str, law: Law, part: Part) -> Stream | None:
-        self._found.away.pop(name, None)
+        self.found.away.pop(name, None)
         if part.seq:
             return await self.begin(name, law)
-        stream = self._found.streams[name] = Stream(name, law, law.fresh(name))
+        stream = self.found.streams[name] = Stream(name, law, law.fresh(name))
         return stream
 
     async def lost(self, row: int) -> None:
         """A row that somebody has accepted as lost: it may have told of any stream."""
         self._lost = row
-        for name in list(self._found.away):
+        for name in list(self.found.away):
             if (law := _law_of(self._laws, name)) is not None:
                 await self._opened(name, law, Part(name, 1, msgspec.Raw(b"[]")))
         reason = f"journal row {row}, which may have told of it, was lost"
-        self._found.aside |= {name: reason for name, each in self._found.streams.items() if each.law.kind == "run"}
+        self.found.aside |= {name: reason for name, each in self.found.streams.items() if each.law.kind == "run"}
 
     def _cut_short(self, stream: Stream, part: Part) -> int:
         """A run of which a lost row told: it stays as it was before. One that began in that row is nothing at all."""
         count, name = part.count, stream.name
         reason = f"journal row {self._lost}, which told of it, was lost"
         if stream.seq:
-            self._found.aside[name], self._short[name] = reason, max(self._short.get(name, 0), part.seq + count)
+            self.found.aside[name], self._short[name] = reason, max(self._short.get(name, 0), part.seq + count)
         else:
-            self._found.streams.pop(name, None)
-            self._found.unreadable[name] = reason
-            self._found.begun_in_lost.add(name)
+            self.found.streams.pop(name, None)
+            self.found.unreadable[name] = reason
+            self.found.begun_in_lost.add(name)
         return count
 
     async def end(self, name: str, stream: Stream) -> None:
@@ -186,8 +217,8 @@ class _Reading:
             raise error
         reason = error.detail if isinstance(error, AobError) else f"{type(error).__name__}: {said(error)}"
         logger().error("stream_unreadable", stream=stream.name, why=reason, exc_info=None if known else error)
-        self._found.streams.pop(stream.name, None)
-        self._found.unreadable[stream.name] = reason
+        self.found.streams.pop(stream.name, None)
+        self.found.unreadable[stream.name] = reason
 
 
 async def load_stream(store: Store, shard: int, law: Law, name: str) -> Stream | None:

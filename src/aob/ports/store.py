@@ -265,6 +265,10 @@ class Store(Protocol):
         """Heads of a kind that have not ended, by (status, stream), those greater than `after`."""
         ...
 
+    async def live_count(self) -> int:
+        """How many heads `live` has, of all kinds."""
+        ...
+
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, the one that started first first; of equals the lesser
         name."""

@@ -14,12 +14,13 @@ from aob.server.api_keys import API_KEYS, NO_KEYS, ApiKeys, read_api_keys
 from aob.server.http import App, openapi
 from aob.server.http.call import clock_ms
 from aob.server.limits import ReadLimit
-from aob.server.place import announced, loopback_key
+from aob.server.place import KEY_FILE, announced, loopback_key
 from aob.server.routes import make_table
 from aob.server.serve import listen, serving
+from aob.server.starting import Starting
 
 __all__ = [
-    "API_KEYS", "App", "Limits", "announced", "create_app", "listen", "loopback_key",
+    "API_KEYS", "KEY_FILE", "App", "Limits", "Starting", "announced", "create_app", "listen", "loopback_key",
     "openapi_document", "read_api_keys", "serving",
 ]  # fmt: skip
 

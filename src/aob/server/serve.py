@@ -18,6 +18,7 @@ from aob.core.errors import Malformed, Unavailable
 from aob.core.problem import problem_of
 from aob.server.http import App
 from aob.server.http.answer import AT_ONCE, encode
+from aob.server.starting import Starting
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 HEAD_S: Final = 20.0
@@ -150,6 +151,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.up.set()
 
+    def replace(self, app: App) -> None:
+        """Another application answers from now on, on connections that are open too."""
+        self.config.loaded_app = app
+        for connection in self.server_state.connections:
+            connection.app = app  # type: ignore[union-attr]  # every protocol of ours has one
+
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A bound socket. Raises Unavailable `port_taken` or `bad_address`."""
@@ -180,7 +187,7 @@ def connections_max() -> int:
 
 
 @asynccontextmanager
-async def serving(app: App, sock: socket.socket | None = None) -> AsyncIterator[str]:
+async def serving(app: App | Starting, sock: socket.socket | None = None) -> AsyncIterator[str]:
     """Serve on a bound socket (any free port of loopback by default); gives the URL and stops when it is left.
 
     Leaving ends all streams first, then waits up to 5 s for answers that are on their way.
@@ -203,6 +210,8 @@ async def serving(app: App, sock: socket.socket | None = None) -> AsyncIterator[
         backlog=BACKLOG,
     )
     server = _Server(config)
+    if isinstance(app, Starting):
+        app.replace = server.replace
     task = asyncio.create_task(server.serve([bound]))
     waiting = asyncio.create_task(server.up.wait())
     try:

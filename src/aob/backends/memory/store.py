@@ -182,6 +182,10 @@ class MemoryStore:
         found = [head for head in found if (head.status, head.stream) > after]
         return sorted(found, key=lambda head: (head.status, head.stream))[:limit]
 
+    async def live_count(self) -> int:
+        """How many heads `live` has, of all kinds."""
+        return sum(not head.ended_ms for head in self._heads.values())
+
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, the one that started first first."""
         found = [

@@ -244,6 +244,11 @@ class SqliteStore:
         """Heads of a kind that have not ended, by (status, stream)."""
         return [Head(*row) for row in await self._all("live_heads", (kind, *after, limit))]
 
+    async def live_count(self) -> int:
+        """How many heads `live` has, of all kinds."""
+        ((count,),) = await self._all("live_count", ())
+        return int(count)
+
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, the one that started first first."""
         given = {"status = ?": query.status, "name = ?": query.name}

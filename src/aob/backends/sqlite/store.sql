@@ -161,6 +161,10 @@ select row, epoch, at_ms, count, data, counts, crc from journal where row > ? or
 -- One head.
 select * from head where stream = ?;
 
+-- live_count
+-- How many streams have not ended.
+select count(*) from head where ended_ms = 0;
+
 -- live_heads
 -- Every stream of a kind that has not ended.
 select * from head where kind = ? and ended_ms = 0 and (status, stream) > (?, ?) order by status, stream limit ?;

@@ -2,10 +2,11 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any, Final
 
-from aob.cli.screen import Screen
+from aob.cli.screen import Screen, Spinner
 from aob.cli.words import Commands, command, home_of
 
 PORT_MAX: Final = 65_535
@@ -26,16 +27,27 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob import compose  # here: everything that it wires is imported with it
 
     home = home_of(args, env)
+    waiting = ExitStack()
+    spinner: Spinner | None = None
+
+    def waits(opening: Any) -> None:
+        nonlocal spinner
+        if spinner is None:
+            spinner = waiting.enter_context(screen.waiting("opening"))
+        spinner.update(f"opening {home}: {opening}")
 
     def said(url: str, *_: Any) -> None:
+        waiting.close()
         if screen.told({"url": url, "home": str(home)}):
             return
         screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
         screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")
 
-    return compose.up(
-        home, host=args.host, port=args.port, app=args.app, shards=args.shards, partitions=args.partitions, said=said
-    )
+    with waiting:
+        return compose.up(
+            home, host=args.host, port=args.port, app=args.app, shards=args.shards, partitions=args.partitions,
+            said=said, waits=waits,
+        )  # fmt: skip
 
 
 def _port(text: str) -> int:

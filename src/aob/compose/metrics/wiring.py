@@ -112,7 +112,7 @@ class Wiring:
             self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.positions.life
         )
         self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
-        self.live.positions = self.gate.positions
+        self.live.positions, self.live.opening = self.gate.positions, core.journal.opening
         self.answers = Answers(self.live, cache)
         self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
         self._to_tell: deque[Trace] = deque(maxlen=1_000)

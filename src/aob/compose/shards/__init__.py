@@ -17,6 +17,7 @@ from aob.compose.shards.upward import answering
 from aob.compose.shards.wire import Hello, end_tasks
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
+from aob.core.opening import Opening
 
 __all__ = ["OwnedShard", "Owners", "ShardedViews"]
 
@@ -27,19 +28,19 @@ class Owners:
     Raises what an owner raised that could not start, Unavailable `shards_unavailable` where there is no Unix.
     """
 
-    def __init__(self, running: App, app: Sequence[str], layout: Layout) -> None:
+    def __init__(self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None) -> None:
         if sys.platform == "win32":
             raise Unavailable(
                 "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
             )
-        self.running = running
+        self.running, self._opening = running, opening or Opening()
         settings = msgspec.to_builtins(running.settings)
         home = str(running.home.absolute())
         wiring = running.wiring
         assert wiring is not None, "the main process has the metrics layer"
         answer = answering(running.log, running.reader, wiring.read_through, running.views.core)
         self.owned = [
-            OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer)
+            OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer, self._moved)
             for number in range(1, layout.files)
         ]
         every: list[Shard] = [LocalShard(0, running), *self.owned]
@@ -50,15 +51,25 @@ class Owners:
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Owners":
-        begun = await asyncio.gather(*(shard.__aenter__() for shard in self.owned), return_exceptions=True)
-        failed = next((error for error in begun if isinstance(error, BaseException)), None)
-        if failed is not None:
+        try:
+            begun = await asyncio.gather(*(shard.__aenter__() for shard in self.owned), return_exceptions=True)
+            if (failed := next((error for error in begun if isinstance(error, BaseException)), None)) is not None:
+                raise failed
+        except BaseException:
             await self.__aexit__()
-            raise failed
+            raise
         await self._followers.__aenter__()
         now_ms = self.running.views.core.ambient.now_ms
         self._sweeping = asyncio.create_task(sweep_often(self.sweeps, now_ms), name="aob-sweep")
         return self
+
+    def _moved(self) -> None:
+        """An owner has told how far it is: the sum of those that are in the phase of the first that is not up."""
+        openings = [shard.opening for shard in self.owned if not shard.up]
+        if openings:
+            same = [each for each in openings if each.phase == openings[0].phase]
+            self._opening.begin(same[0].phase, sum(each.of for each in same))
+            self._opening.done = sum(each.done for each in same)
 
     async def __aexit__(self, *exc: object) -> None:
         await end_tasks(self._sweeping)

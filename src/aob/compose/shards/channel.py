@@ -1,7 +1,7 @@
 """The main process's end of a wire: asks go out under numbers, answers and streams come back to whoever asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from aob.compose.shards.upward import Answer, answered
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode, end_tasks
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Unavailable
+from aob.core.opening import Opening
 from aob.core.policy import Caller
 from aob.core.problem import error_of
 
@@ -30,6 +31,8 @@ class Channel:
         self._streams: dict[int, asyncio.Queue[Frame | None]] = {}
         self._task = asyncio.create_task(self._read(), name=f"aob-shard-{shard}")
         self.ended = asyncio.Event()
+        self.told: Callable[[Opening], None] = lambda opening: None
+        """Called each time the owner says how far its opening is."""
 
     async def open(self, hello: Hello) -> int:
         """Say which shard it is and wait until the owner has recovered it: its process id. Raises its error."""
@@ -99,6 +102,8 @@ class Channel:
                     task = asyncio.create_task(answered(self._wire, frame, self._answer))
                     self._answering.add(task)
                     task.add_done_callback(self._answering.discard)
+                elif frame.kind == Kind.OPENING:
+                    self.told(msgspec.json.decode(frame.body, type=Opening))
                 elif queue is not None:
                     queue.put_nowait(frame)
                 elif future is not None and not future.done():

@@ -5,13 +5,14 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
 from aob.compose.shards.upward import Answer
 from aob.compose.shards.wire import Hello, Wire, end_tasks
 from aob.core.errors import AobError, Unavailable
+from aob.core.opening import Opening
 from aob.core.policy import Caller
 from aob.work.log import Structlog
 
@@ -28,12 +29,14 @@ log: Final = Structlog("aob.compose")
 
 
 class OwnedShard:
-    """One shard behind a process. `answer` tells it what only the main process has."""
+    """One shard behind a process. `answer` tells it what only the main process has; `moved` is called each time it has
+    told how far its opening is."""
 
-    def __init__(self, hello: Hello, answer: Answer) -> None:
+    def __init__(self, hello: Hello, answer: Answer, moved: Callable[[], None] = lambda: None) -> None:
         self.number = hello.shard
         self.pid = 0
-        self._hello, self._answer = hello, answer
+        self.opening = Opening()
+        self._hello, self._answer, self._moved = hello, answer, moved
         self._process: Process | None = None
         self._channel: Channel | None = None
         self._up = asyncio.Event()
@@ -99,6 +102,7 @@ class OwnedShard:
                 sys.executable, "-m", "aob.compose.shards", str(handle), pass_fds=(handle,), stdin=DEVNULL
             )
         self._channel = Channel(await Wire.over(ours), self.number, self._answer)
+        self._channel.told = self._told
         try:
             self.pid = await self._channel.open(self._hello)
         except BaseException as error:
@@ -112,6 +116,10 @@ class OwnedShard:
             raise
         self._error = None
         self._up.set()
+
+    def _told(self, opening: Opening) -> None:
+        self.opening = opening
+        self._moved()
 
     async def _watch(self) -> None:
         pause_s = PAUSE_FIRST_S

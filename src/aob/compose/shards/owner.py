@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +31,14 @@ from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode, end_tasks
 from aob.core.errors import AobError, Conflict, OurError
+from aob.core.opening import Opening
 from aob.core.problem import problem_of
 from aob.work.log import Structlog
 
 LOCK_WAIT_S: Final = 20.0
 """How long an owner waits for the one before it to let go of the shard."""
+TELL_S: Final = 0.2
+"""How often it says how far its opening is."""
 ORPHAN_S: Final = 10.0
 """How long an owner whose main process has gone may take to end in good order."""
 
@@ -71,11 +75,13 @@ async def _own(sock: socket.socket) -> int:
     sys.path.extend(place for place in hello.path if place not in sys.path)
     async with AsyncExitStack() as stack:
         try:
-            shard = await _open(stack, hello)
+            shard = await _told_of(wire, partial(_open, stack, hello))
         except AobError as error:
             wire.send(first.number, Kind.ERROR, encode(problem_of(error)))
             await wire.drained()
             return 1
+        if shard is None:
+            return 0
         running = shard.running
         upward = Upward(wire)
         running.log.provide(UpwardLog(upward, running.topics))
@@ -104,12 +110,31 @@ async def _own(sock: socket.socket) -> int:
     return 0
 
 
-async def _open(stack: AsyncExitStack, hello: Hello) -> LocalShard:
+async def _told_of(wire: Wire, work: Callable[[Opening], Coroutine[Any, Any, LocalShard]]) -> LocalShard | None:
+    """The shard once it is open; how far it is is told meanwhile. None when it is wanted no more: nothing is asked
+    before it is open, so whatever comes says stop, or that the other end has gone."""
+    opening, told = Opening(), ""
+    opened, stop = asyncio.create_task(work(opening)), asyncio.create_task(wire.receive())
+    try:
+        while not (opened.done() or stop.done()):
+            await asyncio.wait({opened, stop}, timeout=TELL_S, return_when=asyncio.FIRST_COMPLETED)
+            if told != str(opening):
+                told = str(opening)
+                wire.send(0, Kind.OPENING, encode(opening))
+    finally:
+        opened.cancel()
+        stop.cancel()
+        await asyncio.wait({opened, stop})
+    return None if opened.cancelled() else opened.result()
+
+
+async def _open(stack: AsyncExitStack, hello: Hello, opening: Opening) -> LocalShard:
     home = Path(hello.home)
     settings = msgspec.convert(hello.settings, Settings)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())  # as the main process: its output is for answers
     await _lock(stack, home, hello.shard)
-    return LocalShard(hello.shard, await assemble(stack, home, settings, hello.app, hello.layout, hello.shard))
+    running = await assemble(stack, home, settings, hello.app, hello.layout, hello.shard, opening)
+    return LocalShard(hello.shard, running)
 
 
 async def _lock(stack: AsyncExitStack, home: Path, shard: int) -> None:

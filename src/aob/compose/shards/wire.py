@@ -33,6 +33,7 @@ class Kind(IntEnum):
     ERROR = 7
     ITEM = 8
     END = 9
+    OPENING = 10
 
 
 class Frame(msgspec.Struct, array_like=True):

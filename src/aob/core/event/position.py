@@ -9,8 +9,8 @@ from typing import ClassVar, Final, Self
 
 import msgspec
 
-from aob.core.base64url import bytes_of, text_of
 from aob.core.errors import CallerError, Conflict
+from aob.core.event.base64url import bytes_of, text_of
 
 LIFE: Final = 2_000
 """Between the generations of one feed in two lives of a home: a loss that was accepted, or a copy that was put back,

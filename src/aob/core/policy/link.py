@@ -9,8 +9,8 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from aob.core.base64url import bytes_of, text_of
 from aob.core.errors import Refused
+from aob.core.event.base64url import bytes_of, text_of
 
 TOKEN_MAX: Final = 2_048
 _DOMAIN: Final = b"aob.link.1\0"

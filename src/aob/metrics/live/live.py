@@ -13,6 +13,7 @@ from aob.core.errors import Unavailable
 from aob.core.event import Positions
 from aob.core.ingest import Event
 from aob.core.metric import warm
+from aob.core.opening import Opening
 from aob.gate import Commit
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.filling import Filling
@@ -46,6 +47,8 @@ class Live:
         """Called after each group is folded, in the order of the log."""
         self.moved: list[Callable[[str, frozenset[str]], None]] = []
         """Called when numbers have moved that no group moved."""
+        self.opening = Opening()
+        """How far recovery has come."""
         self.recovered_events = 0
         self.born_ms = now_ms()
         self.keeping, self.filling, self.restating = Keeping(self, pages), Filling(self), Restating(self)
@@ -131,8 +134,11 @@ class Live:
     async def _recover(self) -> None:
         behind = await self.keeping.recover()
         end, _ = await self.events.end()
-        async for row in self.rows(self.row, end):
+        begin = self.row
+        self.opening.begin("events", max(0, end - begin))
+        async for row in self.rows(begin, end):
             self._again(row)
+            self.opening.done = row.row - begin
         for tenant in behind:
             await self.filling.fill(tenant, self.numbers(tenant).contracts)
         for tenant, numbers in self.tenants.items():

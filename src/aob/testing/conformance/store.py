@@ -65,6 +65,7 @@ async def content(store: Store) -> JsonObject:
         "journal": await store.journal(0, 0),
         "heads": await store.heads(HeadQuery("run", limit=1_000)),
         "live": await store.live("run"),
+        "live_count": await store.live_count(),
         "segments": {name: await store.segments(name) for name in (RUN, "run_2", "run_3")},
         "timers": await store.timers(1 << 60),
         "tickets": await store.tickets(),
@@ -104,8 +105,8 @@ class StoreSuite:
 
     async def test_a_new_store_is_empty(self, store: Store) -> None:
         assert await content(store) == {
-            "last": (0, 0, 0), "journal": [], "heads": [], "live": [], "timers": [], "tickets": [], "value": None,
-            "outbox": [], "marks": ([], []),
+            "last": (0, 0, 0), "journal": [], "heads": [], "live": [], "live_count": 0, "timers": [], "tickets": [],
+            "value": None, "outbox": [], "marks": ([], []),
             "segments": {"run_1": [], "run_2": [], "run_3": []},
         }  # fmt: skip
         assert await store.head(RUN) is None
@@ -143,7 +144,7 @@ class StoreSuite:
         data = b'[["run_1",0,[%b]]]' % STARTED
         assert await content(store) == {
             "last": (1, 1_001, 1), "journal": [JournalRow(1, epoch, 1_001, 1, data)],
-            "heads": [head(RUN)], "live": [head(RUN)],
+            "heads": [head(RUN)], "live": [head(RUN)], "live_count": 1,
             "segments": {RUN: [Segment(RUN, 0, 1, 1, b"[]")], "run_2": [], "run_3": []},
             "tickets": [TicketRow(RUN, "q", "acme", 9, "boss")],
             "timers": [TimerRow(RUN, "t", 9)], "value": b"data",

@@ -147,6 +147,11 @@ class SimStore:
         await self._reached("timers")
         return await self.inner.tickets(after, min(limit, 3))
 
+    async def live_count(self) -> int:
+        """How many streams live."""
+        await self._alive()
+        return await self.inner.live_count()
+
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row."""
         await self._alive()
