@@ -17,6 +17,7 @@ from tests.core.run_desk import approval, each, edge, edges, flow, function, joi
 from tests.core.run_work import NOTHING, Bare, bytecodes
 
 OFF = {"disabled": True}
+WHAT = Raw(b"{}")
 AT_ONCE = 10_000
 MORE = 4.2
 """How much more four times as much may cost: with a scan of all that stands it comes to five and more."""
@@ -130,6 +131,98 @@ def patches_decided_by_their_id(n: int) -> Drama:
     return begun(Bare(flow({"a": function()})), act)
 
 
+def intents_of_a_visit(n: int) -> Drama:
+    """Of many kinds and of one, some of which fail and are begun again."""
+
+    def act(run: Bare) -> None:
+        for index in range(n):
+            for digest in (b"same", b"other%d" % index):
+                count = index + 1 if digest == b"same" else 1
+                run.do(cmd.Intend("a", 1, count, "tool", digest, WHAT))
+                number = 2 * index + 1 + (digest != b"same")
+                run.do(cmd.Settle("a", 1, number, NULL, index % 3 == 0))
+                if index % 3 == 0:
+                    run.do(cmd.Intend("a", 1, count, "tool", digest, WHAT))
+                    run.do(cmd.Settle("a", 1, number, NULL, False))
+
+    return begun(Bare(flow({"a": function()})), act)
+
+
+def intents_that_are_cut_off(n: int) -> Drama:
+    """All open when the worker is lost; a handler looks, and they are begun anew."""
+
+    def act(run: Bare) -> None:
+        for index in range(n):
+            run.do(cmd.Intend("a", 1, index + 1, "tool", b"same", WHAT))
+        run.do(cmd.Lost("a", 1, "cut"))
+        for index in range(n):
+            run.do(cmd.Intend("a", 2, index + 1, "tool", b"same", WHAT))
+
+    return begun(Bare(flow({"a": function(effect="once", on_uncertain="verify", verify="look")})), act)
+
+
+def intents_that_a_person_lets_repeat(n: int) -> Drama:
+    def act(run: Bare) -> None:
+        for index in range(n):
+            run.do(cmd.Intend("a", 1, index + 1, "tool", b"same", WHAT))
+        run.do(cmd.Lost("a", 1, "cut"))
+        run.answer_all("repeat")
+        for index in range(n):
+            run.do(cmd.Intend("a", 2, index + 1, "tool", b"same", WHAT))
+
+    return begun(Bare(flow({"a": function(effect="once")})), act)
+
+
+def proposals_of_a_visit(n: int) -> Drama:
+    """Patches of a graph that stays as large as it was: each is a version of the graph."""
+
+    def act(run: Bare) -> None:
+        for index in range(n):
+            data = canonical([{"op": "add", "path": "/nodes/b/labels", "value": {"n": str(index)}}])
+            run.do(cmd.Propose(f"p{index}", "a", "agent", "", "", Raw(data), digest_of(data), "a"))
+
+    return begun(Bare(flow({"a": function(), "b": function()}, edges("a b"))), act)
+
+
+def refused_proposals_of_a_visit(n: int) -> Drama:
+    data = canonical([{"op": "remove", "path": "/nodes/gone"}])
+
+    def act(run: Bare) -> None:
+        for index in range(n):
+            run.do(cmd.Propose(f"p{index}", "a", "agent", "", "", Raw(data), digest_of(data), "a"))
+
+    return begun(Bare(flow({"a": function()})), act)
+
+
+def attempts_of_a_visit(n: int) -> Drama:
+    error = Raw(canonical({"code": "broke", "message": "it broke"}))
+
+    def act(run: Bare) -> None:
+        for index in range(n):
+            run.do(cmd.Fail("a", index + 1, error, True))
+            for timer in list(run.run.timers.values()):
+                run.now = timer.due_ms
+                run.do(cmd.Fire(timer.id))
+
+    return begun(Bare(flow({"a": function(retry={"attempts": n + 1, "first": "1ms", "jitter": 0})})), act)
+
+
+def checkpoints_of_a_visit(n: int) -> Drama:
+    def act(run: Bare) -> None:
+        for _ in range(n):
+            run.do(cmd.Save("a", 1, NULL))
+
+    return begun(Bare(flow({"a": function()})), act)
+
+
+def messages_that_nobody_waits_for(n: int) -> Drama:
+    def act(run: Bare) -> None:
+        for index in range(n):
+            run.do(cmd.Message(f"m{index}", "paid", str(index), NULL, NOTHING))
+
+    return begun(Bare(flow({"a": function()})), act)
+
+
 def sources_of_a_join(n: int) -> Drama:
     nodes = {f"n{index}": function() for index in range(n)}
     return whole(flow({**nodes, "j": join()}, edges(*(f"{node} j" for node in nodes))))
@@ -160,7 +253,9 @@ DRAMAS: list[tuple[Callable[[int], Drama], int]] = [
     (items_with_passes, 15), (items_with_deadlines, 25), (items_that_fail_beside_others, 25),
     (items_that_are_cancelled, 40), (items_with_races, 20), (items_that_ask, 20), (items_that_wait_for_messages, 25),
     (items_under_a_patch, 40), (patches_decided_by_their_id, 6), (sources_of_a_join, 40), (rivals_of_a_race, 30),
-    (nodes_of_a_chain, 40), (nodes_of_a_fork, 40),
+    (nodes_of_a_chain, 40), (nodes_of_a_fork, 40), (intents_of_a_visit, 25), (intents_that_are_cut_off, 40),
+    (intents_that_a_person_lets_repeat, 40), (refused_proposals_of_a_visit, 25), (attempts_of_a_visit, 25),
+    (checkpoints_of_a_visit, 40), (messages_that_nobody_waits_for, 40), (proposals_of_a_visit, 10),
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
@@ -22,7 +23,39 @@ from aob.runs.values import Values
 from aob.work import Intended, WorkError
 
 _Key = tuple[str, bytes]
-_MINE: ContextVar[tuple[tuple["RunContext", int], ...]] = ContextVar("intents", default=())
+
+
+class _Counts:
+    """Counts that an attempt has asked for of one kind and digest: the lowest that is free comes next."""
+
+    def __init__(self) -> None:
+        self._next, self._free = 1, list[int]()
+
+    def take(self) -> int:
+        if self._free:
+            return heappop(self._free)
+        self._next += 1
+        return self._next - 1
+
+    def give(self, count: int) -> None:
+        heappush(self._free, count)
+
+
+class _Asked:
+    """An intent that a task has asked for, and the one before it: of its own, or of the task that began it."""
+
+    def __init__(self, context: "RunContext", number: int, before: "_Asked | None") -> None:
+        self.context, self.number, self.before = context, number, before
+
+
+def _open(asked: _Asked | None) -> _Asked | None:
+    """The last of these that has no result yet."""
+    while asked is not None and not asked.context.has_open(asked.number):
+        asked = asked.before
+    return asked
+
+
+_MINE: ContextVar[_Asked | None] = ContextVar("intents", default=None)
 """Intents that this task has asked for, so that `settle` finds its own among those of tasks beside it."""
 
 
@@ -41,8 +74,7 @@ class RunContext:
         self._stream = stream
         self._log: Callable[..., None] | None = None
         self._proposals = 0
-        self._used: dict[_Key, set[int]] = {}
-        """Counts that this attempt has asked for, by kind and digest."""
+        self._counts: dict[_Key, _Counts] = {}
         self._open: dict[int, tuple[_Key, int]] = {}
         self.patch = ""
         self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
@@ -66,13 +98,11 @@ class RunContext:
         count: the k-th of them in this attempt is the k-th of the visit, whatever order they come in."""
         data = canonical(dict(what))
         key = (kind, digest_of(data))
-        used = self._used.setdefault(key, set())
-        count = next(count for count in range(1, len(used) + 2) if count not in used)
-        used.add(count)
+        counts = self._counts.setdefault(key, _Counts())
+        count = counts.take()
 
         def reads(decided: Decided) -> Any:
-            intents = decided.stream.state.tokens[self.visit].intents
-            return msgspec.structs.replace(next(i for i in intents if (i.kind, i.digest, i.count) == (*key, count)))
+            return msgspec.structs.replace(decided.stream.state.tokens[self.visit].intents.find(*key, count))
 
         decided = await self._granted(cmd.Intend(self.visit, self.attempt, count, kind, key[1], Raw(data)), reads)
         if self.visit not in decided.stream.state.tokens:
@@ -81,7 +111,7 @@ class RunContext:
         if not decided.events and found.result is not None and not found.failed:
             return Intended(False, await self._load(found.result), found.number)
         self._open[found.number] = (key, count)
-        _MINE.set((*_MINE.get(), (self, found.number)))
+        _MINE.set(_Asked(self, found.number, _open(_MINE.get())))
         return Intended(True, None, found.number)
 
     async def settle(
@@ -102,11 +132,20 @@ class RunContext:
         await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
         known = self._open.pop(number, None)
         if known is not None and error is not None:
-            self._used[known[0]].discard(known[1])  # it failed, and that is known: the next one stands in its place
+            self._counts[known[0]].give(known[1])  # it failed, and that is known: the next one stands in its place
+
+    def has_open(self, number: int) -> bool:
+        """Whether nothing was said yet of what came of an intent."""
+        return number in self._open
 
     def _only_open(self) -> int:
         """The number of the intent that this task has open; of all when it has none; 0 when there is none."""
-        mine = [number for context, number in _MINE.get() if context is self and number in self._open]
+        mine, asked = list[int](), _open(_MINE.get())
+        while asked is not None:
+            if asked.context is self:
+                mine.append(asked.number)
+            asked.before = _open(asked.before)
+            asked = asked.before
         found = mine or list(self._open)
         if len(found) > 1:
             raise WorkError(

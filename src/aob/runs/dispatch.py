@@ -248,8 +248,7 @@ class Dispatcher:
             return None
         return [
             {"kind": intent.kind, "what": msgspec.json.decode(intent.what)}
-            for intent in token.intents or ()
-            if intent.result is None
+            for intent in (token.intents.open if token.intents else ())
         ]
 
     def running(self, run: Run) -> frozenset[str]:
@@ -339,8 +338,8 @@ class Dispatcher:
         """Whether the visit has committed to an effect that happens once and never said what came of it."""
         token = self._token(job)
         return any(
-            intent.result is None and decode(intent.what).get("effect", "once") == "once"
-            for intent in (token.intents if token is not None else None) or ()
+            decode(intent.what).get("effect", "once") == "once"
+            for intent in (token.intents.open if token is not None and token.intents else ())
         )
 
     def _failed(self, job: Job, fault: Fault) -> None:
@@ -371,7 +370,7 @@ class Dispatcher:
 
 def _acting(token: Token) -> bool:
     """Whether an intent of it has no result yet."""
-    return any(intent.result is None for intent in token.intents or ())
+    return bool(token.intents and token.intents.open)
 
 
 def _told(fault: Fault) -> bytes:

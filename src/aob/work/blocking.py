@@ -61,8 +61,10 @@ class BlockingContext:
         usage: Mapping[str, object] | None = None,
     ) -> None:
         """Record the result of an intent: of the one that is named, else of the one that this thread has open."""
-        mine = [each for each in self._mine() if each.number in self._open]
-        named = intent if intent is not None or len(mine) != 1 else mine[0]
+        named = intent
+        if named is None:
+            mine = self._here.mine = [each for each in self._mine() if each.number in self._open]
+            named = mine[0] if len(mine) == 1 else None
         self._wait(self._inner.settle(result, intent=named, error=error, usage=usage))
         self._open.discard(named.number if named is not None else 0)
 

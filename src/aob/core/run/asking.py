@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from heapq import merge
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
@@ -113,9 +114,8 @@ def decide_ticket(
         _approved(step, ticket, choice, by, reason, values, token)
     elif choice in {"retry", "repeat"}:
         if ticket.subject == "uncertain":
-            for intent in token.intents or ():
-                if intent.result is None:
-                    step.events.append(ev.Uncertain(token.visit, token.attempt, intent.number, "repeat"))
+            for intent in token.intents.open if token.intents else ():
+                step.events.append(ev.Uncertain(token.visit, token.attempt, intent.number, "repeat"))
         step.events.append(ev.TokenReady(token.visit, token.attempt + 1, f"{choice} by {by}"))
     elif choice == "skip":
         done = ev.NodeFailed(token.visit, token.attempt, "skipped", ticket.shown)
@@ -331,11 +331,11 @@ def cancel(step: Step, command: cmd.Cancel) -> None:
         raise Conflict(f"{step.run.id} is {step.run.final}", code="run_finished")
     step.events.append(ev.CancelRequested(command.by, command.reason, command.command, step.now))
     told = [visit for visit, token in step.run.tokens.items() if token.intents]
-    begun = [
+    begun = list(islice((
         {"visit": token.visit, "attempt": intent.attempt, "kind": intent.kind, "what": decode(intent.what),
          "state": "not known" if intent.result is None else "failed" if intent.failed else "done"}
         for token in step.run.tokens.values() for intent in token.intents or ()
-    ][:TOLD_MAX]  # fmt: skip
+    ), TOLD_MAX))  # fmt: skip
     cancel_visits(step, sorted(step.run.tokens), command.reason or "cancelled")
     error = {"code": "cancelled", "message": command.reason or f"cancelled by {command.by}",
              **({"told": told, "intents": begun} if told else {})}  # fmt: skip

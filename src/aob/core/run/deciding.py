@@ -6,6 +6,7 @@ The run is only read. A command that cannot be raises an AobError and changes no
 
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from math import log
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from aob.core.run.patching import propose, roll_back
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state.folding import evolve
+from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import READY, Run, Scope, Token
 from aob.core.run.stepping.step import Given, Graphs, Step
 from aob.core.value import decode
@@ -255,7 +257,7 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         )
         fail_node(step, scope, ir, node, 0, error)
         return
-    open_intents = [intent for intent in token.intents or () if intent.result is None]
+    open_intents = list(token.intents.open) if token.intents else []
     asked = ""
     for intent in open_intents:
         effect = decode(intent.what).get("effect", "once")
@@ -286,16 +288,15 @@ def _intend(step: Step, command: cmd.Intend) -> None:
     token = _token(step, command.visit, command.attempt)
     if token is None:
         raise Refused(f"{command.visit} attempt {command.attempt} may not act any more", code="token_gone")
-    intents = token.intents or ()
-    asked = (command.kind, command.digest, command.count)
-    known = next((each for each in intents if (each.kind, each.digest, each.count) == asked), None)
+    intents = token.intents or Intents()
+    known = intents.find(command.kind, command.digest, command.count)
     if known is not None and not known.failed and (known.result is not None or known.attempt == command.attempt):
         return
     if token.verify:  # a handler has looked: what an earlier attempt began did not happen
-        for each in intents:
-            if each is not known and each.result is None and each.attempt < command.attempt:
+        for each in takewhile(lambda each: each.attempt < command.attempt, intents.open):
+            if each is not known:
                 step.events.append(ev.IntentSettled(command.visit, each.number, NOT_HAPPENED, True))
-    number = known.number if known is not None else 1 + max((each.number for each in intents), default=0)
+    number = known.number if known is not None else 1 + intents.last
     step.events.append(
         ev.Intent(command.visit, command.attempt, number, command.kind, command.digest, command.what, command.count)
     )
@@ -304,9 +305,10 @@ def _intend(step: Step, command: cmd.Intend) -> None:
 def _settle(step: Step, command: cmd.Settle) -> None:
     if _token(step, command.visit, command.attempt) is None:
         raise Refused(f"{command.visit} attempt {command.attempt} may not report any more", code="token_gone")
-    for intent in step.run.tokens[command.visit].intents or ():
-        if intent.number == command.number and intent.result is not None:
-            return  # it was settled, and only the answer was lost
+    intents = step.run.tokens[command.visit].intents
+    known = intents.get(command.number) if intents else None
+    if known is not None and known.result is not None:
+        return  # it was settled, and only the answer was lost
     step.events.append(ev.IntentSettled(command.visit, command.number, command.result, command.failed, command.usage))
 
 
@@ -324,7 +326,7 @@ def _release(step: Step, command: cmd.Release) -> None:
         return
     step.events.append(ev.RunReleased(command.by))
     for token in list(step.run.tokens.values()):
-        if token.state == READY and not step.finished and any(each.result is None for each in token.intents or ()):
+        if token.state == READY and not step.finished and token.intents and token.intents.open:
             _lost(step, cmd.Lost(token.visit, token.attempt, "stop"))  # stopped in the middle of an effect
 
 

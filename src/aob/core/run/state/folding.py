@@ -10,6 +10,7 @@ from aob.core.answers import JsonObject
 from aob.core.run.record import events as ev
 from aob.core.run.state import graph_folding as graph
 from aob.core.run.state.graph_folding import decide_nodes, feed
+from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import (
     BACKOFF,
     CANCELLED,
@@ -21,7 +22,6 @@ from aob.core.run.state.run import (
     OPENING,
     READY,
     Body,
-    IntentState,
     Known,
     Run,
     Scope,
@@ -230,18 +230,14 @@ def _held(run: Run, e: ev.NodeHeld) -> None:
 def _intent(run: Run, e: ev.Intent) -> None:
     token = run.tokens[e.visit]
     if token.intents is None:
-        token.intents = []
-    kept = [intent for intent in token.intents if intent.number != e.number]
-    count = e.count or 1 + sum(intent.kind == e.kind and intent.digest == e.digest for intent in kept)
-    token.intents = [*kept, IntentState(e.number, e.kind, e.digest, e.attempt, e.what, count=count)]
+        token.intents = Intents()
+    token.intents.add(e.number, e.kind, e.digest, e.attempt, e.what, e.count)
 
 
 def _intent_settled(run: Run, e: ev.IntentSettled) -> None:
     token = run.tokens.get(e.visit)
     if token is not None and token.intents:
-        for intent in token.intents:
-            if intent.number == e.number:
-                intent.result, intent.failed = e.result, e.failed
+        token.intents.settle(e.number, e.result, e.failed)
     if e.usage:
         _use(run, e.usage)
 
@@ -255,7 +251,7 @@ def _use(run: Run, usage: JsonObject) -> None:
 def _uncertain(run: Run, e: ev.Uncertain) -> None:
     token = run.tokens[e.visit]
     if e.then == "repeat" and token.intents:
-        token.intents = [intent for intent in token.intents if intent.number != e.number]
+        token.intents.drop(e.number)
 
 
 def _wait_opened(run: Run, e: ev.WaitOpened) -> None:

@@ -13,6 +13,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.graph.compiled.ir import Edge, Node
 from aob.core.rights import needed_roles
 from aob.core.run.record.event import NodeCompleted, NodeFailed
+from aob.core.run.state.intents import Intents
 from aob.core.value import NULL, Cell
 
 READY: Final = "ready"
@@ -30,19 +31,6 @@ OPENING: Final = frozenset({"sleep", "join"})
 TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
-class IntentState(msgspec.Struct):
-    """An intent of a token and, when known, its result."""
-
-    number: int
-    kind: str
-    digest: bytes
-    attempt: int
-    what: Cell
-    result: Cell | None = None
-    failed: bool = False
-    count: int = 1
-
-
 class Token(msgspec.Struct, gc=False, eq=False):
     """The right to make a visit, as attempt n. `lost` attempts use none of the node's retries; `crashes` of them were
     not lost to a stop of ours."""
@@ -52,7 +40,7 @@ class Token(msgspec.Struct, gc=False, eq=False):
     node: str
     attempt: int
     state: str
-    intents: list[IntentState] | None = None
+    intents: Intents | None = None
     kept: JsonValue = None
     resume: Cell | None = None
     error: Cell | None = None

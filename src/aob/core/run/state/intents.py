@@ -1,0 +1,85 @@
+"""The intents of a visit: found by number, or by kind, digest and count; those without a result at hand. None is ever
+looked for among the others, so that the ten-thousandth costs what the first did.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from aob.core.value import Cell
+
+Key = tuple[str, bytes, int]
+
+
+class Intent(msgspec.Struct, gc=False):
+    """An intent of a token and, when known, its result."""
+
+    number: int
+    kind: str
+    digest: bytes
+    attempt: int
+    what: Cell
+    result: Cell | None = None
+    failed: bool = False
+    count: int = 1
+
+
+class Intents:
+    """All intents of a visit, in the order in which they were committed last."""
+
+    __slots__ = ("_all", "_kinds", "_numbers", "_open", "last")
+
+    def __init__(self) -> None:
+        self._all: dict[int, Intent] = {}
+        self._open: dict[int, Intent] = {}
+        self._numbers: dict[Key, list[int]] = {}
+        """More than one only where records of before were counted anew after one was taken away."""
+        self._kinds: dict[tuple[str, bytes], int] = {}
+        self.last = 0
+        """The highest number."""
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Intent]:
+        return iter(self._all.values())
+
+    @property
+    def open(self) -> Iterable[Intent]:
+        """Those without a result."""
+        return self._open.values()
+
+    def find(self, kind: str, digest: bytes, count: int) -> Intent | None:
+        """The `count`-th of a kind and digest."""
+        numbers = self._numbers.get((kind, digest, count))
+        return self._all[numbers[0]] if numbers else None
+
+    def get(self, number: int) -> Intent | None:
+        """The one of a number."""
+        return self._all.get(number)
+
+    def add(self, number: int, kind: str, digest: bytes, attempt: int, what: Cell, count: int) -> None:
+        """Begun, or begun again; `count` 0 (of records of before): the next of its kind and digest."""
+        self.drop(number)
+        same = self._kinds[kind, digest] = self._kinds.get((kind, digest), 0) + 1
+        made = Intent(number, kind, digest, attempt, what, count=count or same)
+        self._all[number] = self._open[number] = made
+        self._numbers.setdefault((kind, digest, made.count), []).append(number)
+        self.last = max(self.last, number)
+
+    def settle(self, number: int, result: Cell, failed: bool) -> None:
+        """This came of it."""
+        if (intent := self._all.get(number)) is not None:
+            intent.result, intent.failed = result, failed
+            self._open.pop(number, None)
+
+    def drop(self, number: int) -> None:
+        """It is as if it had never been begun."""
+        gone = self._all.pop(number, None)
+        if gone is None:
+            return
+        self._open.pop(number, None)
+        self._kinds[gone.kind, gone.digest] -= 1
+        self._numbers[gone.kind, gone.digest, gone.count].remove(number)
+        while self.last and self.last not in self._all:
+            self.last -= 1
