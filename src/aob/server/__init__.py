@@ -1,4 +1,4 @@
-"""Requests flow in over HTTP, one verb of the engine each; answers and problems flow out. Nothing is decided here."""
+"""Serves verbs of the engine over HTTP: one verb a request, an answer or a problem back. Decides nothing itself."""
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -44,7 +44,7 @@ def create_app(
     """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
     process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all keys of
     a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
-    beside those that the engine knows; `metrics_text` is what `GET /metrics` tells (Prometheus' text);
+    in addition to those that the engine knows; `metrics_text` makes the text of `GET /metrics` (Prometheus);
     `telemetry` takes times and spans; links begin with `public_url`; a request for another host than one of `hosts` is
     refused (None: any is served)."""
     routes = make_table(

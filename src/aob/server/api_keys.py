@@ -1,6 +1,6 @@
-"""Keys of the environment (`AOB_API_KEYS`) beside those of the home: text in, callers by their secret out.
+"""Keys of the environment (`AOB_API_KEYS`), in addition to those of the home; finds a caller by its secret.
 
-Only digests are kept. What is written wrong is refused as a whole: a server must not start with other keys than meant.
+Keeps digests only. One wrong entry refuses all: a server must not start with other keys than meant.
 """
 
 import re
@@ -17,16 +17,16 @@ from aob.core.rights import TENANT_PATTERN, is_role
 
 API_KEYS: Final = "AOB_API_KEYS"
 ENV_PREFIX: Final = "env_"
-"""Before the id of a key of the environment."""
+"""Prefix of the id of a key of the environment."""
 SECRET_CHARS_MIN: Final = 16
 ID_CHARS: Final = 20
-"""Of the digest of a secret, in the id of its key."""
+"""Characters of a secret's digest in the id of its key."""
 _TENANT: Final = re.compile(TENANT_PATTERN)
 SHAPE: Final = "NAME:SECRET:ROLE+ROLE[:TENANT], several with commas between"
 
 
 class ApiKeys:
-    """Callers by the digest of their secret: looking one up takes no longer for a secret that is nearly right."""
+    """Callers by the digest of their secret: the time of a lookup does not depend on how much of a secret is right."""
 
     def __init__(self, callers: Mapping[bytes, Caller]) -> None:
         self._callers = dict(callers)
@@ -36,27 +36,27 @@ class ApiKeys:
         return len(self._callers)
 
     def authenticate(self, secret: str) -> Caller | None:
-        """Whose secret this is."""
+        """The caller with this secret."""
         return self._callers.get(_digest(secret))
 
     def holder(self, key_id: str) -> Caller | None:
-        """Whose key this is, by its id: another secret is another key."""
+        """The caller with this key id; another secret is another key."""
         return self._holders.get(key_id)
 
     def rows(self, tenant: str) -> list[KeyRow]:
-        """The keys of a tenant as lists show them. Nothing says since when a line of the environment has stood there,
-        so that none is given a role that it does not name: what it lacks is said."""
+        """The keys of a tenant as lists show them. Since when a line is in the environment is unknown, so no key gets a
+        role that it does not name: a note lists what it lacks."""
         return [_row(caller) for caller in self._callers.values() if caller.tenant == tenant]
 
     def roles(self) -> dict[str, frozenset[str]]:
-        """By tenant, the roles that its keys have."""
+        """The roles of a tenant's keys, by tenant."""
         found: dict[str, frozenset[str]] = {}
         for caller in self._callers.values():
             found[caller.tenant] = found.get(caller.tenant, frozenset()) | caller.roles
         return found
 
     def lacking(self) -> list[tuple[str, str]]:
-        """Ids of keys that run and may not deploy, with the line to write when they should."""
+        """Ids of keys with `run` and without `deploy`, each with the line that would give it."""
         told = [(caller.id, lacks_deploy(caller)) for caller in self._callers.values()]
         return [(id, words) for id, words in told if words]
 
@@ -65,7 +65,7 @@ NO_KEYS: Final = ApiKeys({})
 
 
 def lacks_deploy(caller: Caller) -> str:
-    """What is said of a key that has `run`, which once pushed documents too, and not `deploy`, which does now."""
+    """The note on a key with `run`, which once allowed pushing documents, and without `deploy`, which allows it now."""
     if "run" not in caller.roles or caller.may("deploy"):
         return ""
     roles = [role for role in ROLES if role in caller.roles or role == "deploy"]

@@ -1,7 +1,7 @@
-"""How much a key, and a tenant, may read in any minute, counted by cost. When counting breaks, requests pass.
+"""Rate limit of reads for each key and tenant in any minute, counted by cost. If counting fails, requests pass.
 
-Costs are whole hundredths of a unit: a live number is 1, a list is 100. Keys are known here by a digest of their
-secret, never by the secret. Writes, ingest, starts and event streams are not counted: those have bounds of their own.
+Costs are whole hundredths of a unit: a live number is 1, a list is 100. Keys are identified by a digest of their
+secret. Writes, ingest, starts and event streams are not counted: they have other bounds.
 """
 
 import math
@@ -17,28 +17,28 @@ from aob.ports.logger import Logger
 READS_PER_MINUTE: Final = 120
 TENANT_READS_PER_MINUTE: Final = 600
 ROWS_A_UNIT: Final = 1_000
-"""Rows of an answer that cost one unit more."""
+"""Rows of an answer that cost one further unit."""
 SECONDS_A_UNIT: Final = 0.1
-"""Time that a query or a scan takes that costs one unit more."""
+"""Duration of a query or a scan that costs one further unit."""
 WINDOW_S: Final = 60.0
 SLOT_S: Final = 1.0
-"""Reads within so long are remembered as one."""
+"""Reads within this time are stored as one entry."""
 WINDOWS_MAX: Final = 20_000
 """Keys and tenants that are remembered; the one that read longest ago is forgotten."""
 QUIET_S: Final = 60.0
-"""How long a limiter that broke says nothing further in the log."""
+"""Pause between log lines of a failed limiter."""
 
 log: Final = Logger("aob.server")
 
 
 def cost_of(rows: int, took_s: float) -> int:
-    """What an answer costs beyond its first unit: by the rows that it tells, and by how long it was worked out."""
+    """The cost of an answer beyond its first unit, by its rows and by its duration."""
     return UNIT * (rows // ROWS_A_UNIT + int(took_s / SECONDS_A_UNIT))
 
 
 class Left(msgspec.Struct, frozen=True):
-    """What a key may still read: `remaining` of `per_minute` units, and in `reset_s` more. `whose` is the key or the
-    tenant, whichever has less left. `counting` is false when the limiter is broken."""
+    """What a key may read: `remaining` of `per_minute` units, more in `reset_s`. `whose` is the key or the tenant,
+    whichever has less left. `counting` is false when the limiter has failed."""
 
     per_minute: int
     remaining: int = 0
@@ -48,7 +48,7 @@ class Left(msgspec.Struct, frozen=True):
     whose: str = "key"
 
     def headers(self) -> dict[str, str]:
-        """As an answer says it."""
+        """The headers of an answer."""
         if not self.counting:
             return {"ratelimit-policy": "off; reason=unavailable"}
         return {
@@ -59,7 +59,7 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class _Window:
-    """What was spent in the last minute, oldest first: `[since when, until when, how much]`."""
+    """Reads of the last minute, oldest first: `[since, until, cost]`."""
 
     __slots__ = ("per_minute", "slots", "total")
 
@@ -69,14 +69,14 @@ class _Window:
         self.total = 0.0
 
     def left(self, now_s: float) -> float:
-        """How many hundredths are left."""
+        """Hundredths left."""
         slots = self.slots
         while slots and slots[0][1] + WINDOW_S <= now_s:
             self.total -= slots.popleft()[2]
         return self.per_minute * UNIT - self.total
 
     def spend(self, cost: int, now_s: float) -> None:
-        """Count a cost."""
+        """Counts a cost."""
         if self.slots and now_s < self.slots[-1][0] + SLOT_S:
             self.slots[-1][1] = now_s
             self.slots[-1][2] += cost
@@ -85,7 +85,7 @@ class _Window:
         self.total += cost
 
     def wait_s(self, cost: int, now_s: float) -> float:
-        """Until there is room for a cost, or, when there is now, until the oldest of what was spent comes back."""
+        """Time until there is room for a cost or, when there is room now, until the oldest reads expire."""
         room, wait = self.left(now_s), 0.0
         for _, ended, spent in self.slots:
             wait = ended + WINDOW_S - now_s
@@ -96,7 +96,7 @@ class _Window:
 
 
 class ReadLimit:
-    """A window for each key and one for each tenant. 0 for either: no bound."""
+    """A window for each key and one for each tenant. 0: no bound."""
 
     def __init__(self, per_minute: int = READS_PER_MINUTE, per_tenant: int = TENANT_READS_PER_MINUTE) -> None:
         self.per_minute, self.per_tenant = per_minute, per_tenant
@@ -104,8 +104,8 @@ class ReadLimit:
         self._said_at = -math.inf
 
     def take(self, tenant: str, key: str, cost: int = UNIT, *, done: bool = False) -> Left:
-        """Count a read by a key of a tenant, when there is room for it. `done`: it was answered already, and cost this
-        much more than was counted before. Never raises: a limiter that breaks lets everyone pass."""
+        """Counts a read of a key when there is room for it. `done`: the further cost of a read already answered.
+        Never raises: a failed limiter lets all requests pass."""
         try:
             return self._take(tenant, key, cost, done)
         except Exception as error:

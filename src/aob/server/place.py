@@ -1,4 +1,4 @@
-"""How a command finds its server: HOME/server.json while one runs, HOME/key for whoever may read the home."""
+"""How a command finds its server: HOME/server.json while one runs, HOME/key as its key."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ KEY_FILE: Final = "key"
 
 @contextmanager
 def announced(home: Path, url: str) -> Iterator[None]:
-    """Say in the home where its server is, as long as this is entered: `{"url", "pid"}`."""
+    """Writes where the server is into the home while this is entered: `{"url", "pid"}`."""
     path = home / SERVER_FILE
     said = msgspec.json.encode({"url": url, "pid": os.getpid()})
     _write(path, said)
@@ -29,7 +29,7 @@ def announced(home: Path, url: str) -> Iterator[None]:
 
 
 async def loopback_key(home: Path, verbs: Any) -> str:
-    """The secret of the home's own key, made at the first start with every role and kept in a file of mode 0600."""
+    """The secret of the home's own key, which has every role: created at the first start, in a file of mode 0600."""
     path = home / KEY_FILE
     with suppress(OSError):
         kept = path.read_text().strip()
@@ -41,7 +41,7 @@ async def loopback_key(home: Path, verbs: Any) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, and never readable by others, not even for a moment."""
+    """Writes atomically, never readable by others, not even for a moment."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
         beside.unlink()

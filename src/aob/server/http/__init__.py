@@ -1,4 +1,4 @@
-"""HTTP in, problems or answers out: the table of routes, its dispatch, and the OpenAPI document made of it."""
+"""The table of routes, its dispatch, and the OpenAPI document that is made of it."""
 
 from aob.server.http.app import App
 from aob.server.http.openapi import openapi

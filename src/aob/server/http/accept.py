@@ -1,11 +1,11 @@
-"""What a caller says it accepts, and what we have: the media type that it likes best."""
+"""Content negotiation: picks the media type that a caller prefers."""
 
 from collections.abc import Sequence
 
 
 def accepted(accept: str | None, offered: Sequence[str]) -> str:
-    """The offered media type that `Accept` ranks highest; earlier ones win ties, and the first stands for anything
-    that is not understood."""
+    """The offered media type that `Accept` ranks highest; earlier ones win ties; the first is used when the
+    header is not understood."""
     best, best_rank = offered[0], 0.0
     for media in offered:
         rank = _rank(accept or "*/*", media)
@@ -15,7 +15,7 @@ def accepted(accept: str | None, offered: Sequence[str]) -> str:
 
 
 def _rank(accept: str, media: str) -> float:
-    """The weight of the most specific range that holds a media type (RFC 9110, 12.5.1); 0 when none does."""
+    """The weight of the most specific range that contains a media type (RFC 9110, 12.5.1); 0 when none does."""
     kind = media.partition("/")[0]
     found, found_depth = 0.0, 0
     for each in accept.lower().split(","):

@@ -1,4 +1,4 @@
-"""What a route gives back: whole bytes (Answer) or a feed (Stream). Each knows how to leave by ASGI."""
+"""What a route returns: whole bytes (Answer) or a feed (Stream). Each sends itself over ASGI."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
@@ -27,7 +27,7 @@ encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 AT_ONCE: Final = "aob.at_once"
-"""In a scope: what sends an answer with status 200 in one piece, where the server can; false when it cannot now."""
+"""Key of a scope: a function that sends a 200 answer in one piece, where the server can; false when it cannot now."""
 AtOnce: TypeAlias = Callable[[bytes, bytes], bool]
 
 
@@ -40,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True):
     headers: tuple[Header, ...] = ()
 
     async def leave(self, send: Send, at_once: AtOnce | None = None) -> None:
-        """Send head and body."""
+        """Sends head and body."""
         if at_once is not None and self.status == 200 and not self.headers and at_once(self.media, self.body):
             return
         head: list[Header] = [(b"content-length", b"%d" % len(self.body)), *self.headers]
@@ -51,7 +51,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """An answer that goes on. `opening` leaves at once; `failed` turns an error after the head into a last frame."""
+    """A streamed answer. `opening` is sent at once; `failed` turns an error after the head into a last frame."""
 
     feed: AsyncIterator[bytes]
     media: bytes
@@ -68,12 +68,12 @@ def json_answer(value: object, *, status: int = 200, headers: tuple[Header, ...]
 
 
 def run_answer(told: Mapping[str, JsonValue]) -> Answer:
-    """A run that somebody waits for: 200 with its end, else 202 with where it stands."""
+    """A run that a caller waits for: 200 when it has ended, else 202 with its current state."""
     return json_answer(told, status=200 if told["ended_at"] else 202)
 
 
 def problem_answer(error: AobError, path: str) -> Answer:
-    """The one way an error leaves: problem+json with the status and headers that its class asks for."""
+    """Makes every error answer: problem+json with the status and headers of its class."""
     headers: tuple[Header, ...] = ()
     if isinstance(error, Busy):
         headers = (_retry_after(error.retry_after_s),)
@@ -96,5 +96,5 @@ def problem_answer(error: AobError, path: str) -> Answer:
 
 
 def _retry_after(wait_s: float) -> Header:
-    """Whole seconds, rounded up: an earlier retry would be refused again."""
+    """In whole seconds, rounded up: an earlier retry would be refused again."""
     return b"retry-after", b"%d" % max(1, -int(-wait_s // 1))

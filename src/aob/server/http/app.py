@@ -1,4 +1,4 @@
-"""The ASGI application: find the route, know the caller, hold the role, act, answer. Errors leave as problems."""
+"""The ASGI application: finds the route and the caller, checks the role, acts, answers. Errors become problems."""
 
 import asyncio
 import re
@@ -25,15 +25,15 @@ from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
 
 REQUESTS_MAX: Final = 2_000
-"""Requests under way at once; streams are counted by `Limits.readers_max`."""
+"""Concurrent requests; streams are counted by `Limits.readers_max`."""
 REQUESTS_TENANT_MAX: Final = 1_800
-"""Of these, a tenant's: whoever sends slowly holds its own places, and leaves some to others."""
+"""Concurrent requests of one tenant, so that a slow sender leaves places to others."""
 HOST_PORT: Final = re.compile(r":\d*$")
 HOSTS_SEEN_MAX: Final = 64
 REVOKES: Final = "revoke_key"
-"""The route after which the streams of dead keys end."""
+"""The route that ends the streams of revoked keys."""
 FIRST_WAIT_S: Final = 0.05
-"""How long a stream waits with its head: what its feed refuses at once still gets a status of its own."""
+"""How long a stream delays its head, so that an error of its feed still gets its own status."""
 
 log: Final = Logger("aob.server")
 
@@ -66,7 +66,7 @@ class App:
         self.waits = Waits()
 
     def stop(self) -> None:
-        """End all streams and waits, so that a server can drain."""
+        """Ends all streams and waits, so that a server can drain."""
         self.readers.stop()
         self.waits.stop()
 
@@ -115,7 +115,7 @@ class App:
             await self._stream(answer, call.who, scope, receive, send)
 
     async def _traced(self, scope: Message, call: AnyCall) -> Answer | Stream:
-        """The answer, under a span where spans are collected; the caller's own trace goes on in it."""
+        """The answer, under a span where spans are collected; continues the caller's trace."""
         telemetry = self._telemetry
         if telemetry is None:
             return await self._answer(scope, call)
@@ -162,7 +162,7 @@ class App:
         return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
 
     def _count_in(self, call: AnyCall) -> None:
-        """Count a request as one of its tenant's. Raises Busy when that has as many as leave room for others."""
+        """Counts a request for its tenant. Raises Busy when the tenant has reached its limit."""
         tenant = call.who.tenant
         held = self._of_tenant.get(tenant, 0)
         if held >= REQUESTS_TENANT_MAX and held - self.waits.held(tenant) >= REQUESTS_TENANT_MAX:
@@ -171,8 +171,8 @@ class App:
         call.counted = True
 
     def _count(self, call: AnyCall, cost: int, *, done: bool = False) -> tuple[Header, ...]:
-        """What is left to this key, as headers. Raises ReadsSpent when there is less than the cost of what it asks;
-        what an answer cost beyond that is counted when it is `done`."""
+        """What is left to this key, as headers. Raises ReadsSpent when less is left than the request costs;
+        the further cost of an answer is counted when it is `done`."""
         limit = self._read_limit
         if limit is None:
             return ()
@@ -201,7 +201,7 @@ class App:
         return who
 
     def _refuse_host(self, said: bytes, hosts: frozenset[str]) -> None:
-        """Raises Refused for a name that is not ours: a page of somebody else that let its own name lead here."""
+        """Raises Refused for a host name that is not ours: DNS rebinding by a foreign page."""
         name = HOST_PORT.sub("", said.decode("latin-1").strip().lower())
         if said and name not in hosts:
             raise Refused(
@@ -212,13 +212,13 @@ class App:
             self._hosts_seen.add(said)
 
     def _alive(self, key: str) -> bool:
-        """Whether a key still opens something; who came without one has nothing that could be taken back."""
+        """Whether a key is still valid; a caller without a key has none to revoke."""
         if not key or self._verbs.holder(key) is not None:
             return True
         return self._api_keys is not None and self._api_keys.holder(key) is not None
 
     def _moved(self, scope: Message) -> Answer | None:
-        """Paths without a version go to the current one, whatever their method."""
+        """Redirects paths without a version to the current one, for every method."""
         path: str = scope["path"]
         if path == "/":
             return Answer(b"", 307, b"", ((b"location", b"/docs"),))
@@ -260,7 +260,7 @@ class App:
                 if block is not HEARTBEAT or stream.beats:
                     await send({"type": "http.response.body", "body": block, "more_body": True})
                 block = await reader.take()
-            # A server that stops says nothing of an end: readers come back and go on.
+            # A server that stops sends no end: readers reconnect and resume.
             ending = stream.ending if reader.finished else b""
         except Exception as error:
             known = _known(error, scope["path"])
@@ -302,7 +302,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 def _known(error: Exception, path: str) -> AobError:
-    """Any exception as one of ours. What is not ours is logged with its trace and told without it."""
+    """Any exception as one of ours. A foreign one is logged with its trace and answered without it."""
     if isinstance(error, AobError):
         if error.status >= 500:
             log.error("request_failed", path=path, code=error.code, detail=error.detail)

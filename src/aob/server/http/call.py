@@ -1,4 +1,4 @@
-"""One request as a route sees it: who asks, path and query decoded by the route's own types, the body within limits."""
+"""One request as a route sees it: the caller, path and query decoded by the route's types, the body within limits."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ BODY_WAIT_S: Final = 30.0
 BODY_WHOLE_S: Final = 300.0
 BODY_GRACE_S: Final = 10.0
 BODY_RATE_MIN: Final = 256
-"""Bytes a second, once `BODY_GRACE_S` have gone: a body that drips holds a place that others wait for."""
+"""Bytes a second after `BODY_GRACE_S`: a slow body occupies a place that others wait for."""
 DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 DRAIN_S: Final = 10.0
 """How much of a body that was refused is read before its connection is closed."""
@@ -36,8 +36,8 @@ Query = TypeVar("Query")
 Body = TypeVar("Body")
 
 
-class Gone(Exception):  # noqa: N818  # not an error: it ends the request in silence
-    """The caller hung up: nobody is left to answer."""
+class Gone(Exception):  # noqa: N818  # not an error: it ends the request without an answer
+    """The caller hung up: there is no one to answer."""
 
 
 def clock_ms() -> int:
@@ -81,9 +81,9 @@ class Call(Generic[Query, Body]):
         self.media = b""
         self.scheme = scheme
         self.cost = 0
-        """What its answer turned out to cost beyond what its route says, in hundredths of a unit of reads."""
+        """What its answer cost beyond the route's own cost, in hundredths of a unit of reads."""
         self.counted = False
-        """Whether it is counted as one of its tenant's requests under way."""
+        """Whether it is counted as a concurrent request of its tenant."""
         self._arrived = False
 
     def act(self, verb: str) -> Callable[..., Any]:
@@ -108,17 +108,17 @@ class Call(Generic[Query, Body]):
         return self._metrics
 
     def header(self, name: bytes) -> str | None:
-        """A header's value; bytes that are not ASCII are kept apart, never guessed."""
+        """A header's value; bytes that are not ASCII are escaped, never guessed."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     def absolute(self, path: str) -> str:
-        """A path of this server as whoever asks reaches it: under the host that they asked for, if they named one."""
+        """A path of this server as the caller reaches it: under the host of the request, if it names one."""
         host = self.header(b"host") or ""
         return f"{self.scheme}://{host}{path}" if HOST.fullmatch(host) else path
 
     def command_id(self, in_body: str | None = None) -> str | None:
-        """The id that makes this command happen once: of the body, or of the Idempotency-Key header."""
+        """The idempotency key of this command: from the body, or from the Idempotency-Key header."""
         header = self.header(b"idempotency-key")
         if header is not None and not (0 < len(header) <= COMMAND_ID_MAX and header.isprintable()):
             raise CallerError(
@@ -137,15 +137,15 @@ class Call(Generic[Query, Body]):
         return wait_ms(asked, self.header(b"prefer"))
 
     async def ended(self, run_id: str, within_ms: int) -> Mapping[str, Any]:
-        """The run at its end, or where it stands when the time has passed or the server stops. Raises Busy when too
-        many wait."""
+        """The run at its end, or as it is when the time has passed or the server stops. Raises Busy when too many
+        requests wait."""
         waiting = self.verbs.wait(self.who, run_id, within_ms)
         told: Mapping[str, Any] | None = await self.waits.until(self.who.tenant, waiting, self.receive)
         return told if told is not None else dict(await self.verbs.run(self.who, run_id))
 
     async def whole(self, limit: int = BODY_BYTES_MAX) -> bytes:
-        """All bytes of the body, unpacked if it is packed. Raises TooLarge over the limit, SlowCaller when they do not
-        come, Gone."""
+        """All bytes of the body, decompressed. Raises TooLarge over the limit, SlowCaller when they do not arrive in
+        time, Gone."""
         if self.headers.get(b"content-encoding"):
             return b"".join([piece async for piece in self.pieces(limit)])
         self._refuse_length(limit)
@@ -159,7 +159,7 @@ class Call(Generic[Query, Body]):
         return b"".join(blocks)
 
     async def pieces(self, limit: int = BODY_BYTES_MAX) -> AsyncIterator[bytes]:
-        """The body as it arrives, unpacked if it is packed, under the same limits as `whole`."""
+        """The body as it arrives, decompressed, under the same limits as `whole`."""
         packed = unpacking(self.header(b"content-encoding") or "")
         if packed is None:
             async for piece in self._raw(limit):
@@ -184,9 +184,9 @@ class Call(Generic[Query, Body]):
             yield more
 
     async def drain(self) -> None:
-        """Read on and forget, for a while: a caller in the middle of sending reads no answer. Stops at limits."""
+        """Reads and discards the rest, within limits: a caller that is still sending reads no answer."""
         if self._arrived or self.headers.get(b"expect"):
-            return  # it has sent all, or waits for our word before it sends
+            return  # it has sent all, or waits for `100 Continue`
         left = DRAIN_BYTES_MAX
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):

@@ -1,7 +1,7 @@
-"""Bodies that come compressed: pieces in, pieces out, never more than the limit of the body.
+"""Decompresses bodies piece by piece, never beyond the limit of the body.
 
-`gzip` by the standard library, `zstd` where a library for it is installed. The limit counts what comes out: a small
-body that unpacks to a large one is refused as soon as it is too large.
+`gzip` by the standard library, `zstd` where a library for it is installed. The limit counts decompressed bytes: a
+small body that expands too far is refused as soon as it does.
 """
 
 import zlib
@@ -28,14 +28,14 @@ class _Unpacker(Protocol):
 
 
 class Unpacking:
-    """One body: `feed` gives what its pieces unpack to, `end` says whether it was whole."""
+    """One body: `feed` decompresses a piece, `end` checks that it was whole."""
 
     def __init__(self, name: str) -> None:
         self._name, self._make = name, _maker(name)
         self._one: _Unpacker | None = None
 
     def feed(self, piece: bytes, limit: int) -> bytes:
-        """What a piece unpacks to, of which no more than `limit` + 1 bytes are made. Raises Malformed."""
+        """Decompresses a piece to at most `limit` + 1 bytes. Raises Malformed."""
         blocks: list[bytes] = []
         size = 0
         while piece and size <= limit:
@@ -44,7 +44,7 @@ class Unpacking:
             try:
                 block = self._one.decompress(piece, limit + 1 - size)
                 piece = self._one.unused_data if self._one.eof else getattr(self._one, "unconsumed_tail", b"")
-            except Exception as error:  # each library has errors of its own
+            except Exception as error:  # each library has its own errors
                 raise self._broken(str(error) or type(error).__name__) from error
             blocks.append(block)
             size += len(block)
@@ -69,13 +69,13 @@ def _maker(name: str) -> Callable[[], _Unpacker]:
             continue
         made: Callable[..., _Unpacker] = getattr(library, maker)
         parameter = getattr(library, "DecompressionParameter", None)
-        # A frame says how much memory it wants: no body needs more than the largest that is taken.
+        # A frame states its memory: no body needs more than the largest accepted one.
         return made if parameter is None else partial(made, options={parameter.window_log_max: WINDOW_LOG_MAX})
     raise MediaUnknown("bodies in zstd cannot be read here", hint="send gzip, or pip install backports.zstd")
 
 
 def unpacking(encoding: str) -> Unpacking | None:
-    """What unpacks a body of this Content-Encoding; None for one that is sent as it is. Raises MediaUnknown."""
+    """The decompressor for this Content-Encoding; None for an uncompressed body. Raises MediaUnknown."""
     names = [name.strip().lower() for name in encoding.split(",") if name.strip()]
     names = [name for name in names if name != "identity"]
     if not names:

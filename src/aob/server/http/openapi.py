@@ -44,7 +44,7 @@ ALWAYS: Final = (400, 422, 429, 500, 503)
 WHEN_KEYED: Final = (401, 403)
 WHEN_NAMED: Final = (404,)
 WHEN_OF_A_RUN: Final = {"run_id", "ticket_id", "patch_id", "token"}
-"""What belongs to a run may be gone with it (410)."""
+"""Resources of a run may be removed with it (410)."""
 WHEN_GIVEN: Final = (408, 413, 415)
 INTRO: Final = """Durable workflows that change while they run.
 
@@ -90,7 +90,7 @@ def openapi(table: Table, version: str) -> JsonObject:
 
 
 def _fill(schema: JsonValue) -> None:
-    """Say of every array what its items are, also where they are anything: generators of clients ask for it."""
+    """Adds `items` to every array, also where any value is allowed: client generators require it."""
     if isinstance(schema, dict):
         if schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema:
             schema["items"] = {}
@@ -102,7 +102,7 @@ def _fill(schema: JsonValue) -> None:
 
 
 def refusals(route: AnyRoute) -> tuple[int, ...]:
-    """The statuses that a route may refuse with, by what it takes and needs."""
+    """The error statuses of a route, derived from its input and role."""
     found = {*ALWAYS, *route.refuses}
     found.update(WHEN_KEYED if route.role is not None else ())
     found.update(WHEN_NAMED if route.params else ())
@@ -126,7 +126,7 @@ def _operation(route: AnyRoute) -> JsonObject:
                 content[gives.media]["x-itemSchema"] = {"oneOf": [_item(*each) for each in gives.items.items()]}
     for status in refusals(route):
         given = answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
-        if "$ref" not in given:  # the route has a page for it, beside the problem
+        if "$ref" not in given:  # the route has an HTML page for it, in addition to the problem
             given["content"] |= _problem(status)["content"]
     operation: JsonObject = {
         "operationId": route.name,
@@ -173,7 +173,7 @@ def _header_params(route: AnyRoute) -> Iterator[JsonObject]:
 
 
 def _inline(schema: JsonObject) -> JsonObject:
-    """The schema itself where msgspec gives a reference to it."""
+    """Resolves a reference of msgspec to the schema itself."""
     if "$ref" not in schema:
         return schema
     found: JsonObject = schema["$defs"][schema["$ref"].rsplit("/", 1)[1]]
@@ -181,7 +181,7 @@ def _inline(schema: JsonObject) -> JsonObject:
 
 
 def _item(event: str, shape: Any) -> JsonObject:
-    """One kind of event of a stream: its name, and what its data is."""
+    """One kind of event of a stream: its name and the schema of its data."""
     data = {"$ref": REF.format(name=shape)} if isinstance(shape, str) else _schema_of(shape, "application/json")
     name = {"type": "string"} if event == "*" else {"const": event}
     properties = {"id": {"type": "string"}, "event": name, "data": data}
@@ -239,6 +239,6 @@ def _problem(status: int) -> JsonObject:
 
 
 def _tag(route: AnyRoute) -> str:
-    """The noun of a path: what comes first after the version."""
+    """The noun of a path: the part after the version."""
     parts = route.path.removeprefix("/v1").split("/")
     return re.split(r"[:.]", parts[1])[0] or "root"

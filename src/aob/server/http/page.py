@@ -1,4 +1,4 @@
-"""Small pages for people without our UI: the form of a ticket, its outcome, the routes. Text in, HTML out, escaped."""
+"""Small HTML pages: the form of a ticket, its outcome, the list of routes. All text is escaped."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -48,18 +48,18 @@ def form_page(ticket: Mapping[str, JsonValue], choices: Iterable[str]) -> str:
 
 
 def decided_page(ticket: Mapping[str, JsonValue], choice: str) -> str:
-    """Thanks."""
+    """The page after a decision."""
     name = escape(str(ticket.get("ticket_id", "")))
     return page("Decided", f"<h1>Decided: {escape(choice)}</h1><p>The run goes on. <small>{name}</small></p>")
 
 
 def sorry_page(detail: str, hint: str) -> str:
-    """What went wrong and how to mend it."""
+    """The page of an error and how to mend it."""
     return page("Not possible", f"<h1>{escape(detail)}</h1><p>{escape(hint)}</p>")
 
 
 def docs_page(document: JsonObject) -> str:
-    """The OpenAPI document for people: every route with what it takes and gives. No script, nothing from outside."""
+    """The OpenAPI document for people: every route with its input and answers. No script, no external resources."""
     parts = [
         f"<h1>{escape(document['info']['title'])} {escape(document['info']['version'])}</h1>",
         "".join(f"<p>{_code(text)}</p>" for text in document["info"]["description"].split("\n\n")),

@@ -1,4 +1,4 @@
-"""Errors that only HTTP has, and what msgspec and the decoders raise, as errors of the one tree."""
+"""Errors that only HTTP has, and errors of msgspec and the decoders, as AobErrors."""
 
 import math
 import re
@@ -34,7 +34,7 @@ class SlowCaller(CallerError):
 
 
 class ReadsSpent(Busy):
-    """A key, or its tenant, has read as much as it may for now. `headers` say how much, and when it may again."""
+    """A key or its tenant has used up its reads. `headers` say how many and when more are available."""
 
     code = "rate_limited"
 
@@ -58,8 +58,8 @@ class MediaUnknown(CallerError):
 
 
 def decode_error(error: Exception, what: str, shape: object = None) -> CallerError:
-    """The caller's error that a decoder's error tells of: 400 for bytes that are not JSON, 422 with the place for JSON
-    of another shape. `what` names the input in the sentence; `shape` is the type that was asked for."""
+    """Converts a decoder's error: 400 for bytes that are not JSON, 422 with the place for JSON
+    of another shape. `what` names the input in the message; `shape` is the expected type."""
     if isinstance(error, msgspec.ValidationError):
         return Invalid(f"{what} is not what this route takes", [problem_in(str(error), shape)], hint=SEE_DOCS)
     if isinstance(error, RecursionError):

@@ -1,4 +1,4 @@
-"""The one table: each route says its path, role, query, body and every answer; dispatch and OpenAPI both read it."""
+"""The table of routes: path, role, query, body and answers of each; dispatch and OpenAPI both read it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -32,11 +32,11 @@ Shape = TypeVar("Shape")
 
 
 class Takes(Generic[Shape]):
-    """The body that a route takes. `media` is decoded to `shape`; `streamed` media are left to the route to read.
+    """The body that a route takes. `media` is decoded to `shape`; `streamed` media are read by the route.
 
     `optional`: no body means `default`. `raw` bodies reach the route as bytes; `shape` then only describes them.
-    `limit` is for a body that must be smaller than others (bytes); a `late` one is read by the route,
-    once it has seen that the call is one to answer.
+    `limit` is for a body that must be smaller than others (bytes); a `late` one is read by the route
+    after it has checked the call.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Takes(Generic[Shape]):
         self.binary = any(name.endswith("octet-stream") for name in media)
 
     def decoded(self, data: bytes) -> Shape:
-        """The bytes of a body as what the route takes: without a byte order mark, and with no key twice where they are
-        JSON (what is read as bytes is judged by whoever decodes it). Raises errors of the AobError tree."""
+        """Decodes a body: skips a byte order mark, and refuses a repeated key in JSON (raw bytes are checked by their
+        decoder). Raises errors of the AobError tree."""
         if data.startswith(BOM) and not self.binary:
             data = data[len(BOM) :]
         try:
@@ -73,7 +73,7 @@ class Takes(Generic[Shape]):
 
 
 def refuse_twice(data: bytes) -> None:
-    """Raises Invalid for JSON in which a key stands twice."""
+    """Raises Invalid for JSON with a repeated key."""
     twice = key_twice(data) if data.lstrip()[:1] in (b"{", b"[") else None
     if twice is not None:
         problem = Problem("", f"`{twice[:100]}` stands twice in one object", "duplicate_key", hint="remove one")
@@ -94,11 +94,10 @@ NO_BODY: Final = Takes[None](None)
 
 
 class Route(Generic[Query, Body]):
-    """One method on one path. `verb` is what it does: `role`, which a caller needs, is that of the verb in the one
-    table (`core.rights`); a route without a verb is open to all. `refuses` adds to the statuses that follow from the
-    rest of the route (a path parameter may be unknown, a body may be wrong). `cost` is what a read takes of the units
-    that a key has in a minute, in hundredths: a unit for a GET with a role, nothing for others and for event streams,
-    unless it says so."""
+    """One method on one path. `verb` names what it does: `role`, which a caller needs, is that of the verb in the
+    table (`core.rights`); a route without a verb is public. `refuses` adds to the statuses that follow from the
+    rest of the route (a path parameter may be unknown, a body may be wrong). `cost` is the cost of a read in hundredths
+    of a unit: by default one unit for a GET with a role, nothing for others and for event streams."""
 
     def __init__(
         self,
@@ -135,7 +134,7 @@ class Route(Generic[Query, Body]):
         self._empty_query: Query | None = None if self._many else _default_of(query)
 
     async def perform(self, call: Call[Query, Body], query: bytes) -> Answer | Stream:
-        """Decode query and body by the route's types, then act. Raises errors of the AobError tree."""
+        """Decodes query and body by the route's types, then acts. Raises errors of the AobError tree."""
         if query or self._empty_query is None:
             call.query = self._read_query(query)
         else:
@@ -162,7 +161,7 @@ class Route(Generic[Query, Body]):
                 f"{media.decode('latin-1')[:100]!r} is not a type that this route reads",
                 hint=f"send content-type: {known[0]}" + (f" (or {', '.join(known[1:])})" if known[1:] else ""),
             )
-        # A large body is decoded beside the loop: whoever sends it waits for it, and nobody else.
+        # A large body is decoded in a thread: only its sender waits for it.
         large = len(data) > LARGE_BYTES
         call.body = await asyncio.to_thread(body.decoded, data) if large else body.decoded(data)
 
@@ -203,7 +202,7 @@ class Table:
             self._add(route)
 
     def methods(self, path: str, raw: str) -> tuple[Mapping[str, AnyRoute], dict[str, str]] | None:
-        """The routes of a path by method and its parameters, or None. Raises Malformed for a path that is no text."""
+        """The routes of a path by method, with its parameters, or None. Raises Malformed for a path that is no text."""
         literal = self._literal.get(path)
         if literal is not None:
             return literal, {}
@@ -237,7 +236,7 @@ def pick(methods: Mapping[str, AnyRoute], method: str, path: str) -> AnyRoute:
 
 
 def no_route(path: str) -> NotFound:
-    """The error for a path that is nowhere."""
+    """The error for an unknown path."""
     return NotFound(f"there is no route {path[:PARAM_MAX]}", code="no_route", hint="GET /docs lists all routes")
 
 
@@ -257,7 +256,7 @@ def _param(want: str, part: str) -> str:
 
 
 def _repeated(query: type[Any]) -> Iterator[str]:
-    """The query parameters that may come more than once."""
+    """The query parameters that may be repeated."""
     info = msgspec.inspect.type_info(query)
     for field in info.fields if isinstance(info, msgspec.inspect.StructType) else ():
         bare = field.type.type if isinstance(field.type, msgspec.inspect.Metadata) else field.type

@@ -1,6 +1,6 @@
-"""Routes made of the table of verbs: a request is read by the verb's own fields, the verb is asked, its answer is told.
+"""Routes made of the table of verbs: decodes a request by the verb's fields, calls the verb, encodes its answer.
 
-A verb whose HTTP form is another than its own has a handler, a body or a query beside it (`Odd`), by the route's name.
+A verb whose HTTP form differs has a handler, a body or a query of its own (`Odd`), by the route's name.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ Fields = JsonObject
 
 
 class Odd(NamedTuple):
-    """What of a route is not as the table alone would make it. `handle` gets the fields that HTTP has given, but for
-    those of a body that `takes` reads or a `query` of its own."""
+    """How a route differs from what the table alone would make. `handle` gets the fields given by HTTP, except those of
+    a body that `takes` reads or of a separate `query`."""
 
     handle: Callable[[AnyCall, Fields], Awaitable[Answer | Stream]] | None = None
     takes: Takes[Any] | None = None
@@ -25,7 +25,7 @@ class Odd(NamedTuple):
 
 
 def verb_routes(table: Iterable[AnyVerb], odd: Mapping[str, Odd]) -> Iterator[AnyRoute]:
-    """A route for each form that a verb has in HTTP."""
+    """A route for each HTTP form of a verb."""
     for verb in table:
         for http in verb.http:
             yield _route(verb, http, odd.get(http.name, Odd()))
@@ -81,7 +81,7 @@ def _reading(places: Places, http: Http, odd: Odd) -> Callable[[AnyCall], Fields
 
 
 def _acting(verb: AnyVerb, http: Http, places: Places) -> Callable[[AnyCall, Fields], Awaitable[Answer]]:
-    """Ask the verb, and tell what it gives: in the member that wraps it, with the status that fits."""
+    """Calls the verb and encodes its answer, in the member that wraps it, with the matching status."""
     first = [field.name for field in places.path] if places.first else []
     name, wraps, status = verb.name, http.wraps, http.gives[0].status
     either = {gives.status for gives in http.gives} == {200, 201}

@@ -1,4 +1,4 @@
-"""Requests that wait for the end of a run: few enough at once, fair to tenants, all answered when the server stops."""
+"""Requests that wait for the end of a run: bounded, fair to tenants, all answered when the server stops."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from aob.core.errors import Busy, Invalid, Problem
 from aob.server.http.answer import Receive
 
 WAITS_MAX: Final = 500
-"""Requests that may wait at once. They are not counted as requests under way."""
+"""Requests that may wait at once. They are not counted as concurrent requests."""
 WAIT_MAX_MS: Final = 60_000
 
 Wait: TypeAlias = Annotated[
@@ -45,8 +45,8 @@ class Waits:
         return self._held[tenant]
 
     async def until(self, tenant: str, work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
-        """What `work` gives; None when the wait was ended early, or when whoever asked hung up. Raises Busy when there
-        is no place, and what `work` raises."""
+        """The result of `work`; None when the wait was ended early or the caller hung up. Raises Busy when there is no
+        place, and what `work` raises."""
         if self._stopped:
             work.close()
             return None
@@ -68,7 +68,7 @@ class Waits:
             await asyncio.gather(task, gone, return_exceptions=True)
 
     def stop(self) -> None:
-        """End all waits: each is answered with where its run stands."""
+        """Ends all waits: each is answered with the current state of its run."""
         self._stopped = True
         for task in list(self._tasks):
             self._leave(task)
@@ -95,7 +95,7 @@ class Waits:
 
 def wait_ms(asked: str | None, preferred: str | None) -> int:
     """How long a request is to wait: `?wait=30s`, or the header `Prefer: wait=30` (RFC 7240), which is cut to the
-    limit where the parameter is refused. 0: not at all. Raises Invalid."""
+    limit, while the parameter is refused beyond it. 0: does not wait. Raises Invalid."""
     if asked is None:
         return _preferred(preferred or "")
     try:
@@ -118,6 +118,6 @@ def _preferred(header: str) -> int:
 
 
 async def hung_up(receive: Receive) -> None:
-    """Returns when whoever asked has hung up. The body is read by then, or is of no interest."""
+    """Returns when the caller has hung up. The body has been read by then or does not matter."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,5 +1,4 @@
-"""Requests flow in, answers flow out: the routes of the table of verbs, and beside it, a file a noun, what HTTP says
-otherwise than a verb."""
+"""The routes of the table of verbs and, a file a noun, where HTTP differs from the verb."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -30,7 +29,7 @@ def make_table(
     public_url: str = "",
     verbs: Sequence[AnyVerb] = TABLE,
 ) -> Table:
-    """All routes of a server. Its own description is made of the very table that it is a part of."""
+    """All routes of a server. The OpenAPI document is made of the table that contains it."""
     docs = Docs(lambda: openapi(table, version))
     links = Links(link_secret, now_ms, api_keys.holder, public_url.rstrip("/"))
     made = list(verb_routes(verbs, {**_ODD, **keys.odd_keys(api_keys), **odd_live()}))

@@ -1,4 +1,4 @@
-"""Blobs: the bytes of a value by its hash, as they were put, for browsers that must never run them."""
+"""Blobs: the bytes of a value by its hash, with headers that keep browsers from executing them."""
 
 import re
 from typing import Final
@@ -20,7 +20,7 @@ async def get_blob(call: AnyCall, fields: Fields) -> Answer:
         )
     digest = found.group(1)
     data = await call.act("blob")(call.who, digest)
-    # Bytes of strangers: a browser may keep them, never run them.
+    # Untrusted bytes: a browser may store them, never execute them.
     return Answer(
         data,
         media=BYTES,

@@ -14,7 +14,7 @@ CLOSED: Header = (b"content-security-policy", b"default-src 'none'; style-src 'u
 
 
 class Docs:
-    """Two routes over a document that is made when it is first asked for."""
+    """Two routes over a document that is made at the first request."""
 
     def __init__(self, document: Callable[[], JsonObject]) -> None:
         self._make = document

@@ -1,4 +1,4 @@
-"""Health: how the parts are, and two probes. Open to all, says nothing of any tenant."""
+"""Health of the parts, and two probes. Public; shows nothing of any tenant."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Route
 
 READY: Final = "ok"
-"""The one state in which requests are welcome; every other names what is missing."""
+"""The only state in which requests are accepted; every other names what is missing."""
 
 
 async def show(call: Call[Nothing, None]) -> Answer:
-    """How the parts are."""
+    """The health of the parts."""
     told = await call.verbs.health()
     if call.has_metrics:
         told = {**told, "metrics": await _metrics(call)}
@@ -24,7 +24,7 @@ async def show(call: Call[Nothing, None]) -> Answer:
 
 
 async def _metrics(call: Call[Nothing, None]) -> JsonObject:
-    """How the metrics layer is; what breaks in it is told and breaks nothing else."""
+    """The health of the metrics layer; its failure is reported and affects nothing else."""
     try:
         return dict(await call.metrics.metrics_health())
     except AobError as error:
@@ -32,12 +32,12 @@ async def _metrics(call: Call[Nothing, None]) -> JsonObject:
 
 
 async def live(call: Call[Nothing, None]) -> Answer:
-    """The process answers."""
+    """Liveness: the process answers."""
     return json_answer({"status": "alive"})
 
 
 async def ready(call: Call[Nothing, None]) -> Answer:
-    """The process may be sent work."""
+    """Readiness: the process accepts work."""
     status = str((await call.verbs.health())["status"])
     if status != READY:
         raise Unavailable(f"the server is {status}", code="not_ready", hint="GET /v1/health says which part")

@@ -1,6 +1,4 @@
-"""Signed links: a ticket gives one, GET of it shows a small form and changes nothing (mail scanners open links), POST
-decides.
-"""
+"""Signed links to a ticket: GET shows a form and changes nothing (mail scanners open links), POST decides."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
@@ -45,8 +43,8 @@ class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NewLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a link allows: `choices` (by default all of the ticket), for `expires` (`12h`; by default until the
-    ticket's deadline, or 7 days; 90 days at most). `to` names whom it is for: the decision is recorded as `link:TO`,
-    by default under the name of the key that made it."""
+    ticket's deadline, or 7 days; 90 days at most). `to` names the person: the decision is recorded as `link:TO`,
+    by default under the name of the key that made the link."""
 
     choices: list[str] | None = None
     expires: str | None = None
@@ -57,7 +55,7 @@ _json: Final = msgspec.json.Decoder(LinkBody)
 
 
 def read_decision(data: bytes) -> LinkBody:
-    """A decision of a form's bytes or of JSON. Raises msgspec's errors, or Malformed."""
+    """Reads a decision from a form's bytes or from JSON. Raises msgspec's errors, or Malformed."""
     if data.lstrip()[:1] == b"{":
         return _json.decode(data)
     try:
@@ -75,8 +73,8 @@ DECISION: Final = Takes[LinkBody](
 
 
 class Links:
-    """The routes of links. `secret` signs the home's links; `now_ms` is the clock they expire by; `holder` knows whose
-    the keys are that the engine does not know."""
+    """The routes of links. `secret` signs the home's links; `now_ms` is the clock they expire by; `holder` finds the
+    caller of a key that the engine does not know."""
 
     def __init__(
         self,
@@ -88,7 +86,7 @@ class Links:
         self._secret, self._now_ms, self._holder, self._public_url = secret, now_ms, holder, public_url
 
     def routes(self) -> tuple[AnyRoute, ...]:
-        """The one that gives a link, and GET and POST of it."""
+        """The route that makes a link, and GET and POST of it."""
         return (
             Route(
                 "POST",
@@ -163,7 +161,7 @@ class Links:
         return min(now_ms + held_ms, due_ms) if due_ms else now_ms + held_ms
 
     async def show(self, call: Call[Nothing, None]) -> Answer:
-        """The form, or what has become of the ticket."""
+        """The form, or the outcome of the ticket."""
         try:
             link, _, ticket = await self._open(call)
         except AobError as error:
@@ -171,7 +169,7 @@ class Links:
         return _page(form_page(ticket, link.choices))
 
     async def decide(self, call: Call[Nothing, LinkBody]) -> Answer:
-        """The decision of whoever holds the link, answered in the form's own language."""
+        """The decision of the link's holder, answered as HTML or JSON like the request."""
         form = call.media in _FORM
         try:
             link, who, ticket = await self._open(call)
@@ -180,7 +178,7 @@ class Links:
                 choices = ", ".join(link.choices)
                 raise Invalid("this link does not allow that choice", [Problem("/choice", f"must be one of {choices}")])
             values = _typed(body.values, ticket.get("form") or {}) if form else body.values
-            # The token is the command: whoever posts the same form twice has decided once.
+            # The token is the command id: posting the same form twice decides once.
             decided = await call.verbs.answer(
                 who,
                 link.ticket_id,
@@ -202,8 +200,8 @@ class Links:
         return link, Caller(link.tenant, name, self._roles(call.verbs, link, ticket), link.key), ticket
 
     def _roles(self, verbs: Any, link: Link, ticket: JsonObject) -> frozenset[str]:
-        """What a link may: what the key that made it may today, nothing once that is revoked. The home's own links,
-        which notices carry, have the right to this one decision, whatever roles the ticket asks for."""
+        """The rights of a link: those of the key that made it, none once that is revoked. The home's own links, which
+        notices carry, may make this one decision, whatever roles the ticket requires."""
         if not link.key:
             return frozenset({"view", *(ticket.get("roles") or [str(ticket.get("role") or "approve")])})
         maker = verbs.holder(link.key) or self._holder(link.key)
@@ -213,12 +211,12 @@ class Links:
 
 
 async def _body(call: Call[Nothing, LinkBody]) -> LinkBody:
-    """The decision, read only now that the link has shown to be one: anybody may send something here."""
+    """The decision, read only after the link was verified: anyone may post here."""
     return DECISION.decoded(await call.whole(DECISION.limit))
 
 
 def _chosen(asked: list[str] | None, ticket: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    """The choices of a link: those of the ticket, or the ones of them that were asked for."""
+    """The choices of a link: those of the ticket, or the requested ones among them."""
     known = tuple(map(str, ticket.get("choices") or ()))
     if asked is None:
         return known
@@ -237,7 +235,7 @@ _FORM: Final = frozenset(name.encode() for name in FORM_MEDIA)
 
 
 def _typed(values: Mapping[str, JsonValue] | None, form: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
-    """A form sends text; numbers and booleans become what the ticket's form asks for, the rest is checked later."""
+    """Converts form texts to the numbers and booleans that the ticket's form declares; the rest is checked later."""
     if values is None:
         return None
     return {name: _value(text, form.get(name)) for name, text in values.items()}

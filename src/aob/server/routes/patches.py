@@ -1,4 +1,4 @@
-"""The document of a patch as it travels, and how it is proposed."""
+"""The body of a patch in HTTP, and its proposal."""
 
 from typing import Annotated, Final
 
@@ -16,7 +16,7 @@ OPERATIONS_MAX: Final = 1_000
 
 class PatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """RFC 6902 operations, or operations by id (`add_node connect insert_between replace_config disable`). `base` is
-    the hash of the graph that they were written against; `id` makes the proposal count once."""
+    the hash of the graph that they were written against; `id` makes the proposal idempotent."""
 
     operations: Annotated[list[JsonObject], msgspec.Meta(min_length=1, max_length=OPERATIONS_MAX)]
     base: str | None = None
@@ -39,7 +39,7 @@ TAKES_PATCH: Final = Takes[PatchBody](PatchBody, read_patch, media=("application
 
 
 async def propose(call: Call[Nothing, PatchBody], fields: Fields) -> Answer:
-    """Propose a patch to a run."""
+    """Proposes a patch to a run."""
     body: JsonObject = msgspec.to_builtins(call.body)
     given = call.command_id(call.body.id)
     if given is not None:

@@ -1,4 +1,4 @@
-"""Of runs, what HTTP says otherwise than their verbs: lists by label, waits, pages of a timeline, instants."""
+"""Runs where HTTP differs from the verb: lists by label, waits, pages of a timeline, instants."""
 
 import re
 from typing import Annotated, Any, Final, Literal
@@ -40,7 +40,7 @@ class WaitQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class PruneBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which ended runs to remove: those that ended before an instant (RFC 3339, a date in UTC, or ms), of a `workflow`,
-    in a `status`. `reason` stands in the record. `cursor` is `next` of the step before."""
+    in a `status`. `reason` is recorded. `cursor` is `next` of the previous step."""
 
     before: str | int
     workflow: str | None = None
@@ -66,7 +66,7 @@ async def show_run(call: Call[WaitQuery, None], fields: Fields) -> Answer:
 
 
 async def show_timeline(call: AnyCall, fields: Fields) -> Answer:
-    """A stretch of a run's events: one more is asked for, to know whether another comes."""
+    """A page of a run's events: reads one more, to know whether another page follows."""
     limit: int = fields.pop("limit")
     events = await call.act("timeline")(call.who, **fields, limit=limit + 1)
     page = events[:limit]
@@ -74,7 +74,7 @@ async def show_timeline(call: AnyCall, fields: Fields) -> Answer:
 
 
 async def fork_run(call: AnyCall, fields: Fields) -> Answer:
-    """A new run from a node of this one, and where it is."""
+    """A new run from a node of this one, with its location."""
     forked = await call.act("fork")(call.who, **fields)
     return json_answer(forked, status=201, headers=((b"location", b"/v1/runs/" + forked["run_id"].encode()),))
 
@@ -87,7 +87,7 @@ async def prune_runs(call: Call[Any, PruneBody], fields: Fields) -> Answer:
 
 
 def _before_ms(given: str | int) -> int:
-    """An instant of a body, in ms since 1970; a date is its begin in UTC."""
+    """An instant of a body, in ms since 1970; a date means its start in UTC."""
     if isinstance(given, int) and MS_MIN <= given <= MS_MAX:
         return given
     try:

@@ -1,4 +1,4 @@
-"""Starts: one run, an array of runs, or lines of runs as they arrive. An item that is wrong never fails its batch."""
+"""Starts: one run, an array of runs, or lines of runs as they arrive. An invalid item never fails its batch."""
 
 import asyncio
 import types
@@ -22,11 +22,11 @@ from aob.server.http.verb_routes import Fields, Odd
 from aob.server.http.waits import Wait
 
 ITEMS_AT_ONCE: Final = 2_000
-"""Items of one hand-over to the engine: a commit's worth, so that a batch of any size shares the loop."""
+"""Items passed to the engine at once, about one commit, so that a batch of any size shares the loop."""
 
 
 class StartQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether the request waits for the end of the run. Lines of starts wait for nothing."""
+    """Whether the request waits for the end of the run. Starts sent as lines never wait."""
 
     wait: Wait = None
 
@@ -44,7 +44,7 @@ Item: TypeAlias = msgspec.Struct | StartVerdict
 
 
 async def start(call: Call[StartQuery, Any], fields: Fields) -> Answer:
-    """Start one run, and wait for its end when asked to; or answer a verdict a line for a body of lines."""
+    """Starts one run and waits for its end if requested; or answers a verdict a line for a body of lines."""
     within_ms = call.wait_ms(call.query.wait)
     if within_ms:
         may(call.who, "view")  # before the run is started: the answer shows it whole
@@ -62,7 +62,7 @@ async def start(call: Call[StartQuery, Any], fields: Fields) -> Answer:
 
 
 async def _ended(call: Call[StartQuery, Any], started: JsonObject, within_ms: int) -> Answer:
-    """The end of a run that was started; where it stands when the wait cannot be had, for started it is."""
+    """The end of a started run; its current state when the wait is refused, because it has been started."""
     where: Header = (b"location", b"/v1/runs/" + started["run_id"].encode())
     try:
         told = await call.ended(started["run_id"], within_ms)
@@ -72,12 +72,12 @@ async def _ended(call: Call[StartQuery, Any], started: JsonObject, within_ms: in
 
 
 async def start_batch(call: Call[Nothing, list[Item]], fields: Fields) -> Answer:
-    """Start an array of runs: an array of verdicts in the same order."""
+    """Starts an array of runs; answers an array of verdicts in the same order."""
     return json_answer(await _start_all(call, call.body))
 
 
 async def _start_lines(call: Call[StartQuery, Any]) -> Answer:
-    """Hand over what has arrived while the rest arrives; answer when all verdicts are there."""
+    """Passes on lines while the rest arrives; answers when all verdicts are there."""
     under_way: list[asyncio.Task[list[JsonObject]]] = []
     parts: list[bytes] = []
     try:
@@ -94,7 +94,7 @@ async def _start_lines(call: Call[StartQuery, Any]) -> Answer:
         if parts:
             under_way.append(asyncio.create_task(_start_block(call, b"".join(parts))))
     finally:
-        # A run that was handed over is started, also for a caller who hung up in the middle.
+        # A run that was passed on is started, even if the caller hangs up meanwhile.
         found = await asyncio.gather(*under_way)
     return Answer(b"".join(map(encode_lines, found)), media=NDJSON)
 
@@ -136,7 +136,7 @@ def _item(line: bytes | msgspec.Raw) -> Item:
 
 
 def read_batch(data: bytes) -> list[Item]:
-    """The items of an array; an item that is no start is its own verdict. Raises msgspec errors for no array."""
+    """The items of an array; an invalid item becomes a verdict. Raises msgspec errors when the body is not an array."""
     try:
         return list(_many.decode(data))
     except msgspec.ValidationError:

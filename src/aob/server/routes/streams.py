@@ -20,14 +20,14 @@ Place = Annotated[
 
 
 class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to go on, and which types of events are wanted."""
+    """Where to resume, and which types of events to send."""
 
     position: Place = None
     type: Annotated[tuple[str, ...], msgspec.Meta(description="Only events of these types; may be repeated.")] = ()
 
 
 class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose lines, and whether to wait for more."""
+    """Lines of which visit, and whether to wait for more."""
 
     node: Annotated[str | None, msgspec.Meta(description="Only lines of this node.")] = None
     follow: Annotated[
@@ -48,7 +48,7 @@ async def run_logs(call: Call[LogsQuery, None], fields: Fields) -> Stream:
 
 
 def problem_frame(error: AobError) -> bytes:
-    """The last event of a feed that failed after its head had left."""
+    """The last event of a feed that failed after its head was sent."""
     return encode_frame("", "problem", problem_of(error))
 
 
@@ -56,7 +56,7 @@ async def follow(call: Call[EventsQuery, None], fields: Fields) -> Stream:
     """Events of one run, or of all runs of the tenant."""
     position = call.header(b"last-event-id") or call.query.position
     if position:
-        Position.parse(position)  # refused with its own status before the head leaves
+        Position.parse(position)  # refused with its own status before the head is sent
     feed = call.act("follow")(
         call.who, run_id=fields.get("run_id"), position=position, types=frozenset(call.query.type) or None, place=True
     )
@@ -74,7 +74,7 @@ async def _as_lines(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:
 
 
 async def _as_log_events(lines: AsyncIterator[str], skip: int) -> AsyncIterator[bytes]:
-    """The id of a line is its number in this answer's own selection: log files only grow."""
+    """The id of a line is its number within this selection: log files only grow."""
     number = 0
     async for line in lines:
         number += 1

@@ -9,7 +9,7 @@ from aob.server.http.verb_routes import Fields, Odd
 
 
 async def list_tickets(call: AnyCall, fields: Fields) -> Answer:
-    """A page of the tickets of the tenant: one more is asked for, to know whether another page comes."""
+    """A page of the tenant's tickets: reads one more, to know whether another page follows."""
     limit: int = fields.pop("limit")
     found = await call.act("tickets")(call.who, **fields, limit=limit + 1)
     page: JsonObject = {"tickets": list(found[:limit])}

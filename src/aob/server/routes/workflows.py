@@ -1,4 +1,4 @@
-"""Of workflows, what HTTP says otherwise than their verbs: documents as they were written, and patches of tags."""
+"""Workflows where HTTP differs from the verb: documents as they were written, and patches of tags."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from aob.server.routes.patches import TAKES_PATCH, PatchBody
 
 
 async def patch_tag(call: Call[Any, PatchBody], fields: Fields) -> Answer:
-    """Patch a tag."""
+    """Patches a tag."""
     body = {**asdict(call.body), "id": call.command_id(call.body.id)}
     given = {name: value for name, value in body.items() if value is not None}
     return json_answer(await call.act("patch_tag")(call.who, **fields, **given))

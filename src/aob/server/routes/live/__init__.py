@@ -1,5 +1,4 @@
-"""Requests about events, metrics, contracts, alerts and webhooks flow in where HTTP says something otherwise than
-their verbs; answers flow out."""
+"""Routes of events, metrics, contracts, alerts and webhooks where HTTP differs from the verb."""
 
 from aob.server.http.verb_routes import Odd
 from aob.server.routes.live import alerts, catalog, contracts, deadletters, ingest, metrics, webhooks
@@ -10,6 +9,6 @@ __all__ = ["Prometheus", "odd_live"]
 
 
 def odd_live() -> dict[str, Odd]:
-    """What is odd of the routes of the metrics layer."""
+    """The differing routes of the metrics layer."""
     nouns = (ingest, deadletters, metrics, contracts, catalog, alerts, webhooks)
     return {name: odd for noun in nouns for name, odd in noun.ODD.items()} | LiveStream().odd()

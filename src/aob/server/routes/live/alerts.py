@@ -1,4 +1,4 @@
-"""Of alerts, what HTTP says otherwise than their verbs: how long one is silenced, as people say it."""
+"""Alerts where HTTP differs from the verb: the duration of a silence, as people write it."""
 
 from typing import Annotated, Any, Final
 
@@ -16,8 +16,8 @@ SILENCE_MS: Final = 3_600_000
 
 
 class SilenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long it tells nobody and starts nothing: `until` an instant (RFC 3339 or ms; 0 lets it speak again), or `for`
-    a duration; an hour without either."""
+    """How long an alert sends and starts nothing: `until` an instant (RFC 3339 or ms; 0 ends the silence), or `for` a
+    duration; an hour without either."""
 
     until: str | int | None = None
     for_: Annotated[str, msgspec.Meta(max_length=50)] | None = msgspec.field(name="for", default=None)
@@ -25,7 +25,7 @@ class SilenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def silence(call: Call[Any, SilenceBody], fields: Fields) -> Answer:
-    """Silence one."""
+    """Silences an alert."""
     until_ms = _until(call.body, call.now_ms())
     return json_answer(await call.act("silence_alert")(call.who, **fields, until_ms=until_ms, reason=call.body.reason))
 

@@ -1,6 +1,5 @@
-"""What queries of metrics have in common: instants as people write them, `name:value` pairs, and the query they make.
-
-Texts in, a `MetricQuery` out. Raises Invalid with the parameter that is wrong.
+"""Query parameters of metrics: instants as people write them, `name:value` pairs, and the `MetricQuery` of them.
+Raises Invalid with the parameter that is wrong.
 """
 
 from typing import Annotated, Final
@@ -23,7 +22,7 @@ Fresh = Annotated[str, msgspec.Meta(description="A position; the answer is at le
 
 
 class MetricAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which number. Without `window` the first one of its contract; `since` and `until` ask for a span instead, which
+    """Which number. Without `window` the first one of its contract; `since` and `until` select a span instead, which
     `step` splits into a series."""
 
     window: Annotated[

@@ -1,4 +1,4 @@
-"""Questions: one of three kinds a body, and rows as JSON or as a file."""
+"""Queries: one of three kinds in a body, rows as JSON or as a file."""
 
 from typing import Annotated, Any, Final
 
@@ -45,7 +45,7 @@ class QueryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 async def query(call: Call[Any, QueryBody], fields: Fields) -> Answer:
-    """Ask by name or by SQL."""
+    """Queries by name or by SQL."""
     body = call.body
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
     if sum(name in given for name in ONE_OF) != 1:

@@ -1,4 +1,4 @@
-"""Of contracts, what HTTP says otherwise than their verbs: their text travels as files by name, or as one YAML body."""
+"""Contracts where HTTP differs from the verb: their text is sent as files by name, or as one YAML body."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -24,22 +24,22 @@ class FilesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def push(call: Call[Any, bytes], fields: Fields) -> Answer:
-    """Take contracts over."""
+    """Pushes contracts."""
     return json_answer(await call.act("push_contracts")(call.who, **{**fields, "files": _files(call)}))
 
 
 async def check(call: Call[Any, bytes], fields: Fields) -> Answer:
-    """Look at contracts and take nothing over."""
+    """Checks contracts without pushing them."""
     return json_answer(await call.act("check_contracts")(call.who, _files(call)))
 
 
 async def show(call: AnyCall, fields: Fields) -> Answer:
-    """One."""
+    """Shows one contract."""
     return json_answer(await call.act("contract")(call.who, **{**fields, "kind": _kind(fields["kind"])}))
 
 
 async def diff(call: AnyCall, fields: Fields) -> Answer:
-    """What changed."""
+    """Compares two versions."""
     return json_answer(await call.act("diff_contract")(call.who, **{**fields, "kind": _kind(fields["kind"])}))
 
 

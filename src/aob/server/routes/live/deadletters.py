@@ -1,4 +1,4 @@
-"""Of dead letters, what HTTP says otherwise than their verbs: numbers in paths, one or many to replay."""
+"""Dead letters where HTTP differs from the verb: numbers in paths, one or many to replay."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ NUMBER_MAX: Final = event_verbs.NUMBER_MAX
 
 
 class OneAgain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to replay one: `event` is its mended form (as it came, without); a dry run changes nothing."""
+    """How to replay one: `event` is its mended form (without: as received); a dry run changes nothing."""
 
     event: JsonObject | None = None
     dry_run: bool = False
@@ -33,12 +33,12 @@ class ManyAgain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def show(call: AnyCall, fields: Fields) -> Answer:
-    """One."""
+    """Shows one."""
     return json_answer(await call.act("deadletter")(call.who, _number(fields["number"])))
 
 
 async def replay_one(call: Call[Any, OneAgain], fields: Fields) -> Answer:
-    """One again."""
+    """Replays one."""
     numbers = (_number(call.params["number"]),)
     body = call.body
     return json_answer(
@@ -47,7 +47,7 @@ async def replay_one(call: Call[Any, OneAgain], fields: Fields) -> Answer:
 
 
 async def replay_many(call: Call[Any, ManyAgain], fields: Fields) -> Answer:
-    """Many again."""
+    """Replays many."""
     body = call.body
     if not (body.numbers or body.type or body.reason):
         raise Invalid(

@@ -1,6 +1,6 @@
-"""Ingest: one event, an array, or lines of events in; a verdict for each out, once they are durable and folded.
+"""Ingest of one event, an array, or lines of events: answers a verdict for each once they are durable and folded.
 
-Lines pass as they came: one body read, one verb, bytes out. Nothing is decoded here that the gate decodes anyway.
+Lines are passed on as bytes: one body, one verb, one answer. Only the gate decodes them.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ TO_SPACES: Final = bytes.maketrans(b"\n\r", b"  ")
 
 class EventIn(msgspec.Struct, omit_defaults=True):
     """An event as it is sent (CloudEvents 1.0 in JSON). `data` is what its contract says; `time` (RFC 3339, or epoch
-    seconds) is when it happened, by default when it came; (`source`, `id`) is what makes it count once, and for ever
-    so does a (`producer`, `sequence`)."""
+    seconds) is when it happened, by default when it was received; (`source`, `id`) makes it count once, and so does a
+    (`producer`, `sequence`), forever."""
 
     type: str
     id: str
@@ -40,7 +40,7 @@ class EventIn(msgspec.Struct, omit_defaults=True):
 
 
 class Said(msgspec.Struct):
-    """Of the gate's answer to one event: what is needed to refuse it by status."""
+    """The part of the gate's answer that decides the status of a single event."""
 
     rejected: int = 0
     verdicts: list[JsonObject] = []
@@ -52,7 +52,7 @@ _said: Final = msgspec.json.Decoder(Said)
 
 
 async def ingest(call: Call[Any, bytes], fields: Fields) -> Answer:
-    """Pass what was sent through the gate: lines, a batch, one event, or the data of one with attributes as headers."""
+    """Passes a body through the gate: lines, a batch, one event, or the data of one with attributes as headers."""
     body, media = call.body, call.media
     if media in LINES_KNOWN:
         return Answer(await call.act("ingest")(call.who, body))
@@ -68,7 +68,7 @@ async def ingest(call: Call[Any, bytes], fields: Fields) -> Answer:
 
 
 def as_lines(body: bytes) -> bytes:
-    """An array of events as lines. Raises Malformed for what is no JSON, Invalid for no array."""
+    """An array of events as lines. Raises Malformed for invalid JSON, Invalid for anything but an array."""
     try:
         return b"\n".join(one_line(bytes(raw)) for raw in _raws.decode(body))
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
@@ -76,8 +76,8 @@ def as_lines(body: bytes) -> bytes:
 
 
 def one_line(event: bytes) -> bytes:
-    """One event on one line. Line breaks between tokens become spaces; in text that is no JSON they become such as the
-    gate refuses too, so that nothing broken is mended on the way."""
+    """One event on one line. Line breaks between tokens become spaces; in invalid JSON they
+    become characters that the gate refuses too, so that a broken event stays broken."""
     if b"\n" not in event and b"\r" not in event:
         return event
     try:
@@ -89,7 +89,7 @@ def one_line(event: bytes) -> bytes:
 
 def event_of(headers: Mapping[bytes, bytes], data: bytes) -> bytes:
     """The event whose attributes are headers (`ce-NAME`, percent-encoded UTF-8) and whose data is the body. Raises
-    Malformed for data that is no JSON, Invalid for an attribute that is no text."""
+    Malformed for data that is not JSON, Invalid for an attribute that is not text."""
     attributes: dict[str, JsonValue | msgspec.Raw] = {}
     for header, value in headers.items():
         if header.startswith(b"ce-") and header != b"ce-data":

@@ -1,4 +1,4 @@
-"""Of metrics, what HTTP says otherwise than their verbs: instants, an ETag of a number, what a read costs."""
+"""Metrics where HTTP differs from the verb: instants, the ETag of a number, the cost of a read."""
 
 from hashlib import blake2b
 from time import perf_counter
@@ -18,7 +18,7 @@ SPAN_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 REVALIDATE: Final[Header] = (b"cache-control", b"private, no-cache")
 UNTAGGED: Final = frozenset(("freshness_ms", "watermark", "cached"))
-"""What of an answer moves with time alone."""
+"""Fields of an answer that change with time alone."""
 
 
 class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,8 +30,8 @@ class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChangelogAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of which metric, between which instants (the last hour without them), over which window of it. Without a
-    metric: what was pushed, in the last day."""
+    """The metric, the instants (without them the last hour) and the window. Without a metric: what was pushed in the
+    last day."""
 
     metric: Word = ""
     since: Instant = msgspec.field(name="from", default=None)
@@ -42,7 +42,7 @@ class ChangelogAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def read_metric(call: Call[MetricAsked, None], fields: Fields) -> Answer:
-    """One number."""
+    """Reads one number."""
     begun = perf_counter()
     answer = await call.act("metric")(call.who, call.query.of(call.params["metric"]))
     if answer["path"] == "scan":
@@ -51,8 +51,8 @@ async def read_metric(call: Call[MetricAsked, None], fields: Fields) -> Answer:
 
 
 def with_tag(call: Call[MetricAsked, None], answer: MetricAnswer) -> Answer:
-    """The answer with its tag, or 304 when the caller has it. The tag is of all it says but for what only time moves:
-    the platform's numbers, and those that are filled or told anew, move without a position."""
+    """The answer with its ETag, or 304 when the caller has it. The tag covers all fields except those that change with
+    time alone: platform numbers, and numbers that are backfilled or restated, change without a new position."""
     stays = {name: each for name, each in answer.items() if name not in UNTAGGED}
     known = msgspec.json.encode(stays, order="sorted")
     tag = b'W/"%b"' % blake2b(known, digest_size=12).hexdigest().encode()
@@ -64,7 +64,7 @@ def with_tag(call: Call[MetricAsked, None], answer: MetricAnswer) -> Answer:
 
 
 async def read_entity(call: Call[EntityAsked, None], fields: Fields) -> Answer:
-    """One entity."""
+    """Shows one entity."""
     asked = msgspec.structs.asdict(call.query)
     as_of_ms = instant(asked.pop("as_of"), "as_of")
     return json_answer(await call.act("entity")(call.who, **fields, **asked, as_of_ms=as_of_ms))
@@ -93,7 +93,7 @@ async def changelog(call: Call[ChangelogAsked, None], fields: Fields) -> Answer:
 
 
 async def batch(call: AnyCall, fields: Fields) -> Answer:
-    """Many reads at one position."""
+    """Reads many numbers at one position."""
     told = await call.act("batch")(call.who, **fields)
     call.cost = (len(fields["reads"]) - 1) * LIVE + UNIT * sum(each.get("path") == "scan" for each in told["answers"])
     return json_answer(told)

@@ -1,4 +1,4 @@
-"""`GET /metrics`: the numbers of this process for Prometheus. Open to all, says nothing of any tenant's events."""
+"""`GET /metrics`: the numbers of this process for Prometheus. Public; shows nothing of any tenant's events."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,13 +15,13 @@ OPEN_METRICS: Final = b"application/openmetrics-text; version=1.0.0; charset=utf
 
 
 class Prometheus:
-    """One route over a function that writes the text, as OpenMetrics when it is told so."""
+    """One route over a function that makes the text, as OpenMetrics when it is requested."""
 
     def __init__(self, text: Callable[[bool], bytes] | None) -> None:
         self._text = text
 
     async def show(self, call: Call[Nothing, None]) -> Answer:
-        """The text as it is now."""
+        """The current text."""
         if self._text is None:
             raise Unavailable("no numbers are kept here", code="not_here", hint="ask the server that `aob up` printed")
         names = [media.decode().partition(";")[0] for media in (TEXT, OPEN_METRICS)]

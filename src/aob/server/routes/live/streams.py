@@ -1,6 +1,6 @@
 """The live stream: accepted events and the deltas of metrics as server-sent events, resumable by position.
 
-A delta that many readers asked for is encoded once for all of them.
+A delta that many readers subscribe to is encoded once for all of them.
 """
 
 from collections.abc import AsyncIterator
@@ -21,8 +21,8 @@ FRAMES_BYTES: Final = 8 * 1024 * 1024
 
 
 class StreamAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to tell: events of some types and of one subject, deltas of some metrics over one window, turns of some
-    alerts, or all events."""
+    """What to send: events of some types and of one subject, deltas of some metrics over one window, state changes of
+    some alerts, or all events."""
 
     type: Annotated[tuple[str, ...], msgspec.Meta(description="Only events of these types; may be repeated.")] = ()
     metric: Annotated[tuple[str, ...], msgspec.Meta(description="Deltas of these metrics; may be repeated.")] = ()
@@ -41,7 +41,7 @@ class LiveStream:
         self._frames = FrameCache(FRAMES_BYTES)
 
     async def stream(self, call: Call[StreamAsked, None], fields: Fields) -> Stream:
-        """Begin to tell."""
+        """Starts the stream."""
         query = call.query
         by, where = names(query.by), pairs(query.where)
         feed = call.act("stream")(

@@ -1,4 +1,4 @@
-"""An answer of rows in, the same rows as a file out: CSV, an Arrow stream or Parquet. Values stay what they are."""
+"""Converts an answer of rows to a file: CSV, an Arrow stream or Parquet. Keeps values and types."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ _DECIMAL_DIGITS: Final = 38
 
 
 async def table_answer(found: QueryAnswer, media: str) -> Answer:
-    """The rows as a file of a media type; what else the answer says is in headers. Raises Unavailable
+    """The rows as a file of a media type; other fields of the answer become headers. Raises Unavailable
     `not_installed`."""
     write: Callable[[QueryAnswer], bytes] = _csv
     if media != CSV:
@@ -42,7 +42,7 @@ async def table_answer(found: QueryAnswer, media: str) -> Answer:
 
 
 def _csv(found: QueryAnswer) -> bytes:
-    """RFC 4180: null is an empty field, an empty text is a quoted one, what is no plain value is JSON."""
+    """RFC 4180: null is an empty field, an empty text is a quoted one, objects and arrays are JSON."""
     rows = [",".join(map(_field, row)) for row in (found["columns"], *found["rows"])]
     return ("\r\n".join(rows) + "\r\n").encode()
 
@@ -76,7 +76,7 @@ def _table(found: Mapping[str, Any]) -> Any:
 
 
 def _array(arrow: Any, type: str, values: Sequence[JsonValue]) -> Any:
-    """A column in the type that SQL says. Integers beyond int64 are decimals, what has no type of its own is JSON."""
+    """A column in its SQL type. Integers beyond int64 are decimals; a value without a matching type is JSON."""
     known = [value for value in values if value is not None]
     of = arrow.DataType
     if type in _INTEGERS or (type in _LARGE and all(value in _INT64 for value in known)):

@@ -1,4 +1,4 @@
-"""Of webhooks, what HTTP says otherwise than their verbs: secrets that no cache may hold, and instants."""
+"""Webhooks where HTTP differs from the verb: secrets that forbid caching, and instants."""
 
 from typing import Any, Final
 
@@ -15,25 +15,25 @@ UNSTORED: Final[Header] = (b"cache-control", b"no-store")
 
 
 class AgainBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which to send again: these, or all that failed since an instant (RFC 3339 or ms)."""
+    """Which messages to redeliver: these, or all that failed since an instant (RFC 3339 or ms)."""
 
     deliveries: webhook_verbs.Names = ()
     since: str | int | None = None
 
 
 async def create(call: AnyCall, fields: Fields) -> Answer:
-    """Subscribe."""
+    """Creates a subscription."""
     made = await call.act("create_webhook")(call.who, **fields)
     return json_answer(made, status=201, headers=(UNSTORED, (b"location", f"/v1/webhooks/{made['id']}".encode())))
 
 
 async def update(call: AnyCall, fields: Fields) -> Answer:
-    """Change one."""
+    """Changes a subscription."""
     return json_answer(await call.act("update_webhook")(call.who, **fields), headers=(UNSTORED,))
 
 
 async def redeliver(call: Call[Any, AgainBody], fields: Fields) -> Answer:
-    """Send again."""
+    """Redelivers messages."""
     body, since_ms = call.body, instant(call.body.since, "since")
     return json_answer(await call.act("redeliver")(call.who, **fields, deliveries=body.deliveries, since_ms=since_ms))
 
