@@ -1,1 +1,1 @@
-"""The outside, behind ports: each module implements one. Only `aob.compose` names them."""
+"""Implementations of the ports, one a module. Only `aob.compose` names them."""

@@ -1,6 +1,6 @@
-"""`Blobs` in a folder: `ROOT/TENANT/ab/cdef…`, written beside and renamed, synced before anyone is told.
+"""`Blobs` in a folder, `ROOT/TENANT/ab/cdef…`: written to a temporary file, synced and renamed before `put` returns.
 
-A reader sees a whole blob or none, whoever writes at the same time and whenever the power goes.
+A reader sees a whole blob or none, despite concurrent writers and power failures.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ if sys.platform != "win32":
 
 TEMP_PREFIX: Final = ".put-"
 TEMP_AGE_S: Final = 3_600
-"""A file beside a blob that is older than this was left by a crash and is removed."""
+"""A temporary file older than this was left by a crash and is removed."""
 
 TENANT_CHARS_MAX: Final = 100
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -41,7 +41,7 @@ class FolderBlobs:
         self._numbers = itertools.count()
 
     async def put(self, tenant: str, data: bytes) -> Ref:
-        """Keep the bytes; on return they, and all folders above them, are synced."""
+        """Stores the bytes; on return they and all folders above them are synced."""
         return await asyncio.to_thread(self._put, tenant, data)
 
     async def get(self, tenant: str, digest: bytes) -> bytes:
@@ -60,11 +60,11 @@ class FolderBlobs:
         return size
 
     async def delete(self, tenant: str, digest: bytes) -> bool:
-        """Remove the file."""
+        """Removes the file."""
         return await asyncio.to_thread(self._delete, tenant, digest)
 
     async def forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
-        """Remove the file unless it was put at or after an instant: its time says when that was last."""
+        """Removes the file unless it was put at or after an instant, by its modification time."""
         return await asyncio.to_thread(self._forget, tenant, digest, before_ms)
 
     async def iterate(self, tenant: str) -> AsyncIterator[bytes]:
@@ -75,7 +75,7 @@ class FolderBlobs:
                 yield bytes.fromhex(shard + name)
 
     def path(self, tenant: str, digest: bytes) -> Path:
-        """Where a blob stands."""
+        """The path of a blob."""
         if len(digest) != 32:
             raise CallerError(f"{len(digest)} bytes are not a sha256", code="bad_digest", hint="pass its 32 bytes")
         name = digest.hex()
@@ -92,16 +92,16 @@ class FolderBlobs:
                 try:
                     self._write(path, data)
                 except FileNotFoundError:
-                    # Somebody removed a folder that we know; make it again, once.
+                    # A known folder was removed by someone: create it again, once.
                     self._durable.clear()
                     self._write(path, data)
             _sync_folder(path.parent)
         return Ref(digest, len(data))
 
     def _is_there(self, path: Path, data: bytes) -> bool:
-        # Compared and not trusted: a damaged copy is mended by putting the same bytes again.
+        # Compared, not trusted: putting the same bytes again repairs a damaged copy.
         try:
-            with _alone(path.parent):  # who removes it looks at its time
+            with _alone(path.parent):  # removal checks its modification time
                 there = path.stat().st_size == len(data) and path.read_bytes() == data
                 if there:
                     os.utime(path)
@@ -128,7 +128,7 @@ class FolderBlobs:
             raise
 
     def _ensure(self, folder: Path) -> None:
-        """Make a folder and those above it, and sync their names; what a killed writer left in it is removed."""
+        """Creates a folder and those above it and syncs their names; removes temporary files of killed writers."""
         if folder in self._durable:
             return
         for part in (self._root, folder.parent, folder):
@@ -184,7 +184,7 @@ class FolderBlobs:
 
 
 def folder_name(tenant: str) -> str:
-    """A folder name for any tenant: two tenants never share one, not even where case is ignored."""
+    """A folder name for any tenant, unique also on file systems that ignore case."""
     if not tenant:
         raise CallerError("a blob belongs to a tenant", code="tenant_missing", hint="name one that is not empty")
     quoted = "".join(c if c in "abcdefghijklmnopqrstuvwxyz0123456789_-" else _percent(c) for c in tenant)
@@ -199,7 +199,7 @@ def _percent(char: str) -> str:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Errors of the file system as what they mean to a caller; a missing file stays FileNotFoundError."""
+    """Converts errors of the file system to AobErrors; a missing file stays FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:

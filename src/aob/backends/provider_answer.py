@@ -1,8 +1,8 @@
-"""What providers answer, as it comes over the wire, in the form that their protocols promise.
+"""Normalises answers of model providers to the form that their protocols promise.
 
-In: the body of a 200 of OpenAI chat completions, OpenAI responses or Anthropic messages, whatever stands in it. Out:
-the same without what no client expects: blocks and fields of unknown kinds, texts that are null, arguments that are no
-text, counts that are no numbers. What is said, why it stopped and what it cost stay. Pure; another body stays as it is.
+Takes the body of a 200 of OpenAI chat completions, OpenAI responses or Anthropic messages, and removes what clients do
+not expect: blocks and fields of unknown kinds, null texts, arguments that are not text, counts that are not numbers.
+Keeps texts, stop reason and usage. Pure; any other body is returned unchanged.
 """
 
 import re
@@ -22,7 +22,7 @@ _SAID_NO: Final = re.compile(r"filter|refus|guardrail|safety|prohibit|block|sens
 
 
 def tidied(body: bytes) -> bytes:
-    """The body of an answer without what no client expects."""
+    """The normalised body of an answer."""
     try:
         value = msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK.encode()))
     except (msgspec.DecodeError, RecursionError):
@@ -85,7 +85,7 @@ def _call(call: Json, index: int) -> dict[str, Json] | None:
 
 
 def _joined(content: Json) -> str | None:
-    """The texts of a content: it may be a list of parts, of which others than texts are left out."""
+    """The texts of a content, which may be a list of parts; skips parts that are not text."""
     if isinstance(content, list):
         parts = [_text(part.get("text")) if _is(part) else _text(part) for part in content]
         return "".join(parts) or None
@@ -202,7 +202,7 @@ def _encoded(value: Json) -> str:
 
 def why_stopped(reason: str, raw: str) -> Literal["", "cut", "context", "refused", "paused", "error"]:
     """What a stop reason means: `` for an end, `cut` at the limit of tokens, `context` at the end of what the model can
-    take, `refused` by the model or a filter, `paused` when it wants to go on, `error` when it broke off. `reason` is
+    take, `refused` by the model or a filter, `paused` when it wants to continue, `error` when it failed. `reason` is
     the library's word, `raw` the provider's."""
     if "context" in raw and ("exceed" in raw or "length" in raw or "window" in raw):
         return "context"
@@ -216,8 +216,8 @@ def why_stopped(reason: str, raw: str) -> Literal["", "cut", "context", "refused
 
 
 def json_in(text: str, *, object_wanted: bool) -> Json:
-    """The JSON value that a text is, behind a byte order mark, in a fence, or as a text of JSON where an object is
-    wanted; UNSET when it is none."""
+    """The JSON value of a text, after a byte order mark, in a code fence, or as JSON in a string where an object is
+    expected; UNSET when there is none."""
     text = text.strip().removeprefix(_BYTE_ORDER_MARK).strip()
     value = _decoded(text)
     if value is msgspec.UNSET and len(found := _FENCE.findall(text)) == 1:

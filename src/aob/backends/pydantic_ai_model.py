@@ -1,8 +1,8 @@
-"""`PROVIDER:MODEL`: any provider of pydantic-ai, each request exactly one HTTP request, usage as the provider says.
+"""`PROVIDER:MODEL`: any provider of pydantic-ai, one HTTP request for each request, usage as reported by the provider.
 
 The key comes from the environment by the library (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...). `openai:MODEL` speaks
-OpenAI's responses; a compatible server is `openai-chat:MODEL` with a base URL. The library costs seconds to import and
-is loaded at the first request, in a thread. A cost is stated only where the price list knows the server that answered.
+OpenAI's responses; a compatible server is `openai-chat:MODEL` with a base URL. The library takes seconds to import and
+is loaded at the first request, in a thread. Costs are stated only for servers in the price list.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 ANSWER_TOOL: Final = "final_answer"
 """The tool by which providers without native structured output give their answer."""
 WRAPPED: Final = "answer"
-"""The key under which a schema that is not an object travels: providers accept objects only."""
+"""The key that wraps a schema that is not an object: providers accept objects only."""
 REQUEST_S_MAX: Final = 300.0
 TEMPORARY_STATUS: Final = frozenset({408, 409, 425, 429})
 
 
 class PydanticAiModel:
-    """Asks providers. An async context manager that owns their HTTP clients; leaving it twice is fine.
+    """Calls providers. An async context manager that owns their HTTP clients; leaving it is idempotent.
 
     `base_urls` maps a provider (`openai-chat`, `anthropic`, ...) to the URL of another server that speaks its protocol.
-    `key_of` gives the key of a provider, or nothing: then the environment is asked.
+    `key_of` returns the key of a provider, or None to read it from the environment.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class PydanticAiModel:
         except (Warning, AobError):
             raise
         except Exception as error:
-            # Adapters trip over answers that are not the provider's protocol with whatever error comes first.
+            # Adapters raise arbitrary errors for answers that break the provider's protocol.
             raise unavailable(f"{request.model}: not an answer of the provider: {error!r}"[:2_000], "server") from error
         return answer
 
     def _masked(self, error: AobError) -> AobError:
-        """An error of a provider without the key that it may have named."""
+        """An error of a provider, with its key masked."""
         for key in self._keys:
             if key in error.detail:
                 error.detail = error.detail.replace(key, "{secret}")
@@ -124,12 +124,12 @@ class PydanticAiModel:
         given = {"base_url": self._base_urls.get(name), "api_key": key}
         if not any(given.values()):
             return infer_provider(name)
-        factory: Json = infer_provider_class(name)  # each provider has a constructor of its own
+        factory: Json = infer_provider_class(name)  # each provider has its own constructor
         provider: Provider[Json] = factory(**{option: value for option, value in given.items() if value})
         return provider
 
     def _settings(self, request: ModelRequest) -> "ModelSettings":
-        # Repeating is the run's decision: it is journaled there, and here it would only be time that nobody sees.
+        # Retries are the run's decision, where they are journaled; here they would be invisible.
         settings: ModelSettings = {"max_retries": 0, "timeout": self._request_s}
         if request.temperature is not None:
             settings["temperature"] = request.temperature
@@ -139,7 +139,7 @@ class PydanticAiModel:
 
 
 def _tidying(model: "ProviderModel") -> "ProviderModel":
-    """The same model, whose client reads an answer only after it was tidied; one without such a client as it is."""
+    """The same model, with a client that normalises answers first; other models are returned unchanged."""
     hooks: Json = getattr(getattr(getattr(model, "client", None), "_client", None), "event_hooks", None)
     if isinstance(hooks, dict) and _tidy not in hooks.setdefault("response", []):
         hooks["response"].append(_tidy)
@@ -214,7 +214,7 @@ def _said(message: Message) -> "Iterator[pa.ModelResponsePart]":
     if message.text:
         yield pa.TextPart(message.text)
     for call in message.calls:
-        # Providers take back objects only: what else a model gave as arguments is told to it as the text it was.
+        # Providers accept objects only: other arguments of a model are sent back as text.
         args = call.args if isinstance(call.args, dict) else {"arguments": msgspec.json.encode(call.args).decode()}
         yield pa.ToolCallPart(call.name, args, call.id)
 
@@ -258,7 +258,7 @@ def _answer(response: "pa.ModelResponse", request: ModelRequest) -> ModelAnswer:
 
 
 def _stop_word(response: "pa.ModelResponse") -> tuple[str, str]:
-    """The provider's own word for why it stopped, and what it says about a refusal."""
+    """The provider's own stop reason, and its text about a refusal."""
     details: Mapping[str, Json] = response.provider_details or {}
     raw, said = details.get("finish_reason"), details.get("refusal")
     word = raw if isinstance(raw, str) else ""
@@ -267,7 +267,7 @@ def _stop_word(response: "pa.ModelResponse") -> tuple[str, str]:
 
 
 def _args(args: Json) -> Json:
-    """Arguments as the model gave them: what is no object, or no JSON, is handed on as it is, to be refused."""
+    """Arguments as the model gave them; anything but a JSON object is passed on to be refused."""
     if not isinstance(args, str):
         return args
     if not args.strip():
@@ -289,7 +289,7 @@ def _cost(response: "pa.ModelResponse") -> float | None:
     if not response.provider_url or not response.model_name:
         return None
     try:
-        # By the address that answered only: by name, another server behind a base URL would be priced as the original.
+        # By address only: by name, another server under a base URL would be priced as the original.
         price = calc_price(response.usage, response.model_name, provider_api_url=response.provider_url)
     except (LookupError, ValueError):
         return None
@@ -319,13 +319,13 @@ def _fault(error: Exception, name: str) -> AobError:
         return NotFound(said, code="model_unknown", hint="look the model's name up at the provider")
     wrong = str(getattr(error, "provider_error_code", None) or "").startswith("invalid_")
     if isinstance(error, pe.UnexpectedModelBehavior) or (type(error) is pe.ModelAPIError and not status and not wrong):
-        # The provider answered, and what it answered is not its protocol: the next answer may be.
+        # The answer broke the provider's protocol: the next one may not.
         return unavailable(said, "server")
     return CallerError(f"the provider refuses: {said}", code="model_refused")
 
 
 def _is_quota(error: Exception) -> bool:
-    """Whether nothing is left to spend: a 429 like a limit of rate, and waiting does not help."""
+    """Whether the quota is used up: a 429 like a rate limit, but waiting does not help."""
     body: Json = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, dict) else {}
     words = {inner.get("code"), inner.get("type")} if isinstance(inner, dict) else set()

@@ -1,4 +1,4 @@
-"""`recorded:NAME`: plays exchanges back that were recorded with some model, and the recorder that writes them.
+"""`recorded:NAME`: replays recorded exchanges of a model, and the recorder that writes them.
 
 A file `NAME.jsonl` holds one exchange a line, found by the hash of the normalised request without the model's name. A
 request that was not recorded is an error, or goes to the fallback given (a script); an answer is never guessed.
@@ -20,7 +20,7 @@ _ID: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 
 class Exchange(msgspec.Struct, frozen=True):
     """One line of a recording. `hash` is `request_hash(request, named=False)`, `on` the day as YYYY-MM-DD; the request
-    stands there for people to read, the answer with the brain that really gave it."""
+    is there for people to read, the answer names the model that gave it."""
 
     hash: str
     on: str
@@ -43,7 +43,7 @@ class Recording:
             self._by_hash[exchange.hash] = exchange
 
     def find(self, request: ModelRequest) -> Exchange | None:
-        """The exchange that was recorded for this very request."""
+        """The exchange recorded for this request."""
         return self._by_hash.get(request_hash(request, named=False))
 
 
@@ -89,14 +89,14 @@ class RecordedModel:
 
 
 class RecorderModel:
-    """Asks another model and appends each exchange to a file. Errors are not recorded."""
+    """Calls another model and appends each exchange to a file. Errors are not recorded."""
 
     def __init__(self, model: Model, path: Path, today: Callable[[], str]) -> None:
         self._model, self._path, self._today = model, path, today
         self._lock = asyncio.Lock()
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """What the other model answers. Raises what it raises, and Invalid for an exchange that is too large."""
+        """The answer of the other model. Raises its errors, and Invalid for an exchange that is too large."""
         answer = await self._model.ask(request)
         plain = msgspec.to_builtins(msgspec.structs.replace(request, context={}))
         exchange = Exchange(request_hash(request, named=False), self._today(), plain, answer)

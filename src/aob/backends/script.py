@@ -1,7 +1,7 @@
-"""A script: rules in YAML or JSON in, checked; the step that answers a request out. It keeps no state.
+"""A script: rules in YAML or JSON that answer requests. Stateless.
 
-Which step of a rule answers is the number of answers already in the conversation, so a script answers the same after a
-crash. It never makes an answer up: a request that no rule matches is an error.
+The number of answers already in the conversation selects the step of a rule, so a script answers the same after a
+crash. A request that no rule matches is an error.
 """
 
 import re
@@ -29,15 +29,15 @@ class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScriptedPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A patch proposal, put into the answer as it stands: braces in it belong to the nodes that it adds."""
+    """A patch proposal, put into the answer literally: braces belong to the nodes that it adds."""
 
     operations: list[dict[str, Json]]
     reason: str = ""
 
 
 class ScriptedError(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The call fails instead of answering. `times` (0 = always): so often for one same request, then the step answers.
-    `refused` cannot be mended by asking again, `hang` never answers; the others are transient."""
+    """The call fails instead of answering. `times` (0 = always): so often for the same request, then the step answers.
+    `refused` is permanent, `hang` never answers; the others are transient."""
 
     kind: Literal["rate_limited", "overloaded", "timeout", "connection", "server", "refused", "hang"]
     times: int = 0
@@ -71,14 +71,14 @@ class Rule(Step, frozen=True, kw_only=True):
 
 
 class ScriptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What stands in a script file."""
+    """The content of a script file."""
 
     rules: tuple[Rule, ...]
     description: str = ""
 
 
 class Script:
-    """Rules that are checked and ready. Raises Invalid with every problem of the rules at once."""
+    """Checked rules. Raises Invalid with every problem of the rules at once."""
 
     def __init__(self, name: str, rules: Sequence[Rule | Mapping[str, Json]]) -> None:
         self.name = name
@@ -169,7 +169,7 @@ def _names(request: ModelRequest) -> dict[str, Json]:
 def _match(
     rule: Rule, test: tuple[Expression | None, re.Pattern[str] | None], names: Mapping[str, Json]
 ) -> dict[str, Json] | None:
-    """What the rule's regular expression names, when the rule matches; None when it does not."""
+    """The named groups of the rule's regular expression when the rule matches, else None."""
     when, pattern = test
     if (rule.node and rule.node != names["node"]) or rule.contains not in names["task"]:
         return None
@@ -180,7 +180,7 @@ def _match(
         if when and when.eval(names) is not True:
             return None
     except EvalError:
-        return None  # a field that this input does not have: the rule is about something else
+        return None  # this input lacks a field: the rule is about another input
     return {name: value for name, value in found.groupdict().items() if value is not None} if found else {}
 
 

@@ -1,7 +1,7 @@
 """`script:NAME`: a labelled model that answers by rules in a file or a list. For tests, tours and rules of thumb.
 
 In: a request and `NAME.yaml` (or `.yml`, `.json`). Out: the step of the first rule that matches, always marked
-`scripted`. Only `error: {times: N}` is counted, in memory; all else follows from the request.
+`scripted`. Only `error: {times: N}` is counted, in memory; all else depends on the request alone.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class ScriptedModel:
         self._failures: dict[str, int] = {}
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """Answer by the first rule that matches; see `Model.ask` for the errors."""
+        """Answers by the first rule that matches; see `Model.ask` for the errors."""
         script = self._script(request.model.removeprefix("script:"))
         step, names = script.step(request)
         if step.delay:

@@ -1,4 +1,4 @@
-"""`Serving` on DuckDB in a process of its own: rows of the event log go in, answers to SQL come out."""
+"""`Serving` on DuckDB in a separate process: loads rows of the event log, answers SQL."""
 
 from aob.backends.duckdb_serving.serving import DuckServing
 

@@ -1,4 +1,4 @@
-"""The DuckDB process: messages in by standard input, replies out by standard output. Ends with its pipe."""
+"""The DuckDB process: reads messages from standard input, writes replies to standard output. Ends with its pipe."""
 
 from aob.backends.duckdb_serving.child import main
 

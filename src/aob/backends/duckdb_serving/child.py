@@ -1,6 +1,6 @@
-"""What the DuckDB process of one tenant does: one thread reads messages, one feeds, one answers.
+"""The DuckDB process of one tenant: one thread reads messages, one loads rows, one answers.
 
-It never outlives its pipe, and ends by itself when it has used itself up.
+It ends with its pipe, and by itself when it nears its memory limit.
 """
 
 import os
@@ -38,11 +38,11 @@ from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError
 
 NICE: Final = 5
-"""Feeding and asking stand behind ingest, which has the rest of the machine."""
+"""Loading and queries run at low priority; ingest has the rest of the machine."""
 RECURSION_MAX: Final = 6_000
-"""Deep enough to read every statement that is not too deep to be allowed."""
+"""Enough recursion to parse every statement within the allowed depth."""
 USED_SHARE_MAX: Final = 0.8
-"""A process that holds this share of what it may hold ends behind its answer: a fresh one does not fail at trifles."""
+"""A process that holds this share of its limit ends after its answer, before small queries begin to fail."""
 
 
 class Child:
@@ -58,7 +58,7 @@ class Child:
         self._reader = ThreadPoolExecutor(1, "ask")
 
     def take(self, sent: Sent) -> None:
-        """Begin to do what a message asks."""
+        """Starts the work of a message."""
         if isinstance(sent.message, Stop):
             if self._tables is not None:
                 self._tables.stop(sent.message.id)
@@ -66,12 +66,12 @@ class Child:
             (self._reader if isinstance(sent.message, Ask) else self._feeder).submit(self._do, sent)
 
     def say(self, id: int, reply: Reply, last: bool = False) -> None:
-        """Reply to a message."""
+        """Replies to a message."""
         with self._saying:
             self._said.write(framed(Said(id, reply, last)))
             self._said.flush()
             if last:
-                os._exit(0)  # what is being fed is in no transaction that was written; the log has it
+                os._exit(0)  # rows being loaded are in no committed transaction; the log has them
 
     def _do(self, sent: Sent) -> None:
         reply: Reply
@@ -106,7 +106,7 @@ class Child:
 
 
 def held_mb() -> float:
-    """The data of this process, as its limit counts it; 0 where the system does not tell."""
+    """The data of this process, as its limit counts it; 0 where the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[5])
     except (OSError, IndexError, ValueError):
@@ -115,11 +115,11 @@ def held_mb() -> float:
 
 
 def main() -> None:
-    """Serve until the pipe ends."""
+    """Serves until the pipe ends."""
     # Ctrl-C reaches every process of a terminal; this one ends with its pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     said = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever else prints must not stand between replies
+    os.dup2(2, 1)  # other output must not get between replies
     sys.setrecursionlimit(RECURSION_MAX)
     first = read_sent(sys.stdin.buffer)
     if first is not None and isinstance(first.message, Begin):
@@ -129,11 +129,11 @@ def main() -> None:
         threading.Thread(target=_warm, daemon=True).start()
         while (sent := read_sent(sys.stdin.buffer)) is not None:
             child.take(sent)
-    os._exit(0)  # statements that still run have nobody to tell
+    os._exit(0)  # no one waits for statements that still run
 
 
 def _warm() -> None:
-    """Load the parser while nobody waits for it."""
+    """Loads the parser before the first query."""
     import sqlglot
 
     sqlglot.parse("SELECT 1", dialect="duckdb")
@@ -145,5 +145,5 @@ def _bounded(process_mb: int) -> None:
 
         os.nice(NICE)
         resource.setrlimit(resource.RLIMIT_DATA, (process_mb << 20, resource.RLIM_INFINITY))
-    except (ImportError, OSError, ValueError, AttributeError):  # a system without these limits has the others
+    except (ImportError, OSError, ValueError, AttributeError):  # a system may lack one of these limits
         return

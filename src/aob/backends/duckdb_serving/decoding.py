@@ -1,6 +1,6 @@
-"""Rows of the event log and contracts in, the events as tables hold them out: lines of one JSON list.
+"""Converts rows of the event log to the rows of tables, as lines of one JSON list.
 
-Nothing is judged or enriched anew: what the gate noted is read back by the gate's own code.
+Does not validate or enrich again: reads the gate's notes with the gate's own code.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from aob.ports.event_log import Row
 
 
 class Line(msgspec.Struct):
-    """An event as the table of all events takes it."""
+    """An event as a row of the table of all events."""
 
     number: int
     id: str
@@ -30,7 +30,7 @@ class Line(msgspec.Struct):
 
 
 class Saying(msgspec.Struct):
-    """What an event says of an entity."""
+    """An update of an entity by an event."""
 
     entity: str
     id: str
@@ -43,8 +43,8 @@ class Saying(msgspec.Struct):
 
 
 class _Sent(msgspec.Struct):
-    """`data` is decoded here as the gate decodes it and written anew: DuckDB would read a key that stands twice as the
-    first one, and other things in ways of its own."""
+    """`data` is decoded as the gate decodes it and encoded again: DuckDB reads the first of a repeated key, and other
+    values differently too."""
 
     data: JsonValue = None
 
@@ -58,7 +58,7 @@ class Decoder:
         self._changes = Changes(contracts, paths)
 
     def read(self, row: Row) -> tuple[list[Line], list[Saying]]:
-        """The events of a row, with what they say of entities; none of one that cannot be read (the fold tells why)."""
+        """The events of a row with their updates of entities; skips a row that cannot be read (the fold reports it)."""
         try:
             events = self._gate.reread(row.lines, row.notes, row.first)
         except Exception:
@@ -83,7 +83,7 @@ class Decoder:
 
 
 def _said(move: Any, event: Event) -> tuple[str, Change] | None:
-    """What an event says by a move; nothing where it cannot be read, as the entities in memory take it."""
+    """The update of an entity by a move; none where it cannot be evaluated, as for the entities in memory."""
     try:
         said: tuple[str, Change] | None = move.change(event)
     except Exception:

@@ -1,4 +1,4 @@
-"""The server's end of the DuckDB process: messages in, replies out by number. Whoever waits when it dies is told so."""
+"""The server's end of the DuckDB process: matches replies to messages. When it dies all callers get an error."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ RETRY_S: Final = 1.0
 
 
 class DuckProcess:
-    """One life of the process. Made by `started`; ended by `end`, twice is fine."""
+    """One instance of the process. Created by `started`; `end` is idempotent."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -42,7 +42,7 @@ class DuckProcess:
 
     @classmethod
     async def started(cls, begin: Begin) -> "DuckProcess":
-        """Start it and wait until it takes questions. Raises Unavailable `serving_lost`."""
+        """Starts it and waits until it is ready. Raises Unavailable `serving_lost`."""
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "aob.backends.duckdb_serving", stdin=PIPE, stdout=PIPE
@@ -64,12 +64,12 @@ class DuckProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it still takes messages."""
+        """Whether it still accepts messages."""
         return not self._spent and not self._reading.done()
 
     async def call(self, message: Message, limit_s: float) -> Reply:
-        """Send a message and wait for its reply. Raises the error that it replies, Unavailable `serving_lost` when it
-        dies; TimeoutError after `limit_s`. A caller that goes away breaks its statement off."""
+        """Sends a message and waits for its reply. Raises the error of the reply, Unavailable `serving_lost` when the
+        process dies, TimeoutError after `limit_s`. Cancelling the call interrupts its statement."""
         if not self.alive or self._process.stdin is None:
             raise lost("the process of SQL has ended")
         self._last += 1
@@ -95,11 +95,11 @@ class DuckProcess:
         return reply
 
     async def end(self, *, kill: bool = False) -> None:
-        """Let it end, or kill it."""
+        """Lets it end, or kills it."""
         process = self._process
         if not kill and process.stdin is not None:
             process.stdin.close()
-        if process.returncode is None and (not kill or self._reading.done()):  # it ends, or has ended by itself
+        if process.returncode is None and (not kill or self._reading.done()):  # it is ending or has ended
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), END_S)
         if process.returncode is None:
@@ -135,5 +135,5 @@ class DuckProcess:
 
 
 def lost(detail: str) -> Unavailable:
-    """The error of a process that is not there. It is started again by the next question."""
+    """The error of a process that has died. The next query starts it again."""
     return Unavailable(detail, code="serving_lost", hint="ask again: it is started again", retry_after_s=RETRY_S)

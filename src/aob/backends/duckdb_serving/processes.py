@@ -1,6 +1,6 @@
-"""Tenants in, their processes out: each has one of its own, at most so many at once, started when it asks.
+"""A bounded set of processes, one for each tenant, started at its first query.
 
-What one tenant does to its process (memory, time, a crash) no other tenant meets.
+What one tenant does to its process (memory, time, a crash) affects no other tenant.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from aob.backends.duckdb_serving.process import DuckProcess, lost
 from aob.backends.duckdb_serving.wire import Begin
 
 PROCESSES_MAX: Final = 4
-"""Tenants that have a process, and may be answered, at once. The one that asked longest ago makes room."""
+"""Tenants with a process at the same time. The least recently used one is ended for a new one."""
 PROCESS_MB: Final = 1_024
-"""What one tenant's process may hold; a function that builds huge texts is refused more, or ends it."""
+"""Memory limit of one tenant's process; beyond it an allocation fails, or the process ends."""
 
 
 class Processes:
-    """The processes by tenant. `folder` None keeps all in memory. Closing twice is fine."""
+    """The processes by tenant. `folder` None: all in memory. Closing is idempotent."""
 
     def __init__(self, folder: Path | None, memory_mb: int) -> None:
         self._folder, self._memory_mb = folder, memory_mb
@@ -33,7 +33,7 @@ class Processes:
 
     @contextlib.asynccontextmanager
     async def turn(self, tenant: str) -> AsyncIterator[None]:
-        """Wait for a turn, first come, first served; as long as it is entered the tenant keeps its process."""
+        """Waits for a slot in order of arrival; while this is entered the tenant keeps its process."""
         async with self._turns:
             self._active.add(tenant)
             if tenant in self._live:
@@ -44,7 +44,7 @@ class Processes:
                 self._active.discard(tenant)
 
     async def of(self, tenant: str) -> DuckProcess:
-        """The process of a tenant, started when it has none. Raises Unavailable `serving_lost`."""
+        """The process of a tenant, started if it has none. Raises Unavailable `serving_lost`."""
         async with self._starting:
             if self._closed:
                 raise lost("the server is stopping")
@@ -62,18 +62,18 @@ class Processes:
             return process
 
     def running(self) -> list[DuckProcess]:
-        """Those that take questions."""
+        """The processes that accept queries."""
         return [process for process in self._live.values() if process.alive]
 
     async def end_idle(self) -> None:
-        """End those whose tenants do not ask."""
+        """Ends processes of idle tenants."""
         async with self._starting:
             for tenant in list(self._live):
                 if tenant not in self._active:
                     await self._ended(tenant)
 
     async def close(self) -> None:
-        """End all of them."""
+        """Ends all."""
         self._closed = True
         async with self._starting:
             await asyncio.gather(*(self._ended(tenant) for tenant in list(self._live)))

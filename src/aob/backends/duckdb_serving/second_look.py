@@ -1,6 +1,6 @@
-"""A statement that the guard let through, as DuckDB's own parser reads it: the same tables and functions, or Invalid.
+"""Checks an allowed statement with DuckDB's own parser: it must name the same tables and functions.
 
-Two parsers may differ over a text; what they disagree on does not run.
+Two parsers may read a text differently; a statement on which they disagree is refused.
 """
 
 import re
@@ -22,7 +22,7 @@ _OWN_VIEWS: Final = "SELECT view_name FROM duckdb_views() WHERE internal"
 
 
 def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
-    """Raises Invalid `sql_refused` when DuckDB reads another table or function in it, `sql_wrong` when it cannot."""
+    """Raises Invalid `sql_refused` when DuckDB finds another table or function, `sql_wrong` when it cannot parse it."""
     row = cursor.execute(_READ, [checked.sql]).fetchone()
     read: JsonObject = msgspec.json.decode(row[0] if row else b"{}")
     if read.get("error", True):
@@ -42,8 +42,8 @@ def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
 
 
 def _with_names(cursor: "duckdb.DuckDBPyConnection", statements: object) -> set[str]:
-    """The names that WITH gives anywhere. None is that of a view of DuckDB's own: a name that is not given where it
-    stands would mean that view."""
+    """The names defined by WITH anywhere. None may be that of a DuckDB system view: outside of its scope the name would
+    mean that view."""
     names = {
         str(each["key"]).lower()
         for part in _parts(statements)

@@ -1,7 +1,7 @@
-"""`Serving` on DuckDB: questions in, answers out of a process of the tenant that is started at its first one.
+"""`Serving` on DuckDB: answers queries from a process of the tenant, started at the first query.
 
-Nothing of it stands in the way of ingest: the log is read and fed behind it, and only for those tenants that ask. A
-process that hangs, dies or is used up is started again, and no other tenant sees it; its file is a copy of the log.
+Ingest never waits for it: rows are loaded from the log afterwards, and only for tenants with queries. A process that
+hangs, dies or nears its limit is replaced without effect on other tenants; its file is a copy of the log.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
 WAITING_MAX: Final = 8
-"""Questions of one tenant that wait."""
+"""Waiting queries of one tenant."""
 GRACE_S: Final = 3.0
-"""How much longer than its time a statement may take before its process is killed."""
+"""Grace after a statement's time limit before its process is killed."""
 FEED_S: Final = 120.0
-"""How long one portion of rows, or a change of contracts, may take."""
+"""Time limit of loading one portion of rows, or of a change of contracts."""
 BEHIND_S: Final = 10.0
-"""How long a question waits for the log to be fed."""
+"""How long a query waits for rows to be loaded."""
 FEED_ROWS: Final = 200
 POKE_S: Final = 0.25
-"""Rows that come in are fed this often to tenants that ask."""
+"""How often new rows are loaded for tenants with queries."""
 IDLE_S: Final = 900.0
-"""Without a question for so long the processes are ended; the next one starts its own again."""
+"""Processes end after this time without queries; the next query starts one."""
 PARAMETERS_BYTES_MAX: Final = 256 * 1024
 MEMORY_MB: Final = 256
-"""What one tenant's database may hold in memory."""
+"""Memory limit of one tenant's database."""
 
 
 @dataclass(eq=False)
 class _Tenant:
-    """How far one tenant is in the present life of its process."""
+    """How far rows of one tenant are loaded in its present process."""
 
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
@@ -57,8 +57,8 @@ class _Tenant:
 
 
 class DuckServing:
-    """The port `Serving`. `contracts_of` gives the contracts of a tenant as they are now (the same object while they
-    stay the same); `supplies` are views that others fill; `folder` None keeps all in memory."""
+    """The port `Serving`. `contracts_of` returns the current contracts of a tenant (the same object until they
+    change); `supplies` are views filled by the caller; `folder` None: all in memory."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class DuckServing:
             raise Busy(f"{WAITING_MAX} questions of this tenant wait already", retry_after_s=1.0)
         known.waiting += 1
         try:
-            # One question of a tenant at a time, and tenants in the order in which they came.
+            # One query of a tenant at a time, tenants in order of arrival.
             async with known.asking, self._processes.turn(tenant):
                 self._rest()
                 return await self._once(tenant, ask, known, row_min)
@@ -176,8 +176,8 @@ class DuckServing:
     async def _once(self, tenant: str, ask: Ask, known: _Tenant, row_min: int) -> tuple[Answer, int]:
         for _ in range(2):
             await self._caught_up(tenant, known, row_min)
-            row = known.row  # what is fed while it is answered is not promised
-            if known.life is not None and known.life.alive:  # else it was used up by what it was fed
+            row = known.row  # rows loaded meanwhile are not promised to it
+            if known.life is not None and known.life.alive:  # else loading has used it up
                 return await self._asked(tenant, ask, known.life), row
         raise lost("the process of SQL has ended")
 
@@ -205,12 +205,12 @@ class DuckServing:
     # -- feeding ----------------------------------------------------------------------------------------------------
 
     async def _caught_up(self, tenant: str, known: _Tenant, row_min: int) -> None:
-        """Wait until the tables hold a row (0: all that is written now). The feeding goes on when the wait is over."""
+        """Waits until a row is loaded (0: all rows written now). Loading goes on when the wait times out."""
         end = (await self._log.end())[0]
         if row_min > end:
             raise _behind(f"row {row_min} is not written yet", 1.0)
         goal = row_min or end
-        # A feeding under way may have looked at the log before us: at most one more is needed.
+        # A running load may have read the end of the log earlier: at most one more is needed.
         for _ in range(3):
             current = known.life is not None and known.life.alive
             if current and known.row >= goal and known.contracts is self._contracts_of(tenant):
@@ -221,7 +221,7 @@ class DuckServing:
                 raise _behind(f"the tables are at row {known.row} of {goal}", BEHIND_S)
             if not feeding.cancelled() and (error := feeding.exception()) is not None:
                 if known.life is not None and not known.life.alive:
-                    known.life = None  # it ended in a feeding that began before us
+                    known.life = None  # a load that began earlier has failed
                     continue
                 raise error
         raise _behind(f"the tables are at row {known.row} of {goal}", 1.0)
@@ -233,7 +233,7 @@ class DuckServing:
         return known.feeding
 
     async def _feed(self, tenant: str, known: _Tenant) -> None:
-        """Feed a tenant up to the end of its log as it is now."""
+        """Loads a tenant's rows up to the current end of its log."""
         process = await self._processes.of(tenant)
         try:
             end = (await self._log.end())[0]
@@ -246,7 +246,7 @@ class DuckServing:
                     known.row = end
                     break
                 now = self._contracts_of(tenant)
-                if now is not known.contracts:  # rows may hold versions that are declared since
+                if now is not known.contracts:  # rows may hold versions that were declared since
                     await self._declare(tenant, known, process, now, end)
                 own = [row for row in rows if row.tenant == tenant]  # an empty name asks a log for all tenants
                 fed = await process.call(Feed(own), FEED_S)
@@ -264,7 +264,7 @@ class DuckServing:
         message = Declare(msgspec.msgpack.encode(contracts), views)
         declared = await process.call(message, FEED_S)
         assert isinstance(declared, Declared)
-        if declared.row > end:  # tables of another log: they are of no use
+        if declared.row > end:  # tables of another log are useless
             await process.call(Reset(), FEED_S)
             declared = await process.call(message, FEED_S)
             assert isinstance(declared, Declared)
@@ -280,7 +280,7 @@ class DuckServing:
     # -- rest ------------------------------------------------------------------------------------------------------
 
     def _rest(self) -> None:
-        """Count the time without questions anew."""
+        """Restarts the idle timer."""
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._rested)
@@ -325,7 +325,7 @@ def _behind(detail: str, retry_after_s: float) -> Unavailable:
 
 
 def _heard(task: "asyncio.Task[None]") -> None:
-    """Whoever waits hears the error; when nobody does, the next question meets it again."""
+    """Waiting callers get the error; without any, the next query meets it again."""
     if not task.cancelled():
         with contextlib.suppress(AobError):
             task.exception()

@@ -1,4 +1,4 @@
-"""Views in, the SQL that makes and fills their tables out. Text only; every name is quoted, every value is bound."""
+"""Makes the SQL that creates and fills the tables of views. Every name is quoted, every value is bound."""
 # ruff: noqa: S608  (text is all that this module makes; what users write never gets here)
 
 from typing import Final
@@ -8,10 +8,10 @@ import msgspec
 from aob.core.serving import INSTANT, Column, View
 
 LAYOUT: Final = 3
-"""Files of another layout are thrown away and built again."""
+"""Files of another layout are deleted and built again."""
 
 INTEGERS: Final = ("BIGINT", "HUGEINT", "DOUBLE")
-"""Types of a column of integers, narrowest first. Integers beyond BIGINT pass no gate any more; old logs hold some."""
+"""Types of an integer column, narrowest first. The gate refuses integers beyond BIGINT; old logs hold some."""
 _SAID: Final = frozenset({"BIGINT", INSTANT, "DATE"})
 """Types that are read as the text that was sent."""
 
@@ -47,7 +47,7 @@ HISTORY: Final = (
 
 
 def made(view: View, integer: str = INTEGERS[0]) -> str:
-    """The statement that makes a view, or the table behind it with fields of integers of a type."""
+    """The statement that creates a view, or its table with integer fields of a type."""
     if view.kind in {"type", "supplied"}:
         types = [integer if column.field and column.type == "BIGINT" else column.type for column in view.columns]
         columns = ", ".join(f"{quoted(column.name)} {type}" for column, type in zip(view.columns, types, strict=True))
@@ -61,7 +61,7 @@ def made(view: View, integer: str = INTEGERS[0]) -> str:
 
 
 def filled(view: View, source: str, integer: str = INTEGERS[0]) -> str:
-    """The statement that fills the table of an event type from `main.events` or `temp.batch`. It fails at an integer
+    """The statement that fills the table of an event type from `main.events` or `temp.batch`. Fails at an integer
     that does not fit into `integer`."""
     fields = [column for column in view.columns if column.field]
     plain = {column.name: column for column in fields if _alone(column, fields)}
@@ -72,13 +72,13 @@ def filled(view: View, source: str, integer: str = INTEGERS[0]) -> str:
 
 
 def widened(view: View, integer: str) -> list[str]:
-    """The statements that let the columns of integers hold more."""
+    """The statements that widen integer columns."""
     names = [quoted(column.name) for column in view.columns if column.field and column.type == "BIGINT"]
     return [f"ALTER TABLE main.{quoted(view.name)} ALTER COLUMN {name} TYPE {integer}" for name in names]
 
 
 def emptied(view: View) -> str:
-    """The statement that takes all rows out of the table of a view."""
+    """The statement that deletes all rows of a view's table."""
     return f"DELETE FROM main.{quoted(view.name)}"
 
 
@@ -96,7 +96,7 @@ def supplied(view: View) -> str:
 
 
 def shown(sql: str, types: list[str], rows_max: int) -> str:
-    """The statement whose every value is JSON text (or NULL), with one row more than are told."""
+    """The statement with every value as JSON text (or NULL), and one row beyond the limit."""
     names = [f"c{n}" for n in range(len(types))]
     values = ", ".join(_json(name, type) for name, type in zip(names, types, strict=True))
     return f"SELECT {values} FROM ({sql}) AS q({', '.join(names)}) LIMIT {rows_max + 1}"
@@ -113,7 +113,7 @@ def text(value: str) -> str:
 
 
 def _current(view: View) -> str:
-    """An entity now: of each attribute what was last said of it, since it was last removed."""
+    """The current entity: the latest value of each attribute since its last removal."""
     columns = []
     for column in view.columns:
         if column.field:
@@ -137,7 +137,7 @@ def _cast(value: str, column: Column, integer: str = INTEGERS[0]) -> str:
 
 
 def _typed(said: str, column: Column, integer: str) -> str:
-    """What a text says, as the type of a column. An integer that is too large is an error, never a NULL."""
+    """A text cast to the type of a column. An integer that is too large is an error, never a NULL."""
     if column.type == "VARCHAR":
         return said
     if column.type == "BIGINT":
@@ -166,7 +166,7 @@ def _picked(column: Column, plain: bool, integer: str) -> str:
 
 
 def _json(name: str, type: str) -> str:
-    """JSON text of a value; numbers that JSON does not have are null, instants say their zone, local times none."""
+    """JSON text of a value; NaN and infinity become null, instants carry their zone, local times none."""
     if type in {"DOUBLE", "FLOAT"}:
         return f"CASE WHEN isfinite({name}) THEN to_json({name}) END"
     if type == "TIMESTAMP":

@@ -1,6 +1,6 @@
-"""One tenant's DuckDB database in the process: contracts and rows in, answers out. Nothing else is in its catalogue.
+"""One tenant's DuckDB database in its process. Its catalogue holds nothing of other tenants.
 
-How far it is fed is written in the transaction that feeds it, so that a death at any point costs nothing.
+The position of the loaded rows is written in the same transaction, so that a crash at any point loses nothing.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 """Bytes of one answer."""
 BATCH_EVENTS: Final = 20_000
-"""Events that are put into the tables at once."""
+"""Events inserted at once."""
 FETCH_ROWS: Final = 256
 _SHAPES_MAX: Final = 256
 
@@ -54,7 +54,7 @@ class _DoesNotFitError(Exception):
 
 
 class TenantTables:
-    """The tables of one tenant. `path` None: in memory. One thread feeds, others ask."""
+    """The tables of one tenant. `path` None: in memory. One thread loads, others query."""
 
     def __init__(self, path: Path | None, memory_mb: int) -> None:
         self._path, self._memory_mb = path, memory_mb
@@ -67,7 +67,7 @@ class TenantTables:
         self._shapes: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
         self._wide: dict[str, int] = {}
         self.spent = False
-        """Whether a fault was met after which this process had better end."""
+        """Whether an error occurred after which this process should end."""
         self._db = self._opened()
 
     # -- its file --------------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class TenantTables:
 
         try:
             return self._begun()
-        except (duckdb.Error, ValueError):  # broken, or of another layout: the log has it all
+        except (duckdb.Error, ValueError):  # damaged, or of another layout: it is rebuilt from the log
             self._unlink()
             return self._begun()
 
@@ -107,7 +107,7 @@ class TenantTables:
                 path.unlink(missing_ok=True)
 
     def reset(self) -> None:
-        """Throw everything away."""
+        """Deletes everything."""
         with self._writing:
             self._db.close()
             self._unlink()
@@ -115,7 +115,7 @@ class TenantTables:
             self._db = self._opened()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Closes the file."""
         with self._writing:
             self._db.close()
 
@@ -123,13 +123,13 @@ class TenantTables:
 
     @property
     def row(self) -> int:
-        """The row of the event log up to which it is fed."""
+        """The row of the event log up to which rows are loaded."""
         with self._db.cursor() as cursor:
             found = cursor.execute("SELECT value FROM _aob.state WHERE key = 'row'").fetchone()
         return int(found[0]) if found else 0
 
     def declare(self, contracts: ContractSet, supplied: tuple[View, ...]) -> None:
-        """Take over contracts: make what is new, make anew what has changed, forget what is gone."""
+        """Applies contracts: creates new tables, rebuilds changed ones, drops removed ones."""
         views = views_of(contracts, supplied)
         decoder = Decoder(contracts)
         self._widening(lambda: self._made(views))
@@ -157,7 +157,7 @@ class TenantTables:
         return len(views)
 
     def feed(self, rows: list[Row]) -> int:
-        """Put rows into the tables that are not there yet: how many events these were."""
+        """Inserts rows that are not loaded yet; returns the number of their events."""
         decoder = self._decoder
         if decoder is None:
             raise Unavailable("the tables are not declared", code="serving_lost")
@@ -204,7 +204,7 @@ class TenantTables:
         return tables.INTEGERS[self._wide.get(view.name, 0)]
 
     def _widening(self, act: Callable[[], int]) -> int:
-        """Do what fills tables; when an integer does not fit, its table is made wider and all is done again."""
+        """Fills tables; when an integer does not fit, widens its column and repeats all."""
         while True:
             try:
                 return act()
@@ -218,7 +218,9 @@ class TenantTables:
         if self._wide[view.name] >= len(tables.INTEGERS):
             raise cause
         self._shapes.clear()
-        with contextlib.suppress(duckdb.CatalogException, duckdb.ConversionException):  # not made yet; wider already
+        with contextlib.suppress(
+            duckdb.CatalogException, duckdb.ConversionException
+        ):  # not created yet, or wider already
             for statement in tables.widened(view, self._integer(view)):
                 self._db.execute(statement)
 
@@ -235,7 +237,7 @@ class TenantTables:
     # -- what is asked of it ----------------------------------------------------------------------------------------
 
     def ask(self, id: int, ask: Ask) -> Answer | Needs:
-        """Answer a statement. Raises Invalid, TooLarge, Unavailable."""
+        """Answers a statement. Raises Invalid, TooLarge, Unavailable."""
         try:
             checked = Guarded(ask.sql, frozenset()) if ask.trusted else guarded(ask.sql, self._names)
         except (MemoryError, SystemError) as error:
@@ -266,7 +268,7 @@ class TenantTables:
                 self._stopped.discard(id)
 
     def stop(self, id: int) -> None:
-        """Break off a statement, if it runs here."""
+        """Interrupts a statement if it runs here."""
         cursor = self._asking.get(id)
         if cursor is not None:
             self._stopped.add(id)
@@ -303,7 +305,7 @@ class TenantTables:
     def _shape(
         self, cursor: "duckdb.DuckDBPyConnection", sql: str, bound: Any, views: frozenset[str] | None
     ) -> tuple[list[str], list[str]]:
-        """Names and types of the columns; remembered, since asking plans the statement once more."""
+        """Names and types of the columns; cached, because reading them plans the statement again."""
         values = bound.values() if isinstance(bound, dict) else bound
         key = (sql + ("" if views is None else "--"), ",".join(type(value).__name__ for value in values))
         known = self._shapes.get(key)
@@ -320,17 +322,17 @@ class TenantTables:
 
 @lru_cache(maxsize=512)
 def guarded(sql: str, names: frozenset[str]) -> Guarded:
-    """`guard`, remembered by text: parsing costs more than most questions."""
+    """`guard`, cached by text: parsing costs more than most queries."""
     return guard(sql, names)
 
 
 def _core(view: View) -> tuple[Any, ...]:
-    """What must be the same for a view to stay as it is."""
+    """What must be equal for a view to be kept."""
     return view.kind, view.of, tuple((column.name, column.type, column.field) for column in view.columns)
 
 
 def _plain(body: str) -> bytes:
-    """Valid JSON: numbers inside of values that JSON does not have become null."""
+    """Valid JSON: NaN and infinity inside of values become null."""
     import json
 
     data = body.encode()
@@ -362,14 +364,14 @@ def _without_constants(found: "Any") -> str:
 
 
 def _spends(error: Exception) -> bool:
-    """Whether an error tells of the process and not of the statement: what is asked next would meet it as well."""
+    """Whether an error is one of the process and not of the statement: the next statement would fail too."""
     import duckdb
 
     return isinstance(error, MemoryError | SystemError | duckdb.FatalException | duckdb.InternalException)
 
 
 def _told(error: Exception, ask: Ask) -> Exception:
-    """An error of DuckDB as one of the tree."""
+    """Converts an error of DuckDB to an AobError."""
     import duckdb
 
     if isinstance(error, duckdb.InterruptException):

@@ -1,4 +1,4 @@
-"""What crosses the pipe between the server and the DuckDB process: frames of a length and a message. Data only."""
+"""Messages between the server and the DuckDB process, framed by their length."""
 
 import struct
 from typing import IO, Final
@@ -14,8 +14,8 @@ HEAD: Final = struct.Struct("<I")
 
 
 class Begin(msgspec.Struct, tag=True, array_like=True):
-    """The first message: the file of the tenant (empty: in memory), what its database may take, and what the whole
-    process may take."""
+    """The first message: the file of the tenant (empty: in memory), and the memory limits of its database and of the
+    process."""
 
     path: str
     memory_mb: int
@@ -23,24 +23,24 @@ class Begin(msgspec.Struct, tag=True, array_like=True):
 
 
 class Declare(msgspec.Struct, tag=True, array_like=True):
-    """The contracts of the tenant (msgpack of a ContractSet) and the views that we fill. Answered by `Declared`."""
+    """The contracts of the tenant (msgpack of a ContractSet) and the views filled by the server. Answer: `Declared`."""
 
     contracts: bytes
     supplied: tuple[View, ...]
 
 
 class Feed(msgspec.Struct, tag=True, array_like=True):
-    """Rows of the tenant's log, in order. Those that it has are passed over. Answered by `Fed`."""
+    """Rows of the tenant's log, in order. Loaded rows are skipped. Answered by `Fed`."""
 
     rows: list[Row]
 
 
 class Reset(msgspec.Struct, tag=True, array_like=True):
-    """Throw the tables away; `Declare` makes them again. Answered by `Fed`."""
+    """Drops the tables; `Declare` creates them again. Answered by `Fed`."""
 
 
 class Ask(msgspec.Struct, tag=True, array_like=True):
-    """A statement. `trusted` ones are ours and are not guarded. `supplied`: JSON lists of rows by view. Answered by
+    """A statement. `trusted` ones are ours, not checked. `supplied`: JSON lists of rows by view. Answered by
     `Answer` or `Needs`."""
 
     sql: str
@@ -52,26 +52,26 @@ class Ask(msgspec.Struct, tag=True, array_like=True):
 
 
 class Stop(msgspec.Struct, tag=True, array_like=True):
-    """Nobody waits for the answer of this message any more. Not answered."""
+    """The caller of this message has gone. Not answered."""
 
     id: int
 
 
 class Declared(msgspec.Struct, tag=True, array_like=True):
-    """How far the tables are: the row of the event log."""
+    """The row of the event log up to which rows are loaded."""
 
     row: int
 
 
 class Fed(msgspec.Struct, tag=True, array_like=True):
-    """The row up to which the tables are fed, and how many events these were."""
+    """The row up to which rows are loaded, and the number of their events."""
 
     row: int
     events: int
 
 
 class Needs(msgspec.Struct, tag=True, array_like=True):
-    """The statement reads these views, whose rows must be given."""
+    """The statement reads these views, whose rows the server must supply."""
 
     views: list[str]
 
@@ -89,7 +89,7 @@ class Answer(msgspec.Struct, tag=True, array_like=True):
 
 
 class Fault(msgspec.Struct, tag=True, array_like=True):
-    """An error of the tree by the name of its class."""
+    """An AobError by the name of its class."""
 
     kind: str
     code: str
@@ -110,7 +110,7 @@ class Sent(msgspec.Struct, array_like=True):
 
 
 class Said(msgspec.Struct, array_like=True):
-    """The reply to a message. `last`: the process has used itself up and ends now."""
+    """The reply to a message. `last`: the process has reached its limit and ends now."""
 
     id: int
     reply: Reply
@@ -137,13 +137,13 @@ def read_sent(pipe: IO[bytes]) -> Sent | None:
 
 
 def fault_of(error: AobError) -> Fault:
-    """An error as it crosses."""
+    """Encodes an error."""
     problems = error.problems if isinstance(error, Invalid) else ()
     return Fault(type(error).__name__, error.code, error.detail, error.hint, problems)
 
 
 def error_of(fault: Fault) -> AobError:
-    """The error that crossed."""
+    """Decodes an error."""
     if fault.kind == "Invalid":
         return Invalid(fault.detail, fault.problems, code=fault.code, hint=fault.hint)
     return _KINDS.get(fault.kind, Unavailable)(fault.detail, code=fault.code, hint=fault.hint)
