@@ -206,7 +206,7 @@ async def _assembled(
         concurrency=settings.concurrency, laws=list(laws.values()),
         running=_running(stack, settings, home, shard), life=generation_of(home),
     )  # fmt: skip
-    core.compute = computer(tools)
+    core.compute, core.dispatch.pure = computer(tools), handlers.pure
     core.journal.shard, core.journal.partitions, core.journal.opening = shard, layout.partitions, opening
     if shards > 1:
         core.ids, core.journal.holds = ShardIds(core.ambient, shard, layout), partial(layout.owns, shard)

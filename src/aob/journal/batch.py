@@ -47,13 +47,16 @@ class Draft:
     """Decisions of one commit, in order."""
 
     __slots__ = (
-        "answers", "asked", "at_ms", "blobs", "count", "counts", "cut", "ended", "heads", "mail", "parts", "removals",
-        "row", "seal", "segmented", "size", "timed", "told", "values",
+        "ahead", "answers", "asked", "at_ms", "begun", "blobs", "count", "counts", "cut", "ended", "heads",
+        "held_until", "mail", "parts", "removals", "row", "seal", "segmented", "size", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
         self.row, self.at_ms, self.seal = row, at_ms, seal(row, at_ms)
         self.count = self.cut = 0
+        self.begun = self.ahead = 0
+        """Effects that began before this is durable, and those of them that nothing was heard of yet."""
+        self.held_until = 0.0
         self.size = 1
         self.parts: list[bytes] = []
         self.told: list[Any] = []

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence, Set
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -12,16 +12,15 @@ import msgspec
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Draft, Told
 from aob.journal.clock import CommittedClock
+from aob.journal.epochs import Epochs
 from aob.journal.law.law import Changes, Law, Verdict, Wanted
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.messages import Arrival, Outgoing
-from aob.journal.parts import readable_parts, segment_chunks, without
-from aob.journal.recovery import OWN, Recovered, recover
+from aob.journal.recovery import OWN
 from aob.journal.removal import Removals
 from aob.journal.resident import Resident, set_aside
 from aob.ports.blobs import GONE
-from aob.ports.store import JournalRow, Segment, Store
 
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
@@ -30,8 +29,9 @@ BATCH_MS: Final = 8
 EVENTS_LOOK: Final = 64
 """Events after which a batch looks at the time, and after 16 commands."""
 
-STRETCH_ROWS: Final = 32
-"""Rows that are rewritten in one go."""
+HELD_S: Final = 0.001
+AHEAD_MAX: Final = 256
+"""What was decided waits so long at most for what began on it, and so much at most begins on what is not durable."""
 
 VALUE_AGAIN_S: Final = 0.5
 """Pause between two tries to reach a value that a decision needs."""
@@ -82,6 +82,9 @@ class Asked(msgspec.Struct, eq=False):
     future: asyncio.Future[Decided] | None
     fresh: bool
     reads: Reads | None = None
+    epoch: int = 0
+    row: int = 0
+    """What it rests on, when that may not be durable: it counts only if that is."""
 
 
 class Deciding(Resident):
@@ -95,6 +98,10 @@ class Deciding(Resident):
     def __init__(self) -> None:
         super().__init__()
         self.row = self.durable_row = self.now_ms = 0
+        self.epochs = Epochs()
+        self.begins: Callable[[Stream, Any, int, int], int] | None = None
+        """Begins, of a stream that is `lazy`, with those effects of a decision that need not wait for its commit: its
+        row is given, and how many at most. Says how many."""
         self._inbox: deque[Asked] = deque()
         self._rung: deque[Asked] = deque()
         """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
@@ -136,6 +143,10 @@ class Deciding(Resident):
                         self._fetch(name, asked)
                     continue
                 stream = self._open(name)
+            if asked.epoch and (asked.row == draft.row or asked.epoch != self.epochs.now):
+                if not self.epochs.counts(asked.epoch, asked.row):
+                    continue
+                draft.ahead -= 1
             asked_all.append(asked)
             self._decide_one(draft, stream, asked)
             if not len(asked_all) & 15 or draft.count > many:
@@ -143,6 +154,16 @@ class Deciding(Resident):
                     break
                 many = draft.count + EVENTS_LOOK
         return draft
+
+    def _keeps_open(self, draft: Draft) -> bool:
+        """Whether a batch waits for what began on it, so that this rides in its commit."""
+        if draft.ahead <= 0 or self._inbox or self.closing:
+            return False
+        now = time.perf_counter()
+        if not draft.held_until:
+            draft.held_until = now + HELD_S
+            asyncio.get_running_loop().call_later(HELD_S, self._wake.set)
+        return now < draft.held_until
 
     def behind(self, stream: str, command: Any) -> None:
         """Put a command that nobody waits for behind all that is in the inbox when the next batch begins; one for each
@@ -234,6 +255,10 @@ class Deciding(Resident):
         if changes.timers or changes.timers_done or changes.tickets or changes.tickets_done:
             draft.timed.append(changes)
         draft.told.append(Told(stream, seq, base, events, changes))
+        if stream.lazy and self.begins is not None and draft.begun < AHEAD_MAX and changes.effects is not None:
+            begun = self.begins(stream, changes.effects, draft.row, AHEAD_MAX - draft.begun)
+            draft.begun += begun
+            draft.ahead += begun
         if changes.status != stream.status:
             stream.status = changes.status
             if not stream.lazy or changes.over:
@@ -333,50 +358,12 @@ class Deciding(Resident):
         self._inbox.extendleft(reversed(waiting))
         self._wake.set()
 
-    async def chunks(self, segment: Segment) -> list[Chunk]:
-        """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
-        return await segment_chunks(self.store, self.shard, segment)
-
-    async def read_back(self, store: Store) -> Recovered:
-        """A shard as it would be read back from a store, without becoming its owner."""
-        return await recover(store, self.shard, self.laws, every=True)
-
-    async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
-        """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt`, whose field
-        `row` says which."""
-        made: list[tuple[int, bytes]] = []
-        for first, count in _stretches(rows):
-            found = await self.store.journal(self.shard, first - 1, count)
-            made += await asyncio.to_thread(self._without, found, gone)
-        return made
-
-    def _without(self, rows: Sequence[JournalRow], gone: Set[str]) -> list[tuple[int, bytes]]:
-        return [(row.row, without(row, self.shard, gone)) for row in rows]
-
-    @staticmethod
-    def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
-        """What can be read of a row (the stream of a gap has no name, and for its sequence number how many events are
-        gone): streams, sequence numbers, events, and whether they are what was written."""
-        return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
-
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something beside the loop; it is cancelled when the journal ends."""
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
         return task
-
-
-def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as (first, how many) that follow one another, each not too long."""
-    first = count = 0
-    for row in rows:
-        if count and (row != first + count or count >= STRETCH_ROWS):
-            yield first, count
-            count = 0
-        first, count = (first if count else row), count + 1
-    if count:
-        yield first, count
 
 
 def answered(asked: Asked, decided: Decided) -> Decided | Exception:

@@ -32,7 +32,6 @@ class Exchange(Deciding):
 
     def __init__(self) -> None:
         super().__init__()
-        self.epoch = 0
         self.generation = 1
         """The generation of this shard's partitions."""
         self.holds: Callable[[int], bool] = lambda partition: True
@@ -160,7 +159,7 @@ class Exchange(Deciding):
 
     def _built(self, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
         """The draft as the value that a store commits, with the ends of messages that are known meanwhile."""
-        batch = build(self.shard, self.epoch, draft, segments, rows)
+        batch = build(self.shard, self.epochs.now, draft, segments, rows)
         self._pairs.fill(batch, draft.mail)
         return batch
 

@@ -15,6 +15,7 @@ from aob.core.opening import Opening
 from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Decided, Reads, SetAside, fail, value_error
+from aob.journal.epochs import fenced
 from aob.journal.exchange import Exchange
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
@@ -29,6 +30,7 @@ from aob.ports.store import Batch, StaleEpoch, Store, TicketRow
 
 INBOX_MAX: Final = 20_000
 """Commands from outside that may wait; the next one is told to come again."""
+Asking = asyncio.Future[Decided]
 
 CUT_ROWS: Final = 1_000
 """Journal rows after which the next cut begins."""
@@ -98,8 +100,9 @@ class Journal(Exchange):
         await asyncio.gather(*asides, return_exceptions=True)
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
-        self.epoch = await self.store.take(self.shard)
+        self.epochs.taken(await self.store.take(self.shard))
         found = await recover(self.store, self.shard, self.laws, opening=self.opening)
+        self.epochs.read(found.row)
         self.row = self.durable_row = found.row
         self.now_ms, self.cut_row = max(self.now_ms, found.at_ms), found.cut
         self.clock.begin(self.now_ms)
@@ -113,7 +116,8 @@ class Journal(Exchange):
                 self._ended.add(stream)
                 self._cutter.due[stream.name] = stream
         waiting = (asked for each in self._waiting.values() for asked in each)
-        found.again = [(asked.stream, asked.command) for asked in (*again, *self._inbox, *waiting)]
+        stands = (asked for asked in (*again, *self._inbox, *waiting) if self.epochs.counts(asked.epoch, asked.row))
+        found.again = [(asked.stream, asked.command) for asked in stands]
         self._on_recovered(found)
         await self._read_messages()
         for name, reason in found.aside.items():
@@ -128,9 +132,7 @@ class Journal(Exchange):
         if self.broken is not None:
             raise self.broken.with_traceback(None)
 
-    def ask(
-        self, stream: str, command: Any, *, fresh: bool = False, reads: Reads | None = None
-    ) -> asyncio.Future[Decided]:
+    def ask(self, stream: str, command: Any, *, fresh: bool = False, reads: Reads | None = None) -> Asking:
         """Put a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so the
         store need not be asked for it; `reads` makes `Decided.said` of the stream as this command has left it. Raises
         Busy when the inbox is full, Unavailable while the store is."""
@@ -141,7 +143,7 @@ class Journal(Exchange):
             raise self.refusing.with_traceback(None)
         if len(self._inbox) + len(self._held) >= INBOX_MAX:
             raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
-        future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        future: Asking = asyncio.get_running_loop().create_future()
         self._inbox.append(Asked(stream, command, future, fresh, reads))
         self._wake.set()
         return future
@@ -169,9 +171,10 @@ class Journal(Exchange):
         await self._sound.wait()
         return self.broken is None and not self.closing
 
-    def tell(self, stream: str, command: Any) -> None:
-        """Put a command that nobody waits for: results of workers, timers. Never refused: their number is bounded."""
-        self._inbox.append(Asked(stream, command, None, False))
+    def tell(self, stream: str, command: Any, epoch: int = 0, row: int = 0) -> None:
+        """Put a command that nobody waits for: results of workers, timers. Never refused: their number is bounded. It
+        is dropped when the commit that it rests on does not count."""
+        self._inbox.append(Asked(stream, command, None, False, None, epoch, row))
         self._wake.set()
 
     def _ring(self, stream: str, timer: str) -> None:
@@ -226,7 +229,7 @@ class Journal(Exchange):
             if self._settling and self._writing is None and self._draft is None and not self._inbox:
                 self._settling = bool(self._cutter.due or self._cutter.target)
                 self._draft = Draft(self.row + 1, self.now_ms) if self._settling else None
-            if self._writing is None and self._draft is not None:
+            if self._writing is None and self._draft is not None and not self._keeps_open(self._draft):
                 self._writing = self._begin(self._draft)
                 self._draft = None
                 continue
@@ -282,7 +285,7 @@ class Journal(Exchange):
             raise error
         answer = task.result()
         if isinstance(answer, StaleEpoch):
-            self.broken = _fenced(answer, self.epoch)
+            self.broken = fenced(answer, self.epochs.now)
             return False
         self._release(draft)
         return True
@@ -348,9 +351,9 @@ class Journal(Exchange):
 
     async def _replaced(self) -> bool:
         """Whether another process took this shard while its store was away: it is not taken back then."""
-        answer = await self.store.commit(Batch(self.shard, self.epoch, self.row, self.now_ms, 0, b"[]"))
+        answer = await self.store.commit(Batch(self.shard, self.epochs.now, self.row, self.now_ms, 0, b"[]"))
         if isinstance(answer, StaleEpoch):
-            self.broken = _fenced(answer, self.epoch)
+            self.broken = fenced(answer, self.epochs.now)
         return isinstance(answer, StaleEpoch)
 
     async def _lost(self, before: Draft, after: Draft | None) -> None:
@@ -368,6 +371,7 @@ class Journal(Exchange):
         for asked in lost:
             fail(asked, error)
         self._disappoint(error)
+        self.epochs.lost(self.durable_row)
         self.streams, self.away, self._ended, self._cutter = {}, Away(), Kept(), Cutter()
         self._sweep, self._settling = [], False
         if error.code == "stale_epoch":
@@ -393,7 +397,3 @@ class Journal(Exchange):
         self._sound.set()
         logger().info("store_is_back", shard=self.shard, row=self.row)
         self._inbox.extendleft(reversed(again))  # what is known of an attempt goes before what recovery fears for it
-
-
-def _fenced(answer: StaleEpoch, mine: int) -> Unavailable:
-    return Unavailable(f"another process took this shard (epoch {answer.held_epoch}, mine {mine})", code="stale_epoch")

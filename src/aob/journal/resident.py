@@ -6,27 +6,32 @@ nothing is to be done for it until somebody asks.
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator, Sequence, Set
 from typing import Any, Final
+
+import msgspec
 
 from aob.core.errors import AobError, Quarantined, said
 from aob.core.event import PARTITIONS
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
-from aob.journal.law.stream import Stream
+from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
-from aob.journal.recovery import OWN, load_stream
+from aob.journal.parts import readable_parts, segment_chunks, without
+from aob.journal.recovery import OWN, Recovered, load_stream, recover
 from aob.journal.removal import Removals
 from aob.journal.tickets import OpenTickets
 from aob.journal.timers import Timers
-from aob.ports.store import Store
+from aob.ports.store import JournalRow, Segment, Store
 
 IDLE_MS: Final = 60_000
 """A stream that rests leaves memory when it was not touched for so long."""
 SWEPT: Final = 5_000
 SWEEP_S: Final = 0.003
 """Streams that one sweep looks at, and how long it may take."""
+STRETCH_ROWS: Final = 32
+"""Rows that are rewritten in one go."""
 
 
 class Away:
@@ -60,6 +65,7 @@ class Resident:
     """The streams in memory. The journal decides on them and commits."""
 
     store: Store
+    laws: list[Law]
     shard: int
     partitions: int = PARTITIONS
     now_ms: int
@@ -210,6 +216,46 @@ class Resident:
                 del self.streams[name]
                 self.away.add(name)
         return self._settling
+
+    # -- what is stored of them -------------------------------------------------------------------------------------
+
+    async def chunks(self, segment: Segment) -> list[Chunk]:
+        """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
+        return await segment_chunks(self.store, self.shard, segment)
+
+    async def read_back(self, store: Store) -> Recovered:
+        """A shard as it would be read back from a store, without becoming its owner."""
+        return await recover(store, self.shard, self.laws, every=True)
+
+    async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
+        """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt`, whose field
+        `row` says which."""
+        made: list[tuple[int, bytes]] = []
+        for first, count in _stretches(rows):
+            found = await self.store.journal(self.shard, first - 1, count)
+            made += await asyncio.to_thread(self._without, found, gone)
+        return made
+
+    def _without(self, rows: Sequence[JournalRow], gone: Set[str]) -> list[tuple[int, bytes]]:
+        return [(row.row, without(row, self.shard, gone)) for row in rows]
+
+    @staticmethod
+    def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
+        """What can be read of a row (the stream of a gap has no name, and for its sequence number how many events are
+        gone): streams, sequence numbers, events, and whether they are what was written."""
+        return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
+
+
+def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as (first, how many) that follow one another, each not too long."""
+    first = count = 0
+    for row in rows:
+        if count and (row != first + count or count >= STRETCH_ROWS):
+            yield first, count
+            count = 0
+        first, count = (first if count else row), count + 1
+    if count:
+        yield first, count
 
 
 def set_aside(name: str, reason: str) -> Quarantined:

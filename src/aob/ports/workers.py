@@ -24,6 +24,8 @@ class Job(msgspec.Struct, eq=False):
     `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
     of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
     that a heartbeat stored. `pushed`: the node is as the pushed document has it; no patch has added or changed it.
+    `epoch` and `row`: the commit of what made it ready. Where that is not durable yet, the result counts only if it
+    becomes so.
     """
 
     run: str
@@ -39,6 +41,8 @@ class Job(msgspec.Struct, eq=False):
     depth: int = 1
     resume: Any = None
     pushed: bool = True
+    epoch: int = 0
+    row: int = 0
 
     def pulse(self) -> None:
         """A sign of life: whoever performs the job gives it when the work begins and at each heartbeat. It feeds the

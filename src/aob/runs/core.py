@@ -135,6 +135,7 @@ class Core:
             concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running, bare=bare,
         )  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
+        self.journal.begins = self.dispatch.begins
         self.dispatch.pool = self.pool
         self.waiters: dict[str, list[asyncio.Future[Run | None]]] = {}
         self.timed: Callable[[float, int], None] | None = None

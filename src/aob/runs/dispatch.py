@@ -1,7 +1,6 @@
 """From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
 
 import asyncio
-import math
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Set
 from functools import partial
 from typing import Any, Final
@@ -10,35 +9,28 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.duration import format_duration
-from aob.core.errors import AobError, TooLarge, Unavailable, said, shown
+from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.graph.compiled import Node
 from aob.core.items import items_in
 from aob.core.node import KINDS
-from aob.core.run import AFTER_MAX_MS, Effects, Run, pending
+from aob.core.run import Effects, Run, pending
 from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
 from aob.core.run.stepping import DeniedError, Needs, Step, input_value
-from aob.core.value import ITEMS, ROW_MAX, Ref, canonical, decode, digest_of, inline
-from aob.journal import Committed, Journal, Recovered, SetAside, Stream, Stuck, value_error
+from aob.core.value import ITEMS, canonical, decode
+from aob.journal import Committed, Recovered, SetAside, Stream
 from aob.ports.blobs import GONE
-from aob.ports.logger import Logger
-from aob.ports.workers import Done, Fault, Job, Result, Workers
+from aob.ports.workers import Job
 from aob.runs.context import RunContext
+from aob.runs.reports import Reports, acting
 from aob.runs.values import Values
-from aob.work import STOPPED, UNCERTAIN
 from aob.work.pool import Running, mark
 
-log = Logger("aob.runs")
 STORING_S: Final = 5.0
 """How long a stop waits for outputs that are being stored."""
-AGAIN_S: Final = 1.0
-SAID_MAX: Final = 300
-"""Characters of what a handler said, in the question whether its effect has happened."""
-STORE_AGAIN_S: Final = 0.5
-"""Pause between two tries to reach values while their store is away."""
 
 
-class Dispatcher:
+class Dispatcher(Reports):
     """Submits what a commit made ready, stops what it ended, and tells the journal what workers report.
 
     A visit whose handler is not loaded stays ready and is not submitted: it waits for a process that has it.
@@ -47,17 +39,13 @@ class Dispatcher:
     def __init__(
         self, values: Values, open_log: Callable[[str, str], Callable[..., None]], handlers: Container[str]
     ) -> None:
-        self._values, self._open_log, self._handlers = values, open_log, handlers
-        self._held: dict[tuple[str, str], RunContext] = {}
-        self._stores: set[asyncio.Task[None]] = set()
+        super().__init__(values)
+        self._open_log, self._handlers = open_log, handlers
         self._begun = False
-        self.cut_off: list[Job] = []
-        """Attempts that met the end of our own processes: no law hears of it."""
-        self._storing: set[tuple[str, str, int]] = set()
-        """Reports whose output is being stored: no command tells of them yet."""
-        self._stuck: dict[tuple[str, str], Stuck] = {}
-        self.journal: Journal
-        self.pool: Workers
+        self.pure: Container[str] = frozenset()
+        """Handlers of which the world cannot tell that they were called."""
+        self._ahead: dict[tuple[str, str], Job] = {}
+        """Jobs that have begun before the commit that made them ready."""
 
     def recovered(self, found: Recovered) -> None:
         """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain.
@@ -66,11 +54,18 @@ class Dispatcher:
         """
         if not self._begun:
             return  # the gate and the numbers are not there yet: `begin` will look
+        counts = self.journal.epochs.counts
+        for job in self._ahead.values():
+            if not counts(job.epoch, job.row):
+                self.pool.cancel(job.run, job.visit, job.attempt)
+        self._ahead.clear()
         known = {
             (run, command.visit, command.attempt)
             for run, command in found.again
             if isinstance(command, cmd.Complete | cmd.Fail | cmd.Lost)
-        } | self._storing
+        }
+        storing = (job for job in self._storing.values() if counts(job.epoch, job.row))
+        known.update((job.run, job.visit, job.attempt) for job in storing)
         known.update((*job, attempt) for job, attempt in self.pool.held().items())
         wanted: set[tuple[str, str]] = set()
         for stream in found.streams.values():
@@ -105,7 +100,7 @@ class Dispatcher:
             token = stream.state.tokens[visit]
             if (run_id, visit, attempt) in known:
                 continue
-            if (lost and mark(f"{run_id}/{visit}", attempt) in lost) or _acting(token):
+            if (lost and mark(f"{run_id}/{visit}", attempt) in lost) or acting(token):
                 self.journal.tell(run_id, cmd.Lost(visit, attempt, why))
             else:
                 self._submit(stream, stream.state, token)
@@ -127,11 +122,11 @@ class Dispatcher:
 
     async def end(self, running: Running | None) -> None:
         """After the pool has stopped: outputs that are being stored are waited for, and what was cut off is listed."""
-        if self._stores:
-            await asyncio.wait(self._stores, timeout=STORING_S)
+        if self._storing:
+            await asyncio.wait(self._storing, timeout=STORING_S)
         if running is not None:
             cut_off = [(job.key, job.attempt) for job in (*self.pool.cut_off, *self.cut_off)]
-            stored = [(f"{run}/{visit}", attempt) for run, visit, attempt in self._storing]
+            stored = [(job.key, job.attempt) for job in self._storing.values()]
             running.stop([*cut_off, *stored])
 
     def committed(self, commit: Committed) -> None:
@@ -145,28 +140,50 @@ class Dispatcher:
             if effects.jobs and self._begun:
                 tokens = run.tokens
                 for visit, attempt in effects.jobs:
+                    ahead = self._ahead.get((stream.name, visit)) if self._ahead else None
+                    if ahead is not None and ahead.attempt == attempt:
+                        del self._ahead[stream.name, visit]
+                        continue
                     token = tokens.get(visit)
                     if token is not None and token.attempt == attempt and token.state == READY:
                         self._submit(stream, run, token)
             if effects.gone:
-                self._stop(stream.name, effects)
+                self._stop(stream, effects)
             if effects.goes_on and self._begun:
                 self.journal.behind(stream.name, cmd.Continue())
 
-    def _stop(self, run_id: str, effects: Effects) -> None:
+    def begins(self, stream: Stream, effects: Effects, row: int, most: int) -> int:
+        """Begins with those jobs of a decision that need not wait for its commit, for the world cannot tell that they
+        were performed (SEMANTICS 6.1): how many. The others are submitted when it is durable."""
+        run, begun = stream.state, 0
+        for visit, attempt in effects.jobs[:most] if self._begun else ():
+            token = run.tokens.get(visit)
+            if token is None or token.attempt != attempt or token.state != READY or token.intents or token.resume:
+                continue
+            node = _node(stream, token)
+            if node.kind == "function" and node.spec.effect == "none" and not node.spec.timeout.deadline_ms:
+                begun += node.config.handler in self.pure and self._submit(stream, run, token, row)
+        return begun
+
+    def _stop(self, stream: Stream, effects: Effects) -> None:
+        run_id = stream.name
         for visit in effects.gone:
+            ahead = self._ahead.get((run_id, visit))
+            token = stream.state.tokens.get(visit) if ahead is not None else None
+            if ahead is not None and token is not None and token.attempt == ahead.attempt and token.state == READY:
+                continue  # it was made ready again since
             self.pool.cancel(run_id, visit)
             if self._held:
                 self._held.pop((run_id, visit), None)
 
-    def _submit(self, stream: Stream, run: Run, token: Token) -> None:
+    def _submit(self, stream: Stream, run: Run, token: Token, ahead_of: int = 0) -> bool:
+        """Submits the job of a ready token; `ahead_of` is the row of its decision where that is not durable yet, and
+        then a job is submitted only if all that it needs is at hand. Whether it was."""
         scope = run.scopes[token.scope]
-        graphs = stream.derived.graphs
-        ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
-        node = ir.nodes[token.node]
+        node = _node(stream, token)
         if (node.kind != "function" or node.config.handler not in self._handlers) and self.lacks(node):
             self._wait_for_worker(stream, token, node)
-            return
+            return False
         resume = step = None
         try:
             if node.input is None and len(node.ins) == 1 and token.resume is None:
@@ -179,26 +196,37 @@ class Dispatcher:
                 step = Step(run, stream.derived, self.journal.now_ms)
                 value = input_value(step, scope, node)
                 resume = step.load(token.resume) if token.resume is not None else None
-        except Needs as needs:
-            fetch = partial(self._values.fetch, stream.tenant, needs.ref.digest)
-            self.journal.aside(self._first(stream, token, fetch, lambda run: self._submit(stream, run, token)))
-            return
-        except DeniedError as denied:
-            error = canonical({"code": denied.code, "message": denied.detail})
-            self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
-            return
+        except (Needs, DeniedError) as stopped:
+            if not ahead_of:
+                self._not_at_hand(stream, token, stopped)
+            return False
         run_id, visit = stream.name, token.visit
         job = Job(
             run_id, visit, token.attempt, node.task, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
-            run.mode, node.spec.priority or run.priority, run.depth, resume,
+            run.mode, node.spec.priority or run.priority, run.depth, resume, True, self.journal.epochs.now,
+            ahead_of or self.journal.durable_row,
         )  # fmt: skip
         if run.graph_ops and node.kind == "http":
-            job.pushed = graphs.as_pushed(scope.body, node)
+            job.pushed = stream.derived.graphs.as_pushed(scope.body, node)
         if step is not None and step.items and (sequences := items_in(value)):
+            if ahead_of:
+                return False
             hold = partial(self._values.hold, stream.tenant, sequences)
             self.journal.aside(self._first(stream, token, hold, lambda run: self.pool.submit(job)))
-        else:
-            self.pool.submit(job)
+            return True
+        if ahead_of:
+            self._ahead[run_id, visit] = job
+        self.pool.submit(job)
+        return True
+
+    def _not_at_hand(self, stream: Stream, token: Token, stopped: Needs | DeniedError) -> None:
+        """The input of a job cannot be made: its value is fetched first, or its node fails of its expression."""
+        if isinstance(stopped, Needs):
+            fetch = partial(self._values.fetch, stream.tenant, stopped.ref.digest)
+            self.journal.aside(self._first(stream, token, fetch, lambda run: self._submit(stream, run, token)))
+            return
+        error = canonical({"code": stopped.code, "message": stopped.detail})
+        self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
 
     def lacks(self, node: Node) -> str:
         """The first handler that a node calls and that is not loaded; empty when all are."""
@@ -217,7 +245,7 @@ class Dispatcher:
         asyncio.get_running_loop().call_later(queue_ms / 1_000, self.journal.tell, stream.name, command)
 
     async def _first(
-        self, stream: Stream, token: Token, work: Callable[[], Coroutine[Any, Any, bytes]], go: Callable[[Run], None]
+        self, stream: Stream, token: Token, work: Callable[[], Coroutine[Any, Any, bytes]], go: Callable[[Run], object]
     ) -> None:
         """Goes on with a token once what its job needs is at hand: work itself never waits for a store."""
         attempt = token.attempt
@@ -255,142 +283,10 @@ class Dispatcher:
         """Visits of a run that a worker has begun with."""
         return frozenset(visit for visit in run.tokens if self.pool.runs(run.id, visit))
 
-    def report(self, job: Job, result: Result) -> None:
-        """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready
-        until then and would be dispatched again after a crash. Never raises: a report that cannot be made is a failure
-        of the attempt that says so."""
-        try:
-            context = self._held.pop((job.run, job.visit), None) if self._held else None
-            if isinstance(result, Fault):
-                self._failed(job, result)
-                return
-            data = result.data
-            beside, digest = None, b""
-            if inline(data):
-                cell = Raw(data)
-            else:
-                digest = digest_of(data)
-                cell = Ref(digest, len(data)).cell()
-                if len(data) > ROW_MAX and result.ref is None:
-                    storing = self.journal.aside(self._store_first(job, result))
-                    self._stores.add(storing)
-                    storing.add_done_callback(self._stores.discard)
-                    return
-                if result.ref is None:
-                    beside = data
-                self._values.remember(job.tenant, digest, data)
-            patch = context.patch if context is not None else result.patch
-            took = result.took_us if job.mode == "full" else 0
-            self.journal.tell(
-                job.run,
-                cmd.Complete(job.visit, job.attempt, cell, digest, took, result.memo, result.usage, patch, beside),
-            )
-        except Exception as error:
-            log.error("report_not_made", run=job.run, visit=job.visit, attempt=job.attempt, exc_info=error)
-            told = canonical({"code": "report_not_made", "message": f"{type(error).__name__}: {said(error)}"})
-            self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, Raw(told), True))
 
-    async def _store_first(self, job: Job, done: Done) -> None:
-        key = (job.run, job.visit, job.attempt)
-        self._storing.add(key)
-        try:
-            await self._patiently(job.run, job.visit, lambda: self._values.put(job.tenant, done.data))
-        except AobError as error:
-            self._failed(job, Fault(error.code, error.detail, True))
-            return
-        finally:
-            self._storing.discard(key)
-        done.ref = Ref(digest_of(done.data), len(done.data))
-        self.report(job, done)
-
-    async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """A full disk, or a library that does not answer, is nobody's failure: what was done is kept in memory until it
-        can be written, what is needed is asked for until it can be read. Logged once, and named by `aob why`."""
-        key = (run, visit)
-        try:
-            while True:
-                try:
-                    return await work()
-                except Exception as failed:
-                    error = value_error(failed)
-                    if not isinstance(error, Unavailable) or error.code in GONE:
-                        raise error from failed
-                    if key not in self._stuck:
-                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
-                        log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
-                await asyncio.sleep(STORE_AGAIN_S)
-        finally:
-            if self._stuck.pop(key, None) is not None:
-                log.info("value_is_back", run=run, visit=visit)
-
-    def stuck(self, run_id: str) -> dict[str, Stuck]:
-        """Visits of a run whose value cannot be read or stored for now; under `` what the run itself needs."""
-        found = {visit: stuck for (run, visit), stuck in self._stuck.items() if run == run_id}
-        own = self.journal.stuck.get(run_id)
-        return found if own is None else {"": own, **found}
-
-    def _token(self, job: Job) -> Token | None:
-        stream = self.journal.streams.get(job.run)
-        token: Token | None = stream.state.tokens.get(job.visit) if stream is not None else None
-        return token
-
-    def _in_the_middle(self, job: Job) -> bool:
-        """Whether the visit has committed to an effect that happens once and never said what came of it."""
-        token = self._token(job)
-        return any(
-            decode(intent.what).get("effect", "once") == "once"
-            for intent in (token.intents.open if token is not None and token.intents else ())
-        )
-
-    def _failed(self, job: Job, fault: Fault) -> None:
-        if fault.code == STOPPED:
-            self.cut_off.append(job)
-            log.info("attempt_cut_off", run=job.run, visit=job.visit, attempt=job.attempt, reason=fault.message)
-            if self.journal.broken is None and not self.journal.closing:  # it was another process that ended
-                asyncio.get_running_loop().call_later(AGAIN_S, self._again, job)
-            return
-        if fault.code == UNCERTAIN or self._in_the_middle(job):
-            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "cut", fault.message[:SAID_MAX]))
-            return
-        told = Raw(_told(fault))
-        self.journal.tell(job.run, cmd.Fail(job.visit, job.attempt, told, fault.transient, _after_ms(fault.detail)))
-
-    def _again(self, job: Job) -> None:
-        """An attempt that met the end of another process is made again, where this one lives on."""
-        self.cut_off = [each for each in self.cut_off if each is not job]
-        stream = self.journal.streams.get(job.run)
-        token = self._token(job)
-        if stream is None or token is None or token.attempt != job.attempt or token.state != READY:
-            return
-        if _acting(token):
-            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "stop"))
-        else:
-            self._submit(stream, stream.state, token)
-
-
-def _acting(token: Token) -> bool:
-    """Whether an intent of it has no result yet."""
-    return bool(token.intents and token.intents.open)
-
-
-def _told(fault: Fault) -> bytes:
-    """A fault as the error of a record."""
-    error: dict[str, Any] = {"code": fault.code, "message": fault.message}
-    if fault.detail is not None:
-        error["detail"] = fault.detail
-    try:
-        told = canonical(error)
-    except Exception:  # a detail of the handler's own, which may raise anything when it is looked at
-        told = canonical({"code": fault.code, "message": fault.message, "detail": shown(fault.detail)})
-    return told if inline(told) else canonical({"code": fault.code[:200], "message": fault.message[:2_000]})
-
-
-def _after_ms(detail: Any) -> int:
-    """How long the service asks to wait before the next attempt; 0 when it says nothing that is a time."""
-    if not isinstance(detail, dict):
-        return 0
-    for name, unit in (("retry_after_ms", 1), ("retry_after_s", 1_000)):
-        value = detail.get(name)
-        if isinstance(value, int | float) and value > 0 and math.isfinite(value):
-            return int(min(value * unit, AFTER_MAX_MS))
-    return 0
+def _node(stream: Stream, token: Token) -> Node:
+    """The node of a token, in the version of the graph that its scope runs under."""
+    graphs, scope = stream.derived.graphs, stream.state.scopes[token.scope]
+    ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
+    node: Node = ir.nodes[token.node]
+    return node

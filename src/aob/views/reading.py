@@ -241,7 +241,7 @@ class Views(Engine):
         return {
             "status": "ok" if broken is None else "degraded",
             "store": {"status": "ok"} if broken is None else {"status": broken.code, "detail": broken.detail},
-            "shard": journal.shard, "epoch": journal.epoch, "position": self.position(),
+            "shard": journal.shard, "epoch": journal.epochs.now, "position": self.position(),
             "streams": len(journal.streams), "away": len(journal.away),
             "unreadable": len(journal.unreadable), "timers": len(journal.timers),
             "journal": dict(journal.stats),

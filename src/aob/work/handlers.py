@@ -62,6 +62,12 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
         """Whether the function is a coroutine function."""
         return self.place == "loop"
 
+    @property
+    def pure(self) -> bool:
+        """Whether the world cannot tell that it was called: it declares that it has no effect, runs in this process,
+        and asks for nothing."""
+        return self.facts.effect == "none" and self.place != "process" and not self.takes_ctx
+
 
 class HandlerTable(dict[str, Handler]):
     """Handlers by name, made once and then only read. A plain dictionary beneath: it is asked once a job."""
@@ -73,6 +79,11 @@ class HandlerTable(dict[str, Handler]):
     def facts(self) -> dict[str, HandlerFacts]:
         """The same table as the graph wants it."""
         return {name: handler.facts for name, handler in self.items()}
+
+    @property
+    def pure(self) -> frozenset[str]:
+        """The names of those that the world cannot tell from one that was never called."""
+        return frozenset(name for name, handler in self.items() if handler.pure)
 
 
 @overload

@@ -126,7 +126,7 @@ class World:
                 await asyncio.sleep(0.2)
                 continue
             self.process = process
-            self.told(f"life {self._life} begins at row {core.journal.row}, epoch {core.journal.epoch}")
+            self.told(f"life {self._life} begins at row {core.journal.row}, epoch {core.journal.epochs.now}")
             return
         raise BrokenError("the home cannot be opened")
 
