@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aob
-from aob.compose.app import assemble
+from aob.compose.app import assemble, at_rest
 from aob.compose.layout import Layout, layout_of
 from aob.compose.settings import read_settings
 from aob.compose.shards import Owners
@@ -69,7 +69,7 @@ async def sharded(home: Path, shards: int = 2, *documents: dict[str, Any]) -> As
     """A home whose shard 0 is owned by this process."""
     async with AsyncExitStack() as stack:
         settings = read_settings(home, {})
-        layout = layout_of(home, shards)
+        layout = await at_rest(home, layout_of(home, shards))
         running = await assemble(stack, home, settings, [HANDLERS], layout)
         await stack.enter_async_context(running.working())
         owners = await stack.enter_async_context(Owners(running, [HANDLERS], layout))

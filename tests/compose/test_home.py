@@ -152,8 +152,9 @@ def test_a_position_is_split_into_those_of_the_shards_and_joined_again(rows: lis
         ]
 
 
-def test_a_position_of_another_number_of_shards_is_refused() -> None:
-    for shards in (1, 3):
-        with pytest.raises(CallerError) as refused:
-            Position.split(Position.joined([(1, 2), (3, 4)]), shards)
-        assert refused.value.code == "position_expired"
+def test_a_position_of_fewer_shards_stands_at_the_begin_of_the_others_and_one_of_more_is_refused() -> None:
+    token = Position.joined([(1, 2), (3, 4)])
+    assert [Position.row_of(each) for each in Position.split(token, 3)] == [(1, 2), (3, 4), Position.BEGIN]
+    with pytest.raises(CallerError) as refused:
+        Position.split(token, 1)
+    assert refused.value.code == "position_expired"

@@ -5,9 +5,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aob.compose.app import App, RunHandle, open
+from aob.compose.app import App, RunHandle
 from aob.compose.parts import handler_facts, secrets_of
 from aob.compose.settings import Settings, read_settings
+from aob.compose.shards import open
 
 if TYPE_CHECKING:
     from aob.compose.deep import looked_deep

@@ -1,10 +1,9 @@
 """A home in this process: `async with aob.open("./home", app=module) as app`. The same code that `aob up` serves."""
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.deferred import DeferredLog, DeferredReader
-from aob.compose.files import Room, held_together, make_room, opened
+from aob.compose.files import Room, held_together, opened
 from aob.compose.home import forwarded, generation_of
-from aob.compose.layout import Layout, ShardIds, single
-from aob.compose.lock import owning, usable
+from aob.compose.layout import Layout, ShardIds, finished
+from aob.compose.lock import usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
 from aob.compose.notices import Notices, link_secret, ticket_of
 from aob.compose.parts import (
@@ -29,7 +28,7 @@ from aob.compose.parts import (
     open_telemetry,
     own_client,
 )
-from aob.compose.settings import Settings, read_settings
+from aob.compose.settings import Settings
 from aob.compose.sweeping import sweep_often
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
@@ -143,28 +142,14 @@ class App:
         return await self.views.answer(self.who, ticket_id, choice, reason=reason, values=values)
 
 
-@asynccontextmanager
-async def open(
-    home: str | Path = "./home", *, app: object | str | Sequence[object | str] = (), **settings: Any
-) -> AsyncIterator[App]:
-    """Open a home in this process: recover what it holds, run it until left.
-
-    `app` is a module, an object or the name of a module with `@node` handlers, or several of them; `settings` go over
-    those of `HOME/aob.toml`. Raises Conflict `home_in_use` when another process runs it, `many_shards` when it needs
-    more than one process, Invalid for wrong settings.
-    """
-    folder = Path(home)
-    with usable(folder):
-        parsed = read_settings(folder, os.environ, **settings)
-    parts = app if isinstance(app, list | tuple) else (app,) if app else ()
-    async with AsyncExitStack() as stack:
-        with usable(folder):
-            make_room(folder)
-            stack.enter_context(owning(folder))
-            layout = single(folder, parsed.shards, parsed.partitions)
-        running = await assemble(stack, folder, parsed, parts, layout)
-        async with running.working():
-            yield running
+async def at_rest(home: Path, layout: Layout) -> Layout:
+    """The layout of a home when nothing of it is on its way. The home's lock is held."""
+    if not layout.moving:
+        return layout
+    with usable(home):
+        await asyncio.to_thread(held_together, home)
+        forwarded(home)
+        return await finished(home, layout, partial(opened, home))
 
 
 async def assemble(
@@ -175,6 +160,11 @@ async def assemble(
     Nothing is dispatched before `working` of the App is entered, which is left first."""
     with usable(home):
         return await _assembled(stack, home, settings, app, layout, shard, opening or Opening())
+
+
+def now_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
 
 
 async def _assembled(
@@ -189,10 +179,6 @@ async def _assembled(
     store = await open_store(settings, home, page, layout.first(shard), shard)
     stack.push_async_callback(store.close)
     blobs = open_blobs(settings, home)
-
-    def now_ms() -> int:
-        return time.time_ns() // 1_000_000
-
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
     log, reader = DeferredLog(), DeferredReader()
@@ -208,6 +194,7 @@ async def _assembled(
     )  # fmt: skip
     core.compute, core.dispatch.pure = computer(tools), handlers.pure
     core.journal.shard, core.journal.partitions, core.journal.opening = shard, layout.partitions, opening
+    core.journal.foreign = layout.foreign(shard)
     if shards > 1:
         core.ids, core.journal.holds = ShardIds(core.ambient, shard, layout), partial(layout.owns, shard)
     await stack.enter_async_context(core.opened())
@@ -228,11 +215,13 @@ async def _assembled(
     core.egress["webhooks"] = webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
     memory = settings.log.startswith("memory")
     wiring = Wiring(
-        home, memory, core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page, shards
+        home, memory, core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page, shards, layout.added
     )  # fmt: skip
     metrics = await wiring.enter(stack)
     room.writes.append(wiring.gate)
-    notices = await stack.enter_async_context(Notices(now_ms, notifying, link_secret(home), wiring.delivered))
+    notices = await stack.enter_async_context(
+        Notices(now_ms, notifying, link_secret(home), wiring.delivered, layout.added)
+    )
     stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
     log.provide(GatedLog(topics, wiring.gate))
     reader.provide(wiring.answers)

@@ -100,19 +100,22 @@ class Notices:
     """Sends notices beside the runs; never holds one up. `base_url` is set once the server has an address. Enter it,
     then hand it the milestones of each shard behind its `place`."""
 
-    def __init__(self, now_ms: Callable[[], int], tools: Tools, secret: bytes, pages: OwnedPages) -> None:
+    def __init__(
+        self, now_ms: Callable[[], int], tools: Tools, secret: bytes, pages: OwnedPages, added: Sequence[int] = ()
+    ) -> None:
+        """`added` are the shards that the home was not made with: all that they ever held is new."""
         self.base_url = ""
         self._now_ms, self._tools, self._secret, self._pages = now_ms, tools, secret, pages
         self._sending: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(NOTICES_MAX)
-        self._rows: dict[str, int] = {}
+        self._rows = {f"{_MARK}{shard}": 0 for shard in added}
         self._open: dict[str, Counter[int]] = {}
         self._saved: dict[str, int] = {}
         self._begun: dict[str, int] = {}
         self._saver: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Notices":
-        self._rows = {name: row for name, row in (await self._pages.marks()).items() if name.startswith(_MARK)}
+        self._rows |= {name: row for name, row in (await self._pages.marks()).items() if name.startswith(_MARK)}
         self._saver = asyncio.create_task(self._save_often(), name="aob-notices")
         return self
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aob.backends.marks_page import home_gone
-from aob.compose.app import App, assemble
+from aob.compose.app import App, assemble, at_rest
 from aob.compose.files import make_room
 from aob.compose.forking import given_back, never_in_a_child
 from aob.compose.layout import Layout, layout_of
@@ -164,6 +164,7 @@ class Stop(asyncio.Event):
 async def _opened(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout, opening: Opening
 ) -> tuple[App, Owners | None]:
+    layout = await at_rest(home, layout)
     running = await assemble(stack, home, settings, app, layout, opening=opening)
     opening.begin("contracts")
     if (home / CONTRACTS).is_dir():

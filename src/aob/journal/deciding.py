@@ -136,7 +136,7 @@ class Deciding(Resident):
                 if name in self.unreadable:
                     self._unheard(draft, asked, set_aside(name, self.unreadable[name]))
                     continue
-                if not asked.fresh or name in self.away:
+                if not asked.fresh or name in self.away or (self.foreign and self._elsewhere(name)):
                     if type(asked.command) is Arrival and asked.command.refusal is not None:
                         self._take(draft, None, asked)
                     else:

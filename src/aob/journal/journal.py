@@ -21,6 +21,7 @@ from aob.journal.kept import Kept
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Stream
 from aob.journal.log import logger
+from aob.journal.partition import PartitionLaw
 from aob.journal.recovery import Recovered, recover
 from aob.journal.removal import RemovalLaw
 from aob.journal.resident import Away
@@ -55,7 +56,7 @@ class Journal(Exchange):
     ) -> None:
         super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
-        self.laws = [*laws, RemovalLaw()]
+        self.laws = [*laws, RemovalLaw(), PartitionLaw()]
         self.broken: AobError | None = None
         self.failing: AobError | None = None
         """What the last commit failed of, until another one has succeeded."""

@@ -102,7 +102,7 @@ def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
 
 def seal(row: int, at_ms: int) -> int:
     """What stands beside the events of a commit, to be laid over their checksums: no number can change alone."""
-    return (row ^ at_ms) & 0xFFFFFFFF
+    return (row ^ row >> 32 ^ at_ms) & 0xFFFFFFFF
 
 
 def chunk_crc(stream: str, chunk: Chunk) -> int:

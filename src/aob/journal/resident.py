@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Quarantined, said
-from aob.core.event import PARTITIONS
+from aob.core.errors import AobError, Quarantined, Unavailable, said
+from aob.core.event import PARTITIONS, seed_of
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
@@ -68,6 +68,8 @@ class Resident:
     laws: list[Law]
     shard: int
     partitions: int = PARTITIONS
+    foreign: Set[int] = frozenset()
+    """Partitions of runs that other shards own: of theirs only what ended here is known."""
     now_ms: int
     row: int
     cut_row: int
@@ -157,6 +159,7 @@ class Resident:
                 self._outdated.discard(name)
                 stream = await load_stream(self.store, self.shard, self.law_of(name), name)
             if name not in self.streams:
+                self._refuse_foreign(name, stream)
                 self._come(stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name)))
         except Exception as failed:
             told = self._unreadable(name, failed, left)
@@ -164,6 +167,17 @@ class Resident:
                 f"{name} cannot be read back: {type(failed).__name__}: {said(failed)}"
             )  # fmt: skip
         self._resume(name, error)
+
+    def _elsewhere(self, name: str) -> bool:
+        """Whether a stream is a run that another shard owns."""
+        return seed_of(name) % self.partitions in self.foreign and self.law_of(name).spread
+
+    def _refuse_foreign(self, name: str, stream: Stream | None) -> None:
+        """Raises Unavailable `partition_moved` for a run that another shard owns, unless it ended here."""
+        if self._elsewhere(name) and not (stream is not None and stream.ended):
+            number = seed_of(name) % self.partitions
+            raise Unavailable(f"partition {number} is not in shard {self.shard}", code="partition_moved",
+                              hint="ask again: the home routes to its owner", shard=self.shard)  # fmt: skip
 
     def _unreadable(self, name: str, error: Exception, left: int) -> Exception:
         """What is told of a stream that could not be read. A live one is named, as those are that a start finds."""

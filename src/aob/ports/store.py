@@ -175,6 +175,8 @@ class Batch(msgspec.Struct):
     """Up to where the outbox is needed no more."""
     received: Sequence[MessageMark] = ()
     """The last message that was taken of each pair."""
+    moved: Sequence[str] = ()
+    """Streams whose head, segments, timers and tickets go, because another shard has them."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):

@@ -118,13 +118,13 @@ class MemoryStore:
         self._received |= {(mark.sender, mark.receiver): mark for mark in batch.received}
 
     def _remove(self, batch: Batch) -> None:
-        for removal in batch.removals:
-            self._heads.pop(removal.stream, None)
-            self._segments.pop(removal.stream, None)
-            self._pointers.pop(removal.stream, None)
-            self._timers = {key: timer for key, timer in self._timers.items() if key[0] != removal.stream}
-            self._tickets = {key: ticket for key, ticket in self._tickets.items() if key[0] != removal.stream}
-            self._removed[removal.stream] = removal
+        for stream in (*(removal.stream for removal in batch.removals), *batch.moved):
+            self._heads.pop(stream, None)
+            self._segments.pop(stream, None)
+            self._pointers.pop(stream, None)
+            self._timers = {key: timer for key, timer in self._timers.items() if key[0] != stream}
+            self._tickets = {key: ticket for key, ticket in self._tickets.items() if key[0] != stream}
+        self._removed |= {removal.stream: removal for removal in batch.removals}
         for row, data in batch.rewritten:
             self._journal[row - 1] = msgspec.structs.replace(self._journal[row - 1], data=data)
         for leftover in batch.leftovers:

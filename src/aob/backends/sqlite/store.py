@@ -108,7 +108,7 @@ class SqliteStore:
             if held != batch.epoch:
                 writer.execute("rollback")
                 return StaleEpoch(held)
-            if batch.removals or batch.leftovers or batch.settled or batch.dropped:
+            if batch.removals or batch.moved or batch.leftovers or batch.settled or batch.dropped:
                 await do(lambda: self._remove(writer, batch))
             self._statements(writer, batch)
             if (known := self._mark.peers()) != self._known:
@@ -167,9 +167,9 @@ class SqliteStore:
     @staticmethod
     def _remove(writer: sqlite3.Connection, batch: Batch) -> None:
         """On the writer thread: it may be a lot, and nobody waits for it on the loop."""
-        for removal in batch.removals:
+        for stream in (*(removal.stream for removal in batch.removals), *batch.moved):
             for statement in ("drop_head", "drop_segments", "drop_pointer", "drop_timers", "drop_tickets"):
-                writer.execute(SQL[statement], (removal.stream,))
+                writer.execute(SQL[statement], (stream,))
         writer.executemany(SQL["rewrite"], batch.rewritten)
         writer.executemany(SQL["note_removed"], [astuple(removal) for removal in batch.removals])
         writer.executemany(SQL["add_leftover"], [astuple(leftover) for leftover in batch.leftovers])

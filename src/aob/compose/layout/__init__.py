@@ -1,5 +1,10 @@
-"""Partitions and shards of a home: who owns what, as the files say."""
+"""Partitions and shards of a home: who owns what, as the files say, and how partitions move between shards."""
 
 from aob.compose.layout.layout import SHARDS_MAX, Layout, ShardIds, layout_of, single
+from aob.compose.layout.moving import finished
+from aob.compose.layout.resting import resting
+from aob.compose.layout.setting import set_shards, shards_told
 
-__all__ = ["SHARDS_MAX", "Layout", "ShardIds", "layout_of", "single"]
+__all__ = [
+    "SHARDS_MAX", "Layout", "ShardIds", "finished", "layout_of", "resting", "set_shards", "shards_told", "single",
+]  # fmt: skip

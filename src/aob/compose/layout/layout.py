@@ -12,7 +12,8 @@ import msgspec
 from aob.backends.sqlite.extents import look_held
 from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
-from aob.core.event import HOME, PARTITION_COUNTS, PARTITIONS, partition_of
+from aob.core.event import HOME, PARTITION_COUNTS, PARTITIONS, WHOLE, Position, partition_of
+from aob.journal.partition import place_of
 from aob.ports.store import Extent, Holding
 from aob.runs import Ambient, RunIds
 
@@ -60,9 +61,24 @@ class Layout(msgspec.Struct, frozen=True):
         return cls(partitions, made, files, chains, owners)
 
     @property
+    def added(self) -> range:
+        """The shards that the home was not made with."""
+        return range(self.made, self.files)
+
+    @property
+    def moving(self) -> bool:
+        """Whether a partition is on its way."""
+        return any(held.extent.last_row and not held.extent.released for chain in self.chains for held in chain)
+
+    @property
     def active(self) -> list[int]:
         """The shards that own partitions."""
         return sorted(set(self.owners))
+
+    @property
+    def retired(self) -> list[int]:
+        """The shards that own nothing any more, but for the first, which has the home's own streams."""
+        return sorted(set(range(1, self.files)) - set(self.owners))
 
     def shard_of(self, run_id: str) -> int:
         """The shard that owns the partition of a run."""
@@ -75,6 +91,25 @@ class Layout(msgspec.Struct, frozen=True):
     def owns(self, shard: int, partition: int) -> bool:
         """Whether a partition is this shard's."""
         return self.owner(partition) == shard
+
+    def shards_of(self, run_id: str) -> list[int]:
+        """The shards that a run may be in: the owner of its partition, then those that had it before, the last one
+        first."""
+        chain = self.chains[partition_of(run_id, self.partitions)]
+        return list(dict.fromkeys((self.shard_of(run_id), *(held.shard for held in reversed(chain)))))
+
+    def widened(self, token: str, shard: int, run_id: str) -> str:
+        """A shard's own position of something of a run as one of the home: what the partition's history before it
+        holds is passed."""
+        row, index = Position.row_of(token)
+        shard, row = place_of(row, shard)
+        passed: dict[int, tuple[int, int]] = {}
+        for held in self.chains[partition_of(run_id, self.partitions)]:
+            last = held.extent.last_row
+            if held.shard == shard and (not last or row <= last):
+                break
+            passed[held.shard] = (last, WHOLE)
+        return Position.widened(Position.joined([(row, index)], token), shard, self.files, passed)
 
     def foreign(self, shard: int) -> frozenset[int]:
         """The partitions that others own."""
@@ -159,7 +194,8 @@ class ShardIds(RunIds):
         self._shard, self._layout = shard, layout
 
     def next(self) -> str:
-        """A new id of this shard, greater than all before it."""
-        while self._layout.shard_of(made := super().next()) != self._shard:
-            pass
+        """A new id of this shard, greater than all before it. One that owns nothing starts no run: any will do."""
+        made = super().next()
+        while self._layout.shard_of(made) != self._shard and self._shard in self._layout.owners:
+            made = super().next()
         return made

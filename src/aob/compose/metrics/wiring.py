@@ -96,7 +96,7 @@ class Wiring:
     def __init__(
         self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
         telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int], page: MarksPage,
-        shards: int = 1,
+        shards: int = 1, added: Sequence[int] = (),
     ) -> None:  # fmt: skip
         now_ms = core.time_ms
         self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
@@ -134,7 +134,7 @@ class Wiring:
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self.delivered, self.feeds, http,
             folder=home / "secrets", now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
-            vet=http.vet, shards=shards,
+            vet=http.vet, shards=(shards, added),
         )  # fmt: skip
 
     def _runs(self, tenant: str) -> FileRuns:

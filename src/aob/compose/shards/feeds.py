@@ -1,18 +1,21 @@
 """Feeds over several shards: one of a run from its shard, one of all runs merged; both go on when an owner comes back.
 
-Ordered within each run, because a run never leaves its shard.
+Ordered within each run. One that moved is told whole by the shard that has it, with positions of where each event was
+written.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from aob.compose.layout import Layout
 from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.local import Shard
 from aob.compose.shards.wire import end_tasks
 from aob.core.errors import Unavailable
 from aob.core.event import Position
 from aob.core.policy import Caller
+from aob.journal.partition import place_of
 
 Item = tuple[str, str, dict[str, Any]]
 MERGED_MAX: Final = 64
@@ -20,12 +23,23 @@ MERGED_MAX: Final = 64
 
 
 async def follow_run(
-    shards: Sequence[Shard], shard: Shard, who: Caller, run_id: str, position: str | None, types: frozenset[str] | None
-) -> AsyncIterator[Item]:
+    layout: Layout, find: Callable[[str], Awaitable[Shard]], who: Caller, run_id: str, position: str | None,
+    types: frozenset[str] | None,
+) -> AsyncIterator[Item]:  # fmt: skip
     """Events of one run, with positions of the home."""
-    at = Position.split(position, len(shards))[shard.number] if position is not None else None
+    shard, moved = await find(run_id), len(layout.shards_of(run_id)) > 1
+    tokens = Position.split(position, layout.files) if position is not None else None
+    passed = [Position.row_of(token) for token in tokens] if tokens is not None else None
+    if tokens is not None and moved:
+        await shard.call("position_fits", None, tokens[shard.number])
+    at = tokens[shard.number] if tokens is not None and not moved else None
     async for token, name, data in _steadily(shard, who, run_id, at, types, patient=False):
-        wide = Position.widened(token, shard.number, len(shards))
+        if moved and passed is not None:
+            row, index = Position.row_of(token)
+            written, row = place_of(row, shard.number)
+            if (row, index) <= passed[written]:
+                continue
+        wide = layout.widened(token, shard.number, run_id)
         yield wide, name, {**data, "position": wide}
 
 

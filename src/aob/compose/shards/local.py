@@ -1,11 +1,13 @@
 """A shard whose owner is this process: verbs go straight to its views. Also what an owner process answers with."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.compose.app import App
+from aob.compose.app import App, assemble
+from aob.compose.layout import Layout
 from aob.compose.notices import ticket_of
 from aob.compose.shards.journal_told import read_milestones, told_milestones, told_numbers
 from aob.core.answers import JsonObject
@@ -61,7 +63,7 @@ class LocalShard:
         self.running = running
         self._inner: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
             "health": self._health, "holds": self._holds, "position": self._position,
-            "start_meant": self._start_meant,
+            "knows": self._knows, "position_fits": self._position_fits, "start_meant": self._start_meant,
             "read_milestones": self._read_milestones, "ticket_of": self._ticket_of,
             **sweeping(Sweep(running.views.core)),
         }  # fmt: skip
@@ -94,6 +96,16 @@ class LocalShard:
     async def _position(self, who: Caller | None) -> str:
         return self.views.position()
 
+    async def _knows(self, who: Caller | None, run_id: str) -> bool:
+        """Whether a run lies here, or did before it was removed."""
+        core = self.views.core
+        known = run_id in core.journal.streams or run_id in core.journal.away
+        return known or await core.store.head(run_id) is not None or await core.store.removed(run_id) is not None
+
+    async def _position_fits(self, who: Caller | None, token: str) -> None:
+        """Raises what is wrong with a position of this shard."""
+        self.views.core.feed.place(token)
+
     async def _holds(self, who: Caller, what: str, id: str) -> bool:
         """Whether a run in memory has a ticket or a patch of this id. `what` is `tickets` or `patches`."""
         require(who, "view")
@@ -115,6 +127,26 @@ class LocalShard:
 
     async def _ticket_of(self, who: Caller | None, run_id: str, ticket_id: str) -> Any:
         return await ticket_of(self.views.core, run_id, ticket_id)
+
+
+class RetiredShard(LocalShard):
+    """A shard that owns no partition any more: what ended there is read, and pruned, in the home's main process."""
+
+    def __init__(self, number: int, main: App, layout: Layout) -> None:
+        self.number, self._main, self._layout = number, main, layout
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Read it back, until the stack is left. It performs nothing, and needs no handlers for it."""
+        main, number = self._main, self.number
+        settings = msgspec.structs.replace(main.settings, app=())
+        running = await assemble(stack, main.home, settings, (), self._layout, number)
+        running.log.provide(main.log)
+        running.reader.provide(main.reader)
+        core = running.views.core
+        if main.wiring is not None:
+            read_through = main.wiring.read_through
+            core.followed.append(lambda tenant: read_through(tenant, number, core.journal.durable_row))
+        super().__init__(number, running)
 
 
 def sweeping(sweep: Sweep) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:

@@ -42,6 +42,8 @@ class ShardedViews:
 
     def __init__(self, local: Views, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
         self._local, self._shards, self._layout = local, shards, layout
+        self._owning = [shards[number] for number in layout.active]
+        self.core = local.core
         self._turn = count()
         self.authenticate, self.holder = local.authenticate, local.holder
         for verb in table:
@@ -61,7 +63,7 @@ class ShardedViews:
         may(who, verb.action)
         if verb.answered_by == "holder":
             return await self._of_holder(verb, who, args)
-        shard = self._any() if verb.answered_by == "any" else self._of(args.run_id)
+        shard = self._any() if verb.answered_by == "any" else await self._of(args.run_id)
         return await shard.call(verb.name, who, **asdict(args))
 
     # -- starts -----------------------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ class ShardedViews:
         """Start many: a verdict each, in order; those of a shard that is down are refused alone. Shard 0 knows what
         names and tags mean, and each start takes that along."""
         items, meant = args.items, dict[str, Meant]()
-        fixed = [self._of_start(who, item, meant) for item in items]
+        fixed = [await self._of_start(who, item, meant) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
         for at, shard in enumerate(fixed):
@@ -102,7 +104,7 @@ class ShardedViews:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts
 
-    def _of_start(self, who: Caller, item: Any, meant: dict[str, Meant]) -> Shard | None:
+    async def _of_start(self, who: Caller, item: Any, meant: dict[str, Meant]) -> Shard | None:
         """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with one is
         said by shard 0. `meant` keeps what names and tags mean, looked up once a batch."""
         try:
@@ -113,32 +115,38 @@ class ShardedViews:
             return self._shards[0]
         run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
         if isinstance(run_id, str) and run_id:
-            return self._of(run_id)
-        return self._of(keyed_id(who.tenant, meant[names].workflow, str(key))) if key else None
+            return await self._of(run_id)
+        return await self._of(keyed_id(who.tenant, meant[names].workflow, str(key))) if key else None
 
     def _spread(self, wanted: int) -> list[Shard]:
         """A shard for each of so many starts: neighbours share one, so that each shard gets one commit."""
-        up = [shard for shard in self._shards if shard.up]
+        up = [shard for shard in self._owning if shard.up]
         if wanted < SPREAD_MIN:
             return [self._any()] * wanted
         return [up[at * len(up) // wanted] for at in range(wanted)]
 
     def _any(self) -> Shard:
         """The next shard that is up, in turn."""
-        up = [shard for shard in self._shards if shard.up]
+        up = [shard for shard in self._owning if shard.up]
         return up[next(self._turn) % len(up)]
 
-    def _of(self, run_id: str) -> Shard:
-        return self._shards[self._layout.shard_of(run_id)]
+    async def _of(self, run_id: str) -> Shard:
+        """The shard of a run: the owner of its partition, or one that had it before, where the run has ended there."""
+        owner, *before = (self._shards[number] for number in self._layout.shards_of(run_id))
+        if before and not await owner.call("knows", None, run_id):
+            for shard in before:
+                if await shard.call("knows", None, run_id):
+                    return shard
+        return owner
 
     # -- one run ----------------------------------------------------------------------------------------------------
 
     @performs(run_verbs.SHOW)
     async def run(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
         """A whole run."""
-        shard, least = self._of(args.run_id), args.min_position
+        shard, least = await self._of(args.run_id), args.min_position
         at = Position.split(least, len(self._shards))[shard.number] if least is not None else None
-        return self._placed(shard, await shard.call("run", who, args.run_id, min_position=at))
+        return self._placed(shard, args.run_id, await shard.call("run", who, args.run_id, min_position=at))
 
     @performs(run_verbs.GRAPH)
     async def graph(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
@@ -148,17 +156,18 @@ class ShardedViews:
     @performs(run_verbs.WAIT)
     async def wait(self, who: Caller, args: run_verbs.WaitForRun) -> JsonObject:
         """The run as soon as it has ended, or as it stands when the time has passed."""
-        shard = self._of(args.run_id)
-        return self._placed(shard, await shard.call("wait", who, **asdict(args)))
+        shard = await self._of(args.run_id)
+        return self._placed(shard, args.run_id, await shard.call("wait", who, **asdict(args)))
 
     @performs(run_verbs.TIMELINE)
     async def timeline(self, who: Caller, args: run_verbs.ShowTimeline) -> list[JsonObject]:
         """Events of a run."""
-        shard = self._of(args.run_id)
-        return [self._placed(shard, each) for each in await shard.call("timeline", who, **asdict(args))]
+        shard = await self._of(args.run_id)
+        entries = await shard.call("timeline", who, **asdict(args))
+        return [self._placed(shard, args.run_id, each) for each in entries]
 
-    def _placed(self, shard: Shard, told: JsonObject) -> JsonObject:
-        return {**told, "position": Position.widened(told["position"], shard.number, len(self._shards))}
+    def _placed(self, shard: Shard, run_id: str, told: JsonObject) -> JsonObject:
+        return {**told, "position": self._layout.widened(told["position"], shard.number, run_id)}
 
     # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
 
@@ -205,7 +214,7 @@ class ShardedViews:
     @performs(verbs.LIST)
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
         """Tickets of all shards, the soonest deadline first."""
-        shards = [self._of(args.run_id)] if args.run_id is not None else self._shards
+        shards = [await self._of(args.run_id)] if args.run_id is not None else self._shards
         lists = await asyncio.gather(*(shard.call("tickets", who, **asdict(args)) for shard in shards))
         found = (ticket for tickets in lists for ticket in tickets)
         return sorted(found, key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]))[: args.limit]
@@ -235,13 +244,15 @@ class ShardedViews:
     # -- feeds ------------------------------------------------------------------------------------------------------
 
     @performs(value_verbs.LOGS)
-    def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
+    async def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
         """Lines of the handlers' logs."""
-        return self._of(args.run_id).stream("logs", who, **asdict(args))
+        shard = await self._of(args.run_id)
+        async for line in shard.stream("logs", who, **asdict(args)):
+            yield line
 
     @performs(run_verbs.FOLLOW)
     def follow(self, who: Caller, args: run_verbs.FollowRuns) -> AsyncIterator[Item]:
         """Events of a run, or of all runs, after a position of the home."""
         if args.run_id is not None:
-            return follow_run(self._shards, self._of(args.run_id), who, args.run_id, args.position, args.types)
+            return follow_run(self._layout, self._of, who, args.run_id, args.position, args.types)
         return follow_all(self._shards, who, args.position, args.types, args.place)

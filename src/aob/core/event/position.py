@@ -3,7 +3,7 @@
 Everything that builds one or reads one back is here. A feed refuses the tokens of another feed, and of another life.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import ClassVar, Final, Self
 
@@ -58,12 +58,13 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     @staticmethod
     def split(token: str, shards: int) -> list[str]:
-        """The position of each shard, which itself looks whether it is of its feed. Raises CallerError `bad_position`,
-        or Conflict `position_expired` for another number of them."""
+        """The position of each shard, which itself looks whether it is of its feed; one of before a shard was added
+        stands at its begin. Raises CallerError `bad_position`, or Conflict `position_expired` for more of them."""
         position = Position.parse(token)
-        if len(position.rows) != shards:
+        if len(position.rows) > shards:
             raise _expired()
-        return [_token(position.generation, *row) for row in position.rows]
+        rows = (*position.rows, *[Position.BEGIN] * (shards - len(position.rows)))
+        return [_token(position.generation, *row) for row in rows]
 
     @staticmethod
     def row_of(token: str) -> Place:
@@ -76,9 +77,12 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
         return Position(Position.parse(like).generation if like else _RUNS, tuple(rows)).token()
 
     @staticmethod
-    def widened(token: str, shard: int, shards: int) -> str:
-        """A shard's own position as one of the home: the others stand at their begin, so that nothing is missed."""
+    def widened(token: str, shard: int, shards: int, passed: Mapping[int, Place] | None = None) -> str:
+        """A shard's own position as one of the home: the others stand where they were passed, or at their begin, so
+        that nothing is missed."""
         rows = [Position.BEGIN] * shards
+        for number, place in (passed or {}).items():
+            rows[number] = place
         rows[shard] = Position.row_of(token)
         return Position.joined(rows, token)
 

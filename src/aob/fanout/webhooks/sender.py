@@ -11,7 +11,7 @@ from aob.core.metric_answers import WebhookView
 from aob.fanout.webhooks.inbox import Budget, Inbox
 from aob.fanout.webhooks.law import Hook
 from aob.fanout.webhooks.message import Message, Progress, encode
-from aob.fanout.webhooks.notices import Feed, Notice
+from aob.fanout.webhooks.notices import NOWHERE, Feed, Notice
 from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver
@@ -34,6 +34,7 @@ class Shared:
     def __init__(
         self, feed: Feed, poster: Poster, secrets: Secrets, rules: Rules, now_ms: Callable[[], int],
         wall_ms: Callable[[], int], dice: Callable[[], float], shards: int = 1,
+        added: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self.feed, self.poster, self.secrets, self.rules = feed, poster, secrets, rules
         self.now_ms, self.dice = now_ms, dice
@@ -42,6 +43,8 @@ class Shared:
         self.budget = Budget()
         self.sending = asyncio.Semaphore(rules.sending_max)
         self.shards = shards
+        self.added = {f"run/{shard}": NOWHERE for shard in added}
+        """Feeds of shards that came later than a hook may have: all that they hold is new to it."""
         self.newest: dict[tuple[str, str], int] = {}
         """The position offered last, by tenant and feed."""
         self.there: dict[str, int] = {}
@@ -65,7 +68,12 @@ class Sender:
         self._fresh: Notice | None = None
         """The notice of the head until its first attempt is saved: after a crash it is read again."""
         self.inbox = Inbox(
-            tenant, hook.wants, {**hook.since, **progress.cursors}, shared.feed, shared.budget, shared.shards
+            tenant,
+            hook.wants,
+            {**shared.added, **hook.since, **progress.cursors},
+            shared.feed,
+            shared.budget,
+            shared.shards,
         )
         self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None

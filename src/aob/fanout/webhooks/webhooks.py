@@ -58,12 +58,12 @@ class Webhooks:
         dice: Callable[[], float],
         rules: Rules | None = None,
         vet: Callable[[str], Awaitable[None]] | None = None,
-        shards: int = 1,
+        shards: tuple[int, Sequence[int]] = (1, ()),
     ) -> None:
         self._vet = vet
         self.unheard: Callable[[str, Mapping[str, Sequence[str]]], list[str]] = lambda tenant, wanted: []
         self._law, self._pages, self._asking = law, pages, Asking(journal, self._settle)
-        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, shards)
+        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, *shards)
         self._shared.saver = Saver(pages, self._page)
         self._shared.wake_target, self._shared.gone = self._wake_target, self._gone
         self._senders: dict[str, dict[str, Sender]] = {}

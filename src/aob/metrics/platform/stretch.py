@@ -3,8 +3,9 @@ remembered of runs. An owner process makes them of its own journal; whoever hold
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from itertools import chain, compress, repeat
+from itertools import chain, compress, groupby, repeat
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from aob.core.ingest import Event, maker_of
 from aob.core.metric import Fold
 from aob.core.metric.fold import Many
 from aob.journal import Committed
+from aob.journal.partition import PartitionMoved, PartitionTaken
 from aob.metrics.platform.columns import Groups, columns_of, tell_all
 from aob.metrics.platform.telling import Remembered, Telling
 
@@ -59,6 +61,8 @@ class Tellings:
         tenants = [stream.tenant if stream.law.kind == "run" else None for stream in streams]
         found: dict[str, list[Many]] = {}
         of = dict.fromkeys(tenants)
+        if None in of and any(stream.law.kind == "partition" for stream in streams):
+            return self._parted(commits)
         for tenant in of:
             if tenant is None:
                 continue
@@ -76,6 +80,28 @@ class Tellings:
             found[tenant] = groups.many(self.make)
         return found
 
+    def _parted(self, commits: Sequence[Committed]) -> dict[str, list[Many]]:
+        """Commits among which partitions moved: what was remembered of a run is, from that record on."""
+        found: dict[str, list[Many]] = defaultdict(list)
+        for moves, some in groupby(commits, _moves):
+            part = list(some)
+            for told in (each for commit in part for each in commit.told) if moves else ():
+                self._moved(told.events)
+            for tenant, events in () if moves else self.read(part).items():
+                found[tenant] += events
+        return dict(found)
+
+    def _moved(self, events: Sequence[Any]) -> None:
+        """Runs left this journal, or came to it with what was remembered of them."""
+        for event in events:
+            if isinstance(event, PartitionTaken):
+                self.remember(msgspec.convert(event.remembered, dict[str, dict[str, Remembered | None]]))
+            elif isinstance(event, PartitionMoved):
+                for telling in self.tenants.values():
+                    for run_id in event.streams:
+                        if run_id in telling.runs:
+                            telling.remember(run_id, None)
+
     def remember(self, runs: Runs) -> None:
         """Take over what somebody else remembers of runs."""
         for tenant, changed in runs.items():
@@ -86,6 +112,10 @@ class Tellings:
     def remembered(self) -> dict[str, dict[str, Remembered | None]]:
         """All that is remembered."""
         return {tenant: dict(telling.runs) for tenant, telling in self.tenants.items()}
+
+
+def _moves(commit: Committed) -> bool:
+    return any(told.stream.law.kind == "partition" for told in commit.told)
 
 
 async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Stretch]:
@@ -106,8 +136,7 @@ def _stretch(tellings: Tellings, commits: Sequence[Committed]) -> Stretch:
         moved = fold.add_many(events)
         if moved.metrics:
             found.folds[tenant] = fold.dump(full=True), moved.metrics
-        streams = (told.stream for commit in commits for told in commit.told)
-        touched = {stream.name for stream in streams if stream.tenant == tenant and stream.law.kind == "run"}
-        known = tellings.tenants[tenant].runs
-        found.runs[tenant] = {run_id: known.get(run_id) for run_id in touched}
+    for tenant, telling in tellings.tenants.items():
+        found.runs[tenant] = {run_id: telling.runs.get(run_id) for run_id in telling.touched}
+        telling.touched.clear()
     return found

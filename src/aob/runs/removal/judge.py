@@ -11,6 +11,7 @@ from aob.core.errors import NotFound, Unavailable
 from aob.core.run import Run
 from aob.core.value import ITEMS, REF_PREFIX
 from aob.journal import Stream
+from aob.journal.partition import written_here
 from aob.journal.removal import PREFIX
 from aob.ports.blobs import GONE
 from aob.ports.store import Head
@@ -101,7 +102,8 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
             for segment in segments:
                 for chunk in await journal.chunks(segment):
                     data = bytes(chunk.data)
-                    going.rows.add(chunk.row)
+                    if written_here(chunk.row):  # else another shard has it
+                        going.rows.add(chunk.row)
                     going.size += len(data)
                     going.values |= refs_in(data)
                     lists |= lists_in(data)

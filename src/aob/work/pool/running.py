@@ -49,6 +49,20 @@ class Running:
         with contextlib.suppress(BufferError):
             self._file.close()
 
+    @classmethod
+    def carry(cls, source: Path, target: Path) -> None:
+        """The list of another process knows also what this one was at work with: what it has no run of does not matter.
+        Nobody works with either. Twice is fine."""
+        if not source.exists():
+            return
+        with cls(source) as here, cls(target) as there:
+            lacking = sorted(here.before - there.before)
+            if lacking:
+                there._file[:1] = _RUNS if here.crashed or (there.crashed and there.before) else _STOPPED
+            places = [at for at in there._free if there._file[at] in (0, _END)]
+            for at, each in zip(places, lacking, strict=False):
+                there._file[at : at + len(each) + 1] = each + b"\n"
+
     def anew(self) -> None:
         """This process begins to work; until then a crash leaves the list of the one before."""
         self._map[:] = bytes(len(self._map))

@@ -1,11 +1,12 @@
-"""Commands that look at a home and its files, with or without a server: backup, restore, doctor."""
+"""Commands that look at a home and its files, with or without a server: backup, restore, doctor, shards."""
 
 from typing import Final
 
 from aob.cli.commands.home import backup as _backup
 from aob.cli.commands.home import doctor as _doctor
+from aob.cli.commands.home import shards as _shards
 
-HOUSE: Final = (_backup, _doctor)
+HOUSE: Final = (_backup, _doctor, _shards)
 """The commands in the order of `aob --help`."""
 
 __all__ = ["HOUSE"]

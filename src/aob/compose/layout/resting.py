@@ -1,0 +1,43 @@
+"""The journal of a shard that nobody runs, by all its laws: to read it back, or to write it into segments."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from aob.compose.metrics import make_laws
+from aob.compose.parts import load_handlers, open_blobs
+from aob.compose.settings import read_settings
+from aob.journal import Journal
+from aob.ports.store import Store
+from aob.runs import Ambient, Core
+from aob.work import Logs
+
+Resting: TypeAlias = Callable[[Store], Journal]
+
+
+@contextmanager
+def resting(home: Path) -> Iterator[Resting]:
+    """What makes the journal of a store; nothing is ever performed."""
+    settings = read_settings(home, os.environ, app=())
+    handlers = load_handlers((), settings)
+    ambient = Ambient(lambda: time.time_ns() // 1_000_000)
+    logs, blobs = Logs(home / "logs", ambient.now_ms), open_blobs(settings, home)
+
+    def journal(store: Store) -> Journal:
+        core = Core(
+            store, blobs, handlers.facts, lambda dispatch: _nothing, place=lambda job: None,
+            rules=settings.patch_rules(), ambient=ambient, logs=logs, laws=list(make_laws().values()),
+        )  # fmt: skip
+        return core.journal
+
+    try:
+        yield journal
+    finally:
+        logs.close()
+
+
+async def _nothing(job: Any) -> Any:
+    raise AssertionError("nothing is performed")

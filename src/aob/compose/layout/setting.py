@@ -1,0 +1,57 @@
+"""`aob shards` and `aob shards set`: the shards of a home as its files tell of them, and another number of them."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from aob.backends.sqlite.identity import look
+from aob.compose.files import held_together, opened
+from aob.compose.home import Hint, forwarded, home_made, remember, shard_files
+from aob.compose.layout.layout import SHARDS_MAX, layout_of
+from aob.compose.layout.moving import Step, finished, rearranged
+from aob.compose.lock import owning, usable
+from aob.core.answers import JsonObject
+from aob.core.errors import Invalid, NotFound, Problem
+
+
+def shards_told(home: Path) -> JsonObject:
+    """How many partitions a home has, and of each shard its file, its partitions with their epochs, and its rows. Also
+    of a home that runs. Raises NotFound for no home."""
+    _there(home)
+    layout = layout_of(home)
+    shards: list[JsonObject] = []
+    for number, path in shard_files(home).items():
+        found = look(path, "journal")
+        epochs = {str(at): layout.chains[at][-1].epoch for at, owner in enumerate(layout.owners) if owner == number}
+        shards.append({"shard": number, "file": path.name, "partitions": len(epochs), "epochs": epochs,
+                       "rows": found.row if found else 0})  # fmt: skip
+    return {"home": str(home), "partitions": layout.partitions, "moving": layout.moving, "shards": shards}
+
+
+async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
+    """So many shards own the partitions of a home from now on; what `shards_told` then says, and how many partitions
+    and live runs moved. Raises Conflict `home_in_use` for a home that runs, Invalid `bad_shards`, NotFound."""
+    if not 1 <= shards <= SHARDS_MAX:
+        limit = Problem("shards", f"{shards} is not between 1 and {SHARDS_MAX}", "bad_shards")
+        raise Invalid(f"a home has 1 to {SHARDS_MAX} shards", [limit])
+    _there(home)
+    moved = {"partitions": 0, "runs": 0}
+
+    def stepped(partition: int, source: int, target: int, runs: int) -> None:
+        moved["partitions"] += 1
+        moved["runs"] += runs
+        step(partition, source, target, runs)
+
+    with owning(home), usable(home):
+        await asyncio.to_thread(held_together, home)
+        forwarded(home)
+        page = partial(opened, home)
+        layout = await finished(home, layout_of(home), page)
+        layout = await rearranged(home, layout, shards, page, stepped)
+        remember(home, Hint(len(layout.active), layout.partitions))
+    return {**shards_told(home), "moved": moved}
+
+
+def _there(home: Path) -> None:
+    if not home_made(home) or not shard_files(home):
+        raise NotFound(f"{home} is no home", code="no_home", hint="aob up makes one")

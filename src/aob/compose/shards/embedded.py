@@ -1,0 +1,43 @@
+"""A home inside an application: one process that owns every partition, with the verbs of the server and no port."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from aob.compose.app import App, assemble, at_rest
+from aob.compose.files import make_room
+from aob.compose.layout import single
+from aob.compose.lock import owning, usable
+from aob.compose.settings import read_settings
+from aob.compose.shards.owners import Owners
+from aob.views import Views
+
+
+@asynccontextmanager
+async def open(
+    home: str | Path = "./home", *, app: object | str | Sequence[object | str] = (), **settings: Any
+) -> AsyncIterator[App]:
+    """Open a home in this process: recover what it holds, run it until left.
+
+    `app` is a module, an object or the name of a module with `@node` handlers, or several of them; `settings` go over
+    those of `HOME/aob.toml`. Raises Conflict `home_in_use` when another process runs it, `many_shards` when it needs
+    more than one process, Invalid for wrong settings.
+    """
+    folder = Path(home)
+    with usable(folder):
+        parsed = read_settings(folder, os.environ, **settings)
+    parts = app if isinstance(app, list | tuple) else (app,) if app else ()
+    async with AsyncExitStack() as stack:
+        with usable(folder):
+            make_room(folder)
+            stack.enter_context(owning(folder))
+            layout = single(folder, parsed.shards, parsed.partitions)
+        layout = await at_rest(folder, layout)
+        running = await assemble(stack, folder, parsed, parts, layout)
+        async with running.working(), AsyncExitStack() as inner:
+            if layout.files > 1:  # one shard owns all, and others hold what ended there
+                owners = await inner.enter_async_context(Owners(running, (), layout))
+                running.views = cast(Views, owners.verbs)
+            yield running

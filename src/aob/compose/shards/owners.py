@@ -1,0 +1,82 @@
+"""The owners of a home's shards: processes that are started, and started again; what owns nothing is read here."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from aob.compose.app import App
+from aob.compose.layout import Layout
+from aob.compose.shards.followers import Followers
+from aob.compose.shards.local import LocalShard, RetiredShard, Shard
+from aob.compose.shards.owned import OwnedShard
+from aob.compose.shards.removal import ShardSweep
+from aob.compose.shards.sharded import ShardedViews
+from aob.compose.shards.upward import answering
+from aob.compose.shards.wire import Hello, end_tasks
+from aob.compose.sweeping import sweep_often
+from aob.core.errors import Unavailable
+from aob.core.opening import Opening
+
+
+class Owners:
+    """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0.
+
+    Raises what an owner raised that could not start, Unavailable `shards_unavailable` where there is no Unix.
+    """
+
+    def __init__(self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None) -> None:
+        if sys.platform == "win32" and len(layout.active) > 1:
+            raise Unavailable(
+                "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
+            )
+        self.running, self._opening = running, opening or Opening()
+        settings = msgspec.to_builtins(running.settings)
+        home = str(running.home.absolute())
+        wiring = running.wiring
+        assert wiring is not None, "the main process has the metrics layer"
+        answer = answering(running.log, running.reader, wiring.read_through, running.views.core)
+        self.owned = [
+            OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer, self._moved)
+            for number in layout.active if number
+        ]  # fmt: skip
+        self.retired = [RetiredShard(number, running, layout) for number in layout.retired]
+        every: list[Shard] = [LocalShard(0, running), *self.owned, *self.retired]
+        every.sort(key=lambda shard: shard.number)
+        self.verbs = ShardedViews(running.views, every, layout)
+        wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
+        self._followers = Followers([*self.owned, *self.retired], wiring, running.notices)
+        self._stack = AsyncExitStack()
+        self.sweeps = [ShardSweep(shard) for shard in every]
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Owners":
+        try:
+            for retired in self.retired:
+                await retired.open(self._stack)
+            begun = await asyncio.gather(*(shard.__aenter__() for shard in self.owned), return_exceptions=True)
+            if (failed := next((error for error in begun if isinstance(error, BaseException)), None)) is not None:
+                raise failed
+        except BaseException:
+            await self.__aexit__()
+            raise
+        await self._followers.__aenter__()
+        now_ms = self.running.views.core.ambient.now_ms
+        self._sweeping = asyncio.create_task(sweep_often(self.sweeps, now_ms), name="aob-sweep")
+        return self
+
+    def _moved(self) -> None:
+        """An owner has told how far it is: the sum of those that are in the phase of the first that is not up."""
+        openings = [shard.opening for shard in self.owned if not shard.up]
+        if openings:
+            same = [each for each in openings if each.phase == openings[0].phase]
+            self._opening.begin(same[0].phase, sum(each.of for each in same))
+            self._opening.done = sum(each.done for each in same)
+
+    async def __aexit__(self, *exc: object) -> None:
+        await end_tasks(self._sweeping)
+        await self._followers.__aexit__()
+        await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
+        await self._stack.aclose()

@@ -1,0 +1,30 @@
+"""The history of a live stream, in one shard's segments, as another shard keeps it: its rows say where they lie."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aob.journal.law.stream import Chunk, segment_data
+from aob.journal.partition.law import place_of, row_elsewhere
+from aob.journal.parts import chunk_crc, segment_chunks, segment_crc
+from aob.ports.store import Segment, Store
+
+SEGMENTS_AT_ONCE: Final = 16
+
+
+async def copied_history(
+    store: Store, shard: int, name: str, to: int, row: int
+) -> AsyncIterator[tuple[Segment, list[Chunk]]]:
+    """The segments of a stream that all of it lies in, to be written in a row of the shard `to`, each with what it
+    holds. Raises Unavailable `segment_corrupt`."""
+    seq = 0
+    while segments := await store.segments(name, seq, SEGMENTS_AT_ONCE):
+        for segment in segments:
+            chunks = await segment_chunks(store, shard, segment)
+            for chunk in chunks:
+                at, number = place_of(chunk.row, shard)
+                chunk.row = number if at == to else row_elsewhere(at, number)
+                chunk.crc = chunk_crc(name, chunk)
+            first, count = segment.first_seq, segment.count
+            crc = segment_crc(name, first, count, row)
+            yield Segment(name, first, count, row, segment_data(chunks), crc), chunks
+            seq = first + count
