@@ -2,12 +2,14 @@
 
 import random
 from collections import defaultdict
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from aob.core.contract import read_contracts
-from aob.core.contract_model import ContractSet
+from aob.core.contract_model import ContractSet, MetricType
 from aob.core.event.ids import seed_of
 from aob.core.ingest import Event
 from aob.core.metric.fold import Fold
@@ -27,10 +29,10 @@ def contracts() -> ContractSet:
     return read_contracts(CONTRACTS)
 
 
-def accepted(contracts: ContractSet, seed: int, spread_ms: int) -> list[list[Event]]:
+def accepted(contracts: ContractSet, seed: int, spread_ms: int, count: int = 500) -> list[list[Event]]:
     """Accepted events of the shop, as they came."""
     intake = Intake(contracts)
-    sent = stream(seed, 500, NOW_MS, spread_ms, spread_ms)
+    sent = stream(seed, count, NOW_MS, spread_ms, spread_ms)
     return [intake.take([each.line for each in batch], batch[-1].at_ms) for batch in batches(sent, random.Random(seed))]
 
 
@@ -131,4 +133,47 @@ def by_subject(fold: Fold, events: list[Event]) -> dict[int, list[Event]]:
         for feed in fold.plan.subjects.get(event.type, {}).get(event.version, ()):
             for key in {touch.key for _, touch in feed.touches([event], lambda count: None)}:
                 found[seed_of(key) % 3].append(event)
+    return found
+
+
+def test_every_type_of_metric_is_merged_here(contracts: ContractSet) -> None:
+    assert {each.type for name in (*PLAIN, *FOLLOWED) for each in contracts.metrics[name].values()} == set(
+        get_args(MetricType)
+    )
+
+
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
+@given(st.integers(0, 1 << 20), st.integers(2, 6), st.randoms(use_true_random=False))
+def test_any_key_groups_in_any_order_and_any_tree_merge_into_the_fold_of_all(
+    seed: int, groups: int, dice: random.Random
+) -> None:
+    contracts, spread_ms = read_contracts(CONTRACTS), dice.choice([HOUR, 6 * DAY])
+    merges_as_whole(contracts, accepted(contracts, seed, spread_ms, 200), PLAIN, groups, dice)
+    within = accepted(contracts, seed, HOUR, 200)  # what is so late that a subject is told anew is the log's to tell
+    for name in FOLLOWED:
+        merges_as_whole(contracts, within, [name], groups, dice)
+
+
+def merges_as_whole(
+    contracts: ContractSet, parts: list[list[Event]], metrics: list[str], groups: int, dice: random.Random
+) -> None:
+    every, wanted = [event for part in parts for event in part], frozenset(metrics)
+    whole, owners = Fold(contracts, wanted), defaultdict[int, Fold](lambda: Fold(contracts, wanted))
+    for part in parts:
+        whole.add(part)
+        for group, events in (by_id(part, groups) if metrics is PLAIN else by_subject(whole, part)).items():
+            owners[group].add(events)
+    left = [*owners.values(), Fold(contracts, wanted)]
+    dice.shuffle(left)
+    while len(left) > 1:
+        other = left.pop(dice.randrange(len(left)))
+        left[dice.randrange(len(left))].merge(other)
+    want, got = told(settled(whole, every), metrics), told(settled(left[0], every), metrics)
+    assert {name for name in want if not same(got[name], want[name])} == set()
+
+
+def by_id(events: list[Event], groups: int) -> dict[int, list[Event]]:
+    found = defaultdict[int, list[Event]](list)
+    for event in events:
+        found[seed_of(event.id) % groups].append(event)
     return found
