@@ -42,10 +42,10 @@ class Log(MemoryEventLog):
         self.read_after: list[int] = []
         self.was_read = asyncio.Event()
 
-    async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
+    async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         self.read_after.append(after)
         self.was_read.set()
-        return await super().rows(after, limit, tenant)
+        return await super().rows(after, limit, tenant, partition)
 
 
 @pytest.fixture

@@ -61,3 +61,32 @@ def test_a_place_that_cannot_be_is_no_position(row: tuple[int, int]) -> None:
     with pytest.raises(CallerError) as caught:
         Positions(Positions.RUNS).place(Position(Positions.RUNS, (row,)).token())
     assert caught.value.code == "bad_position"
+
+
+@pytest.mark.parametrize(("token", "feed", "life", "place"), [
+    ("ks0D6ZGSB89AAAAAAAAAAA", Positions.EVENTS, 1, (7, WHOLE)), ("ks0D6ZGSBwM", Positions.EVENTS, 1, (7, 3)),
+    ("ks0LuZGSCc9AAAAAAAAAAA", Positions.EVENTS, 2, (9, WHOLE)), ("kgGRkgUC", Positions.RUNS, 1, (5, 2)),
+    ("ks0B9ZGSBQI", Positions.TOPICS, 1, (5, 2)),
+])  # fmt: skip
+def test_tokens_of_earlier_releases_are_read_as_they_were_given(
+    token: str, feed: int, life: int, place: tuple[int, int]
+) -> None:
+    positions = Positions(feed, life)
+    assert positions.place(token) == place
+    assert positions.token(*place) == token
+    assert positions.rows(token) == (place[0],)
+
+
+@given(st.integers(2, 64), st.data())
+def test_a_position_of_what_was_written_names_only_that_and_waits_for_nothing_else(
+    partitions: int, data: st.DataObject
+) -> None:
+    rows = data.draw(st.dictionaries(st.integers(0, partitions - 1), st.integers(1, 1 << 40)))
+    positions = Positions(Positions.EVENTS, 1, partitions)
+    token = positions.written(rows)
+    assert positions.rows(token) == tuple(rows.get(each, 0) for each in range(partitions))
+    assert positions.places(token) == tuple((rows[n], WHOLE) if n in rows else (0, 0) for n in range(partitions))
+    for other in (Positions(Positions.EVENTS, 2, partitions), Positions(Positions.EVENTS, 1, partitions + 1),
+                  Positions(Positions.RUNS, 1, partitions)):  # fmt: skip
+        with pytest.raises(Conflict):
+            other.places(token)

@@ -24,7 +24,7 @@ from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.parcel import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.ports.dead_letters import DeadQuery, Letters, Numbers
-from aob.ports.event_log import Group, Place, Row
+from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
 from aob.ports.log import Appended, Record
 from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
@@ -216,8 +216,8 @@ async def test_received_is_accepted_and_duplicate_and_rejected_over_any_run(
 class Lossy(MemoryEventLog):
     """A log whose commits and reads fail as they are told: before anything is written, or only the answer is lost."""
 
-    def __init__(self, ends: Sequence[str]) -> None:
-        super().__init__()
+    def __init__(self, ends: Sequence[str], partitions: int = 1) -> None:
+        super().__init__(partitions)
         self.ends = list(ends)
 
     async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
@@ -228,19 +228,19 @@ class Lossy(MemoryEventLog):
             await super().commit(groups, letters)
         raise Unavailable("the connection was lost", code="store_failed")
 
-    async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
+    async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         if self.ends and self.ends[0] == "away":
             self.ends.pop(0)
             raise Unavailable("the connection was lost", code="store_failed")
-        return await super().rows(after, 1, tenant)
+        return await super().rows(after, 1, tenant, partition)
 
 
 @settings(max_examples=80, deadline=None)
-@given(calls, st.lists(st.sampled_from(["told", "lost", "failed", "away"]), max_size=8))
+@given(calls, st.lists(st.sampled_from(["told", "lost", "failed", "away"]), max_size=8), st.sampled_from([1, 3]))
 async def test_what_the_log_holds_is_folded_and_counts_once_when_the_answer_of_a_commit_is_lost(
-    history: list[list[bytes]], ends: list[str]
+    history: list[list[bytes]], ends: list[str], partitions: int
 ) -> None:
-    log, heard = Lossy(ends), list[Commit]()
+    log, heard = Lossy(ends, partitions), list[Commit]()
     with replaced((ingest_room, "AGAIN_S", 0)):
         async with made(log, heard.append) as ingest:
             for lines in history:
@@ -253,9 +253,10 @@ async def test_what_the_log_holds_is_folded_and_counts_once_when_the_answer_of_a
                     await asyncio.sleep(0)
                 else:
                     raise AssertionError("the gate never came back")
-    rows = await MemoryEventLog.rows(log, 0, 1_000)
-    assert [(each.row, each.tenant, each.first, each.lines) for each in heard] == [
-        (row.row, row.tenant, row.first, row.lines) for row in rows
+    rows = [row for part in range(partitions) for row in await MemoryEventLog.rows(log, 0, 1_000, "", part)]
+    heard.sort(key=lambda each: each.partition)  # a stable sort: in each as they were heard
+    assert [(each.partition, each.row, each.tenant, each.first, each.lines) for each in heard] == [
+        (row.partition, row.row, row.tenant, row.first, row.lines) for row in rows
     ]
     assert [len(each.events) for each in heard] == [row.count for row in rows]
     ids = [event.id for each in heard for event in each.events]
@@ -272,6 +273,33 @@ async def test_a_position_of_now_covers_what_was_written_by_a_commit_whose_answe
         told = await sent(ingest, line("b"), line("c"))
         assert [each["verdict"] for each in told["verdicts"]] == ["duplicate", "accepted"]
         assert [commit.row for commit in heard] == [1, 2, 3]
+
+
+@settings(max_examples=40, deadline=None)
+@given(calls)
+async def test_a_log_of_several_partitions_takes_each_event_once_and_a_subject_stays_in_order(
+    history: list[list[bytes]],
+) -> None:
+    one, three = MemoryEventLog(), MemoryEventLog(3)
+    heard, positions = list[Commit](), Positions(Positions.EVENTS, 1, 3)
+    async with made(one) as plain, made(three, heard.append) as ingest:
+        for lines in history:
+            before = await ends_of(three)
+            told = await sent(ingest, *lines)
+            want = await sent(plain, *lines)
+            assert {**told, "position": ""} == {**want, "position": ""}
+            wrote = [at if at > was else 0 for at, was in zip(await ends_of(three), before, strict=True)]
+            assert list(positions.rows(told["position"])) == (wrote if any(wrote) else list(before))
+    assert await three.totals("acme") == await one.totals("acme")
+    rows = await rows_behind(three, (0, 0, 0), 1_000)
+    reread = {
+        (row.partition, event.offset): event.id for row in rows
+        for event in ingest.gate("acme").reread(row.lines, row.notes, row.first)
+    }  # fmt: skip
+    assert reread == {(each.partition, event.offset): event.id for each in heard for event in each.events}
+    for partition in range(3):
+        offsets = [offset for part, offset in reread if part == partition]
+        assert offsets == list(range(len(offsets)))
 
 
 # -- dead letters ---------------------------------------------------------------------------------------------------

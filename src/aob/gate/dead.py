@@ -156,7 +156,7 @@ class DeadVerbs:
                 (letters[place].number, "replayed", "duplicate" if place in again else "") for place in passed
             ]
             await ingest.post(parcel)
-            position = ingest.positions.token(parcel.row)
+            position = ingest.positions.written(parcel.rows)
         verdicts = [_verdict(letters[place], found, place in again) for place, found in enumerate(looked)]
         return {
             "dry_run": dry_run, "matched": len(letters), "accepted": len(passed) - len(again), "duplicate": len(again),

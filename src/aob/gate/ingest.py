@@ -13,16 +13,17 @@ from typing import Final
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.event import Positions
-from aob.core.ingest import Dedup, Event, Gate, Gated, joined_notes
+from aob.core.ingest import Dedup, Event, Gate, Gated
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate.dead import DeadVerbs
+from aob.gate.grouping import Grouped, grouped, letters_of
 from aob.gate.memory import Memory
 from aob.gate.parcel import FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
-from aob.ports.dead_letters import Letters, LogWithLetters
-from aob.ports.event_log import Group, Place, Row
+from aob.ports.dead_letters import Letters, LogWithLetters, Numbers
+from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, Trace
 
@@ -35,8 +36,9 @@ GROUP_EVENTS: Final = 4_000
 AGAIN_S: Final = 0.5
 """Before the log is asked again what it holds."""
 
+_NONE: Final[dict[str, list[str]]] = {}
+
 log = Logger("aob.gate")
-_NONE: Final = Letters(""), ()
 
 
 class Ingest:
@@ -49,7 +51,7 @@ class Ingest:
         life: int = 1,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
-        self.telemetry, self.positions = telemetry, Positions(Positions.EVENTS, life)
+        self.telemetry, self.positions = telemetry, Positions(Positions.EVENTS, life, events.partitions)
         self.pressure = Pressure(clock_s)
         dead = DeadVerbs(events.letters, self)
         self.deadletters, self.deadletter = dead.deadletters, dead.deadletter
@@ -64,8 +66,8 @@ class Ingest:
         """What the last commit failed of, until another one has succeeded."""
         self.refusing: AobError | None = None
         """Why nothing is taken."""
-        self._row: int | None = None
-        """The last row that was told."""
+        self._rows: list[int] = []
+        """The last row of each partition that was told."""
         self._unsure: AobError | None = None
         """Why it is not known what the log holds behind that row."""
 
@@ -130,7 +132,7 @@ class Ingest:
             self._forget(parcel)
             raise self._unsure or Unavailable("the gate is closed", code="closing")
         if not parcel.gated.received and not parcel.settled:
-            parcel.row, _ = await self.events.end()
+            parcel.rows = dict(enumerate(await ends_of(self.events)))
             return
         self.pressure.add(parcel.tenant, parcel.size)
         self._queue.append(parcel)
@@ -213,26 +215,27 @@ class Ingest:
         return parcels
 
     async def _commit(self, parcels: list[Parcel]) -> None:
-        at_ms, by_tenant = self.now_ms(), dict[str, list[Parcel]]()
+        at_ms, by_tenant, many = self.now_ms(), dict[str, list[Parcel]](), self.events.partitions
+        parts: list[Grouped] = []
         for parcel in parcels:
             by_tenant.setdefault(parcel.tenant, []).append(parcel)
         began_s, began_ns = self.pressure.now(), at_ms * 1_000_000
         try:
-            groups = [_group(tenant, at_ms, mine) for tenant, mine in by_tenant.items()]
-            letters = [found for tenant, mine in by_tenant.items() if (found := _letters(tenant, at_ms, mine))]
-            if self._row is None:
-                self._row, _ = await self.events.end()
-            places, numbers = await self.events.commit(groups, letters)
+            if not self._rows:
+                self._rows = list(await ends_of(self.events))
+            for tenant, mine in by_tenant.items():
+                parts += grouped(tenant, at_ms, mine, many)
+            letters = letters_of(at_ms, by_tenant)
+            places, numbers = await self.events.commit([part.group for part in parts], letters)
         except Exception as error:
             self._fail(parcels, error)
             if self.telemetry is not None:
                 self.telemetry.stage("store", self.pressure.now() - began_s, 0, 1)
             return
-        self._timed(parcels, groups, self.pressure.now() - began_s, began_ns)
-        refused = {each.tenant: (each, dead) for each, dead in zip(letters, numbers, strict=True)}
-        for group, place, mine in zip(groups, places, by_tenant.values(), strict=True):
-            each, dead = refused.get(group.tenant, _NONE)
-            self._tell(group, place, mine, dead, [letter.type for letter in each.refused])
+        self._timed(parcels, parts, self.pressure.now() - began_s, began_ns)
+        types = _numbered(by_tenant, letters, numbers) if letters else _NONE
+        for part, place in zip(parts, places, strict=True):
+            self._tell(part, place, types)
         self.failing = None
         self.counts["commits"] += 1
         self.pressure.done([(parcel.tenant, parcel.size) for parcel in parcels], began_s)
@@ -241,38 +244,36 @@ class Ingest:
                 parcel.future.set_result(None)
         self._seal()
 
-    def _timed(self, parcels: list[Parcel], groups: list[Group], took_s: float, began_ns: int) -> None:
+    def _timed(self, parcels: list[Parcel], parts: list[Grouped], took_s: float, began_ns: int) -> None:
         """A commit is done: its time, and a span for each traced call that waited for it."""
         telemetry = self.telemetry
         if telemetry is None:
             return
-        telemetry.stage("store", took_s, sum(group.count for group in groups))
+        telemetry.stage("store", took_s, sum(part.group.count for part in parts))
         if telemetry.tracing:
             end_ns = began_ns + int(took_s * 1e9)
             for parcel in parcels:
                 if parcel.trace is not None:
                     telemetry.record("commit", parcel.trace, began_ns, end_ns, **{"aob.events": len(parcel.events)})
 
-    def _tell(
-        self, group: Group, place: Place, parcels: list[Parcel], dead: Sequence[int], types: Sequence[str]
-    ) -> None:
+    def _tell(self, part: Grouped, place: Place, types: dict[str, list[str]]) -> None:
         """A tenant's part of a commit is durable: number its events, let the folds know, make its answers ready."""
-        row, first = self._row, _ = place.row, place.first
-        events: list[Event] = parcels[0].events if len(parcels) == 1 else []
-        at = 0
-        for parcel in parcels:
-            refused = len(parcel.gated.refused)
-            parcel.row, parcel.dead = row, dead[at : at + refused]
-            at += refused
-            if len(parcels) > 1:
-                events.extend(parcel.events)
-        for offset, event in enumerate(events, first):
+        group, row, first, partition = part.group, place.row, place.first, place.partition
+        self._rows[partition] = row
+        for parcel in part.parcels:
+            parcel.rows[partition] = row
+        for offset, event in enumerate(part.events, first):
             event.offset = offset
         self._count(group)
         self._hand_on(Commit(
-            row, group.at_ms, group.tenant, first, events, group.lines, group.duplicate, group.rejected, types,
-            _traces(parcels),
+            row, group.at_ms, group.tenant, first, part.events, group.lines, group.duplicate, group.rejected,
+            types.pop(group.tenant, ()) if types else (),
+            self._traces(part) if self.telemetry is not None and self.telemetry.tracing else (), partition=partition,
         ))  # fmt: skip
+
+    @staticmethod
+    def _traces(part: Grouped) -> list[Trace]:
+        return [parcel.trace for parcel in part.parcels if parcel.trace is not None]
 
     def _fail(self, parcels: list[Parcel], error: Exception) -> None:
         """A commit may be written or not: it fails with all that was gated on top of it, and the log is read next."""
@@ -297,7 +298,7 @@ class Ingest:
         """Reads what the log holds behind the last row that was told, as at a start, until it answers."""
         while not self._closed:
             try:
-                while self._row is not None and (rows := await self.events.rows(self._row)):
+                while self._rows and (rows := await rows_behind(self.events, self._rows)):
                     for row in rows:
                         self._told_late(row)
                 self._unsure = None
@@ -311,7 +312,7 @@ class Ingest:
         events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
         self.memory.remember(row.tenant, events)
         self._count(row)
-        self._row = row.row
+        self._rows[row.partition] = row.row
         self._hand_on(Commit.of_row(row, events))
 
     def _count(self, written: Group | Row) -> None:
@@ -358,30 +359,14 @@ class Ingest:
             log.warning("dedup_tidy_failed", tenant=tenant, error=str(error))
 
 
-def _traces(parcels: list[Parcel]) -> list[Trace]:
-    return [parcel.trace for parcel in parcels if parcel.trace is not None]
-
-
-def _group(tenant: str, at_ms: int, parcels: list[Parcel]) -> Group:
-    """What a tenant's calls add in one commit."""
-    if len(parcels) == 1:
-        (one,) = parcels
-        lines, notes = one.text, _notes(one)
-    else:
-        lines = b"\n".join([parcel.text for parcel in parcels if parcel.events])
-        notes = joined_notes(map(_notes, parcels))
-    return Group(
-        tenant, at_ms, lines, notes, sum(len(parcel.events) for parcel in parcels),
-        sum(len(parcel.repeats) for parcel in parcels), sum(len(parcel.gated.refused) for parcel in parcels),
-    )  # fmt: skip
-
-
-def _letters(tenant: str, at_ms: int, parcels: list[Parcel]) -> Letters | None:
-    """What a tenant's calls change of its dead letters in one commit."""
-    refused = [letter for parcel in parcels if parcel.gated.refused for letter in parcel.letters(at_ms)]
-    settled = [each for parcel in parcels if parcel.settled for each in parcel.settled]
-    return Letters(tenant, refused, settled) if refused or settled else None
-
-
-def _notes(parcel: Parcel) -> bytes:
-    return parcel.gate.notes(parcel.events) if parcel.events else b""
+def _numbered(
+    by_tenant: dict[str, list[Parcel]], letters: Sequence[Letters], numbers: Sequence[Numbers]
+) -> dict[str, list[str]]:
+    """Tells parcels the numbers of their dead letters; the types that the refused events of each tenant said."""
+    for each, dead in zip(letters, numbers, strict=True):
+        at = 0
+        for parcel in by_tenant[each.tenant]:
+            refused = len(parcel.gated.refused)
+            parcel.dead = dead[at : at + refused]
+            at += refused
+    return {each.tenant: [letter.type for letter in each.refused] for each in letters}

@@ -1,7 +1,7 @@
 """What one caller sent, on its way through a commit: gated lines in, its part of a group and its answer out."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,7 +29,7 @@ class Parcel:
     """One call's events after the gate and the claim of their ids. `repeats` are places among the gated events."""
 
     __slots__ = (
-        "dead", "events", "future", "gate", "gated", "repeats", "row", "settled", "size", "tenant", "text",
+        "dead", "events", "future", "gate", "gated", "repeats", "rows", "settled", "size", "tenant", "text",
         "trace", "within",
     )  # fmt: skip
 
@@ -38,7 +38,7 @@ class Parcel:
         self.events, self.text = _fresh(gated, repeats)
         self.dead: Sequence[int] = ()
         self.settled: list[tuple[int, str, str]] = []
-        self.row = _NONE
+        self.rows: dict[int, int] = {}
         self.trace: Trace | None = None
         self.within = -1
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class Parcel:
 
     def told(self) -> "Told":
         """What became of it, once it is written."""
-        return Told(self.gated.received, len(self.repeats), len(self.gated.refused), self.row, self.verdicts())
+        return Told(self.gated.received, len(self.repeats), len(self.gated.refused), self.rows, self.verdicts())
 
 
 class Commit(msgspec.Struct, eq=False, gc=False):
@@ -90,12 +90,22 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     """The metrics that it moved, once it is folded."""
     again: bool = False
     """Read back at recovery: it was heard before, in another life."""
+    partition: int = 0
 
     @classmethod
     def of_row(cls, row: Row, events: Sequence[Event], *, again: bool = False) -> "Commit":
         """A commit that is read back from the log."""
         return cls(
-            row.row, row.at_ms, row.tenant, row.first, events, row.lines, row.duplicate, row.rejected, again=again
+            row.row,
+            row.at_ms,
+            row.tenant,
+            row.first,
+            events,
+            row.lines,
+            row.duplicate,
+            row.rejected,
+            again=again,
+            partition=row.partition,
         )
 
 
@@ -105,7 +115,7 @@ class Told(NamedTuple):
     received: int
     duplicate: int
     rejected: int
-    row: int
+    rows: Mapping[int, int]
     verdicts: list[bytes]
 
 
@@ -140,8 +150,16 @@ def answer(told: Sequence[Told], positions: Positions) -> bytes:
     verdicts = told[0].verdicts if len(told) == 1 else [verdict for each in told for verdict in each.verdicts]
     return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
         received, received - duplicate - rejected, duplicate, rejected,
-        positions.token(told[-1].row).encode(), b",".join(verdicts),
+        positions.written(told[0].rows if len(told) == 1 else _last(told)).encode(), b",".join(verdicts),
     )  # fmt: skip
+
+
+def _last(told: Sequence[Told]) -> dict[int, int]:
+    """The last row in each partition that parts of a call wrote."""
+    rows: dict[int, int] = {}
+    for each in told:
+        rows |= each.rows
+    return rows
 
 
 def rejection(refused: Refused, number: int) -> bytes:

@@ -12,36 +12,38 @@ ROWS_BYTES_MAX = 16 * 1024 * 1024
 
 
 class MemoryEventLog:
-    """Rows in a list, the letters beside it."""
+    """Rows in a list a partition, the letters beside it."""
 
-    def __init__(self) -> None:
-        self._rows: list[Row] = []
-        self._ends: Counter[str] = Counter()
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = partitions
+        self._rows: list[list[Row]] = [[] for _ in range(partitions)]
+        self._ends: Counter[tuple[str, int]] = Counter()
         self.letters: DeadLetters = MemoryDeadLetters()
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups, in order."""
         places: list[Place] = []
         for group in groups:
-            number, first = len(self._rows) + 1, self._ends[group.tenant]
-            at_ms = max(group.at_ms, self._rows[-1].at_ms if self._rows else 0)
-            self._rows.append(
+            rows, key = self._rows[group.partition], (group.tenant, group.partition)
+            number, first = len(rows) + 1, self._ends[key]
+            at_ms = max(group.at_ms, rows[-1].at_ms if rows else 0)
+            rows.append(
                 Row(number, group.tenant, at_ms, first, group.count, group.duplicate, group.rejected,
-                    bytes(group.lines), bytes(group.notes))
+                    bytes(group.lines), bytes(group.notes), group.partition)
             )  # fmt: skip
-            self._ends[group.tenant] += group.count
-            places.append(Place(number, first))
+            self._ends[key] += group.count
+            places.append(Place(number, first, group.partition))
         return places
 
     async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
         """Write all groups and letters."""
         return await self.append(groups), await self.letters.write(letters)
 
-    async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
+    async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         """Rows after a row."""
         found: list[Row] = []
         size = 0
-        for row in self._rows[max(0, after) :]:
+        for row in self._rows[partition][max(0, after) :]:
             if len(found) >= limit or size > ROWS_BYTES_MAX:
                 break
             if not tenant or row.tenant == tenant:
@@ -49,24 +51,25 @@ class MemoryEventLog:
                 size += len(row.lines)
         return found
 
-    async def row_at(self, tenant: str, offset: int) -> int:
+    async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
         """The row that holds an offset."""
-        for row in self._rows:
+        for row in self._rows[partition]:
             if row.tenant == tenant and row.first <= offset < row.first + row.count:
                 return row.row
         return 0
 
-    async def row_before(self, at_ms: int) -> int:
+    async def row_before(self, at_ms: int, partition: int = 0) -> int:
         """The last row written at or before an instant."""
-        return bisect_right(self._rows, at_ms, key=lambda row: row.at_ms)
+        return bisect_right(self._rows[partition], at_ms, key=lambda row: row.at_ms)
 
-    async def end(self) -> tuple[int, int]:
+    async def end(self, partition: int = 0) -> tuple[int, int]:
         """The last row and its time."""
-        return (self._rows[-1].row, self._rows[-1].at_ms) if self._rows else (0, 0)
+        rows = self._rows[partition]
+        return (rows[-1].row, rows[-1].at_ms) if rows else (0, 0)
 
     async def totals(self, tenant: str) -> tuple[int, int, int]:
         """Accepted, duplicate, rejected."""
-        mine = [row for row in self._rows if row.tenant == tenant]
+        mine = [row for rows in self._rows for row in rows if row.tenant == tenant]
         return sum(row.count for row in mine), sum(row.duplicate for row in mine), sum(row.rejected for row in mine)
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ The file is opened at the first use: a home without events has none.
 
 import sqlite3
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -13,7 +14,7 @@ from aob.backends.sqlite.dead_letters import SqliteDeadLetters, write_letters
 from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
-from aob.core.errors import Unavailable
+from aob.core.errors import Conflict, Unavailable
 from aob.ports.dead_letters import DeadLetters, Letters, Numbers
 from aob.ports.event_log import Group, Place, Row
 from aob.ports.marks import Mark
@@ -25,17 +26,34 @@ Sums = tuple[int, int, int]
 """Accepted, duplicate and rejected of a tenant."""
 
 
-class SqliteEventLog:
-    """All tenants in one SQLite file."""
+class _Part:
+    """A partition: its statements, and what is known of its end on the writer's thread."""
 
-    def __init__(self, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
-        self._mark = mark
+    def __init__(self, number: int) -> None:
+        names = {"{row}": f"row_{number}" if number else "row", "{total}": f"total_{number}" if number else "total"}
+        self.number = number
+        self.sql = {
+            name: reduce(lambda text, each: text.replace(*each), names.items(), text) for name, text in SQL.items()
+        }
+        self.forget()
+
+    def forget(self) -> None:
+        """The file is asked what it holds."""
+        self.last: tuple[int, int] | None = None
+        self.totals = dict[str, Sums]()
+
+
+class SqliteEventLog:
+    """All tenants in one SQLite file. Its first partition is the order of the file; further ones have tables of their
+    own, and all are written by one transaction."""
+
+    def __init__(self, path: Path, *, partitions: int = 1, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
+        self._mark, self.partitions = mark, partitions
+        self._parts = [_Part(number) for number in range(partitions)]
         self._known: bytes | None = None
         self._file = SqliteFile(path, "aob-events", self._prepare, timeout_s=timeout_s)
         self._read = self._file.peek
         self.letters: DeadLetters = SqliteDeadLetters(self._file)
-        self._last: tuple[int, int] | None = None
-        self._totals: dict[str, Sums] = {}
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups or none, durably."""
@@ -45,17 +63,19 @@ class SqliteEventLog:
         """Write all groups and letters or none, durably."""
         return await self._file.write(lambda writer: self._write(writer, groups, letters))
 
-    async def rows(self, after: int, limit: int = 100, tenant: str = "") -> list[Row]:
+    async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         """Rows after a row, in order."""
+        sql = self._parts[partition].sql
 
         def work(reader: sqlite3.Connection) -> list[Row]:
             found: list[Row] = []
             size = 0
-            asked = reader.execute(SQL["rows_of"], (after, tenant)) if tenant else reader.execute(SQL["rows"], (after,))
+            asked = reader.execute(sql["rows_of"], (after, tenant)) if tenant else reader.execute(sql["rows"], (after,))
             for *fields, crc in asked:
                 row = Row(*fields)
+                row.partition = partition
                 if type(row.lines) is not bytes or type(row.notes) is not bytes or crc not in (UNCHECKED, _crc(row)):
-                    raise self._corrupt(row.row)
+                    raise self._corrupt(row)
                 found.append(row)
                 size += len(row.lines)
                 if len(found) >= limit or size > ROWS_BYTES_MAX:
@@ -64,32 +84,36 @@ class SqliteEventLog:
 
         return await self._read(work, []) if limit > 0 else []
 
-    async def row_at(self, tenant: str, offset: int) -> int:
+    async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
         """The row that holds an offset of a tenant."""
 
         def work(reader: sqlite3.Connection) -> int:
-            row = reader.execute(SQL["row_at"], (tenant, offset)).fetchone()
+            row = reader.execute(self._parts[partition].sql["row_at"], (tenant, offset)).fetchone()
             return int(row[0]) if row is not None and row[1] <= offset < row[1] + row[2] else 0
 
         return await self._read(work, 0)
 
-    async def row_before(self, at_ms: int) -> int:
+    async def row_before(self, at_ms: int, partition: int = 0) -> int:
         """The last row written at or before an instant."""
 
         def work(reader: sqlite3.Connection) -> int:
-            row = reader.execute(SQL["row_before"], (at_ms,)).fetchone()
+            row = reader.execute(self._parts[partition].sql["row_before"], (at_ms,)).fetchone()
             return 0 if row is None else int(row[0])
 
         return await self._read(work, 0)
 
-    async def end(self) -> tuple[int, int]:
+    async def end(self, partition: int = 0) -> tuple[int, int]:
         """The last row and its time."""
-        return await self._read(_end, (0, 0))
+        return await self._read(lambda reader: _end(reader, self._parts[partition]), (0, 0))
 
     async def totals(self, tenant: str) -> tuple[int, int, int]:
         """Accepted, duplicate and rejected of a tenant."""
 
-        return await self._read(lambda reader: _total(reader, tenant), (0, 0, 0))
+        def work(reader: sqlite3.Connection) -> Sums:
+            accepted, duplicate, rejected = zip(*(_total(reader, part, tenant) for part in self._parts), strict=True)
+            return sum(accepted), sum(duplicate), sum(rejected)
+
+        return await self._read(work, (0, 0, 0))
 
     async def close(self) -> None:
         """Write what waits, then let go of the file."""
@@ -100,53 +124,79 @@ class SqliteEventLog:
     def _write(
         self, writer: sqlite3.Connection, groups: Sequence[Group], letters: Sequence[Letters]
     ) -> tuple[list[Place], list[Numbers]]:
-        last, kept, self._last = self._last or _end(writer), self._totals, None
-        self._totals = {}  # whatever breaks from here on, the file is asked what it holds
-        places, totals, written = list[Place](), dict[str, Sums](), 0
+        places, written, changed = list[Place](), 0, dict[_Part, _Ahead]()
         known, self._known = self._known, None
-        with transaction(writer):
-            for group in groups:
-                total = totals.get(group.tenant) or kept.get(group.tenant) or _total(writer, group.tenant)
-                last = (last[0] + 1, max(last[1], group.at_ms))
-                places.append(_add(writer, group, last, total))
-                totals[group.tenant] = (
-                    total[0] + group.count, total[1] + group.duplicate, total[2] + group.rejected,
-                )  # fmt: skip
-                written += len(group.lines) + len(group.notes)
-            writer.executemany(SQL["set_total"], [(tenant, *total) for tenant, total in totals.items()])
-            numbers = write_letters(writer, letters)
-            if (peers := self._mark.peers()) != known:
-                writer.execute(FILE_SQL["note_known"], (peers,))
-        self._known = peers
-        self._mark.note(last[0])
-        self._last = last
-        self._totals = kept | totals
+        try:
+            with transaction(writer):
+                for group in groups:
+                    part = self._parts[group.partition]
+                    ahead = changed.get(part)
+                    if ahead is None:
+                        ahead = changed[part] = _Ahead(part.last or _end(writer, part))
+                    places.append(_add(writer, part, ahead, group))
+                    written += len(group.lines) + len(group.notes)
+                for part, ahead in changed.items():
+                    writer.executemany(
+                        part.sql["set_total"], [(tenant, *total) for tenant, total in ahead.totals.items()]
+                    )
+                numbers = write_letters(writer, letters)
+                if (peers := self._mark.peers()) != known:
+                    writer.execute(FILE_SQL["note_known"], (peers,))
+            self._known = peers
+            for part, ahead in changed.items():
+                part.last = ahead.last
+                part.totals.update(ahead.totals)
+            self._mark.note((self._parts[0].last or (0,))[0])
+        except BaseException:
+            for part in changed:  # nobody knows whether it was written
+                part.forget()
+            raise
         self._file.checkpoints.wrote(written)
         return places, numbers
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
         found = identify(connection, self._file.path, self._mark, (("row", "crc integer not null default -1"),))
-        self._mark.begin(found.file_id, _end(connection)[0])
+        end = _end(connection, self._parts[0])[0]
+        there = connection.execute(SQL["partitions"]).fetchone()[0]
+        if there == 1 and not end:  # a new file: it gets all of its partitions
+            for part in self._parts[1:]:
+                connection.executescript(part.sql["partition"])
+        elif there != self.partitions:
+            raise Conflict(f"{self._file.path.name} has {there} partitions, not {self.partitions}",
+                           code="other_partitions")  # fmt: skip
+        self._mark.begin(found.file_id, end)
 
-    def _corrupt(self, row: int) -> Unavailable:
+    def _corrupt(self, row: Row) -> Unavailable:
         name = self._file.path.name
+        which = f"row {row.row}" + (f" of partition {row.partition}" if row.partition else "")
         return Unavailable(
-            f"{name}: row {row} is not what was written (its checksum differs)", code="row_corrupt",
-            hint=f"restore {name} from a backup, or lose what the row held: aob restore --accept-loss {name}:{row}",
+            f"{name}: {which} is not what was written (its checksum differs)", code="row_corrupt",
+            hint=f"restore {name} from a backup, or lose what the row held: aob restore --accept-loss {name}:{row.row}",
         )  # fmt: skip
 
 
-def _add(writer: sqlite3.Connection, group: Group, last: tuple[int, int], total: Sums) -> Place:
-    number, at_ms = last
-    row = Row(number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.lines,
-              group.notes)  # fmt: skip
+class _Ahead:
+    """What a partition will be after a commit."""
+
+    __slots__ = ("last", "totals")
+
+    def __init__(self, last: tuple[int, int]) -> None:
+        self.last, self.totals = last, dict[str, Sums]()
+
+
+def _add(writer: sqlite3.Connection, part: _Part, ahead: _Ahead, group: Group) -> Place:
+    tenant = group.tenant
+    total = ahead.totals.get(tenant) or part.totals.get(tenant) or _total(writer, part, tenant)
+    number, at_ms = ahead.last = (ahead.last[0] + 1, max(ahead.last[1], group.at_ms))
+    ahead.totals[tenant] = total[0] + group.count, total[1] + group.duplicate, total[2] + group.rejected
+    row = Row(number, tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.lines, group.notes)
     writer.execute(
-        SQL["add_row"],
-        (number, group.tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines,
+        part.sql["add_row"],
+        (number, tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines,
          _crc(row)),
     )  # fmt: skip
-    return Place(number, total[0])
+    return Place(number, total[0], part.number)
 
 
 def _crc(row: Row) -> int:
@@ -155,11 +205,11 @@ def _crc(row: Row) -> int:
     return crc32(row.lines, crc32(row.notes, crc32(head)))
 
 
-def _total(connection: sqlite3.Connection, tenant: str) -> Sums:
-    row: tuple[Any, ...] | None = connection.execute(SQL["total_of"], (tenant,)).fetchone()
+def _total(connection: sqlite3.Connection, part: _Part, tenant: str) -> Sums:
+    row: tuple[Any, ...] | None = connection.execute(part.sql["total_of"], (tenant,)).fetchone()
     return (0, 0, 0) if row is None else (int(row[0]), int(row[1]), int(row[2]))
 
 
-def _end(connection: sqlite3.Connection) -> tuple[int, int]:
-    row: tuple[Any, ...] | None = connection.execute(SQL["end"]).fetchone()
+def _end(connection: sqlite3.Connection, part: _Part) -> tuple[int, int]:
+    row: tuple[Any, ...] | None = connection.execute(part.sql["end"]).fetchone()
     return (0, 0) if row is None else (int(row[0]), int(row[1]))

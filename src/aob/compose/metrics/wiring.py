@@ -341,7 +341,7 @@ class Wiring:
                 **{name: value for name, value in self.gate.health().items() if name not in _COUNTED},
             },
             "fold": {
-                "row": live.row, "behind": live.row - live.keeping.saved_row,
+                "row": sum(live.at), "behind": sum(live.at) - live.keeping.saved_row,
                 "cells": sum(size["cells"] for size in sizes),
                 "bytes": sum(size["bytes"] for size in sizes), "entities": sum(len(each.entities) for each in tenants),
                 "watched": len(self.watches), "filling": sum(len(each.filling) for each in tenants),

@@ -95,24 +95,39 @@ class Positions:
     TOPICS: ClassVar[int] = _TOPICS
     EVENTS: ClassVar[int] = _EVENTS
 
-    def __init__(self, feed: int, life: int = 1) -> None:
+    def __init__(self, feed: int, life: int = 1, partitions: int = 1) -> None:
         self.life, self.generation = life, feed + LIFE * (life - 1)
-        self._feed = feed
+        self._feed, self._partitions = feed, partitions
 
     def token(self, row: int, index: int = WHOLE) -> str:
         """The position after an event of a row, or after the whole row."""
         return _token(self.generation, row, index)
 
-    def place(self, token: str) -> Place:
-        """The place that a position names. Raises CallerError `bad_position`, Conflict `position_expired`."""
+    def written(self, rows: Mapping[int, int]) -> str:
+        """The position after rows of the partitions that were written; it asks nothing of the others, and who reads on
+        from it reads those from their begin."""
+        if self._partitions == 1:
+            return _token(self.generation, rows.get(0, 0), WHOLE)
+        places = [(rows[each], WHOLE) if each in rows else Position.BEGIN for each in range(self._partitions)]
+        return Position(self.generation, tuple(places)).token()
+
+    def places(self, token: str) -> tuple[Place, ...]:
+        """The place in each partition. Raises CallerError `bad_position`, Conflict `position_expired`."""
         position = Position.parse(token)
-        if position.generation != self.generation or len(position.rows) != 1:
+        if position.generation != self.generation or len(position.rows) != self._partitions:
             raise _expired(self._feed)
-        row, index = position.rows[0]
-        if not (0 <= row < WHOLE and 0 <= index <= WHOLE):
+        if not all(0 <= row < WHOLE and 0 <= index <= WHOLE for row, index in position.rows):
             raise CallerError("this is no position of this feed", code="bad_position",
                               hint="use a position that an answer of this server gave you")  # fmt: skip
-        return row, index
+        return position.rows
+
+    def rows(self, token: str) -> tuple[int, ...]:
+        """The rows that a read waits for, one a partition; raises as `places`."""
+        return tuple([row for row, _ in self.places(token)])
+
+    def place(self, token: str) -> Place:
+        """The place in the only partition; raises as `places`."""
+        return self.places(token)[0]
 
 
 @lru_cache(256)  # a commit is told by each of its answers and deltas

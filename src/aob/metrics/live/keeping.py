@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from aob.core.errors import AobError, Unavailable
 from aob.metrics.live.tenant import OWN, fold_hash
 from aob.metrics.live.whole import Whole
+from aob.ports.event_log import ends_of
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT, PAGES_TAKEN, OwnedPages
 
@@ -93,20 +94,23 @@ class Keeping:
         to be made from the log."""
         live = self._live
         marks = await self.pages.marks()
-        end, _ = await live.events.end()
+        ends = await ends_of(live.events)
         told = {"layout": LAYOUT, "platform": self._platform()}
         known: dict[str, Mapping[str, bytes]] | None = None
-        if all(marks.get(name, at) == at for name, at in told.items()) and marks.get("events", 0) <= end:
+        if all(marks.get(name, at) == at for name, at in told.items()) and all(
+            marks.get(_mark(number), 0) <= end for number, end in enumerate(ends)
+        ):
             known = await self._loaded()
         if known is None:  # of another release, of a log that is gone, or not readable: read everything again
             if marks:
-                log.warning("snapshot_left_aside", events=end)
+                log.warning("snapshot_left_aside", events=sum(ends))
             await self.pages.clear()
             live.tenants.clear()
             live.memory.clear()
             marks, known = {}, {}
-        live.row = self.saved_row = marks.get("events", 0)
-        self.marks = {name: at for name, at in marks.items() if name not in _OWN}
+        live.at[:] = [marks.get(_mark(number), 0) for number in range(len(ends))]
+        self.saved_row = sum(live.at)
+        self.marks = {name: at for name, at in marks.items() if name not in _OWN and not name.startswith(_mark(1)[:-1])}
         self.kept_marks = dict(self.marks)
         self._kept_day = max(await self.pages.kept(), default=-1)
         for tenant, pages in known.items():
@@ -178,8 +182,9 @@ class Keeping:
             numbers.forget(now_ms)
             await asyncio.sleep(0)
         await self._gather(made, whole)
-        row, behind = live.row, self._behind
-        marks = {**self.marks, "events": row, "layout": LAYOUT, "platform": self._platform()}
+        rows, behind = list(live.at), self._behind
+        read = {_mark(number): row for number, row in enumerate(rows)}
+        marks = {**self.marks, **read, "layout": LAYOUT, "platform": self._platform()}
         # What the gate has claimed and not yet written must not be remembered as come when it cannot be written.
         if not await live.memory.settled():
             raise Unavailable("an append has failed meanwhile", code="store_failed")
@@ -187,7 +192,7 @@ class Keeping:
         self.kept_marks = marks
         self._whole = False
         self._behind -= behind
-        self.saved_row = row
+        self.saved_row = sum(rows)
         day = now_ms // DAY_MS
         if day != self._kept_day:  # once a day the numbers as they are stay beside, for questions about that time
             await self.pages.keep(day, (OWN, "plan"), DAYS_KEPT)
@@ -225,6 +230,10 @@ class Keeping:
             for key, data in pages(full=whole):
                 made.pages[key] = data
                 yield
+
+
+def _mark(partition: int) -> str:
+    return f"events/{partition}" if partition else "events"
 
 
 class _Snapshot:

@@ -5,7 +5,7 @@ the log beside the old one and takes its place at once, between two events.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -21,7 +21,7 @@ from aob.metrics.live.keeping import Keeping
 from aob.metrics.live.restating import Restating
 from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Memory
-from aob.ports.event_log import EventLog, Row
+from aob.ports.event_log import EventLog, Row, ends_of, rows_behind
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
@@ -40,8 +40,9 @@ class Live:
     ) -> None:
         self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
         self.tenants: dict[str, Numbers] = {}
-        self.row = 0
-        self.positions = Positions(Positions.EVENTS)
+        self.at = [0] * events.partitions
+        """How far each partition of the log is folded."""
+        self.positions = Positions(Positions.EVENTS, 1, events.partitions)
         """Which life of its home this is: positions of another one are refused."""
         self.heard: list[Callable[[Commit], None]] = []
         """Called after each group is folded, in the order of the log."""
@@ -52,7 +53,7 @@ class Live:
         self.recovered_events = 0
         self.born_ms = now_ms()
         self.keeping, self.filling, self.restating = Keeping(self, pages), Filling(self), Restating(self)
-        self._arrived: list[tuple[int, asyncio.Future[None]]] = []
+        self._arrived: list[tuple[tuple[int, ...], asyncio.Future[None]]] = []
         self._warming: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Live":
@@ -92,6 +93,21 @@ class Live:
         if self.tenants[group.tenant].fold.restating:
             self.restating.soon(group.tenant)
 
+    @property
+    def row(self) -> int:
+        """How far the only partition is folded; readers of the past know no other log yet."""
+        (row,) = self.at
+        return row
+
+    def position(self) -> str:
+        """What is folded, as a token."""
+        if len(self.at) == 1:
+            return self.positions.token(self.at[0])
+        return self.positions.written(dict(enumerate(self.at)))
+
+    def _reached(self, rows: Sequence[int]) -> bool:
+        return all(row <= at for row, at in zip(rows, self.at, strict=True))
+
     def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
         """Numbers have moved that no group of events moved: the platform's, or those that were made again."""
         for tell in self.moved:
@@ -99,11 +115,11 @@ class Live:
 
     async def reach(self, position: str) -> None:
         """Waits until a position is folded. Raises Unavailable `position_ahead` when it does not come."""
-        row, _ = self.positions.place(position)
-        if row <= self.row:
+        rows = self.positions.rows(position)
+        if self._reached(rows):
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        arrival = row, future
+        arrival = rows, future
         self._arrived.append(arrival)
         try:
             async with asyncio.timeout(WAIT_S):
@@ -133,12 +149,13 @@ class Live:
 
     async def _recover(self) -> None:
         behind = await self.keeping.recover()
-        end, _ = await self.events.end()
-        begin = self.row
-        self.opening.begin("events", max(0, end - begin))
-        async for row in self.rows(begin, end):
-            self._again(row)
-            self.opening.done = row.row - begin
+        begin = sum(self.at)
+        self.opening.begin("events", max(0, sum(await ends_of(self.events)) - begin))
+        while rows := await rows_behind(self.events, self.at, ROWS_AT_ONCE):
+            for row in rows:
+                self._again(row)
+            self.opening.done = sum(self.at) - begin
+            await asyncio.sleep(0)
         for tenant in behind:
             await self.filling.fill(tenant, self.numbers(tenant).contracts)
         for tenant, numbers in self.tenants.items():
@@ -174,7 +191,7 @@ class Live:
             log.exception("fold_failed", tenant=group.tenant, row=group.row)
         for metric, fault in numbers.faults().items():
             log.error("metric_fault", tenant=group.tenant, metric=metric, row=group.row, fault=fault)
-        self.row = group.row
+        self.at[group.partition] = group.row
         self.keeping.changed(len(group.events) + 1)
         for hear in self.heard:
             try:
@@ -184,9 +201,9 @@ class Live:
 
     def _arrive(self) -> None:
         waiting = self._arrived
-        self._arrived = [(row, future) for row, future in waiting if row > self.row]
-        for row, future in waiting:
-            if row <= self.row and not future.done():
+        self._arrived = [(rows, future) for rows, future in waiting if not self._reached(rows)]
+        for rows, future in waiting:
+            if self._reached(rows) and not future.done():
                 future.set_result(None)
 
 

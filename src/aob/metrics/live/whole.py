@@ -76,7 +76,7 @@ class Whole(Protocol):
     events: EventLog
     contracts: Contracts
     tenants: dict[str, Numbers]
-    row: int
+    at: list[int]
     now_ms: Callable[[], int]
 
     @property
@@ -96,6 +96,11 @@ class Whole(Protocol):
 
     def numbers(self, tenant: str) -> Numbers:
         """The numbers of a tenant."""
+        ...
+
+    @property
+    def row(self) -> int:
+        """How far the only partition of the log is folded."""
         ...
 
     def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]:

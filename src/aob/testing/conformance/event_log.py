@@ -2,7 +2,8 @@
 
 import pytest
 
-from aob.ports.event_log import EventLog, Group, Place
+from aob.core.event import Positions
+from aob.ports.event_log import EventLog, Group, Place, Row, advanced, ends_of, rows_behind
 
 T0_MS = 1_790_000_000_000
 
@@ -82,7 +83,92 @@ class EventLogSuite:
         assert await log.totals("acme") == (2, 8, 3)
         assert await log.totals("umbra") == (5, 0, 0)
 
+    async def test_it_has_one_partition_when_nothing_else_is_said(self, log: EventLog) -> None:
+        assert log.partitions == 1
+
     async def test_closing_twice_is_fine(self, log: EventLog) -> None:
         await log.append([group()])
         await log.close()
+        await log.close()
+
+
+PARTITIONS = 3
+
+
+class PartitionedEventLogSuite:
+    """The contract of `aob.ports.event_log` for a log of several partitions."""
+
+    async def make(self, partitions: int) -> EventLog:
+        """A new, empty log."""
+        raise NotImplementedError
+
+    async def reopen(self, log: EventLog) -> EventLog:
+        """The same log after its process has ended."""
+        return log
+
+    @pytest.fixture
+    async def log(self) -> EventLog:
+        """The log under test."""
+        return await self.make(PARTITIONS)
+
+    async def test_rows_and_offsets_are_dense_in_each_partition(self, log: EventLog) -> None:
+        assert log.partitions == PARTITIONS
+        assert await log.append([group(count=2), group(count=3, partition=2), group("umbra", 1, partition=2)]) == [
+            Place(1, 0, 0), Place(1, 0, 2), Place(2, 0, 2),
+        ]  # fmt: skip
+        log = await self.reopen(log)
+        assert await log.append([group(count=1, partition=2), group(count=4)]) == [Place(3, 3, 2), Place(2, 2, 0)]
+        assert [await log.end(partition) for partition in range(PARTITIONS)] == [(2, T0_MS), (0, 0), (3, T0_MS)]
+        assert await ends_of(log) == (2, 0, 3)
+        assert [row.first for row in await log.rows(0, tenant="acme", partition=2)] == [0, 3]
+        assert [await log.row_at("acme", offset, 2) for offset in range(5)] == [1, 1, 1, 3, 0]
+        assert await log.row_at("acme", 0, 1) == 0
+        await log.close()
+
+    async def test_times_go_on_in_each_partition_alone(self, log: EventLog) -> None:
+        await log.append([group(at_ms=T0_MS + 10, partition=1)])
+        await log.append([group(at_ms=T0_MS, partition=1), group(at_ms=T0_MS, partition=2)])
+        assert [row.at_ms for row in await log.rows(0, partition=1)] == [T0_MS + 10] * 2
+        assert [row.at_ms for row in await log.rows(0, partition=2)] == [T0_MS]
+        assert [await log.row_before(T0_MS, partition) for partition in range(PARTITIONS)] == [0, 0, 1]
+        await log.close()
+
+    async def test_counts_are_those_of_all_partitions(self, log: EventLog) -> None:
+        await log.append([group(count=2, duplicate=1), group(count=3, rejected=2, partition=1)])
+        log = await self.reopen(log)
+        await log.append([group(count=1, duplicate=4, partition=2)])
+        assert await log.totals("acme") == (6, 5, 2)
+        await log.close()
+
+    @pytest.mark.parametrize("limit", [1, 2, 100])
+    async def test_a_reader_goes_on_from_its_vector_and_misses_nothing(self, log: EventLog, limit: int) -> None:
+        written, read, at = dict[int, list[bytes]](), dict[int, list[bytes]](), (0,) * PARTITIONS
+        for turn in range(6):
+            groups = [group(count=1 + (turn + part) % 3, partition=part) for part in range(turn % 3, PARTITIONS)]
+            await log.append(groups)
+            for each in groups:
+                written.setdefault(each.partition, []).append(each.lines)
+            if turn % 2:  # it is sometimes behind
+                rows: list[Row] = await rows_behind(log, at, limit)
+                assert len(rows) <= limit
+                at = self.told(at, rows, read)
+        log = await self.reopen(log)
+        while rows := await rows_behind(log, at, limit):
+            at = self.told(at, rows, read)
+        assert (read, at) == (written, await ends_of(log))
+        await log.close()
+
+    @staticmethod
+    def told(at: tuple[int, ...], rows: list[Row], read: dict[int, list[bytes]]) -> tuple[int, ...]:
+        for row in rows:
+            read.setdefault(row.partition, []).append(row.lines)
+        return advanced(at, rows)
+
+    async def test_a_position_names_only_the_partitions_that_were_written(self, log: EventLog) -> None:
+        positions = Positions(Positions.EVENTS, 1, log.partitions)
+        await log.append([group(partition=1)])
+        places = await log.append([group(partition=1), group(partition=2)])
+        token = positions.written({place.partition: place.row for place in places})
+        assert positions.rows(token) == (0, 2, 1)
+        assert await ends_of(log) == positions.rows(token)
         await log.close()
