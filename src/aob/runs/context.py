@@ -44,13 +44,13 @@ class _Counts:
 class _Asked:
     """An intent that a task has asked for, and the one before it: of its own, or of the task that began it."""
 
-    def __init__(self, context: "RunContext", number: int, before: "_Asked | None") -> None:
-        self.context, self.number, self.before = context, number, before
+    def __init__(self, context: "RunContext", number: int, key: _Key, count: int, before: "_Asked | None") -> None:
+        self.context, self.number, self.key, self.count, self.before = context, number, key, count, before
 
 
 def _open(asked: _Asked | None) -> _Asked | None:
     """The last of these that has no result yet."""
-    while asked is not None and not asked.context.has_open(asked.number):
+    while asked is not None and not asked.context.has_open(asked):
         asked = asked.before
     return asked
 
@@ -75,7 +75,7 @@ class RunContext:
         self._log: Callable[..., None] | None = None
         self._proposals = 0
         self._counts: dict[_Key, _Counts] = {}
-        self._open: dict[int, tuple[_Key, int]] = {}
+        self._open: dict[int, _Asked] = {}
         self.patch = ""
         self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
         self.key, self.tenant, self.resume = job.key, job.tenant, job.resume
@@ -110,8 +110,8 @@ class RunContext:
         found = decided.said
         if not decided.events and found.result is not None and not found.failed:
             return Intended(False, await self._load(found.result), found.number)
-        self._open[found.number] = (key, count)
-        _MINE.set(_Asked(self, found.number, _open(_MINE.get())))
+        asked = self._open[found.number] = _Asked(self, found.number, key, count, _open(_MINE.get()))
+        _MINE.set(asked)
         return Intended(True, None, found.number)
 
     async def settle(
@@ -132,11 +132,11 @@ class RunContext:
         await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
         known = self._open.pop(number, None)
         if known is not None and error is not None:
-            self._counts[known[0]].give(known[1])  # it failed, and that is known: the next one stands in its place
+            self._counts[known.key].give(known.count)  # it failed, and that is known: the next one stands in its place
 
-    def has_open(self, number: int) -> bool:
+    def has_open(self, asked: _Asked) -> bool:
         """Whether nothing was said yet of what came of an intent."""
-        return number in self._open
+        return self._open.get(asked.number) is asked
 
     def _only_open(self) -> int:
         """The number of the intent that this task has open; of all when it has none; 0 when there is none."""
