@@ -29,6 +29,7 @@ from tests.core.metric.till import (
     contracts_text,
     events_of,
 )  # fmt: skip
+from tests.core.run_work import bytecodes
 
 ago = st.one_of(
     st.integers(0, 20 * SECOND), st.integers(0, 2 * HOUR), st.integers(0, 40 * DAY), st.integers(-4 * MINUTE, 0)
@@ -179,6 +180,15 @@ def test_values_beyond_the_budget_are_other_and_stay_where_they_were() -> None:
         assert {row["by"]["region"]: row["value"] for row in reading.rows or ()} == counted
         assert reading.overflowed == ["region"]
     assert fold.size()["overflow"] > 0
+
+
+def test_how_much_is_kept_is_told_without_a_walk() -> None:
+    costs = []
+    for count in (300, 1_200):
+        fold = folded(events_of([Drawn(number * SECOND) for number in range(count)]))
+        assert fold.size()["cells"] >= count
+        costs.append(bytecodes(fold.size))
+    assert costs[1] < 1.2 * costs[0]
 
 
 def test_too_many_cells_are_rolled_up_before_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,15 @@ def told(fold: Fold, metrics: list[str]) -> dict[Any, Any]:
     return found
 
 
+def counted(fold: Fold) -> tuple[int, int]:
+    """Tiles and cells, by a walk over all; `size` keeps count."""
+    leaves = [tile for cube in fold.cubes.values() for tile in cube.tiles.leaves()]
+    found = len(leaves), sum(len(tile.own()) for tile in leaves)
+    size = fold.size()
+    assert (size["tiles"], size["cells"]) == found
+    return found
+
+
 def settled(fold: Fold, events: list[Event]) -> Fold:
     for metric, since, until in fold.wants_refold():
         fold.refold(metric, since, until, events)
@@ -81,6 +90,8 @@ def test_folds_of_groups_of_events_merge_into_the_fold_of_all(
     for owner in owners:
         before = owner.dump(full=True)
         merged.merge(owner)
+        counted(owner)
+        counted(merged)
         assert owner.dump(full=True) == before, "what was taken in stays as it is"
     merged.forget(NOW_MS)
     whole.forget(NOW_MS)
@@ -88,6 +99,7 @@ def test_folds_of_groups_of_events_merge_into_the_fold_of_all(
     want, got = told(settled(whole, every), PLAIN), told(settled(merged, every), PLAIN)
     assert {name for name in want if not same(got[name], want[name])} == set()
     again = Fold.load(contracts, merged.dump(full=True), frozenset(PLAIN))
+    assert counted(again) == counted(merged)
     assert {name for name, value in told(again, PLAIN).items() if not same(value, want[name])} == set()
 
 
@@ -101,6 +113,7 @@ def test_what_a_few_events_say_is_merged_in_again_and_again(contracts: ContractS
         little = Fold(contracts, frozenset(PLAIN))
         little.add(part)
         merged.merge(Fold.load(contracts, little.dump(full=True), frozenset(PLAIN)))
+        counted(merged)
         if seed:
             merged = Fold.load(contracts, merged.dump(full=True), frozenset(PLAIN))
     every = [event for part in parts for event in part]

@@ -135,6 +135,7 @@ class Cube:
             found = cells.get(key)
             if found is None:
                 found = cells[key] = blank(self.slots)
+                self.tiles.cells += 1
         if tile.start > self.latest.get(key, -1):
             self.latest[key] = tile.start
         return found
@@ -175,20 +176,17 @@ class Cube:
         tiles = self.tiles
         tiles.forget(now_ms, kept_ms)
         for level in range(EVER - 2):
-            if len(tiles.by_level[level]) and len(tiles) > CELLS_MAX:
+            if len(tiles.by_level[level]) and tiles.cells > CELLS_MAX:
                 self._press(level, now_ms)
 
     def _press(self, level: int, now_ms: int) -> None:
         """Roll up the oldest tiles of a level until few enough cells are left, but not what is going on now."""
-        tiles, live = self.tiles, len(self.tiles)
+        tiles = self.tiles
         now = tiles.grid.start(level + 1, now_ms - SIZES_MS[level + 1])
         for start in sorted(start for start in tiles.by_level[level + 1] if start < now):
-            if live <= CELLS_MAX:
+            if tiles.cells <= CELLS_MAX:
                 return
-            tile = tiles.by_level[level + 1][start]
-            before = sum(len(part.own()) for part in (tile.parts or {}).values() if part.parts is None)
-            if tiles.roll_up(level, tile.end):
-                live -= before - len(tile.own())
+            tiles.roll_up(level, tiles.by_level[level + 1][start].end)
 
     def pressed(self, now_ms: int, kept_ms: Sequence[int]) -> bool:
         """Whether tiles were rolled up before their time."""

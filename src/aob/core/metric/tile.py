@@ -7,6 +7,7 @@ that windows are told in, so that days and months of any zone are made of whole 
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from aob.core.metric.cell import Cell, Slot, merged
@@ -141,7 +142,7 @@ KEPT_MS: Final = (2 * 3_600_000, 2 * 86_400_000, 62 * 86_400_000, 3_660 * 86_400
 class Tiles:
     """All tiles of a cube. `floors[level]`: from which instant on tiles of that level are kept."""
 
-    __slots__ = ("by_level", "changed", "floors", "grid", "root", "slots")
+    __slots__ = ("by_level", "cells", "changed", "floors", "grid", "leaf_count", "root", "slots")
 
     def __init__(self, slots: tuple[Slot, ...], grid: Grid) -> None:
         self.slots, self.grid = slots, grid
@@ -150,6 +151,8 @@ class Tiles:
         self.by_level: list[dict[int, Tile]] = [{} for _ in range(EVER)]
         self.changed: set[tuple[int, int]] = set()
         """Leaves that moved since pages were written last: (level, start); leaves that went too."""
+        self.leaf_count = self.cells = 0
+        """Kept by whoever adds a cell to a leaf: health asks often, and there may be many."""
 
     def open(self, at_ms: int) -> Tile:
         """The leaf that an instant belongs to, made if it is not there."""
@@ -173,6 +176,7 @@ class Tiles:
                 return parent
             tile = Tile(level, start, self.grid.end(level, start), parent, leaf)
             self.by_level[level][start] = parent.parts[start] = tile
+            self.leaf_count += leaf
             tile.spread()
         return tile
 
@@ -230,7 +234,12 @@ class Tiles:
             for part in tile.parts.values():
                 del self.by_level[level][part.start]
                 self.changed.add((level, part.start))
+                if part.parts is None:
+                    self.leaf_count -= 1
+                    self.cells -= len(part.own())
             tile.settle(self.slots)
+            self.leaf_count += 1
+            self.cells += len(tile.own())
             self.changed.add((level + 1, tile.start))
         return bool(old)
 
@@ -241,5 +250,7 @@ class Tiles:
                 if tile.parts is None:
                     yield tile
 
-    def __len__(self) -> int:
-        return sum(len(tile.own()) for tile in self.leaves())
+    def sample(self, count: int) -> Iterator[Tile]:
+        """So many leaves of each level at most, the newest made."""
+        for tiles in self.by_level:
+            yield from islice((tile for tile in reversed(tiles.values()) if tile.parts is None), count)

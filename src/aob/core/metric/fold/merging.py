@@ -14,7 +14,7 @@ def merge(fold: State, other: State) -> None:
     fold.dimensions.merge(other.dimensions)
     fold.sources.merge(other.sources)
     for id, theirs in other.cubes.items():
-        if theirs.moved or len(theirs.tiles):
+        if theirs.moved or theirs.tiles.cells:
             _merge_cube(fold.cubes[id], theirs, fold.dimensions)
     for name, subjects in other.subjects.items():
         fold.subjects[name].merge(subjects)
@@ -39,6 +39,7 @@ def _merge_cube(cube: Cube, other: Cube, dimensions: Dimensions) -> None:
             found = own.get(placed)
             if found is None:
                 found = own[placed] = blank(cube.slots)
+                tiles.cells += 1
             for index, (slot, entry) in enumerate(zip(cube.slots, cell, strict=True)):
                 found[index] = _joined(slot, found[index], entry)
             cube.latest[placed] = max(cube.latest.get(placed, -1), mine.start)

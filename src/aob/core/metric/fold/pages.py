@@ -4,6 +4,7 @@ Only what changed is written; a page whose tiles were all rolled up is told as N
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -22,6 +23,8 @@ _LATE: Final = 1
 _TAKEN: Final = 2
 CELL_BYTES: Final = 200
 SLOT_BYTES: Final = 40
+SAMPLED: Final = 8
+"""Tiles of a level, and cells of a tile, whose sketches are measured for all."""
 _TileRow = tuple[int, int, list[tuple[list[str], Cell]]]
 _rows = msgspec.msgpack.Decoder(list[_TileRow])
 _wanted = msgspec.msgpack.Decoder(dict[str, list[tuple[int, int]]])
@@ -95,19 +98,16 @@ def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
 
 def _cube_pages(cube: Cube, full: bool) -> Iterator[tuple[str, bytes | None]]:
     tiles, grid = cube.tiles, cube.tiles.grid
-    wanted: dict[tuple[int, int], list[Tile]] = {}
-    if not full:
-        wanted = {(level, grid.start(level + 1, start)): [] for level, start in tiles.changed}
+    places = {(level, grid.start(level + 1, start)) for level, start in tiles.changed}
     cube.moved = False
     tiles.changed.clear()
-    for level in {level for level, _ in wanted} if not full else range(EVER):
-        for tile in tiles.by_level[level].values():
-            page = level, grid.start(level + 1, tile.start)
-            if tile.parts is None and (full or page in wanted):
-                wanted.setdefault(page, []).append(tile)
+    if full:
+        places = {(tile.level, grid.start(tile.level + 1, tile.start)) for tile in tiles.leaves()}
     yield _HEAD, msgspec.msgpack.encode(_Head(cube.newest, cube.furthest, cube.crowded, tiles.floors, cube.unmoved))
-    for (level, start), found in wanted.items():
-        found = [tile for tile in found if tile.parts is None and tiles.by_level[level].get(tile.start) is tile]
+    for level, start in places:
+        whole = tiles.root if level + 1 == EVER else tiles.by_level[level + 1].get(start)
+        parts = whole.parts if whole is not None else None
+        found = [part for part in parts.values() if part.parts is None] if parts else []
         yield f"{level}/{start}", msgspec.msgpack.encode([_row(tile, cube.slots) for tile in found]) if found else None
 
 
@@ -127,6 +127,7 @@ def _read_cube(cube: Cube, pages: Sequence[tuple[int, bytes]]) -> None:
             own = tile.own()
             for key, cell in cells:
                 own[tuple(key)] = [_read(slot, entry) for slot, entry in zip(cube.slots, cell, strict=True)]
+            cube.tiles.cells += len(own)
             tile.taken = bool(marks & _TAKEN)
             tile.touch(bool(marks & _LATE))
     cube.recall()
@@ -151,16 +152,14 @@ def _read(slot: Slot, entry: Entry) -> Entry:
 
 
 def size(fold: State) -> dict[str, int]:
-    """How much is kept, in numbers."""
+    """How much is kept, in numbers. Asked for often: nothing is walked, and bytes of sketches are told by some."""
     cells = tiles = held = 0
     for cube in fold.cubes.values():
-        width = CELL_BYTES + SLOT_BYTES * len(cube.slots)
+        cells, tiles = cells + cube.tiles.cells, tiles + cube.tiles.leaf_count
         sketched = [index for index, slot in enumerate(cube.slots) if slot.kind in SKETCHES]
-        for tile in cube.tiles.leaves():
-            own = tile.own()
-            cells, tiles, held = cells + len(own), tiles + 1, held + len(own) * width
-            for index in sketched:
-                held += sum(cell[index].size() for cell in own.values() if cell[index] is not None)
+        some = [cell for tile in cube.tiles.sample(SAMPLED) for cell in islice(tile.own().values(), SAMPLED)]
+        sketches = sum(cell[index].size() for cell in some for index in sketched if cell[index] is not None)
+        held += cube.tiles.cells * (CELL_BYTES + SLOT_BYTES * len(cube.slots) + sketches // max(1, len(some)))
     subjects = sum(len(each) for each in fold.subjects.values())
     held += sum(each.size() for each in fold.subjects.values())
     overflow = sum(count for _, count in fold.dimensions.counts().values())
