@@ -1,6 +1,7 @@
 """Notices: who a ticket names is told when it opens and at its reminders, and nobody waits for the telling."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import aob
 from aob.compose import notices
 from aob.compose.app import App
+from aob.compose.files import accept_loss
 from aob.compose.notices import link_secret
 from aob.server import create_app, serving
 from tests.runs.home import crashed
@@ -89,6 +91,35 @@ async def test_a_ticket_that_opens_is_told_with_a_link_that_decides(home: App, o
     assert (await run.done())["status"] == "COMPLETED"
     assert (await home.views.ticket(home.who, ticket_id))["by"] == "link:webhook:ops"
     assert len(ops.requests) == 1
+
+
+async def test_notices_go_on_when_a_loss_of_the_journal_was_accepted(tmp_path: Path, ops: Peer) -> None:
+    """The journal ends before the mark: what is new is told though its rows have numbers that were read before."""
+    folder = tmp_path / "home"
+    async with served(folder, ops) as home:
+        await home.push(TOLD)
+        await home.start("ship")
+        await ops.asked()
+        await home.notices._save()
+        old = crashed(home, tmp_path / "old")
+        for number in range(2, 6):
+            await home.start("ship")
+            await ops.asked(number)
+    for end in ("", "-wal", "-shm"):
+        (folder / f"shard-0.db{end}").unlink(missing_ok=True)
+        if (old / f"shard-0.db{end}").exists():
+            shutil.copy(old / f"shard-0.db{end}", folder)
+    accept_loss(folder, "shard-0.db")
+    for number in (6, 7):
+        async with served(folder, ops) as home:
+            run = await home.start("ship")
+            await ops.asked(number)
+            assert told(ops, number - 1)["run"] == run.id
+    async with served(folder, ops) as home:
+        assert home.wiring is not None
+        await home.wiring.platform.caught_up(home.views.core.journal.durable_row, 10)
+        for metric, count in (("runs_started", 3), ("approvals_opened", 3)):
+            assert (await home.metric(metric, window="all"))["value"] == count, "as the journal says it now"
 
 
 async def test_a_reminder_is_told_again_under_another_key(home: App, ops: Peer) -> None:

@@ -132,10 +132,11 @@ class Notices:
         return self._rows.get(f"{_MARK}{shard}", WHOLE)
 
     async def begin(self, shard: int, end: int) -> int:
-        """The row of a shard behind which notices are to be sent; its end for one that was never read."""
+        """The row of a shard behind which notices are to be sent; its end for one that was never read, or that has been
+        read further, because a loss of it was accepted."""
         name = f"{_MARK}{shard}"
         self._begun.setdefault(name, end)
-        if name not in self._rows:
+        if self._rows.get(name, WHOLE) > end:
             self._rows[name] = end
             await self._save()
         return self._rows[name]

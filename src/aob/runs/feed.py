@@ -190,7 +190,7 @@ class Feed:
     async def milestones(self, row: int) -> AsyncIterator[tuple[list[Fact], int]]:
         """Facts of `MILESTONES` after a row, and the row up to which they are all of them; for ever. A row without any
         is told now and then."""
-        known = row
+        known = row = min(row, self.journal.durable_row)  # a place behind the end is the end
         while True:
             facts, row = await self.milestones_after(row)
             if facts or row - known >= ROWS_AT_ONCE:
@@ -257,6 +257,7 @@ class Feed:
 
     async def commits(self, row: int) -> AsyncIterator[list[Committed]]:
         """Commits after a row as they are, some at a time; for ever. For whoever reads every event."""
+        row = min(row, self.journal.durable_row)
         while True:
             if self._in_memory(row + 1):
                 newer = self._after(row + 1)

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from aob.core.event import WHOLE
 from aob.core.run.record import decode_events, encode_events
 from aob.metrics.platform import Runs, Stretch, platform_contracts, stretches
 from aob.runs import Core, Fact
@@ -60,7 +59,7 @@ async def told_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:
     """Milestones behind a row, or from now on for `WHOLE`; for ever. The first item says where the journal ends now."""
     end = core.journal.durable_row
     yield Milestones([], after, end)
-    async for facts, row in core.feed.milestones(end if after == WHOLE else after):
+    async for facts, row in core.feed.milestones(after):
         yield Milestones.of(facts, row, core.journal.durable_row)
 
 
