@@ -1,18 +1,23 @@
 """SEMANTICS 3.4: the items of a map are one sequence at every size, for expressions, maps, handlers and the record."""
 
+from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
 from aob.core import items
-from aob.core.items import PAGE_ITEMS, Items
+from aob.core.items import PAGE_ITEMS, Items, listed_in
 from aob.core.rules import RULES
-from aob.core.run import decide
+from aob.core.run import bodies, decide, pending
 from aob.core.run.record import commands as cmd
-from aob.core.value import ITEMS, canonical, decode, digest_of, inline
+from aob.core.run.state import graph_folding
+from aob.core.run.stepping import Needs
+from aob.core.value import INLINE_MAX, ITEMS, Ref, canonical, decode, digest_of, inline, ref_in
+from aob.testing.world.loop import replaced
 from tests.core.run_desk import Desk, each, edges, flow, function, loop
 from tests.core.run_work import Bare
 
@@ -188,3 +193,75 @@ def test_lines_are_those_that_are_not_blank_wherever_they_are_cut(
     assert len(lines) == len(wanted)
     assert [bytes(line) for line in lines[:]] == wanted
     assert [bytes(lines[at]) for at in reversed(range(len(wanted)))] == wanted[::-1]
+
+
+class Narrow(dict[bytes, bytes]):
+    """Values of which only so many are at hand at a time; the rest lie in a store."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.store, self.fetched = room, dict[bytes, bytes](), Counter[bytes]()
+
+    def bring(self, ref: Ref) -> None:
+        self.fetched[ref.digest] += 1
+        self[ref.digest] = self.store[ref.digest]
+        while len(self) > self.room:
+            del self[next(iter(self))]
+
+
+def decided(desk: Desk, values: Narrow, command: Any, most: int) -> Any:
+    """The decision of a command, made again as often as a value was not at hand."""
+    for _ in range(most):
+        try:
+            made = decide(desk.run, command, desk.given, desk.now)
+        except Needs as needs:
+            values.bring(needs.ref)
+            continue
+        values.store |= made.values
+        return made
+    raise AssertionError("it fetches for ever")
+
+
+@pytest.mark.parametrize(("kind", "count", "page"), [("map", 12, 1_000), ("map", 12, 5), ("loop", 12, 1_000)])
+def test_outputs_that_are_more_than_the_cache_holds_are_read_one_after_the_other_and_once(
+    kind: str, count: int, page: int
+) -> None:
+    values = Narrow(3)
+    with replaced((items, "PAGE_ITEMS", page), (bodies, "PAGE_ITEMS", page), (graph_folding, "PAGE_ITEMS", page)):
+        one, many = {"in": function()}, each("inputs.n", {"in": function()})
+        made = many if kind == "map" else loop(count, one, collect=True)
+        desk = Desk(flow({"m": made}), {"n": list(range(count))})
+        desk.given = msgspec.structs.replace(desk.given, values=values)
+        sign, outputs = "[]" if kind == "map" else "#", list[Any]()
+        for index in range(count):
+            output = {"n": index, "pad": "x" * INLINE_MAX}
+            outputs.append(output)
+            data = canonical(output)
+            values.store[digest_of(data)] = data
+            visit = f"m[{index}]/in" if sign == "[]" else f"m#{index}/in"
+            command = cmd.Complete(visit, 1, Ref(digest_of(data), len(data)).cell(), digest_of(data))
+            decision = decided(desk, values, command, 4 * count)
+            desk.record(decision.events)
+            while pending(desk.run).goes_on:
+                desk.record(decided(desk, values, cmd.Continue(), 4 * count).events)
+        assert desk.run.final
+
+        def read(ref: Ref) -> bytes:
+            return values.store[ref.digest]
+
+        ref = ref_in(decode(desk.run.output))
+        told = decode(read(ref)) if ref is not None else decode(desk.run.output)
+        if (listed := listed_in(told)) is not None:
+            told = {**told, "items": list(Items.behind(listed, count, read))}
+        assert told["items"] == outputs
+        assert not desk.given.begun, "nothing is kept of a decision that was made"
+    assert max(values.fetched.values()) <= 2, "each is read once for its page"
+
+
+def test_outputs_of_more_than_is_gathered_fail_their_node() -> None:
+    with replaced((bodies, "GATHERED_MAX", 100)):
+        desk = Desk(flow({"m": each("[0, 1, 2]", {"in": function()})}))
+        for index in range(3):
+            data = canonical({"pad": "x" * 50})
+            desk.do(cmd.Complete(f"m[{index}]/in", 1, Raw(data), digest_of(data)))
+    assert desk.run.status == "FAILED"

@@ -6,15 +6,16 @@ from typing import Final
 
 import msgspec
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonValue
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.items import PAGE_ITEMS, Items, Lines, items_cell, items_listed, listed_in
 from aob.core.rules import FIRST_RULES, PAGED_LOOPS_RULES
 from aob.core.run.ending import cancel_passes, error_cell, fail_node, outcome
 from aob.core.run.record import events as ev
 from aob.core.run.state.run import EXHAUSTED, Body, Scope
+from aob.core.run.stepping.given import Begun, Needs
 from aob.core.run.stepping.names import evaluate, input_cell
-from aob.core.run.stepping.step import DeniedError, Needs, Step
+from aob.core.run.stepping.step import DeniedError, Step
 from aob.core.value import Cell, Ref, canonical, decode, ref_in
 
 EVENTS_MAX: Final = 256
@@ -23,6 +24,8 @@ EVENTS_MAX: Final = 256
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
+GATHERED_MAX: Final = 256 * 1024 * 1024
+"""Bytes of the outputs of a page, or of a map or loop that has only one."""
 
 _raw: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -198,9 +201,36 @@ def _close_page(step: Step, body: Body, page: int) -> None:
 
 def _write_page(step: Step, body: Body, page: int, last: int) -> None:
     """A page of outputs, up to the last, becomes a value of its own."""
-    ref = step.beside(canonical([step.load(body.outputs[index]) for index in range(page * PAGE_ITEMS, last)]))
+    ref = step.beside(_gathered(step, body, page * PAGE_ITEMS, last))
     body.pages[page] = ref
     step.events.append(ev.PageClosed(body.visit, page, ref))
+
+
+def _gathered(step: Step, body: Body, first: int, last: int) -> bytes:
+    """Outputs as one JSON list. Each value is read once: when one is not at hand, what was read before it is kept until
+    the decision is made, so that outputs which are more than the cache holds come one after the other. Raises Needs,
+    DeniedError."""
+    key, cells = (body.visit, first), [body.outputs[index] for index in range(first, last)]
+    begun = step.given.begun.get(key)
+    if begun is None or begun.cells != cells[: len(begun.cells)]:
+        begun = Begun([], [], 0)
+    parts, charged = begun.parts, step.paged
+    step.paged += begun.paged
+    size = sum(map(len, parts))
+    for cell in cells[len(parts) :]:
+        begun.paged = step.paged - charged
+        try:
+            parts.append(canonical(step.load(cell)))
+        except Needs:
+            step.given.begun[key] = begun
+            raise
+        begun.cells.append(cell)
+        size += len(parts[-1])
+        if size > GATHERED_MAX:
+            raise DeniedError(f"these outputs of {body.visit} have more than {GATHERED_MAX >> 20} MiB: "
+                              "keep what is large outside, and give back where it lies")  # fmt: skip
+    begun.paged = step.paged - charged
+    return b"[%b]" % b",".join(parts)
 
 
 def _paged(step: Step, body: Body, count: int, **facts: int) -> Cell:
@@ -211,7 +241,7 @@ def _paged(step: Step, body: Body, count: int, **facts: int) -> Cell:
 
 
 def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
-    manifest: JsonObject = {"count": body.count, "failed": body.failed}
+    manifest: dict[str, object] = {"count": body.count, "failed": body.failed}
     if ir.rules != FIRST_RULES:
         lost = sorted(body.lost)
         if body.count > PAGE_ITEMS:
@@ -220,10 +250,10 @@ def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
             return
         manifest["failed_items"] = lost
     if body.count <= PAGE_ITEMS:
-        manifest["items"] = [step.load(body.outputs[index]) for index in range(body.count)]
+        manifest["items"] = msgspec.Raw(_gathered(step, body, 0, body.count))
     else:
         manifest["pages"] = [decode(body.pages[page]) for page in sorted(body.pages)]
-    cell = step.cell(manifest)
+    cell = step.written(canonical(manifest))
     step.route(scope, ir, node, outcome(body.visit, "success", cell))
 
 
@@ -248,8 +278,8 @@ def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None
             _write_page(step, body, index // PAGE_ITEMS, index)
         cell = _paged(step, body, index, exhausted=exhausted)
     else:
-        told: JsonObject = {"count": index, "items": [step.load(body.outputs[at]) for at in range(index)]}
-        cell = step.cell(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told)
+        told = {"count": index, "items": msgspec.Raw(_gathered(step, body, 0, index))}
+        cell = step.written(canonical(told | {"exhausted": exhausted} if ir.rules != FIRST_RULES else told))
     step.route(scope, ir, node, outcome(body.visit, EXHAUSTED if exhausted else "success", cell))
 
 

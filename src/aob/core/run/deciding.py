@@ -27,7 +27,8 @@ from aob.core.run.record import events as ev
 from aob.core.run.state.folding import evolve
 from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import READY, Run, Scope, Token
-from aob.core.run.stepping.step import Given, Graphs, Step
+from aob.core.run.stepping.given import Given, Graphs
+from aob.core.run.stepping.step import Step
 from aob.core.value import decode
 
 LOST_MAX: Final = 10
@@ -59,6 +60,8 @@ def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decisio
     _RULES[type(command)](step, command)
     if step.touched or step.inner or type(command) is cmd.Continue:
         conclude(step)
+    if given.begun:
+        given.begun.clear()
     return Decision(step.events, step.values, step.given.graphs)
 
 

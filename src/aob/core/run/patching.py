@@ -17,7 +17,8 @@ from aob.core.run.ending import outcome
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state.run import SKIPPED, Patch, Run, Scope, body_of, takes, verdict_of
-from aob.core.run.stepping.step import Graphs, Step
+from aob.core.run.stepping.given import Graphs
+from aob.core.run.stepping.step import Step
 from aob.core.value import NULL, canonical, decode, digest_of
 
 Operations = list[JsonObject]

@@ -5,68 +5,21 @@ skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared 
 """
 
 from collections import ChainMap, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
-import msgspec
 from msgspec import Raw
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonValue
 from aob.core.errors import AobError
 from aob.core.event import derived_id
 from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
-from aob.core.policy.patch import PatchRules, refused_now
+from aob.core.policy.patch import refused_now
 from aob.core.run.record import events as ev
 from aob.core.run.state.run import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of, offered_for, verdict_of
+from aob.core.run.stepping.given import Given, Needs
 from aob.core.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
-
-
-class Graphs(Protocol):
-    """The compiled versions of one run's graph: version k is the base and the first k applied patches."""
-
-    def ir(self, version: int) -> IR:
-        """The root body of a version."""
-        ...
-
-    def body(self, version: int, body: str) -> IR:
-        """The body under a path of nodes (`each/inner`)."""
-        ...
-
-    def document(self, version: int) -> JsonObject:
-        """The materialized document of a version."""
-        ...
-
-    def extended(self, operations: list[JsonObject]) -> "Graphs":
-        """The same graphs with one version more, checked and compiled. Raises Invalid with every problem."""
-        ...
-
-
-class Given(msgspec.Struct, gc=False, eq=False):
-    """What a decision may look at beside its run: the graphs, values behind references, the rules of the home.
-
-    `lists` are decoded items of maps by digest: a cache, never truth. `judges` says that nodes which came by a patch
-    are judged when they begin.
-    """
-
-    graphs: Graphs
-    values: Mapping[bytes, bytes]
-    rules: PatchRules
-    effects: Mapping[str, str] = {}
-    lists: dict[bytes, Sequence[JsonValue]] = {}
-    judges: bool = True
-
-    def under(self, graphs: Graphs) -> "Given":
-        """The same with other graphs."""
-        return Given(graphs, self.values, self.rules, self.effects, self.lists, self.judges)
-
-
-class Needs(Exception):  # noqa: N818  # not an error: the shell fetches the value and asks again
-    """A decision needs a value that lies outside the record."""
-
-    def __init__(self, ref: Ref) -> None:
-        super().__init__(ref.hex)
-        self.ref = ref
 
 
 class DeniedError(AobError):
@@ -189,7 +142,10 @@ class Step:
 
     def cell(self, value: JsonValue) -> Cell:
         """A Python value as a cell; what is too large for a record goes beside it."""
-        data = canonical(value)
+        return self.written(canonical(value))
+
+    def written(self, data: bytes) -> Cell:
+        """Canonical bytes as a cell."""
         return Raw(data) if inline(data) else self.beside(data)
 
     def beside(self, data: bytes) -> Cell:
