@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from aob.compose.shards.channel import Channel
+from aob.compose.shards.inner import OfMain
 from aob.compose.shards.owner import _Asked
-from aob.compose.shards.upward import Upward
+from aob.compose.shards.upward import Upward, answering
 from aob.compose.shards.wire import WINDOW, Ask, Wire
 from aob.core.errors import AobError, Busy, Conflict, Invalid, NotFound, OurError, Problem, Unavailable
 from aob.core.policy import LOCAL, Caller
@@ -203,3 +204,17 @@ async def test_whoever_waits_is_told_when_the_owner_is_lost() -> None:
             with pytest.raises(Unavailable) as raised:
                 await lost
             assert (raised.value.code, raised.value.fields["shard"]) == ("shard_lost", 1)
+
+
+async def test_what_processes_ask_of_one_another_is_one_function_with_typed_arguments() -> None:
+    class Main(OfMain):
+        async def total(self, who: None, numbers: frozenset[int], twice: bool = False) -> int:
+            return sum(numbers)
+
+    answer = answering(Main(None, None, None, None))  # type: ignore[arg-type]
+    assert await answer(Ask("total", None, [[1, 2, 2], False], {})) == 3
+    with pytest.raises(ValueError, match="Expected `int`"):
+        await answer(Ask("total", None, [["x"], False], {}))
+    for verb in ("_read", "__init__", "nothing"):
+        with pytest.raises(AobError, match="has no verb"):
+            await answer(Ask(verb, None, [], {}))

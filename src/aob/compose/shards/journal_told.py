@@ -1,7 +1,6 @@
 """What an owner process tells of its journal to those who follow it, by position: numbers, and milestones of runs."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 import msgspec
 
@@ -10,10 +9,9 @@ from aob.metrics.platform import Runs, Stretch, platform_contracts, stretches
 from aob.runs import Core, Fact
 
 
-async def told_numbers(core: Core, after: int, runs: Any) -> AsyncIterator[Stretch]:
+async def told_numbers(core: Core, after: int, runs: Runs) -> AsyncIterator[Stretch]:
     """The stretches behind a row, up to which these runs are remembered; for ever."""
-    known: Runs = msgspec.convert(runs, Runs)
-    async for stretch in stretches(core.feed.commits, platform_contracts(), after, known):
+    async for stretch in stretches(core.feed.commits, platform_contracts(), after, runs):
         yield stretch
 
 

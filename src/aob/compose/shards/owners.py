@@ -10,6 +10,7 @@ import msgspec
 from aob.compose.app import App
 from aob.compose.layout import Layout
 from aob.compose.shards.followers import Followers
+from aob.compose.shards.inner import OfMain
 from aob.compose.shards.local import LocalShard, RetiredShard, Shard
 from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.removal import ShardSweep
@@ -37,7 +38,7 @@ class Owners:
         home = str(running.home.absolute())
         wiring = running.wiring
         assert wiring is not None, "the main process has the metrics layer"
-        answer = answering(running.log, running.reader, wiring.read_through, running.views.core)
+        answer = answering(OfMain(running.log, running.reader, wiring.read_through, running.views.core))
         self.owned = [
             OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer, self._moved)
             for number in layout.active if number

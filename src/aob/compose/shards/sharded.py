@@ -10,7 +10,6 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import asdict
 
 from aob.compose.layout import Layout
@@ -87,9 +86,8 @@ class ShardedViews:
         groups: dict[int, list[int]] = {}
         for at, shard in enumerate(fixed):
             groups.setdefault((shard or next(free)).number, []).append(at)
-        told = msgspec.json.encode(meant).decode()
         done = await asyncio.gather(
-            *(self._started(self._shards[to], who, [items[at] for at in group], told) for to, group in groups.items())
+            *(self._started(self._shards[to], who, [items[at] for at in group], meant) for to, group in groups.items())
         )
         verdicts: list[JsonObject] = [{}] * len(items)
         for group, part in zip(groups.values(), done, strict=True):
@@ -97,7 +95,9 @@ class ShardedViews:
                 verdicts[at] = verdict
         return verdicts
 
-    async def _started(self, shard: Shard, who: Caller, items: list[JsonObject], meant: str) -> list[JsonObject]:
+    async def _started(
+        self, shard: Shard, who: Caller, items: list[JsonObject], meant: dict[str, Meant]
+    ) -> list[JsonObject]:
         try:
             verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant)
         except AobError as error:

@@ -3,22 +3,18 @@
 Asks of an owner have numbers below zero, so that they are never taken for those of the main process.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from itertools import count
 from typing import Any, Final
 
 import msgspec
 
-from aob.compose.shards.wire import Ask, Frame, Kind, Wire, decode, encode
+from aob.compose.shards.inner import OfMain, table_of
+from aob.compose.shards.wire import Ask, Asks, Frame, Kind, Wire, encode
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError, CallerError, NotFound, OurError, Unavailable
+from aob.core.errors import AobError, CallerError, OurError, Unavailable
 from aob.core.metric_query import MetricQuery
-from aob.core.problem import error_of, problem_of
+from aob.core.problem import problem_of
 from aob.ports.log import Appended, Log, Logged, Record
-from aob.ports.serving import MetricReader
-from aob.runs import Core
 
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 Answer = Callable[[Ask], Awaitable[Any]]
@@ -28,36 +24,17 @@ class Upward:
     """An owner's asks while the main process lives."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._numbers = count(-1, -1)
-        self._asked: dict[int, asyncio.Future[Frame]] = {}
+        self._asks = Asks(wire, -1, lambda: Unavailable("the home's main process has gone", code="shard_lost"))
+        self.lost = self._asks.lost
 
     async def ask(self, verb: str, *args: Any) -> Any:
         """What the main process answers. Raises its error, Unavailable when it is gone."""
-        number = next(self._numbers)
-        future = self._asked[number] = asyncio.get_running_loop().create_future()
-        self._wire.send(number, Kind.ASK, encode(Ask(verb, None, list(args), {})))
-        try:
-            frame = await future
-        finally:
-            self._asked.pop(number, None)
-        if frame.kind == Kind.ERROR:
-            told = msgspec.json.decode(frame.body, type=JsonObject)
-            raise error_of(told, int(told.get("status", 500)))
-        return decode(frame.body)
+        return await self._asks.ask(Ask(verb, None, list(args), {}))
 
     def take(self, frame: Frame) -> bool:
         """Whether a frame answers one of these asks."""
-        future = self._asked.get(frame.number)
-        if future is not None and not future.done():
-            future.set_result(frame)
+        self._asks.take(frame)
         return frame.number < 0
-
-    def lost(self) -> None:
-        """The main process has gone."""
-        for future in self._asked.values():
-            if not future.done():
-                future.set_exception(Unavailable("the home's main process has gone", code="shard_lost"))
 
 
 class UpwardLog:
@@ -101,26 +78,14 @@ class UpwardReader:
         return found
 
 
-def answering(
-    log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core
-) -> Answer:
+def answering(room: OfMain) -> Answer:
     """How the main process answers its owners."""
+    verbs = table_of(room)
 
     async def answer(ask: Ask) -> Any:
-        if ask.verb == "append":
-            topic, partition, records, keyed = ask.args
-            return await log.append(topic, partition, _records(records), keyed=keyed)
-        if ask.verb == "read_metric":
-            tenant, query = ask.args
-            return await reader.read_metric(tenant, msgspec.convert(query, MetricQuery))
-        if ask.verb == "read_through":
-            return await read_through(*ask.args)
-        if ask.verb == "value":
-            tenant, digest = ask.args
-            with suppress(NotFound):
-                return await core.values.fetch(tenant, bytes.fromhex(digest))
-            return None
-        raise CallerError(f"the main process has no verb {ask.verb!r}", code="unknown_verb")
+        if ask.verb not in verbs:
+            raise CallerError(f"the main process has no verb {ask.verb!r}", code="unknown_verb")
+        return await verbs[ask.verb](None, *ask.args)
 
     return answer
 

@@ -6,14 +6,19 @@ a blob.
 
 import asyncio
 import socket
+from collections.abc import Callable
 from enum import IntEnum
+from itertools import count
 from typing import Any, Final
 
 import msgspec
 
 from aob.backends.stream_transport import StreamTransport
 from aob.compose.layout import Layout
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError
 from aob.core.policy import Caller
+from aob.core.problem import error_of
 from aob.ports.transport import Transport
 
 WINDOW: Final = 512
@@ -91,6 +96,46 @@ class Wire:
         """The next frame, None when the other end has gone."""
         message = await self._transport.receive()
         return None if message is None else _unpack(message)
+
+
+class Asks:
+    """What one end has asked of the other and waits for. Numbers of the main process are above zero, those of an owner
+    below, so that none is taken for the other's. `lost` makes the error of asks that nobody answers any more."""
+
+    def __init__(self, wire: Wire, step: int, lost: Callable[[], AobError]) -> None:
+        self._wire, self._lost = wire, lost
+        self.numbers = count(step, step)
+        self._waiting: dict[int, asyncio.Future[Frame]] = {}
+
+    async def ask(self, ask: object, number: int | None = None) -> Any:
+        """The answer. Raises the other end's error."""
+        number = next(self.numbers) if number is None else number
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._wire.send(number, Kind.ASK, encode(ask))
+        try:
+            return value_of(await future)
+        finally:
+            self._waiting.pop(number, None)
+
+    def take(self, frame: Frame) -> None:
+        """A frame may answer one of them."""
+        future = self._waiting.get(frame.number)
+        if future is not None and not future.done():
+            future.set_result(frame)
+
+    def lost(self) -> None:
+        """The other end has gone."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(self._lost())
+
+
+def value_of(frame: Frame) -> Any:
+    """What a frame tells. Raises the error that it tells."""
+    if frame.kind == Kind.ERROR:
+        told = msgspec.json.decode(frame.body, type=JsonObject)
+        raise error_of(told, int(told.get("status", 500)))
+    return frame.body if frame.kind == Kind.BYTES else decode(frame.body)
 
 
 async def end_tasks(*tasks: asyncio.Task[None] | None) -> None:

@@ -109,9 +109,9 @@ class _Writer:
             return self._within(expr, there)
         args = [self.write(each, there) for each in ((expr.target,) if expr.target else ()) + expr.args]
         if name in _ORDER and len(args) == 2:
-            return _compared(_ORDER[name], *args)
+            return _compared(_ORDER[name], _ORDERED, *args)
         if name in ("_==_", "_!=_"):
-            return _equal("==" if name == "_==_" else "!=", *args)
+            return _compared("==" if name == "_==_" else "!=", (*_ORDERED, "bool"), *args)
         if name in ("_+_", "_-_", "_*_"):
             return _arithmetic(name[1], *args)
         if name in _TEXT and len(args) == 2 and args[0].kind == args[1].kind == "string":
@@ -146,6 +146,7 @@ class _Writer:
 
 
 _ORDER: Final = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
+_ORDERED: Final = ("int", "double", "string")
 _TEXT: Final = {"startsWith": "{}.startswith({})", "endsWith": "{}.endswith({})", "contains": "({1} in {0})"}
 
 
@@ -162,16 +163,8 @@ def _constant(expr: Constant) -> Code:
     raise NotInline
 
 
-def _compared(operator: str, left: Code, right: Code) -> Code:
-    same = left.kind == right.kind and left.kind in ("int", "double", "string")
-    mixed = {left.kind, right.kind} == {"int", "double"} and (left.safe or right.safe)
-    if not (same or mixed):
-        raise NotInline
-    return Code(f"({left.text} {operator} {right.text})", "bool")
-
-
-def _equal(operator: str, left: Code, right: Code) -> Code:
-    same = left.kind == right.kind and left.kind in ("int", "double", "string", "bool")
+def _compared(operator: str, kinds: tuple[str, ...], left: Code, right: Code) -> Code:
+    same = left.kind == right.kind and left.kind in kinds
     mixed = {left.kind, right.kind} == {"int", "double"} and (left.safe or right.safe)
     if not (same or mixed):
         raise NotInline

@@ -134,32 +134,21 @@ def _unordered(sign: str, left: Value, right: Value) -> Value:
     return _other(sign, left, right)
 
 
-def less(left: Value, right: Value) -> Value:
-    """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _exact(left, right):
-        return left < right
-    return _unordered("<", left, right)
+def _in_order(sign: str, compare: Binary) -> Binary:
+    """A comparison of two numbers, two strings or two bools."""
+
+    def apply(left: Value, right: Value) -> Value:
+        if (type(left), type(right)) in _ORDERED or _exact(left, right):
+            return compare(left, right)
+        return _unordered(sign, left, right)
+
+    return apply
 
 
-def less_equal(left: Value, right: Value) -> Value:
-    """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _exact(left, right):
-        return left <= right
-    return _unordered("<=", left, right)
-
-
-def greater(left: Value, right: Value) -> Value:
-    """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _exact(left, right):
-        return left > right
-    return _unordered(">", left, right)
-
-
-def greater_equal(left: Value, right: Value) -> Value:
-    """Both numbers, both strings or both bools."""
-    if (type(left), type(right)) in _ORDERED or _exact(left, right):
-        return left >= right
-    return _unordered(">=", left, right)
+less: Final = _in_order("<", operator.lt)
+less_equal: Final = _in_order("<=", operator.le)
+greater: Final = _in_order(">", operator.gt)
+greater_equal: Final = _in_order(">=", operator.ge)
 
 
 def equal(left: Value, right: Value) -> bool:

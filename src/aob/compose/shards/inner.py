@@ -1,0 +1,146 @@
+"""What the processes of a home ask of one another, and no caller: the functions of a room, each with typed arguments.
+
+An owner answers with those of `OfOwner`, the main process with those of `OfMain`: a new one is one function.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from inspect import getmembers, ismethod, signature
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from aob.compose.notices import Asked, ticket_of
+from aob.compose.shards.journal_told import Milestones, read_milestones, told_milestones, told_numbers
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import NotFound
+from aob.core.metric_query import MetricQuery
+from aob.core.policy import Caller
+from aob.core.rights import may, mine
+from aob.metrics.platform import Runs, Stretch
+from aob.ports.log import Appended, Log, Record
+from aob.ports.serving import MetricReader
+from aob.runs import Core, Meant
+from aob.runs.removal import Sweep
+from aob.views import Views
+
+OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
+"""What an owner tells the main process as it happens."""
+_records: Final = msgspec.json.Decoder(list[Record]).decode
+
+
+def table_of(room: object) -> dict[str, Callable[..., Any]]:
+    """The public functions of a room by name. Each takes a caller, then its arguments as they come from a wire."""
+    found = getmembers(room, ismethod)
+    return {name: _reading(function) for name, function in found if not name.startswith("_")}
+
+
+def _reading(function: Callable[..., Any]) -> Callable[..., Any]:
+    names, types = list(signature(function).parameters)[1:], get_type_hints(function)
+    args = msgspec.defstruct("Args", [(name, types[name]) for name in names])
+
+    def read(who: Caller | None, *given: object, **named: object) -> Any:
+        told = msgspec.convert({**dict(zip(names, given, strict=False)), **named}, args)
+        return function(who, *(getattr(told, name) for name in names))
+
+    return read
+
+
+class OfOwner:
+    """What the owner of a shard answers."""
+
+    def __init__(self, views: Views) -> None:
+        self._views, self._core, self._sweep = views, views.core, Sweep(views.core)
+
+    async def health(self, who: Caller | None) -> JsonObject:
+        """How it is."""
+        return await self._views.health()
+
+    async def position(self, who: Caller | None) -> str:
+        """Where the feed of its runs ends."""
+        return self._views.position()
+
+    async def knows(self, who: Caller | None, run_id: str) -> bool:
+        """Whether a run lies here, or did before it was removed."""
+        core = self._core
+        known = run_id in core.journal.streams or run_id in core.journal.away
+        return known or await core.store.head(run_id) is not None or await core.store.removed(run_id) is not None
+
+    async def position_fits(self, who: Caller | None, token: str) -> None:
+        """Raises what is wrong with a position of this shard."""
+        self._core.feed.place(token)
+
+    async def holds(self, who: Caller, what: str, id: str) -> bool:
+        """Whether a run in memory has a ticket or a patch of this id. `what` is `tickets` or `patches`."""
+        may(who, "view")
+        if what == "tickets" and self._core.journal.tickets.held(who.tenant, id):
+            return True
+        kinds = ("run", "workflow") if what == "tickets" else ("run",)
+        return any(
+            id in getattr(stream.state, what)
+            for stream in self._core.journal.streams.values()
+            if stream.law.kind in kinds and stream.seq and mine(who, stream.state)
+        )
+
+    async def start_meant(self, who: Caller, items: list[JsonValue], meant: dict[str, Meant]) -> list[JsonObject]:
+        """Start many, whose names and tags mean this."""
+        return await self._views.start_meant(who, items, meant)
+
+    async def read_milestones(self, who: Caller | None, after: int) -> Milestones:
+        """Milestones behind a row, as far as one read goes."""
+        return await read_milestones(self._core, after)
+
+    async def ticket_of(self, who: Caller | None, run_id: str, ticket_id: str) -> Asked | None:
+        """What a ticket asks, while it is open."""
+        return await ticket_of(self._core, run_id, ticket_id)
+
+    async def sweep_due(self, who: Caller | None, before_ms: int) -> tuple[int, Mapping[str, Collection[str]]]:
+        """See `aob.runs.removal.Sweeping`, here and below."""
+        return await self._sweep.due(before_ms)
+
+    async def sweep_referred(
+        self, who: Caller | None, tenant: str, hashes: list[str], before_ms: int
+    ) -> Collection[str]:  # fmt: skip
+        """Those to which something of this shard refers."""
+        return await self._sweep.referred(tenant, hashes, before_ms)
+
+    async def sweep_remove(
+        self, who: Caller | None, tenant: str, kept: frozenset[str], before_ms: int, row: int
+    ) -> int:  # fmt: skip
+        """Remove what was due and is not kept; how many values."""
+        return await self._sweep.remove(tenant, kept, before_ms, row)
+
+    def numbers(self, who: Caller | None, after: int, runs: Runs) -> AsyncIterator[Stretch]:
+        """What the platform counts, behind a row up to which these runs are remembered; for ever."""
+        return told_numbers(self._core, after, runs)
+
+    def milestones(self, who: Caller | None, after: int) -> AsyncIterator[Milestones]:
+        """Milestones of runs behind a row; for ever."""
+        return told_milestones(self._core, after)
+
+
+class OfMain:
+    """What the main process answers: the gate, and numbers, live there."""
+
+    def __init__(
+        self, log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core
+    ) -> None:
+        self._log, self._reader, self._read, self._core = log, reader, read_through, core
+
+    async def append(self, who: None, topic: str, partition: int, records: str, keyed: bool) -> list[Appended]:
+        """Add records to a topic, through the gate; they come as JSON."""
+        return await self._log.append(topic, partition, _records(records), keyed=keyed)
+
+    async def read_metric(self, who: None, tenant: str, query: MetricQuery) -> JsonObject:
+        """A number."""
+        return await self._reader.read_metric(tenant, query)
+
+    async def read_through(self, who: None, tenant: str, shard: int, row: int) -> int:
+        """Up to where the readers of a shard have read."""
+        return await self._read(tenant, shard, row)
+
+    async def value(self, who: None, tenant: str, digest: str) -> bytes | None:
+        """A value by its hash; None where it is not known."""
+        with suppress(NotFound):
+            return await self._core.values.fetch(tenant, bytes.fromhex(digest))
+        return None
