@@ -17,6 +17,7 @@ from aob.client import AsyncClient
 from aob.client.async_made import add
 from aob.client.blocking import blocking
 from aob.compose import App
+from aob.compose.layout import Layout
 from aob.compose.shards.channel import Channel
 from aob.compose.shards.local import LocalShard
 from aob.compose.shards.owner import _Asked
@@ -130,7 +131,7 @@ async def test_it_goes_over_the_wire_to_the_shard_that_answers_it(home: App) -> 
     shard = LocalShard(0, home, WITH_IT)
     async with owner(shard) as channel:
         channel.up, channel.number = True, 1  # type: ignore[attr-defined]
-        verbs: Any = ShardedViews(home.views, [channel], WITH_IT)  # type: ignore[list-item]
+        verbs: Any = ShardedViews(home.views, [channel], Layout.of(1), WITH_IT)  # type: ignore[list-item]
         assert (await verbs.greet(LOCAL, "ann", words=("dear",)))["text"] == "hello dear ann"
         with pytest.raises(Refused):
             await verbs.greet(Caller("default", "eve", frozenset({"view"})), "ann")
