@@ -189,6 +189,7 @@ def test_lines_are_those_that_are_not_blank_wherever_they_are_cut(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(items, "CHUNK_BYTES", size)
         lines = items.Lines(data)
+        assert lines.scan(len(data))
     wanted = [line for line in data.splitlines() if line.strip()]
     assert len(lines) == len(wanted)
     assert [bytes(line) for line in lines[:]] == wanted
@@ -256,6 +257,36 @@ def test_outputs_that_are_more_than_the_cache_holds_are_read_one_after_the_other
         assert told["items"] == outputs
         assert not desk.given.begun, "nothing is kept of a decision that was made"
     assert max(values.fetched.values()) <= 2, "each is read once for its page"
+
+
+@given(st.lists(st.sampled_from(["1", "22", "", " ", '{"a":1}', "\r"]), max_size=60), st.integers(1, 12))
+def test_lines_are_counted_a_stretch_at_a_time(texts: list[str], most: int) -> None:
+    data = "\n".join(texts).encode()
+    with replaced((items, "CHUNK_BYTES", 4)):
+        whole, lines = items.Lines(data), items.Lines(data)
+        assert whole.scan(len(data))
+        while not lines.scan(most):
+            pass
+    assert [bytes(each) for each in lines] == [bytes(each) for each in whole]
+    assert [bytes(each) for each in whole] == [line for line in data.splitlines() if line.strip()]
+
+
+def test_a_map_over_a_large_blob_counts_its_lines_in_several_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 400
+    data = b"".join(b'{"n":%d}\n' % n for n in range(count))
+    ref = Ref(digest_of(data), len(data))
+    values = Narrow(3)
+    values.store[ref.digest] = data
+    with replaced((bodies, "SCANNED_MAX", 512), (items, "CHUNK_BYTES", 256)):
+        desk = Desk(flow({"m": each("inputs.blob", {"in": function()})}), {"blob": decode(ref.cell())}, begin=False)
+        desk.given = msgspec.structs.replace(desk.given, values=values)
+        monkeypatch.setattr(desk, "do", lambda command: desk.record(decided(desk, values, command, 100).events))
+        desk.begin()
+        tried = Counter(values.fetched)
+        while pending(desk.run).goes_on:
+            desk.record(decided(desk, values, cmd.Continue(), 100).events)
+    assert desk.run.bodies["m"].count == count
+    assert len(data) // 512 - 2 <= tried[ref.digest] <= len(data) // 256 + 2
 
 
 def test_outputs_of_more_than_is_gathered_fail_their_node() -> None:

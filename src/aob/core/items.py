@@ -87,17 +87,23 @@ class Items(Written, Sequence[JsonValue]):
 
 
 class Lines(Sequence[msgspec.Raw]):
-    """The lines of a blob of NDJSON that are not blank, as they stand there, split where they are read."""
+    """The lines of a blob of NDJSON that are not blank, as they stand there, split where they are read. They are
+    counted by `scan`, so many bytes at a time, before any is read."""
 
     __slots__ = ("_at", "_data", "_firsts", "_lines", "_starts")
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at, self._lines = data, -1, list[bytes]()
         self._starts, self._firsts = [0], [0]
-        while (start := self._starts[-1]) < len(data):
+
+    def scan(self, most: int) -> bool:
+        """Counts on over so many bytes, or a line that is longer; whether all is counted."""
+        data, until = self._data, self._starts[-1] + most
+        while (start := self._starts[-1]) < min(len(data), until):
             end = data.find(b"\n", start + CHUNK_BYTES) + 1 or len(data)
             self._firsts.append(self._firsts[-1] + _lines_in(data[start:end]))
             self._starts.append(end)
+        return self._starts[-1] >= len(data)
 
     def __len__(self) -> int:
         return self._firsts[-1]

@@ -24,6 +24,8 @@ EVENTS_MAX: Final = 256
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
+SCANNED_MAX: Final = 4 * 1024 * 1024
+"""Bytes of NDJSON that are counted at a stretch."""
 GATHERED_MAX: Final = 256 * 1024 * 1024
 """Bytes of the outputs of a page, or of a map or loop that has only one."""
 
@@ -86,6 +88,8 @@ def _items(step: Step, cell: Cell) -> Sequence[JsonValue]:
         step.given.lists[ref.digest] = known
         while len(step.given.lists) > LISTS_MAX:
             step.given.lists.pop(next(iter(step.given.lists)))
+    if type(known) is Lines and not known.scan(SCANNED_MAX):
+        raise Needs(ref)  # others have their turn, then it goes on from here
     return known
 
 
