@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from aob.compose.shards.channel import Channel
@@ -14,7 +15,9 @@ from aob.compose.shards.owner import _Asked
 from aob.compose.shards.upward import Upward, answering
 from aob.compose.shards.wire import WINDOW, Ask, Wire
 from aob.core.errors import AobError, Busy, Conflict, Invalid, NotFound, OurError, Problem, Unavailable
+from aob.core.event import HOME, Message, MessageMark
 from aob.core.policy import LOCAL, Caller
+from aob.journal.messages import Delivery
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -211,7 +214,18 @@ async def test_what_processes_ask_of_one_another_is_one_function_with_typed_argu
         async def total(self, who: None, numbers: frozenset[int], twice: bool = False) -> int:
             return sum(numbers)
 
-    answer = answering(Main(None, None, None, None))  # type: ignore[arg-type]
+    delivered: list[Delivery] = []
+
+    async def post(delivery: Delivery) -> MessageMark:
+        delivered.append(delivery)
+        return MessageMark(1, HOME, 1, 2)
+
+    answer = answering(Main(None, None, None, None, post))  # type: ignore[arg-type]
+    message = Message(1, HOME, 1, 2, "run_1", "alert/a/b", b"\x00\xff", "no", ((b"h" * 32, b"\xfe"),))
+    delivery = Delivery(1, HOME, (1, 2), [message])
+    for told in (delivery, msgspec.json.decode(msgspec.json.encode(delivery))):  # in one process, and over the wire
+        assert await answer(Ask("deliver", None, [told], {})) == MessageMark(1, HOME, 1, 2)
+        assert delivered.pop() == delivery
     assert await answer(Ask("total", None, [[1, 2, 2], False], {})) == 3
     with pytest.raises(ValueError, match="Expected `int`"):
         await answer(Ask("total", None, [["x"], False], {}))

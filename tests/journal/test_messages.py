@@ -1,6 +1,7 @@
 """SEMANTICS 2.7: a message is a row of its sender's commit, numbered, delivered in order, taken once; marks say so."""
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import NotFound, Unavailable
 from aob.core.event import PARTITIONS, Message, MessageMark, partition_of
-from aob.journal import exchange
 from aob.journal.messages import Delivery, pairs, standing
 from aob.testing.world.loop import replaced
 from tests.journal.post import Office, Tell
@@ -53,6 +53,20 @@ async def test_within_a_shard_both_are_decided_in_one_commit_without_a_row() -> 
         assert batch.received == [MessageMark(*PAIR, 1, 2), MessageMark(*PAIR[::-1], 1, 2)]
         assert await store.outbox() == []
         assert office.law.woken.count(A) == 2
+
+
+@in_virtual_time
+async def test_what_is_decided_at_once_goes_before_what_it_leads_to_and_behind_what_came_before() -> None:
+    office = Office(GatedStore())
+    async with office.journal as j:
+        for name in (A, B):
+            await j.ask(name, Tell([], ["x"]))
+            await j.ask(name, Tell([name], ["x"]))
+        await passes(5)
+        await j.ask(A, Tell([B], ["ask 1", "ask ask 2", "3"]))
+        await passes(5)
+        assert [text for _, text in (await office.kept(B)).got()][1:] == ["ask 1", "ask ask 2", "3"]
+        assert [text for _, text in (await office.kept(A)).got()][1:] == ["re ask 1", "re ask ask 2"]
 
 
 @in_virtual_time
@@ -197,7 +211,7 @@ async def test_a_value_is_read_first_and_the_order_stays() -> None:
 @in_virtual_time
 async def test_a_full_pair_lets_new_commands_wait_and_nothing_else() -> None:
     one, two, here, _ = one_shard_each()
-    with replaced((pairs, "PAIR_MAX", 4), (exchange, "PAIR_MAX", 4)):
+    with replaced((pairs, "PAIR_MAX", 4)):
         async with one.journal as sender:
             await sender.ask(A, Tell([B], ["1", "2", "3", "4"]))
             waits = [sender.ask(A, Tell([B], [text])) for text in ("5", "6")]
@@ -218,7 +232,7 @@ async def test_a_full_pair_lets_new_commands_wait_and_nothing_else() -> None:
 async def test_commands_that_wait_for_room_are_told_of_a_lost_commit_and_of_the_end() -> None:
     store = GatedStore()
     office = Office(store, lambda p: p == PAIR[0])
-    with replaced((pairs, "PAIR_MAX", 1), (exchange, "PAIR_MAX", 1)):
+    with replaced((pairs, "PAIR_MAX", 1)):
         async with office.journal as j:
             await j.ask(A, Tell([B], ["1"]))
             waits = j.ask(A, Tell([B], ["2"]))
@@ -273,3 +287,56 @@ def test_whatever_arrives_how_often_and_when_each_is_taken_once_in_order(script:
             mark = MessageMark(0, 1, *places[at], mine)
             firsts += places[len(taken) : len(taken) + 1]
     assert taken == places[: len(taken)]
+
+
+async def set_back(sender: bool, receiver: bool, life: int) -> list[str]:
+    """Eight messages are taken, a ninth waits; then a file is as it was after the fifth, and six more are sent."""
+    one, two, here, there = one_shard_each()
+    before: dict[bool, Any] = {}
+    async with one.journal as j, two.journal as k:
+        for number in range(1, 9):
+            await j.ask(A, Tell([B], [str(number)]))
+            await passes(2)
+            if number == 5:
+                before = {True: deepcopy(here), False: deepcopy(there)}
+        k.holds = lambda partition: False
+        await j.ask(A, Tell([B], ["9"]))
+        await passes(2)
+    stores = before[True] if sender else here, before[False] if receiver else there
+    one = Office(stores[0], lambda p: p == PAIR[0], life)
+    two = Office(stores[1], lambda p: p != PAIR[0], life)
+    one.journal.post = two.journal.receive
+    async with one.journal as j, two.journal:
+        for number in range(10, 16):
+            await j.ask(A, Tell([B], [str(number)]))
+        await passes(30)
+        return [text for _, text in (await two.kept(B)).got()]
+
+
+def told(*numbers: int) -> list[str]:
+    return [str(number) for number in numbers]
+
+
+@in_virtual_time
+async def test_a_sender_set_back_sends_nothing_twice_and_loses_nothing_new() -> None:
+    assert await set_back(sender=True, receiver=False, life=2) == told(*range(1, 9), *range(10, 16))
+    assert await set_back(sender=True, receiver=False, life=1) != told(*range(1, 9), *range(10, 16)), (
+        "numbers that were given before mean others: that is why an accepted loss begins a generation"
+    )
+
+
+@in_virtual_time
+async def test_a_receiver_set_back_goes_on_with_what_is_not_delivered() -> None:
+    assert await set_back(sender=False, receiver=True, life=2) == told(*range(1, 6), *range(9, 16))
+    assert await set_back(sender=False, receiver=True, life=1) == told(*range(1, 6)), "nobody has accepted that loss"
+
+
+@in_virtual_time
+async def test_both_set_back_go_on_from_there() -> None:
+    assert await set_back(sender=True, receiver=True, life=2) == told(*range(1, 6), *range(10, 16))
+
+
+@in_virtual_time
+async def test_nothing_set_back_loses_nothing_in_whatever_generation() -> None:
+    for life in (1, 2):
+        assert await set_back(sender=False, receiver=False, life=life) == told(*range(1, 16))

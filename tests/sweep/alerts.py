@@ -20,29 +20,29 @@ async def watched(
     *, says: Any = (9, 9, 9, 4, 2, 9, 2), ends: bool = False, more: dict[str, Any] | None = None, **fields: Any
 ) -> Any:
     """What is heard and started while a number moves every 20 seconds, and what the alert says in the end. What is
-    started ends at once with `ends`, else never."""
+    started ends soon with `ends`, else never."""
     rule = {"alert": "a", "metric": "refunds", "when": "value > 5", "clear": "value < 3", **fields}
     around = Alerted("\n---\n".join(map(json.dumps, [rule, *([more] if more else [])])))
     starts, questions = [], set()
-    start, read = around.runs.start, around.numbers.read_metric
+    start, read = around.runs.start_of, around.numbers.read_metric
 
-    async def started(tenant: str, workflow: str, inputs: Any, **more: Any) -> str:
+    async def started(tenant: str, workflow: str, inputs: Any, **more: Any) -> Any:
         starts.append((round(asyncio.get_running_loop().time()), workflow, dict(inputs), more["tag"], more["alert"]))
-        run = await start(tenant, workflow, inputs, **more)
-        around.runs.ended |= {run} if ends else set()
-        return run
+        return await start(tenant, workflow, inputs, **more)
 
     async def asked(tenant: str, query: Any) -> Any:
         questions.add(repr(query))
         return await read(tenant, query)
 
-    vars(around.runs)["start"], vars(around.numbers)["read_metric"] = started, asked
+    vars(around.runs)["start_of"], vars(around.numbers)["read_metric"] = started, asked
     turns = []
     async with around.process() as here:
         for value in says:
             here.say("other", 0)
             here.say("refunds", {"eu": value, "us": 1} if fields.get("by") else value)
             await passed(20_000)
+            for run in here.runs if ends else ():
+                await here.end(run)
             turns.append(len(around.heard))
         views = await here.alerts.alerts(ME)
     told = ("alert", "version", "by", "state", "value", "severity", "owner", "description")

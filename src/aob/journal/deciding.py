@@ -134,10 +134,12 @@ class Deciding(Resident):
                 continue
             if stream is None:
                 if name in self.unreadable:
+                    asked_all.append(asked)
                     self._unheard(draft, asked, set_aside(name, self.unreadable[name]))
                     continue
                 if not asked.fresh or name in self.away or (self.foreign and self._elsewhere(name)):
                     if type(asked.command) is Arrival and asked.command.refusal is not None:
+                        asked_all.append(asked)
                         self._take(draft, None, asked)
                     else:
                         self._fetch(name, asked)

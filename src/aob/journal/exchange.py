@@ -16,7 +16,7 @@ from aob.journal.deciding import Asked, Deciding
 from aob.journal.law.law import Law, Verdict, Wanted
 from aob.journal.law.stream import Stream
 from aob.journal.log import logger
-from aob.journal.messages import PAIR_MAX, Arrival, Delivery, Mail, Outgoing, Pair, Pairs, standing
+from aob.journal.messages import Arrival, Delivery, Mail, Outgoing, Pair, Pairs, standing
 from aob.ports.store import Batch, Segment, TicketRow, every_message
 
 AGAIN_S: Final = 0.5
@@ -25,6 +25,7 @@ AGAIN_MAX_S: Final = 5.0
 TOGETHER_MAX: Final = 64
 """Messages of one commit that are decided in it right where they were sent."""
 REFUSED_MAX: Final = 1_000
+NEVER: Final = (0, 0)
 
 
 class Exchange(Deciding):
@@ -60,24 +61,31 @@ class Exchange(Deciding):
         return False
 
     def _send(self, draft: Draft, stream: Stream, messages: Sequence[Outgoing]) -> None:
-        for each in messages:
-            self._send_one(draft, stream.name, each)
+        """All of them get their numbers first: what is decided at once may send over the same pair."""
+        for message in [self._numbered(draft, stream.name, each) for each in messages]:
+            self._put(draft, message)
 
-    def _send_one(self, draft: Draft, source: str, each: Outgoing, refused: str = "") -> None:
+    def _numbered(self, draft: Draft, source: str, each: Outgoing, refused: str = "") -> Message:
         mail = draft.mail = draft.mail or Mail()
         key = (self._partition(source), self._partition(each.target))
         place = self._pairs.number(mail, key, self.generation)
-        message = Message(*key, *place, source, each.target, each.body, refused, tuple(each.values.items()))
-        pair = self._pairs.pair(key)
-        if not pair.count and self.holds(key[1]) and mail.together < TOGETHER_MAX:
-            target = self.streams.get(each.target)
-            if target is not None and each.target not in self._waiting:
-                mail.together += 1
-                if self._decided(draft, target, Arrival(message, place)):
+        return Message(*key, *place, source, each.target, each.body, refused, tuple(each.values.items()))
+
+    def _put(self, draft: Draft, message: Message) -> None:
+        """Decide on a message in this very commit, when it is the next of its pair and its target is in memory; else it
+        lies in the outbox."""
+        assert draft.mail is not None
+        target = self.streams.get(message.target)
+        if target is not None and self.holds(message.receiver) and message.target not in self._waiting:
+            pair = self._pairs.pair((message.sender, message.receiver))
+            first = message.place if message.number == 1 and not pair.waiting else NEVER
+            mark = self._pairs.mark(pair.key)
+            if draft.mail.together < TOGETHER_MAX and standing(mark, message, first, self.generation) == "next":
+                draft.mail.together += 1
+                if self._decided(draft, target, Arrival(message, first)):
                     return
-        self.beyond += pair.count >= PAIR_MAX
-        pair.count += 1
-        mail.outbox.append(message)
+        self.beyond += self._pairs.hold(message)
+        draft.mail.outbox.append(message)
 
     # -- taking -------------------------------------------------------------------------------------------------------
 
@@ -99,7 +107,7 @@ class Exchange(Deciding):
         told = await asyncio.gather(*answers, return_exceptions=True)
         marks = [each for each in told if isinstance(each, MessageMark)]
         if not marks:
-            raise next(each for each in told if isinstance(each, BaseException))
+            raise next(each for each in told if isinstance(each, BaseException)).with_traceback(None)
         return max(marks, key=lambda mark: mark.place)
 
     def _take(self, draft: Draft, stream: Stream | None, asked: Asked) -> None:
@@ -143,7 +151,7 @@ class Exchange(Deciding):
                 self._send(draft, stream, verdict.messages)
         elif refusal is not None and not message.refused:
             why = f"{refusal.code}: {refusal.detail}"[:REFUSED_MAX]
-            self._send_one(draft, message.target, Outgoing(message.source, message.body), why)
+            self._put(draft, self._numbered(draft, message.target, Outgoing(message.source, message.body), why))
         if stream is not None and not stream.seq:
             self.streams.pop(stream.name, None)
         return True
@@ -165,7 +173,7 @@ class Exchange(Deciding):
 
     def _went_out(self, mail: Mail) -> None:
         """The messages of a commit are durable: they may leave."""
-        for message in mail.outbox:
+        for message in sorted(mail.outbox, key=lambda each: each.place):
             pair = self._pairs.pair((message.sender, message.receiver))
             pair.waiting.append(message)
             self._move(pair)
@@ -204,9 +212,8 @@ class Exchange(Deciding):
         """How many messages a mark covers that were not known to be taken; so many commands that waited go on."""
         count = self._pairs.delivered(mark)
         if count and self._held:
-            room = PAIR_MAX - self._pairs.pair((mark.sender, mark.receiver)).count
-            go_on = [self._held.popleft() for _ in range(min(len(self._held), max(count, room)))]
-            self._inbox.extendleft(reversed(go_on))
+            room = self._pairs.pair((mark.sender, mark.receiver)).room
+            self._inbox.extendleft(reversed([self._held.popleft() for _ in range(min(len(self._held), room))]))
             self._wake.set()
         return count
 

@@ -104,7 +104,16 @@ class Starts(Workflows):
         versions = await self.versions(who, meant.at)
         return meant.workflow, meant.at, versions.ir(len(meant.at.overlay))
 
+    async def start_command(self, who: Caller, item: Mapping[str, JsonValue]) -> cmd.Start:
+        """The command of a start that somebody else sends. Raises as `start`."""
+        return self._command(who, item, await self._prepared(who, self.meant(who, item)))
+
     def _begin(self, who: Caller, item: Mapping[str, JsonValue], prepared: Prepared) -> "asyncio.Future[Decided]":
+        command = self._command(who, item, prepared)
+        fresh = item.get("key") is None and item.get("idempotency_key") is None and item.get("run_id") is None
+        return self.core.journal.ask(command.run, command, fresh=fresh, reads=_answer)
+
+    def _command(self, who: Caller, item: Mapping[str, JsonValue], prepared: Prepared) -> cmd.Start:
         name, at, ir = prepared
         inputs = item.get("inputs")
         if inputs is None:
@@ -121,21 +130,19 @@ class Starts(Workflows):
         if key is None:
             key = item.get("idempotency_key")
         run_id = item.get("run_id")
-        fresh = key is None and run_id is None
         if run_id is not None:
             run_id = _given_id(run_id)
         elif key is not None:
             run_id = keyed_id(who.tenant, name, name_of(key, "/key"))
         else:
             run_id = self.core.ids.next()
-        command = cmd.Start(
+        return cmd.Start(
             run_id, name, at.artifact, at.version, str(item.get("tag") or "main"), who.tenant, who.name,
             Raw(data) if beside is None else Ref(digest, len(data)).cell(), digest, mode, priority,
             item.get("depth") or 1, labels, at.overlay, beside=beside, rules=at.rules,
             given=sorted(item.get("labels") or ()),
             by_key=who.id, authors=at.authors,
         )  # fmt: skip
-        return self.core.journal.ask(run_id, command, fresh=fresh, reads=_answer)
 
     @staticmethod
     def _beside(data: bytes) -> bytes | None:

@@ -18,10 +18,10 @@ from aob.core.metric.alert import (
     Drop,
     Judge,
     Put,
-    Settle,
     Silence,
     Tell,
     Weigh,
+    commands,
     decide,
 )
 
@@ -201,14 +201,35 @@ def test_a_firing_owes_its_start_until_it_is_settled_and_only_once() -> None:
     [key] = bench.state.owed(RULE, bench.now_ms).begin
     inputs = bench.judge.inputs(bench.state.instances[key])
     assert inputs == {"rate": 0.9, "who": {"region": "eu"}, "at": "1970-01-01T00:01:41Z"}
-    [due] = bench.ask(Begin(key, RULE, inputs, ()))
+    [due] = bench.ask(Begin(key, RULE, inputs, "run_1"))
+    assert due.run_id == "run_1"
     owed = bench.state.owed(RULE, bench.now_ms)
-    assert (owed.begin, owed.start) == ([], [due])
-    bench.ask(Settle(key, due.start_key, "run_1"))
-    assert not bench.ask(Settle(key, due.start_key, "run_1"))
-    assert bench.state.owed(RULE, bench.now_ms).start == []
+    assert (owed.begin, owed.resume) == ([], []), "the run was asked for in the same commit"
+    bench.ask(commands.Settle(key, due.start_key, "run_1"))
+    assert not bench.ask(commands.Settle(key, due.start_key, "run_1"))
     assert bench.state.runs == ("run_1",)
-    assert not bench.ask(Begin(key, RULE, inputs, ()))
+    assert not bench.ask(Begin(key, RULE, inputs, "run_1"))
+    bench.ask(commands.RunOver("run_1"))
+    assert bench.state.runs == ()
+    assert not bench.ask(commands.RunOver("run_1"))
+
+
+def test_a_start_of_an_earlier_release_is_asked_for_and_keeps_its_time_and_its_place() -> None:
+    bench = Bench()
+    bench.weigh(eu=0.9)
+    bench.after(1_000, eu=0.9)
+    [due] = bench.ask(Begin('["eu"]', RULE, {"a": 1}, ""))
+    bench.now_ms += 5_000
+    [owed] = bench.state.owed(RULE, bench.now_ms).resume
+    assert owed == due
+    [again] = bench.ask(commands.Resume(due.start_key, "run_1"))
+    assert again == msgspec.structs.replace(due, run_id="run_1")
+    assert bench.state.owed(RULE, bench.now_ms).resume == []
+    assert bench.state.begun_ms == due.at_ms
+    assert not bench.ask(commands.Resume(due.start_key, "run_1"))
+    bench.ask(commands.Settle("", due.start_key, "run_1"))
+    assert (bench.state.runs, bench.state.due) == (("run_1",), {})
+    assert not bench.ask(commands.Resume(due.start_key, "run_1"))
 
 
 def test_a_start_waits_for_its_cooldown_and_for_a_place() -> None:
@@ -217,16 +238,19 @@ def test_a_start_waits_for_its_cooldown_and_for_a_place() -> None:
     bench.after(1_000, eu=0.9, us=0.9, asia=0.9)
     keys = bench.state.owed(RULE, bench.now_ms).begin
     assert len(keys) == 3
-    [due] = bench.ask(Begin(keys[0], RULE, {}, ()))
-    bench.ask(Settle(keys[0], due.start_key, "run_1"))
+    [due] = bench.ask(Begin(keys[0], RULE, {}, "run_1"))
+    bench.ask(commands.Settle(keys[0], due.start_key, "run_1"))
     owed = bench.state.owed(RULE, bench.now_ms)
     assert (owed.begin, owed.wake_ms) == ([], bench.now_ms + 10_000)
-    assert not bench.ask(Begin(keys[1], RULE, {}, ("run_1",)))
+    assert not bench.ask(Begin(keys[1], RULE, {}, "run_2"))
     bench.now_ms += 10_000
     assert bench.state.owed(RULE, bench.now_ms).begin == keys[1:]
-    assert bench.ask(Begin(keys[1], RULE, {}, ("run_1",)))
+    assert bench.ask(Begin(keys[1], RULE, {}, "run_2"))
     bench.now_ms += 10_000
-    assert not bench.ask(Begin(keys[2], RULE, {}, ("run_1",))), "one is open and one is on its way"
+    assert not bench.ask(Begin(keys[2], RULE, {}, "run_3")), "one is open and one is on its way"
+    assert bench.state.owed(RULE, bench.now_ms).begin == []
+    bench.ask(commands.RunOver("run_1"))
+    assert bench.state.owed(RULE, bench.now_ms).begin == keys[2:]
 
 
 def test_inputs_that_cannot_be_made_end_the_matter() -> None:
@@ -237,7 +261,7 @@ def test_inputs_that_cannot_be_made_end_the_matter() -> None:
     instance = bench.state.instances['["eu"]']
     with pytest.raises(EvalError):
         bench.judge.inputs(instance)
-    bench.ask(Begin('["eu"]', rule, {}, (), "no"))
+    bench.ask(Begin('["eu"]', rule, {}, "", "no"))
     assert bench.state.owed(rule, bench.now_ms).begin == []
     assert bench.state.history[-1] == {"at": bench.now_ms, "what": "not_started", "reason": "no"}
 
@@ -249,7 +273,7 @@ def test_a_silence_holds_back_notices_and_starts_until_it_ends() -> None:
     bench.after(1_000, eu=0.9)
     owed = bench.state.owed(RULE, bench.now_ms)
     assert (owed.tell, owed.begin, owed.wake_ms) == ([], [], 160_000)
-    assert not bench.ask(Begin('["eu"]', RULE, {}, ()))
+    assert not bench.ask(Begin('["eu"]', RULE, {}, "run_1"))
     bench.now_ms = 160_000
     owed = bench.state.owed(RULE, bench.now_ms)
     assert ([each.key for each in owed.tell], owed.begin) == (['["eu"]'], ['["eu"]'])
@@ -342,20 +366,22 @@ class Machine(RuleBasedStateMachine):
     def begin(self, settle: bool) -> None:
         bench = self.bench
         for key in bench.state.owed(RULE, bench.now_ms).begin:
-            for due in bench.ask(Begin(key, RULE, {}, tuple(sorted(self.open)))):
+            for due in bench.ask(Begin(key, RULE, {}, f"run_{len(self.started)}")):
                 assert due.start_key not in self.started, "a firing starts once"
                 assert not self.begun or bench.now_ms - self.begun[-1] >= RULE.cooldown_ms
                 self.started.append(due.start_key)
                 self.begun.append(bench.now_ms)
         if settle:
-            for due in bench.state.owed(RULE, bench.now_ms).start:
-                self.open.add(due.start_key)
-                bench.ask(Settle(due.key, due.start_key, due.start_key))
+            for due in list(bench.state.due.values()):
+                self.open.add(due.run_id)
+                bench.ask(commands.Settle(due.key, due.start_key, due.run_id))
 
     @rule()
     def a_run_ends(self) -> None:
         if self.open:
-            self.open.remove(min(self.open))
+            run = min(self.open)
+            self.open.remove(run)
+            self.bench.ask(commands.RunOver(run))
 
     @invariant()
     def few_runs_are_open(self) -> None:

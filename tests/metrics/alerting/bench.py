@@ -1,17 +1,25 @@
 """A tenant's numbers, a starter that remembers, and alerts over a journal that may be killed at any commit."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+import msgspec
+from msgspec import Raw
 
 from aob.backends.memory.store import MemoryStore
 from aob.core.contract import read_contracts
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, NotFound
+from aob.core.event import Message
 from aob.core.metric_query import MetricQuery
-from aob.journal import Journal
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import messages as told
+from aob.core.value import canonical, decode, digest_of
+from aob.journal import Journal, Law, Stream, Verdict
+from aob.journal.messages import Outgoing
 from aob.metrics.alerting import Alerting, AlertLaw
-from aob.ports.store import Batch, StaleEpoch
+from aob.ports.store import Batch, Head, StaleEpoch
 
 T0_MS = 1_700_000_000_000
 METRICS = """
@@ -56,31 +64,77 @@ class Numbers:
 
 
 class Runs:
-    """A starter: a key is a run for ever."""
+    """A starter that knows every workflow, until it is told otherwise."""
 
     def __init__(self) -> None:
-        self.by_key: dict[str, str] = {}
-        self.inputs: dict[str, Mapping[str, Any]] = {}
         self.asked: list[str] = []
-        self.ended: set[str] = set()
         self.error: AobError | None = None
-        self.most = 0
 
-    async def start(
+    async def start_of(
         self, tenant: str, workflow: str, inputs: Mapping[str, Any], *, tag: str, key: str, alert: str
-    ) -> str:
+    ) -> cmd.Start:
         await asyncio.sleep(0)
         self.asked.append(key)
         if self.error is not None:
             raise self.error
-        run = self.by_key.setdefault(key, f"run_{len(self.by_key)}")
-        assert self.inputs.setdefault(run, dict(inputs)) == inputs, "the same key with other inputs"
-        self.most = max(self.most, len(self.by_key.keys()) - len(self.ended))
-        return run
+        data = canonical(dict(inputs))
+        return cmd.Start(
+            f"run_{key}", workflow, "", "", tag, tenant, alert, Raw(data), digest_of(data), "full", "medium", 1, {},
+        )  # fmt: skip
 
-    async def open_runs(self, tenant: str, run_ids: Sequence[str]) -> Collection[str]:
-        await asyncio.sleep(0)
-        return [run for run in run_ids if run not in self.ended]
+
+class RunState:
+    def __init__(self) -> None:
+        self.starts: list[Any] = []
+        self.watchers: list[str] = []
+        self.ended = False
+
+
+class End(msgspec.Struct):
+    """The run ends."""
+
+
+class RunsLaw(Law):
+    """Streams `run_...` that begin when they are asked to and end when a test says so."""
+
+    kind, prefix, spread = "run", "run_", True
+
+    def __init__(self) -> None:
+        self.refuses: AobError | None = None
+
+    def fresh(self, name: str) -> RunState:
+        return RunState()
+
+    def decide(self, stream: Stream, command: End, now_ms: int) -> Verdict:
+        end = told.encode_message(told.Ended(stream.name, "COMPLETED"))
+        return Verdict([["ended"]], {}, None, [Outgoing(each, end) for each in stream.state.watchers])
+
+    def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
+        asked, run = told.decode_message(message.body), stream.state
+        if self.refuses is not None:
+            raise self.refuses
+        if isinstance(asked, told.AskEnd):
+            if not run.starts:
+                raise NotFound("there is no such run")
+            return Verdict([] if run.ended or message.source in run.watchers else [["watched", message.source]], {},
+                           None, [Outgoing(message.source, told.encode_message(told.Ended(stream.name, "x")))]
+                           if run.ended else [])  # fmt: skip
+        assert isinstance(asked, told.AskStart)
+        began = [["started", decode(asked.start.inputs)]] if not run.starts else []
+        answer = Outgoing(message.source, told.encode_message(told.Started(asked.key, stream.name)))
+        return Verdict([*began, ["watched", message.source]], {}, None, [answer])
+
+    def fold(self, stream: Stream, events: list[Any]) -> None:
+        for event in events:
+            if event[0] == "started":
+                stream.state.starts.append(event[1])
+            elif event[0] == "watched":
+                stream.state.watchers.append(event[1])
+            else:
+                stream.state.ended = True
+
+    def head(self, stream: Stream) -> Head:
+        return Head(stream.name, "run", "acme", "w", stream.status, "", 0, 0, stream.seq)
 
 
 class Mortal:
@@ -140,8 +194,9 @@ class Process:
             raise AssertionError("there are no values beside the record")
 
         self.world = world
+        self.law = RunsLaw()
         self.journal = Journal(
-            store, [AlertLaw()], clock_ms=world.now_ms, on_commit=lambda commit: None,
+            store, [AlertLaw(), self.law], clock_ms=world.now_ms, on_commit=lambda commit: None,
             on_recovered=lambda found: None, put_blob=nothing, get_value=nothing,
         )  # fmt: skip
         self.alerts = Alerting(
@@ -154,6 +209,16 @@ class Process:
         await self.alerts.__aenter__()
         self.alerts.changed("acme")
         return self
+
+    @property
+    def runs(self) -> dict[str, Any]:
+        """The inputs of every run that there is, by its id."""
+        kept = self.journal.streams.values()
+        return {each.name: each.state.starts[0] for each in kept if each.law is self.law and each.state.starts}
+
+    async def end(self, run_id: str) -> None:
+        """A run ends."""
+        await self.journal.ask(run_id, End())
 
     async def __aexit__(self, *exc: object) -> None:
         await self.alerts.__aexit__(*exc)

@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 
+from aob.backends.memory.store import MemoryStore
 from aob.core.contract import check_set, read_contracts
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, NotFound, Refused, Unavailable
+from aob.core.event import HOME, PARTITIONS, MessageMark, partition_of
+from aob.core.metric.alert.events import StartDue
 from aob.core.policy import Caller
+from aob.ports.store import Batch, Head
 from aob.testing.world.loop import VirtualLoop, run_virtual
-from tests.metrics.alerting.bench import METRICS, Mortal, Process, World, passed
+from tests.metrics.alerting.bench import METRICS, T0_MS, Mortal, Process, World, passed
 
 ME = Caller("acme", "me", frozenset({"admin"}))
 OTHER = Caller("else", "they", frozenset({"view"}))
@@ -49,9 +54,10 @@ async def test_a_firing_is_told_and_starts_its_workflow_once() -> None:
         assert world.heard == []
         await passed(200)
         assert world.states == ["firing"]
-        assert list(world.runs.inputs.values()) == [{"rate": 9}]
+        await passed(100)
+        assert list(here.runs.values()) == [{"rate": 9}]
         [view] = await here.alerts.alerts(ME, state="firing")
-        assert (view["value"], view["runs"]) == (9, ["run_0"])
+        assert (view["value"], view["runs"]) == (9, list(here.runs))
         for _ in range(20):
             here.say("refunds", 9)
             await passed(30_000)
@@ -173,14 +179,49 @@ async def test_a_second_firing_waits_until_the_cooldown_is_over_and_the_run_has_
             here.say("refunds", value)
             await passed(300)
         assert world.states == ["firing", "ok", "firing"]
-        assert len(world.runs.asked) == 1
+        [first] = here.runs
         await passed(120_000)
-        assert len(world.runs.asked) == 1, "its run is open"
-        world.runs.ended.add("run_0")
-        here.alerts.run_ended("run_0")
+        assert list(here.runs) == [first], "its run is open"
+        await here.end(first)
         await passed(300)
-        assert len(world.runs.asked) == 2
-        assert world.runs.most == 1
+        assert len(here.runs) == 2
+        assert (await here.alerts.alerts(ME))[0]["runs"] == [run for run in here.runs if run != first]
+
+
+@virtual
+async def test_what_the_run_refuses_ends_the_matter_and_frees_the_place() -> None:
+    world = World(RULE.replace("for: 10s\nclear_for: 20s\n", "").replace("cooldown: 1m", "cooldown: 0s"))
+    async with world.process() as here:
+        here.law.refuses = NotFound("its key means another run", code="key_reused")
+        here.say("refunds", 9)
+        await passed(300)
+        told = await here.alerts.alert(ME, "refunds_high")
+        assert told["history"][0]["reason"] == "key_reused: its key means another run"
+        here.law.refuses = None
+        for value in (0, 9):
+            here.say("refunds", value)
+            await passed(300)
+        assert len(here.runs) == 1
+
+
+@virtual
+async def test_a_start_and_runs_of_an_earlier_release_are_carried_on() -> None:
+    """It had committed that it would start one run, and that it had started two: one has ended meanwhile."""
+    world = World(RULE.replace("open_runs: 1", "open_runs: 3"))
+    name = "alert/acme/refunds_high"
+    due = StartDue("", "key_1", "incident", "main", {"rate": 7}, ("run_gone", "run_open"), T0_MS)
+    stretch = [[name, 0, msgspec.json.encode([due])], ["run_open", 0, b'[["started",{}]]']]
+    parts = [[stream, seq, msgspec.Raw(data)] for stream, seq, data in stretch]
+    heads = [Head(each[0], each[0][:3].replace("ale", "alert"), "acme", "", "ok", "", 0, 0, 1) for each in stretch]
+    await world.store.commit(Batch(0, await world.store.take(0), 1, T0_MS, 2, msgspec.json.encode(parts), heads=heads))
+    async with world.process() as here:
+        await passed(2_000)
+        assert here.runs["run_key_1"] == {"rate": 7}
+        [view] = await here.alerts.alerts(ME)
+        assert sorted(view["runs"]) == ["run_key_1", "run_open"], "the one that is not there has ended"
+        await here.end("run_open")
+        await passed(300)
+        assert (await here.alerts.alerts(ME))[0]["runs"] == ["run_key_1"]
 
 
 @virtual
@@ -192,6 +233,7 @@ async def test_a_start_that_cannot_be_is_told_in_the_history_and_one_that_may_be
         await passed(10_000)
         assert len(set(world.runs.asked)) == 1
         assert len(world.runs.asked) > 1
+        assert not here.runs
         world.runs.error = NotFound("there is no workflow incident", code="workflow_not_found")
         await passed(60_000)
         asked = len(world.runs.asked)
@@ -214,7 +256,7 @@ async def test_a_silence_tells_nobody_until_it_ends() -> None:
         assert (await here.alerts.alerts(ME))[0]["state"] == "silenced"
         await passed(11_000)
         assert world.states == ["firing"]
-        assert len(world.runs.asked) == 1
+        assert len(here.runs) == 1
         await here.alerts.silence_alert(ME, "refunds_high", until_ms=world.now_ms() + 60_000)
         here.say("refunds", 0)
         await passed(30_000)
@@ -345,7 +387,8 @@ async def test_a_crash_at_any_commit_tells_all_and_starts_once(commits: int, los
         here.say("refunds", 0)
         await passed(25_000)
         assert (await here.alerts.alerts(ME))[0]["state"] == "ok"
-    assert len(world.runs.by_key) == 1, "one firing, one run"
+        assert len(here.runs) == 1, "one firing, one run"
+        assert (await here.alerts.alerts(ME))[0]["runs"] == list(here.runs)
     ids = list(dict.fromkeys(notice["id"] for notice in world.heard))
     by_id = {notice["id"]: notice["state"] for notice in world.heard}
     assert [by_id[id] for id in ids] == ["firing", "ok"], "told twice at worst, under one id"
@@ -386,7 +429,7 @@ async def test_a_store_that_was_away_changes_nothing_in_the_end() -> None:
         store.away = False
         await passed(60_000)
         assert world.states == ["firing"]
-        assert len(world.runs.by_key) == 1
+        assert len(here.runs) == 1
 
 
 @virtual
@@ -440,3 +483,45 @@ async def test_reads_that_are_dear_are_made_seldom_and_the_last_move_is_always_s
         here.say("refunds", 9)
         await passed(3_000)
         assert world.states == ["firing"]
+
+
+@virtual
+async def test_a_start_that_was_committed_and_not_delivered_is_delivered_once_however_long_its_shard_is_away() -> None:
+    """Alerts are in one shard and the run in another, whose owner is away; then the first is killed and comes back."""
+    world = World(RULE.replace("for: 10s\n", ""))
+    there = world.process(MemoryStore())
+
+    def process(store: Any) -> Process:
+        made = world.process(store)
+        made.journal.holds, made.journal.post = (lambda partition: partition == HOME), there.journal.receive
+        return made
+
+    store = Mortal(world.store)
+    first = process(store)
+    await first.__aenter__()
+    first.say("refunds", 9)
+    await passed(5_000)
+    store.left = 0
+    first.say("refunds", 0)  # the process hears of nothing any more
+    await passed(25_000)
+    for tenant in first.alerts._tenants.values():
+        for standing in tenant.alerts.values():
+            await standing.lookout.close()
+    there.journal.holds, there.journal.post = (lambda partition: partition != HOME), first.journal.receive
+    async with process(world.store) as here:
+        await passed(60_000)
+        assert (await here.alerts.alert(ME, "refunds_high"))["history"][0]["what"] != "started"
+        there.journal.post = here.journal.receive
+        async with there.journal:
+            await passed(10_000)
+            [run] = there.runs
+            assert there.runs[run] == {"rate": 9}
+            assert (await here.alerts.alerts(ME))[0]["runs"] == [run]
+            await there.end(run)
+            await passed(10_000)
+            assert "runs" not in (await here.alerts.alerts(ME))[0]
+            assert len(there.runs) == 1
+            assert await there.journal.store.message_marks() == (
+                [MessageMark(partition_of(run, PARTITIONS), HOME, 1, 2)],
+                [MessageMark(HOME, partition_of(run, PARTITIONS), 1, 1)],
+            )

@@ -4,12 +4,12 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from aob.backends.duckdb_serving import DuckServing
 from aob.backends.marks_page import MarksPage
@@ -22,10 +22,10 @@ from aob.compose.metrics.feeds import Feeds, LocalRuns, RunReads, alert_notice, 
 from aob.compose.metrics.rooms import Metrics
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
-from aob.core.errors import AobError, NotFound
+from aob.core.errors import AobError
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
-from aob.core.run.record import events as ev
+from aob.core.run.record import commands as cmd
 from aob.core.serving import DEAD_LETTERS, METRICS
 from aob.fanout.webhooks import HookLaw, Webhooks, feeds_of
 from aob.gate import Commit, DeadLetterRows, Ingest, Memory
@@ -64,30 +64,16 @@ ROWS_NAMED_MAX: Final = 20
 class Starts:
     """How alerts start workflows: as a caller of the tenant whose name says which alert it was."""
 
-    def __init__(self, views: Any, core: Core) -> None:
-        self.views, self._core = views, core
+    def __init__(self, views: Views) -> None:
+        self._views = views
 
-    async def start(
+    async def start_of(
         self, tenant: str, workflow: str, inputs: Mapping[str, JsonValue], *, tag: str, key: str, alert: str
-    ) -> str:
-        """The id of the run; the same key is the same run."""
+    ) -> cmd.Start:
+        """The start of a run; the same key is the same run."""
         who = Caller(tenant, f"alert:{alert}", frozenset({"run", "view"}))
-        started = await self.views.start(who, workflow, dict(inputs), tag=tag, key=key, labels={"alert": alert})
-        found: str = started["run_id"]
-        return found
-
-    async def open_runs(self, tenant: str, run_ids: Sequence[str]) -> Collection[str]:
-        """Those that have not ended."""
-        who = Caller(tenant, "alerts", frozenset({"view"}))
-        found: list[str] = []
-        for run_id in run_ids:
-            try:
-                run = await self.views.run(who, run_id)
-            except NotFound:
-                continue  # it ended so long ago that it is kept no longer
-            if run["status"] in ("RUNNING", "WAITING"):
-                found.append(run_id)
-        return found
+        item = {"workflow": workflow, "inputs": dict(inputs), "tag": tag, "key": key, "labels": {"alert": alert}}
+        return await self._views.start_command(who, item)
 
 
 class Wiring:
@@ -123,11 +109,10 @@ class Wiring:
             Supply(METRICS, MetricRows(self.answers, self.contracts.of)),
         ]
         self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=tables)
-        self.starts = Starts(views, core)
         self._told_ms: dict[str, int] = {}
         """The newest turn of an alert that webhooks were offered, by tenant."""
         self.alerting = Alerting(
-            core.journal, self.answers, self.contracts.of, self.starts, now_ms=now_ms, on_alert=self._alerted
+            core.journal, self.answers, self.contracts.of, Starts(views), now_ms=now_ms, on_alert=self._alerted
         )
         self.delivered = self._pages("webhooks")
         self.feeds = Feeds(self.log, self.live, self.alerting.turns)
@@ -282,15 +267,12 @@ class Wiring:
         feed = feeds_of("run", shard + 1)[-1]
         self.feeds.runs[feed] = runs
         self.webhooks.feed_is_there(feed, end)
-        self.alerting.ends_are_heard()
 
     def milestones(self, shard: int, facts: Sequence[Fact], row: int) -> None:
         """What has happened to runs of a shard, and the row up to which this is all."""
         feed = feeds_of("run", shard + 1)[-1]
         for fact in facts:
             try:
-                if isinstance(fact.event, ev.RunFinished):
-                    self.alerting.run_ended(fact.stream)
                 if self.webhooks.wants(fact.tenant, "run"):
                     told = run_notice(fact, feed)
                     if told is not None:

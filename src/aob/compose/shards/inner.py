@@ -14,9 +14,11 @@ from aob.compose.notices import Asked, ticket_of
 from aob.compose.shards.journal_told import Milestones, read_milestones, told_milestones, told_numbers
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import NotFound
+from aob.core.event import MessageMark
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.rights import may, mine
+from aob.journal.messages import Delivery
 from aob.metrics.platform import Runs, Stretch
 from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
@@ -86,6 +88,10 @@ class OfOwner:
         """Start many, whose names and tags mean this."""
         return await self._views.start_meant(who, items, meant)
 
+    async def deliver(self, who: Caller | None, delivery: Delivery) -> MessageMark:
+        """Take messages of streams of another shard: the mark up to which they are taken."""
+        return await self._core.journal.receive(delivery)
+
     async def read_milestones(self, who: Caller | None, after: int) -> Milestones:
         """Milestones behind a row, as far as one read goes."""
         return await read_milestones(self._core, after)
@@ -123,13 +129,19 @@ class OfMain:
     """What the main process answers: the gate, and numbers, live there."""
 
     def __init__(
-        self, log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core
-    ) -> None:
+        self, log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core,
+        post: Callable[[Delivery], Awaitable[MessageMark]],
+    ) -> None:  # fmt: skip
+        self._post = post
         self._log, self._reader, self._read, self._core = log, reader, read_through, core
 
     async def append(self, who: None, topic: str, partition: int, records: str, keyed: bool) -> list[Appended]:
         """Add records to a topic, through the gate; they come as JSON."""
         return await self._log.append(topic, partition, _records(records), keyed=keyed)
+
+    async def deliver(self, who: None, delivery: Delivery) -> MessageMark:
+        """Hand messages to the owner of their partition."""
+        return await self._post(delivery)
 
     async def read_metric(self, who: None, tenant: str, query: MetricQuery) -> JsonObject:
         """A number."""

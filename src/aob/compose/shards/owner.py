@@ -31,8 +31,10 @@ from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode, end_tasks
 from aob.core.errors import AobError, Conflict, OurError
+from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.problem import problem_of
+from aob.journal.messages import Delivery
 from aob.work.log import Structlog
 
 LOCK_WAIT_S: Final = 20.0
@@ -96,6 +98,10 @@ async def _own(sock: socket.socket) -> int:
             told: str | None = await upward.ask("value", tenant, digest.hex())
             return None if told is None else b64decode(told)
 
+        async def deliver(delivery: Delivery) -> MessageMark:
+            return msgspec.convert(await upward.ask("deliver", delivery), MessageMark)
+
+        core.journal.post = deliver
         core.followed.append(read_through)
         core.values.elsewhere = document
         core.run_law.carried = set()

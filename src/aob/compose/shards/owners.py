@@ -19,7 +19,9 @@ from aob.compose.shards.upward import answering
 from aob.compose.shards.wire import Hello, end_tasks
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
+from aob.core.event import MessageMark
 from aob.core.opening import Opening
+from aob.journal.messages import Delivery
 
 
 class Owners:
@@ -38,7 +40,9 @@ class Owners:
         home = str(running.home.absolute())
         wiring = running.wiring
         assert wiring is not None, "the main process has the metrics layer"
-        answer = answering(OfMain(running.log, running.reader, wiring.read_through, running.views.core))
+        answer = answering(
+            OfMain(running.log, running.reader, wiring.read_through, running.views.core, self._deliver)
+        )  # fmt: skip
         self.owned = [
             OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer, self._moved)
             for number in layout.active if number
@@ -47,11 +51,16 @@ class Owners:
         every: list[Shard] = [LocalShard(0, running), *self.owned, *self.retired]
         every.sort(key=lambda shard: shard.number)
         self.verbs = ShardedViews(running.views, every, layout)
-        wiring.starts.views = self.verbs  # what an alert starts may belong to any shard
+        self._every, self._layout = every, layout
+        running.views.core.journal.post = self._deliver
         self._followers = Followers([*self.owned, *self.retired], wiring, running.notices)
         self._stack = AsyncExitStack()
         self.sweeps = [ShardSweep(shard) for shard in every]
         self._sweeping: asyncio.Task[None] | None = None
+
+    async def _deliver(self, delivery: Delivery) -> MessageMark:
+        shard = self._every[self._layout.owner(delivery.receiver)]
+        return msgspec.convert(await shard.call("deliver", None, delivery), MessageMark)
 
     async def __aenter__(self) -> "Owners":
         try:

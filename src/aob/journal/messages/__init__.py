@@ -1,7 +1,6 @@
 """Messages between streams: what laws send becomes numbered rows of a pair of partitions; what arrives counts once."""
 
 from aob.journal.messages.pairs import (
-    PAIR_MAX,
     Arrival,
     Delivery,
     Mail,
@@ -11,4 +10,4 @@ from aob.journal.messages.pairs import (
     standing,
 )
 
-__all__ = ["PAIR_MAX", "Arrival", "Delivery", "Mail", "Outgoing", "Pair", "Pairs", "standing"]
+__all__ = ["Arrival", "Delivery", "Mail", "Outgoing", "Pair", "Pairs", "standing"]

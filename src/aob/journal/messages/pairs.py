@@ -80,6 +80,11 @@ class Pair:
         self.moving = False
         """Somebody delivers them."""
 
+    @property
+    def room(self) -> int:
+        """How many more it may hold."""
+        return PAIR_MAX - self.count
+
     def delivery(self) -> Delivery:
         """The next ones to deliver."""
         return Delivery(*self.key, self.waiting[0].place, list(islice(self.waiting, WINDOW)))
@@ -121,7 +126,13 @@ class Pairs:
 
     def full(self, key: Key) -> bool:
         """Whether a pair holds as many as it may."""
-        return key in self.pairs and self.pairs[key].count >= PAIR_MAX
+        return key in self.pairs and self.pairs[key].room <= 0
+
+    def hold(self, message: Message) -> bool:
+        """One more that is not taken; whether that is beyond what the pair may hold."""
+        pair = self.pair((message.sender, message.receiver))
+        pair.count += 1
+        return pair.room < 0
 
     def number(self, mail: Mail, key: Key, generation: int) -> Place:
         """The next number of a pair, which this commit writes."""

@@ -1,10 +1,9 @@
 """Numbers that moved flow in; alerts that fire, what people are told, and starts of workflows flow out."""
 
-from aob.metrics.alerting.alerting import OnAlert
+from aob.metrics.alerting.alerting import OnAlert, Starter
 from aob.metrics.alerting.law import AlertLaw
 from aob.metrics.alerting.objectives import Objectives
 from aob.metrics.alerting.shipped import platform_alerts
-from aob.metrics.alerting.starter import Starter
 from aob.metrics.alerting.verbs import Alerting
 
 __all__ = ["AlertLaw", "Alerting", "Objectives", "OnAlert", "Starter", "platform_alerts"]

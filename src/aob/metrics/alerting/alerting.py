@@ -1,26 +1,27 @@
-"""Alerts of every tenant at work: numbers that moved flow in; turns that are committed, notices and starts flow out.
+"""Alerts of every tenant at work: numbers that moved flow in; turns, notices and starts that are committed flow out.
 
 An alert is judged when its metric moves and when its answer ends, never on a beat. What it calls for is read off its
 committed state, so that a process that was killed goes on where it was: told twice at worst, under one id, and started
 once.
 """
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, Protocol
 
 import msgspec
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.errors import Busy, CallerError, Invalid
-from aob.core.metric.alert import AlertState, Judge, Tell, Weigh, decide
+from aob.core.expression import EvalError
+from aob.core.metric.alert import AlertState, Begin, Instance, Judge, Tell, Weigh, commands, decide
+from aob.core.run.record import commands as cmd
 from aob.journal import Journal
-from aob.metrics.alerting.law import PREFIX, stream_of
+from aob.metrics.alerting.law import PREFIX, AlertLaw, Ask, AskEnds, stream_of
 from aob.metrics.alerting.lookout import Lookout
 from aob.metrics.alerting.objectives import Objectives
 from aob.metrics.alerting.shipped import platform_alerts
 from aob.metrics.alerting.showing import Sighted, notice_of
-from aob.metrics.alerting.starter import Starter, begin, start_due
 from aob.ports.serving import MetricReader
 
 SIGHTED_MAX: Final = 256
@@ -31,8 +32,7 @@ OnAlert = Callable[[str, JsonObject], None]
 
 
 class Standing(msgspec.Struct, eq=False):
-    """One alert at work: what it is judged by, and what the last look saw. `wrong` says why it cannot be judged;
-    `ended` are runs that have ended during a look."""
+    """One alert at work: what it is judged by, and what the last look saw. `wrong` says why it cannot be judged."""
 
     tenant: str
     name: str
@@ -42,7 +42,17 @@ class Standing(msgspec.Struct, eq=False):
     sighted: dict[str, Sighted] = {}
     looked_ms: int = 0
     wrong: str = ""
-    ended: set[str] = set()
+
+
+class Starter(Protocol):
+    """Whoever knows workflows."""
+
+    async def start_of(
+        self, tenant: str, workflow: str, inputs: Mapping[str, JsonValue], *, tag: str, key: str, alert: str
+    ) -> cmd.Start:
+        """The start of a run; the same key is the same run. Raises CallerError when it will never be, Busy or OurError
+        when it may be later."""
+        ...
 
 
 class Tenant:
@@ -56,7 +66,7 @@ class Tenant:
 
 class Alerts:
     """The shell. Enter it after the journal and the live numbers; then `judge` after each fold, `changed` after a push
-    of contracts, `run_ended` when a run ends."""
+    of contracts."""
 
     def __init__(
         self,
@@ -74,9 +84,6 @@ class Alerts:
         self._tenants: dict[str, Tenant] = {}
         self._named: dict[str, set[str]] = {}
         """Alerts that have a stream: some of them are in no contract."""
-        self._looking: set[Standing] = set()
-        self._runs: dict[str, Lookout] = {}
-        """Who waits for the end of a run."""
         self._open = False
         self._shipped = platform_alerts().alerts.keys()
 
@@ -86,6 +93,10 @@ class Alerts:
             if name.startswith(PREFIX):
                 tenant, alert = name.removeprefix(PREFIX).split("/", 1)
                 self._named.setdefault(tenant, set()).add(alert)
+                self._journal.tell(name, AskEnds())
+        for law in self._journal.laws:
+            if isinstance(law, AlertLaw):
+                law.woken = self._woken
         for tenant in list(self._named):
             self.of(tenant)
         return self
@@ -114,17 +125,11 @@ class Alerts:
         if self._open:
             self.of(tenant)
 
-    def run_ended(self, run_id: str) -> None:
-        """A run has ended: an alert that waits for its place may start another."""
-        for standing in self._looking:
-            standing.ended.add(run_id)
-        if self._runs and (lookout := self._runs.pop(run_id, None)) is not None:
-            lookout.soon()
-
-    def ends_are_heard(self) -> None:
-        """From now on `run_ended` is told of the runs of one more shard: what has ended there before is looked for."""
-        for lookout in self._runs.values():
-            lookout.soon()
+    def _woken(self, stream: str) -> None:
+        tenant, _, name = stream.removeprefix(PREFIX).partition("/")
+        known = self._tenants.get(tenant)
+        if self._open and known is not None and name in known.alerts:
+            known.alerts[name].lookout.soon()
 
     def stepped(self) -> None:
         """The clock was set: who waits for an instant looks whether it has come."""
@@ -209,12 +214,7 @@ class Alerts:
                 if isinstance(error, Busy):
                     raise
                 standing.wrong = f"{error.code}: {error.detail}"
-        self._looking.add(standing)
-        try:
-            wake = await self._do(standing, judge)
-        finally:
-            self._looking.discard(standing)
-            standing.ended.clear()
+        wake = await self._do(standing, judge)
         return min((at for at in (until, wake) if at is not None), default=None)
 
     async def _weigh(self, standing: Standing, judge: Judge) -> int | None:
@@ -247,13 +247,39 @@ class Alerts:
             firing_ms = instance.firing_ms
             self._on_alert(standing.tenant, notice_of(standing.contract, state, instance, self._now_ms()))
             await self._journal.ask(stream.name, Tell(instance.key, firing_ms))
-        if judge is not None:
-            for key in owed.begin:
-                if not await begin(self._journal, self._starter, state, judge, key):
-                    break
-        if state.due:
-            await start_due(self._journal, self._starter, state)
-        self._runs |= dict.fromkeys(state.runs, standing.lookout)
-        for run_id in standing.ended.intersection(state.runs):  # before anybody waited for it
-            self.run_ended(run_id)
+        while judge is not None and (keys := state.owed(judge.contract, self._now_ms()).begin):
+            command = await self._begin(state, judge, state.instances[keys[0]])
+            if not (await self._journal.ask(stream.name, command)).events:
+                break
+        for due in owed.resume:
+            start = await self._start(state, due.workflow, due.inputs, due.tag, due.start_key)
+            await self._journal.ask(
+                stream.name,
+                commands.Settle(due.key, due.start_key, "", start) if isinstance(start, str)
+                else Ask(commands.Resume(due.start_key, start.run), due.start_key, start),
+            )  # fmt: skip
         return state.owed(standing.contract, self._now_ms()).wake_ms
+
+    async def _begin(self, state: AlertState, judge: Judge, instance: Instance) -> Begin | Ask:
+        """The command that starts what a firing calls for."""
+        key, contract, start_key = instance.key, judge.contract, state.start_key(instance)
+        inputs: dict[str, JsonValue] = {}
+        try:
+            inputs = judge.inputs(instance)
+            start = await self._start(state, contract.start, inputs, contract.tag, start_key)
+        except EvalError as error:
+            start = f"its inputs cannot be made: {error.detail}"
+        if isinstance(start, str):
+            return Begin(key, contract, inputs, "", start)
+        return Ask(Begin(key, contract, inputs, start.run), start_key, start)
+
+    async def _start(
+        self, state: AlertState, workflow: str, inputs: Mapping[str, JsonValue], tag: str, key: str
+    ) -> cmd.Start | str:
+        """The start of a run, or why it will never be."""
+        try:
+            return await self._starter.start_of(state.tenant, workflow, inputs, tag=tag, key=key, alert=state.name)
+        except CallerError as error:
+            if isinstance(error, Busy):
+                raise
+            return f"{error.code}: {error.detail}"

@@ -1,15 +1,37 @@
-"""The law of alerts as the journal calls it. One stream an alert, `alert/TENANT/NAME`; all that decides is core."""
+"""The law of alerts as the journal calls it. One stream an alert, `alert/TENANT/NAME`; all that decides is core.
 
+An alert starts a workflow by a message to the run that is to be, in the commit that decides on it; the run answers by
+messages, when it is there and when it ends.
+"""
+
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from aob.core.metric.alert import AlertEvent, AlertState, decide
+from aob.core.event import Message
+from aob.core.metric.alert import AlertEvent, AlertState, Begin, commands, decide
+from aob.core.run.record import commands as cmd
+from aob.core.run.record import messages as runs
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes
+from aob.journal.messages import Outgoing
 from aob.ports.store import Head
 
 PREFIX: Final = "alert/"
+
+
+class Ask(msgspec.Struct):
+    """A command that starts a run, with the start itself."""
+
+    command: Begin | commands.Resume
+    key: str
+    start: cmd.Start
+
+
+class AskEnds(msgspec.Struct):
+    """Ask all runs that are not known to have ended to say when they do: those of an earlier release were never asked,
+    and one may have been lost."""
 
 
 def stream_of(tenant: str, name: str) -> str:
@@ -23,6 +45,8 @@ class AlertLaw(Law):
     kind = "alert"
     prefix = PREFIX
     decoder = msgspec.json.Decoder(list[AlertEvent])
+    woken: Callable[[str], None] | None = None
+    """Called with the stream of an alert that may start another run now."""
 
     def fresh(self, name: str) -> AlertState:
         """An alert of which nothing is known."""
@@ -31,8 +55,35 @@ class AlertLaw(Law):
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """The events of a command."""
-        stream.tenant = stream.state.tenant
-        return Verdict(decide(stream.state, command, now_ms), {})
+        state: AlertState = stream.state
+        stream.tenant = state.tenant
+        if isinstance(command, AskEnds):
+            asks = [Outgoing(run, runs.encode_message(runs.AskEnd(run))) for run in state.runs]
+            return Verdict([], {}, None, asks)
+        if not isinstance(command, Ask):
+            return Verdict(decide(state, command, now_ms), {})
+        events, start = decide(state, command.command, now_ms), command.start
+        beside = {} if start.beside is None else {start.digest: start.beside}
+        body = runs.encode_message(runs.AskStart(command.key, msgspec.structs.replace(start, beside=None)))
+        return Verdict(events, {}, None, [Outgoing(start.run, body, beside)] if events else ())
+
+    def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
+        """What became of a start, and of a run."""
+        state: AlertState = stream.state
+        stream.tenant = state.tenant
+        told = runs.decode_message(message.body)
+        command: commands.Settle | commands.RunOver
+        if isinstance(told, runs.AskStart | runs.Started):
+            due, run = state.due.get(told.key), "" if isinstance(told, runs.AskStart) else told.run
+            command = commands.Settle(due.key if due else "", told.key, run, message.refused)
+        else:
+            command = commands.RunOver(told.run)
+        return Verdict(decide(state, command, now_ms), {})
+
+    def reached(self, name: str) -> None:
+        """It looks again: a place may be free."""
+        if self.woken is not None:
+            self.woken(name)
 
     def fold(self, stream: Stream, events: list[AlertEvent]) -> None:
         """Folds events."""

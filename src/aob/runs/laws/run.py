@@ -6,16 +6,19 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Invalid, NotFound
+from aob.core.event import Message
 from aob.core.policy import PatchRules
 from aob.core.run import Effects, Hop, Run, decide, fold, hop, react
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import decode_events, encode_events
 from aob.core.run.record import events as ev
+from aob.core.run.record import messages as told
 from aob.core.run.state import TERMINAL, Ticket
 from aob.core.run.stepping import Given, Needs
 from aob.core.value import Ref, decode, digest_of, ref_in
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes, Quick, Wanted
+from aob.journal.messages import Outgoing
 from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
 from aob.runs.values import Values
@@ -61,7 +64,33 @@ class RunLaw(Law):
             decision.values[own] = beside
         if self.carried is not None and type(command) is cmd.Start and decision.events:
             self._carry(command.tenant, command.artifact, decision.values)
-        return Verdict(decision.events, decision.values, context)
+        ended = _ended(stream.state, decision.events) if stream.state.watchers else ()
+        return Verdict(decision.events, decision.values, context, ended)
+
+    def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
+        """Begin a run for another stream, or tell it of the end of one."""
+        if message.refused:
+            return Verdict([], {})  # whoever is told of an end and does not want to know
+        asked, run = told.decode_message(message.body), stream.state
+        answers: list[told.RunMessage] = []
+        if isinstance(asked, told.AskStart):
+            asked.start.beside = dict(message.values).get(asked.start.digest)
+            verdict = self.decide(stream, asked.start, now_ms)
+            answers.append(told.Started(asked.key, stream.name))
+        elif isinstance(asked, told.AskEnd) and run.workflow:
+            verdict = Verdict([], {})
+        else:
+            raise NotFound(f"there is no run {stream.name}")
+        if not run.final and message.source not in run.watchers:
+            verdict.events = [*verdict.events[:1], ev.RunWatched(message.source), *verdict.events[1:]]
+        ends = [event.status for event in verdict.events if type(event) is ev.RunFinished]
+        answers += [told.Ended(stream.name, status) for status in ([run.final] if run.final else ends)]
+        verdict.messages = [Outgoing(message.source, told.encode_message(answer)) for answer in answers]
+        return verdict
+
+    def waits(self, command: Any) -> bool:
+        """What goes on in a run goes on: it sends only of its end."""
+        return False
 
     def _carry(self, tenant: str, artifact: str, values: dict[bytes, bytes]) -> None:
         """The document of a run is kept by its own shard, in the same commit."""
@@ -78,7 +107,7 @@ class RunLaw(Law):
     def quick(self, stream: Stream, command: Any, now_ms: int) -> Quick | None:
         """A plain hop, decided, folded and written at once."""
         given = stream.derived
-        if type(command) is not cmd.Complete or command.beside is not None or given is None:
+        if type(command) is not cmd.Complete or command.beside is not None or given is None or stream.state.watchers:
             return None
         hopped = hop(stream.state, command, given.graphs, now_ms)
         if hopped is None:
@@ -133,8 +162,8 @@ class RunLaw(Law):
         if effects.over:
             changes.tickets_done = [(name, "")] if run.tickets else None
         elif effects.told or effects.tickets_done:
-            told = {id: run.tickets[id] for id, _ in effects.told}
-            changes.tickets = [_row(stream, ticket) for ticket in told.values() if not ticket.answer]
+            shown = {id: run.tickets[id] for id, _ in effects.told}
+            changes.tickets = [_row(stream, ticket) for ticket in shown.values() if not ticket.answer]
             changes.tickets_done = [(name, id) for id in effects.tickets_done]
         return changes
 
@@ -166,12 +195,12 @@ class RunLaw(Law):
         run: Run = stream.state
         reason = run.cancelling or run.quarantined
         if run.error is not None and not reason:
-            ref = ref_in(told := decode(run.error))
+            ref = ref_in(error := decode(run.error))
             if ref is not None:
-                told = decode(self._values.of(run.tenant).get(ref.digest, b"null"))
-            reason = str(told.get("message", ""))[:200] if isinstance(told, dict) else ""
-        told = {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
-        info = msgspec.json.encode({**told, "fork": run.fork} if run.fork else told)
+                error = decode(self._values.of(run.tenant).get(ref.digest, b"null"))
+            reason = str(error.get("message", ""))[:200] if isinstance(error, dict) else ""
+        shown = {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
+        info = msgspec.json.encode({**shown, "fork": run.fork} if run.fork else shown)
         return Head(
             stream.name, "run", run.tenant, run.workflow, run.status, reason, run.started_ms, run.ended_ms, stream.seq,
             info,
@@ -210,6 +239,12 @@ class RunLaw(Law):
             # Not an event: another release may read it. One run must not keep a home from starting.
             run.quarantined = f"its graph cannot be read: {str(error)[:500]}"
             return _NO_GRAPHS
+
+
+def _ended(run: Run, events: list[Any]) -> list[Outgoing]:
+    """What those who watch a run are sent when it ends."""
+    ends = [told.encode_message(told.Ended(run.id, each.status)) for each in events if type(each) is ev.RunFinished]
+    return [Outgoing(stream, end) for end in ends for stream in run.watchers]
 
 
 def _row(stream: Stream, ticket: Ticket) -> TicketRow:

@@ -1,4 +1,4 @@
-"""`python -m aob.testing.world SEED [COUNT]`: one world by its seed with its trace, or many: those that break."""
+"""`python -m aob.testing.world SEED [COUNT]`: the worlds of a seed with their traces, or of many: those that break."""
 
 import sys
 from collections.abc import MutableMapping
@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from aob.testing.world import Report, simulate
+from aob.testing.world import Report, simulate, simulate_exchange
 
 
 def main(arguments: list[str]) -> int:
@@ -16,12 +16,12 @@ def main(arguments: list[str]) -> int:
     count = int(arguments[1]) if len(arguments) > 1 else 1
     worst = 0
     for seed in range(first, first + count):
-        report = simulate(seed)
-        worst |= bool(report.broken)
-        if count == 1:
-            show(report)
-        elif report.broken:
-            print(f"seed {seed}: {report.broken}")
+        for report in (simulate_exchange(seed), simulate(seed)):
+            worst |= bool(report.broken)
+            if count == 1:
+                show(report)
+            elif report.broken:
+                print(f"seed {seed}: {report.broken}")
     if count > 1:
         print(f"{count} worlds from seed {first}: {'broken' if worst else 'all rules held'}")
     return worst

@@ -7,7 +7,6 @@ first faults, and nothing may be wrong; then they stop, and within a bounded tim
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from contextvars import Context, ContextVar, copy_context
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -25,6 +24,7 @@ from aob.runs import Ambient, Core, Engine
 from aob.testing.flows import HANDLER, Known, random_flow
 from aob.testing.run_checks import picture
 from aob.testing.world.ledger import Ledger
+from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, replaced, run_virtual
 from aob.testing.world.options import Options, calm, draw
 from aob.testing.world.people import People
@@ -35,10 +35,6 @@ from aob.work import Logs
 T0_MS: Final = 1_700_000_000_000
 CALM_TICKS: Final = 600
 OPENING_TRIES: Final = 60
-
-
-_LIFE: ContextVar[int] = ContextVar("life", default=0)
-"""Which life of the home a task belongs to; 0 is the world itself."""
 
 
 class BrokenError(AssertionError):
@@ -58,15 +54,14 @@ class Report(msgspec.Struct):
 class Process:
     """One life of a home: a core on its own handle of the store, and the tasks that end with it."""
 
-    def __init__(self, life: int, core: Core, handle: SimStore) -> None:
-        self.life, self.core, self.handle = life, core, handle
+    def __init__(self, lives: Lives, core: Core, handle: SimStore) -> None:
+        self.context = lives.begin()
+        self.life, self.core, self.handle = lives.count, core, handle
         self.engine = Engine(core)
-        self.context = copy_context()
-        self.context.run(_LIFE.set, life)
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of this process; all that it begins is of this process too."""
-        return asyncio.get_running_loop().create_task(work, context=self.context)
+        return within(self.context, work)
 
 
 class World:
@@ -85,7 +80,7 @@ class World:
         self.skew_ms = 0
         self.process: Process
         self._old: list[tuple[float, Process]] = []
-        self._tasks: dict[asyncio.Task[Any], int] = {}
+        self.lives = Lives()
         self._life = 0
 
     # -- what everybody uses ----------------------------------------------------------------------------------------
@@ -117,7 +112,7 @@ class World:
         for attempt in range(OPENING_TRIES):
             handle = SimStore(self.store, Random(f"{self.seed} store {self._life} {attempt}"), self.options, self.told)
             core = self._core(handle)
-            process = Process(self._life, core, handle)
+            process = Process(self.lives, core, handle)
             try:
                 await process.begin(core.__aenter__())
             except AobError as error:
@@ -142,20 +137,11 @@ class World:
         )  # fmt: skip
         return core
 
-    def _new_task(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
-        """Tasks in the order in which they were made, each with the life it belongs to."""
-        task = asyncio.Task(work, loop=loop, **more)
-        context: Context | None = more.get("context")
-        self._tasks[task] = _LIFE.get() if context is None else context.get(_LIFE, 0)
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
-        return task
-
     def _kill(self, process: Process) -> None:
         """SIGKILL: nothing is drained, nothing is said; whoever waits for the store never hears again."""
         process.handle.dead = True
         process.core.journal.timers.stop()
-        for task in [task for task, life in self._tasks.items() if life == process.life]:
-            task.cancel()
+        self.lives.end(process.life)
 
     async def _crash(self) -> None:
         self.told("crash")
@@ -179,7 +165,7 @@ class World:
 
     async def live(self) -> None:
         """Both phases. Raises BrokenError at the first rule that does not hold."""
-        asyncio.get_running_loop().set_task_factory(self._new_task)
+        asyncio.get_running_loop().set_task_factory(self.lives.new_task)
         faulty, self.options = self.options, calm(self.options)
         await self.open()
         await self._push_flows()

@@ -1,6 +1,7 @@
 """What a metric says flows in, the states of an alert flow out: pending, firing, over; and what they call for."""
 
-from aob.core.metric.alert.commands import Begin, Drop, Put, Settle, Silence, Tell, Weigh
+from aob.core.metric.alert import command as commands
+from aob.core.metric.alert.command import Begin, Drop, Put, Silence, Tell, Weigh
 from aob.core.metric.alert.events import AlertEvent
 from aob.core.metric.alert.judging import Judge
 from aob.core.metric.alert.law import decide
@@ -14,9 +15,9 @@ __all__ = [
     "Instance",
     "Judge",
     "Put",
-    "Settle",
     "Silence",
     "Tell",
     "Weigh",
+    "commands",
     "decide",
 ]

@@ -63,7 +63,8 @@ class AlertTold(msgspec.Struct, array_like=True, tag=5):
 
 
 class StartDue(msgspec.Struct, array_like=True, tag=6):
-    """A workflow is to be started under this key, with these inputs. `open` are earlier runs that have not ended."""
+    """A workflow is to be started under this key, with these inputs. `open` are earlier runs that have not ended. With
+    `run_id` the run was asked for in this very commit, by a message; earlier releases asked later."""
 
     key: str
     start_key: str
@@ -72,6 +73,7 @@ class StartDue(msgspec.Struct, array_like=True, tag=6):
     inputs: Mapping[str, JsonValue]
     open: tuple[str, ...]
     at_ms: int
+    run_id: str = ""
 
 
 class StartSettled(msgspec.Struct, array_like=True, tag=7):
@@ -84,4 +86,13 @@ class StartSettled(msgspec.Struct, array_like=True, tag=7):
     at_ms: int
 
 
-AlertEvent = AlertPut | AlertDropped | AlertSilenced | AlertTurned | AlertTold | StartDue | StartSettled
+class StartedRunEnded(msgspec.Struct, array_like=True, tag=8):
+    """A run that it started has ended: its place is free."""
+
+    run_id: str
+    at_ms: int
+
+
+AlertEvent = (
+    AlertPut | AlertDropped | AlertSilenced | AlertTurned | AlertTold | StartDue | StartSettled | StartedRunEnded
+)

@@ -11,7 +11,7 @@ from typing import Final
 from aob.core.answers import JsonValue
 from aob.core.contract_model import AlertContract
 from aob.core.expression import EvalError, Expression, compile_expression
-from aob.core.metric.alert.commands import Seen
+from aob.core.metric.alert.command import Seen
 from aob.core.metric.alert.state import Instance
 from aob.core.metric_query import MetricQuery
 from aob.core.value import canonical, decode

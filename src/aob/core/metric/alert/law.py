@@ -12,11 +12,13 @@ import msgspec
 
 from aob.core.contract_model import AlertContract
 from aob.core.errors import Conflict, NotFound
-from aob.core.metric.alert.commands import (
+from aob.core.metric.alert.command import (
     AlertCommand,
     Begin,
     Drop,
     Put,
+    Resume,
+    RunOver,
     Seen,
     Settle,
     Silence,
@@ -33,6 +35,7 @@ from aob.core.metric.alert.events import (
     AlertTurned,
     Phase,
     StartDue,
+    StartedRunEnded,
     StartSettled,
 )
 from aob.core.metric.alert.state import AlertState, Instance
@@ -63,8 +66,15 @@ def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertE
             return [] if heard else [AlertTold(command.key, command.firing_ms)]
         case Begin():
             return list(_begin(state, command, now_ms))
+        case Resume():
+            due = state.due.get(command.start_key)
+            if due is None or due.run_id:
+                return []
+            return [msgspec.structs.replace(due, open=state.runs, run_id=command.run_id)]
         case Settle():
             return list(_settle(state, command, now_ms))
+        case RunOver():
+            return [StartedRunEnded(command.run_id, now_ms)] if command.run_id in state.runs else []
 
 
 def _weigh(state: AlertState, command: Weigh) -> Iterator[AlertEvent]:
@@ -140,9 +150,11 @@ def _begin(state: AlertState, command: Begin, now_ms: int) -> Iterator[AlertEven
         return
     if state.begun_ms is not None and now_ms - state.begun_ms < contract.cooldown_ms:
         return
-    if len(command.open) + len(state.due) >= contract.open_runs_max:
+    if not state.has_place(contract):
         return
-    yield StartDue(command.key, key, contract.start, contract.tag, command.inputs, command.open, now_ms)
+    yield StartDue(
+        command.key, key, contract.start, contract.tag, command.inputs, state.runs, now_ms, command.run_id
+    )  # fmt: skip
 
 
 def _settle(state: AlertState, command: Settle, now_ms: int) -> Iterator[AlertEvent]:

@@ -22,6 +22,7 @@ from aob.core.metric.alert.events import (
     AlertTurned,
     Phase,
     StartDue,
+    StartedRunEnded,
     StartSettled,
 )
 
@@ -47,12 +48,12 @@ class Instance(msgspec.Struct):
 
 
 class Owed(msgspec.Struct):
-    """What should happen now: instances to tell of, keys whose start may be due, starts that were decided and are not
-    settled; and when to look again without an event."""
+    """What should happen now: instances to tell of, keys whose start may be due, starts of an earlier release that
+    nobody was asked for; and when to look again without an event."""
 
     tell: list[Instance]
     begin: list[str]
-    start: list[StartDue]
+    resume: list[StartDue]
     wake_ms: int | None
 
 
@@ -67,7 +68,7 @@ class AlertState:
         self.instances: dict[str, Instance] = {}
         self.due: dict[str, StartDue] = {}
         self.runs: tuple[str, ...] = ()
-        """Runs that it started and that were not seen to have ended."""
+        """Runs that it started and that are not known to have ended."""
         self.begun_ms: int | None = None
         self.history: deque[JsonObject] = deque(maxlen=HISTORY_MAX)
 
@@ -82,13 +83,17 @@ class AlertState:
         """Whether it is silenced at an instant."""
         return now_ms < self.silenced_ms
 
+    def has_place(self, contract: AlertContract) -> bool:
+        """Whether another run may be open."""
+        return len(self.runs) + len(self.due) < contract.open_runs_max
+
     def start_key(self, instance: Instance) -> str:
         """The idempotency key of what a firing starts: the same in every process and after every restart."""
         return derived_id("alert", self.tenant, self.name, instance.key, instance.firing_ms)
 
     def owed(self, contract: AlertContract | None, now_ms: int) -> Owed:
         """What the state calls for. The same again until events say that it has happened."""
-        found = Owed([], [], list(self.due.values()), None)
+        found = Owed([], [], [due for due in self.due.values() if not due.run_id], None)
         wakes: list[int] = []
         silent = self.silent(now_ms)
         for instance in self.instances.values():
@@ -104,7 +109,7 @@ class AlertState:
                 ready_ms = now_ms if self.begun_ms is None else self.begun_ms + contract.cooldown_ms
                 if ready_ms > now_ms:
                     wakes.append(ready_ms)
-                else:
+                elif self.has_place(contract):
                     found.begin.append(instance.key)
             if instance.phase == "pending":
                 wakes.append(instance.since_ms + contract.for_ms)
@@ -138,6 +143,8 @@ class AlertState:
                 self._begin(event)
             case StartSettled():
                 self._settle(event)
+            case StartedRunEnded():
+                self.runs = tuple(run for run in self.runs if run != event.run_id)
         key = getattr(event, "key", None)
         known = self.instances.get(key) if key is not None else None
         if known is not None and known.phase == "ok" and not known.told_ms:

@@ -340,12 +340,18 @@ class RunReleased(_Event, tag=29):
     by: str
 
 
+class RunWatched(_Event, tag=35):
+    """Another stream is told when the run ends."""
+
+    stream: str
+
+
 RunEvent = (
     RunStarted | Dispatched | NodeCompleted | NodeFailed | AttemptFailed | TokenReady | TimerSet | TimerDone
     | TicketOpened | TicketChanged | TicketAnswered | PatchProposed | PatchApplied | PatchClosed | NodeHeld | Intent
     | IntentSettled | Uncertain | WaitOpened | MessageReceived | ScopeOpened | ScopeClosed | BodyOpened
     | CancelRequested | TokensCancelled | RunFinished | RunQuarantined | Checkpoint | RunReleased | PageClosed
-    | ScopeMoved | NodeRefused
+    | ScopeMoved | NodeRefused | RunWatched
 )  # fmt: skip
 
 

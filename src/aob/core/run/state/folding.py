@@ -337,6 +337,10 @@ def _released(run: Run, e: ev.RunReleased) -> None:
     run.quarantined = ""
 
 
+def _watched(run: Run, e: ev.RunWatched) -> None:
+    run.watchers = (*run.watchers, e.stream)
+
+
 def _checkpoint(run: Run, e: ev.Checkpoint) -> None:
     run.tokens[e.visit].resume = e.data
 
@@ -382,5 +386,6 @@ _HANDLERS: dict[type, Any] = {
     ev.Checkpoint: _checkpoint,
     ev.RunReleased: _released,
     ev.NodeRefused: _refused,
+    ev.RunWatched: _watched,
 }
 """A rule for every event; a test holds this table against the union of events."""

@@ -303,6 +303,8 @@ class Run(msgspec.Struct, gc=False, eq=False):
     given: list[str] | None = None
     agents: int = 0
     usage: dict[str, float] = {}
+    watchers: tuple[str, ...] = ()
+    """Streams that are told of its end."""
 
     def barred(self, ticket: Ticket) -> dict[str, set[str]]:
         """Names and ids of the keys that may not decide a ticket, by the word for why."""

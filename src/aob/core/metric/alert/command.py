@@ -62,14 +62,21 @@ class Tell(msgspec.Struct):
 
 
 class Begin(msgspec.Struct):
-    """Start what a firing calls for, if its cooldown and the number of `open` runs allow it. A `refused` says why it
-    cannot be started at all (its inputs cannot be made)."""
+    """Start what a firing calls for, as this run, if its cooldown and the number of its open runs allow it. A `refused`
+    says why it cannot be started at all (its inputs cannot be made, there is no such workflow)."""
 
     key: str
     contract: AlertContract
     inputs: Mapping[str, JsonValue]
-    open: tuple[str, ...]
+    run_id: str
     refused: str = ""
+
+
+class Resume(msgspec.Struct):
+    """A start that an earlier release has decided on is asked for now, as this run."""
+
+    start_key: str
+    run_id: str
 
 
 class Settle(msgspec.Struct):
@@ -81,4 +88,10 @@ class Settle(msgspec.Struct):
     reason: str = ""
 
 
-AlertCommand = Weigh | Put | Drop | Silence | Tell | Begin | Settle
+class RunOver(msgspec.Struct):
+    """A run that the alert started has ended, or there is none."""
+
+    run_id: str
+
+
+AlertCommand = Weigh | Put | Drop | Silence | Tell | Begin | Resume | Settle | RunOver
