@@ -66,9 +66,10 @@ def counted(bench: Bench) -> Iterator[Figure]:
 
     names, bursts, telling = vars(deciding), vars(stepping), vars(folding)
     whole = vars(wiring)["Platform"]
-    until, burst, tell_s = names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"]
+    until, held, burst, tell_s = names["BATCH_MS"], names["HELD_S"], bursts["BURST_S"], telling["TELL_S"]
     try:
         names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"] = 1e9, 1e9, tell_s * SLOWER
+        names["HELD_S"] = held * SLOWER
         with_platform = run(once("chain", "full"))
         vars(wiring)["Platform"] = Untold
         without = run(once("chain", "full"))
@@ -79,4 +80,5 @@ def counted(bench: Bench) -> Iterator[Figure]:
         yield Figure("counted.start.bytecodes", run(once("wait", "full")), "byte codes")
     finally:
         names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"] = until, burst, tell_s
+        names["HELD_S"] = held
         vars(wiring)["Platform"] = whole

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 from aob.core.errors import AobError
 from aob.core.run.record import commands as cmd
@@ -11,8 +11,10 @@ from aob.core.run.stepping.step import Step
 from aob.journal import Committed, Journal
 from aob.journal.batch import Cutter
 from aob.journal.deciding import Deciding
+from aob.journal.epochs import Epochs
 from aob.runs.dispatch import Dispatcher
 from aob.runs.laws.run import RunLaw
+from aob.testing.world import Options
 from aob.testing.world.loop import replaced
 
 
@@ -180,6 +182,19 @@ def recovery_forgets_jobs() -> AbstractContextManager[None]:
         recovered(self, found)
 
     return replaced((Dispatcher, "recovered", forgetful))
+
+
+def stamp_not_checked() -> AbstractContextManager[None]:
+    """What began on a commit that was lost counts all the same."""
+    return replaced((Epochs, "counts", lambda *_: True))
+
+
+AHEAD: Final = Options(
+    swarm=True, runs=30, fast=1.0, pure=1.0, commit_fails=0.25, commit_replies_lost=0.1, commit_slow=0.5, slow_ms=100,
+    crash=0.02, usurp=0.02, transient=0.2, duplicate=0.3, late=0.5, delay_ms=2_000, ticks=60,
+)  # fmt: skip
+"""Worlds of fast runs whose steps have no effect, and whose commits fail: whoever was not answered asks for something
+else under the same key."""
 
 
 @contextmanager

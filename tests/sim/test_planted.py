@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from aob.testing.world import simulate
-from tests.sim.planted import PLANTED
+from tests.sim.planted import AHEAD, PLANTED, stamp_not_checked
 
 WORLDS = 24
 
@@ -20,3 +20,11 @@ def test_a_planted_bug_is_found(bug: Callable[[], AbstractContextManager[None]],
         if found >= wanted:
             return
     raise AssertionError(f"{found} of {WORLDS} worlds found it, and {wanted} should")
+
+
+def test_a_stamp_that_is_not_checked_is_found_in_worlds_whose_commits_fail() -> None:
+    found = 0
+    for seed in range(1, WORLDS + 1):
+        with stamp_not_checked():
+            found += bool(simulate(seed, AHEAD).broken)
+    assert found >= WORLDS // 8

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aob.testing.world import Options, draw, simulate
+from tests.sim.planted import AHEAD
 
 SEEDS = range(1, 201)
 KNOWN = [
@@ -22,6 +23,12 @@ AT_ONCE = 10
 def test_every_rule_holds_in_every_world(first: int) -> None:
     broken = {seed: simulate(seed).broken for seed in range(first, first + AT_ONCE)}
     assert not {seed: rule for seed, rule in broken.items() if rule}, "make sim SEED=n shows the trace"
+
+
+@pytest.mark.parametrize("first", range(1, 25, 8))
+def test_every_rule_holds_in_worlds_of_fast_runs_whose_commits_fail(first: int) -> None:
+    broken = {seed: simulate(seed, AHEAD).broken for seed in range(first, first + 8)}
+    assert not {seed: rule for seed, rule in broken.items() if rule}
 
 
 @pytest.mark.parametrize("seed", KNOWN)

@@ -162,7 +162,7 @@ class Dispatcher(Reports):
                 continue
             node = _node(stream, token)
             if node.kind == "function" and node.spec.effect == "none" and not node.spec.timeout.deadline_ms:
-                begun += node.config.handler in self.pure and self._submit(stream, run, token, row)
+                begun += node.config.handler in self.pure and self._submit(stream, run, token, row, node)
         return begun
 
     def _stop(self, stream: Stream, effects: Effects) -> None:
@@ -176,11 +176,11 @@ class Dispatcher(Reports):
             if self._held:
                 self._held.pop((run_id, visit), None)
 
-    def _submit(self, stream: Stream, run: Run, token: Token, ahead_of: int = 0) -> bool:
+    def _submit(self, stream: Stream, run: Run, token: Token, ahead_of: int = 0, known: Node | None = None) -> bool:
         """Submits the job of a ready token; `ahead_of` is the row of its decision where that is not durable yet, and
         then a job is submitted only if all that it needs is at hand. Whether it was."""
         scope = run.scopes[token.scope]
-        node = _node(stream, token)
+        node = known or _node(stream, token)
         if (node.kind != "function" or node.config.handler not in self._handlers) and self.lacks(node):
             self._wait_for_worker(stream, token, node)
             return False

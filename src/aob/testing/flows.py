@@ -11,6 +11,8 @@ from aob.core.answers import JsonObject
 from aob.core.graph import HandlerFacts, check, normalise
 
 HANDLER: Final = "work"
+PURE: Final = "think"
+"""A handler that declares to have no effect."""
 TRIES: Final = 40
 DEPTH_MAX: Final = 2
 _INNER: Final = ("branch", "join")
@@ -24,13 +26,13 @@ _OUTCOMES: Final = {
 
 
 class Known(dict[str, HandlerFacts]):
-    """Handlers of every name, which promise nothing."""
+    """Handlers of every name, which promise nothing but for the one that has no effect."""
 
     def __contains__(self, name: object) -> bool:
         return True
 
     def __missing__(self, name: str) -> HandlerFacts:
-        return HandlerFacts(name, "")
+        return HandlerFacts(name, "", "none" if name == PURE else "keyed")
 
 
 def random_flow(dice: Random, name: str = "w", *, size: int = 7) -> JsonObject:
@@ -44,6 +46,15 @@ def random_flow(dice: Random, name: str = "w", *, size: int = 7) -> JsonObject:
             return canonical
     return normalise({"workflow": name, "nodes": {"a": _function(dice), "b": _function(dice)},
                       "edges": {"e": {"from": "a", "to": "b"}}})  # fmt: skip
+
+
+def purer(dice: Random, document: JsonObject, share: float) -> JsonObject:
+    """The same document, where a share of the functions that say nothing of their effect have none."""
+    for _, body in _bodies(document):
+        for node in body["nodes"].values():
+            if node["kind"] == "function" and "effect" not in node and dice.random() < share:
+                node["config"] = {"handler": PURE}
+    return document
 
 
 def random_inputs(dice: Random) -> JsonObject:
@@ -239,4 +250,4 @@ def _bodies(document: JsonObject, at: str = "") -> list[tuple[str, JsonObject]]:
     return found
 
 
-__all__ = ["HANDLER", "Known", "random_flow", "random_inputs", "random_patch"]
+__all__ = ["HANDLER", "PURE", "Known", "purer", "random_flow", "random_inputs", "random_patch"]

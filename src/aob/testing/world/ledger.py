@@ -16,7 +16,7 @@ from aob.core.run import Run, evolve, react
 from aob.core.run.effects import Pending
 from aob.core.run.record import decode_events
 from aob.core.run.record import events as ev
-from aob.core.value import decode
+from aob.core.value import decode, digest_of_cell
 from aob.journal.parts import Part
 from aob.runs.graphs import Versions
 from aob.testing.run_checks import Story, after, broken, reaction_wrong
@@ -24,6 +24,15 @@ from aob.testing.run_checks import Story, after, broken, reaction_wrong
 _parts = msgspec.json.Decoder(list[Part])
 
 _TOLD: Final = ("visit", "path", "id", "attempt", "on", "state", "status", "cause")
+
+
+class Thought(msgspec.Struct):
+    """An output of a handler without an effect: its number, those of the outputs that it was made of, and the mark of
+    the inputs of its run, where its own input has it."""
+
+    number: int
+    of: list[int]
+    mark: str
 
 
 class Ledger:
@@ -43,6 +52,10 @@ class Ledger:
         self.repeats: Counter[tuple[str, str, int]] = Counter()
         self.changed: set[str] = set()
         self.events: Counter[str] = Counter()
+        self.thoughts: dict[bytes, Thought] = {}
+        """What handlers without an effect have made, by the hash of their output."""
+        self.known: set[tuple[str, int]] = set()
+        """Their numbers, by run, of which the log says that they count."""
 
     def catch_up(self) -> list[str]:
         """Folds what has become durable since; every rule that it breaks."""
@@ -106,11 +119,24 @@ class Ledger:
                 yield f"attempt {event.attempt} of {event.visit} goes on to another, and it has {most}"
         elif isinstance(event, ev.NodeCompleted) and event.attempt:
             output = decode(event.output)
+            yield from self._thought(run, event)
             made = output.get("attempt", event.attempt) if isinstance(output, dict) else event.attempt
             if isinstance(output, dict) and output.get("visit") == event.visit and made != event.attempt:
                 yield f"{event.visit} ended as attempt {event.attempt} with the result of attempt {made}"
         elif isinstance(event, ev.RunQuarantined):
             yield f"{run.id} was set aside: {event.reason}"
+
+    def _thought(self, run: Run, event: ev.NodeCompleted) -> Iterator[str]:
+        """What began before its commit counts only where all that it was made of has come to be."""
+        thought = self.thoughts.get(digest_of_cell(event.output))
+        if thought is None:
+            return
+        self.known.add((run.id, thought.number))
+        for number in thought.of:
+            if (run.id, number) not in self.known:
+                yield f"{event.visit} was made of output {number}, which never was"
+        if thought.mark and thought.mark != decode(run.inputs).get("mark"):
+            yield f"{event.visit} was made of the inputs {thought.mark}, which were never started with"
 
     def _graphs(self, stream: str, events: list[Any]) -> None:
         for event in events:

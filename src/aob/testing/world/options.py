@@ -23,6 +23,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     ticks: int = TICKS
     flow_size: int = 6
     fast: float = 0.3
+    pure: float = 0.0
+    """How many functions have no effect. In such worlds whoever was not answered asks for other inputs next."""
     # bounds of the journal, small ones so that every path is walked
     cut_rows: int = 1_000
     segment_events: int = 256
@@ -94,6 +96,7 @@ def draw(dice: Random) -> Options:
     }  # fmt: skip
     fields["pass_events"] = (1, 4, 256)[fields["flow_size"] % 3]  # no dice: worlds of before stay as they were
     fields["rests"] = (0.0, 0.5, 1.0)[fields["flows"] % 3]
+    fields["pure"] = (0.0, 0.0, 0.5, 1.0)[fields["runs"] % 4]
     for name, rate in (_SWARM if swarm else _UNIFORM).items():
         on = dice.random() < 0.4 if swarm else True
         fields[name] = round(rate * dice.random(), 3) if on else 0.0
@@ -104,7 +107,7 @@ def calm(options: Options) -> Options:
     """The same world after its faults have stopped."""
     names = (
         "swarm", "flows", "runs", "flow_size", "fast", "cut_rows", "segment_events", "ended_kept", "inbox_max",
-        "pass_events", "rests",
+        "pass_events", "rests", "pure",
     )  # fmt: skip
     kept = {name: getattr(options, name) for name in names}
     return Options(**kept, delay_ms=5, acts=options.acts, checkpoint=0.0, proposes=0.0, patch=0.0, cancel=0.0)

@@ -9,11 +9,11 @@ from collections import Counter
 from random import Random
 from typing import Any, Final, Protocol
 
-from aob.core.value import INLINE_MAX, ROW_MAX, canonical
+from aob.core.value import INLINE_MAX, ROW_MAX, canonical, decode, digest_of
 from aob.ports.workers import Done, Fault, Job
 from aob.runs.dispatch import Dispatcher
-from aob.testing.flows import random_patch
-from aob.testing.world.ledger import Ledger
+from aob.testing.flows import PURE, random_patch
+from aob.testing.world.ledger import Ledger, Thought
 from aob.testing.world.options import Options
 from aob.work import UNCERTAIN, Context, WorkError
 from aob.work.pool import Perform
@@ -41,7 +41,8 @@ def performer(world: Surroundings, dispatch: Dispatcher) -> Perform:
     """What the pool of one process calls for each job."""
 
     async def perform(job: Job) -> object:
-        return await _Attempt(world, dispatch, job).run()
+        attempt = _Attempt(world, dispatch, job)
+        return await (attempt.think() if job.task.config.handler == PURE else attempt.run())
 
     return perform
 
@@ -56,10 +57,7 @@ class _Attempt:
     async def run(self) -> Done:
         """One attempt from its begin to its result."""
         job, dice, options = self.job, self.dice, self.options
-        for rule in self.world.ledger.catch_up():
-            self.world.wrong(rule)
-        if (job.run, job.visit, job.attempt) not in self.world.ledger.ready:
-            self.world.wrong(f"{job.run} {job.visit}: attempt {job.attempt} began before its token was committed")
+        self._committed()
         self.world.told(f"work {job.run} {job.visit} attempt {job.attempt}")
         try:
             await self._pause()
@@ -79,6 +77,37 @@ class _Attempt:
         if dice.random() < options.duplicate:
             self._report_later(done)
         return done
+
+    async def think(self) -> Done:
+        """One attempt of a handler that has no effect: it may begin before its commit, in a fast run."""
+        job, dice, world = self.job, self.dice, self.world
+        if job.mode != "fast":
+            self._committed()
+        world.told(f"think {job.run} {job.visit} attempt {job.attempt}")
+        done = None
+        try:
+            for _ in range(dice.choice([0, 0, 1])):
+                await self._pause()
+            done = self._outcome()
+            thought = Thought(len(world.ledger.thoughts) + 1, numbers(job.input), mark(job.input))
+            done.data = canonical({**decode(done.data), "number": thought.number, "mark": thought.mark})
+            world.ledger.thoughts[digest_of(done.data)] = thought
+            for _ in range(dice.choice([0, 0, 1])):
+                await self._pause()
+        except asyncio.CancelledError:
+            if done is not None:
+                self._report_later(done)
+            raise
+        if dice.random() < self.options.duplicate:
+            self._report_later(done)
+        return done
+
+    def _committed(self) -> None:
+        job, world = self.job, self.world
+        for rule in world.ledger.catch_up():
+            world.wrong(rule)
+        if (job.run, job.visit, job.attempt) not in world.ledger.ready:
+            world.wrong(f"{job.run} {job.visit}: attempt {job.attempt} began before its token was committed")
 
     async def _pause(self) -> None:
         await asyncio.sleep(self.dice.random() * self.options.delay_ms / 1_000)
@@ -129,3 +158,17 @@ class _Attempt:
         loop = asyncio.get_running_loop()
         wait_s = self.dice.random() * self.options.late_ms / 1_000
         loop.call_later(wait_s, self.dispatch.report, self.job, result)
+
+
+def numbers(value: Any) -> list[int]:
+    """Of which numbered outputs an input was made."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = [value["number"]] if isinstance(value, dict) and "number" in value else []
+    return own + [number for each in inner for number in numbers(each)]
+
+
+def mark(value: Any) -> str:
+    """The mark of the inputs of a run, where an input or what it was made of has it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = value.get("mark") if isinstance(value, dict) else None
+    return own if isinstance(own, str) and own else next(filter(None, map(mark, inner)), "")

@@ -21,7 +21,7 @@ from aob.core.run import Run, bodies
 from aob.journal import deciding, journal, kept
 from aob.journal.recovery import load_stream
 from aob.runs import Ambient, Core, Engine
-from aob.testing.flows import HANDLER, Known, random_flow
+from aob.testing.flows import HANDLER, PURE, Known, purer, random_flow
 from aob.testing.run_checks import picture
 from aob.testing.world.ledger import Ledger
 from aob.testing.world.lives import Lives, within
@@ -127,7 +127,7 @@ class World:
 
     def _core(self, handle: SimStore) -> Core:
         dice = Random(f"{self.seed} ids {self._life}")
-        facts = {HANDLER: Known()[HANDLER]}
+        facts = {name: Known()[name] for name in (HANDLER, PURE)}
         logs = Logs(Path("never-written"), self.now_ms)
         rules = PatchRules(trusted_kinds=("agent",) if self.seed % 3 == 0 else ())
         core = Core(
@@ -135,6 +135,7 @@ class World:
             ambient=Ambient(self.now_ms, dice.getrandbits), logs=logs, concurrency=4,
             bare=lambda task: performer(self, core.dispatch) if self.seed % 2 else None,
         )  # fmt: skip
+        core.dispatch.pure = {PURE}
         return core
 
     def _kill(self, process: Process) -> None:
@@ -186,6 +187,7 @@ class World:
     async def _push_flows(self) -> None:
         for number in range(self.options.flows):
             document = random_flow(self.dice, f"w{number}", size=self.options.flow_size)
+            document = purer(Random(f"{self.seed} pure {number}"), document, self.options.pure)
             told = await self.process.engine.push(LOCAL, document)
             self.ledger.documents[told["artifact"]] = document
             self.people.flows.append(f"w{number}")
