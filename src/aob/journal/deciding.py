@@ -30,8 +30,9 @@ EVENTS_LOOK: Final = 64
 """Events after which a batch looks at the time, and after 16 commands."""
 
 HELD_S: Final = 0.001
+"""How long a batch that could be written waits at most for the effects that began on it."""
 AHEAD_MAX: Final = 256
-"""What was decided waits so long at most for what began on it, and so much at most begins on what is not durable."""
+"""Effects of one batch that may begin before it is durable."""
 
 VALUE_AGAIN_S: Final = 0.5
 """Pause between two tries to reach a value that a decision needs."""
