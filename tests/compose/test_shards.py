@@ -299,3 +299,30 @@ async def test_everything_is_there_when_the_home_is_opened_again(tmp_path: Path)
             assert (await owners.verbs.run(LOCAL, run_id))["status"] == "COMPLETED"
         with pytest.raises(AobError):
             await owners.verbs.start(LOCAL, "none", {})
+
+
+async def test_a_ticket_or_patch_is_asked_of_the_shard_that_its_id_names(tmp_path: Path) -> None:
+    async with sharded(tmp_path, 3, ASK) as owners:
+        verbs = owners.verbs
+        run_id = await started(verbs, "ask", 1, shards=3)
+        (ticket,) = await verbs.tickets(LOCAL, run_id=run_id)
+        asked: list[tuple[int, str]] = []
+
+        def counted(shard: Any) -> None:
+            real = shard.call
+
+            async def call(verb: str, who: Any, *args: Any, **named: Any) -> Any:
+                asked.append((shard.number, verb))
+                return await real(verb, who, *args, **named)
+
+            shard.call = call
+
+        for shard in verbs._shards:
+            counted(shard)
+        assert (await verbs.ticket(LOCAL, ticket["ticket_id"]))["run_id"] == run_id
+        await verbs.answer(LOCAL, ticket["ticket_id"], "approve")
+        assert asked == [(1, "ticket"), (1, "answer")]
+        asked.clear()
+        with pytest.raises(NotFound):
+            await verbs.ticket(LOCAL, "ticket_no")
+        assert sorted(asked) == [(0, "holder"), (0, "ticket"), (1, "holder"), (2, "holder")]

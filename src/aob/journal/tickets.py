@@ -43,11 +43,6 @@ class OpenTickets:
         row = self._rows.get(id)
         return "" if row is None else row.stream
 
-    def held(self, tenant: str, id: str) -> bool:
-        """Whether a ticket of this tenant is open."""
-        row = self._rows.get(id)
-        return row is not None and row.tenant == tenant
-
     def of(self, tenant: str) -> list[TicketRow]:
         """The open tickets of a tenant."""
         return [self._rows[id] for id in self._tenants.get(tenant, ())]

@@ -6,9 +6,10 @@ the commits that it makes anyway. A mark is never synced and can only lag behind
 
 from typing import Final, Protocol
 
-FORMAT: Final = 7
+FORMAT: Final = 8
 """The format number of the files of this release. 1 had no ids, and no checksums; 2 no pointers into the journal;
-3 no rows of open tickets; 4 no records of plain hops; 5 no extents; 6 no messages between streams."""
+3 no rows of open tickets; 4 no records of plain hops; 5 no extents; 6 no messages between streams;
+7 ids of tickets and patches that do not say their run."""
 
 
 class Mark(Protocol):

@@ -302,6 +302,11 @@ class Store(Protocol):
         """Open tickets by (stream, id), those greater than `after`."""
         ...
 
+    async def holder(self, id: str) -> str:
+        """The stream of a ticket or patch that an earlier release has written, whose id does not say it; empty when
+        there is none."""
+        ...
+
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row: earlier releases wrote none."""
         ...

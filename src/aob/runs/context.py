@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Busy, Refused, Unavailable
-from aob.core.event import derived_id
+from aob.core.event import held_id
 from aob.core.policy import budget_left
 from aob.core.run import Run
 from aob.core.run.record import commands as cmd
@@ -160,7 +160,7 @@ class RunContext:
         """Propose a patch; what became of it, with every problem when it is invalid."""
         self._proposals += 1
         data = canonical(operations)
-        id = derived_id("patch", self.run_id, self.visit, self._proposals, data)
+        id = held_id("patch", self.run_id, self.visit, self._proposals, data)
         command = cmd.Propose(id, self.visit, "agent", reason, "", Raw(data), digest_of(data), self.visit)
         decided = await self._granted(command, lambda now: now.stream.state.patches[id].state)
         state: str = decided.said

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import CallerError, Conflict, Gone, NotFound, Unavailable
+from aob.core.event import holder_of
 from aob.core.graph import HandlerFacts
 from aob.core.hint import nearest
 from aob.core.instant import iso
@@ -118,11 +119,11 @@ class Core:
         self.dispatch = Dispatcher(self.values, logs.opened, handlers)
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
-        self.key_law = KeyringLaw()
+        self.catalog_law, self.key_law = CatalogLaw(), KeyringLaw()
         self.roles_elsewhere: Mapping[str, frozenset[str]] = {}  # by tenant: of keys of the environment
         self.journal = Journal(
             store,
-            [self.run_law, CatalogLaw(), self.key_law, *laws],
+            [self.run_law, self.catalog_law, self.key_law, *laws],
             clock_ms=ambient.now_ms,
             on_commit=self._committed,
             on_recovered=self._recovered,
@@ -256,6 +257,18 @@ class Core:
         if stream is None or not mine(who, stream.state):
             raise NotFound(f"there is no run {run_id}", hint="aob run list shows the runs of this home")
         return stream
+
+    async def holder(self, id: str) -> str:
+        """The stream that holds a ticket or a patch of this id; empty when there is none."""
+        known = holder_of(id) or self.catalog_law.held.get(id) or self.journal.tickets.holder(id)
+        return known or await self.store.holder(id)
+
+    async def holding(self, who: Caller, id: str) -> Stream | None:
+        """The stream of the caller's tenant that holds a ticket or a patch of this id, as far as that says it."""
+        self.journal.check()
+        name = await self.holder(id)
+        stream = await self.journal.load(name) if name else None
+        return stream if stream is not None and mine(who, stream.state) else None
 
     async def ask(
         self, who: Caller, run_id: str, command: Any, reads: Callable[[Decided], Any] | None = None

@@ -7,10 +7,10 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
-from aob.core.event import derived_id
+from aob.core.event import derived_id, held_id
 from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
 from aob.core.policy import Caller
-from aob.core.rights import mine, require
+from aob.core.rights import require
 from aob.core.run import Run
 from aob.core.run.record import commands as cmd
 from aob.core.run.state import Patch
@@ -18,13 +18,10 @@ from aob.core.value import decode, digest_of
 from aob.core.verb import performs
 from aob.core.verbs import patch_verbs as verbs
 from aob.journal import Decided, Stream
-from aob.ports.store import readable
 from aob.runs import Core
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
 
 NO_OPERATIONS: Final = Raw(b"[]")
-PATCHES_LOOKED_THROUGH: Final = 100_000
-"""Patches of ended runs among which one is looked for by its id alone."""
 
 
 class Patches:
@@ -49,9 +46,11 @@ class Patches:
                 Problem("/operations", "must be a list", "missing", hint="RFC 6902, or operations by id")
             ])  # fmt: skip
         data = json_of(operations, "/operations")
-        given = body.get("id")
+        given = name_of(body["id"], "/id") if body.get("id") is not None else self.core.ids.next()
         # An id counts within its run: two runs that are patched under the same one have two patches.
-        id = derived_id("patch", run_id, self.core.ids.next() if given is None else name_of(given, "/id"))
+        id, before = held_id("patch", run_id, given), derived_id("patch", run_id, given)
+        if before in (await self.core.stream(who, run_id)).state.patches:
+            id = before  # an earlier release has taken it under this one
         reason, base = text_of(body.get("reason") or "", "/reason"), text_of(body.get("base") or "", "/base", NAME_MAX)
         command = cmd.Propose(id, who.name, kind, reason, base, Raw(data), digest_of(data), key=who.id)
         told = _told(await self.core.ask(who, run_id, command, self._reads(id, whole=False)))
@@ -116,8 +115,8 @@ class Patches:
         run: Run = stream.state
         # The same rollback twice is one; one that was rejected or expired may be asked for again.
         before = [patch for patch in run.patches.values() if patch.rollback_of == patch_id]
-        closed = sum(patch.state not in {"proposed", "applied"} for patch in before)
-        id = derived_id("patch", run_id, "rollback", patch_id, closed)
+        standing = [patch.id for patch in before if patch.state in {"proposed", "applied"}]
+        id = standing[0] if standing else held_id("patch", run_id, "rollback", patch_id, len(before))
         command = cmd.Propose(
             id, who.name, "person", "", "", NO_OPERATIONS, digest_of(patch_id.encode()), "", patch_id, who.id
         )  # fmt: skip
@@ -139,16 +138,9 @@ class Patches:
         return _told(await self.core.ask(who, stream.name, command, self._reads(patch_id)))
 
     async def _patch_holder(self, who: Caller, patch_id: str) -> Stream:
-        """The run that holds a patch. Patches of live runs are found in memory, others by the store's view."""
-        self.core.journal.check()
-        for stream in self.core.journal.streams.values():
-            if stream.law.kind == "run" and patch_id in stream.state.patches and mine(who, stream.state):
-                return stream
-        for row in await readable(self.core.store).rows("patches", PATCHES_LOOKED_THROUGH):
-            if row["patch"] == patch_id:
-                stream_or_none = await self.core.journal.load(row["run"])
-                if stream_or_none is not None and mine(who, stream_or_none.state):
-                    return stream_or_none
+        stream = await self.core.holding(who, patch_id)
+        if stream is not None and patch_id in stream.state.patches:
+            return stream
         raise NotFound(f"there is no patch {str(patch_id)[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
 
     def _patch_told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> JsonObject:

@@ -13,15 +13,11 @@ from aob.core.run.state import Ticket
 from aob.core.verb import performs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.journal import Decided, Stream
-from aob.ports.store import HeadQuery
 from aob.runs import Core
 from aob.runs.incoming import json_of, large_of, name_of, text_of
 from aob.runs.laws.catalog import Decide, Workflow
 
 DUE_DIGITS: Final = 20
-RUNS_LOOKED_THROUGH: Final = 500
-"""Ended runs, newest first, among which a ticket is looked for by its id alone."""
-
 WORKFLOW: Final = "workflow"
 """Streams of this kind have tickets too: of patches of their tags."""
 
@@ -119,20 +115,9 @@ class Tickets:
         ]  # fmt: skip
 
     async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
-        self.core.journal.check()
-        if holder := self.core.journal.tickets.holder(ticket_id):
-            open_now = await self.core.journal.load(holder)
-            if open_now is not None and mine(who, open_now.state) and ticket_id in open_now.state.tickets:
-                return open_now
-        for stream in await self._streams(who, None):
-            if ticket_id in stream.state.tickets:
-                return stream
-        # Not in memory: its run has ended a while ago, if there ever was one.
-        for head in await self.core.store.heads(HeadQuery("run", tenant=who.tenant, limit=RUNS_LOOKED_THROUGH)):
-            if head.ended_ms and head.stream not in self.core.journal.streams:
-                stream_or_none = await self.core.journal.load(head.stream)
-                if stream_or_none is not None and ticket_id in stream_or_none.state.tickets:
-                    return stream_or_none
+        stream = await self.core.holding(who, ticket_id)
+        if stream is not None and ticket_id in stream.state.tickets:
+            return stream
         raise NotFound(
             f"there is no ticket {str(ticket_id)[:64]!r}", hint="aob approve lists the open ones",
             code="ticket_not_found",

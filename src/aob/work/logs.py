@@ -19,7 +19,6 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import said, shown
-from aob.core.event import split_visit
 from aob.work.log import Log, Structlog
 
 SEGMENT_MAX: Final = 1024 * 1024
@@ -286,7 +285,7 @@ def _picker(visit: str, node: str) -> Callable[[bytes], bool]:
         return lambda raw: raw.startswith(head)
     if node:
         wanted = node.encode()
-        return lambda raw: split_visit(raw[len(_HEAD) : raw.find(b'"', len(_HEAD))].decode())[1].encode() == wanted
+        return lambda raw: raw[len(_HEAD) : raw.find(b'"', len(_HEAD))].rpartition(b"/")[2] == wanted
     return lambda raw: raw.startswith(_HEAD)
 
 

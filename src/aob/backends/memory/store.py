@@ -241,6 +241,10 @@ class MemoryStore:
         """Open tickets by (stream, id)."""
         return [ticket for key, ticket in sorted(self._tickets.items()) if key > after][:limit]
 
+    async def holder(self, id: str) -> str:
+        """Nothing in it is of an earlier release."""
+        return ""
+
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row."""
         return self._tickets_whole

@@ -14,7 +14,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import astuple
 
-from aob.backends.sqlite import extents
+from aob.backends.sqlite import extents, held
 from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
@@ -86,6 +86,7 @@ class SqliteStore:
         connection.executescript(extents.SQL["schema"])
         identity = identify(connection, self._path, self._mark, COLUMNS)
         extents.claim(connection, self._first)
+        held.index(connection)
         self._mark.begin(identity.file_id, connection.execute(SQL["last_row"]).fetchone()[0])
 
     async def take(self, shard: int) -> int:
@@ -303,6 +304,10 @@ class SqliteStore:
     async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
         """Open tickets by (stream, id)."""
         return [TicketRow(*row) for row in await self._all("tickets", (*after, limit))]
+
+    async def holder(self, id: str) -> str:
+        """The stream of a ticket or patch that an earlier release has written; empty when there is none."""
+        return await self._read(partial(held.stream_of, id=id))
 
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row."""

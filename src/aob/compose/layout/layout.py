@@ -12,12 +12,14 @@ import msgspec
 from aob.backends.sqlite.extents import look_held
 from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
-from aob.core.event import HOME, PARTITION_COUNTS, PARTITIONS, WHOLE, Position, partition_of
+from aob.core.event import HOME, PARTITIONS, WHOLE, Position, partition_of
 from aob.journal.partition import place_of
 from aob.ports.store import Extent, Holding
 from aob.runs import Ambient, RunIds
 
 SHARDS_MAX: Final = 64
+PARTITION_COUNTS: Final = (64, 128, 256)
+"""How many a home may have. It keeps its number for its life, on any number of shards."""
 
 
 class Held(NamedTuple):

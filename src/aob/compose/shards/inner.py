@@ -17,7 +17,6 @@ from aob.core.errors import NotFound
 from aob.core.event import MessageMark
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
-from aob.core.rights import may, mine
 from aob.journal.messages import Delivery
 from aob.metrics.platform import Runs, Stretch
 from aob.ports.log import Appended, Log, Record
@@ -72,17 +71,9 @@ class OfOwner:
         """Raises what is wrong with a position of this shard."""
         self._core.feed.place(token)
 
-    async def holds(self, who: Caller, what: str, id: str) -> bool:
-        """Whether a run in memory has a ticket or a patch of this id. `what` is `tickets` or `patches`."""
-        may(who, "view")
-        if what == "tickets" and self._core.journal.tickets.held(who.tenant, id):
-            return True
-        kinds = ("run", "workflow") if what == "tickets" else ("run",)
-        return any(
-            id in getattr(stream.state, what)
-            for stream in self._core.journal.streams.values()
-            if stream.law.kind in kinds and stream.seq and mine(who, stream.state)
-        )
+    async def holder(self, who: Caller | None, id: str) -> str:
+        """The stream that has a ticket or a patch of this id; empty when none of this shard has."""
+        return await self._core.holder(id)
 
     async def start_meant(self, who: Caller, items: list[JsonValue], meant: dict[str, Meant]) -> list[JsonObject]:
         """Start many, whose names and tags mean this."""

@@ -18,7 +18,7 @@ from aob.compose.shards.local import Shard
 from aob.compose.shards.removal import prune_step
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
-from aob.core.event import Position
+from aob.core.event import Position, holder_of
 from aob.core.policy import Caller
 from aob.core.problem import error_of, problem_of
 from aob.core.rights import may
@@ -30,8 +30,8 @@ from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
-HELD: Final = {"ticket": ("tickets", "ticket_id"), "patch": ("patches", "patch_id")}
-"""Of resources that a run holds: where its state has them, and the argument that names one."""
+HELD: Final = {"ticket": "ticket_id", "patch": "patch_id"}
+"""Of resources that a run holds, the argument that names one."""
 HEALTH_S: Final = 2.0
 """How long an owner may take to say how it is."""
 
@@ -172,19 +172,24 @@ class ShardedViews:
     # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
 
     async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
-        """Ask the shard whose memory has the ticket or patch; when none has, all, for it may lie in an ended run."""
+        """A ticket or patch is asked of the shard of its run, which its id says. Values may lie anywhere."""
         if verb.resource not in HELD:
             return await self._wherever(verb.name, who, **asdict(args))
-        what, id = HELD[verb.resource]
-        # Whoever may do something to it may find it.
-        finder = Caller(who.tenant, who.name, frozenset({"view"}), who.id)
-        held = await asyncio.gather(
-            *(shard.call("holds", finder, what, getattr(args, id)) for shard in self._shards), return_exceptions=True
-        )
-        for shard, holds in zip(self._shards, held, strict=True):
-            if holds is True:
-                return await shard.call(verb.name, who, **asdict(args))
-        return await self._wherever(verb.name, who, **asdict(args))
+        id: str = getattr(args, HELD[verb.resource])
+        run = holder_of(id) or await self._holder(id)
+        shard = await self._of(run) if run.startswith("run_") else self._shards[0]
+        return await shard.call(verb.name, who, **asdict(args))
+
+    async def _holder(self, id: str) -> str:
+        """The stream of an id that does not say it: of a patch of a tag, or of an earlier release. Raises Unavailable
+        when none has it and one cannot tell."""
+        asked = (shard.call("holder", None, id) for shard in self._shards)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        known = [each for each in found if isinstance(each, str)]
+        missing = next((each for each in found if isinstance(each, BaseException)), None)
+        if missing is not None and not any(known):
+            raise missing
+        return max(known)
 
     async def _wherever(self, verb: str, who: Caller, *args: Any, **named: Any) -> Any:
         """The answer of the first shard that has it. Raises the last NotFound, or Unavailable when one cannot tell."""

@@ -10,8 +10,6 @@ Visit = NewType("Visit", str)
 
 PARTITIONS: Final = 64
 """Logical partitions of a home that is made without another number."""
-PARTITION_COUNTS: Final = (64, 128, 256)
-"""How many a home may have. It keeps its number for its life, on any number of shards."""
 
 
 def partition_of(stream: str, partitions: int) -> int:
@@ -30,7 +28,12 @@ def derived_id(prefix: str, *parts: object) -> str:
     return f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}"
 
 
-def split_visit(visit: str) -> tuple[str, str]:
-    """The scope path and the node of a visit: `each[3]/fetch` is (`each[3]`, `fetch`), `fetch` is (``, `fetch`)."""
-    scope, _, node = visit.rpartition("/")
-    return scope, node
+def held_id(kind: str, run: str, *parts: object) -> str:
+    """The id of a ticket or patch: its run, and a hash. Whoever has it knows the run and need not look for it."""
+    return f"{kind}_{run.removeprefix('run_')}-{derived_id('', *parts)[1:15]}"
+
+
+def holder_of(id: str) -> str:
+    """The run in an id that `held_id` made; empty for another one: of an earlier release, or of a patch of a tag."""
+    run, dash, _ = id.partition("_")[2].rpartition("-")
+    return f"run_{run}" if dash else ""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
-from aob.core.event import derived_id
+from aob.core.event import held_id
 from aob.core.json_schema.problems import schema_problems
 from aob.core.node.approval import Escalation
 from aob.core.rights import require_decider
@@ -165,10 +165,10 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
     if wider or plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
                                           plan.shown, step.given.rules.version))  # fmt: skip
-        about = [step.run.id, patch.id, plan.shown, step.given.rules.version, *((*roles, *barred) if wider else ())]
+        about = [patch.id, plan.shown, step.given.rules.version, *((*roles, *barred) if wider else ())]
         step.open_ticket(
             ev.TicketOpened(
-                derived_id("ticket", *about), patch.visit, "patch",
+                held_id("ticket", step.run.id, *about), patch.visit, "patch",
                 "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
                 ["approve", "reject"], {}, step.cell(plan.difference), 0, "", patch.id,
                 roles=list(roles), barred=barred,

@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
+from aob.core.event import held_id
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
 from aob.core.graph.patch.frozen import frozen_problems
@@ -88,7 +89,8 @@ def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
     """A person is shown the diff; the answer binds its hash and the version of the rules."""
     step.open_ticket(
         ev.TicketOpened(
-            patch_ticket(step, command.id), command.visit, "patch", "approve",
+            held_id("ticket", step.run.id, command.id, plan.shown, step.given.rules.version),
+            command.visit, "patch", "approve",
             # What the gate has found stands first: a long reason must not push it out of sight.
             f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "
             f"{command.reason or 'no reason given'}",
@@ -102,11 +104,6 @@ def barred_of(step: Step, plan: Plan) -> list[str]:
     """Whom the ticket of a patch bars, beside the key that proposed it."""
     four_eyes = ("starter",) if step.given.rules.four_eyes else ()
     return list(dict.fromkeys((*plan.verdict.barred, *four_eyes)))
-
-
-def patch_ticket(step: Step, patch: str) -> str:
-    """The id of the ticket under which a patch is decided."""
-    return step.ticket_id(patch, 1, "patch")
 
 
 def plan_patch(

@@ -300,6 +300,10 @@ class CatalogLaw(Law):
     prefix = "workflow/"
     decoder = msgspec.json.Decoder(list[CatalogEvent])
 
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+        """The stream of each ticket."""
+
     def fresh(self, name: str) -> Workflow:
         """A workflow without artifacts."""
         return Workflow(name)
@@ -337,6 +341,7 @@ class CatalogLaw(Law):
             if isinstance(event, ArtifactPushed):
                 state.artifacts[(event.artifact, event.rules)] = event
             elif isinstance(event, OverlayProposed):
+                self.held[event.ticket] = stream.name
                 state.asked[event.ticket] = event
                 state.tickets[event.ticket] = Ticket(
                     event.ticket, "", "patch", "approve", event.text, ["approve", "reject"], {}, event.shown, 0, "", "",

@@ -309,6 +309,7 @@ class StoreSuite:
     async def test_open_tickets_are_rows_and_come_page_by_page(self, store: Store) -> None:
         epoch = await store.take(0)
         assert await store.tickets_whole(), "nothing was written by an earlier release"
+        assert await store.holder("ticket_01") == ""
         rows = [TicketRow(f"run_{n % 3}", f"ticket_{n:02}", "acme", n, "boss\nlegal") for n in range(11)]
         await store.commit(batch(epoch, 1, tickets=rows))
         changed = TicketRow("run_0", "ticket_03", "acme", 77, "legal")

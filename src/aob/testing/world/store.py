@@ -152,6 +152,11 @@ class SimStore:
         await self._alive()
         return await self.inner.live_count()
 
+    async def holder(self, id: str) -> str:
+        """The stream of a ticket or patch of an earlier release."""
+        await self._alive()
+        return await self.inner.holder(id)
+
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row."""
         await self._alive()

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonValue
 from aob.core.errors import AobError
-from aob.core.event import derived_id
+from aob.core.event import held_id
 from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import refused_now
@@ -138,7 +138,7 @@ class Step:
 
     def ticket_id(self, visit: str, attempt: int, subject: str) -> str:
         """The id of the ticket that this visit opens: the same one whenever it is derived."""
-        return derived_id("ticket", self.run.id, visit, attempt, subject)
+        return held_id("ticket", self.run.id, visit, attempt, subject)
 
     def cell(self, value: JsonValue) -> Cell:
         """A Python value as a cell; what is too large for a record goes beside it."""
