@@ -16,8 +16,8 @@ from tests.compose.test_shards_up import gone, upped
 pytestmark = pytest.mark.timeout(90)
 
 
-async def counted(owners: Owners, wanted: int) -> dict[str, Any]:
-    """Runs that were started and that ended, by their workflow, once so many have ended."""
+async def counted(owners: Owners, wanted: int, begun: int = 0) -> dict[str, Any]:
+    """Runs that were started and that ended, by their workflow, once so many have ended, and begun."""
     metrics, moved = owners.running.metrics, asyncio.Event()
     metrics.live.moved.append(lambda tenant, names: moved.set())
     async with asyncio.timeout(30):
@@ -27,7 +27,7 @@ async def counted(owners: Owners, wanted: int) -> dict[str, Any]:
             for metric in ("runs_started", "runs_finished", "nodes_finished"):
                 answer = await metrics.metric(LOCAL, MetricQuery(metric, window="all", by=("workflow",)))
                 found[metric] = {row["by"]["workflow"]: row["value"] for row in answer["rows"]}
-            if sum(found["runs_finished"].values()) >= wanted:
+            if sum(found["runs_finished"].values()) >= wanted and sum(found["runs_started"].values()) >= begun:
                 return found
             await moved.wait()
 

@@ -14,8 +14,10 @@ from aob.core.errors import Conflict, Invalid, NotFound
 from aob.core.event import Position
 from aob.core.policy import LOCAL
 from aob.journal.partition import place_of, row_elsewhere
+from aob.work.pool import Running, mark
 from tests.compose import shard_home
 from tests.compose.shard_home import ASK, COUNT, WAIT, sharded
+from tests.compose.test_shard_numbers import counted
 
 RUNS = 12
 
@@ -111,6 +113,36 @@ async def followed(verbs: Any, run_id: str, position: str | None) -> list[tuple[
     """What is told of a run that has ended, behind a position."""
     async with aclosing(verbs.follow(LOCAL, run_id=run_id, position=position)) as feed:
         return [(token, entry) async for token, _, entry in feed]
+
+
+async def test_what_moved_is_counted_once_and_under_its_workflow(tmp_path: Path) -> None:
+    _, waiting = await filled(tmp_path)
+    await set_shards(tmp_path, 3, quietly)
+    want = {"runs_started": {"count": RUNS, "wait": RUNS, "ask": RUNS}, "runs_finished": {"count": RUNS, "wait": RUNS},
+            "nodes_finished": {"count": 3 * RUNS, "wait": RUNS}}  # fmt: skip
+    async with sharded(tmp_path, 3) as owners:
+        await go(owners.verbs, waiting)
+        assert await counted(owners, 2 * RUNS, 3 * RUNS) == want
+    await set_shards(tmp_path, 2, quietly)
+    async with sharded(tmp_path, 2) as owners:
+        assert await counted(owners, 2 * RUNS, 3 * RUNS) == want
+
+
+def test_what_a_killed_process_was_at_work_with_goes_along(tmp_path: Path) -> None:
+    for name, marks in (("one", 3), ("two", 2)):
+        with Running(tmp_path / name) as killed:
+            killed.anew()
+            for number in range(marks):
+                killed.begin(killed.take(), f"run_{name}/visit", number + 1)
+    for _ in range(2):
+        Running.carry(tmp_path / "one", tmp_path / "two")
+    with Running(tmp_path / "two") as found:
+        assert found.crashed
+        assert found.before == {
+            *(mark("run_one/visit", n) for n in (1, 2, 3)),
+            *(mark("run_two/visit", n) for n in (1, 2)),
+        }
+    Running.carry(tmp_path / "none", tmp_path / "two")
 
 
 async def test_a_home_that_runs_is_left_alone_and_no_home_is_said_so(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ AWAY_AGAIN_S: Final = 0.5
 """Pause between two tries."""
 
 
+MOVED: Final = "moved"
+
+
 class Head(msgspec.Struct, array_like=True, gc=False):
     """What lists and searches need of a stream: a row that is written when its status changes."""
 
@@ -176,7 +179,8 @@ class Batch(msgspec.Struct):
     received: Sequence[MessageMark] = ()
     """The last message that was taken of each pair."""
     moved: Sequence[str] = ()
-    """Streams whose head, segments, timers and tickets go, because another shard has them."""
+    """Streams whose segments, timers and tickets go, because another shard has them. Their heads stay, of kind
+    `MOVED`: what was written here of a stream says whose it is by them."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -364,6 +368,7 @@ async def every_timer(store: Store) -> AsyncIterator[TimerRow]:
 
 
 __all__ = [
+    "MOVED",
     "Batch",
     "EndedQuery",
     "Extent",

@@ -11,6 +11,7 @@ from aob.core.errors import CallerError, Conflict
 from aob.core.event import Message, MessageMark
 from aob.core.value import canonical, decode
 from aob.ports.store import (
+    MOVED,
     Batch,
     EndedQuery,
     Head,
@@ -72,8 +73,8 @@ class MemoryStore:
         for head in batch.heads:
             kept = self._heads.get(head.stream)
             self._heads[head.stream] = (
-                msgspec.structs.replace(kept, status=head.status, reason=head.reason, ended_ms=head.ended_ms,
-                                        seq=head.seq, info=head.info)
+                msgspec.structs.replace(kept, kind=head.kind, status=head.status, reason=head.reason,
+                                        ended_ms=head.ended_ms, seq=head.seq, info=head.info)
                 if kept else head
             )  # fmt: skip
         for segment in batch.segments:
@@ -118,8 +119,11 @@ class MemoryStore:
         self._received |= {(mark.sender, mark.receiver): mark for mark in batch.received}
 
     def _remove(self, batch: Batch) -> None:
+        for removal in batch.removals:
+            self._heads.pop(removal.stream, None)
+        for stream in batch.moved:
+            self._heads[stream] = msgspec.structs.replace(self._heads[stream], kind=MOVED)
         for stream in (*(removal.stream for removal in batch.removals), *batch.moved):
-            self._heads.pop(stream, None)
             self._segments.pop(stream, None)
             self._pointers.pop(stream, None)
             self._timers = {key: timer for key, timer in self._timers.items() if key[0] != stream}

@@ -22,6 +22,7 @@ from aob.core.errors import CallerError, Conflict
 from aob.core.event import HOME, Message, MessageMark
 from aob.ports.marks import Mark
 from aob.ports.store import (
+    MOVED,
     Batch,
     EndedQuery,
     Head,
@@ -168,8 +169,10 @@ class SqliteStore:
     @staticmethod
     def _remove(writer: sqlite3.Connection, batch: Batch) -> None:
         """On the writer thread: it may be a lot, and nobody waits for it on the loop."""
+        writer.executemany(SQL["drop_head"], [(removal.stream,) for removal in batch.removals])
+        writer.executemany(SQL["move_head"], [(MOVED, stream) for stream in batch.moved])
         for stream in (*(removal.stream for removal in batch.removals), *batch.moved):
-            for statement in ("drop_head", "drop_segments", "drop_pointer", "drop_timers", "drop_tickets"):
+            for statement in ("drop_segments", "drop_pointer", "drop_timers", "drop_tickets"):
                 writer.execute(SQL[statement], (stream,))
         writer.executemany(SQL["rewrite"], batch.rewritten)
         writer.executemany(SQL["note_removed"], [astuple(removal) for removal in batch.removals])

@@ -61,7 +61,7 @@ where ?1 = 1 + (select coalesce(max(row), 0) from journal);
 -- put_head
 -- What lists and searches need of a stream.
 insert into head values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-on conflict (stream) do update set status = excluded.status, reason = excluded.reason, ended_ms = excluded.ended_ms,
+on conflict (stream) do update set kind = excluded.kind, status = excluded.status, reason = excluded.reason, ended_ms = excluded.ended_ms,
   seq = excluded.seq, info = excluded.info;
 
 -- add_segment
@@ -100,6 +100,10 @@ insert or ignore into value values (?, ?, ?);
 -- drop_head
 -- A stream that is removed.
 delete from head where stream = ?;
+
+-- move_head
+-- A stream that another shard has.
+update head set kind = ? where stream = ?;
 
 -- drop_pointer
 -- Where the events of a stream lay that is removed.

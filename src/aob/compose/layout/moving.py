@@ -6,8 +6,8 @@ live runs are; the source lets go of its copy. What a crash left between is fini
 
 import re
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,10 +167,14 @@ class Shard:
 
 
 class Move:
-    """Partitions of one home on their way. Enter it while the home's lock is held."""
+    """Partitions of one home on their way, while nobody else has its shards. `stores` opens that of a shard, `carry`
+    tells the target what the source was at work with."""
 
-    def __init__(self, home: Path, layout: Layout, page: MarksPage, resting: Resting) -> None:
-        self._home, self._layout, self._page, self._resting = home, layout, page, resting
+    def __init__(
+        self, layout: Layout, stores: Callable[[int], Awaitable[Store]], resting: Resting,
+        carry: Callable[[int, int], None],
+    ) -> None:  # fmt: skip
+        self._layout, self._stores, self._resting, self._carry = layout, stores, resting, carry
         self._shards: dict[int, Shard] = {}
         self._stack = AsyncExitStack()
 
@@ -183,9 +187,7 @@ class Move:
     async def shard(self, number: int) -> Shard:
         """A shard, opened at the first use."""
         if number not in self._shards:
-            name = f"shard-{number}.db"
-            first = self._layout.first(number)
-            store = await SqliteStore.open(self._home / name, mark=self._page.of(name), first=first)
+            store = await self._stores(number)
             self._stack.push_async_callback(store.close)
             journal = self._resting(store)
             self._shards[number] = await Shard.open(number, store, self._layout.partitions, journal)
@@ -218,7 +220,7 @@ class Move:
         streams = [head.stream for head in source.live.get(extent.partition, ())]
         if not any(held.epoch == epoch and held.shard == target.number for held in chain):
             copied = await source.copy(extent.partition, target.number, target.row + 1)
-            Running.carry(self._home / f"running-{from_}", self._home / f"running-{target.number}")
+            self._carry(from_, target.number)
             taken = Extent(extent.partition, epoch, target.row + 1)
             record = PartitionTaken(extent.partition, epoch, from_, target.now_ms(), streams, copied.remembered)
             name = stream_of(extent.partition, epoch)
@@ -252,20 +254,35 @@ def planned(layout: Layout, shards: int) -> list[tuple[int, int]]:
     return list(zip(moving, free, strict=True))
 
 
+@contextmanager
+def moving(home: Path, layout: Layout, page: MarksPage) -> Iterator[Move]:
+    """The files of a home in the hands of whoever moves its partitions. The home's lock is held."""
+
+    async def store(number: int) -> Store:
+        name = f"shard-{number}.db"
+        return await SqliteStore.open(home / name, mark=page.of(name), first=layout.first(number))
+
+    def carry(source: int, target: int) -> None:
+        Running.carry(home / f"running-{source}", home / f"running-{target}")
+
+    with resting(home) as journal_of:
+        yield Move(layout, store, journal_of, carry)
+
+
 async def finished(home: Path, layout: Layout, page: Callable[[int], Any]) -> Layout:
     """The layout of a home once nothing of it is on its way. The home's lock is held."""
     if not layout.moving:
         return layout
-    with page(layout.files) as marks, resting(home) as journal_of:
-        async with Move(home, layout, marks, journal_of) as move:
+    with page(layout.files) as marks, moving(home, layout, marks) as move:
+        async with move:
             await move.finish()
     return layout_of(home)
 
 
 async def rearranged(home: Path, layout: Layout, shards: int, page: Callable[[int], Any], step: Step) -> Layout:
     """The layout of a home once so many shards own its partitions. The home's lock is held."""
-    with page(max(layout.files, shards)) as marks, resting(home) as journal_of:
-        async with Move(home, layout, marks, journal_of) as move:
+    with page(max(layout.files, shards)) as marks, moving(home, layout, marks) as move:
+        async with move:
             for partition, to in planned(layout, shards):
                 source = layout.owners[partition]
                 step(partition, source, to, await move.move(partition, to))

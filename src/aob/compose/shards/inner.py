@@ -21,6 +21,7 @@ from aob.journal.messages import Delivery
 from aob.metrics.platform import Runs, Stretch
 from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
+from aob.ports.store import MOVED
 from aob.runs import Core, Meant
 from aob.runs.removal import Sweep
 from aob.views import Views
@@ -64,8 +65,10 @@ class OfOwner:
     async def knows(self, who: Caller | None, run_id: str) -> bool:
         """Whether a run lies here, or did before it was removed."""
         core = self._core
-        known = run_id in core.journal.streams or run_id in core.journal.away
-        return known or await core.store.head(run_id) is not None or await core.store.removed(run_id) is not None
+        if run_id in core.journal.streams or run_id in core.journal.away:
+            return True
+        head = await core.store.head(run_id)
+        return (head is not None and head.kind != MOVED) or await core.store.removed(run_id) is not None
 
     async def position_fits(self, who: Caller | None, token: str) -> None:
         """Raises what is wrong with a position of this shard."""

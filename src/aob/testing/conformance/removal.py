@@ -6,7 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from aob.ports.store import (
+    MOVED,
     EndedQuery,
+    Extent,
     Leftover,
     Pointer,
     Removal,
@@ -103,6 +105,26 @@ class RemovalSuite:
         assert await content(store) == before
         assert await store.removed(RUN) is None
         await other.close()
+
+    async def test_what_moved_to_another_shard_leaves_its_history_and_whose_it_was(self, store: Store) -> None:
+        epoch = await store.take(0)
+        await store.commit(whole(epoch, 1))
+        assert (await store.holding()).extents[3] == Extent(3, 0, 1)
+        rows, left = await store.journal(0, 0), Extent(3, 0, 1, 1, 2)
+        await store.commit(batch(epoch, 2, count=0, data=b"[]", extents=[left], moved=[RUN]))
+        held = (await store.holding()).extents
+        assert (len(held), held[3]) == (64, left)
+        moved = await store.head(RUN)
+        assert moved is not None
+        assert (moved.kind, moved.tenant) == (MOVED, "acme")
+        assert (await store.live("run"), await store.segments(RUN), await store.timers(1 << 60)) == ([], [], [])
+        assert await store.tickets() == []
+        assert await store.journal(0, 0) == rows
+        assert await store.removed(RUN) is None
+        back = Extent(3, 2, 2)
+        await store.commit(batch(epoch, 2, heads=[head(RUN)], segments=[Segment(RUN, 0, 1, 2, b"x")], extents=[back]))
+        assert [each for each in (await store.holding()).extents if each.partition == 3] == [left, back]
+        assert await store.live("run") == [await store.head(RUN)]
 
     async def test_what_has_ended_is_listed_the_first_begun_first(self, store: Store) -> None:
         epoch = await store.take(0)
