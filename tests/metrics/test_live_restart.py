@@ -6,13 +6,16 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import aob
+from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.compose import App
+from aob.compose.metrics import wiring
 from aob.core.errors import Unavailable
 from aob.metrics.live import keeping
 from tests.metrics.till import SHOP, Signal, counted_anew, counts, filled, numbers, recount, refunded, sold
@@ -55,6 +58,33 @@ async def told(app: App) -> dict[str, Any]:
         **await numbers(app), **counts(app), "by": by["rows"], "largest": largest["value"],
         "order": (order["state"], order["history"]),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("snapshot", [True, False])
+async def test_a_log_of_several_partitions_has_the_numbers_of_one_also_after_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: bool
+) -> None:
+    found: list[dict[str, Any]] = []
+    for partitions in (1, 3):
+        monkeypatch.setattr(wiring, "SqliteEventLog", partial(SqliteEventLog, partitions=partitions))
+        async with aob.open(tmp_path / f"home-{partitions}") as app:
+            await app.push_contracts({"shop.yaml": SHOP})
+            for seed in range(3):
+                events = [{**each, "subject": each["data"]["order_id"]} for each in some(seed)]
+                position = (await app.ingest(events))["position"]
+            now = await app.metric("sales", window="all", min_position=position)
+            told = [{**await numbers(app), **counts(app)}, now["value"]]
+            if snapshot:
+                await app.metrics.live.keeping.save()
+            await app.ingest([{**sold(2_000), "subject": "o-2000"}])
+            after = [{**await numbers(app), **counts(app)}]
+            copy = crashed(app, tmp_path / f"copy-{partitions}")
+            assert len([row for row in app.metrics.live.at if row]) == partitions, "all of them were written"
+        async with aob.open(copy) as again:
+            assert [{**await numbers(again), **counts(again)}] == after
+            assert (await again.ingest(events))["accepted"] == 0, "what has come is remembered"
+            found.append({"told": told, "after": after})
+    assert found[0] == found[1]
 
 
 class TestNumbersAfterARestart:

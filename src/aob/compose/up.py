@@ -170,7 +170,7 @@ async def _opened(
     if (home / CONTRACTS).is_dir():
         await running.push_contracts(home / CONTRACTS)
     await stack.enter_async_context(running.working())
-    stack.enter_context(watched(running.views.core, lambda: running.wiring.live.row if running.wiring else 0))
+    stack.enter_context(watched(running.views.core, lambda: sum(running.wiring.live.at) if running.wiring else 0))
     heed_stops(running.views.core.pool.continued)
     running.views.core.pool.contain()
     opening.begin("shards")

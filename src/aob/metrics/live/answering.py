@@ -89,7 +89,7 @@ class Answers:
         if self._cache is None or query.metric in numbers.filling:
             return self.read_now(tenant, query)
         numbers.settle()  # the key says how far the metric has moved
-        row = self.live.row
+        position = self.live.position()
         asked = msgspec.structs.replace(query, min_position="")
         key = digest_of(
             canonical([asked, numbers.moves.get(query.metric, 0), numbers.filled_by, self.live.born_ms])
@@ -104,7 +104,7 @@ class Answers:
             newest_at = answer.pop("newest_at")
             if answer["valid_until"] is None or answer["valid_until"] > now_ms:
                 age = None if newest_at is None else max(0, now_ms - newest_at)
-                return answer | {"position": self.live.positions.token(row), "freshness_ms": age, "cached": True}
+                return answer | {"position": position, "freshness_ms": age, "cached": True}
         answer = self.read_now(tenant, query)
         until = answer["valid_until"]
         ttl_ms = CACHE_MS if until is None else min(CACHE_MS, until - now_ms)
@@ -143,7 +143,7 @@ class Answers:
                 except AobError as error:
                     asked[number] = {"error": problem_of(error)}
         # From here on nothing else runs until all that memory can tell is told; scans read up to this very row.
-        row, answers, scans = self.live.row, list[JsonObject](), list[tuple[int, MetricQuery]]()
+        position, answers, scans = self.live.position(), list[JsonObject](), list[tuple[int, MetricQuery]]()
         for number, query in enumerate(asked):
             try:
                 if not isinstance(query, MetricQuery):
@@ -159,13 +159,14 @@ class Answers:
             except AobError as error:
                 answers.append({"error": problem_of(error)})
         together = frozenset(query.metric for _, query in scans if not query.version) - self._platform(who.tenant)
+        row = self.live.row if scans else 0
         for number, query in scans:
             mates = frozenset[str]() if query.version else together
             try:
                 answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), row, mates)
             except AobError as error:
                 answers[number] = {"error": problem_of(error)}
-        return {"position": self.live.positions.token(row), "answers": answers}
+        return {"position": position, "answers": answers}
 
     def _platform(self, tenant: str) -> frozenset[str]:
         return frozenset(self.live.numbers(tenant).platform_contracts.metrics)
@@ -195,7 +196,7 @@ class Answers:
             "metric": query.metric, "version": contract.version, "type": contract.type, "unit": contract.unit,
             "window": {"name": reading.window, "kind": reading.kind, "since": reading.since_ms,
                        "until": reading.until_ms},
-            "value": reading.value, "position": self.live.positions.token(self.live.row),
+            "value": reading.value, "position": self.live.position(),
             "valid_until": reading.valid_until_ms, "watermark": reading.watermark_ms,
             "freshness_ms": None if newest_at is None else max(0, now_ms - newest_at),
             "complete": reading.complete, "exact": reading.exact, "restated": reading.restated, "path": path,

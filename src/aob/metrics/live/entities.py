@@ -87,7 +87,7 @@ def _view(type: str, id: str, told: JsonObject | None, live: Live) -> EntityView
     state = told or {"state": {}, "changed_at": None}
     return {
         "type": type, "id": id, "state": state["state"], "exists": told is not None,
-        "changed_at": state["changed_at"], "position": live.positions.token(live.row),
+        "changed_at": state["changed_at"], "position": live.position(),
     }  # fmt: skip
 
 
