@@ -18,6 +18,8 @@ RING_BYTES: Final = 32 * 1024 * 1024
 """Decisions, and bytes of their events, that are at hand in memory."""
 ROWS_AT_ONCE: Final = 50
 FACTS_AT_ONCE: Final = 1_000
+SHARED_FACTS: Final = 2_000
+"""Facts of newest commits that readers of all runs have in common, when there are several."""
 _UNCHANGED: Final = Changes()
 NEWS_MAX: Final = 1_000
 """Facts of one stream that wait for one reader."""
@@ -36,6 +38,8 @@ class Fact(msgspec.Struct, eq=False, gc=False):
     event: Any
     tenant: str = ""
     positions: Positions = Positions(Positions.RUNS)
+    shown: Any = None
+    """What is told of it, once somebody has worked it out: several readers have one fact."""
 
     @property
     def position(self) -> str:
@@ -108,6 +112,8 @@ class Feed:
         self._signal: asyncio.Future[None] | None = None
         self._milestone: asyncio.Future[int] | None = None
         self._news: dict[str, list[News]] = {}
+        self._followers = self._shared_facts = 0
+        self._shared: dict[int, list[Fact]] = {}
         self.journal: Journal
 
     def push(self, commit: Committed) -> None:
@@ -132,6 +138,7 @@ class Feed:
     def recovered(self) -> None:
         """The shard was read back: a commit of which nobody heard may be among its rows."""
         self._ring.clear()
+        self._unshare()
         self._events = self._bytes = 0
         for readers in self._news.values():
             for news in readers:
@@ -167,6 +174,7 @@ class Feed:
 
     def forget(self, names: Set[str]) -> None:
         """Streams were removed: their events are told to nobody any more."""
+        self._unshare()
         for commit in self._ring:
             kept = [told for told in commit.told if told.stream.name not in names]
             self._events -= len(commit.told) - len(kept)
@@ -179,13 +187,19 @@ class Feed:
         return self.positions.place(token)
 
     async def follow(self, row: int, index: int) -> AsyncIterator[list[Fact]]:
-        """Facts after a place, a list for each commit or several; for ever."""
-        while True:
-            facts, row, index = await self.read(row, index)
-            if facts:
-                yield facts
-            elif row >= self.journal.durable_row:
-                await self._moved(row)
+        """Facts after a place, a list a commit or several; for ever. Several readers have the newest in common."""
+        self._followers += 1
+        try:
+            while True:
+                facts, row, index = await self.read(row, index)
+                if facts:
+                    yield facts
+                elif row >= self.journal.durable_row:
+                    await self._moved(row)
+        finally:
+            self._followers -= 1
+            if self._followers < 2:
+                self._unshare()
 
     async def milestones(self, row: int) -> AsyncIterator[tuple[list[Fact], int]]:
         """Facts of `MILESTONES` after a row, and the row up to which they are all of them; for ever. A row without any
@@ -224,7 +238,7 @@ class Feed:
             return await self._from_store(row, index)
         facts: list[Fact] = []
         for commit in self._after(first):
-            some = self._facts(commit, commit.told)
+            some = self._facts_of(commit)
             facts += some if commit.row > row else [fact for fact in some if fact.index > index]
             row, index = max(row, commit.row), WHOLE
             if len(facts) > FACTS_AT_ONCE:
@@ -243,6 +257,22 @@ class Feed:
             newer.append(commit)
         newer.reverse()
         return newer
+
+    def _facts_of(self, commit: Committed) -> list[Fact]:
+        """All facts of a commit; the same ones for each reader that comes soon, when there are several."""
+        if self._followers < 2:
+            return self._facts(commit, commit.told)
+        facts = self._shared.get(commit.row)
+        if facts is None:
+            facts = self._shared[commit.row] = self._facts(commit, commit.told)
+            self._shared_facts += len(facts)
+            while self._shared_facts > SHARED_FACTS and len(self._shared) > 1:
+                self._shared_facts -= len(self._shared.pop(next(iter(self._shared))))
+        return facts
+
+    def _unshare(self) -> None:
+        self._shared.clear()
+        self._shared_facts = 0
 
     def _facts(self, commit: Committed, some: Iterable[Told], kinds: Set[type] | None = None) -> list[Fact]:
         facts: list[Fact] = []

@@ -26,7 +26,7 @@ from aob.journal import CommittedClock, Stream
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, Fact, history
 from aob.runs import told as facts_of
-from aob.views.timeline import entry, name_of
+from aob.views.timeline import entry, name_of, shown
 from aob.views.why import why
 
 LIST_MAX: Final = 500
@@ -185,7 +185,7 @@ class Views(Engine):
             for fact in facts:
                 ours = mine(who, fact) and fact.stream.startswith("run_")
                 if ours and (types is None or name_of(fact.event) in types):
-                    yield fact.position, name_of(fact.event), entry(fact)
+                    yield shown(fact)
 
     async def _of_run(self, stream: Stream, at: tuple[int, int]) -> AsyncIterator[Fact]:
         """Facts of a run behind a place until it has ended: from its own history, and then as they are committed."""

@@ -4,6 +4,7 @@ Never raises: an event that cannot be shown is shown as such, so that a feed goe
 """
 
 import re
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -23,8 +24,20 @@ log = Logger("aob.views")
 
 def name_of(event: Any) -> str:
     """The name of an event, or of its class: `NodeCompleted` is `node_completed`."""
-    kind = event if isinstance(event, type) else type(event)
+    return _name(event if isinstance(event, type) else type(event))
+
+
+@cache
+def _name(kind: type) -> str:
     return _SNAKE.sub("_", kind.__name__).lower()
+
+
+def shown(fact: Fact) -> tuple[str, str, JsonObject]:
+    """The position, name and entry of a fact, worked out once for all who follow."""
+    if fact.shown is None:
+        fact.shown = fact.position, name_of(fact.event), entry(fact)
+    told: tuple[str, str, JsonObject] = fact.shown
+    return told
 
 
 def entry(fact: Fact) -> JsonObject:

@@ -1,6 +1,6 @@
 """Feeds: events of a run or of all runs as server-sent events, and logs as lines or events. Resumable by position."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Final
 
 import msgspec
@@ -8,11 +8,14 @@ import msgspec
 from aob.core.errors import AobError
 from aob.core.event import Position
 from aob.core.problem import problem_of
-from aob.fanout import OPENING, encode_frame, encode_place
+from aob.fanout import OPENING, FrameCache, encode_frame, encode_place
 from aob.server.http.answer import EVENTS, NDJSON, Stream
 from aob.server.http.call import Call
 from aob.server.http.verb_routes import Fields, Odd
 
+FRAMES_BYTES: Final = 4 * 1024 * 1024
+_FRAMES: Final = FrameCache(FRAMES_BYTES)
+"""Frames that readers of all runs have in common."""
 Place = Annotated[
     str | None,
     msgspec.Meta(description="Go on after this position; without it a run is told from its start, all runs from now."),
@@ -60,12 +63,15 @@ async def follow(call: Call[EventsQuery, None], fields: Fields) -> Stream:
     feed = call.act("follow")(
         call.who, run_id=fields.get("run_id"), position=position, types=frozenset(call.query.type) or None, place=True
     )
-    return Stream(_as_events(feed), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
+    frame = _FRAMES.frame if fields.get("run_id") is None else encode_frame
+    return Stream(_as_events(feed, frame), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
 
 
-async def _as_events(feed: AsyncIterator[tuple[str, str, dict[str, object]]]) -> AsyncIterator[bytes]:
+async def _as_events(
+    feed: AsyncIterator[tuple[str, str, dict[str, object]]], frame: Callable[[str, str, dict[str, object]], bytes]
+) -> AsyncIterator[bytes]:
     async for position, event, data in feed:
-        yield encode_frame(position, event, data) if event else encode_place(position)
+        yield frame(position, event, data) if event else encode_place(position)
 
 
 async def _as_lines(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:
