@@ -8,6 +8,7 @@ import pytest
 
 import aob
 from aob.compose import App
+from aob.compose import app as room
 from aob.core.errors import CallerError, Invalid, NotFound, Refused
 from tests.runs.home import BOB, VIEWER, Deed, chain, finished, flow, fn, ticket_of, until
 
@@ -293,3 +294,21 @@ class TestADeterministicHandler:
             report = await replay(app, run, assume={"a": 0})
             assert (how(report)["b"], report["unknown"]) == ("unknown", ["b"])
             assert handlers.calls == (["fails"] if name == "fails" else [])
+
+
+async def test_timers_that_rang_late_together_ring_as_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first of them began was not due before the second: a replay by their own times would let it win."""
+    plain, step_ns = room.time.time_ns, 0
+    monkeypatch.setattr(room.time, "time_ns", lambda: plain() + step_ns)
+    monkeypatch.setattr(room, "LOOK_S", 0.01)
+    nap = {name: {"kind": "timer", "config": {"for": wait}} for name, wait in (("a", "1h"), ("b", "1m"), ("c", "2h"))}
+    join = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}
+    async with aob.open(tmp_path / "home", app=[]) as app:
+        await app.push(flow("late", {**nap, "z": join}, "a>b", "b>z", "c>z"))
+        run = await app.start("late")
+        await until(app, run.id, "timer_set", visit="c")
+        step_ns = 3 * 3_600 * 1_000_000_000
+        whole = await finished(app, run.id)
+        assert set(whole["output"]) == {"c"}
+        report = await replay(app, whole)
+        assert (report["status"], report["same"], report["output"]) == ("COMPLETED", True, whole["output"])

@@ -15,6 +15,7 @@ from aob.core.rights import needed_roles, require_decider
 from aob.core.run import Run, evolve
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
+from aob.core.run.state import OPENING
 from aob.core.run.stepping import DeniedError, Given, Needs, Step, input_cell
 from aob.core.value import NULL, canonical, digest_of_cell, inline
 from aob.core.verb import performs
@@ -131,15 +132,19 @@ class Replays:
         facts = await history(self.core, stream)
         told = Run(run.id)
         recorded: dict[str, Recorded] = {}
+        dues: dict[str, int] = {}
         for count, fact in enumerate(facts):
             event = fact.event
+            if isinstance(event, ev.TimerSet) and event.kind in OPENING:
+                dues[event.visit] = event.due_ms
             if isinstance(event, ev.NodeCompleted | ev.NodeFailed):
                 step = Step(told, given, fact.at_ms)
                 path, _, name = event.visit.rpartition("/")
                 scope = told.scopes.get(path)
                 if scope is not None and name in (ir := step.ir_of(scope)).nodes:
                     digest = await self._input_digest(step, scope, ir.nodes[name])
-                    recorded[event.visit] = Recorded(ir.nodes[name].hash, digest, event, fact.at_ms)
+                    hashes, due_ms = (ir.nodes[name].hash, digest), dues.get(event.visit, 0)
+                    recorded[event.visit] = Recorded(*hashes, event, fact.at_ms, count, due_ms)
             told = evolve(told, event)
             if not count % BREATH:
                 await asyncio.sleep(0)

@@ -36,12 +36,15 @@ _CHOICES: Final = {"approve": "approved", "reject": "rejected"}
 
 
 class Recorded(msgspec.Struct):
-    """What a run recorded of a visit: the hash of its node's definition, of its input, its outcome, and when."""
+    """What a run recorded of a visit: the hash of its node's definition, of its input, its outcome, when, and as the
+    how many-th event; `due_ms` is when the timer was due that it waited for."""
 
     definition: str
     input: bytes
     outcome: Any
     at_ms: int
+    order: int
+    due_ms: int = 0
 
 
 Compute = Callable[[Job], Awaitable[bytes | None]]
@@ -60,7 +63,8 @@ class Shadow:
         self.recorded, self.assume = recorded, assume
         self.run = Run(source.id)
         self.now = 0
-        self._turns: list[tuple[int, int, str]] = []
+        self._turns: list[tuple[int, int, int, str]] = []
+        """When, as the how many-th of that instant, born as the how many-th, and who."""
         self._now: deque[tuple[int, str]] = deque()
         self._born = 0
         """Tokens by when their turn is, and those whose turn is at once, in the order that they came."""
@@ -97,8 +101,8 @@ class Shadow:
     async def _advance(self) -> bool:
         """Settles the token whose turn it is by the times of the record; False when nothing can go on."""
         while self._turns or self._now:
-            if not self._now or (self._turns and self._turns[0][:2] < (self.now, self._now[0][0])):
-                turn, _, visit = heappop(self._turns)
+            if not self._now or (self._turns and self._turns[0][::2] < (self.now, self._now[0][0])):
+                turn, _, _, visit = heappop(self._turns)
             else:
                 (_, visit), turn = self._now.popleft(), self.now
             token = self.run.tokens.get(visit)
@@ -119,17 +123,18 @@ class Shadow:
         return next((timer for timer in timers if timer.kind in OPENING), None)
 
     def _take_turn(self, visit: str) -> None:
-        """A token that has come: its turn is when its timer is due, when it ended in the record, or else at once."""
+        """A token that has come: its turn is when it ended in the record, when its timer is due if that is another one,
+        or else at once. What ended at one instant ends in the order of the record, such as timers that rang late."""
         self._born += 1
         timer, known = self._timer(visit), self.recorded.get(visit)
-        if timer is not None:
-            heappush(self._turns, (timer.due_ms, self._born, visit))
+        if timer is not None and (known is None or not known.due_ms == timer.due_ms <= known.at_ms):
+            heappush(self._turns, (timer.due_ms, self._born, self._born, visit))
         elif visit in self.run.bodies or visit not in self.run.tokens:
             return  # its passes settle it, or it is gone again
         elif known is None or visit in self.assume:
             self._now.append((self._born, visit))
         else:
-            heappush(self._turns, (known.at_ms, self._born, visit))
+            heappush(self._turns, (known.at_ms, known.order, self._born, visit))
 
     async def _settle(self, token: Token) -> None:
         """A job, a ticket, a message: it ends as assumed, or as recorded when its definition and input are the same."""
