@@ -41,8 +41,6 @@ from aob.ports.store import (
 
 T = TypeVar("T")
 VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
-
-
 SQL: Final = statements("store.sql")
 COLUMNS: Final = (
     ("journal", "crc integer not null default -1"), ("segment", "crc integer not null default -1"),
@@ -70,9 +68,8 @@ class SqliteStore:
     async def open(
         cls, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED, first: Holding = WHOLE
     ) -> "SqliteStore":
-        """Open or create the file, and bring it forward; `first` is what it holds when it does not say so itself.
-        Raises Unavailable when it cannot be opened or is locked by another process, Conflict when a later release has
-        written it."""
+        """Open or create the file, and bring it forward; `first` is what it holds when it does not say so. Raises
+        Unavailable when it cannot be opened or is locked, Conflict when a later release has written it."""
         store = cls(path, timeout_s, mark, first)
         try:
             store._writer = await store._file.write(lambda writer: writer)
