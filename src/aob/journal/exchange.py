@@ -45,6 +45,11 @@ class Exchange(Deciding):
         self.beyond = 0
         """Messages that were added to a full pair, by what must not wait."""
 
+    def messages(self) -> dict[str, int]:
+        """How many are undelivered, how many commands wait for room, and how many were added where there was none."""
+        count = sum(pair.count for pair in self._pairs.pairs.values())
+        return {"undelivered": count, "waiting": len(self._held), "beyond": self.beyond}
+
     # -- sending ------------------------------------------------------------------------------------------------------
 
     def _partition(self, name: str) -> int:

@@ -244,7 +244,7 @@ class Views(Engine):
             "shard": journal.shard, "epoch": journal.epochs.now, "position": self.position(),
             "streams": len(journal.streams), "away": len(journal.away),
             "unreadable": len(journal.unreadable), "timers": len(journal.timers),
-            "journal": dict(journal.stats),
+            "journal": dict(journal.stats), "messages": journal.messages(),
             "pool": msgspec.to_builtins(pool),
             "memory": self.core.vitals(),
             "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),
