@@ -22,7 +22,8 @@ FIGURES: Final = {
     "starts": "starts.ndjson.per_s starts.ndjson.cpu_ms starts.lone.cpu_ms starts.lone.p50_ms starts.single.cpu_ms "
     "starts.single.p50_ms starts.many.cpu_ms starts.many.per_cpu_s",
     "http": "http.chain5.cpu_ms http.chain5.per_s http.chain5.p50_ms",
-    "counted": "counted.chain5.full.bytecodes counted.chain5.fast.bytecodes counted.start.bytecodes",
+    "counted": "counted.chain5.full.bytecodes counted.platform.share "
+    "counted.chain5.fast.bytecodes counted.start.bytecodes",
     "up": "up.ready.s up.idle.rss_mb",
     "fresh": " ".join(
         f"fresh.{rate}.{figure}"
