@@ -42,9 +42,10 @@ def test_places_of_several_shards_travel_as_one(rows: list[tuple[int, int]], at:
     assert [runs.place(token) for token in Position.split(whole, len(rows))] == rows
     wide = Position.split(Position.widened(runs.token(*rows[at]), at, len(rows)), len(rows))
     assert [Position.row_of(token) for token in wide] == [row if n == at else (0, 0) for n, row in enumerate(rows)]
-    for shards in (len(rows) - 1, len(rows) + 1):
-        with pytest.raises(Conflict):
-            Position.split(whole, shards)
+    more = Position.split(whole, len(rows) + 1)
+    assert [runs.place(token) for token in more] == [*rows, (0, 0)], "of before a shard was added: it is read whole"
+    with pytest.raises(Conflict):
+        Position.split(whole, len(rows) - 1)
     with pytest.raises(Conflict):
         runs.place(whole)
 

@@ -5,7 +5,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import aclosing, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,28 @@ async def told(app: App) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def followed(app: App) -> None:
+    """Whoever follows goes on from each position that was told, and is told what is behind it, and that once."""
+    begin = app.metrics.live.positions.written({})
+    accepted = counts(app)["accepted"]
+    for ring in (True, False):
+        if not ring:
+            app.metrics.streams._ring.clear()
+        told, at = list[str](), begin
+        while len(told) < accepted:  # a reader that leaves after each few, and comes again
+            async with aclosing(app.metrics.streams.stream(app.who, types=frozenset(("*",)), position=at)) as feed:
+                async for place, _, event in feed:
+                    at = place
+                    told.append(event["id"])
+                    if len(told) % 7 == 0 or len(told) == accepted:
+                        break
+        assert len(set(told)) == len(told) == accepted
+    async with aclosing(app.metrics.streams.stream(app.who, types=frozenset(("*",)), position=at)) as feed:
+        more = asyncio.ensure_future(anext(feed))
+        await app.ingest([{**sold(3_000), "subject": "o-3000"}])
+        assert (await more)[2]["id"] == "sold-3000"
+
+
 @pytest.mark.parametrize("snapshot", [True, False])
 async def test_a_log_of_several_partitions_has_the_numbers_of_one_also_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: bool
@@ -77,6 +99,7 @@ async def test_a_log_of_several_partitions_has_the_numbers_of_one_also_after_a_c
             if snapshot:
                 await app.metrics.live.keeping.save()
             await app.ingest([{**sold(2_000), "subject": "o-2000"}])
+            await followed(app)
             after = [{**await numbers(app), **counts(app)}]
             copy = crashed(app, tmp_path / f"copy-{partitions}")
             assert len([row for row in app.metrics.live.at if row]) == partitions, "all of them were written"

@@ -111,6 +111,12 @@ class Positions:
         places = [(rows[each], WHOLE) if each in rows else Position.BEGIN for each in range(self._partitions)]
         return Position(self.generation, tuple(places)).token()
 
+    def vector(self, places: Sequence[Place]) -> str:
+        """The position of a reader, with its place in each partition."""
+        if len(places) == 1:
+            return _token(self.generation, *places[0])
+        return Position(self.generation, tuple(places)).token()
+
     def places(self, token: str) -> tuple[Place, ...]:
         """The place in each partition. Raises CallerError `bad_position`, Conflict `position_expired`."""
         position = Position.parse(token)

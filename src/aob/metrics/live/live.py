@@ -133,10 +133,10 @@ class Live:
             if arrival in self._arrived:
                 self._arrived.remove(arrival)
 
-    async def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]:
+    async def rows(self, after: int, until: int, tenant: str = "", partition: int = 0) -> AsyncIterator[Row]:
         """Rows of the log behind one row and up to another, of a tenant or all; others have their turn between."""
         while after < until:
-            found = await self.events.rows(after, ROWS_AT_ONCE, tenant)
+            found = await self.events.rows(after, ROWS_AT_ONCE, tenant, partition)
             if not found:
                 return
             for row in found:

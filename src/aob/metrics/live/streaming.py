@@ -61,7 +61,8 @@ class Streams:
         first item has no name, and says where the feed begins."""
         types, metrics, alerts, position = args.types, args.metrics, args.alerts, args.position
         follows = bool(types) or not (metrics or alerts)
-        row, index = (self.live.row, WHOLE) if position is None else self.live.positions.place(position)
+        token = self.live.positions.vector
+        at = [(row, WHOLE) for row in self.live.at] if position is None else list(self.live.positions.places(position))
         reader = _Reader(who.tenant, follows, alerts)
         watched: list[Watched] = []
         self._readers.add(reader)
@@ -69,34 +70,40 @@ class Streams:
             for query in list(metrics)[:WATCHED_MAX]:
                 watched.append(self.watches.add(who.tenant, query, reader))
             if args.place:
-                yield self.live.positions.token(row, index), "", {}
+                yield token(at), "", {}
             while True:
                 reader.wake.clear()
                 for told in reader.taken():
-                    yield (self.live.positions.token(row, index), *told)
-                until = self.live.row  # what is folded while these are told comes in the next round
-                if follows:
-                    async for group in self._groups(who.tenant, row, index, until):
-                        for number, data in _events(group, row, index, types, args.subject):
-                            yield self.live.positions.token(group.row, number), "event", data
-                        row, index = group.row, WHOLE
-                row, index = max((row, index), (until, WHOLE))
+                    yield (token(at), *told)
+                # What is folded while these are told comes in the next round.
+                for partition, until in enumerate(list(self.live.at)):
+                    if follows:
+                        async for group in self._groups(who.tenant, partition, at[partition], until):
+                            for number, data in _events(group, *at[partition], types, args.subject):
+                                at[partition] = group.row, number
+                                yield token(at), "event", data
+                            at[partition] = group.row, WHOLE
+                    at[partition] = max(at[partition], (until, WHOLE))
                 await reader.wake.wait()
         finally:
             self._readers.discard(reader)
             for each in watched:
                 self.watches.drop(each, reader)
 
-    async def _groups(self, tenant: str, row: int, index: int, until: int) -> AsyncIterator[Commit]:
-        """Groups of a tenant that hold something behind a place, up to a row."""
-        first = row + (index >= WHOLE)
+    async def _groups(self, tenant: str, partition: int, at: tuple[int, int], until: int) -> AsyncIterator[Commit]:
+        """Groups of a tenant that hold something of a partition behind a place, up to a row."""
+        first = at[0] + (at[1] >= WHOLE)
         if first > until:
             return
-        if self._ring and self._ring[0].row <= first:
-            for group in [group for group in self._ring if first <= group.row <= until and group.tenant == tenant]:
+        oldest = next((group.row for group in self._ring if group.partition == partition), WHOLE)
+        if oldest <= first:
+            for group in [
+                group for group in self._ring
+                if first <= group.row <= until and group.tenant == tenant and group.partition == partition
+            ]:  # fmt: skip
                 yield group
             return
-        async for found in self.live.rows(first - 1, until, tenant):
+        async for found in self.live.rows(first - 1, until, tenant, partition):
             events = self.live.reread(found)
             yield Commit.of_row(found, events)
 
