@@ -4,20 +4,20 @@ In: an App and an address. Out: its URL while it is entered. Slow and greedy pee
 """
 
 import asyncio
+import functools
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
 from typing import Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from aob.core.errors import Malformed, Unavailable
 from aob.core.problem import problem_of
 from aob.server.http import App
-from aob.server.http.answer import AT_ONCE, encode
+from aob.server.http.answer import DIRECT, Header, encode
 from aob.server.starting import Starting
 
 HEAD_BYTES_MAX: Final = 64 * 1024
@@ -34,6 +34,11 @@ GUARDS: Final = (("x-content-type-options", "nosniff"), ("x-frame-options", "DEN
 BACKLOG: Final = 2_048
 JOINED_BYTES_MAX: Final = 64 * 1024
 """Answers up to this size leave in one piece."""
+JOINED: Final = frozenset((
+    b"location", b"retry-after", b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"ratelimit-policy",
+    b"www-authenticate", b"allow", b"etag", b"cache-control",
+))  # fmt: skip
+"""Headers of ours that say nothing of the connection: such an answer may leave in one piece."""
 
 
 class Guard(HttpToolsProtocol):
@@ -79,7 +84,7 @@ class Guard(HttpToolsProtocol):
         super().on_headers_complete()
         cycle = self.cycle
         if cycle.scope is self.scope:  # else it is no request, or one that waits for another
-            self.scope[AT_ONCE] = partial(_at_once, cycle)  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
+            self.scope[DIRECT] = _Cycle(cycle)  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are not HTTP get a problem too."""
@@ -118,23 +123,56 @@ class Guard(HttpToolsProtocol):
             self._head_timer = None
 
 
-def _at_once(cycle: RequestResponseCycle, media: bytes, body: bytes) -> bool:
-    """Head and body of a plain answer in one write: two would be two packets and wake the caller twice."""
-    if (
-        cycle.response_started or cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive
-        or len(body) > JOINED_BYTES_MAX or cycle.scope["method"] == "HEAD"
-    ):  # fmt: skip
-        return False
-    head = [STATUS_LINE[200]]
-    for name, value in cycle.default_headers:
-        head += (name, b": ", value, b"\r\n")
-    kind = b"content-type: " + media + b"\r\n" if media else b""
-    cycle.response_started = cycle.response_complete = True
-    cycle.waiting_for_100_continue = False
-    cycle.transport.write(b"%bcontent-length: %d\r\n%b\r\n%b" % (b"".join(head), len(body), kind, body))
-    cycle.message_event.set()
-    cycle.on_response()
-    return True
+class _Cycle:
+    """The direct way of one request: what uvicorn's own messages come to when nothing is held up."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def body(self) -> bytes | None:
+        """All that has come, when it is all."""
+        cycle = self._cycle
+        if (
+            cycle.more_body or cycle.disconnected or cycle.response_complete or cycle.flow.read_paused
+            or cycle.waiting_for_100_continue
+        ):  # fmt: skip
+            return None
+        cycle.message_event.clear()
+        body, cycle.body = bytes(cycle.body), bytearray()
+        return body
+
+    def answer(self, status: int, media: bytes, body: bytes, headers: tuple[Header, ...]) -> bool:
+        """Head and body in one write: two would be two packets and wake the caller twice."""
+        cycle = self._cycle
+        if (
+            cycle.response_started or cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive
+            or len(body) > JOINED_BYTES_MAX or cycle.scope["method"] == "HEAD"
+        ):  # fmt: skip
+            return False
+        more = b""
+        for name, value in headers:
+            if name not in JOINED or HEADER_VALUE_RE.search(value):
+                return False
+            more += b"%b: %b\r\n" % (name, value)
+        if media:
+            more += b"content-type: %b\r\n" % media
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.transport.write(
+            b"%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (STATUS_LINE[status], _joined(tuple(cycle.default_headers)), len(body), more, body)
+        )
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
+
+
+@functools.lru_cache(4)
+def _joined(headers: tuple[Header, ...]) -> bytes:
+    """The headers of every answer; the date among them changes once a second."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 class _Server(uvicorn.Server):

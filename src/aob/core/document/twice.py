@@ -4,6 +4,7 @@ Which of its values would count is for nobody to guess: decoders differ.
 """
 
 import json
+from typing import Final
 
 from aob.core.answers import JsonValue
 
@@ -23,10 +24,13 @@ def _pairs(items: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     return made
 
 
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs)
+
+
 def key_twice(text: bytes | str) -> str | None:
     """The first key that stands twice in an object; None also for what is no JSON, which its reader refuses."""
     try:
-        json.loads(text if isinstance(text, str) else text.decode(), object_pairs_hook=_pairs)
+        _decoder.decode(text if isinstance(text, str) else text.decode())
     except _Twice as twice:
         return str(twice)
     except (ValueError, RecursionError):

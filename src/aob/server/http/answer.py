@@ -1,7 +1,7 @@
 """What a route returns: whole bytes (Answer) or a feed (Stream). Each sends itself over ASGI."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -26,9 +26,20 @@ encode: Final = msgspec.json.Encoder().encode
 encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-AT_ONCE: Final = "aob.at_once"
-"""Key of a scope: a function that sends a 200 answer in one piece, where the server can; false when it cannot now."""
-AtOnce: TypeAlias = Callable[[bytes, bytes], bool]
+DIRECT: Final = "aob.direct"
+"""In a scope: the way of most requests past the messages of ASGI, where the server has one."""
+
+
+class Direct(Protocol):
+    """What a server can do at once. What it cannot goes by messages, and comes to the same bytes."""
+
+    def body(self) -> bytes | None:
+        """The whole body, when all of it has come and nothing of it was read; else None."""
+        ...
+
+    def answer(self, status: int, media: bytes, body: bytes, headers: tuple[Header, ...]) -> bool:
+        """Send a whole answer in one piece; false when it cannot be now."""
+        ...
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -39,9 +50,9 @@ class Answer(msgspec.Struct, frozen=True):
     media: bytes = JSON
     headers: tuple[Header, ...] = ()
 
-    async def leave(self, send: Send, at_once: AtOnce | None = None) -> None:
+    async def leave(self, send: Send, direct: Direct | None = None) -> None:
         """Sends head and body."""
-        if at_once is not None and self.status == 200 and not self.headers and at_once(self.media, self.body):
+        if direct is not None and direct.answer(self.status, self.media, self.body, self.headers):
             return
         head: list[Header] = [(b"content-length", b"%d" % len(self.body)), *self.headers]
         if self.media:

@@ -17,7 +17,7 @@ from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
 from aob.server.api_keys import ApiKeys
-from aob.server.http.answer import AT_ONCE, Answer, Header, Message, Receive, Send, Stream, problem_answer
+from aob.server.http.answer import DIRECT, Answer, Direct, Header, Message, Receive, Send, Stream, problem_answer
 from aob.server.http.call import AnyCall, Call, Gone, clock_ms
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
@@ -82,6 +82,7 @@ class App:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         self._under_way += 1
+        direct: Direct | None = scope.get(DIRECT)
         call: AnyCall = Call(
             self._verbs,
             path,
@@ -92,6 +93,7 @@ class App:
             self._now_ms,
             self.waits,
             self._rooms,
+            direct,
         )
         begun = time.perf_counter()
         try:
@@ -110,7 +112,7 @@ class App:
             failed = answer.status >= 500
             self._telemetry.stage(_stage(scope["method"], path), time.perf_counter() - begun, 1, failed)
         if isinstance(answer, Answer):
-            await answer.leave(send, scope.get(AT_ONCE))
+            await answer.leave(send, direct)
         else:
             await self._stream(answer, call.who, scope, receive, send)
 

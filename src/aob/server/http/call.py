@@ -13,7 +13,7 @@ import msgspec
 from aob.core.errors import CallerError, TooLarge, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.verbs import run_verbs
-from aob.server.http.answer import Message, Receive
+from aob.server.http.answer import Direct, Message, Receive
 from aob.server.http.coding import unpacking
 from aob.server.http.problem import SlowCaller
 from aob.server.http.waits import Waits, wait_ms
@@ -53,8 +53,8 @@ class Call(Generic[Query, Body]):
     """One request. `params` are the path's, decoded and checked; `media` is the body's type without parameters."""
 
     __slots__ = (
-        "_arrived", "_metrics", "_rooms", "body", "cost", "counted", "headers", "media", "now_ms", "params", "path",
-        "query", "receive", "scheme", "verbs", "waits", "who",
+        "_arrived", "_direct", "_metrics", "_rooms", "body", "cost", "counted", "headers", "media", "now_ms", "params",
+        "path", "query", "receive", "scheme", "verbs", "waits", "who",
     )  # fmt: skip
 
     query: Query
@@ -71,8 +71,9 @@ class Call(Generic[Query, Body]):
         now_ms: Callable[[], int] = clock_ms,
         waits: Waits | None = None,
         rooms: Mapping[str, object] = MappingProxyType({}),
+        direct: Direct | None = None,
     ) -> None:
-        self._rooms = rooms
+        self._rooms, self._direct = rooms, direct
         self.waits = waits if waits is not None else Waits()
         self.verbs, self.path, self.headers, self.receive = verbs, path, headers, receive
         self._metrics, self.now_ms = metrics, now_ms
@@ -134,6 +135,8 @@ class Call(Generic[Query, Body]):
 
     def wait_ms(self, asked: str | None) -> int:
         """How long this request is to wait for the end of a run, by `?wait=` or the header `Prefer`. Raises Invalid."""
+        if asked is None and b"prefer" not in self.headers:
+            return 0
         return wait_ms(asked, self.header(b"prefer"))
 
     async def ended(self, run_id: str, within_ms: int) -> Mapping[str, Any]:
@@ -149,6 +152,9 @@ class Call(Generic[Query, Body]):
         if self.headers.get(b"content-encoding"):
             return b"".join([piece async for piece in self.pieces(limit)])
         self._refuse_length(limit)
+        if self._direct is not None and (at_hand := self._direct.body()) is not None and len(at_hand) <= limit:
+            self._arrived = True
+            return at_hand
         message = await self._next(BODY_WAIT_S)
         block: bytes = message.get("body", b"")
         if not message.get("more_body") and len(block) <= limit:
