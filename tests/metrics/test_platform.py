@@ -1,5 +1,6 @@
 """The platform's own numbers are what its journal says, and a restart counts nothing twice."""
 
+import asyncio
 import threading
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from aob.core.contract_model import ContractSet
 from aob.core.metric.fold import fold
 from aob.core.metric.fold.plan import plan_of
 from aob.core.policy import LOCAL
+from aob.metrics.platform import mark_of
 from tests.metrics.till import SHOP, ingest_as, sold
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn
 
@@ -158,3 +160,15 @@ async def test_each_tenant_has_its_own(tmp_path: Path) -> None:
             await app.metrics.metric(OTHER, MetricQuery(n, window="all")) for n in ("runs_started", "events_received")
         ]
         assert [each["value"] for each in other] == [0, 1]
+
+
+async def test_a_wait_for_the_numbers_goes_on_while_they_move_and_ends_when_they_stand_still(tmp_path: Path) -> None:
+    async with aob.open(tmp_path, app=Deed().handlers()) as app:
+        assert app.wiring is not None
+        platform, loop = app.wiring.platform, asyncio.get_running_loop()
+        for row in range(1, 6):  # each within the bound, all together far beyond it
+            loop.call_later(0.06 * row, platform._mark, 7, row)
+        await platform.caught_up(5, 0.1, 7)
+        assert platform.live.keeping.marks[mark_of(7)] == 5
+        await platform.caught_up(6, 0.01, 7)
+        assert platform.live.keeping.marks.pop(mark_of(7)) == 5

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import aob
 from aob.compose import App
+from aob.core.answers import ticket_place
 from aob.core.errors import NotFound
 from aob.core.event.ids import derived_id, held_id, holder_of
 from aob.core.policy import Caller
@@ -27,6 +28,7 @@ def test_an_id_says_its_run(run: str, kind: str, part: str) -> None:
     assert holder_of(held_id(kind, run, part)) == run
     assert held_id(kind, run, part).startswith(f"{kind}_")
     assert holder_of(derived_id(kind, run, part)) == ""
+    assert held_id(kind, run, part)[-8:] != held_id(kind, run + "0", part)[-8:]
 
 
 def watched(app: App, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -122,3 +124,51 @@ async def test_a_proposal_of_before_is_known_when_it_comes_again(
     monkeypatch.setattr(app.views.core.store, "holder", holder)  # as the index of a file of before says it
     back = await app.views.rollback(app.who, first["patch_id"])
     assert (await app.views.rollback(app.who, first["patch_id"]))["patch_id"] == back["patch_id"]
+
+
+class Unwalked(dict[str, Any]):
+    """Streams that are found by name and never walked through."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("all streams are walked through")
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+async def test_no_lookup_by_name_and_no_list_of_open_tickets_walks_through_the_runs(app: App, deed: Deed) -> None:
+    await app.push(flow("w", {"a": ASKS, "b": fn()}, "a>b:approved"))
+    runs = [(await app.start("w", n)).id for n in range(5)]
+    tickets = [(await ticket_of(app, run, "approval"))["ticket_id"] for run in runs]
+    journal = app.views.core.journal
+    streams, journal.streams = journal.streams, Unwalked(journal.streams)
+    try:
+        verdicts = await app.views.start_many(app.who, [{"inputs": 1}, {"workflow": "w", "tag": "main"}])
+        assert [verdict["status"] for verdict in verdicts] == ["WAITING", "WAITING"]
+        assert [each["workflow"] for each in await app.views.workflows(app.who)] == ["w"]
+        assert await app.views.workflows(BOB) == []
+        with pytest.raises(NotFound, match="x"):
+            await app.views.workflow(app.who, "x")
+        listed = {each["ticket_id"] for each in await app.views.tickets(app.who)}
+        assert set(tickets) <= listed
+        assert {each["name"] for each in app.views.core.pushes("default")} == {"w"}
+    finally:
+        streams.update(dict.items(journal.streams))  # type: ignore[call-overload]
+        journal.streams = streams
+
+
+async def test_a_list_of_tickets_reads_no_more_runs_than_it_shows(
+    app: App, deed: Deed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await app.push(flow("w", {"a": ASKS, "b": fn()}, "a>b:approved"))
+    runs = [(await app.start("w", n)).id for n in range(8)]
+    for run in runs:
+        await ticket_of(app, run, "approval")
+    read = watched(app, monkeypatch)
+    first = await app.views.tickets(app.who, limit=3)
+    assert (len(first), len(read)) == (3, 3)
+    last = first[-1]
+    due_ms, id = ticket_place(last.get("due"), last["ticket_id"])
+    more = await app.views.tickets(app.who, limit=3, after=f"{due_ms}.{id}")
+    assert len(more) == 3
+    assert not {each["ticket_id"] for each in first} & {each["ticket_id"] for each in more}
+    assert len(read) == 6

@@ -204,14 +204,19 @@ class Core:
 
     def pushes(self, tenant: str) -> Iterator[Push]:
         """Every version of every workflow of a tenant, and the newest moves of its tags: by whom, and when."""
-        for name, stream in list(self.journal.streams.items()):
-            if name.startswith(f"workflow/{tenant}/") and isinstance(stream.state, Workflow):
-                for pushed in stream.state.artifacts.values():
-                    yield {"kind": "workflow", "name": stream.state.name, "version": pushed.version, "by": pushed.by,
-                           "at": pushed.at_ms}  # fmt: skip
-                for move in stream.state.moves:
-                    yield {"kind": "tag", "name": stream.state.name, "tag": move.tag, "version": move.version,
-                           "by": move.by, "at": move.at_ms}  # fmt: skip
+        for stream in self.catalog(tenant):
+            workflow: Workflow = stream.state
+            for pushed in workflow.artifacts.values():
+                yield {"kind": "workflow", "name": workflow.name, "version": pushed.version, "by": pushed.by,
+                       "at": pushed.at_ms}  # fmt: skip
+            for move in workflow.moves:
+                yield {"kind": "tag", "name": workflow.name, "tag": move.tag, "version": move.version,
+                       "by": move.by, "at": move.at_ms}  # fmt: skip
+
+    def catalog(self, tenant: str) -> list[Stream]:
+        """The workflows of a tenant; no run is looked at."""
+        found = (self.journal.streams.get(name) for name in self.catalog_law.of.get(tenant, ()))
+        return [stream for stream in found if stream is not None and stream.seq]
 
     def _committed(self, commit: Committed) -> None:
         if self.timed is None:

@@ -18,9 +18,6 @@ from aob.runs.incoming import json_of, large_of, name_of, text_of
 from aob.runs.laws.catalog import Decide, Workflow
 
 DUE_DIGITS: Final = 20
-WORKFLOW: Final = "workflow"
-"""Streams of this kind have tickets too: of patches of their tags."""
-
 Told = tuple[str, dict[str, Any]]
 """A ticket and whose it is; some of its facts are cells."""
 _CELLS: Final = frozenset({"shown", "values"})
@@ -108,11 +105,11 @@ class Tickets:
         if run_id is not None:
             return [await self.core.stream(who, run_id)]
         self.core.journal.check()
-        kinds = {WORKFLOW} if only_open else {WORKFLOW, "run"}
-        return [
-            stream for stream in list(self.core.journal.streams.values())
-            if stream.law.kind in kinds and stream.seq and mine(who, stream.state)
-        ]  # fmt: skip
+        found = self.core.catalog(who.tenant)
+        if not only_open:
+            streams = list(self.core.journal.streams.values())
+            found += [each for each in streams if each.law.kind == "run" and each.seq and mine(who, each.state)]
+        return found
 
     async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
         stream = await self.core.holding(who, ticket_id)

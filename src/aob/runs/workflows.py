@@ -15,7 +15,7 @@ from aob.core.rules import RULES
 from aob.core.value import Cell, canonical, decode, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import workflow_verbs as verbs
-from aob.journal import Decided, Stream
+from aob.journal import Decided
 from aob.runs.core import Core, only_name, wrong_name
 from aob.runs.graphs import Versions, overlay_key
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
@@ -69,7 +69,7 @@ class Workflows:
     async def workflows(self, who: Caller, args: NoArgs) -> list[JsonObject]:
         """All workflows of the tenant, with their tags."""
         self.core.journal.check()
-        found = [stream.state for name, stream in self.core.journal.streams.items() if _mine(who, name, stream)]
+        found = [stream.state for stream in self.core.catalog(who.tenant)]
         return [_told(state) for state in sorted(found, key=lambda state: state.name)]
 
     @performs(verbs.SHOW)
@@ -202,13 +202,12 @@ class Workflows:
     def only(self, who: Caller, tag: str) -> str:
         """The workflow that a start without a name means. Raises CallerError `workflow_missing`."""
         self.core.journal.check()
-        states = [s.state for name, s in self.core.journal.streams.items() if _mine(who, name, s)]
-        return only_name({state.name: state.tags for state in states}, tag)
+        return only_name({each.state.name: each.state.tags for each in self.core.catalog(who.tenant)}, tag)
 
     def names(self, who: Caller) -> list[str]:
         """Names of the tenant's workflows."""
         self.core.journal.check()
-        return [s.state.name for name, s in self.core.journal.streams.items() if _mine(who, name, s)]
+        return [stream.state.name for stream in self.core.catalog(who.tenant)]
 
 
 def _read(document: JsonObject | bytes) -> tuple[JsonObject, Any]:
@@ -230,10 +229,6 @@ def _judged(
 
 def _stream(who: Caller, name: str) -> str:
     return f"workflow/{who.tenant}/{name}"
-
-
-def _mine(who: Caller, name: str, stream: Stream) -> bool:
-    return name.startswith(f"workflow/{who.tenant}/") and bool(stream.seq)
 
 
 def _based(tag: str, graph: str, base: str) -> None:

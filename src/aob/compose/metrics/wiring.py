@@ -52,8 +52,8 @@ def make_laws() -> dict[type[Law], Law]:
 
 
 log: Final = Logger("aob.compose")
-CAUGHT_UP_S: Final = 2.0
-"""How long a prune waits for the platform's numbers, which are behind by a moment."""
+STANDS_STILL_S: Final = 10.0
+"""A prune waits for the platform's numbers, which are behind by a moment, unless they stand still for so long."""
 _COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
 """Sums since the first event stand for these: the gate counts since its own start."""
 
@@ -283,7 +283,7 @@ class Wiring:
 
     async def read_through(self, tenant: str, shard: int, durable_row: int) -> int:
         """The journal row of a shard up to which all that follow it have read what concerns a tenant, for good."""
-        await self.platform.caught_up(durable_row, CAUGHT_UP_S, shard)
+        await self.platform.caught_up(durable_row, STANDS_STILL_S, shard)
         with suppress(AobError):  # then the snapshot before says it
             await self.live.keeping.save()
         delivered = self.webhooks.passed(tenant, feeds_of("run", shard + 1)[-1])

@@ -29,8 +29,9 @@ def derived_id(prefix: str, *parts: object) -> str:
 
 
 def held_id(kind: str, run: str, *parts: object) -> str:
-    """The id of a ticket or patch: its run, and a hash. Whoever has it knows the run and need not look for it."""
-    return f"{kind}_{run.removeprefix('run_')}-{derived_id('', *parts)[1:15]}"
+    """The id of a ticket or patch: its run, and a hash. Whoever has it knows the run and need not look for it.
+    Beginnings and ends differ between runs: people cut ids short to either."""
+    return f"{kind}_{run.removeprefix('run_')}-{derived_id('', run, *parts)[1:15]}"
 
 
 def holder_of(id: str) -> str:

@@ -8,9 +8,8 @@ from aob.core.answers import Answered, JsonValue, TicketList, TicketView
 from aob.core.rights import ANY
 from aob.core.verb import LIVE, Http, Verb, ok
 
-LISTED_MAX: Final = 100_000
-"""Tickets of one list where nobody asks for fewer."""
 PAGE_MAX: Final = 1_000
+"""Tickets of one list, at most and where nobody asks for fewer: each of them has its run read."""
 PAGE: Final = 100
 """Tickets of a page of HTTP, at most and when nothing is said."""
 
@@ -21,7 +20,7 @@ class ListTickets(msgspec.Struct, frozen=True):
     open: Annotated[bool, msgspec.Meta(description="Only those that wait; false lists the decided ones too.")] = True
     role: str | None = None
     run_id: str | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)] = LISTED_MAX
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
     after: Annotated[str, msgspec.Meta(max_length=200, description="`next` of the page before.")] = msgspec.field(
         default="", name="cursor"
     )

@@ -124,11 +124,12 @@ class Platform:
         self._later(group.tenant, told.many(self._tellings[0].make))
 
     async def caught_up(self, row: int, within_s: float, shard: int = 0) -> None:
-        """Waits until the journal of a shard is read up to a row, or so long."""
+        """Waits until the journal of a shard is read up to a row, however long that takes; not when nothing of it is
+        read for so long."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self.live.keeping.marks.get(mark_of(shard), 0) < row:
-                    self._wanted.set()
+            while self.live.keeping.marks.get(mark_of(shard), 0) < row:
+                self._wanted.set()
+                async with asyncio.timeout(within_s):
                     await self._read_on.wait()
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:

@@ -303,6 +303,8 @@ class CatalogLaw(Law):
     def __init__(self) -> None:
         self.held: dict[str, str] = {}
         """The stream of each ticket."""
+        self.of: dict[str, dict[str, None]] = {}
+        """The streams of each tenant."""
 
     def fresh(self, name: str) -> Workflow:
         """A workflow without artifacts."""
@@ -337,6 +339,7 @@ class CatalogLaw(Law):
     def fold(self, stream: Stream, events: list[CatalogEvent]) -> None:
         """Folds events."""
         state: Workflow = stream.state
+        self.of.setdefault(state.tenant, {})[stream.name] = None
         for event in events:
             if isinstance(event, ArtifactPushed):
                 state.artifacts[(event.artifact, event.rules)] = event
