@@ -18,16 +18,21 @@ from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
 from aob.core.run.stepping import DeniedError, Needs, Step, input_value
 from aob.core.value import ITEMS, canonical, decode
-from aob.journal import Committed, Recovered, SetAside, Stream
+from aob.journal import Committed, Recovered, SetAside, Stream, Stuck, value_error
 from aob.ports.blobs import GONE
+from aob.ports.logger import Logger
 from aob.ports.workers import Job
 from aob.runs.context import RunContext
 from aob.runs.reports import Reports, acting
 from aob.runs.values import Values
 from aob.work.pool import Running, mark
 
+log = Logger("aob.runs")
 STORING_S: Final = 5.0
 """How long a stop waits for outputs that are being stored."""
+AGAIN_S: Final = 1.0
+STORE_AGAIN_S: Final = 0.5
+"""Pause between two tries to reach values while their store is away."""
 
 
 class Dispatcher(Reports):
@@ -261,6 +266,43 @@ class Dispatcher(Reports):
         run: Run = stream.state
         if run.tokens.get(token.visit) is token and token.state == READY and token.attempt == attempt:
             go(run)
+
+    async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+        """A full disk, or a library that does not answer, is nobody's failure: what was done is kept in memory until it
+        can be written, what is needed is asked for until it can be read. Logged once, and named by `aob why`."""
+        key = (run, visit)
+        try:
+            while True:
+                try:
+                    return await work()
+                except Exception as failed:
+                    error = value_error(failed)
+                    if not isinstance(error, Unavailable) or error.code in GONE:
+                        raise error from failed
+                    if key not in self._stuck:
+                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
+                        log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
+                await asyncio.sleep(STORE_AGAIN_S)
+        finally:
+            if self._stuck.pop(key, None) is not None:
+                log.info("value_is_back", run=run, visit=visit)
+
+    def _again_later(self, job: Job) -> None:
+        asyncio.get_running_loop().call_later(AGAIN_S, self._again, job)
+
+    def _again(self, job: Job) -> None:
+        """An attempt that met the end of another process is made again, where this one lives on."""
+        self.cut_off = [each for each in self.cut_off if each is not job]
+        stream = self.journal.streams.get(job.run)
+        token = self._token(job)
+        if stream is None or token is None or token.attempt != job.attempt or token.state != READY:
+            return
+        if not self.journal.epochs.counts(job.epoch, job.row):
+            return
+        if acting(token):
+            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "stop"))
+        else:
+            self._submit(stream, stream.state, token)
 
     def context(self, job: Job) -> RunContext:
         """The context of a job, made when somebody asks for it."""

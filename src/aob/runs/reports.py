@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from msgspec import Raw
 
-from aob.core.errors import AobError, Unavailable, said, shown
-from aob.core.run import AFTER_MAX_MS, Run
+from aob.core.errors import AobError, said, shown
+from aob.core.run import AFTER_MAX_MS
 from aob.core.run.record import commands as cmd
-from aob.core.run.state import READY, Token
+from aob.core.run.state import Token
 from aob.core.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
-from aob.journal import Journal, Stream, Stuck, value_error
-from aob.ports.blobs import GONE
+from aob.journal import Journal, Stuck
 from aob.ports.logger import Logger
 from aob.ports.workers import Done, Fault, Job, Result, Workers
 from aob.runs.context import RunContext
@@ -25,11 +24,8 @@ from aob.runs.values import Values
 from aob.work import STOPPED, UNCERTAIN
 
 log = Logger("aob.runs")
-AGAIN_S: Final = 1.0
 SAID_MAX: Final = 300
 """Characters of what a handler said, in the question whether its effect has happened."""
-STORE_AGAIN_S: Final = 0.5
-"""Pause between two tries to reach values while their store is away."""
 
 
 class Reports:
@@ -47,7 +43,10 @@ class Reports:
         """Jobs whose output is being stored: no command tells of them yet."""
         self._stuck: dict[tuple[str, str], Stuck] = {}
 
-    def _submit(self, stream: Stream, run: Run, token: Token) -> bool:
+    def _again_later(self, job: Job) -> None:
+        raise NotImplementedError
+
+    async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
         raise NotImplementedError
 
     def report(self, job: Job, result: Result) -> None:
@@ -98,26 +97,6 @@ class Reports:
         done.ref = Ref(digest_of(done.data), len(done.data))
         self.report(job, done)
 
-    async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """A full disk, or a library that does not answer, is nobody's failure: what was done is kept in memory until it
-        can be written, what is needed is asked for until it can be read. Logged once, and named by `aob why`."""
-        key = (run, visit)
-        try:
-            while True:
-                try:
-                    return await work()
-                except Exception as failed:
-                    error = value_error(failed)
-                    if not isinstance(error, Unavailable) or error.code in GONE:
-                        raise error from failed
-                    if key not in self._stuck:
-                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
-                        log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
-                await asyncio.sleep(STORE_AGAIN_S)
-        finally:
-            if self._stuck.pop(key, None) is not None:
-                log.info("value_is_back", run=run, visit=visit)
-
     def stuck(self, run_id: str) -> dict[str, Stuck]:
         """Visits of a run whose value cannot be read or stored for now; under `` what the run itself needs."""
         found = {visit: stuck for (run, visit), stuck in self._stuck.items() if run == run_id}
@@ -142,27 +121,13 @@ class Reports:
             self.cut_off.append(job)
             log.info("attempt_cut_off", run=job.run, visit=job.visit, attempt=job.attempt, reason=fault.message)
             if self.journal.broken is None and not self.journal.closing:  # it was another process that ended
-                asyncio.get_running_loop().call_later(AGAIN_S, self._again, job)
+                self._again_later(job)
             return
         if fault.code == UNCERTAIN or self._in_the_middle(job):
             self._tell(job, cmd.Lost(job.visit, job.attempt, "cut", fault.message[:SAID_MAX]))
             return
         told = Raw(_told(fault))
         self._tell(job, cmd.Fail(job.visit, job.attempt, told, fault.transient, _after_ms(fault.detail)))
-
-    def _again(self, job: Job) -> None:
-        """An attempt that met the end of another process is made again, where this one lives on."""
-        self.cut_off = [each for each in self.cut_off if each is not job]
-        stream = self.journal.streams.get(job.run)
-        token = self._token(job)
-        if stream is None or token is None or token.attempt != job.attempt or token.state != READY:
-            return
-        if not self.journal.epochs.counts(job.epoch, job.row):
-            return
-        if acting(token):
-            self.journal.tell(job.run, cmd.Lost(job.visit, job.attempt, "stop"))
-        else:
-            self._submit(stream, stream.state, token)
 
 
 def acting(token: Token) -> bool:
