@@ -1,7 +1,7 @@
-"""Accepted events in; metrics by window and dimension, and the states of entities, out.
+"""Folds accepted events into metrics by window and dimension, and into the states of entities.
 
-`fold` is the whole of it: `cube`s of `tile`s whose `cell`s count, add up or keep a sketch, `subject`s with their
-`history`, `span`s of time to ask for. `entity` and `slo` stand by themselves; `alert` judges what a metric says.
+`fold` holds `cube`s of `tile`s whose `cell`s keep counts, sums or sketches, and `subject`s with their `history`; a
+query asks for a `span` of time. `entity` and `slo` are independent; `alert` evaluates rules on metric values.
 """
 
 from aob.core.metric.entity import Change, Changes, Entities

@@ -1,8 +1,8 @@
-"""What a cell keeps in each of its places: how events are added, how two cells become one, how it is written.
+"""The slots of a cell: how events are added and how cells are merged.
 
-A cell is a list with one entry a slot: a count, an exact sum, a bound, the last value, or a sketch. None: nothing yet.
-Sums do not depend on the order of what is added: they are whole multiples of 2^-104. A float of at least 2^-52 is such
-a multiple, so that nothing of it is lost; the rest of a smaller one is cut off.
+A cell is a list with one entry per slot: a count, an exact sum, a bound, the last value, or a sketch. None: empty. Sums
+are integer multiples of 2^-104, so that they do not depend on the order of addition. A float of at least 2^-52 is such
+a multiple and loses nothing; smaller ones are truncated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,14 +28,14 @@ Cell = list[Entry]
 SlotKind = Literal["count", "sum", "low", "high", "last", "distinct", "quantiles", "top", "extremes"]
 ADDED: Final = frozenset(("count", "sum"))
 NUMERIC: Final = frozenset(("sum", "low", "high", "quantiles", "extremes"))
-"""Kinds that take numbers only."""
+"""Kinds that accept only numbers."""
 SKETCHES: Final[Mapping[str, Callable[[bytes], Sketch]]] = {
     "distinct": Distinct.load, "quantiles": Quantiles.load, "top": Top.load, "extremes": Extremes.load,
 }  # fmt: skip
 
 
 def whole(value: float) -> int:
-    """One number as a multiple of 2^-104."""
+    """A number as a multiple of 2^-104."""
     if isinstance(value, int):
         return value << BITS
     if -_PLAIN_MAX < value < _PLAIN_MAX:
@@ -45,8 +45,8 @@ def whole(value: float) -> int:
 
 
 def total(values: Sequence[float]) -> int:
-    """The sum of numbers, exactly: `fsum` gives its first 53 bits, what is left of the numbers without them the rest,
-    and where even that leaves something each is added as it is. One by one would cost five times as much."""
+    """The exact sum of numbers: `fsum` gives the first 53 bits, a second `fsum` the rest; if a remainder is left, the
+    numbers are added one by one, which costs five times as much."""
     if len(values) < _FEW:
         return sum(map(whole, values))
     try:
@@ -75,10 +75,10 @@ def quotient(a: int, b: int) -> float:
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of the values that an expression gives for events for which `when` holds. `sign` is below zero in a
-    sketch that takes values back; numbers are taken back when they are read. `exact` keeps values one by one; of a
-    count it says that only numbers are counted. `of` names the only metric that it serves, one that is refolded.
-    `by` is the expression of the weight of each value, where they are ranked by sums: they come as (value, weight)."""
+    """What a cell keeps of the values of an expression, for events for which `when` holds. `sign` is negative in a
+    sketch that retracts values; numbers are retracted when they are read. `exact` keeps values individually; for a
+    count it means that only numbers are counted. `of` names the only metric it serves, one that is refolded. `by` is
+    the expression of the weights where values are ranked by sums: they are passed as (value, weight)."""
 
     kind: SlotKind
     value: str = ""
@@ -90,7 +90,7 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def added(self) -> bool:
-        """Whether cells are merged by adding."""
+        """Whether cells are merged by addition."""
         return self.kind in ADDED
 
 
@@ -108,7 +108,7 @@ def new_sketch(slot: Slot) -> Sketch:
 
 
 def blank(slots: Sequence[Slot]) -> Cell:
-    """A cell that nothing was added to."""
+    """An empty cell."""
     return [0 if slot.added else None for slot in slots]
 
 
@@ -143,7 +143,7 @@ def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Cel
 
 
 def join(kind: SlotKind, a: Entry, b: Entry, owned: bool) -> Entry:
-    """Two entries as one. `owned` says that `a` was made by merging, so that a sketch may be added to in place."""
+    """Merge two entries. `owned`: `a` is the result of a merge, so that its sketch may be changed in place."""
     if kind in ADDED:
         return a + b
     if a is None or b is None:
@@ -161,15 +161,14 @@ def join(kind: SlotKind, a: Entry, b: Entry, owned: bool) -> Entry:
 
 
 def merged(slots: Sequence[Slot], cells: Sequence[Cell]) -> Cell:
-    """Cells as one new cell; what it is made of stays as it is. A sketch may be shared with a cell that is alone in
-    having one."""
+    """Merge cells into a new one without changing them. A sketch may be shared with the only cell that has one."""
     if not cells:
         return blank(slots)
     return [merged_column(slot, column) for slot, column in zip(slots, zip(*cells, strict=True), strict=True)]
 
 
 def merged_column(slot: Slot, column: Sequence[Entry]) -> Entry:
-    """One slot of several cells as one entry."""
+    """Merge one slot of several cells."""
     if slot.added:
         return sum(column)
     there = [entry for entry in column if entry is not None]

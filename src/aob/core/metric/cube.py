@@ -1,7 +1,7 @@
-"""One cube: groups of events that share a second and dimensions in, tiles out. No clock, no I/O.
+"""A cube: the tiles of one event feed by dimensions. No clock, no I/O.
 
-A dimension has a budget of values: what was seen first stays itself, also after a restart; what comes when the budget
-is spent is `__other__`.
+A dimension has a budget of values: the first values keep their names, also after a restart; values beyond the budget
+count as `__other__`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,10 +14,10 @@ from aob.core.metric.cell import Cell, Slot, blank
 from aob.core.metric.tile import DAY_MS, EVER, KEPT_MS, SIZES_MS, Grid, Key, Tile, Tiles
 
 VALUE_MAX: Final = 256
-"""Characters of a value; a longer one counts under `__other__`."""
+"""Characters of a value; a longer one counts as `__other__`."""
 _decode = msgspec.msgpack.Decoder(list[tuple[str, int, int, list[str]]]).decode
 CELLS_MAX: Final = 250_000
-"""Live cells of one cube; above, seconds (then minutes, hours) are rolled up before their time."""
+"""Live cells of one cube; above, seconds (then minutes, hours) are rolled up early."""
 KEYS_MAX: Final = 100_000
 """Combinations of dimensions in one cube; further ones are `__other__` in every dimension."""
 
@@ -47,21 +47,21 @@ class Dimensions:
         self.changed = False
 
     def place(self, names: tuple[str, ...], budget: int, values: tuple[str, ...]) -> tuple[str, ...]:
-        """The values that these count under."""
+        """The values under which these count."""
         self.changed = True
         return tuple(self._of(name, budget).place(value) for name, value in zip(names, values, strict=True))
 
     def overflowed(self, names: tuple[str, ...], budget: int) -> list[str]:
-        """Which of these dimensions have had more values than their budget."""
+        """Which of these dimensions have exceeded their budget."""
         return [name for name in names if (name, budget) in self._known and self._known[name, budget].overflow]
 
     def knows(self, name: str, budget: int, value: str) -> bool:
-        """Whether a dimension has had this value."""
+        """Whether a dimension knows this value."""
         known = self._known.get((name, budget))
         return known is not None and value in known.values
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """By dimension: values known, and how often another one came."""
+        """By dimension: the number of known values, and how often another one occurred."""
         found: dict[str, tuple[int, int]] = {}
         for (name, _), each in self._known.items():
             values, overflow = found.get(name, (0, 0))
@@ -69,7 +69,7 @@ class Dimensions:
         return found
 
     def merge(self, other: "Dimensions") -> None:
-        """Take in what another has seen; what goes over a budget counts as others."""
+        """Merge another one; values over a budget count as others."""
         for (name, budget), theirs in other._known.items():
             mine = self._of(name, budget)
             for value in sorted(theirs.values - mine.values):
@@ -78,13 +78,13 @@ class Dimensions:
             self.changed = True
 
     def dump(self) -> bytes:
-        """All of it as bytes."""
+        """Serialize to bytes."""
         self.changed = False
         rows = [(name, budget, each.overflow, sorted(each.values)) for (name, budget), each in self._known.items()]
         return msgspec.msgpack.encode(rows)
 
     def load(self, data: bytes) -> None:
-        """Become what was dumped."""
+        """Restore from a dump."""
         for name, budget, overflow, values in _decode(data):
             each = self._of(name, budget)
             each.overflow, each.values = overflow, set(values)
@@ -94,8 +94,8 @@ class Dimensions:
 
 
 class CubeId(msgspec.Struct, frozen=True, array_like=True):
-    """What makes a cube: the event type (`~` and a metric's name, for what subjects did) and version (0: all) that feed
-    it, when events count, its dimensions as (name, expression), and their budget."""
+    """The identity of a cube: the event type (`~` and a metric's name, for subjects) and version (0: all) that feed it,
+    when events count, its dimensions as (name, expression), and their budget."""
 
     feed: str
     version: int
@@ -119,15 +119,15 @@ class Cube:
         self.newest: dict[str, int] = {}
         self.furthest = 0
         self.latest: dict[Key, int] = {}
-        """By combination of dimensions the last span that has a cell of it."""
+        """By combination of dimensions, the start of the last tile that has its cell."""
         self.crowded = 0
         self.unmoved: dict[str, int] = {}
-        """By metric, how many values came that could not move it."""
+        """By metric, the number of values it could not use."""
         self.moved = False
         self._dimensions = dimensions
 
     def cell(self, tile: Tile, key: Key) -> Cell:
-        """The cell of a combination of dimensions in a leaf, made if it is not there."""
+        """The cell of a combination of dimensions in a leaf, created if missing."""
         cells = tile.own()
         found = cells.get(key)
         if found is None:
@@ -141,7 +141,7 @@ class Cube:
         return found
 
     def touch(self, tile: Tile, late: bool = False) -> None:
-        """A leaf has moved."""
+        """Record that a leaf changed."""
         tile.touch(late)
         self.tiles.changed.add((tile.level, tile.start))
         self.moved = True
@@ -149,18 +149,18 @@ class Cube:
             self.furthest = tile.end
 
     def lose(self, metrics: Iterable[str], count: int) -> None:
-        """So many values could not move these metrics."""
+        """Count values that these metrics could not use."""
         for metric in metrics:
             self.unmoved[metric] = self.unmoved.get(metric, 0) + count
         self.moved = True
 
     def see(self, when: str, at_ms: int) -> None:
-        """An event of this time has moved it."""
+        """Record the time of an event that changed it."""
         if at_ms > self.newest.get(when, -1):
             self.newest[when] = at_ms
 
     def place(self, key: Key) -> Key:
-        """The combination under which one counts."""
+        """The combination under which a key counts."""
         if key in self.latest:
             return key
         placed = self._dimensions.place(self.id.names, self.id.budget, key)
@@ -172,7 +172,7 @@ class Cube:
         return placed
 
     def forget(self, now_ms: int, kept_ms: Sequence[int] = KEPT_MS) -> None:
-        """Roll up what is old; and more, when there are too many cells."""
+        """Roll up old tiles; and newer ones when there are too many cells."""
         tiles = self.tiles
         tiles.forget(now_ms, kept_ms)
         for level in range(EVER - 2):
@@ -180,7 +180,7 @@ class Cube:
                 self._press(level, now_ms)
 
     def _press(self, level: int, now_ms: int) -> None:
-        """Roll up the oldest tiles of a level until few enough cells are left, but not what is going on now."""
+        """Roll up the oldest tiles of a level until few enough cells are left, except the current ones."""
         tiles = self.tiles
         now = tiles.grid.start(level + 1, now_ms - SIZES_MS[level + 1])
         for start in sorted(start for start in tiles.by_level[level + 1] if start < now):
@@ -189,7 +189,7 @@ class Cube:
             tiles.roll_up(level, tiles.by_level[level + 1][start].end)
 
     def pressed(self, now_ms: int, kept_ms: Sequence[int]) -> bool:
-        """Whether tiles were rolled up before their time."""
+        """Whether tiles were rolled up early."""
         tiles = self.tiles
         return any(
             floor > tiles.grid.start(level + 1, now_ms - kept)
@@ -197,7 +197,7 @@ class Cube:
         )
 
     def recall(self) -> None:
-        """After tiles were read from pages: what is known of their combinations."""
+        """Rebuild `latest` and `furthest` after tiles were restored."""
         for tile in self.tiles.leaves():
             for key in tile.own():
                 self.latest[key] = max(self.latest.get(key, -1), tile.start)

@@ -1,4 +1,4 @@
-"""How many different values a cell has seen: values with signs in, their number out, estimated above a cap."""
+"""Counts the different values of a cell, with retractions; estimates above a cap."""
 
 from typing import Final, Self
 
@@ -16,7 +16,7 @@ from aob.core.metric.sketch import (
 )
 
 DISTINCT_MAX: Final = 1_024
-"""Values that are kept one by one before the count becomes an estimate."""
+"""Values counted individually before the count becomes an estimate."""
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -30,10 +30,10 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Distinct(CountingTexts[HllUnion]):
-    """A value counts while it was added more often than retracted. None (and what is not there) is no value.
+    """Counts a value while it was added more often than retracted. None and missing values are ignored.
 
-    Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, HyperLogLog estimates; a retraction
-    is then lost and told in `error`.
+    Exact up to `cap` values (`EXACT_MAX` when `exact` is requested). Above, HyperLogLog estimates; a retraction is then
+    lost and included in `error`.
     """
 
     __slots__ = ()
@@ -42,10 +42,10 @@ class Distinct(CountingTexts[HllUnion]):
         super().__init__(cap, exact)
 
     def value(self) -> int:
-        """How many different values there are."""
+        """The number of different values."""
         if self._rest is None:
             return sum(count > 0 for count in self._counts.values())
-        # Joined with itself it leaves the estimator that depends on the order in which values came.
+        # A union with itself drops the estimator that depends on the order of updates.
         told = new_union()
         union_into(told, self._rest)
         union_into(told, self._rest)
@@ -53,17 +53,17 @@ class Distinct(CountingTexts[HllUnion]):
 
     @property
     def error(self) -> float:
-        """How far off `value` may be, relative (two standard deviations, and the retractions that were lost)."""
+        """Relative error of `value` (two standard deviations, plus the lost retractions)."""
         return 0.0 if self._rest is None else hll_error() + self._lost / max(self.value(), 1)
 
     def dump(self) -> bytes:
-        """All of it as bytes."""
+        """Serialize to bytes."""
         rest = b"" if self._rest is None else union_bytes(self._rest)
         return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """The sketch of its bytes."""
+        """Deserialize a sketch."""
         kept = _decode(data)
         made = cls(kept.cap)
         made._counts, made._lost = kept.counts, kept.lost
@@ -73,7 +73,7 @@ class Distinct(CountingTexts[HllUnion]):
         return made
 
     def size(self) -> int:
-        """Bytes of memory, roughly."""
+        """Approximate bytes of memory."""
         return ENTRY_BYTES * len(self._counts) + (2**HLL_LOG2 if self._rest else 0) + 100
 
     def _new(self) -> HllUnion:

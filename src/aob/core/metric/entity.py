@@ -1,9 +1,8 @@
-"""Events in, what entities (an order, a customer, a run) are and were at an instant out; in pages.
+"""Folds events into the current and past states of entities (an order, a customer, a run); in pages.
 
-An event counts at its event time: whichever write is later by (time, offset) holds, whatever the order of arrival. The
-newest `CHANGES_MAX` changes of an entity are kept as they are; older ones are kept merged, as the state they lead to.
-Pages of quiet entities may lie elsewhere: `fetch` brings one back (a blocking read of a few KiB); without it nothing is
-ever let go.
+An event counts at its event time: the later write by (time, offset) wins, whatever the order of arrival. The newest
+`CHANGES_MAX` changes of an entity are kept individually; older ones are merged into the state they lead to. Pages of
+idle entities may be evicted: `fetch` loads one (a blocking read of a few KiB); without it no page is evicted.
 """
 
 from bisect import insort
@@ -21,25 +20,25 @@ from aob.core.value import canonical
 
 Read = Callable[[Event], tuple[object, ...]]
 Reader = Callable[[Sequence[str], EventContract], Read]
-"""How several expressions of a contract are made to read its events at once: UNSET for what cannot be evaluated
+"""Compiles expressions of a contract into one reader of its events: UNSET for what cannot be evaluated
 (`aob.core.ingest.reading.paths`)."""
 Stamp = tuple[int, int, int]
-"""When something was written: event time in ms, offset in the log, which of the event's moves. The later one holds."""
+"""The time of a write: event time in ms, offset in the log, index of the move. The later one wins."""
 _PLAIN: Final = frozenset((str, float, bool, type(None)))
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 CHANGES_MAX: Final = 32
-"""Changes of one entity that are kept one by one; further back its history has to be read from the log."""
+"""Changes of one entity kept individually; older history has to be read from the log."""
 ENTITY_BYTES: Final = 500
 CHANGE_BYTES: Final = 400
-"""What an entity and a change take in memory, roughly."""
+"""Approximate bytes of memory of an entity and of a change."""
 _NEVER: Final[Stamp] = (-(2**62), -1, 0)
 PAGES: Final = 4_096
-"""Parts in which entities are written and let go."""
+"""Pages into which entities are partitioned."""
 
 
 class Change(msgspec.Struct, array_like=True, gc=False):
-    """Attributes that an event sets, or that it removes the entity. `type` is the event's."""
+    """Attributes that an event sets, or the removal of the entity. `type` is the event's."""
 
     stamp: Stamp
     type: str
@@ -48,8 +47,8 @@ class Change(msgspec.Struct, array_like=True, gc=False):
 
 
 class Move(NamedTuple):
-    """`read` gives the key, then the attributes `names`, then, where they are asked for, whether it counts and whether
-    it removes. `place` is its own among the moves of its contract."""
+    """`read` returns the key, the attributes `names` and, if conditional, whether it counts and whether it removes.
+    `place` is its index among the moves of its contract."""
 
     entity: str
     place: int
@@ -58,8 +57,8 @@ class Move(NamedTuple):
     read: Read
 
     def change(self, event: Event) -> tuple[str, Change] | None:
-        """The id of the entity that an event speaks of, and what it says. What cannot be evaluated is left out: an
-        attribute, or, when it is the key or a condition, the change."""
+        """The id of the entity of an event, and the change. What cannot be evaluated is omitted: an attribute or, if it
+        is the key or a condition, the whole change."""
         names = self.names
         id, *values = self.read(event)
         if id.__class__ is not str:
@@ -87,7 +86,7 @@ class Move(NamedTuple):
 
 
 class Changes:
-    """How events are read for what they say of entities: `moves` by the type and version of their contract."""
+    """Readers of entity changes: `moves` by the type and version of their contract."""
 
     def __init__(self, contracts: ContractSet, reader: Reader) -> None:
         self.moves = {
@@ -99,7 +98,7 @@ class Changes:
 
     @property
     def entities(self) -> frozenset[str]:
-        """The types of entities that events speak of."""
+        """The types of entities that events change."""
         return frozenset(move.entity for moves in self.moves.values() for move in moves)
 
 
@@ -112,7 +111,7 @@ def _compiled(index: int, move: EntityMove, contract: EventContract, reader: Rea
 
 
 def _held(value: object) -> object:
-    """A value that pages can hold: integers have 64 bits, larger ones are doubles, and keys are texts."""
+    """A value that pages can store: integers beyond 64 bits become doubles, and keys become texts."""
     if isinstance(value, dict):
         return {str(key): _held(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -129,7 +128,7 @@ def _id(value: object) -> str:
 
 
 class EntityState(msgspec.Struct, frozen=True):
-    """What an entity is at an instant. `changed_at_ms` is when it came to be so; None when nothing is known of it."""
+    """The state of an entity at an instant. `changed_at_ms` is when it last changed; None when it is unknown."""
 
     type: str
     id: str
@@ -139,8 +138,8 @@ class EntityState(msgspec.Struct, frozen=True):
 
 
 class Entity(msgspec.Struct, array_like=True, gc=False):
-    """`merged` are attributes with the stamp of their last write; `written` and `removed` the last time that anything
-    was written and that the entity was removed, among the changes up to `merged_to`. `changes` are the later ones."""
+    """`merged` are attributes with the stamp of their last write; `written` and `removed` are the last write and the
+    last removal, among the changes up to `merged_to`. `changes` are the later ones."""
 
     merged: dict[str, tuple[Stamp, object]] = {}
     written: Stamp = _NEVER
@@ -149,7 +148,7 @@ class Entity(msgspec.Struct, array_like=True, gc=False):
     changes: list[Change] = []
 
     def put(self, change: Change) -> None:
-        """Take a change in where its stamp says."""
+        """Insert a change by its stamp."""
         if change.stamp <= self.merged_to:
             self._merge(change)
             return
@@ -163,7 +162,7 @@ class Entity(msgspec.Struct, array_like=True, gc=False):
             self._merge(oldest)
 
     def state(self, type: str, id: str, at_ms: int | None = None) -> EntityState | None:
-        """What it is, or was at an instant; None when that lies further back than what is kept."""
+        """The state now or at an instant; None when that is older than what is kept."""
         if at_ms is not None and at_ms < self.merged_to[0]:
             return None
         removed, written = self.removed, self.written
@@ -181,7 +180,7 @@ class Entity(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def complete(self) -> bool:
-        """Whether `changes` are all there ever were."""
+        """Whether `changes` is the complete history."""
         return self.merged_to == _NEVER
 
     def _merge(self, change: Change) -> None:
@@ -204,7 +203,7 @@ _page = msgspec.msgpack.Decoder(dict[str, Entity])
 
 
 class Entities:
-    """What the events of a contract set say of entities. `reader` makes expressions read events."""
+    """The entities of a contract set. `reader` compiles expressions that read events."""
 
     def __init__(
         self, contracts: ContractSet, reader: Reader, fetch: Callable[[str], bytes | None] | None = None
@@ -213,27 +212,27 @@ class Entities:
         self._types = self._changes.entities
         self._fetch = fetch
         self._pages: dict[int, dict[str, Entity]] = {}
-        """In memory, those used longest ago first."""
+        """Pages in memory, least recently used first."""
         self._away: set[int] = set()
         self._changed: set[int] = set()
         self._held = 0
         self.unmoved = 0
-        """Changes that could not be read of events."""
+        """Changes that could not be read from events."""
 
     @property
     def types(self) -> frozenset[str]:
-        """The types of entities that there can be."""
+        """The types of entities that can exist."""
         return self._types
 
     def add(self, events: Iterable[Event]) -> set[tuple[str, str]]:
-        """Take events in; the (type, id) of every entity that they speak of."""
+        """Fold events and return the (type, id) of every entity they touch."""
         touched: set[tuple[str, str]] = set()
         moves = self._changes.moves
         for event in events:
             for move in moves.get((event.type, event.version), ()):
                 try:
                     found = move.change(event)
-                except Exception:  # what no state can hold changes nothing, and is counted
+                except Exception:  # a value that cannot be stored changes nothing and is counted
                     self.unmoved += 1
                     continue
                 if found is not None:
@@ -254,19 +253,19 @@ class Entities:
         self._changed.add(number)
 
     def state(self, type: str, id: str) -> EntityState:
-        """What an entity is now. Raises NotFound for a type that no contract speaks of; an id that no event spoke of
-        gives a state that does not exist."""
+        """The current state of an entity. Raises NotFound for a type without a contract; an id without events gives a
+        state that does not exist."""
         found = self._find(type, id).state(type, id)
         assert found is not None, "the newest state is always kept"
         return found
 
     def as_of(self, type: str, id: str, at_ms: int) -> EntityState | None:
-        """What it was at an instant of event time; None when that lies further back than the changes that are kept, so
-        that the log has to be read: `Entities` of the events up to then gives its `state`."""
+        """The state at an instant of event time; None when that is older than the kept changes, so that the log has to
+        be read: `Entities` of the events up to then gives its `state`."""
         return self._find(type, id).state(type, id, at_ms)
 
     def history(self, type: str, id: str) -> tuple[list[Change], bool]:
-        """The newest changes, newest first, and whether these are all."""
+        """The newest changes, newest first, and whether they are the complete history."""
         entity = self._find(type, id)
         return entity.changes[::-1], entity.complete
 
@@ -274,7 +273,7 @@ class Entities:
         return self._held
 
     def size(self) -> int:
-        """Bytes of memory, roughly."""
+        """Approximate bytes of memory."""
         entities = [entity for page in self._pages.values() for entity in page.values()]
         return ENTITY_BYTES * len(entities) + CHANGE_BYTES * sum(len(entity.changes) for entity in entities)
 
@@ -283,22 +282,22 @@ class Entities:
         return dict(self.pages(full))
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes]]:
-        """The same page by page; what changes between two of them is dumped next time."""
+        """The same as an iterator; changes made between two pages are in the next dump."""
         for number in sorted(self._pages if full else self._changed):
             self._changed.discard(number)
             if number in self._pages:
                 yield str(number), msgspec.msgpack.encode(self._pages[number])
 
     def load(self, pages: Mapping[str, bytes], away: Iterable[str] = ()) -> None:
-        """Become what was dumped: the newest of each page. Pages named in `away` are fetched when they are needed."""
+        """Restore from dumped pages: the newest version of each. Pages named in `away` are fetched on demand."""
         self._away.update(map(int, away))
         for name, data in pages.items():
             self._take(int(name), data)
 
     def evict(self, most: int) -> int:
-        """Let go of the pages used longest ago until at most `most` entities are in memory. How many pages went.
+        """Evict the least recently used pages until at most `most` entities are in memory; return how many pages.
 
-        Only pages that have not changed since the last dump go, so call it once what was dumped is on disk.
+        Only pages without changes since the last dump are evicted, so call it once the dump is on disk.
         """
         if self._fetch is None or self._held <= most:
             return 0

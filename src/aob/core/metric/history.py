@@ -1,7 +1,5 @@
-"""The touches of one subject in order of time, and what they give as a funnel, as sessions or as pairs of two streams.
-
-In: touches with their signs. Out: contributions to a metric. Pure; the order of arrival plays no part.
-"""
+"""The touches of one subject in time order, and what they contribute to a funnel, to sessions or to a join. Pure; the
+order of arrival has no effect."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -18,28 +16,27 @@ from aob.core.expression import EvalError, compile_expression
 from aob.core.value import decode
 
 Mark = tuple[int, int, tuple[str, ...], bytes]
-"""What of a touch stays in a history: its time in ms, step, dimensions and, for joins, data as canonical JSON; for
-funnels the further steps that the same event may stand for, a byte each."""
+"""What a history keeps of a touch: its time in ms, step, dimensions and, for joins, data as canonical JSON; for funnels
+the further steps that the same event may count for, one byte each."""
 BOTH: Final = 255
 """The step of an event that is on both sides of a join."""
 _WHOLE_MAX: Final = 2.0**40
 MARK_BYTES: Final = 250
 HISTORY_BYTES: Final = 350
-"""What a mark and a history take in memory, roughly."""
+"""Approximate bytes of memory of a mark and of a history."""
 _REMEMBERED_MAX: Final = 65_536
-"""Values of pairs that are remembered rather than evaluated again."""
+"""Values of pairs that are cached."""
 _LEFT: Final = frozenset({0, BOTH})
 _RIGHT: Final = frozenset({1, BOTH})
 _NAMES: Final = frozenset({"left", "right"})
 
 
 class Touch(NamedTuple):
-    """An act of the subject `key` at `at_ms` (event time): which step of a funnel or side of a join, its dimensions.
+    """An act of the subject `key` at `at_ms` (event time): the step of a funnel or side of a join, and its dimensions.
 
-    A `sign` below zero takes back a touch with the same time, step, dimensions and data. `seen_ms` is the time of the
-    event that tells of it, which the gate has checked: it moves the horizon. `data` is the event's data; only joins
-    that have a `value` look at it. `also` are further steps of a funnel that the event may stand for: it counts for one
-    of them only.
+    A negative `sign` retracts a touch with the same time, step, dimensions and data. `seen_ms` is the time of the event
+    itself, checked by the gate: it moves the horizon. `data` is the event's data; only joins with a `value` read it.
+    `also` are further funnel steps that the event may count for: it counts for only one of them.
     """
 
     key: str
@@ -53,7 +50,7 @@ class Touch(NamedTuple):
 
 
 class Contribution(NamedTuple):
-    """To be added to the cell of `dims` at `at_ms`: sums, as wide as `width_of` says, and negative when taken back."""
+    """Sums to add to the cell of `dims` at `at_ms`: as many as `width_of` says, negative when retracted."""
 
     at_ms: int
     dims: tuple[str, ...]
@@ -61,8 +58,8 @@ class Contribution(NamedTuple):
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An attempt or session that began before the horizon and may go on: when, where, how far (steps or events), and
-    when it was last touched."""
+    """An attempt or session that began before the horizon and may continue: start, dimensions, progress (steps or
+    events), and last touch."""
 
     at_ms: int
     dims: tuple[str, ...]
@@ -71,33 +68,33 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 Marks = list[tuple[Mark, int]]
-"""Marks in order of time, each with how often it is there."""
+"""Marks in time order, each with its count."""
 
 
 class Law(Protocol):
-    """What a history means. Both are pure; marks with a count below 1 are not there (yet). `unmoved` counts the values
-    that were no finite number."""
+    """How a history is interpreted. Both methods are pure and ignore marks with a count below 1. `unmoved` counts
+    values that were not finite numbers."""
 
     unmoved: int
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
-        """What a history adds to the metric."""
+        """The contributions of a history to the metric."""
         ...
 
     def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
-        """The least history that tells the same of all that touches at or after `floor_ms` can still change."""
+        """The smallest history that gives the same contributions, whatever touches arrive at or after `floor_ms`."""
         ...
 
 
 class History(msgspec.Struct, array_like=True, gc=False):
-    """What may still change lies at or after `floor_ms`; `head` stands for what went before."""
+    """The open part of a history is at or after `floor_ms`; `head` summarizes what is before it."""
 
     floor_ms: int = -(1 << 62)
     head: Head | None = None
     marks: list[tuple[Mark, int]] = []
 
     def put(self, mark: Mark, sign: int) -> None:
-        """Count a mark `sign` times more; what comes to zero is gone."""
+        """Change the count of a mark by `sign`; remove it at zero."""
         index = bisect_left(self.marks, (mark,))
         if index == len(self.marks) or self.marks[index][0] != mark:
             self.marks.insert(index, (mark, sign))
@@ -107,7 +104,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
             del self.marks[index]
 
     def settle(self, law: Law, floor_ms: int) -> bool:
-        """Let go of what touches from `floor_ms` on cannot change. Whether anything went."""
+        """Drop what touches from `floor_ms` on cannot change; return whether anything was dropped."""
         if floor_ms <= self.floor_ms:
             return False
         self.floor_ms = floor_ms
@@ -118,7 +115,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
         return before != (self.head, len(self.marks))
 
     def shorten(self, law: Law, most: int) -> int:
-        """Keep at most `most` marks by raising the floor of this subject. How many went that might yet have told."""
+        """Keep at most `most` marks by raising the floor of this subject; return how many open marks were lost."""
         middle, first = self.marks[len(self.marks) // 2][0][0], self.marks[0][0][0]
         self.settle(law, middle if middle > first else first + 1)
         gone = max(len(self.marks) - most, 0)
@@ -127,18 +124,18 @@ class History(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def last_ms(self) -> int:
-        """When it was last touched."""
+        """The time of the last touch."""
         return self.marks[-1][0][0] if self.marks else self.head.last_ms if self.head else 0
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is known of the subject."""
+        """Whether the history is empty."""
         return self.head is None and not self.marks
 
 
 def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
-    """What has to be added so that `before` becomes `after`. Whole numbers of one cell are added up; others are told
-    one by one, so that nothing is rounded before it reaches the cell."""
+    """What to add so that `before` becomes `after`. Integers of one cell are summed; other values stay separate, so
+    that nothing is rounded before it reaches the cell."""
     if before == after:
         return []
     moved = Counter(after)
@@ -170,14 +167,14 @@ class Funnel:
         self._within_ms = within_ms
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
-        """A contribution for each attempt: 1 for each step that it reached."""
+        """One contribution for each attempt: 1 for each step reached."""
         return [
             Contribution(each.at_ms, each.dims, tuple(float(step < each.count) for step in range(self._steps)))
             for each in self._attempts(head, marks)
         ]
 
     def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
-        """Only an attempt that still runs at the floor stays of what lies before it."""
+        """Of what is before the floor, keep only an attempt that is still open."""
         attempts = self._attempts(head, [each for each in marks if each[0][0] < floor_ms])
         last = attempts[-1] if attempts and attempts[-1].at_ms + self._within_ms >= floor_ms else None
         return last, [each for each in marks if each[0][0] >= floor_ms]
@@ -197,8 +194,8 @@ class Funnel:
         return found
 
     def _one_by_one(self, found: list[Head], marks: Marks) -> list[Head]:
-        """Where events may stand for several steps: of those of one instant, each takes the next step that is wanted,
-        one that can stand for few others first, whatever the order in which they came."""
+        """Match events that may count for several steps: at each instant, the event that can count for the fewest later
+        steps is used first, whatever the order of arrival."""
         for at_ms, together in groupby(marks, key=lambda each: each[0][0]):
             left = {mark: count for mark, count in together if count > 0}
             while left:
@@ -219,21 +216,21 @@ class Funnel:
 
 
 class Sessions:
-    """The law of sessions that are `gap_ms` apart."""
+    """The law of sessions, which are more than `gap_ms` apart."""
 
     def __init__(self, gap_ms: int) -> None:
         self.unmoved = 0
         self._gap_ms = gap_ms
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
-        """A contribution for each session: 1, its events, and its length in ms."""
+        """One contribution for each session: 1, its events, and its length in ms."""
         return [
             Contribution(each.at_ms, each.dims, (1.0, float(each.count), float(each.last_ms - each.at_ms)))
             for each in self._sessions(head, marks)
         ]
 
     def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
-        """Only a session that may go on at the floor stays of what lies before it."""
+        """Of what is before the floor, keep only a session that may continue."""
         sessions = self._sessions(head, [each for each in marks if each[0][0] < floor_ms])
         last = sessions[-1] if sessions and sessions[-1].last_ms + self._gap_ms >= floor_ms else None
         return last, [each for each in marks if each[0][0] >= floor_ms]
@@ -252,16 +249,16 @@ class Sessions:
 
 
 class Join:
-    """The law of pairs. `value` is CEL over `left` and `right` (each: `data`, `time`, `time_ms`), or the ms between."""
+    """The law of joins. `value` is CEL over `left` and `right` (each: `data`, `time`, `time_ms`); else, ms between."""
 
     def __init__(self, within_ms: int, value: str) -> None:
         self._within_ms = within_ms
         self.unmoved = 0
-        """Pairs whose value is no finite number."""
+        """Pairs whose value is not a finite number."""
         self._value = self._valued(value) if value else _between
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
-        """A contribution for each left touch: 1, pairs, pairs that have a value, the sum of values."""
+        """One contribution for each left touch: 1, pairs, pairs that have a value, the sum of values."""
         rights = _rights(marks)
         found: list[Contribution] = []
         for mark, count in marks:
@@ -273,7 +270,7 @@ class Join:
         return found
 
     def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
-        """Left touches that may yet be paired stay."""
+        """Keep left touches that may still be paired."""
         rights = [mark for mark in _rights(marks) if mark[0] < floor_ms]
         return None, [
             (mark, count)

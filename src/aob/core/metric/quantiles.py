@@ -1,4 +1,4 @@
-"""Quantiles and bounds of a cell: numbers with signs in, quantiles, the lowest and the highest number out."""
+"""Quantiles, minimum and maximum of the numbers of a cell, with retractions."""
 
 import math
 from collections import Counter, deque
@@ -10,9 +10,9 @@ import msgspec
 from aob.core.metric.sketch import ENTRY_BYTES, EXACT_MAX, KLL_K, Counting, Kll, new_kll, read_kll, shift
 
 UNKNOWN: Final = 1.0
-"""The error of a bound that may have been taken back: nothing is known of it."""
+"""The error of a bound that may have been retracted: it is unknown."""
 MEASURED_MAX: Final = 512
-"""Different numbers that are kept one by one before quantiles become estimates."""
+"""Different numbers counted individually before quantiles become estimates."""
 _ITEM_BYTES: Final = 8
 
 
@@ -28,9 +28,9 @@ _decode_bounds = msgspec.msgpack.Decoder(_Bounds).decode
 
 
 class Extremes:
-    """Two numbers; when `exact` is asked for, all of them up to `EXACT_MAX`, so that one can be taken back.
+    """The minimum and maximum; when `exact` is requested, all numbers up to `EXACT_MAX`, so that one can be retracted.
 
-    Without, or above that, a retraction is lost, and the bounds are no longer exact.
+    Without it, or above that, a retraction is lost, and the bounds are no longer exact.
     """
 
     __slots__ = ("_cap", "_counts", "_high", "_lost", "_low")
@@ -43,7 +43,7 @@ class Extremes:
         self._lost = 0
 
     def add(self, value: float, sign: int = 1) -> None:
-        """See a number `sign` times more (less, when below zero)."""
+        """Add a number `sign` times (retract it when negative)."""
         if self._cap:
             shift(self._counts, float(value), sign)
             if len(self._counts) > self._cap:
@@ -52,7 +52,7 @@ class Extremes:
             self._see(float(value), sign)
 
     def merge(self, other: "Extremes") -> None:
-        """Take in what another has seen; that one stays as it is."""
+        """Merge another one, which is not changed."""
         self._lost += other._lost
         if not (other._cap or other._low is None) and self._cap:
             self._spill()
@@ -64,14 +64,14 @@ class Extremes:
 
     @property
     def low(self) -> float | None:
-        """The lowest number; None of nothing."""
+        """The minimum; None when empty."""
         if self._cap:
             return min((number for number, count in self._counts.items() if count > 0), default=None)
         return self._low
 
     @property
     def high(self) -> float | None:
-        """The highest number; None of nothing."""
+        """The maximum; None when empty."""
         if self._cap:
             return max((number for number, count in self._counts.items() if count > 0), default=None)
         return self._high
@@ -88,23 +88,23 @@ class Extremes:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is kept."""
+        """Whether it is empty."""
         return self._low is None and not self._counts and not self._lost
 
     def dump(self) -> bytes:
-        """All of it as bytes."""
+        """Serialize to bytes."""
         return msgspec.msgpack.encode(_Bounds(self._cap, self._lost, self._counts, self._low, self._high))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """The sketch of its bytes."""
+        """Deserialize a sketch."""
         kept = _decode_bounds(data)
         made = cls(cap=kept.cap)
         made._lost, made._counts, made._low, made._high = kept.lost, kept.counts, kept.low, kept.high
         return made
 
     def size(self) -> int:
-        """Bytes of memory, roughly."""
+        """Approximate bytes of memory."""
         return ENTRY_BYTES * len(self._counts) + 100
 
     def _see(self, number: float, sign: int) -> None:
@@ -133,10 +133,10 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Quantiles(Counting[float, Kll]):
-    """Up to `MEASURED_MAX` different numbers (`EXACT_MAX` when `exact` is asked for) it is exact.
+    """Exact up to `MEASURED_MAX` different numbers (`EXACT_MAX` when `exact` is requested).
 
-    Above, KLL of width `k` estimates: the rank of what it tells is off by at most `error`, as a share of all numbers,
-    in 99 of 100 cases; a retraction is then lost.
+    Above, KLL of width `k` estimates: ranks are off by at most `error`, as a share of all numbers, in 99 of 100 cases;
+    retractions are then lost.
     """
 
     __slots__ = ("_k",)
@@ -146,7 +146,7 @@ class Quantiles(Counting[float, Kll]):
         self._k = k
 
     def add(self, value: float, sign: int = 1) -> None:
-        """See a number `sign` times more (less, when below zero)."""
+        """Add a number `sign` times (retract it when negative)."""
         if self._rest is None:
             shift(self._counts, float(value), sign)
             if len(self._counts) > self._cap:
@@ -158,10 +158,10 @@ class Quantiles(Counting[float, Kll]):
             self._lost -= sign
 
     def add_all(self, values: Sequence[float], sign: int = 1) -> None:
-        """See each of these numbers once more (`sign` 1) or less, as `add` would one by one."""
+        """Add each of these numbers once (`sign` 1) or retract it, as `add` would one by one."""
         at, counts = 0, self._counts
         while self._rest is None and at < len(values):
-            end = at + self._cap + 1 - len(counts)  # no more can be new before it is too many
+            end = at + self._cap + 1 - len(counts)  # the cap is exceeded here at the earliest
             new: dict[float, int] = Counter(map(float, values[at:end]))
             if sign < 0:
                 new = {value: -count for value, count in new.items()}
@@ -177,7 +177,7 @@ class Quantiles(Counting[float, Kll]):
             self._lost += len(values) - at
 
     def value(self, quantile: float) -> float | None:
-        """The number at a quantile (0 to 1); None of nothing."""
+        """The number at a quantile (0 to 1); None when empty."""
         return self.values((quantile,))[0]
 
     def values(self, quantiles: Iterable[float]) -> list[float | None]:
@@ -189,19 +189,19 @@ class Quantiles(Counting[float, Kll]):
 
     @property
     def error(self) -> float:
-        """How far off a rank may be, as a share of all numbers (and of the retractions that were lost)."""
+        """The error of a rank as a share of all numbers (plus the lost retractions)."""
         if self._rest is None:
             return 0.0
         return self._rest.normalized_rank_error(False) + self._lost / max(self._rest.n, 1)
 
     def dump(self) -> bytes:
-        """All of it as bytes."""
+        """Serialize to bytes."""
         rest = b"" if self._rest is None else self._rest.serialize()
         return msgspec.msgpack.encode(_Kept(self._cap, self._k, self._lost, self._counts, rest))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """The sketch of its bytes."""
+        """Deserialize a sketch."""
         kept = _decode(data)
         made = cls(kept.k, cap=kept.cap)
         made._counts, made._lost = kept.counts, kept.lost
@@ -209,7 +209,7 @@ class Quantiles(Counting[float, Kll]):
         return made
 
     def size(self) -> int:
-        """Bytes of memory, roughly."""
+        """Approximate bytes of memory."""
         return ENTRY_BYTES * len(self._counts) + (_ITEM_BYTES * self._rest.num_retained if self._rest else 0) + 100
 
     def _spill(self) -> Kll:
@@ -224,7 +224,7 @@ class Quantiles(Counting[float, Kll]):
         rest.merge(self._built(counts))
 
     def _built(self, counts: dict[float, int]) -> Kll:
-        """Quantiles of counted numbers. A count may be millions, so it is told by its bits: what stands for the higher
+        """Build quantiles from counts. A count may be millions, so it is added bit by bit: the sketch of the higher
         bits is doubled by merging it with itself, and each lower bit adds its numbers once."""
         self._lost -= sum(count for count in counts.values() if count < 0)
         built = new_kll(self._k)
@@ -253,5 +253,5 @@ def _nearest(counts: dict[float, int], quantiles: list[float]) -> list[float | N
 
 
 def _rank(quantile: float, total: int) -> int:
-    """Which of `total` numbers, from 1, a quantile is. 0.07 x 100 is 7.000000000000001 and means 7."""
+    """The rank of a quantile among `total` numbers, from 1. 0.07 x 100 is 7.000000000000001 and means 7."""
     return min(max(math.ceil(quantile * total - 1e-9 * total), 1), total)

@@ -1,9 +1,8 @@
-"""Values counted one by one, a value and a sign in, how often each is there out; and what stands in above a cap.
+"""Counts values with signs up to a cap; above, a sketch of `datasketches` estimates.
 
-A count may be below zero for a while: a retraction can be folded before what it takes back. Above its cap a sketch of
-`datasketches` stands in, which cannot take back: such retractions are counted and told as error. The part of that
-library that cells use is here as types; it is loaded when the first cell outgrows counting, which takes 0.3 s and
-27 MB: `warm` does so beforehand, in a thread.
+A count may be negative for a while: a retraction can be folded before the value it retracts. Sketches cannot retract:
+such retractions are counted and added to the error. The library is typed here as far as cells use it and loaded when
+the first cell exceeds its cap, which takes 0.3 s and 27 MB: `warm` loads it beforehand, in a thread.
 """
 
 import importlib
@@ -17,9 +16,9 @@ from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.value import canonical, decode
 
 EXACT_MAX: Final = 65_536
-"""Values that a cell keeps one by one when its metric asks for `exact`."""
+"""Values counted individually when the metric asks for `exact`."""
 ENTRY_BYTES: Final = 140
-"""What one counted value takes in memory, roughly."""
+"""Approximate bytes of memory of one counted value."""
 _MARK: Final = "\0"
 
 K = TypeVar("K", str, float)
@@ -33,11 +32,11 @@ TOP_LOG2: Final = 12
 
 
 class Sketch(Protocol):
-    """What each of them can do.
+    """The common interface of sketches.
 
-    `exact` says whether `value` is true to the last value; if not, `error` is relative (two standard deviations, or the
-    bound that the sketch promises). `merge` takes another in and leaves that one as it is; in which order and how they
-    are grouped makes no difference. `load(dump())` is the same sketch. `size` is bytes of memory, roughly.
+    `exact`: whether `value` is exact; if not, `error` is relative (two standard deviations, or the bound that the
+    sketch promises). `merge` adds another sketch without changing it; the order and grouping of merges has no effect.
+    `load(dump())` gives the same sketch. `size` is approximate bytes of memory.
     """
 
     @property
@@ -54,7 +53,7 @@ class Sketch(Protocol):
 
 
 def shift(counts: dict[K, int], key: K, sign: int) -> None:
-    """Count a value `sign` times more; what comes to zero is forgotten."""
+    """Change the count of a value by `sign`; remove it at zero."""
     now = counts.get(key, 0) + sign
     if now:
         counts[key] = now
@@ -63,8 +62,8 @@ def shift(counts: dict[K, int], key: K, sign: int) -> None:
 
 
 class Counting(Generic[K, Rest]):
-    """Values counted one by one, up to `cap` different ones (`EXACT_MAX` when `exact` is asked for). Above, `_rest`
-    estimates: what it cannot take back is lost, and that is told."""
+    """Counts up to `cap` different values (`EXACT_MAX` when `exact` is requested). Above, `_rest` estimates:
+    retractions are then lost and added to the error."""
 
     __slots__ = ("_cap", "_counts", "_lost", "_rest")
 
@@ -76,16 +75,16 @@ class Counting(Generic[K, Rest]):
 
     @property
     def exact(self) -> bool:
-        """Whether `value` is true to the last one."""
+        """Whether `value` is exact."""
         return self._rest is None
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is kept."""
+        """Whether it is empty."""
         return self._rest is None and not self._counts
 
     def merge(self, other: Self) -> None:
-        """Take in what another has seen; that one stays as it is."""
+        """Merge another one, which is not changed."""
         self._lost += other._lost
         if self._rest is None and other._rest is None:
             for key, count in other._counts.items():
@@ -100,7 +99,7 @@ class Counting(Generic[K, Rest]):
             self._feed(rest, other._counts)
 
     def _spill(self) -> Rest:
-        """From now on all is estimated."""
+        """Switch to estimates."""
         rest = self._rest = self._new()
         counts, self._counts = self._counts, {}
         self._feed(rest, counts)
@@ -111,21 +110,21 @@ class Counting(Generic[K, Rest]):
         raise NotImplementedError
 
     def _join(self, rest: Rest, other: Rest) -> None:
-        """Take another estimate into one."""
+        """Merge another estimate."""
         raise NotImplementedError
 
     def _feed(self, rest: Rest, counts: dict[K, int]) -> None:
-        """Take counted values into an estimate."""
+        """Add counted values to an estimate."""
         raise NotImplementedError
 
 
 class CountingTexts(Counting[str, Rest]):
-    """JSON values counted by their texts."""
+    """Counts JSON values by their texts."""
 
     __slots__ = ()
 
     def add(self, value: object, sign: int = 1) -> None:
-        """See a value `sign` times more (less, when below zero). None (and what is not there) is no value."""
+        """Add a value `sign` times (retract it when negative). None and UNSET are ignored."""
         if value is None or value is msgspec.UNSET:
             return
         key = token(value)
@@ -147,12 +146,12 @@ def token(value: object) -> str:
 
 
 def untoken(text: str) -> object:
-    """The value of a text that `token` gave."""
+    """The inverse of `token`."""
     if not text.startswith(_MARK):
         return text
     found: object = decode(text[1:])
     if type(found) is int and not INT_MIN <= found <= INT_MAX:
-        return float(found)  # integers have 64 bits: it was a double
+        return float(found)  # beyond 64 bits it was a double
     return found
 
 
@@ -164,13 +163,13 @@ class Hll(Protocol):
 
 
 class HllUnion(Hll, Protocol):
-    """A distinct count that takes others in."""
+    """A distinct count that merges others."""
 
     def get_result(self, kind: object, /) -> "HllSketch": ...
 
 
 class HllSketch(Hll, Protocol):
-    """A distinct count that can be written."""
+    """A serializable distinct count."""
 
     def serialize_compact(self) -> bytes: ...
 
@@ -190,7 +189,7 @@ class Kll(Protocol):
 
 
 class Frequent(Protocol):
-    """The items that come most often (`frequent_strings_sketch`)."""
+    """The most frequent items (`frequent_strings_sketch`)."""
 
     @property
     def epsilon(self) -> float: ...
@@ -210,7 +209,7 @@ def _module() -> Any:
 
 
 def warm() -> None:
-    """Load the library now; later calls find it loaded."""
+    """Load the library now."""
     _module()
 
 
@@ -221,12 +220,12 @@ def new_union() -> HllUnion:
 
 
 def union_bytes(union: HllUnion) -> bytes:
-    """A distinct count as bytes."""
+    """Serialize a distinct count."""
     return union.get_result(_module().tgt_hll_type.HLL_8).serialize_compact()
 
 
 def union_into(union: HllUnion, other: HllUnion | bytes) -> None:
-    """Take another distinct count, or its bytes, into one."""
+    """Merge another distinct count, or its bytes, into `union`."""
     kind = _module().tgt_hll_type.HLL_8
     union.update(_module().hll_sketch.deserialize(other) if isinstance(other, bytes) else other.get_result(kind))
 
@@ -244,19 +243,19 @@ def new_kll(k: int = KLL_K) -> Kll:
 
 
 def read_kll(data: bytes) -> Kll:
-    """Quantiles of their bytes."""
+    """Deserialize quantiles."""
     made: Kll = _module().kll_doubles_sketch.deserialize(data)
     return made
 
 
 def new_frequent() -> Frequent:
-    """Empty list of the items that come most often."""
+    """An empty sketch of frequent items."""
     made: Frequent = _module().frequent_strings_sketch(TOP_LOG2)
     return made
 
 
 def read_frequent(data: bytes) -> Frequent:
-    """The list of its bytes."""
+    """Deserialize frequent items."""
     made: Frequent = _module().frequent_strings_sketch.deserialize(data)
     return made
 

@@ -1,4 +1,4 @@
-"""Good and bad minutes of an objective in; what is left of its budget, and how fast it burns, out."""
+"""Computes the remaining error budget of an objective, and how fast it burns, from good and bad minutes."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -11,10 +11,10 @@ from aob.core.metric_answers import SloView
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 MINUTES_KEPT_MS: Final = 74 * HOUR_MS
-"""The longest burn rate looks back three days."""
+"""The longest burn rate covers three days."""
 HOURS_KEPT_MS: Final = 91 * 24 * HOUR_MS
 PAGE_MS: Final[Mapping[str, int]] = {"m": 6 * HOUR_MS, "h": 30 * 24 * HOUR_MS}
-"""What one page holds of minutes and of hours."""
+"""The span that one page holds of minutes and of hours."""
 
 Counts = dict[int, tuple[float, float]]
 WINDOWS_MS: Final[Mapping[str, int]] = {
@@ -29,19 +29,19 @@ WINDOWS_MS: Final[Mapping[str, int]] = {
 PAIRS: Final = (("5m", "1h", 0.02), ("30m", "6h", 0.05), ("2h", "1d", 0.1), ("6h", "3d", 0.1))
 """Short window, long window, and the share of the budget that may be spent in the long one."""
 BURN_MIN: Final = 1.0
-"""What spends no more than the budget over the whole window is never called burning."""
+"""A rate that spends at most the budget over the whole window is never `burning`."""
 
 
 class SloTiles:
-    """Counts of one objective. Counts need not be whole: time that a value was good counts in ms."""
+    """Counts of one objective. They need not be integers: durations of good values count in ms."""
 
     def __init__(self) -> None:
         self._levels: dict[str, Counts] = {"m": {}, "h": {}}
-        """Minutes, and hours with all of their minutes."""
+        """Minutes, and the hours that contain them."""
         self._changed: set[tuple[str, int]] = set()
 
     def add(self, at_ms: int, good: float, total: float) -> None:
-        """Count at an instant."""
+        """Add counts at an instant."""
         for level, size in (("m", MINUTE_MS), ("h", HOUR_MS)):
             tiles, start = self._levels[level], at_ms - at_ms % size
             before = tiles.get(start, (0, 0))
@@ -49,7 +49,7 @@ class SloTiles:
             self._changed.add((level, start // PAGE_MS[level]))
 
     def add_span(self, since_ms: int, until_ms: int, *, good: bool) -> None:
-        """Count the ms of a span, all of them good or all bad."""
+        """Count the ms of a span, all good or all bad."""
         at_ms = since_ms
         while at_ms < until_ms:
             end = min(until_ms, at_ms - at_ms % MINUTE_MS + MINUTE_MS)
@@ -57,7 +57,7 @@ class SloTiles:
             at_ms = end
 
     def between(self, since_ms: int, until_ms: int) -> tuple[float, float]:
-        """Good and all of `[since, until)`, in whole tiles, the ones at both ends included."""
+        """Good and total counts of `[since, until)`, in whole tiles, including those at both ends."""
         first = until_ms - MINUTES_KEPT_MS
         edge = max(since_ms, first + (-first) % HOUR_MS)
         good, total = _sum(self._levels["m"], edge - edge % MINUTE_MS, until_ms)
@@ -67,7 +67,7 @@ class SloTiles:
         return good, total
 
     def forget(self, now_ms: int) -> None:
-        """Drop what no span of an objective reaches any more."""
+        """Drop tiles that no objective can reach any more."""
         for level, kept_ms in (("m", MINUTES_KEPT_MS + HOUR_MS), ("h", HOURS_KEPT_MS)):
             tiles = self._levels[level]
             for start in [start for start in tiles if start < now_ms - kept_ms]:
@@ -75,7 +75,7 @@ class SloTiles:
                 self._changed.add((level, start // PAGE_MS[level]))
 
     def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
-        """The pages that have changed since the last dump, or all; None for one that is empty now."""
+        """The pages that changed since the last dump, or all; None for one that is now empty."""
         pages: dict[str, bytes | None] = {}
         if full:
             self._changed |= {(level, at // PAGE_MS[level]) for level, tiles in self._levels.items() for at in tiles}
@@ -87,7 +87,7 @@ class SloTiles:
         return pages
 
     def load(self, pages: Mapping[str, bytes]) -> None:
-        """Pages that `dump` gave. Raises msgspec.DecodeError."""
+        """Restore pages of `dump`. Raises msgspec.DecodeError."""
         for name, data in pages.items():
             self._levels[name[:1]] |= msgspec.msgpack.decode(data, type=Counts)
 
@@ -98,7 +98,7 @@ def _sum(tiles: Counts, since_ms: int, until_ms: int) -> tuple[float, float]:
 
 
 def view_of(slo: Slo, tiles: SloTiles, now_ms: int) -> SloView:
-    """The objective as it stands at an instant."""
+    """The objective at an instant."""
     good, total = tiles.between(now_ms - slo.window_ms, now_ms + 1)
     ratio = good / total if total else None
     budget = 1 - slo.target
@@ -121,7 +121,7 @@ def view_of(slo: Slo, tiles: SloTiles, now_ms: int) -> SloView:
 
 
 def burns(slo: Slo, burn: Mapping[str, float | None]) -> bool:
-    """Whether some pair of windows, both within the objective's own, burns faster than its threshold."""
+    """Whether a pair of windows, both within the objective's own, burns faster than its threshold."""
     for short, long, share in PAIRS:
         limit = max(BURN_MIN, share * slo.window_ms / WINDOWS_MS[long])
         fast, slow = burn[short], burn[long]
@@ -131,14 +131,14 @@ def burns(slo: Slo, burn: Mapping[str, float | None]) -> bool:
 
 
 def rate_of(slo: Slo, tiles: SloTiles, now_ms: int) -> float | None:
-    """How fast an objective burns, as a share of its threshold: of the pair of windows that is nearest to its own, what
-    both of them reach. Above 1 it is burning. None when nothing was counted."""
+    """The burn rate as a share of its threshold: the highest of all pairs of windows, each counted as the lower of its
+    two. Above 1 it is burning. None when nothing was counted."""
     budget, found = 1 - slo.target, list[float]()
     for short, long, share in PAIRS:
         if WINDOWS_MS[long] <= slo.window_ms:
             rates = [_burn(tiles, budget, now_ms - WINDOWS_MS[name], now_ms) for name in (short, long)]
             limit = max(BURN_MIN, share * slo.window_ms / WINDOWS_MS[long])
-            # A short window without anything in it does not go on burning.
+            # An empty short window does not continue a burn.
             found += [min(rate or 0.0 for rate in rates) / limit] if rates[1] is not None else []
     return max(found, default=None)
 

@@ -1,6 +1,6 @@
-"""The span of event time that a question asks for, the one before it, its parts; and the calendar units of a time zone.
+"""Computes the span of event time of a query, the previous one, its parts, and the calendar units of a zone.
 
-In: questions, contracts, instants. Out: spans. No clock: now is told. Days may have 23 hours.
+Pure: the caller passes the current time. Days may have 23 hours.
 """
 
 import re
@@ -21,9 +21,9 @@ _FIXED_MS: Final = {"second": 1_000, "minute": 60_000, "hour": 3_600_000}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 FIRST_MS: Final = -62_135_510_400_000
-"""0001-01-02 in UTC: the first instant at which anything can count, in whatever zone it is told."""
+"""0001-01-02 in UTC: the first instant at which an event can count, in any zone."""
 LAST_MS: Final = 253_402_214_399_999
-"""The end of 9999-12-30 in UTC: the last one."""
+"""The end of 9999-12-30 in UTC: the last instant."""
 _DAY_MS: Final = 86_400_000
 _CALENDAR: Final = re.compile(r"(?:(\d{1,4}) ?)?(minute|hour|day|week|month|quarter|year)s?")
 _UNITS_MAX: Final = 1_000
@@ -32,17 +32,17 @@ _STEPS: Final = ((3_600_000, 1_000), (_DAY_MS, 60_000), (31 * _DAY_MS, 3_600_000
 
 @lru_cache(maxsize=1_024)
 def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its name. Raises KeyError (or ValueError) when there is none."""
+    """The time zone of a name. Raises KeyError or ValueError when there is none."""
     return ZoneInfo(name)
 
 
 def wall(at_ms: int, zone: str) -> datetime:
-    """What clocks of a zone show, without the zone; before and after all time, what they show first and last."""
+    """The local time of an instant in a zone, without tzinfo; clamped to `FIRST_MS` and `LAST_MS`."""
     return (_EPOCH + min(max(at_ms, FIRST_MS), LAST_MS) * _MS).astimezone(zone_of(zone)).replace(tzinfo=None, fold=0)
 
 
 def instant(shown: datetime, zone: str) -> int:
-    """When clocks of a zone first show this; where they skip it, when they skip."""
+    """The first instant with this local time in a zone; in a gap, the instant of the change."""
     return (shown.replace(tzinfo=zone_of(zone)) - _EPOCH) // _MS
 
 
@@ -53,9 +53,9 @@ def day_start(ordinal: int, zone: str) -> int:
 
 
 def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
-    """`[start, end)` of the `size` units of a calendar that an instant lies in. Weeks begin on Monday. Every instant
-    lies in one: a change of the clock in the middle of an hour cuts it, and a day whose midnight is shown twice begins
-    once. What begins before all time, or ends after it, is cut off there."""
+    """`[start, end)` of the `size` calendar units that contain an instant. Weeks begin on Monday. Every instant is in
+    exactly one span: a clock change within an hour splits it, and a day whose midnight occurs twice begins once. Spans
+    are clamped to `FIRST_MS` and `LAST_MS`."""
     at_ms = min(max(at_ms, FIRST_MS), LAST_MS)
     fixed_ms = _FIXED_MS.get(unit, 0) * size
     if fixed_ms and fixed_ms <= _FIXED_MS["hour"]:
@@ -71,7 +71,7 @@ def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
     try:
         next_wall = _next(unit, size, start_wall)
         end = instant(next_wall, zone)
-        if end <= at_ms:  # clocks were set back over the boundary: it was shown, and is shown again
+        if end <= at_ms:  # clocks were set back over the boundary: it occurs twice
             start, end = end, instant(_next(unit, size, next_wall), zone)
     except (OverflowError, ValueError):
         end = LAST_MS + 1
@@ -79,13 +79,13 @@ def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
 
 
 def unit_before(unit: Unit, size: int, zone: str, start_ms: int) -> tuple[int, int]:
-    """The span before the one that starts there."""
+    """The span before the one that starts at `start_ms`."""
     return unit_span(unit, size, zone, start_ms - 1)
 
 
 def same_elapsed(unit: Unit, zone: str, since: int, until: int, before: int) -> int:
-    """Where the span that began at `before` was when it had gone as far as `[since, until)` has, on the clock. Rounded
-    up to what old tiles can tell: a minute of a day, an hour of a week or month, a day of a year."""
+    """The instant at which the span from `before` had elapsed as far as `[since, until)`, in local time. Rounded up to
+    the precision of old tiles: a minute of a day, an hour of a week or month, a day of a year."""
     gone = wall(until, zone) - wall(since, zone)
     grain = timedelta(days=1) if unit == "year" else timedelta(hours=1)
     grain = timedelta(minutes=1) if unit in ("day", "hour") else grain
@@ -98,12 +98,12 @@ def same_elapsed(unit: Unit, zone: str, since: int, until: int, before: int) -> 
 
 
 def _offset(at_ms: int, zone: str) -> int:
-    """How far the clocks of a zone are before UTC."""
+    """The UTC offset of a zone in ms."""
     return (_EPOCH + at_ms * _MS).astimezone(zone_of(zone)).utcoffset() // _MS  # type: ignore[operator]  # a zone has one
 
 
 def _changed(edge_ms: int, at_ms: int, zone: str) -> int:
-    """An edge of the unit that an instant lies in, or the change of the clock that lies between them."""
+    """An edge of the unit around an instant, or the clock change between the two."""
     offset_ms, before = _offset(at_ms, zone), edge_ms <= at_ms
     if _offset(edge_ms if before else edge_ms - 1, zone) == offset_ms:
         return edge_ms
@@ -143,11 +143,11 @@ def _months(unit: Unit, size: int) -> int:
 
 
 def _month(months: int) -> datetime:
-    return datetime(months // 12, months % 12 + 1, 1)  # what a clock shows has no zone
+    return datetime(months // 12, months % 12 + 1, 1)  # local time has no zone
 
 
 class Step(NamedTuple):
-    """What splits a span: `size` units of the calendar, or so many ms."""
+    """The step that splits a span: `size` calendar units, or `ms` milliseconds."""
 
     unit: Unit | Literal[""]
     size: int
@@ -155,23 +155,23 @@ class Step(NamedTuple):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """`[since, until)` of event time (since None: from the first event), from a window or asked for (kind `span`)."""
+    """`[since, until)` of event time (since None: from the first event), from a window or explicit (kind `span`)."""
 
     window: Window
     kind: str
     since: int | None
     until: int
     end: int = 0
-    """Where the calendar unit of it ends."""
+    """The end of its calendar unit."""
 
     @property
     def step_ms(self) -> int:
-        """By how much it moves at a time."""
+        """The step by which it moves."""
         return moves_by(self.window.size_ms) if self.window.kind == "sliding" else 1_000
 
     def moves_at(self, first: int | None, furthest: int) -> int | None:
-        """When what lies in it changes without an event: `first` is where its first tile with events begins, `furthest`
-        where the last tile of all ends. None: never, as things stand."""
+        """When its content changes without an event: `first` is the start of its first tile with events, `furthest` the
+        end of the last tile of all. None: never, without new events."""
         ahead = furthest > self.until
         if self.kind in ("all", "span") or (first is None and not ahead):
             return None
@@ -185,7 +185,7 @@ class Span(msgspec.Struct, frozen=True):
         return min(leaves, self.until) if ahead else leaves
 
     def before(self) -> "Span":
-        """The window before this one, or the span of the same length. Raises Invalid for one without a beginning."""
+        """The previous window, or the previous span of the same length. Raises Invalid for one without a beginning."""
         if self.since is None:
             raise Invalid("nothing lies before the first event", [Problem("/compare", "it has no previous one")])
         window = self.window
@@ -199,8 +199,8 @@ class Span(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, kind="span", since=since, until=until)
 
     def buckets(self, step: Step, since: int) -> Iterator[tuple[int, int]]:
-        """Its parts: steps since 1970, units of the calendar of the zone, or days of it where steps are whole days. The
-        outer ones are cut off."""
+        """Its parts: fixed steps since 1970, calendar units of the zone, or its days where steps are whole days. The
+        first and the last are cut to the span."""
         unit, size, step_ms = step
         days, zone = step_ms // _DAY_MS, self.window.zone
         at = since
@@ -217,7 +217,7 @@ class Span(msgspec.Struct, frozen=True):
 
 
 def step_of(text: str) -> Step:
-    """The step of a text: a duration (`15m`), or units of the calendar (`month`, `2 weeks`). Raises ValueError."""
+    """Parse a step: a duration (`15m`), or calendar units (`month`, `2 weeks`). Raises ValueError."""
     found = _CALENDAR.fullmatch(text.strip())
     if found is not None:
         size, word = int(found[1] or 1), found[2]
@@ -232,12 +232,12 @@ def step_of(text: str) -> Step:
 
 
 def moves_by(size_ms: int) -> int:
-    """By how much a sliding window of this size moves at a time."""
+    """The step by which a sliding window of this size moves."""
     return next((step for size, step in _STEPS if size_ms <= size), _DAY_MS)
 
 
 def span_of(query: MetricQuery, contract: MetricContract, now_ms: int) -> Span:
-    """What a question asks for at an instant. Raises Invalid for a window that is none, or a span without length."""
+    """The span of a query at an instant. Raises Invalid for an unknown window or an empty span."""
     window = _window(query, contract)
     if query.since_ms is not None or query.until_ms is not None:
         since = None if query.since_ms is None else query.since_ms // 1_000 * 1_000

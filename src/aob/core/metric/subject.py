@@ -1,9 +1,7 @@
-"""All subjects of one metric (a shopper, a session, an order: what its key names): touches in, signed contributions to
-its cells out. Event time alone moves the horizon.
+"""Folds touches of the subjects of one metric (a shopper, a session: its key) into signed contributions.
 
-What lies further back than the horizon is settled: a subject that is touched there waits until `Refolding` has worked
-it out from the log: all its touches are read again; what they tell then, less what was told without those that came
-late, is what the cells lack. What the bounds let go of is missed for good.
+Only event time moves the horizon. A touch before the horizon marks its subject as late: `Refolding` recomputes that
+subject from all its touches in the log, and the difference is added to the cells. What the limits drop stays missing.
 """
 
 from collections import Counter
@@ -34,17 +32,17 @@ from aob.core.value import canonical
 SESSION_WIDTH: Final = 3
 JOIN_WIDTH: Final = 4
 LATE_MAX: Final = 1_000_000
-"""Touches of one metric that wait for the log; further ones are missed."""
+"""Late touches of one metric that wait for a refold; further ones are counted as missed."""
 TOUCHES_MAX: Final = 128
-"""Different touches of one subject that are kept; above, the horizon of that subject alone comes nearer."""
+"""Different touches kept for one subject; above, the horizon of that subject alone moves closer."""
 SUBJECTS_MAX: Final = 200_000
-"""Subjects of one metric; above, those that were quiet the longest are let go."""
+"""Subjects kept for one metric; above, those that were idle longest are evicted."""
 PAGES: Final = 256
-"""Parts in which subjects are written."""
+"""Pages into which subjects are partitioned."""
 SWEPT: Final = 16
-"""Pages that one call of `forget` looks through."""
+"""Pages that one call of `forget` scans."""
 SAMPLED: Final = 64
-"""Subjects whose size is measured for all."""
+"""Subjects that are measured to estimate the size of all."""
 _STATE: Final = "state"
 _LATE: Final = "late"
 _NEVER_MS: Final = -(1 << 62)
@@ -56,7 +54,7 @@ def steps_of(contract: MetricContract) -> tuple[str, ...]:
 
 
 def width_of(contract: MetricContract) -> int:
-    """How many sums a contribution has."""
+    """The number of sums in a contribution."""
     if contract.type == "funnel":
         return len(steps_of(contract))
     return SESSION_WIDTH if contract.type == "sessions" else JOIN_WIDTH
@@ -67,7 +65,7 @@ def answer_of(contract: MetricContract, sums: Sequence[float]) -> dict[str, floa
 
     `funnel`: attempts that reached each step by name, and `conversion`, the share that reached the last. `sessions`:
     `sessions`, `events_per_session`, `duration_ms` (mean). `join`: `pairs`, `average` (of their values), and
-    `unmatched`, left ones that have no right one up to now.
+    `unmatched`, left touches without a right one so far.
     """
     sums = sums or (0.0,) * width_of(contract)
     if contract.type == "funnel":
@@ -86,18 +84,18 @@ def answer_of(contract: MetricContract, sums: Sequence[float]) -> dict[str, floa
 
 
 class Late(msgspec.Struct, array_like=True):
-    """What came late of a subject. `stamp` grows with each touch of it: what was worked out before is then dropped."""
+    """The late touches of a subject. `stamp` grows with each touch; a refold of an older stamp is discarded."""
 
     marks: list[tuple[Mark, int]]
     stamp: int = 0
 
 
 Waiting = tuple[list[tuple[Mark, int]], int, int]
-"""How a subject stands at an instant: its marks, how many of them count, and its stamp."""
+"""A snapshot of a late subject: its marks, how many of them count, and its stamp."""
 
 
 class Refolded(NamedTuple):
-    """A subject as the whole log makes it: what is to be added to the cells, and its history from the horizon on."""
+    """A subject computed from the whole log: what to add to the cells, and its history from the horizon on."""
 
     key: str
     stamp: int
@@ -106,18 +104,18 @@ class Refolded(NamedTuple):
 
 
 class Refolding:
-    """Works out subjects of a metric from all their touches."""
+    """Recomputes subjects of a metric from all their touches."""
 
     def __init__(self, contract: MetricContract) -> None:
         self._law = law_of(contract)
         self._keeps_data = keeps_data(contract)
 
     def mark(self, touch: Touch) -> tuple[Mark, int]:
-        """What of a touch stays."""
+        """The mark of a touch, and its sign."""
         return mark_of(touch, self._keeps_data), touch.sign
 
     def refold(self, key: str, late: Waiting, touches: Sequence[tuple[Mark, int]], floor_ms: int) -> Refolded:
-        """`touches` are all of it that are in the log, those that came late included."""
+        """Recompute a subject. `touches` are all its touches in the log, late ones included."""
         whole: Counter[Mark] = Counter()
         for mark, sign in touches:
             whole[mark] += sign
@@ -136,18 +134,18 @@ def _ordered(counts: Counter[Mark]) -> Marks:
 
 
 def mark_of(touch: Touch, with_data: bool) -> Mark:
-    """What of a touch stays in a history."""
+    """The mark that a history keeps of a touch."""
     data = canonical(touch.data) if with_data else bytes(touch.also)
     return touch.at_ms, touch.step, touch.dims, data
 
 
 def keeps_data(contract: MetricContract) -> bool:
-    """Whether the data of events is looked at."""
+    """Whether the metric reads the data of events."""
     return contract.type == "join" and bool(contract.value)
 
 
 def law_of(contract: MetricContract) -> Law:
-    """What histories mean for a metric."""
+    """The law of a metric's type."""
     if contract.type == "funnel":
         return Funnel(len(steps_of(contract)), contract.within_ms)
     return Sessions(contract.within_ms) if contract.type == "sessions" else Join(contract.within_ms, contract.value)
@@ -166,13 +164,13 @@ _late = msgspec.msgpack.Decoder(dict[str, Late])
 
 
 class SubjectFold:
-    """Of one metric of type funnel, sessions or join, in one tenant."""
+    """The subjects of one metric of type funnel, sessions or join, in one tenant."""
 
     def __init__(
         self, contract: MetricContract, *, subjects_max: int = SUBJECTS_MAX, horizon_ms: int | None = None,
         endless: bool = False,
     ) -> None:  # fmt: skip
-        """`endless`: nothing is ever too late, and nothing is let go: for a fold of a part of the log."""
+        """`endless`: no touch is too late and no subject is evicted; for a fold of a part of the log."""
         self._law = law_of(contract)
         self._keeps_data = keeps_data(contract)
         self._page_max = (1 << 62) if endless else max(subjects_max // PAGES, 1)
@@ -188,7 +186,7 @@ class SubjectFold:
         self._swept = 0
 
     def add(self, touch: Touch) -> list[Contribution]:
-        """What a touch changes; nothing for one that is as it was, or from before the horizon."""
+        """The contributions of a touch; none if it changes nothing or is before the horizon."""
         key, at_ms, seen_ms, sign = touch.key, touch.at_ms, touch.seen_ms, touch.sign
         state = self._state
         state.newest_ms = max(state.newest_ms, seen_ms)
@@ -222,7 +220,7 @@ class SubjectFold:
         return told
 
     def _put_aside(self, key: str, late: Late | None, mark: Mark, sign: int) -> None:
-        """A touch from before the horizon: its subject waits for the log."""
+        """Keep a touch from before the horizon for a refold of its subject."""
         if self._waiting >= LATE_MAX:
             self._state.missed += 1
             return
@@ -234,30 +232,31 @@ class SubjectFold:
         self._late_changed = True
 
     def late(self) -> list[str]:
-        """The subjects that wait for the log."""
+        """The subjects that wait for a refold."""
         return list(self._late)
 
     def waiting_of(self, keys: Iterable[str]) -> dict[str, Waiting]:
-        """How those of some subjects that wait for the log stand now. Nothing is copied: marks are only added."""
+        """Snapshots of the given subjects that wait for a refold. Copies nothing: marks are only appended."""
         late = self._late
         found = [(key, late[key]) for key in keys if key in late]
         return {key: (each.marks, len(each.marks), each.stamp) for key, each in found}
 
     def wait_still(self, keys: Set[str]) -> bool:
-        """Whether one of some subjects waits for the log."""
+        """Whether any of the given subjects waits for a refold."""
         return not self._late.keys().isdisjoint(keys)
 
     def waits(self, key: str) -> bool:
-        """Whether a subject waits for the log."""
+        """Whether a subject waits for a refold."""
         return key in self._late
 
     @property
     def waiting(self) -> int:
-        """Touches that came late and wait for the log."""
+        """Late touches that wait for a refold."""
         return self._waiting
 
     def adopt(self, refolded: Refolded) -> list[Contribution] | None:
-        """A subject is as the log makes it: what that adds to the cells. None when it was touched meanwhile."""
+        """Replace a subject by its refolded state and return what to add to the cells; None if it was touched
+        meanwhile."""
         key, stamp, told, history = refolded
         late = self._late.get(key)
         if late is None or late.stamp != stamp:
@@ -280,7 +279,7 @@ class SubjectFold:
         return told
 
     def forget(self) -> None:
-        """Let go of some of what lies before the horizon; a call now and then keeps memory small."""
+        """Drop some of the state before the horizon; a call now and then bounds memory."""
         floor_ms = self.floor_ms
         for number in range(self._swept, self._swept + SWEPT):
             page = self._pages[number % PAGES]
@@ -294,36 +293,35 @@ class SubjectFold:
 
     @property
     def floor_ms(self) -> int:
-        """The horizon: touches from before it are not looked at as they come."""
+        """The horizon: touches before it are not folded on arrival."""
         return _NEVER_MS if self._endless else self._state.newest_ms - self._horizon_ms
 
     @property
     def missed(self) -> int:
-        """Touches that are not in the numbers: those that wait for the log, were too many of one subject or waited with
-        too many others; and subjects that were let go."""
+        """Touches that the numbers lack (they wait for a refold, or exceeded a limit), and evicted subjects."""
         return self._state.missed + self._state.let_go + self._waiting
 
     @property
     def let_go(self) -> int:
-        """Subjects that were let go because there were too many."""
+        """Subjects evicted because there were too many."""
         return self._state.let_go
 
     @property
     def unmoved(self) -> int:
-        """Values that were no finite number."""
+        """Values that were not finite numbers."""
         return self._state.unmoved
 
     def __len__(self) -> int:
         return sum(map(len, self._pages))
 
     def size(self) -> int:
-        """Bytes of memory, roughly: as some of them say of all."""
+        """Approximate bytes of memory, estimated from a sample."""
         some = list(islice(chain.from_iterable(page.values() for page in self._pages), SAMPLED))
         marks = sum(len(history.marks) for history in some) / max(1, len(some))
         return round(len(self) * (HISTORY_BYTES + MARK_BYTES * marks))
 
     def merge(self, other: "SubjectFold") -> None:
-        """Take in the subjects of another fold, which are none of its own."""
+        """Merge the subjects of another fold; no subject is in both."""
         mine, theirs = self._state, other._state
         for number, page in enumerate(other._pages):
             if page:
@@ -337,11 +335,11 @@ class SubjectFold:
         mine.unmoved += theirs.unmoved
 
     def dump(self, full: bool = False) -> dict[str, bytes]:
-        """The pages that changed since the last dump, or all. A page keeps its name; an empty one has bytes too."""
+        """The pages that changed since the last dump, or all. Page names are stable; an empty page has bytes too."""
         return dict(self.pages(full))
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes]]:
-        """The same page by page; what changes between two of them is dumped next time."""
+        """The same as an iterator; changes made between two pages are in the next dump."""
         numbers, late = range(PAGES) if full else sorted(self._changed), full or self._late_changed
         for number in numbers:
             self._changed.discard(number)
@@ -353,7 +351,7 @@ class SubjectFold:
             yield _STATE, msgspec.msgpack.encode(self._state)
 
     def load(self, pages: Mapping[str, bytes]) -> None:
-        """Become what was dumped: the newest of each page."""
+        """Restore from dumped pages: the newest version of each."""
         for name, data in pages.items():
             if name == _STATE:
                 self._state = _state.decode(data)
@@ -364,7 +362,7 @@ class SubjectFold:
                 self._pages[int(name)] = _page.decode(data)
 
     def _let_go(self, page: dict[str, History], but: str) -> None:
-        """A quarter of a page at once, so that the search for the quiet ones is paid seldom."""
+        """Evict a quarter of a page at once, so that the search for idle subjects is rare."""
         quiet = sorted((key for key in page if key != but), key=lambda key: (page[key].last_ms, key))
         for key in quiet[: max(self._page_max // 4, 1)]:
             del page[key]

@@ -1,8 +1,8 @@
-"""Tiles: spans of time with their cells, each in the larger one that it is a part of. Which tiles make up a span.
+"""Tiles: spans of time with their cells, nested by level; finds the tiles that cover a span.
 
-A tile holds cells of its own (a leaf), or is the sum of its parts, made when it is asked for and kept until one moves.
-Levels: seconds, minutes, hours, days, blocks of 32 days, ever. Hours and days are cut at the midnights of the zones
-that windows are told in, so that days and months of any zone are made of whole tiles.
+A leaf holds its own cells; any other tile is the sum of its parts, computed on demand and cached until one changes.
+Levels: seconds, minutes, hours, days, blocks of 32 days, ever. Hours and days are split at the midnights of the zones
+of windows, so that days and months of any zone consist of whole tiles.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ Key = tuple[str, ...]
 
 
 class Grid:
-    """The edges for a set of zones. Immutable."""
+    """The tile boundaries for a set of zones. Immutable."""
 
     __slots__ = ("zones",)
 
@@ -35,7 +35,7 @@ class Grid:
         self.zones = tuple(sorted(zones - {"UTC"}))
 
     def start(self, level: int, at_ms: int) -> int:
-        """Where the tile of a level that holds an instant begins."""
+        """The start of the tile of a level that contains an instant."""
         if level == EVER:
             return -ENDLESS_MS
         start = at_ms // SIZES_MS[level] * SIZES_MS[level]
@@ -46,7 +46,7 @@ class Grid:
         return start
 
     def end(self, level: int, start: int) -> int:
-        """Where a tile that begins there ends."""
+        """The end of a tile that starts there."""
         if level == EVER:
             return ENDLESS_MS
         end = (start // SIZES_MS[level] + 1) * SIZES_MS[level]
@@ -56,7 +56,7 @@ class Grid:
 
 @lru_cache(maxsize=8_192)
 def _cuts(day: int, zones: tuple[str, ...]) -> tuple[int, ...]:
-    """The midnights of zones within a day of UTC, in order."""
+    """The midnights of zones within a UTC day, in order."""
     since, ordinal = day * DAY_MS, day + _EPOCH_ORDINAL
     days = [ordinal + shift for shift in (-1, 0, 1, 2) if 0 < ordinal + shift <= _LAST_ORDINAL]
     found = {day_start(each, zone) for zone in zones for each in days}
@@ -64,12 +64,12 @@ def _cuts(day: int, zones: tuple[str, ...]) -> tuple[int, ...]:
 
 
 class NeedsScan(Exception):  # noqa: N818  # an answer: ask the log instead
-    """The tiles that are kept are too large, or gone, for this span."""
+    """The kept tiles are too coarse or gone for this span."""
 
 
 class Tile:
-    """The span `[start, end)` of a level. `parts` is None in a leaf. `late` says that something came late into it,
-    `taken` (of a leaf) that values were taken back there that its cells cannot take back."""
+    """The span `[start, end)` of a level. `parts` is None in a leaf. `late`: a late event was folded into it; `taken`
+    (of a leaf): values were retracted that its cells cannot subtract."""
 
     __slots__ = ("_cells", "_total", "end", "late", "level", "parent", "parts", "start", "taken")
 
@@ -81,18 +81,18 @@ class Tile:
         self.late = self.taken = False
 
     def own(self) -> dict[Key, Cell]:
-        """The cells of a leaf, to be added to; call `touch` then."""
+        """The cells of a leaf for adding; call `touch` afterwards."""
         assert self._cells is not None
         return self._cells
 
     def touch(self, late: bool = False) -> None:
-        """It has moved: what was made of it is no longer good."""
+        """Invalidate what was computed from it, after a change."""
         self._total = None
         self.late = self.late or late
         self.spread(late)
 
     def spread(self, late: bool = False) -> None:
-        """What larger tiles were made of has moved. One that holds nothing made has none above it that does."""
+        """Invalidate the larger tiles. A tile without cached results has no ancestor with any."""
         tile = self.parent
         while tile is not None and (tile._total is not None or tile._cells is not None or (late and not tile.late)):
             tile._total = tile._cells = None
@@ -100,7 +100,7 @@ class Tile:
             tile = tile.parent
 
     def cells(self, slots: Sequence[Slot]) -> Mapping[Key, Cell]:
-        """Its cells by combination of dimensions; not to be changed."""
+        """Its cells by combination of dimensions; read-only."""
         if self._cells is None:
             assert self.parts is not None
             found: dict[Key, list[Cell]] = {}
@@ -111,7 +111,7 @@ class Tile:
         return self._cells
 
     def total(self, slots: Sequence[Slot]) -> Cell:
-        """All of its cells as one; not to be changed."""
+        """The merge of all its cells; read-only."""
         found = self._total
         if found is None:
             if self.parts is not None:
@@ -122,13 +122,13 @@ class Tile:
         return found
 
     def settle(self, slots: Sequence[Slot]) -> None:
-        """Become a leaf: its parts are let go. A cell that was alone in being for its key is taken over as it is."""
+        """Become a leaf and drop the parts. A cell that is the only one of its key is reused."""
         cells = {key: list(cell) for key, cell in self.cells(slots).items()}
         self.taken = any(part.taken for part in (self.parts or {}).values())
         self._cells, self.parts = cells, None
 
     def first(self) -> int:
-        """Where its first leaf begins."""
+        """The start of its first leaf."""
         tile = self
         while tile.parts:
             tile = tile.parts[min(tile.parts)]
@@ -136,11 +136,11 @@ class Tile:
 
 
 KEPT_MS: Final = (2 * 3_600_000, 2 * 86_400_000, 62 * 86_400_000, 3_660 * 86_400_000)
-"""How long seconds, minutes, hours and days are kept; blocks of days are for ever."""
+"""How long seconds, minutes, hours and days are kept; blocks of days are kept for ever."""
 
 
 class Tiles:
-    """All tiles of a cube. `floors[level]`: from which instant on tiles of that level are kept."""
+    """All tiles of a cube. `floors[level]`: the instant from which tiles of that level are kept."""
 
     __slots__ = ("by_level", "cells", "changed", "floors", "grid", "leaf_count", "root", "slots")
 
@@ -150,19 +150,19 @@ class Tiles:
         self.root = Tile(EVER, -ENDLESS_MS, ENDLESS_MS, None, leaf=False)
         self.by_level: list[dict[int, Tile]] = [{} for _ in range(EVER)]
         self.changed: set[tuple[int, int]] = set()
-        """Leaves that moved since pages were written last: (level, start); leaves that went too."""
+        """Leaves changed since pages were last written: (level, start); removed leaves too."""
         self.leaf_count = self.cells = 0
-        """Kept by whoever adds a cell to a leaf: health asks often, and there may be many."""
+        """Updated by the caller that adds a cell to a leaf: health reads them often."""
 
     def open(self, at_ms: int) -> Tile:
-        """The leaf that an instant belongs to, made if it is not there."""
+        """The leaf of an instant, created if missing."""
         level = 0
         while at_ms < self.floors[level] and level < EVER - 1:
             level += 1
         return self._made(level, at_ms, leaf=True)
 
     def leaf_at(self, level: int, start: int) -> Tile:
-        """A leaf by its place, made if it is not there: for pages that are read."""
+        """The leaf at a start, created if missing; for restoring pages."""
         return self._made(level, start, leaf=True)
 
     def _made(self, level: int, at_ms: int, leaf: bool) -> Tile:
@@ -181,7 +181,7 @@ class Tiles:
         return tile
 
     def cover(self, since: int, until: int) -> list[Tile]:
-        """The fewest tiles that make up a span; tiles without events are left out. Raises NeedsScan."""
+        """The fewest tiles that cover a span; tiles without events are omitted. Raises NeedsScan."""
         found: list[Tile] = []
         open_ = [self.root]
         while open_:
@@ -197,10 +197,10 @@ class Tiles:
         return found
 
     def within(self, since: int, until: int) -> Iterator[Tile]:
-        """The leaves that lie in a span."""
+        """The leaves within a span."""
         for tiles in self.by_level:
             tile = tiles.get(since)
-            if tile is not None and tile.end == until and tile.parts is None:  # as most spans are
+            if tile is not None and tile.end == until and tile.parts is None:  # the usual case
                 yield tile
                 return
         open_ = [self.root]
@@ -213,7 +213,7 @@ class Tiles:
                         yield part
 
     def forget(self, now_ms: int, kept_ms: Sequence[int] = KEPT_MS) -> bool:
-        """Roll up what is older than it is to be kept in its level. Whether anything was."""
+        """Roll up tiles older than the retention of their level; return whether any was."""
         moved = False
         for level, kept in enumerate(kept_ms):
             floor = self.grid.start(level + 1, now_ms - kept)
@@ -222,7 +222,7 @@ class Tiles:
         return moved
 
     def roll_up(self, level: int, floor: int) -> bool:
-        """Let go of tiles of a level before an instant, which must be an edge of the next one: it keeps their sums."""
+        """Replace the tiles of a level before `floor`, a boundary of the next level, by their sums in that level."""
         before, self.floors[level] = self.floors[level], floor
         old = [
             tile
@@ -244,13 +244,13 @@ class Tiles:
         return bool(old)
 
     def leaves(self) -> Iterator[Tile]:
-        """All tiles that hold cells of their own."""
+        """All leaves."""
         for tiles in self.by_level:
             for tile in tiles.values():
                 if tile.parts is None:
                     yield tile
 
     def sample(self, count: int) -> Iterator[Tile]:
-        """So many leaves of each level at most, the newest made."""
+        """At most `count` leaves of each level, the newest first."""
         for tiles in self.by_level:
             yield from islice((tile for tile in reversed(tiles.values()) if tile.parts is None), count)

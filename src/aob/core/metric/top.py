@@ -1,4 +1,4 @@
-"""Which values come most often in a cell, or weigh most: values with signs or weights in, the heaviest out."""
+"""Ranks the most frequent values of a cell, or those with the largest sums of weights; estimates above a cap."""
 
 from typing import Final, Self
 
@@ -15,14 +15,14 @@ from aob.core.metric.sketch import (
 )
 
 RANKED_MAX: Final = 1_024
-"""Values that are kept one by one before the counts become estimates."""
+"""Values counted individually before the counts become estimates."""
 
 
 UNIT_BITS: Final = 94
-"""A weight comes as a multiple of 2^-104; estimates are of multiples of 2^-10."""
+"""Weights are multiples of 2^-104; estimates are in multiples of 2^-10."""
 _PART: Final = (1 << UNIT_BITS) - 1
 TOTAL_MAX: Final = 1 << 62
-"""Of all weights of an estimate, which are added up in 64 bits. What is more is lost, and that is told."""
+"""Limit of the total weight of an estimate, a 64-bit sum. The excess is lost and included in the error."""
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -31,19 +31,18 @@ class _Kept(msgspec.Struct, array_like=True):
     counts: dict[str, int]
     rest: bytes
     sums: dict[str, str] | None = None
-    """Sums of weights, in hexadecimal: they are wider than what a page can hold as a number."""
+    """Sums of weights in hexadecimal: they exceed the integers of a page."""
 
 
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Top(CountingTexts[Frequent]):
-    """Counts of values, or sums of their weights; the heaviest first, those of equal weight by their text. None is no
-    value.
+    """Counts values or sums their weights; ranks the heaviest first and ties by text. None is ignored.
 
-    Up to `cap` values (`EXACT_MAX` when `exact` is asked for) it is exact. Above, frequent items estimate: a count is
-    off by at most `error` times the total; a retraction is lost, and so is what of a weight is less than a unit.
-    Weights are whole multiples of 2^-104.
+    Exact up to `cap` values (`EXACT_MAX` when `exact` is requested). Above, frequent items estimate: a count is off by
+    at most `error` times the total; retractions and fractions of a unit of weight are lost. Weights are integer
+    multiples of 2^-104.
     """
 
     __slots__ = ("_weighed",)
@@ -53,18 +52,18 @@ class Top(CountingTexts[Frequent]):
         self._weighed = False
 
     def weigh(self, value: object, amount: int) -> None:
-        """Add so much to the sum of a value."""
+        """Add `amount` to the sum of a value."""
         self._weighed = True
         if amount:
             self.add(value, amount)
 
     def merge(self, other: Self) -> None:
-        """Take in what another has seen; that one stays as it is."""
+        """Merge another one, which is not changed."""
         self._weighed = self._weighed or other._weighed
         super().merge(other)
 
     def value(self, k: int = 10) -> list[tuple[object, int]]:
-        """The `k` values that came most often, with how often; or that weigh most, with the sum of their weights."""
+        """The `k` most frequent values with their counts, or the heaviest with their sums of weights."""
         if self._rest is None:
             found = [(key, n) for key, n in self._counts.items() if n > 0]
         else:
@@ -74,13 +73,13 @@ class Top(CountingTexts[Frequent]):
 
     @property
     def error(self) -> float:
-        """How far off a count may be, as a share of all that was counted (and of the retractions that were lost)."""
+        """The error of a count as a share of the total (plus the lost retractions)."""
         if self._rest is None:
             return 0.0
         return self._rest.epsilon + self._lost / max(self._rest.total_weight, 1)
 
     def dump(self) -> bytes:
-        """All of it as bytes."""
+        """Serialize to bytes."""
         rest = b"" if self._rest is None else self._rest.serialize()
         if not self._weighed:
             return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
@@ -89,7 +88,7 @@ class Top(CountingTexts[Frequent]):
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """The sketch of its bytes."""
+        """Deserialize a sketch."""
         kept = _decode(data)
         made = cls(kept.cap)
         made._counts, made._lost, made._weighed = kept.counts, kept.lost, kept.sums is not None
@@ -99,7 +98,7 @@ class Top(CountingTexts[Frequent]):
         return made
 
     def size(self) -> int:
-        """Bytes of memory, roughly."""
+        """Approximate bytes of memory."""
         return ENTRY_BYTES * (len(self._counts) + (self._rest.num_active_items if self._rest else 0)) + 100
 
     def _new(self) -> Frequent:

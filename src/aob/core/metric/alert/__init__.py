@@ -1,4 +1,4 @@
-"""What a metric says flows in, the states of an alert flow out: pending, firing, over; and what they call for."""
+"""Evaluates alerts on metric values: their states, and the notifications and runs that these cause."""
 
 from aob.core.metric.alert import command as commands
 from aob.core.metric.alert.command import Begin, Drop, Put, Silence, Tell, Weigh

@@ -1,4 +1,4 @@
-"""What an alert may be asked. Data only; time is that of who asks, or of the commit."""
+"""The commands of an alert. Data only; times are those of the caller or of the commit."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,8 @@ from aob.core.contract_model import AlertContract
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One value of the metric, weighed: whether `when` holds and whether it is clear. Both false: in between.
-    `missing`: there is no value, and neither expression has something to say of that."""
+    """One evaluated value of the metric: whether `when` holds and whether it is clear. Both false: in between.
+    `missing`: there is no value, and neither expression handles null."""
 
     key: str
     by: Mapping[str, str]
@@ -21,8 +21,8 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Weigh(msgspec.Struct):
-    """All values that the metric has now; an instance that is not among them is seen as `absent`. `at_ms` is when it
-    was read."""
+    """Evaluate all current values of the metric; an instance without one is seen as `absent`. `at_ms`: the read
+    time."""
 
     contract: AlertContract
     seen: tuple[Seen, ...]
@@ -32,7 +32,7 @@ class Weigh(msgspec.Struct):
 
 
 class Put(msgspec.Struct):
-    """Declare a version; it must be newer than `known`, the newest there is elsewhere."""
+    """Declare a version; it must be newer than `known`, the newest version elsewhere."""
 
     contract: AlertContract
     known: int
@@ -40,14 +40,14 @@ class Put(msgspec.Struct):
 
 
 class Drop(msgspec.Struct):
-    """Judge no version up to this one."""
+    """Stop evaluating versions up to this one."""
 
     version: int
     by: str
 
 
 class Silence(msgspec.Struct):
-    """Tell nobody and start nothing until then (0: speak again)."""
+    """Notify no subscriber and start no run until then (0: end the silence)."""
 
     until_ms: int
     reason: str
@@ -55,15 +55,15 @@ class Silence(msgspec.Struct):
 
 
 class Tell(msgspec.Struct):
-    """Subscribers have heard of a firing, or of its end (0)."""
+    """Subscribers were notified of a firing, or of its end (0)."""
 
     key: str
     firing_ms: int
 
 
 class Begin(msgspec.Struct):
-    """Start what a firing calls for, as this run, if its cooldown and the number of its open runs allow it. A `refused`
-    says why it cannot be started at all (its inputs cannot be made, there is no such workflow)."""
+    """Start the workflow of a firing as this run, if its cooldown and the number of its open runs allow it. `refused`
+    says why it cannot be started at all (its inputs cannot be computed, the workflow does not exist)."""
 
     key: str
     contract: AlertContract
@@ -73,14 +73,14 @@ class Begin(msgspec.Struct):
 
 
 class Resume(msgspec.Struct):
-    """A start that an earlier release has decided on is asked for now, as this run."""
+    """Request a start that an earlier release decided on, as this run."""
 
     start_key: str
     run_id: str
 
 
 class Settle(msgspec.Struct):
-    """What became of a start: a run, or a reason."""
+    """The outcome of a start: a run, or a reason."""
 
     key: str
     start_key: str
@@ -89,7 +89,7 @@ class Settle(msgspec.Struct):
 
 
 class RunOver(msgspec.Struct):
-    """A run that the alert started has ended, or there is none."""
+    """A run that the alert started has ended or does not exist."""
 
     run_id: str
 

@@ -1,4 +1,4 @@
-"""What the record holds of an alert: what it was declared, its turns, what was told, what it started. Data only."""
+"""The events of an alert's record: declarations, phase changes, notifications and starts. Data only."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -9,14 +9,14 @@ from aob.core.answers import JsonValue
 from aob.core.contract_model import AlertContract
 
 Phase = Literal["ok", "pending", "firing", "clearing", "no_data"]
-"""`clearing` is firing whose `clear` holds, or whose number is gone, and not for long enough; `no_data` is what a
-firing becomes whose number stays away."""
+"""`clearing` is a firing whose `clear` holds, or whose value is missing, but not for long enough; `no_data` follows a
+firing whose value stays missing."""
 NO_DATA_MS: Final = 86_400_000
-"""A number that has been away for so long is not waited for any more."""
+"""After this time without a value, `no_data` ends."""
 
 
 class AlertPut(msgspec.Struct, array_like=True, tag=1):
-    """A version was made by a caller, not by a contract file."""
+    """A caller, not a contract file, declared a version."""
 
     contract: AlertContract
     by: str
@@ -24,7 +24,7 @@ class AlertPut(msgspec.Struct, array_like=True, tag=1):
 
 
 class AlertDropped(msgspec.Struct, array_like=True, tag=2):
-    """Versions up to this one are judged no more."""
+    """Versions up to this one are no longer evaluated."""
 
     version: int
     by: str
@@ -32,7 +32,7 @@ class AlertDropped(msgspec.Struct, array_like=True, tag=2):
 
 
 class AlertSilenced(msgspec.Struct, array_like=True, tag=3):
-    """It tells nobody and starts nothing until then; 0 ends a silence."""
+    """It notifies no subscriber and starts no run until then; 0 ends a silence."""
 
     until_ms: int
     reason: str
@@ -41,8 +41,7 @@ class AlertSilenced(msgspec.Struct, array_like=True, tag=3):
 
 
 class AlertTurned(msgspec.Struct, array_like=True, tag=4):
-    """One instance changed its phase. `version` is the contract it was judged by, `starts` the workflow that a firing
-    calls for."""
+    """An instance changed its phase. `version` is that of the contract, `starts` the workflow a firing starts."""
 
     key: str
     by: Mapping[str, str]
@@ -55,7 +54,7 @@ class AlertTurned(msgspec.Struct, array_like=True, tag=4):
 
 
 class AlertTold(msgspec.Struct, array_like=True, tag=5):
-    """Subscribers have heard of a firing (its beginning), of its end (0), or that its number is gone (since when,
+    """Subscribers were notified of a firing (its start), of its end (0), or that its value is missing (since when,
     negative)."""
 
     key: str
@@ -63,8 +62,8 @@ class AlertTold(msgspec.Struct, array_like=True, tag=5):
 
 
 class StartDue(msgspec.Struct, array_like=True, tag=6):
-    """A workflow is to be started under this key, with these inputs. `open` are earlier runs that have not ended. With
-    `run_id` the run was asked for in this very commit, by a message; earlier releases asked later."""
+    """A workflow must be started under this key with these inputs. `open` are earlier runs that have not ended. With
+    `run_id` the run was requested by a message in the same commit; earlier releases requested it later."""
 
     key: str
     start_key: str
@@ -77,7 +76,7 @@ class StartDue(msgspec.Struct, array_like=True, tag=6):
 
 
 class StartSettled(msgspec.Struct, array_like=True, tag=7):
-    """What became of a start: the run, or why there is none."""
+    """The outcome of a start: the run, or the reason why there is none."""
 
     key: str
     start_key: str
@@ -87,7 +86,7 @@ class StartSettled(msgspec.Struct, array_like=True, tag=7):
 
 
 class StartedRunEnded(msgspec.Struct, array_like=True, tag=8):
-    """A run that it started has ended: its place is free."""
+    """A run that it started has ended and no longer counts as open."""
 
     run_id: str
     at_ms: int

@@ -1,7 +1,7 @@
-"""What an alert asks of its metric, and what it makes of the answer. Contracts and values in; what was seen out. Pure.
+"""Builds an alert's query and evaluates the answer against `when` and `clear`. Pure.
 
-No value (null: an average of nothing; a row that is gone) fulfils no `when`. A firing whose value goes away clears, and
-is then over as `no data`, not as `ok`, unless `when` or `clear` says something of null.
+A missing value (null, an average of nothing, a row that is gone) fulfils no `when`. A firing whose value goes missing
+clears and ends as `no_data`, not as `ok`, unless `when` or `clear` handles null.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _NAMES: Final = frozenset({"value", "metric", "alert", "by", "at", "position"})
 
 
 class Judge:
-    """One alert's contract, ready to judge by: its expressions are compiled once. Raises ExpressionError."""
+    """One alert's contract with compiled expressions. Raises ExpressionError."""
 
     def __init__(self, contract: AlertContract) -> None:
         self.contract = contract
@@ -33,13 +33,13 @@ class Judge:
         self._inputs = {name: _compiled(text, _NAMES) for name, text in contract.inputs.items()}
 
     def query(self) -> MetricQuery:
-        """What the metric is asked."""
+        """The query for the metric."""
         rule = self.contract
         return MetricQuery(rule.metric, rule.window, by=tuple(rule.by), where=dict(rule.where), limit=ROWS_MAX)
 
     def weigh(self, answer: Mapping[str, JsonValue]) -> tuple[tuple[Seen, ...], str]:
-        """Each value of an answer against `when` and `clear`, those first that hold; and what is wrong with an
-        expression (it then neither holds nor clears), or an empty text."""
+        """Evaluate each value of an answer, those for which `when` holds first; and the error of an expression (it then
+        neither holds nor clears), or an empty text."""
         seen, wrong = [], ""
         for row in answer.get("rows") or () if self.contract.by else ({"value": answer.get("value")},):
             by = {name: str(value) for name, value in (row.get("by") or {}).items()}
@@ -49,7 +49,7 @@ class Judge:
         return tuple(sorted(seen, key=lambda each: not each.holds)), wrong
 
     def absent(self, answer: Mapping[str, JsonValue]) -> Seen:
-        """What a value of the dimensions is that the answer does not have: nothing counted is 0, else there is none."""
+        """The evaluation of a value that the answer lacks: 0 for counts and sums, else null."""
         return self._one({}, 0 if answer.get("type") in _ZERO else None)[0]
 
     def _one(self, by: Mapping[str, str], value: JsonValue) -> tuple[Seen, str]:
@@ -80,12 +80,12 @@ class Judge:
 
 
 def key_of(by: Mapping[str, str]) -> str:
-    """The key of an instance: its values, by the names of their dimensions; empty for an alert without `by`."""
+    """The key of an instance: its values, ordered by dimension name; empty for an alert without `by`."""
     return canonical([value for _, value in sorted(by.items())]).decode() if by else ""
 
 
 def _holds(expression: Expression, value: JsonValue, *, without: bool = False) -> tuple[bool, str]:
-    """Whether it holds, and what is wrong; `without` is what it comes to when there is no value to work on."""
+    """Whether it holds, and the error text; `without` is the result when there is no value."""
     try:
         return bool(expression.eval({"value": value})), ""
     except EvalError as error:
@@ -93,7 +93,7 @@ def _holds(expression: Expression, value: JsonValue, *, without: bool = False) -
 
 
 def _silent(expression: Expression) -> bool:
-    """Whether it has nothing to say when there is no value."""
+    """Whether it fails on a null value."""
     try:
         expression.eval({"value": None})
     except EvalError:

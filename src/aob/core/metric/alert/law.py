@@ -1,8 +1,8 @@
-"""The law of alerts: a state, a command and the time in; events out. Pure.
+"""The law of alerts: decides the events of a command from state and time. Pure.
 
 ok -> pending once `when` holds, firing once it has held for `for`, clearing once `clear` holds, ok once that has held
-for `clear_for`. Between `when` and `clear` nothing turns: that is the hysteresis. A firing whose number is gone for
-`clear_for` is `no_data` and not ok, until the number is back, for a day at most.
+for `clear_for`. Between `when` and `clear` the phase stays: that is the hysteresis. A firing whose value is missing for
+`clear_for` becomes `no_data`, not ok, until the value returns, for a day at most.
 """
 
 from collections.abc import Iterator
@@ -41,12 +41,12 @@ from aob.core.metric.alert.events import (
 from aob.core.metric.alert.state import AlertState, Instance
 
 INSTANCES_MAX: Final = 256
-"""Values of the dimensions of one alert that may be other than ok at once; further ones wait for a place."""
+"""Instances of one alert that may be other than ok at once; further ones wait for a free place."""
 
 
 def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertEvent]:
     """The events of a command; none when it changes nothing. Raises Conflict for a version that is not newer, NotFound
-    for an alert that was dropped already."""
+    for an alert that is already dropped."""
     match command:
         case Weigh():
             return list(_weigh(state, command))
@@ -97,7 +97,7 @@ def _weigh(state: AlertState, command: Weigh) -> Iterator[AlertEvent]:
 def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, position: str) -> Iterator[AlertTurned]:
     phase, since_ms = instance.phase, instance.since_ms
     if phase == "pending" and instance.version != contract.version:
-        phase = "ok"  # what has held so far held for another rule
+        phase = "ok"  # the pending time counted for another version
     turned = next_phase(phase, seen, contract, at_ms - since_ms)
     if turned == "pending" and contract.for_ms == 0:
         turned = "firing"
@@ -111,7 +111,7 @@ def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, 
 
 
 def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int) -> Phase:
-    """The phase that follows when this is seen and the present one has lasted for `passed_ms`."""
+    """The next phase for this value after `passed_ms` in the current phase."""
     if phase == "ok":
         return "pending" if seen.holds else "ok"
     if phase == "no_data":

@@ -1,7 +1,5 @@
-"""The state of one alert: events folded in, and read off it what is owed to the outside. Pure; knows no clock.
-
-An instance (one value of the dimensions of `by`) stays only while something is to be remembered of it.
-"""
+"""The state of one alert, folded from its events, and the actions it calls for. Pure; reads no clock. An instance (one
+value of the dimensions of `by`) is kept only while it holds information."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -27,13 +25,13 @@ from aob.core.metric.alert.events import (
 )
 
 HISTORY_MAX: Final = 100
-"""Turns, silences and starts that an alert remembers for reading; its record keeps all."""
+"""Phase changes, silences and starts that an alert keeps for reading; its record keeps all."""
 
 
 class Instance(msgspec.Struct):
-    """One value of the dimensions. `firing_ms` is when it began to fire (0: it does not; negative: since when its
-    number is gone), `told_ms` what subscribers last heard of that. `starts` is the workflow that this firing still
-    calls for."""
+    """One value of the dimensions. `firing_ms` is when it began to fire (0: not firing; negative: since when its value
+    is missing), `told_ms` the value that subscribers were last notified of. `starts` is the workflow that this firing
+    must still start."""
 
     key: str
     by: Mapping[str, str]
@@ -48,8 +46,8 @@ class Instance(msgspec.Struct):
 
 
 class Owed(msgspec.Struct):
-    """What should happen now: instances to tell of, keys whose start may be due, starts of an earlier release that
-    nobody was asked for; and when to look again without an event."""
+    """The actions due: instances to notify about, keys whose start may be due, starts of an earlier release that were
+    never requested; and when to check again without an event."""
 
     tell: list[Instance]
     begin: list[str]
@@ -58,7 +56,7 @@ class Owed(msgspec.Struct):
 
 
 class AlertState:
-    """All that is known of an alert."""
+    """The state of an alert."""
 
     def __init__(self, tenant: str, name: str) -> None:
         self.tenant, self.name = tenant, name
@@ -73,7 +71,7 @@ class AlertState:
         self.history: deque[JsonObject] = deque(maxlen=HISTORY_MAX)
 
     def contract(self, known: ContractSet) -> AlertContract | None:
-        """The version that is in force, of the contracts or of a caller; None when there is none or it is dropped."""
+        """The version in force, from contract files or a caller; None when there is none or it is dropped."""
         found = known.alert(self.name)
         if self.own is not None and (found is None or self.own.version >= found.version):
             found = self.own
@@ -88,11 +86,11 @@ class AlertState:
         return len(self.runs) + len(self.due) < contract.open_runs_max
 
     def start_key(self, instance: Instance) -> str:
-        """The idempotency key of what a firing starts: the same in every process and after every restart."""
+        """The idempotency key of a firing's start: the same in every process and after every restart."""
         return derived_id("alert", self.tenant, self.name, instance.key, instance.firing_ms)
 
     def owed(self, contract: AlertContract | None, now_ms: int) -> Owed:
-        """What the state calls for. The same again until events say that it has happened."""
+        """The actions due; the same again until events record that they happened."""
         found = Owed([], [], [due for due in self.due.values() if not due.run_id], None)
         wakes: list[int] = []
         silent = self.silent(now_ms)
@@ -123,7 +121,7 @@ class AlertState:
     # -- events -----------------------------------------------------------------------------------------------------
 
     def fold(self, event: AlertEvent) -> None:
-        """Take over one event."""
+        """Apply one event."""
         match event:
             case AlertPut():
                 self.own = event.contract
@@ -161,7 +159,7 @@ class AlertState:
             instance.firing_ms, instance.starts = 0, ""
         elif event.phase == "no_data":
             instance.firing_ms, instance.starts = -event.at_ms, ""
-        # A firing that goes on fires since it began, not since its clearing was broken off.
+        # A resumed firing counts from its start, not from the end of its clearing.
         back = event.phase == "firing" and before == "clearing"
         instance.since_ms = instance.firing_ms if back else event.at_ms
         instance.phase, instance.value = event.phase, event.value

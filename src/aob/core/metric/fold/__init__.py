@@ -1,7 +1,4 @@
-"""Accepted events flow in, the numbers that contracts declare flow out: folded into cells, read by window.
-
-Nothing here knows the time or a disk: both are told.
-"""
+"""Folds accepted events into the metrics that contracts declare. No clock and no I/O: the caller passes both."""
 
 from aob.core.metric.fold.feed import Many
 from aob.core.metric.fold.fold import Fold, Moved

@@ -1,4 +1,4 @@
-"""Questions in, readings out: values by dimension, series, the window before, derived ones, how long it stays true."""
+"""Answers queries: values by dimension, series, previous windows, derived metrics, how long an answer is valid."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,15 +16,15 @@ from aob.core.metric.tile import DAY_MS, ENDLESS_MS, HOUR_MS, MINUTE_MS, Key, Ne
 from aob.core.metric_query import MetricQuery
 
 ROWS_MAX: Final = 10_000
-"""Rows of one answer, whatever limit is asked for."""
+"""Rows of one answer, whatever limit the query has."""
 TIME_MIN_MS: Final = FIRST_MS - DAY_MS
 TIME_MAX_MS: Final = LAST_MS + DAY_MS
-"""What may be asked for: the years 1 to 9999."""
+"""The range of a query: the years 1 to 9999."""
 _ZERO: Final = frozenset(("count", "sum", "distinct"))
 
 
 def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
-    """The answer to a question at an instant."""
+    """Answer a query at an instant."""
     plan = fold.plan.metrics.get(query.metric)
     if plan is None:
         hint = f"there are {', '.join(sorted(fold.plan.metrics)[:20])}"
@@ -68,7 +68,7 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
 
 
 def _meant(fold: State, plan: MetricPlan, query: MetricQuery) -> MetricQuery:
-    """A question in which `__other__` is the rest of a dimension, unless there is a value of that name."""
+    """The query with `__other__` replaced by the rest of a dimension, unless a value has that name."""
     where = {
         name: REST if value == OTHER and not fold.dimensions.knows(name, plan.contract.budget, OTHER) else value
         for name, value in query.where.items()
@@ -77,8 +77,8 @@ def _meant(fold: State, plan: MetricPlan, query: MetricQuery) -> MetricQuery:
 
 
 def _wider(fold: State, plan: MetricPlan, span: Span, query: MetricQuery) -> tuple[Span, Told]:
-    """A sliding window that begins a little earlier (it says when), where so many cells live that small tiles had to go
-    before their time: a scan of the log for each reading would cost far more."""
+    """A sliding window that starts slightly earlier (the answer says when), for cubes with so many cells that small
+    tiles were rolled up early: scanning the log for each reading would cost far more."""
     if span.kind != "sliding" or span.since is None:
         raise NeedsScan
     for size_ms in (MINUTE_MS, HOUR_MS):
@@ -144,7 +144,7 @@ def _nothing(fold: State, name: str) -> Value:
 
 
 def _derived(plan: MetricPlan, values: Mapping[str, Value]) -> Value:
-    """The value of a derived metric; None where a part has none, or where it cannot be computed (a division by 0)."""
+    """The value of a derived metric; None where a part is None, or where it cannot be computed (a division by 0)."""
     assert plan.expression is not None
     names = {name: _operand(value) for name, value in values.items()}
     try:
@@ -160,12 +160,12 @@ ENDLESS: Final = float("inf")
 
 
 def _operand(value: Value) -> Value:
-    """Numbers as doubles, because the language does not mix them; an object or list as it is."""
+    """Integers as doubles, because the language does not mix them; other values unchanged."""
     return float(value) if isinstance(value, int) else value
 
 
 def _cubes(fold: State, plan: MetricPlan) -> list[Cube]:
-    """The cubes behind a metric, through those that it is made of."""
+    """The cubes of a metric, including those of its operands."""
     found = {part.cube: fold.cubes[part.cube] for part in plan.parts}
     for name in plan.operands:
         found |= {cube.id: cube for cube in _cubes(fold, fold.plan.metrics[name])}
@@ -191,7 +191,7 @@ def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | No
 
 
 def _unmoved(fold: State, plan: MetricPlan) -> int:
-    """Values that could not move it, or what it is made of."""
+    """Values that it, or its operands, could not use."""
     name = plan.contract.name
     found = sum(fold.cubes[id].unmoved.get(name, 0) for id in {part.cube for part in plan.parts})
     if name in fold.subjects:
@@ -200,14 +200,14 @@ def _unmoved(fold: State, plan: MetricPlan) -> int:
 
 
 def _missed(fold: State, plan: MetricPlan) -> int:
-    """Touches and subjects that are not in it, or in what it is made of."""
+    """Touches and subjects that it, or its operands, lack."""
     subjects = fold.subjects.get(plan.contract.name)
     found = 0 if subjects is None else subjects.missed
     return found + sum(_missed(fold, fold.plan.metrics[operand]) for operand in plan.operands)
 
 
 def _anew(fold: State, plan: MetricPlan, since: int | None, until: int) -> bool:
-    """Whether some of it waits to be told anew from the log: tiles of this span, or subjects."""
+    """Whether part of it waits for a recount from the log: tiles of this span, or subjects."""
     low = -ENDLESS_MS if since is None else since
     subjects = fold.subjects.get(plan.contract.name)
     if subjects is not None and subjects.waiting:
@@ -224,7 +224,7 @@ def _overflowed(fold: State, plan: MetricPlan) -> list[str]:
 def _valid_until(
     fold: State, span: Span, told: Told, cubes: list[Cube], reading: Reading, fixed: bool, now_ms: int
 ) -> int | None:
-    """When the answer changes without an event: something leaves or enters the window, or it becomes complete."""
+    """When the answer changes without an event: data leaves or enters the window, or it becomes complete."""
     edges: list[int] = []
     if not fixed:
         moves_at = span.moves_at(told.first, max((cube.furthest for cube in cubes), default=0))
@@ -236,7 +236,7 @@ def _valid_until(
 
 
 def _rows(told: Told, query: MetricQuery) -> list[Row]:
-    """Rows in the order of their dimensions; when there are too many, the largest of them."""
+    """Rows ordered by their dimensions; when there are too many, the largest of them."""
     pairs = sorted(told.values.items())
     limit = min(query.limit, ROWS_MAX)
     if len(pairs) > limit:
@@ -249,7 +249,7 @@ def _named(by: tuple[str, ...], group: Key) -> dict[str, str]:
 
 
 def _more(by: tuple[str, ...], group: Key, told: Told) -> Row:
-    """What is to be known of a row beside its value: `other` names dimensions of which it is the rest."""
+    """The flags of a row: `overflow`, and `other`, the dimensions of which it is the rest."""
     more: Row = {"overflow": True} if group in told.over else {}
     rest = [name for name, value in zip(by, group, strict=True) if value == REST]
     return more | {"other": rest} if rest else more

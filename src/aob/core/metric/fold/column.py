@@ -1,7 +1,7 @@
-"""How expressions of a contract read many events at once: events in, a column of values out.
+"""Compiles expressions of a contract into readers of many events at once: a column of values.
 
-A plain path to a field that is always there is read in C; anything else event by event, where what is not there is no
-value, and what no number or time can be is a fault: it moves nothing, and is counted. Nothing here raises.
+A plain path to a required field is read in C; any other expression event by event, where a missing value is None and a
+value that is no valid number or time is a fault: it is counted and not used. Nothing here raises.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,34 +24,34 @@ from aob.core.metric.tile import Key
 from aob.core.value import canonical, decode
 
 Value = Any
-"""What an expression gives of an event."""
+"""The value of an expression for an event."""
 Read = Callable[[Event], Value]
 Column = Callable[[Sequence[Event]], Iterable[Value]]
 NUMBERS: Final = frozenset(("int", "double"))
 FAULT: Final = object()
-"""In a column: a value that cannot be, such as 0/0, or an integer of more than 64 bits."""
+"""In a column: an invalid value, such as 0/0, or an integer of more than 64 bits."""
 NOWHERE: Final = 1 << 62
-"""The time of an event whose instant lies outside the calendar."""
+"""The time of an event whose instant is outside the calendar."""
 _MS: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ARITHMETIC: Final = pattern("zero|overflow|range")
-"""In the words of an error of the expression language: it is the values that do not fit, none is missing."""
+"""Matches errors of the expression language that mean invalid rather than missing values."""
 _PATH: Final = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _ENVELOPE: Final = frozenset(("id", "source", "type", "subject"))
 _NUMERIC = frozenset(("min", "max", "percentile"))
-"""Types of metrics, of those that may be counted anew, that take numbers only."""
+"""Types of metrics, of those that may be recounted, that accept only numbers."""
 Valued = tuple[int, Key, Event, Value]
 
 
 class Path(NamedTuple):
-    """A field that every event of a contract has: where it is, and its kind in CEL (`dyn`: not known)."""
+    """A field that every event of a contract has: its attribute path, and its kind in CEL (`dyn`: unknown)."""
 
     attribute: str
     kind: str
 
 
 def path_of(text: str, contract: EventContract) -> Path | None:
-    """The path that an expression is, when what it leads to is always there."""
+    """The path of an expression, when it leads to a field that is always present."""
     if not _PATH.fullmatch(text):
         return None
     root, *names = text.split(".")
@@ -74,7 +74,7 @@ def _field(fields: Mapping[str, Field] | None, name: str) -> Field | None:
 
 
 class Values(NamedTuple):
-    """An expression over events. `sure`: it has a number (or text, as asked) for every event of the contract."""
+    """An expression over events. `sure`: it has a number (or text, as requested) for every event of the contract."""
 
     column: Column
     sure: bool
@@ -82,8 +82,7 @@ class Values(NamedTuple):
 
 
 def values_of(text: str, contract: EventContract, numeric: bool) -> Values:
-    """The values of an expression; what is missing, null, or no number where one is asked for, is None; FAULT is what
-    cannot be."""
+    """The values of an expression; None if missing, null or (with `numeric`) not a number, FAULT if invalid."""
     path = path_of(text, contract)
     if path is not None and path.kind in (NUMBERS if numeric else NUMBERS | {"string", "bool"}):
         get = attrgetter(path.attribute)
@@ -98,8 +97,7 @@ def values_of(text: str, contract: EventContract, numeric: bool) -> Values:
 
 
 def guarded(text: str, contract: EventContract) -> Read:
-    """The value of an expression for an event; None for what cannot be evaluated or is not there, FAULT for what cannot
-    be."""
+    """The value of an expression for an event; None if missing or not evaluable, FAULT if invalid."""
     read = reader(text, contract)
 
     def value(event: Event) -> Value:
@@ -107,7 +105,7 @@ def guarded(text: str, contract: EventContract) -> Read:
             found = read(event)
         except EvalError as error:
             return FAULT if _ARITHMETIC.search(error.detail) else None
-        except Exception:  # whatever a library makes of an accepted event: it moves nothing, and is counted
+        except Exception:  # any error of a library on an accepted event: counted, not used
             return FAULT
         return None if found is msgspec.UNSET else found
 
@@ -115,14 +113,14 @@ def guarded(text: str, contract: EventContract) -> Read:
 
 
 def holds(text: str, contract: EventContract) -> Callable[[Event], bool]:
-    """Whether a condition is true for an event; one that cannot be evaluated is not."""
+    """Whether a condition is true for an event; one that cannot be evaluated is false."""
     read = guarded(text, contract)
     return lambda event: read(event) is True
 
 
 def instants_of(text: str, contract: EventContract) -> Callable[[Event], int]:
-    """The time in ms at which an event counts; its own where the expression gives none, NOWHERE where it gives one that
-    no window can hold."""
+    """The time in ms at which an event counts; its own where the expression gives none, NOWHERE where no window can
+    hold the result."""
     if not text:
         return attrgetter("at_ms")
     read = guarded(text, contract)
@@ -140,7 +138,7 @@ def instants_of(text: str, contract: EventContract) -> Callable[[Event], int]:
 
 
 def keys_of(dimensions: Sequence[tuple[str, str]], contract: EventContract) -> Column:
-    """The values of dimensions as tuples of texts; what is missing is an empty one."""
+    """The values of dimensions as tuples of texts; a missing one is empty."""
     if not dimensions:
         return lambda events: repeat((), len(events))
     paths = [path_of(text, contract) for _, text in dimensions]
@@ -155,7 +153,7 @@ def keys_of(dimensions: Sequence[tuple[str, str]], contract: EventContract) -> C
 
 
 def text_of(value: Value) -> str:
-    """A value as the value of a dimension or the key of a subject; empty for what has no text."""
+    """A value as text for a dimension or subject key; empty if it has none."""
     if isinstance(value, str):
         return value
     if value is None or value is FAULT or (isinstance(value, float) and not isfinite(value)):
@@ -191,7 +189,7 @@ def _scalar(value: Value) -> Value:
 
 
 def _fits(value: Value) -> bool:
-    """Whether all integers of a value have 64 bits."""
+    """Whether all integers of a value fit in 64 bits."""
     if isinstance(value, dict):
         return all(map(_fits, value.values()))
     if isinstance(value, list):
@@ -200,8 +198,8 @@ def _fits(value: Value) -> bool:
 
 
 class Teller:
-    """A move by one version of its event type. `part` is the place of what it adds to among the parts of the metric;
-    None when it takes back."""
+    """A move of a metric for one version of its event type. `part` is the index of the metric's part it adds to; None
+    when it retracts."""
 
     __slots__ = ("_ats", "_holds", "_keys", "_values", "_weights", "part")
 
@@ -215,13 +213,13 @@ class Teller:
         self._keys = keys_of(sorted(metric.dimensions.items()), event)
 
     def tell(self, events: Sequence[Event]) -> list[Valued]:
-        """What these events give; those that give nothing are left out."""
+        """The values of these events; events without one are omitted."""
         there = events if self._holds is None else [event for event in events if self._holds(event)]
         if not there:
             return []
         found: list[Valued] = []
         values = list(self._values.column(there))
-        if self._weights is not None:  # a value is then told with its weight
+        if self._weights is not None:  # pair each value with its weight
             values = [
                 None if value is None or value is FAULT or weight is None or weight is FAULT else (value, weight)
                 for value, weight in zip(values, self._weights(there), strict=True)

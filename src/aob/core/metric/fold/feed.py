@@ -1,6 +1,6 @@
-"""Accepted events of one contract in, cells of a cube moved: the hot path of folding.
+"""Folds accepted events of one contract into a cube: the hot path of folding.
 
-Events are put together by second and dimensions first, so that each cell is looked up once and sums are made in C.
+Groups events by second and dimensions first, so that each cell is looked up once and sums are computed in C.
 """
 
 from collections import defaultdict
@@ -35,8 +35,8 @@ Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
 
 
 class Many(NamedTuple):
-    """Events of one type and second that differ in some numbers only: one of them, how many they are, and by expression
-    the numbers of all."""
+    """Events of one type and second that differ only in some numbers: a sample, their count, and by expression the
+    numbers of all."""
 
     sample: Event
     times: int
@@ -44,8 +44,8 @@ class Many(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """What is done with one expression's values: `tally` is the slot that counts them, `slots` those that take them,
-    `metrics` those that they move. Without a column every event counts."""
+    """How one expression's values are folded: `tally` is the slot that counts them, `slots` those that take them,
+    `metrics` those that they change. Without a column every event counts."""
 
     text: str
     tally: int
@@ -54,11 +54,11 @@ class Lane(NamedTuple):
     slots: tuple[tuple[int, Slot], ...]
     metrics: frozenset[str]
     weights: Mapping[str, Column] = {}
-    """By the expression, the weights of values that are ranked by sums."""
+    """By expression, the weights of values that are ranked by sums."""
 
 
 class Branch(NamedTuple):
-    """What is done with events for which a condition holds; they move these metrics."""
+    """How events for which a condition holds are folded, and the metrics that they change."""
 
     text: str
     holds: Callable[[Event], bool] | None
@@ -67,14 +67,14 @@ class Branch(NamedTuple):
 
 
 class Feed:
-    """One version of an event type into one cube."""
+    """Folds one version of an event type into one cube."""
 
     __slots__ = ("_ats", "_branches", "_keys", "_own_time", "id")
 
     def __init__(
         self, id: CubeId, slots: Sequence[Slot], movers: Mapping[Slot, frozenset[str]], contract: EventContract
     ) -> None:
-        """`movers`: by the slot that counts its values, the metrics that these move."""
+        """`movers`: by the slot that counts its values, the metrics that they change."""
         self.id = id
         self._own_time = not id.at
         self._ats = instants_of(id.at, contract)
@@ -89,7 +89,7 @@ class Feed:
         )
 
     def add(self, cube: Cube, events: Sequence[Event]) -> set[str]:
-        """Fold events; the metrics that moved."""
+        """Fold events and return the changed metrics."""
         moved = set[str]()
         if not self._own_time:
             events = self._placed(cube, events)
@@ -113,7 +113,7 @@ class Feed:
         return moved
 
     def add_many(self, cube: Cube, many: Many) -> set[str]:
-        """Fold events that differ in some numbers only: what is said of one of them is said of all."""
+        """Fold events that differ only in some numbers: conditions and dimensions of the sample apply to all."""
         moved, sample = set[str](), (many.sample,)
         at_ms = self._ats(many.sample)
         tile = cube.tiles.open(at_ms)
@@ -129,16 +129,16 @@ class Feed:
         return moved
 
     def instants(self, events: Sequence[Event]) -> list[int]:
-        """When events count, of those that do."""
+        """The times at which events count, of those that do."""
         return [at_ms for at_ms in map(self._ats, events) if at_ms != NOWHERE]
 
     @property
     def metrics(self) -> frozenset[str]:
-        """The metrics that it moves."""
+        """The metrics that it changes."""
         return frozenset(name for branch in self._branches for name in branch.metrics)
 
     def _placed(self, cube: Cube, events: Sequence[Event]) -> Sequence[Event]:
-        """Those that count at an instant of the calendar; the others are counted as lost."""
+        """The events that count at an instant of the calendar; the others are counted as lost."""
         ats = list(map(self._ats, events))
         if NOWHERE not in ats:
             return events
@@ -221,7 +221,7 @@ def _fold(
 
 
 def _weighed(cube: Cube, metrics: frozenset[str], weights: Iterable[Value], values: list[Value]) -> list[Value]:
-    """Values with their weights; what has none moves nothing, and is counted where it cannot be."""
+    """Values with their weights; those without a weight are not used, and invalid weights are counted as lost."""
     pairs = list(zip(values, weights, strict=True))
     lost = sum(weight is FAULT for _, weight in pairs)
     if lost:
@@ -232,7 +232,7 @@ def _weighed(cube: Cube, metrics: frozenset[str], weights: Iterable[Value], valu
 def _lanes(
     slots: Sequence[tuple[int, Slot]], contract: EventContract, movers: Mapping[Slot, frozenset[str]]
 ) -> tuple[Lane, ...]:
-    """The slots of one condition by what they take; numbers apart from other values."""
+    """The slots of one condition by the values they take; numbers apart from other values."""
     lanes: list[Lane] = []
     for count, counted in slots:
         if counted.kind != "count":
@@ -260,7 +260,7 @@ class _Move(NamedTuple):
 
 
 class SubjectFeed:
-    """All moves of a metric by one version of an event type: what one event tells of a subject is told together."""
+    """All moves of a metric for one version of an event type; an event's touches of a subject are combined."""
 
     __slots__ = ("_join", "_key", "_keys", "_moves", "_with_data", "id", "metric")
 
@@ -277,8 +277,8 @@ class SubjectFeed:
         self._with_data = self._join and bool(contract.value)
 
     def touches(self, events: Sequence[Event], lose: Callable[[int], None]) -> Iterator[tuple[Event, Touch]]:
-        """What subjects did; events without a key tell of none, and those of no instant are counted as lost."""
-        if len(self._moves) == 1:  # as most are
+        """The touches of events; events without a key have none, and those outside the calendar are counted as lost."""
+        if len(self._moves) == 1:  # the usual case
             (only,) = self._moves
             if only.holds is not None:
                 events = [event for event in events if only.holds(event)]

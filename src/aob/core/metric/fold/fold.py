@@ -1,6 +1,6 @@
-"""All numbers of one tenant: accepted events in, answers out; what is old is rolled up, what changed is told as pages.
+"""Folds a tenant's accepted events into metrics and answers queries; exports changes as pages.
 
-No clock and no I/O: whoever holds it tells the time and keeps the pages.
+No clock and no I/O: the caller passes the time and stores the pages.
 """
 
 from collections import Counter, defaultdict
@@ -27,14 +27,14 @@ from aob.core.metric.tile import KEPT_MS, Key, Tile
 from aob.core.metric_query import MetricQuery
 
 Found = tuple[int | None, Valued]
-"""The part of the metric that a value adds to (None: it takes back), and the value."""
+"""The index of the metric's part that a value adds to (None: it retracts), and the value."""
 _type: Final = attrgetter("type")
 _PLANS_MAX: Final = 64
 _plans: Final[dict[tuple[int, frozenset[str] | None], tuple[ContractSet, Plan]]] = {}
 
 
 def touched(fold: State, type: str, version: int, events: Sequence[Event]) -> Iterator[tuple[str, Span]]:
-    """The spans of tiles to be counted anew, by metric: where values are taken back, and where others come later."""
+    """The spans of tiles to recount, by metric: where values are retracted, and where others arrive afterwards."""
     for name in fold.plan.refolded:
         plan = fold.plan.metrics[name]
         for teller in fold.plan.tellers.get(name, {}).get((type, version), ()):
@@ -49,14 +49,14 @@ def touched(fold: State, type: str, version: int, events: Sequence[Event]) -> It
 
 
 def found_in(fold: State, metric: str, type: str, version: int, events: Sequence[Event]) -> Iterator[Found]:
-    """What events of one version of a type give to a metric that is counted anew."""
+    """The values of events of one version of a type, for a metric that is recounted."""
     for teller in fold.plan.tellers.get(metric, {}).get((type, version), ()):
         for valued in teller.tell(events):
             yield teller.part, valued
 
 
 def widened(fold: State, metric: str, span: Span) -> Span:
-    """The span of the tiles that hold it now: they are larger once what is old was rolled up."""
+    """The span extended to the tiles that contain it now: they are larger after a roll-up."""
     for part in fold.plan.metrics[metric].parts:
         tiles = fold.cubes[part.cube].tiles
         first, last = tiles.open(span[0]), tiles.open(span[1] - 1)
@@ -65,7 +65,7 @@ def widened(fold: State, metric: str, span: Span) -> Span:
 
 
 def rebuild(fold: State, metric: str, since: int, until: int, found: Iterable[Found]) -> None:
-    """Build the slots of a metric in a span from what was found there alone."""
+    """Rebuild the slots of a metric in a span from `found` alone."""
     plan = fold.plan.metrics[metric]
     added: list[tuple[int, Valued]] = []
     gone: Counter[tuple[int, Key, str]] = Counter()
@@ -102,7 +102,7 @@ def _clear(fold: State, plan: MetricPlan, since: int, until: int) -> Iterator[tu
 
 
 class Moved(msgspec.Struct):
-    """What events moved: metrics (those made of others too), those of which the past was told anew, late events."""
+    """The effect of events: changed metrics (derived ones too), those whose past changed, and the late events."""
 
     metrics: set[str]
     restated: set[str]
@@ -110,10 +110,10 @@ class Moved(msgspec.Struct):
 
 
 class Fold(State):
-    """The numbers that `metrics` (None: all) of a tenant's contracts declare, and of the metrics that they are made of.
+    """The values of `metrics` (None: all) of a tenant's contracts, and of their operands.
 
-    `kept_ms`: how long seconds, minutes, hours and days are kept before larger tiles stand for them. `endless`: of
-    subjects nothing is too late or let go, which only a fold of a bounded part of the log may say.
+    `kept_ms`: how long seconds, minutes, hours and days are kept before they are rolled up. `endless`: no subject is
+    too late or evicted; only for a fold of a bounded part of the log.
     """
 
     def __init__(
@@ -124,12 +124,12 @@ class Fold(State):
 
     @staticmethod
     def prepare(contracts: ContractSet) -> None:
-        """Make the plan of all metrics of these contracts, in a thread: thousands of expressions are compiled for it,
-        and a fold that is made afterwards finds it."""
+        """Build and cache the plan of all metrics of these contracts, in a thread: this compiles thousands of
+        expressions."""
         _plan(contracts, None)
 
     def add(self, events: Sequence[Event]) -> Moved:
-        """Fold accepted events, in any order, each of them once."""
+        """Fold accepted events, in any order, each exactly once."""
         moved = Moved(set(), set())
         if not events:
             return moved
@@ -154,8 +154,8 @@ class Fold(State):
         return moved
 
     def add_many(self, groups: Sequence[Many]) -> Moved:
-        """Fold groups of events, as `add` would one by one: of the newest version of types that no subject follows and
-        nothing takes back."""
+        """Fold groups of events, as `add` would one by one: of the newest version of types without subjects or
+        retractions."""
         moved = Moved(set(), set())
         if not groups:
             return moved
@@ -166,7 +166,7 @@ class Fold(State):
                 cube = self.cubes[feed.id]
                 try:
                     names = feed.add_many(cube, group)
-                except Exception as error:  # as above
+                except Exception as error:  # as in `_feed`
                     self.fault(feed.metrics, cube, group.times, error)
                     continue
                 moved.metrics |= names
@@ -179,30 +179,30 @@ class Fold(State):
         return moved
 
     def merge(self, other: Self) -> None:
-        """Take in what another fold of the same contracts has seen: events of other keys, none of them twice."""
+        """Merge another fold of the same contracts with events of other keys; no event is in both."""
         merge(self, other)
 
     def read(self, query: MetricQuery, now_ms: int) -> Reading:
-        """Answer a question. Raises NotFound, Invalid, and NeedsScan where the tiles that are kept do not reach."""
+        """Answer a query. Raises NotFound, Invalid, and NeedsScan where the kept tiles do not suffice."""
         return answer(self, query, now_ms)
 
     def forget(self, now_ms: int) -> None:
-        """Roll up what is older than it is kept, and settle subjects. Answers stay as they are, or need a scan."""
+        """Roll up old tiles and settle subjects. Answers do not change, or need a scan."""
         for cube in self.cubes.values():
             cube.forget(now_ms, self.kept_ms)
         for subjects in self.subjects.values():
             subjects.forget()
 
     def watermark(self, now_ms: int) -> int | None:
-        """The event time up to which all sources that are not idle have told."""
+        """The event time up to which all sources that are not idle have reported."""
         return self.sources.watermark(now_ms)
 
     def wants_refold(self) -> list[tuple[str, int, int]]:
-        """Spans that must be counted anew from the log (`on_retract: refold`): give their events to `refold`."""
+        """Spans to recount from the log (`on_retract: refold`): pass their events to `refold`."""
         return sorted((name, since, until) for name, spans in self.wanted.items() for since, until in spans)
 
     def refold(self, metric: str, since: int, until: int, events: Sequence[Event]) -> None:
-        """Count the tiles of a metric in a span anew; `events` are all that count there, in any order."""
+        """Recount the tiles of a metric in a span; `events` are all that count there, in any order."""
         found: list[Found] = []
         for type in {event.type for event in events} & self.plan.types.get(metric, frozenset()):
             group = [event for event in events if event.type == type]
@@ -217,7 +217,7 @@ class Fold(State):
             self.wanted[metric] = left
 
     def restate(self, metric: str, span: Span, stamp: int, found: Iterable[Found]) -> None:
-        """The tiles of one wanted span are what was found there, unless it was touched since that stamp."""
+        """Replace the tiles of one wanted span by `found`, unless it was touched after `stamp`."""
         spans = self.wanted.get(metric, {})
         if spans.get(span) != stamp:
             return
@@ -225,25 +225,25 @@ class Fold(State):
         now = widened(self, metric, span)
         if now == span:
             rebuild(self, metric, *span, found)
-        else:  # rolled up meanwhile: all of the larger tile is to be counted
+        else:  # rolled up meanwhile: the whole larger tile must be recounted
             self.stamp += 1
             spans[now] = self.stamp
         if not spans:
             del self.wanted[metric]
 
     def contribute(self, metric: str, at_ms: int, dims: Key, values: Sequence[int]) -> None:
-        """Add what a subject tells late to the cells of its metric."""
+        """Add a late contribution of a subject to the cells of its metric."""
         cube = self.cubes[self.plan.metrics[metric].parts[0].cube]
         self._contribute(cube, at_ms, dims, values, True)
         cube.see("", at_ms)
 
     @property
     def restating(self) -> bool:
-        """Whether something waits to be told anew from the log."""
+        """Whether tiles or subjects wait for a recount from the log."""
         return bool(self.wanted) or any(each.waiting for each in self.subjects.values())
 
     def waits(self, metric: str) -> bool:
-        """Whether something of a metric, or of what it is made of, waits to be told anew from the log."""
+        """Whether a metric, or one of its operands, waits for a recount from the log."""
         plan = self.plan.metrics.get(metric)
         if plan is None:
             return False
@@ -253,7 +253,7 @@ class Fold(State):
         return any(map(self.waits, plan.operands))
 
     def unmoved(self) -> dict[str, int]:
-        """By metric, how many values came that could not move it; those that nothing was lost of are left out."""
+        """By metric, the number of values it could not use; metrics without any are omitted."""
         found: dict[str, int] = {}
         for cube in self.cubes.values():
             for metric, count in cube.unmoved.items():
@@ -264,11 +264,11 @@ class Fold(State):
         return found
 
     def dump(self, full: bool = False) -> dict[str, bytes | None]:
-        """Pages that changed since the last dump, or all; None for one that is gone."""
+        """Pages that changed since the last dump, or all; None for a removed one."""
         return dict(self.pages(full))
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
-        """The same page by page; others may fold between two of them."""
+        """The same as an iterator; events may be folded between two pages."""
         return paging.pages_of(self, full)
 
     @classmethod
@@ -280,13 +280,13 @@ class Fold(State):
         *,
         kept_ms: Sequence[int] = KEPT_MS,
     ) -> Self:
-        """What was dumped, under the same contracts. Pages of what is no longer declared are left aside."""
+        """Restore a dump under the same contracts. Pages of metrics that are no longer declared are ignored."""
         fold = cls(contracts, metrics, kept_ms=kept_ms)
         paging.load(fold, pages)
         return fold
 
     def size(self) -> dict[str, int]:
-        """How much is kept: `cells`, `tiles`, `subjects`, `bytes` (roughly), `overflow`, `crowded`."""
+        """Sizes: `cells`, `tiles`, `subjects`, `bytes` (approximate), `overflow`, `crowded`."""
         return paging.size(self)
 
     def _feed(self, type: str, version: int, events: Sequence[Event], late: set[int], moved: Moved) -> None:
@@ -295,7 +295,7 @@ class Fold(State):
             cube = self.cubes[feed.id]
             try:
                 names = feed.add(cube, events)
-            except Exception as error:  # the last line: no metric takes another one, or a neighbour, with it
+            except Exception as error:  # last resort: a failing metric must not affect others
                 self.fault(feed.metrics, cube, len(events), error)
                 continue
             moved.metrics |= names
@@ -311,7 +311,7 @@ class Fold(State):
     def _follow(
         self, events: Sequence[Event], touches: list[tuple[Event, Touch, SubjectFeed]], late: set[int], moved: Moved
     ) -> None:
-        """What subjects did, in the order of arrival: how far back they are looked at depends on it."""
+        """Fold touches in order of arrival: the horizon depends on it."""
         order = {id(event): place for place, event in enumerate(events)}
         touches.sort(key=lambda each: order[id(each[0])])
         for event, touch, feed in touches:
@@ -339,13 +339,13 @@ class Fold(State):
         cube.touch(tile, late)
 
     def fault(self, metrics: Iterable[str], cube: Cube, count: int, error: Exception) -> None:
-        """Something that cannot happen has: what came moves these metrics no further, and is counted."""
+        """Count events that an unexpected error lost for these metrics."""
         cube.lose(metrics, count)
         for metric in metrics:
             self.faults[metric] = f"{type(error).__name__}: {error}"
 
     def _close(self, names: set[str]) -> None:
-        """With metrics that are made of those that moved."""
+        """Add the metrics derived from these."""
         asked = list(names)
         while asked:
             for name in self.plan.derived.get(asked.pop(), ()):
@@ -355,7 +355,7 @@ class Fold(State):
 
 
 def by_version(events: list[Event], known: Set[int]) -> list[tuple[int, list[Event]]]:
-    """Events by the version of their contract; the newest one stands for a version that is not known."""
+    """Events by the version of their contract; an unknown version is treated as the newest."""
     if len(known) < 2:
         return [(version, events) for version in known]
     newest = max(known)
@@ -366,12 +366,12 @@ def by_version(events: list[Event], known: Set[int]) -> list[tuple[int, list[Eve
 
 
 def _plan(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
-    """The plan of contracts; kept for those asked for last, because scans make a fold for one question."""
+    """The plan of contracts; recent ones are cached, because each scan creates a fold for one query."""
     key = id(contracts), metrics
     held = _plans.get(key)
     if held is None or held[0] is not contracts:
         held = contracts, plan_of(contracts, metrics)
-        for old in list(_plans)[: len(_plans) - _PLANS_MAX + 1]:  # one that another thread has let go is gone
+        for old in list(_plans)[: len(_plans) - _PLANS_MAX + 1]:  # another thread may have removed it
             _plans.pop(old, None)
     else:
         _plans.pop(key, None)

@@ -1,6 +1,4 @@
-"""Two folds as one: each has seen the events of its own keys, and what both hold together is what one would hold that
-had seen all of them.
-"""
+"""Merges two folds over disjoint keys; the result equals one fold of all events."""
 
 from aob.core.contract_model import REST
 from aob.core.metric.cell import SKETCHES, Entry, Slot, blank, join
@@ -10,7 +8,7 @@ from aob.core.metric.tile import EVER, Key, Tile
 
 
 def merge(fold: State, other: State) -> None:
-    """Take in what another fold of the same contracts holds, which stays as it is."""
+    """Merge another fold of the same contracts, which is not changed."""
     fold.dimensions.merge(other.dimensions)
     fold.sources.merge(other.sources)
     for id, theirs in other.cubes.items():
@@ -54,7 +52,7 @@ def _merge_cube(cube: Cube, other: Cube, dimensions: Dimensions) -> None:
 
 
 def _leaf(cube: Cube, theirs: Tile) -> Tile:
-    """Where what lies in another's leaf is added to: in a larger one, where smaller ones are not kept any more."""
+    """The leaf to merge into: a larger one, where smaller tiles are no longer kept."""
     level = theirs.level
     while level < EVER - 1 and theirs.start < cube.tiles.floors[level]:
         level += 1
@@ -75,7 +73,7 @@ def _placed(cube: Cube, dimensions: Dimensions, key: Key) -> Key:
 
 
 def _joined(slot: Slot, mine: Entry, theirs: Entry) -> Entry:
-    """Both as one, made in place of the first."""
+    """Merge both, changing the first in place."""
     if mine is None and theirs is not None and slot.kind in SKETCHES:
         return type(theirs).load(theirs.dump())
     return join(slot.kind, mine, theirs, True)

@@ -1,6 +1,6 @@
-"""A fold as pages of bytes, and back: leaves of one level that lie in one larger tile are a page.
+"""Dumps a fold as pages of bytes and restores it: the leaves within one larger tile are a page.
 
-Only what changed is written; a page whose tiles were all rolled up is told as None.
+Only changed pages are written; a page whose tiles were all rolled up is None.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _TAKEN: Final = 2
 CELL_BYTES: Final = 200
 SLOT_BYTES: Final = 40
 SAMPLED: Final = 8
-"""Tiles of a level, and cells of a tile, whose sketches are measured for all."""
+"""Tiles of a level, and cells of a tile, that are sampled to estimate the size of sketches."""
 _TileRow = tuple[int, int, list[tuple[list[str], Cell]]]
 _rows = msgspec.msgpack.Decoder(list[_TileRow])
 _wanted = msgspec.msgpack.Decoder(dict[str, list[tuple[int, int]]])
@@ -42,7 +42,7 @@ _head = msgspec.msgpack.Decoder(_Head)
 
 
 def pages_of(fold: State, full: bool) -> Iterator[tuple[str, bytes | None]]:
-    """Pages that changed since the last dump, or all of them. What changes between two of them is dumped next time."""
+    """Pages that changed since the last dump, or all. Changes made between two pages are in the next dump."""
     some = False
     for cube in fold.cubes.values():
         if full or cube.moved or cube.tiles.changed:
@@ -64,7 +64,7 @@ def pages_of(fold: State, full: bool) -> Iterator[tuple[str, bytes | None]]:
 
 
 def load(fold: State, pages: Mapping[str, bytes | None]) -> None:
-    """Become what was dumped."""
+    """Restore from a dump."""
     cubes = {cube_name(cube.id, cube.slots): cube for cube in fold.cubes.values()}
     subjects: dict[str, dict[str, bytes]] = {}
     places: dict[str, list[tuple[int, bytes]]] = {}
@@ -120,7 +120,7 @@ def _row(tile: Tile, slots: Sequence[Slot]) -> tuple[int, int, list[tuple[tuple[
 
 
 def _read_cube(cube: Cube, pages: Sequence[tuple[int, bytes]]) -> None:
-    """Larger leaves first: what lies in them has none of its own."""
+    """Restore larger leaves first: no smaller leaf is within them."""
     for level, data in sorted(pages, key=lambda page: -page[0]):
         for start, marks, cells in _rows.decode(data):
             tile = cube.tiles.leaf_at(level, start)
@@ -152,7 +152,7 @@ def _read(slot: Slot, entry: Entry) -> Entry:
 
 
 def size(fold: State) -> dict[str, int]:
-    """How much is kept, in numbers. Asked for often: nothing is walked, and bytes of sketches are told by some."""
+    """Sizes, for frequent calls: uses counters, and samples the bytes of sketches."""
     cells = tiles = held = 0
     for cube in fold.cubes.values():
         cells, tiles = cells + cube.tiles.cells, tiles + cube.tiles.leaf_count

@@ -1,6 +1,6 @@
-"""What contracts declare as what is folded: cubes with slots, feeds that move them, parts that metrics are made of.
+"""Compiles contracts into a plan: cubes with slots, the feeds that change them, the parts of each metric.
 
-One cell serves all metrics of an event type with the same dimensions. Made once for a set of contracts; immutable.
+One cell serves all metrics of an event type with the same dimensions. Immutable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ from aob.core.metric.tile import KEPT_MS, Grid
 from aob.core.value import canonical, digest_of
 
 IDLE_MS: Final = 30_000
-"""A source whose newest event is older than this holds nobody up."""
+"""A source whose newest event is older than this does not hold back the watermark."""
 SOURCES_MAX: Final = 10_000
-"""Sources that are followed; above, half of them, the quiet ones, are let go."""
+"""Sources that are tracked; above, the idlest half is dropped."""
 _source: Final = attrgetter("source")
 _told: Final = attrgetter("source", "type", "at_ms")
 _at: Final = attrgetter("at_ms")
@@ -37,7 +37,7 @@ Span = tuple[int, int]
 
 
 class Sources:
-    """All sources of a tenant: by name the newest event time, and how late its events may be."""
+    """The sources of a tenant: by name the newest event time, and how late its events may be."""
 
     def __init__(self, lateness_ms: Mapping[str, int]) -> None:
         self._lateness_ms = lateness_ms
@@ -45,7 +45,7 @@ class Sources:
         self.changed = False
 
     def see(self, events: Sequence[Event]) -> list[Event]:
-        """Take note of events; those that came late."""
+        """Record events and return the late ones."""
         late = self._late(events)
         self.changed = True
         names = set(map(_source, events))
@@ -63,7 +63,7 @@ class Sources:
         return late
 
     def watermark(self, now_ms: int) -> int | None:
-        """The event time up to which all sources that are not idle have told; 30 s ago when all are idle; None when
+        """The event time up to which all sources that are not idle have reported; 30 s ago when all are idle; None when
         there is no source."""
         if not self._newest:
             return None
@@ -71,23 +71,23 @@ class Sources:
         return min(busy, default=now_ms - IDLE_MS)
 
     def passes_at(self, until: int) -> int:
-        """When the watermark passes an instant if nothing more comes."""
+        """When the watermark passes an instant if no event arrives."""
         holding = [newest + IDLE_MS for newest, late in self._newest.values() if newest - late < until]
         return max([*holding, until + IDLE_MS])
 
     def merge(self, other: "Sources") -> None:
-        """Take in how far another has heard each source."""
+        """Merge the newest times of another one."""
         for name, (at_ms, lateness_ms) in other._newest.items():
             self._put(name, at_ms, lateness_ms)
             self.changed = True
 
     def dump(self) -> bytes:
-        """All of it as bytes."""
+        """Serialize to bytes."""
         self.changed = False
         return msgspec.msgpack.encode(self._newest)
 
     def load(self, data: bytes) -> None:
-        """Become what was dumped."""
+        """Restore from a dump."""
         self._newest = _decode(data)
 
     def _put(self, name: str, at_ms: int, lateness_ms: int) -> None:
@@ -108,7 +108,7 @@ class Sources:
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A slot of a cube in a metric. `count` is the slot that says whether anything is there (itself, for subjects)."""
+    """A slot of a cube in a metric. `count` is the slot that says whether there are values (itself, for subjects)."""
 
     cube: CubeId
     slot: Slot
@@ -118,8 +118,8 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class MetricPlan(msgspec.Struct, frozen=True):
-    """How a metric is read. `whole`: its sums are of integers. `expression` and `operands`: of a derived one.
-    `refolds`: moves that take back what cannot be taken back, so that tiles are counted anew."""
+    """How a metric is computed. `whole`: its sums are of integers. `expression` and `operands`: of a derived one.
+    `refolds`: moves with retractions that cells cannot subtract, so that tiles are recounted."""
 
     contract: MetricContract
     parts: tuple[Part, ...]
@@ -131,7 +131,7 @@ class MetricPlan(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """All of it. `feeds` by event type and version; `cubes` with their slots, in a fixed order."""
+    """The whole plan. `feeds` by event type and version; `cubes` with their slots, in a fixed order."""
 
     metrics: Mapping[str, MetricPlan]
     cubes: Mapping[CubeId, tuple[Slot, ...]]
@@ -142,11 +142,11 @@ class Plan(msgspec.Struct, frozen=True):
     derived: Mapping[str, frozenset[str]]
     refolded: tuple[str, ...]
     tellers: Mapping[str, Mapping[tuple[str, int], tuple[Teller, ...]]]
-    """Of metrics that are counted anew, by event type and version."""
+    """Of metrics that are recounted, by event type and version."""
 
 
 def plan_of(contracts: ContractSet, metrics: frozenset[str] | None) -> Plan:
-    """The plan for these metrics (None: all) and those that they are made of."""
+    """The plan for these metrics (None: all) and their operands."""
     wanted = contracts.made_of(contracts.metrics if metrics is None else metrics)
     plans = {name: _metric(contracts, contract) for name, contract in sorted(wanted.items())}
     slots: dict[CubeId, set[Slot]] = {}
@@ -247,7 +247,7 @@ def _tellers(contracts: ContractSet, plan: MetricPlan) -> dict[tuple[str, int], 
 
 
 def _part_of(plan: MetricPlan, move: Move) -> int | None:
-    """Where what a move adds to stands among the parts of its metric."""
+    """The index of the part that a move adds to."""
     wanted = (move.on, move.version, move.at, move.value, move.when)
     for index, part in enumerate(plan.parts):
         id, slot = part.cube, part.slot
@@ -281,8 +281,8 @@ def _subjects(contracts: ContractSet, plans: Mapping[str, MetricPlan]) -> dict[s
 
 
 class State:
-    """All numbers of one tenant as they stand. `wanted`: spans to be counted anew, by metric, each with the stamp of
-    when it was touched last. `endless`: subjects are followed however late and many they are."""
+    """The state of a tenant's metrics. `wanted`: spans to recount, by metric, each with the stamp of its last touch.
+    `endless`: subjects are tracked however late and many they are."""
 
     def __init__(
         self, contracts: ContractSet, plan: Plan, kept_ms: Sequence[int] = KEPT_MS, endless: bool = False
@@ -303,4 +303,4 @@ class State:
         self.wanted: dict[str, dict[Span, int]] = {}
         self.stamp = 0
         self.faults: dict[str, str] = {}
-        """By metric, the last fault that should not have been: whoever holds the fold tells of it."""
+        """By metric, the last unexpected error; the owner of the fold reports it."""

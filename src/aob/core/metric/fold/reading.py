@@ -1,4 +1,4 @@
-"""Cells in, the value of a metric out: merged over a span and over dimensions, and told by the metric's type."""
+"""Computes the value of a metric from its cells, merged over a span and over dimensions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, isfinite
@@ -17,17 +17,17 @@ from aob.core.metric.tile import ENDLESS_MS, Key
 from aob.core.metric.top import Top
 
 Value = Any
-"""What a metric says: a number, None, an object (quantiles, a funnel) or a list (top)."""
+"""A metric's value: a number, None, an object (quantiles, a funnel) or a list (top)."""
 Row = dict[str, Value]
 _SKETCHED: Final = frozenset(("distinct", "quantiles", "top", "extremes"))
 
 
 class Reading(msgspec.Struct):
-    """An answer. `rows` are there when dimensions or steps were asked for: `{by?, at?, value, complete?, restated?,
-    overflow?}`. `overflow`: there is a value, and no number (an integer of 64 bits, a double) can hold it.
+    """An answer. `rows` are set when dimensions or steps were requested: `{by?, at?, value, complete?, restated?,
+    overflow?}`. `overflow`: the value exceeds an integer of 64 bits or a double.
 
-    `since_ms` is None from the first event on. `valid_until_ms`: when it changes without an event. `newest_at_ms`: the
-    time of the newest event that moved it (whatever the window). `error` is that of a sketch when not `exact`.
+    `since_ms` None: from the first event. `valid_until_ms`: when it changes without an event. `newest_at_ms`: the time
+    of the newest event that changed it (in any window). `error` is that of a sketch when not `exact`.
     """
 
     metric: str
@@ -53,8 +53,8 @@ class Reading(msgspec.Struct):
 
 
 class Told(msgspec.Struct):
-    """What a span says: by combination of the dimensions asked for (the empty one: all), and what is to be known.
-    `over`: the combinations whose value no number can hold; `overflow` says so of the total."""
+    """The values of a span by combination of the requested dimensions, and its flags. `over`: the combinations whose
+    value no number can hold; `overflow` says so of the total."""
 
     values: dict[Key, Value]
     total: Value = None
@@ -70,7 +70,7 @@ def tell(
     plan: MetricPlan, cubes: Mapping[CubeId, Cube], since: int | None, until: int, by: tuple[str, ...],
     where: Mapping[str, str],
 ) -> Told:  # fmt: skip
-    """A metric that is not derived over `[since, until)` (since None: all there is). Raises NeedsScan."""
+    """The value of a metric that is not derived over `[since, until)` (since None: all). Raises NeedsScan."""
     told = Told({})
     parts_of: dict[CubeId, list[Part]] = {}
     for part in plan.parts:
@@ -110,7 +110,7 @@ def tell(
 
 
 def _picker(names: tuple[str, ...], by: tuple[str, ...], where: Mapping[str, str]) -> Callable[[Key], Key | None]:
-    """From the combination of a cell to its group; None when it is left out."""
+    """Maps the combination of a cell to its group; None to exclude it."""
     wanted = [(names.index(name), value) for name, value in where.items()]
     places = [names.index(name) for name in by]
 
@@ -124,7 +124,7 @@ def _picker(names: tuple[str, ...], by: tuple[str, ...], where: Mapping[str, str
 
 
 def _there(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]]) -> bool:
-    """Whether events moved this group, even when all they did was taken back."""
+    """Whether events changed this group, even when all of them were retracted."""
     return any(_entry(cubes, cells, part.cube, part.count) for part in plan.parts)
 
 
@@ -137,8 +137,8 @@ def _entry(cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]],
 
 
 def _value(plan: MetricPlan, cubes: Mapping[CubeId, Cube], cells: Mapping[CubeId, Sequence[Cell]], told: Told) -> Value:
-    """What cells say; None, and `overflow` told, where no number can hold it. Zero has no sign: which of 0.0 and -0.0
-    came first must not show."""
+    """The value of cells; None, with `overflow` set, where no number can hold it. Zero has no sign: which of 0.0 and
+    -0.0 arrived first must not show."""
     value = _sum_up(plan, cubes, cells, told)
     if value.__class__ is float:
         if isfinite(value):
@@ -171,7 +171,7 @@ def _sum_up(
     if kind == "average":
         sums = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role != "count")
         count = sum(part.sign * entry for part, entry in entries if part.role == "count")
-        return quotient(sums, count * ONE) if count > 0 else None  # more was taken back than has come so far
+        return quotient(sums, count * ONE) if count > 0 else None  # more was retracted than has arrived
     if kind == "ratio":
         above = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role == "numerator")
         below = sum(part.sign * _scaled(part, entry) for part, entry in entries if part.role == "denominator")
@@ -213,7 +213,7 @@ def quantile_name(quantile: float) -> str:
 
 
 def number_of(value: Value) -> float | None:
-    """What a metric says as one number, for metrics made of it: the first quantile of several."""
+    """A metric's value as one number, for derived metrics: the first quantile of several."""
     if isinstance(value, Mapping):
         value = next(iter(value.values()), None)
     return float(value) if isinstance(value, int | float) else None

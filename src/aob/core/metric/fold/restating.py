@@ -1,7 +1,7 @@
-"""One pass over the log for all that is to be told anew: tiles with values taken back, and subjects touched too late.
+"""One pass over the log that recounts tiles with retracted values and recomputes late subjects.
 
-What waits is noted with its stamps; events are read and worked out, which may be beside the loop; what was touched
-meanwhile is left for the next pass, the rest takes its place in the fold, piece by piece.
+What waits is recorded with its stamps; events are read and computed, possibly in another thread; what was touched
+meanwhile is left for the next pass, and the rest is applied to the fold in batches.
 """
 
 from bisect import bisect_right
@@ -17,12 +17,12 @@ from aob.core.metric.history import Mark, Touch
 from aob.core.metric.subject import Refolded, Refolding, Waiting
 
 STEP: Final = 10_000
-"""Subjects that are looked at before others have their turn."""
+"""Subjects that are checked before control is yielded."""
 
 
 class Restatement:
-    """What a fold wants of the log. `types` are the event types that count; `own_time` says that all of them count at
-    their own time, so that only the log from `since_ms` on has to be read."""
+    """What a fold needs from the log. `types` are the event types that count; `own_time`: all of them count at their
+    own time, so that only the log from `since_ms` on has to be read."""
 
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
@@ -43,12 +43,12 @@ class Restatement:
 
     @property
     def metrics(self) -> frozenset[str]:
-        """The metrics that are told anew."""
+        """The metrics that are recounted."""
         return frozenset((*self._spans, *self._late))
 
     def refresh(self) -> Iterator[None]:
-        """Before more of the log is read, up to where the fold is at the end of this: what still waits, with its
-        stamps of now. What came new is for another pass. Others may have their turn at each step."""
+        """Before the log is read up to the fold's position at the end of this: take what still waits, with its current
+        stamps. New entries are for another pass. Yields so that other tasks can run."""
         fold = self._fold
         for name, index in self._index.items():
             now = fold.wanted.get(name, {})
@@ -62,7 +62,7 @@ class Restatement:
             self._floors[name] = fold.subjects[name].floor_ms
 
     def read(self, events: Sequence[Event]) -> None:
-        """Look at events, each of them once, in any order."""
+        """Read events, each exactly once, in any order."""
         by_type: dict[str, list[Event]] = {}
         for event in events:
             if event.type in self.types:
@@ -78,14 +78,14 @@ class Restatement:
                         self._follow(feed.metric, feed.touches(some, lambda lost: None))
 
     def work_out(self) -> None:
-        """Work out what was read: the longest part, which touches nothing of the fold."""
+        """Compute what was read: the longest part; it does not access the fold."""
         self._ready = [
             (name, self._refolding[name].refold(key, late, self._touches[name].get(key, ()), self._floors[name]))
             for name, subjects in self._late.items() for key, late in subjects.items()
         ]  # fmt: skip
 
     def apply(self, most: int) -> bool:
-        """Let some of it take its place; whether there is more."""
+        """Apply some results; return whether there are more."""
         fold = self._fold
         for name, spans in self._spans.items():
             for span in list(spans)[:most]:
@@ -103,7 +103,7 @@ class Restatement:
 
     @property
     def left(self) -> bool:
-        """Whether something that it began with still waits, because it was touched meanwhile."""
+        """Whether part of the original work still waits, because it was touched meanwhile."""
         if any(span in self._fold.wanted.get(name, {}) for name, index in self._index.items() for span in index.spans):
             return True
         return any(self._fold.subjects[name].wait_still(late.keys()) for name, late in self._late.items())
@@ -116,7 +116,7 @@ class Restatement:
 
 
 class _Index:
-    """Which spans hold an instant; they may lie in one another."""
+    """Finds the spans that contain an instant; they may be nested."""
 
     def __init__(self, spans: dict[Span, int]) -> None:
         self.spans = sorted(spans)
@@ -124,7 +124,7 @@ class _Index:
         self._widest = max((until - since for since, until in self.spans), default=0)
 
     def spans_of(self, at_ms: int) -> list[Span]:
-        """The spans around an instant."""
+        """The spans that contain an instant."""
         found: list[Span] = []
         place = bisect_right(self._starts, at_ms) - 1
         while place >= 0 and self._starts[place] > at_ms - self._widest - 1:
