@@ -1,4 +1,4 @@
-"""Runs at work: commands and results go in, records, jobs and answers come out."""
+"""Runs at work: turns commands and results into records, jobs and answers."""
 
 from aob.runs.core import Ambient, Core, RunIds
 from aob.runs.engine import Engine

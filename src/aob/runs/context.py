@@ -1,4 +1,4 @@
-"""What a handler may ask of its run, as commands to the journal. Implements `aob.work.job.Context`."""
+"""What a handler may request of its run, as commands to the journal. Implements `aob.work.job.Context`."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _Key = tuple[str, bytes]
 
 
 class _Counts:
-    """Counts that an attempt has asked for of one kind and digest: the lowest that is free comes next."""
+    """Counts taken by one attempt for one kind and digest; the lowest free count is given next."""
 
     def __init__(self) -> None:
         self._next, self._free = 1, list[int]()
@@ -42,25 +42,25 @@ class _Counts:
 
 
 class _Asked:
-    """An intent that a task has asked for, and the one before it: of its own, or of the task that began it."""
+    """An intent that a task requested, linked to the previous one of this task or of its parent task."""
 
     def __init__(self, context: "RunContext", number: int, key: _Key, count: int, before: "_Asked | None") -> None:
         self.context, self.number, self.key, self.count, self.before = context, number, key, count, before
 
 
 def _open(asked: _Asked | None) -> _Asked | None:
-    """The last of these that has no result yet."""
+    """The newest intent of this chain that has no result yet."""
     while asked is not None and not asked.context.has_open(asked):
         asked = asked.before
     return asked
 
 
 _MINE: ContextVar[_Asked | None] = ContextVar("intents", default=None)
-"""Intents that this task has asked for, so that `settle` finds its own among those of tasks beside it."""
+"""Intents that this task requested, so that `settle` finds its own among those of concurrent tasks."""
 
 
 class RunContext:
-    """The context of one attempt. Lives as long as the attempt; after a cancel every request raises CancelledError."""
+    """The context of one attempt, alive as long as the attempt. After a cancel every request raises CancelledError."""
 
     def __init__(
         self,
@@ -87,15 +87,15 @@ class RunContext:
         self._log(message, self.attempt, fields)
 
     async def heartbeat(self, checkpoint: JsonValue = None) -> None:
-        """A sign of life; a checkpoint is committed."""
+        """Report liveness; a checkpoint is committed."""
         self._job.pulse()
         if checkpoint is not None:
             cell = await self._cell(canonical(checkpoint))
             await self._granted(cmd.Save(self.visit, self.attempt, cell))
 
     async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
-        """Commit the intent of an effect, or find what an earlier attempt recorded for the same kind, content and
-        count: the k-th of them in this attempt is the k-th of the visit, whatever order they come in."""
+        """Commit the intent of an effect, or return what an earlier attempt recorded for the same kind, content and
+        count: the k-th request of this attempt matches the k-th of the visit, independent of order."""
         data = canonical(dict(what))
         key = (kind, digest_of(data))
         counts = self._counts.setdefault(key, _Counts())
@@ -106,7 +106,7 @@ class RunContext:
 
         decided = await self._granted(cmd.Intend(self.visit, self.attempt, count, kind, key[1], Raw(data)), reads)
         if self.visit not in decided.stream.state.tokens:
-            raise asyncio.CancelledError  # it was cancelled meanwhile
+            raise asyncio.CancelledError  # cancelled in the meantime
         found = decided.said
         if not decided.events and found.result is not None and not found.failed:
             return Intended(False, await self._load(found.result), found.number)
@@ -122,24 +122,26 @@ class RunContext:
         error: Fault | None = None,
         usage: Mapping[str, JsonValue] | None = None,
     ) -> None:
-        """Record what came of an intent: of the one that is named, else of the one that this task has open."""
+        """Record the result of an intent: the given one, or the only one that this task has open."""
         number = intent.number if intent is not None else self._only_open()
         if not number:
-            return  # what it speaks of was recorded by an earlier attempt
+            return  # an earlier attempt recorded the result already
         told = msgspec.to_builtins(error) if error is not None else result
         cell = await self._cell(canonical(told))
         spent = dict(usage) if usage else None
         await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
         known = self._open.pop(number, None)
         if known is not None and error is not None:
-            self._counts[known.key].give(known.count)  # it failed, and that is known: the next one stands in its place
+            # it failed, and this is recorded: the next intent takes its place
+            self._counts[known.key].give(known.count)
 
     def has_open(self, asked: _Asked) -> bool:
-        """Whether nothing was said yet of what came of an intent."""
+        """Whether an intent has no result yet."""
         return self._open.get(asked.number) is asked
 
     def _only_open(self) -> int:
-        """The number of the intent that this task has open; of all when it has none; 0 when there is none."""
+        """The number of the only intent that this task has open, or that any task has open if it has none; 0 if there
+        is none."""
         mine, asked = list[int](), _open(_MINE.get())
         while asked is not None:
             if asked.context is self:
@@ -157,7 +159,7 @@ class RunContext:
         return found[0] if found else 0
 
     async def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, JsonValue]:
-        """Propose a patch; what became of it, with every problem when it is invalid."""
+        """Propose a patch. Returns its state, and every problem when it is invalid."""
         self._proposals += 1
         data = canonical(operations)
         id = held_id("patch", self.run_id, self.visit, self._proposals, data)
@@ -169,7 +171,7 @@ class RunContext:
         return {"patch_id": id, "state": state, "problems": decode(decided.stream.state.patches[id].problems) or []}
 
     async def graph(self) -> Mapping[str, JsonValue]:
-        """The workflow document as it stands, what has begun, and how many agents a patch may still add."""
+        """The current workflow document, the state of its nodes, and how many agents a patch may still add."""
         stream = self._journal.streams.get(self.run_id) or self._stream
         if stream is None:
             return {}
@@ -185,7 +187,7 @@ class RunContext:
         return {"document": document, "state": state, "agents_left": left}
 
     async def _granted(self, command: Any, reads: Callable[[Decided], Any] | None = None) -> Decided:
-        """Puts a command to the run; while the store is away the work waits, for it has done nothing wrong."""
+        """Sends a command to the run. Waits while the store is unavailable: this is not the handler's fault."""
         while True:
             try:
                 return await self._journal.ask(self.run_id, command, reads=reads)
@@ -199,7 +201,7 @@ class RunContext:
                 if self._journal.broken is None:
                     if error.code not in AWAY:
                         raise
-                    await asyncio.sleep(AWAY_AGAIN_S)  # a full disk refuses what is new, and this is not
+                    await asyncio.sleep(AWAY_AGAIN_S)  # a full disk refuses new runs, but not this
                 elif not await self._journal.mended():
                     raise asyncio.CancelledError from None
 

@@ -1,4 +1,4 @@
-"""What all verbs of runs share: the journal, the graphs, the values, the pool. Made by compose, entered once."""
+"""What all verbs of runs share: journal, graphs, values and pool. Created by compose, entered once."""
 
 import asyncio
 import re
@@ -45,7 +45,7 @@ HEX: Final = re.compile("[0-9a-f]{64}")
 
 
 class Ambient(msgspec.Struct, frozen=True):
-    """Everything a run may not look up by itself: the time in ms, and dice for ids."""
+    """The inputs a run may not read by itself: the time in ms, and random bits for ids."""
 
     now_ms: Callable[[], int]
     bits: Callable[[int], int] = secrets.randbits
@@ -55,7 +55,7 @@ Followed = Callable[[str], Awaitable[int | None]]
 
 
 class RunIds:
-    """Ids `run_` + 18 characters: time first, so that new runs sort last; never the same twice in a process."""
+    """Ids `run_` + 18 characters, unique in a process and ordered by time."""
 
     def __init__(self, ambient: Ambient) -> None:
         self._ambient = ambient
@@ -63,11 +63,11 @@ class RunIds:
         self._head, self._begin = -1, ""
 
     def next(self) -> str:
-        """A new id, greater than all before it."""
+        """A new id, greater than all previous ones."""
         value = (self._ambient.now_ms() << 42) | (self._ambient.bits(26) << 16)
         self._last = last = value if value > self._last else self._last + 1
         head = last >> 50
-        if head != self._head:  # once in 256 ms; what is behind it is `base32(last & (1 << 50) - 1, 10)`, written out
+        if head != self._head:  # once in 256 ms; the rest is `base32(last & (1 << 50) - 1, 10)`, unrolled
             self._head, self._begin = head, "run_" + base32(head, 8)
         pairs = _PAIRS
         return (
@@ -77,7 +77,7 @@ class RunIds:
 
 
 def base32(value: int, length: int) -> str:
-    """A number in Crockford's alphabet, lower case, of a fixed even length."""
+    """A number in Crockford's alphabet, lower case, padded to an even length."""
     pairs = []
     for _ in range(length // 2):
         pairs.append(_PAIRS[value & 1023])
@@ -87,11 +87,11 @@ def base32(value: int, length: int) -> str:
 
 
 class Core:
-    """One shard at work. `async with core:` recovers, then runs until it is left; `opened`, `working`: its halves.
-    `laws` are those of further rooms, whose streams lie in the same journal."""
+    """One running shard: `async with core:` recovers it and runs it (`opened`, then `working`). `laws` are those of
+    other rooms, whose streams share the journal."""
 
     vitals: Callable[[], dict[str, Any]] = staticmethod(dict)
-    """How the memory of this process is, where somebody watches it."""
+    """The memory usage of this process, where it is measured."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Core:
         effects = {name: facts.effect for name, facts in handlers.items()}
         self.run_law = RunLaw(self.graphs, self.values, rules, effects)
         self.catalog_law, self.key_law = CatalogLaw(), KeyringLaw()
-        self.roles_elsewhere: Mapping[str, frozenset[str]] = {}  # by tenant: of keys of the environment
+        self.roles_elsewhere: Mapping[str, frozenset[str]] = {}  # by tenant: roles of keys from the environment
         self.journal = Journal(
             store,
             [self.run_law, self.catalog_law, self.key_law, *laws],
@@ -140,27 +140,27 @@ class Core:
         self.dispatch.pool = self.pool
         self.waiters: dict[str, list[asyncio.Future[Run | None]]] = {}
         self.timed: Callable[[float, int], None] | None = None
-        """Called after each dispatch of what a commit calls for: how long it took, and of how many decisions."""
+        """Called after each dispatch of a commit with its duration and its number of decisions."""
         self._step: object = None
         self.stepped: list[Callable[[], None]] = []
-        """Called after the clock was set: what waits for an instant looks whether it has come."""
+        """Called after the clock was set, so that waiters check whether their time has come."""
         self.compute: Compute | None = None  # calls a deterministic handler for a replay
         self.egress: dict[str, CheckedClient] = {}
-        """Who goes out over the network from here, by name."""
+        """The clients that make network calls, by name."""
         self.followed: list[Followed] = []
-        """Asked before runs are removed: up to which row everything of a tenant was read for good, and None for who
+        """Called before runs are removed: the row up to which a follower has read everything of a tenant; None if it
         reads nothing of it."""
         self.removing = asyncio.Lock()
-        """Held while something is removed: one removal at a time."""
+        """Held during a removal: one at a time."""
         self._stack = AsyncExitStack()
 
     def time_ms(self) -> int:
-        """Committed time as it passes (SEMANTICS 2.4): as the wall clock says, but never back, and durations stay true.
-        Whatever lasts, waits or is due goes by it. For any thread."""
+        """Committed time as it passes (SEMANTICS 2.4): follows the wall clock but never goes back, and durations stay
+        true. All durations, waits and deadlines use it. Thread-safe."""
         return self.journal.clock.peek(time.monotonic())
 
     def look(self) -> None:
-        """Look at the clock; called at least once a second. What a step has made due happens now."""
+        """Read the clock; called at least once a second. Timers that a clock step made due fire now."""
         self.journal.look()
         if self.journal.clock.step is not self._step:
             self._step = self.journal.clock.step
@@ -168,7 +168,7 @@ class Core:
                 hear()
 
     def replaced(self) -> dict[str, int]:
-        """How often connections that were stuck were replaced, by who goes out over them."""
+        """How often stuck connections were replaced, by client name."""
         return {name: client.replaced for name, client in self.egress.items()}
 
     async def __aenter__(self) -> "Core":
@@ -183,7 +183,7 @@ class Core:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """The journal is recovered and takes commands; nothing is dispatched yet."""
+        """The journal is recovered and accepts commands; nothing is dispatched yet."""
         async with self.journal:
             try:
                 yield
@@ -194,7 +194,7 @@ class Core:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Jobs are dispatched until it is left; then what is at work may end while all that it stands on is there."""
+        """Dispatches jobs until exit; running jobs may then finish while everything they need is still open."""
         try:
             async with self.pool:
                 await self.dispatch.begin(self._running)
@@ -214,7 +214,7 @@ class Core:
                        "by": move.by, "at": move.at_ms}  # fmt: skip
 
     def catalog(self, tenant: str) -> list[Stream]:
-        """The workflows of a tenant; no run is looked at."""
+        """The workflows of a tenant; does not scan runs."""
         found = (self.journal.streams.get(name) for name in self.catalog_law.of.get(tenant, ()))
         return [stream for stream in found if stream is not None and stream.seq]
 
@@ -235,20 +235,20 @@ class Core:
                         future.set_result(told.stream.state)
 
     def _recovered(self, found: Recovered) -> None:
-        """The shard was read back. What is durable of it may hold a commit of which nobody has heard."""
+        """The shard was recovered from the store, which may hold commits that were never reported."""
         self.feed.recovered()
         if self.run_law.carried is not None:
             self.run_law.carried.clear()
         waiting, self.waiters = self.waiters, {}
         for future in (each for futures in waiting.values() for each in futures):
             if not future.done():
-                future.set_result(None)  # looks again
+                future.set_result(None)  # checks again
         self.dispatch.recovered(found)
 
     # -- what verbs need ------------------------------------------------------------------------------------------
 
     async def stream(self, who: Caller, run_id: str) -> Stream:
-        """A run's stream. Raises NotFound also for a run of another tenant: its existence is nobody's business."""
+        """A run's stream. Raises NotFound also for a run of another tenant, to hide its existence."""
         if not run_id.startswith("run_") or len(run_id) > 64:
             raise NotFound(f"there is no run {run_id[:64]!r}", hint="run ids begin with run_: aob run list")
         stream = await self.journal.load(run_id)
@@ -264,12 +264,12 @@ class Core:
         return stream
 
     async def holder(self, id: str) -> str:
-        """The stream that holds a ticket or a patch of this id; empty when there is none."""
+        """The stream that holds a ticket or patch of this id; empty if there is none."""
         known = holder_of(id) or self.catalog_law.held.get(id) or self.journal.tickets.holder(id)
         return known or await self.store.holder(id)
 
     async def holding(self, who: Caller, id: str) -> Stream | None:
-        """The stream of the caller's tenant that holds a ticket or a patch of this id, as far as that says it."""
+        """The stream of the caller's tenant that may hold a ticket or patch of this id, judged by the id alone."""
         self.journal.check()
         name = await self.holder(id)
         stream = await self.journal.load(name) if name else None
@@ -278,12 +278,13 @@ class Core:
     async def ask(
         self, who: Caller, run_id: str, command: Any, reads: Callable[[Decided], Any] | None = None
     ) -> Decided:
-        """Put a command to a run of the caller's tenant; `reads` makes the answer of the run as it was decided."""
+        """Send a command to a run of the caller's tenant; `reads` makes the answer from the run right after the
+        decision."""
         await self.stream(who, run_id)
         return await self.journal.ask(run_id, command, reads=reads)
 
     async def ended(self, who: Caller, run_id: str) -> Run:
-        """The run once it has ended. Waits also while the store is away."""
+        """The run once it has ended. Keeps waiting while the store is unavailable."""
         while True:
             try:
                 run: Run = (stream := await self.stream(who, run_id)).state
@@ -300,7 +301,7 @@ class Core:
                 if (ended := await future) is not None:
                     return ended
             finally:
-                if future in waiting:  # given up: whoever else waits goes on
+                if future in waiting:  # cancelled: other waiters stay
                     waiting.remove(future)
                     if not waiting:
                         self.waiters.pop(run_id, None)
@@ -309,8 +310,8 @@ class Core:
         return bool(stream.chunks) and stream.chunks[-1].row > self.journal.durable_row
 
     async def value(self, tenant: str, cell: Any) -> Any:
-        """The value of a cell, fetched when it lies outside its record. Of a map with more items than a page the first
-        page, and in `next` the cursor that `items` goes on with."""
+        """The value of a cell, fetched if it is stored outside its record. For a map with more than a page of items:
+        the first page, and in `next` the cursor for `items`."""
         value = decode(cell)
         ref = ref_in(value)
         if ref is not None:
@@ -322,7 +323,7 @@ class Core:
         return {**facts_of(value, await self.values.fetch(tenant, listed.digest)), **page}
 
     async def items(self, tenant: str, cursor: str) -> dict[str, Any]:
-        """A page of a map's items, and the cursor of the next one; null at the end. Raises CallerError `bad_cursor`."""
+        """A page of a map's items and the cursor of the next page, null at the end. Raises CallerError `bad_cursor`."""
         number, _, listed = cursor.partition(".")
         if not (number.isdecimal() and len(number) < CURSOR_DIGITS_MAX and HEX.fullmatch(listed)):
             raise CallerError(f"{cursor[:80]!r} is no cursor of items", code="bad_cursor",
@@ -339,7 +340,7 @@ class Core:
 
 
 def wrong_name(name: str, known: list[str]) -> NotFound:
-    """There is no workflow of this name; the ones there are."""
+    """An error for an unknown workflow, with the known names."""
     near = nearest(name, known)
     meant = f"did you mean {near}? " if near else ""
     return NotFound(
@@ -348,7 +349,7 @@ def wrong_name(name: str, known: list[str]) -> NotFound:
 
 
 def only_name(tagged: Mapping[str, Collection[str]], tag: str) -> str:
-    """The one workflow of a home, or the one that has a tag. `tagged` are the tags of each. Raises CallerError that
+    """The only workflow of a home, or the only one with a tag; `tagged` maps names to tags. Raises CallerError that
     lists the workflows."""
     having = [name for name, tags in tagged.items() if tag in tags]
     found = list(tagged) if len(tagged) == 1 else having
@@ -365,5 +366,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def too_many(what: str, limit: int) -> Conflict:
-    """A bound of the home was met."""
+    """An error for a reached limit of the home."""
     return Conflict(f"at most {limit:,} {what}", code="too_many")

@@ -1,4 +1,4 @@
-"""From committed effects to jobs, and from results back to commands. The only place where runs and work meet."""
+"""Turns committed effects into jobs and results into commands. The only place where runs and work meet."""
 
 import asyncio
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Set
@@ -28,18 +28,14 @@ from aob.runs.values import Values
 from aob.work.pool import Running, mark
 
 log = Logger("aob.runs")
-STORING_S: Final = 5.0
-"""How long a stop waits for outputs that are being stored."""
+STORING_S: Final = 5.0  # how long a stop waits for outputs being stored
 AGAIN_S: Final = 1.0
-STORE_AGAIN_S: Final = 0.5
-"""Pause between two tries to reach values while their store is away."""
+STORE_AGAIN_S: Final = 0.5  # pause between attempts to reach values while their store is unavailable
 
 
 class Dispatcher(Reports):
-    """Submits what a commit made ready, stops what it ended, and tells the journal what workers report.
-
-    A visit whose handler is not loaded stays ready and is not submitted: it waits for a process that has it.
-    """
+    """Submits ready jobs, stops ended ones and sends workers' reports to the journal. A visit whose handler is not
+    loaded stays ready until a process has the handler."""
 
     def __init__(
         self, values: Values, open_log: Callable[[str, str], Callable[..., None]], handlers: Container[str]
@@ -47,18 +43,14 @@ class Dispatcher(Reports):
         super().__init__(values)
         self._open_log, self._handlers = open_log, handlers
         self._begun = False
-        self.pure: Container[str] = frozenset()
-        """Handlers of which the world cannot tell that they were called."""
-        self._ahead: dict[tuple[str, str], Job] = {}
-        """Jobs that have begun before the commit that made them ready."""
+        self.pure: Container[str] = frozenset()  # handlers whose calls have no visible effect
+        self._ahead: dict[tuple[str, str], Job] = {}  # jobs that began before the commit that made them ready
 
     def recovered(self, found: Recovered) -> None:
-        """After a start: every ready token is a job again; one cut off in the middle of an effect is uncertain.
-
-        Where only the store was away, workers still hold their jobs and go on, and what they have reported is known.
-        """
+        """After a recovery: every ready token becomes a job again; one cut off during an effect is uncertain. If only
+        the store was unavailable, workers keep their jobs, and their reports are known."""
         if not self._begun:
-            return  # the gate and the numbers are not there yet: `begin` will look
+            return  # gate and metrics are not there yet: `begin` does this
         counts = self.journal.epochs.counts
         for job in self._ahead.values():
             if not counts(job.epoch, job.row):
@@ -81,10 +73,10 @@ class Dispatcher(Reports):
             self.pool.cancel(*held)  # it ended in a commit whose reply was lost
 
     async def begin(self, running: Running | None) -> None:
-        """From now on jobs are dispatched, first those that stand since before: what the process before was working at
-        is lost, all others go on as they stood. Nothing is dispatched before its commit."""
+        """Starts dispatching. Jobs that the previous process was running are lost; all others continue. No job is
+        dispatched before its commit."""
         await self._all_durable()
-        self._begun = True  # from here on nothing is awaited: what a commit makes ready, or stands, is submitted once
+        self._begun = True  # no await from here on, so that each ready job is submitted once
         if running is not None:
             running.anew()
         before, why = (running.before, "crash" if running.crashed else "stop") if running is not None else ((), "crash")
@@ -96,8 +88,8 @@ class Dispatcher(Reports):
     def _take_up(
         self, stream: Stream, known: Set[tuple[str, str, int]], lost: Collection[bytes] = (), why: str = "crash"
     ) -> Iterable[str]:
-        """Goes on with what is pending of a run, but for the jobs of which something is known; what was cut off, or is
-        among the lost, is told to its law. Returns all visits that have a job."""
+        """Continues what is pending of a run, except known jobs; reports jobs that were cut off or are in `lost` to its
+        law. Returns all visits that have a job."""
         stands, run_id = pending(stream.state), stream.name
         if stands.goes_on:
             self.journal.behind(run_id, cmd.Continue())
@@ -112,7 +104,7 @@ class Dispatcher(Reports):
         return stands.jobs
 
     async def _all_durable(self) -> None:
-        """Waits until no stream is ahead of its commits: timers and alerts may have decided something meanwhile."""
+        """Waits until every stream is durable: timers and alerts may have decided something in the meantime."""
         while True:
             durable = self.journal.durable_row
             late = (each for each in self.journal.streams.values() if each.chunks and each.chunks[-1].row > durable)
@@ -126,7 +118,7 @@ class Dispatcher(Reports):
                     return
 
     async def end(self, running: Running | None) -> None:
-        """After the pool has stopped: outputs that are being stored are waited for, and what was cut off is listed."""
+        """After the pool has stopped: waits for outputs being stored and lists what was cut off."""
         if self._storing:
             await asyncio.wait(self._storing, timeout=STORING_S)
         if running is not None:
@@ -135,7 +127,7 @@ class Dispatcher(Reports):
             running.stop([*cut_off, *stored])
 
     def committed(self, commit: Committed) -> None:
-        """The effects of a commit."""
+        """Applies the effects of a commit."""
         for told in commit.told:
             effects = told.changes.effects
             if effects is None:
@@ -158,8 +150,8 @@ class Dispatcher(Reports):
                 self.journal.behind(stream.name, cmd.Continue())
 
     def begins(self, stream: Stream, effects: Effects, row: int, most: int) -> int:
-        """Begins with those jobs of a decision that need not wait for its commit, for the world cannot tell that they
-        were performed (SEMANTICS 6.1): how many. The others are submitted when it is durable."""
+        """Begins those jobs of a decision that need not wait for its commit, because their calls have no visible effect
+        (SEMANTICS 6.1). Returns their number; the others are submitted when it is durable."""
         run, begun = stream.state, 0
         for visit, attempt in effects.jobs[:most] if self._begun else ():
             token = run.tokens.get(visit)
@@ -176,14 +168,14 @@ class Dispatcher(Reports):
             ahead = self._ahead.get((run_id, visit))
             token = stream.state.tokens.get(visit) if ahead is not None else None
             if ahead is not None and token is not None and token.attempt == ahead.attempt and token.state == READY:
-                continue  # it was made ready again since
+                continue  # it was made ready again in the meantime
             self.pool.cancel(run_id, visit)
             if self._held:
                 self._held.pop((run_id, visit), None)
 
     def _submit(self, stream: Stream, run: Run, token: Token, ahead_of: int = 0, known: Node | None = None) -> bool:
-        """Submits the job of a ready token; `ahead_of` is the row of its decision where that is not durable yet, and
-        then a job is submitted only if all that it needs is at hand. Whether it was."""
+        """Submits the job of a ready token. `ahead_of` is the row of a decision not yet durable: the job is then
+        submitted only if all it needs is in memory. Returns whether it was."""
         scope = run.scopes[token.scope]
         node = known or _node(stream, token)
         if (node.kind != "function" or node.config.handler not in self._handlers) and self.lacks(node):
@@ -192,7 +184,7 @@ class Dispatcher(Reports):
         resume = step = None
         try:
             if node.input is None and len(node.ins) == 1 and token.resume is None:
-                # The one in-edge of a ready node is taken: its source's output is the input.
+                # The one in-edge of a ready node is taken: the output of its source is the input.
                 value = decode(scope.done[node.ins[0].source.id].output)
                 if type(value) is dict and ("$ref" in value or ITEMS in value):
                     step = Step(run, stream.derived, self.journal.now_ms)
@@ -225,7 +217,8 @@ class Dispatcher(Reports):
         return True
 
     def _not_at_hand(self, stream: Stream, token: Token, stopped: Needs | DeniedError) -> None:
-        """The input of a job cannot be made: its value is fetched first, or its node fails of its expression."""
+        """The input of a job cannot be made: fetches the missing value first, or fails the node with its expression
+        error."""
         if isinstance(stopped, Needs):
             fetch = partial(self._values.fetch, stream.tenant, stopped.ref.digest)
             self.journal.aside(self._first(stream, token, fetch, lambda run: self._submit(stream, run, token)))
@@ -234,7 +227,7 @@ class Dispatcher(Reports):
         self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
 
     def lacks(self, node: Node) -> str:
-        """The first handler that a node calls and that is not loaded; empty when all are."""
+        """The first handler of a node that is not loaded; empty if all are."""
         for _, name in KINDS[node.kind].handlers(node.config):
             if name not in self._handlers:
                 return name
@@ -252,12 +245,12 @@ class Dispatcher(Reports):
     async def _first(
         self, stream: Stream, token: Token, work: Callable[[], Coroutine[Any, Any, bytes]], go: Callable[[Run], object]
     ) -> None:
-        """Goes on with a token once what its job needs is at hand: work itself never waits for a store."""
+        """Continues with a token once everything its job needs is in memory: workers never wait for a store."""
         attempt = token.attempt
         try:
             await self._patiently(stream.name, token.visit, work)
         except AobError as error:
-            if error.code in GONE:  # our fault, and not the node's
+            if error.code in GONE:  # our fault, not the node's
                 self.journal.tell(stream.name, SetAside(error.detail))
                 return
             told = Raw(canonical({"code": error.code, "message": error.detail}))
@@ -268,8 +261,8 @@ class Dispatcher(Reports):
             go(run)
 
     async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """A full disk, or a library that does not answer, is nobody's failure: what was done is kept in memory until it
-        can be written, what is needed is asked for until it can be read. Logged once, and named by `aob why`."""
+        """Retries while the disk is full or a library does not answer: keeps results in memory until they can be
+        written, retries reads until they succeed. Logs it once; `aob why` shows it."""
         key = (run, visit)
         try:
             while True:
@@ -291,7 +284,7 @@ class Dispatcher(Reports):
         asyncio.get_running_loop().call_later(AGAIN_S, self._again, job)
 
     def _again(self, job: Job) -> None:
-        """An attempt that met the end of another process is made again, where this one lives on."""
+        """Repeats an attempt that was cut off by the end of another process, if this process stays up."""
         self.cut_off = [each for each in self.cut_off if each is not job]
         stream = self.journal.streams.get(job.run)
         token = self._token(job)
@@ -305,14 +298,14 @@ class Dispatcher(Reports):
             self._submit(stream, stream.state, token)
 
     def context(self, job: Job) -> RunContext:
-        """The context of a job, made when somebody asks for it."""
+        """The context of a job, made on demand."""
         stream = self.journal.streams.get(job.run)
         context = RunContext(self.journal, stream, job, self._values, self._open_log)
         self._held[(job.run, job.visit)] = context
         return context
 
     def verify(self, job: Job) -> list[Any] | None:
-        """What was intended and never settled, when a handler should look whether it happened; else None."""
+        """Intents that were never settled, if a handler should verify whether they happened; else None."""
         token = self._token(job)
         if token is None or not token.verify:
             return None
@@ -322,12 +315,12 @@ class Dispatcher(Reports):
         ]
 
     def running(self, run: Run) -> frozenset[str]:
-        """Visits of a run that a worker has begun with."""
+        """Visits of a run that a worker has begun."""
         return frozenset(visit for visit in run.tokens if self.pool.runs(run.id, visit))
 
 
 def _node(stream: Stream, token: Token) -> Node:
-    """The node of a token, in the version of the graph that its scope runs under."""
+    """The node of a token, in the graph version of its scope."""
     graphs, scope = stream.derived.graphs, stream.state.scopes[token.scope]
     ir = graphs.body(scope.version, scope.body) if scope.body else graphs.ir(scope.version)
     node: Node = ir.nodes[token.node]

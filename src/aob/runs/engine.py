@@ -1,4 +1,4 @@
-"""All verbs of runs in one object: what the server, the client in process and the views talk to."""
+"""All verbs of runs in one object: the API for the server, the in-process client and the views."""
 
 from aob.runs import Core
 from aob.runs.keys import Keys

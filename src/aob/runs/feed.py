@@ -1,4 +1,4 @@
-"""What was committed, in order, for whoever follows: the newest commits from memory, older ones from the journal."""
+"""Committed events in order for subscribers: the newest from memory, older ones from the journal."""
 
 import asyncio
 from collections import deque
@@ -15,20 +15,18 @@ from aob.journal.law import Changes
 
 RING_EVENTS: Final = 8_000
 RING_BYTES: Final = 32 * 1024 * 1024
-"""Decisions, and bytes of their events, that are at hand in memory."""
+"""Limits of the commits kept in memory: decisions, and bytes of their events."""
 ROWS_AT_ONCE: Final = 50
 FACTS_AT_ONCE: Final = 1_000
-SHARED_FACTS: Final = 2_000
-"""Facts of newest commits that readers of all runs have in common, when there are several."""
+SHARED_FACTS: Final = 2_000  # facts of the newest commits that readers of all runs share
 _UNCHANGED: Final = Changes()
-NEWS_MAX: Final = 1_000
-"""Facts of one stream that wait for one reader."""
+NEWS_MAX: Final = 1_000  # facts of one stream queued for one reader
 MILESTONES: Final = frozenset({ev.RunStarted, ev.RunFinished, ev.TicketOpened, ev.TicketChanged})
-"""What people outside are told of: runs that begin and end, and what happens to tickets."""
+"""The events that outside subscribers get: start and end of runs, and changes of tickets."""
 
 
 class Fact(msgspec.Struct, eq=False, gc=False):
-    """One committed event: where it lies, which stream and tenant it belongs to, and itself."""
+    """One committed event with its place, stream and tenant."""
 
     row: int
     index: int
@@ -38,23 +36,22 @@ class Fact(msgspec.Struct, eq=False, gc=False):
     event: Any
     tenant: str = ""
     positions: Positions = Positions(Positions.RUNS)
-    shown: Any = None
-    """What is told of it, once somebody has worked it out: several readers have one fact."""
+    shown: Any = None  # its rendered form, computed once and shared by all readers
 
     @property
     def position(self) -> str:
-        """The token after this event: a reader that goes on from it misses nothing and sees nothing twice."""
+        """The token after this event: a reader that resumes there misses nothing and sees nothing twice."""
         return self.positions.token(self.row, self.index)
 
 
 class Unreadable(msgspec.Struct):
-    """Stands in a feed for an event that this release cannot read."""
+    """Replaces an event that this release cannot read."""
 
     reason: str
 
 
 def events_of(law: Law, data: bytes | msgspec.Raw) -> list[Any]:
-    """The events of one decision; one that cannot be read is `Unreadable`, and those around it are told."""
+    """The events of one decision; each that cannot be read becomes `Unreadable`."""
     try:
         return law.decode(data)
     except msgspec.MsgspecError:
@@ -70,8 +67,8 @@ def _event_of(law: Law, raw: msgspec.Raw) -> Any:
 
 
 class News:
-    """What is committed of one stream from the moment on that it was asked for, for one reader. `missed` says that it
-    was too much to be kept: the reader reads the stream's own history again."""
+    """Commits of one stream for one reader, from the subscription on. `missed` says that the queue overflowed: the
+    reader reads the stream's history again."""
 
     def __init__(self) -> None:
         self._facts: list[Fact] = []
@@ -79,7 +76,7 @@ class News:
         self._come: asyncio.Future[None] | None = None
 
     def add(self, facts: list[Fact]) -> None:
-        """More was committed."""
+        """Queues new facts."""
         self._facts += facts
         if len(self._facts) > NEWS_MAX:
             self.miss()
@@ -87,13 +84,13 @@ class News:
             self._come.set_result(None)
 
     def miss(self) -> None:
-        """What was committed is to be read from the stream's own history."""
+        """Drops the queue: the reader must read the stream's history."""
         self._facts, self.missed = [], True
         if self._come is not None and not self._come.done():
             self._come.set_result(None)
 
     async def taken(self) -> list[Fact]:
-        """What has come since the last time, once there is something or it is too much."""
+        """New facts since the last call; waits until there are some or the queue overflowed."""
         if not self._facts and not self.missed:
             self._come = asyncio.get_running_loop().create_future()
             await self._come
@@ -102,8 +99,8 @@ class News:
 
 
 class Feed:
-    """Commits of one shard. `push` is called after each commit and costs an append; a reader comes by position, and
-    nobody is told anything but that there is more."""
+    """Commits of one shard. `push` is called after each commit and costs an append; readers read by position and are
+    only woken."""
 
     def __init__(self, life: int = 1) -> None:
         self.positions = Positions(Positions.RUNS, life)
@@ -117,7 +114,7 @@ class Feed:
         self.journal: Journal
 
     def push(self, commit: Committed) -> None:
-        """A commit is durable."""
+        """Adds a durable commit."""
         self._ring.append(commit)
         self._events += len(commit.told)
         self._bytes += commit.size
@@ -136,7 +133,7 @@ class Feed:
         self._wake()
 
     def recovered(self) -> None:
-        """The shard was read back: a commit of which nobody heard may be among its rows."""
+        """The shard was recovered: its rows may include a commit that was never reported."""
         self._ring.clear()
         self._unshare()
         self._events = self._bytes = 0
@@ -147,7 +144,7 @@ class Feed:
         self._wake()
 
     def _pass(self, row: int) -> None:
-        """A milestone was committed in a row; 0: perhaps, in any."""
+        """Wakes waiters for a milestone in a row; 0 means possibly in any row."""
         if self._milestone is not None:
             passed, self._milestone = self._milestone, None
             if not passed.done():
@@ -161,7 +158,7 @@ class Feed:
 
     @contextmanager
     def news(self, stream: str) -> Iterator[News]:
-        """What is committed of one stream from now on. A commit costs a reader what it holds of that stream."""
+        """Subscribes to one stream from now on. A reader costs a commit only the facts of that stream."""
         news = News()
         readers = self._news.setdefault(stream, [])
         readers.append(news)
@@ -173,7 +170,7 @@ class Feed:
                 self._news.pop(stream, None)
 
     def forget(self, names: Set[str]) -> None:
-        """Streams were removed: their events are told to nobody any more."""
+        """Stops publishing events of removed streams."""
         self._unshare()
         for commit in self._ring:
             kept = [told for told in commit.told if told.stream.name not in names]
@@ -181,13 +178,13 @@ class Feed:
             commit.told, commit.milestones = kept, None
 
     def place(self, token: str | None) -> tuple[int, int]:
-        """The row and index that a position names; None is now. Raises CallerError or Conflict for what is not ours."""
+        """The row and index of a position; None means now. Raises CallerError or Conflict for a foreign position."""
         if token is None:
             return self.journal.durable_row, WHOLE
         return self.positions.place(token)
 
     async def follow(self, row: int, index: int) -> AsyncIterator[list[Fact]]:
-        """Facts after a place, a list a commit or several; for ever. Several readers have the newest in common."""
+        """Facts after a place, in lists of one or more commits; endless. Concurrent readers share the newest facts."""
         self._followers += 1
         try:
             while True:
@@ -202,22 +199,22 @@ class Feed:
                 self._unshare()
 
     async def milestones(self, row: int) -> AsyncIterator[tuple[list[Fact], int]]:
-        """Facts of `MILESTONES` after a row, and the row up to which they are all of them; for ever. A row without any
-        is told now and then."""
-        known = row = min(row, self.journal.durable_row)  # a place behind the end is the end
+        """Facts of `MILESTONES` after a row, with the row up to which they are complete; endless. Rows without any are
+        reported now and then."""
+        known = row = min(row, self.journal.durable_row)  # a place after the end is the end
         while True:
             facts, row = await self.milestones_after(row)
             if facts or row - known >= ROWS_AT_ONCE:
                 known = row
                 yield facts, row
             elif row >= self.journal.durable_row:
-                # Most commits hold none: nobody is waked for them, and no row of them is looked at.
+                # Most commits hold none: they wake no reader, and their rows are not read.
                 if self._milestone is None:
                     self._milestone = asyncio.get_running_loop().create_future()
                 row = max(row, await asyncio.shield(self._milestone) - 1)
 
     async def milestones_after(self, row: int) -> tuple[list[Fact], int]:
-        """Facts of `MILESTONES` after a row as far as they are at hand, and the row up to which they are all."""
+        """Available facts of `MILESTONES` after a row, and the row up to which they are complete."""
         if row >= self.journal.durable_row:
             return [], row
         if not self._in_memory(row + 1):
@@ -225,15 +222,15 @@ class Feed:
             return [fact for fact in found if type(fact.event) in MILESTONES], row
         facts: list[Fact] = []
         for commit in self._after(row + 1):
-            if commit.milestones is None:  # several readers ask for them
+            if commit.milestones is None:  # several readers request them
                 commit.milestones = self._facts(commit, filter(_is_milestone, commit.told), MILESTONES)
             facts += commit.milestones
             row = commit.row
         return facts, row
 
     async def read(self, row: int, index: int) -> tuple[list[Fact], int, int]:
-        """Facts after a place as far as they are at hand, and the place after them; none at the end."""
-        first = row + (index >= WHOLE)  # the first row that holds something new
+        """Available facts after a place, and the place after them; none at the end."""
+        first = row + (index >= WHOLE)  # the first row with something new
         if not self._in_memory(first):
             return await self._from_store(row, index)
         facts: list[Fact] = []
@@ -249,7 +246,7 @@ class Feed:
         return bool(self._ring) and self._ring[0].row <= first
 
     def _after(self, first: int) -> list[Committed]:
-        """The commits in memory from a row on: most readers are near the end."""
+        """The commits in memory from a row on; scans from the end because most readers are near it."""
         newer: list[Committed] = []
         for commit in reversed(self._ring):
             if commit.row < first:
@@ -259,7 +256,7 @@ class Feed:
         return newer
 
     def _facts_of(self, commit: Committed) -> list[Fact]:
-        """All facts of a commit; the same ones for each reader that comes soon, when there are several."""
+        """All facts of a commit, shared between readers when there are several."""
         if self._followers < 2:
             return self._facts(commit, commit.told)
         facts = self._shared.get(commit.row)
@@ -286,7 +283,7 @@ class Feed:
         return facts
 
     async def commits(self, row: int) -> AsyncIterator[list[Committed]]:
-        """Commits after a row as they are, some at a time; for ever. For whoever reads every event."""
+        """Raw commits after a row, in batches; endless. For readers of every event."""
         row = min(row, self.journal.durable_row)
         while True:
             if self._in_memory(row + 1):
@@ -308,17 +305,17 @@ class Feed:
         return facts, max(row, through), WHOLE
 
     async def _stored(self, after: int) -> tuple[list[Committed], int]:
-        """Some commits after a row as the store has them, and the row up to which they are all. Their streams are
-        names, and whose they are."""
+        """Some commits after a row from the store, and the row up to which they are complete. Their streams have only
+        name and tenant."""
         commits: list[Committed] = []
-        durable = self.journal.durable_row  # what is committed while the store reads comes with the next read
+        durable = self.journal.durable_row  # later commits are read by the next call
         for row in await self.journal.store.journal(self.journal.shard, after, ROWS_AT_ONCE):
             if row.row > durable:
-                break  # written, and not yet told to anybody
+                break  # written, but not reported yet
             told: list[Told] = []
             at = 0
             for name, seq, raws, sound in self.journal.readable(row):
-                if not name:  # a gap: what was here is removed, and what follows keeps its place
+                if not name:  # a gap: its content is removed, and later events keep their places
                     at += seq
                     continue
                 law = self.journal.law_of(name)
@@ -332,7 +329,7 @@ class Feed:
         return commits, commits[-1].row if commits else max(after, durable)
 
     async def _name_tenants(self, streams: list[Stream]) -> None:
-        """A row does not say whose a stream is: its memory does, or its head, or its first event."""
+        """Finds the tenant of each stream in memory or in its head: a row does not hold it."""
         live = self.journal.streams
         absent = {stream.name for stream in streams if stream.name not in live}
         heads = await self.journal.store.heads_of(sorted(absent)) if absent else {}
@@ -349,6 +346,6 @@ class Feed:
 
 
 def _is_milestone(told: Told) -> bool:
-    """Whether a decision can hold one: it begins a run, ends it, or has told people of a ticket."""
+    """Whether a decision can hold a milestone: it begins or ends a run, or publishes a ticket."""
     effects = told.changes.effects
     return not told.seq or told.changes.over or (effects is not None and bool(effects.told))

@@ -1,8 +1,7 @@
-"""The compiled versions of graphs: documents in, IR out, cached by hash and shared by the runs that use them.
+"""Compiles documents to IR, cached by hash and shared by the runs that use them.
 
-Never stored: a lost cache costs a compile. What was accepted once is compiled again also where its handlers are not
-loaded (yet): its visits wait for them. Only what is new is refused for want of a handler.
-"""
+Never stored: a lost cache costs a compile. Accepted documents compile even if their handlers are not loaded (their
+visits wait); only new documents are refused for a missing handler."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -19,15 +18,15 @@ GRAPHS_MAX: Final = 4_096
 
 
 class Expected(Accepted):
-    """Handlers as they are loaded; every other name is there too, with facts to which no check objects. Harmless: a
-    visit of a handler that is not loaded is not performed."""
+    """The loaded handlers, plus permissive facts for every other name. Safe: a visit whose handler is not loaded is not
+    performed."""
 
     def __init__(self, loaded: Mapping[str, HandlerFacts]) -> None:
         self._loaded = loaded
 
     def __getitem__(self, name: str) -> HandlerFacts:
         if not name:
-            raise KeyError(name)  # "" stands for no handler
+            raise KeyError(name)  # "" means no handler
         return self._loaded.get(name) or HandlerFacts(name, "", "none", True)
 
     def __iter__(self) -> Iterator[str]:
@@ -38,8 +37,7 @@ class Expected(Accepted):
 
 
 class Versions:
-    """Versions 0 to n of one graph: the base, and the base with each patch more, all by the rules that the base was
-    accepted under. `extended` makes another."""
+    """Versions 0 to n of one graph: the base and each further patch, all by the rules that accepted the base."""
 
     __slots__ = ("_bodies", "_documents", "_handlers", "_irs", "rules")
 
@@ -55,7 +53,7 @@ class Versions:
 
     @classmethod
     def base(cls, document: JsonObject, handlers: Handlers, rules: int = RULES) -> "Versions":
-        """Only the base, which was checked when it was pushed. Raises Invalid when this release cannot read it."""
+        """Only the base, which was checked when it was pushed. Raises Invalid if this release cannot read it."""
         return cls([document], [compile_workflow(document, Expected(handlers), rules)], handlers, rules)
 
     def __len__(self) -> int:
@@ -66,7 +64,7 @@ class Versions:
         return self._irs[version]
 
     def body(self, version: int, body: str) -> IR:
-        """The body under a path of nodes. Raises KeyError when this version has none there."""
+        """The body at a path of nodes. Raises KeyError if this version has none there."""
         found = self._bodies.get((version, body))
         if found is None:
             found = self._irs[version]
@@ -79,7 +77,7 @@ class Versions:
         return found
 
     def as_pushed(self, body: str, node: Node) -> bool:
-        """Whether a node is word for word as the pushed document has it: no patch has added or changed it."""
+        """Whether a node is unchanged since the pushed document: no patch has added or changed it."""
         try:
             base = self.body(0, body) if body else self.ir(0)
         except KeyError:
@@ -88,15 +86,15 @@ class Versions:
         return known is not None and known.hash == node.hash
 
     def document(self, version: int) -> JsonObject:
-        """The materialized document of a version."""
+        """The complete document of a version."""
         return self._documents[version]
 
     def extended(self, operations: list[JsonObject]) -> "Versions":
-        """One version more. Raises Invalid with every problem of the document that it gives."""
+        """A copy with one more version. Raises Invalid with every problem of the resulting document."""
         return self._with(operations, self._handlers)
 
     def again(self, operations: list[JsonObject]) -> "Versions":
-        """One version more, by operations that were accepted before."""
+        """A copy with one more version, by operations that were accepted before."""
         return self._with(operations, Expected(self._handlers))
 
     def _with(self, operations: list[JsonObject], handlers: Handlers) -> "Versions":
@@ -114,7 +112,7 @@ class Graphs:
         self._kept: OrderedDict[tuple[str, int, tuple[bytes, ...]], Versions] = OrderedDict()
 
     def get(self, artifact: str, rules: int, overlay: tuple[bytes, ...] = ()) -> Versions | None:
-        """Versions that are at hand."""
+        """Cached versions."""
         found = self._kept.get((artifact, rules, overlay))
         if found is not None:
             self._kept.move_to_end((artifact, rules, overlay))
@@ -136,5 +134,5 @@ class Graphs:
 
 
 def overlay_key(operations: list[Cell] | tuple[Cell, ...]) -> tuple[bytes, ...]:
-    """Applied operations as a key."""
+    """Applied operations as a cache key."""
     return tuple(bytes(cell) for cell in operations)

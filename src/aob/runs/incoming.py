@@ -1,8 +1,6 @@
-"""What a caller hands to a verb, held to the same bounds whether it came over HTTP or from the same process.
+"""Checks a caller's values and texts by the same limits over HTTP and in process.
 
-In: values and texts of a caller. Out: canonical bytes and the texts themselves. Raises Invalid or TooLarge, never keeps
-anything. A value that JSON would change on its way to the record (NaN, half a surrogate pair) is refused here.
-"""
+Stateless. Raises Invalid or TooLarge. Refuses values that JSON would change (NaN, half a surrogate pair)."""
 
 import math
 import re
@@ -18,19 +16,19 @@ DEPTH_MAX: Final = 200
 NAME_MAX: Final = 256
 TEXT_MAX: Final = 10_000
 VALUE_MAX: Final = 1_000_000
-"""Bytes of a message or of the values of a form; what is over 4 KiB lies beside the record."""
+"""Bytes of a message or of form values; more than 4 KiB are stored outside the record."""
 TENANT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 TAG: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")
 VERSION: Final = re.compile(r"v\d+(\.\d+)?")
 
 
 def json_of(value: object, path: str = "") -> bytes:
-    """The canonical JSON of a value. Raises Invalid for what JSON cannot hold as it is."""
+    """The canonical JSON of a value. Raises Invalid for values that JSON cannot represent exactly."""
     try:
         data = canonical(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Invalid("this value is not JSON", [Problem(path, str(error)[:200], "not_json")]) from None
-    # The encoder writes NaN and infinity as null; depth is bounded so that every reader can follow.
+    # The encoder writes NaN and infinity as null; depth is limited so that every reader can parse it.
     if b"null" in data or data.count(b"[") + data.count(b"{") > DEPTH_MAX:
         problem = _strange(value, path)
         if problem is not None:
@@ -39,7 +37,7 @@ def json_of(value: object, path: str = "") -> bytes:
 
 
 def large_of(data: bytes, what: str) -> tuple[Cell, bytes | None]:
-    """Canonical bytes as a record holds them, and those that lie beside it. Raises TooLarge over 1 MB."""
+    """Canonical bytes as a record cell, and the bytes to store outside the record. Raises TooLarge over 1 MB."""
     if inline(data):
         return Raw(data), None
     if len(data) > VALUE_MAX:
@@ -62,7 +60,7 @@ def _strange(value: object, path: str) -> Problem | None:
 
 
 def name_of(value: object, path: str, *, empty: bool = False) -> str:
-    """A short name: a key, an id, the name of a message. Raises Invalid for anything else."""
+    """A short name: a key, an id, the name of a message. Raises Invalid otherwise."""
     text = text_of(value, path, NAME_MAX)
     if not text and not empty:
         raise Invalid("a name is missing", [Problem(path, "is empty", "missing")])
@@ -72,7 +70,7 @@ def name_of(value: object, path: str, *, empty: bool = False) -> str:
 
 
 def text_of(value: object, path: str, limit: int = TEXT_MAX) -> str:
-    """A text that people read. Raises Invalid when it is none, TooLarge when it is longer than `limit`."""
+    """A text for people. Raises Invalid for other types, TooLarge over `limit` characters."""
     if not isinstance(value, str):
         raise Invalid("a text is expected", [Problem(path, f"is {type(value).__name__}, not a text", "wrong_type")])
     if len(value) > limit:
@@ -85,7 +83,7 @@ def text_of(value: object, path: str, limit: int = TEXT_MAX) -> str:
 
 
 def tag_of(value: object) -> str:
-    """The name of a tag that is to be written. Raises Invalid for what could be taken for a version or a hash."""
+    """The name of a tag to write. Raises Invalid for names that look like a version or a hash."""
     text = text_of(value, "/tag", NAME_MAX)
     if not TAG.fullmatch(text) or VERSION.fullmatch(text):
         raise Invalid("the tag is not usable", [
@@ -107,7 +105,7 @@ def tenant_of(value: object) -> str:
 
 
 def object_of(value: Any, path: str) -> JsonObject:
-    """An object, or Invalid."""
+    """An object; raises Invalid otherwise."""
     if not isinstance(value, dict):
         raise Invalid("an object is expected", [Problem(path, f"is {type(value).__name__}", "wrong_type")])
     return value

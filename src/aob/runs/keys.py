@@ -1,4 +1,4 @@
-"""Verbs of API keys. A secret is shown once, kept only as its hash, and compared in constant time."""
+"""Verbs of API keys. A secret is shown once, stored only as a hash and compared in constant time."""
 
 import hashlib
 import hmac
@@ -22,8 +22,7 @@ NAMES_MAX: Final = 100
 ROLES_MAX: Final = 32
 HAD_RUN: Final = "made with `run` before `deploy` was a role of its own: it has `deploy` too"
 
-START: Final = 8
-"""Characters of a hash by which keys are looked up."""
+START: Final = 8  # characters of a hash that index the keys
 
 
 class Keys:
@@ -34,7 +33,7 @@ class Keys:
 
     @performs(verbs.CREATE)
     async def create_key(self, who: Caller, args: verbs.CreateKey) -> JsonObject:
-        """Make a key; its secret is in this answer and nowhere else. Raises Invalid for an unknown role."""
+        """Make a key; only this answer contains its secret. Raises Invalid for an unknown role."""
         name, roles = text_of(name_of(args.name, "/name"), "/name", NAMES_MAX), args.roles
         tenant = who.tenant if args.tenant is None else tenant_of(args.tenant)
         if tenant != who.tenant and who.tenant != LOCAL.tenant:
@@ -67,13 +66,13 @@ class Keys:
 
     @performs(verbs.REVOKE)
     async def revoke_key(self, who: Caller, args: verbs.NamedKey) -> JsonObject:
-        """Take a key back, at once. Raises NotFound."""
+        """Revoke a key, at once. Raises NotFound."""
         key_id = args.key_id
         await self.core.journal.ask(keyring.KEYRING, keyring.RevokeKey(name_of(key_id, "/key"), who.name, who.tenant))
         return {"id": key_id, "active": False}
 
     def authenticate(self, secret: str) -> Caller | None:
-        """Who a secret stands for, or None."""
+        """The caller that a secret belongs to, or None."""
         given = hashed(secret)
         ring = self.core.key_law.ring
         if len(self._by_start) != len(ring):
@@ -81,7 +80,7 @@ class Keys:
             for key, _ in ring.values():
                 self._by_start.setdefault(key.hash[:START], []).append(key.id)
         found = None
-        # Looked up by the start of a hash, which tells nothing of a secret; the rest is compared in constant time.
+        # Indexed by the start of a hash, which reveals nothing of a secret; the rest is compared in constant time.
         for id in self._by_start.get(given[:START], ()):
             key, active = ring[id]
             if hmac.compare_digest(key.hash, given) and active:
@@ -89,7 +88,7 @@ class Keys:
         return found
 
     def holder(self, key_id: str) -> Caller | None:
-        """Who a key stands for, by its id; None once it is revoked."""
+        """The caller of a key, by the key's id; None once it is revoked."""
         key, active = self.core.key_law.ring.get(key_id, (None, False))
         return Caller(key.tenant, key.name, frozenset(keyring.roles_of(key)), key.id) if key and active else None
 
@@ -101,5 +100,5 @@ def _role_hint(role: object) -> str:
 
 
 def hashed(secret: str) -> str:
-    """What is kept of a secret. It has 192 random bits, so a plain hash is enough."""
+    """The stored hash of a secret. A secret has 192 random bits, so a plain hash is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Verbs of patches: propose, look, approve, reject, roll back."""
+"""Verbs of patches: propose, show, approve, reject, roll back."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -31,15 +31,14 @@ class Patches:
 
     @performs(verbs.PROPOSE)
     async def propose(self, who: Caller, args: verbs.ProposePatch) -> JsonObject:
-        """Propose a patch: it is applied, waits for a person, or Invalid is raised with every problem.
+        """Propose a patch: it is applied or waits for a person; an invalid one raises Invalid with every problem.
 
         `body` is `{"operations": [...], "base"?: graph hash, "kind"?, "reason"?, "id"?}`. Raises Conflict when the run
-        is over or the id was used for other content.
-        """
+        has ended or the id was used for other content."""
         run_id, body = args.run_id, args.body
         kind = text_of(object_of(body, "").get("kind") or "person", "/kind", NAME_MAX)
         if kind in self.core.rules.trusted_kinds and kind != "person":
-            require(who, "admin")  # whoever speaks for a trusted kind is not asked: that is not for everyone to claim
+            require(who, "admin")  # a trusted kind skips the approval: not every caller may claim it
         operations = body.get("operations")
         if not isinstance(operations, list):
             raise Invalid("a patch has operations", [
@@ -47,10 +46,10 @@ class Patches:
             ])  # fmt: skip
         data = json_of(operations, "/operations")
         given = name_of(body["id"], "/id") if body.get("id") is not None else self.core.ids.next()
-        # An id counts within its run: two runs that are patched under the same one have two patches.
+        # An id is unique within its run: two runs patched under the same id have two patches.
         id, before = held_id("patch", run_id, given), derived_id("patch", run_id, given)
         if before in (await self.core.stream(who, run_id)).state.patches:
-            id = before  # an earlier release has taken it under this one
+            id = before  # an earlier release used this form of the id
         reason, base = text_of(body.get("reason") or "", "/reason"), text_of(body.get("base") or "", "/base", NAME_MAX)
         command = cmd.Propose(id, who.name, kind, reason, base, Raw(data), digest_of(data), key=who.id)
         told = _told(await self.core.ask(who, run_id, command, self._reads(id, whole=False)))
@@ -61,7 +60,7 @@ class Patches:
 
     @performs(verbs.LIST)
     async def patches(self, who: Caller, args: verbs.PatchesOfRun) -> list[JsonObject]:
-        """The patches of a run, in the order in which they were proposed."""
+        """The patches of a run, in the order of proposal."""
         stream = await self.core.stream(who, args.run_id)
         told = [self._patch_told(stream, patch) for patch in stream.state.patches.values()]
         await self.core.journal.settled(stream)
@@ -77,7 +76,7 @@ class Patches:
 
     @performs(verbs.APPROVE)
     async def approve_patch(self, who: Caller, args: verbs.ClosePatch) -> JsonObject:
-        """Approve the diff that was shown; if the graph has changed since, it is shown anew instead."""
+        """Approve the diff that was shown; if the graph has changed since, the new diff is shown instead."""
         return await self._decide(who, args.patch_id, "approve", args.reason)
 
     @performs(verbs.REJECT)
@@ -87,11 +86,8 @@ class Patches:
 
     @performs(verbs.ROLL_BACK)
     async def rollback(self, who: Caller, args: verbs.RollBackPatch) -> JsonObject:
-        """Apply the stored inverse as a new patch. With `cascade` later patches that need it go first, and are
-        told in the answer's `cascade`.
-
-        Raises Conflict `patch_needed` that lists them when it is not said.
-        """
+        """Apply the stored inverse as a new patch. With `cascade` later patches that need it are rolled back first and
+        listed in `cascade`; without it they raise Conflict `patch_needed`."""
         stream = await self._patch_holder(who, args.patch_id)
         todo = [args.patch_id]
         before: list[JsonObject] = []
@@ -113,7 +109,7 @@ class Patches:
     async def _roll_back(self, who: Caller, run_id: str, patch_id: str) -> Decided:
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
-        # The same rollback twice is one; one that was rejected or expired may be asked for again.
+        # A repeated rollback is the same patch; a rejected or expired one may be proposed again.
         before = [patch for patch in run.patches.values() if patch.rollback_of == patch_id]
         standing = [patch.id for patch in before if patch.state in {"proposed", "applied"}]
         id = standing[0] if standing else held_id("patch", run_id, "rollback", patch_id, len(before))
@@ -129,7 +125,7 @@ class Patches:
         return await self.core.ask(who, run_id, command, reads)
 
     def _reads(self, patch_id: str, *, whole: bool = True) -> Callable[[Decided], JsonObject]:
-        """The answer of a command to a patch: as that command has left it."""
+        """The answer of a command to a patch: the patch as the command left it."""
         return lambda now: self._patch_told(now.stream, now.stream.state.patches[patch_id], whole=whole)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> JsonObject:

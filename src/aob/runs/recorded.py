@@ -1,4 +1,4 @@
-"""Events of one run, in order, from its segments and from memory: what a timeline and a replay read."""
+"""Events of one run in order, from its segments and from memory, for timelines and replays."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -14,7 +14,7 @@ SEGMENTS_AT_ONCE: Final = 16
 
 
 async def history(core: Core, stream: Stream, after: int = -1, limit: int = 1 << 62) -> list[Fact]:
-    """Committed events of a stream with a greater sequence number than `after`, oldest first, at most `limit`."""
+    """Committed events of a stream after a sequence number, oldest first, at most `limit`."""
     facts: list[Fact] = []
     async for fact in told(core, stream, after):
         facts.append(fact)
@@ -24,13 +24,13 @@ async def history(core: Core, stream: Stream, after: int = -1, limit: int = 1 <<
 
 
 async def told(core: Core, stream: Stream, after: int = -1) -> AsyncIterator[Fact]:
-    """Committed events of a stream, one by one; a run of a million events is never in memory at once."""
+    """Committed events of a stream, one by one; never loads all events of a run at once."""
     seq = after + 1
     while True:
         segments = await core.store.segments(stream.name, seq, SEGMENTS_AT_ONCE)
         live = core.journal.streams.get(stream.name)
         if not segments and (live is None or live.kept_from <= seq):
-            break  # else a segment was written since we looked: what it holds is no longer in memory
+            break  # else a segment was written in the meantime: its events are no longer in memory
         for segment in segments:
             first = segment.first_seq
             for chunk in await core.journal.chunks(segment):

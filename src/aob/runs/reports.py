@@ -1,8 +1,6 @@
-"""What workers report becomes commands to the journal: outputs stored first, faults as errors, what is cut off as lost.
+"""Turns workers' reports into commands: stores outputs first, reports faults as errors and cut-off attempts as lost.
 
-In: jobs and their results. Out: commands, each with the commit that its job rests on. A report is never lost between
-here and its commit, for the token stays ready until then.
-"""
+A report cannot be lost before its commit: the token stays ready until then."""
 
 import asyncio
 import math
@@ -24,12 +22,11 @@ from aob.runs.values import Values
 from aob.work import STOPPED, UNCERTAIN
 
 log = Logger("aob.runs")
-SAID_MAX: Final = 300
-"""Characters of what a handler said, in the question whether its effect has happened."""
+SAID_MAX: Final = 300  # characters of a handler's message in the question whether its effect has happened
 
 
 class Reports:
-    """Tells the journal what became of jobs."""
+    """Reports the outcome of jobs to the journal."""
 
     journal: Journal
     pool: Workers
@@ -37,10 +34,8 @@ class Reports:
     def __init__(self, values: Values) -> None:
         self._values = values
         self._held: dict[tuple[str, str], RunContext] = {}
-        self.cut_off: list[Job] = []
-        """Attempts that met the end of our own processes: no law hears of it."""
-        self._storing: dict[asyncio.Task[None], Job] = {}
-        """Jobs whose output is being stored: no command tells of them yet."""
+        self.cut_off: list[Job] = []  # attempts cut off by the end of our own processes; not reported to a law
+        self._storing: dict[asyncio.Task[None], Job] = {}  # jobs whose output is being stored; not reported yet
         self._stuck: dict[tuple[str, str], Stuck] = {}
 
     def _again_later(self, job: Job) -> None:
@@ -50,9 +45,9 @@ class Reports:
         raise NotImplementedError
 
     def report(self, job: Job, result: Result) -> None:
-        """A worker's result becomes a command; nothing is lost between here and its commit, for the token stays ready
-        until then and would be dispatched again after a crash. Never raises: a report that cannot be made is a failure
-        of the attempt that says so. One that rests on a commit that does not count is dropped."""
+        """Turns a worker's result into a command. After a crash before its commit the job is dispatched again, for its
+        token is still ready. Never raises: a report that cannot be made becomes a failure of the attempt. Drops a
+        report that rests on a discarded commit."""
         if not self.journal.epochs.counts(job.epoch, job.row):
             return
         try:
@@ -98,7 +93,7 @@ class Reports:
         self.report(job, done)
 
     def stuck(self, run_id: str) -> dict[str, Stuck]:
-        """Visits of a run whose value cannot be read or stored for now; under `` what the run itself needs."""
+        """Visits of a run whose value cannot be read or stored for now; `` is the run itself."""
         found = {visit: stuck for (run, visit), stuck in self._stuck.items() if run == run_id}
         own = self.journal.stuck.get(run_id)
         return found if own is None else {"": own, **found}
@@ -109,7 +104,7 @@ class Reports:
         return token
 
     def _in_the_middle(self, job: Job) -> bool:
-        """Whether the visit has committed to an effect that happens once and never said what came of it."""
+        """Whether the visit committed an intent with effect `once` that has no result."""
         token = self._token(job)
         return any(
             decode(intent.what).get("effect", "once") == "once"
@@ -120,7 +115,7 @@ class Reports:
         if fault.code == STOPPED:
             self.cut_off.append(job)
             log.info("attempt_cut_off", run=job.run, visit=job.visit, attempt=job.attempt, reason=fault.message)
-            if self.journal.broken is None and not self.journal.closing:  # it was another process that ended
+            if self.journal.broken is None and not self.journal.closing:  # another process ended
                 self._again_later(job)
             return
         if fault.code == UNCERTAIN or self._in_the_middle(job):
@@ -131,7 +126,7 @@ class Reports:
 
 
 def acting(token: Token) -> bool:
-    """Whether an intent of it has no result yet."""
+    """Whether the token has an intent without a result."""
     return bool(token.intents and token.intents.open)
 
 
@@ -142,13 +137,13 @@ def _told(fault: Fault) -> bytes:
         error["detail"] = fault.detail
     try:
         told = canonical(error)
-    except Exception:  # a detail of the handler's own, which may raise anything when it is looked at
+    except Exception:  # a handler's own detail may raise anything when it is encoded
         told = canonical({"code": fault.code, "message": fault.message, "detail": shown(fault.detail)})
     return told if inline(told) else canonical({"code": fault.code[:200], "message": fault.message[:2_000]})
 
 
 def _after_ms(detail: Any) -> int:
-    """How long the service asks to wait before the next attempt; 0 when it says nothing that is a time."""
+    """How long the service asks to wait before the next attempt; 0 if it gives no valid time."""
     if not isinstance(detail, dict):
         return 0
     for name, unit in (("retry_after_ms", 1), ("retry_after_s", 1_000)):

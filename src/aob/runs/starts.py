@@ -1,4 +1,4 @@
-"""Verbs that begin, stop and reach a run: start, start many, cancel, message."""
+"""Verbs that start, cancel, release and message runs."""
 
 import asyncio
 import functools
@@ -35,8 +35,7 @@ INPUTS_MAX: Final = 1_000_000
 LABELS_MAX: Final = 32
 DEPTH_MAX: Final = 16
 RUN_ID_MAX: Final = 64
-NAMES_KEPT: Final = 1_024
-"""Pairs of a workflow and a tag that starts have named of late."""
+NAMES_KEPT: Final = 1_024  # recently used pairs of workflow and tag
 RUN_ID: Final = re.compile(r"run_[A-Za-z0-9]+")
 _FIELDS: Final = frozenset(
     {"workflow", "tag", "inputs", "key", "mode", "priority", "labels", "run_id", "depth", "idempotency_key"}
@@ -44,7 +43,7 @@ _FIELDS: Final = frozenset(
 
 
 class Meant(msgspec.Struct, frozen=True):
-    """What a start means: a workflow, and what its tag names."""
+    """What a start refers to: a workflow, and the target of its tag."""
 
     workflow: str
     at: catalog.Tag
@@ -54,30 +53,29 @@ Prepared = tuple[str, catalog.Tag, IR]
 
 
 class Starts(Workflows):
-    """Verbs that begin, stop and reach a run."""
+    """Verbs that start, cancel, release and message runs."""
 
     core: Core
 
     @performs(verbs.START)
     async def start(self, who: Caller, args: verbs.StartRun) -> JsonObject:
-        """Start a run, once a key; answered after its commit.
+        """Start a run, once per key; answers after the commit.
 
         Raises NotFound for an unknown workflow or tag, Invalid when the inputs do not fit its schema, Conflict when the
-        key was used with other inputs, Busy when too many commands wait.
-        """
+        key was used with other inputs, Busy when too many commands wait."""
         item = asdict(args)
         future = self._begin(who, item, await self._prepared(who, self.meant(who, item)))
         return _told(await future)
 
     @performs(verbs.START_MANY)
     async def start_many(self, who: Caller, args: verbs.StartRuns) -> list[JsonObject]:
-        """Start many in few commits: a verdict each, in order; a wrong one does not hold up the others."""
+        """Start many in few commits: a verdict each, in order; an invalid one does not block the others."""
         return await self.start_meant(who, args.items, {})
 
     async def start_meant(
         self, who: Caller, items: Sequence[JsonObject], meant: Mapping[str, Meant]
     ) -> list[JsonObject]:  # fmt: skip
-        """As `start_many`, where others know already what the names and tags of starts mean (by `names_of`)."""
+        """As `start_many`, where the caller already knows the targets of the starts (by `names_of`)."""
         verdicts: list[Any] = []
         ready: dict[str, Prepared] = {}
         for item in items:
@@ -94,7 +92,7 @@ class Starts(Workflows):
         return [_verdict(verdict) for verdict in verdicts]
 
     def meant(self, who: Caller, item: Mapping[str, JsonValue]) -> Meant:
-        """What the workflow and the tag of a start mean now. Raises NotFound and CallerError for what means nothing."""
+        """The current target of a start's workflow and tag. Raises NotFound and CallerError if there is none."""
         given = item.get("workflow")
         tag = text_of(item.get("tag") or "main", "/tag")
         name = self.only(who, tag) if given is None else text_of(given, "/workflow")
@@ -105,7 +103,7 @@ class Starts(Workflows):
         return meant.workflow, meant.at, versions.ir(len(meant.at.overlay))
 
     async def start_command(self, who: Caller, item: Mapping[str, JsonValue]) -> cmd.Start:
-        """The command of a start that somebody else sends. Raises as `start`."""
+        """The command of a start that another component sends. Raises as `start`."""
         return self._command(who, item, await self._prepared(who, self.meant(who, item)))
 
     def _begin(self, who: Caller, item: Mapping[str, JsonValue], prepared: Prepared) -> "asyncio.Future[Decided]":
@@ -146,7 +144,7 @@ class Starts(Workflows):
 
     @staticmethod
     def _beside(data: bytes) -> bytes | None:
-        """What does not stay inside the record."""
+        """The bytes to store outside the record, if any."""
         if inline(data):
             return None
         if len(data) > INPUTS_MAX:
@@ -163,13 +161,13 @@ class Starts(Workflows):
 
     @performs(verbs.RELEASE)
     async def release(self, who: Caller, args: verbs.NamedRun) -> JsonObject:
-        """Let a run that was set aside go on; one that was not is left alone."""
+        """Let a quarantined run continue; does nothing to others."""
         asked = cmd.Release(who.name)
         return _told(await self.core.ask(who, args.run_id, asked, lambda now: _standing(now, "quarantined")))
 
     @performs(verbs.MESSAGE)
     async def message(self, who: Caller, args: verbs.SendMessage) -> JsonObject:
-        """Hand a message to a run: to the visit that waits for it, else it is kept for one that will."""
+        """Send a message to a run: the visit that waits for it gets it, else it is kept for one that will."""
         run_id, id, payload = args.run_id, args.id, args.payload
         name, key = name_of(args.name, "/name"), name_of(args.key, "/key", empty=True)
         data = json_of(payload, "/payload")
@@ -182,11 +180,11 @@ class Starts(Workflows):
 
 
 def names_of(item: object) -> str:
-    """The workflow and the tag that a start names, as one text. Raises Invalid for what is no start."""
+    """The workflow and tag of a start as one text, a lookup key. Raises Invalid if it is not a start."""
     named = object_of(item, "")
     try:
         return _names(named.get("workflow"), named.get("tag"))
-    except TypeError:  # it cannot even be looked up
+    except TypeError:  # unhashable: skips the cache
         return _names.__wrapped__(named.get("workflow"), named.get("tag"))
 
 
@@ -197,7 +195,7 @@ def _names(workflow: object, tag: object) -> str:
 
 
 def keyed_id(tenant: str, workflow: str, key: str) -> str:
-    """The run id of an idempotency key: the same key names the same run for as long as runs are kept."""
+    """The run id of an idempotency key: the same key gives the same run as long as runs are kept."""
     hashed = hashlib.sha256("\x1f".join((tenant, workflow, key)).encode()).digest()
     return "run_k" + base32(int.from_bytes(hashed[:16]), 26)
 
@@ -254,7 +252,7 @@ def _standing(decided: Decided, reason: str) -> JsonObject:
 
 
 def _told(decided: Decided) -> JsonObject:
-    """What was made of a decision when it was made."""
+    """The answer that was made with the decision."""
     told: JsonObject = decided.said
     return told
 

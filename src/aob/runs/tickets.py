@@ -1,4 +1,4 @@
-"""Verbs of tickets: what waits for a person, and the person's answer."""
+"""Verbs of tickets: requests for a decision by a person, and the answers."""
 
 from heapq import nsmallest
 from typing import Any, Final
@@ -18,13 +18,12 @@ from aob.runs.incoming import json_of, large_of, name_of, text_of
 from aob.runs.laws.catalog import Decide, Workflow
 
 DUE_DIGITS: Final = 20
-Told = tuple[str, dict[str, Any]]
-"""A ticket and whose it is; some of its facts are cells."""
+Told = tuple[str, dict[str, Any]]  # tenant and facts of a ticket; some facts are cells
 _CELLS: Final = frozenset({"shown", "values"})
 
 
 def read_place(text: str) -> tuple[int, str]:
-    """The deadline and id of the ticket that a page ends with. Raises Invalid."""
+    """The deadline and id of the last ticket of a page. Raises Invalid."""
     due, _, id = text.partition(".")
     if not text:
         return -1, ""
@@ -42,7 +41,7 @@ class Tickets:
 
     @performs(verbs.LIST)
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
-        """Tickets of the tenant, the soonest deadline first. Raises Invalid for a place that is none."""
+        """Tickets of the tenant, the soonest deadline first. Raises Invalid for a bad cursor."""
         least, role = read_place(args.after), args.role
         found: list[tuple[tuple[int, str], str]] = []
         streams = {stream.name: stream for stream in await self._streams(who, args.run_id, args.open)}
@@ -59,21 +58,22 @@ class Tickets:
             try:
                 holder = streams.get(name) or await self.core.journal.load(name)
             except Quarantined:
-                continue  # its run cannot be read: it is named by `aob doctor`
+                continue  # its run cannot be read: `aob doctor` reports it
             if holder is not None and id in holder.state.tickets:
                 told.append(await self._shown(holder, id))
-        if args.run_id is not None:  # that it has none is a fact as well
+        if args.run_id is not None:  # an empty list must be durable as well
             await self.core.journal.settled(streams[args.run_id])
         return told
 
     @performs(verbs.SHOW)
     async def ticket(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
-        """One ticket, with what it shows."""
+        """One ticket, with the values it shows."""
         return await self._shown(await self._ticket_holder(who, args.ticket_id), args.ticket_id)
 
     @performs(verbs.ANSWER)
     async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
-        """Decide a ticket. The same answer again changes nothing; another one is a Conflict `ticket_closed`."""
+        """Decide a ticket. Repeating the same answer changes nothing; another answer raises Conflict
+        `ticket_closed`."""
         choice, reason = name_of(args.choice, "/choice"), text_of(args.reason, "/reason")
         command = name_of(args.command or "", "/command", empty=True)
         data = json_of(args.values, "/values")
@@ -94,14 +94,14 @@ class Tickets:
 
     @performs(verbs.DECIDING)
     async def deciding(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
-        """A ticket that the caller may decide. Raises Refused when they may not."""
+        """A ticket that the caller may decide. Raises Refused if they may not."""
         stream = await self._ticket_holder(who, args.ticket_id)
         ticket: Ticket = stream.state.tickets[args.ticket_id]
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         return await self._shown(stream, args.ticket_id)
 
     async def _streams(self, who: Caller, run_id: str | None, only_open: bool = False) -> list[Stream]:
-        """A run, or those in memory that may have tickets; the open ones of runs have rows."""
+        """A run, or those in memory that may have tickets; open tickets of all runs have rows."""
         if run_id is not None:
             return [await self.core.stream(who, run_id)]
         self.core.journal.check()
@@ -121,19 +121,19 @@ class Tickets:
         )  # fmt: skip
 
     async def _shown(self, stream: Stream, ticket_id: str) -> JsonObject:
-        """A ticket as it stands, once that is durable."""
+        """A ticket's current state, once it is durable."""
         told = _ticket_told(stream, stream.state.tickets[ticket_id])
         await self.core.journal.settled(stream)
         return await self._filled(told)
 
     async def _filled(self, told: Told) -> JsonObject:
-        """A ticket with the values that lie outside its record."""
+        """A ticket with the values stored outside its record."""
         tenant, facts = told
         return {name: await self.core.value(tenant, fact) if name in _CELLS else fact for name, fact in facts.items()}
 
 
 def _ticket_told(stream: Stream, ticket: Ticket) -> Told:
-    """A ticket at one moment; nothing is awaited here, for its run goes on meanwhile."""
+    """A consistent snapshot of a ticket: no await here, because its run continues."""
     run: Run | Workflow = stream.state
     about = (
         {"workflow": run.name, "tag": run.asked[ticket.id].tag} if isinstance(run, Workflow)

@@ -1,6 +1,5 @@
-"""Values behind references: a bounded cache over the store's rows and the blobs. Tenants share nothing, not even what
-is at hand: who knows a hash learns nothing of what others keep under it.
-"""
+"""Values behind references: a bounded cache over the store's rows and the blobs, separate for each tenant: a caller who
+knows a hash learns nothing about other tenants' values."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -15,12 +14,11 @@ from aob.ports.store import Store
 BLOB_CORRUPT: Final = "blob_corrupt"
 BLOB_MISSING: Final = "blob_not_found"
 CACHE_BYTES: Final = 64 * 1024 * 1024
-HELD_MAX: Final = 64 * 1024 * 1024
-"""Bytes of items of maps that one job may get."""
+HELD_MAX: Final = 64 * 1024 * 1024  # bytes of map items that one job may get
 
 
 class AtHand(Mapping[bytes, bytes]):
-    """What is at hand of one tenant, by digest."""
+    """The cached values of one tenant, by digest."""
 
     __slots__ = ("_kept", "_tenant")
 
@@ -38,7 +36,7 @@ class AtHand(Mapping[bytes, bytes]):
 
 
 class Values:
-    """Bytes by tenant and digest. `of` is what is at hand; `fetch` brings what is not."""
+    """Bytes by tenant and digest. `of` gives cached values; `fetch` loads missing ones."""
 
     def __init__(self, store: Store, blobs: Blobs) -> None:
         self._store, self._blobs = store, blobs
@@ -46,17 +44,17 @@ class Values:
         self._views: dict[str, AtHand] = {}
         self._bytes = 0
         self.elsewhere: Callable[[str, bytes], Awaitable[bytes | None]] | None = None
-        """Asked for what is not here: documents of workflows lie with shard 0."""
+        """Fallback for missing values: workflow documents are stored in shard 0."""
 
     def of(self, tenant: str) -> AtHand:
-        """What is at hand of a tenant."""
+        """The cached values of a tenant."""
         view = self._views.get(tenant)
         if view is None:
             view = self._views[tenant] = AtHand(self._kept, tenant)
         return view
 
     def remember(self, tenant: str, digest: bytes, data: bytes) -> None:
-        """Keep bytes at hand for a while."""
+        """Cache bytes."""
         key = (tenant, digest)
         if key in self._kept:
             self._kept.move_to_end(key)
@@ -68,11 +66,11 @@ class Values:
             self._bytes -= len(gone)
 
     def forget(self, tenant: str, digest: bytes) -> None:
-        """What is not kept any more is not at hand either."""
+        """Drop a removed value from the cache."""
         self._bytes -= len(self._kept.pop((tenant, digest), b""))
 
     async def fetch(self, tenant: str, digest: bytes) -> bytes:
-        """The bytes of a value of this tenant. Raises NotFound when the tenant has none."""
+        """The bytes of a value of this tenant. Raises NotFound if the tenant has none."""
         data = self._kept.get((tenant, digest))
         if data is None:
             data = await self._store.value(tenant, digest)
@@ -94,7 +92,7 @@ class Values:
             return found
 
     async def hold(self, tenant: str, sequences: Sequence[Items]) -> bytes:
-        """Bring the pages of these items, and let them be read from memory from now on. Raises TooLarge."""
+        """Load the pages of these items and serve them from memory from now on. Raises TooLarge."""
         held: dict[bytes, bytes] = {}
         left = HELD_MAX
         for page in (page for items in sequences for page in items.pages):
@@ -107,7 +105,7 @@ class Values:
         return b""
 
     async def put(self, tenant: str, data: bytes) -> bytes:
-        """Store bytes durably now (for what is too large for a row); their digest."""
+        """Store bytes durably as a blob (too large for a row). Returns their digest."""
         digest = digest_of(data)
         await self._blobs.put(tenant, data)
         self.remember(tenant, digest, data)
@@ -115,5 +113,5 @@ class Values:
 
     @staticmethod
     def beside(data: bytes) -> bool:
-        """Whether a value of this size rides in the commit as a row."""
+        """Whether a value of this size is written in the commit as a row."""
         return len(data) <= ROW_MAX

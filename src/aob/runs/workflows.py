@@ -1,4 +1,4 @@
-"""Verbs of workflows: push, list, show, compare; documents in, artifacts and tags out."""
+"""Verbs of workflows: push, list, show and compare documents; makes artifacts and tags."""
 
 import asyncio
 from typing import Any
@@ -36,7 +36,7 @@ class Workflows:
 
     @performs(verbs.PUSH)
     async def push(self, who: Caller, args: verbs.PushWorkflow) -> JsonObject:
-        """Check a document, store it under its hash, and let a tag name it. Raises Invalid with every problem."""
+        """Check a document, store it under its hash and move a tag to it. Raises Invalid with every problem."""
         rules = args.rules
         canonical_form, problems = await asyncio.to_thread(_judged, args.document, args.name, self.core.handlers, rules)
         tag = tag_of(args.tag)
@@ -74,7 +74,7 @@ class Workflows:
 
     @performs(verbs.SHOW)
     async def workflow(self, who: Caller, args: verbs.ShowWorkflow) -> JsonObject:
-        """One version, by tag or artifact, with its document as runs under it get it."""
+        """One version, by tag or artifact, with its document as its runs see it."""
         state = self.state_of(who, args.name)
         at = _pointed(state, args.tag)
         document = await self.document(who, at)
@@ -82,7 +82,7 @@ class Workflows:
 
     @performs(verbs.DIFF)
     async def diff(self, who: Caller, args: verbs.DiffWorkflow) -> JsonObject:
-        """What changed from `a` to `b`, each a tag or an artifact."""
+        """The changes from `a` to `b`, each a tag or an artifact."""
         name, a, b = args.name, args.a, args.b
         state = self.state_of(who, name)
         before = await self.document(who, _pointed(state, a))
@@ -91,7 +91,7 @@ class Workflows:
         return {"workflow": name, "a": a, "b": b, "diff": difference, "lines": render(difference)}
 
     async def document(self, who: Caller, at: catalog.Tag) -> JsonObject:
-        """The document that a tag stands for, overlays applied."""
+        """The document of a tag, overlays applied."""
         versions = await self.versions(who, at)
         return versions.document(len(at.overlay))
 
@@ -106,17 +106,16 @@ class Workflows:
 
     @performs(verbs.PATCH_TAG)
     async def patch_tag(self, who: Caller, args: verbs.PatchTag) -> JsonObject:
-        """Put an overlay on a tag: runs that start later under it get it, those that run keep their graph. What a
-        person has to see waits under a ticket (`state` is `proposed`).
+        """Add an overlay to a tag: later runs under it get it, running ones keep their graph. A change that needs a
+        person waits under a ticket (`state` is `proposed`).
 
-        `base` is the hash of the graph it was written against (`graph` of an earlier answer); the same `id` again
-        answers the same. Raises Invalid with every problem, Conflict `tag_moved` or `patch_exists`, TooLarge. Pushing a
-        document on the tag again takes all its overlays away.
-        """
+        `base` is the hash of the graph it was written against (`graph` of an earlier answer); the same `id` again gives
+        the same answer. Raises Invalid with every problem, Conflict `tag_moved` or `patch_exists`, TooLarge. Pushing a
+        document on the tag again removes all its overlays."""
         tag = args.tag
         kind, base = text_of(args.kind, "/kind", NAME_MAX), text_of(args.base, "/base", NAME_MAX)
         if kind in self.core.rules.trusted_kinds and kind != "person":
-            require(who, "admin")  # as for patches of runs: not everyone may claim to be trusted
+            require(who, "admin")  # as for patches of runs: not every caller may claim a trusted kind
         state = self.state_of(who, args.name)
         if tag not in state.tags:
             raise NotFound(f"{state.name} has no tag {str(tag)[:64]!r}", code="tag_not_found",
@@ -143,7 +142,7 @@ class Workflows:
         return await self._tag_told(who, args.name, done)
 
     def _reviewed(self, versions: Versions, operations: list[JsonObject], kind: str) -> tuple[Cell, Verdict]:
-        """The operations compiled, once every gate has let them pass, and whether a person has to agree."""
+        """The compiled operations after all checks, and whether a person has to approve."""
         before = versions.document(len(versions) - 1)
         data = canonical(compile_operations(before, operations))
         compiled = read_operations(data, size=len(data))
@@ -162,7 +161,7 @@ class Workflows:
     async def _asked(
         self, who: Caller, name: str, versions: Versions, overlay: catalog.Overlay, verdict: Verdict
     ) -> JsonObject:
-        """The patch of a tag as it waits for a person."""
+        """Opens the ticket for a patch of a tag that needs a person."""
         before = versions.document(len(versions) - 1)
         difference = diff(before, apply(before, decode(overlay.operations)))
         text = (f"{who.name} wants to change {overlay.tag} of {name} ({'; '.join(verdict.reasons)}): "
@@ -191,7 +190,7 @@ class Workflows:
         }  # fmt: skip
 
     def state_of(self, who: Caller, name: str) -> catalog.Workflow:
-        """A workflow of the tenant. Raises NotFound that lists those there are."""
+        """A workflow of the tenant. Raises NotFound that lists the known ones."""
         self.core.journal.check()
         stream = self.core.journal.streams.get(_stream(who, name))
         if stream is None or not stream.seq:
@@ -200,7 +199,7 @@ class Workflows:
         return state
 
     def only(self, who: Caller, tag: str) -> str:
-        """The workflow that a start without a name means. Raises CallerError `workflow_missing`."""
+        """The workflow of a start without a name. Raises CallerError `workflow_missing`."""
         self.core.journal.check()
         return only_name({each.state.name: each.state.tags for each in self.core.catalog(who.tenant)}, tag)
 
@@ -220,7 +219,7 @@ def _read(document: JsonObject | bytes) -> tuple[JsonObject, Any]:
 def _judged(
     document: JsonObject | bytes, name: str | None, handlers: Handlers, rules: int
 ) -> tuple[JsonObject, list[Problem]]:
-    """The canonical form of a document, under another name if one is given, and its problems: work for a thread."""
+    """The canonical form of a document, renamed if a name is given, and its problems. Runs in a thread."""
     canonical_form, places = _read(document)
     if name:
         canonical_form = {**canonical_form, "workflow": name}
@@ -240,7 +239,7 @@ def _based(tag: str, graph: str, base: str) -> None:
 def _pointed(state: catalog.Workflow, tag: str) -> catalog.Tag:
     if tag in state.tags:
         return state.tags[tag]
-    for known in reversed(state.artifacts.values()):  # of a hash the newest rules
+    for known in reversed(state.artifacts.values()):  # the newest rules of a hash
         if tag in (known.artifact, known.version):
             return catalog.Tag(known.artifact, known.version, known.rules)
     versions = ", ".join(artifact.version for artifact in state.artifacts.values())

@@ -1,1 +1,1 @@
-"""The laws that runs keep: of a run, of a workflow and its tags, of keys. Commands in, events out."""
+"""The laws of runs, of workflows and their tags, and of keys: they decide events for commands."""

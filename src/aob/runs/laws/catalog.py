@@ -1,4 +1,4 @@
-"""The law of workflows: which artifacts a name has, which tag names which. Streams `workflow/TENANT/NAME`."""
+"""The law of workflows: the artifacts of a name and the targets of its tags. Streams `workflow/TENANT/NAME`."""
 
 from collections import deque
 from typing import Any, Final
@@ -16,17 +16,15 @@ from aob.ports.store import Head
 
 KEPT_TAG = "main"
 OVERLAYS_MAX: Final = 100
-OPEN_MAX: Final = 100
-"""Patches of a workflow's tags that may wait for a person at a time."""
-MOVES_MAX: Final = 1_000
-"""Newest moves of a workflow's tags that are told of."""
+OPEN_MAX: Final = 100  # patches of a workflow's tags that may wait for a person at a time
+MOVES_MAX: Final = 1_000  # newest moves of a workflow's tags that are reported
 OVERLAY_BYTES_MAX: Final = 256 * 1024
-"""All overlays of a tag together: every run that starts under it carries them in its first record."""
+"""All overlays of a tag together: every run under it carries them in its first record."""
 
 
 class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
-    """A version of a workflow; its document lies beside the record under its hash. `rules` is the rules number that
-    it was accepted under: a document that is pushed again under newer rules is another version."""
+    """A version of a workflow; its document is stored by hash outside the record. `rules` is the rules number that
+    accepted it: the same document pushed under newer rules is another version."""
 
     artifact: str
     version: str
@@ -38,9 +36,8 @@ class ArtifactPushed(msgspec.Struct, array_like=True, tag=1):
 
 
 class TagMoved(msgspec.Struct, array_like=True, tag=2):
-    """A tag names an artifact from now on, and the overlays that runs under it get. `id` and `digest` are there when a
-    patch moved it: what makes that patch count once. `key` is the id of the key that did it; `at_ms` is 0 in those of
-    releases that did not note it."""
+    """A tag names an artifact and its overlays from now on. `id` and `digest` make a patch count once; `key` is the id
+    of the acting key; `at_ms` is 0 in records of old releases."""
 
     tag: str
     artifact: str
@@ -56,8 +53,8 @@ class TagMoved(msgspec.Struct, array_like=True, tag=2):
 
 
 class OverlayProposed(msgspec.Struct, array_like=True, tag=3):
-    """A patch of a tag waits for a person under a ticket. `shown` is its diff, `policy` the version of the rules it was
-    judged by; `roles` and `barred` are those of the approvals concerned."""
+    """A patch of a tag waits for a person under a ticket. `shown` is its diff, `policy` the version of the rules that
+    judged it; `roles` and `barred` are those of the approvals concerned."""
 
     ticket: str
     tag: str
@@ -77,7 +74,7 @@ class OverlayProposed(msgspec.Struct, array_like=True, tag=3):
 
 
 class OverlayDecided(msgspec.Struct, array_like=True, tag=4):
-    """A person has decided on the patch of a tag; an approval is followed by the tag's move."""
+    """A person has decided on the patch of a tag; an approval is followed by a TagMoved."""
 
     ticket: str
     choice: str
@@ -90,7 +87,7 @@ CatalogEvent = ArtifactPushed | TagMoved | OverlayProposed | OverlayDecided
 
 
 class Push(msgspec.Struct):
-    """Store a document under its hash and let a tag name it."""
+    """Store a document under its hash and move a tag to it."""
 
     artifact: str
     document: bytes
@@ -102,8 +99,8 @@ class Push(msgspec.Struct):
 
 
 class Overlay(msgspec.Struct):
-    """Lets a tag carry one overlay more, made on `artifact` under `before`; later runs under the tag get it. Once an
-    `id`, when it has one: `digest` is the hash of what was asked for."""
+    """Add an overlay to a tag, made on `artifact` with the overlays `before`; later runs under the tag get it. Applied
+    once per `id`; `digest` is the hash of the request."""
 
     tag: str
     artifact: str
@@ -117,7 +114,7 @@ class Overlay(msgspec.Struct):
 
 
 class Ask(msgspec.Struct):
-    """Let a person decide on an overlay: what the ticket says and shows, and who may decide it."""
+    """Open a ticket for an overlay: its text and diff, and who may decide it."""
 
     overlay: Overlay
     text: str
@@ -128,7 +125,7 @@ class Ask(msgspec.Struct):
 
 
 class Decide(msgspec.Struct):
-    """A person's word on the overlay that waits under a ticket; `policy` is the version of the rules of now."""
+    """A person's decision on the overlay of a ticket; `policy` is the version of the current rules."""
 
     ticket: str
     choice: str
@@ -138,7 +135,7 @@ class Decide(msgspec.Struct):
 
 
 class Deed(msgspec.Struct, frozen=True):
-    """Who moved a tag, by name and by the id of the key, and why."""
+    """Who moved a tag (name and key id), and why."""
 
     by: str
     key: str = ""
@@ -146,7 +143,7 @@ class Deed(msgspec.Struct, frozen=True):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """A tag began to name a version."""
+    """A tag moved to a version."""
 
     tag: str
     version: str
@@ -155,8 +152,8 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Tag(msgspec.Struct):
-    """Where a tag points. `authors` are the names and keys of those who wrote what it names: document and overlays.
-    `deeds` are who let it name the artifact, and then who put each overlay on it."""
+    """The target of a tag. `authors` are names and keys of the authors of document and overlays; `deeds` are who moved
+    the tag to the artifact, then who added each overlay."""
 
     artifact: str
     version: str
@@ -167,7 +164,7 @@ class Tag(msgspec.Struct):
 
 
 class Workflow:
-    """A workflow's artifacts by hash and rules number, its tags, and the patches of tags that came with an id."""
+    """A workflow's artifacts by hash and rules number, its tags, and the patches of tags by id."""
 
     def __init__(self, name: str) -> None:
         self.tenant, _, self.name = name.removeprefix("workflow/").partition("/")
@@ -179,7 +176,7 @@ class Workflow:
         self.moves: deque[Move] = deque(maxlen=MOVES_MAX)
 
     def barred(self, ticket: Ticket) -> dict[str, set[str]]:
-        """Whom a ticket bars, by the word for why: names, and ids of keys."""
+        """The names and key ids that a ticket bars, by reason."""
         asked = self.asked[ticket.id]
         found = {"proposer": {asked.key} - {""}}
         if "author" in ticket.barred:
@@ -188,7 +185,7 @@ class Workflow:
 
 
 def same_patch(state: Workflow, id: str, tag: str, digest: str) -> TagMoved | None:
-    """What a patch of this id did; None when there is none. Raises Conflict when it asked for something else."""
+    """The result of the patch with this id; None if there is none. Raises Conflict if it had other content."""
     known = state.patches.get(id) if id else None
     if known is not None and (known.tag, known.digest) != (tag, digest):
         raise Conflict(f"{id} exists with other content", code="patch_exists", patch=id)
@@ -227,7 +224,7 @@ def _overlaid(state: Workflow, command: Overlay, now_ms: int = 0) -> list[Catalo
 
 
 def _asked(state: Workflow, command: Ask) -> tuple[list[CatalogEvent], dict[bytes, bytes]]:
-    """The ticket of a patch; one that stands already for the same patch is that ticket."""
+    """The ticket of a patch; reuses an existing ticket for the same patch."""
     mine = command.overlay
     for known in state.asked.values():
         if mine.id and known.id == mine.id and (known.tag, known.digest) != (mine.tag, mine.digest):
@@ -250,7 +247,7 @@ def _asked(state: Workflow, command: Ask) -> tuple[list[CatalogEvent], dict[byte
 
 
 def ticket_of(state: Workflow, overlay: Overlay) -> str:
-    """The id of the ticket of a patch; a patch that was rejected may be proposed again."""
+    """The id of the ticket of a patch; a rejected patch may be proposed again."""
     base = [overlay.artifact, *(digest_of(bytes(cell)).hex() for cell in overlay.before)]
     parts = ("ticket", state.tenant, state.name, overlay.tag, overlay.id, overlay.digest, *base)
     count = 0
@@ -282,7 +279,7 @@ def _decided(state: Workflow, command: Decide, now_ms: int) -> list[CatalogEvent
 
 
 def _authors(state: Workflow, moved: TagMoved) -> tuple[str, ...]:
-    """Who wrote what a tag names from now on: whoever pushed the document, and whoever changed it since."""
+    """The authors of a tag's new target: of the document and of later changes."""
     pushed = state.artifacts[(moved.artifact, moved.rules)]
     before = state.tags[moved.tag].authors if moved.overlay and moved.tag in state.tags else (pushed.by, pushed.key)
     return tuple(dict.fromkeys(name for name in (*before, moved.by, moved.key) if name))
@@ -301,17 +298,14 @@ class CatalogLaw(Law):
     decoder = msgspec.json.Decoder(list[CatalogEvent])
 
     def __init__(self) -> None:
-        self.held: dict[str, str] = {}
-        """The stream of each ticket."""
-        self.of: dict[str, dict[str, None]] = {}
-        """The streams of each tenant."""
+        self.held: dict[str, str] = {}  # the stream of each ticket
+        self.of: dict[str, dict[str, None]] = {}  # the streams of each tenant
 
     def fresh(self, name: str) -> Workflow:
-        """A workflow without artifacts."""
         return Workflow(name)
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """A push of what is there already changes nothing."""
+        """Pushing an existing artifact changes nothing."""
         state: Workflow = stream.state
         stream.tenant = state.tenant
         if isinstance(command, Overlay):
@@ -337,7 +331,6 @@ class CatalogLaw(Law):
         return Verdict(events, values)
 
     def fold(self, stream: Stream, events: list[CatalogEvent]) -> None:
-        """Folds events."""
         state: Workflow = stream.state
         self.of.setdefault(state.tenant, {})[stream.name] = None
         for event in events:
@@ -362,11 +355,9 @@ class CatalogLaw(Law):
                     state.moves.append(Move(event.tag, event.version, event.by, event.at_ms))
 
     def head(self, stream: Stream) -> Head:
-        """What lists show of a workflow."""
         state: Workflow = stream.state
         first = min((artifact.at_ms for artifact in state.artifacts.values()), default=0)
         return Head(stream.name, "workflow", state.tenant, state.name, "active", "", first, 0, stream.seq)
 
     async def restore(self, stream: Stream) -> None:
-        """Nothing is derived."""
         stream.tenant = stream.state.tenant

@@ -1,4 +1,4 @@
-"""The law of API keys: hashes only, never a secret. One stream, `keyring/all`."""
+"""The law of API keys: stores hashes only, never a secret. One stream, `keyring/all`."""
 
 from typing import Any, Final, TypeAlias
 
@@ -13,8 +13,8 @@ KEYRING = "keyring/all"
 
 
 class KeyCreated(msgspec.Struct, array_like=True, tag=1):
-    """A key: the sha256 of its secret, who it stands for, in which tenant, with which roles. `rules` is 0 for keys
-    of before `deploy` was a role: those with `run` may deploy."""
+    """A key: the sha256 of its secret, its name, tenant and roles. `rules` is 0 for keys made before `deploy` was a
+    role: those with `run` may deploy."""
 
     id: str
     name: str
@@ -27,19 +27,18 @@ class KeyCreated(msgspec.Struct, array_like=True, tag=1):
 
 
 class KeyRevoked(msgspec.Struct, array_like=True, tag=2):
-    """A key that opens nothing any more."""
+    """A revoked key."""
 
     id: str
     by: str
     at_ms: int
 
 
-ROLE_RULES: Final = 1
-"""What the roles of a key that is made now mean."""
+ROLE_RULES: Final = 1  # the current meaning of roles in new keys
 
 
 def roles_of(key: KeyCreated) -> tuple[str, ...]:
-    """The roles of a key as they are meant today."""
+    """The roles of a key by their current meaning."""
     return (*key.roles, "deploy") if key.rules < ROLE_RULES and "run" in key.roles else key.roles
 
 
@@ -58,26 +57,25 @@ class CreateKey(msgspec.Struct):
 
 
 class RevokeKey(msgspec.Struct):
-    """Take a key back. `tenant` is the caller's: a key of another tenant is not there."""
+    """Revoke a key. `tenant` is the caller's: keys of another tenant are not found."""
 
     id: str
     by: str
     tenant: str
 
 
-Ring: TypeAlias = dict[str, tuple[KeyCreated, bool]]
-"""Keys by id, and whether each still opens something."""
+Ring: TypeAlias = dict[str, tuple[KeyCreated, bool]]  # keys by id, and whether each is active
 
 
 def held_roles(ring: Ring, tenant: str) -> frozenset[str]:
-    """Every role that a key of a tenant has now."""
+    """Every role that an active key of a tenant has."""
     own = [roles_of(key) for key, active in ring.values() if active and key.tenant == tenant]
     return frozenset(role for roles in own for role in roles)
 
 
 class KeyringLaw(Law):
-    """The law of keys. `ring` is what was known last, also while the store is away and the journal's memory is empty:
-    who may ask is then told that, and not turned away."""
+    """The law of keys. `ring` is the last known state, kept while the store is unavailable, so that callers get that
+    error and not a refusal."""
 
     kind = "keyring"
     prefix = "keyring/"
@@ -88,11 +86,10 @@ class KeyringLaw(Law):
         self.ring: Ring = {}
 
     def fresh(self, name: str) -> Ring:
-        """No keys."""
         return {}
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """Creating twice under one id is a conflict; revoking twice is fine."""
+        """Creating twice under one id is a conflict; revoking twice changes nothing."""
         state: Ring = stream.state
         if isinstance(command, CreateKey):
             if command.id in state:
@@ -114,7 +111,6 @@ class KeyringLaw(Law):
         return Verdict([KeyRevoked(command.id, command.by, now_ms)] if key[1] else [], {})
 
     def fold(self, stream: Stream, events: list[KeyEvent]) -> None:
-        """Folds events."""
         for event in events:
             if isinstance(event, KeyCreated):
                 stream.state[event.id] = (event, True)
@@ -122,13 +118,11 @@ class KeyringLaw(Law):
                 stream.state[event.id] = (stream.state[event.id][0], False)
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """Only the row in the list of streams."""
         self.ring = stream.state
         return Changes(None, str(stream.seq))
 
     def head(self, stream: Stream) -> Head:
-        """One row for the ring."""
         return Head(stream.name, "keyring", "", "keys", "active", "", 0, 0, stream.seq)
 
     async def restore(self, stream: Stream) -> None:
-        """Nothing is derived."""
+        """Nothing to restore."""

@@ -1,4 +1,4 @@
-"""The law of runs as the journal calls it: graphs and rules are looked up here, everything else is core.run."""
+"""The law of runs as the journal calls it: looks up graphs and rules, and delegates the rest to core.run."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,12 +23,11 @@ from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
 from aob.runs.values import Values
 
-RESTS_EVENTS: Final = 10_000
-"""A run with more events stays in memory while it waits."""
+RESTS_EVENTS: Final = 10_000  # A run with more events stays in memory while it waits
 
 
 class RunLaw(Law):
-    """Streams `run_...`. A stream's `derived` is the Given of its run: its graphs, the values at hand, the rules."""
+    """Streams `run_...`. A stream's `derived` is the Given of its run: its graphs, its cached values, the rules."""
 
     kind = "run"
     prefix = "run_"
@@ -37,20 +36,19 @@ class RunLaw(Law):
     def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
         self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
         self.carried: set[tuple[str, str]] | None = None
-        """Documents that this shard has, where they are not pushed but come with the first run of each; None: all."""
+        """Documents that this shard already stores, where each comes with its first run instead of a push; None:
+        all."""
 
     def fresh(self, name: str) -> Run:
-        """A run without events."""
         return Run(name)
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """The events of a command to a run."""
         given = stream.derived
         if given is None:
             given = stream.derived = self._begin(stream, command)
         beside = command.beside if type(command) in _BRINGING else None
         own = b""
-        if beside is not None:  # at hand for the very decision that it comes with: its store does not have it yet
+        if beside is not None:  # cached for this decision: the store does not have it yet
             own = command.digest if type(command) in _BY_DIGEST else digest_of(beside)
             self._values.remember(stream.tenant, own, beside)
         try:
@@ -68,9 +66,9 @@ class RunLaw(Law):
         return Verdict(decision.events, decision.values, context, ended)
 
     def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
-        """Begin a run for another stream, or tell it of the end of one."""
+        """Begin a run for another stream, or notify it of the end of one."""
         if message.refused:
-            return Verdict([], {})  # whoever is told of an end and does not want to know
+            return Verdict([], {})  # a watcher refused a notice of an end
         asked, run = told.decode_message(message.body), stream.state
         answers: list[told.RunMessage] = []
         if isinstance(asked, told.AskStart):
@@ -89,11 +87,11 @@ class RunLaw(Law):
         return verdict
 
     def waits(self, command: Any) -> bool:
-        """What goes on in a run goes on: it sends only of its end."""
+        """A run sends only its end, so it never waits."""
         return False
 
     def _carry(self, tenant: str, artifact: str, values: dict[bytes, bytes]) -> None:
-        """The document of a run is kept by its own shard, in the same commit."""
+        """Stores the document of a run in its own shard, in the same commit."""
         assert self.carried is not None
         if (tenant, artifact) in self.carried:
             return
@@ -105,7 +103,7 @@ class RunLaw(Law):
         self.carried.add((tenant, artifact))
 
     def quick(self, stream: Stream, command: Any, now_ms: int) -> Quick | None:
-        """A plain hop, decided, folded and written at once."""
+        """Decides, folds and writes a plain hop in one step."""
         given = stream.derived
         if type(command) is not cmd.Complete or command.beside is not None or given is None or stream.state.watchers:
             return None
@@ -118,7 +116,7 @@ class RunLaw(Law):
 
     def _begin(self, stream: Stream, command: Any) -> Given:
         if not isinstance(command, cmd.Start):
-            # A command to a run that does not exist: the law itself says so, no graph is looked at.
+            # For a run that does not exist: the law itself reports it, no graph is needed.
             return Given(_NO_GRAPHS, self._values.of(stream.tenant), self.rules, self.effects)
         stream.tenant = command.tenant
         stream.lazy = command.mode == "fast"
@@ -138,15 +136,13 @@ class RunLaw(Law):
         return document
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
-        """Folds events."""
         fold(stream.state, events)
 
     def adopt(self, stream: Stream, context: Any) -> None:
-        """A patch was applied: the run goes on under newer graphs."""
+        """A patch was applied: the run continues under newer graphs."""
         stream.derived = stream.derived.under(context)
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """Jobs, timers and the end, read off the events."""
         return self._changes(stream, react(stream.state, events))
 
     def _changes(self, stream: Stream, effects: Effects | Hop) -> Changes:
@@ -173,25 +169,22 @@ class RunLaw(Law):
         return [] if run.final else [_row(stream, ticket) for ticket in run.tickets.values() if not ticket.answer]
 
     def rests(self, stream: Stream) -> bool:
-        """A run that waits. A fork stays, for it keeps another run from being removed; so does one whose head is
-        written lazily, and one that would take long to come back."""
+        """Whether a run may be evicted: it waits. A fork stays, because it protects its source run from removal; so do
+        runs with a lazily written head and long ones, which are slow to restore."""
         run: Run = stream.state
         return run.status == "WAITING" and not run.fork and not stream.lazy and stream.seq <= RESTS_EVENTS
 
     def rests_as(self, head: Head) -> bool:
-        """A run that waits and is no fork."""
+        """A waiting run that is not a fork."""
         return head.status == "WAITING" and b'"fork"' not in head.info
 
     def over(self, stream: Stream) -> bool:
-        """Whether the run has ended."""
         return stream.state.final in TERMINAL
 
     def fire(self, timer: str) -> cmd.Fire:
-        """A timer of a run is due."""
         return cmd.Fire(timer)
 
     def head(self, stream: Stream) -> Head:
-        """What lists show of a run."""
         run: Run = stream.state
         reason = run.cancelling or run.quarantined
         if run.error is not None and not reason:
@@ -207,12 +200,11 @@ class RunLaw(Law):
         )  # fmt: skip
 
     def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """The run is set aside, unless it has ended or not begun."""
+        """Quarantines the run, unless it has ended or not begun."""
         run: Run = stream.state
         return [] if run.final or not run.workflow or run.quarantined else [ev.RunQuarantined(reason[:1_000])]
 
     def encode(self, events: list[Any]) -> bytes:
-        """Events as one JSON list."""
         return encode_events(events)
 
     def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
@@ -220,7 +212,7 @@ class RunLaw(Law):
         return decode_events(data)
 
     async def restore(self, stream: Stream) -> None:
-        """Compiles the graphs of a run that was read back."""
+        """Compiles the graphs of a restored run."""
         run: Run = stream.state
         stream.tenant = run.tenant
         stream.lazy = run.mode == "fast"
@@ -236,13 +228,13 @@ class RunLaw(Law):
             data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
             return self._graphs.make(run.artifact, run.rules, decode(data), overlay)
         except (Invalid, NotFound) as error:
-            # Not an event: another release may read it. One run must not keep a home from starting.
+            # Not an event: another release may read it. One run must not prevent a home from starting.
             run.quarantined = f"its graph cannot be read: {str(error)[:500]}"
             return _NO_GRAPHS
 
 
 def _ended(run: Run, events: list[Any]) -> list[Outgoing]:
-    """What those who watch a run are sent when it ends."""
+    """The messages to the watchers of a run when it ends."""
     ends = [told.encode_message(told.Ended(run.id, each.status)) for each in events if type(each) is ev.RunFinished]
     return [Outgoing(stream, end) for end in ends for stream in run.watchers]
 
@@ -251,7 +243,6 @@ def _row(stream: Stream, ticket: Ticket) -> TicketRow:
     return TicketRow(stream.name, ticket.id, stream.state.tenant, ticket.due_ms, "\n".join(ticket.needed))
 
 
-_BY_DIGEST = frozenset({cmd.Complete, cmd.Start})
-"""Commands whose digest is that of the value they bring."""
+_BY_DIGEST = frozenset({cmd.Complete, cmd.Start})  # commands whose digest is that of their value
 _BRINGING = _BY_DIGEST | {cmd.Message, cmd.Answer}
 _NO_GRAPHS = Versions([], [], {})

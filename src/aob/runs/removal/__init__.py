@@ -1,4 +1,4 @@
-"""Ended runs go out of a home for good: what was asked for in, a record a removal out. Never a run that lives."""
+"""Removes ended runs from a home for good, with one record per removal. Never removes a live run."""
 
 from aob.runs.removal.prune import Prunes
 from aob.runs.removal.sweep import GRACE_MS, Sweep, Sweeping, swept

@@ -1,4 +1,4 @@
-"""Which ended runs may go now, and what goes with each: read from their segments, nothing is changed."""
+"""Decides which ended runs may be removed now, with what data, from their segments. Changes nothing."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,10 @@ from aob.ports.store import Head
 from aob.runs.core import Core
 
 SEGMENTS_AT_ONCE: Final = 16
-BYTES_MAX: Final = 16 * 1024 * 1024
-"""Bytes of segments after which a step takes no further run."""
+BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of segments after which a step takes no further run
 _LISTS: Final = re.compile(b'"%b":%b([0-9a-f]{64})' % (ITEMS.encode().replace(b"$", b"[$]"), re.escape(REF_PREFIX)))
 LOG: Final = "log"
-VALUE: Final = "value"
-"""Kinds of leftovers."""
+VALUE: Final = "value"  # kinds of leftovers
 NEEDED: Final = "needed"
 BEHIND: Final = "behind"
 UNSETTLED: Final = "unsettled"
@@ -31,7 +29,7 @@ UNREADABLE: Final = "unreadable"
 
 
 class Going(msgspec.Struct):
-    """A run that may go: how much it is, the journal rows that hold its events, the values they refer to by size."""
+    """A run that may be removed: its size, the journal rows that hold its events, the values they refer to by size."""
 
     head: Head
     events: int
@@ -41,7 +39,7 @@ class Going(msgspec.Struct):
 
 
 class Looked(msgspec.Struct):
-    """Some ended runs: those that may go, how many stay and why, and the last of them that was looked at."""
+    """Some ended runs: those that may be removed, how many stay and why, and the last one scanned."""
 
     going: list[Going]
     kept: dict[str, int]
@@ -49,7 +47,7 @@ class Looked(msgspec.Struct):
 
 
 async def looked(core: Core, tenant: str, heads: list[Head]) -> Looked:
-    """Goes over ended runs in their order until it is enough for one step."""
+    """Scans ended runs in their order until there are enough for one step."""
     needed, passed = forked(core.journal.streams), await _passed(core, tenant)
     found, size = Looked([], {}, None), 0
     if any(stream.chunks for head in heads if (stream := core.journal.streams.get(head.stream)) is not None):
@@ -68,7 +66,7 @@ async def looked(core: Core, tenant: str, heads: list[Head]) -> Looked:
 
 
 def forked(streams: Mapping[str, Stream]) -> set[str]:
-    """Runs of which a fork lives."""
+    """Runs that have a live fork."""
     return {
         stream.state.fork for stream in list(streams.values())
         if isinstance(stream.state, Run) and stream.state.fork and not stream.ended
@@ -76,13 +74,13 @@ def forked(streams: Mapping[str, Stream]) -> set[str]:
 
 
 async def _passed(core: Core, tenant: str) -> int:
-    """The row up to which everybody who follows the journal has read what concerns a tenant."""
+    """The row up to which every follower of the journal has read a tenant's events."""
     rows = [await each(tenant) for each in core.followed]
     return min((row for row in rows if row is not None), default=core.journal.durable_row)
 
 
 async def _written(core: Core) -> None:
-    """A commit that writes the segments of what has ended: in a quiet home they wait for the next one."""
+    """Makes a commit that writes the segments of ended runs: in a quiet home they wait for the next commit."""
     with suppress(NotFound):
         await core.journal.ask(PREFIX + "none", None, fresh=True)
 
@@ -95,7 +93,7 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
     if name in journal.unreadable:
         return UNREADABLE
     if stream is not None and (stream.chunks or not stream.ended):
-        return UNSETTLED  # its newest events are in no segment yet: in a moment
+        return UNSETTLED  # its newest events are not in a segment yet; try again soon
     going, lists = Going(head, 0, 0, set(), {}), set[bytes]()
     try:
         while segments := await core.store.segments(name, going.events, SEGMENTS_AT_ONCE):
@@ -118,7 +116,7 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
 
 
 def refs_in(data: bytes) -> dict[bytes, int]:
-    """The values that the bytes of records refer to, with their sizes; what only looks like a reference counts too."""
+    """The values that bytes of records refer to, with sizes; also counts text that only looks like a reference."""
     found: dict[bytes, int] = {}
     at = 0
     while (at := data.find(REF_PREFIX, at)) >= 0:
@@ -133,12 +131,12 @@ def refs_in(data: bytes) -> dict[bytes, int]:
 
 
 def lists_in(data: bytes) -> set[bytes]:
-    """Of these, the values that list further ones: the pages of a map's items."""
+    """Of these, the values that list further values: the pages of a map's items."""
     return {bytes.fromhex(found.decode()) for found in _LISTS.findall(data)}
 
 
 async def listed(core: Core, tenant: str, lists: set[bytes]) -> dict[bytes, int]:
-    """The values that such values list. One that is not there lists nothing."""
+    """The values that these lists contain. A missing list contains none."""
     found: dict[bytes, int] = {}
     for digest in lists:
         try:

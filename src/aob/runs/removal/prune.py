@@ -1,4 +1,4 @@
-"""The verb `prune`: runs that ended before an instant are removed, some in each step, each step one record."""
+"""The verb `prune`: removes runs that ended before an instant, in steps, with one record per step."""
 
 import asyncio
 import re
@@ -19,23 +19,20 @@ from aob.runs.core import Core
 from aob.runs.incoming import text_of
 from aob.runs.removal.judge import LOG, UNREADABLE, VALUE, Going, Looked, looked
 
-STEP_RUNS: Final = 256
-"""Ended runs that one step goes over."""
+STEP_RUNS: Final = 256  # ended runs scanned by one step
 _CURSOR: Final = re.compile(r"(\d{1,16})\.(run_[A-Za-z0-9]{1,60})")
 
 
 class Prunes:
-    """Verbs that remove."""
+    """Verbs that remove runs."""
 
     core: Core
 
     @performs(verbs.PRUNE)
     async def prune(self, who: Caller, args: verbs.PruneRuns) -> Pruned:
-        """Remove runs of the tenant that ended before an instant: one step, in one commit with its record. `next` is
-        the cursor of the step after it. With `dry_run` it is said what would go.
-
-        A run that lives never goes, nor one that something still needs: `kept` counts them by why.
-        """
+        """Remove runs of the tenant that ended before an instant: one step, one commit with its record. `next` is the
+        cursor of the next step. `dry_run` only reports what would be removed. Live runs and runs that are still needed
+        stay: `kept` counts them by reason."""
         before_ms, dry_run = args.before_ms, args.dry_run
         query = _query(who, before_ms, self.core.time_ms(), args.workflow, args.status, args.cursor)
         reason = text_of(args.reason, "/reason", 10_000)
@@ -52,7 +49,7 @@ class Prunes:
         return told
 
     async def _remove(self, who: Caller, query: EndedQuery, reason: str, found: Looked) -> str:
-        """Writes the record and removes; its id, empty when nothing can go after all."""
+        """Writes the record and removes. Returns its id, empty if nothing can be removed after all."""
         core, now_ms = self.core, self.core.ambient.now_ms()
         rewritten = await self._rewritten(found)
         going = found.going
@@ -80,7 +77,7 @@ class Prunes:
                 self.core.logs.remove(name)
 
     async def _rewritten(self, found: Looked) -> list[tuple[int, bytes]]:
-        """The journal rows without the runs that go. A row that cannot be read keeps the runs that it tells of."""
+        """The journal rows without the removed runs. A row that cannot be read keeps its runs."""
         while True:
             rows = sorted({row for each in found.going for row in each.rows})
             gone = {each.head.stream for each in found.going}
@@ -116,7 +113,7 @@ def _query(
 
 
 def _told(found: Looked, before_ms: int, *, dry_run: bool) -> Pruned:
-    """What goes, as it is told: values that other runs use too stay, so their sizes are an upper bound."""
+    """The answer. Values that other runs use too stay, so their sizes are an upper bound."""
     going: list[Going] = found.going
     ended = [each.head.ended_ms for each in going]
     values = {digest: size for each in going for digest, size in each.values.items()}

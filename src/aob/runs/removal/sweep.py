@@ -1,9 +1,7 @@
-"""What removed runs leave behind: larger values that others may use too, and logs. Looked at a while later, and removed
-when nothing that is there refers to them any more.
+"""Removes what removed runs leave behind (larger values and logs), later, once nothing refers to it.
 
-Nobody is held up: references are read page by page beside the loop. What is written meanwhile is looked at again in the
-very commit that removes (values in rows) and before the file is removed, whose time says when it was put last (blobs).
-"""
+Does not block: scans references page by page off the loop. Rows written in the meantime are checked again in the commit
+that removes values; for blobs the file's time, which is that of its last write, is checked before removal."""
 
 import asyncio
 import re
@@ -17,7 +15,7 @@ from aob.runs.core import Core
 from aob.runs.removal.judge import VALUE, listed, lists_in
 
 GRACE_MS: Final = 3_600_000
-"""How long what a removed run used stays: who was just reading it, or forking that run, has long come to an end."""
+"""How long data of a removed run stays: longer than any concurrent reader or fork of that run needs."""
 SWEEP_AT_ONCE: Final = 10_000
 SEGMENTS_AT_ONCE: Final = 128
 CHUNKS_AT_ONCE: Final = 1_000
@@ -25,25 +23,24 @@ ROWS_AT_ONCE: Final = 100
 ALL_MS, ALL = 1 << 62, 1 << 30
 _NAMED: Final = re.compile(rb"sha256:([0-9a-f]{64})")
 _HEX: Final = re.compile(rb"[0-9a-f]{64}")
-_RUN: Final = "run_"
-"""Records of runs write a reference as `sha256:HEX`; others may write the hash alone."""
+_RUN: Final = "run_"  # records of runs write a reference as `sha256:HEX`; others may write the hash alone
 
 
 class Sweeping(Protocol):
-    """The leftovers of one shard, wherever its owner is. Hashes travel as hexadecimal characters."""
+    """The leftovers of one shard, in any process. Hashes are sent as hexadecimal characters."""
 
     async def due(self, before_ms: int) -> tuple[int, Mapping[str, Sequence[str]]]:
-        """The durable row now, and the values by tenant that may be looked at."""
+        """The current durable row, and the values to check by tenant."""
 
     async def referred(self, tenant: str, hashes: Collection[str], before_ms: int) -> Sequence[str]:
-        """Those to which something of this shard refers, or did until a moment ago."""
+        """The hashes that this shard refers to, or did until a moment ago."""
 
     async def remove(self, tenant: str, kept: Collection[str], before_ms: int, row: int) -> int:
-        """Remove what was due of a tenant and is not kept; how many values. `row` is what `due` said."""
+        """Remove the due data of a tenant except `kept`; returns the number of values. `row` is from `due`."""
 
 
 async def swept(shards: Sequence[Sweeping], before_ms: int) -> int:
-    """Goes over all leftovers of before an instant: how many values were removed."""
+    """Sweeps all leftovers from before an instant. Returns the number of removed values."""
     count = 0
     for shard in shards:
         while (told := await shard.due(before_ms))[1]:
@@ -55,13 +52,12 @@ async def swept(shards: Sequence[Sweeping], before_ms: int) -> int:
 
 
 class Sweep:
-    """Those of a shard that this process owns."""
+    """The leftovers of a shard that this process owns."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def due(self, before_ms: int) -> tuple[int, Mapping[str, Sequence[str]]]:
-        """The durable row now, and the values by tenant that may be looked at."""
         row, found = self._core.journal.durable_row, dict[str, list[str]]()
         for each in await self._core.store.leftovers(before_ms, SWEEP_AT_ONCE):
             hashes = found.setdefault(each.tenant, [])
@@ -70,11 +66,10 @@ class Sweep:
         return row, found
 
     async def referred(self, tenant: str, hashes: Collection[str], before_ms: int) -> Sequence[str]:
-        """Those to which something refers here, or did until a moment ago: a run that was removed just now may still
-        be read."""
+        """See Sweeping; includes values of a run that was removed just now, which may still be read."""
         core, wanted = self._core, frozenset(hash.encode() for hash in hashes)
         looked = _Looked(wanted)
-        # First what is in memory alone: a segment that is written meanwhile holds nothing else.
+        # Memory first: a segment written in the meantime holds nothing else.
         chunks = [
             (stream.name, bytes(chunk.data))
             for stream in list(core.journal.streams.values())
@@ -87,7 +82,7 @@ class Sweep:
             after = (segments[-1].stream, segments[-1].first_seq)
             await asyncio.to_thread(looked.over, [(each.stream, each.data) for each in segments])
         row, journal = 0, core.journal
-        while rows := await core.store.journal(journal.shard, row, ROWS_AT_ONCE):  # what has no copy in a segment
+        while rows := await core.store.journal(journal.shard, row, ROWS_AT_ONCE):  # events without a copy in a segment
             row = rows[-1].row
             parts = [part for each in rows for part in journal.readable(each)]
             await asyncio.to_thread(looked.over, [(stream, bytes(data)) for stream, _, data, _ in parts])
@@ -97,7 +92,6 @@ class Sweep:
         return [hash.decode() for hash in looked.found | (wanted & {each.name.hex().encode() for each in recent})]
 
     async def remove(self, tenant: str, kept: Collection[str], before_ms: int, row: int) -> int:
-        """Remove what was due of a tenant and is not kept; how many values."""
         core = self._core
         async with core.removing:
             due = [each for each in await core.store.leftovers(before_ms, SWEEP_AT_ONCE) if each.tenant == tenant]
@@ -114,13 +108,13 @@ class Sweep:
                     core.values.forget(tenant, each.name)
                     await core.blobs.forget(tenant, each.name, before_ms)
             await self._unlogged([each.name.decode() for each in due if each.kind != VALUE])
-            # Only now: after a crash before this the same is looked at again.
+            # Last: a crash before this repeats the sweep.
             if due:
                 await core.journal.ask(PREFIX + "none", Settle(Removals(settled=due)), fresh=True)
             return len(values)
 
     async def _named_after(self, row: int) -> set[bytes]:
-        """Every hash that stands in a row after one."""
+        """Every hash in the rows after a row."""
         found, journal = set[bytes](), self._core.journal
         while rows := await self._core.store.journal(journal.shard, row, ROWS_AT_ONCE):
             row = rows[-1].row
@@ -135,14 +129,14 @@ class Sweep:
         return await self._core.blobs.size(tenant, each.name) if await self._core.blobs.has(tenant, each.name) else 0
 
     async def _unlogged(self, names: Iterable[str]) -> None:
-        """Logs whose removal was cut off; a run that has begun again under its id keeps its own."""
+        """Finishes log removals that were cut off; a run restarted under the same id keeps its log."""
         for name in names:
             if name not in self._core.journal.streams and await self._core.store.head(name) is None:
                 await asyncio.to_thread(self._core.logs.remove, name)
 
 
 class _Looked:
-    """What records refer to, of some hashes, and the lists of further values that stand in them."""
+    """Which of some hashes records refer to, and the lists of further values in them."""
 
     def __init__(self, wanted: frozenset[bytes]) -> None:
         self._wanted = wanted
@@ -150,7 +144,7 @@ class _Looked:
         self.lists: set[bytes] = set()
 
     def over(self, records: Iterable[tuple[str, bytes]]) -> None:
-        """Goes over the bytes of records of streams."""
+        """Scans the bytes of records of streams."""
         for stream, data in records:
             pattern = _NAMED if stream.startswith(_RUN) else _HEX
             self.found.update(self._wanted.intersection(pattern.findall(data)))

@@ -1,1 +1,1 @@
-"""Past runs again: what they recorded in, a shadow that touches nothing or a new run from one of their nodes out."""
+"""Repeats past runs from their records: as a shadow without effects, or as a new run from one of their nodes."""

@@ -1,4 +1,4 @@
-"""Replay and fork: a past run again, in a shadow that touches nothing, or as a new run from one of its nodes."""
+"""Replay and fork: repeats a past run as a shadow without effects, or as a new run from one of its nodes."""
 
 import asyncio
 from collections.abc import Mapping, Set
@@ -29,23 +29,23 @@ from aob.runs.replay.shadow import BREATH, Recorded, Shadow, root_node
 
 
 def _authors(run: Run) -> list[str]:
-    """Names and keys of those whose patches a run has."""
+    """Names and keys of the authors of a run's patches."""
     return [name for patch in run.patches.values() if patch.number for name in (patch.author, patch.key) if name]
 
 
 class Replays:
-    """Verbs that look back."""
+    """Verbs that repeat past runs."""
 
     core: Core
 
     @performs(verbs.FORK)
     async def fork(self, who: Caller, args: verbs.ForkRun) -> JsonObject:
-        """A new ordinary run that copies the visits before a node as they ended and acts for real from there.
+        """A new run that copies the visits before a node as they ended and executes from there.
 
-        `patches` is a list of operation lists put on top, `assume` gives copied visits another output. What depends on
-        such a change is not copied: it runs again, and an approval is asked again. Raises Refused `approval_needed`
-        when an effect or an approval depends on it and the caller has a key: a person has to see that.
-        """
+        `patches` is a list of operation lists to apply, `assume` replaces outputs of copied visits. Visits that depend
+        on such a change are not copied: they run again, and approvals are requested again. Raises Refused
+        `approval_needed` when an effect or an approval depends on it and the caller has a key: a person has to review
+        it."""
         run_id, from_node = args.run_id, args.from_node
         stream = await self.core.stream(who, run_id)
         run: Run = stream.state
@@ -74,7 +74,7 @@ class Replays:
                 "copied": sorted(item.visit for item in copied)}  # fmt: skip
 
     def _changed(self, who: Caller, run: Run, versions: Versions, given: set[str]) -> frozenset[str]:
-        """Nodes of the root that depend on what a fork changes. Raises Invalid, Refused when a person has to see it."""
+        """Root nodes that depend on a fork's changes. Raises Invalid, or Refused if a person has to review it."""
         before, after = versions.document(len(run.graph_ops)), versions.document(len(versions) - 1)
         law = self.core.run_law
         verdict = review_patch(before, after, caller_kind="person", rules=law.rules, agents_used=run.agents,
@@ -96,12 +96,11 @@ class Replays:
 
     @performs(verbs.REPLAY)
     async def replay(self, who: Caller, args: verbs.ReplayRun) -> JsonObject:
-        """The run again in a shadow: recorded outputs where node and input are the same, nothing performed but handlers
-        that declare to be deterministic and without effect (and only for who may start runs).
+        """The run again as a shadow: recorded outputs where node and input are equal; calls only handlers declared
+        deterministic and without effect (and only for callers who may start runs).
 
-        `patches` is a list of operation lists put on top (what if); `assume` gives outputs of visits that would have to
-        be performed. The answer lists every visit as recorded, computed, assumed or unknown, and `calls` is always 0.
-        """
+        `patches` is a list of operation lists to apply (what if); `assume` gives outputs of visits that would have to
+        be performed. The answer lists every visit as recorded, computed, assumed or unknown; `calls` is always 0."""
         from_node, mode = args.from_node, str(args.mode)
         if mode != "freeze":
             raise CallerError(f"replay mode {mode!r:.40} is not available", code="mode_unavailable",
@@ -119,14 +118,14 @@ class Replays:
         recorded, start_ms = await self._recorded(stream)
         law = self.core.run_law
         given = Given(versions, self.core.values.of(run.tenant), law.rules, law.effects, judges=False)
-        compute = self.core.compute if who.roles & {"run", "admin"} else None  # it is code of theirs that runs
+        compute = self.core.compute if who.roles & {"run", "admin"} else None  # it is the tenant's code that runs
         shadow = Shadow(self.core.values, run, given, version, recorded, assumed, compute)
         report = await shadow.run_through(start_ms)
         visits = [{**told, "replayed": root_node(told["visit"]) in after} for told in report["visits"]]
         return {**report, "from": from_node, "visits": visits}
 
     async def _recorded(self, stream: Stream) -> tuple[dict[str, Recorded], int]:
-        """Every visit with an outcome of the run, with the hashes it had when it was made."""
+        """Every visit of the run with an outcome, with its hashes at that time."""
         run: Run = stream.state
         given: Given = stream.derived
         facts = await history(self.core, stream)
@@ -161,7 +160,7 @@ class Replays:
 
 
 def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes]) -> list[ev.NodeCompleted]:
-    """The outcomes of a run that a fork begins with."""
+    """The outcomes that a fork begins with."""
     copied: list[ev.NodeCompleted] = []
     for node, outcome in run.scopes[""].done.items():
         if node in not_these or node not in ir.nodes:
@@ -172,19 +171,19 @@ def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes])
         elif isinstance(outcome, ev.NodeCompleted):
             copied.append(outcome)
         elif isinstance(outcome, ev.NodeFailed) and outcome.on:
-            # Handled there, so it is an outcome like others here, and the way that it took is taken again.
+            # The failure was handled, so it counts as an outcome here, and its edge is taken again.
             copied.append(
                 ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output, b"",
                                  outcome.took)
             )  # fmt: skip
         elif outcome.on == "cancelled":
-            # A join did not need it any more: it does not begin here either.
+            # A join no longer needed it: it does not begin here either.
             copied.append(ev.NodeCompleted(node, 0, "cancelled", NULL, b""))
     return copied
 
 
 def _given(assumed: dict[str, bytes], run: Run) -> dict[str, bytes]:
-    """Outputs that a fork gives to visits which have one. Raises Invalid for others, and for one that is too large."""
+    """Outputs that a fork gives to ended visits. Raises Invalid for other visits and for outputs over 4 KiB."""
     done = run.scopes[""].done
     problems = [
         Problem(f"/assume/{visit}", "at most 4 KiB" if visit in done else "no such visit has ended", "bad_value")
@@ -204,7 +203,7 @@ def _graph(stream: Stream) -> Versions:
 
 
 def _patches(given: Any) -> list[list[JsonObject]]:
-    """What-if patches. Raises Invalid when they are not lists of operations."""
+    """What-if patches. Raises Invalid if they are not lists of operations."""
     if given is None:
         return []
     lists = given if isinstance(given, list) else [given]
@@ -218,7 +217,7 @@ def _patches(given: Any) -> list[list[JsonObject]]:
 
 
 def _assumed(given: Any, ir: IR) -> dict[str, bytes]:
-    """Assumed outputs as JSON. Raises NotFound for a visit of a node that is not there."""
+    """Assumed outputs as JSON. Raises NotFound for a visit of an unknown node."""
     assumed: dict[str, bytes] = {}
     for visit, value in object_of(given or {}, "/assume").items():
         if root_node(str(visit)) not in ir.nodes:
@@ -229,7 +228,7 @@ def _assumed(given: Any, ir: IR) -> dict[str, bytes]:
 
 
 def _after(ir: IR, node_id: str) -> set[str]:
-    """A node and everything that follows it. Raises NotFound when the graph has no such node."""
+    """A node and all nodes after it. Raises NotFound if the graph has no such node."""
     node = ir.nodes.get(node_id)
     if node is None:
         raise NotFound(f"the run's graph has no node {node_id[:64]!r}", code="node_not_found",

@@ -1,8 +1,7 @@
-"""A run that exists only in memory: commands go through the law, results come from the record of another run.
+"""A run only in memory: commands go through the law, results are those recorded by another run.
 
-In: what a run recorded, a graph, and what is assumed. Out: how each visit was settled and where it ended. Performs
-nothing but deterministic handlers, writes nothing; its time is that of the record.
-"""
+Reports how each visit was settled and where the run ended. Calls only deterministic handlers, writes nothing, and takes
+its time from the record."""
 
 import asyncio
 from collections import deque
@@ -27,17 +26,15 @@ from aob.runs.values import Values
 
 Made = TypeVar("Made")
 STEPS_MAX: Final = 100_000
-CONTINUES_MAX: Final = 200_000
-"""As many as the passes of the largest map take."""
-BREATH: Final = 256
-"""Steps after which others get their turn on the loop."""
+CONTINUES_MAX: Final = 200_000  # as many as the passes of the largest map take
+BREATH: Final = 256  # steps between yields to the event loop
 
 _CHOICES: Final = {"approve": "approved", "reject": "rejected"}
 
 
 class Recorded(msgspec.Struct):
-    """What a run recorded of a visit: the hash of its node's definition, of its input, its outcome, when, and as the
-    how many-th event; `due_ms` is when the timer was due that it waited for."""
+    """A recorded visit: hash of its node's definition, hash of its input, outcome, time and event number; `due_ms` is
+    the due time of the timer that it waited for."""
 
     definition: str
     input: bytes
@@ -48,11 +45,11 @@ class Recorded(msgspec.Struct):
 
 
 Compute = Callable[[Job], Awaitable[bytes | None]]
-"""The output of a deterministic handler without effect, as canonical JSON; None where there is none to be had."""
+"""The output of a deterministic handler without effect, as canonical JSON; None if there is none."""
 
 
 class Shadow:
-    """One replay. Without `compute` no handler is asked."""
+    """One replay. Without `compute` no handler is called."""
 
     def __init__(
         self, values: Values, source: Run, given: Given, version: int, recorded: Mapping[str, Recorded],
@@ -63,16 +60,15 @@ class Shadow:
         self.recorded, self.assume = recorded, assume
         self.run = Run(source.id)
         self.now = 0
-        self._turns: list[tuple[int, int, int, str]] = []
-        """When, as the how many-th of that instant, born as the how many-th, and who."""
+        self._turns: list[tuple[int, int, int, str]] = []  # time, order at that time, order of creation, visit
         self._now: deque[tuple[int, str]] = deque()
         self._born = 0
-        """Tokens by when their turn is, and those whose turn is at once, in the order that they came."""
+        """Tokens by the time of their turn, and those whose turn is at once, in order of arrival."""
         self.visits: dict[str, JsonObject] = {}
         self.unknown: dict[str, None] = {}
 
     async def run_through(self, start_ms: int) -> JsonObject:
-        """Goes on until the end, or until all that is left is unknown; the report."""
+        """Runs until the end, or until only unknown visits are left. Returns the report."""
         source, self.now = self.source, start_ms
         overlay = tuple(Raw(canonical([])) for _ in range(self.version))
         await self._put(
@@ -91,7 +87,7 @@ class Shadow:
         return await self._report()
 
     async def _go_on(self) -> None:
-        """What goes on by itself goes on until it is at an end."""
+        """Continues the run until nothing proceeds by itself."""
         for _ in range(CONTINUES_MAX):
             if not self.run.going:
                 return
@@ -99,7 +95,7 @@ class Shadow:
             await asyncio.sleep(0)
 
     async def _advance(self) -> bool:
-        """Settles the token whose turn it is by the times of the record; False when nothing can go on."""
+        """Settles the next token by the times of the record; False if nothing can proceed."""
         while self._turns or self._now:
             if not self._now or (self._turns and self._turns[0][::2] < (self.now, self._now[0][0])):
                 turn, _, _, visit = heappop(self._turns)
@@ -118,13 +114,13 @@ class Shadow:
         return False
 
     def _timer(self, visit: str) -> Timer | None:
-        """The timer that a visit does nothing but wait for."""
+        """The timer of a visit that only waits for a timer."""
         timers = (self.run.timers[id] for id in self.run.timed.get(visit, ()))
         return next((timer for timer in timers if timer.kind in OPENING), None)
 
     def _take_turn(self, visit: str) -> None:
-        """A token that has come: its turn is when it ended in the record, when its timer is due if that is another one,
-        or else at once. What ended at one instant ends in the order of the record, such as timers that rang late."""
+        """Schedules a new token: at the time it ended in the record, at the due time of its timer if that differs, or
+        at once. Visits that ended at one instant keep the order of the record, e.g. late timers."""
         self._born += 1
         timer, known = self._timer(visit), self.recorded.get(visit)
         if timer is not None and (known is None or not known.due_ms == timer.due_ms <= known.at_ms):
@@ -137,7 +133,7 @@ class Shadow:
             heappush(self._turns, (known.at_ms, known.order, self._born, visit))
 
     async def _settle(self, token: Token) -> None:
-        """A job, a ticket, a message: it ends as assumed, or as recorded when its definition and input are the same."""
+        """Ends a job, ticket or message as assumed, or as recorded if its definition and input are equal."""
         visit, known = token.visit, self.recorded.get(token.visit)
         if visit in self.assume:
             self._note(visit, "assumed")
@@ -159,7 +155,7 @@ class Shadow:
         await self._end(token, known.outcome)
 
     async def _computed(self, token: Token) -> bytes | None:
-        """What a deterministic handler gives for the input that this visit has here."""
+        """The output of a deterministic handler for this visit's input here."""
         scope, _, node = self._place(token)
         if self._compute is None or node.kind != "function" or node.spec.effect != "none":
             return None
@@ -172,7 +168,7 @@ class Shadow:
             step, value = await self._with_values(looked)
         except DeniedError:
             return None
-        if step.items:  # they are read by page where they are used, and a shadow has no place for that
+        if step.items:  # items are read by page on use, which a shadow does not support
             return None
         run, visit = self.source, token.visit
         return await self._compute(
@@ -183,7 +179,7 @@ class Shadow:
         )  # fmt: skip
 
     def _assumed(self, token: Token, cell: Cell) -> ev.NodeCompleted:
-        """For an approval the value may be its choice, or an object that has one."""
+        """For an approval the value may be its choice, or an object with a `choice`."""
         _, _, node = self._place(token)
         value = decode(cell)
         choice = value.get("choice") if isinstance(value, dict) else value
@@ -193,7 +189,7 @@ class Shadow:
         return ev.NodeCompleted(token.visit, token.attempt, on, cell, b"")
 
     async def _differs(self, token: Token, known: Recorded | None) -> str:
-        """Why the record does not stand for this visit; empty when it does."""
+        """Why the record does not apply to this visit; empty if it does."""
         if known is None:
             return "never happened" if token.state == READY else "nobody ever answered"
         scope, _, node = self._place(token)
@@ -209,7 +205,7 @@ class Shadow:
             return b""
 
     async def _with_values(self, make: Callable[[], Made]) -> Made:
-        """What is made of values, which are fetched as they are needed."""
+        """The result of `make`; fetches missing values and repeats."""
         while True:
             try:
                 return make()
@@ -222,7 +218,7 @@ class Shadow:
         return scope, ir, ir.nodes[token.node]
 
     async def _end(self, token: Token, outcome: Any) -> None:
-        """The visit ends here as it ended there; what follows from it is worked out anew."""
+        """Ends the visit as recorded; what follows is computed anew."""
         step = await self._with_values(lambda: self._ended(token, outcome))
         self._fold(step.events, step.values)
 
@@ -265,7 +261,7 @@ class Shadow:
         status, output = run.final or ("UNKNOWN" if self.unknown else run.status), run.output if run.final else NULL
         cut_short = source.final and not run.final and not any(visit in self.recorded for visit in self.unknown)
         if cut_short and not self.assume and self.version == len(source.graph_ops):
-            # It ended from outside, by a cancel or its time, and these visits never ended there either.
+            # The run ended from outside, by a cancel or its deadline, and these visits never ended there either.
             status, output = source.final, source.output
         return {
             "run_id": source.id, "mode": "freeze", "shadow": True, "status": status,
@@ -281,5 +277,5 @@ class Shadow:
 
 
 def root_node(visit: str) -> str:
-    """The node of the root scope that a visit belongs to: `each[3]/fetch` belongs to `each`."""
+    """The root node that a visit belongs to: `each[3]/fetch` belongs to `each`."""
     return visit.partition("/")[0].partition("[")[0].partition("#")[0]
