@@ -1,4 +1,4 @@
-"""What a record is named by: ids, partitions, positions. Data only."""
+"""Ids, partitions, positions and messages of records. Data only."""
 
 from aob.core.event.ids import (
     PARTITIONS,

@@ -1,13 +1,13 @@
-"""Bytes as text that may stand in a URL: RFC 4648 section 5 (base64url), without padding."""
+"""Base64url of RFC 4648 section 5, without padding."""
 
 import base64
 
 
 def text_of(data: bytes) -> str:
-    """The text of bytes."""
+    """Encode bytes."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def bytes_of(text: str) -> bytes:
-    """The bytes of a text. Raises ValueError for a character that no text of bytes has: none is passed over."""
+    """Decode a text. Raises ValueError for any invalid character: none is skipped."""
     return base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""Ids are different types, carry a prefix, and are derived by hash wherever a replay must find them again."""
+"""Ids: distinct types with prefixes, derived by hash wherever a replay must reproduce them."""
 
 import hashlib
 import zlib
@@ -9,32 +9,32 @@ TicketId = NewType("TicketId", str)
 Visit = NewType("Visit", str)
 
 PARTITIONS: Final = 64
-"""Logical partitions of a home that is made without another number."""
+"""Logical partitions of a home, by default."""
 
 
 def partition_of(stream: str, partitions: int) -> int:
-    """The logical partition of a stream, of so many; stable for ever (CRC-32 of the id, modulo their number)."""
+    """The logical partition of a stream; stable for ever (CRC-32 of the id, modulo the number of partitions)."""
     return seed_of(stream) % partitions
 
 
 def seed_of(stream: str) -> int:
-    """What checksums of a stream begin with, so that they hold for no other one (CRC-32 of the id)."""
+    """The initial value of a stream's checksums, so that they match no other stream (CRC-32 of the id)."""
     return zlib.crc32(stream.encode())
 
 
 def derived_id(prefix: str, *parts: object) -> str:
-    """An id that is a hash of what it stands for: the same parts give the same id, in any process, at any time."""
+    """An id that is a hash of its parts: the same parts give the same id in any process, at any time."""
     text = "\x1f".join(str(part) for part in parts)
     return f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}"
 
 
 def held_id(kind: str, run: str, *parts: object) -> str:
-    """The id of a ticket or patch: its run, and a hash. Whoever has it knows the run and need not look for it.
-    Beginnings and ends differ between runs: people cut ids short to either."""
+    """The id of a ticket or patch: its run, and a hash, so that the run is known from the id. Beginnings and ends
+    differ between runs, because users shorten ids to either."""
     return f"{kind}_{run.removeprefix('run_')}-{derived_id('', run, *parts)[1:15]}"
 
 
 def holder_of(id: str) -> str:
-    """The run in an id that `held_id` made; empty for another one: of an earlier release, or of a patch of a tag."""
+    """The run in an id of `held_id`; empty for other ids (of an earlier release, or of a patch of a tag)."""
     run, dash, _ = id.partition("_")[2].rpartition("-")
     return f"run_{run}" if dash else ""

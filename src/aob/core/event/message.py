@@ -1,20 +1,20 @@
-"""Messages between streams, and how far those between two partitions are. Data only."""
+"""Messages between streams, and the delivery progress of each pair of partitions. Data only."""
 
 from typing import Final
 
 import msgspec
 
 HOME: Final = -1
-"""In place of a partition: that of the streams which belong to the home as a whole. They live in the first shard."""
+"""The partition of the streams that belong to the home as a whole. They are in the first shard."""
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A message from one stream to another. It lies in the sender's outbox until the receiver is known to have taken
+    """A message from one stream to another. It stays in the sender's outbox until the receiver is known to have taken
     it.
 
-    `sender` and `receiver` are partitions or `HOME`; `number` is dense for each pair of them within a generation. With
-    `refused` it says why a message of its target's, whose body it brings back, was not accepted. `values` are those
-    that travel with it, by their hashes.
+    `sender` and `receiver` are partitions or `HOME`; `number` is dense for each pair of them within a generation.
+    `refused`: the message returns the body of an earlier one with the reason why it was not accepted. `values` are sent
+    along, by their hashes.
     """
 
     sender: int
@@ -29,13 +29,13 @@ class Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where it stands among those of its pair."""
+        """Its position among the messages of its pair."""
         return self.generation, self.number
 
 
 class MessageMark(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """How far the messages of a pair of partitions are: numbered, delivered or taken. `under` is the generation of the
-    receiver in which it was written."""
+    """The progress of a pair of partitions: numbered, delivered or taken. `under` is the generation of the receiver in
+    which it was written."""
 
     sender: int
     receiver: int
@@ -45,5 +45,5 @@ class MessageMark(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def place(self) -> tuple[int, int]:
-        """The place of the last message that it covers."""
+        """The position of the last message it covers."""
         return self.generation, self.number

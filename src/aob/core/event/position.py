@@ -1,7 +1,5 @@
-"""Positions of feeds: opaque, URL-safe tokens that only the server compares, and the places that they stand for.
-
-Everything that builds one or reads one back is here. A feed refuses the tokens of another feed, and of another life.
-"""
+"""Positions of feeds: opaque, URL-safe tokens that only the server compares, and the places they encode. A feed refuses
+the tokens of another feed, and of another life of the home."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -13,10 +11,10 @@ from aob.core.errors import CallerError, Conflict
 from aob.core.event.base64url import bytes_of, text_of
 
 LIFE: Final = 2_000
-"""Between the generations of one feed in two lives of a home: a loss that was accepted, or a copy that was put back,
-begins the next one, and tokens of before are refused then."""
+"""Distance between the generations of one feed in two lives of a home: an accepted loss or a restored copy begins a new
+life, and older tokens are refused."""
 WHOLE: Final = 1 << 62
-"""The index of a place that has all of its row behind it."""
+"""The index of a place after its whole row."""
 Place = tuple[int, int]
 """A row of a feed, and the index in it up to which a reader has read."""
 _RUNS: Final = 1
@@ -31,18 +29,18 @@ _EXPIRED: Final = {
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """Generation of the feed, then per shard the journal row and the index in it up to which a reader has read."""
+    """Generation of the feed, and per shard the journal row and the index in it up to which a reader has read."""
 
     generation: int
     rows: tuple[Place, ...]
 
     def token(self) -> str:
-        """The token that APIs give out."""
+        """The token that APIs return."""
         return text_of(msgspec.msgpack.encode(self))
 
     @classmethod
     def parse(cls, token: str) -> Self:
-        """Read a token back. Raises CallerError `bad_position` for anything that we did not give out."""
+        """Parse a token. Raises CallerError `bad_position` for anything that we did not issue."""
         try:
             return msgspec.msgpack.decode(bytes_of(token), type=cls)
         except (ValueError, msgspec.MsgspecError) as error:
@@ -58,8 +56,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     @staticmethod
     def split(token: str, shards: int) -> list[str]:
-        """The position of each shard, which itself looks whether it is of its feed; one of before a shard was added
-        stands at its begin. Raises CallerError `bad_position`, or Conflict `position_expired` for more of them."""
+        """The position of each shard, which itself checks that it is of its feed; a shard added after the token starts
+        from the beginning. Raises CallerError `bad_position`, or Conflict `position_expired` for more shards."""
         position = Position.parse(token)
         if len(position.rows) > shards:
             raise _expired()
@@ -68,18 +66,18 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     @staticmethod
     def row_of(token: str) -> Place:
-        """The place that a shard's own position names."""
+        """The place of a shard's own position."""
         return Position.parse(token).rows[0]
 
     @staticmethod
     def joined(rows: Sequence[Place], like: str = "") -> str:
-        """The position of all shards, of the generation that a position of one of them has."""
+        """The position of all shards, with the generation of `like`."""
         return Position(Position.parse(like).generation if like else _RUNS, tuple(rows)).token()
 
     @staticmethod
     def widened(token: str, shard: int, shards: int, passed: Mapping[int, Place] | None = None) -> str:
-        """A shard's own position as one of the home: the others stand where they were passed, or at their begin, so
-        that nothing is missed."""
+        """A shard's own position as one of the home: the other shards are where they were passed, or at their
+        beginning, so that no event is missed."""
         rows = [Position.BEGIN] * shards
         for number, place in (passed or {}).items():
             rows[number] = place
@@ -88,8 +86,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 
 class Positions:
-    """Those of one feed in one life of its home, as one shard tells and reads them: of the journals of runs, of the
-    topics that nodes of kind `emit` append to, of the log of business events."""
+    """The positions of one feed in one life of its home, encoded and parsed by one shard: of the journals of runs, of
+    the topics that nodes of kind `emit` append to, of the log of business events."""
 
     RUNS: ClassVar[int] = _RUNS
     TOPICS: ClassVar[int] = _TOPICS
@@ -104,8 +102,8 @@ class Positions:
         return _token(self.generation, row, index)
 
     def written(self, rows: Mapping[int, int]) -> str:
-        """The position after rows of the partitions that were written; it asks nothing of the others, and who reads on
-        from it reads those from their begin."""
+        """The position after rows of the written partitions; other partitions are left out, and a reader that continues
+        from it reads those from the beginning."""
         if self._partitions == 1:
             return _token(self.generation, rows.get(0, 0), WHOLE)
         places = [(rows[each], WHOLE) if each in rows else Position.BEGIN for each in range(self._partitions)]
@@ -128,7 +126,7 @@ class Positions:
         return position.rows
 
     def rows(self, token: str) -> tuple[int, ...]:
-        """The rows that a read waits for, one a partition; raises as `places`."""
+        """The rows that a read waits for, one per partition; raises as `places`."""
         return tuple([row for row, _ in self.places(token)])
 
     def place(self, token: str) -> Place:
@@ -136,13 +134,13 @@ class Positions:
         return self.places(token)[0]
 
 
-@lru_cache(256)  # a commit is told by each of its answers and deltas
+@lru_cache(256)  # a commit is named in each of its answers and deltas
 def _token(generation: int, row: int, index: int) -> str:
     return Position(generation, ((row, index),)).token()
 
 
 def _expired(feed: int = _RUNS) -> Conflict:
-    """A position that is not of this feed, or of this life of its home."""
+    """The error for a position of another feed or another life of the home."""
     said, hint = _EXPIRED[feed]
     return Conflict(said, code="position_expired",
                     hint=f"a loss was accepted since, a copy put back, or it is of another feed: {hint}")  # fmt: skip

@@ -1,4 +1,4 @@
-"""A wrong word flows in, the known word that was meant flows out: for hints, never to act on."""
+"""Suggests the known word that a wrong one was probably meant to be: for hints, never to act on."""
 
 from aob.core.hint.word import meant, nearest, slip_of
 

@@ -1,4 +1,4 @@
-"""Which of the known words somebody meant. Bounded: a long word or a long list costs no more than a short one."""
+"""Finds the known word nearest to a wrong one. Bounded: long words and lists cost no more than short ones."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,16 +6,16 @@ from itertools import islice
 from typing import Final
 
 CUTOFF: Final = 0.6
-"""How alike two words are when one is taken for the other (0 to 1)."""
+"""The similarity from which a word is suggested (0 to 1)."""
 WORD_CHARS_MAX: Final = 200
-"""A longer word is no slip of the pen."""
+"""A longer word is not a typing error."""
 WORDS_MAX: Final = 1_000
-"""Of more known words the first are looked at."""
+"""Known words that are compared; further ones are ignored."""
 SHOWN_MAX: Final = 16
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is most like a wrong one; empty when none is like it."""
+    """The known word most similar to a wrong one; empty when none is similar."""
     if len(word) > WORD_CHARS_MAX:
         return ""
     found = get_close_matches(word, sorted(islice(known, WORDS_MAX)), n=1, cutoff=CUTOFF)
@@ -23,7 +23,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def meant(word: str, known: Iterable[str], what: str = "") -> str:
-    """A hint: the known word nearest to a wrong one, else the known words; empty when there are none."""
+    """A hint: the known word nearest to a wrong one, else the known words; empty without any."""
     words = sorted(known)
     near = nearest(word, words)
     if near:
@@ -35,9 +35,9 @@ def meant(word: str, known: Iterable[str], what: str = "") -> str:
 
 
 def slip_of(word: str, known: Iterable[str]) -> str:
-    """The known word that this one misspells: other capitals, two letters that changed places, or, in a word of four
-    letters or more, one letter too many, too few or wrong behind the first. Empty when it is a known word, or a word
-    of its own such as `approver` or `finance`."""
+    """The known word that this one misspells: other capitals, two swapped letters, or, in a word of four letters or
+    more, one letter too many, too few or wrong after the first. Empty for a known word, or a distinct one such as
+    `approver`."""
     words = tuple(known)
     return "" if word in words else next((each for each in words if _is_slip(word, each)), "")
 

@@ -1,7 +1,5 @@
-"""Lines of events in; events, refusals with reasons, and what is remembered of them, out. Pure, imported by any owner.
-
-`Gate` decodes and judges by contracts, `Dedup` knows what has come before, `reader` and `paths` read expressions fast.
-"""
+"""Validates event lines by contracts (`Gate`), recognizes repeats (`Dedup`), and compiles expressions over events.
+Pure."""
 
 from aob.core.accepted_event import LINE_BYTES_MAX, Event
 from aob.core.ingest.dedup import Dedup, Runs

@@ -1,8 +1,6 @@
-"""What has come before, by (source, id) and by (producer, sequence): events in, the places of repeats out. Pure.
-
-The newest ids are in memory, older ones in sorted runs that its owner keeps (`Runs`), behind filters of stated size.
-What is claimed and then cannot be written is forgotten again. How far back it knows is told, never guessed.
-"""
+"""Recognizes repeated events by (source, id) and by (producer, sequence). Pure. The newest ids are in memory, older
+ones in sorted runs that the owner stores (`Runs`), each covered by a filter of fixed size. Claims that cannot be
+written are released. The horizon says how far back ids are known."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -17,15 +15,15 @@ from aob.core.expression.library import Value
 from aob.core.ingest.producers import Producers
 
 GENERATION_MAX: Final = 1_000_000
-"""Ids in memory before they become a run."""
+"""Ids in memory before they are sealed as a run."""
 PAGE_KEYS: Final = 20_000
 KEYS_MAX: Final = 20_000_000
-"""Ids that are remembered."""
+"""Ids that are kept."""
 HORIZON_MS: Final = 24 * 3_600_000
-"""How long an id is remembered."""
+"""How long an id is kept."""
 FILTER_BITS: Final = 27
 EPOCH_KEYS: Final = 10_000_000
-"""Ids behind one filter of 2^27 bits (16 MiB): about 1 in 100 new ids is looked up in vain."""
+"""Ids covered by one filter of 2^27 bits (16 MiB): about 1 in 100 new ids is looked up in vain."""
 SOURCES_MAX: Final = 100_000
 PREFIX: Final = "dedup/"
 _MASK: Final = (1 << FILTER_BITS) - 1
@@ -33,18 +31,18 @@ _SHIFT: Final = 32 - FILTER_BITS
 
 
 class Runs(Protocol):
-    """Sorted ids on a disk. `add` and `drop` may take their time and are called beside the loop; `holds` is quick."""
+    """Sorted ids on disk. `add` and `drop` may be slow and run off the event loop; `holds` is quick."""
 
     def add(self, number: int, keys: Sequence[bytes], filters: Mapping[int, bytes]) -> None:
-        """Keep a run and the filters as they are with it, in one go."""
+        """Store a run and the current filters atomically."""
         ...
 
     def holds(self, number: int, key: bytes) -> bool:
-        """Whether a run has a key."""
+        """Whether a run contains a key."""
         ...
 
     def numbers(self) -> Sequence[int]:
-        """The runs that are there."""
+        """The stored runs."""
         ...
 
     def keep(self, numbers: Iterable[int], filters: Iterable[int]) -> None:
@@ -52,12 +50,12 @@ class Runs(Protocol):
         ...
 
     def filter(self, epoch: int) -> bytes | None:
-        """A filter as it was kept."""
+        """A stored filter."""
         ...
 
 
 class Run(msgspec.Struct, array_like=True):
-    """A run as it is remembered: its number, the epoch whose filter it is behind, its time, how many ids it has."""
+    """A run: its number, the epoch of its filter, its time range, the number of its ids."""
 
     number: int
     epoch: int
@@ -73,7 +71,7 @@ class _State(msgspec.Struct, array_like=True):
 
 
 class _Generation:
-    """Ids in memory: each with the number of its source, or of several."""
+    """Ids in memory, each with the number of its source, or of several."""
 
     def __init__(self, number: int, began_ms: int) -> None:
         self.number, self.began_ms = number, began_ms
@@ -105,7 +103,7 @@ class _Generation:
         self.dumped = 0
 
     def keys(self) -> list[bytes]:
-        """All of them as bytes, sorted."""
+        """All ids as bytes, sorted."""
         names = {number: source.encode() + b"\n" for source, number in self.sources.items()}
         found: list[bytes] = []
         for id, held in self.seen.items():
@@ -116,7 +114,7 @@ class _Generation:
 
 
 class Dedup:
-    """The memory of one tenant. `runs` keeps what does not stay in memory; without it older ids are forgotten."""
+    """The known ids of one tenant. `runs` stores ids evicted from memory; without it older ids are forgotten."""
 
     def __init__(self, runs: Runs | None = None, *, generation_max: int = GENERATION_MAX) -> None:
         self._disk, self._generation_max = runs, generation_max
@@ -132,7 +130,7 @@ class Dedup:
 
     @property
     def horizon_ms(self) -> int:
-        """From when on every id is known; 0 for all of them. An older event cannot be known to be new."""
+        """The time from which every id is known; 0 for all. An older event cannot be known to be new."""
         return self._dropped_ms
 
     def __len__(self) -> int:
@@ -142,9 +140,9 @@ class Dedup:
     # -- claims -----------------------------------------------------------------------------------------------------
 
     def claim(self, events: Sequence[Event], now_ms: int) -> list[int]:
-        """The places of events that have come before; the others are known from now on.
+        """Claim the ids of events and return the indexes of repeats.
 
-        An event too old to be judged is taken and loses its `known`.
+        An event too old to be decided is accepted with `known` false.
         """
         now = self._now
         if not now.seen:
@@ -167,7 +165,7 @@ class Dedup:
         return repeats
 
     def _repeats(self, event: Value) -> bool:
-        """Whether one event has come before; if not, it is known from now on."""
+        """Whether an event is a repeat; if not, claim its id."""
         source, id = event.source, event.id
         if event.producer is not UNSET and event.sequence is not UNSET:
             if not self.producers.claim(event.producer, event.sequence):
@@ -199,7 +197,7 @@ class Dedup:
         return False
 
     def forget(self, events: Iterable[Event]) -> None:
-        """Claims of events that could not be written."""
+        """Release the claims of events that could not be written."""
         items: Iterable[Value] = events
         for event in items:
             self._now.remove(event.source, event.id)
@@ -209,7 +207,7 @@ class Dedup:
                 self.producers.forget(event.producer, event.sequence)
 
     def remember(self, events: Sequence[Event]) -> None:
-        """Events that are in the log, in its order: at recovery."""
+        """Claim events that are in the log, in its order: at recovery."""
         known = [event.known for event in events]
         self.claim(events, max((event.at_ms for event in events), default=0))
         for event, was in zip(events, known, strict=True):
@@ -224,7 +222,7 @@ class Dedup:
         return self._sealing is None and (len(now.seen) >= self._generation_max or len(now.sources) > SOURCES_MAX)
 
     def seal(self, now_ms: int) -> None:
-        """Begin a new generation; the old one is to be written with `write`, beside the loop, then `sealed`."""
+        """Begin a new generation; the old one must be written with `write`, off the loop, then `sealed`."""
         old = self._now
         epoch = self.runs[-1].epoch if self.runs else 1
         if sum(run.count for run in self.runs if run.epoch == epoch) + len(old.seen) > EPOCH_KEYS:
@@ -233,7 +231,7 @@ class Dedup:
         self._sealed = Run(old.number, epoch, old.began_ms, now_ms, len(old.seen))
 
     def write(self) -> None:
-        """Write what is being sealed. Touches nothing that claims change; raises what `Runs` raises."""
+        """Write the generation that is being sealed. Changes nothing that claims use; raises what `Runs` raises."""
         run = self._sealed
         assert self._sealing is not None
         assert run is not None
@@ -247,7 +245,7 @@ class Dedup:
         self._fresh = bits
 
     def sealed(self) -> None:
-        """The run is written: it leaves the memory, and the oldest runs go when there are too many."""
+        """After the write: drop the generation from memory, and the oldest runs when there are too many."""
         old, self._sealing, run = self._sealing, None, self._sealed
         assert old is not None
         assert run is not None
@@ -261,7 +259,7 @@ class Dedup:
         self._expire(run.ended_ms)
 
     def unsealed(self) -> None:
-        """The run could not be written: its ids stay in memory, and it will be tried again."""
+        """After a failed write: keep its ids in memory, to be tried again."""
         old, self._sealing = self._sealing, None
         if old is None:
             return
@@ -283,18 +281,18 @@ class Dedup:
         self._filters = {epoch: bits for epoch, bits in self._filters.items() if epoch in live}
 
     def tidy(self) -> None:
-        """Let go of runs on the disk that nothing refers to; after a snapshot."""
+        """Drop unreferenced runs from disk; after a snapshot."""
         if self._disk is not None:
             self._disk.keep([run.number for run in self.runs], self._filters)
 
     # -- snapshots --------------------------------------------------------------------------------------------------
 
     def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
-        """Pages that have changed since the last dump (None: gone), or all of them."""
+        """Pages that changed since the last dump (None: removed), or all of them."""
         return dict(self.pages(full=full))
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
-        """The same page by page; what changes between two of them is dumped next time."""
+        """The same as an iterator; changes made between two pages are in the next dump."""
         gone, self._gone = self._gone, []
         yield from dict[str, bytes | None].fromkeys(gone).items()
         for each in (self._sealing, self._now):
@@ -312,7 +310,7 @@ class Dedup:
         yield f"{PREFIX}state", msgspec.msgpack.encode(state)
 
     def load(self, pages: Mapping[str, bytes]) -> None:
-        """What `dump` gave; other pages are left alone. Raises MsgspecError for pages that are none."""
+        """Restore from a dump; other pages are ignored. Raises MsgspecError for invalid pages."""
         found = {name[len(PREFIX) :]: data for name, data in pages.items() if name.startswith(PREFIX)}
         if "state" not in found:
             return
@@ -340,10 +338,10 @@ class Dedup:
                 page += 1
             if number != state.generation:
                 self._gone += [f"{PREFIX}{number}/{each}" for each in [*range(page), "s"]]
-        now.dumped = len(now.seen) if numbers == {now.number} else 0  # pages of others go, so all is written anew
+        now.dumped = len(now.seen) if numbers == {now.number} else 0  # merged generations: rewrite all pages
 
     def _load_filters(self) -> None:
-        """The filters of the runs; a run whose filter is gone is forgotten, and the horizon says so."""
+        """Load the filters of the runs; drop a run without its filter and move the horizon."""
         for epoch in {run.epoch for run in self.runs}:
             bits = self._disk.filter(epoch) if self._disk is not None else None
             if bits is not None:
@@ -355,7 +353,7 @@ class Dedup:
 
 
 def _bits(hashed: int) -> tuple[int, int, int]:
-    """Three places in a filter for a hash of 32 bits."""
+    """Three bit positions in a filter for a 32-bit hash."""
     return (
         hashed & _MASK,
         (hashed * 0x9E3779B1 & 0xFFFFFFFF) >> _SHIFT,

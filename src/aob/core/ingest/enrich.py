@@ -1,7 +1,4 @@
-"""What the gate finds out about an event beyond what it says: pure functions of its data, kept beside it for ever.
-
-In: `data` of an accepted event. Out: a word or a number. They look nothing up, so the same data gives the same answer.
-"""
+"""Built-in enrichments: pure functions of an event's `data` to a text or a number, stored with the event for ever."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -13,7 +10,7 @@ from aob.core.expression.library import Value
 
 
 class Enrichment(msgspec.Struct, frozen=True):
-    """`run(data)` gives the value; `kind` is its CEL type; `reads` are the fields that it looks at."""
+    """`run(data)` returns the value; `kind` is its CEL type; `reads` are the fields it uses."""
 
     run: Callable[[Value], str | float]
     kind: str
@@ -22,7 +19,7 @@ class Enrichment(msgspec.Struct, frozen=True):
 
 
 def field_of(data: Value, name: str) -> Value:
-    """A field of data, which may be a struct or an object; None when it is not there."""
+    """A field of data, which may be a struct or an object; None when missing."""
     value = data.get(name) if isinstance(data, dict) else getattr(data, name, None)
     return None if value is UNSET else value
 

@@ -1,9 +1,6 @@
-"""The struct by which a whole event is decoded: a contract in, a class with the attributes of `Event` out.
-
-`aobdepth aobversion data_base64` hold what no sender can write: a line with one is looked at by itself.
-What the gate finds out later (`at_ms enriched offset known`) has names on the wire that no sender can use: they hold a
-character that the gate lets through in no fast way.
-"""
+"""Builds the struct that decodes a whole event of a contract, with the attributes of `Event`. No sender can write
+`aobdepth`, `aobversion` or `data_base64` here: a line with one is judged individually. Fields that the gate fills in
+(`at_ms enriched offset known`) have wire names with a character that the fast path rejects."""
 
 from datetime import datetime
 from functools import lru_cache
@@ -23,7 +20,7 @@ SOURCE_CHARS_MAX: Final = 512
 DEPTH_MAX: Final = 16
 """A record of this depth is refused: each effect of an effect counts one."""
 OWN: Final = "\x7f"
-"""Begins the wire names of the gate's own fields."""
+"""Prefix of the wire names of the gate's own fields."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX)]
 Source = Annotated[str, Meta(min_length=1, max_length=SOURCE_CHARS_MAX)]
@@ -48,12 +45,12 @@ _FIELDS: Final[tuple[Value, ...]] = (
     ("known", bool, True),
 )
 ENVELOPE: Final = frozenset(("id", "source", "type", "time", "version", "data", *(field[0] for field in _FIELDS[:8])))
-"""The attributes that the gate knows; others are kept in the line."""
+"""The attributes that the gate knows; others are kept only in the line."""
 
 
 class Form(msgspec.Struct, frozen=True, eq=False):
-    """How events of one version of a type are held: the class of the event, the shape of its data, the class of what
-    it is enriched with (None: nothing)."""
+    """How events of one version of a type are decoded: the struct of the event, the shape of its data, the struct of
+    its enrichments (None: no enrichments)."""
 
     contract: EventContract
     shape: Shape
@@ -62,7 +59,7 @@ class Form(msgspec.Struct, frozen=True, eq=False):
 
 
 def form_of(contract: EventContract, *, newest: bool) -> Form:
-    """The form of a contract, the same object for the same contract. The newest version need not be named."""
+    """The form of a contract, cached. The newest version may be omitted in events."""
     return _form(canonical(contract), newest)
 
 

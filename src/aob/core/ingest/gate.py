@@ -1,8 +1,6 @@
-"""Lines in, events and refusals with their reasons out: schema, time, rules, enrichment. Pure; it remembers nothing.
-
-All lines are decoded in one call of msgspec by structs made from the contracts. What that call refuses, and what does
-not keep a rule, is looked at again line by line, where the JSON Schema has the last word.
-"""
+"""Validates lines of events by schema, time and rules, and enriches them. Pure; keeps no state. One msgspec call
+decodes all lines into structs made from the contracts. Lines that fail there or break a rule are judged one by one,
+where the JSON Schema decides."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,8 +29,8 @@ _MS: Final = timedelta(milliseconds=1)
 
 
 class Gated(msgspec.Struct):
-    """What became of lines: the events that passed in their order, their `text` (one line each), and the refused ones
-    with their place among the `received` lines. `places` are those of the events; None when every line passed."""
+    """The result for lines: accepted events in order, their `text` (one line each), and refused ones with their index
+    among the `received` lines. `places` are the indexes of the events; None when every line was accepted."""
 
     received: int
     events: list[Event]
@@ -42,7 +40,7 @@ class Gated(msgspec.Struct):
 
 
 class Gate:
-    """The gate of one tenant, by its contracts. Raises ExpressionError for a contract whose expressions are wrong."""
+    """The gate of one tenant. Raises ExpressionError for a contract with an invalid expression."""
 
     def __init__(
         self, contracts: ContractSet, enrichments: Mapping[str, Enrichment] = BUILTIN, known: Known | None = None
@@ -58,8 +56,8 @@ class Gate:
             }
         moved = Counter(on for versions in contracts.metrics.values() for on in _moved_by(versions[max(versions)]))
         self.width = max(moved.values(), default=1)
-        """So many metrics are moved by one event at most: what it costs to fold."""
-        # One for events that name no version, or their default; one for those that name the newest where it is another.
+        """The most metrics that one event changes: its cost of folding."""
+        # One decoder for events with no version or the default; one for those with the newest where that differs.
         usual = [versions[self._default[type]] for type, versions in self._kinds.items()]
         newest = [versions[max(versions)] for versions in self._kinds.values()]
         self._decoders = [_decoder(kinds) for kinds in ((usual, newest) if newest != usual else (usual,)) if kinds]
@@ -74,13 +72,13 @@ class Gate:
     # -- lines that come --------------------------------------------------------------------------------------------
 
     def read(self, lines: bytes, now_ms: int) -> Gated:
-        """Look at lines, one JSON object each; blank ones are no events. Never raises for what they hold."""
+        """Validate and enrich lines, one JSON object each; blank lines are skipped. Never raises for their content."""
         gated = self.passed(lines, now_ms)
         self.enrich(gated.events)
         return gated
 
     def enrich(self, events: Sequence[Event]) -> int:
-        """Find out about events that passed what their contracts ask for: how many these were."""
+        """Enrich accepted events as their contracts ask; return how many."""
         if not self._enriches:
             return 0
         count = 0
@@ -92,7 +90,7 @@ class Gate:
         return count
 
     def passed(self, lines: bytes, now_ms: int) -> Gated:
-        """`read` without what enrichment finds out."""
+        """`read` without enrichment."""
         if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n")
         if lines[-1:] == b"\n":
@@ -106,7 +104,7 @@ class Gate:
         return self._without(events, lines.split(b"\n"), odd, now_ms)
 
     def _at_once(self, lines: bytes) -> list[Value] | None:
-        """All lines decoded in one call, or None when one of them must be looked at by itself."""
+        """Decode all lines in one call; None when one of them must be judged individually."""
         if not _plain(lines):
             return None
         for decoder in self._decoders:
@@ -118,8 +116,8 @@ class Gate:
         else:
             return None
         ends = len(events) - 1
-        # Every line break must be one between two objects, or lines and events are not one to one: within an object
-        # nothing that ends with } is followed by a line that begins with {.
+        # Every line break must separate two objects, or lines and events do not match: within an object no text ending
+        # in } is followed by a line that starts with {.
         parts = lines.split(b"\n")
         if ends < 0 or len(parts) != ends + 1 or b"" in parts:
             return None
@@ -128,7 +126,7 @@ class Gate:
         return events
 
     def _pass(self, events: list[Value], lines: bytes, now_ms: int) -> list[int]:
-        """Gives events their time and subject; the places of those that must be judged by themselves."""
+        """Set time and subject of events; return the indexes of those to judge individually."""
         odd: list[int] = []
         zoned: list[int] = []
         dated = False
@@ -155,7 +153,7 @@ class Gate:
         return sorted({*odd, *doubtful}) if doubtful else odd
 
     def _without(self, events: list[Value], lines: list[bytes], odd: list[int], now_ms: int) -> Gated:
-        """All of them but the odd ones that are refused."""
+        """All lines except the refused ones among `odd`."""
         refused: list[tuple[int, Refused]] = []
         for place in odd:
             found = self.judge(lines[place], now_ms)
@@ -187,7 +185,7 @@ class Gate:
         return Gated(len(events) + len(refused), events, b"\n".join(lines), refused, places if refused else None)
 
     def look(self, line: bytes, now_ms: int) -> Event | Refused:
-        """One line: the fast way, else judged."""
+        """Read one line: the fast path, else `judge`."""
         found = self._looked(line, now_ms)
         if not isinstance(found, Refused):
             self.enrich([found])
@@ -208,7 +206,7 @@ class Gate:
     # -- what is not plain ------------------------------------------------------------------------------------------
 
     def judge(self, line: bytes, now_ms: int) -> Event | Refused:
-        """One line with every reason; an event when there is none."""
+        """Judge one line and collect every reason; returns an event when there is none."""
         sent = judge.read_object(line)
         if isinstance(sent, Reason):
             return Refused(line, (sent,))
@@ -257,11 +255,11 @@ class Gate:
     # -- lines of the log -------------------------------------------------------------------------------------------
 
     def notes(self, events: Sequence[Event]) -> bytes:
-        """What must be kept beside the lines of events, so that they can be read again as they are now."""
+        """The notes to store with the lines of events, so that they can be read back unchanged."""
         return notes_of(events, self._default)
 
     def reread(self, lines: bytes, notes: bytes, first: int) -> list[Event]:
-        """The events of a row of the log as they were when they were accepted: nothing is judged or enriched anew.
+        """Read the events of a log row as they were accepted, without judging or enriching them again.
 
         `lines` may be of several groups whose notes were joined. Raises ValueError for a row that no gate has written.
         """
@@ -298,7 +296,7 @@ class Gate:
         return found
 
     def _known(self, line: bytes, note: Notes) -> Value:
-        """One accepted line by the version under which it was accepted."""
+        """Decode one accepted line by the version under which it was accepted."""
         sent = judge.read_object(line)
         if isinstance(sent, Reason):
             raise ValueError(f"a line of the log is no event: {sent.message}")
@@ -316,7 +314,7 @@ def _decoder(kinds: Sequence[Kind]) -> msgspec.json.Decoder[Value]:
 
 
 def _plain(lines: bytes) -> bool:
-    """Whether bytes may be decoded without another look: short lines, UTF-8, no NUL, nothing named like the gate's."""
+    """Whether bytes may take the fast path: short lines, UTF-8, no NUL, no wire name of the gate."""
     if not lines.isascii():
         try:
             lines.decode()

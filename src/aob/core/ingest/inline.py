@@ -1,8 +1,6 @@
-"""The common part of CEL as one Python function over an event: a tree and a contract's form in, source text out.
-
-Only what cannot fail is written so, with types that the schema promises: there Python and CEL agree, and `and` and `or`
-need not know of errors. Everything else raises `NotInline` and is left to the expressions of `aob.core.expression`.
-"""
+"""Compiles the common part of CEL into the source of one Python function over an event. Covers only expressions that
+cannot fail, with types that the schema guarantees: there Python and CEL agree, and `and` and `or` need no error
+handling. Everything else raises `NotInline` and is left to `aob.core.expression`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -38,20 +36,19 @@ class Code(NamedTuple):
 
     @property
     def safe(self) -> bool:
-        """Whether a double holds every value of it exactly."""
+        """Whether a double represents each of its values exactly."""
         return self.kind == "int" and self.low > -INT_SAFE and self.high < INT_SAFE
 
 
 def function_of(text: str) -> Callable[[Value], Value]:
-    """The function of an event `e` whose value is this source text, which only this module has written."""
+    """The function of an event `e` that returns this source text; only this module writes such text."""
     known = {"__builtins__": {"len": len, "float": float}, "UNSET": UNSET}
     made: Callable[[Value], Value] = eval(f"lambda e: {text}", known)  # noqa: S307  # attributes and literals only
     return made
 
 
 def inline(expr: Expr, form: Form, kinds: Mapping[str, str], there: frozenset[Place] = frozenset()) -> Code:
-    """The source of a tree. `kinds` are those of enrichments; `there` are the paths known to be there. Raises
-    NotInline."""
+    """The source of a tree. `kinds` are those of enrichments; `there` are paths known to exist. Raises NotInline."""
     return _Writer(form, kinds).write(expr, there)
 
 

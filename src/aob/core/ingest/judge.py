@@ -1,7 +1,5 @@
-"""One line at a time, with every reason: what the fast way refuses comes here, and the JSON Schema has the last word.
-
-In: a line. Out: an event (the fast way was too strict) or why it is refused. Whatever bytes come, it never raises.
-"""
+"""Judges lines that the fast path rejects, one at a time, with every reason; the JSON Schema decides. Returns an event
+(the fast path was too strict) or a refusal; never raises for any bytes."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -24,12 +22,12 @@ REASONS_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 200
 NEST_MAX: Final = 100
 OURS: Final = {"depth": "aobdepth", "version": "aobversion"}
-"""Attributes of ours, with the names that no one else uses."""
+"""Our attributes, with the names that no sender uses."""
 _TYPES: Final = {"subject": str, "producer": str, "correlationid": str, "causationid": str}
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A refused event: what it called itself as far as that can be read, why, and the line as it came."""
+    """A refused event: its identification as far as readable, the reasons, and the line as received."""
 
     line: bytes
     reasons: tuple[Reason, ...]
@@ -39,7 +37,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 def checker(schema: Value) -> Checker:
-    """The checker of a contract's schema; the same object for the same schema."""
+    """The checker of a contract's schema, cached."""
     found = checker_of(canonical(schema))
     if isinstance(found, Unusable):
         raise ValueError(found.words)
@@ -47,7 +45,7 @@ def checker(schema: Value) -> Checker:
 
 
 def shown(value: Value) -> Value:
-    """A value as a reason shows it: whole when it is short, else the beginning of its JSON."""
+    """A value for a reason: in full when short, else the beginning of its JSON."""
     try:
         text = canonical(value)
     except (TypeError, ValueError, OverflowError):
@@ -58,7 +56,7 @@ def shown(value: Value) -> Value:
 
 
 def read_object(line: bytes) -> dict[str, Value] | Reason:
-    """The JSON object of a line, or why there is none."""
+    """The JSON object of a line, or the reason why there is none."""
     if len(line) > LINE_BYTES_MAX:
         return Reason("size", "", f"an event has at most {LINE_BYTES_MAX:,} bytes, and this has {len(line):,}",
                       "max_bytes")  # fmt: skip
@@ -82,8 +80,8 @@ def read_object(line: bytes) -> dict[str, Value] | Reason:
 
 
 def _attributes(found: dict[str, Value]) -> dict[str, Value]:
-    """The attributes of an event: null is as good as absent; ours have names of their own, and under their short names
-    they count while they hold a whole number: anything else there is an extension of the sender's."""
+    """The attributes of an event: null counts as absent. Ours have their own names; under the short names they count if
+    they hold an integer, else they are an extension of the sender."""
     sent = {name: value for name, value in found.items() if value is not None or name == "data"}
     for short, own in OURS.items():
         if short in sent and not _is_whole(sent[short]):
@@ -119,7 +117,7 @@ def escaped(key: str) -> str:
 
 
 def envelope_reasons(sent: Mapping[str, Value], now_ms: int) -> list[Reason]:
-    """What is wrong with the attributes around `data`."""
+    """The faults of the attributes around `data`."""
     found = [
         Reason("decode", f"/{name}", f"`{name}` is a text of 1 to {most} characters", "envelope", shown(sent.get(name)))
         for name, most in (("id", ID_CHARS_MAX), ("source", SOURCE_CHARS_MAX))
@@ -165,7 +163,7 @@ def _depth_reasons(sent: Mapping[str, Value]) -> list[Reason]:
 
 
 def moment(time: Value) -> int | str:
-    """The milliseconds of a time as it is sent (0: none), or what is wrong with it."""
+    """The milliseconds of a sent time (0: none), or its fault."""
     if type(time) in (int, float):
         return cut_seconds(time) if -1e15 < time < 1e15 else "`time` is out of range"
     if not isinstance(time, str):
@@ -177,7 +175,7 @@ def moment(time: Value) -> int | str:
 
 
 def time_reasons(time: Value, now_ms: int) -> list[Reason]:
-    """What is wrong with a time, and one that lies too far in the future."""
+    """The faults of a time, also one too far in the future."""
     at_ms = moment(time)
     if isinstance(at_ms, str):
         return [Reason("decode", "/time", at_ms, "time", shown(time))]
@@ -191,7 +189,7 @@ def time_reasons(time: Value, now_ms: int) -> list[Reason]:
 
 
 def schema_reasons(contract: EventContract, data: Value) -> list[Reason]:
-    """Where data breaks the schema of its contract."""
+    """Violations of the contract's schema by data."""
     return [_reason(fault) for fault in islice(checker(contract.schema).faults(data), REASONS_MAX)]
 
 
@@ -202,7 +200,7 @@ def _reason(fault: Fault) -> Reason:
 
 
 def whole(value: Value, depth: int = 0) -> Value:
-    """A value in which doubles without a fraction are ints: JSON Schema does not tell them apart."""
+    """A value with integral doubles as ints: JSON Schema does not distinguish them."""
     if type(value) is float and value.is_integer():
         return int(value)
     if isinstance(value, list):
@@ -213,7 +211,7 @@ def whole(value: Value, depth: int = 0) -> Value:
 
 
 def big_integer(value: Value, pointer: str = "/data") -> str | None:
-    """Where an integer of more than 64 bits stands in a value; None when there is none."""
+    """The location of an integer beyond 64 bits in a value; None when there is none."""
     if type(value) is int:
         return None if INT_MIN <= value <= INT_MAX else pointer
     pairs: Value = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -224,7 +222,7 @@ def big_integer(value: Value, pointer: str = "/data") -> str | None:
 
 
 def unheld(error: Exception, data: Value) -> Reason:
-    """Why the class of an event cannot hold what its schema accepts."""
+    """Why the struct of an event cannot hold what its schema accepts."""
     where = big_integer(whole(data))
     if where is not None:
         return Reason("decode", where, "an integer has 64 bits, from -2^63 to 2^63 - 1", "int64")
@@ -232,7 +230,7 @@ def unheld(error: Exception, data: Value) -> Reason:
 
 
 def held(value: Value) -> Value:
-    """A value in which integers of more than 64 bits are the nearest that can be held: earlier releases took them."""
+    """A value with integers beyond 64 bits replaced by the nearest that fits: earlier releases accepted them."""
     if type(value) is int:
         return min(max(value, INT_MIN), INT_MAX)
     if isinstance(value, list):
@@ -241,7 +239,7 @@ def held(value: Value) -> Value:
 
 
 def rebuild(form: Form, sent: Mapping[str, Value]) -> Event:
-    """The event of an object that was accepted once, by this release or an earlier one."""
+    """The event of an object that this or an earlier release accepted."""
     try:
         return build(form, sent)
     except msgspec.ValidationError:
@@ -249,7 +247,7 @@ def rebuild(form: Form, sent: Mapping[str, Value]) -> Event:
 
 
 def build(form: Form, sent: Mapping[str, Value]) -> Event:
-    """The event of an object that its contract accepts. Raises ValidationError when its class cannot hold it."""
+    """The event of an object that its contract accepts. Raises ValidationError when its struct cannot hold it."""
     given = {name: value for name, value in sent.items() if name not in ("time", "datacontenttype", "depth")}
     given["data"] = sent.get("data")
     given["version"] = form.contract.version
@@ -266,7 +264,7 @@ def build(form: Form, sent: Mapping[str, Value]) -> Event:
 
 
 def rule_reasons(contract: EventContract, event: Event) -> list[Reason]:
-    """Which rules an event breaks."""
+    """The rules that an event breaks."""
     found: list[Reason] = []
     for at, rule in enumerate(contract.rules):
         message = rule.message or rule.rule
@@ -282,7 +280,7 @@ def rule_reasons(contract: EventContract, event: Event) -> list[Reason]:
 
 
 def _words(rule: str) -> list[str]:
-    """The first path of data in a rule, as its steps."""
+    """The first path of data in a rule, as steps."""
     start = rule.find("data.")
     if start < 0:
         return []

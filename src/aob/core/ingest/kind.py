@@ -1,7 +1,4 @@
-"""One version of an event type, ready for its events: a contract in, functions of an event out. Pure.
-
-They tell what must hold beyond its struct, its subject, and what it is enriched with.
-"""
+"""Compiles one version of an event type into functions over its events: rules, subject and enrichments. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,7 +18,7 @@ Finish = Callable[[Value], bool]
 
 
 class Kind:
-    """One version of an event type, ready for its events."""
+    """The compiled form of one version of an event type."""
 
     def __init__(self, form: Form, enrichments: Mapping[str, Enrichment], known: Known | None = None) -> None:
         contract, shape = form.contract, form.shape
@@ -69,19 +66,19 @@ class Kind:
         return enriches
 
     def add(self, event: Value) -> None:
-        """What the event did not say itself: its subject, and what enrichment finds out."""
+        """Set the subject and the enrichments of an event."""
         self.name(event)
         if self.enriches is not None:
             self.enriches(event)
 
     def name(self, event: Value) -> None:
-        """The subject by the contract, unless the event has one."""
+        """Set the subject by the contract, unless the event has one."""
         if self.subject is not None and not event.subject:
             event.subject = self.subject(event)
 
 
 def maker_of(contract: EventContract) -> Callable[[Mapping[str, Value], int], Event]:
-    """Makes events that come through no gate: of this contract, with data (which must fit: else ValidationError) and a
+    """A factory of events that bypass the gate: of this contract, with data (ValidationError if it does not fit) and a
     time."""
     kind = Kind(form_of(contract, newest=True), BUILTIN)
     whole, data_type = kind.form.event, kind.form.shape.type

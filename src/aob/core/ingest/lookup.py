@@ -1,4 +1,4 @@
-"""What an event is joined with from entities, and the subject that its contract names: events in, texts out."""
+"""Joins events with fields of entities, and computes the subject that the contract names."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -12,16 +12,16 @@ from aob.core.ingest.reading import reader
 from aob.core.value import canonical
 
 Known = Callable[[str, str], Mapping[str, Value]]
-"""The state of an entity by its type and id, as it is known now; empty where nothing is."""
+"""The current state of an entity by its type and id; empty for an unknown one."""
 LOOKUP_CHARS_MAX: Final = 256
-"""Characters of what is joined to an event."""
+"""Characters of a value joined to an event."""
 
 
 def looking(
     lookup: Lookup, contract: EventContract, enrichments: Mapping[str, Enrichment], known: Known | None
 ) -> Callable[[Event], str]:
-    """What is joined to an event: a field of an entity as it is known now, as text. A key is CEL's `string()`; what has
-    none finds nothing."""
+    """The current value of an entity's field, as text, to join to an event. Keys are texts as of CEL's `string()`; a
+    key without text finds nothing."""
     read, entity, field, default = (
         reader(lookup.key, contract, enrichments),
         lookup.entity,
@@ -43,7 +43,7 @@ def looking(
 
 
 def subject_of(read: Callable[[Event], Value]) -> Callable[[Event], str]:
-    """The text of a subject, empty when there is none."""
+    """The text of a subject; empty when there is none."""
 
     def subject(event: Event) -> str:
         try:

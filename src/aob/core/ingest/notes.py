@@ -1,7 +1,4 @@
-"""What the gate notes beside accepted lines: little, for most of an event stands in its line.
-
-In: events as they were accepted. Out: bytes, which may be joined to those of other groups, and the notes again.
-"""
+"""The notes that the gate stores with accepted lines to restore events; notes of several groups can be joined."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -12,9 +9,9 @@ from aob.core.expression.library import Value
 
 
 class Notes(msgspec.Struct, array_like=True):
-    """Of one group: how many events; which version of each type was its default then; the times of those that said
-    none; those that were too old for the gate to know whether they repeat; what they were enriched with, by
-    `TYPE@VERSION`, in their order; whether times were cut to the ms, or rounded as by the first release."""
+    """The notes of one group: the number of events; the default version of each type at that time; the times of events
+    that had none; events too old to be known as new; enrichments by `TYPE@VERSION` in order; whether times were cut to
+    the ms, or rounded as by the first release."""
 
     count: int
     newest: dict[str, int] = {}
@@ -44,7 +41,7 @@ def notes_of(events: Sequence[Value], newest: Mapping[str, int]) -> bytes:
 
 
 def read_notes(notes: bytes) -> list[Notes]:
-    """The notes of each group. Raises ValueError for bytes that are none."""
+    """The notes of each group. Raises ValueError for invalid bytes."""
     try:
         return _decode(notes) if notes else []
     except msgspec.MsgspecError as error:
@@ -52,7 +49,7 @@ def read_notes(notes: bytes) -> list[Notes]:
 
 
 def joined_notes(notes: Iterable[bytes]) -> bytes:
-    """The notes of groups that are written in one row, in their order."""
+    """The joined notes of groups that are written in one row, in order."""
     parts = [part for part in notes if part]
     if len(parts) == 1:
         return parts[0]

@@ -1,8 +1,5 @@
-"""What each producer has sent, by its own numbers: exact for ever, and small, because numbers come nearly in order.
-
-In: (producer, sequence). Out: whether it is new. A producer's numbers are kept as spans; a number that was skipped is
-still new when it comes later.
-"""
+"""The sequence numbers each producer has sent, exact for ever, as spans: numbers arrive nearly in order. A skipped
+number is still new when it arrives later."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,13 +7,13 @@ from typing import Final
 import msgspec
 
 PRODUCERS_MAX: Final = 100_000
-"""Producers that are remembered; beyond them the one that came first is known by its ids only."""
+"""Producers that are kept; above, the oldest one is known by its ids only."""
 SPANS_MAX: Final = 1_000
-"""Spans of one producer; beyond them its oldest gap counts as forgotten: ids decide there."""
+"""Spans of one producer; above, its oldest gap is closed: ids decide there."""
 
 
 class Producers:
-    """The numbers of all producers of a tenant."""
+    """The sequence numbers of all producers of a tenant."""
 
     def __init__(self) -> None:
         self._spans: dict[str, list[list[int]]] = {}
@@ -24,7 +21,7 @@ class Producers:
         self.changed = False
 
     def claim(self, producer: str, sequence: int) -> bool:
-        """Whether this number is new; it is known from now on."""
+        """Claim a number; whether it was new."""
         spans = self._spans.get(producer)
         self.changed = True
         if spans is None:
@@ -50,13 +47,13 @@ class Producers:
     def _late(self, producer: str, spans: list[list[int]], sequence: int) -> bool:
         at = _place(spans, sequence)
         if at >= 0 and spans[at][1] >= sequence:
-            return sequence < self._closed.get(producer, -1) and not at  # in what was closed: ids decide
+            return sequence < self._closed.get(producer, -1) and not at  # in a closed gap: ids decide
         spans.insert(at + 1, [sequence, sequence])
         _join(spans, at + 1)
         return True
 
     def forget(self, producer: str, sequence: int) -> None:
-        """A number that was claimed and then not written is new again."""
+        """Release a claimed number that was not written."""
         spans = self._spans.get(producer, [])
         at = _place(spans, sequence)
         if at < 0 or spans[at][1] < sequence:
@@ -68,12 +65,12 @@ class Producers:
         self.changed = True
 
     def dump(self) -> bytes:
-        """All of it."""
+        """Serialize to bytes."""
         self.changed = False
         return msgspec.msgpack.encode((self._spans, self._closed))
 
     def load(self, data: bytes) -> None:
-        """What `dump` gave. Raises MsgspecError for anything else."""
+        """Restore from a dump. Raises MsgspecError for anything else."""
         self._spans, self._closed = msgspec.msgpack.decode(data, type=tuple[dict[str, list[list[int]]], dict[str, int]])
 
     def __iter__(self) -> Iterator[str]:
@@ -96,7 +93,7 @@ def _place(spans: list[list[int]], sequence: int) -> int:
 
 
 def _join(spans: list[list[int]], at: int) -> None:
-    """One span of a new one and its neighbours where they touch."""
+    """Merge a new span with adjacent ones."""
     if at + 1 < len(spans) and spans[at][1] + 1 == spans[at + 1][0]:
         spans[at][1] = spans[at + 1][1]
         del spans[at + 1]

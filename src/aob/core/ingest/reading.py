@@ -1,8 +1,6 @@
-"""Expressions of a contract as fast functions over its events: CEL and a contract in, a callable out.
-
-A plain path is an attribute, the common part of CEL one Python function; the rest is evaluated over a view of the event
-as JSON, in which a `number` is always a double. All of them agree with the CEL library.
-"""
+"""Compiles CEL expressions of a contract into fast functions over its events. A plain path is an attribute, common CEL
+a Python function; the rest is evaluated on a JSON view of the event, in which a `number` is a double. All agree with
+the CEL library."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,15 +26,15 @@ Read = Callable[[Event], Value]
 
 
 def compiled(expr: str) -> Expression:
-    """An expression over an event, checked as far as the language goes. Raises ExpressionError."""
+    """An expression over an event, checked as far as possible without a contract. Raises ExpressionError."""
     return compile_expression(expr, nodes=frozenset(), names=NAMES, shapes=SHAPES, strict=False)
 
 
 def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Read:
-    """A function that gives the value of an expression for an event of this contract.
+    """A function that returns the value of an expression for an event of this contract.
 
-    It raises EvalError when there is none (a missing field, a wrong type, an overflow). Raises ExpressionError for a
-    text that is no expression.
+    It raises EvalError when there is none (a missing field, a wrong type, an overflow). Raises ExpressionError for an
+    invalid expression.
     """
     form, kinds = _form_and_kinds(contract, enrichments)
     expression = compiled(expr)
@@ -50,7 +48,7 @@ def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichm
 def paths(
     exprs: Sequence[str], contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN
 ) -> Callable[[Event], tuple[Value, ...]]:
-    """The values of several expressions at once, in one call; UNSET for one that has none. Raises ExpressionError."""
+    """A function that returns several values; UNSET for a missing one. Raises ExpressionError."""
     form, kinds = _form_and_kinds(contract, enrichments)
     texts: list[str] = []
     for expr in exprs:
@@ -72,7 +70,7 @@ def paths(
 
 
 def passes(contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Callable[[Event], bool] | None:
-    """Whether an event keeps all rules of its contract; None when there are none. What cannot be told is not kept."""
+    """A test whether an event keeps all rules (one that fails to evaluate is broken); None without rules."""
     if not contract.rules:
         return None
     form, kinds = form_of(contract, newest=True), dict[str, str]()
@@ -94,7 +92,7 @@ def passes(contract: EventContract, enrichments: Mapping[str, Enrichment] = BUIL
 
 
 def view_of(event: Event, names: frozenset[str] = NAMES) -> dict[str, Value]:
-    """An event as expressions of the library see it: plain JSON values by name, `time` a datetime."""
+    """An event as the CEL library reads it: plain JSON values by name, `time` a datetime."""
     view: dict[str, Value] = {}
     for name in names:
         if name == "data":
@@ -123,7 +121,7 @@ def _told(read: Read, event: Event) -> Value:
 
 
 def _direct(code: Code) -> Read:
-    if code.kind == "dyn":  # perhaps a struct, or a list of them
+    if code.kind == "dyn":  # a struct or a list of structs
         get = attrgetter(code.text.removeprefix("e."))
         return lambda event: msgspec.to_builtins(get(event))
     if code.text.startswith("e.") and code.text.replace(".", "").replace("_", "").isalnum():

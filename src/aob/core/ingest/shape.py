@@ -1,8 +1,6 @@
-"""A JSON Schema as a type that msgspec decodes by: schema in, a struct type and what it does not hold out.
-
-What the type accepts the schema accepts, but for the fields in `rest`, which the schema's own library must see. The
-contrary is not promised: what the type refuses, the schema has the last word on.
-"""
+"""Converts a JSON Schema into a type that msgspec decodes. The schema accepts all that the type accepts, except for the
+fields in `rest`, which the schema's checker must validate. The reverse does not hold: a value that the type rejects is
+judged by the schema."""
 
 import keyword
 import math
@@ -21,7 +19,7 @@ Schema = Mapping[str, Value]
 INT_SAFE: Final = 2**53
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
-"""An integer of an event has 64 bits."""
+"""The largest integer of an event: 64 bits."""
 _NOTES: Final = frozenset(
     ("title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "unit", "pii")
 )
@@ -43,12 +41,12 @@ _META: Final = {
 
 
 class Inexact(Exception):  # noqa: N818  # a way out of the recursion, never seen outside
-    """This schema asserts something that a type cannot say."""
+    """The schema asserts more than a type can express."""
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field of an object: its attribute, whether it is always there, its CEL kind (`dyn`: several or unknown), the
-    fields of an object that is a struct itself, and for an int the bounds that its schema sets."""
+    """A field of an object: its attribute, whether it is required, its CEL kind (`dyn`: several or unknown), the fields
+    of a nested struct, and for an int the bounds of its schema."""
 
     attribute: str
     required: bool
@@ -59,9 +57,9 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """How `data` of a contract is held: its type, its fields (None: it is no struct), and what the type does not
-    assert: attributes with the schemas they are to be checked by; `whole` asks for the check of everything. `open` says
-    that some values have no type of their own, so that integers in them must be looked at."""
+    """How `data` of a contract is decoded: its type, its fields (None: no struct), and what the type does not assert:
+    attributes with the schemas to check them by; `whole` asks for a check of everything. `open`: some values are
+    untyped, so that integers in them must be checked."""
 
     type: Value
     fields: Mapping[str, Field] | None
@@ -71,7 +69,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 def shape_of(schema: Schema) -> Shape:
-    """The shape of a schema, the same object for the same schema."""
+    """The shape of a schema, cached."""
     return _shape(canonical(schema))
 
 
@@ -103,7 +101,7 @@ def _shape(raw: bytes) -> Shape:
 
 
 def _holds(schema: Schema) -> bool:
-    """Whether every required field is a property, so that the struct can ask for it."""
+    """Whether every required field is a property, so that the struct can require it."""
     known: set[str] = set(schema["properties"])
     return known.issuperset(schema.get("required", ()))
 
@@ -117,7 +115,7 @@ def _other(schema: Value) -> Shape:
 
 
 def _is_open(type_: Value) -> bool:
-    """Whether a value of this type may hold one of any type."""
+    """Whether a value of this type may contain an untyped value."""
     if type_ is Value:
         return True
     inner = get_type_hints(type_).values() if isinstance(type_, type) and issubclass(type_, msgspec.Struct) else ()
@@ -125,7 +123,7 @@ def _is_open(type_: Value) -> bool:
 
 
 def _attributes(properties: Mapping[str, Value]) -> dict[str, str]:
-    """An attribute for each name of a field: the name where Python can have it."""
+    """An attribute for each field name: the name itself if it is a valid Python name."""
     taken = {name for name in properties if _is_attribute(name)}
     found: dict[str, str] = {}
     for index, name in enumerate(properties):
@@ -164,13 +162,13 @@ _PLAIN: Final[Mapping[str, tuple[Value, str]]] = {
 
 
 def _loose(schema: Value) -> tuple[Value, str]:
-    """The type and kind of a field whose schema asserts more than a type can say: plain ones where it has one."""
+    """The type and kind of a field whose schema asserts more than a type can express: plain ones if it has one."""
     kind = schema.get("type") if isinstance(schema, dict) and "$ref" not in schema else None
     return _PLAIN.get(kind, (Value, "dyn")) if isinstance(kind, str) else (Value, "dyn")
 
 
 def _typed(schema: Value, attribute: str, required: bool) -> tuple[Value, Field]:
-    """The type of a value and what is known of it. Raises Inexact."""
+    """The type of a value and its field. Raises Inexact."""
     if schema is True or schema == {}:
         return Value, Field(attribute, required)
     if not isinstance(schema, dict):
@@ -188,7 +186,7 @@ def _typed(schema: Value, attribute: str, required: bool) -> tuple[Value, Field]
 
 
 def _apart(kinds: list[str], schema: Schema) -> list[str]:
-    """The kinds of a list that one type can tell apart. Raises Inexact."""
+    """The kinds of a list that one type can distinguish. Raises Inexact."""
     plain = set(kinds) - {"null"}
     if "number" in plain:
         plain.discard("integer")

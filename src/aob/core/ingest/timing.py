@@ -1,8 +1,5 @@
-"""When events happened, to the ms: times as they were decoded in, ms since 1970 out, always cut.
-
-The decoder rounds times to the microsecond, so that some would become the next ms, or the next day: lines that hold
-such a time are told by their text.
-"""
+"""Converts decoded event times to ms since 1970, truncated. The decoder rounds to microseconds, which may carry into
+the next ms; lines with such times are found by their text."""
 
 import re
 from typing import Final
@@ -20,19 +17,19 @@ def at_ms_of(time: Value) -> int:
 
 
 def rounded_ms(time: Value) -> int:
-    """The ms of a time as the first release told it: to the nearest."""
+    """The ms of a time as in the first release: rounded to the nearest."""
     seconds = time if time.__class__ is float else time.timestamp()
     return int(seconds * 1000.0 + 0.5)
 
 
 def carrying(lines: bytes) -> list[int]:
-    """The places of lines that may hold a time which the decoder rounds up to another ms."""
+    """The indexes of lines that may contain a time that the decoder rounds up to another ms."""
     if _CARRIES.search(lines) is None:
         return []
     return [place for place, line in enumerate(lines.split(b"\n")) if _CARRIES.search(line)]
 
 
 def loosely(lines: bytes, places: list[int]) -> list[int]:
-    """Those of the places whose line may hold an offset from UTC that RFC 3339 does not know: `+0200`."""
+    """Those indexes whose line may contain a UTC offset that RFC 3339 does not allow: `+0200`."""
     parts = lines.split(b"\n") if places else []
     return [place for place in places if _NO_COLON.search(parts[place])]

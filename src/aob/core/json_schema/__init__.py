@@ -1,4 +1,4 @@
-"""JSON Schemas and values in, what does not fit out: with a bound on the steps that a value may take."""
+"""Validates values by JSON Schemas, with a bound on the steps of one value."""
 
 from aob.core.json_schema.bound import WORK_MAX
 from aob.core.json_schema.checker import Checker, Fault, Unusable, checker_of

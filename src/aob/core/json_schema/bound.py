@@ -1,8 +1,6 @@
-"""How much work a value can be for a schema: f alternatives that lead back into their own cycle, d levels of the value.
-
-In: the parts of a schema, a value. Out: f to the power of d, as far as it matters. A validator that looks into every
-alternative takes so many steps; it has no limit of its own. Alternatives that a tag tells apart count as one.
-"""
+"""Bounds the work of validating a value: f^d steps, for f alternatives that recurse and d levels of the value. A
+validator that tries every alternative takes that many steps and has no limit itself. Alternatives distinguished by a
+tag count as one."""
 
 from collections import Counter
 from typing import Final
@@ -15,14 +13,14 @@ from aob.core.json_schema.tag import UNIONS, Tag, tags_of, union_tag
 WORK_MAX: Final = 100_000
 SCENARIOS_MAX: Final = 32
 EFFORT_MAX: Final = 60_000
-"""What looking at a schema may take, in members and items of its parts; one that takes more counts as the worst."""
+"""Steps to analyse a schema, in members and items of its parts; a larger schema counts as the worst."""
 
 Ways = Counter[str]
 """How often a value leads to each part of a cycle."""
 
 
 class Below(msgspec.Struct):
-    """How an instance leads on to its members and items: by name, to any other member, by place, to any other item."""
+    """How an instance leads to its members and items: by name, to other members, by index, to other items."""
 
     named: dict[str, Ways] = {}
     others: Ways = msgspec.field(default_factory=Counter)
@@ -30,14 +28,14 @@ class Below(msgspec.Struct):
     items: Ways = msgspec.field(default_factory=Counter)
 
     def worst(self, cycle: frozenset[str]) -> int:
-        """The most ways that one member or item has back into a cycle."""
+        """The most ways from one member or item back into a cycle."""
         each = (*self.named.values(), self.others, *self.placed.values(), self.items)
         return max(sum(ways[at] for at in ways if at in cycle) for ways in each)
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """The factor of a level of a value: `told` when the tags `names` are there, else `untold`; `flat` is the work of
-    one level without any cycle."""
+    """The factor of a level of a value: `told` when the tags `names` are present, else `untold`; `flat` is the work of
+    one level outside cycles."""
 
     told: int = 1
     untold: int = 1
@@ -45,13 +43,13 @@ class Bound(msgspec.Struct, frozen=True):
     flat: int = 1
 
     def work(self, value: Json) -> int:
-        """The most steps that a value can take, cut at a little over the limit."""
+        """The most steps for a value, cut slightly above the limit."""
         if self.flat > WORK_MAX:
             return WORK_MAX + 1
         return 1 if self.untold < 2 else min(self._deep(value), WORK_MAX + 1)
 
     def _deep(self, value: Json) -> int:
-        """The greatest product of the factors of the levels on any way down, level by level."""
+        """The greatest product of the factors on any path down, level by level."""
         most, levels = 1, [(value, 1)]
         while levels:
             below: list[tuple[Json, int]] = []
@@ -75,7 +73,7 @@ class _TooMuchError(Exception):
 
 
 def bound_of(parts: dict[str, Part]) -> Bound:
-    """What a schema can cost."""
+    """The bound of a schema."""
     cycles = _cycles(parts)
     flat = _flat(parts)
     if not cycles:
@@ -89,7 +87,7 @@ def bound_of(parts: dict[str, Part]) -> Bound:
 
 
 class _Survey:
-    """How parts lead on. `trusting` takes the tags that may be missing as given."""
+    """How parts lead to others. `trusting` assumes that optional tags are present."""
 
     def __init__(self, parts: dict[str, Part], cycles: list[frozenset[str]], *, trusting: bool) -> None:
         self._parts, self._cycles, self._trusting = parts, cycles, trusting
@@ -106,7 +104,7 @@ class _Survey:
         """The ways on from a part, for each choice of tags."""
         if at in self._below:
             return self._below[at]
-        self._below[at] = [Below()]  # a part that judges itself again, without looking at anything, adds nothing
+        self._below[at] = [Below()]  # a part that applies to itself without checking anything adds nothing
         part = self._parts[at]
         found = [self._own(part)]
         unions = {union: [each for each in part.same if each.startswith(f"{at}/{union}/")] for union in UNIONS}
@@ -169,7 +167,7 @@ class _Survey:
         )
 
     def _fewer(self, found: list[Below]) -> list[Below]:
-        """At most so many scenarios: the rest is taken together, as the worst of each."""
+        """Limit the number of scenarios: the rest is merged into their worst case."""
         while len(found) > SCENARIOS_MAX:
             first, second = found.pop(), found.pop()
             self._spend(len(first.named) + len(second.named) + 1)
@@ -195,14 +193,14 @@ class _Survey:
 
 
 def _choices(tags: dict[str, Tag]) -> list[list[str]]:
-    """Which alternatives may hold together, for each text of the tag, and when it is another."""
+    """The alternatives that may hold together, for each text of the tag, and for any other text."""
     texts = {text for tag in tags.values() for text in tag.texts}
     chosen = {tuple(each for each, tag in tags.items() if text in tag.texts) for text in texts}
     return [list(each) for each in chosen] or [[]]
 
 
 def _cycles(parts: dict[str, Part]) -> list[frozenset[str]]:
-    """The parts that lead back to themselves, gathered by cycle (Tarjan, without recursion)."""
+    """The parts that lead back to themselves, grouped by cycle (Tarjan, without recursion)."""
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -241,7 +239,7 @@ def _cycles(parts: dict[str, Part]) -> list[frozenset[str]]:
 
 
 def _flat(parts: dict[str, Part]) -> int:
-    """The most steps that one instance takes by parts that judge the same instance, cycles cut."""
+    """The most steps for one instance by parts that apply to the same instance, cycles cut."""
     known: dict[str, int] = {}
     entered: set[str] = set()
     most = 1

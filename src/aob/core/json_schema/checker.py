@@ -1,7 +1,5 @@
-"""Values judged by a JSON Schema: a schema in, a checker out, which says whether a value fits and where it does not.
-
-Nothing is fetched, patterns take linear time, and a value that would take too many steps is not looked into.
-"""
+"""Checks values against a JSON Schema and lists their faults. Fetches nothing; patterns take linear time, and a value
+that would take too many steps is rejected unchecked."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -20,13 +18,12 @@ if TYPE_CHECKING:
 
 CHECKERS_CACHED_MAX: Final = 1_024
 FAULTS_WORK_MAX: Final = 200
-"""Beyond this a value that does not fit is told as a whole: the library keeps every fault of every alternative."""
+"""Above this work an invalid value has one fault: the library keeps every fault of every alternative."""
 FAULTS_FLAT_MAX: Final = 2_000
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Where a value does not fit: the way to it, in words, the place in the schema, the value, what is missing there or
-    unknown."""
+    """A fault of a value: its path, message, schema location, the value, and missing or unknown names."""
 
     path: tuple[str | int, ...]
     message: str
@@ -37,7 +34,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Checker:
-    """A schema, ready to judge values."""
+    """A compiled schema that checks values."""
 
     def __init__(self, schema: Json) -> None:
         parts = parts_of(schema)
@@ -47,11 +44,11 @@ class Checker:
         self.is_valid = self._validator.is_valid if bounded else self._fits
 
     def _fits(self, value: Json) -> bool:
-        """Whether a value fits; one that would take too many steps does not."""
+        """Whether a value fits; a value that would take too many steps does not."""
         return self.bound.work(value) <= WORK_MAX and self._validator.is_valid(value)
 
     def faults(self, value: Json) -> Iterator[Fault]:
-        """Where a value does not fit; nothing when it does."""
+        """The faults of a value; none when it fits."""
         work = self.bound.work(value)
         if work > WORK_MAX:
             words = "the value is nested too deeply for its schema, whose alternatives lead back to themselves"
@@ -86,7 +83,7 @@ def _validator(schema: Json) -> "Validator":
 
 
 class Unusable(msgspec.Struct, frozen=True):
-    """Why there is no checker of a schema, and where in the schema."""
+    """Why a schema has no checker, and where in the schema."""
 
     path: tuple[str | int, ...]
     words: str
@@ -94,10 +91,10 @@ class Unusable(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=CHECKERS_CACHED_MAX)
 def checker_of(schema: bytes) -> Checker | Unusable:
-    """The checker of a schema as canonical JSON, or why there is none."""
+    """The checker of a schema in canonical JSON, or why there is none."""
     found = decode(schema)
     try:
-        _validator(found)  # its own words and places, before anything is written anew
+        _validator(found)  # the original schema first, for its own messages and locations
         return Checker(found)
     except ValueError as error:
         path: Sequence[str | int] = getattr(error, "instance_path", ())

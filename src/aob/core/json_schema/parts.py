@@ -1,8 +1,5 @@
-"""The parts of a JSON Schema and where they lead: to the same instance, to its members or to its items.
-
-In: a schema as plain JSON. Out: its parts by JSON Pointer, with their edges. References lead to places in the same
-schema; one that cannot be followed leads to the root, the worst it can be.
-"""
+"""Splits a JSON Schema into its parts by JSON Pointer, with their edges to instances, members and items. References
+lead to a part of the same schema; one that cannot be followed leads to the root, the worst case."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
@@ -25,8 +22,8 @@ REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 class Part(msgspec.Struct):
-    """One schema within a schema. `same` are those that judge the same instance, `named` the members by name, `others`
-    those of any member, `placed` the items by place, `items` those of any item."""
+    """One schema within a schema. `same` are parts that apply to the same instance, `named` the members by name,
+    `others` any member, `placed` the items by index, `items` any item."""
 
     pointer: str
     schema: Json
@@ -37,7 +34,7 @@ class Part(msgspec.Struct):
     items: list[str] = []
 
     def leads_to(self) -> Iterator[str]:
-        """The pointers of all parts that this one leads to, each as often as it does."""
+        """The pointers of all parts that this one leads to, with repetitions."""
         yield from self.same
         yield from self.named.values()
         yield from self.others
@@ -46,7 +43,7 @@ class Part(msgspec.Struct):
 
 
 def step(pointer: str, *names: str | int) -> str:
-    """A pointer to what lies below another."""
+    """A pointer to a place below another."""
     return pointer + "".join(f"/{str(name).replace('~', '~0').replace('/', '~1')}" for name in names)
 
 
@@ -72,7 +69,7 @@ def parts_of(schema: Json) -> dict[str, Part]:
 
 
 def _below(part: Part, schema: dict[str, Json]) -> Iterator[tuple[str, Json]]:
-    """The parts directly below, which are noted in the part as they lead on."""
+    """The parts directly below; also records them in the part."""
     here = part.pointer
     for name in SAME:
         for at, each in enumerate(_list(schema.get(name))):
@@ -119,7 +116,7 @@ def _refer(part: Part, root: Json, parts: dict[str, Part], anchors: dict[str, st
 
 
 def target_of(reference: Json, root: Json, anchors: dict[str, str]) -> str:
-    """The pointer that a reference means."""
+    """The target pointer of a reference."""
     if not isinstance(reference, str):
         return ""
     base, _, fragment = reference.partition("#")
@@ -129,7 +126,7 @@ def target_of(reference: Json, root: Json, anchors: dict[str, str]) -> str:
 
 
 def _read(pointer: str, root: Json, parts: dict[str, Part]) -> str:
-    """A part that stands where no keyword holds schemas, taken over with all below; the root when nothing is there."""
+    """Add a part under no known keyword, with all below; the root when it does not exist."""
     value = root
     for name in pointer.split("/")[1:]:
         key = name.replace("~1", "/").replace("~0", "~")

@@ -1,7 +1,5 @@
-"""JSON Schema: is a value what it should be, and is a schema one. In: schemas and values. Out: problems, all at once.
-
-Nothing is ever fetched: a reference leads to a place in the same schema or is a problem. Patterns take linear time.
-"""
+"""Problems of values by a JSON Schema, and of schemas themselves, all at once. Fetches nothing: a reference outside the
+schema is a problem. Patterns take linear time."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -26,7 +24,7 @@ def _meta() -> Checker:
 
 
 def schema_problems(schema: Tree, value: Value, path: str = "") -> list[Problem]:
-    """What is wrong with a value by a schema (at most 100 problems); nothing when it fits."""
+    """The problems of a value by a schema (at most 100); none when it fits."""
     checker = checker_of(canonical(schema))
     if isinstance(checker, Unusable):
         return [Problem(path, f"the schema cannot be used: {checker.words}", "bad_schema")]
@@ -34,7 +32,7 @@ def schema_problems(schema: Tree, value: Value, path: str = "") -> list[Problem]
 
 
 def bad_schema(schema: Tree, path: str) -> Iterator[Problem]:
-    """What is wrong with a schema itself."""
+    """The problems of a schema."""
     try:
         raw = canonical(schema)
     except (TypeError, ValueError, OverflowError) as error:

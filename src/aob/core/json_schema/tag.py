@@ -1,8 +1,5 @@
-"""Tagged unions of a JSON Schema: alternatives of which a member's value allows one, such as `kind: {const: circle}`.
-
-In: a schema and its parts. Out: the tags of an alternative, and the schema with each tag judged before its alternative,
-which accepts the same values and never looks into an alternative of another tag.
-"""
+"""Finds tagged unions of a JSON Schema (such as `kind: {const: circle}`) and rewrites them to check the tag first. The
+rewritten schema accepts the same values and never tries an alternative of another tag."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -18,7 +15,7 @@ _OLD: Final = ("draft-03", "draft-04", "draft-06")
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """The texts of a member under which an alternative may be valid, and whether the member must be there."""
+    """The texts of a member under which an alternative may be valid, and whether the member is required."""
 
     name: str
     texts: frozenset[str]
@@ -47,7 +44,7 @@ def tags_of(pointer: str, parts: dict[str, Part]) -> dict[str, Tag]:
 
 
 def _must_hold(at: str, target: str) -> bool:
-    """Whether a part that judges the same instance must hold: `allOf` and references do, alternatives may not."""
+    """Whether a part for the same instance must hold: `allOf` and references must, alternatives need not."""
     below = target.removeprefix(f"{at}/") if target.startswith(f"{at}/") else ""
     return not below or below.startswith(("allOf/", "$defs/", "definitions/"))
 
@@ -57,7 +54,7 @@ def _names(value: Json) -> list[Json]:
 
 
 def _texts(schema: Json) -> frozenset[str] | None:
-    """The texts that a member may be, when it may be nothing else."""
+    """The texts that a member may be, if it may be nothing else."""
     if not isinstance(schema, dict):
         return None
     if isinstance(schema.get("const"), str):
@@ -69,7 +66,7 @@ def _texts(schema: Json) -> frozenset[str] | None:
 
 
 def union_tag(alternatives: list[str], parts: dict[str, Part]) -> str:
-    """The member that tells most of the alternatives apart; empty when none does."""
+    """The member that distinguishes most of the alternatives; empty when none does."""
     told: dict[str, set[frozenset[str]]] = {}
     for each in alternatives:
         for name, tag in tags_of(each, parts).items():
@@ -79,8 +76,8 @@ def union_tag(alternatives: list[str], parts: dict[str, Part]) -> str:
 
 
 def tags_first(schema: Json, parts: dict[str, Part]) -> Json:
-    """The schema with each tag judged before its alternative. As it is, where references lead into alternatives, or a
-    draft has no `if`."""
+    """The schema with each tag checked before its alternative. Unchanged where references lead into alternatives, or
+    the draft has no `if`."""
     if not isinstance(schema, dict) or any(old in str(schema.get("$schema", "")) for old in _OLD):
         return schema
     if any(_leads_into_alternative(part) for part in parts.values()):
@@ -92,7 +89,7 @@ def tags_first(schema: Json, parts: dict[str, Part]) -> Json:
 
 
 def _leads_into_alternative(part: Part) -> bool:
-    """Whether a reference names a place within an alternative, which is another one once it is wrapped."""
+    """Whether a reference leads into an alternative, whose path changes when it is wrapped."""
     return any(
         not target.startswith(f"{part.pointer}/") and any(f"/{union}/" in target for union in UNIONS)
         for target in part.same

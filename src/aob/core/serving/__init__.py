@@ -1,4 +1,4 @@
-"""Contracts and a user's SQL go in; views, the one statement that may run, and ranked names come out. Pure."""
+"""Guards user SQL over views made from contracts, and ranks names by search words. Pure."""
 
 from aob.core.serving.allowed import FUNCTIONS
 from aob.core.serving.ranking import Ranking, Thing

@@ -1,9 +1,7 @@
-"""What a user's SQL may be made of: kinds of nodes (the parser's names), functions and table functions. Data only.
-
-What is not here is refused. Functions that look at files, the network, settings, the catalogue or other statements,
-that change anything, or that sleep, are not here; what is dear is here, since rows, time and memory have caps. What
-works inside one call in proportion to the square of a text (levenshtein and its like) cannot be broken off, and is not.
-"""
+"""The allow list of user SQL: node kinds (the parser's names), functions and table functions. Everything else is
+refused: functions that read files, the network, settings, the catalogue or other statements, that change anything, or
+that sleep. Expensive functions are allowed, since rows, time and memory have caps; functions quadratic in a text (such
+as levenshtein) cannot be interrupted and are not."""
 
 from typing import Final
 
@@ -25,10 +23,10 @@ NODES: Final = _words(
     AtTimeZone CurrentDate CurrentTimestamp CurrentTime JSONKeyValue DateAdd DateSub
     """
 )
-"""Kinds of nodes that need no look inside: what is in them is looked at by itself."""
+"""Node kinds that need no check themselves: their parts are checked."""
 
 RELATIONS: Final = _words("range generate_series unnest")
-"""Functions that may stand where a table stands."""
+"""Functions allowed in place of a table."""
 
 FUNCTIONS: Final = _words(
     """
@@ -87,4 +85,4 @@ FUNCTIONS: Final = _words(
     uuid gen_random_uuid uuidv4 uuidv7
     """
 )
-"""Scalar, aggregate and window functions, as DuckDB calls them, in lower case."""
+"""Scalar, aggregate and window functions by DuckDB's names, in lower case."""

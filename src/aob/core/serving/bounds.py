@@ -1,8 +1,6 @@
-"""A call in a statement in, or Invalid when it could make without end what cannot be broken off while it is made.
-
-DuckDB stops a statement between rows and between portions of rows, never inside one function. What one call makes is
-therefore bounded here: texts and lists of a size that is written out, and lambdas in lambdas.
-"""
+"""Refuses calls in a statement whose uninterruptible work has no bound. DuckDB stops a statement between rows, never
+inside one function; so the size of produced texts and lists must be a small literal, and nesting of lambdas is
+limited."""
 
 import re
 from collections.abc import Mapping
@@ -14,15 +12,15 @@ if TYPE_CHECKING:
     from sqlglot.expressions import Expr
 
 SIZE_MAX: Final = 100_000
-"""Characters or items that one call may be asked to make."""
+"""Characters or items that one call may produce."""
 LAMBDAS_DEEP_MAX: Final = 3
-"""How deeply functions that take a lambda may be nested."""
+"""Maximum nesting of functions that take a lambda."""
 
 _SIZES: Final[Mapping[str, int]] = {
     "repeat": 1, "lpad": 1, "rpad": 1, "bar": 3, "list_resize": 1, "array_resize": 1, "equi_width_bins": 2,
     "approx_top_k": 1, "reservoir_quantile": 2,
 }  # fmt: skip
-"""Functions that make as much as an argument says, and its place."""
+"""Functions whose result size is an argument, and its index."""
 _SERIES: Final = frozenset({"range", "generate_series"})
 _SHAPED: Final = frozenset({"format", "printf"})
 _WIDE: Final = re.compile(r"\d{4,}|\*|\{[^{}]*\{")
@@ -35,7 +33,7 @@ _LOOPS: Final = frozenset(
 
 
 class Bounds:
-    """Looks at the calls of one statement, each after the one that it stands in."""
+    """Checks the calls of one statement, outer calls first."""
 
     def __init__(self) -> None:
         self._loops: dict[int, int] = {}

@@ -1,7 +1,5 @@
-"""Things with words in, the ones that a search means out, best first: BM25 over weighted fields, in memory.
-
-A word that no thing has is read as the beginning of one, or as the nearest one that is written much like it.
-"""
+"""Full-text search over items in memory: BM25 over weighted fields, best first. An unknown word is read as a prefix, or
+as the nearest known word."""
 
 import difflib
 import math
@@ -26,7 +24,7 @@ _WORD: Final = re.compile(r"[^\W_]+")
 
 
 class Thing(msgspec.Struct, frozen=True):
-    """What may be found: its kind and name, a title, a text to take the snippet from, and a link."""
+    """An item to find: its kind and name, a title, a text for the snippet, and a link."""
 
     kind: str
     name: str
@@ -36,7 +34,7 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 class Ranking:
-    """An index of things. Immutable."""
+    """An immutable index of items."""
 
     def __init__(self, things: Iterable[Thing]) -> None:
         self._things = list(things)
@@ -51,7 +49,7 @@ class Ranking:
         self._words = sorted(self._places)
 
     def find(self, words: str, *, kind: str = "", limit: int = 20) -> list[tuple[Thing, float, str]]:
-        """Things that have the words, with score and snippet, best first; ties by kind and name."""
+        """Items with the words, with score and snippet, best first; ties by kind and name."""
         asked = _words_of(words[:QUERY_CHARS_MAX])[:QUERY_WORDS_MAX]
         scores: dict[int, float] = {}
         found: dict[int, set[str]] = {}
@@ -68,7 +66,7 @@ class Ranking:
         plain = " ".join(asked)
         for place in scores:
             if " ".join(_words_of(self._things[place].name)) == plain:
-                scores[place] *= 2  # who writes a whole name means that thing
+                scores[place] *= 2  # a whole name in the query means that item
         ranked = sorted(scores, key=lambda at: (-scores[at], self._things[at].kind, self._things[at].name))
         hits = [(self._things[at], round(scores[at], 3), found[at]) for at in ranked]
         chosen = [hit for hit in hits if not kind or hit[0].kind == kind][:limit]
@@ -107,7 +105,7 @@ def _words_of(text: str) -> list[str]:
 
 
 def _snippet(thing: Thing, words: set[str], around: int = 80) -> str:
-    """The part of the text in which a word stands."""
+    """The part of the text that contains a word."""
     text = thing.text
     for hit in _WORD.finditer(text):
         if hit.group().casefold() in words:

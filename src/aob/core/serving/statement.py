@@ -1,9 +1,6 @@
-"""A user's SQL in, the one question that it asks written anew out, or Invalid with what is not allowed and why.
-
-What DuckDB gets is never the text that came: it is parsed, every node and function must be on a list, every table must
-be a view of the tenant, and the tree is written out again with all names quoted and all comments gone. The result
-passes the same test again, so that writer and reader agree. Looks up nothing, runs nothing.
-"""
+"""Parses a user's SQL and writes it anew as one safe statement, or raises Invalid with the reason. DuckDB never gets
+the original text: every node and function must be on the allow list, every table must be a view of the tenant, names
+are quoted and comments dropped. The result is checked again, so that parser and writer agree. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -22,9 +19,9 @@ if TYPE_CHECKING:
 SQL_CHARS_MAX: Final = 20_000
 """Characters of one statement."""
 SQL_NODES_MAX: Final = 5_000
-"""Parts of one statement."""
+"""Nodes of one statement."""
 SQL_DEPTH_MAX: Final = 250
-"""How deeply parts may be nested."""
+"""Maximum nesting of nodes."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _CALL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
@@ -33,7 +30,7 @@ _VIEWS: Final = "only SELECT over the views of GET /v1/catalog"
 
 
 class Guarded(msgspec.Struct, frozen=True):
-    """A statement that may run: its text as it is written anew, and the views that it reads."""
+    """A checked statement: its rewritten text and the views that it reads."""
 
     sql: str
     views: frozenset[str]
@@ -42,7 +39,7 @@ class Guarded(msgspec.Struct, frozen=True):
 def guard(sql: str, views: frozenset[str]) -> Guarded:
     """Check a statement against the views (lower case) that it may read.
 
-    Raises Invalid `sql_wrong` when it cannot be read, `sql_refused` when it asks for more than is allowed.
+    Raises Invalid `sql_wrong` when it cannot be parsed, `sql_refused` when it is not allowed.
     """
     first = _read(sql, views)
     again = _read(first.sql, views)
@@ -79,7 +76,7 @@ def _parsed(sql: str) -> "Expr":
     except SqlglotError as error:
         raise _wrong(error) from None
     except (RecursionError, ValueError, AttributeError, TypeError, IndexError, KeyError) as error:
-        # The parser is a library that is fed hostile text: whatever it stumbles over is not a statement.
+        # The parser is a library that gets hostile text: any error of it means that the text is not a statement.
         raise _refused(f"the statement cannot be read ({type(error).__name__})", "write it more plainly") from None
     if len(trees) != 1:
         raise _refused(f"there are {len(trees)} statements", "send exactly one SELECT")
@@ -90,7 +87,7 @@ def _parsed(sql: str) -> "Expr":
 
 
 def _walk(tree: "Expr") -> Iterator[tuple["Expr", int]]:
-    """Every node with its depth; not by recursion, which hostile nesting would exhaust."""
+    """Every node with its depth; iterative, because hostile nesting would exhaust recursion."""
     todo: list[tuple[Expr, int]] = [(tree, 0)]
     while todo:
         node, depth = todo.pop()
@@ -119,7 +116,7 @@ def _check(node: "Expr", views: frozenset[str], seen: set[str], bounds: Bounds) 
         if node.this == exp.DataType.Type.USERDEFINED:
             raise _refused("types of your own are not allowed", "use a type that SQL has")
     elif isinstance(node, exp.Column) and (node.args.get("catalog") or node.args.get("db")):
-        pass  # `data.customer.name` reads like one; whatever it names, the tables it may come from are checked
+        pass  # `data.customer.name` looks like one; the tables it may come from are checked anyway
     elif kind not in NODES:
         if not isinstance(node, exp.Func):
             raise _refused(f"{_kind(node)} is not allowed", _VIEWS)
@@ -162,10 +159,10 @@ def _check_table(table: "Table", views: frozenset[str], seen: set[str]) -> None:
 
 
 def _with_names(node: "Expr") -> set[str]:
-    """The names that WITH gives at the place of a node, as DuckDB sees them.
+    """The names that WITH defines at a node, as DuckDB resolves them.
 
-    A part sees the parts before it. Its own name means itself only in the later half of a UNION of WITH RECURSIVE;
-    anywhere else DuckDB would look for that name in its catalogue.
+    A part sees the parts before it. Its own name refers to itself only in the later half of a UNION of WITH RECURSIVE;
+    elsewhere DuckDB would look it up in its catalogue.
     """
     from sqlglot import exp
 

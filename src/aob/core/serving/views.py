@@ -1,7 +1,5 @@
-"""Contracts in, the views that SQL may ask out: their names, columns and what each column is made of. Data only.
-
-Names are lower case and never collide: `order.created` is `order_created`, an entity `order` is `entities_order`.
-"""
+"""Derives the SQL views of contracts: names, columns and their sources. Data only. Names are lower case and unique:
+`order.created` is `order_created`, an entity `order` is `entities_order`."""
 
 import hashlib
 import re
@@ -16,14 +14,14 @@ ViewKind = Literal["events", "type", "entity", "history", "supplied"]
 
 SqlType = Literal["BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "DATE", "JSON"]
 COLUMNS_MAX: Final = 200
-"""Columns of one view; further fields are in `data` alone."""
+"""Columns of one view; further fields are only in `data`."""
 NAME_CHARS_MAX: Final = 50
 RESERVED: Final = ("entities_", "pg_", "duckdb_", "sqlite_", "information_schema")
-"""What the name of an event type's view never begins with."""
+"""Prefixes that the view of an event type never has."""
 
 
 class Column(msgspec.Struct, frozen=True, array_like=True):
-    """A column: its name, its SQL type, and the field of `data` (or attribute of the entity) that it shows, if any."""
+    """A column: its name, its SQL type, and the field of `data` (or attribute of the entity) it shows, if any."""
 
     name: str
     type: SqlType
@@ -32,7 +30,7 @@ class Column(msgspec.Struct, frozen=True, array_like=True):
 
 
 class View(msgspec.Struct, frozen=True, array_like=True):
-    """A view: `of` is the event type or the entity that it shows. `filled` says that somebody else fills it."""
+    """A view: `of` is the event type or entity it shows. `filled`: another component provides its rows."""
 
     name: str
     kind: ViewKind
@@ -42,7 +40,7 @@ class View(msgspec.Struct, frozen=True, array_like=True):
 
 
 INSTANT: Final = "TIMESTAMP WITH TIME ZONE"
-"""The type of times: they are instants, and `at time zone` makes the local time of a place of them."""
+"""The type of times: instants, which `at time zone` converts to local times."""
 NUMBER: Final = Column("number", "BIGINT", description="its dense number in the tenant's log")
 TIME: Final = Column("time", INSTANT, description="event time")
 EVENT_COLUMNS: Final = (
@@ -87,7 +85,7 @@ _KINDS: Final[Mapping[str, SqlType]] = {"int": "BIGINT", "double": "DOUBLE", "bo
 
 
 def views_of(contracts: ContractSet, supplied: Iterable[View] = SUPPLIED) -> dict[str, View]:
-    """All views of a tenant by name: events, one a type, two an entity, and those that others fill."""
+    """All views of a tenant by name: one per event type, two per entity, and the supplied ones."""
     found = {view.name: view for view in (EVENTS, *supplied)}
     for type in sorted(contracts.events):
         versions = contracts.events[type]
@@ -108,7 +106,7 @@ def views_of(contracts: ContractSet, supplied: Iterable[View] = SUPPLIED) -> dic
 
 
 def entities_of(contracts: ContractSet) -> dict[str, tuple[Column, ...]]:
-    """The entities that events speak of, with their attributes as columns."""
+    """The entities that events change, with their attributes as columns."""
     attributes: dict[str, dict[str, SqlType]] = {}
     for versions in contracts.events.values():
         for contract in versions.values():
@@ -121,7 +119,7 @@ def entities_of(contracts: ContractSet) -> dict[str, tuple[Column, ...]]:
 
 
 def type_of_schema(schema: object) -> SqlType:
-    """The SQL type of a JSON Schema; JSON for whatever has no single one."""
+    """The SQL type of a JSON Schema; JSON if it has no single one."""
     if not isinstance(schema, Mapping):
         return "JSON"
     kinds = schema.get("type")
@@ -150,7 +148,7 @@ def _columns_of_type(versions: Mapping[int, EventContract]) -> tuple[Column, ...
 def _named(
     fields: Mapping[str, SqlType], taken: set[str], about: Mapping[str, str] | None = None
 ) -> tuple[Column, ...]:
-    """A column for each field; a name that is taken gets `data_` before it, one that is so still gets a mark."""
+    """A column for each field; a taken name gets the prefix `data_`, and if still taken a suffix."""
     columns: list[Column] = []
     used = set(taken)
     for field, type in list(fields.items())[:COLUMNS_MAX]:
