@@ -1,4 +1,4 @@
-"""The one shell for every law: commands in, one commit a batch, then answers and effects out. Knows no run or agent."""
+"""The loop that serves every law: one commit per batch of commands, then answers and effects. Knows no run or agent."""
 
 from aob.journal.batch import Committed, Told
 from aob.journal.clock import CommittedClock

@@ -1,4 +1,4 @@
-"""A batch in the making: what its decisions write, and what leaves once it is durable."""
+"""A batch under construction: what its decisions write, and what is released once it is durable."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
@@ -16,14 +16,13 @@ from aob.ports.store import Batch, Head, Pointer, Segment, TicketRow, TimerRow, 
 Key = tuple[str, str]
 R = TypeVar("R", TicketRow, TimerRow)
 SEGMENTS_PER_BATCH: Final = 256
-SEGMENT_EVENTS: Final = 256
-"""A live stream's events become a segment when there are this many new ones."""
+SEGMENT_EVENTS: Final = 256  # A live stream with this many new events gets a segment
 POINTERS_MAX: Final = 16
-"""A stream that ended within so many decisions is not copied: a pointer to each of them is a tenth of what they are."""
+"""A stream that ended within so many decisions is not copied: pointers to them take a tenth of the space."""
 
 
 class Told(msgspec.Struct, eq=False, gc=False):
-    """What one decision of a commit tells: the stream, its first sequence number, its events, its changes."""
+    """One decision of a commit: the stream, its first sequence number, its events, its changes."""
 
     stream: Stream
     seq: int
@@ -33,8 +32,8 @@ class Told(msgspec.Struct, eq=False, gc=False):
 
 
 class Committed(msgspec.Struct, eq=False):
-    """One commit: its row, its time, and what its decisions tell, in order; the bytes of its events. `milestones` are
-    found by those who read commits."""
+    """One commit: its row, time and decisions in order, and the bytes of its events. Readers of commits fill
+    `milestones`."""
 
     row: int
     at_ms: int
@@ -54,8 +53,7 @@ class Draft:
     def __init__(self, row: int, at_ms: int) -> None:
         self.row, self.at_ms, self.seal = row, at_ms, seal(row, at_ms)
         self.count = self.cut = 0
-        self.begun = self.ahead = 0
-        """Effects that began before this is durable, and those of them that nothing was heard of yet."""
+        self.begun = self.ahead = 0  # effects begun before this is durable, and those still running
         self.held_until = 0.0
         self.size = 1
         self.parts: list[bytes] = []
@@ -73,7 +71,7 @@ class Draft:
         self.mail: Mail | None = None
 
     def answer(self) -> None:
-        """Whoever asked is told."""
+        """Answers the callers."""
         for asked, answer in self.answers:
             if asked.future.done():
                 continue
@@ -83,7 +81,7 @@ class Draft:
                 asked.future.set_result(answer)
 
     def keep(self, tenant: str, values: dict[bytes, bytes]) -> None:
-        """Values beside the record: rows of the same commit, or blobs that are durable before it."""
+        """Values outside the record: rows of the same commit, or blobs that are durable before it."""
         for digest, data in values.items():
             if len(data) <= ROW_MAX:
                 self.values.append(Value(tenant, digest, data))
@@ -92,7 +90,7 @@ class Draft:
 
 
 class Cutter:
-    """Which streams get a segment in the next commit: ended ones, long ones, and all of them for a cut."""
+    """Chooses the streams that get a segment in the next commit: ended ones, long ones, and all for a cut."""
 
     def __init__(self) -> None:
         self.due: dict[str, Stream] = {}
@@ -100,13 +98,13 @@ class Cutter:
         self.queue: list[Stream] = []
 
     def begin(self, row: int, streams: dict[str, Stream]) -> None:
-        """A cut: every stream with events that no segment holds gets one, a few in each commit; one whose head is
-        written lazily gets its head too, or recovery would not know of it."""
+        """Starts a cut: every stream with events outside segments gets one, a few in each commit; streams with a lazily
+        written head get their head too, so that recovery finds them."""
         self.target = row
         self.queue = [stream for stream in streams.values() if stream.chunks or (stream.lazy and not stream.ended)]
 
     def take(self, draft: Draft, limit: int = SEGMENTS_PER_BATCH) -> list[Segment]:
-        """Segments to write with this draft; sets its `cut` when the last stream of a cut is among them."""
+        """Segments to write with this draft; sets its `cut` if they include the last stream of a cut."""
         segments: list[Segment] = []
         taken: set[str] = set()
         while self.due and len(segments) < limit:
@@ -143,7 +141,7 @@ class Cutter:
 
 
 def _last(changes: Iterable[tuple[Sequence[R] | None, Sequence[Key] | None]]) -> tuple[list[R], list[Key]]:
-    """What many changes of rows by (stream, id) come to: the rows, and those that are done."""
+    """Merges changes of rows by (stream, id): the rows to write, and the removed keys."""
     rows: dict[Key, R] = {}
     gone: dict[Key, None] = {}
     for put, done in changes:
@@ -159,7 +157,7 @@ def _last(changes: Iterable[tuple[Sequence[R] | None, Sequence[Key] | None]]) ->
 
 
 def build(shard: int, epoch: int, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
-    """The draft as the value that a store commits. `rows` are open tickets that have no row yet."""
+    """Converts the draft to a batch for the store. `rows` are open tickets without a row."""
     timers, done = _last((changes.timers, changes.timers_done) for changes in draft.timed)
     tickets, answered = _last([(rows, None), *((each.tickets, each.tickets_done) for each in draft.timed)])
     heads: list[Head] = [stream.law.head(stream) for stream in draft.heads.values()]

@@ -1,4 +1,4 @@
-"""One batch being decided: commands from the inbox, through their laws, into a draft. Nothing here waits."""
+"""Decides one batch: takes commands from the inbox through their laws into a draft. Never waits."""
 
 import asyncio
 import time
@@ -24,30 +24,26 @@ from aob.ports.blobs import GONE
 
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8
-"""A batch ends at this many commands or after this long, so that the loop stays responsive."""
+"""A batch ends after this many commands or this long, so that the loop stays responsive."""
 
-EVENTS_LOOK: Final = 64
-"""Events after which a batch looks at the time, and after 16 commands."""
+EVENTS_LOOK: Final = 64  # events after which a batch checks the time, also after 16 commands
 
-HELD_S: Final = 0.001
-"""How long a batch that could be written waits at most for the effects that began on it."""
-AHEAD_MAX: Final = 256
-"""Effects of one batch that may begin before it is durable."""
+HELD_S: Final = 0.001  # how long a batch ready for writing waits at most for effects begun on it
+AHEAD_MAX: Final = 256  # effects of one batch that may begin before it is durable
 
-VALUE_AGAIN_S: Final = 0.5
-"""Pause between two tries to reach a value that a decision needs."""
+VALUE_AGAIN_S: Final = 0.5  # pause between attempts to read a value that a decision needs
 
 
 class Stuck(msgspec.Struct, frozen=True):
-    """Something that is tried again until it works: since when, and what it says."""
+    """An operation that is retried until it succeeds: since when, and the last error."""
 
     since_ms: int
     reason: str
 
 
 def value_error(error: Exception) -> AobError:
-    """What it means that a value cannot be read. A library's own exception says nothing of the value: its store is
-    away."""
+    """The error for an unreadable value. An exception of a library says nothing about the value: its store is
+    unavailable."""
     if isinstance(error, AobError):
         return error
     return Unavailable(f"{type(error).__name__}: {said(error)}", code="value_unreadable",
@@ -55,14 +51,14 @@ def value_error(error: Exception) -> AobError:
 
 
 class SetAside(msgspec.Struct):
-    """The journal's own command to any stream: its law sets it aside with this reason."""
+    """The journal's own command to any stream: quarantine it for this reason."""
 
     reason: str
 
 
 class Decided(msgspec.Struct, eq=False, gc=False):
-    """The answer to a command: the events that it led to (none when it changed nothing) and where they lie. `said` is
-    what the command's `reads` made of the stream as it was decided: later decisions may have changed it since."""
+    """The answer to a command: its events (none if it changed nothing) and their place. `said` is what `reads` made
+    from the stream right after the decision; later decisions may have changed the stream."""
 
     stream: Stream
     events: list[Any]
@@ -71,12 +67,11 @@ class Decided(msgspec.Struct, eq=False, gc=False):
     said: Any = None
 
 
-Reads = Callable[[Decided], Any]
-"""Makes an answer of the stream at the very decision; nothing is awaited in it."""
+Reads = Callable[[Decided], Any]  # makes an answer from the stream right after the decision, without awaiting
 
 
 class Asked(msgspec.Struct, eq=False):
-    """One command in the inbox. `future` is None for those that nobody waits for."""
+    """One command in the inbox. `future` is None if no caller waits for it."""
 
     stream: str
     command: Any
@@ -84,12 +79,11 @@ class Asked(msgspec.Struct, eq=False):
     fresh: bool
     reads: Reads | None = None
     epoch: int = 0
-    row: int = 0
-    """What it rests on, when that may not be durable: it counts only if that is."""
+    row: int = 0  # the row it rests on, which may not be durable: it counts only if that does
 
 
 class Deciding(Resident):
-    """The inbox and what becomes of it. The journal adds the loop that commits."""
+    """The inbox and its decisions. The journal adds the loop that commits."""
 
     laws: list[Law]
     clock_ms: Callable[[], int]
@@ -101,17 +95,16 @@ class Deciding(Resident):
         self.row = self.durable_row = self.now_ms = 0
         self.epochs = Epochs()
         self.begins: Callable[[Stream, Any, int, int], int] | None = None
-        """Begins, of a stream that is `lazy`, with those effects of a decision that need not wait for its commit: its
-        row is given, and how many at most. Says how many."""
+        """For a `lazy` stream: begins those effects of a decision that need not wait for its commit. Gets the row and
+        the maximum number; returns how many began."""
         self._inbox: deque[Asked] = deque()
         self._rung: deque[Asked] = deque()
-        """Timers that are due: they wait for a batch that begins after they were, so that its time has passed them."""
+        """Due timers: they wait for the next batch, so that its time is past their due time."""
         self._behind: dict[str, Any] = {}
-        """Commands, one for each stream, that go behind all that is in the inbox when the next batch begins."""
+        """Commands, one per stream, appended to the inbox when the next batch begins."""
         self._wake = asyncio.Event()
         self._aside: set[asyncio.Task[None]] = set()
-        self.stuck: dict[str, Stuck] = {}
-        """Streams whose next decision needs a value that cannot be read, and is tried again and again."""
+        self.stuck: dict[str, Stuck] = {}  # streams whose next decision needs an unreadable value; retried
         self.closing = False
 
     def _decide_batch(self, draft: Draft | None) -> Draft:
@@ -159,7 +152,7 @@ class Deciding(Resident):
         return draft
 
     def _keeps_open(self, draft: Draft) -> bool:
-        """Whether a batch waits for what began on it, so that this rides in its commit."""
+        """Whether a batch waits for effects begun on it, so that their results join its commit."""
         if draft.ahead <= 0 or self._inbox or self.closing:
             return False
         now = time.perf_counter()
@@ -169,8 +162,8 @@ class Deciding(Resident):
         return now < draft.held_until
 
     def behind(self, stream: str, command: Any) -> None:
-        """Put a command that nobody waits for behind all that is in the inbox when the next batch begins; one for each
-        stream. A journal that is closing does not go on."""
+        """Append a command without a caller to the inbox when the next batch begins; one per stream. Ignored while
+        closing."""
         if not self.closing:
             self._behind[stream] = command
             self._wake.set()
@@ -207,7 +200,7 @@ class Deciding(Resident):
             if asked.future is not None:
                 draft.answers.append((asked, error))
             if not stream.seq:
-                self.streams.pop(stream.name, None)  # there is no such stream: do not keep it
+                self.streams.pop(stream.name, None)  # it does not exist: drop it
             return
         except Exception as error:
             self._broke(draft, stream, asked, error)
@@ -220,7 +213,7 @@ class Deciding(Resident):
             self._fold(draft, stream, verdict)
         elif type(verdict.context) is Removals:
             draft.removals.append(verdict.context)
-            self.streams.pop(stream.name, None)  # there is no such stream
+            self.streams.pop(stream.name, None)  # it does not exist
         if verdict.messages:
             self._send(draft, stream, verdict.messages)
         if asked.future is not None:
@@ -242,10 +235,10 @@ class Deciding(Resident):
         self._keep(draft, stream, events, data, law.changes(stream, events))
 
     def _keep(self, draft: Draft, stream: Stream, events: list[Any], data: bytes, changes: Changes) -> None:
-        """Events that are folded and counted go into the draft, with what they change."""
+        """Adds folded and counted events and their changes to the draft."""
         base, count = draft.count, len(events)
         seq = stream.seq - count
-        crc = crc32(data, stream.seed)  # as `Part.sound` and `chunk_crc` have it, gone over once
+        crc = crc32(data, stream.seed)  # same value as `Part.sound` and `chunk_crc`, computed in one pass
         head = b'["%b",%d,' % (stream.name.encode(), seq)
         part = b"%b%b,%d]" % (head, data, crc ^ seq)
         offset = draft.size + len(head)
@@ -273,7 +266,7 @@ class Deciding(Resident):
             self._cutter.due[stream.name] = stream
 
     def _broke(self, draft: Draft, stream: Stream, asked: Asked, error: Exception) -> None:
-        """The law broke: the command errors, the stream is set aside with the reason, the batch goes on."""
+        """The law broke: the command fails, the stream is quarantined with the reason, the batch goes on."""
         reason = f"{type(error).__name__}: {said(error)} (on {type(asked.command).__name__})"
         logger().error("law_broke", stream=stream.name, command=type(asked.command).__name__, exc_info=error)
         if asked.future is not None:
@@ -288,7 +281,7 @@ class Deciding(Resident):
     # -- messages (see exchange) --------------------------------------------------------------------------------------
 
     def _unheard(self, draft: Draft, asked: Asked, error: AobError) -> None:
-        """Nothing can be decided for a stream; a message to it counts as received all the same."""
+        """Fails a command to an unreadable stream; a message to it still counts as received."""
         if type(asked.command) is Arrival:
             asked.command.refusal = error
             self._take(draft, None, asked)
@@ -318,7 +311,7 @@ class Deciding(Resident):
             except Exception as failed:
                 error = value_error(failed)
                 if asked.future is None and isinstance(error, Unavailable) and error.code not in GONE:
-                    # Nobody asks again: the value will be there when its store is.
+                    # No caller retries: wait until the store is back.
                     if stream.name not in self.stuck:
                         self.stuck[stream.name] = Stuck(self.clock_ms(), error.detail)
                         logger().warning("value_unreadable", stream=stream.name, value=wanted.ref.hex, exc_info=failed)
@@ -328,7 +321,7 @@ class Deciding(Resident):
             break
         if self.stuck.pop(stream.name, None) is not None:
             logger().info("value_is_back", stream=stream.name, value=wanted.ref.hex)
-        # What a caller names himself and does not exist is his fault; what the stream itself has recorded is ours.
+        # A missing value that the caller named is his error; one that the stream recorded is ours.
         ours = error is not None and error.code in GONE and wanted.ref.hex not in repr(asked.command)
         self._resume(stream.name, error, ours=ours)
 
@@ -338,11 +331,11 @@ class Deciding(Resident):
         except NotFound:
             if not stream.chunks or stream.chunks[-1].row <= self.durable_row:
                 raise
-            await self.settled(stream)  # it may lie in the very commit that is being written
+            await self.settled(stream)  # it may be in the commit being written
             await self._get_value(stream.tenant, wanted.ref.digest)
 
     async def settled(self, stream: Stream) -> None:
-        """Waits until all that is in the memory of a stream is durable."""
+        """Waits until everything in the memory of a stream is durable."""
         raise NotImplementedError
 
     def _resume(self, name: str, error: AobError | None, *, ours: bool = False) -> None:
@@ -362,7 +355,7 @@ class Deciding(Resident):
         self._wake.set()
 
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run something beside the loop; it is cancelled when the journal ends."""
+        """Run a task outside the loop; cancelled when the journal ends."""
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
@@ -370,7 +363,7 @@ class Deciding(Resident):
 
 
 def answered(asked: Asked, decided: Decided) -> Decided | Exception:
-    """The answer as it is to be told once it is durable. What breaks in making it breaks the answer alone."""
+    """The answer to give once it is durable. An error in making it affects the answer alone."""
     if asked.reads is not None:
         try:
             decided.said = asked.reads(decided)
@@ -380,6 +373,6 @@ def answered(asked: Asked, decided: Decided) -> Decided | Exception:
 
 
 def fail(asked: Asked, error: AobError) -> None:
-    """Answer a command with an error, if somebody waits for it."""
+    """Answer a command with an error, if a caller waits."""
     if asked.future is not None and not asked.future.done():
         asked.future.set_exception(error)

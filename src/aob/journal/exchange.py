@@ -1,8 +1,7 @@
-"""Messages of a shard at work: what its laws send is delivered until it is taken, what arrives is decided on once.
+"""Delivers messages of a shard until they are received, and decides each received message once.
 
-A message goes out after the commit that holds it, and is answered after the commit that holds its mark. What a law
-refuses or breaks on counts as taken, and the sender is told by a message in turn.
-"""
+A message is sent after the commit that holds it, and acknowledged after the commit that holds its mark. A message that
+a law refuses or breaks on counts as received, and its sender gets a message about it."""
 
 import asyncio
 from collections import deque
@@ -20,33 +19,27 @@ from aob.journal.messages import Arrival, Delivery, Mail, Outgoing, Pair, Pairs,
 from aob.ports.store import Batch, Segment, TicketRow, every_message
 
 AGAIN_S: Final = 0.5
-AGAIN_MAX_S: Final = 5.0
-"""Pauses between two tries to deliver."""
-TOGETHER_MAX: Final = 64
-"""Messages of one commit that are decided in it right where they were sent."""
+AGAIN_MAX_S: Final = 5.0  # pauses between attempts to deliver
+TOGETHER_MAX: Final = 64  # messages of one commit that are decided in that commit
 REFUSED_MAX: Final = 1_000
 NEVER: Final = (0, 0)
 
 
 class Exchange(Deciding):
-    """Sends, delivers and takes. The journal commits."""
+    """Sends, delivers and receives messages. The journal commits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.generation = 1
-        """The generation of this shard's partitions."""
-        self.holds: Callable[[int], bool] = lambda partition: True
-        """Whether a partition belongs to this shard."""
+        self.generation = 1  # the generation of this shard's partitions
+        self.holds: Callable[[int], bool] = lambda partition: True  # whether a partition belongs to this shard
         self.post: Callable[[Delivery], Awaitable[MessageMark]] = self._nowhere
-        """Delivers to another shard: the mark of the receiver. Raises AobError while that cannot be reached."""
+        """Delivers to another shard and returns the receiver's mark. Raises AobError while it cannot be reached."""
         self._pairs = Pairs()
-        self._held: deque[Asked] = deque()
-        """Commands whose decision would send over a pair that is full."""
-        self.beyond = 0
-        """Messages that were added to a full pair, by what must not wait."""
+        self._held: deque[Asked] = deque()  # commands whose decision would send over a full pair
+        self.beyond = 0  # messages added to a full pair by commands that must not wait
 
     def messages(self) -> dict[str, int]:
-        """How many are undelivered, how many commands wait for room, and how many were added where there was none."""
+        """Counts: undelivered messages, commands waiting for room, messages added without room."""
         count = sum(pair.count for pair in self._pairs.pairs.values())
         return {"undelivered": count, "waiting": len(self._held), "beyond": self.beyond}
 
@@ -57,7 +50,7 @@ class Exchange(Deciding):
         return partition_of(name, self.partitions) if law is not None and law.spread else HOME
 
     def _waits(self, stream: Stream, verdict: Verdict, asked: Asked) -> bool:
-        """Whether a command has to wait for room; it is asked again when there is some."""
+        """Whether a command has to wait for room; it is decided again once there is some."""
         sender = self._partition(stream.name)
         full = any(self._pairs.full((sender, self._partition(each.target))) for each in verdict.messages)
         if full and stream.law.waits(asked.command):
@@ -66,7 +59,7 @@ class Exchange(Deciding):
         return False
 
     def _send(self, draft: Draft, stream: Stream, messages: Sequence[Outgoing]) -> None:
-        """All of them get their numbers first: what is decided at once may send over the same pair."""
+        """All get their numbers first: a message decided at once may send over the same pair."""
         for message in [self._numbered(draft, stream.name, each) for each in messages]:
             self._put(draft, message)
 
@@ -77,8 +70,8 @@ class Exchange(Deciding):
         return Message(*key, *place, source, each.target, each.body, refused, tuple(each.values.items()))
 
     def _put(self, draft: Draft, message: Message) -> None:
-        """Decide on a message in this very commit, when it is the next of its pair and its target is in memory; else it
-        lies in the outbox."""
+        """Decide a message in this commit if it is the next of its pair and its target is in memory; else put it into
+        the outbox."""
         assert draft.mail is not None
         target = self.streams.get(message.target)
         if target is not None and self.holds(message.receiver) and message.target not in self._waiting:
@@ -95,8 +88,8 @@ class Exchange(Deciding):
     # -- taking -------------------------------------------------------------------------------------------------------
 
     async def receive(self, delivery: Delivery) -> MessageMark:
-        """Take what is next of a pair: the mark up to which all is taken, for good. Raises Unavailable when that is not
-        known."""
+        """Receive the next messages of a pair. Returns the durable mark up to which all are received. Raises
+        Unavailable if it is not known."""
         self.check()
         if self.closing:
             raise Unavailable("the home is closing", code="closing")
@@ -127,7 +120,7 @@ class Exchange(Deciding):
             draft.answers.append((asked, self._pairs.mark(key)))
 
     def _decided(self, draft: Draft, stream: Stream | None, arrival: Arrival, asked: Asked | None = None) -> bool:
-        """The message is taken, whatever comes of it; False when a value has to be read first."""
+        """Receives a message, whatever its result; False if a value has to be read first."""
         message, refusal, verdict = arrival.message, arrival.refusal, None
         key = (message.sender, message.receiver)
         if stream is not None and refusal is None:
@@ -171,13 +164,13 @@ class Exchange(Deciding):
             self._move(pair)
 
     def _built(self, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
-        """The draft as the value that a store commits, with the ends of messages that are known meanwhile."""
+        """Converts the draft to a batch for the store, with the marks of messages delivered in the meantime."""
         batch = build(self.shard, self.epochs.now, draft, segments, rows)
         self._pairs.fill(batch, draft.mail)
         return batch
 
     def _went_out(self, mail: Mail) -> None:
-        """The messages of a commit are durable: they may leave."""
+        """The messages of a commit are durable: start their delivery."""
         for message in sorted(mail.outbox, key=lambda each: each.place):
             pair = self._pairs.pair((message.sender, message.receiver))
             pair.waiting.append(message)
@@ -191,7 +184,7 @@ class Exchange(Deciding):
             self.aside(self._deliver(pair))
 
     async def _deliver(self, pair: Pair) -> None:
-        """Until nothing of the pair waits, or its shard was read back: then somebody else does."""
+        """Delivers until the pair is empty, or the shard was recovered: then another task does."""
         pause_s = AGAIN_S
         try:
             while pair.waiting and self._pairs.pairs.get(pair.key) is pair:
@@ -214,7 +207,7 @@ class Exchange(Deciding):
             pair.moving = False
 
     def _delivered(self, mark: MessageMark) -> int:
-        """How many messages a mark covers that were not known to be taken; so many commands that waited go on."""
+        """Returns how many messages a mark newly covers; as many waiting commands continue."""
         count = self._pairs.delivered(mark)
         if count and self._held:
             room = self._pairs.pair((mark.sender, mark.receiver)).room

@@ -1,8 +1,7 @@
 """The journal: inbox -> batch -> decide -> one commit -> answers and effects.
 
-While one batch is being written the next is decided on top of it; nothing leaves before its own commit. If a commit
-fails the memory of the shard is dropped and read back; commands that nobody waits for are asked again.
-"""
+While one batch is being written the next is decided on top of it; nothing is released before its own commit. If a
+commit fails, the shard's memory is dropped and recovered; commands without a waiting caller are repeated."""
 
 import asyncio
 import time
@@ -29,12 +28,10 @@ from aob.journal.tickets import OpenTickets, released
 from aob.journal.timers import Timers
 from aob.ports.store import Batch, StaleEpoch, Store, TicketRow
 
-INBOX_MAX: Final = 20_000
-"""Commands from outside that may wait; the next one is told to come again."""
+INBOX_MAX: Final = 20_000  # outside commands that may wait; further ones are refused as busy
 Asking = asyncio.Future[Decided]
 
-CUT_ROWS: Final = 1_000
-"""Journal rows after which the next cut begins."""
+CUT_ROWS: Final = 1_000  # journal rows after which the next cut begins
 
 RETRY_S: Final = 0.5
 
@@ -58,13 +55,12 @@ class Journal(Exchange):
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
         self.laws = [*laws, RemovalLaw(), PartitionLaw()]
         self.broken: AobError | None = None
-        self.failing: AobError | None = None
-        """What the last commit failed of, until another one has succeeded."""
+        self.failing: AobError | None = None  # error of the last commit, until another succeeds
         self.refusing: AobError | None = None
-        """Why nothing more is taken from outside; what was taken is finished, and all can be read."""
+        """Why outside commands are refused; accepted ones are finished, and reads work."""
         self.on_commit, self._on_recovered = on_commit, on_recovered
         self.timed: Callable[[float, int], None] = lambda took_s, events: None
-        """Called after each write of the store: how long it took, and how many events it held."""
+        """Called after each write of the store with its duration and number of events."""
         self._put_blob, self._get_value = put_blob, get_value
         self._task: asyncio.Task[None] | None = None
         self._sound = asyncio.Event()
@@ -129,14 +125,14 @@ class Journal(Exchange):
     # -- asking ---------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raises what keeps the shard from its store. Its memory is empty then: what is not there is not known."""
+        """Raises the error that keeps the shard from its store; its memory is then empty."""
         if self.broken is not None:
             raise self.broken.with_traceback(None)
 
     def ask(self, stream: str, command: Any, *, fresh: bool = False, reads: Reads | None = None) -> Asking:
-        """Put a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so the
-        store need not be asked for it; `reads` makes `Decided.said` of the stream as this command has left it. Raises
-        Busy when the inbox is full, Unavailable while the store is."""
+        """Send a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so that
+        the store need not be read; `reads` makes `Decided.said` from the stream right after this command. Raises Busy
+        when the inbox is full, Unavailable while the store is."""
         self.check()
         if self.closing:
             raise Unavailable("the home is closing", code="closing")
@@ -150,8 +146,8 @@ class Journal(Exchange):
         return future
 
     async def settled(self, stream: Stream) -> None:
-        """Waits until all that is in the memory of a stream is durable: who reads it and then waits here tells nobody
-        of what may never have been. Raises what keeps it from being written."""
+        """Waits until everything in the memory of a stream is durable, so that a reader reports nothing that may be
+        lost. Raises the error that prevents the write."""
         row = stream.chunks[-1].row if stream.chunks else 0
         if row <= self.durable_row:
             return
@@ -161,20 +157,21 @@ class Journal(Exchange):
         await future
 
     def look(self) -> None:
-        """Look at the clock; called at least once a second. What a step has made due rings now; what rests leaves."""
+        """Read the clock; called at least once a second. Fires timers that a clock step made due and evicts idle
+        streams."""
         self.now_ms = max(self.clock.now(), self.now_ms)
         self.timers.look()
         if self.broken is None and not self.closing and self.let_go():
             self._wake.set()
 
     async def mended(self) -> bool:
-        """Waits until the store answers again; False when this journal has ended instead."""
+        """Waits until the store answers again; False if this journal has ended instead."""
         await self._sound.wait()
         return self.broken is None and not self.closing
 
     def tell(self, stream: str, command: Any, epoch: int = 0, row: int = 0) -> None:
-        """Put a command that nobody waits for: results of workers, timers. Never refused: their number is bounded. It
-        is dropped when the commit that it rests on does not count."""
+        """Send a command without a caller: workers' results, timers. Never refused, because their number is bounded.
+        Dropped if the commit that it rests on does not count."""
         self._inbox.append(Asked(stream, command, None, False, None, epoch, row))
         self._wake.set()
 
@@ -183,11 +180,11 @@ class Journal(Exchange):
         self._wake.set()
 
     def note(self, stream: str, command: Any) -> None:
-        """Put a command that rides along with the next batch and does not start one."""
+        """Add a command to the next batch without starting one."""
         self._inbox.append(Asked(stream, command, None, False))
 
     def law_of(self, name: str) -> Law:
-        """The law whose prefix the name carries."""
+        """The law of a stream's prefix."""
         for law in self.laws:
             if name.startswith(law.prefix):
                 return law
@@ -200,7 +197,7 @@ class Journal(Exchange):
             await self._loop()
             self._refuse(self.broken or Unavailable("the home is closing", code="closing"))
         except Exception as error:
-            # A bug, not the world: say so to everyone who asks from now on, rather than to let them wait for ever.
+            # A bug: fail all callers from now on instead of letting them wait forever.
             logger().error("journal_stopped", shard=self.shard, exc_info=error)
             self.broken = OurError(
                 f"the journal has stopped: {type(error).__name__}: {said(error)}", code="journal_stopped",
@@ -215,7 +212,7 @@ class Journal(Exchange):
             self._disappoint(self.broken)
 
     async def _loop(self) -> None:
-        """Decide what has come while the batch before is being written; write; release; for ever."""
+        """Decides commands while the previous batch is being written; writes and releases; forever."""
         while True:
             begins = self._draft is None and (self._inbox or self._rung or self._behind)
             if begins or (self._inbox and self._draft is not None and len(self._draft.asked) < BATCH_MAX):
@@ -236,7 +233,8 @@ class Journal(Exchange):
                 continue
             if (self._inbox or self._rung or self._behind) and self._draft is None:
                 continue
-            # What was taken before closing is still decided when only its stream must be read; a value may never come.
+            # Commands accepted before closing are still decided if only their stream must be read; a value may never
+            # arrive.
             if self.closing and self._writing is None and (self.broken is not None or not self._reading):
                 await self._last_cut()
                 return
@@ -251,10 +249,10 @@ class Journal(Exchange):
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row
         due = self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target
-        if due and not self._left_out:  # what is left out has its newest events in the journal alone
+        if due and not self._left_out:  # an excluded stream has its newest events in the journal alone
             self._cutter.begin(self.row, self.streams)
         rows: Sequence[TicketRow] = ()
-        if not self._tickets_whole:  # a file of an earlier release: it gets what a start goes by from now on
+        if not self._tickets_whole:  # a file of an earlier release: write the rows that a start needs from now on
             rows = self.tickets.rows()
             draft.heads |= {
                 stream.name: stream for stream in self.streams.values()
@@ -292,7 +290,7 @@ class Journal(Exchange):
         return True
 
     def _release(self, draft: Draft) -> None:
-        """The batch is durable: effects and answers leave, in that order, so that an answer never runs ahead."""
+        """The batch is durable: releases effects, then answers, so that no answer precedes its effects."""
         self.durable_row = max(self.durable_row, draft.row if draft.count else 0)
         if draft.told:
             self.failing = None
@@ -320,7 +318,7 @@ class Journal(Exchange):
         self._ended.shrink(self.streams)
 
     def _refuse(self, error: AobError) -> None:
-        """Nothing is decided any more: who still waits is told why, and nothing is read for anybody."""
+        """Fails all waiting commands and cancels all reads: nothing is decided any more."""
         for aside in list(self._aside):
             aside.cancel()
         for asked in (*self._inbox, *self._held, *(a for waiting in self._waiting.values() for a in waiting)):
@@ -351,14 +349,14 @@ class Journal(Exchange):
             self._release(draft)
 
     async def _replaced(self) -> bool:
-        """Whether another process took this shard while its store was away: it is not taken back then."""
+        """Whether another process took this shard while its store was unavailable: then it is not taken back."""
         answer = await self.store.commit(Batch(self.shard, self.epochs.now, self.row, self.now_ms, 0, b"[]"))
         if isinstance(answer, StaleEpoch):
             self.broken = fenced(answer, self.epochs.now)
         return isinstance(answer, StaleEpoch)
 
     async def _lost(self, before: Draft, after: Draft | None) -> None:
-        """A commit failed: drop the memory of the shard, answer those who wait, read back, ask the others again."""
+        """A commit failed: drops the shard's memory, fails the callers, recovers, and repeats other commands."""
         error = self.broken
         assert error is not None
         self._sound.clear()
@@ -366,7 +364,7 @@ class Journal(Exchange):
         lost = [*before.asked, *(after.asked if after is not None else ()), *self._inbox, *self._held]
         self._inbox.clear()
         self._held.clear()
-        self._rung.clear()  # timers ring again by themselves, and what is pending is asked for again
+        self._rung.clear()  # timers fire again, and pending continues are requested again
         self._behind.clear()
         again = [asked for asked in lost if asked.future is None]
         for asked in lost:
@@ -393,8 +391,8 @@ class Journal(Exchange):
             except AobError as still:
                 self.broken = still
         self.broken = None
-        if error.code != "disk_full":  # taking the shard was a write; on a full disk one so small says nothing
+        if error.code != "disk_full":  # taking the shard was a write, but a small one proves little on a full disk
             self.failing = None
         self._sound.set()
         logger().info("store_is_back", shard=self.shard, row=self.row)
-        self._inbox.extendleft(reversed(again))  # what is known of an attempt goes before what recovery fears for it
+        self._inbox.extendleft(reversed(again))  # known results of attempts precede the assumptions of recovery

@@ -1,8 +1,7 @@
-"""The parts of a journal row and of a segment in bytes, each with a crc32 that is checked when it is read.
+"""The parts of a journal row and of a segment in bytes, each with a crc32 that is checked on read.
 
-A part is the events of one decision: `[stream, first seq, [event, ...], crc]`. What earlier releases wrote has no crc.
-Where the events of a removed stream were is a gap, `["", how many, [], crc]`: what stands after it keeps its index.
-"""
+A part is the events of one decision: `[stream, first seq, [event, ...], crc]`. Earlier releases wrote no crc. The
+events of a removed stream are replaced by a gap, `["", count, [], crc]`, so that later events keep their index."""
 
 from collections.abc import Sequence, Set
 from typing import Final
@@ -21,8 +20,7 @@ ROW_CORRUPT: Final = "row_corrupt"
 SEGMENT_CORRUPT: Final = "segment_corrupt"
 
 
-GAP: Final = ""
-"""The name of the stream of a gap."""
+GAP: Final = ""  # the stream name of a gap
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -35,7 +33,7 @@ class Part(msgspec.Struct, array_like=True):
 
     @property
     def sound(self) -> bool:
-        """Whether it is what was written."""
+        """Whether the checksum matches."""
         return self.crc in (UNCHECKED, crc32(self.events, seed_of(self.stream)) ^ self.seq)
 
     @property
@@ -49,7 +47,7 @@ _parts = msgspec.json.Decoder(list[Part])
 
 
 def parts_of(row: JournalRow, shard: int) -> list[Part]:
-    """The parts of a row. Raises Unavailable `row_corrupt`, with what to do, when it is not what was written."""
+    """The parts of a row. Raises Unavailable `row_corrupt`, with a remedy, if a checksum differs."""
     if not row.sound:
         raise row_corrupt(shard, row.row, "the checksum of its head differs")
     try:
@@ -83,7 +81,7 @@ def _gap(count: int) -> Part:
 
 
 def readable_parts(row: JournalRow) -> list[Part]:
-    """What can be read of a row that is told again, and decides nothing any more."""
+    """The readable parts of a row, for display only, never for decisions."""
     try:
         return _parts.decode(row.data)
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -92,7 +90,7 @@ def readable_parts(row: JournalRow) -> list[Part]:
 
 
 def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
-    """A journal row that is not what was written."""
+    """The error for a corrupt journal row."""
     file = f"shard-{shard}.db"
     return Unavailable(
         f"{file}: journal row {row} is not what was written ({why[:200]})", code=ROW_CORRUPT, row=row,
@@ -101,27 +99,27 @@ def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
 
 
 def seal(row: int, at_ms: int) -> int:
-    """What stands beside the events of a commit, to be laid over their checksums: no number can change alone."""
+    """The row and time of a commit as a number to combine with its checksums, so that neither can change alone."""
     return (row ^ row >> 32 ^ at_ms) & 0xFFFFFFFF
 
 
 def chunk_crc(stream: str, chunk: Chunk) -> int:
-    """The checksum of a chunk: that of its events as those of this stream, and where they stand."""
+    """The checksum of a chunk: of its events, its stream and its place."""
     return crc32(chunk.data, seed_of(stream)) ^ chunk.base ^ seal(chunk.row, chunk.at_ms)
 
 
 def segment_crc(stream: str, first_seq: int, count: int, row: int) -> int:
-    """The checksum of what stands beside the chunks of a segment; each chunk has its own."""
+    """The checksum of a segment's fields; each chunk has its own."""
     return crc32(b"%b,%d,%d,%d" % (stream.encode(), first_seq, count, row))
 
 
 def pointers_crc(stream: str, count: int, row: int, pointers: Sequence[Pointer]) -> int:
-    """The checksum of the pointers to a whole stream, and of what stands beside them."""
+    """The checksum of the pointers to a whole stream, and of its segment's fields."""
     return crc32(msgspec.msgpack.encode(pointers), segment_crc(stream, 0, count, row))
 
 
 async def segment_chunks(store: Store, shard: int, segment: Segment) -> list[Chunk]:
-    """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
+    """The chunks of a segment. Raises Unavailable `segment_corrupt` if a checksum differs."""
     if segment.pointers:
         return await _pointed(store, shard, segment)
     why = "" if segment.crc in (UNCHECKED, _beside_crc(segment)) else "its checksum differs"
@@ -147,8 +145,8 @@ async def _pointed(store: Store, shard: int, segment: Segment) -> list[Chunk]:
 
 
 async def _moved(store: Store, shard: int, segment: Segment, at: Pointer) -> Chunk:
-    """What a pointer meant in a row that was rewritten since, without streams that were removed: the index of an event
-    in its row never changes."""
+    """The target of a pointer in a row rewritten since, without removed streams: an event's index in its row never
+    changes."""
     for row in await store.journal(shard, at.row - 1, 1):
         base = 0
         for part in readable_parts(row) if row.row == at.row else ():

@@ -1,8 +1,7 @@
-"""Reading a shard back: heads, segments, and the journal rows after the last cut. Folds events, decides nothing.
+"""Recovers a shard from heads, segments and the journal rows after the last cut. Folds events, decides nothing.
 
-A stream whose own history cannot be read is left out and named; a row that cannot be read stops the start, for nobody
-knows what it held. A row that was accepted as lost is empty: what lived then is set aside.
-"""
+A stream with an unreadable history is excluded and reported; an unreadable row stops the start, because its content is
+unknown. A row accepted as lost is empty: streams alive at that time are quarantined."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,42 +20,37 @@ from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, Tick
 
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
-AT_A_STRETCH: Final = 1_000
-"""Events folded, or streams looked at, before others on the loop have their turn."""
+AT_A_STRETCH: Final = 1_000  # events folded, or streams scanned, between yields to the event loop
 HISTORY_GAP: Final = "history_gap"
 OWN: Final = frozenset({SEGMENT_CORRUPT, FILE_CORRUPT, HISTORY_GAP, *GONE})
-"""Codes of what is wrong with the history of one stream, and says nothing of the others."""
+"""Error codes that concern the history of one stream only."""
 
 
 class Recovered(msgspec.Struct):
-    """A shard as it was read back."""
+    """A recovered shard."""
 
     row: int
     at_ms: int
     cut: int
-    streams: dict[str, Stream]
-    """Those that have something to do, or are not known to rest."""
-    away: dict[str, None]
-    """The others that live: they come into memory when they are asked for."""
+    streams: dict[str, Stream]  # streams with something to do, or not known to be idle
+    away: dict[str, None]  # the other live streams: loaded on demand
     timers: list[TimerRow]
     tickets: list[TicketRow] = []
-    tickets_whole: bool = True
-    """Each of them has its row."""
+    tickets_whole: bool = True  # each of them has its row
     again: list[tuple[str, Any]] = []
-    """Commands by stream that nobody waits for and that will be decided again: reports of workers among them."""
-    unreadable: dict[str, str] = {}
-    """Streams whose history cannot be read, and why."""
+    """Commands without a caller that will be decided again, by stream; includes workers' reports."""
+    unreadable: dict[str, str] = {}  # streams with an unreadable history, and why
     begun_in_lost: set[str] = set()
-    """Those of them that began in a row that was accepted as lost: nothing will ever be read of them."""
+    """Those that began in a row accepted as lost: they can never be read."""
     aside: dict[str, str] = {}
-    """Streams of `streams` that are to be set aside, and why: what they did in a lost row is not known."""
+    """Streams of `streams` to quarantine, and why: their events in a lost row are not known."""
 
 
 async def recover(
     store: Store, shard: int, laws: list[Law], *, every: bool = False, opening: Opening | None = None
 ) -> Recovered:
-    """The streams that have not ended, folded up to the last row; with `every` also those that rest. `opening` is moved
-    on. Raises Unavailable `row_corrupt`."""
+    """The streams that have not ended, folded up to the last row; with `every` also idle ones. Updates `opening`.
+    Raises Unavailable `row_corrupt`."""
     opening = opening or Opening()
     row, at_ms, cut = await store.last(shard)
     found = Recovered(row, at_ms, cut, {}, {}, [])
@@ -122,7 +116,7 @@ async def _live(store: Store, kind: str) -> AsyncIterator[Head]:
 
 
 async def _tickets(store: Store, found: Recovered, opening: Opening) -> None:
-    """From their rows; what an earlier release has written has none, and all its streams are in memory."""
+    """Reads tickets from their rows; files of an earlier release have none, but all their streams are in memory."""
     found.tickets_whole = await store.tickets_whole()
     if not found.tickets_whole:
         found.tickets = [row for stream in found.streams.values() for row in stream.law.tickets(stream)]
@@ -136,16 +130,15 @@ async def _tickets(store: Store, found: Recovered, opening: Opening) -> None:
 
 
 class _Reading:
-    """The streams of a shard while it is read back."""
+    """The streams of a shard during recovery."""
 
     def __init__(self, store: Store, shard: int, found: Recovered, laws: list[Law]) -> None:
         self.store, self.shard, self.found, self._laws = store, shard, found, laws
         self._lost = 0
-        self._short: dict[str, int] = {}
-        """Runs that a lost row told of, and how far the rows after it go."""
+        self._short: dict[str, int] = {}  # runs with events in a lost row, and how far later rows go
 
     async def begin(self, name: str, law: Law) -> Stream | None:
-        """A stream as its segments say; None when they cannot be read."""
+        """A stream from its segments; None if they cannot be read."""
         stream = Stream(name, law, law.fresh(name))
         try:
             await _segments(self.store, self.shard, stream)
@@ -156,7 +149,7 @@ class _Reading:
         return stream
 
     async def part(self, part: Part, row: JournalRow, base: int, offset: int) -> int:
-        """Folds a part of a row, whose events begin at a byte of its data; how many events it holds."""
+        """Folds a part of a row, whose events begin at byte `offset`. Returns its number of events."""
         name = part.stream
         if name == GAP:
             return part.count
@@ -181,7 +174,7 @@ class _Reading:
         return stream
 
     async def lost(self, row: int) -> None:
-        """A row that somebody has accepted as lost: it may have told of any stream."""
+        """A row accepted as lost: it may have held events of any stream."""
         self._lost = row
         for name in list(self.found.away):
             if (law := _law_of(self._laws, name)) is not None:
@@ -190,7 +183,7 @@ class _Reading:
         self.found.aside |= {name: reason for name, each in self.found.streams.items() if each.law.kind == "run"}
 
     def _cut_short(self, stream: Stream, part: Part) -> int:
-        """A run of which a lost row told: it stays as it was before. One that began in that row is nothing at all."""
+        """A run with events in a lost row keeps its state before it. One that began in that row is dropped."""
         count, name = part.count, stream.name
         reason = f"journal row {self._lost}, which told of it, was lost"
         if stream.seq:
@@ -202,7 +195,7 @@ class _Reading:
         return count
 
     async def end(self, name: str, stream: Stream) -> None:
-        """All of a stream is folded: rebuild what is derived."""
+        """A stream is fully folded: rebuild its derived data."""
         stream.seq = max(stream.seq, self._short.get(name, 0))
         try:
             await stream.law.restore(stream)
@@ -211,7 +204,7 @@ class _Reading:
             self._left_out(stream, error)
 
     def _left_out(self, stream: Stream, error: Exception) -> None:
-        """One stream must not keep the others from starting, unless nothing is safe without it."""
+        """Excludes one unreadable stream, unless it is vital."""
         known = isinstance(error, AobError)
         if (isinstance(error, AobError) and error.code not in OWN) or stream.law.vital:
             raise error
@@ -222,8 +215,8 @@ class _Reading:
 
 
 async def load_stream(store: Store, shard: int, law: Law, name: str) -> Stream | None:
-    """One stream from its segments; None when it has none. A stream leaves memory only once segments hold all of it,
-    so for one that is not in memory they are the whole history."""
+    """One stream from its segments; None if it has none. A stream is evicted only once segments hold all of it, so they
+    are the whole history of one not in memory."""
     stream = Stream(name, law, law.fresh(name))
     await _segments(store, shard, stream)
     if not stream.seq:
@@ -255,7 +248,7 @@ def _fold_segment(stream: Stream, segment: Segment, chunks: list[Chunk]) -> None
         events = stream.law.decode(chunk.data)
         _fold(stream, seq, events)
         seq += len(events)
-    stream.seq = max(stream.seq, segment.first_seq + segment.count)  # less was read where a loss was accepted
+    stream.seq = max(stream.seq, segment.first_seq + segment.count)  # fewer were read if a loss was accepted
 
 
 async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]:
@@ -267,7 +260,7 @@ async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]
 
 
 def _apply(stream: Stream, part: Part, row: JournalRow, base: int, offset: int, *, tolerant: bool) -> int:
-    """Folds what the stream does not know yet; the number of events of the part. `tolerant` of a loss before it."""
+    """Folds new events of a part. Returns its number of events. `tolerant` accepts a gap before it."""
     events = stream.law.decode(part.events)
     if part.seq > stream.seq and tolerant:
         stream.seq = part.seq

@@ -1,8 +1,7 @@
-"""Which streams of a shard are in memory: they come when they are asked for, and leave again when they rest.
+"""Decides which streams of a shard are in memory: loads them on demand and evicts idle ones.
 
-A live stream that rests is away: its head, its timers and its open tickets are rows, its history is in segments, and
-nothing is to be done for it until somebody asks.
-"""
+An evicted live stream is away: its head, timers and open tickets are rows, its history is in segments, and it has
+nothing to do until it gets a command."""
 
 import asyncio
 import time
@@ -25,17 +24,14 @@ from aob.journal.tickets import OpenTickets
 from aob.journal.timers import Timers
 from aob.ports.store import JournalRow, Segment, Store
 
-IDLE_MS: Final = 60_000
-"""A stream that rests leaves memory when it was not touched for so long."""
+IDLE_MS: Final = 60_000  # an idle stream is evicted after this long without access
 SWEPT: Final = 5_000
-SWEEP_S: Final = 0.003
-"""Streams that one sweep looks at, and how long it may take."""
-STRETCH_ROWS: Final = 32
-"""Rows that are rewritten in one go."""
+SWEEP_S: Final = 0.003  # streams scanned by one sweep, and its time limit
+STRETCH_ROWS: Final = 32  # rows rewritten in one batch
 
 
 class Away:
-    """The names of live streams that are not in memory, each with a number that is new each time it leaves."""
+    """The names of evicted live streams, each with a number that is new for each eviction."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._left = dict.fromkeys(names, 0)
@@ -48,16 +44,16 @@ class Away:
         return name in self._left
 
     def add(self, name: str) -> None:
-        """It has left memory."""
+        """It was evicted."""
         self._count += 1
         self._left[name] = self._count
 
     def back(self, name: str) -> None:
-        """It is in memory again, or nowhere."""
+        """It is in memory again, or removed."""
         self._left.pop(name, None)
 
     def left(self, name: str) -> int:
-        """The number of the time at which it left; -1 for one that is not away."""
+        """The number of its eviction; -1 if it is not away."""
         return self._left.get(name, -1)
 
 
@@ -68,8 +64,7 @@ class Resident:
     laws: list[Law]
     shard: int
     partitions: int = PARTITIONS
-    foreign: Set[int] = frozenset()
-    """Partitions of runs that other shards own: of theirs only what ended here is known."""
+    foreign: Set[int] = frozenset()  # partitions of other shards: only runs that ended here are known
     now_ms: int
     row: int
     cut_row: int
@@ -80,40 +75,38 @@ class Resident:
         self.streams: dict[str, Stream] = {}
         self.away = Away()
         self.unreadable: dict[str, str] = {}
-        """Streams whose history cannot be read, and why: nothing is decided for them, and nothing is written."""
+        """Streams with an unreadable history, and why: nothing is decided or written for them."""
         self._waiting: dict[str, list[Any]] = {}
-        self._reading: set[str] = set()
-        """Of those that wait, the streams that are being read back."""
-        self._outdated: set[str] = set()
-        """Of those, the ones that were removed meanwhile: what was read is no longer so."""
+        self._reading: set[str] = set()  # of the waiting streams, those being loaded
+        self._outdated: set[str] = set()  # of those, the ones removed in the meantime: the loaded data is outdated
         self._ended = Kept()
         self._cutter = Cutter()
         self._sweep: list[Stream] = []
         self._swept_row = -1
         self._settling = False
-        """Segments are written for streams that are to leave, also when nothing else is committed."""
+        """Segments are written for streams to evict, even if nothing else is committed."""
         self._left_out = False
 
     def law_of(self, name: str) -> Law:
-        """The law whose prefix the name carries."""
+        """The law of a stream's prefix."""
         raise NotImplementedError
 
     def check(self) -> None:
-        """Raises what keeps the shard from its store. Its memory is empty then: what is not there is not known."""
+        """Raises the error that keeps the shard from its store; its memory is then empty."""
         raise NotImplementedError
 
     def _resume(self, name: str, error: AobError | None) -> None:
         raise NotImplementedError
 
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run something beside the loop."""
+        """Run a task outside the loop."""
         raise NotImplementedError
 
     # -- coming -------------------------------------------------------------------------------------------------------
 
     async def load(self, name: str) -> Stream | None:
-        """A stream for reading, from memory or from the store; None when it does not exist. Raises what keeps the
-        memory of this shard from being whole, while it is being read back."""
+        """A stream for reading, from memory or the store; None if it does not exist. Raises the error that keeps the
+        shard's memory incomplete, during recovery."""
         while True:
             self.check()
             stream = self.streams.get(name)
@@ -131,11 +124,11 @@ class Resident:
                     raise
                 raise told from error
             if name not in self.streams and left == self.away.left(name):
-                break  # else it was asked for meanwhile: what was read is old
+                break  # else it was loaded or evicted in the meantime: this copy is outdated
         if left >= 0 and found is not None:
             self._come(found)
             return found
-        # What lives and is not away is in memory: a half of a stream is one that is removed while it is read.
+        # A live stream is in memory or away: a partial stream was removed during the read.
         return found if found is None or found.ended else None
 
     def _come(self, stream: Stream) -> None:
@@ -180,7 +173,7 @@ class Resident:
                               hint="ask again: the home routes to its owner", shard=self.shard)  # fmt: skip
 
     def _unreadable(self, name: str, error: Exception, left: int) -> Exception:
-        """What is told of a stream that could not be read. A live one is named, as those are that a start finds."""
+        """The error for a stream that could not be read. A live one is reported like those found at a start."""
         if isinstance(error, AobError) and error.code not in OWN:
             return error
         if left < 0 or left != self.away.left(name):
@@ -196,7 +189,7 @@ class Resident:
     # -- leaving ------------------------------------------------------------------------------------------------------
 
     def _forget(self, removals: Removals) -> None:
-        """Streams were removed: memory knows nothing of them either."""
+        """Drops removed streams from memory."""
         gone = {removal.stream for removal in removals.streams}
         for name in gone:
             self.streams.pop(name, None)
@@ -205,12 +198,12 @@ class Resident:
         self._ended.forget(gone)
 
     def let_go(self, idle_ms: int = IDLE_MS, many: int = SWEPT) -> bool:
-        """Some of the streams that rest leave memory; those that no segment holds wholly get one first. Called now and
-        then; whether there is something to write."""
+        """Evicts some idle streams; those not fully in segments get one first. Called periodically. Returns whether
+        there is something to write."""
         if not self._sweep:
             self._sweep = list(self.streams.values())
             if self._swept_row == self.row > self.cut_row and not self._cutter.target and not self._left_out:
-                self._cutter.begin(self.row, self.streams)  # nothing happens: the next start reads no journal
+                self._cutter.begin(self.row, self.streams)  # idle: the next start reads no journal
                 self._settling = True
             self._swept_row = self.row
         before_ms, until_s = self.now_ms - idle_ms, time.perf_counter() + SWEEP_S
@@ -234,16 +227,15 @@ class Resident:
     # -- what is stored of them -------------------------------------------------------------------------------------
 
     async def chunks(self, segment: Segment) -> list[Chunk]:
-        """The chunks of a segment. Raises Unavailable `segment_corrupt` when it is not what was written."""
         return await segment_chunks(self.store, self.shard, segment)
 
     async def read_back(self, store: Store) -> Recovered:
-        """A shard as it would be read back from a store, without becoming its owner."""
+        """The shard as it would be recovered from a store, without taking ownership."""
         return await recover(store, self.shard, self.laws, every=True)
 
     async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
-        """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt`, whose field
-        `row` says which."""
+        """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt` with its row in
+        the field `row`."""
         made: list[tuple[int, bytes]] = []
         for first, count in _stretches(rows):
             found = await self.store.journal(self.shard, first - 1, count)
@@ -255,13 +247,13 @@ class Resident:
 
     @staticmethod
     def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:
-        """What can be read of a row (the stream of a gap has no name, and for its sequence number how many events are
-        gone): streams, sequence numbers, events, and whether they are what was written."""
+        """The readable parts of a row: stream, sequence number, events, checksum valid. A gap has no stream name, and
+        its number of removed events as sequence number."""
         return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
 
 
 def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as (first, how many) that follow one another, each not too long."""
+    """Groups ascending numbers into (first, count) of consecutive ones, at most STRETCH_ROWS long."""
     first = count = 0
     for row in rows:
         if count and (row != first + count or count >= STRETCH_ROWS):
@@ -273,5 +265,5 @@ def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def set_aside(name: str, reason: str) -> Quarantined:
-    """What is told of a stream whose history cannot be read."""
+    """The error for a stream with an unreadable history."""
     return Quarantined(f"{name} is set aside: {reason}", hint="restore the file from a backup and start again")

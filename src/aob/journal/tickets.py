@@ -1,4 +1,4 @@
-"""Open tickets of a shard, in memory: by id, and by whose they are. The store's rows are the truth."""
+"""Open tickets of a shard in memory, by id and by tenant. The store's rows are authoritative."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,19 +19,19 @@ class OpenTickets:
         return len(self._rows)
 
     def replace(self, rows: Iterable[TicketRow]) -> None:
-        """Forget everything and take these."""
+        """Replaces all rows."""
         self._rows, self._streams, self._tenants = {}, {}, {}
         for row in rows:
             self.set(row)
 
     def set(self, row: TicketRow) -> None:
-        """A ticket is open, as it is now."""
+        """Adds or updates an open ticket."""
         self._rows[row.id] = row
         self._streams.setdefault(row.stream, {})[row.id] = None
         self._tenants.setdefault(row.tenant, {})[row.id] = None
 
     def drop(self, stream: str, id: str) -> None:
-        """A ticket is answered; an empty id: all of the stream are gone."""
+        """Removes an answered ticket; an empty id removes all of the stream."""
         for each in (id,) if id else tuple(self._streams.get(stream, ())):
             row = self._rows.pop(each, None)
             if row is not None:
@@ -39,7 +39,7 @@ class OpenTickets:
                 _without(self._tenants, row.tenant, each)
 
     def holder(self, id: str) -> str:
-        """The stream of a ticket; empty when none of this id is open."""
+        """The stream of a ticket; empty if no ticket of this id is open."""
         row = self._rows.get(id)
         return "" if row is None else row.stream
 
@@ -48,7 +48,7 @@ class OpenTickets:
         return [self._rows[id] for id in self._tenants.get(tenant, ())]
 
     def rows(self) -> list[TicketRow]:
-        """All of them."""
+        """All rows."""
         return list(self._rows.values())
 
 
@@ -60,7 +60,7 @@ def _without(index: dict[str, dict[str, None]], key: str, id: str) -> None:
 
 
 def released(timed: Sequence[Changes], timers: Timers, tickets: OpenTickets) -> None:
-    """Timers and tickets as a commit has made them."""
+    """Applies a commit's changes of timers and tickets."""
     for changes in timed:
         for name, id in changes.timers_done or ():
             timers.drop(name, id)

@@ -1,4 +1,4 @@
-"""Durable timers of a shard, in memory: what is due next, and one alarm for it. The store's rows are the truth."""
+"""Durable timers of a shard in memory, with one alarm for the next due one. The store's rows are authoritative."""
 
 import asyncio
 import heapq
@@ -7,17 +7,16 @@ from typing import Final
 
 from aob.ports.store import TimerRow
 
-ALARM_MAX_S: Final = 3_600.0
-"""The alarm rings at least this often: a clock that jumped is noticed."""
+ALARM_MAX_S: Final = 3_600.0  # the alarm fires at least this often, to notice clock steps
 
 DEAD_MIN: Final = 1_000
-"""Entries of the heap beyond twice the timers after which it is made anew."""
+"""Heap entries beyond twice the number of timers after which it is rebuilt."""
 AGAIN_MS: Final = 1_000
-"""A timer that has rung rings again after this long, until its end is committed."""
+"""A fired timer fires again after this long, until its end is committed."""
 
 
 class Timers:
-    """Calls `fire(stream, id)` for each timer once the clock has passed it. Firing twice is harmless to a law."""
+    """Calls `fire(stream, id)` for each due timer. Laws tolerate repeated firing."""
 
     def __init__(self, clock_ms: Callable[[], int], fire: Callable[[str, str], None]) -> None:
         self._clock_ms, self._fire = clock_ms, fire
@@ -31,7 +30,7 @@ class Timers:
         return self._count
 
     def replace(self, rows: Iterable[TimerRow]) -> None:
-        """Forget everything and take these."""
+        """Replaces all timers."""
         self._due = {}
         for row in rows:
             self._due.setdefault(row.stream, {})[row.id] = row.due_ms
@@ -40,7 +39,7 @@ class Timers:
         self._set_alarm()
 
     def set(self, stream: str, id: str, due_ms: int) -> None:
-        """A timer that is committed."""
+        """Adds a committed timer."""
         ids = self._due.setdefault(stream, {})
         self._count += id not in ids
         ids[id] = due_ms
@@ -51,7 +50,7 @@ class Timers:
             self._set_alarm()
 
     def drop(self, stream: str, id: str) -> None:
-        """A timer that is no more; an empty id drops all of the stream."""
+        """Removes a timer; an empty id removes all of the stream."""
         ids = self._due.get(stream)
         if ids is None:
             return
@@ -64,12 +63,12 @@ class Timers:
             self._compact()
 
     def _compact(self) -> None:
-        """The heap holds what is due, and nothing of what was dropped or moved."""
+        """Rebuilds the heap without dropped and moved timers."""
         self._heap = [(due, stream, id) for stream, ids in self._due.items() for id, due in ids.items()]
         heapq.heapify(self._heap)
 
     def of(self, stream: str) -> dict[str, int]:
-        """The timers of one stream and when each rings next."""
+        """The timers of one stream and their next due times."""
         return dict(self._due.get(stream, ()))
 
     def next_ms(self) -> int | None:
@@ -82,8 +81,8 @@ class Timers:
         return None
 
     def ring(self) -> None:
-        """Fires everything that is due now. Each stays until its end is committed and `drop` is called: should the
-        command be lost, or come too early because the clock went back, it rings again."""
+        """Fires everything due now. Each timer stays until its end is committed and `drop` is called: if the command is
+        lost, or too early because the clock went back, it fires again."""
         now = self._clock_ms()
         while (due := self.next_ms()) is not None and due <= now:
             _, stream, id = heapq.heappop(self._heap)
@@ -92,14 +91,14 @@ class Timers:
             self._fire(stream, id)
 
     def look(self) -> None:
-        """The clock may have been set: what is due by now does not wait for its alarm."""
+        """Fires timers made due by a clock step, without waiting for the alarm."""
         due = self.next_ms()
         if self._alarm is not None and due is not None and due <= self._clock_ms():
             self.ring()
             self._set_alarm()
 
     def stop(self) -> None:
-        """No alarm rings any more. Calling it twice is fine."""
+        """Cancels the alarm. Idempotent."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

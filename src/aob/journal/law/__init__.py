@@ -1,4 +1,4 @@
-"""What the journal carries: laws, and the streams of theirs that it holds in memory."""
+"""The interface of laws, and their streams in memory."""
 
 from aob.journal.law.law import Changes, Law, Quick, Verdict, Wanted
 from aob.journal.law.stream import Chunk, Stream

@@ -1,4 +1,4 @@
-"""What the journal asks of a law: pure functions over one stream's state, and how its events look in bytes."""
+"""The interface of a law: pure functions over one stream's state, and the encoding of its events."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
@@ -16,8 +16,8 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """What a command leads to. `values` are kept beside the record; `context` is handed to `adopt` after the fold;
-    `messages` go to other streams, in order, each once."""
+    """The result of a command. `values` are stored outside the record; `context` is passed to `adopt` after the fold;
+    `messages` are sent to other streams, in order, each once."""
 
     events: list[Any]
     values: dict[bytes, bytes]
@@ -26,7 +26,7 @@ class Verdict(msgspec.Struct, gc=False):
 
 
 class Changes(msgspec.Struct, gc=False):
-    """What a decision means for the store's rows and for the outside. `effects` is the law's own and opaque here."""
+    """What a decision changes in the store's rows and outside. `effects` is opaque here."""
 
     effects: Any = None
     status: str = ""
@@ -38,7 +38,7 @@ class Changes(msgspec.Struct, gc=False):
 
 
 class Quick(msgspec.Struct, gc=False):
-    """A decision that is folded already: its events, the same as they are written, and what they change."""
+    """A decision that is already folded: its events, as objects and as bytes, and their changes."""
 
     events: list[Any]
     data: bytes
@@ -46,7 +46,7 @@ class Quick(msgspec.Struct, gc=False):
 
 
 class Wanted(Exception):  # noqa: N818  # not an error: the journal fetches the value and asks again
-    """A decision needs a value that lies outside the record."""
+    """A decision needs a value that is stored outside the record."""
 
     def __init__(self, ref: Ref) -> None:
         super().__init__(ref.hex)
@@ -54,33 +54,32 @@ class Wanted(Exception):  # noqa: N818  # not an error: the journal fetches the 
 
 
 class Law(Protocol):
-    """One kind of stream. `prefix` tells its streams from others by their names, `decoder` reads their events. What is
-    written out here holds for a stream that has no end and of which nothing is derived."""
+    """One kind of stream. `prefix` identifies its streams by name, `decoder` reads their events. The defaults here fit
+    a stream without an end and without derived data."""
 
     kind: str
     prefix: str
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
-    vital: bool = False
-    """Without the history of such a stream nothing is safe, and a shard does not start."""
+    vital: bool = False  # without the history of such a stream a shard does not start
     spread: bool = False
-    """Its streams lie in the partitions of their names, over all shards; those of other laws in the first shard."""
+    """Its streams are spread over all shards by name; those of other laws are in the first shard."""
 
     def fresh(self, name: str) -> Any:
-        """The state of a stream that has no events."""
+        """The state of a stream without events."""
         ...
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """The events of a command. Raises AobError when it cannot be, Wanted when it needs a value."""
+        """The events of a command. Raises AobError if it is refused, Wanted if it needs a value."""
         ...
 
     def quick(self, stream: Stream, command: Any, now_ms: int) -> Quick | None:
-        """A decision that a law can make, fold and write at once, as it would one after the other. None, and nothing is
-        changed, for all others."""
+        """Decides, folds and writes in one step, with the same result as separately; None, without changes, if it
+        cannot."""
         return None
 
     def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
-        """What a message leads to. Raises as `decide`: the message counts as received, and its sender is told so by a
-        message with `refused`; of one that says so nobody is told again."""
+        """The result of a message. Raises as `decide`: the message then counts as received, and its sender gets a
+        message with `refused`, which is never answered."""
         raise Conflict(f"streams of {self.kind} take no messages", code="no_messages")
 
     def waits(self, command: Any) -> bool:
@@ -88,7 +87,7 @@ class Law(Protocol):
         return True
 
     def reached(self, name: str) -> None:
-        """A stream has taken a message, and its commit is durable: whoever looks at it may look again."""
+        """A stream has received a message, and its commit is durable: wakes readers."""
         return
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
@@ -96,39 +95,39 @@ class Law(Protocol):
         ...
 
     def adopt(self, stream: Stream, context: Any) -> None:
-        """Takes over what a decision made on its way (compiled graphs), after its events are folded."""
+        """Takes over what a decision produced (compiled graphs), after its events are folded."""
         return
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """What these events, already folded, change outside: only the row that lists show."""
+        """What these events, already folded, change outside: by default only the row in lists."""
         return Changes(None, str(stream.seq))
 
     def fire(self, timer: str) -> Any:
-        """The command that says that a timer of one of its streams is due."""
+        """The command for a due timer of one of its streams."""
         raise OurError(f"streams of {self.kind} set no timers, and {timer} is due")
 
     def head(self, stream: Stream) -> Head:
-        """The row that lists show."""
+        """The row in lists."""
         ...
 
     def tickets(self, stream: Stream) -> list[TicketRow]:
-        """Its open tickets, where it has such."""
+        """Its open tickets, if any."""
         return []
 
     def rests(self, stream: Stream) -> bool:
-        """Whether nothing is to be done for a stream until it is asked: it may leave memory."""
+        """Whether a stream is idle until its next command, so that it may be evicted."""
         return False
 
     def rests_as(self, head: Head) -> bool:
-        """The same, as far as its head says: it need not come into memory at a start."""
+        """The same, judged by its head: it need not be loaded at a start."""
         return False
 
     def over(self, stream: Stream) -> bool:
-        """Whether the stream has ended and may leave memory."""
+        """Whether the stream has ended and may be evicted."""
         return False
 
     def quarantine(self, stream: Stream, reason: str) -> list[Any]:
-        """The events that set a stream aside after its law broke; empty when it cannot be set aside."""
+        """The events that quarantine a stream after its law broke; empty if it cannot be quarantined."""
         return []
 
     def encode(self, events: list[Any]) -> bytes:
@@ -136,10 +135,10 @@ class Law(Protocol):
         return _encode(events)
 
     def decode(self, data: bytes | msgspec.Raw) -> list[Any]:
-        """Events back from JSON, of this or any older release."""
+        """Decodes events of this or any older release."""
         found: list[Any] = self.decoder.decode(data)
         return found
 
     async def restore(self, stream: Stream) -> None:
-        """After a stream was read back: whose it is, and what is derived (compiled graphs)."""
+        """Sets the tenant and derived data (compiled graphs) of a recovered stream."""
         stream.tenant = stream.name.removeprefix(self.prefix)

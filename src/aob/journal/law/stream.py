@@ -1,4 +1,4 @@
-"""A stream in memory: its state, how far it is, and its events that no segment holds yet."""
+"""A stream in memory: its state, its progress, and its events that are not in a segment yet."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from aob.core.event import seed_of
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
-    """The events of one decision as they lie in a journal row: `base` is the index of the first in its row, `crc` the
-    checksum of all this (-1 for what was written without one), `offset` the byte of the row's data at which they begin
-    (-1: not known; no segment holds it)."""
+    """The events of one decision as in a journal row: `base` is the index of the first in its row, `crc` the checksum
+    of all this (-1: written without one), `offset` the byte where they begin in the row's data (-1: unknown; not in
+    segments)."""
 
     row: int
     base: int
@@ -36,8 +36,7 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     ended: bool = False
     derived: Any = None
     timed: bool = False
-    touched: int = 0
-    """When it was decided on or read last."""
+    touched: int = 0  # time of the last decision or read
 
     def __post_init__(self) -> None:
         self.seed = seed_of(self.name)
@@ -47,10 +46,10 @@ _segment = msgspec.json.Decoder(list[Chunk])
 
 
 def segment_data(chunks: list[Chunk]) -> bytes:
-    """Chunks as the data of a segment."""
+    """Encodes chunks as segment data."""
     return b"[" + b",".join([b"[%d,%d,%d,%b,%d]" % (c.row, c.base, c.at_ms, c.data, c.crc) for c in chunks]) + b"]"
 
 
 def chunks_of(data: bytes) -> list[Chunk]:
-    """The chunks that a segment holds."""
+    """Decodes the chunks of a segment."""
     return _segment.decode(data)

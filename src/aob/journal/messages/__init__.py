@@ -1,4 +1,4 @@
-"""Messages between streams: what laws send becomes numbered rows of a pair of partitions; what arrives counts once."""
+"""Messages between streams: sent ones become numbered rows of a pair of partitions; each counts once on receipt."""
 
 from aob.journal.messages.pairs import (
     Arrival,

@@ -1,8 +1,7 @@
-"""How far the messages between each two partitions are: numbers given, not yet taken, taken. Data; nothing here waits.
+"""The progress of messages between each two partitions: numbered, in flight, received. Data only; never waits.
 
-A pair is numbered densely within a generation, which only an accepted loss or a restore ends. Its receiver takes
-exactly the one after its mark; what it does not take it answers with the mark.
-"""
+A pair is numbered densely within a generation, which ends only by an accepted loss or a restore. Its receiver accepts
+exactly the message after its mark and answers others with the mark."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -16,9 +15,8 @@ from aob.core.event import Message, MessageMark
 from aob.ports.store import Batch
 
 PAIR_MAX: Final = 10_000
-"""Messages of a pair that may be undelivered: then commands wait whose decision would add one."""
-WINDOW: Final = 256
-"""Messages of a pair that are on their way at once."""
+"""Undelivered messages of a pair, at which commands wait whose decision would add one."""
+WINDOW: Final = 256  # messages of a pair in flight at once
 
 Key = tuple[int, int]
 Place = tuple[int, int]
@@ -26,7 +24,7 @@ Standing = Literal["next", "known", "gap"]
 
 
 class Outgoing(msgspec.Struct, gc=False):
-    """What a law sends: to which stream, and with which values, by their hashes. Its law reads the body."""
+    """A message that a law sends: its target stream, its body (read by its law) and values by hash."""
 
     target: str
     body: bytes
@@ -34,8 +32,7 @@ class Outgoing(msgspec.Struct, gc=False):
 
 
 class Delivery(msgspec.Struct, array_like=True, gc=False):
-    """Some messages of a pair on their way, in order. `first` is the place of the oldest that is not known to be
-    taken."""
+    """Messages of a pair in flight, in order. `first` is the place of the oldest not known to be received."""
 
     sender: int
     receiver: int
@@ -44,7 +41,7 @@ class Delivery(msgspec.Struct, array_like=True, gc=False):
 
 
 class Arrival(msgspec.Struct, eq=False):
-    """A message as a command to its target. `refusal` is why it can never be decided on."""
+    """A message as a command to its target. `refusal` is why it can never be decided."""
 
     message: Message
     first: Place
@@ -52,7 +49,7 @@ class Arrival(msgspec.Struct, eq=False):
 
 
 class Mail:
-    """What one commit writes of messages."""
+    """The messages part of one commit."""
 
     __slots__ = ("numbered", "outbox", "reached", "received", "together")
 
@@ -60,25 +57,20 @@ class Mail:
         self.outbox: list[Message] = []
         self.numbered: dict[Key, MessageMark] = {}
         self.received: dict[Key, MessageMark] = {}
-        self.reached: dict[str, None] = {}
-        """Streams that took one."""
-        self.together = 0
-        """Those that were decided where they were sent."""
+        self.reached: dict[str, None] = {}  # streams that received a message
+        self.together = 0  # messages decided in the commit that sent them
 
 
 class Pair:
-    """One pair as its sender has it."""
+    """One pair on the sender's side."""
 
     __slots__ = ("count", "key", "last", "moving", "waiting")
 
     def __init__(self, key: Key, last: Place) -> None:
         self.key, self.last = key, last
-        self.waiting: deque[Message] = deque()
-        """Durable, and not known to be taken."""
-        self.count = 0
-        """Those and the ones that are not durable yet."""
-        self.moving = False
-        """Somebody delivers them."""
+        self.waiting: deque[Message] = deque()  # durable, not known to be received
+        self.count = 0  # those and the ones not durable yet
+        self.moving = False  # A task is delivering them
 
     @property
     def room(self) -> int:
@@ -86,11 +78,11 @@ class Pair:
         return PAIR_MAX - self.count
 
     def delivery(self) -> Delivery:
-        """The next ones to deliver."""
+        """The next messages to deliver."""
         return Delivery(*self.key, self.waiting[0].place, list(islice(self.waiting, WINDOW)))
 
     def taken(self, place: Place) -> int:
-        """Those up to a place are taken; how many were not known to be."""
+        """Removes messages received up to a place. Returns how many were newly received."""
         before = self.count
         while self.waiting and self.waiting[0].place <= place:
             self.waiting.popleft()
@@ -99,7 +91,7 @@ class Pair:
 
 
 class Pairs:
-    """Every pair of a shard, in memory: the ones it sends in and the ones it receives in."""
+    """Every pair of a shard, in memory: those it sends in and those it receives in."""
 
     def __init__(
         self,
@@ -118,35 +110,36 @@ class Pairs:
             pair.count += 1
 
     def pair(self, key: Key) -> Pair:
-        """A pair as its sender has it."""
+        """A pair on the sender's side."""
         found = self.pairs.get(key)
         if found is None:
             found = self.pairs[key] = Pair(key, (0, 0))
         return found
 
     def full(self, key: Key) -> bool:
-        """Whether a pair holds as many as it may."""
+        """Whether a pair is full."""
         return key in self.pairs and self.pairs[key].room <= 0
 
     def hold(self, message: Message) -> bool:
-        """One more that is not taken; whether that is beyond what the pair may hold."""
+        """Counts one more message that is not received; returns whether the pair is over its limit."""
         pair = self.pair((message.sender, message.receiver))
         pair.count += 1
         return pair.room < 0
 
     def number(self, mail: Mail, key: Key, generation: int) -> Place:
-        """The next number of a pair, which this commit writes."""
+        """The next number of a pair, written by this commit."""
         pair = self.pair(key)
         pair.last = (generation, pair.last[1] + 1 if pair.last[0] == generation else 1)
         mail.numbered[key] = MessageMark(*key, *pair.last)
         return pair.last
 
     def mark(self, key: Key) -> MessageMark:
-        """The last message of a pair that was taken."""
+        """The last received message of a pair."""
         return self.received.get(key) or MessageMark(*key, 0, 0)
 
     def delivered(self, mark: MessageMark) -> int:
-        """All up to a mark are taken, so the next commit drops them; how many were not known to be."""
+        """All messages up to a mark are received, so the next commit drops them. Returns how many were newly
+        received."""
         pair = self.pairs.get((mark.sender, mark.receiver))
         count = pair.taken(mark.place) if pair is not None else 0
         if count and pair is not None:
@@ -154,7 +147,7 @@ class Pairs:
         return count
 
     def fill(self, batch: Batch, mail: Mail | None) -> None:
-        """What a batch writes of messages: those of its own commit, and the ends of earlier ones."""
+        """Adds messages to a batch: those of its own commit, and the marks of earlier ones."""
         if self._delivered:
             batch.delivered, self._delivered = list(self._delivered.values()), {}
         if mail is not None:
@@ -163,11 +156,10 @@ class Pairs:
 
 
 def standing(mark: MessageMark, message: Message, first: Place, generation: int) -> Standing:
-    """Whether a message is the one to take. `generation` is the receiver's own.
+    """Whether a message is the next to receive. `generation` is the receiver's own.
 
-    The oldest that the sender still has is taken too when it begins a generation of the sender, and when the mark is of
-    a generation before: what lies between was taken, and lost since, and the loss was accepted.
-    """
+    The sender's oldest message is also next if it begins a generation of the sender, or if the mark is of an earlier
+    generation: the messages in between were received and then lost, and the loss was accepted."""
     if message.place <= mark.place:
         return "known"
     if message.generation == mark.generation and message.number == mark.number + 1:

@@ -1,4 +1,4 @@
-"""Partitions that leave a shard and come to another: the records of it, and the history that goes with them."""
+"""Partitions that move between shards: the records of a move, and the history that moves."""
 
 from aob.journal.partition.copying import copied_history
 from aob.journal.partition.law import (

@@ -1,4 +1,4 @@
-"""The history of a live stream, in one shard's segments, as another shard keeps it: its rows say where they lie."""
+"""Copies the history of a live stream to another shard; rows in the copy name their original shard."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -14,8 +14,8 @@ SEGMENTS_AT_ONCE: Final = 16
 async def copied_history(
     store: Store, shard: int, name: str, to: int, row: int
 ) -> AsyncIterator[tuple[Segment, list[Chunk]]]:
-    """The segments of a stream that all of it lies in, to be written in a row of the shard `to`, each with what it
-    holds. Raises Unavailable `segment_corrupt`."""
+    """The segments of a whole stream, for a row of the shard `to`, each with its chunks. Raises Unavailable
+    `segment_corrupt`."""
     seq = 0
     while segments := await store.segments(name, seq, SEGMENTS_AT_ONCE):
         for segment in segments:

@@ -1,8 +1,7 @@
-"""The law of partitions: streams `partition/P.EPOCH`, each one record of a partition that left a shard or came to it.
+"""The law of partitions: streams `partition/P.EPOCH`, each one record of a partition that left or reached a shard.
 
-The record and the extent that it begins or ends are one commit. A shard refuses the runs of a partition that has left
-it; those that ended here stay readable.
-"""
+The record and the begin or end of the partition's extent are one commit. A shard refuses the runs of a partition that
+has left it; those that ended here stay readable."""
 
 from typing import Any, Final, TypeAlias
 from zlib import crc32
@@ -16,11 +15,11 @@ from aob.ports.store import Head
 
 PREFIX: Final = "partition/"
 ROW_BITS: Final = 40
-"""A chunk that was copied names the shard of its row above so many bits: `(shard + 1) << ROW_BITS | row`."""
+"""A copied chunk names the shard of its row above so many bits: `(shard + 1) << ROW_BITS | row`."""
 
 
 class PartitionMoved(msgspec.Struct, array_like=True, tag=1):
-    """A partition left for the shard `target`, which owns it under this epoch; with it went these live runs."""
+    """A partition left for the shard `target`, which owns it under this epoch, with these live runs."""
 
     partition: int
     epoch: int
@@ -30,8 +29,8 @@ class PartitionMoved(msgspec.Struct, array_like=True, tag=1):
 
 
 class PartitionTaken(msgspec.Struct, array_like=True, tag=2):
-    """A partition came from the shard `source`, with these live runs. `remembered` is what the platform's numbers
-    remember of them, by tenant."""
+    """A partition arrived from the shard `source`, with these live runs. `remembered` is the state of the platform
+    metrics for them, by tenant."""
 
     partition: int
     epoch: int
@@ -45,49 +44,44 @@ Moving: TypeAlias = PartitionMoved | PartitionTaken
 
 
 class PartitionLaw(Law):
-    """The law of partitions. A record is all that its stream ever holds."""
+    """The law of partitions. Each stream holds one record."""
 
     kind = "partition"
     prefix = PREFIX
     decoder = msgspec.json.Decoder(list[Moving])
 
     def fresh(self, name: str) -> Moving | None:
-        """No record."""
         return None
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """Partitions are moved by whoever holds the files of both shards, never by a command."""
+        """Partitions are moved by the owner of both shards' files, never by a command."""
         raise NotFound("this moves no partition")
 
     def fold(self, stream: Stream, events: list[Moving]) -> None:
-        """The record is the state."""
         stream.state = events[-1]
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """It is over with its record."""
         return Changes(None, "COMPLETED", over=True)
 
     def over(self, stream: Stream) -> bool:
-        """It is."""
         return stream.state is not None
 
     def head(self, stream: Stream) -> Head:
-        """A row for lists of moves."""
         return head_of(stream.name, stream.state)
 
     async def restore(self, stream: Stream) -> None:
-        """Nothing is derived; it is nobody's."""
+        """Nothing is derived; it has no tenant."""
         stream.tenant = ""
 
 
 def head_of(name: str, record: Moving) -> Head:
-    """The row that lists show of a record."""
+    """The row of a record in lists."""
     what = "moved" if isinstance(record, PartitionMoved) else "taken"
     return Head(name, "partition", "", what, "COMPLETED", "", record.at_ms, record.at_ms, 1)
 
 
 def stream_of(partition: int, epoch: int) -> str:
-    """The stream of the record by which a partition goes under an epoch."""
+    """The stream of the record that moves a partition under an epoch."""
     return f"{PREFIX}{partition}.{epoch}"
 
 
@@ -98,15 +92,15 @@ def row_data(name: str, record: Moving) -> bytes:
 
 
 def row_elsewhere(shard: int, row: int) -> int:
-    """How a row of a shard stands in a chunk that another shard keeps."""
+    """The number of a shard's row in a chunk that another shard stores."""
     return row if row >> ROW_BITS else (shard + 1) << ROW_BITS | row
 
 
 def place_of(row: int, here: int) -> tuple[int, int]:
-    """The shard and the row that stand in a chunk which the shard `here` keeps."""
+    """The shard and row of a number in a chunk that the shard `here` stores."""
     return ((row >> ROW_BITS) - 1, row & (1 << ROW_BITS) - 1) if row >> ROW_BITS else (here, row)
 
 
 def written_here(row: int) -> bool:
-    """Whether what a chunk holds lies in the journal of the shard that keeps it."""
+    """Whether a chunk's events are in the journal of the shard that stores it."""
     return not row >> ROW_BITS

@@ -1,4 +1,4 @@
-"""What is to go from a store in, one record and its removal in one commit out: the journal's own law of removals."""
+"""The journal's law of removals: the record of a removal and the removal itself are one commit."""
 
 from aob.journal.removal.law import PREFIX, RemovalLaw, Removals, Remove, Settle, StreamsRemoved, ValuesRemoved
 

@@ -1,8 +1,7 @@
 """The law of removals: streams `removal/ID`, each one record of what was removed, by whom, when and why.
 
-The record and the removal are one commit, so that no crash shows a half of it. What was removed leaves a line in the
-store that says so, and gaps in the journal rows that keep what stands beside them at its place.
-"""
+The record and the removal are one commit, so that a crash leaves both or neither. Removed streams leave a line in the
+store, and gaps in the journal rows so that the other events keep their places."""
 
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
@@ -18,8 +17,8 @@ PREFIX: Final = "removal/"
 
 
 class StreamsRemoved(msgspec.Struct, array_like=True, tag=1):
-    """Streams that had ended before an instant are gone: their names, how many events and bytes they had, when the
-    first and the last of them ended, and what was asked for (`name` and `status` as lists filter)."""
+    """Streams that had ended before an instant are removed: their names, number of events and bytes, when the first and
+    the last of them ended, and the request (`name` and `status` filter as in lists)."""
 
     tenant: str
     by: str
@@ -37,8 +36,8 @@ class StreamsRemoved(msgspec.Struct, array_like=True, tag=1):
 
 
 class ValuesRemoved(msgspec.Struct, array_like=True, tag=2):
-    """Values to which nothing referred any more are gone: their hashes, and how many bytes they had. The record itself
-    refers to nothing: as bytes they are written in another way than a reference is."""
+    """Unreferenced values are removed: their hashes and total bytes. The record refers to nothing: it encodes hashes
+    differently from references."""
 
     tenant: str
     at_ms: int
@@ -50,7 +49,7 @@ Removed: TypeAlias = StreamsRemoved | ValuesRemoved
 
 
 class Removals(msgspec.Struct, eq=False):
-    """What a removal writes into the store, as it was prepared: see `aob.ports.store.Batch`."""
+    """What a prepared removal writes into the store: see `aob.ports.store.Batch`."""
 
     rewritten: Sequence[tuple[int, bytes]] = ()
     leftovers: Sequence[Leftover] = ()
@@ -61,32 +60,31 @@ class Removals(msgspec.Struct, eq=False):
 
 
 class Remove(msgspec.Struct, eq=False):
-    """Write the record and remove. Whoever asks has made sure that nothing of it can change any more, and asks for one
-    removal at a time."""
+    """Write the record and remove. The caller ensures that the content can no longer change, and runs one removal at a
+    time."""
 
     record: Removed
     prepared: Removals
 
 
 class Settle(msgspec.Struct, eq=False):
-    """Nothing is removed, and so nothing recorded: leftovers are done with."""
+    """Marks leftovers as done; nothing is removed or recorded."""
 
     prepared: Removals
 
 
 class RemovalLaw(Law):
-    """The law of removals. A record is all that its stream ever holds."""
+    """The law of removals. Each stream holds one record."""
 
     kind = "removal"
     prefix = PREFIX
     decoder = msgspec.json.Decoder(list[Removed])
 
     def fresh(self, name: str) -> Removed | None:
-        """No record."""
         return None
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """The record; asked again it changes nothing."""
+        """Returns the record; a repeated command changes nothing."""
         if isinstance(command, Settle):
             return Verdict([], {}, command.prepared)
         if not isinstance(command, Remove):
@@ -104,22 +102,18 @@ class RemovalLaw(Law):
         return Verdict([record], {}, command.prepared)
 
     def fold(self, stream: Stream, events: list[Removed]) -> None:
-        """The record is the state."""
         stream.state = events[-1]
 
     def adopt(self, stream: Stream, context: Any) -> None:
-        """The journal itself takes what was prepared."""
+        """The journal itself applies what was prepared."""
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        """It is over with its record."""
         return Changes(None, "COMPLETED", over=True)
 
     def over(self, stream: Stream) -> bool:
-        """Whether the record is there."""
         return stream.state is not None
 
     def head(self, stream: Stream) -> Head:
-        """A row for lists of removals."""
         record: Removed = stream.state
         runs = isinstance(record, StreamsRemoved)
         reason = record.reason if isinstance(record, StreamsRemoved) else ""
@@ -129,5 +123,4 @@ class RemovalLaw(Law):
         )  # fmt: skip
 
     async def restore(self, stream: Stream) -> None:
-        """Nothing is derived."""
         stream.tenant = stream.state.tenant if stream.state is not None else stream.tenant
