@@ -1,8 +1,5 @@
-"""Texts of contracts in; event types, metrics, alerts and objectives, checked, compared and shown, out.
-
-`sources` reads files, by way of `event` and `reading`; `check` judges whether contracts fit together; `difference`
-compares versions; `lineage` shows what moves what.
-"""
+"""Reads contract files (`sources`), checks a set (`check`), compares versions and shows what changes what
+(`lineage`)."""
 
 from aob.core.contract.check import check_set
 from aob.core.contract.difference import compare

@@ -1,7 +1,5 @@
-"""The shape of contract files, as structs: what each key of an event, a metric, an alert or an objective may hold.
-
-In: plain values as people wrote them. Out: typed definitions, durations and windows still as written. Never resolves.
-"""
+"""The structs of contract files: what each key of an event, metric, alert or objective may hold. Durations and windows
+stay as written."""
 
 from typing import Annotated, Final, Literal
 
@@ -19,7 +17,7 @@ BUDGET_MAX: Final = 100_000
 K_MAX: Final = 1_000
 
 Cel = str | int | float | bool
-"""A CEL expression; a number, true or false stands for itself."""
+"""A CEL expression; numbers, true and false are literals."""
 Version = Annotated[int, Meta(ge=1)]
 EventName = Annotated[str, Meta(pattern=EVENT_PATTERN, max_length=NAME_MAX)]
 MetricName = Annotated[str, Meta(pattern=METRIC_PATTERN, max_length=NAME_MAX)]
@@ -36,7 +34,7 @@ class RuleDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EntityDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an event says of an entity; `key`, each of `set`, `removes` and `when` are CEL."""
+    """What an event sets of an entity; `key`, each of `set`, `removes` and `when` are CEL."""
 
     entity: MetricName
     key: str
@@ -46,7 +44,7 @@ class EntityDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LookupDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A field of an entity, joined to each event at the gate: `key` is CEL, `default` stands where nothing is known."""
+    """A field of an entity, joined to each event at the gate: `key` is CEL, `default` the value if unknown."""
 
     entity: Name
     key: Cel
@@ -56,8 +54,8 @@ class LookupDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version of an event type. `fields` by name, or `schema`, a JSON Schema of `data` (draft 2020-12). A field is
-    a type (`string`) or a JSON Schema, to which `optional`, `unit`, `pii` (its class) and `fields` (of an object) may
-    be added. `moves` lists the only metrics that it may move; left out, any metric may name it."""
+    a type (`string`) or a JSON Schema with optional `optional`, `unit`, `pii` (its class) and `fields` (of an object).
+    `moves` lists the only metrics that may use the event; if omitted, any metric may."""
 
     event: EventName
     version: Version = 1
@@ -78,8 +76,8 @@ class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MoveDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an event moves a metric. `step` is the name or the number of a funnel's step, or of a join's side; `weight`
-    is what a `top` adds up for each of its values, 1 where none is said."""
+    """How an event changes a metric. `step` is the name or number of a funnel's step, or of a join's side; `weight` is
+    what a `top` sums for each value, by default 1."""
 
     on: str
     value: Cel = ""
@@ -93,7 +91,7 @@ class MoveDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WindowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A window, written out: one of `sliding`, `tumbling`, `hopping` with `every`, `to_date`."""
+    """A window: one of `sliding`, `tumbling`, `hopping` with `every`, `to_date`."""
 
     name: str = ""
     sliding: Duration | None = None
@@ -106,7 +104,7 @@ class WindowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SloDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An objective. Within a metric its name and its metric follow from that."""
+    """An objective. Within a metric its name and metric are derived from that."""
 
     objective: Literal["freshness", "quality", "availability", "value"]
     target: Annotated[float, Meta(gt=0, lt=1)]
@@ -130,8 +128,8 @@ class GivenDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class MetricDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version of a metric. `numerator` and `denominator` are the moves of a ratio; `dimensions` a list of fields of
-    `data`, or CEL by name; `within` the window of a funnel or join, or the gap of sessions; `horizon` how far
-    back touches are looked at as they come (twice `within`, a day at least, where it is left out)."""
+    `data`, or CEL by name; `within` the window of a funnel or join, or the gap of sessions; `horizon` how far back
+    touches are folded on arrival (default: twice `within`, at least a day)."""
 
     metric: MetricName
     type: MetricType

@@ -1,7 +1,5 @@
 """The JSON Schema of contract files, made from the structs that read them; `spec/contract.schema.json` is its copy.
-
-In: nothing. Out: a schema, the same every time. Whether contracts fit together it does not say: the check does.
-"""
+Whether contracts fit together is left to the check."""
 
 from typing import Final
 

@@ -1,8 +1,6 @@
-"""Two versions of a contract: every difference, and whether it breaks those who send events or read numbers.
-
-In: two contracts. Out: changes by path of the canonical document; none exactly when both say the same. Pure. A schema
-is compared by keyword; what cannot be judged is called breaking.
-"""
+"""Compares two versions of a contract: every difference, and whether it breaks event producers or readers of numbers.
+Paths are those of the canonical document; equal contracts have no changes. Schemas are compared by keyword; what cannot
+be decided counts as breaking."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal
@@ -37,7 +35,7 @@ _HARMLESS: Final[Mapping[str, str]] = {
     "good": "something else is good",
     "on_retract": "what is taken back is handled in another way",
 }
-"""Differences that nobody who sends events or reads numbers has to know of."""
+"""Differences that producers of events and readers of numbers need not know."""
 
 _MEANING: Final[Mapping[str, str]] = {
     "event": "it is another event",
@@ -61,8 +59,8 @@ _MEANING: Final[Mapping[str, str]] = {
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One difference: the path in the canonical document, what happened there, whether it is breaking (an event that
-    was accepted is refused, or what is read is gone or means something else), and that as a sentence."""
+    """One difference: the path in the canonical document, its kind, whether it is breaking (an accepted event is now
+    refused, or a value is gone or has another meaning), and a sentence."""
 
     path: str
     change: Literal["added", "removed", "changed"]
@@ -74,13 +72,13 @@ Judge = Callable[[str, Value, Value], Iterator[Change]]
 
 
 def changed(path: str, old: object, new: object, breaking: bool, sentence: str) -> Change:
-    """A difference; None stands for what is not there."""
+    """A difference; None is an absent value."""
     kind: Literal["added", "removed", "changed"] = "added" if old is None else "removed" if new is None else "changed"
     return Change(path, kind, breaking, sentence)
 
 
 def compare_schemas(old: Tree, new: Tree, path: str, name: str = "") -> Iterator[Change]:
-    """The changes from one schema to another; `name` is the field that they are of, empty for `data` itself."""
+    """The changes from one schema to another; `name` is their field, empty for `data` itself."""
     yield from _fields(old, new, path, name)
     yield from _items(old, new, path, name)
     for key in sorted((old.keys() | new.keys()) - _OWN):
@@ -134,7 +132,7 @@ def _items(old: Tree, new: Tree, path: str, name: str) -> Iterator[Change]:
 
 
 def _keyword(key: str, old: Value, new: Value, name: str) -> tuple[bool, str]:
-    """Whether a changed keyword is breaking, and what it means."""
+    """Whether a changed keyword is breaking, and its meaning."""
     if key in _WORDS:
         return False, f"{key} of {name} is said in other words"
     if key == "type":
@@ -179,7 +177,7 @@ def _names(value: Value) -> frozenset[str]:
 
 
 def compare(old: Contract, new: Contract) -> list[Change]:
-    """The changes from one version to another, in the order of the document; version numbers do not count."""
+    """The changes from one version to another, in document order; version numbers are ignored."""
     if kind_of(old) != kind_of(new):
         return [Change("", "changed", True, f"it was {kind_of(old)} and is {kind_of(new)}")]
     before, after, found = to_document(old), to_document(new), list[Change]()
@@ -202,7 +200,7 @@ def compare(old: Contract, new: Contract) -> list[Change]:
 
 
 def is_breaking(changes: list[Change]) -> bool:
-    """Whether one of them is."""
+    """Whether any change is breaking."""
     return any(change.breaking for change in changes)
 
 
@@ -241,7 +239,7 @@ def _rules(path: str, old: Value, new: Value) -> Iterator[Change]:
 
 
 def _list(what: str, *, added: bool, removed: bool) -> Judge:
-    """A judge of a list: whether something that is new in it, or gone from it, is breaking."""
+    """A rule for lists: whether added and removed items are breaking."""
 
     def judge(path: str, old: Value, new: Value) -> Iterator[Change]:
         before, after = list(old or ()), list(new or ())
@@ -265,7 +263,7 @@ def _name(each: Value) -> str:
 
 
 def _map(what: str) -> Judge:
-    """A judge of a map: what is new in it is not breaking, what is gone or another is."""
+    """A rule for maps: additions are not breaking, removals and changes are."""
 
     def judge(path: str, old: Value, new: Value) -> Iterator[Change]:
         before, after = old or {}, new or {}

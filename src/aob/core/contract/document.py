@@ -1,7 +1,5 @@
-"""Contracts to canonical documents and their hashes. What is written here, the reading room reads back to the same.
-
-In: a contract. Out: a plain object with nothing in it that says only the default; a hash that is stable for ever.
-"""
+"""Converts contracts to canonical documents, which read back to the same contract, and hashes that are stable for ever.
+Omits whatever equals the default."""
 
 from typing import Final
 
@@ -33,7 +31,7 @@ def kind_of(contract: Contract) -> str:
 
 
 def key_of(contract: Contract) -> str:
-    """`kind/name@version`: what a contract is known by. An objective has no versions."""
+    """`kind/name@version`, the key of a contract. An objective has no version."""
     version = 1 if isinstance(contract, Slo) else contract.version
     return f"{kind_of(contract)}/{contract.name}@{version}"
 
@@ -53,7 +51,7 @@ def contract_hash(contract: Contract) -> str:
 
 
 def schema_of(contract: EventContract) -> Tree:
-    """The JSON Schema of an event's `data` as others may use it: with its draft, an id, and the description."""
+    """The JSON Schema of an event's `data` for external use: with draft, id and description."""
     own = {"$schema": DRAFT, "$id": f"urn:aob:event:{contract.type}:{contract.version}", "title": contract.type}
     described = {"description": contract.description} if contract.description else {}
     return {**own, **described, **contract.schema}
@@ -65,8 +63,7 @@ def duration_text(ms: int) -> str:
 
 
 def _said(tree: Tree) -> Tree:
-    """Without what is empty, false or nothing: of what may be left out, and means that then. What must be written, or
-    means another thing when it is left out, is not passed through here."""
+    """Drop empty values and false: only for keys whose default that is."""
     return {key: value for key, value in tree.items() if value not in ("", None, False) and value != [] and value != {}}
 
 
@@ -119,7 +116,7 @@ def _metric(contract: MetricContract) -> Tree:
             "tests": [_given(each) for each in contract.tests],
         }
     )
-    # `k` and `budget` always: another default in a later release must not change what an old version means.
+    # Always write `k` and `budget`: another default in a later release must not change an old version.
     fixed = {"k": contract.k} if contract.type == "top" else {}
     return {
         "metric": contract.name,

@@ -1,7 +1,4 @@
-"""A contract on its way from a file: its problems so far, and which path of it stands where in the file.
-
-In: a plain object and the struct that it should be. Out: a typed definition, or every problem of its shape.
-"""
+"""A contract that is being read: its problems so far, and the file positions of its paths."""
 
 from itertools import islice
 from typing import TypeVar
@@ -17,8 +14,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Draft:
-    """One contract that is being read. Paths are JSON Pointers into it; `renames` leads from paths of the contract as
-    it is checked to those as it is written; `short` are those that stand for a longer expression than is written."""
+    """One contract that is being read. Paths are JSON Pointers into it; `renames` maps paths of the checked contract to
+    those as written; `short` are those with an expression longer than written."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -27,11 +24,11 @@ class Draft:
         self.short: set[str] = set()
 
     def wrong(self, path: str, message: str, code: str = "bad_value", hint: str = "") -> None:
-        """Note a problem."""
+        """Record a problem."""
         self.problems.append(Problem(path, message, code, hint=hint))
 
     def shape(self, kind: type[S]) -> S | None:
-        """The tree as a definition; None when it has not that shape."""
+        """The tree as a definition; None for a wrong shape."""
         try:
             return msgspec.convert(self.tree, kind)
         except msgspec.ValidationError as error:
@@ -51,7 +48,7 @@ class Draft:
 
 
 def cel(value: Cel) -> str:
-    """An expression as text: a number, true or false stands for itself."""
+    """An expression as text; numbers, true and false are literals."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else repr(value)

@@ -1,7 +1,5 @@
-"""An event type as it is written to its contract: fields become a JSON Schema, units and PII classes stand by path.
-
-In: a draft. Out: an `EventContract`, or None when its shape is wrong; problems stand in the draft. Never evaluates.
-"""
+"""Reads an event type into an `EventContract`: fields become a JSON Schema, units and PII classes are listed by path.
+None for a wrong shape; the draft collects the problems. Never evaluates."""
 
 from typing import Final
 
@@ -14,11 +12,11 @@ _TYPES: Final[dict[str, Tree]] = {
     "timestamp": {"type": "string", "format": "date-time"},
     "date": {"type": "string", "format": "date"},
 }
-"""Names of types that are not JSON's own."""
+"""Type names that JSON does not have."""
 
 
 def read_event(draft: Draft) -> EventContract | None:
-    """The contract of a draft."""
+    """Read the contract of a draft."""
     if "event" not in draft.tree and "type" in draft.tree:
         draft.tree = {"event": draft.tree["type"]} | {k: v for k, v in draft.tree.items() if k != "type"}
         draft.renames["/event"] = "/type"
@@ -63,7 +61,7 @@ def read_event(draft: Draft) -> EventContract | None:
 
 
 class _Fields:
-    """The fields of an event on their way into a schema. Paths of units and PII: `customer.email`, `items[].price`."""
+    """Converts the fields of an event to a schema. Paths of units and PII: `customer.email`, `items[].price`."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -71,7 +69,7 @@ class _Fields:
         self.units: dict[str, str] = {}
 
     def objects(self, fields: Tree, written: str, path: str, name: str) -> Tree:
-        """The schema of an object with these fields: required unless they say `optional`."""
+        """The schema of an object with these fields: required unless `optional`."""
         self._draft.renames[path] = written
         properties: Tree = {}
         required: list[str] = []
@@ -105,7 +103,7 @@ class _Fields:
         return made
 
     def stripped(self, schema: Value, name: str, path: str = "/schema") -> Tree:
-        """A schema without `unit` and `pii` of its properties, which are noted."""
+        """A schema without `unit` and `pii` of its properties, which are recorded."""
         made = dict(schema) if isinstance(schema, dict) else schema
         properties = made.get("properties") if isinstance(made, dict) else None
         if isinstance(properties, dict):
@@ -125,7 +123,7 @@ class _Fields:
         return self.stripped(made, name, path)
 
     def _take(self, field: Tree, written: str, name: str) -> None:
-        """Takes unit and PII class out of a field."""
+        """Remove unit and PII class from a field and record them."""
         for key, into in (("unit", self.units), ("pii", self.pii)):
             if key in field:
                 value = field.pop(key)

@@ -1,8 +1,5 @@
-"""What moves what: events move metrics and entities, metrics make metrics, alerts watch them and start workflows.
-
-In: a set of contracts. Out: a graph the same every time, as data, as text, as a picture (SVG) that loads nothing
-and runs nothing. Only newest versions are shown.
-"""
+"""The lineage of contracts: events change metrics and entities, metrics derive metrics, alerts watch them and start
+workflows. Deterministic, as data, text, or an SVG picture without scripts and links. Newest versions only."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
@@ -53,7 +50,7 @@ class Link(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"
 
 
 def tree_lines(things: Sequence[Thing], links: Sequence[Link]) -> list[str]:
-    """The lines of a graph, from what nothing moves down to what moves nothing. Shows nothing a terminal would obey."""
+    """The lines of a graph, from its sources to its sinks, without control characters."""
     nodes = {node.id: node for node in things}
     after: dict[str, list[Link]] = {}
     for edge in links:
@@ -93,33 +90,33 @@ def _expression(edge: Link) -> str:
 
 
 class Graph:
-    """Things and links of a set of contracts."""
+    """The nodes and edges of a set of contracts."""
 
     def __init__(self, things: Sequence[Thing], links: Sequence[Link]) -> None:
         self.things, self.links = tuple(things), tuple(links)
 
     @property
     def nodes(self) -> list[JsonObject]:
-        """`{id, kind, name, note}` of each thing."""
+        """`{id, kind, name, note}` of each node."""
         return [msgspec.to_builtins(each) for each in self.things]
 
     @property
     def edges(self) -> list[JsonObject]:
-        """`{from, to, kind, expression}` of each link."""
+        """`{from, to, kind, expression}` of each edge."""
         return [msgspec.to_builtins(each) for each in self.links]
 
     def text(self) -> str:
-        """The graph for a terminal: events, below them what they move, below that what follows."""
+        """The graph for a terminal: events, below each what it changes, and so on."""
         return "\n".join(tree_lines(self.things, self.links))
 
     def picture(self) -> str:
-        """The graph as the text of an SVG file."""
+        """The graph as SVG text."""
         return draw(self.things, self.links)
 
 
 def graph_of(contracts: ContractSet, *, metric: str = "", event: str = "") -> Graph:
-    """The graph of all newest versions, or what leads to a metric or an event and follows from it. What is named and
-    not declared is a thing too, noted as `not declared`."""
+    """The graph of all newest versions, or of all that leads to and follows from a metric or an event. References to
+    undeclared names are nodes noted as `not declared`."""
     things: dict[str, Thing] = {}
     links: dict[Link, None] = {}
     for each in contracts.newest_events():
@@ -146,7 +143,7 @@ def graph_of(contracts: ContractSet, *, metric: str = "", event: str = "") -> Gr
 
 
 def _part(things: Iterable[Thing], links: Sequence[Link], names: Sequence[str]) -> Graph:
-    """What touches these ids: all that leads to one of them, and all that follows from it."""
+    """All that leads to one of these ids, and all that follows from it."""
     kept = set(names)
     for forward in (True, False):
         asked = list(names)
@@ -216,11 +213,11 @@ def draw(things: Sequence[Thing], links: Sequence[Link]) -> str:
 
 
 def _columns(things: Sequence[Thing], links: Sequence[Link]) -> list[list[str]]:
-    """Ids by column; within one, near to what they hang on."""
+    """Ids by column; within one, near their neighbours."""
     ids = [node.id for node in things]
     ends = [(edge.source, edge.target) for edge in links]
     layers = layers_of(ids, ends)
-    if layers is None:  # metrics made of themselves: the check says so, the picture still shows them
+    if layers is None:  # circular metrics: the check reports them, the picture still shows them
         layers = {id: 0 if id.startswith("event/") else 1 for id in ids}
     rows = Rows({id: layers[id] for id in ids}, ends)
     return [[id for id in row if id not in rows.passing] for row in rows.rows]

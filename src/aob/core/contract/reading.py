@@ -1,7 +1,5 @@
-"""Metrics, alerts, objectives as they are written to their contracts: moves in a list, dimensions and windows by name.
-
-In: a draft. Out: a contract, or None when its shape is wrong; problems stand in the draft. Never evaluates.
-"""
+"""Reads metrics, alerts and objectives into contracts: moves as a list, dimensions and windows by name. None for a
+wrong shape; the draft collects the problems. Never evaluates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
@@ -29,9 +27,9 @@ _FIXED: Final[tuple[tuple[Unit, int], ...]] = (
 _KINDS: Final = ("sliding", "tumbling", "hopping", "to_date")
 _HINT: Final = "write 15m, all, {tumbling: day, zone: Europe/Berlin}, {hopping: 5m, every: 1m} or {to_date: month}"
 BURNS: Final = "value > 1.0"
-"""When an alert on a burn rate fires that does not say."""
+"""The default `when` of an alert on a burn rate."""
 FRESHNESS_MS: Final = 5_000
-"""What a freshness objective promises that says no limit."""
+"""The default limit of a freshness objective."""
 QUANTILES: Final = (0.5, 0.95, 0.99)
 _EXPECTED: Final = frozenset({"value", "rows", "window", "by", "where", "at"})
 _SIDES: Final = ("left", "right")
@@ -41,7 +39,7 @@ Part = Literal["", "numerator", "denominator"]
 def read_windows(
     written: Sequence[Duration | WindowDefinition], draft: Draft, *, inherits: bool = False
 ) -> dict[str, Window]:
-    """The windows of a metric by name; one that says none has `all`, or `inherits` those of its metrics."""
+    """The windows of a metric by name; the default is `all`, or `inherits`, those of its operands."""
     found: dict[str, Window] = {}
     for index, each in enumerate(written):
         path = f"/windows/{index}"
@@ -89,7 +87,7 @@ def _written_out(each: WindowDefinition, path: str, draft: Draft) -> Window | No
 
 
 def _tumbling(each: WindowDefinition, text: str, path: str, draft: Draft) -> Window | None:
-    """`day`, or a duration such as `15m`: so many of the largest unit that divides it."""
+    """`day`, or a duration such as `15m` as a number of the largest unit that divides it."""
     if text in UNITS:
         unit: Unit = text
         size = each.size
@@ -110,7 +108,7 @@ def _tumbling(each: WindowDefinition, text: str, path: str, draft: Draft) -> Win
 
 
 def read_alert(draft: Draft) -> AlertContract | None:
-    """The contract of a draft."""
+    """Read the contract of a draft."""
     made = draft.shape(AlertDefinition)
     if made is None:
         return None
@@ -145,7 +143,7 @@ def read_alert(draft: Draft) -> AlertContract | None:
 
 
 def read_slo(draft: Draft) -> Slo | None:
-    """The objective of a draft."""
+    """Read the objective of a draft."""
     made = draft.shape(SloDefinition)
     if made is None:
         return None
@@ -156,7 +154,7 @@ def read_slo(draft: Draft) -> Slo | None:
 
 
 def slo_of(made: SloDefinition, draft: Draft, path: str, name: str, metric: str, owner: str) -> Slo:
-    """An objective under this name, of this metric unless it says one."""
+    """An objective under this name, of this metric unless it names one."""
     default_ms = FRESHNESS_MS if made.objective == "freshness" else 0
     return Slo(
         name=made.slo or name,
@@ -172,7 +170,7 @@ def slo_of(made: SloDefinition, draft: Draft, path: str, name: str, metric: str,
 
 
 def read_metric(draft: Draft) -> MetricContract | None:
-    """The contract of a draft."""
+    """Read the contract of a draft."""
     made = draft.shape(MetricDefinition)
     if made is None:
         return None
@@ -245,7 +243,7 @@ def _step(step: int | str, steps: Sequence[str], path: str, draft: Draft) -> int
 
 
 def _dimensions(written: list[str] | Mapping[str, Value], draft: Draft) -> dict[str, str]:
-    """CEL by name; of a list, the field of `data` with that name (the last one of a path)."""
+    """CEL by name; from a list, the field of `data` with that name (the last one of a path)."""
     if isinstance(written, Mapping):
         return {name: cel(text) for name, text in written.items()}
     found: dict[str, str] = {}

@@ -1,7 +1,5 @@
-"""Contract files to a set of contracts, and problems of that set back to lines and columns of the files.
-
-In: texts by file name, YAML (one or several documents, or a list) or JSON. Out: `Sources`. Never opens a file.
-"""
+"""Reads contract files (YAML or JSON texts by name) into a set, and locates problems of the set in the files. Opens no
+files."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,8 +28,8 @@ _UNREADABLE: Final = re.compile(r"line (\d+)(?:, column (\d+))?: ")
 
 
 class _Piece(msgspec.Struct, frozen=True):
-    """One contract of a file: its plain object, the path of that in its document, the document's number in the file
-    when there are several, and the places of the document."""
+    """One contract of a file: its plain object, its path in the document, the number of the document when there are
+    several, and the source positions."""
 
     file: str
     tree: Value
@@ -40,7 +38,7 @@ class _Piece(msgspec.Struct, frozen=True):
     places: Places
 
     def placed(self, problems: Iterable[Problem], draft: Draft | None = None) -> list[Problem]:
-        """Problems of the contract as problems of the file."""
+        """Convert problems of the contract to problems of the file."""
         found: list[Problem] = []
         for each in problems:
             path = self.inner + (written(each.path, draft.renames) if draft is not None else each.path)
@@ -52,7 +50,7 @@ class _Piece(msgspec.Struct, frozen=True):
 
 
 class Sources:
-    """Contracts and where they stand. `set` holds those that could be read, `problems` what is wrong with the rest."""
+    """Contracts and their positions in files. `set` holds the readable ones, `problems` those of the rest."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._pieces: dict[str, tuple[_Piece, Draft | None]] = {}
@@ -78,17 +76,17 @@ class Sources:
             known = self._pieces.get(key)
             if known is not None:
                 found += known[0].placed(mine, known[1])
-            else:  # of a contract that stands in no file: one that was known before
+            else:  # a contract in no file: known before
                 found += [msgspec.structs.replace(each, path=f"{key}#{each.path}") for each in mine]
         return sorted(found, key=lambda each: (each.path.partition("#")[0], each.line, each.column))
 
     def text(self, contract: Contract) -> Tree | None:
-        """A contract as it is written, or None when it comes from elsewhere."""
+        """The source text of a contract, or None when it is not from these files."""
         known = self._pieces.get(key_of(contract))
         return known[0].tree if known is not None else None
 
     def file(self, contract: Contract) -> str:
-        """The name of the file that holds a contract, empty when it comes from elsewhere."""
+        """The name of the file of a contract, empty when it is not from these files."""
         known = self._pieces.get(key_of(contract))
         return known[0].file if known is not None else ""
 
@@ -130,7 +128,7 @@ class Sources:
 
 
 def kind_of_tree(tree: Tree) -> str | None:
-    """Which kind of contract an object is, by the key that it begins with."""
+    """The kind of contract of an object, by its first key."""
     if isinstance(tree.get("slo"), str):
         return "alert" if "alert" in tree else "slo"
     for kind in ("alert", "metric", "event"):
@@ -140,7 +138,7 @@ def kind_of_tree(tree: Tree) -> str | None:
 
 
 def _pieces(name: str, text: str, problems: list[Problem]) -> Iterator[_Piece]:
-    """The contracts of a file. What its text does wrong goes to `problems`. Raises Malformed or Invalid."""
+    """The contracts of a file. Adds its problems to `problems`. Raises Malformed or Invalid."""
     if len(text) > FILE_CHARS_MAX:
         raise Malformed(f"a file of {len(text):,} characters is over the limit of {FILE_CHARS_MAX:,}")
     text = text.removeprefix("\ufeff")
@@ -158,7 +156,7 @@ def _pieces(name: str, text: str, problems: list[Problem]) -> Iterator[_Piece]:
 
 
 def set_of(contracts: Iterable[Contract]) -> ContractSet:
-    """A set of these contracts. The objective of a metric is one of the set as well."""
+    """A set of these contracts, including the objectives of metrics."""
     events: dict[str, dict[int, EventContract]] = {}
     metrics: dict[str, dict[int, MetricContract]] = {}
     alerts: dict[str, dict[int, AlertContract]] = {}
@@ -180,13 +178,13 @@ def set_of(contracts: Iterable[Contract]) -> ContractSet:
 
 
 def contract_sources(files: Mapping[str, str]) -> Sources:
-    """Read contract files; problems stand in what comes back."""
+    """Read contract files; problems are in the result."""
     return Sources(files)
 
 
 def read_contracts(files: Mapping[str, str]) -> ContractSet:
-    """The contracts of these files (text by name). Raises Invalid with every problem of their texts and shapes; whether
-    they fit together is for `check_set`."""
+    """The contracts of these files (text by name). Raises Invalid with every problem of their texts and shapes;
+    `check_set` checks whether they fit together."""
     sources = Sources(files)
     if sources.problems:
         raise Invalid("the contracts have problems", sources.problems)

@@ -1,7 +1,5 @@
-"""Event contracts in, a Python module out: a class for the data of each version of each event. Text only.
-
-`pydantic`: models that check what they are given; else TypedDicts, which need no library.
-"""
+"""Generates a Python module with a class for the data of each version of each event: pydantic models that validate, or
+TypedDicts, which need no library."""
 
 import keyword
 import re
@@ -24,7 +22,7 @@ _FORMATS: Final[Mapping[str, str]] = {"date-time": "AwareDatetime", "date": "dat
 
 
 def types_of(contracts: ContractSet, *, pydantic: bool = False) -> str:
-    """The module. Names are those of the types in capitals, with `V` and the version behind where there are several."""
+    """The module. Class names are the types in CamelCase, with `V` and the version where there are several."""
     made = _Module(pydantic)
     for type, versions in sorted(contracts.events.items()):
         for version, contract in sorted(versions.items()):
@@ -34,7 +32,7 @@ def types_of(contracts: ContractSet, *, pydantic: bool = False) -> str:
 
 
 class _Module:
-    """Classes in the order in which they are needed."""
+    """Collects classes in order of dependency."""
 
     def __init__(self, pydantic: bool) -> None:
         self._pydantic = pydantic
@@ -73,7 +71,7 @@ class _Module:
         return name
 
     def _functional(self, name: str, schema: Mapping[str, JsonValue]) -> str:
-        """A TypedDict with names that no attribute can have."""
+        """A TypedDict whose names are no valid attributes."""
         required = set(schema.get("required", ()))
         pairs = [
             f"{field!r}: {self._optional(self._type(name + _name(field), below), field in required)}"

@@ -1,7 +1,5 @@
-"""Text in, a checked and fast CEL expression out; values in, a value out: routing, guards and inputs of nodes.
-
-Errors of the text come at load, all at once, each with a caret; errors of values come as `EvalError`.
-"""
+"""Compiles text into checked, fast CEL expressions for routing, guards and inputs of nodes. Errors of the text are
+raised at load, all at once, each with a caret; errors of values as `EvalError`."""
 
 from aob.core.expression.evaluation import Meter
 from aob.core.expression.expression import Expression, compile_expression

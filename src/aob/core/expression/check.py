@@ -1,7 +1,5 @@
-"""What an expression may read here: its paths and the declarations in, complaints and the declared types out.
-
-Never evaluates. Names, node ids and fields are judged here; how types fit together is judged by the library.
-"""
+"""Checks the paths of an expression against what it may read: names, node ids and fields. The CEL library checks types.
+Never evaluates."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ Declared = tuple[tuple[str, str], ...]
 """Names and paths with their CEL types, sorted."""
 
 Shape = Schema | str
-"""What is known of a top-level name: the JSON Schema of its value, or its CEL type."""
+"""The shape of a top-level name: the JSON Schema of its value, or its CEL type."""
 
 DOUBLE: Final = "double"
 NAMES_CACHE_MAX: Final = 256
@@ -45,12 +43,12 @@ _RUN: Final[Schema] = {"properties": {
 _LOOP: Final[Schema] = {"properties": {"index": {"type": "integer"}, "previous": {}}}
 _NODE: Final = "output"
 _FACTS: Final = ("output", "error", "state", "exhausted")
-"""What there is of a node: the state always, the others when it completed, failed, or is a loop that `max` ended."""
+"""The facts of a node: the state always; the others when it completed, failed, or is a loop that `max` ended."""
 
 
 class Scope(msgspec.Struct, frozen=True):
     """What may be used: node ids, top-level names, the schemas of the inputs and of nodes' outputs, and the shapes of
-    other names. What has a shape is judged strictly: fields that may be missing need `has`, a number is a double."""
+    other names. Names with a shape are checked strictly: optional fields need `has`, a number is a double."""
 
     nodes: frozenset[str]
     names: frozenset[str]
@@ -61,19 +59,19 @@ class Scope(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=NAMES_CACHE_MAX)
 def declared_of(names: frozenset[str]) -> Declared:
-    """Every name that the checker shall know, also those that may not be used here: they get a better message."""
+    """All names declared to the checker, also those not allowed here: they get a better message."""
     return tuple(sorted({**dict.fromkeys(names, DYN), **STANDARD}.items()))
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What is wrong with the paths, and the types of those with a schema."""
+    """The problems of the paths, and the types of those with a schema."""
 
     complaints: tuple[Complaint, ...]
     types: Mapping[str, str]
 
 
 class Remark(msgspec.Struct, frozen=True):
-    """Something wrong with a path: with its root, or with the field at an index of its steps."""
+    """A problem of a path: of its root, or of the field at an index of its steps."""
 
     path: Path
     at: int
@@ -85,7 +83,7 @@ _ROOT: Final = -1
 
 
 def check_paths(text: str, tree: Tree, paths: tuple[Path, ...], scope: Scope) -> Verdict:
-    """Judge every path of an expression."""
+    """Check every path of an expression."""
     remarks: list[Remark] = []
     types: dict[str, str] = {}
     tested = {(path.root, *path.fields) for path in paths if path.tested}
@@ -107,7 +105,7 @@ def check_paths(text: str, tree: Tree, paths: tuple[Path, ...], scope: Scope) ->
 
 
 def _missing(tree: Tree, shapes: Mapping[str, Shape]) -> list[Remark]:
-    """Fields that may be missing and are read all the same."""
+    """Optional fields that are read without `has`."""
 
     def optional(path: Path) -> list[int]:
         shape = shapes.get(path.root)
@@ -127,7 +125,7 @@ def _placed(text: str, tree: Tree, remarks: list[Remark]) -> tuple[Complaint, ..
 
 
 def _offset(text: str, offsets: Mapping[int, int], path: Path, at: int) -> int:
-    """Where the root or a field stands. A step's own place is its dot or bracket, or the `(` of `has`."""
+    """The offset of the root or of a field. A step's own position is its dot or bracket, or the `(` of `has`."""
     if at == _ROOT:
         return offsets.get(path.id, 0)
     step = path.steps[at]
@@ -143,7 +141,7 @@ def _judge(path: Path, found: Typed, skipped: int, scope: Scope) -> Remark | Non
     if path.root not in scope.names:
         if path.root in STANDARD:
             return Remark(path, _ROOT, f"there is no {path.root} here", _WHERE.get(path.root, ""))
-        return None  # a name of the language, such as a type; the library has judged it
+        return None  # a name of the language, such as a type: checked by the library
     if path.root == "nodes":
         remark = _node(path, scope)
         if remark is not None:
@@ -172,7 +170,7 @@ def _node(path: Path, scope: Scope) -> Remark | None:
 
 
 def _schema(path: Path, scope: Scope) -> tuple[Schema, int]:
-    """The schema that a path walks through, and how many of its steps come before the schema begins."""
+    """The schema of a path, and how many of its steps precede the schema."""
     if path.root == "nodes":
         known = len(path.steps) > 1 and path.fields[1] == _NODE
         return (scope.node_types.get(path.fields[0], {}) if known else {}), 2
@@ -185,7 +183,7 @@ def _schema(path: Path, scope: Scope) -> tuple[Schema, int]:
 def _types(
     path: Path, types: tuple[str, ...], skipped: int, tested: set[tuple[str, ...]], *, strict: bool = False
 ) -> dict[str, str]:
-    """The type of the longest part of a path that has one. A part that `has` asks for stays open: it may be missing."""
+    """The type of the longest part of a path that has one. A part tested by `has` stays untyped: it may be missing."""
     for length in range(len(types), 0, -1):
         steps = path.steps[: skipped + length]
         whole = (path.root, *(step.field for step in steps))
@@ -195,7 +193,7 @@ def _types(
 
 
 def declarations(types: Mapping[str, str], declared: Declared) -> tuple[Declared, ...]:
-    """The declarations to check under: one, or two when a JSON number may be an int or a double."""
+    """The declarations to check: one, or two when a JSON number may be an int or a double."""
     if not types:
         return ()
     kinds = ("int", "double") if NUMBER in types.values() else ("int",)

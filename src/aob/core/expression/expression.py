@@ -1,7 +1,5 @@
-"""One CEL expression: text and what it may use in, a checked `Expression` out, or every problem with its place.
-
-An expression has no side effect, reads only the names it is given, and always ends.
-"""
+"""Compiles one CEL expression, or reports every problem with its place. An expression has no side effect, reads only
+its given names, and always terminates."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -46,7 +44,7 @@ class Expression:
     """A checked expression. Immutable; one object may serve any number of runs.
 
     `text`, `nodes` (ids it refers to), `names` (top-level names it uses), `kind` (`bool int double string list map
-    timestamp duration bytes null dyn`: what the checker knows of its value), `tree` (its parts as they were read).
+    timestamp duration bytes null dyn`: the known kind of its value), `tree` (its parts as parsed).
     """
 
     __slots__ = ("_program", "_run", "_units", "_want", "kind", "names", "nodes", "text", "tree")
@@ -69,15 +67,15 @@ class Expression:
 
     @property
     def counted(self) -> bool:
-        """Whether only the values can tell what an evaluation costs, so that it carries a counter."""
+        """Whether the cost depends on values, so that an evaluation needs a meter."""
         return self._units > 0
 
     def eval(self, names: Mapping[str, Value], meter: Meter | None = None) -> Value:
         """The value for these names: `nodes` is {id: {"output": value}}, `now` a datetime or milliseconds since 1970.
 
-        Values are plain JSON values, and so is the result, or a datetime, a timedelta or bytes. A result may be a part
-        of the values given: do not change it. Raises EvalError for a missing field, a wrong type, an overflow, and for
-        more than a million operations or 1 MiB of new text, lists and maps; with a meter, than what is left of it.
+        Values are plain JSON values; the result may also be a datetime, a timedelta or bytes. It may share parts of the
+        given values: do not change it. Raises EvalError for a missing field, a wrong type, an overflow, and for more
+        than a million operations or 1 MiB of new text, lists and maps; with a meter, for more than it has left.
         """
         if "now" in self.names:
             names = {**names, "now": _instant(names)}
@@ -98,7 +96,7 @@ class Expression:
         return value
 
     def reference(self, names: Mapping[str, Value]) -> Value:
-        """What `eval` must agree with: the value by the library alone. Raises EvalError."""
+        """The value by the library alone, which `eval` must equal. Raises EvalError."""
         given = {**names, "now": _instant(names)} if "now" in self.names else names
         return by_library(self._program, self.text, {name: given[name] for name in self.names if name in given})
 
@@ -107,7 +105,7 @@ class Expression:
 
 
 class _Read(msgspec.Struct, frozen=True):
-    """A text as far as it can be read without its document: the same for every place where it stands."""
+    """The part of a text's compilation that does not depend on its document: shared by all places."""
 
     text: str
     findings: tuple[library.Finding, ...]
@@ -133,14 +131,14 @@ def compile_expression(
     strict: bool = True,
     units_max: int = UNITS_MAX,
 ) -> Expression:
-    """Check a text once and make it ready to run. Raises ExpressionError with every problem found.
+    """Compile a text. Raises ExpressionError with every problem found.
 
     `nodes` are the ids it may refer to, `names` the top-level names; `node_types` and `input_schema` are JSON Schemas
-    of nodes' outputs and of the inputs; `shapes` are what is known of other names, a JSON Schema or a CEL type: what
-    has one is judged strictly (a field that may be missing needs `has`, a number is a double). `line` and `column`
-    (from 1) are where the text's first character stands in its document; `want="bool"` refuses what cannot be true or
-    false, at load and at evaluation. Without `strict` a text that an earlier release accepted is taken as it was.
-    `units_max` is what an evaluation may cost whose cost has no bound by itself.
+    of nodes' outputs and of the inputs; `shapes` are JSON Schemas or CEL types of other names, which are then checked
+    strictly (an optional field needs `has`, a number is a double). `line` and `column` (from 1) locate the text's first
+    character in its document; `want="bool"` refuses what cannot be true or false, at load and at evaluation. Without
+    `strict` a text that an earlier release accepted is taken unchanged. `units_max` limits evaluations whose cost has
+    no bound.
     """
     scope = Scope(nodes, names, node_types or {}, input_schema or {}, shapes or {})
     complaints, kind, read, numbers = _examine(text, scope, want, strict)
@@ -156,8 +154,8 @@ def compile_expression(
 
 
 class _Examined(NamedTuple):
-    """Every complaint by its offset (the first one there), the kind of the value, the text as read, and the paths that
-    a schema calls numbers."""
+    """Every complaint by its offset (the first one there), the kind of the value, the parsed text, and the paths with
+    the schema type number."""
 
     complaints: dict[int, Complaint]
     kind: str
@@ -198,7 +196,7 @@ def _examine(text: str, scope: Scope, want: Want, strict: bool) -> _Examined:
 
 @lru_cache(maxsize=EXPRESSION_CACHE_MAX)
 def _read(text: str, declared: Declared) -> _Read:
-    """Compile, and where that fails read at least the tree, so that the names in it can be judged as well."""
+    """Compile, or at least parse, so that the names can be checked as well."""
     try:
         text.encode()
         program = library.compile_text(text, declared)
@@ -225,7 +223,7 @@ def _read(text: str, declared: Declared) -> _Read:
 
 @lru_cache(maxsize=EXPRESSION_CACHE_MAX)
 def _check(text: str, declared: Declared) -> tuple[str, tuple[library.Finding, ...] | None]:
-    """The kind of a text under a declaration, and None; or what is wrong, mixed numbers in comparisons aside."""
+    """The kind of a text under a declaration and None; or its problems, mixed numbers in comparisons ignored."""
     try:
         return _kind(library.compile_text(text, declared)), None
     except library.Rejected as rejected:
@@ -233,7 +231,7 @@ def _check(text: str, declared: Declared) -> tuple[str, tuple[library.Finding, .
 
 
 def _typed(read: _Read, declared: tuple[Declared, ...]) -> tuple[str, tuple[library.Finding, ...]]:
-    """The kind of the value and what is wrong: under each declaration, for a number may be an int or a double."""
+    """The kind of the value and its problems: under each declaration, because a number may be an int or a double."""
     untyped = "dyn" if read.program is None else _kind(read.program)
     if not declared:
         return untyped, read.findings
@@ -249,7 +247,7 @@ def _typed(read: _Read, declared: tuple[Declared, ...]) -> tuple[str, tuple[libr
 
 
 def _kind(program: library.Program) -> str:
-    """`LIST<DYN>` is a list: what is in it is not told."""
+    """`LIST<DYN>` is a list: its items are unknown."""
     name: str = program.return_type().name()
     return name.partition("<")[0].lower()
 

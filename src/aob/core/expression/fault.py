@@ -1,7 +1,5 @@
-"""What can be wrong with an expression: at load an `ExpressionError` with its places, at run time an `EvalError`.
-
-In: a message and an offset in the text. Out: a `Problem` with line, column and a caret under the text. Never raises.
-"""
+"""The errors of expressions: at load an `ExpressionError` with its places, at run time an `EvalError`; builds problems
+with line, column and a caret under the text."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -16,7 +14,7 @@ TEXT_SHOWN_MAX: Final = 80
 
 
 class ExpressionError(Invalid):
-    """The text is not a correct expression. `problems` lists every place, `problem` is the first."""
+    """The text is not a valid expression. `problems` lists every place, `problem` is the first."""
 
     code = "bad_expression"
 
@@ -31,7 +29,7 @@ class ExpressionError(Invalid):
 
 
 class EvalError(CallerError):
-    """A correct expression met values that it cannot work on: a missing field, a wrong type, a division by zero."""
+    """A valid expression cannot be evaluated on its values: a missing field, a wrong type, a division by zero."""
 
     code = "expression_failed"
     status = 422
@@ -41,14 +39,14 @@ class EvalError(CallerError):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where the first character of an expression stands in its document: line and column from 1; 0 is unknown."""
+    """The position of an expression's first character in its document: line and column from 1; 0 is unknown."""
 
     line: int = 0
     column: int = 0
 
 
 class Complaint(msgspec.Struct, frozen=True):
-    """Something wrong at an offset of the text (characters from 0), before it is placed in a document."""
+    """A finding at an offset of the text (characters from 0), before it is located in a document."""
 
     offset: int
     message: str
@@ -56,7 +54,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 def problem_of(text: str, complaint: Complaint, place: Place) -> Problem:
-    """The complaint as a problem of the document, with a caret below the line of the text that it stands in."""
+    """The complaint as a problem of the document, with a caret below the affected line."""
     offset = min(max(complaint.offset, 0), len(text))
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
@@ -74,13 +72,13 @@ def problem_of(text: str, complaint: Complaint, place: Place) -> Problem:
 
 
 def _caret(source: str, column: int) -> str:
-    """The line and a caret below this column (from 0); of a long line, the part around it."""
+    """The line with a caret below this column (from 0); of a long line, the part around it."""
     cut = max(0, min(column - CARET_WIDTH_MAX // 2, len(source) - CARET_WIDTH_MAX))
     shown = source[cut : cut + CARET_WIDTH_MAX].replace("\t", " ").replace("\r", " ")
     return f"{shown}\n{' ' * (column - cut)}^"
 
 
 def meant(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint with the known word closest to a misspelt one, or what there is."""
+    """A hint with the known word nearest to a misspelt one, else `otherwise`."""
     near = nearest(word, known)
     return f"did you mean {near}?" if near else otherwise

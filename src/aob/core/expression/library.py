@@ -1,7 +1,5 @@
-"""The CEL library, loaded on first use: text and declared types in, a checked program out; values in, a value out.
-
-Never decides which names a document may use. What the library reports as an error leaves as `EvalError`.
-"""
+"""The CEL library, loaded on first use: compiles texts under declared types and evaluates programs. Errors of the
+library are raised as `EvalError`."""
 
 import re
 from collections.abc import Mapping
@@ -16,11 +14,11 @@ from aob.core.expression.fault import EvalError
 from aob.core.expression.reserved import STAND_IN, WORD, respelled, spelled
 
 Value: TypeAlias = Any
-"""A plain Python value: what JSON holds, and datetime, timedelta and bytes."""
+"""A plain Python value: a JSON value, datetime, timedelta or bytes."""
 
 ENV_CACHE_MAX: Final = 256
 EXTENSIONS: Final = ("ext_strings", "ext_math")
-"""The extensions of the language that documents may use; loaded (50 ms) for a text that mentions one only."""
+"""The supported extensions of CEL; loaded (50 ms) only for a text that uses one."""
 METHODS_ADDED: Final = (
     *("charAt", "indexOf", "lastIndexOf", "substring", "replace", "split", "join", "reverse"),
     *("lowerAscii", "upperAscii", "trim", "format"),
@@ -40,7 +38,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Rejected(Exception):  # noqa: N818  # it never leaves the room
-    """The library does not accept a text; `findings` has every place."""
+    """The library rejects a text; `findings` lists every place."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         super().__init__(findings)
@@ -57,16 +55,16 @@ class _Result(Protocol):
 
 
 class Program(Protocol):
-    """A checked program of the library."""
+    """A compiled program of the library."""
 
     def eval(self, *, data: Mapping[str, Value]) -> _Result:
         """Run it on these names."""
 
     def return_type(self) -> _Type:
-        """The type of its value, as far as the checker knows."""
+        """The type of its value, as far as known."""
 
     def serialize(self) -> bytes:
-        """Its tree, as a `cel.expr.CheckedExpr` or `ParsedExpr`."""
+        """Its tree as a `cel.expr.CheckedExpr` or `ParsedExpr`."""
 
 
 class _Env(Protocol):
@@ -75,7 +73,7 @@ class _Env(Protocol):
 
 @lru_cache(maxsize=ENV_CACHE_MAX)
 def _env(declared: tuple[tuple[str, str], ...], extensions: tuple[str, ...]) -> _Env:
-    cel = import_module("cel_expr_python.cel")  # 12 ms: only a process that meets an expression pays it
+    cel = import_module("cel_expr_python.cel")  # 12 ms: only for a process that uses expressions
     loaded = [_extension(name) for name in extensions]
     variables = {respelled(name): cel.Type(signature) for name, signature in declared}
     env: _Env = cel.NewEnv(variables=variables, extensions=loaded) if loaded else cel.NewEnv(variables=variables)
@@ -91,9 +89,8 @@ def _extension(name: str) -> object:
 def compile_text(
     text: str, declared: tuple[tuple[str, str], ...], *, check: bool = True, encoded: bool = False
 ) -> Program:
-    """The program of a text, where `declared` gives each name its CEL type; without check only its syntax is read.
-    `encoded` adds base64, for texts of our own. Raises Rejected.
-    """
+    """Compile a text, where `declared` gives each name its CEL type; without `check` it is only parsed. `encoded` adds
+    base64, for our own texts. Raises Rejected."""
     extensions = (*(EXTENSIONS if _EXTENDED.search(text) else ()), *((ENCODERS,) if encoded else ()))
     try:
         return _env(declared, extensions).compile(spelled(text), disable_check=not check)

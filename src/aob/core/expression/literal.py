@@ -1,7 +1,4 @@
-"""A plain value as a literal of CEL: what reads it back is the same value, with every NUL and every bit of a double.
-
-Text in, text out; never evaluates.
-"""
+"""Writes a plain value as a CEL literal that reads back as the same value, with every NUL and every bit of a double."""
 
 import math
 from datetime import datetime, timedelta
@@ -13,7 +10,7 @@ _INT64: Final = range(-(2**63), 2**63)
 
 
 def literal_of(value: Value) -> str:
-    """The literal of a value of JSON, of bytes, a time or a duration."""
+    """The literal of a JSON value, bytes, a time or a duration."""
     match value:
         case None:
             return "null"
@@ -40,7 +37,7 @@ def literal_of(value: Value) -> str:
 
 
 def text_literal(text: str) -> str:
-    """A text in quotes, with what is not printable or means something there spelled out."""
+    """A quoted text; unprintable and special characters are escaped."""
     return '"' + "".join(char if char.isprintable() and char not in '"\\' else _escaped(char) for char in text) + '"'
 
 

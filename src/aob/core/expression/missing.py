@@ -1,8 +1,5 @@
-"""Fields that a value may not have, and that an expression reads without asking `has` first.
-
-In: a tree, and which steps of a path may be missing. Out: the paths that would fail, each with the step that may be
-missing. Left to right: `has(a.b) && a.b > 1`, `!has(a.b) || a.b > 1` and `has(a.b) ? a.b : 0` are safe.
-"""
+"""Finds optional fields that an expression reads without testing `has` first. Evaluates left to right: `has(a.b) && a.b
+> 1`, `!has(a.b) || a.b > 1` and `has(a.b) ? a.b : 0` are safe."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,14 +12,14 @@ Place = tuple[str, ...]
 
 
 class _Facts(NamedTuple):
-    """What is there when a condition is true, and when it is false."""
+    """The fields present when a condition is true, and when it is false."""
 
     true: frozenset[Place] = frozenset()
     false: frozenset[Place] = frozenset()
 
 
 def unguarded(root: Expr, optional: Callable[[Path], Sequence[int]]) -> Iterator[tuple[Path, int]]:
-    """Each path with the index of its first step that may be missing there."""
+    """Each path that may fail, with the index of its first step that may be missing there."""
     yield from _Walk(optional).walk(root, frozenset(), frozenset())
 
 
@@ -66,7 +63,7 @@ class _Walk:
 
 
 def facts_of(expr: Expr) -> _Facts:
-    """What the truth of a condition says about what is there."""
+    """The fields whose presence a condition implies."""
     match expr:
         case Select(test=True):
             path = chain_of(expr)

@@ -1,7 +1,5 @@
-"""What an expression reads: the tree in, every chain of fields from a top-level name out.
-
-Never judges whether a path is allowed. A name that a macro binds hides the top-level name within the macro.
-"""
+"""Finds the paths that an expression reads: every chain of fields from a top-level name. A name bound by a macro hides
+the top-level name within the macro."""
 
 from collections.abc import Iterator
 
@@ -11,7 +9,7 @@ from aob.core.expression.tree import Call, Constant, Expr, Fold, Name, Select, c
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One field of a path: its name, the id of its node in the tree, and whether it can stand behind a dot."""
+    """One field of a path: its name, the id of its node in the tree, and whether it is a valid name after a dot."""
 
     field: str
     id: int
@@ -19,7 +17,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Path(msgspec.Struct, frozen=True):
-    """`root.step.step`; `tested` when it stands inside `has(...)`, so that its last field may be missing."""
+    """`root.step.step`; `tested` when it is inside `has(...)`, so that its last field may be missing."""
 
     root: str
     id: int
@@ -33,14 +31,14 @@ class Path(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """All paths of an expression in the order of the text, and the names that its macros bind."""
+    """All paths of an expression in text order, and the names that its macros bind."""
 
     paths: tuple[Path, ...]
     bound: frozenset[str]
 
 
 def chain_of(expr: Expr) -> Path | None:
-    """The path that this node is, or None: fields with a dot, or with a text literal in brackets."""
+    """The path of this node, or None: fields with a dot, or with a text literal in brackets."""
     match expr:
         case Name():
             return Path(expr.name, expr.id)

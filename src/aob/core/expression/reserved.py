@@ -1,9 +1,5 @@
-"""The words and dots of an expression: `loop`, a word that CEL reserves, under another spelling while the library has
-it, and dots that stand before a name.
-
-In: a text or a name. Out: the same with `loop` and its stand-in exchanged, of the same length, so that places stay
-right; or where a dot leads. Text literals, comments and fields stay as they are.
-"""
+"""Exchanges `loop`, a word that CEL reserves, with a stand-in for the library, and finds dots before a name. Lengths
+and so offsets are unchanged; text literals, comments and fields are kept."""
 
 import re
 from typing import Final
@@ -41,8 +37,8 @@ def respelled(name: str) -> str:
 
 
 def leading_dot(text: str) -> int | None:
-    """Where the first dot stands that has no value before it, as in `.inputs`: CEL reads it as "from the root", past
-    the variable of a macro, and the library does not do so everywhere."""
+    """The offset of the first dot without a value before it, as in `.inputs`: CEL reads it as "from the root", past the
+    variable of a macro, and the library does not do so everywhere."""
     after_operand = False
     for part in _PART.finditer(text):
         if part["dot"] and not after_operand:

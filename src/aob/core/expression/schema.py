@@ -1,8 +1,5 @@
-"""What a JSON Schema says about a path: the CEL type of its value, and a field that cannot exist.
-
-In: a schema as a plain map and the fields of a path. Out: type signatures and a verdict. Never validates a value.
-What it does not understand it calls `dyn`: a doubt is never an error.
-"""
+"""Follows paths through a JSON Schema: the CEL types of values, and fields that cannot exist. Whatever it does not
+understand is `dyn`, never an error. Does not validate values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeGuard
@@ -33,7 +30,7 @@ _SIMPLE: Final = {
 
 
 class Typed(msgspec.Struct, frozen=True):
-    """What is known of a path: the type after each field; `stop` is the index of a field that cannot exist, or -1."""
+    """The types along a path: after each field; `stop` is the index of a field that cannot exist, or -1."""
 
     types: tuple[str, ...]
     stop: int = -1
@@ -48,7 +45,7 @@ def _is_schema(value: Value) -> TypeGuard[Schema]:
 
 
 def _resolve(schema: Value, root: Schema) -> Schema:
-    """The schema behind local references; one that cannot be followed says nothing."""
+    """The schema after local references; empty for one that cannot be followed."""
     for _ in range(REF_DEPTH_MAX):
         if not _is_schema(schema):
             return _ANYTHING
@@ -84,7 +81,7 @@ def signature(schema: Schema, root: Schema) -> str:
 
 
 def _member(schema: Schema, field: str) -> Value:
-    """The schema of a field of an object, or None when there can be no such field."""
+    """The schema of a field of an object, or None when it cannot exist."""
     properties = schema.get("properties")
     if schema.get("type", "object") != "object" or _OPAQUE & schema.keys():
         return _ANYTHING
@@ -97,7 +94,7 @@ def _member(schema: Schema, field: str) -> Value:
 
 
 def optional_steps(schema: Schema, fields: Sequence[str]) -> list[int]:
-    """Which steps of a path lead to a field that its object declares and does not require."""
+    """The steps of a path that lead to a declared but not required field."""
     found: list[int] = []
     here = _resolve(schema, schema)
     for index, field in enumerate(fields):
@@ -113,7 +110,7 @@ def optional_steps(schema: Schema, fields: Sequence[str]) -> list[int]:
 
 
 def follow(schema: Schema, fields: Sequence[str]) -> Typed:
-    """Walk a path through a schema, from its root."""
+    """Follow a path through a schema, from its root."""
     types: list[str] = []
     here = _resolve(schema, schema)
     for index, field in enumerate(fields):

@@ -1,7 +1,4 @@
-"""The text of a value outside an expression, as CEL's `string()` makes it: keys of waits, subjects, lookups.
-
-In: a value of JSON, a time, bytes. Out: its text. Raises EvalError for what has none: null, a list, a map.
-"""
+"""The text of a value as of CEL's `string()`: for keys of waits, subjects, lookups."""
 
 from functools import cache
 
@@ -17,7 +14,7 @@ def _form() -> Expression:
 
 
 def string_of(value: Value) -> str:
-    """The text of a value."""
+    """The text of a value. Raises EvalError for null, a list or a map."""
     if type(value) is str:
         return value
     if value is None or isinstance(value, list | dict):

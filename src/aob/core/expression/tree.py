@@ -1,9 +1,5 @@
-"""The checked form of an expression as a small tree.
-
-In: the bytes of a `cel.expr.CheckedExpr` or `ParsedExpr`, as the CEL library serialises them. Out: a `Tree` of the
-node structs below.
-Never evaluates and never needs a protobuf library: the few messages of the format are read here.
-"""
+"""Reads the bytes of a `cel.expr.CheckedExpr` or `ParsedExpr` into a small tree of structs. Needs no protobuf library:
+the few messages of the format are read here."""
 
 import struct
 from collections.abc import Iterator
@@ -17,7 +13,7 @@ Scalar = None | bool | int | float | str | bytes
 
 
 class Constant(msgspec.Struct, frozen=True):
-    """A literal. `unsigned` tells `1u` from `1`."""
+    """A literal. `unsigned` distinguishes `1u` from `1`."""
 
     id: int
     value: Scalar
@@ -84,13 +80,13 @@ Expr = Constant | Name | Select | Call | Items | Entries | Fold
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """The root, and the part of the format that tells where its nodes stand, read only when something is wrong."""
+    """The root, and the part of the format with node offsets, read only for error messages."""
 
     root: Expr
     source: bytes
 
     def offsets(self) -> dict[int, int]:
-        """Where each node (by its id) stands in the text, in characters from 0."""
+        """The offset of each node (by its id) in the text, in characters from 0."""
         return _offsets(self.source)
 
 
@@ -113,10 +109,10 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Each field of a message as (number, integer value or 0, bytes or nothing)."""
+    """Each field of a message as (number, integer value or 0, bytes or empty)."""
     at = 0
     while at < len(data):
-        key = data[at]  # one byte: no message here has a field beyond number 15
+        key = data[at]  # one byte: no field number exceeds 15
         number, wire = key >> 3, key & 7
         if wire == _VARINT:
             value, at = _varint(data, at + 1)
@@ -244,7 +240,7 @@ def _offsets(data: bytes) -> dict[int, int]:
 
 
 def read_tree(serialized: bytes) -> Tree:
-    """The tree of a serialised checked or parsed expression. Raises ValueError when the bytes are of another format."""
+    """The tree of a serialized checked or parsed expression. Raises ValueError for another format."""
     outer = {number: body for number, _, body in _fields(serialized)}
     parsed = outer.get(1, b"").endswith(b"ParsedExpr")
     at_root, at_source = (2, 3) if parsed else (4, 5)

@@ -1,7 +1,4 @@
-"""The library's complaints in the words of a workflow's author.
-
-In: a text and what the library found wrong in it. Out: complaints with offset, message and hint. Never raises.
-"""
+"""Rewords the library's findings for the author of a workflow: offset, message and hint. Never raises."""
 
 import re
 from typing import Final
@@ -22,12 +19,12 @@ _RELATIONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 
 
 def is_syntax(finding: Finding) -> bool:
-    """Whether the text cannot even be read."""
+    """Whether the text cannot be parsed."""
     return "Syntax error" in finding.message or bool(_DEPTH.search(finding.message))
 
 
 def is_mixed_numbers(finding: Finding) -> bool:
-    """Whether the checker only minds that an int is compared with a double, which evaluation allows."""
+    """Whether the finding is only a comparison of int and double, which evaluation allows."""
     matched = _OVERLOAD.match(finding.message)
     if matched is None:
         return False
@@ -40,7 +37,7 @@ def is_mixed_numbers(finding: Finding) -> bool:
 
 
 def offset_of(text: str, finding: Finding) -> int:
-    """Where a finding stands in the text, in characters from 0."""
+    """The offset of a finding in the text, in characters from 0."""
     at = 0
     for _ in range(finding.line - 1):
         at = text.find("\n", at) + 1
@@ -48,7 +45,7 @@ def offset_of(text: str, finding: Finding) -> int:
 
 
 def without_bound(text: str, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The findings without those that follow from a misspelt macro: the variable that it would have bound."""
+    """The findings without those caused by a misspelt macro: the variable that it would have bound."""
     bound = set()
     for each in findings:
         call = re.match(r"\(\s*(\w+)\s*,", text[offset_of(text, each) :])

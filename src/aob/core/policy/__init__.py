@@ -1,4 +1,4 @@
-"""Who may do what, and what needs a person: callers and rules in, verdicts out. Pure."""
+"""Decides what callers and patches may do, and what a person must approve. Pure."""
 
 from aob.core.policy.caller import LOCAL, Caller
 from aob.core.policy.link import TOKEN_MAX, Link, open_link, sign_link

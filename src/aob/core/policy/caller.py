@@ -1,4 +1,4 @@
-"""Who asks, in which tenant, and with which roles. Deny by default."""
+"""Callers, their tenants and roles. Deny by default."""
 
 from typing import Final
 
@@ -8,8 +8,8 @@ from aob.core.node import ROLES as ROLES
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """An authenticated caller: a person, an agent or a program with a key. `id` is the id of that key; it is empty for
-    whoever calls in this process, without one."""
+    """An authenticated caller: a person, an agent or a program with a key. `id` is the id of that key; empty for a
+    caller in this process without a key."""
 
     tenant: str
     name: str
@@ -22,9 +22,9 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def owns_home(self) -> bool:
-        """Whether this is the person who owns the home: in process, or with the home's own key."""
+        """Whether the caller is the owner of the home: in process, or with the home's own key."""
         return self.name == LOCAL.name and self.tenant == LOCAL.tenant and "admin" in self.roles
 
 
 LOCAL: Final = Caller("default", "local", frozenset(ROLES))
-"""The caller of an in-process application and of the loopback key: the person who owns the home."""
+"""The caller of an in-process application and of the loopback key: the owner of the home."""

@@ -1,7 +1,5 @@
-"""What a node does to the world: its effect, the hosts and secrets that it names, and whether a home frees it.
-
-In: a node of a canonical document, what handlers declare. Out: facts about that node alone.
-"""
+"""The external effects of a single node: its effect class, the hosts and secrets it names, and whether a home allows
+it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +13,7 @@ from aob.core.node import KINDS
 from aob.core.policy.host import Host, host_of, matches
 
 _URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
-"""By kind, the field of its config that may name a host."""
+"""By kind, the config field that may name a host."""
 
 _METHOD_HEADERS: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
 
@@ -23,8 +21,8 @@ _SECRET: Final = re.compile(r"\{secret:([^{}]*)\}")
 
 
 class Free(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Effects of a home that a patch may make, change and lead to without a person: nodes of this `kind`, where said
-    only those that name this `host` (a pattern, and no other host) and use this `method` (of an object its `op`)."""
+    """Effects that a home lets patches add, change and lead to without approval: nodes of this `kind`; if set, only
+    those that name only this `host` (a pattern) and use this `method` (of an object its `op`)."""
 
     kind: str
     host: str = ""
@@ -32,8 +30,8 @@ class Free(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
-    """The strongest of what the node and its handlers say, the kind's default where no handler is known: a patch
-    cannot talk an effect down."""
+    """The strongest effect of the node and its handlers; the kind's default for unknown handlers: a patch cannot lower
+    an effect."""
     if node.get("disabled") is True:
         return "none"
     config, kind, verify = object_of(node.get("config")), KINDS.get(str(node.get("kind"))), node.get("verify")
@@ -54,12 +52,12 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
 
 
 def _overridden(config: Document) -> bool:
-    """Whether a request says in a header that it means another method than its own."""
+    """Whether a header of a request overrides its method."""
     return any(name.lower() in _METHOD_HEADERS for name in object_of(config.get("headers")))
 
 
 def fills_host(node: Document) -> bool:
-    """Whether a request goes where its input says: to a host that no document names."""
+    """Whether the input of a request chooses its host, so that no document names it."""
     if node.get("disabled") is True:
         return False
     return any((host := _host(url)) is not None and host.reach == "template" for _, url in named(node))
@@ -71,7 +69,7 @@ def asks(node: Document) -> bool:
 
 
 def is_free(node: Document, rules: Iterable[Free]) -> bool:
-    """Whether a home lets patches do what this node does."""
+    """Whether a home allows patches the effect of this node."""
     config = object_of(node.get("config"))
     method = str(config.get("method", "GET") if node.get("kind") == "http" else config.get("op", ""))
     return any(
@@ -95,7 +93,7 @@ def _host(url: str) -> Host | None:
 
 
 def named(node: Document) -> list[tuple[str, str]]:
-    """(field of the config, URL) of the URLs that a node names; targets by reference name no host."""
+    """(config field, URL) of the URLs that a node names; targets by reference name no host."""
     field = _URL_FIELDS.get(str(node.get("kind")))
     if field is None:
         return []
@@ -110,7 +108,7 @@ def hosts_of(node: Document) -> set[str]:
 
 
 def hosts_in(holder: Document) -> set[str]:
-    """Hosts named anywhere in a document, bodies included."""
+    """The hosts named anywhere in a document, bodies included."""
     found: set[str] = set()
     pending = [holder]
     while pending:
@@ -122,7 +120,7 @@ def hosts_in(holder: Document) -> set[str]:
 
 
 def secrets_of(node: Document) -> set[str]:
-    """Secrets that the config of a node names."""
+    """The secrets that the config of a node names."""
     found: set[str] = set()
     pending: list[Json] = [node.get("config")]
     while pending:

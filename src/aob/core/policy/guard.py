@@ -1,7 +1,5 @@
-"""What in a change of a graph weakens an approval, or lets an effect that happens once happen in a new way.
-
-In: the graph of a body before and after. Out: sentences for the person who decides. Never decides itself.
-"""
+"""Finds changes of one body's graph that weaken an approval or reach an effect in a new way, as sentences for the
+approver."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterator
@@ -10,11 +8,11 @@ from aob.core.graph.patch.pointer import Document, Json
 from aob.core.policy.web import INERT
 
 Way = tuple[str, str, str]
-"""How a node may be reached: source, outcome, condition."""
+"""A way to reach a node: source, outcome, condition."""
 
 
 class Graph:
-    """Nodes and edges of one body, indexed by their ends; `approvals` are those that ask a person."""
+    """Nodes and edges of one body, indexed by their ends; `approvals` are the nodes that ask a person."""
 
     def __init__(self, holder: Document) -> None:
         self.nodes = _objects(holder.get("nodes"))
@@ -30,7 +28,7 @@ class Graph:
         )
 
     def reached_without(self, approval: str) -> set[str]:
-        """Nodes that can run although nobody has approved."""
+        """Nodes that can run without an approval."""
         asks = approval in self.approvals
         pending = [id for id in self.nodes if id not in self.into]
         reached = set(pending)
@@ -44,7 +42,7 @@ class Graph:
         return reached
 
     def ways_to(self, id: str, through: Container[str] = ()) -> set[Way]:
-        """How a node may be reached; nodes in `through` are looked through, to the ways that lead to them."""
+        """The ways to reach a node; nodes in `through` are replaced by the ways that lead to them."""
         ways: set[Way] = set()
         seen = {id}
         pending = [id]
@@ -60,7 +58,7 @@ class Graph:
 
 
 def weakened_approvals(old: Graph, new: Graph) -> Iterator[str]:
-    """Sentences, one for each way in which fewer people are asked after the change."""
+    """One sentence for each way in which fewer people are asked after the change."""
     added = new.nodes.keys() - old.nodes.keys()
     for approval in old.approvals:
         now = new.nodes.get(approval)
@@ -79,7 +77,7 @@ def weakened_approvals(old: Graph, new: Graph) -> Iterator[str]:
 
 
 def new_ways(old: Graph, new: Graph) -> Iterator[str]:
-    """The nodes, known before, that can be reached in a way that they could not be before."""
+    """The existing nodes that can be reached in a new way."""
     added = new.nodes.keys() - old.nodes.keys()
     for id in sorted(old.nodes.keys() & new.nodes.keys()):
         were, are = old.into.get(id, ()), new.into.get(id, ())
@@ -96,7 +94,7 @@ def _branches_to(graph: Graph, approval: str) -> set[str]:
 
 
 def _choices(graph: Graph, branch: str) -> tuple[list[str], str]:
-    """What a branch chooses by: conditions and their order, not where the other edges lead."""
+    """The conditions of a branch and their order, without the targets of its other edges."""
     choices = [
         str((edge.get("order", 0), edge.get("when", ""), edge.get("else", False)))
         for edge in graph.out_of.get(branch, ())

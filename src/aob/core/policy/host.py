@@ -1,8 +1,5 @@
-"""Which host a URL names, and whether that host is public, private or unknown until run time (SEMANTICS 5.7).
-
-In: text of a URL, an address, patterns. Out: a Host or the reason why there is none. Looks up no name: a name that
-resolves to a private address is caught by the client that connects, this catches what the text already says.
-"""
+"""Parses the host of a URL and classifies it as public, private or unknown until run time (SEMANTICS 5.7). Resolves no
+names: the HTTP client checks the addresses that names resolve to."""
 
 import ipaddress
 import re
@@ -21,7 +18,7 @@ _PRIVATE_SUFFIXES: Final = (
     *("arpa", "test", "invalid", "onion"),
 )
 METADATA: Final = frozenset({"169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "169.254.170.2"})
-"""Addresses at which clouds hand out credentials: allowed only where a policy names the very address."""
+"""Addresses at which clouds serve credentials: allowed only where a policy names the exact address."""
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
@@ -31,8 +28,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Host(msgspec.Struct, frozen=True):
-    """`name` is lower case ASCII, an address in its one canonical spelling; `*` when it is filled in at run time.
-    `port` is 0 when the URL names none."""
+    """`name` is lower case ASCII, addresses in canonical form; `*` when filled in at run time. `port` is 0 without one
+    in the URL."""
 
     scheme: str
     name: str
@@ -45,7 +42,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 def host_of(url: str) -> Host:
-    """The host that a URL names. Raises ValueError with the reason when it names none, or none for certain."""
+    """The host of a URL. Raises ValueError with the reason when it has none, or an ambiguous one."""
     if len(url) > URL_MAX:
         raise ValueError(f"a URL has at most {URL_MAX} characters")
     scheme, separator, rest = url.partition("://")
@@ -78,7 +75,7 @@ def _split(authority: str) -> tuple[str, int]:
     if "%" in name:
         raise ValueError("a host name is not percent-encoded")
     try:
-        # The codec also folds full-width digits and ideographic full stops, as resolvers do.
+        # The codec also normalizes full-width digits and ideographic full stops, as resolvers do.
         ascii_name = name.encode("idna").decode().lower()
     except UnicodeError as error:
         raise ValueError("this is no host name") from error
@@ -97,8 +94,8 @@ def _port(text: str) -> int:
 
 
 def address_of(name: str) -> Address | None:
-    """The address that a host spells, in any spelling that a resolver takes (`127.1`, `0x7f000001`, `017700000001`);
-    None for a name. Raises ValueError for a name that ends like an address and is none."""
+    """The address of a host, in any form that resolvers accept (`127.1`, `0x7f000001`, `017700000001`); None for a
+    name. Raises ValueError for a name that ends like an address but is invalid."""
     if ":" in name:
         return ipaddress.IPv6Address(name)
     parts = name.split(".")
@@ -152,12 +149,12 @@ def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
 
 
 def _is_private_name(name: str) -> bool:
-    # A name without a dot is looked up in the search domains of this machine: it is never a public one.
+    # A name without a dot is resolved in the search domains of this machine: it is never public.
     return "." not in name or name.rpartition(".")[2] in _PRIVATE_SUFFIXES
 
 
 def matches(host: Host, patterns: Sequence[str]) -> bool:
-    """Whether a pattern names the host: `host`, `host:port`, `*.example.com` (below it), a network `10.0.0.0/8`."""
+    """Whether a pattern matches the host: `host`, `host:port`, `*.example.com` (below it), a network `10.0.0.0/8`."""
     return any(_match(host, pattern.strip().lower()) for pattern in patterns)
 
 

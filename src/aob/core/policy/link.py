@@ -1,7 +1,5 @@
-"""A signed link: the right to make one decision on one ticket until an instant, held by whoever holds the link.
-
-In: a secret of the home and what the link allows. Out: a URL-safe token, and back. Never looks at a clock.
-"""
+"""Signed links: the right of the bearer to make one decision on one ticket until it expires. Encodes and verifies
+URL-safe tokens with a secret of the home; reads no clock."""
 
 import hashlib
 import hmac
@@ -17,10 +15,10 @@ _DOMAIN: Final = b"aob.link.1\0"
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """What a link allows: these choices on this ticket, before `expires_ms`. `to` names whom it was given to.
-    `key` is the id of the key that made it: the link is dead with that key. The home's own notices have none.
+    """What a link allows: these choices on this ticket, before `expires_ms`. `to` is the recipient. `key` is the id of
+    the key that made it: revoking the key revokes the link. The home's own notices have none.
 
-    `HELD_MS` is how long a link to a ticket without a deadline holds; a longer `to` than `TO_MAX` fits no token.
+    `HELD_MS` is the validity of a link to a ticket without a deadline; `TO_MAX` limits the length of `to`.
     """
 
     HELD_MS: ClassVar[int] = 7 * 86_400_000
@@ -35,17 +33,17 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
 
 
 def sign_link(secret: bytes, link: Link) -> str:
-    """The token of a link: its content and an HMAC-SHA256 over it."""
+    """The token of a link: its content and its HMAC-SHA256."""
     payload = msgspec.msgpack.encode(link)
     return f"{text_of(payload)}.{text_of(_mac(secret, payload))}"
 
 
 def open_link(secret: bytes, token: str, *, now_ms: int) -> Link:
-    """The link of a token. Raises Refused: `bad_link` for one that we did not sign, `link_expired` after its time."""
+    """Verify a token. Raises Refused: `bad_link` for a wrong signature, `link_expired` after its time."""
     body, _, mac = token[:TOKEN_MAX].partition(".")
     try:
         payload = _bytes(body)
-        # Compared before anything of it is read, and in constant time.
+        # Compared before parsing, and in constant time.
         if not hmac.compare_digest(_mac(secret, payload), _bytes(mac)):
             raise ValueError("signature")
         link = msgspec.msgpack.decode(payload, type=Link)
@@ -66,6 +64,6 @@ def _mac(secret: bytes, payload: bytes) -> bytes:
 
 def _bytes(text: str) -> bytes:
     data = bytes_of(text)
-    if text_of(data) != text:  # a decoder takes `+` for `-`, and any spare bits at the end
+    if text_of(data) != text:  # decoders accept `+` for `-`, and any spare bits at the end
         raise ValueError("not as it was written")
     return data

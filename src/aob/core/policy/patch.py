@@ -1,8 +1,5 @@
-"""The gate of patches (O9): may this change happen at all, and does a person have to agree first?
-
-In: documents before and after, rules of the home, what the run has spent. Out: a Verdict with problems and reasons.
-Checks the text of a patch only; schema and graph are checked by core.graph, connections by the client that makes them.
-"""
+"""The gate of patches (O9): decides whether a change is allowed, and whether a person must approve it first. Checks
+only the text of a patch; core.graph checks schema and graph, the HTTP client checks connections."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -39,24 +36,24 @@ from aob.core.policy.web import INERT, INPUTS, RUN, VERSION, Pair, Web, edge_cha
 CALLER_KINDS: Final = ("agent", "optimizer", "plan", "person")
 
 REASONS_MAX: Final = 32
-"""Reasons that are shown to the person who decides; the diff shows all that changes."""
+"""Reasons shown to the approver; the diff shows all changes."""
 LISTED_MAX: Final = 8
-"""Nodes that one reason names."""
+"""Nodes named in one reason."""
 
 _QUIET: Final = frozenset(
     {"workflow", "nodes", "edges", "description", "labels", "priority", "mode", "output", "limits", "inputs"}
 )
-"""Fields of a workflow on which no node of it hangs; `inputs` and `labels` are followed through expressions."""
+"""Fields of a workflow that affect no node; `inputs` and `labels` are followed through expressions."""
 
 _FOLLOWED: Final = {INPUTS: "inputs", RUN: "labels"}
-"""By name of an expression, the field of the workflow that it reads."""
+"""By name in expressions, the field of the workflow it reads."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`ok`: no problems. `needs_person`: somebody has to approve before it applies, for `reasons`, which say
-    `adds an agent: clerk` and the like. `agents_added` counts against the spawn budget once the patch is applied.
-    `roles` and `barred` are those of the approvals that the patch concerns: whoever decides has all of the roles.
-    `reached`, of a fork, are nodes of the root that may not be copied."""
+    """The result of a review. `ok`: no problems. `needs_person`: an approval is required, for `reasons` such as `adds
+    an agent: clerk`. `agents_added` counts against the spawn budget once the patch is applied. `roles` and `barred` are
+    those of the approvals concerned: the approver needs all of the roles. `reached`, of a fork, are nodes of the root
+    that may not be copied."""
 
     ok: bool
     needs_person: bool
@@ -69,8 +66,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def budget_left(rules: PatchRules, agents_used: int, document: Document | None = None) -> int:
-    """Agents that patches may still add, 0 or more: asked before a model is called. The smaller one of the home's
-    and the workflow's `limits: {agents}` counts."""
+    """Agents that patches may still add, 0 or more: checked before a model is called. The smaller limit of the home and
+    of the workflow's `limits: {agents}` applies."""
     limits = (document or {}).get("limits")
     own = limits.get("agents") if isinstance(limits, dict) else None
     allowed = min(rules.agents_max, own) if isinstance(own, int) else rules.agents_max
@@ -92,10 +89,10 @@ def review_patch(
 ) -> Verdict:
     """Judge the change from `before` to `after`, both canonical and `after` already checked as a graph.
 
-    `agents_used` counts what patches of this run and its descendants have added so far. `handler_effects` maps
-    handler names to the effects that they declare. `decided` are nodes of the root whose outcome stands already. Of a
-    fork `given` are those to which it gives another output; then the verdict tells what the change reaches. `author` is
-    the agent that proposes it, by its path. `tagged`: it is one of a tag: what starts under that has another version.
+    `agents_used` counts what patches of this run and its descendants have added so far. `handler_effects` maps handler
+    names to their declared effects. `decided` are nodes of the root with a final outcome. Of a fork `given` are the
+    nodes with a replaced output; the verdict then lists what the change reaches. `author` is the path of the proposing
+    agent. `tagged`: the patch is one of a tag, so that later starts of that tag get another version.
     """
     review = _Review(before, after, rules, handler_effects or {}, decided, given or ())
     review.tagged, review.author, review.forks = tagged, author, given is not None
@@ -120,8 +117,8 @@ def review_patch(
 
 
 def refused_now(node: Document, base: Document | None, rules: PatchRules, agents_used: int) -> str:
-    """Why a node that a patch brought may not begin under these rules, empty when it may: the third layer. `base` is
-    the node before all patches, whose kind and hosts are not judged; `agents_used` counts what patches have added."""
+    """Why a node added by a patch may not begin under these rules, empty when it may: the third layer. `base` is the
+    node before all patches, whose kind and hosts are not checked; `agents_used` counts what patches have added."""
     kind, before = str(node.get("kind")), base or {}
     if kind in rules.forbidden_kinds and kind != before.get("kind"):
         return f"the home forbids nodes of kind `{kind}` in patches now"
@@ -134,7 +131,7 @@ def refused_now(node: Document, base: Document | None, rules: PatchRules, agents
 
 
 class _Review:
-    """One change, looked at node by node."""
+    """The review of one change, node by node."""
 
     def __init__(
         self,
@@ -163,12 +160,12 @@ class _Review:
         )
 
     def written(self) -> Iterator[tuple[str, Document, Document | None]]:
-        """(path, node now, node before or None) of the nodes that the patch adds or changes."""
+        """(path, node after, node before or None) of the nodes that the patch adds or changes."""
         yield from ((path, node, None) for path, node in self.added.items())
         yield from ((path, now, old) for path, (old, now) in self.changed.items())
 
     def problems(self) -> Iterator[Problem]:
-        """What may not happen, whoever agrees."""
+        """What is forbidden even with approval."""
         for section in self.fields.values():
             if "workflow" in object_of(section):
                 yield Problem("/workflow", "a patch cannot rename the workflow", hint="push it under the new name")
@@ -182,7 +179,7 @@ class _Review:
                     yield from host_problem(_pointer(path, "config", field), url, kind, self.rules)
 
     def reasons(self) -> Iterator[str]:
-        """Why a person has to agree."""
+        """Why a person must approve."""
         for path, node, old in self.written():
             changed = old is None or _essence(node) != _essence(old)
             if _is_agent(node) and changed and not self._free(node):
@@ -205,7 +202,7 @@ class _Review:
         yield from self._ways()
 
     def _written_effects(self) -> Iterator[str]:
-        """Effects and approvals that the patch itself writes, and edges that leave an approval."""
+        """Effects and approvals in the patch itself, and edges that leave an approval."""
         for path, pair in self.web.nodes.items():
             if pair.old is pair.new:
                 continue
@@ -226,7 +223,7 @@ class _Review:
             yield f"changes what follows the approval `{source}`: edge {edge}"
 
     def _left(self) -> Iterator[tuple[str, str]]:
-        """(edge, approval) of the edges that the patch writes and that leave an approval."""
+        """(edge, approval) of the patch's edges that leave an approval."""
         for body in self.web.bodies.values():
             for id, pair in body.edges.items():
                 for edge in pair.both() if edge_changed(pair) else ():
@@ -235,7 +232,7 @@ class _Review:
                         yield f"{body.prefix}{id}", source
 
     def _ways(self) -> Iterator[str]:
-        """Effects and approvals that depend on what the patch writes, each with the way."""
+        """Effects and approvals that depend on the patch, each with the way."""
         loud = sorted({name for section in self.fields.values() for name in object_of(section)} - _QUIET)
         if loud and self.standing:
             yield f"changes `{', '.join(loud)}` of the workflow, on which effects and approvals hang"
@@ -252,7 +249,7 @@ class _Review:
             yield f"changes what could end the run before {_listed(paths)}: {way}"
 
     def asked(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Roles of the approvals concerned, and whom those bar."""
+        """Roles required by the approvals concerned, and callers they bar."""
         hit = [path for path in self.standing if self.taint.reaches(path)]
         hit += [source for _, source in self._left()]
         configs = [object_of((self.web.nodes[path].old or {}).get("config")) for path in concerned(self.web, hit)]
@@ -266,14 +263,14 @@ class _Review:
 
     @cached_property
     def taint(self) -> Taint:
-        """What the patch reaches."""
+        """The nodes that the patch reaches."""
         fields = {name for section in self.fields.values() for name in object_of(section)}
         names = {name for name, field in _FOLLOWED.items() if field in fields} | ({VERSION} if self.tagged else set())
         return Taint(self.web, names, self.decided, self.given, self._readers())
 
     def _readers(self) -> list[str]:
-        """Agents that are shown the graph, texts and all: what they answer may hang on any of it. Who proposes the
-        patch knows it; a fork copies what they have answered to the graph of then."""
+        """Agents that are shown the graph with all texts: their answers may depend on any of it. The author of the
+        patch knows it; a fork copies their answers to the earlier graph."""
         if self.forks or self.before == self.after:
             return []
         return [
@@ -283,12 +280,12 @@ class _Review:
 
     @cached_property
     def hosts(self) -> set[str]:
-        """Hosts that the document named before."""
+        """Hosts in the document before the patch."""
         return hosts_in(self.before)
 
     @cached_property
     def standing(self) -> list[str]:
-        """Effects and approvals, of either document, that are not decided yet."""
+        """Effects and approvals of either document that are not decided yet."""
         return [
             path for path, pair in self.web.nodes.items()
             if path.partition("/")[0] not in self.decided
@@ -297,14 +294,14 @@ class _Review:
 
     @cached_property
     def reached(self) -> list[str]:
-        """Effects and approvals that the patch reaches and does not write itself."""
+        """Effects and approvals that the patch reaches but does not contain."""
         return [
             path for path in self.standing
             if self.taint.reaches(path) and None not in self.web.nodes[path] and not self.web.changed(path)
         ]  # fmt: skip
 
     def _bodies(self) -> Iterator[tuple[str, Document, Document]]:
-        """(path, before, after) of the bodies in which something changed; the root's path is empty."""
+        """(path, before, after) of the changed bodies; the root's path is empty."""
         paths = {path.rpartition("/")[0] for path in (*self.added, *self.changed, *self.removed)}
         pending: list[tuple[str, Document, Document]] = [("", self.before, self.after)]
         while pending:
@@ -323,11 +320,11 @@ class _Review:
         return effect_of(node, self.handler_effects)
 
     def _counts(self, node: Document) -> bool:
-        """Whether the node has an effect for which a person is asked."""
+        """Whether the node has an effect that needs approval."""
         return self._effect(node) != "none" and not self._free(node)
 
     def _fills(self, node: Document) -> bool:
-        """Whether the node asks at a host that its input says."""
+        """Whether the input of the node chooses its host."""
         return fills_host(node) and not self._free(node)
 
     def _free(self, node: Document) -> bool:

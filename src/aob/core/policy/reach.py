@@ -1,4 +1,4 @@
-"""Whether a patch may name a URL: a field of a node and the rules of the home in, problems out. Looks up no name."""
+"""Checks whether a patch may name a URL under the rules of the home. Resolves no names."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from aob.core.policy.rules import PatchRules
 
 
 def host_problem(path: str, url: str, kind: str, rules: PatchRules) -> Iterator[Problem]:
-    """Why a node of a kind may not name the URL in a patch."""
+    """Why a patch may not name the URL in a node of this kind."""
     try:
         host = host_of(url)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a home allows patches to do: its settings, and the version of them that an approval binds. Data only."""
+"""The patch rules of a home, and their version, which approvals are bound to. Data only."""
 
 from hashlib import sha256
 from typing import Final
@@ -8,7 +8,7 @@ import msgspec
 from aob.core.policy.effect import Free
 
 AGENTS_MAX: Final = 5
-"""Agents that patches may add to a run and all its descendants, unless the home or the workflow says otherwise."""
+"""Agents that patches may add to a run and its descendants, unless the home or workflow sets a limit."""
 
 
 class PatchRules(msgspec.Struct, frozen=True):
@@ -16,9 +16,9 @@ class PatchRules(msgspec.Struct, frozen=True):
 
     `hosts_allowed` None means any public host. Private hosts (loopback and metadata included) need a line in
     `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network such as `10.0.0.0/8`.
-    `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never wait for a
-    person, those of all others always do with `always_person`. `free` names effects for which nobody is asked. With
-    `four_eyes` whoever started a run decides on no patch of it.
+    `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never need approval,
+    all others always do with `always_person`. `free` lists effects without approval. With `four_eyes` the person who
+    started a run decides on no patch of it.
     """
 
     forbidden_kinds: tuple[str, ...] = ()
@@ -33,11 +33,11 @@ class PatchRules(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        """The sha256 of the rules, 64 hexadecimal characters: an approval holds under the rules it was given under."""
+        """The sha256 of the rules, 64 hexadecimal characters: an approval holds only under the same rules."""
         stated = msgspec.structs.asdict(self)
-        # What is newer than the first release and not set leaves the version of a home as it was.
+        # Newer fields that are unset do not change the version of a home.
         told = {name: stated[name] for name in stated if stated[name] or name in _FIRST}
-        return sha256(msgspec.json.encode(told)).hexdigest()  # in the order in which the first release wrote them
+        return sha256(msgspec.json.encode(told)).hexdigest()  # in the field order of the first release
 
 
 _FIRST: Final = frozenset(PatchRules.__struct_fields__) - {"free", "four_eyes"}

@@ -1,10 +1,7 @@
-"""Noninterference (SEMANTICS 4.4): which nodes could run or end otherwise because of a patch, and by what way.
-
-In: the web of both documents, and nodes of the root whose outcome stands. Out: for each node that the patch reaches,
-the way from what is written to it. Never knows effects, and says rather too much: what cannot be told apart is reached.
-A failure that a patch adds counts where it is handled, and in a body; in the root it ends the run, and that is seen. A
-failure that ended the run and may not come any more counts: what it held back could go on.
-"""
+"""Noninterference (SEMANTICS 4.4): finds the nodes that could run or end differently because of a patch, and the way.
+Works on the web of both documents and ignores effects; in doubt a node counts as reached. A failure that a patch adds
+counts where it is handled, and in a body; in the root it ends the run, which is visible. A failure that ended the run
+and may no longer occur counts: what it prevented could now run."""
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
@@ -15,22 +12,22 @@ from aob.core.graph.patch.pointer import Document
 from aob.core.policy.web import INPUTS, RUN, VERSION, Body, Pair, Use, Web, edge_changed
 
 Fact = Literal["run", "end"]
-"""`run`: whether the node runs, how often, when, or with what. `end`: how it ends, and what it gives."""
+"""`run`: whether, how often, when or with what the node runs. `end`: how it ends, and its output."""
 
 ARROW: Final = " -> "
 ENDS: Final = " (its failure ends what is left)"
 
 
 class Mark(NamedTuple):
-    """One fact of one node."""
+    """A fact of one node."""
 
     path: str
     fact: Fact
 
 
 class Taint:
-    """What a patch reaches. `ways` maps each mark to what it came from and to the words for this step. `fields` are
-    names of expressions whose value it changes, `readers` nodes that are shown the graph."""
+    """What a patch reaches. `ways` maps each mark to its cause and the words for this step. `fields` are names in
+    expressions whose value it changes, `readers` nodes that are shown the graph."""
 
     def __init__(
         self,
@@ -53,16 +50,16 @@ class Taint:
         while self._todo or self._later:
             if self._todo:
                 self._follow(self._todo.popleft())
-            else:  # the plain ways are told first
+            else:  # direct ways are listed first
                 mark = self._later.popleft()
                 self._relax(self.web.body_of(mark.path), mark.path, mark, "")
 
     def reaches(self, path: str) -> bool:
-        """Whether the node could run otherwise than without the patch."""
+        """Whether the patch could make the node run differently."""
         return Mark(path, "run") in self.ways
 
     def roots(self) -> frozenset[str]:
-        """Nodes of the root that could run or end otherwise, or in whose body something could."""
+        """Nodes of the root that could run or end differently, or that contain such a node."""
         return frozenset(mark.path.partition("/")[0] for mark in self.ways)
 
     def way(self, path: str) -> str:
@@ -143,7 +140,7 @@ class Taint:
         self._later.append(mark)
 
     def _inside(self, owner: str, cause: Mark) -> None:
-        """How often a body runs, and with what, hangs on its node."""
+        """A body runs as often, and with what, as its node says."""
         body = self.web.bodies.get(owner)
         for path in body.nodes if body is not None else ():
             self._mark(path, "run", cause, path)
@@ -152,13 +149,13 @@ class Taint:
         return sorted(self.web.outs.get(path, ()))
 
     def _outside(self, owner: str, cause: Mark) -> None:
-        """What a body gives is what its node gives; a loop goes on, and with what, by what its last pass gave."""
+        """A body's output is its node's; a loop continues, and with what, by the output of its last pass."""
         self._mark(owner, "end", cause, f"{owner} (its body)")
         if self._is(owner, "loop"):
             self._inside(owner, cause)
 
     def _relax(self, body: Body, path: str, cause: Mark | None, word: str) -> None:
-        """A failure of the node would have ended all that was not surely decided before it."""
+        """A failure of the node would have ended everything not surely decided before it."""
         old, _ = self.web.nodes.get(path, Pair(None, None))
         if old is None or not _may_fail(old) or self._handled(body, path, old):
             return
@@ -167,8 +164,8 @@ class Taint:
             self._mark(other, "run", cause, f"{start}{path}{ENDS}{ARROW}{other}")
 
     def _unsure(self, body: Body, path: str) -> Iterator[str]:
-        """Nodes of a body that need not be decided when the node begins, each once. Other passes of a body go on while
-        this one runs, so in a body this is every node."""
+        """Nodes of a body that may be undecided when the node begins, each once. Other passes of a body run
+        concurrently, so in a body this is every node."""
         order = self._orders(body)
         safe = self._safe.get(body.path, -1)
         number = order.index[path]
@@ -179,7 +176,7 @@ class Taint:
                 yield other
 
     def _cancel(self, body: Body, join: str, cause: Mark | None, word: str) -> None:
-        """A join that cancels the rest cancels what led to it."""
+        """A join that cancels the rest cancels the nodes that lead to it."""
         for path in self._before(body, join):
             self._mark(path, "run", cause, f"{word}{ARROW if word else ''}{join} (cancels the rest){ARROW}{path}")
 
@@ -189,7 +186,7 @@ class Taint:
         return any(node.get("kind") == kind for node in self.web.nodes.get(path, Pair(None, None)).both())
 
     def _handled(self, body: Body, path: str, old: Document) -> bool:
-        """Whether the document before let the run go on when the node failed."""
+        """Whether the run continued after a failure of the node in the document before."""
         return old.get("on_failure") == "skip" or path in self._failure_edges.get(body.path, ())
 
     @cached_property
@@ -205,7 +202,7 @@ class Taint:
 
     @cached_property
     def _waits(self) -> dict[str, list[str]]:
-        """Nodes that wait for a message, by its name."""
+        """Nodes that wait for a message, by message name."""
         found: dict[str, list[str]] = {}
         for path in self.web.nodes:
             if self._is(path, "wait"):
@@ -217,13 +214,13 @@ class Taint:
         return {str(_config(node).get("message")) for node in self.web.nodes[path].both() if node.get("kind") == "wait"}
 
     def _rivals(self, path: str) -> Iterator[str]:
-        """Other nodes that a message for this one could reach instead."""
+        """Other nodes that could receive a message for this one."""
         if self._is(path, "wait"):
             for name in self._messages(path):
                 yield from (other for other in self._waits[name] if other != path)
 
     def _cancelling(self, body: Body) -> frozenset[str]:
-        """Joins of a body that cancel what led to them."""
+        """Joins of a body that cancel the nodes that lead to them."""
         return self._cancellers.get(body.path, frozenset())
 
     @cached_property
@@ -235,7 +232,7 @@ class Taint:
         return {path: frozenset(joins) for path, joins in found.items()}
 
     def _before(self, body: Body, join: str) -> set[str]:
-        """Everything that leads to a node, in either document."""
+        """All nodes that lead to a node, in either document."""
         found: set[str] = set()
         frontier = [join]
         while frontier:
@@ -273,7 +270,7 @@ class Order:
                 waits[target] += 1
         self.before = [0] * len(body.nodes)
         ready = [number for number, count in enumerate(waits) if not count]
-        for number in ready:  # grows while we walk it
+        for number in ready:  # grows during iteration
             if _early(web.nodes[body.nodes[number]].old):
                 self.before[number] = 0
             mask = self.before[number] | (1 << number)
@@ -285,7 +282,7 @@ class Order:
 
 
 def concerned(web: Web, paths: Iterable[str]) -> list[str]:
-    """Approvals of the document before that some of these nodes come after, or are."""
+    """Approvals of the document before that are or follow one of these nodes."""
     found: set[str] = set()
     seen: set[str] = set()
     frontier = list(paths)

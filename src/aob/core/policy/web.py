@@ -1,8 +1,5 @@
-"""What hangs on what, in a document and in the document that a patch makes of it, both at once.
-
-In: two canonical documents. Out: nodes by path, edges, references and bodies of either. What only one of the two says
-counts like what both say: a check that is taken away has held something up as well as one that is added.
-"""
+"""The dependencies within a document and its patched version, both at once: nodes by path, edges, references and
+bodies. Dependencies of either document count: a removed check held something back as much as an added one does."""
 
 import re
 from collections import defaultdict
@@ -14,12 +11,12 @@ from aob.core.node import KINDS
 from aob.core.value import canonical
 
 INERT: Final = frozenset({"labels", "description", "priority"})
-"""Fields of a node and of an edge whose change changes nothing that happens."""
+"""Fields of a node or edge whose change has no effect on execution."""
 
 INPUTS: Final = "inputs"
 RUN: Final = "run"
 VERSION: Final = "run.version"
-"""Names of expressions that fields of the workflow, or the number of its version, stand behind."""
+"""Names in expressions that stand for fields of the workflow, or for its version."""
 
 _ACCESS: Final = re.compile(
     r"""\bnodes\s*(?:\.\s*`?([A-Za-z_][A-Za-z0-9_-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""", re.ASCII
@@ -34,21 +31,21 @@ _NAMED: Final = {
 
 
 class Pair(NamedTuple):
-    """A node or an edge before and after; None where it does not stand."""
+    """A node or edge before and after; None where it is absent."""
 
     old: Document | None
     new: Document | None
 
     def both(self) -> Iterator[Document]:
-        """The definitions that there are."""
+        """The existing definitions."""
         for each in self:
             if each is not None:
                 yield each
 
 
 class Use(NamedTuple):
-    """A place that reads a node or a name: `path` reads it at `label`; `guard` when it decides by it which of its
-    edges are taken, and does not hand it on."""
+    """A reader of a node or name: `path` reads it at `label`; `guard` when it only decides which of its edges are
+    taken."""
 
     path: str
     label: str
@@ -66,8 +63,8 @@ class Body:
 
 
 class Web:
-    """Both documents at once. `outs` are the targets of a node's edges, `ins` the sources; `uses` says who reads a
-    node, or one of the names `inputs`, `run` and `run.version`."""
+    """Both documents at once. `outs` are the targets of a node's edges, `ins` the sources; `uses` lists the readers of
+    a node, or of one of the names `inputs`, `run` and `run.version`."""
 
     def __init__(self, before: Document, after: Document) -> None:
         self.nodes: dict[str, Pair] = {}
@@ -78,12 +75,12 @@ class Web:
         self._read(before, after, "")
 
     def body_of(self, path: str) -> Body:
-        """The body that a node stands in."""
+        """The body that contains a node."""
         return self.bodies[path.rpartition("/")[0]]
 
     def changed(self, path: str) -> list[str]:
-        """The fields of a node that differ, inert ones left out, as places: `config.url`. What stands in its body
-        stands for itself."""
+        """The fields of a node that differ, except inert ones, as paths: `config.url`. Nodes in its body are compared
+        separately."""
         old, new = self.nodes[path]
         return [] if old is None or new is None else list(_differing(old, new))
 
@@ -124,7 +121,7 @@ class Web:
             self.uses[INPUTS].setdefault(Use(path, f"{path}.input", False))
 
     def _note(self, text: Json, body: Body, use: Use) -> None:
-        """Notes whom an expression reads, in its body and in those around it; too many rather than too few."""
+        """Record the reads of an expression, in its body and in enclosing ones; rather too many than too few."""
         if not isinstance(text, str):
             return
         for name, word in _NAMED.items():
@@ -145,7 +142,7 @@ class Web:
 
 
 class _Same:
-    """A definition that is equal to itself only: what both documents share is read once."""
+    """A definition that equals only itself, so that what both documents share is read once."""
 
     __slots__ = ("value",)
 
@@ -189,12 +186,12 @@ def _shell(body: Json) -> Document:
 
 
 def _same(was: Json, now: Json) -> bool:
-    """Equality as the world sees it: 5 is not 5.0, for the two are written differently."""
+    """Equality as observable: 5 is not 5.0, for they are written differently."""
     return was is now or canonical(was) == canonical(now)
 
 
 def edge_changed(pair: Pair) -> bool:
-    """Whether an edge is added, removed, or leads somewhere else or otherwise."""
+    """Whether an edge is added, removed or changed in effect."""
     old, new = pair
     if old is new:
         return False

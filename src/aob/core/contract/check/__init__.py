@@ -1,4 +1,4 @@
-"""A set of contracts in; every way in which they do not fit together, out."""
+"""Checks whether the contracts of a set fit together."""
 
 from aob.core.contract.check.check import check_set, joined
 

@@ -1,4 +1,4 @@
-"""Alerts and objectives: of metrics that there are, over their windows and dimensions. In: contracts. Out: problems."""
+"""Checks alerts and objectives: their metrics exist, with their windows and dimensions."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +16,7 @@ SLO_WINDOW_MIN_MS: Final = 60_000
 
 
 def alert_problems(alert: AlertContract, whole: ContractSet) -> Iterator[Problem]:
-    """What is wrong with an alert."""
+    """The problems of an alert."""
     at = f"alert/{alert.name}@{alert.version}#"
     metric = whole.metric(alert.metric)
     value: Shape = "dyn"
@@ -45,7 +45,7 @@ def alert_problems(alert: AlertContract, whole: ContractSet) -> Iterator[Problem
 
 
 def _burn(alert: AlertContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """An alert on a burn rate is about an objective of its metric, whole."""
+    """Check an alert on a burn rate: an objective of its metric, without window, `where` or `by`."""
     slo = whole.slos.get(alert.slo)
     if slo is None:
         hint = meant(alert.slo, tuple(whole.slos)) if whole.slos else "declare one: slo: NAME"
@@ -58,7 +58,7 @@ def _burn(alert: AlertContract, whole: ContractSet, at: str) -> Iterator[Problem
 
 
 def slo_problems(slo: Slo, whole: ContractSet) -> Iterator[Problem]:
-    """What is wrong with an objective."""
+    """The problems of an objective."""
     at = f"slo/{slo.name}@1#"
     metric = whole.metric(slo.metric)
     if metric is None:

@@ -1,7 +1,5 @@
-"""Do contracts fit together: every problem of a set, over what is known already. Pure; places are `kind/name@version#`.
-
-In: a set, and the set that it is added to. Out: problems, all at once; none when the set may be taken over.
-"""
+"""Checks whether the contracts of a set fit together and with the known ones; reports every problem. Pure. Places are
+`kind/name@version#/pointer`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -20,7 +18,7 @@ WARNING: Final = "warn_"
 
 
 def event_advice(contract: EventContract, whole: ContractSet) -> Iterator[Problem]:
-    """What is worth a word about an event type."""
+    """Advice about an event type."""
     moved = any(contract.type in metric.types for metric in whole.newest_metrics())
     if not moved and not contract.entities:
         at = f"event/{contract.type}@{contract.version}#"
@@ -29,7 +27,7 @@ def event_advice(contract: EventContract, whole: ContractSet) -> Iterator[Proble
 
 
 def metric_advice(metric: MetricContract, whole: ContractSet) -> Iterator[Problem]:
-    """What is worth a word about a metric."""
+    """Advice about a metric."""
     at = f"metric/{metric.name}@{metric.version}#"
     told = set[str]()
     for name, text in metric.dimensions.items():
@@ -46,9 +44,8 @@ def metric_advice(metric: MetricContract, whole: ContractSet) -> Iterator[Proble
 def check_set(
     contracts: ContractSet, base: ContractSet | None = None, *, enrichments: frozenset[str] = frozenset(ENRICHMENTS)
 ) -> list[Problem]:
-    """Every problem of these contracts, each with the path `kind/name@version#/pointer`, over those of `base`, which
-    are known already. What the new ones would break of the known ones is told as well. A code that begins
-    with `warn_` is advice."""
+    """Every problem of these contracts over the known ones of `base`, each with the path `kind/name@version#/pointer`,
+    including what the new ones would break of the known. A code that begins with `warn_` is advice."""
     known = base or ContractSet()
     whole = joined(known, contracts)
     found = list(_changed(contracts, known))
@@ -74,14 +71,14 @@ def _each(kind: Mapping[str, Mapping[int, T]]) -> Iterator[T]:
 
 
 def _touched(contracts: ContractSet, whole: ContractSet) -> Iterator[MetricContract]:
-    """The newest metrics that read something of these contracts."""
+    """The newest metrics that read any of these contracts."""
     for metric in whole.newest_metrics():
         if whole.types_of(metric.name) & contracts.events.keys() or metric.operands & contracts.metrics.keys():
             yield metric
 
 
 def _changed(contracts: ContractSet, known: ContractSet) -> Iterator[Problem]:
-    """A version that is known says the same for ever."""
+    """A known version must not change."""
     pairs: list[tuple[Contract, Contract | None, int]] = []
     for event in _each(contracts.events):
         newest = known.event(event.type)
@@ -100,7 +97,7 @@ def _changed(contracts: ContractSet, known: ContractSet) -> Iterator[Problem]:
 
 
 def joined(base: ContractSet, more: ContractSet) -> ContractSet:
-    """Both sets as one; where both hold a version, it is that of `more`."""
+    """Both sets as one; `more` wins where both hold a version."""
     return ContractSet(
         _both(base.events, more.events),
         _both(base.metrics, more.metrics),

@@ -1,4 +1,4 @@
-"""One event type: schema, rules, entities, subject, units, and examples that fit them. In: contracts. Out: problems."""
+"""Checks one event type: schema, rules, entities, subject, units, and examples."""
 
 from collections.abc import Generator, Iterator, Sequence
 
@@ -14,7 +14,7 @@ from aob.core.json_schema.problems import bad_schema, schema_problems
 
 
 def event_problems(contract: EventContract, whole: ContractSet, enrichments: frozenset[str]) -> Iterator[Problem]:
-    """What is wrong with an event type."""
+    """The problems of an event type."""
     at = f"event/{contract.type}@{contract.version}#"
     schema = dict(contract.schema)
     faults = list(bad_schema(schema, f"{at}/schema"))
@@ -41,7 +41,7 @@ def event_problems(contract: EventContract, whole: ContractSet, enrichments: fro
 
 
 def _lookup(contract: EventContract, name: str, lookup: Lookup, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """A join with an entity that some event speaks of, by a key that this event has."""
+    """Check a join: an entity that some event changes, by a key that this event has."""
     if name in contract.enrich:
         yield Problem(at, f"{name} is an enrichment, too", "duplicate_name", hint="choose another name")
     told = {
@@ -60,7 +60,7 @@ def _lookup(contract: EventContract, name: str, lookup: Lookup, whole: ContractS
 
 
 def fields_of(schema: Value, name: str = "") -> Iterator[str]:
-    """The paths of the fields of a schema, as units and PII name them: `customer.email`, `items[].price`."""
+    """The paths of the fields of a schema, as for units and PII: `customer.email`, `items[].price`."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     for key, field in (properties or {}).items() if isinstance(properties, dict) else ():
         path = f"{name}.{key}" if name else str(key)
@@ -72,12 +72,12 @@ def fields_of(schema: Value, name: str = "") -> Iterator[str]:
 
 
 def unit_of_field(contract: EventContract, path: Path) -> str | None:
-    """The unit of `data.FIELD`, None when it has none."""
+    """The unit of `data.FIELD`, None if unset."""
     return contract.units.get(".".join(path.fields)) if path.root == "data" else None
 
 
 def clashes(expression: Expression, contract: EventContract, path: str) -> Iterator[Problem]:
-    """Units that meet in an expression over one event and must not."""
+    """Incompatible units in an expression over one event."""
     offsets = expression.tree.offsets()
     for clash in Units(expression.tree.root, lambda each: unit_of_field(contract, each)).clashes:
         yield remark(expression.text, path, clash.message, "units must be the same", offsets.get(clash.id, 0))
@@ -148,7 +148,7 @@ def _example(
     names = {"data": example, "type": contract.type}
     for name, rule in rules:
         if not rule.names <= names.keys():
-            continue  # an example is data alone: what else the rule asks for is not known here
+            continue  # an example has only data: other values of the rule are unknown here
         try:
             held = rule.eval(names)
         except EvalError as error:

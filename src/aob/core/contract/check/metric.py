@@ -1,7 +1,5 @@
-"""One metric: what moves it, by how much, told apart by what, and whether it can be taken back.
-
-In: a metric and all contracts. Out: problems. Expressions are judged against every version of the events they read.
-"""
+"""Checks one metric: moves, values, dimensions, windows, and whether it can be retracted. Expressions are checked
+against every version of the events they read."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -33,13 +31,13 @@ from aob.core.instant import is_moment
 
 SECOND_MS: Final = 1_000
 SIZE_MAX_MS: Final = 3_660 * 86_400_000
-"""As long as tiles of days are kept."""
+"""The retention of day tiles."""
 _IN_NEXT: Final[Mapping[str, int]] = {"second": 60, "minute": 60, "hour": 24, "month": 12}
-"""How many of a unit the next one has, for those that must divide it."""
+"""How many units the next larger one has, for those that must divide it."""
 PLAIN_TYPES = frozenset({"count", "distinct", "ratio"})
-"""Types whose value is a plain number, however what they count is called."""
+"""Types whose value is a plain number, whatever unit they count."""
 EXACT: Final[frozenset[MetricType]] = frozenset({"distinct", "percentile", "top", "min", "max"})
-"""Types that can keep a counted multiset instead of a sketch or a bound."""
+"""Types that can keep all counted values instead of a sketch or a bound."""
 RETRACT: Final = (
     "a metric whose declared events can retract must be invertible (count, sum, average, ratio), or say `exact: true` "
     "(a counted multiset, capped), or `on_retract: refold`"
@@ -48,7 +46,7 @@ SIDES: Final = ("left", "right")
 
 
 def window_problems(metric: MetricContract, at: str) -> Iterator[Problem]:
-    """What is wrong with the windows of a metric."""
+    """The problems of the windows of a metric."""
     for name, window in metric.windows.items():
         path = f"{at}/windows/{escape(name)}"
         if window.kind in ("sliding", "hopping"):
@@ -84,12 +82,12 @@ def is_zone(name: str) -> bool:
 
 
 def zone_hint(name: str) -> str:
-    """The zone that was perhaps meant."""
+    """A hint with the zone that was probably meant."""
     return near(name, frozenset(available_timezones()), "write it as Europe/Berlin")
 
 
 def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """What is wrong with a derived metric."""
+    """The problems of a derived metric."""
     if metric.moves:
         hint = "its metrics are moved; it follows"
         yield Problem(f"{at}/moves", "a derived metric is moved by no event itself", "unused", hint=hint)
@@ -131,7 +129,7 @@ def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Ite
 
 
 def effective_unit(metric: MetricContract, whole: ContractSet) -> Unit:
-    """The unit of a metric's value: its own, else that of the field that moves it, None when it cannot be told."""
+    """The unit of a metric's value: its own, else that of its moves' field, None when unknown."""
     if metric.type in PLAIN_TYPES:
         return PLAIN
     if metric.unit:
@@ -146,7 +144,7 @@ def effective_unit(metric: MetricContract, whole: ContractSet) -> Unit:
 
 
 def _circle(name: str, whole: ContractSet) -> list[str]:
-    """The way from a metric back to itself, empty when there is none."""
+    """The cycle from a metric back to itself, empty when there is none."""
     asked: list[list[str]] = [[name]]
     seen = set[str]()
     while asked:
@@ -162,7 +160,7 @@ def _circle(name: str, whole: ContractSet) -> list[str]:
 
 
 class _Parts(NamedTuple):
-    """Which keys a type of metric needs, and which of the special ones it may have."""
+    """The required and allowed special keys of a metric type."""
 
     needs: tuple[str, ...] = ()
     allows: tuple[str, ...] = ()
@@ -184,7 +182,7 @@ _HINTS: Final = {
 
 
 def metric_problems(metric: MetricContract, whole: ContractSet) -> Iterator[Problem]:
-    """What is wrong with a metric."""
+    """The problems of a metric."""
     at = f"metric/{metric.name}@{metric.version}#"
     if is_word(metric.name):
         hint = f"such as {metric.name}_count"
@@ -204,7 +202,7 @@ def metric_problems(metric: MetricContract, whole: ContractSet) -> Iterator[Prob
 
 
 def _parts(metric: MetricContract, at: str) -> Iterator[Problem]:
-    """Keys that the type needs and that are not there, and those that mean nothing to it."""
+    """Check for missing required keys, and for keys without meaning for the type."""
     given = {
         "value": metric.value,
         "key": metric.key,
@@ -226,7 +224,7 @@ def _parts(metric: MetricContract, at: str) -> Iterator[Problem]:
 
 
 def _retract(metric: MetricContract, at: str) -> Iterator[Problem]:
-    """The sentence of the rule: what cannot be taken back must be counted in full, or folded again."""
+    """The problem of a retraction that is neither exact nor refolded."""
     safe = metric.type in INVERTIBLE or metric.on_retract == "refold" or (metric.exact and metric.type in EXACT)
     for index, move in enumerate(metric.moves):
         if move.retract and not safe:
@@ -236,7 +234,7 @@ def _retract(metric: MetricContract, at: str) -> Iterator[Problem]:
 
 
 def _dimensions(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """Each dimension must be there in every event that moves the metric."""
+    """Check that each dimension is present in every event of the metric."""
     seen = set[tuple[str, str]]()
     for name, text in metric.dimensions.items():
         path = f"{at}/dimensions/{escape(name)}"
@@ -274,7 +272,7 @@ def _key(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Proble
 
 
 def _sides(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """The value of a join reads both of its sides."""
+    """Check that the value of a join reads both of its sides."""
     if metric.type != "join" or not metric.value:
         return
     schemas: dict[str, Schema] = {}
@@ -294,7 +292,7 @@ def _sides(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Prob
 
 
 def _steps(metric: MetricContract, at: str) -> Iterator[Problem]:
-    """Each step of a funnel, and each side of a join, has a move; other metrics have no steps."""
+    """Check that each step of a funnel and each side of a join has a move, and other metrics have no steps."""
     count = {"funnel": len(metric.steps), "join": len(SIDES)}.get(metric.type, 0)
     names = metric.steps if metric.type == "funnel" else SIDES
     if metric.type == "funnel" and count == 1:

@@ -1,7 +1,4 @@
-"""The moves of a metric: known events, values of the right kind and of one unit, conditions, times.
-
-In: a metric and all contracts. Out: problems.
-"""
+"""Checks the moves of a metric: known events, values of the right kind and of one unit, conditions, times."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,15 +12,15 @@ from aob.core.expression import Expression
 from aob.core.hint import meant
 
 NUMBERS: Final[frozenset[MetricType]] = frozenset({"sum", "min", "max", "average", "percentile"})
-"""Types that need a number of each move; of a ratio it may be left out, and is 1."""
+"""Types that need a number of each move; in a ratio it defaults to 1."""
 VALUES: Final[frozenset[MetricType]] = NUMBERS | {"distinct", "top", "last"}
 IN_UNIT: Final[frozenset[MetricType]] = NUMBERS | {"last"}
-"""Types whose value has the unit of what moves them."""
+"""Types whose value has the unit of their moves."""
 _NO_KEYS: Final = frozenset({"list", "map"})
 
 
 def move_problems(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """What is wrong with the moves of a metric that is not derived."""
+    """The problems of the moves of a metric that is not derived."""
     if not metric.moves:
         yield Problem(at, f"no event moves {metric.name}", "unmoved", hint="moves: [{on: order.created}]")
     if metric.type == "ratio" and metric.moves:
@@ -69,7 +66,7 @@ def _event(metric: MetricContract, move: Move, whole: ContractSet, path: str) ->
 def _one(
     metric: MetricContract, move: Move, event: EventContract, path: str, about: str, units: dict[str, dict[str, str]]
 ) -> Iterator[Problem]:
-    """A move by one version of its event."""
+    """Check a move for one version of its event."""
     sight = event_sight(event)
     when: Expression | None = None
     if move.when:
@@ -133,7 +130,7 @@ def _units(
     path: str,
     units: dict[str, dict[str, str]],
 ) -> Iterator[Problem]:
-    """EUR plus USD fails: within a value, among the moves, against the metric's own unit."""
+    """Check units within a value, among the moves, and against the metric's own: EUR plus USD fails."""
     held = pinned(when.tree.root) if when is not None else {}
     open_units: list[str] = []
 

@@ -1,7 +1,4 @@
-"""What an expression of a contract may read at its place, and the judgement of one.
-
-In: texts of CEL, and what stands before them. Out: checked expressions and problems with paths. Never evaluates.
-"""
+"""The names that an expression of a contract may read at its place, and its check. Never evaluates."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -21,9 +18,9 @@ from aob.core.expression.schema import Schema
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
 TEXTUAL: Final = frozenset({"string", "int", "uint", "bool", "dyn"})
 NO_TEXT: Final = frozenset({"list", "map", "null"})
-"""Kinds of which CEL's `string()` makes no text."""
+"""Kinds that CEL's `string()` does not accept."""
 ENRICHMENTS: Final[Mapping[str, str]] = {"order_size": "string", "click_class": "string", "payment_risk": "number"}
-"""The enrichments that the gate ships with, and the JSON type of what they find out."""
+"""The built-in enrichments, and the JSON type of their values."""
 _ENVELOPE: Final[Mapping[str, Shape]] = {
     "id": "string",
     "source": "string",
@@ -33,7 +30,7 @@ _ENVELOPE: Final[Mapping[str, Shape]] = {
 
 
 class Sight(NamedTuple):
-    """The names that may be used, and what is known of them."""
+    """The names that may be used, and their shapes."""
 
     shapes: Mapping[str, Shape]
 
@@ -44,19 +41,19 @@ class Sight(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """An expression that is right, or the problems of one that is not."""
+    """A valid expression, or the problems of an invalid one."""
 
     expression: Expression | None
     problems: tuple[Problem, ...] = ()
 
     @property
     def kind(self) -> str:
-        """What it gives, as far as that is known."""
+        """The kind of its value, as far as known."""
         return self.expression.kind if self.expression is not None else "dyn"
 
 
 def judge(text: str, path: str, sight: Sight, *, want: Want = "any", about: str = "") -> Judged:
-    """Check a text. `about` is added to what is wrong with it."""
+    """Check an expression. `about` is appended to its problems."""
     try:
         made = compile_expression(text, nodes=frozenset(), names=sight.names, shapes=sight.shapes, want=want)
     except ExpressionError as error:
@@ -69,18 +66,18 @@ def judge(text: str, path: str, sight: Sight, *, want: Want = "any", about: str 
 
 @lru_cache(maxsize=4_096)
 def is_word(name: str) -> bool:
-    """Whether a name cannot be used in expressions: `type`, `int` and the like are words of the language."""
+    """Whether a name is reserved in expressions: `type`, `int` and the like."""
     sight = Sight({name: "double"})
     return judge(f"{name} > 1.0", "", sight, want="bool").expression is None
 
 
 def remark(text: str, path: str, message: str, hint: str = "", offset: int = 0) -> Problem:
-    """A problem of an expression that the language has nothing against."""
+    """A problem of an expression that is valid CEL."""
     return msgspec.structs.replace(problem_of(text, Complaint(offset, message, hint), Place()), path=path)
 
 
 def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
-    """What may be read of an event: rules run before it is enriched, everything else after."""
+    """The readable names of an event: rules run before enrichment, everything else after."""
     shapes: dict[str, Shape] = {"data": contract.schema, **_ENVELOPE}
     if enriched:
         found: dict[str, Schema] = {
@@ -94,7 +91,7 @@ def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
 
 
 def guarded_sight(contract: EventContract, when: Expression | None) -> Sight:
-    """What may be read of an event once a condition holds: the fields that it asks for are there."""
+    """The readable names of an event for which a condition holds: the fields that it requires are present."""
     sight = event_sight(contract)
     schema: Schema = contract.schema
     for root, *fields in facts_of(when.tree.root).true if when is not None else ():
@@ -104,7 +101,7 @@ def guarded_sight(contract: EventContract, when: Expression | None) -> Sight:
 
 
 def _required(schema: Schema, fields: Sequence[str]) -> Schema:
-    """A schema in which the fields of a path are required, as far as it declares them in place."""
+    """A schema that requires the fields of a path, as far as it declares them in place."""
     if not fields:
         return schema
     properties = schema.get("properties")
@@ -117,12 +114,12 @@ def _required(schema: Schema, fields: Sequence[str]) -> Schema:
 
 
 def condition_of(move: Move, contract: EventContract) -> Expression | None:
-    """The condition of a move, when it has one that can be read."""
+    """The condition of a move, if it has a valid one."""
     return judge(move.when, "", event_sight(contract), want="bool").expression if move.when else None
 
 
 def events_of(move: Move, whole: ContractSet) -> list[EventContract]:
-    """The versions of the event type that a move is about; the newest first."""
+    """The versions of the event type of a move; the newest first."""
     versions = whole.events.get(move.on, {})
     if move.version:
         return [versions[move.version]] if move.version in versions else []
@@ -130,10 +127,10 @@ def events_of(move: Move, whole: ContractSet) -> list[EventContract]:
 
 
 def about_of(event: EventContract, count: int) -> str:
-    """Which version is meant, where there are several."""
+    """The version, named if there are several."""
     return f" ({event.type} version {event.version})" if count > 1 else ""
 
 
 def value_shape(metric: MetricContract) -> Shape:
-    """The value of a metric, as alerts and other metrics read it."""
+    """The shape of a metric's value, as alerts and other metrics read it."""
     return "dyn" if metric.type in ("percentile", "top", "last", "funnel", "sessions", "join") else "double"

@@ -1,8 +1,5 @@
-"""Units through an expression: EUR plus USD is a mistake, EUR times 2 is EUR.
-
-In: a checked tree and the unit of each path. Out: the unit of the whole, and what is added or compared and must not be.
-What has no unit and is no plain number is unknown, and nothing is said about it.
-"""
+"""Infers units through an expression: EUR plus USD is a clash, EUR times 2 is EUR. A value without unit that is no
+plain number is unknown, and never clashes."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -11,7 +8,7 @@ from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Expr, children
 
 PLAIN: Final = ""
-"""The unit of a number without one: a constant, a count, EUR by EUR."""
+"""The unit of a plain number: a constant, a count, EUR divided by EUR."""
 _SUMS: Final[Mapping[str, str]] = {"_+_": "plus", "_-_": "minus"}
 _RELATIONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 _SAME: Final = frozenset({"double", "int", "uint", "-_", "math.abs", "math.round", "math.floor", "math.ceil"})
@@ -21,7 +18,7 @@ Unit = str | None
 
 
 class Clash(NamedTuple):
-    """Two units that meet and must not: the id of the node at which they do."""
+    """Two incompatible units, and the id of the node that combines them."""
 
     id: int
     message: str
@@ -83,7 +80,7 @@ def _quotient(left: Unit, right: Unit) -> Unit:
 
 
 def pinned(when: Expr | None) -> dict[str, str]:
-    """Paths that a condition holds to one text: `data.currency == 'EUR' && …`."""
+    """Paths that a condition fixes to one text: `data.currency == 'EUR' && …`."""
     match when:
         case Call(function="_&&_", args=(left, right)):
             return {**pinned(left), **pinned(right)}

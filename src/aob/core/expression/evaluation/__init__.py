@@ -1,4 +1,4 @@
-"""A checked tree in, a function from names to a value out: what CEL's operators, functions and macros do to values."""
+"""Evaluates checked trees: CEL's operators, functions and macros as Python closures."""
 
 from aob.core.expression.evaluation.foreign import by_library
 from aob.core.expression.evaluation.functions import KNOWN

@@ -1,8 +1,5 @@
-"""Operators and functions whose cost hangs on their values, counted by a meter before they do their work.
-
-In: a meter and plain values. Out: what the operator of `operators` or `functions` gives, or `Exhausted` when the
-evaluation may not take so much.
-"""
+"""Operators and functions whose cost depends on their values, counted by a meter before they run. They return what
+`operators` or `functions` return, or raise `Exhausted`."""
 
 from collections.abc import Callable
 from typing import Final
@@ -70,7 +67,7 @@ def _within(meter: Meter, item: Value, container: Value) -> Value:
     elif type(container) is list:
         meter.spend(len(container))
         if type(item) not in _SIZED:
-            # what Python finds nowhere CEL finds nowhere; what Python finds may be true for 1, or a rounded double
+            # what Python does not find, CEL does not find; what Python finds may be true for 1, or a rounded double
             if _plain(item) and item not in container:
                 return False
             return any(operators.equal(item, other) for other in container)
@@ -107,7 +104,7 @@ BINARY: Final[dict[str, Counted]] = {
 
 
 def ask_units(values: tuple[Value, ...]) -> int:
-    """Units of an operation that the library works out: its values cross over to it."""
+    """The units of an operation of the library: its values are passed to it."""
     return ASKED_UNITS + sum(map(_crossing_units, values))
 
 
@@ -121,7 +118,7 @@ def _crossing_units(value: Value) -> int:
 
 
 def made_bytes(function: str, values: tuple[Value, ...]) -> int:
-    """The most bytes that a function of text makes, where that may be more than it is given."""
+    """The most bytes that a function of text creates, where that may exceed its input."""
     if function == "replace" and len(values) >= 3 and all(type(each) is str for each in values[:3]):
         text, old, new = values[:3]
         places = text.count(old) if old else len(text) + 1

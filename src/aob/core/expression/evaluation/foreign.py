@@ -1,9 +1,7 @@
-"""Single operations that only the library knows: time, patterns, text of a double, numbers beyond 64 bits.
-
-In: a form such as `a0.matches(a1)` and its values. Out: a plain value, or `EvalError`. Only these values cross over,
-never the names of a run, and the library never walks a map, whose order it would choose anew each time. What the
-library's binding cuts or bends on the way (text and bytes at a NUL, times at the ends of the calendar) crosses spelled.
-"""
+"""Passes single operations to the CEL library: times, patterns, texts of doubles, numbers beyond 64 bits. Passes only
+the operands, never the names of a run; the library never iterates a map, whose order it would choose anew each time.
+Values that its binding distorts (text and bytes with a NUL, times at the ends of the calendar) are passed in an encoded
+form."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -18,23 +16,23 @@ from aob.core.expression.literal import literal_of
 FORMS_MAX: Final = 1_024
 OPERANDS: Final = ("a0", "a1", "a2", "a3", "a4")
 YEARS_EXACT: Final = range(2, 9999)
-"""In the first and the last year the binding shifts some instants by a second, or calls them infinite."""
+"""In the first and last year the binding shifts some instants by a second, or calls them infinite."""
 
 _READERS: Final = frozenset({"timestamp(a0)", "duration(a0)"})
 _DECLARED: Final[dict[type, str]] = {datetime: "timestamp", timedelta: "duration"}
-"""Python types that the library takes only under a declared type."""
+"""Python types that the library accepts only under a declared type."""
 _SPELLED: Final = {
     "@text": "string(base64.decode({0}))",
     "@bytes": "base64.decode({0})",
     "@time": "timestamp({0})",
 }
-"""What makes the value of an operand again from the text that crosses over in its place."""
+"""How an encoded operand is decoded in CEL."""
 
 
 @lru_cache(maxsize=FORMS_MAX)
 def _program(form: str, kinds: tuple[str, ...]) -> Program:
-    """A form under the kinds of its operands. A spelled operand is made again once, and bound under its own name, so
-    that the form stays as it is: it may hold literals of a document."""
+    """A form for operands of these kinds. An encoded operand is decoded once, under its own name, so that the form is
+    unchanged: it may contain literals of a document."""
     declared = []
     for operand, kind in zip(OPERANDS, kinds, strict=False):
         made = _SPELLED.get(kind)
@@ -45,7 +43,7 @@ def _program(form: str, kinds: tuple[str, ...]) -> Program:
 
 
 def _crossing(value: Value) -> tuple[str, Value]:
-    """The kind under which a value crosses over, and what crosses."""
+    """The kind and the passed form of a value."""
     if type(value) is str:
         return ("@text", b64encode(value.encode()).decode()) if "\0" in value else ("dyn", value)
     if type(value) is bytes:
@@ -56,7 +54,7 @@ def _crossing(value: Value) -> tuple[str, Value]:
 
 
 def _cannot_cross(value: Value) -> bool:
-    """Whether the binding would not hand over a list or a map as it is: for a NUL or a time anywhere in it."""
+    """Whether the binding would distort a list or a map: it contains a NUL or a time."""
     kind = type(value)
     if kind is str:
         return "\0" in value
@@ -70,7 +68,7 @@ def _cannot_cross(value: Value) -> bool:
 
 
 def ask(form: str, *values: Value) -> Value:
-    """What the library makes of the form, where `a0`, `a1` … are the values. Raises EvalError."""
+    """The library's value of the form for operands `a0`, `a1` … Raises EvalError."""
     if form in _READERS and type(values[0]) is str and "\0" in values[0]:
         raise EvalError(f"{form.partition('(')[0]} cannot read a text with a NUL")  # the library stops reading there
     try:
@@ -89,14 +87,14 @@ def ask(form: str, *values: Value) -> Value:
 
 
 def _literally(form: str, values: Mapping[str, Value]) -> Program:
-    """A form with its values as literals: nothing crosses over. Raises Rejected, also when the values are too long."""
+    """A form with its values as literals, so that none is passed. Raises Rejected, also for too long values."""
     for operand, value in values.items():
         form = f"[dyn({literal_of(value)})].map({operand}, dyn({form}))[0]"
     return compile_text(form, ())
 
 
 def by_library(program: Program, text: str, names: dict[str, Value]) -> Value:
-    """The value of a whole text by the library: for tests, which compare it with ours. Raises EvalError."""
+    """The library's value of an expression: for tests that compare it with ours. Raises EvalError."""
     if not any(map(_cannot_cross, (value for name, value in names.items() if name != "now"))):
         return evaluate(program, names)
     try:

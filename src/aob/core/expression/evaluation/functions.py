@@ -1,7 +1,5 @@
-"""What CEL's functions of one or two arguments do to plain Python values, exactly as the library does it.
-
-In: values of JSON. Out: a value or `EvalError`; what only the library knows it is asked for (text of a double, times).
-"""
+"""CEL's functions of one or two arguments on plain Python values, exactly as the library computes them. Asks the
+library for texts of doubles and times. Raises `EvalError`."""
 
 from collections.abc import Callable
 from typing import Final
@@ -20,14 +18,14 @@ def _refuse(function: str, *values: Value) -> EvalError:
 
 
 def _asked(form: str, value: Value) -> Value:
-    """What the library makes of a value other than a list or a map, which no function of this file takes."""
+    """The library's result for a value other than a list or a map, which no function here accepts."""
     if isinstance(value, list | dict | Items | Kind):
         raise _refuse(form.partition("(")[0], value)
     return ask(form, value)
 
 
 def type_of(value: Value) -> Value:
-    """The type of a value, to compare it with one."""
+    """The type of a value, for comparisons."""
     return Kind(kind_of(value))
 
 
@@ -39,7 +37,7 @@ def size(value: Value) -> Value:
 
 
 def negate(value: Value) -> Value:
-    """Minus an int or a double."""
+    """The negative of an int or a double."""
     if type(value) is float:
         return -value
     if type(value) is int:
@@ -50,7 +48,7 @@ def negate(value: Value) -> Value:
 
 
 def invert(value: Value) -> bool:
-    """Not, of a bool only."""
+    """The negation of a bool."""
     if type(value) is bool:
         return not value
     raise _refuse("'!'", value)
@@ -68,7 +66,7 @@ def to_string(value: Value) -> Value:
 
 
 def to_int(value: Value) -> Value:
-    """An int of an int, or of a small double, cut towards zero."""
+    """An int of an int, or of a small double, truncated towards zero."""
     if type(value) is int and INT_MIN <= value <= INT_MAX:
         return value
     if type(value) is float and INT_MIN < value < INT_MAX:
@@ -86,7 +84,7 @@ def to_double(value: Value) -> Value:
 
 
 def same(value: Value) -> Value:
-    """`dyn(x)`: x, of which the checker forgets the type."""
+    """`dyn(x)`: x without a type for the checker."""
     return value
 
 
@@ -112,7 +110,7 @@ def contains(text: Value, part: Value) -> bool:
 
 
 def index_of(text: Value, part: Value, start: Value = 0) -> Value:
-    """Where a part first stands in a text, from a place on, or -1: the library looks at every place anew."""
+    """The first index of a part in a text, from a start on, or -1. The library tests every position."""
     if type(text) is not str or type(part) is not str or type(start) is not int:
         raise _refuse("indexOf", text, part, start)
     if not 0 <= start <= len(text):
@@ -121,12 +119,12 @@ def index_of(text: Value, part: Value, start: Value = 0) -> Value:
 
 
 def last_index_of(text: Value, part: Value, last: Value = None) -> Value:
-    """Where a part last stands in a text, at a place or before it, or -1."""
+    """The last index of a part in a text, up to a position, or -1."""
     if type(text) is not str or type(part) is not str or not (last is None or type(last) is int):
         raise _refuse("lastIndexOf", text, part)
     if last is not None and not 0 <= last <= len(text):
         raise EvalError(f"lastIndexOf: {last} is outside a text of {len(text)} characters")
-    # searching forwards in the reversed text takes linear time, searching backwards does not
+    # a forward search in the reversed text takes linear time, a backward search does not
     end = len(text) if last is None else min(last + len(part), len(text))
     found = text[:end][::-1].find(part[::-1])
     return -1 if found < 0 else end - found - len(part)
@@ -160,4 +158,4 @@ TYPES: Final = {name: Kind(name) for name in ("bool", "int", "double", "string",
     "google.protobuf.Timestamp": Kind("timestamp"),
     "google.protobuf.Duration": Kind("duration"),
 }
-"""The types by the names that the language gives them."""
+"""The types by their CEL names."""

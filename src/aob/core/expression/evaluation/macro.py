@@ -1,8 +1,5 @@
-"""The macros `all`, `exists`, `exists_one`, `filter` and `map`, found again in their unfolded form, as Python loops.
-
-In: a `Fold` of the tree. Out: which macro it is, its parts, and how to build its closure. Its names carry a meter; a
-turn is counted by the part that it works out.
-"""
+"""Recognizes the unfolded macros `all`, `exists`, `exists_one`, `filter` and `map` and builds them as Python loops. A
+loop's names carry a meter; each iteration is counted by the part it evaluates."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,7 +17,7 @@ Build = Callable[[str, Run, "Run | None", "Run | None"], Run]
 
 
 class Loop(msgspec.Struct, frozen=True):
-    """A macro: the variable, what it runs over, the condition and the value of an item, and who builds its closure."""
+    """A macro: the variable, its source, the condition and the value of an item, and the builder of its closure."""
 
     item: str
     source: Expr
@@ -37,7 +34,7 @@ def loop_of(fold: Fold) -> Loop | None:
         return isinstance(expr, Name) and expr.name == total
 
     def grown(expr: Expr) -> Expr | None:
-        """What a step adds to the total: one item of a list, or one."""
+        """What one iteration adds to the total: a list of one item, or one."""
         if not isinstance(expr, Call) or expr.function != "_+_" or not is_total(expr.args[0]):
             return None
         added = expr.args[1]
@@ -64,19 +61,19 @@ def loop_of(fold: Fold) -> Loop | None:
 
 
 def _enter(names: Mapping[str, Value], source: Run) -> tuple[dict[str, Value], Value]:
-    """The scope of a loop and what it runs over. Raises EvalError for what has no items."""
+    """The scope and source of a loop. Raises EvalError for a source without items."""
     items = source(names)
     if not isinstance(items, list | dict | Paged):
         raise EvalError(f"a macro runs over a list or a map, not over {kind_of(items)}")
     if isinstance(items, dict):
         names[METER].spend(len(items))
-        # a map has no order of its own, and a replay must meet the same one
+        # maps have no defined order, and a replay needs a stable one
         return dict(names), sorted(items, key=str)
     return dict(names), items
 
 
 def _quantifier(item: str, source: Run, test: Run, *, ends: bool) -> Run:
-    """`exists` (which a true ends) and `all` (which a false ends); an error counts only if nothing ends the loop."""
+    """`exists` (ended by true) and `all` (ended by false); an error counts only if no item ends the loop."""
 
     def run(names: Mapping[str, Value]) -> Value:
         scope, items = _enter(names, source)

@@ -1,8 +1,6 @@
-"""What one evaluation may cost: a unit an operation and a unit for 64 bytes compared, copied or searched; bytes made.
-
-Values that exist pass by reference and are free. When a limit is reached, `Exhausted` ends the evaluation: no `||` may
-absorb it, so it is no `EvalError`.
-"""
+"""Limits the cost of one evaluation: a unit per operation and per 64 bytes compared, copied or searched; and bytes
+created. Existing values pass by reference and are free. At a limit, `Exhausted` ends the evaluation: it is no
+`EvalError`, so that no `||` absorbs it."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,23 +12,23 @@ UNITS_MAX: Final = 1_000_000
 MADE_MAX: Final = 1024 * 1024
 UNIT_BYTES: Final = 64
 REFERENCE_BYTES: Final = 8
-"""What an item of a list counts that an expression makes, and twice this an entry of a map: it refers to its value."""
+"""The bytes of an item of a created list; an entry of a map counts twice. Both only refer to their values."""
 ASKED_UNITS: Final = 10
-"""What an operation counts that the library works out, and each item of a list that crosses over to it."""
+"""The units of an operation of the library, and of each item of a list passed to it."""
 CROSSINGS: Final = 4
-"""How often a text is copied on its way to the library and back."""
+"""How often a text is copied to and from the library."""
 METER: Final = "@meter"
-"""The name under which an evaluation carries its meter; no text can write it."""
+"""The name of the meter among the names of an evaluation; no expression can write it."""
 
 _SHORT: Final = 64
 
 
 class Exhausted(Exception):  # noqa: N818  # it never leaves the room
-    """An evaluation has reached a limit, which these words name."""
+    """An evaluation has reached the limit named in its text."""
 
 
 class Meter:
-    """What is left of one evaluation's units and bytes, and the lists and maps that it has made."""
+    """The remaining units and bytes of one evaluation, and the lists and maps that it has created."""
 
     __slots__ = ("_made", "bytes", "units", "units_max")
 
@@ -46,20 +44,20 @@ class Meter:
             raise Exhausted(f"the expression takes more than {self.units_max:,} operations")
 
     def make(self, size: int) -> None:
-        """Count bytes that will be made, and their copying. Raises Exhausted, before anything is made."""
+        """Count bytes that will be created, and their copying. Raises Exhausted beforehand."""
         self.bytes -= size
         if self.bytes < 0:
             raise Exhausted("the expression makes more than 1 MiB")
         self.spend(size // UNIT_BYTES)
 
     def made(self, value: Value) -> Value:
-        """A list or a map that the expression has made; what stands in it is reference only."""
+        """Record a list or map that the expression created; it only refers to its items."""
         self._made[id(value)] = value
         return value
 
     def settle(self, value: Value) -> None:
-        """Count what a result repeats: a value that stands in it more than once is made anew for each further place
-        when it is written. Raises Exhausted."""
+        """Count repeated values of a result: a value that occurs more than once is copied for each further occurrence
+        when it is serialized. Raises Exhausted."""
         if id(value) not in self._made:
             return
         places, existing = self._places(value)
@@ -71,7 +69,7 @@ class Meter:
         self.make(max(expanded - once - REFERENCE_BYTES * len(self._made), 0))
 
     def _places(self, value: Value) -> tuple[Counter[int], dict[int, Value]]:
-        """How often each large value stands in what was made, and those that existed."""
+        """How often each large value occurs in the created ones, and the values that existed."""
         places: Counter[int] = Counter()
         existing: dict[int, Value] = {}
         waiting, seen = [value], {id(value)}
@@ -89,7 +87,7 @@ class Meter:
         return places, existing
 
     def _size(self, value: Value, whole: dict[int, int]) -> int:
-        """Bytes of a value as it is written, roughly; each list and map is looked into once."""
+        """Approximate bytes of a serialized value; each list and map is visited once."""
         kind = type(value)
         if kind is str or kind is bytes:
             return len(value)

@@ -1,8 +1,6 @@
-"""What CEL's operators do to plain Python values, exactly as the library does it.
-
-In: values of JSON. Out: a value, or `EvalError` for operands of a wrong type, an overflow, a division by zero.
-What only the library knows it is asked for: times, bytes, ints beyond 64 bits, comparisons that it rounds.
-"""
+"""CEL's operators on plain Python values, exactly as the library computes them. Raises `EvalError` for wrong types,
+overflow and division by zero. Asks the library for times, bytes, ints beyond 64 bits, and comparisons that it
+rounds."""
 
 import operator
 from collections.abc import Callable
@@ -19,13 +17,13 @@ from aob.core.items import Items
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 DOUBLE_EXACT_MAX: Final = 2**53
-"""Up to here an int and a double compare alike in Python (exactly) and in the library (both as double)."""
+"""Up to here Python (exactly) and the library (both as double) compare an int and a double the same way."""
 
 Binary = Callable[[Value, Value], Value]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A type as a value: what `type(x)` gives."""
+    """A type as a value: the result of `type(x)`."""
 
     name: str
 
@@ -56,7 +54,7 @@ def kind_of(value: Value) -> str:
 
 
 def _other(sign: str, left: Value, right: Value) -> Value:
-    """The operator on values that do not fit by the rules of JSON: an error, or, with times and bytes, asked for."""
+    """The operator on other values: an error, or, with times and bytes, the library's result."""
     if type(left) in _FOREIGN or type(right) in _FOREIGN:
         return ask(f"a0 {sign} a1", left, right)
     hint = "; double(x) makes a double of an int" if {type(left), type(right)} == _NUMBERS else ""
@@ -72,7 +70,7 @@ def _whole(sign: str, result: int, left: int, right: int) -> Value:
 
 
 def _alike(sign: str, work: Binary, kinds: frozenset[type]) -> Binary:
-    """An operator on two ints, or on two values of another kind that takes it; never on two kinds."""
+    """An operator on two ints, or on two values of the same kind that supports it; never on mixed kinds."""
 
     def apply(left: Value, right: Value) -> Value:
         kind = type(left)
@@ -92,7 +90,7 @@ multiply: Final = _alike("*", operator.mul, frozenset({float}))
 
 
 def divide(left: Value, right: Value) -> Value:
-    """Two ints, towards zero, or two doubles, where a division by zero is infinite or not a number."""
+    """Divide two ints, towards zero, or two doubles, where division by zero is infinite or NaN."""
     kind = type(left)
     if kind is type(right):
         if kind is int:
@@ -106,7 +104,7 @@ def divide(left: Value, right: Value) -> Value:
 
 
 def remainder(left: Value, right: Value) -> Value:
-    """Two ints; the sign is that of the left one."""
+    """The remainder of two ints, with the sign of the left one."""
     if type(left) is int and type(right) is int:
         if right == 0:
             raise EvalError("division by zero")
@@ -118,7 +116,7 @@ def remainder(left: Value, right: Value) -> Value:
 
 
 def _exact(left: Value, right: Value) -> bool:
-    """Whether both are numbers, of different kinds, that Python and the library compare alike."""
+    """Whether both are numbers of different kinds that Python and the library compare the same way."""
     return (
         type(left) in _NUMBERS
         and type(right) in _NUMBERS
@@ -128,7 +126,7 @@ def _exact(left: Value, right: Value) -> bool:
 
 
 def _unordered(sign: str, left: Value, right: Value) -> Value:
-    """A comparison of values that Python does not compare as the library does."""
+    """A comparison that Python and the library define differently."""
     if {type(left), type(right)} == _NUMBERS:
         return ask(f"a0 {sign} a1", left, right)
     return _other(sign, left, right)
@@ -152,7 +150,7 @@ greater_equal: Final = _in_order(">=", operator.ge)
 
 
 def equal(left: Value, right: Value) -> bool:
-    """Any two values: numbers by value, true is not 1, lists and maps by their parts; other kinds are not equal."""
+    """Equality: numbers by value, true is not 1, lists and maps by their parts; different kinds are not equal."""
     kind = type(left)
     if kind is Items or type(right) is Items:
         whole = isinstance(left, list | Items) and isinstance(right, list | Items)
@@ -170,14 +168,14 @@ def equal(left: Value, right: Value) -> bool:
 
 
 def not_equal(left: Value, right: Value) -> bool:
-    """The contrary of `equal`."""
+    """The negation of `equal`."""
     return not equal(left, right)
 
 
 def within(item: Value, container: Value) -> Value:
-    """An item of a list, or a key of a map."""
+    """Whether a list contains an item, or a map a key."""
     if type(container) is list:
-        # text is equal to the same text only, in Python as in CEL, so that its own loop will do
+        # text equals only the same text, in Python as in CEL, so that Python's loop suffices
         return item in container if type(item) is str else any(equal(item, other) for other in container)
     if type(container) is Items:
         return any(equal(item, other) for other in container)
@@ -190,7 +188,7 @@ def within(item: Value, container: Value) -> Value:
 
 
 def index(container: Value, at: Value) -> Value:
-    """An item of a list by its place from 0, or a value of a map by its key."""
+    """An item of a list by its index from 0, or a value of a map by its key."""
     if type(container) is dict and type(at) is str:
         if at in container:
             return container[at]

@@ -1,9 +1,7 @@
-"""CEL as Python closures: a checked tree in, a function from names to a value out, or what it may not hold.
-
-Operators, fields, macros and the tests of text are Python; time, patterns and conversions of text are asked of the
-library, one operation at a time. The function raises `EvalError` where the library reports an error. Where the values
-decide what it costs, it counts by the meter that its names carry: a straight part at once, before it runs.
-"""
+"""Translates a checked tree into a Python closure from names to a value. Operators, fields, macros and text tests are
+Python; times, patterns and text conversions are single operations of the library. The closure raises `EvalError` where
+the library reports an error. Where the cost depends on values, it counts by the meter in its names: a straight part at
+once, before it runs."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,17 +22,17 @@ from aob.core.expression.tree import Call, Constant, Entries, Expr, Fold, Items,
 Run = Callable[[Mapping[str, Value]], Value]
 
 _ORDER: Final = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
-"""Each comparison and what it is with its sides exchanged."""
+"""Each comparison, and the one with its sides exchanged."""
 
 _WRITTEN: Final = {"math.@max": "math.greatest", "math.@min": "math.least"}
-"""Functions that the library writes otherwise in its tree."""
+"""Functions with another name in the library's tree."""
 
 _READERS: Final = frozenset({"timestamp", "duration"})
-"""Functions whose value is known at load when their argument is a literal."""
+"""Functions that are evaluated at load for a literal argument."""
 
 
 class Foreign(Exception):  # noqa: N818  # a refusal at load, which the room turns into a problem
-    """A part of CEL that expressions here do not have, or a literal that cannot be read: `id` is its node."""
+    """A part of CEL that is not supported here, or an invalid literal: `id` is its node."""
 
     def __init__(self, ident: int, message: str) -> None:
         super().__init__(message)
@@ -43,7 +41,7 @@ class Foreign(Exception):  # noqa: N818  # a refusal at load, which the room tur
 
 
 def translate(expr: Expr, *, counts: bool) -> Run:
-    """The function of a tree; with `counts` it takes its units from the meter of its names. Raises Foreign."""
+    """The function of a tree; with `counts` it takes units from the meter in its names. Raises Foreign."""
     return _Translator(counts).block(expr)
 
 
@@ -52,7 +50,7 @@ class _Translator:
         self._counts = counts
 
     def block(self, expr: Expr, more: int = 0) -> Run:
-        """The function of a part that is worked out as a whole or not at all, and `more` units with it."""
+        """The function of a part that is evaluated as a whole or not at all, counting `more` additional units."""
         run = self.run(expr)
         units = more + straight_units(expr)
         return spending(units, run) if self._counts and units else run
@@ -163,7 +161,7 @@ class _Translator:
         return counting
 
     def _asked(self, expr: Call, args: tuple[Expr, ...]) -> Run:
-        """A function that only the library knows. A literal that it cannot read is found now."""
+        """A function of the library. An invalid literal is reported at load."""
         forms, given = list(OPERANDS[: len(args)]), list(args)
         if len(forms) < len(args):
             raise Foreign(expr.id, f"{expr.function} takes at most {len(OPERANDS)} values")
@@ -172,7 +170,7 @@ class _Translator:
             isinstance(last, Constant) and isinstance(last.value, str) and json.dumps(last.value, ensure_ascii=False)
         )
         if expr.function == "matches" and literal:
-            # a pattern in the form is compiled once, and not once an evaluation
+            # a pattern in the form is compiled once, not per evaluation
             forms[-1] = literal
             given.pop()
             _try(expr, f'"".matches({literal})', literal)
@@ -252,7 +250,7 @@ def _path(path: Path) -> Run:
 
 
 def _missing(names: Mapping[str, Value], fields: tuple[str, ...]) -> EvalError:
-    """Why a path has no value: the first field that is not there, and what it was looked for in."""
+    """Why a path has no value: the first missing field, and the value without it."""
     value: Value = names
     for at, field in enumerate(fields):
         where = ".".join(fields[:at])
@@ -305,7 +303,7 @@ def _try(expr: Call, form: str, literal: str) -> Value:
 
 
 def _comparison(function: str, left: Expr, right: Expr, run_of: Callable[[Expr], Run]) -> Run | None:
-    """A comparison with a number literal, which is most of them, without asking for the literal's type each time."""
+    """A comparison with a number literal, the usual case, without a type test of the literal each time."""
     if isinstance(left, Constant) and function in _ORDER:
         function, left, right = _ORDER[function], right, left
     if function not in _ORDER or not isinstance(right, Constant) or right.unsigned:
@@ -345,7 +343,7 @@ def _choice(condition: Run, yes: Run, no: Run) -> Run:
 
 
 def _logic(left: Run, right: Run, *, ends: bool, name: str) -> Run:
-    """`&&` (which false ends) and `||` (which true ends): either side may settle it, whatever the other does."""
+    """`&&` (ended by false) and `||` (ended by true): either side may decide, whatever the other does."""
 
     def run(names: Mapping[str, Value]) -> Value:
         try:

@@ -1,7 +1,4 @@
-"""What a tree costs before any value is known: the units of its straight parts, and whether all of it has a bound.
-
-In: a tree and the paths whose schema says number. Out: units, or None where only the values can tell. Never evaluates.
-"""
+"""Computes the cost of a tree before evaluation: units of its straight parts, and whether the whole has a bound."""
 
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -12,9 +9,9 @@ from aob.core.expression.paths import chain_of
 from aob.core.expression.tree import Call, Constant, Entries, Expr, Fold, Items, children
 
 TEXT_BYTES_MAX: Final = 16 * 1024 * 1024
-"""No text of a value is longer: outputs of nodes have this limit, inputs and events smaller ones."""
+"""The longest text of a value: outputs of nodes have this limit, inputs and events smaller ones."""
 LEAVES_MAX: Final = 32
-"""So many values may stand in the lists and maps of an expression that carries no counter."""
+"""Values in the lists and maps of an expression without a meter."""
 
 _LINEAR_UNITS: Final = TEXT_BYTES_MAX // UNIT_BYTES
 _PLAIN: Final = frozenset({"!_", "-_", "_-_", "_*_", "_/_", "_%_", "_[_]", "size", "int", "double", "dyn", "type"})
@@ -26,8 +23,8 @@ _SCALARS: Final = (bool, int, float, type(None))
 
 
 def straight_units(expr: Expr) -> int:
-    """The units of what is always worked out with this node: the sides of `&& || ?:` and the bodies of macros are
-    counted where they are reached."""
+    """The units of what is always evaluated with this node: the sides of `&& || ?:` and the bodies of macros are
+    counted when they are reached."""
     match expr:
         case Constant():
             return 0
@@ -43,13 +40,13 @@ def straight_units(expr: Expr) -> int:
 
 
 def is_bounded(expr: Expr, numbers: AbstractSet[str]) -> bool:
-    """Whether no values can make an expression reach its limits."""
+    """Whether the expression stays within its limits for all values."""
     units = _units(expr, numbers)
     return units is not None and units <= UNITS_MAX and _leaves(expr, inside=False) <= LEAVES_MAX
 
 
 def _units(expr: Expr, numbers: AbstractSet[str]) -> int | None:
-    """The most units that a tree can take, or None without a bound."""
+    """The most units of a tree, or None without a bound."""
     if isinstance(expr, Constant) or chain_of(expr) is not None:
         return 1
     if isinstance(expr, Fold):
@@ -64,7 +61,7 @@ def _units(expr: Expr, numbers: AbstractSet[str]) -> int | None:
 
 
 def _own_units(expr: Call, numbers: AbstractSet[str]) -> int | None:
-    """What an operator or a function takes itself."""
+    """The units of an operator or a function itself."""
     name = expr.function
     parts = expr.args if expr.target is None else (expr.target, *expr.args)
     if name in _PLAIN or name in _CHOICES:
@@ -97,19 +94,19 @@ def _is_number(expr: Expr, numbers: AbstractSet[str]) -> bool:
 
 
 def _is_known(expr: Expr) -> bool:
-    """Whether a node is a literal, so that a comparison with it looks at no more than its own size."""
+    """Whether a node is a literal, so that a comparison costs at most its size."""
     return isinstance(expr, Constant)
 
 
 def _literal_items(expr: Expr) -> int | None:
-    """How many items a list of literals has, and one."""
+    """The number of items of a list literal, plus one."""
     if isinstance(expr, Items) and all(isinstance(item, Constant) for item in expr.items):
         return len(expr.items) + 1
     return None
 
 
 def _leaves(expr: Expr, *, inside: bool) -> int:
-    """How many values stand in lists and maps."""
+    """The number of values in lists and maps."""
     if isinstance(expr, Constant):
         return 0
     if chain_of(expr) is not None:
@@ -119,5 +116,5 @@ def _leaves(expr: Expr, *, inside: bool) -> int:
 
 
 def text_units(value: Value) -> int:
-    """Units of a text or bytes that are copied or searched."""
+    """The units to copy or search a text or bytes."""
     return len(value) // UNIT_BYTES if type(value) in (str, bytes) else 0
