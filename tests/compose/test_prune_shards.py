@@ -1,14 +1,21 @@
 """Prune in a home with two shards: each owner removes its own, and the steps lead from one to the other."""
 
+import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import aob
+from aob.compose.files import inspected
+from aob.compose.layout import layout_of, set_shards
 from aob.core.answers import Pruned
 from aob.core.errors import CallerError, Gone
 from aob.core.policy import LOCAL
+from aob.core.verbs.runs import PruneRuns
 from aob.runs.removal import swept
+from tests.compose import shard_home
 from tests.compose.shard_home import COUNT, WAIT, chain, finished, shard_of, sharded, started
 
 
@@ -90,3 +97,92 @@ async def test_what_a_run_of_another_shard_had_a_moment_ago_waits_for_it(tmp_pat
         assert await swept(owners.sweeps, between) == 0, "the run of shard 0 may still be read"
         assert len(list((tmp_path / "blobs").glob("*/??/[0-9a-f]*"))) == 1
         assert await swept(owners.sweeps, clock.now() + 1_000) == 1
+
+
+MINE = "mine, number "
+
+
+def told(number: int) -> dict[str, str]:
+    """Inputs: every second ones stand in the row, the others are a value beside it."""
+    return {"text": f"{MINE}{number}." + "=" * 6_000 * (number % 2)}
+
+
+def found_in(home: Path) -> dict[str, set[int]]:
+    """Whose inputs the files of the shards hold, by what holds them."""
+    found: dict[str, set[int]] = {}
+    for path in home.glob("shard-*.db"):
+        with sqlite3.connect(path) as file:
+            for table in ("journal", "segment", "value"):
+                for (data,) in file.execute(f"select data from {table}"):
+                    numbers = re.findall(rb"%b([0-9]+)[.]" % MINE.encode(), data)
+                    found.setdefault(f"{path.stem} {table}", set()).update(map(int, numbers))
+    return {where: numbers for where, numbers in found.items() if numbers}
+
+
+async def ended(verbs: Any, run_id: str) -> None:
+    """It comes to its end."""
+    await verbs.message(LOCAL, run_id, "go")
+    assert (await verbs.wait(LOCAL, run_id, 20))["status"] == "COMPLETED"
+
+
+async def pruned(owners: Any, count: int) -> None:
+    """So many runs go; what nobody has read up to yet goes in a later step."""
+    while count:
+        count -= sum(step["runs"] for step in await steps(owners, owners.verbs._local.core.journal.clock.now()))
+        assert count >= 0
+
+
+async def test_what_moved_while_it_lived_goes_from_every_file_that_it_was_in(tmp_path: Path) -> None:
+    async with aob.open(tmp_path, app=shard_home) as app:
+        await app.push(WAIT)
+        stays, *runs = [(await app.start("wait", told(number))).id for number in range(13)]
+    for shards, end in ((3, runs[:3]), (2, runs[3:])):
+        await set_shards(tmp_path, shards, lambda *_: None)
+        async with sharded(tmp_path, shards) as owners:
+            for run_id in end:
+                await ended(owners.verbs, run_id)
+    held = found_in(tmp_path)
+    assert held["shard-0 journal"] | held["shard-0 value"] == set(range(13))
+    assert {"shard-1 segment", "shard-1 value"} < held.keys()
+    async with sharded(tmp_path, 2) as owners:
+        verbs, clock = owners.verbs, owners.verbs._local.core.journal.clock
+        dry = await steps(owners, clock.now(), dry_run=True)
+        assert sum(step["runs"] + sum(step["kept"].values()) for step in dry) == len(runs)
+        await pruned(owners, len(runs))
+        for run_id in runs:
+            with pytest.raises(Gone, match="was pruned on"):
+                await verbs.run(LOCAL, run_id)
+        while await swept(owners.sweeps, clock.now() + 1_000):
+            pass
+        assert set().union(*found_in(tmp_path).values()) == {0}, "rows and values of what was pruned are nowhere"
+        await ended(verbs, stays)
+        assert (await verbs.run(LOCAL, stays))["inputs"] == told(0)
+    for shard in (0, 1):
+        with sqlite3.connect(tmp_path / f"shard-{shard}.db") as file:
+            assert file.execute("select count(*) from head where kind = 'removal'").fetchone()[0]
+    assert all(seen.well for seen in inspected(tmp_path, deep=True))
+
+
+async def test_a_prune_that_was_cut_off_between_two_files_is_ended_by_the_next(tmp_path: Path) -> None:
+    async with aob.open(tmp_path, app=shard_home) as app:
+        await app.push(WAIT)
+        runs = [(await app.start("wait", told(number))).id for number in range(12)]
+    await set_shards(tmp_path, 2, lambda *_: None)
+    moved = next(run_id for run_id in runs if layout_of(tmp_path).shard_of(run_id) == 1)
+    async with sharded(tmp_path, 2) as owners:
+        verbs, clock, (first, second) = owners.verbs, owners.verbs._local.core.journal.clock, owners.verbs._shards
+        await ended(verbs, moved)
+        asked: dict[str, Any] = {}
+        while not asked:
+            args = PruneRuns(clock.now())
+            asked = await second.call("parts", LOCAL, args)
+        for _ in range(2):
+            assert await first.call("erase", LOCAL, args, asked) == {moved: ""}
+        assert (await verbs.run(LOCAL, moved))["inputs"] == told(runs.index(moved)), "it is whole where it ended"
+        unsaid = await second.call("pruned", LOCAL, args, {})
+        assert (unsaid["runs"], unsaid["kept"]) == (0, {"unsettled": 1})
+        await pruned(owners, 1)
+        with pytest.raises(Gone, match="was pruned on"):
+            await verbs.run(LOCAL, moved)
+    with sqlite3.connect(tmp_path / "shard-0.db") as file:
+        assert file.execute("select count(*) from head where kind = 'removal'").fetchone() == (1,)

@@ -73,6 +73,11 @@ class Layout(msgspec.Struct, frozen=True):
         return any(held.extent.last_row and not held.extent.released for chain in self.chains for held in chain)
 
     @property
+    def moved(self) -> bool:
+        """Whether a partition ever moved."""
+        return any(len(chain) > 1 for chain in self.chains)
+
+    @property
     def active(self) -> list[int]:
         """The shards that own partitions."""
         return sorted(set(self.owners))

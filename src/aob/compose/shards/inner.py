@@ -12,18 +12,19 @@ import msgspec
 
 from aob.compose.notices import Asked, ticket_of
 from aob.compose.shards.journal_told import Milestones, read_milestones, told_milestones, told_numbers
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject, JsonValue, Pruned
 from aob.core.errors import NotFound
 from aob.core.event import MessageMark
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
+from aob.core.verbs import run_verbs
 from aob.journal.messages import Delivery
 from aob.metrics.platform import Runs, Stretch
 from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
 from aob.ports.store import MOVED
 from aob.runs import Core, Meant
-from aob.runs.removal import Sweep
+from aob.runs.removal import Part, Sweep
 from aob.views import Views
 
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
@@ -93,6 +94,18 @@ class OfOwner:
     async def ticket_of(self, who: Caller | None, run_id: str, ticket_id: str) -> Asked | None:
         """What a ticket asks, while it is open."""
         return await ticket_of(self._core, run_id, ticket_id)
+
+    async def parts(self, who: Caller, args: run_verbs.PruneRuns) -> dict[str, Part]:
+        """What other shards may hold of the runs that a step of a prune would remove."""
+        return await self._views.parts(who, args)
+
+    async def erase(self, who: Caller, args: run_verbs.PruneRuns, parts: dict[str, Part]) -> dict[str, str]:
+        """Remove what is here of such runs: of each why not, or nothing."""
+        return await self._views.erase(who, args, parts)
+
+    async def pruned(self, who: Caller, args: run_verbs.PruneRuns, erased: dict[str, str] | None) -> Pruned:
+        """A step of a prune, after that."""
+        return await self._views.pruned(who, args, erased)
 
     async def sweep_due(self, who: Caller | None, before_ms: int) -> tuple[int, Mapping[str, Collection[str]]]:
         """See `aob.runs.removal.Sweeping`, here and below."""

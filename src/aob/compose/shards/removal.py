@@ -1,9 +1,10 @@
-"""Removal over several shards: each owner removes its own, one after the other."""
+"""Removal over several shards: each owner removes its own, one after the other; what moved goes first where it was."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-from msgspec.structs import asdict
+import msgspec
 
+from aob.compose.layout import Layout
 from aob.compose.shards.local import Shard
 from aob.core.answers import Pruned
 from aob.core.errors import CallerError
@@ -11,20 +12,38 @@ from aob.core.policy import Caller
 from aob.core.verbs import run_verbs
 
 
-async def prune_step(shards: Sequence[Shard], who: Caller, args: run_verbs.PruneRuns) -> Pruned:
-    """A step of the shard that a cursor names; its `next` leads on to the shard after it."""
+async def prune_step(shards: Sequence[Shard], layout: Layout, who: Caller, args: run_verbs.PruneRuns) -> Pruned:
+    """A step of the shard that a cursor names; its `next` leads on to the shard after it. What its runs left in other
+    shards, which they moved from, is removed there before."""
     number, _, rest = (args.cursor or "0:").partition(":")
     if not (number.isdecimal() and len(number) < 4 and int(number) < len(shards)):
         raise CallerError(
             f"{str(args.cursor)[:40]!r} is no cursor", code="bad_cursor", hint="pass `next` of the step before"
         )
     at = int(number)
-    told: Pruned = await shards[at].call("prune", who, **{**asdict(args), "cursor": rest or None})
+    asked, erased = msgspec.structs.replace(args, cursor=rest or None), None
+    if layout.moved and not args.dry_run:
+        erased = await _erased(shards, layout, at, who, asked)
+    told: Pruned = await shards[at].call("pruned", who, asked, erased)
     if told["next"] is not None:
         told["next"] = f"{at}:{told['next']}"
     elif at + 1 < len(shards):
         told["next"] = f"{at + 1}:"
     return told
+
+
+async def _erased(
+    shards: Sequence[Shard], layout: Layout, at: int, who: Caller, args: run_verbs.PruneRuns
+) -> dict[str, str]:  # fmt: skip
+    """What the runs of a step left in shards that had them before goes: of each run why it did not, or nothing."""
+    parts: dict[str, object] = await shards[at].call("parts", who, args)
+    erased = dict.fromkeys(parts, "")
+    for shard in shards:
+        here = {run_id: part for run_id, part in parts.items() if shard.number in layout.shards_of(run_id)}
+        if shard.number != at and here:
+            for run_id, why in (await shard.call("erase", who, args, here)).items():
+                erased[run_id] = erased[run_id] or why
+    return erased
 
 
 class ShardSweep:

@@ -244,7 +244,7 @@ class ShardedViews:
     @performs(run_verbs.PRUNE)
     async def prune(self, who: Caller, args: run_verbs.PruneRuns) -> Pruned:
         """One step of removing ended runs, one shard after the other."""
-        return await prune_step(self._shards, who, args)
+        return await prune_step(self._shards, self._layout, who, args)
 
     # -- feeds ------------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,9 @@ from aob.journal.partition.law import (
     row_data,
     row_elsewhere,
     stream_of,
-    written_here,
 )
 
 __all__ = [
     "Moving", "PartitionLaw", "PartitionMoved", "PartitionTaken", "copied_history", "head_of", "place_of", "row_data",
-    "row_elsewhere", "stream_of", "written_here",
+    "row_elsewhere", "stream_of",
 ]  # fmt: skip

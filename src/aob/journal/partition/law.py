@@ -99,8 +99,3 @@ def row_elsewhere(shard: int, row: int) -> int:
 def place_of(row: int, here: int) -> tuple[int, int]:
     """The shard and row of a number in a chunk that the shard `here` stores."""
     return ((row >> ROW_BITS) - 1, row & (1 << ROW_BITS) - 1) if row >> ROW_BITS else (here, row)
-
-
-def written_here(row: int) -> bool:
-    """Whether a chunk's events are in the journal of the shard that stores it."""
-    return not row >> ROW_BITS

@@ -1,7 +1,7 @@
 """Decides which ended runs may be removed now, with what data, from their segments. Changes nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -11,7 +11,7 @@ from aob.core.errors import NotFound, Unavailable
 from aob.core.run import Run
 from aob.core.value import ITEMS, REF_PREFIX
 from aob.journal import Stream
-from aob.journal.partition import written_here
+from aob.journal.partition import place_of
 from aob.journal.removal import PREFIX
 from aob.ports.blobs import GONE
 from aob.ports.store import Head
@@ -29,13 +29,15 @@ UNREADABLE: Final = "unreadable"
 
 
 class Going(msgspec.Struct):
-    """A run that may be removed: its size, the journal rows that hold its events, the values they refer to by size."""
+    """A run that may be removed: its size, the journal rows that hold its events, the values they refer to by size;
+    `elsewhere` are rows in shards that it moved from while it was live, each with the shard."""
 
     head: Head
     events: int
     size: int
     rows: set[int]
     values: dict[bytes, int]
+    elsewhere: set[tuple[int, int]] = set()
 
 
 class Looked(msgspec.Struct):
@@ -45,10 +47,17 @@ class Looked(msgspec.Struct):
     kept: dict[str, int]
     last: Head | None
 
+    def keep(self, why: Callable[[Going], str]) -> None:
+        """Those stay of which a reason is said."""
+        judged = [(each, why(each)) for each in self.going]
+        self.going = [each for each, reason in judged if not reason]
+        for reason in filter(None, (reason for _, reason in judged)):
+            self.kept[reason] = self.kept.get(reason, 0) + 1
+
 
 async def looked(core: Core, tenant: str, heads: list[Head]) -> Looked:
     """Scans ended runs in their order until there are enough for one step."""
-    needed, passed = forked(core.journal.streams), await _passed(core, tenant)
+    needed, passed = forked(core.journal.streams), await passed_row(core, tenant)
     found, size = Looked([], {}, None), 0
     if any(stream.chunks for head in heads if (stream := core.journal.streams.get(head.stream)) is not None):
         await _written(core)
@@ -73,7 +82,7 @@ def forked(streams: Mapping[str, Stream]) -> set[str]:
     }  # fmt: skip
 
 
-async def _passed(core: Core, tenant: str) -> int:
+async def passed_row(core: Core, tenant: str) -> int:
     """The row up to which every follower of the journal has read a tenant's events."""
     rows = [await each(tenant) for each in core.followed]
     return min((row for row in rows if row is not None), default=core.journal.durable_row)
@@ -100,8 +109,11 @@ async def _judged(core: Core, head: Head, needed: set[str], passed: int) -> Goin
             for segment in segments:
                 for chunk in await journal.chunks(segment):
                     data = bytes(chunk.data)
-                    if written_here(chunk.row):  # else another shard has it
-                        going.rows.add(chunk.row)
+                    shard, row = place_of(chunk.row, journal.shard)
+                    if shard == journal.shard:
+                        going.rows.add(row)
+                    else:
+                        going.elsewhere.add((shard, row))
                     going.size += len(data)
                     going.values |= refs_in(data)
                     lists |= lists_in(data)

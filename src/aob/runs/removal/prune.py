@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from aob.core.answers import Pruned
@@ -17,7 +18,8 @@ from aob.journal.removal import PREFIX, Removals, Remove, StreamsRemoved
 from aob.ports.store import EndedQuery, Leftover
 from aob.runs.core import Core
 from aob.runs.incoming import text_of
-from aob.runs.removal.judge import LOG, UNREADABLE, VALUE, Going, Looked, looked
+from aob.runs.removal.elsewhere import Part, found_here, parts_of
+from aob.runs.removal.judge import LOG, UNREADABLE, UNSETTLED, VALUE, Going, Looked, looked
 
 STEP_RUNS: Final = 256  # ended runs scanned by one step
 _CURSOR: Final = re.compile(r"(\d{1,16})\.(run_[A-Za-z0-9]{1,60})")
@@ -33,12 +35,18 @@ class Prunes:
         """Remove runs of the tenant that ended before an instant: one step, one commit with its record. `next` is the
         cursor of the next step. `dry_run` only reports what would be removed. Live runs and runs that are still needed
         stay: `kept` counts them by reason."""
+        return await self.pruned(who, args, None)
+
+    async def pruned(self, who: Caller, args: verbs.PruneRuns, erased: Mapping[str, str] | None) -> Pruned:
+        """One step. In a home whose partitions have moved, `erased` says of each run of `parts` why it could not be
+        erased in other shards (empty: it was); a run that is not in it stays for now."""
         before_ms, dry_run = args.before_ms, args.dry_run
-        query = _query(who, before_ms, self.core.time_ms(), args.workflow, args.status, args.cursor)
-        reason = text_of(args.reason, "/reason", 10_000)
+        query, reason = self._query(who, args), text_of(args.reason, "/reason", 10_000)
         async with self.core.removing:
             heads = await self.core.store.ended(query)
             found = await looked(self.core, who.tenant, heads)
+            if erased is not None:
+                found.keep(lambda each: erased.get(each.head.stream, UNSETTLED))
             record = ""
             if found.going and not dry_run:
                 record = await self._remove(who, query, reason, found)
@@ -47,6 +55,27 @@ class Prunes:
         told["record"] = record or None
         told["next"] = f"{found.last.started_ms}.{found.last.stream}" if more and found.last else None
         return told
+
+    async def parts(self, who: Caller, args: verbs.PruneRuns) -> dict[str, Part]:
+        """What other shards may hold of the runs that a step would remove."""
+        async with self.core.removing:
+            heads = await self.core.store.ended(self._query(who, args))
+            return parts_of(await looked(self.core, who.tenant, heads))
+
+    async def erase(self, who: Caller, args: verbs.PruneRuns, parts: dict[str, Part]) -> dict[str, str]:
+        """Removes what moved runs left in this shard, with a record. Returns for each run why it could not (empty: it
+        is gone). Idempotent."""
+        async with self.core.removing:
+            found, told = await found_here(self.core, who.tenant, parts)
+            wanted = {each.head.stream for each in found.going}
+            if wanted:
+                query = _query(who, args.before_ms, args.before_ms, args.workflow, args.status, None)
+                await self._remove(who, query, text_of(args.reason, "/reason", 10_000), found)
+            left = wanted - {each.head.stream for each in found.going}
+            return {**told, **dict.fromkeys(wanted, ""), **dict.fromkeys(left, UNREADABLE)}
+
+    def _query(self, who: Caller, args: verbs.PruneRuns) -> EndedQuery:
+        return _query(who, args.before_ms, self.core.time_ms(), args.workflow, args.status, args.cursor)
 
     async def _remove(self, who: Caller, query: EndedQuery, reason: str, found: Looked) -> str:
         """Writes the record and removes. Returns its id, empty if nothing can be removed after all."""
@@ -87,9 +116,7 @@ class Prunes:
                 bad = error.fields.get("row")
                 if bad is None:
                     raise
-                stay = [each for each in found.going if bad in each.rows]
-                found.going = [each for each in found.going if bad not in each.rows]
-                found.kept[UNREADABLE] = found.kept.get(UNREADABLE, 0) + len(stay)
+                found.keep(lambda each: UNREADABLE if bad in each.rows else "")  # noqa: B023 it is called at once
 
 
 def _query(
