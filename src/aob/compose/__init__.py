@@ -1,6 +1,6 @@
-"""Wires all: settings go in, a running home comes out. The only place that names a backend or reads the environment.
+"""Turns settings into a running home: the only place that names a backend or reads the environment.
 
-`up` brings the server, which an application in process does not need: it is imported when it is asked for.
+Imports `up` only on access: an application in process needs no server.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A home in this process: `async with aob.open("./home", app=module) as app`. The same code that `aob up` serves."""
+"""A home in this process: `async with aob.open("./home", app=module) as app`. `aob up` serves the same code."""
 
 import asyncio
 import time
@@ -60,21 +60,21 @@ class RunHandle:
         return f"<run {self.id} {self.status}>"
 
     async def done(self) -> JsonObject:
-        """The whole run once it has ended: `status`, `output`, `error`, `nodes` and more."""
+        """Wait until the run has ended; return it whole: `status`, `output`, `error`, `nodes` and more."""
         await self._app.views.core.ended(self._app.who, self.id)
         told = await self.show()
         self.status = told["status"]
         return told
 
     async def show(self) -> JsonObject:
-        """The whole run as it is now."""
+        """Return the whole run in its present state."""
         return await self._app.views.run(self._app.who, self.id)
 
 
 class App:
-    """A running home. `views` and `metrics` have every verb that the server has; the methods here are those used most.
+    """A running home. `views` and `metrics` have every verb of the server; the methods here are the most used ones.
 
-    `metrics` is None in the owner process of a further shard: events and their numbers live in the main one.
+    `metrics` is None in the owner process of a further shard: the main process holds events and their numbers.
     """
 
     def __init__(
@@ -87,34 +87,34 @@ class App:
 
     @property
     def metrics(self) -> Metrics:
-        """Every verb of events and numbers. Raises Unavailable `not_here` in the owner of a further shard."""
+        """All verbs of events and numbers. Raises Unavailable `not_here` in the owner of a further shard."""
         if self._metrics is None:
             raise Unavailable("events and metrics are in the home's main process", code="not_here")
         return self._metrics
 
     @property
     def notices(self) -> Notices:
-        """Who tells people of tickets. Raises Unavailable `not_here` in the owner of a further shard."""
+        """Sends notices of tickets. Raises Unavailable `not_here` in the owner of a further shard."""
         if self._notices is None:
             raise Unavailable("people are told by the home's main process", code="not_here")
         return self._notices
 
     def working(self) -> AbstractAsyncContextManager[None]:
-        """Jobs are dispatched until it is left; what is at work then may end, with the gate and the journal open."""
+        """Dispatches jobs until it is left; running jobs then finish while the gate and the journal are still open."""
         return self.views.core.working()
 
     async def ingest(self, events: Iterable[Mapping[str, JsonValue]]) -> JsonObject:
-        """Pass events through the gate; they are durable and folded when this returns. A verdict each."""
+        """Pass events through the gate; they are durable and folded when this returns. One verdict each."""
         lines = msgspec.json.Encoder().encode_lines([dict(event) for event in events])
         told: JsonObject = msgspec.json.decode(await self.metrics.ingest(self.who, lines))
         return told
 
     async def metric(self, name: str, **asked: Any) -> JsonObject:
-        """A number now; `asked` are fields of `MetricQuery` (`window`, `by`, `where`, ...)."""
+        """Read a number now; `asked` are fields of `MetricQuery` (`window`, `by`, `where`, ...)."""
         return dict(await self.metrics.metric(self.who, MetricQuery(name, **asked)))
 
     async def push_contracts(self, files: Mapping[str, str] | Path) -> JsonObject:
-        """Take over contracts: texts by file name, or a folder of YAML files."""
+        """Push contracts: texts by file name, or a folder of YAML files."""
         if isinstance(files, Path):
             files = await asyncio.to_thread(contract_files, files)
         return dict(await self.metrics.push_contracts(self.who, files))
@@ -134,7 +134,7 @@ class App:
         return RunHandle(self, told["run_id"], told["status"], told["created"])
 
     async def run(self, run_id: str) -> JsonObject:
-        """A whole run."""
+        """Return a whole run."""
         return await self.views.run(self.who, run_id)
 
     async def answer(self, ticket_id: str, choice: str, reason: str = "", values: Any = None) -> JsonObject:
@@ -143,7 +143,7 @@ class App:
 
 
 async def at_rest(home: Path, layout: Layout) -> Layout:
-    """The layout of a home when nothing of it is on its way. The home's lock is held."""
+    """The layout of a home after every started move of a partition is finished. The caller holds the home's lock."""
     if not layout.moving:
         return layout
     with usable(home):
@@ -156,8 +156,8 @@ async def assemble(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0,
     opening: Opening | None = None,
 ) -> App:  # fmt: skip
-    """Make and enter every part of a shard, in the order in which they stand on each other; `opening` is moved on.
-    Nothing is dispatched before `working` of the App is entered, which is left first."""
+    """Make and enter every part of a shard in order of dependency, and report progress to `opening`. Jobs are
+    dispatched only after `working` of the App is entered, which is left first."""
     with usable(home):
         return await _assembled(stack, home, settings, app, layout, shard, opening or Opening())
 
@@ -208,7 +208,7 @@ async def _assembled(
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     topics = open_log(settings, home, core.time_ms, page, layout.partitions)
     stack.push_async_callback(topics.close)
-    if shard:  # the main process has the gate and the numbers: the owner's wire to it is both
+    if shard:  # the main process has the gate and the numbers: the owner reaches both over its wire
         return App(views, home, settings, None, None, None, log, reader, topics, room)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
@@ -229,31 +229,31 @@ async def _assembled(
 
 
 async def _notify(core: Core, notices: Notices) -> None:
-    """Whoever a ticket of this process names is told, read from its journal."""
+    """Send notices of this process's tickets, read from its journal."""
     while True:
         try:
             place = await notices.begin(0, core.journal.durable_row)
             async for facts, row in core.feed.milestones(place):
                 await notices.take(0, facts, row, partial(ticket_of, core))
-        except AobError as error:  # a store is away: again from where it was read
+        except AobError as error:  # the store is unavailable: read again from the same position
             log.warning("notices_wait", code=error.code, detail=error.detail)
             await asyncio.sleep(AGAIN_S)
 
 
 async def _watch_clock(core: Core) -> None:
-    """A clock that is set is noticed, and what has become due by it rings."""
+    """Notices when the clock is set, and fires the timers that became due by it."""
     while True:
         await asyncio.sleep(LOOK_S)
         core.look()
 
 
 def _running(stack: AsyncExitStack, settings: Settings, home: Path, shard: int) -> Running | None:
-    """The list of what is at work, for a store that outlives this process."""
+    """The list of running jobs, for a store that outlives this process."""
     return None if settings.store.startswith("memory") else stack.enter_context(Running(home / f"running-{shard}"))
 
 
 def contract_files(folder: Path) -> dict[str, str]:
-    """The contract files of a folder, by their names in it. Raises NotFound for no folder."""
+    """The contract files of a folder, by name. Raises NotFound when the folder does not exist."""
     if not folder.is_dir():
         raise NotFound(f"there is no folder {folder}", code="folder_not_found")
     found = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))

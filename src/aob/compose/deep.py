@@ -1,4 +1,4 @@
-"""`aob doctor --deep` of a home that nobody runs: its shards are read back by their laws, and nothing is performed."""
+"""`aob doctor --deep` of a home that is not running: replays its shards by their laws, without performing anything."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from aob.ports.store import Store
 
 
 async def looked_deep(home: Path) -> list[Seen]:
-    """Heads and timers held against the events. Raises Conflict for a home that runs."""
+    """Compare heads and timers with the events. Raises Conflict for a home that runs."""
     with owning(home), resting(home) as journal_of:
 
         async def read_back(store: Store) -> Recovered:

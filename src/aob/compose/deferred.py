@@ -1,4 +1,4 @@
-"""Parts that work is given before they are there: whoever asks waits until they are. Recovery makes jobs at once."""
+"""Stand-ins for parts that do not exist yet, because recovery creates jobs at once: a caller waits for the part."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ Part = TypeVar("Part")
 
 
 class Deferred(Generic[Part]):
-    """A part that comes once."""
+    """A part that is provided once."""
 
     def __init__(self) -> None:
         self._part: Part | None = None
         self._there = asyncio.Event()
 
     def provide(self, part: Part) -> None:
-        """It is there."""
+        """Provide the part and wake its waiters."""
         self._part = part
         self._there.set()
 
     async def wait(self) -> Part:
-        """The part."""
+        """Wait for the part and return it."""
         await self._there.wait()
         assert self._part is not None, "it has come"
         return self._part
 
 
 class DeferredLog(Deferred[Log]):
-    """The port `Log`, once it is there."""
+    """The port `Log`, once it is provided."""
 
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
@@ -53,12 +53,12 @@ class DeferredLog(Deferred[Log]):
         return await (await self.wait()).end(topic, partition)
 
     async def close(self) -> None:
-        """Whoever made it closes it."""
+        """Does nothing: the creator of the log closes it."""
 
 
 class DeferredReader(Deferred[MetricReader]):
-    """The port `MetricReader`, once it is there."""
+    """The port `MetricReader`, once it is provided."""
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
-        """A number."""
+        """Read a number."""
         return await (await self.wait()).read_metric(tenant, query)

@@ -1,4 +1,4 @@
-"""`HOME/home.json`: who a home is, its format and its generation; a hint of how many shards and partitions it has."""
+"""`HOME/home.json`: a home's id, format and generation, and a hint of its numbers of shards and partitions."""
 
 import os
 import time
@@ -17,7 +17,7 @@ HOME_FILE: Final = "home.json"
 
 
 class _First(msgspec.Struct):
-    """As the first release wrote it."""
+    """The format of the first release."""
 
     shards: int
 
@@ -27,7 +27,7 @@ class _Count(msgspec.Struct):
 
 
 class _Home(msgspec.Struct):
-    """As this release writes it. The first release finds no number in `shards` and refuses it."""
+    """The format of this release. The first release finds no number in `shards` and refuses the file."""
 
     format: int
     id: str
@@ -37,14 +37,14 @@ class _Home(msgspec.Struct):
 
 
 class Hint(NamedTuple):
-    """What `home.json` says of the shards of a home, and of its partitions. The files of the shards know better."""
+    """The shards and partitions of a home according to `home.json`. The files of the shards take precedence."""
 
     shards: int
     partitions: int
 
 
 def hint_of(home: Path) -> Hint | None:
-    """What `home.json` says; None for a home that has none."""
+    """The hint in `home.json`; None for a home without one."""
     known = _read(home)
     if known is None:
         return None
@@ -52,7 +52,7 @@ def hint_of(home: Path) -> Hint | None:
 
 
 def remember(home: Path, hint: Hint) -> None:
-    """Write what was found, where `home.json` says something else or nothing."""
+    """Write the actual numbers when `home.json` says otherwise or nothing."""
     known = _read(home)
     if isinstance(known, _Home):
         known.shards, known.partitions = _Count(hint.shards), hint.partitions
@@ -62,39 +62,39 @@ def remember(home: Path, hint: Hint) -> None:
 
 
 def shard_files(home: Path) -> dict[int, Path]:
-    """The files of shards that are there, by number."""
+    """The existing files of shards, by number."""
     every = ((path.name[6:-3], path) for path in home.glob("shard-*.db"))
     return dict(sorted((int(number), path) for number, path in every if number.isdecimal()))
 
 
 def forwarded(home: Path) -> None:
-    """Bring `home.json` to the format of this release: the first release refuses the home from then on. Call it with
-    the home's lock; twice is fine."""
+    """Upgrade `home.json` to the format of this release, which the first release refuses. The caller holds the home's
+    lock. Idempotent."""
     known = _read(home)
     if isinstance(known, _First):
         _remember(home, _made(home, Hint(known.shards, PARTITIONS)))
 
 
 def home_id(home: Path) -> bytes:
-    """The id of a home; empty for one that has none yet."""
+    """The id of a home; empty if it has none yet."""
     known = _read(home)
     return bytes.fromhex(known.id) if isinstance(known, _Home) else b""
 
 
 def home_made(home: Path) -> int:
-    """The format of a home; 0 for one that is not made yet."""
+    """The format of a home; 0 if it is not made yet."""
     known = _read(home)
     return 0 if known is None else known.format if isinstance(known, _Home) else 1
 
 
 def generation_of(home: Path) -> int:
-    """How many lives a home has had: one more with each loss that was accepted, and with each restore."""
+    """The generation of a home: grows by one with each accepted loss and each restore."""
     known = _read(home)
     return known.generation if isinstance(known, _Home) else 1
 
 
 def new_generation(home: Path) -> None:
-    """A loss was accepted, or a copy put back: positions of before are not those of now."""
+    """Start a new generation after an accepted loss or a restore: earlier positions are no longer valid."""
     known = _read(home)
     if isinstance(known, _Home):
         known.generation += 1
@@ -102,8 +102,8 @@ def new_generation(home: Path) -> None:
 
 
 def _made(home: Path, hint: Hint) -> _Home:
-    """A home that is new; or one whose `home.json` is lost: it is who its files say it is. How many generations it has
-    had is not known any more then, so this is one that it has never had."""
+    """A new home; or one whose `home.json` is lost: its files give its id. Its number of generations is unknown then,
+    so it gets one that it cannot have had."""
     id = _id_in_files(home)
     life = int(time.time()) if id else 1
     return _Home(FORMAT, (id or os.urandom(16)).hex(), _Count(hint.shards), life, hint.partitions)
@@ -114,7 +114,7 @@ def _id_in_files(home: Path) -> bytes:
         try:
             found = look(path, "journal")
         except AobError:
-            continue  # damaged: whoever opens it says so
+            continue  # damaged: opening it reports that
         if found is not None and found.home:
             return found.home
     return read_marks(home / "marks")[0]

@@ -1,4 +1,4 @@
-"""One owner process a home: a file lock that the kernel lets go of when the process ends, however it ends."""
+"""One owner process per home: a file lock that the kernel releases however the process ends."""
 
 import errno
 import os
@@ -17,10 +17,10 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @contextmanager
 def owning(home: Path, name: str = "lock") -> Iterator[None]:
-    """Holds the lock of a home. Raises Conflict `home_in_use` with the address of whoever holds it."""
+    """Holds the lock of a home. Raises Conflict `home_in_use` with the address of its holder."""
     try:
         import fcntl
-    except ImportError:  # Windows: the store's own lock has to do
+    except ImportError:  # Windows: the store's own lock has to suffice
         yield
         return
     with usable(home):
@@ -43,7 +43,7 @@ def owning(home: Path, name: str = "lock") -> Iterator[None]:
 
 @contextmanager
 def usable(home: Path) -> Iterator[None]:
-    """Around what touches the files of a home: what the file system refuses is raised as Unavailable that says why."""
+    """Raises errors of the file system as Unavailable that says why."""
     try:
         yield
     except OSError as error:
@@ -60,10 +60,10 @@ def _taken(home: Path, name: str) -> Conflict:
     try:
         pid = (home / name).read_text()
         said = msgspec.json.decode((home / "server.json").read_bytes())
-        if str(said["pid"]) == pid:  # else it was left behind by a server that was killed
+        if str(said["pid"]) == pid:  # else a killed server left it
             address = str(said["url"])
     except (OSError, ValueError, LookupError, TypeError):
-        pass  # it has no server, or is about to have one
+        pass  # it has no server, or is starting one
     where = f" at {address}" if address else ""
     by = f" by process {pid}" if pid.isdigit() else " by another process"
     hint = f"talk to it over HTTP: aob --server {address} run list" if address else "use another --home, or end it"

@@ -1,4 +1,4 @@
-"""The platform's own log: one JSON object a line, with the trace, the tenant and the correlation it was written for."""
+"""The platform's own log: one JSON object a line, with its trace, tenant and correlation."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def set_up_log(level: str, *, pretty: bool) -> None:
-    """Let the log go to standard error: JSON for programs, plain lines for a terminal."""
+    """Send the log to standard error: JSON for programs, plain lines for a terminal."""
     set_up_by(lambda: _set_up(level, pretty))
 
 

@@ -1,4 +1,4 @@
-"""The loop of a serving process: uvloop where there is one, and an interpreter set for many small objects."""
+"""The loop of a serving process: uvloop where available, and a garbage collector tuned for many small objects."""
 
 import asyncio
 import gc
@@ -21,25 +21,25 @@ log: Final = Structlog("aob.loop")
 T = TypeVar("T")
 GC_YOUNG: Final = 10_000
 """Objects made before a young collection: a commit makes thousands that die together, and scanning them is waste. One
-of so many takes 3 to 5 ms."""
+collection of this size takes 3 to 5 ms."""
 GC_MIDDLE, GC_FULL = 2, 2_000
-"""Young collections before a middle one, and those before a full one. What lives on is looked at once in a middle one:
-of 400,000 objects that held the loop for 100 ms, of 20,000 it takes 10."""
+"""Young collections before a middle one, and middle ones before a full one. A middle one scans surviving objects once:
+400,000 of them held the loop for 100 ms, 20,000 take 10."""
 SWITCH_S: Final = 0.001
 PLACES_MAX: Final = 100
-"""Places of code that the log names for having tried to end the loop; more are not named."""
+"""At most so many code places that tried to end the loop are named in the log."""
 THREADS_S: Final = 2.0
-"""How long threads that are not ours may take to end after a stop."""
+"""How long threads of handlers may take to end after a stop."""
 
 
 def heed_stops(continued: Callable[[], None]) -> None:
-    """Call this each time the process goes on after it was stopped (SIGSTOP, a debugger): time has passed by itself."""
+    """Call this each time the process continues after SIGSTOP or a debugger: the clock has advanced meanwhile."""
     if hasattr(signal, "SIGCONT"):
         signal.signal(signal.SIGCONT, lambda number, frame: continued())
 
 
 def run_tuned(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a new loop, which nothing else ends: no `sys.exit()` and no `loop.stop()` in code of others."""
+    """Run to the end on a new loop, which no `sys.exit()` and no `loop.stop()` in foreign code ends."""
     gc.set_threshold(GC_YOUNG, GC_MIDDLE, GC_FULL)
     sys.setswitchinterval(SWITCH_S)
     try:
@@ -62,7 +62,7 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[T]") -> T:
             if task.done():
                 return task.result()
             if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-                raise  # Ctrl-C, before anybody hears it in another way
+                raise  # Ctrl-C, before any other handler receives it
             place = _place(error)
             if place not in told and len(told) < PLACES_MAX:
                 told.add(place)
@@ -70,21 +70,21 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[T]") -> T:
 
 
 def _place(error: BaseException) -> str:
-    """Where an exception was raised."""
+    """The code place that raised an exception."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "?"
 
 
 class _Unawaited(ThreadPoolExecutor):
-    """Threads of `asyncio.to_thread`: a call of a handler that never ends does not hold up a stop."""
+    """Threads of `asyncio.to_thread`: a handler call that never ends does not hold up a stop."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         super().shutdown(wait=False, cancel_futures=cancel_futures)
 
 
 def end_threads() -> None:
-    """After a stop in good order: threads that handlers left behind, and that Python would wait for, end soon or with
-    the process, now."""
+    """After an orderly stop, end the threads that handlers left and Python would wait for: soon, or now with the
+    process."""
     until = monotonic() + THREADS_S
     left = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
     for thread in left:

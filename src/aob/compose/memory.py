@@ -1,5 +1,5 @@
-"""The memory of a serving process: what recovery made is not looked through again, pauses of the collector are counted,
-and what was freed goes back to the system once nothing happens."""
+"""The memory of a serving process: excludes recovered objects from collections, counts the collector's pauses, and
+returns freed memory to the system when idle."""
 
 import asyncio
 import ctypes
@@ -13,15 +13,15 @@ from aob.core.answers import JsonObject
 from aob.runs import Core
 
 PAUSE_MS: Final = 10.0
-"""A pause of the collector over this is counted, and shown in health."""
+"""A collector pause over this is counted, and shown in health."""
 LOOK_S: Final = 1.0
 IDLE_S: Final = 10.0
-"""After so long in which nothing was written, freed memory goes back to the system; once, until something is."""
+"""After so long without a write, freed memory is returned to the system; once, until the next write."""
 
 
 @contextmanager
 def watched(core: Core, others: Callable[[], int] = lambda: 0) -> Iterator[None]:
-    """After recovery, for as long as the process serves. `others` grows with what is written beside the journal."""
+    """After recovery, for as long as the process serves. `others` grows with writes outside the journal."""
     memory = Memory(lambda: core.journal.row + others())
     core.vitals = memory.told
     with memory.watched():
@@ -29,7 +29,7 @@ def watched(core: Core, others: Callable[[], int] = lambda: 0) -> Iterator[None]
 
 
 class Memory:
-    """`written` is a number that grows with all that is written."""
+    """Watches memory. `written` is a number that grows with all writes."""
 
     def __init__(self, written: Callable[[], int]) -> None:
         self._written = written
@@ -41,7 +41,7 @@ class Memory:
     def watched(self) -> Iterator[None]:
         """After recovery, for as long as the process serves."""
         gc.collect()
-        gc.freeze()  # what recovery made lives on: no full collection goes over it
+        gc.freeze()  # recovered objects live on: exclude them from full collections
         gc.callbacks.append(self._collects)
         task = asyncio.create_task(self._look_often(), name="aob-memory")
         try:
@@ -52,11 +52,11 @@ class Memory:
             gc.unfreeze()
 
     def told(self) -> JsonObject:
-        """For `aob doctor`: pauses over 10 ms, the longest, and how often memory was given back."""
+        """For `aob doctor`: pauses over 10 ms, the longest, and how often memory was returned."""
         return {"gc_pauses": self.pauses, "gc_longest_ms": round(self.longest_ms, 1), "given_back": self.given_back}
 
     def _collects(self, phase: str, info: dict[str, int]) -> None:
-        """The collector calls this, on whatever thread it runs, in the middle of anything: it only counts."""
+        """The collector calls this on any thread, at any point: it only counts."""
         if phase == "start":
             self._begun = perf_counter()
             return
@@ -79,8 +79,8 @@ class Memory:
 
 
 def give_back() -> bool:
-    """Freed memory goes back to the system, where the C library can do that; whether some did."""
+    """Return freed memory to the system where the C library supports it; returns whether any was."""
     try:
         return bool(ctypes.CDLL(None).malloc_trim(0))
-    except (OSError, AttributeError, TypeError):  # another C library than that of GNU
+    except (OSError, AttributeError, TypeError):  # a C library other than GNU's
         return False

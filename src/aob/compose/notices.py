@@ -1,8 +1,7 @@
-"""People hear of tickets: who a ticket names is told when it opens, at its reminders, and when it goes to others.
+"""Sends notices of tickets to the people they name: when a ticket opens, at reminders, and when it is reassigned.
 
-In: what happened to tickets, read from the journals of all shards by position. Out: a message with a signed link that
-shows a form. How far each journal was read is saved a moment later, so that a crash loses no notice and may tell one
-twice, under the same key.
+Reads the journals of all shards by position and sends messages with a signed link to a form. The read positions are
+saved a moment later, so that a crash loses no notice and may repeat one, under the same key.
 """
 
 import asyncio
@@ -32,18 +31,18 @@ from aob.work.tools import Tools
 TRIES_MAX: Final = 4
 PAUSE_S: Final = 2.0
 NOTICES_MAX: Final = 1_000
-"""Notices that are being sent; who reads of more waits."""
+"""Notices being sent at once; a reader waits before adding more."""
 SAVE_S: Final = 1.0
-"""So late at most it is saved how far journals were read."""
+"""The longest delay before read positions are saved."""
 _SILENT: Final = frozenset({"approve", "reject"})
-"""What is done to a ticket when its time is over, and nobody need do any more."""
+"""Actions at a ticket's deadline that ask nothing more of people."""
 SECRET_BYTES: Final = 32
 
 log = Structlog("aob.notices")
 
 
 def link_secret(home: Path) -> bytes:
-    """The secret under which signed links of this home hold, made once; links survive a restart."""
+    """The secret that signs links of this home, made once; links survive a restart."""
     path = home / "link.secret"
     if not path.exists():
         beside = home / f".link.secret.{os.getpid()}"
@@ -52,18 +51,18 @@ def link_secret(home: Path) -> bytes:
             file.write(secrets.token_bytes(SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process of the home was first
+        with suppress(FileExistsError):  # another process of the home made it first
             os.link(beside, path)
         beside.unlink()
     secret = path.read_bytes()
-    if len(secret) != SECRET_BYTES:  # a link that is signed with less could be guessed
+    if len(secret) != SECRET_BYTES:  # a link signed with a shorter secret could be guessed
         raise Unavailable(f"{path} has {len(secret)} bytes, not {SECRET_BYTES}", code="bad_secret_file",
                           hint="restore it, or remove it: links that were sent before open nothing then")  # fmt: skip
     return secret
 
 
 class Asked(msgspec.Struct):
-    """A ticket as a notice tells of it."""
+    """The contents of a ticket in its notice."""
 
     run: str
     tenant: str
@@ -77,7 +76,7 @@ class Asked(msgspec.Struct):
 
 
 Find = Callable[[str, str], Awaitable[Asked | None]]
-"""The ticket of a run by its id; None for one that is not there any more."""
+"""Finds a ticket of a run by its id; None for one that no longer exists."""
 
 
 async def ticket_of(core: Core, run_id: str, ticket_id: str) -> Asked | None:
@@ -97,13 +96,13 @@ async def ticket_of(core: Core, run_id: str, ticket_id: str) -> Asked | None:
 
 
 class Notices:
-    """Sends notices beside the runs; never holds one up. `base_url` is set once the server has an address. Enter it,
-    then hand it the milestones of each shard behind its `place`."""
+    """Sends notices concurrently with the runs; never holds one up. `base_url` is set once the server has an address.
+    Enter it, then hand it the milestones of each shard after its `place`."""
 
     def __init__(
         self, now_ms: Callable[[], int], tools: Tools, secret: bytes, pages: OwnedPages, added: Sequence[int] = ()
     ) -> None:
-        """`added` are the shards that the home was not made with: all that they ever held is new."""
+        """`added` are the shards added after the home was made: all their content is new."""
         self.base_url = ""
         self._now_ms, self._tools, self._secret, self._pages = now_ms, tools, secret, pages
         self._sending: set[asyncio.Task[None]] = set()
@@ -124,7 +123,7 @@ class Notices:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(AobError):  # then some may be told again
+        with suppress(AobError):  # then some may be repeated
             await self._save()
 
     def place(self, shard: int) -> int:
@@ -132,8 +131,8 @@ class Notices:
         return self._rows.get(f"{_MARK}{shard}", WHOLE)
 
     async def begin(self, shard: int, end: int) -> int:
-        """The row of a shard behind which notices are to be sent; its end for one that was never read, or that has been
-        read further, because a loss of it was accepted."""
+        """The row of a shard after which notices are sent; `end` for a shard that was never read, or that was read past
+        `end` because a loss was accepted."""
         name = f"{_MARK}{shard}"
         self._begun.setdefault(name, end)
         if self._rows.get(name, WHOLE) > end:
@@ -142,8 +141,8 @@ class Notices:
         return self._rows[name]
 
     async def take(self, shard: int, facts: Sequence[Fact], row: int, find: Find) -> None:
-        """What has happened on a shard, and the row up to which this is all. Raises what keeps a ticket from being
-        looked at: the rest is to be read again."""
+        """Send notices of a shard's milestones, complete up to `row`. Raises what prevents looking up a ticket: the
+        caller reads the rest again."""
         name = f"{_MARK}{shard}"
         waiting = self._open.setdefault(name, Counter())
         for fact in facts:
@@ -156,7 +155,7 @@ class Notices:
                 continue
             asked = await find(fact.stream, event.id)
             if asked is None or (asked.answered and fact.row <= self._begun.get(name, 0)):
-                continue  # it was answered while nobody could be told
+                continue  # it was answered while no notice could be sent
             for to in asked.notify:
                 await self._room.acquire()
                 waiting[fact.row] += 1
@@ -169,7 +168,7 @@ class Notices:
         self._sending.discard(task)
         self._room.release()
         if task.cancelled():
-            return  # it stays among those that are read again
+            return  # it remains to be read again
         waiting[row] -= 1
         if not waiting[row]:
             del waiting[row]
@@ -191,7 +190,7 @@ class Notices:
             self._saved = rows
 
     def link(self, asked: Asked, to: str) -> str:
-        """The signed link of a ticket, empty while there is no server to open it at."""
+        """The signed link of a ticket, empty while no server can open it."""
         if not self.base_url:
             return ""
         expires = asked.due_ms or self._now_ms() + Link.HELD_MS

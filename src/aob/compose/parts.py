@@ -1,4 +1,4 @@
-"""The parts of a home, made from its settings: backends, tools of work, the models."""
+"""Makes the parts of a home from its settings: backends, tools of work, models."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 PROCESSES: Final = 2
 WEBHOOKS_OUT: Final = 32
 NOTICES_OUT: Final = 16
-"""Requests that webhooks and notices have out at once."""
+"""Concurrent requests of webhooks and notices."""
 SECRETS: Final = "secrets"
 """The folder of a home with its secrets."""
 
@@ -46,7 +46,7 @@ PROVIDER_HOSTS: Final = {
     "openai": "api.openai.com", "openai-chat": "api.openai.com", "openai-responses": "api.openai.com",
     "anthropic": "api.anthropic.com",
 }  # fmt: skip
-"""Where the key of a provider goes that has no address in the settings."""
+"""Where a provider's key is sent if the settings give no address."""
 
 
 async def open_store(settings: Settings, home: Path, page: MarksPage, first: Holding, shard: int) -> Store:
@@ -63,14 +63,14 @@ def open_blobs(settings: Settings, home: Path) -> Blobs:
 
 
 def open_log(settings: Settings, home: Path, now_ms: Callable[[], int], page: MarksPage, partitions: int) -> Log:
-    """The topics of a home, in a file of their own: events and runs do not wait for each other's syncs."""
+    """The topics of a home, in a separate file: events and runs do not wait for each other's syncs."""
     if settings.log.startswith("memory"):
         return MemoryLog(now_ms, partitions)
     return SqliteLog(home / "events.db", now_ms, mark=page.of("events.db"), partitions=partitions)
 
 
 def open_telemetry() -> Telemetry:
-    """Spans go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names; without one only stages are counted."""
+    """Send spans to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names; without one only count stages."""
     if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
         return MemoryTelemetry()
     try:
@@ -89,19 +89,19 @@ def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTab
 
 
 def handler_facts(app: Sequence[str | object]) -> Mapping[str, HandlerFacts]:
-    """What the handlers of modules, files or objects declare of themselves. Raises Invalid as loading them does."""
+    """What the handlers of modules, files or objects declare. Raises Invalid as loading them does."""
     return load_handlers(app, Settings()).facts
 
 
 class LazyModel:
-    """A model that is made when it is first asked: most homes have no agents, and its libraries are slow to import."""
+    """A model made at its first request: most homes have no agents, and its libraries are slow to import."""
 
     def __init__(self, make: Callable[[], Awaitable[Model]]) -> None:
         self._make = make
         self._made: asyncio.Task[Model] | None = None
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """As the model behind it."""
+        """Ask the wrapped model."""
         if self._made is None:
             self._made = asyncio.ensure_future(self._ready())
         return await (await asyncio.shield(self._made)).ask(request)
@@ -111,7 +111,7 @@ class LazyModel:
 
 
 def make_brains(stack: AsyncExitStack, settings: Settings, home: Path, vault: Vault) -> dict[str, Model]:
-    """The models by scheme: scripts and recordings of the home, every other name at its provider."""
+    """The models by scheme: scripts and recordings of the home; any other name is a provider."""
 
     async def live() -> Model:
         from aob.backends.pydantic_ai_model import PydanticAiModel
@@ -146,15 +146,15 @@ def secrets_of(home: Path, env: Mapping[str, str] | None = None) -> Vault:
 
 
 def model_key(settings: Settings, vault: Vault, provider: str) -> str:
-    """The key of a provider that the settings refer to, bound to the host it is sent to; empty when they name none."""
+    """A provider's key that the settings refer to, bound to the host it is sent to; empty when they name none."""
     address = settings.models.base_urls.get(provider, "")
     host = urlsplit(address).hostname if address else PROVIDER_HOSTS.get(provider)
     return vault.expand(settings.models.keys.get(provider, ""), host)[0]
 
 
 def own_client(stack: AsyncExitStack, settings: Settings, connections: int) -> CheckedClient:
-    """A checked client with connections of its own, closed by the stack: nodes, webhooks and notices have one each,
-    so that a burst of one never takes the place of the others."""
+    """A checked client with its own connections, closed by the stack: nodes, webhooks and notices have one each, so
+    that a burst of one does not starve the others."""
     http = CheckedClient(settings.egress_rules(), connections=connections)
     stack.push_async_callback(http.aclose)
     return http
@@ -164,7 +164,7 @@ async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
     now_ms: Callable[[], int], log: Log, metrics: MetricReader, partitions: int,
 ) -> Tools:  # fmt: skip
-    """What work works with. Everything opened is closed by the stack."""
+    """The tools of work. The stack closes everything opened."""
     cache = MemoryCache(now_ms, entries_max=0) if settings.cache.startswith("off") else MemoryCache(now_ms)
     threads = await stack.enter_async_context(Threads())
     processes = await stack.enter_async_context(Processes(PROCESSES))

@@ -1,4 +1,4 @@
-"""The settings of a home: `HOME/aob.toml` under the environment, parsed once into one frozen object."""
+"""The settings of a home: the environment over `HOME/aob.toml`, parsed once into one frozen object."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ from aob.work.tools import Smtp, StoreSettings
 
 SETTINGS_FILE: Final = "aob.toml"
 SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"  # noqa: S105  # the name of a variable
-"""The environment variable that holds the password of the mail server: a secret never stands in a file."""
+"""The environment variable with the mail server's password: files never hold secrets."""
 
 
 class Egress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,8 +31,8 @@ class Egress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Patching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[patches]`: what patches may do here; see the rules of the patch gate. `free` lists effects for which nobody is
-    asked, each `{kind, host?, method?}`; of an object the method is its `op`."""
+    """`[patches]`: what patches may do here; see the rules of the patch gate. `free` lists effects that need no
+    approval, each `{kind, host?, method?}`; of an object the method is its `op`."""
 
     forbidden_kinds: tuple[str, ...] = ()
     agents_max: Annotated[int, Meta(ge=0)] = 5
@@ -109,15 +109,15 @@ VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "ca
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
-"""Variables of the environment, and the setting that each says."""
+"""Variables of the environment, and the setting of each."""
 
 _NUMBERS: Final = frozenset(("port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 
 
 def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
-    """Settings of a home: the file, over it the environment, over that what was `given` (None is not given).
+    """Settings of a home: the file, overridden by the environment, overridden by what was `given` (None is not given).
 
-    Raises Invalid naming the setting that is wrong and the file it stands in.
+    Raises Invalid naming the wrong setting and its file.
     """
     path = home / SETTINGS_FILE
     values: JsonObject = {}
@@ -146,7 +146,7 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
 
 
 def _setting_meant(words: str) -> str:
-    """The setting, of any table, that an unknown one misspells; and where all of them stand."""
+    """The setting, of any table, that an unknown one misspells; and where all are listed."""
     unknown = re.search(r"unknown field `([^`]*)`", words)
     tables = (Settings, Egress, Patching, Models, Notify, Smtp, StoreSettings)
     names = {field.encode_name for table in tables for field in msgspec.structs.fields(table)}
@@ -155,7 +155,7 @@ def _setting_meant(words: str) -> str:
 
 
 def known_kinds(rules: Patching) -> None:
-    """Raises Invalid for a kind that there is not: what is forbidden by a wrong name is not forbidden."""
+    """Raises Invalid for an unknown kind: a misspelled prohibition would prohibit nothing."""
     named = {
         "forbidden_kinds": (rules.forbidden_kinds, KINDS),
         "free": ([each.kind for each in rules.free], KINDS),
@@ -170,8 +170,8 @@ def known_kinds(rules: Patching) -> None:
 
 
 def embedded_only(settings: Settings) -> None:
-    """Raises Invalid for a backend that this version does not have, and for a place that an embedded one does not
-    look at: it lies in the home."""
+    """Raises Invalid for a backend that this version lacks, and for a place given to an embedded one, which is in the
+    home."""
     for name, schemes in (("store", ("sqlite", "memory")), ("blobs", ("file", "memory")), ("cache", ("memory", "off")),
                           ("log", ("sqlite", "memory"))):  # fmt: skip
         url: str = getattr(settings, name)

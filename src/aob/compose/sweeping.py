@@ -1,4 +1,4 @@
-"""What pruned runs leave behind is looked at now and then, beside everything else, for as long as a home is open."""
+"""Periodically checks the values that pruned runs left, concurrently with all else, while a home is open."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ log: Final = Structlog("aob.compose")
 
 
 async def sweep_often(shards: Sequence[Sweeping], now_ms: Callable[[], int]) -> None:
-    """For ever: removes what has waited long enough and nothing refers to."""
+    """Endlessly removes values that have waited long enough and that no run refers to."""
     await asyncio.sleep(FIRST_S)
     while True:
         try:
             count = await swept(shards, now_ms() - GRACE_MS)
-        except AobError as error:  # the store is away, or a shard: the next time will do
+        except AobError as error:  # the store or a shard is down: retry next time
             log.info("sweep_waits", code=error.code, detail=error.detail)
-        except Exception as error:  # what is not removed does no harm
+        except Exception as error:  # a value that is not removed does no harm
             log.error("sweep_broke", exc_info=error)
         else:
             if count:

@@ -1,4 +1,4 @@
-"""`aob up`: a home, its server and its key, until it is told to stop; with a process for each further shard."""
+"""`aob up`: runs a home, its server and its key until stopped; with a process for each further shard."""
 
 import asyncio
 import ipaddress
@@ -46,10 +46,10 @@ log: Final = Structlog("aob.up")
 FILES_WANTED: Final = 16_384
 """Open files that a server asks for."""
 TELL_S: Final = 0.25
-"""How often whoever waits is told how far an opening is."""
+"""How often an opening's progress is reported."""
 LOG_EVERY: Final = 20
 CONTRACTS: Final = "contracts"
-"""A folder of contracts in the home is taken over at each start."""
+"""The folder of contracts in the home that each start pushes."""
 
 
 def up(
@@ -63,9 +63,9 @@ def up(
     said: Any = None,
     waits: Callable[[Opening], None] = lambda opening: None,
 ) -> int:
-    """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests, `waits` now and
-    then while the home opens."""
-    os.umask(0o077)  # what a home holds is its owner's
+    """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests, `waits`
+    repeatedly while the home opens."""
+    os.umask(0o077)  # a home's contents are for its owner only
     _open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
@@ -76,7 +76,7 @@ def up(
 
 
 def _open_files() -> None:
-    """Let this process have as many files open as it may: each connection is one, and shells allow few by default."""
+    """Raise this process's limit of open files to its maximum: each connection is one, and shells allow few."""
     if sys.platform == "win32":
         return
     import resource
@@ -90,7 +90,7 @@ def _open_files() -> None:
 async def serve_home(
     home: Path, settings: Settings, app: Sequence[str], said: Any, waits: Callable[[Opening], None]
 ) -> None:
-    """Listen, open the home, serve it until a signal says stop; as `up` does, on a loop that runs."""
+    """Listen, open the home, serve it until a stop signal; as `up` does, on a running loop."""
     stop = Stop()
     opening = Opening()
     async with AsyncExitStack() as stack:
@@ -98,12 +98,12 @@ async def serve_home(
             make_room(home)
             stack.enter_context(owning(home))
             layout = layout_of(home, settings.shards, settings.partitions)
-        # The port opens first and closes first: what is under way ends before what it stands on.
+        # The port opens first and closes first: requests finish before the parts they need.
         port = AsyncExitStack()
         stack.push_async_callback(port.aclose)
         starting = Starting(opening)
         url = await _listening(port, settings, starting)
-        known = (home / KEY_FILE).exists()  # else whoever finds the address finds no key
+        known = (home / KEY_FILE).exists()  # else a reader of the address finds no key
         if known:
             port.enter_context(announced(home, url))
         async with stop.cuts_off():
@@ -138,7 +138,7 @@ class Stop(asyncio.Event):
 
     @asynccontextmanager
     async def cuts_off(self) -> AsyncIterator[None]:
-        """What is under way in it is cut off by a stop: it ends where it is then, without an error."""
+        """Cancels the work inside at a stop: it ends there, without an error."""
         task, cut = asyncio.current_task(), False
         assert task is not None
 
@@ -152,7 +152,7 @@ class Stop(asyncio.Event):
             yield
             watching.cancel()
             if cut:
-                await asyncio.sleep(0)  # it came as all was done: what it cancels is this
+                await asyncio.sleep(0)  # it arrived when all was done: what it cancels is this
         except asyncio.CancelledError:
             if not cut:
                 raise
@@ -179,7 +179,7 @@ async def _opened(
 
 
 async def _tell(opening: Opening, waits: Callable[[Opening], None]) -> None:
-    """Whoever started it is told what it waits for, and the log now and then."""
+    """Report what an opening waits for to its starter, and periodically to the log."""
     for turn in count(1):
         await asyncio.sleep(TELL_S)
         waits(opening)
@@ -188,7 +188,7 @@ async def _tell(opening: Opening, waits: Callable[[Opening], None]) -> None:
 
 
 def keys_of(env: Mapping[str, str]) -> str:
-    """Keys of the environment. The older name is read as the newer; there, an entry may be nothing but a secret."""
+    """Keys of the environment. The older variable is read like the newer; there, an entry may be only a secret."""
     if env.get(API_KEYS):
         return env[API_KEYS]
     entries = [entry.strip() for entry in env.get(OLD_API_KEYS, "").split(",") if entry.strip()]
@@ -198,8 +198,8 @@ def keys_of(env: Mapping[str, str]) -> str:
 
 
 def hosts_of(settings: Settings) -> frozenset[str] | None:
-    """On loopback, the names that a request may say it is for: a page of somebody else may let its own name lead here.
-    Bound elsewhere, any: what stands before it knows its names."""
+    """On loopback, the host names that a request may address: a foreign page's own name may resolve to here. Bound
+    elsewhere, any: the proxy before it checks names."""
     if not is_loopback(settings.host):
         return None
     own = {urlsplit(settings.public_url).hostname or "", settings.host.lower(), f"[{settings.host.lower()}]"}
@@ -207,7 +207,7 @@ def hosts_of(settings: Settings) -> frozenset[str] | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine only."""
+    """Whether only this machine reaches an address to listen on."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -215,7 +215,7 @@ def is_loopback(host: str) -> bool:
 
 
 def warn_of_plain_text(settings: Settings) -> None:
-    """Bound where others reach it, and nothing says that TLS stands before it: keys would travel in clear."""
+    """Warn when others reach the address and no setting says that a proxy adds TLS: keys would travel unencrypted."""
     if not is_loopback(settings.host) and not settings.public_url.startswith("https://"):
         log.warning(
             "bound_without_tls", host=settings.host,

@@ -1,8 +1,4 @@
-"""The files of a home and what they know of one another: held together at each start, copied by `aob backup`.
-
-In: a home that nobody runs, or the page of one that runs. Out: the marks of its files, or the line that says which of
-them is missing, older or another's, and what helps.
-"""
+"""The files of a home and what they record of one another: compared at each start, copied by `aob backup`."""
 
 from aob.compose.files.accepting import accept_loss
 from aob.compose.files.copying import backup, restore

@@ -1,7 +1,7 @@
-"""`aob restore --accept-loss`: what was lost is accepted, of a whole file or of one row, and the home starts again.
+"""`aob restore --accept-loss`: accepts the loss of a whole file or of one row, so that the home can start again.
 
-In: a home that nobody runs. Out: files that agree, one more generation of the home, and a line in `HOME/losses.jsonl`.
-What can be made again from the others (numbers, SQL tables, known ids) is set aside, and made again.
+For a home that is not running. The files agree afterwards, the home has a new generation, and `HOME/losses.jsonl` one
+more line. Files that can be rebuilt from the others (numbers, SQL tables, known ids) are renamed and rebuilt.
 """
 
 import os
@@ -30,9 +30,9 @@ _BESIDE: Final = ("", "-wal", "-shm")
 
 
 def accept_loss(home: Path, what: str) -> str:
-    """Accept the loss of `FILE` or of `FILE:ROW`; a sentence on what was done.
+    """Accept the loss of `FILE` or of `FILE:ROW`; returns a sentence on what was done.
 
-    Raises Conflict for a home that runs, CallerError for what is no file of a home, NotFound for a row that it has not.
+    Raises Conflict for a home that runs, CallerError for an unknown file, NotFound for a missing row.
     """
     name, _, row = what.partition(":")
     if name not in TABLES and not (name.startswith("shard-") and name.endswith(".db") and name[6:-3].isdecimal()):
@@ -56,7 +56,7 @@ def _noted(home: Path, what: str, done: str) -> None:
 
 
 def _file_lost(home: Path, name: str) -> str:
-    """The file begins a new generation: it has another id, and nobody knows of rows of it that it has not."""
+    """Start a new generation of the file: it gets a new id, and its peers forget the rows that it lacks."""
     path = home / name
     done = f"{name} was missing: it begins empty"
     if path.exists():
@@ -92,7 +92,7 @@ def _file_lost(home: Path, name: str) -> str:
 
 
 def _forget(path: Path, name: str) -> None:
-    """A peer no longer knows of this file."""
+    """Remove this file from the records of a peer."""
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
             row = file.execute("select known from file").fetchone()
@@ -101,11 +101,11 @@ def _forget(path: Path, name: str) -> None:
                 del known[name]
                 file.execute("update file set known = ?", (places_of(known, len(row[0])),))
     except sqlite3.DatabaseError:
-        pass  # of the first format, or damaged itself: that is told at the next start
+        pass  # of the first format, or damaged itself: the next start reports that
 
 
 def _row_lost(path: Path, row: int) -> str:
-    """The row stays, empty: what follows it keeps its number."""
+    """Keep the row but empty it, so that later rows keep their numbers."""
     if not path.exists():
         raise NotFound(f"there is no {path.name}", code="no_file")
     shard = path.name not in TABLES
@@ -136,7 +136,7 @@ def _set_aside_what_is_made_again(home: Path, lost: str) -> None:
 
 
 def _renamed(path: Path) -> str:
-    """Sets a file aside under a name that is free; that name."""
+    """Rename a file to a free name; returns that name."""
     number = 1
     while (kept := path.with_name(f"{path.name}.lost-{number}")).exists():
         number += 1

@@ -1,8 +1,8 @@
-"""`aob backup DIR` copies a home, also one that runs; `aob restore DIR` puts a copy where no home is.
+"""`aob backup DIR` copies a home, also a running one; `aob restore DIR` puts a copy where no home is.
 
-Each database is copied by SQLite's own backup: one moment of that file. The order makes the copy hold together without
-a pause: first what follows others (numbers, cursors of webhooks), then the shards, then what runs have told the world
-(events, topics), last the blobs. What a copy knows of a peer is cut to what was copied of it.
+SQLite's backup copies each database as of one moment. The order makes the copy consistent without a pause: first the
+files that follow others (numbers, cursors of webhooks), then the shards, then what runs have published (events,
+topics), last the blobs. What a copy records of a peer is cut to what was copied of that peer.
 """
 
 import os
@@ -26,8 +26,7 @@ DATABASE: Final = ".db"
 
 
 def backup(home: Path, to: Path) -> dict[str, int]:
-    """Copy a home into a folder that is not there yet, or empty: bytes by file. Raises NotFound, Conflict,
-    Unavailable."""
+    """Copy a home into a new or empty folder; returns bytes by file. Raises NotFound, Conflict, Unavailable."""
     if not home_made(home):
         raise NotFound(f"{home} is no home", code="no_home", hint="aob up makes one")
     if to.exists() and any(to.iterdir()):
@@ -41,14 +40,14 @@ def backup(home: Path, to: Path) -> dict[str, int]:
         if (home / name).is_dir():
             copied[name] = _folder(home / name, to / name)
     _settled(to)
-    if (home / HOME_FILE).is_file():  # last: a copy that was cut off is no home
+    if (home / HOME_FILE).is_file():  # last: an interrupted copy is no home
         copied[HOME_FILE] = _plain(home / HOME_FILE, to / HOME_FILE)
     held_together(to)
     return copied
 
 
 def restore(copy: Path, home: Path) -> dict[str, int]:
-    """Put a copy where no home is: a new generation of it. Raises as `backup` does."""
+    """Put a copy where no home is, as a new generation of it. Raises as `backup` does."""
     if not (copy.is_dir() and home_made(copy)):
         raise NotFound(f"{copy} is no copy of a home", code="no_home", hint="name a folder that aob backup has made")
     found = backup(copy, home)
@@ -73,7 +72,7 @@ def _copied(path: Path, to: Path) -> int:
 
 
 def _folder(path: Path, to: Path) -> int:
-    """A folder and all in it; what goes away meanwhile was a file in the making."""
+    """Copy a folder recursively; a file that disappears meanwhile was a temporary file."""
     to.mkdir(mode=0o700, exist_ok=True)
     size = 0
     for entry in sorted(path.iterdir()):
@@ -102,7 +101,7 @@ def _synced(path: Path) -> int:
 
 
 def _settled(to: Path) -> None:
-    """What the copies know of one another, and their page of marks, say what was copied."""
+    """Make the copies' records of one another, and their page of marks, match what was copied."""
     there = {name: look(to / name, TABLES.get(name, "journal")) for name in names(to)}
     rows = {name: (file.file_id, file.row) for name, file in there.items() if file is not None and file.file_id}
     for name, file in there.items():

@@ -1,6 +1,5 @@
-"""What `aob doctor` sees of the files of a home: each database, the files against each other, blobs; with `deep` all of
-them, and heads and timers against what the events say. Reads only; a home that runs may be looked at as well.
-"""
+"""What `aob doctor` checks in the files of a home: each database, the files against each other, and blobs; with `deep`
+all blobs, and heads and timers against the events. Reads only; the home may run."""
 
 import os
 import sqlite3
@@ -27,7 +26,7 @@ SHOWN: Final = 5
 
 
 class Seen(NamedTuple):
-    """One thing that was looked at, whether it is well, what was seen, how to mend it."""
+    """One checked item: whether it is well, what was found, and how to mend it."""
 
     what: str
     well: bool
@@ -36,7 +35,7 @@ class Seen(NamedTuple):
 
 
 def inspected(home: Path, *, deep: bool = False) -> Iterator[Seen]:
-    """Everything that can be said of the files without a server."""
+    """All findings about the files that need no server."""
     found: list[Trouble] = []
     try:
         found = troubles(home)
@@ -62,7 +61,7 @@ def _open_to_us(path: Path) -> bool:
 
 
 def _link_secret(home: Path) -> Iterator[Seen]:
-    from aob.compose.notices import link_secret  # with all that notices are told by
+    from aob.compose.notices import link_secret  # with everything that notices are sent with
 
     try:
         link_secret(home)
@@ -105,8 +104,8 @@ def _blobs(folder: Path, deep: bool) -> Seen:
 
 
 async def compared(home: Path, read_back: Callable[[Any], Any], blobs: Blobs) -> list[Seen]:
-    """Heads and timers of each shard against what the events of its live streams say, and whether the blobs are there
-    that live runs need. The home must not run."""
+    """Compare heads and timers of each shard with the events of its live streams, and check that the blobs of live runs
+    exist. The home must not run."""
     found: list[Seen] = []
     lacking: list[str] = []
     for name in names(home):
@@ -143,7 +142,7 @@ async def compared(home: Path, read_back: Callable[[Any], Any], blobs: Blobs) ->
 
 
 def _refs(state: object) -> Iterator[Ref]:
-    """Values beside the record that a state names."""
+    """Blobs that a state refers to."""
     stack = [state]
     while stack:
         here = stack.pop()

@@ -1,4 +1,4 @@
-"""Which file of a home is missing, older than its peers know, or another's. Pure: what was seen in, troubles out."""
+"""Finds the files of a home that are missing, older than their peers record, or another home's. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 from aob.compose.home import HOME_FILE
 
 Known = Mapping[str, tuple[bytes, int]]
-"""Files by name, with the id and the last row that somebody knows of them."""
+"""Files by name, with the recorded id and last row."""
 
 
 class Seen(NamedTuple):
-    """A file as it lies there: who it is, whose, its last row, and what it knows of its peers."""
+    """The state of a file: its id, its home, its last row, and what it records of its peers."""
 
     file_id: bytes
     home: bytes
@@ -20,7 +20,7 @@ class Seen(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """A file that cannot be what the home was left with."""
+    """A file that is not in the state in which the home was left."""
 
     file: str
     what: Literal["missing", "older", "foreign", "damaged"]
@@ -28,7 +28,7 @@ class Trouble(NamedTuple):
 
     @property
     def hint(self) -> str:
-        """What helps."""
+        """How to mend it."""
         if self.file == HOME_FILE:
             return "restore it, or remove it: it is made again from the other files"
         return f"restore it, or aob restore --accept-loss {self.file}"
@@ -37,9 +37,9 @@ class Trouble(NamedTuple):
 def judged(
     home: bytes, seen: Mapping[str, Seen], known: Iterable[tuple[str, Known]], marked: bytes = b""
 ) -> list[Trouble]:
-    """One trouble a file, the worst that anybody knows; `known` says who knows what, `marked` whose the page of marks
-    is. Files without an id are of a release that gave none, and nobody can know them. What belongs to another home
-    knows nothing of this one."""
+    """At most one trouble per file, the worst recorded; `known` maps each file to its records of the others, `marked`
+    is the owner of the page of marks. Files without an id are of an earlier release, which no peer records. Records of
+    another home's files do not count."""
     owned = [file.home for file in seen.values() if file.home]
     whose = set(owned)
     if home and len(whose) == 1 and home not in whose and (len(owned) > 1 or marked in whose):

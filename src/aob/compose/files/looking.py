@@ -1,4 +1,4 @@
-"""Looks at the files of a home before anything is opened, and opens the page of marks that all its processes share."""
+"""Checks the files of a home before any is opened, and opens the page of marks that all its processes share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ from aob.ports.store import FILE_CORRUPT
 
 MARKS: Final = "marks"
 TABLES: Final = {"gate.db": "row", "events.db": "batch", "webhooks.db": "", "metrics.db": ""}
-"""The files beside the shards, and the tables whose rows count what is durable in them."""
+"""The files other than the shards, and the tables whose rows count what is durable in them."""
 DERIVED: Final = frozenset({"metrics.db"})
-"""Made again from the others when it is missing; it still knows them."""
+"""Rebuilt from the others when missing; it still records them."""
 
 
 @contextmanager
@@ -30,8 +30,8 @@ def opened(home: Path, shards: int) -> Iterator[MarksPage]:
 
 
 def held_together(home: Path) -> None:
-    """Raises Unavailable `file_missing file_older file_foreign file_damaged` for the first file that is not what the
-    home was left with: what is in it would be taken back, silently."""
+    """Raises Unavailable `file_missing file_older file_foreign file_damaged` for the first file that is not in the
+    state in which the home was left: opening it would silently lose what was acknowledged."""
     for trouble in troubles(home):
         raise Unavailable(trouble.says, code=f"file_{trouble.what}", hint=trouble.hint, file=trouble.file)
 
@@ -50,7 +50,7 @@ def troubles(home: Path) -> list[Trouble]:
         except Unavailable as error:
             if error.code != FILE_CORRUPT:
                 raise
-            if name not in DERIVED:  # it is set aside when it is opened, and made again
+            if name not in DERIVED:  # opening it renames and rebuilds it
                 found.append(Trouble(name, "damaged", error.detail))
             known = [(by, {file: place for file, place in files.items() if file != name}) for by, files in known]
             continue
@@ -64,7 +64,7 @@ def troubles(home: Path) -> list[Trouble]:
 
 
 def _never_there(home: Path, seen: dict[str, Seen]) -> Iterator[Trouble]:
-    """A home of the first release has no marks: its shards are there when anything else is."""
+    """A home of the first release has no marks: its shards exist when any other file does."""
     if home_made(home) == 1 and seen:
         hint = hint_of(home)
         for number in range(hint.shards if hint else 1):
@@ -74,7 +74,7 @@ def _never_there(home: Path, seen: dict[str, Seen]) -> Iterator[Trouble]:
 
 
 def names(home: Path) -> list[str]:
-    """The files that know one another, those that are there."""
+    """The existing files that record one another."""
     return [*(path.name for path in shard_files(home).values()), *(name for name in TABLES if (home / name).exists())]
 
 

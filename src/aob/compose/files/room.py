@@ -1,7 +1,7 @@
-"""Room on the disk of a home, and whether it and its files are still there: looked at twice a second while it runs.
+"""Free disk space of a home, and whether it and its files still exist: checked twice a second while it runs.
 
-A full disk refuses what would write and keeps what reads: `HOME/reserve` is given up, so that files can still be opened
-and what was decided can be finished, also after a start. It is made again when there is space, and then work goes on.
+A full disk refuses writes and keeps reads: `HOME/reserve` is deleted, so that files can still be opened and decided
+work can finish, also after a restart. It is recreated when there is space, and then work goes on.
 """
 
 import asyncio
@@ -20,35 +20,35 @@ from aob.work.log import Structlog
 RESERVE: Final = "reserve"
 RESERVE_BYTES: Final = 8 * 1024 * 1024
 FREE_BYTES_MIN: Final = 1024 * 1024
-"""Below this a start gives the reserve up at once."""
+"""Below this a start deletes the reserve at once."""
 LOOK_S: Final = 0.5
 
 RENEWED: Final = DERIVED | {"webhooks.db"}
-"""Set aside and made anew by ourselves when they cannot be read."""
+"""Files that are renamed and rebuilt when they cannot be read."""
 
 log: Final = Structlog("aob.compose")
 
 
 class Writes(Protocol):
-    """Whatever writes: what its last write failed of, and what keeps it from taking more."""
+    """A writer: the error of its last write, and the reason why it refuses more."""
 
     failing: AobError | None
     refusing: AobError | None
 
 
 def make_room(home: Path) -> None:
-    """Before a start: where nothing is free the reserve is given up, or not even the lock could be written."""
+    """Before a start on a full disk, delete the reserve: otherwise not even the lock could be written."""
     reserve = home / RESERVE
     try:
         if reserve.exists() and shutil.disk_usage(home).free < FREE_BYTES_MIN:
             reserve.unlink()
     except OSError:
-        pass  # whoever opens the home is told
+        pass  # the caller that opens the home is informed
 
 
 class Room:
-    """The watch over one home. `gone` is called once when its folder is not there any more. `reserve` says whether it
-    is kept: only by `aob up`."""
+    """Watches one home. Calls `gone` once when its folder no longer exists. `reserve`: whether to keep one; only `aob
+    up` does."""
 
     def __init__(self, home: Path, page: MarksPage, writes: list[Writes], *, reserve: bool = False) -> None:
         self._home, self._page, self.writes, self.reserve = home, page, writes, reserve
@@ -56,16 +56,16 @@ class Room:
         self.left = False
         self.lost = ""
         self._inodes: dict[str, int] = {}
-        """The files that hold what is acknowledged, as they were when they were seen first."""
+        """The inodes of the files that hold acknowledged data, as first seen."""
 
     async def watch(self) -> None:
-        """Look for ever."""
+        """Check for ever."""
         while not self.left:
             self.look()
             await asyncio.sleep(LOOK_S)
 
     def look(self) -> None:
-        """One look."""
+        """Check once."""
         if self._page.gone() or not self._there():
             self.left = True
             error = home_gone(self._home, self.lost)
@@ -82,11 +82,11 @@ class Room:
 
     @property
     def _needed(self) -> int:
-        """Room for the reserve and as much again; without one, for some commits."""
+        """Bytes for the reserve and as much again; without a reserve, for some commits."""
         return 2 * RESERVE_BYTES if self.reserve else FREE_BYTES_MIN
 
     def _there(self) -> bool:
-        """Whether what is written can be found again: a file that was removed takes all that comes, and keeps none."""
+        """Whether written data can be found again: a removed file still accepts writes and loses them."""
         try:
             if os.stat(self._page.path).st_ino != self._page.inode:
                 return False
@@ -101,7 +101,7 @@ class Room:
         return any(each.refusing is not None for each in self.writes)
 
     def _full(self) -> None:
-        """Refuse until there is room for the reserve and as much again."""
+        """Refuse writes until there is space for the reserve and as much again."""
         reserve = self._home / RESERVE
         if shutil.disk_usage(self._home).free >= self._needed and self._keep():
             log.info("room_again", home=str(self._home))
@@ -117,7 +117,7 @@ class Room:
         reserve.unlink(missing_ok=True)
 
     def _keep(self) -> bool:
-        """Make the reserve where one is kept; whether it is there."""
+        """Make the reserve if one is kept; returns whether it exists."""
         path = self._home / RESERVE
         if not self.reserve or path.exists():
             return True

@@ -1,4 +1,4 @@
-"""Partitions and shards of a home: who owns what, as the files say, and how partitions move between shards."""
+"""Partitions and shards of a home: which shard owns which partition, and how partitions move between shards."""
 
 from aob.compose.layout.layout import SHARDS_MAX, Layout, ShardIds, layout_of, single
 from aob.compose.layout.moving import finished

@@ -1,4 +1,4 @@
-"""Which shard owns which partition of a home, and which have held it before: read from the files of the shards.
+"""Which shard owns each partition of a home, and which owned it before: read from the files of the shards.
 
 A partition's history is a chain of extents, each in one file; the one with the greatest epoch is the owner's.
 """
@@ -19,11 +19,11 @@ from aob.runs import Ambient, RunIds
 
 SHARDS_MAX: Final = 64
 PARTITION_COUNTS: Final = (64, 128, 256)
-"""How many a home may have. It keeps its number for its life, on any number of shards."""
+"""Allowed numbers of partitions. A home keeps its number for life, on any number of shards."""
 
 
 class Held(NamedTuple):
-    """An extent, and the shard in whose file it lies."""
+    """An extent, and the shard whose file holds it."""
 
     epoch: int
     shard: int
@@ -31,8 +31,8 @@ class Held(NamedTuple):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """The shards of a home. `files` is how many there are, those that own nothing any more among them; `chains` are the
-    extents of each partition, the oldest first, and `owners` the shard of each."""
+    """The shards of a home. `files` is their number, including those that own nothing any more; `chains` are the
+    extents of each partition, oldest first, and `owners` the shard of each."""
 
     partitions: int
     made: int
@@ -42,12 +42,12 @@ class Layout(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, shards: int, partitions: int = PARTITIONS) -> "Layout":
-        """That of a home that is made with so many."""
+        """The layout of a new home with this many shards."""
         return cls.read({}, shards, partitions)
 
     @classmethod
     def read(cls, held: Mapping[int, Holding], made: int, partitions: int) -> "Layout":
-        """What the shards say together. A partition that no shard says anything of is where it was in the beginning."""
+        """Combine the extents of all shards. A partition without an extent has not moved since the home was made."""
         chains: list[list[Held]] = [[] for _ in range(partitions)]
         for shard, holding in held.items():
             for extent in holding.extents:
@@ -64,12 +64,12 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def added(self) -> range:
-        """The shards that the home was not made with."""
+        """The shards added after the home was made."""
         return range(self.made, self.files)
 
     @property
     def moving(self) -> bool:
-        """Whether a partition is on its way."""
+        """Whether any partition is being moved."""
         return any(held.extent.last_row and not held.extent.released for chain in self.chains for held in chain)
 
     @property
@@ -84,7 +84,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def retired(self) -> list[int]:
-        """The shards that own nothing any more, but for the first, which has the home's own streams."""
+        """The shards that own nothing any more, except the first, which has the home's own streams."""
         return sorted(set(range(1, self.files)) - set(self.owners))
 
     def shard_of(self, run_id: str) -> int:
@@ -92,22 +92,21 @@ class Layout(msgspec.Struct, frozen=True):
         return self.owners[partition_of(run_id, self.partitions)]
 
     def owner(self, partition: int) -> int:
-        """The shard of a partition. The home's own streams are in the first."""
+        """The shard of a partition. The first has the home's own streams."""
         return 0 if partition == HOME else self.owners[partition]
 
     def owns(self, shard: int, partition: int) -> bool:
-        """Whether a partition is this shard's."""
+        """Whether a shard owns a partition."""
         return self.owner(partition) == shard
 
     def shards_of(self, run_id: str) -> list[int]:
-        """The shards that a run may be in: the owner of its partition, then those that had it before, the last one
-        first."""
+        """The shards that may hold a run: the owner of its partition, then its earlier owners, the latest first."""
         chain = self.chains[partition_of(run_id, self.partitions)]
         return list(dict.fromkeys((self.shard_of(run_id), *(held.shard for held in reversed(chain)))))
 
     def widened(self, token: str, shard: int, run_id: str) -> str:
-        """A shard's own position of something of a run as one of the home: what the partition's history before it
-        holds is passed."""
+        """Convert a shard's own position in a run to one of the home, past everything in earlier extents of the
+        partition."""
         row, index = Position.row_of(token)
         shard, row = place_of(row, shard)
         passed: dict[int, tuple[int, int]] = {}
@@ -123,7 +122,7 @@ class Layout(msgspec.Struct, frozen=True):
         return frozenset(number for number, owner in enumerate(self.owners) if owner != shard)
 
     def first(self, shard: int) -> Holding:
-        """What the file of a shard holds when it says nothing yet: what it had when the home was made."""
+        """What a shard owns if its file says nothing yet: its share when the home was made."""
         mine = range(shard, self.partitions, self.made) if shard < self.made else range(0)
         return Holding(self.partitions, self.made, tuple(Extent(number, 0, 1) for number in mine))
 
@@ -132,7 +131,7 @@ def layout_of(home: Path, shards: int = 0, partitions: int = 0) -> Layout:
     """The layout of a home; of a new one with as many shards (0: one) and partitions (0: 64) as are wanted.
 
     Raises Conflict `other_shards` or `other_partitions` when the home has other numbers, Invalid `bad_shards` or
-    `bad_partitions` for numbers that no home can have.
+    `bad_partitions` for impossible numbers.
     """
     _possible(shards, partitions)
     hint, files = hint_of(home), shard_files(home)
@@ -160,7 +159,7 @@ def layout_of(home: Path, shards: int = 0, partitions: int = 0) -> Layout:
 
 
 def single(home: Path, shards: int, partitions: int) -> Layout:
-    """The layout of a home that can run in one process. Raises Conflict `many_shards`, with what to do instead."""
+    """The layout of a home that can run in one process. Raises Conflict `many_shards`, with an alternative."""
     known = hint_of(home) is not None or shard_files(home)
     count = len(layout_of(home).active) if known else shards
     if count > 1:
@@ -177,7 +176,7 @@ def _held(files: Mapping[int, Path]) -> Iterable[tuple[int, Holding]]:
         try:
             found = look_held(path)
         except AobError:
-            continue  # damaged: whoever opens it says so
+            continue  # damaged: opening it reports that
         if found is not None:
             yield number, found
 
@@ -194,14 +193,14 @@ def _possible(shards: int, partitions: int) -> None:
 
 
 class ShardIds(RunIds):
-    """Run ids that lie in one shard: its owner makes them, and everybody finds it by them."""
+    """Run ids of one shard: its owner makes them, and every process finds the shard by them."""
 
     def __init__(self, ambient: Ambient, shard: int, layout: Layout) -> None:
         super().__init__(ambient)
         self._shard, self._layout = shard, layout
 
     def next(self) -> str:
-        """A new id of this shard, greater than all before it. One that owns nothing starts no run: any will do."""
+        """A new id of this shard, greater than all before it. One that owns nothing starts no run: any id will do."""
         made = super().next()
         while self._layout.shard_of(made) != self._shard and self._shard in self._layout.owners:
             made = super().next()

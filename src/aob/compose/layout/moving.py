@@ -1,7 +1,7 @@
-"""Partitions move between the shards of a home that nobody runs: each in three commits, any of which may be the last.
+"""Moves partitions between the shards of a home that is not running: each in three commits, safe to stop after any.
 
-The source commits that a partition moved, and refuses its runs; the target commits that it took it, with all that its
-live runs are; the source lets go of its copy. What a crash left between is finished when the home is opened next.
+The source commits that a partition moved, and refuses its runs; the target commits that it took it, with the state of
+its live runs; the source deletes its copy. The next opening of the home finishes an interrupted move.
 """
 
 import re
@@ -50,11 +50,11 @@ RUNS: Final = "run"
 _NAMED: Final = re.compile(rb"sha256:([0-9a-f]{64})")
 
 Step = Callable[[int, int, int, int], None]
-"""Called after each partition: which, from which shard, to which, and how many live runs went with it."""
+"""Called after each partition: its number, source shard, target shard, and how many live runs moved."""
 
 
 class Copied(msgspec.Struct):
-    """The live runs of a partition as another shard keeps them."""
+    """The live runs of a partition in the form that another shard stores."""
 
     heads: list[Head] = []
     segments: list[Segment] = []
@@ -68,7 +68,7 @@ class Copied(msgspec.Struct):
 
 
 class Shard:
-    """The file of one shard in the hands of whoever moves partitions; everything in it is in segments."""
+    """The file of one shard while partitions move; everything in it is in segments."""
 
     def __init__(self, number: int, store: Store) -> None:
         self.number, self.store = number, store
@@ -79,8 +79,8 @@ class Shard:
 
     @classmethod
     async def open(cls, number: int, store: Store, partitions: int, journal: Journal) -> "Shard":
-        """Write all that lives into segments, and become the owner. Raises Unavailable `partition_unreadable` when
-        something of it cannot be read."""
+        """Write all live state into segments, and become the owner. Raises Unavailable `partition_unreadable` when some
+        of it cannot be read."""
         await _rested(number, store, partitions, journal)
         shard = cls(number, store)
         shard.epoch = await store.take(number)
@@ -100,7 +100,7 @@ class Shard:
         return shard
 
     async def record(self, record: Moving, *, counted: int, extent: Extent, copied: Copied | None = None) -> None:
-        """Commit a record with its extent; with what was copied."""
+        """Commit a record with its extent and what was copied."""
         name = stream_of(record.partition, record.epoch)
         batch = Batch(
             self.number, self.epoch, self.row + 1, record.at_ms, 1, row_data(name, record),
@@ -115,7 +115,7 @@ class Shard:
         self.row += 1
 
     async def release(self, extent: Extent, streams: list[str]) -> None:
-        """Let go of what another shard has taken."""
+        """Delete what another shard has taken."""
         gone = [mark for mark in (await self.store.message_marks())[0] if mark.sender == extent.partition]
         await self._commit(
             Batch(self.number, self.epoch, self.row + 1, self.now_ms(), 0, b"[]", extents=[extent], moved=streams,
@@ -124,7 +124,7 @@ class Shard:
         self.live.pop(extent.partition, None)
 
     def now_ms(self) -> int:
-        """The time for a commit: it never goes back."""
+        """The time for a commit: it never decreases."""
         self.at_ms = max(self.at_ms, time.time_ns() // 1_000_000)
         return self.at_ms
 
@@ -133,8 +133,8 @@ class Shard:
             raise Conflict(f"another process took shard {self.number}", code="home_in_use", hint="end it")
 
     async def copy(self, partition: int, to: int, row: int) -> Copied:
-        """What another shard keeps of the live runs of a partition, to be written in a row of it. Raises Unavailable
-        when it is not what was written."""
+        """The live runs of a partition in the form that another shard stores in a row of the partition. Raises
+        Unavailable when they differ from what was written."""
         copied, telling = Copied(), dict[str, Telling]()
         for head in self.live.get(partition, ()):
             copied.heads.append(head)
@@ -161,14 +161,14 @@ class Shard:
             if (head.tenant, digest) in copied.values:
                 continue
             data = await self.store.value(head.tenant, digest)
-            if data is not None:  # else it is a blob, and all shards have it
+            if data is not None:  # else it is a blob, which all shards have
                 copied.values[head.tenant, digest] = Value(head.tenant, digest, data)
                 named.update(each.decode() for each in _NAMED.findall(data))
 
 
 class Move:
-    """Partitions of one home on their way, while nobody else has its shards. `stores` opens that of a shard, `carry`
-    tells the target what the source was at work with."""
+    """Moves partitions of one home while no other process has its shards. `stores` opens that of a shard, `carry` hands
+    the target the source's unfinished jobs."""
 
     def __init__(
         self, layout: Layout, stores: Callable[[int], Awaitable[Store]], resting: Resting,
@@ -185,7 +185,7 @@ class Move:
         await self._stack.aclose()
 
     async def shard(self, number: int) -> Shard:
-        """A shard, opened at the first use."""
+        """A shard, opened at first use."""
         if number not in self._shards:
             store = await self._stores(number)
             self._stack.push_async_callback(store.close)
@@ -194,18 +194,18 @@ class Move:
         return self._shards[number]
 
     async def finish(self) -> None:
-        """What was begun before, and not ended."""
+        """Finish interrupted moves."""
         for chain in self._layout.chains:
             for held in chain:
                 if held.extent.last_row and not held.extent.released:
                     await self._take(held.shard, held.extent, chain)
 
     async def move(self, partition: int, to: int) -> int:
-        """Move a partition; how many live runs went with it."""
+        """Move a partition; returns how many live runs moved."""
         chain = self._layout.chains[partition]
         held, target = chain[-1], await self.shard(to)
         source = await self.shard(held.shard)
-        await source.copy(partition, to, target.row + 1)  # what cannot be read is told before anything is written
+        await source.copy(partition, to, target.row + 1)  # report what cannot be read before anything is written
         streams, at_ms = [head.stream for head in source.live.get(partition, ())], source.now_ms()
         extent = msgspec.structs.replace(held.extent, last_row=source.row + 1, target=to)
         record = PartitionMoved(partition, held.epoch + 1, to, at_ms, streams)
@@ -215,7 +215,7 @@ class Move:
         return await self._take(held.shard, extent, chain)
 
     async def _take(self, from_: int, extent: Extent, chain: list[Held]) -> int:
-        """The second and the third commit of a move, as far as they are not there."""
+        """The second and third commits of a move, where they are missing."""
         source, target, epoch = await self.shard(from_), await self.shard(extent.target), extent.epoch + 1
         streams = [head.stream for head in source.live.get(extent.partition, ())]
         if not any(held.epoch == epoch and held.shard == target.number for held in chain):
@@ -233,7 +233,7 @@ class Move:
 
     @staticmethod
     def _taken(target: Shard, source: Shard, partition: int) -> None:
-        """What was written is what another move would read."""
+        """Check that what was written can be read by a later move."""
         target.live[partition] = heads = source.live.get(partition, [])
         for head in heads:
             target.timers[head.stream] = source.timers.pop(head.stream, [])
@@ -241,7 +241,7 @@ class Move:
 
 
 def planned(layout: Layout, shards: int) -> list[tuple[int, int]]:
-    """Which partitions move where, so that so many shards own as many each, one more or less; as few as possible."""
+    """Which partitions move where, so that so many shards own as many each, give or take one, with the fewest moves."""
     least, more = divmod(layout.partitions, shards)
     room = {number: least + (number < more) for number in range(shards)}
     moving: list[int] = []
@@ -256,7 +256,7 @@ def planned(layout: Layout, shards: int) -> list[tuple[int, int]]:
 
 @contextmanager
 def moving(home: Path, layout: Layout, page: MarksPage) -> Iterator[Move]:
-    """The files of a home in the hands of whoever moves its partitions. The home's lock is held."""
+    """The files of a home, opened to move partitions. The caller holds the home's lock."""
 
     async def store(number: int) -> Store:
         name = f"shard-{number}.db"
@@ -270,7 +270,7 @@ def moving(home: Path, layout: Layout, page: MarksPage) -> Iterator[Move]:
 
 
 async def finished(home: Path, layout: Layout, page: Callable[[int], Any]) -> Layout:
-    """The layout of a home once nothing of it is on its way. The home's lock is held."""
+    """The layout of a home after unfinished moves are finished. The caller holds the home's lock."""
     if not layout.moving:
         return layout
     with page(layout.files) as marks, moving(home, layout, marks) as move:
@@ -280,7 +280,7 @@ async def finished(home: Path, layout: Layout, page: Callable[[int], Any]) -> La
 
 
 async def rearranged(home: Path, layout: Layout, shards: int, page: Callable[[int], Any], step: Step) -> Layout:
-    """The layout of a home once so many shards own its partitions. The home's lock is held."""
+    """The layout of a home after so many shards own its partitions. The caller holds the home's lock."""
     with page(max(layout.files, shards)) as marks, moving(home, layout, marks) as move:
         async with move:
             for partition, to in planned(layout, shards):
@@ -290,12 +290,12 @@ async def rearranged(home: Path, layout: Layout, shards: int, page: Callable[[in
 
 
 async def _rested(number: int, store: Store, partitions: int, journal: Journal) -> None:
-    """The journal is opened and left: its last cut writes all that lives into segments."""
+    """Open and leave the journal: its last cut writes all live state into segments."""
     journal.shard, journal.partitions = number, partitions
-    journal.holds = lambda partition: False  # no message is taken here
+    journal.holds = lambda partition: False  # no message is accepted here
     whole = await store.tickets_whole()
     async with journal:
-        journal.timers.replace(())  # what is due rings when the home is opened
+        journal.timers.replace(())  # due timers fire when the home is opened
         unreadable = next(iter(journal.unreadable.items()), None)
         if unreadable is not None:
             raise Unavailable(
@@ -303,7 +303,7 @@ async def _rested(number: int, store: Store, partitions: int, journal: Journal) 
                 hint="restore the file from a backup; partitions of a shard move when all of its runs can be read",
             )  # fmt: skip
         tickets, heads = journal.tickets.rows(), _heads(journal)
-    if not whole:  # a file of an earlier release: from now on a start goes by rows
+    if not whole:  # a file of an earlier release: later starts load by rows
         row, at_ms, _ = await store.last(number)
         epoch = await store.take(number)
         await store.commit(

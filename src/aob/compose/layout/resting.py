@@ -1,4 +1,4 @@
-"""The journal of a shard that nobody runs, by all its laws: to read it back, or to write it into segments."""
+"""The journal of a shard that is not running, with all its laws: to replay it, or to write it into segments."""
 
 import os
 import time
@@ -20,7 +20,7 @@ Resting: TypeAlias = Callable[[Store], Journal]
 
 @contextmanager
 def resting(home: Path) -> Iterator[Resting]:
-    """What makes the journal of a store; nothing is ever performed."""
+    """Makes the journal of a store; never performs jobs."""
     settings = read_settings(home, os.environ, app=())
     handlers = load_handlers((), settings)
     ambient = Ambient(lambda: time.time_ns() // 1_000_000)

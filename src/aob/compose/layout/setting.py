@@ -1,4 +1,4 @@
-"""`aob shards` and `aob shards set`: the shards of a home as its files tell of them, and another number of them."""
+"""`aob shards` and `aob shards set`: show the shards of a home from its files, and change their number."""
 
 import asyncio
 from functools import partial
@@ -15,8 +15,8 @@ from aob.core.errors import Invalid, NotFound, Problem
 
 
 def shards_told(home: Path) -> JsonObject:
-    """How many partitions a home has, and of each shard its file, its partitions with their epochs, and its rows. Also
-    of a home that runs. Raises NotFound for no home."""
+    """The number of partitions of a home, and each shard's file, partitions with epochs, and rows. Also of a running
+    home. Raises NotFound for no home."""
     _there(home)
     layout = layout_of(home)
     shards: list[JsonObject] = []
@@ -29,8 +29,8 @@ def shards_told(home: Path) -> JsonObject:
 
 
 async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
-    """So many shards own the partitions of a home from now on; what `shards_told` then says, and how many partitions
-    and live runs moved. Raises Conflict `home_in_use` for a home that runs, Invalid `bad_shards`, NotFound."""
+    """Distribute the partitions of a home over so many shards; returns `shards_told` afterwards, with how many
+    partitions and live runs moved. Raises Conflict `home_in_use` for a running home, Invalid `bad_shards`, NotFound."""
     if not 1 <= shards <= SHARDS_MAX:
         limit = Problem("shards", f"{shards} is not between 1 and {SHARDS_MAX}", "bad_shards")
         raise Invalid(f"a home has 1 to {SHARDS_MAX} shards", [limit])

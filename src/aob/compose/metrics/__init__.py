@@ -1,4 +1,4 @@
-"""A home and its engine flow in, its metrics layer flows out: recovered, at work, and one object for all its verbs."""
+"""Makes the metrics layer of a home for its engine: recovered, running, and one object for all its verbs."""
 
 from aob.compose.metrics.exposition import Exposition
 from aob.compose.metrics.rooms import Metrics

@@ -1,4 +1,4 @@
-"""What `GET /metrics` tells Prometheus: stages, the gate, folds, the journal: sums only."""
+"""The text of `GET /metrics` for Prometheus: sums over stages, the gate, folds and the journal."""
 
 import os
 import time
@@ -18,9 +18,8 @@ Figures = Callable[[], JsonObject]
 
 
 class Exposition:
-    """Text for Prometheus. `figures` are the numbers of the layer as health tells them, `journal` those of runs,
-    `unmoved` the values that could not move a metric, by its name, `replaced` how often stuck connections were
-    replaced, by who goes out over them."""
+    """Text for Prometheus. `figures` are the layer's numbers as in health, `journal` those of runs, `unmoved` counts by
+    metric the values that could not move it, `replaced` counts replaced stuck connections by client."""
 
     def __init__(
         self, stages: Mapping[str, Stage], figures: Figures, journal: Figures,
@@ -31,7 +30,7 @@ class Exposition:
         self._registry: Any = None
 
     def text(self, as_open_metrics: bool = False) -> bytes:
-        """The numbers as they are now. Raises Unavailable when the library is not installed."""
+        """The present numbers. Raises Unavailable when the library is not installed."""
         try:
             from prometheus_client import CollectorRegistry, generate_latest
             from prometheus_client.openmetrics.exposition import generate_latest as generate_open_metrics
@@ -47,7 +46,7 @@ class Exposition:
         return found
 
     def collect(self) -> "Iterator[Metric]":
-        """Families of numbers, as the library's registry asks for them."""
+        """Families of numbers for the library's registry."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
         running = {"version": version("agentic-orchestration-builder")}
@@ -102,7 +101,7 @@ class Exposition:
 
 
 def _resident() -> int:
-    """Bytes, where the system says so in `/proc`; else 0."""
+    """Bytes, where `/proc` says so; else 0."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

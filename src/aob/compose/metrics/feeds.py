@@ -1,4 +1,4 @@
-"""What webhooks read again when they fell behind: accepted events, ends of runs, turns of alerts, by position."""
+"""Feeds that webhooks read when they fall behind: accepted events, ends of runs, turns of alerts, by position."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ from aob.runs import Core, Fact
 
 ALL: Final = "*"
 ROWS: Final = 50
-"""Rows of a feed that one read goes over."""
+"""Rows of a feed that one read covers."""
 NONE: Final = -1
 
 
@@ -23,31 +23,31 @@ class RunReads(Protocol):
     """The milestones of the runs of one shard, by position."""
 
     async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
-        """Those after a row as far as one read goes, the row up to which they are all, and the last row of all."""
+        """One batch after a row, the row up to which it is complete, and the last row of all."""
         ...
 
 
 class LocalRuns:
-    """Those of this process."""
+    """The runs of this process."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
-        """From memory near the end, from the store behind it."""
+        """Read from memory near the end, from the store before it."""
         facts, row = await self._core.feed.milestones_after(after)
         return facts, row, self._core.journal.durable_row
 
 
 class Feeds:
-    """The three logs as feeds of notices. `runs` are those of the shards that can be read, by their names."""
+    """The three logs as feeds of notices. `runs` are the readable shards, by name."""
 
     def __init__(self, log: EventLog, live: Live, history: Callable[[str], list[JsonObject]]) -> None:
         self._log, self._live, self._history = log, live, history
         self.runs: dict[str, RunReads] = {}
 
     async def end(self, tenant: str, feed: str) -> int:
-        """The position of the last one: an offset, a journal row, or a time."""
+        """The last position: an offset, a journal row, or a time."""
         match feed.partition("/")[0]:
             case "event":
                 return (await self._log.totals(tenant))[0] - 1
@@ -105,7 +105,7 @@ class Feeds:
 
 
 def run_notice(fact: Fact, feed: str = "") -> Notice | None:
-    """The start or the end of a run; None for what is told to nobody."""
+    """The start or the end of a run; None for a fact without subscribers."""
     event = fact.event
     if isinstance(event, ev.RunStarted):
         data = {"run_id": fact.stream, "status": "RUNNING", "workflow": event.workflow}
@@ -119,5 +119,5 @@ def run_notice(fact: Fact, feed: str = "") -> Notice | None:
 
 
 def alert_notice(turn: JsonObject) -> Notice:
-    """A turn of an alert: that it fires, or that it is over."""
+    """A turn of an alert: it fires, or it is over."""
     return notice("alert", str(turn["alert"]), int(turn["at"]), int(turn["at"]), turn)

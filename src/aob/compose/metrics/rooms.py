@@ -1,4 +1,4 @@
-"""The metrics layer of a home as one object: the verbs of its rooms, each the room's own function."""
+"""The metrics layer of a home as one object: each verb is its room's own function."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from aob.metrics.live import Answers, Live, Streams
 
 
 class Metrics:
-    """Verbs of events and numbers, by their names in the table."""
+    """Verbs of events and numbers, by their names in the verb table."""
 
     def __init__(
         self, live: Live, gate: Ingest, answers: Answers, streams: Streams, health: Callable[[], JsonObject],
@@ -25,5 +25,5 @@ class Metrics:
         raise AttributeError(f"the metrics layer has no {name}")
 
     async def metrics_health(self) -> JsonObject:
-        """Counts of the gate, rows, lag, watermarks, dedup horizon, serving; of all tenants together."""
+        """Counts of the gate, rows, lag, watermarks, dedup horizon, serving; summed over all tenants."""
         return self._health()

@@ -1,4 +1,4 @@
-"""Makes the metrics layer of a home and enters its parts, in the order in which they stand on each other."""
+"""Makes the metrics layer of a home and enters its parts in order of dependency."""
 
 import asyncio
 import random
@@ -47,22 +47,22 @@ from aob.work.egress import CheckedClient
 
 
 def make_laws() -> dict[type[Law], Law]:
-    """The laws of the layer, for the journal that carries them."""
+    """The laws of the layer, for the journal that runs them."""
     return {law: law() for law in (ContractsLaw, AlertLaw, HookLaw)}
 
 
 log: Final = Logger("aob.compose")
 STANDS_STILL_S: Final = 10.0
-"""A prune waits for the platform's numbers, which are behind by a moment, unless they stand still for so long."""
+"""A prune waits for the platform's numbers, which lag briefly, unless they have not moved for this long."""
 _COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
-"""Sums since the first event stand for these: the gate counts since its own start."""
+"""Sums since the first event replace these: the gate counts since its own start."""
 
 ROWS_NAMED_MAX: Final = 20
-"""Rows that were set aside, in what health says."""
+"""Skipped rows that health names."""
 
 
 class Starts:
-    """How alerts start workflows: as a caller of the tenant whose name says which alert it was."""
+    """Starts workflows for alerts, as a caller of the tenant whose name includes the alert."""
 
     def __init__(self, views: Views) -> None:
         self._views = views
@@ -70,14 +70,14 @@ class Starts:
     async def start_of(
         self, tenant: str, workflow: str, inputs: Mapping[str, JsonValue], *, tag: str, key: str, alert: str
     ) -> cmd.Start:
-        """The start of a run; the same key is the same run."""
+        """Start a run; the same key gives the same run."""
         who = Caller(tenant, f"alert:{alert}", frozenset({"run", "view"}))
         item = {"workflow": workflow, "inputs": dict(inputs), "tag": tag, "key": key, "labels": {"alert": alert}}
         return await self._views.start_command(who, item)
 
 
 class Wiring:
-    """The parts of one home's metrics layer while they are put together."""
+    """The parts of one home's metrics layer during assembly."""
 
     def __init__(
         self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
@@ -126,7 +126,7 @@ class Wiring:
         return FileRuns(self.home / "dedup" / sha256(tenant.encode()).hexdigest()[:32])
 
     def _entity(self, tenant: str, type: str, id: str) -> JsonObject:
-        """An entity as the commits so far have made it; nothing for one that no contract speaks of."""
+        """An entity after the commits so far; None if no contract defines it."""
         entities = self.live.numbers(tenant).entities
         return entities.state(type, id).state if type in entities.types else {}
 
@@ -138,7 +138,7 @@ class Wiring:
         return OwnedPages(SqlitePages(self.home / file, mark=mark))
 
     async def enter(self, stack: AsyncExitStack) -> Metrics:
-        """Recover, then let everything run."""
+        """Recover, then start all parts."""
         live, streams, platform = self.live, self.streams, self.platform
         stack.callback(asyncio.create_task(self._follow_runs(), name="aob-metrics-runs").cancel)
         stack.push_async_callback(self.log.close)
@@ -186,7 +186,7 @@ class Wiring:
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
         )  # fmt: skip
 
-    # -- what happens -----------------------------------------------------------------------------------------------
+    # -- publishing ------------------------------------------------------------------------------------------------
 
     def _written(self, group: Commit) -> None:
         begun = time.perf_counter()
@@ -200,7 +200,7 @@ class Wiring:
             self._to_tell.extend(group.traces)
 
     def _flushed(self, took_s: float, told: int) -> None:
-        """Numbers were told to those who follow them: the last part of the way of an event."""
+        """Count the time until numbers are published to subscribers, the last stage of an event."""
         self.telemetry.stage("fan_out", took_s, told)
         end_ns = time.time_ns()
         while self._to_tell:
@@ -214,13 +214,13 @@ class Wiring:
         self.serving.poke(tenant)
 
     def _count(self, group: Commit) -> None:
-        """What objectives count: how old events were when they moved a number, and how many of them were refused."""
+        """Count for objectives how old events were when they moved a number, and how many were refused."""
         objectives, tenant = self.alerting.objectives, group.tenant
         for metric in objectives.wanted(tenant, "freshness") & group.moved:
             types = self.contracts.of(tenant).types_of(metric)
             ages = [max(0, group.at_ms - event.at_ms) for event in group.events if event.type in types]
             objectives.fresh(tenant, metric, ages, group.at_ms)
-        for metric in () if group.again else objectives.wanted(tenant, "quality"):  # rows do not say what was refused
+        for metric in () if group.again else objectives.wanted(tenant, "quality"):  # rows do not record refusals
             types = self.contracts.of(tenant).types_of(metric)
             good = sum(event.type in types for event in group.events)
             total = good + sum(kind in types for kind in group.refused)
@@ -244,7 +244,7 @@ class Wiring:
     def _alerted(self, tenant: str, turn: JsonObject) -> None:
         self.streams.alerted(tenant, turn)
         if self.webhooks.wants(tenant, "alert"):
-            # As the feed tells it, from the alerts' own histories: the same body has the same id, whoever reads it.
+            # As in the feed, from the alerts' own histories: the same body has the same id for every reader.
             last = self._told_ms.get(tenant, 0)
             for each in sorted(self.alerting.turns(tenant), key=lambda one: int(one["at"])):
                 if int(each["at"]) > last:
@@ -256,20 +256,20 @@ class Wiring:
         return []
 
     async def _follow_runs(self) -> None:
-        """Those who are told of the runs of shard 0 read its feed, from now on: who fell behind reads for itself."""
+        """Follow the feed of shard 0's runs for subscribers, from now on: one that fell behind reads by itself."""
         end = self.core.journal.durable_row
         self.runs_are_there(0, LocalRuns(self.core), end)
         async for facts, row in self.core.feed.milestones(end):
             self.milestones(0, facts, row)
 
     def runs_are_there(self, shard: int, runs: RunReads, end: int) -> None:
-        """The runs of a shard can be read, and `milestones` will be told of all behind this row."""
+        """Register the runs of a shard as readable; `milestones` receives all after this row."""
         feed = feeds_of("run", shard + 1)[-1]
         self.feeds.runs[feed] = runs
         self.webhooks.feed_is_there(feed, end)
 
     def milestones(self, shard: int, facts: Sequence[Fact], row: int) -> None:
-        """What has happened to runs of a shard, and the row up to which this is all."""
+        """Handle milestones of a shard's runs, complete up to this row."""
         feed = feeds_of("run", shard + 1)[-1]
         for fact in facts:
             try:
@@ -277,23 +277,23 @@ class Wiring:
                     told = run_notice(fact, feed)
                     if told is not None:
                         self.webhooks.offer_notice(fact.tenant, told)
-            except Exception:  # whatever is wrong with one keeps nobody from hearing of the others
+            except Exception:  # an error of one must not keep the others from receiving it
                 log.exception("milestone_not_told", run=fact.stream, row=fact.row)
         self.webhooks.read_through(feed, row)
 
     async def read_through(self, tenant: str, shard: int, durable_row: int) -> int:
-        """The journal row of a shard up to which all that follow it have read what concerns a tenant, for good."""
+        """The journal row of a shard up to which all its followers have durably read what concerns a tenant."""
         await self.platform.caught_up(durable_row, STANDS_STILL_S, shard)
-        with suppress(AobError):  # then the snapshot before says it
+        with suppress(AobError):  # then the snapshot before it says so
             await self.live.keeping.save()
         delivered = self.webhooks.passed(tenant, feeds_of("run", shard + 1)[-1])
         counted = self.live.keeping.kept_marks.get(mark_of(shard), 0)
         return counted if delivered is None else min(counted, delivered)
 
-    # -- how it stands ----------------------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------------------------
 
     def unmoved(self) -> dict[str, int]:
-        """By metric, the values that could not move it, of all tenants."""
+        """By metric, the values that could not move it, over all tenants."""
         found: dict[str, int] = {}
         for numbers in self.live.tenants.values():
             for name, count in numbers.unmoved().items():
@@ -301,7 +301,7 @@ class Wiring:
         return found
 
     def figures(self) -> JsonObject:
-        """Sums over all tenants. The status is `ok`, or says what keeps numbers from being whole."""
+        """Sums over all tenants. The status is `ok`, or says why numbers are incomplete."""
         live = self.live
         tenants = list(live.tenants.values())
         now_ms = self.now_ms()
@@ -336,12 +336,12 @@ class Wiring:
 
 @cache
 def _shipped() -> ContractSet:
-    """What every tenant of every home has: what is compiled of it is compiled once."""
+    """What every tenant of every home has, compiled once."""
     return joined(platform_contracts(), platform_alerts())
 
 
 def _of_aside(rows: Sequence[int]) -> str:
-    """Which rows of the log are not counted, and the verb that takes note of it."""
+    """The rows of the log that are not counted, and the verb that acknowledges them."""
     named = ", ".join(map(str, rows[:ROWS_NAMED_MAX])) + (" …" if len(rows) > ROWS_NAMED_MAX else "")
     several = (
         f"rows {named} of gate.db cannot be read and are"

@@ -1,4 +1,4 @@
-"""A home with several shards: verbs go in, the owner of their run answers. Also a home in one process: `open`."""
+"""A home with several shards: routes verbs to the owner of their run. Also a home in one process: `open`."""
 
 from aob.compose.shards.embedded import open
 from aob.compose.shards.owned import OwnedShard

@@ -1,4 +1,4 @@
-"""The main process's end of a wire: asks go out under numbers, answers and streams come back to whoever asked."""
+"""The main process's end of a wire: sends numbered requests and returns answers and streams to their callers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ RETRY_S: Final = 1.0
 
 
 class Channel:
-    """Asks to one owner process while it lives."""
+    """Requests to one owner process while it lives."""
 
     def __init__(self, wire: Wire, shard: int, answer: Answer) -> None:
         self._wire, self._shard, self._answer = wire, shard, answer
@@ -28,10 +28,10 @@ class Channel:
         self._task = asyncio.create_task(self._read(), name=f"aob-shard-{shard}")
         self.ended = asyncio.Event()
         self.told: Callable[[Opening], None] = lambda opening: None
-        """Called each time the owner says how far its opening is."""
+        """Called each time the owner reports its opening's progress."""
 
     async def open(self, hello: Hello) -> int:
-        """Say which shard it is and wait until the owner has recovered it: its process id. Raises its error."""
+        """Send the hello and wait until the owner has recovered its shard: its process id. Raises its error."""
         return int(await self._ask(hello, 0))
 
     async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
@@ -39,7 +39,7 @@ class Channel:
         return await self._ask(Ask(verb, who, list(args), named))
 
     async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
-        """Items of a verb that goes on; as many as the reader takes, and a window more."""
+        """Items of a streaming verb; as many as the reader takes, plus a window."""
         if self.ended.is_set():
             raise lost(self._shard)
         number, taken, over = next(self._asks.numbers), 0, False
@@ -64,11 +64,11 @@ class Channel:
                 self._wire.send(number, Kind.CANCEL)
 
     def stop(self) -> None:
-        """Tell the owner to end in good order."""
+        """Ask the owner for an orderly stop."""
         self._wire.send(0, Kind.STOP)
 
     async def close(self) -> None:
-        """Hang up: the owner ends, and whoever waits is told that it is lost."""
+        """Hang up: the owner ends, and waiting callers get `shard_lost`."""
         self._wire.close()
         await end_tasks(self._task)
 
@@ -101,7 +101,7 @@ class Channel:
 
 
 def lost(shard: int) -> Unavailable:
-    """The owner ended before it had answered."""
+    """The owner ended before it answered."""
     return Unavailable(
         f"the process of shard {shard} ended before it answered: what was asked may or may not have happened",
         code=LOST,

@@ -19,9 +19,9 @@ from aob.views import Views
 async def open(
     home: str | Path = "./home", *, app: object | str | Sequence[object | str] = (), **settings: Any
 ) -> AsyncIterator[App]:
-    """Open a home in this process: recover what it holds, run it until left.
+    """Open a home in this process: recover it and run it until left.
 
-    `app` is a module, an object or the name of a module with `@node` handlers, or several of them; `settings` go over
+    `app` is a module, an object or the name of a module with `@node` handlers, or several of them; `settings` override
     those of `HOME/aob.toml`. Raises Conflict `home_in_use` when another process runs it, `many_shards` when it needs
     more than one process, Invalid for wrong settings.
     """
@@ -37,7 +37,7 @@ async def open(
         layout = await at_rest(folder, layout)
         running = await assemble(stack, folder, parsed, parts, layout)
         async with running.working(), AsyncExitStack() as inner:
-            if layout.files > 1:  # one shard owns all, and others hold what ended there
+            if layout.files > 1:  # one shard owns all, and others hold runs that ended there
                 owners = await inner.enter_async_context(Owners(running, (), layout))
                 running.views = cast(Views, owners.verbs)
             yield running

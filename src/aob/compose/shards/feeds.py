@@ -1,6 +1,6 @@
-"""Feeds over several shards: one of a run from its shard, one of all runs merged; both go on when an owner comes back.
+"""Feeds over several shards: one run's from its shard, all runs' merged; both resume when an owner restarts.
 
-Ordered within each run. One that moved is told whole by the shard that has it, with positions of where each event was
+Ordered within each run. The shard that has a moved run sends all of it, with the positions where each event was
 written.
 """
 
@@ -19,7 +19,7 @@ from aob.journal.partition import place_of
 
 Item = tuple[str, str, dict[str, Any]]
 MERGED_MAX: Final = 64
-"""Events of all shards that may lie ready for a reader."""
+"""Events of all shards buffered for a reader."""
 
 
 async def follow_run(
@@ -46,7 +46,7 @@ async def follow_run(
 async def follow_all(
     shards: Sequence[Shard], who: Caller, position: str | None, types: frozenset[str] | None, place: bool = False
 ) -> AsyncIterator[Item]:
-    """Events of all runs after a position, or from now on; with `place` the first item says where that is."""
+    """Events of all runs after a position, or from now on; with `place` the first item is that position."""
     if position is not None:
         tokens = Position.split(position, len(shards))
     else:
@@ -80,8 +80,8 @@ async def follow_all(
 async def _steadily(
     shard: Shard, who: Caller, run_id: str | None, at: str | None, types: frozenset[str] | None, *, patient: bool
 ) -> AsyncIterator[Item]:
-    """A shard's own feed; when its owner ends it goes on, after the last event, from the next one. `patient` waits also
-    for an owner that is down at the begin."""
+    """A shard's own feed; when its owner ends it resumes, after the last event, from the next owner. `patient` also
+    waits for an owner that is down at the start."""
     while True:
         try:
             feed = shard.stream("follow", who, run_id=run_id, position=at, types=types)

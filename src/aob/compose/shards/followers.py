@@ -1,6 +1,6 @@
-"""What the main process follows of the journals of owners, by position, for as long as the home lives.
+"""Followers in the main process of the owners' journals, by position, for as long as the home lives.
 
-A follower asks from its own mark on, and asks again when an owner has come back. One that breaks stops no other.
+A follower reads from its own mark, and again after an owner restarts. One that fails stops no other.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from aob.runs import Fact
 from aob.work.log import Structlog
 
 NOBODY: Final = Caller("aob", "aob", frozenset())
-"""What the processes of a home tell one another is asked for by no caller."""
+"""The caller of requests between the processes of a home."""
 BEGUN_S: Final = 10.0
 """How long a start waits until the runs of all shards can be read."""
 AGAIN_S: Final = 1.0
-"""Pause after a follower broke."""
+"""Pause after a follower fails."""
 
 log: Final = Structlog("aob.compose")
 
@@ -41,14 +41,14 @@ class Followers:
         self._tasks: list[asyncio.Task[None]] = []
         self._begun = {shard.number: asyncio.Event() for shard in shards}
         self._rows: dict[int, int] = {}
-        """By shard the row up to which its milestones were told here."""
+        """By shard, the row up to which its milestones were handled here."""
 
     async def __aenter__(self) -> "Followers":
         self._tasks = [
             asyncio.create_task(_for_ever(shard, follow), name=f"aob-follow-{shard.number}")
             for shard in self._shards for follow in (self._numbers, self._milestones, self._notices)
         ]  # fmt: skip
-        with suppress(TimeoutError):  # an owner that has died meanwhile is waited for behind
+        with suppress(TimeoutError):  # an owner that died meanwhile is awaited in the background
             async with asyncio.timeout(BEGUN_S):
                 await asyncio.gather(*(begun.wait() for begun in self._begun.values()))
         return self
@@ -63,7 +63,7 @@ class Followers:
             platform.take(shard.number, msgspec.convert(told, Stretch))
 
     async def _milestones(self, shard: Shard) -> None:
-        """Who is told of runs hears of all that comes from the first time on; a hook that is behind reads by itself."""
+        """Hand on the milestones of a shard from the first start on; a webhook that falls behind reads by itself."""
         wiring, number = self._wiring, shard.number
         async for item in _items(shard, "milestones", after=self._rows.get(number, WHOLE)):
             told = msgspec.convert(item, Milestones)
@@ -92,7 +92,7 @@ class RemoteRuns:
         self._shard = shard
 
     async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
-        """Those after a row, as far as one read goes. Raises Unavailable while their owner is away."""
+        """One batch after a row. Raises Unavailable while their owner is down."""
         told = msgspec.convert(await self._shard.call("read_milestones", None, after), Milestones)
         return told.read(), told.row, told.end
 

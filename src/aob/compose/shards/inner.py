@@ -1,6 +1,6 @@
-"""What the processes of a home ask of one another, and no caller: the functions of a room, each with typed arguments.
+"""The requests between the processes of a home, not open to callers: one typed function each.
 
-An owner answers with those of `OfOwner`, the main process with those of `OfMain`: a new one is one function.
+An owner answers those of `OfOwner`, the main process those of `OfMain`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -28,12 +28,12 @@ from aob.runs.removal import Part, Sweep
 from aob.views import Views
 
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
-"""What an owner tells the main process as it happens."""
+"""What an owner streams to the main process."""
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 
 
 def table_of(room: object) -> dict[str, Callable[..., Any]]:
-    """The public functions of a room by name. Each takes a caller, then its arguments as they come from a wire."""
+    """The public functions of a room by name. Each takes a caller, then its arguments from the wire."""
     found = getmembers(room, ismethod)
     return {name: _reading(function) for name, function in found if not name.startswith("_")}
 
@@ -56,15 +56,15 @@ class OfOwner:
         self._views, self._core, self._sweep = views, views.core, Sweep(views.core)
 
     async def health(self, who: Caller | None) -> JsonObject:
-        """How it is."""
+        """The health of the shard."""
         return await self._views.health()
 
     async def position(self, who: Caller | None) -> str:
-        """Where the feed of its runs ends."""
+        """The end of the feed of its runs."""
         return self._views.position()
 
     async def knows(self, who: Caller | None, run_id: str) -> bool:
-        """Whether a run lies here, or did before it was removed."""
+        """Whether a run is here, or was before its removal."""
         core = self._core
         if run_id in core.journal.streams or run_id in core.journal.away:
             return True
@@ -72,27 +72,27 @@ class OfOwner:
         return (head is not None and head.kind != MOVED) or await core.store.removed(run_id) is not None
 
     async def position_fits(self, who: Caller | None, token: str) -> None:
-        """Raises what is wrong with a position of this shard."""
+        """Raises the error of an invalid position of this shard."""
         self._core.feed.place(token)
 
     async def holder(self, who: Caller | None, id: str) -> str:
-        """The stream that has a ticket or a patch of this id; empty when none of this shard has."""
+        """The stream that has a ticket or a patch of this id; empty if none of this shard does."""
         return await self._core.holder(id)
 
     async def start_meant(self, who: Caller, items: list[JsonValue], meant: dict[str, Meant]) -> list[JsonObject]:
-        """Start many, whose names and tags mean this."""
+        """Start many; `meant` resolves their names and tags."""
         return await self._views.start_meant(who, items, meant)
 
     async def deliver(self, who: Caller | None, delivery: Delivery) -> MessageMark:
-        """Take messages of streams of another shard: the mark up to which they are taken."""
+        """Take messages of another shard's streams; returns the mark up to which they are taken."""
         return await self._core.journal.receive(delivery)
 
     async def read_milestones(self, who: Caller | None, after: int) -> Milestones:
-        """Milestones behind a row, as far as one read goes."""
+        """One batch of milestones after a row."""
         return await read_milestones(self._core, after)
 
     async def ticket_of(self, who: Caller | None, run_id: str, ticket_id: str) -> Asked | None:
-        """What a ticket asks, while it is open."""
+        """The contents of an open ticket."""
         return await ticket_of(self._core, run_id, ticket_id)
 
     async def parts(self, who: Caller, args: run_verbs.PruneRuns) -> dict[str, Part]:
@@ -108,32 +108,32 @@ class OfOwner:
         return await self._views.pruned(who, args, erased)
 
     async def sweep_due(self, who: Caller | None, before_ms: int) -> tuple[int, Mapping[str, Collection[str]]]:
-        """See `aob.runs.removal.Sweeping`, here and below."""
+        """See `aob.runs.removal.Sweeping`, as for the next two."""
         return await self._sweep.due(before_ms)
 
     async def sweep_referred(
         self, who: Caller | None, tenant: str, hashes: list[str], before_ms: int
     ) -> Collection[str]:  # fmt: skip
-        """Those to which something of this shard refers."""
+        """Those that this shard refers to."""
         return await self._sweep.referred(tenant, hashes, before_ms)
 
     async def sweep_remove(
         self, who: Caller | None, tenant: str, kept: frozenset[str], before_ms: int, row: int
     ) -> int:  # fmt: skip
-        """Remove what was due and is not kept; how many values."""
+        """Remove due values that are not kept; returns how many."""
         return await self._sweep.remove(tenant, kept, before_ms, row)
 
     def numbers(self, who: Caller | None, after: int, runs: Runs) -> AsyncIterator[Stretch]:
-        """What the platform counts, behind a row up to which these runs are remembered; for ever."""
+        """The platform's numbers after a row up to which these runs are remembered; endless."""
         return told_numbers(self._core, after, runs)
 
     def milestones(self, who: Caller | None, after: int) -> AsyncIterator[Milestones]:
-        """Milestones of runs behind a row; for ever."""
+        """Milestones of runs after a row; endless."""
         return told_milestones(self._core, after)
 
 
 class OfMain:
-    """What the main process answers: the gate, and numbers, live there."""
+    """What the main process answers: it has the gate and the numbers."""
 
     def __init__(
         self, log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core,
@@ -143,7 +143,7 @@ class OfMain:
         self._log, self._reader, self._read, self._core = log, reader, read_through, core
 
     async def append(self, who: None, topic: str, partition: int, records: str, keyed: bool) -> list[Appended]:
-        """Add records to a topic, through the gate; they come as JSON."""
+        """Add records, given as JSON, to a topic through the gate."""
         return await self._log.append(topic, partition, _records(records), keyed=keyed)
 
     async def deliver(self, who: None, delivery: Delivery) -> MessageMark:
@@ -151,15 +151,15 @@ class OfMain:
         return await self._post(delivery)
 
     async def read_metric(self, who: None, tenant: str, query: MetricQuery) -> JsonObject:
-        """A number."""
+        """Read a number."""
         return await self._reader.read_metric(tenant, query)
 
     async def read_through(self, who: None, tenant: str, shard: int, row: int) -> int:
-        """Up to where the readers of a shard have read."""
+        """The row up to which a shard's readers have read."""
         return await self._read(tenant, shard, row)
 
     async def value(self, who: None, tenant: str, digest: str) -> bytes | None:
-        """A value by its hash; None where it is not known."""
+        """A value by its hash; None if unknown."""
         with suppress(NotFound):
             return await self._core.values.fetch(tenant, bytes.fromhex(digest))
         return None

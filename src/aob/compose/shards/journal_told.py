@@ -1,4 +1,4 @@
-"""What an owner process tells of its journal to those who follow it, by position: numbers, and milestones of runs."""
+"""What an owner process publishes of its journal, by position: numbers, and milestones of runs."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -10,13 +10,13 @@ from aob.runs import Core, Fact
 
 
 async def told_numbers(core: Core, after: int, runs: Runs) -> AsyncIterator[Stretch]:
-    """The stretches behind a row, up to which these runs are remembered; for ever."""
+    """Numbers after a row up to which these runs are remembered; endless."""
     async for stretch in stretches(core.feed.commits, platform_contracts(), after, runs):
         yield stretch
 
 
 class Milestone(msgspec.Struct, array_like=True):
-    """A fact on the wire."""
+    """A fact in wire format."""
 
     row: int
     index: int
@@ -28,7 +28,7 @@ class Milestone(msgspec.Struct, array_like=True):
 
 
 class Milestones(msgspec.Struct, array_like=True):
-    """Milestones of a journal, the row up to which they are all, and its last row."""
+    """Milestones of a journal, the row up to which they are complete, and its last row."""
 
     facts: list[Milestone]
     row: int
@@ -36,7 +36,7 @@ class Milestones(msgspec.Struct, array_like=True):
 
     @classmethod
     def of(cls, facts: Sequence[Fact], row: int, end: int) -> "Milestones":
-        """Facts as they travel."""
+        """Convert facts to the wire format."""
         told = [
             Milestone(each.row, each.index, each.at_ms, each.stream, each.seq, each.tenant,
                       encode_events([each.event]).decode())
@@ -45,7 +45,7 @@ class Milestones(msgspec.Struct, array_like=True):
         return cls(told, row, end)
 
     def read(self) -> list[Fact]:
-        """The facts."""
+        """Convert back to facts."""
         return [
             Fact(each.row, each.index, each.at_ms, each.stream, each.seq, decode_events(each.event.encode())[0],
                  each.tenant)
@@ -54,7 +54,7 @@ class Milestones(msgspec.Struct, array_like=True):
 
 
 async def told_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:
-    """Milestones behind a row, or from now on for `WHOLE`; for ever. The first item says where the journal ends now."""
+    """Milestones after a row, or from now on for `WHOLE`; endless. The first item is the journal's present end."""
     end = core.journal.durable_row
     yield Milestones([], after, end)
     async for facts, row in core.feed.milestones(after):
@@ -62,6 +62,6 @@ async def told_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:
 
 
 async def read_milestones(core: Core, after: int) -> Milestones:
-    """Milestones behind a row, as far as one read goes."""
+    """One batch of milestones after a row."""
     facts, row = await core.feed.milestones_after(after)
     return Milestones.of(facts, row, core.journal.durable_row)

@@ -1,4 +1,4 @@
-"""A shard whose owner is this process: verbs go straight to its views. Also what an owner process answers with."""
+"""A shard whose owner is this process: calls its views directly. Owner processes answer with it too."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
@@ -18,14 +18,14 @@ STREAMS: Final = OWN_STREAMS.union(verb.name for verb in TABLE if verb.streams)
 
 
 class Answering(Protocol):
-    """Whoever performs verbs of one shard."""
+    """Performs verbs of one shard."""
 
     async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
         """Perform a verb. Raises errors of the AobError tree."""
 
 
 class Shard(Answering, Protocol):
-    """One shard, wherever its owner is."""
+    """One shard, in this or another process."""
 
     number: int
 
@@ -41,11 +41,11 @@ class Shard(Answering, Protocol):
         """Wait until its owner takes verbs."""
 
     def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
-        """Items of a verb that goes on. Raises Unavailable `shard_lost` when the owner ends in the middle."""
+        """Items of a streaming verb. Raises Unavailable `shard_lost` when the owner ends midway."""
 
 
 class LocalShard:
-    """A shard of this very process."""
+    """A shard of this process."""
 
     up = True
     state = "ok"
@@ -57,10 +57,10 @@ class LocalShard:
         self._inner = table_of(OfOwner(running.views))
 
     async def ready(self) -> None:
-        """It is."""
+        """Returns at once."""
 
     async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
-        """Perform a verb of the engine, or one that only the main process asks for."""
+        """Perform a verb of the engine, or one that only the main process may ask for."""
         if verb in self._inner:
             return await self._inner[verb](who, *args, **named)
         if verb not in self._verbs:
@@ -68,7 +68,7 @@ class LocalShard:
         return await getattr(self.views, verb)(who, *args, **named)
 
     def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
-        """Items of a verb that goes on."""
+        """Items of a streaming verb."""
         if verb not in OWN_STREAMS and not (verb in self._verbs and self._verbs[verb].streams):
             raise CallerError(f"a shard has no stream {verb!r}", code="unknown_verb")
         perform = self._inner[verb] if verb in OWN_STREAMS else getattr(self.views, verb)
@@ -77,13 +77,13 @@ class LocalShard:
 
 
 class RetiredShard(LocalShard):
-    """A shard that owns no partition any more: what ended there is read, and pruned, in the home's main process."""
+    """A shard that owns no partition any more: the main process reads and prunes the runs that ended there."""
 
     def __init__(self, number: int, main: App, layout: Layout) -> None:
         self.number, self._main, self._layout = number, main, layout
 
     async def open(self, stack: AsyncExitStack) -> None:
-        """Read it back, until the stack is left. It performs nothing, and needs no handlers for it."""
+        """Load it until the stack is left. It performs nothing and needs no handlers."""
         main, number = self._main, self.number
         settings = msgspec.structs.replace(main.settings, app=())
         running = await assemble(stack, main.home, settings, (), self._layout, number)

@@ -1,4 +1,4 @@
-"""A shard whose owner is another process: started, watched, started again with growing pauses, and ended with us."""
+"""A shard owned by another process: started, watched, restarted with growing pauses, and ended with this one."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ from aob.work.log import Structlog
 PAUSE_FIRST_S: Final = 0.1
 PAUSE_MAX_S: Final = 5.0
 STEADY_S: Final = 30.0
-"""An owner that lived so long is started again with the first pause."""
+"""An owner that lived this long is restarted with the first pause."""
 LINGER_S: Final = 2.0
 """How long a process may live on without its wire."""
 STOP_S: Final = 20.0
@@ -29,8 +29,8 @@ log: Final = Structlog("aob.compose")
 
 
 class OwnedShard:
-    """One shard behind a process. `answer` tells it what only the main process has; `moved` is called each time it has
-    told how far its opening is."""
+    """One shard owned by another process. `answer` serves its requests to the main process; `moved` is called each time
+    it reports its opening's progress."""
 
     def __init__(self, hello: Hello, answer: Answer, moved: Callable[[], None] = lambda: None) -> None:
         self.number = hello.shard
@@ -70,14 +70,14 @@ class OwnedShard:
         """Wait until its owner takes verbs."""
         while not self.up:
             await self._up.wait()
-            await asyncio.sleep(0)  # the watcher may not yet have seen that it ended
+            await asyncio.sleep(0)  # the watcher may not have noticed yet that it ended
 
     async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
         """Perform a verb. Raises the owner's error, Unavailable `shard_down` or `shard_lost`."""
         return await self._open().call(verb, who, *args, **named)
 
     def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
-        """Items of a verb that goes on. Raises as `call` does."""
+        """Items of a streaming verb. Raises as `call` does."""
         return self._open().stream(verb, who, *args, **named)
 
     def _open(self) -> Channel:
@@ -143,7 +143,7 @@ class OwnedShard:
             log.info("owner_is_back", shard=self.number, pid=self.pid)
 
     async def _bury(self, wait_s: float) -> int | None:
-        """Wait for the process, not for ever, and let go of its wire: its exit status."""
+        """Wait a bounded time for the process, and close its wire: its exit status."""
         process, self._process = self._process, None
         status = None
         try:

@@ -1,7 +1,7 @@
-"""An owner process: one shard of a home, its verbs asked for over a wire by the main process, with which it ends.
+"""An owner process: serves one shard of a home over a wire to the main process, and ends with it.
 
-It opens no port and trusts nobody else: the socket was born with it. However the main process ends, the socket is
-closed by the kernel, and the owner follows; one that cannot, because a handler blocks it, ends itself after a while.
+It opens no port and trusts no other process: it inherits its socket. However the main process ends, the kernel closes
+the socket, and the owner ends; one whose handler blocks it ends itself after a while.
 """
 
 import asyncio
@@ -38,21 +38,21 @@ from aob.journal.messages import Delivery
 from aob.work.log import Structlog
 
 LOCK_WAIT_S: Final = 20.0
-"""How long an owner waits for the one before it to let go of the shard."""
+"""How long an owner waits for the one before it to release the shard."""
 TELL_S: Final = 0.2
-"""How often it says how far its opening is."""
+"""How often it reports its opening's progress."""
 ORPHAN_S: Final = 10.0
-"""How long an owner whose main process has gone may take to end in good order."""
+"""How long an owner whose main process has gone may take for an orderly stop."""
 
 log: Final = Structlog("aob.compose")
 _ask: Final = msgspec.json.Decoder(Ask).decode
 
 
 def main(argv: list[str]) -> int:
-    """`python -m aob.compose.shards FD`: serve the shard that the first frame names, until told to stop."""
+    """`python -m aob.compose.shards FD`: serve the shard that the first frame names, until stopped."""
     sock = socket.socket(fileno=int(argv[1]))
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)  # it is the main process that is told to stop, and it tells its owners
+        signal.signal(name, signal.SIG_IGN)  # the main process gets the signal and stops its owners
     threading.Thread(target=_end_with, args=(os.dup(sock.fileno()),), daemon=True).start()
     code = run_tuned(_own(sock))
     end_threads()
@@ -60,9 +60,9 @@ def main(argv: list[str]) -> int:
 
 
 def _end_with(handle: int) -> None:
-    """Ends this process a while after the other end has gone, whatever the loop does."""
+    """Ends this process some time after the other end has gone, whatever the loop does."""
     watched = select.poll()
-    watched.register(handle, 0)  # a hang-up is told without being asked for
+    watched.register(handle, 0)  # a hang-up is reported without being asked for
     watched.poll()
     time.sleep(ORPHAN_S)
     os._exit(1)
@@ -105,7 +105,7 @@ async def _own(sock: socket.socket) -> int:
         core.followed.append(read_through)
         core.values.elsewhere = document
         core.run_law.carried = set()
-        # Work ends before the wire is let go: what it asks of the main process while it ends is still answered.
+        # Work ends before the wire is closed: its last requests to the main process are still answered.
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())
         stack.enter_context(watched(core))
@@ -117,8 +117,8 @@ async def _own(sock: socket.socket) -> int:
 
 
 async def _told_of(wire: Wire, work: Callable[[Opening], Coroutine[Any, Any, LocalShard]]) -> LocalShard | None:
-    """The shard once it is open; how far it is is told meanwhile. None when it is wanted no more: nothing is asked
-    before it is open, so whatever comes says stop, or that the other end has gone."""
+    """The shard once it is open; reports progress meanwhile. None if it is no longer wanted: no request is sent before
+    it is open, so any frame means stop, or that the other end has gone."""
     opening, told = Opening(), ""
     opened, stop = asyncio.create_task(work(opening)), asyncio.create_task(wire.receive())
     try:
@@ -137,7 +137,9 @@ async def _told_of(wire: Wire, work: Callable[[Opening], Coroutine[Any, Any, Loc
 async def _open(stack: AsyncExitStack, hello: Hello, opening: Opening) -> LocalShard:
     home = Path(hello.home)
     settings = msgspec.convert(hello.settings, Settings)
-    set_up_log(settings.log_level, pretty=sys.stderr.isatty())  # as the main process: its output is for answers
+    set_up_log(
+        settings.log_level, pretty=sys.stderr.isatty()
+    )  # as the main process does: standard output is for answers
     await _lock(stack, home, hello.shard)
     running = await assemble(stack, home, settings, hello.app, hello.layout, hello.shard, opening)
     return LocalShard(hello.shard, running)
@@ -156,7 +158,7 @@ async def _lock(stack: AsyncExitStack, home: Path, shard: int) -> None:
 
 
 class _Asked:
-    """The asks of one wire, each in a task of its own."""
+    """The requests of one wire, each in its own task."""
 
     def __init__(self, wire: Wire, shard: LocalShard, upward: Upward) -> None:
         self._wire, self._shard, self._upward = wire, shard, upward
@@ -164,7 +166,7 @@ class _Asked:
         self._windows: dict[int, asyncio.Semaphore] = {}
         self._reading: asyncio.Task[None] | None = None
         self.stopped = asyncio.Event()
-        """Told to stop, or the other end has gone."""
+        """Set by a stop, or when the other end has gone."""
 
     async def __aenter__(self) -> "_Asked":
         self._reading = asyncio.create_task(self._read(), name="aob-owner-asks")
@@ -217,7 +219,7 @@ class _Asked:
         await self._wire.drained()
 
     async def _stream(self, number: int, ask: Ask) -> None:
-        """Items one by one, never more than a window ahead of the reader."""
+        """Send items one by one, never more than a window ahead of the reader."""
         assert ask.who is not None
         window = self._windows[number] = asyncio.Semaphore(WINDOW)
         feed: Any = self._shard.stream(ask.verb, ask.who, *ask.args, **ask.named)

@@ -1,4 +1,4 @@
-"""The owners of a home's shards: processes that are started, and started again; what owns nothing is read here."""
+"""The owner processes of a home's shards, started and restarted; shards that own nothing are read in this process."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ from aob.journal.messages import Delivery
 class Owners:
     """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0.
 
-    Raises what an owner raised that could not start, Unavailable `shards_unavailable` where there is no Unix.
+    Raises the error of an owner that could not start, Unavailable `shards_unavailable` where there is no Unix.
     """
 
     def __init__(self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None) -> None:
@@ -78,7 +78,7 @@ class Owners:
         return self
 
     def _moved(self) -> None:
-        """An owner has told how far it is: the sum of those that are in the phase of the first that is not up."""
+        """Sum up opening progress: of the owners in the same phase as the first that is not up."""
         openings = [shard.opening for shard in self.owned if not shard.up]
         if openings:
             same = [each for each in openings if each.phase == openings[0].phase]

@@ -1,7 +1,7 @@
-"""The verbs of a home with several shards: each goes to the owner of its run, lists are merged, feeds run together.
+"""The verbs of a home with several shards: each goes to the owner of its run, lists and feeds are merged.
 
-Workflows and keys are shard 0's own; every verb raises Unavailable `shard_down` with `retry_after_s` while the owner
-that it needs is being started again.
+Shard 0 alone has workflows and keys; every verb raises Unavailable `shard_down` with `retry_after_s` while the owner
+that it needs is restarting.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from aob.views import Views, next_page, run_graph
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
 HELD: Final = {"ticket": "ticket_id", "patch": "patch_id"}
-"""Of resources that a run holds, the argument that names one."""
+"""The argument that names each resource that a run holds."""
 HEALTH_S: Final = 2.0
-"""How long an owner may take to say how it is."""
+"""How long an owner may take to report its health."""
 
 
 class ShardedViews:
-    """All that the server asks of an engine, over several owners. `shards[0]` is this process."""
+    """All verbs of an engine for the server, over several owners. `shards[0]` is this process."""
 
     def __init__(self, local: Views, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
         self._local, self._shards, self._layout = local, shards, layout
@@ -51,7 +51,7 @@ class ShardedViews:
                 setattr(self, verb.name, getattr(local, verb.name) if ours else self._asking(verb))
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
-        """A verb that goes to the shard that answers it, and nothing else."""
+        """A function that routes a verb to its shard and does nothing else."""
 
         async def ask(who: Caller, /, *given: Any, **named: Any) -> Any:
             return await self._ask(verb, who, verb.args(*given, **named))
@@ -69,7 +69,7 @@ class ShardedViews:
 
     @performs(run_verbs.START)
     async def start(self, who: Caller, args: run_verbs.StartRun) -> JsonObject:
-        """Start a run, once a key."""
+        """Start a run, once per key."""
         item = {name: value for name, value in asdict(args).items() if value is not None}
         (verdict,) = await self.start_many(who, [item])
         if "error" in verdict:
@@ -78,8 +78,8 @@ class ShardedViews:
 
     @performs(run_verbs.START_MANY)
     async def start_many(self, who: Caller, args: run_verbs.StartRuns) -> list[JsonObject]:
-        """Start many: a verdict each, in order; those of a shard that is down are refused alone. Shard 0 knows what
-        names and tags mean, and each start takes that along."""
+        """Start many: one verdict each, in order; those of a shard that is down are refused alone. Shard 0 resolves
+        names and tags, and each start carries the result."""
         items, meant = args.items, dict[str, Meant]()
         fixed = [await self._of_start(who, item, meant) for item in items]
         free = iter(self._spread(fixed.count(None)))
@@ -105,8 +105,8 @@ class ShardedViews:
         return verdicts
 
     async def _of_start(self, who: Caller, item: Any, meant: dict[str, Meant]) -> Shard | None:
-        """The shard that a start belongs to by its key or its run id; None when any will do. What is wrong with one is
-        said by shard 0. `meant` keeps what names and tags mean, looked up once a batch."""
+        """The shard of a start by its key or its run id; None if any will do. Shard 0 reports errors of a start.
+        `meant` caches resolved names and tags of a batch."""
         try:
             names = names_of(item)
             if names not in meant:
@@ -126,12 +126,12 @@ class ShardedViews:
         return [up[at * len(up) // wanted] for at in range(wanted)]
 
     def _any(self) -> Shard:
-        """The next shard that is up, in turn."""
+        """The next shard that is up, round robin."""
         up = [shard for shard in self._owning if shard.up]
         return up[next(self._turn) % len(up)]
 
     async def _of(self, run_id: str) -> Shard:
-        """The shard of a run: the owner of its partition, or one that had it before, where the run has ended there."""
+        """The shard of a run: the owner of its partition, or an earlier one if the run ended there."""
         owner, *before = (self._shards[number] for number in self._layout.shards_of(run_id))
         if before and not await owner.call("knows", None, run_id):
             for shard in before:
@@ -155,7 +155,7 @@ class ShardedViews:
 
     @performs(run_verbs.WAIT)
     async def wait(self, who: Caller, args: run_verbs.WaitForRun) -> JsonObject:
-        """The run as soon as it has ended, or as it stands when the time has passed."""
+        """The run as soon as it has ended, or its state after the timeout."""
         shard = await self._of(args.run_id)
         return self._placed(shard, args.run_id, await shard.call("wait", who, **asdict(args)))
 
@@ -172,7 +172,7 @@ class ShardedViews:
     # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
 
     async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
-        """A ticket or patch is asked of the shard of its run, which its id says. Values may lie anywhere."""
+        """Ask the shard of the run that the id of a ticket or patch names. Values may be anywhere."""
         if verb.resource not in HELD:
             return await self._wherever(verb.name, who, **asdict(args))
         id: str = getattr(args, HELD[verb.resource])
@@ -181,8 +181,8 @@ class ShardedViews:
         return await shard.call(verb.name, who, **asdict(args))
 
     async def _holder(self, id: str) -> str:
-        """The stream of an id that does not say it: of a patch of a tag, or of an earlier release. Raises Unavailable
-        when none has it and one cannot tell."""
+        """The stream of an id that does not name it: of a patch of a tag, or of an earlier release. Raises Unavailable
+        when no reachable shard has it and another is down."""
         asked = (shard.call("holder", None, id) for shard in self._shards)
         found = await asyncio.gather(*asked, return_exceptions=True)
         known = [each for each in found if isinstance(each, str)]
@@ -192,7 +192,7 @@ class ShardedViews:
         return max(known)
 
     async def _wherever(self, verb: str, who: Caller, *args: Any, **named: Any) -> Any:
-        """The answer of the first shard that has it. Raises the last NotFound, or Unavailable when one cannot tell."""
+        """The answer of the first shard that has it. Raises the last NotFound, or Unavailable when a shard is down."""
         for shard in self._shards[:-1]:
             with suppress(NotFound):
                 return await shard.call(verb, who, *args, **named)
@@ -225,7 +225,7 @@ class ShardedViews:
         return sorted(found, key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]))[: args.limit]
 
     async def health(self) -> JsonObject:
-        """How each shard is; `status` is `ok` when all of them are."""
+        """The health of each shard; `status` is `ok` when all are."""
         told = await self._local.health()
         rows, shards = [Position.BEGIN] * len(self._shards), list[JsonObject]()
         for shard in self._shards:

@@ -1,6 +1,6 @@
-"""What an owner asks of the main process, over the same wire: events for the gate, and numbers. Both live there.
+"""An owner's requests to the main process over the same wire: events for the gate, and numbers.
 
-Asks of an owner have numbers below zero, so that they are never taken for those of the main process.
+They have numbers below zero, unlike those of the main process.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,24 +21,24 @@ Answer = Callable[[Ask], Awaitable[Any]]
 
 
 class Upward:
-    """An owner's asks while the main process lives."""
+    """An owner's requests while the main process lives."""
 
     def __init__(self, wire: Wire) -> None:
         self._asks = Asks(wire, -1, lambda: Unavailable("the home's main process has gone", code="shard_lost"))
         self.lost = self._asks.lost
 
     async def ask(self, verb: str, *args: Any) -> Any:
-        """What the main process answers. Raises its error, Unavailable when it is gone."""
+        """Ask the main process. Raises its error, Unavailable when it is gone."""
         return await self._asks.ask(Ask(verb, None, list(args), {}))
 
     def take(self, frame: Frame) -> bool:
-        """Whether a frame answers one of these asks."""
+        """Whether a frame answers one of these requests."""
         self._asks.take(frame)
         return frame.number < 0
 
 
 class UpwardLog:
-    """The port `Log` of an owner: the main process appends, for the gate is there; reading needs nobody."""
+    """The port `Log` of an owner: the main process appends, because it has the gate; reads are local."""
 
     def __init__(self, upward: Upward, log: Log) -> None:
         self._upward, self._log = upward, log
@@ -63,7 +63,7 @@ class UpwardLog:
         return await self._log.end(topic, partition)
 
     async def close(self) -> None:
-        """Whoever made the log closes it."""
+        """Does nothing: the creator of the log closes it."""
 
 
 class UpwardReader:
@@ -73,7 +73,7 @@ class UpwardReader:
         self._upward = upward
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
-        """A number."""
+        """Read a number."""
         found: JsonObject = await self._upward.ask("read_metric", tenant, msgspec.to_builtins(query))
         return found
 
@@ -91,7 +91,7 @@ def answering(room: OfMain) -> Answer:
 
 
 async def answered(wire: Wire, frame: Frame, answer: Answer) -> None:
-    """Perform an owner's ask and send what came of it."""
+    """Perform an owner's request and send the result."""
     try:
         value = await answer(msgspec.json.decode(frame.body, type=Ask))
         wire.send(frame.number, Kind.VALUE, encode(value))

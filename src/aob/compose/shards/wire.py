@@ -1,7 +1,7 @@
-"""Frames between the main process and an owner, over any transport: today a pair of sockets that nobody else can open.
+"""Frames between the main process and an owner, over any transport: today a private pair of sockets.
 
-A frame is msgpack of (number, kind, body). The number pairs answers with asks; bodies are JSON, except for the bytes of
-a blob.
+A frame is msgpack of (number, kind, body). The number pairs answers with requests; bodies are JSON, except for the
+bytes of a blob.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from aob.core.problem import error_of
 from aob.ports.transport import Transport
 
 WINDOW: Final = 512
-"""Items of a stream that may be on their way before the reader asks for more."""
+"""Items of a stream in flight before the reader asks for more."""
 
 
 class Kind(IntEnum):
-    """What a frame is. ASK MORE CANCEL STOP go to the owner, the others come from it; its own asks (see `upward`)
-    have numbers below zero and go the other way."""
+    """The kind of a frame. ASK MORE CANCEL STOP go to the owner, the others to the main process; the owner's own
+    requests (see `upward`) have numbers below zero and go the other way."""
 
     ASK = 1
     MORE = 2
@@ -42,7 +42,7 @@ class Kind(IntEnum):
 
 
 class Frame(msgspec.Struct, array_like=True):
-    """One message. An ask's number is its own; what belongs to it carries the same."""
+    """One message. A request's number is unique; all frames that belong to it carry it."""
 
     number: int
     kind: Kind
@@ -59,8 +59,8 @@ class Ask(msgspec.Struct):
 
 
 class Hello(msgspec.Struct):
-    """The first ask: which shard of which home, laid out how, with which settings and handlers. `path` is where Python
-    looks for modules."""
+    """The first request: which shard of which home, its layout, settings and handlers. `path` is Python's module search
+    path."""
 
     home: str
     shard: int
@@ -77,7 +77,7 @@ _unpack: Final = msgspec.msgpack.Decoder(Frame).decode
 
 
 class Wire:
-    """One end. `send` never waits; `drained` waits until the other end has taken enough."""
+    """One end. `send` never waits; `drained` waits until the other end has read enough."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -85,11 +85,11 @@ class Wire:
 
     @classmethod
     async def over(cls, sock: socket.socket) -> "Wire":
-        """A wire over one socket of a pair, which it closes in the end."""
+        """A wire over one socket of a pair, which it closes at the end."""
         return cls(await StreamTransport.over(sock))
 
     def send(self, number: int, kind: Kind, body: bytes = b"") -> None:
-        """Put a frame on its way; into the void when the other end has gone."""
+        """Send a frame; does nothing when the other end has gone."""
         self._transport.send(_pack(Frame(number, kind, body)))
 
     async def receive(self) -> Frame | None:
@@ -99,8 +99,8 @@ class Wire:
 
 
 class Asks:
-    """What one end has asked of the other and waits for. Numbers of the main process are above zero, those of an owner
-    below, so that none is taken for the other's. `lost` makes the error of asks that nobody answers any more."""
+    """The pending requests of one end. Numbers of the main process are above zero, those of an owner below. `lost`
+    makes the error of requests that will not be answered."""
 
     def __init__(self, wire: Wire, step: int, lost: Callable[[], AobError]) -> None:
         self._wire, self._lost = wire, lost
@@ -108,7 +108,7 @@ class Asks:
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
 
     async def ask(self, ask: object, number: int | None = None) -> Any:
-        """The answer. Raises the other end's error."""
+        """Send and await the answer. Raises the other end's error."""
         number = next(self.numbers) if number is None else number
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._wire.send(number, Kind.ASK, encode(ask))
@@ -118,20 +118,20 @@ class Asks:
             self._waiting.pop(number, None)
 
     def take(self, frame: Frame) -> None:
-        """A frame may answer one of them."""
+        """Resolve a request if the frame answers it."""
         future = self._waiting.get(frame.number)
         if future is not None and not future.done():
             future.set_result(frame)
 
     def lost(self) -> None:
-        """The other end has gone."""
+        """Fail all requests: the other end has gone."""
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(self._lost())
 
 
 def value_of(frame: Frame) -> Any:
-    """What a frame tells. Raises the error that it tells."""
+    """The content of a frame. Raises the error that it carries."""
     if frame.kind == Kind.ERROR:
         told = msgspec.json.decode(frame.body, type=JsonObject)
         raise error_of(told, int(told.get("status", 500)))
