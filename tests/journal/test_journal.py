@@ -385,6 +385,7 @@ async def test_time_never_goes_back() -> None:
 def small(**bounds: int) -> Any:
     places = {
         "cut": (journal, "CUT_ROWS"),
+        "cut_events": (journal, "CUT_EVENTS"),
         "kept": (kept, "ENDED_KEPT"),
         "events": (kept, "ENDED_EVENTS"),
         "segment": (deciding, "SEGMENT_EVENTS"),
@@ -400,7 +401,10 @@ def killed(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("lazy", [False, True])
-@pytest.mark.parametrize("bounds", [{}, {"cut": 3}, {"segment": 2}, {"cut": 2, "segment": 3}, {"cut": 1, "segment": 1}])
+@pytest.mark.parametrize(
+    "bounds",
+    [{}, {"cut": 3}, {"cut_events": 3}, {"segment": 2}, {"cut": 2, "segment": 3}, {"cut_events": 1, "segment": 1}],
+)
 def test_what_is_read_back_is_what_was_there(bounds: dict[str, int], lazy: bool) -> None:
     async def story() -> None:
         store, law = MemoryStore(), TallyLaw()

@@ -15,7 +15,10 @@ from aob.ports.store import Batch, Head, Pointer, Segment, TicketRow, TimerRow, 
 
 Key = tuple[str, str]
 R = TypeVar("R", TicketRow, TimerRow)
-SEGMENTS_PER_BATCH: Final = 256
+SEGMENTS_COST: Final = 4_096
+SEGMENT_COST: Final = 16
+"""How much the segments of one commit may cost: each costs its number of events plus `SEGMENT_COST`. A commit of many
+events may write more, twice what its own events will cost, so that segments keep up with any load and a cut ends."""
 SEGMENT_EVENTS: Final = 256  # A live stream with this many new events gets a segment
 POINTERS_MAX: Final = 16
 """A stream that ended within so many decisions is not copied: pointers to them take a tenth of the space."""
@@ -94,26 +97,29 @@ class Cutter:
 
     def __init__(self) -> None:
         self.due: dict[str, Stream] = {}
-        self.target = 0
+        self.target = self.since = 0
+        """The row of the cut in progress (0: none), and the number of events after it, or else after the last cut."""
         self.queue: list[Stream] = []
 
     def begin(self, row: int, streams: dict[str, Stream]) -> None:
         """Starts a cut: every stream with events outside segments gets one, a few in each commit; streams with a lazily
         written head get their head too, so that recovery finds them."""
-        self.target = row
-        self.queue = [stream for stream in streams.values() if stream.chunks or (stream.lazy and not stream.ended)]
+        self.target, self.since = row, 0
+        self.queue = list(streams.values())
 
-    def take(self, draft: Draft, limit: int = SEGMENTS_PER_BATCH) -> list[Segment]:
-        """Segments to write with this draft; sets its `cut` if they include the last stream of a cut."""
+    def take(self, draft: Draft, limit: int = SEGMENTS_COST) -> list[Segment]:
+        """Segments to write with this draft; sets its `cut` if they include the last stream of a cut. Due streams and
+        the streams of a cut each have their own limit, so neither delays the other."""
         segments: list[Segment] = []
         taken: set[str] = set()
-        while self.due and len(segments) < limit:
+        self.since += draft.count
+        room = left = max(limit, 2 * draft.count * (1 + SEGMENT_COST))
+        while self.due and left > 0:
             name = next(iter(self.due))
-            self._add(draft, segments, taken, self.due.pop(name))
-        while self.queue and len(segments) < limit:
+            left -= self._add(draft, segments, taken, self.due.pop(name))
+        while self.queue and room > 0:
             stream = self.queue.pop()
-            if stream.name not in taken:
-                self._add(draft, segments, taken, stream)
+            room -= 1 if stream.name in taken else self._add(draft, segments, taken, stream)
             if stream.lazy and not stream.ended:
                 draft.heads[stream.name] = stream
         if self.target and not self.queue:
@@ -121,9 +127,10 @@ class Cutter:
         return segments
 
     @staticmethod
-    def _add(draft: Draft, segments: list[Segment], taken: set[str], stream: Stream) -> None:
+    def _add(draft: Draft, segments: list[Segment], taken: set[str], stream: Stream) -> int:
+        """Adds the segment of a stream, if it has events to write; returns its cost."""
         if not stream.chunks:
-            return
+            return 1
         name, first, count, row = stream.name, stream.kept_from, stream.seq - stream.kept_from, stream.chunks[-1].row
         if (
             stream.ended
@@ -138,6 +145,7 @@ class Cutter:
             segments.append(Segment(name, first, count, row, data, segment_crc(name, first, count, row)))
         taken.add(stream.name)
         draft.segmented.append((stream, len(stream.chunks), stream.seq))
+        return SEGMENT_COST + count
 
 
 def _last(changes: Iterable[tuple[Sequence[R] | None, Sequence[Key] | None]]) -> tuple[list[R], list[Key]]:

@@ -32,6 +32,7 @@ INBOX_MAX: Final = 20_000  # outside commands that may wait; further ones are re
 Asking = asyncio.Future[Decided]
 
 CUT_ROWS: Final = 1_000  # journal rows after which the next cut begins
+CUT_EVENTS: Final = 100_000  # events in these rows after which it begins earlier
 
 RETRY_S: Final = 0.5
 
@@ -101,7 +102,7 @@ class Journal(Exchange):
         found = await recover(self.store, self.shard, self.laws, opening=self.opening)
         self.epochs.read(found.row)
         self.row = self.durable_row = found.row
-        self.now_ms, self.cut_row = max(self.now_ms, found.at_ms), found.cut
+        self.now_ms, self.cut_row, self._cutter.since = max(self.now_ms, found.at_ms), found.cut, found.since
         self.clock.begin(self.now_ms)
         self.streams, self.unreadable, self.away = found.streams, found.unreadable, Away(found.away)
         self._left_out = found.unreadable.keys() > found.begun_in_lost
@@ -205,8 +206,7 @@ class Journal(Exchange):
             )  # fmt: skip
             self._sound.set()
             drafts = (self._draft, self._writing[1] if self._writing is not None else None)
-            open_asks = [asked for draft in drafts if draft is not None for asked in draft.asked]
-            for asked in open_asks:
+            for asked in [asked for draft in drafts if draft is not None for asked in draft.asked]:
                 fail(asked, self.broken)
             self._refuse(self.broken)
             self._disappoint(self.broken)
@@ -248,8 +248,8 @@ class Journal(Exchange):
             self._release(draft)
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row
-        due = self.row - max(self.cut_row, self._cutter.target) >= CUT_ROWS and not self._cutter.target
-        if due and not self._left_out:  # an excluded stream has its newest events in the journal alone
+        due = self.row - self.cut_row >= CUT_ROWS or self._cutter.since >= CUT_EVENTS
+        if due and not self._cutter.target and not self._left_out:  # newest events of excluded streams: only in rows
             self._cutter.begin(self.row, self.streams)
         rows: Sequence[TicketRow] = ()
         if not self._tickets_whole:  # a file of an earlier release: write the rows that a start needs from now on

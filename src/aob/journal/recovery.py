@@ -32,6 +32,7 @@ class Recovered(msgspec.Struct):
     row: int
     at_ms: int
     cut: int
+    since: int  # number of events after the cut
     streams: dict[str, Stream]  # streams with something to do, or not known to be idle
     away: dict[str, None]  # the other live streams: loaded on demand
     timers: list[TimerRow]
@@ -53,7 +54,7 @@ async def recover(
     Raises Unavailable `row_corrupt`."""
     opening = opening or Opening()
     row, at_ms, cut = await store.last(shard)
-    found = Recovered(row, at_ms, cut, {}, {}, [])
+    found = Recovered(row, at_ms, cut, 0, {}, {}, [])
     every = every or not await store.tickets_whole()
     reading = _Reading(store, shard, found, laws)
     opening.begin("runs", await store.live_count())
@@ -92,6 +93,7 @@ async def _read_tail(reading: "_Reading", opening: Opening) -> None:
         if journal_row.row != after + 1:
             raise row_corrupt(shard, after + 1, "it is missing")
         after = journal_row.row
+        reading.found.since += journal_row.count
         opening.done += 1
         if not journal_row.count and journal_row.sound:
             await reading.lost(journal_row.row)

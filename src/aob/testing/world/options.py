@@ -27,6 +27,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many functions have no effect. In such worlds whoever was not answered asks for other inputs next."""
     # bounds of the journal, small ones so that every path is walked
     cut_rows: int = 1_000
+    cut_events: int = 100_000
     segment_events: int = 256
     ended_kept: int = 1_000
     inbox_max: int = 20_000
@@ -95,6 +96,7 @@ def draw(dice: Random) -> Options:
         "ended_kept": dice.choice([0, 3, 1_000]), "inbox_max": dice.choice([3, 20_000, 20_000]),
     }  # fmt: skip
     fields["pass_events"] = (1, 4, 256)[fields["flow_size"] % 3]  # no dice: worlds of before stay as they were
+    fields["cut_events"] = (12, 100_000)[fields["runs"] % 2]
     fields["rests"] = (0.0, 0.5, 1.0)[fields["flows"] % 3]
     fields["pure"] = (0.0, 0.0, 0.5, 1.0)[fields["runs"] % 4]
     for name, rate in (_SWARM if swarm else _UNIFORM).items():
@@ -106,8 +108,8 @@ def draw(dice: Random) -> Options:
 def calm(options: Options) -> Options:
     """The same world after its faults have stopped."""
     names = (
-        "swarm", "flows", "runs", "flow_size", "fast", "cut_rows", "segment_events", "ended_kept", "inbox_max",
-        "pass_events", "rests", "pure",
+        "swarm", "flows", "runs", "flow_size", "fast", "cut_rows", "cut_events", "segment_events", "ended_kept",
+        "inbox_max", "pass_events", "rests", "pure",
     )  # fmt: skip
     kept = {name: getattr(options, name) for name in names}
     return Options(**kept, delay_ms=5, acts=options.acts, checkpoint=0.0, proposes=0.0, patch=0.0, cancel=0.0)

@@ -357,7 +357,8 @@ def _on_loop(job: object) -> str:
 def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
     """Bounds of the journal as this world has them."""
     return (
-        (journal, "CUT_ROWS", options.cut_rows), (kept, "ENDED_KEPT", options.ended_kept),
+        (journal, "CUT_ROWS", options.cut_rows), (journal, "CUT_EVENTS", options.cut_events),
+        (kept, "ENDED_KEPT", options.ended_kept),
         (journal, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
         (bodies, "EVENTS_MAX", options.pass_events),
     )  # fmt: skip
