@@ -1,1 +1,1 @@
-"""What the rooms ask of the outside: protocols only. Each says what it promises; a backend keeps it."""
+"""The protocols through which the rooms use the outside; a backend keeps what each promises."""

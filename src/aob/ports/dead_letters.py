@@ -1,7 +1,7 @@
-"""Port `DeadLetters`: what the gate refused, with the reasons, and what became of it since. Durable when answered.
+"""Port `DeadLetters`: events that the gate refused, with the reasons and their later state. Durable on return.
 
-Numbers are dense per tenant and begin at 1. A log may keep them in the same place and write both in one commit
-(`LogWithLetters`); a log that lies elsewhere, such as a broker, does not.
+Numbers are dense per tenant and begin at 1. A log may store them in the same place and write both in one commit
+(`LogWithLetters`); a separate log, such as a broker, does not.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from aob.ports.event_log import EventLog, Group, Place
 
 
 class DeadLetter(msgspec.Struct, array_like=True):
-    """A refused event: its number (given when it is written), when, what it called itself, why (JSON list of
-    `Reason`), the line as it came (at most 256 KiB), and what became of it since."""
+    """A refused event: its number (assigned when written), its time, its claimed type and id, the reasons (JSON list of
+    `Reason`), the line as received (at most 256 KiB), and its later state."""
 
     number: int
     at_ms: int
@@ -28,8 +28,8 @@ class DeadLetter(msgspec.Struct, array_like=True):
 
 
 class Letters(msgspec.Struct, frozen=True):
-    """What one commit changes for one tenant: the events that were refused, and those letters whose state changes, by
-    (number, state, note)."""
+    """Changes of one commit for one tenant: refused events, and existing letters whose state changes, by (number,
+    state, note)."""
 
     tenant: str
     refused: Sequence[DeadLetter] = ()
@@ -41,7 +41,7 @@ Numbers = tuple[int, ...]
 
 
 class DeadQuery(msgspec.Struct, frozen=True):
-    """Which dead letters: by state, type, the rule of their first reason (see `rule_of`), below a number."""
+    """Selects dead letters by state, type and the rule of their first reason (see `rule_of`), below a number."""
 
     tenant: str
     state: str = ""
@@ -52,7 +52,7 @@ class DeadQuery(msgspec.Struct, frozen=True):
 
 
 def rule_of(letter: DeadLetter) -> str:
-    """What a dead letter is grouped by: the rule of its first reason, or the stage where none is named."""
+    """The group of a dead letter: the rule of its first reason, or the stage if none is named."""
     try:
         first = msgspec.json.decode(letter.reasons)[0]
         return str(first.get("rule") or first.get("stage") or "")
@@ -61,11 +61,11 @@ def rule_of(letter: DeadLetter) -> str:
 
 
 class DeadLetters(Protocol):
-    """The dead letters of all tenants. Raises Unavailable when they cannot be reached; after a write it is then unknown
-    whether it was made."""
+    """The dead letters of all tenants. Raises Unavailable when they cannot be reached; whether a write was made is then
+    unknown."""
 
     async def write(self, letters: Sequence[Letters]) -> list[Numbers]:
-        """Write all or none, durably. A settled number that is not there is ignored."""
+        """Write all or none, durably. A settled number that does not exist is ignored."""
         ...
 
     async def page(self, query: DeadQuery) -> list[DeadLetter]:
@@ -77,16 +77,16 @@ class DeadLetters(Protocol):
         ...
 
     async def counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
-        """How many there are by (type, rule of the first reason), most first, at most 200."""
+        """Return counts by (type, rule of the first reason), largest first, at most 200."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything. Calling it twice is fine."""
+        """Close all resources. Idempotent."""
         ...
 
 
 class LogWithLetters(EventLog, Protocol):
-    """A log that has the dead letters of its events beside it."""
+    """A log that stores the dead letters of its events as well."""
 
     letters: DeadLetters
 

@@ -1,8 +1,8 @@
-"""Port `EventLog`: what the gate has let through, and how many it saw. Durable when answered.
+"""Port `EventLog`: the events that the gate accepted, and counts of all it received. Durable on return.
 
-One row holds all that one tenant's callers sent in one commit: the accepted lines as they came, the gate's notes
-beside them, and the counts. A log has partitions, one in a home; rows are dense in each, from 1, and offsets are dense
-per tenant in each, from 0. Between two partitions there is no order. What was refused: `aob.ports.dead_letters`.
+One row holds what one tenant's callers sent in one commit: the accepted lines as received, the gate's notes, and the
+counts. A home has one log with partitions; rows are dense in each, from 1, and offsets are dense per tenant in each,
+from 0. There is no order between partitions. For refused events see `aob.ports.dead_letters`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ import msgspec
 
 
 class Group(msgspec.Struct):
-    """What one commit adds for one tenant. `lines`: the accepted events, one JSON object a line, in order; `notes`: the
-    gate's encoded notes on each; `count` their number; `duplicate` and `rejected` how many were not accepted."""
+    """One commit's addition for one tenant. `lines`: the accepted events, one JSON object a line, in order; `notes`:
+    the gate's encoded notes on each; `count` their number; `duplicate` and `rejected`: how many were not accepted."""
 
     tenant: str
     at_ms: int
@@ -26,7 +26,7 @@ class Group(msgspec.Struct):
 
 
 class Row(msgspec.Struct, array_like=True):
-    """A group as it was written: its row in its partition and the offset of its first event there."""
+    """A written group: its row in its partition and the offset of its first event there."""
 
     row: int
     tenant: str
@@ -41,7 +41,7 @@ class Row(msgspec.Struct, array_like=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a group lies: its row in its partition, and the offset of its first event there."""
+    """The location of a group: its row in its partition, and the offset of its first event there."""
 
     row: int
     first: int
@@ -50,27 +50,26 @@ class Place(msgspec.Struct, frozen=True):
 
 class EventLog(Protocol):
     """One owner appends; any number may read. Raises Unavailable when the disk is full or the log cannot be reached; it
-    is then unknown whether the groups were written, all or none: who appends reads before it goes on."""
+    is then unknown whether the groups were written, all or none: the owner must read before it goes on."""
 
     partitions: int
-    """How many it has, from its first day on."""
+    """The number of partitions; it never changes."""
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
-        """Write all groups or none, durably, in order; a place for each. Times of the rows of a partition never go
-        back."""
+        """Write all groups or none, durably, in order; returns a place for each. Row times of a partition never
+        decrease."""
         ...
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
-        """Rows of a partition after a row, in order; of one tenant, or of all. Not more than about 16 MiB of lines at
-        once."""
+        """Return rows of a partition after a row, in order; of one tenant, or of all. At most about 16 MiB of lines."""
         ...
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
-        """The row of a partition that holds an offset of a tenant; 0 when there is none yet."""
+        """The row of a partition that holds an offset of a tenant; 0 if there is none yet."""
         ...
 
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
-        """The last row of a partition that was written at or before an instant; 0 for none."""
+        """The last row of a partition written at or before an instant; 0 for none."""
         ...
 
     async def end(self, partition: int = 0) -> tuple[int, int]:
@@ -82,7 +81,7 @@ class EventLog(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of everything. Calling it twice is fine."""
+        """Close all resources. Idempotent."""
         ...
 
 
@@ -92,7 +91,7 @@ async def ends_of(log: EventLog) -> tuple[int, ...]:
 
 
 async def rows_behind(log: EventLog, after: Sequence[int], limit: int = 100, tenant: str = "") -> list[Row]:
-    """Rows of all partitions, each after its row in a vector, in order within each: a reader goes on behind them."""
+    """Rows of all partitions, each after its row in a vector, in order within each."""
     found: list[Row] = []
     for partition, row in enumerate(after):
         if len(found) < limit:
@@ -101,7 +100,7 @@ async def rows_behind(log: EventLog, after: Sequence[int], limit: int = 100, ten
 
 
 def advanced(after: Sequence[int], rows: Sequence[Row]) -> tuple[int, ...]:
-    """The vector of a reader that has read these rows, too."""
+    """The vector of a reader after it has read these rows."""
     at = list(after)
     for row in rows:
         at[row.partition] = max(at[row.partition], row.row)

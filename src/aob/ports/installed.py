@@ -1,4 +1,4 @@
-"""Which libraries of the optional extras are here, and what is said when one is missing."""
+"""Which libraries of the optional extras are installed, and the error when one is missing."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ def installed(module: str) -> bool:
 
 
 def required(module: str, extra: str, what: str) -> None:
-    """Raises Unavailable `not_installed`, with the line that mends it, when a module is missing."""
+    """Raises Unavailable `not_installed`, with the command that installs it, when a module is missing."""
     if not installed(module):
         raise Unavailable(
             f"{what} needs {module}, which is not installed", code="not_installed",

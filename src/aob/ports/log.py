@@ -1,7 +1,7 @@
-"""Port `Log`: topics of business events and of agents' records. What it acknowledges is durable, in order, for ever.
+"""Port `Log`: topics of business events and agents' records. What it acknowledges is durable, ordered and permanent.
 
-Nobody owns a topic: several processes may append to one partition, and there is no expected version. Consumers keep
-their own offsets, in their own commits.
+Topics have no owner: several processes may append to one partition, without an expected version. Consumers store their
+own offsets, in their own commits.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from aob.core.value import canonical, digest_of
 _positions: Final = Positions(Positions.TOPICS)
 TOPIC_CHARS_MAX: Final = 200
 RECORD_BYTES_MAX: Final = 1024 * 1024
-"""Bytes of the data of one record: the least that brokers take everywhere."""
+"""Bytes of data in one record: the smallest limit of the common brokers."""
 RECORDS_MAX: Final = 10_000
 """Records of one append."""
 
@@ -26,7 +26,7 @@ RECORDS_MAX: Final = 10_000
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """An event with its CloudEvents attributes, under the names of the wire (lower case, no underscores).
 
-    `data` is JSON as it is. `time` is RFC 3339 in UTC; an empty one becomes the time of the append. `subject` decides
+    `data` is unparsed JSON. `time` is RFC 3339 in UTC; an empty one becomes the time of the append. `subject` decides
     the partition, see `aob.core.event.partition_of`. `extensions` are further attributes by name.
     """
 
@@ -44,14 +44,14 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Appended(msgspec.Struct, frozen=True, array_like=True):
-    """Where a record lies. `repeated`: an earlier append of the same id had put it there, this one wrote nothing."""
+    """The location of a record. `repeated`: an earlier append of the same id had written it, this one wrote nothing."""
 
     offset: int
     repeated: bool = False
 
 
 class Logged(msgspec.Struct, frozen=True, array_like=True):
-    """A record as it is read back: its offset in the partition and when it was appended."""
+    """A record read back: its offset in the partition and when it was appended."""
 
     offset: int
     at_ms: int
@@ -59,23 +59,23 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Log(Protocol):
-    """Topics of as many partitions as the home has. Offsets of a partition begin at 0 and have no gaps. A topic is
-    there once it has a record. Everything raises Unavailable when the disk is full or the log cannot be reached, and
-    then wrote nothing."""
+    """Topics with as many partitions as the home. Offsets of a partition begin at 0 and have no gaps. A topic exists
+    once it has a record. Every method raises Unavailable when the disk is full or the log cannot be reached, and then
+    wrote nothing."""
 
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records behind one another and answer, in their order, once they are durable: all of them or none.
+        """Append records in order, all or none; returns once they are durable.
 
-        With `keyed` a record whose (tenant, source, id) is in the partition already is not written again and gets the
-        offset that it has; `keyed` appends know each other for ever, others are not looked at. Raises Conflict
-        `event_exists` when the id was used for another type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
+        With `keyed` a record whose (tenant, source, id) is in the partition already is not written again and gets its
+        offset; only `keyed` appends are compared, for ever. Raises Conflict `event_exists` when the id was used for
+        another type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
         """
         ...
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Records from an offset on, in order; none behind the end."""
+        """Return records from an offset on, in order; none past the end."""
         ...
 
     async def topics(self) -> list[str]:
@@ -83,16 +83,16 @@ class Log(Protocol):
         ...
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset that the next record will get."""
+        """The offset of the next record."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything, after what is being written. Calling it twice is fine."""
+        """Finish pending writes and close all resources. Idempotent."""
         ...
 
 
 def check_append(topic: str, partition: int, records: Sequence[Record], partitions: int) -> None:
-    """What no log takes. Raises CallerError `bad_topic`, `bad_partition`; TooLarge."""
+    """Reject what no log accepts. Raises CallerError `bad_topic`, `bad_partition`; TooLarge."""
     if not topic or len(topic) > TOPIC_CHARS_MAX or not topic.isprintable():
         raise CallerError(f"{topic[:40]!r} is not the name of a topic", code="bad_topic")
     if not 0 <= partition < partitions:
@@ -109,17 +109,17 @@ def check_append(topic: str, partition: int, records: Sequence[Record], partitio
 
 
 def stamped(record: Record, at_ms: int) -> Record:
-    """The record with a time: its own, else that of the append."""
+    """A record with its own time, else that of the append."""
     if record.time:
         return record
     return msgspec.structs.replace(record, time=iso(at_ms))
 
 
 def content_digest(record: Record) -> bytes:
-    """What two records under one id must agree in: 32 bytes."""
+    """A digest of the fields that two records under one id must share: 32 bytes."""
     return digest_of(canonical([record.type, record.subject, record.data]))
 
 
 def token_of(partition: int, offset: int) -> str:
-    """The position after a record of a topic: a reader that goes on from it gets the next one of its partition."""
+    """The position after a record of a topic: a reader resumes there with the next one of its partition."""
     return _positions.token(partition, offset)

@@ -1,6 +1,6 @@
-"""Where the platform says what operators should see: a snake_case event and its fields, to structlog.
+"""The platform's log for operators: a snake_case event and its fields, to structlog.
 
-structlog is dear to import and seldom needed, so it is imported, and set up, when the first line is written.
+structlog is slow to import and seldom needed, so the first written line imports and configures it.
 """
 
 import contextlib
@@ -24,23 +24,23 @@ class Logger:
         self._name = name
 
     def info(self, event: str, **fields: object) -> None:
-        """Something worth knowing."""
+        """Log an event worth knowing."""
         self._say("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Something worth mending."""
+        """Log an event worth mending."""
         self._say("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Something broke."""
+        """Log a failure."""
         self._say("error", event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
-        """Something broke; called where the exception is being handled."""
+        """Log a failure with its exception; called where the exception is being handled."""
         self._say("exception", event, fields)
 
     def _say(self, how: str, event: str, fields: Mapping[str, object]) -> None:
-        """A line that cannot be written must not break what it tells of: then its plain facts are."""
+        """A line that cannot be written must not break the work it reports: its plain facts are written instead."""
         try:
             getattr(self._lines(), how)(event, **fields)
         except KeyboardInterrupt:

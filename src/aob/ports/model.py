@@ -1,7 +1,7 @@
-"""`Model`: one request to a model in, one answer out: structured output or tool calls, usage, and which brain it was.
+"""`Model`: answers one request with structured output or tool calls, usage, and which brain answered.
 
-A request is plain data and an answer never depends on anything but the request and the brain behind the port. The port
-keeps no conversation, performs no tool and never repeats a call by itself: repeating is the caller's decision.
+A request is plain data; an answer depends only on the request and the brain behind the port. The port keeps no
+conversation, performs no tool and never retries a call: that is the caller's decision.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ Json: TypeAlias = Any
 """Any JSON value."""
 
 HASH_VERSION: Final = 1
-"""Raised when `request_hash` normalises differently: older cached answers and recordings are then misses."""
+"""Increased when `request_hash` normalises differently: older cached answers and recordings are then misses."""
 
 Stop = Literal["", "refused", "context", "paused"]
-"""Why an answer is not one that can be taken, although the model answered."""
+"""Why an answer is unusable although the model answered."""
 
 FaultKind = Literal["rate_limited", "overloaded", "timeout", "connection", "server"]
-"""Why a model is `model_unavailable` for now; stands in the error's field `kind`."""
+"""Why a model is temporarily `model_unavailable`; the error's field `kind`."""
 
 
 class Tool(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """A tool call that the model asks for. `id` pairs it with its result inside one conversation only."""
+    """A tool call that the model requests. `id` pairs it with its result inside one conversation only."""
 
     id: str
     name: str
@@ -54,7 +54,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """What a model is asked. `model` is the full name (`script:NAME`, `recorded:NAME`, `PROVIDER:MODEL`). `output` is
+    """A request to a model. `model` is the full name (`script:NAME`, `recorded:NAME`, `PROVIDER:MODEL`). `output` is
     the JSON Schema of the wanted answer, None for text. `tokens_max` bounds the tokens of the answer, 0 = unbounded.
     `context` (node, input, graph) is for rules of scripts: it is never sent to a provider and not part of the hash."""
 
@@ -69,7 +69,7 @@ class ModelRequest(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens and money of one call. None is unknown, never a guess; 0 is known to be nothing."""
+    """Tokens and money of one call. None is unknown, never a guess; 0 is known to be none."""
 
     tokens_in: int | None = 0
     tokens_out: int | None = 0
@@ -77,7 +77,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Brain(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who answered, for the badge that people see. `label` is the whole sentence of the badge: `scripted`,
+    """The brain that answered, for the badge that people see. `label` is the whole sentence of the badge: `scripted`,
     `recorded on 2026-03-01 with openai:gpt-5`, `live anthropic:claude-sonnet-4-5`."""
 
     kind: Literal["scripted", "recorded", "live"]
@@ -87,10 +87,10 @@ class Brain(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ModelAnswer(msgspec.Struct, frozen=True):
-    """What a model answered. `output` is the structured answer when one was asked for and the text was JSON, else
-    UNSET; it is not yet checked against its schema. `calls` are tool calls to perform before asking again. `cut` says
-    that the answer ended at a limit of tokens and is not whole. `stop` says why else it is none: `refused` by the model
-    or a filter, `context` at the end of what the model can take, `paused` when it wants to go on; `stop_word` is the
+    """A model's answer. `output` is the structured answer when one was asked for and the text was JSON, else UNSET; it
+    is not yet checked against its schema. `calls` are tool calls to perform before asking again. `cut`: the answer is
+    incomplete because it reached a limit of tokens. `stop` says why else it is unusable: `refused` by the model or a
+    filter, `context` at the end of the model's context window, `paused` when it wants to go on; `stop_word` is the
     provider's own word for it. `text` then holds what was said."""
 
     brain: Brain
@@ -104,28 +104,25 @@ class ModelAnswer(msgspec.Struct, frozen=True):
 
 
 class Model(Protocol):
-    """Json brain: a script, a recording, a provider."""
+    """A brain that answers in JSON: a script, a recording, a provider."""
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """Ask once.
-
-        Raises `unavailable(...)` for what may pass; CallerError `model_refused` when asking again cannot help (rejected
-        request, credentials, a context that is too long); NotFound `model_unknown` when there is no such model;
-        NotFound `model_no_answer` when a script has no rule or a recording no exchange for this request.
-        """
+        """Ask once. Raises `unavailable(...)` for a temporary failure; CallerError `model_refused` when a retry cannot
+        help (rejected request, credentials, a context that is too long); NotFound `model_unknown` when there is no such
+        model; NotFound `model_no_answer` when a script has no rule or a recording no exchange for this request."""
         ...
 
 
 class Models(Model, Protocol):
-    """All brains of a home behind one door."""
+    """All brains of a home behind one interface."""
 
     def name_of(self, name: str) -> str:
-        """The full name under which a request would be asked: the home's default for an empty one."""
+        """The full model name of a request: the home's default for an empty one."""
         ...
 
 
 def unavailable(detail: str, kind: FaultKind, retry_after_s: float = 0.0) -> Unavailable:
-    """The error of a model that does not answer for now: `model_unavailable`, with `kind` and, when the provider says
+    """The error of a model that temporarily does not answer: `model_unavailable`, with `kind` and, if the provider says
     how long to wait, `retry_after_s` as fields."""
     fields: dict[str, Json] = {"kind": kind}
     if retry_after_s > 0:

@@ -1,7 +1,7 @@
-"""Port `Pages`: where a consumer of the log keeps its state, in pages, together with how far it has read.
+"""Port `Pages`: where a consumer of the log stores its state, in pages, together with its read positions.
 
-Everything in it can be made again from the log; it only shortens the way back after a restart. Each shard of it has one
-owner: one that was away while another took it over, and wakes, overwrites nothing.
+All of it can be rebuilt from the log; it only shortens a restart. Each shard of it has one owner: a former owner that
+wakes up after another took over overwrites nothing.
 """
 
 import asyncio
@@ -14,34 +14,34 @@ from aob.core.errors import Unavailable
 from aob.ports.store import StaleEpoch
 
 PAGE_CORRUPT: Final = "page_corrupt"
-"""The code of what reading a page raises that is not what was written."""
+"""The code of reading a page that differs from what was written."""
 PAGES_TAKEN: Final = "pages_taken"
-"""The code of what writing raises once another has taken the pages: to try again is in vain."""
+"""The code of writing after another owner has taken the pages: a retry cannot help."""
 Key = tuple[str, str]
 """The tenant and the name of a page."""
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Who may write: the owner of a shard under the epoch that it took."""
+    """A permitted writer: the owner of a shard under the epoch that it took."""
 
     shard: int
     epoch: int
 
 
 class Pages(Protocol):
-    """One consumer's pages. Raises Unavailable when the disk is full or the file cannot be reached; of a write it is
-    then unknown whether it was made, and the same write again is harmless. A write by an owner whose epoch is not the
-    last one of its shard changes nothing and answers StaleEpoch."""
+    """One consumer's pages. Raises Unavailable when the disk is full or the file cannot be reached; whether a write was
+    made is then unknown, and repeating it is harmless. A write by an owner whose epoch is not the last one of its shard
+    changes nothing and answers StaleEpoch."""
 
     async def take(self, shard: int) -> Owner:
-        """Become the owner: the epoch is raised by one, durably; every older owner is fenced from this moment."""
+        """Become the owner: durably raises the epoch by one and fences every older owner from this moment."""
         ...
 
     async def save(
         self, owner: Owner, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
     ) -> StaleEpoch | None:
         """Write marks (how far each feed was read) and changed pages together, or nothing; None removes a page.
-        `dropped` are tenants and beginnings of names: all such pages are removed first."""
+        `dropped` are tenants and prefixes of names: all such pages are removed first."""
         ...
 
     async def marks(self) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Pages(Protocol):
         ...
 
     async def page(self, tenant: str, name: str) -> bytes | None:
-        """One page, also one that begins with `~`: those are read one by one, when they are needed."""
+        """One page, also one whose name begins with `~`: those are read one by one, on demand."""
         ...
 
     async def tenants(self) -> list[str]:
@@ -61,30 +61,30 @@ class Pages(Protocol):
         ...
 
     async def keep(self, owner: Owner, label: int, starts: Sequence[str], most: int) -> StaleEpoch | None:
-        """Copy the marks, and all pages whose names begin with one of `starts`, beside, under a label such as a day.
-        Of all labels the `most` greatest stay."""
+        """Save a copy of the marks, and of all pages whose names begin with one of `starts`, under a label such as a
+        day. Only the `most` greatest labels remain."""
         ...
 
     async def kept(self) -> dict[int, dict[str, int]]:
-        """The labels that stay, with their marks."""
+        """The remaining labels, with their marks."""
         ...
 
     async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
-        """The pages of a tenant as they were copied under a label."""
+        """The pages of a tenant that were copied under a label."""
         ...
 
     async def clear(self, owner: Owner) -> StaleEpoch | None:
-        """Forget everything but who owns it: it will be made again from the log."""
+        """Delete everything but the owner; it will be rebuilt from the log."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything. Calling it twice is fine."""
+        """Close all resources. Idempotent."""
         ...
 
 
 class OwnedPages:
-    """The pages of a shard as its owner has them: reads as they are, writes under the epoch that `begin` took. Raises
-    Unavailable `pages_taken` once another has taken them."""
+    """The pages of a shard for its owner: reads pass through, writes carry the epoch that `begin` took. Raises
+    Unavailable `pages_taken` once another owner has taken them."""
 
     def __init__(self, pages: Pages, shard: int = 0) -> None:
         self._pages, self._shard = pages, shard
@@ -94,7 +94,7 @@ class OwnedPages:
         self.kept, self.load_kept, self.close = pages.kept, pages.load_kept, pages.close
 
     async def begin(self) -> Owner:
-        """Take the pages, once. It comes before anything is read that is written back later."""
+        """Take the pages, once. Call it before reading anything that is written back later."""
         async with self._taking:
             if self._owner is None:
                 self._owner = await self._pages.take(self._shard)

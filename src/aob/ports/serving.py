@@ -1,7 +1,7 @@
-"""Port `Serving`: a tenant's accepted events, entities and dead letters as tables that SQL may ask. Never the truth.
+"""Port `Serving`: a tenant's accepted events, entities and dead letters as tables for SQL. Never the source of truth.
 
-It is built from the event log and may be thrown away at any time. A question sees one tenant and nothing else. Beside
-it `MetricReader`, the number of a metric as it is now, for workflows and alerts.
+Built from the event log and disposable at any time. A query sees only its tenant. Also `MetricReader`: the present
+number of a metric, for workflows and alerts.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,19 +19,19 @@ TIME_MAX_MS: Final = 10_000
 """How long one statement may run."""
 
 Loader = Callable[[str], Awaitable[Sequence[Mapping[str, JsonValue]]]]
-"""The rows of a view that somebody else fills, of a tenant: by the names of its columns, times in ms."""
+"""A tenant's rows of a view that another room fills: by the names of its columns, times in ms."""
 
 
 class Supply(msgspec.Struct, frozen=True):
-    """A view whose rows are fetched anew for each question that reads it."""
+    """A view whose rows are fetched anew for each query that reads it."""
 
     view: View
     load: Loader
 
 
 class Question(msgspec.Struct, frozen=True):
-    """SQL of a user and what is bound in it (a list for `?` and `$1`, an object for `$name`). `row_min`: the answer
-    must hold this row of the event log; 0: all that was written when the question came."""
+    """A user's SQL and its bound values (a list for `?` and `$1`, an object for `$name`). `row_min`: the answer must
+    include this row of the event log; 0: all rows written when the query arrived."""
 
     tenant: str
     sql: str
@@ -42,7 +42,7 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows of an answer. `row`: the answer holds the event log up to here. `sql`: the statement as it was run."""
+    """Rows of an answer. `row`: the answer includes the event log up to here. `sql`: the statement that was run."""
 
     columns: list[str]
     types: list[str]
@@ -55,30 +55,27 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Serving(Protocol):
-    """Answers over tables that follow the event log. Starts at the first question; closing twice is fine."""
+    """Answers over tables that follow the event log. Starts at the first query; closing is idempotent."""
 
     async def query(self, question: Question) -> Table:
-        """Answer a question.
-
-        Raises Invalid `sql_wrong` (not readable, or wrong against the views) or `sql_refused` (asks for more than is
-        allowed); TooLarge `query_too_slow`, `query_too_large` (memory, bytes); Busy when too many wait; Unavailable
-        `serving_lost` when its process died (it is started again), `serving_behind` when the row was not reached in
-        time.
-        """
+        """Answer a query. Raises Invalid `sql_wrong` (not readable, or wrong against the views) or `sql_refused` (asks
+        for more than is allowed); TooLarge `query_too_slow`, `query_too_large` (memory, bytes); Busy when too many
+        wait; Unavailable `serving_lost` when its process died (it is restarted), `serving_behind` when the row was not
+        reached in time."""
         ...
 
     async def history(
         self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
     ) -> list[JsonObject]:
-        """What events said of an entity, newest first: `{at, number, event, removed, changed}`; with `until_ms` up
-        to this event time. Raises NotFound `entity_not_found` for an entity that no contract knows, and what `query`
-        raises."""
+        """The events of an entity, newest first: `{at, number, event, removed, changed}`; with `until_ms` up to this
+        event time. Raises NotFound `entity_not_found` for an entity that no contract defines, and the errors of
+        `query`."""
         ...
 
     async def entity(
         self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
     ) -> JsonObject | None:
-        """The state of an entity, now or as of an event time: `{state, changed_at}`; None when there is none."""
+        """The state of an entity, now or as of an event time: `{state, changed_at}`; None if there is none."""
         ...
 
     async def views(self, tenant: str) -> list[View]:
@@ -86,11 +83,11 @@ class Serving(Protocol):
         ...
 
     def poke(self, tenant: str) -> None:
-        """Say that a tenant's log has grown: a tenant that is being asked is then fed soon. Costs next to nothing."""
+        """Note that a tenant's log has grown: a tenant with queries is then fed soon. Nearly free."""
         ...
 
     def figures(self) -> JsonObject:
-        """How it stands, for health: `{state, starts, pid?, tenants, rows_fed, questions, refused, lag_rows}`."""
+        """Figures for health: `{state, starts, pid?, tenants, rows_fed, questions, refused, lag_rows}`."""
         ...
 
     async def close(self) -> None:
@@ -99,7 +96,7 @@ class Serving(Protocol):
 
 
 class MetricReader(Protocol):
-    """Whoever has the live metrics of a tenant."""
+    """Reads the live metrics of a tenant."""
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
         """The answer (see `MetricAnswer`). Raises NotFound `metric_not_found`, Invalid, TooLarge `scan_too_large`."""

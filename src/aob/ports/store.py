@@ -1,4 +1,4 @@
-"""Port `Store`: where owned topics, heads, segments and timers lie. A transaction is a value, never a callback."""
+"""Port `Store`: stores owned topics, heads, segments and timers. A transaction is a value, never a callback."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Protocol, cast
@@ -8,21 +8,21 @@ import msgspec
 from aob.core.event import PARTITIONS, Message, MessageMark
 
 FILE_CORRUPT: Final = "file_corrupt"
-"""The code of what a store raises for a place of its file that is not what was written."""
+"""The code of a store that finds data in its file that differs from what was written."""
 
 DISK_FULL: Final = "disk_full"
 AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed"})
-"""Codes of a store that cannot write for now. Whoever works for a run waits: it has done nothing wrong."""
+"""Codes of a store that temporarily cannot write. Work for runs waits: the runs are not at fault."""
 EVER_MS: Final = 1 << 62
 AWAY_AGAIN_S: Final = 0.5
-"""Pause between two tries."""
+"""Pause between two attempts."""
 
 
 MOVED: Final = "moved"
 
 
 class Head(msgspec.Struct, array_like=True, gc=False):
-    """What lists and searches need of a stream: a row that is written when its status changes."""
+    """The data of a stream for lists and searches: a row that is written when its status changes."""
 
     stream: str
     kind: str
@@ -37,8 +37,8 @@ class Head(msgspec.Struct, array_like=True, gc=False):
 
 
 class Pointer(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Where the events of one decision lie: in which row, at which byte of its data, how many; `base` is the index of
-    the first event in the row, `crc` the checksum of their chunk (see journal)."""
+    """Location of the events of one decision: row, byte in its data, count; `base` is the index of the first event in
+    the row, `crc` the checksum of their chunk (see journal)."""
 
     row: int
     base: int
@@ -48,9 +48,9 @@ class Pointer(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Segment(msgspec.Struct, array_like=True, gc=False):
-    """Some consecutive events of one stream, for reading it alone. `data` holds chunks (see journal), a second copy;
-    `crc` is -1 for what was written without one. A stream that ended within few rows has `pointers` in place of data;
-    read back, `pieces` are what stands at each: the time of the row (0: there is none) and those bytes."""
+    """Consecutive events of one stream, for reading it alone. `data` holds chunks (see journal), a second copy; `crc`
+    is -1 if written without one. A stream that ended within few rows has `pointers` instead of data; read back,
+    `pieces` are, for each, the time of the row (0: there is none) and the bytes."""
 
     stream: str
     first_seq: int
@@ -71,8 +71,7 @@ class TimerRow(msgspec.Struct, array_like=True, gc=False):
 
 
 class TicketRow(msgspec.Struct, array_like=True, gc=False):
-    """An open ticket of a stream: whose it is, until when (0: without end), and the roles that decide it, a line
-    each."""
+    """An open ticket of a stream: its owner, its deadline (0: none), and the roles that decide it, one per line."""
 
     stream: str
     id: str
@@ -90,8 +89,7 @@ class Value(msgspec.Struct, array_like=True):
 
 
 class Removal(msgspec.Struct, array_like=True, frozen=True):
-    """What stays of a stream that was removed: under which record, whose it was, by whom, when, and of what ended
-    before which instant."""
+    """The remains of a removed stream: the removal's record, the tenant, by whom, when, and the cutoff by end time."""
 
     stream: str
     record: str
@@ -102,8 +100,8 @@ class Removal(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Leftover(msgspec.Struct, array_like=True, frozen=True):
-    """Something that a removed stream used and others may use too (`kind` value), or that lies outside the store
-    (`kind` log): looked at, and removed, later."""
+    """A value that a removed stream used and others may use too (`kind` value), or data outside the store (`kind` log):
+    checked, and removed, later."""
 
     kind: str
     tenant: str
@@ -112,8 +110,8 @@ class Leftover(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Extent(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A stretch of a partition's history in one shard: under which epoch, from which journal row on, up to which (0: it
-    goes on). One that ended moved to the shard `target`; `released` says that nothing is left to be copied from it."""
+    """A stretch of a partition's history in one shard: its epoch, its first journal row, its last (0: it goes on). An
+    ended one moved to the shard `target`; `released`: nothing remains to be copied from it."""
 
     partition: int
     epoch: int
@@ -124,8 +122,8 @@ class Extent(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Holding(msgspec.Struct, array_like=True, frozen=True):
-    """What one shard says of the partitions of its home: how many there are, over how many shards they were spread when
-    the home was made, and the extents that lie in this one, by partition and epoch."""
+    """One shard's record of the partitions of its home: their number, the number of shards when the home was made, and
+    the extents in this shard, by partition and epoch."""
 
     partitions: int
     made: int
@@ -133,7 +131,7 @@ class Holding(msgspec.Struct, array_like=True, frozen=True):
 
 
 def whole_holding(partitions: int = PARTITIONS) -> Holding:
-    """What the only shard of a home says."""
+    """The record of the only shard of a home."""
     return Holding(partitions, 1, tuple(Extent(number, 0, 1) for number in range(partitions)))
 
 
@@ -159,32 +157,31 @@ class Batch(msgspec.Struct):
     tickets_whole: bool = False
     """From this commit on every open ticket has its row."""
     removals: Sequence[Removal] = ()
-    """Streams whose head, segments, timers and tickets go."""
+    """Streams whose head, segments, timers and tickets are deleted."""
     rewritten: Sequence[tuple[int, bytes]] = ()
     """The data of journal rows without the events of these streams."""
     leftovers: Sequence[Leftover] = ()
     settled: Sequence[Leftover] = ()
-    """Leftovers that are done with."""
+    """Leftovers that are finished."""
     dropped: Sequence[tuple[str, bytes]] = ()
-    """Values that go, by tenant and hash, but for those whose hash stands in this batch or a row after
-    `unless_after`."""
+    """Values to delete, by tenant and hash, except those whose hash is in this batch or a row after `unless_after`."""
     unless_after: int = 0
     extents: Sequence[Extent] = ()
-    """Extents that begin, or are as they are now; one for each partition and epoch."""
+    """Extents that begin or change; one for each partition and epoch."""
     outbox: Sequence[Message] = ()
     sent: Sequence[MessageMark] = ()
     """The last number of each pair that got one."""
     delivered: Sequence[MessageMark] = ()
-    """Up to where the outbox is needed no more."""
+    """Up to where the outbox is no longer needed."""
     received: Sequence[MessageMark] = ()
-    """The last message that was taken of each pair."""
+    """The last message taken of each pair."""
     moved: Sequence[str] = ()
-    """Streams whose segments, timers and tickets go, because another shard has them. Their heads stay, of kind
-    `MOVED`: what was written here of a stream says whose it is by them."""
+    """Streams whose segments, timers and tickets are deleted, because another shard has them. Their heads stay, of kind
+    `MOVED`: they give the tenant of what was written here of a stream."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
-    """One commit as it was written. `sound` says whether what stands beside the data is; the data says so itself."""
+    """One commit as written. `sound`: whether the columns next to data are intact; the data has its own checksums."""
 
     row: int
     epoch: int
@@ -201,8 +198,8 @@ class StaleEpoch(msgspec.Struct, frozen=True):
 
 
 class EndedQuery(msgspec.Struct, frozen=True):
-    """Which ended streams to list, the one that started first first: `after` is (`started_ms`, stream) of the last one
-    of the page before."""
+    """Which ended streams to list, in order of start: `after` is (`started_ms`, stream) of the last one of the page
+    before."""
 
     kind: str
     tenant: str
@@ -227,28 +224,27 @@ class HeadQuery(msgspec.Struct, frozen=True):
 class Store(Protocol):
     """One shard of the store.
 
-    `commit` writes all of a batch or nothing, durably, only while its epoch is the one that was taken last, and only
-    as the row after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which
-    recovery may begin. An empty id in `timers_done` or `tickets_done` stands for all of the stream. What a
-    batch removes goes before it writes anything. Readers see a batch wholly or not at all. Raises Unavailable when the
-    disk is full or the store cannot be reached: nothing of the batch is written then, or it is not known whether it was
-    (a lost connection): who owns the shard takes a new epoch, which fences that commit, and reads.
+    `commit` writes all of a batch or nothing, durably, only while its epoch is the latest taken, and only as the row
+    after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which recovery may
+    begin. An empty id in `timers_done` or `tickets_done` stands for all of the stream. Deletions of a batch precede its
+    writes. Readers see a batch wholly or not at all. Raises Unavailable when the disk is full or the store cannot be
+    reached: then nothing of the batch is written, or that is unknown (a lost connection): the owner takes a new epoch,
+    which fences that commit, and reads.
 
-    Messages between streams are keyed by partitions: what a partition takes along when it moves is the outbox rows and
-    `sent` marks whose `sender` it is, and the `received` marks whose `receiver` it is. Nothing in them names a shard.
+    Messages between streams are keyed by partitions: a moving partition takes along the outbox rows and `sent` marks
+    whose `sender` it is, and the `received` marks whose `receiver` it is. Nothing in them names a shard.
     """
 
     async def take(self, shard: int) -> int:
-        """Become the owner: the epoch is raised by one, every older owner is fenced from this moment."""
+        """Become the owner: raises the epoch by one and fences every older owner from this moment."""
         ...
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
-        """Write the batch; its row number when done."""
+        """Write the batch; returns its row number."""
         ...
 
     async def last(self, shard: int) -> tuple[int, int, int]:
-        """The last journal row, the latest time in ms that was committed, and the row of the last cut (0, 0, 0 when
-        empty)."""
+        """The last journal row, the latest committed time in ms, and the row of the last cut (0, 0, 0 when empty)."""
         ...
 
     async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
@@ -260,11 +256,11 @@ class Store(Protocol):
         ...
 
     async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
-        """The heads of several streams, those that exist."""
+        """The heads of several streams, where they exist."""
         ...
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads by kind, tenant, status and name, the one that started last first; of equals the greater name."""
+        """Heads by kind, tenant, status and name, latest start first; ties by the greater name."""
         ...
 
     async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
@@ -272,30 +268,29 @@ class Store(Protocol):
         ...
 
     async def live_count(self) -> int:
-        """How many heads `live` has, of all kinds."""
+        """The number of heads that `live` returns, of all kinds."""
         ...
 
     async def ended(self, query: EndedQuery) -> list[Head]:
-        """Heads of streams that ended before an instant, the one that started first first; of equals the lesser
-        name."""
+        """Heads of streams that ended before an instant, earliest start first; ties by the lesser name."""
         ...
 
     async def removed(self, stream: str) -> Removal | None:
-        """What stays of a stream that was removed; of several that had the name, of the last."""
+        """The remains of a removed stream; of several with the same name, of the last."""
         ...
 
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
-        """Leftovers of before an instant, and not of before another, the oldest first."""
+        """Leftovers from before an instant, and not before another, the oldest first."""
         ...
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
-        """Segments of all streams by (stream, first sequence number), those greater than `after`; none of pointers, for
-        what they point to lies in the journal."""
+        """Segments of all streams by (stream, first sequence number), those greater than `after`; none of pointers,
+        because their data is in the journal."""
         ...
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from the sequence number `after` on. One of pointers
-        stands for all that begin within it, but for a copy of all of its events, which is read instead."""
+        represents all that begin within it, unless a copy of all of its events exists, which is read instead."""
         ...
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
@@ -307,8 +302,8 @@ class Store(Protocol):
         ...
 
     async def holder(self, id: str) -> str:
-        """The stream of a ticket or patch that an earlier release has written, whose id does not say it; empty when
-        there is none."""
+        """The stream of a ticket or patch of an earlier release, whose id does not contain it; empty if there is
+        none."""
         ...
 
     async def tickets_whole(self) -> bool:
@@ -316,16 +311,15 @@ class Store(Protocol):
         ...
 
     async def holding(self) -> Holding:
-        """The partitions of the home, as this shard knows them."""
+        """The partitions of the home according to this shard."""
         ...
 
     async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
-        """Messages that are not known to be taken, by (sender, receiver, generation, number), those greater than
-        `after`."""
+        """Messages not known to be taken, by (sender, receiver, generation, number), those greater than `after`."""
         ...
 
     async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
-        """The last number sent and the last one received of each pair of partitions, by (sender, receiver)."""
+        """The last numbers sent and received of each pair of partitions, by (sender, receiver)."""
         ...
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
@@ -333,12 +327,12 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of everything. Calling it twice is fine."""
+        """Close all resources. Idempotent."""
         ...
 
 
 class Views(Protocol):
-    """What a store lets people read with SQL, beside the way of commits."""
+    """The views of a store that SQL may read, in addition to the port."""
 
     async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
         """Some rows of a readable view (`runs patches artifacts event_log`)."""
@@ -346,7 +340,7 @@ class Views(Protocol):
 
 
 def readable(store: Store) -> Views:
-    """The views of a store that has some: those of this house all do."""
+    """The views of a store, if it has any; all built-in stores do."""
     return cast(Views, store)
 
 

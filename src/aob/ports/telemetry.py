@@ -1,7 +1,7 @@
-"""Port `Telemetry`: how long each stage takes, and, where somebody collects them, spans that say what led to what.
+"""Port `Telemetry`: how long each stage takes, and, with an exporter, spans that show causes.
 
-Stages are always counted, in memory. Spans cost nothing until an exporter is set. The trace that work is done for is
-carried by `TRACE`, so that a line of the log can name it (W3C Trace Context).
+Stages are always counted, in memory. Spans are free until an exporter is set. `TRACE` carries the trace of the present
+work, so that a line of the log can name it (W3C Trace Context).
 """
 
 import re
@@ -18,13 +18,13 @@ EDGES_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 STAGES: Final = (
     "ingest", "gate", "enrich", "dedup", "store", "fold", "fan_out", "serve", "query", "http", "commit", "dispatch",
 )  # fmt: skip
-"""What is timed: events from their arrival to the ack, and each part of that;
-reads, queries and other requests; commits of runs and what is dispatched after them."""
+"""The timed stages: events from arrival to the ack, and each part of that; reads, queries and other requests; commits
+of runs and the dispatch after them."""
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """A place in a trace: 32 and 16 hexadecimal characters; `tenant` and `correlation` ride along for the log."""
+    """A position in a trace: 32 and 16 hexadecimal characters; `tenant` and `correlation` are carried for the log."""
 
     trace_id: str
     span_id: str
@@ -46,7 +46,7 @@ class Stage:
         self.buckets = [0] * (len(EDGES_S) + 1)
 
     def add(self, seconds: float, units: int, errors: int) -> None:
-        """One passage, of so many units."""
+        """Count one passage of so many units."""
         self.count += 1
         self.units += units
         self.errors += errors
@@ -65,28 +65,28 @@ class Telemetry(Protocol):
         ...
 
     def stage(self, name: str, seconds: float, units: int = 1, errors: int = 0) -> None:
-        """A stage was passed, by so many events or requests."""
+        """Count the passage of so many events or requests through a stage."""
         ...
 
     def span(
         self, name: str, parent: Trace | None = None, **attributes: str | int | float
     ) -> AbstractContextManager[Trace | None]:
-        """A span around a block; `TRACE` names it inside. Without `parent` it hangs on `TRACE`."""
+        """A span around a block; `TRACE` names it inside. Without `parent` its parent is `TRACE`."""
         ...
 
     def record(
         self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float
     ) -> Trace | None:
-        """A span that is over already, from one instant to another (ns since 1970)."""
+        """Record a finished span, from one instant to another (ns since 1970)."""
         ...
 
     async def close(self) -> None:
-        """Hand over what is still here. Calling it twice is fine."""
+        """Flush what is pending. Idempotent."""
         ...
 
 
 def traced(header: str | None) -> Trace | None:
-    """The trace of a `traceparent` header; None for none and for one that is not well formed."""
+    """The trace of a `traceparent` header; None for none or a malformed one."""
     found = _TRACEPARENT.fullmatch(header.strip()) if header else None
     if found is None or set(found[1]) == {"0"} or set(found[2]) == {"0"}:
         return None

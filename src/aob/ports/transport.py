@@ -1,13 +1,13 @@
-"""How messages travel between two processes of a home: whole, in order, or not at all."""
+"""Delivers messages between two processes of a home: whole, in order, or not at all."""
 
 from typing import Protocol
 
 
 class Transport(Protocol):
-    """One end of a connection. `send` never waits; `drained` waits until the other end has taken enough."""
+    """One end of a connection. `send` never waits; `drained` waits until the other end has read enough."""
 
     def send(self, message: bytes) -> None:
-        """Put a message on its way; into the void when the other end has gone."""
+        """Send a message; does nothing when the other end has gone."""
 
     async def drained(self) -> None:
         """Wait for room. Returns at once when the other end has gone."""
@@ -16,4 +16,4 @@ class Transport(Protocol):
         """The next message, None when the other end has gone."""
 
     def close(self) -> None:
-        """Let go. Twice is fine."""
+        """Close the connection. Idempotent."""

@@ -1,4 +1,4 @@
-"""`Workers`: jobs are leased here and each is reported once. A job is plain data: it encodes, travels and decodes."""
+"""`Workers`: leases jobs and reports each once. A job is plain data that can be encoded and sent."""
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -10,7 +10,7 @@ from aob.core.value import Ref, canonical, decode
 
 
 class Fault(msgspec.Struct, frozen=True, array_like=True):
-    """Why an attempt failed. `transient` faults are worth another attempt; `detail` is JSON for people and tools."""
+    """Why an attempt failed. `transient` faults are worth a retry; `detail` is JSON for people and tools."""
 
     code: str
     message: str
@@ -19,13 +19,12 @@ class Fault(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Job(msgspec.Struct, eq=False):
-    """One attempt of one visit, ready to be performed: what its node asks for, its input, and whose it is.
+    """One attempt of one visit, ready to be performed: the request of its node, its input, and its tenant.
 
-    `key` is the idempotency key of the visit (the same for every attempt). `has_input_map` says that `input` is a map
-    of names made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint
-    that a heartbeat stored. `pushed`: the node is as the pushed document has it; no patch has added or changed it.
-    `epoch` and `row`: the commit of what made it ready. Where that is not durable yet, the result counts only if it
-    becomes so.
+    `key` is the idempotency key of the visit (the same for every attempt). `has_input_map`: `input` is a map of names
+    made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint that a
+    heartbeat stored. `pushed`: the node is as in the pushed document; no patch has added or changed it. `epoch` and
+    `row`: the commit that made it ready. Until that is durable, the result counts only if it becomes so.
     """
 
     run: str
@@ -45,8 +44,8 @@ class Job(msgspec.Struct, eq=False):
     row: int = 0
 
     def pulse(self) -> None:
-        """A sign of life: whoever performs the job gives it when the work begins and at each heartbeat. It feeds the
-        start and heartbeat time-outs, and is cheap; of a job that has neither nobody counts it."""
+        """A sign of life, given when the work begins and at each heartbeat. It feeds the start and heartbeat timeouts,
+        and is cheap; without either it is not counted."""
 
 
 class Done(msgspec.Struct, gc=False):
@@ -68,13 +67,13 @@ class Done(msgspec.Struct, gc=False):
 
 
 Result = Done | Fault
-"""What comes back for a job."""
+"""The result of a job."""
 
 Report = Callable[[Job, Result], None]
-"""Called on the loop of the owner, once for each job; never for one that was cancelled: who cancels has decided."""
+"""Called on the owner's loop, once for each job; never for a cancelled one: its canceller has decided."""
 
 encode_job: Final = canonical
-"""`encode_job(job) -> bytes`. The items of a map that stand in its input are written out."""
+"""`encode_job(job) -> bytes`. Map items in its input are written out."""
 
 decode_job: Final = msgspec.json.Decoder(Job).decode
 
@@ -88,12 +87,12 @@ _told: Final = msgspec.json.Decoder(_Told)
 
 
 def encode_result(result: Result) -> bytes:
-    """A result as it travels."""
+    """Encode a result for the wire."""
     return msgspec.json.encode(_Told(result) if isinstance(result, Done) else _Told(None, result))
 
 
 def decode_result(data: bytes) -> Result:
-    """A result as it came. Raises ValueError when it is none."""
+    """Decode a result. Raises ValueError when it is none."""
     told = _told.decode(data)
     result = told.done or told.fault
     if result is None:
@@ -102,29 +101,29 @@ def decode_result(data: bytes) -> Result:
 
 
 class Workers(Protocol):
-    """Who performs jobs. Nothing is kept: at a stop, or when a worker is lost, the owner leases a job again from what
-    it has committed. A job never raises here, and no report may stop another."""
+    """Performs jobs and stores none: at a stop, or when a worker is lost, the owner leases a job again from its
+    commits. A job never raises here, and no report may stop another."""
 
     cut_off: list[Job]
-    """After a stop: attempts that were at work and did not end in time. They are not reported."""
+    """After a stop: running attempts that did not end in time. They are not reported."""
 
     def submit(self, job: Job) -> None:
-        """Lease a job. One that is held already is ignored; a later attempt of its visit replaces the earlier one, of
-        which nothing is reported any more. After a stop nothing is taken."""
+        """Lease a job. A job already held is ignored; a later attempt of its visit replaces the earlier one, which is
+        not reported any more. After a stop no job is taken."""
         ...
 
     def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
-        """End a lease without a report. False when it is not held (or another attempt than the one named is)."""
+        """End a lease without a report. False when it is not held (or another attempt than the given one is)."""
         ...
 
     def runs(self, run: str, visit: str) -> bool:
-        """Whether a worker has begun with this visit."""
+        """Whether a worker has begun this visit."""
         ...
 
     def held(self) -> dict[tuple[str, str], int]:
-        """The run and visit of every job that waits or runs, and its attempt."""
+        """The run and visit of every waiting or running job, and its attempt."""
         ...
 
     async def stop(self, drain_s: float = ...) -> None:
-        """Take nothing new, let what runs end within `drain_s`, then cut off the rest. Stopping twice is fine."""
+        """Take no new jobs, let running ones end within `drain_s`, then cut off the rest. Idempotent."""
         ...
