@@ -1,4 +1,4 @@
-"""Jobs go in, results come out: handlers and node kinds, called within limits. Work answers only with commands."""
+"""Performs jobs: handlers and node kinds, called within limits. Work answers only with commands."""
 
 from aob.work.app import load_app
 from aob.work.handlers import HandlerTable, node, scan

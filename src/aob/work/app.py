@@ -18,10 +18,10 @@ TRACE_LINES: Final = 6
 
 
 def load_app(spec: str) -> ModuleType:
-    """The module named by `shop.handlers`, `handlers.py` or `./apps/shop.py`; loading it again gives the same module.
+    """Load the module named by `shop.handlers`, `handlers.py` or `./apps/shop.py`; loading again returns the same one.
 
-    Relative names and files are looked up from the current directory. Raises Invalid (code `app_not_loaded`) with
-    what is missing, or where the module itself fails.
+    Relative names and files are resolved from the current directory. Raises Invalid (code `app_not_loaded`) with what
+    is missing, or where the module itself fails.
     """
     text = spec.strip()
     if text.endswith(".py") or "/" in text or "\\" in text:
@@ -36,7 +36,7 @@ def load_app(spec: str) -> ModuleType:
 def _from_name(name: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
-        # The command `aob` starts with its own directory on the path; people mean the one they stand in.
+        # The command `aob` has its own directory on the path; users mean their current directory.
         sys.path.insert(0, here)
     try:
         return importlib.import_module(name)
@@ -68,7 +68,7 @@ def _from_file(text: str) -> ModuleType:
     if folder not in sys.path:
         sys.path.append(folder)
     module = importlib.util.module_from_spec(spec)
-    # Registered before it runs, as the import system does: dataclasses and pickle look their module up by name.
+    # Registered before it runs, as the import system does: dataclasses and pickle look up their module by name.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -79,7 +79,7 @@ def _from_file(text: str) -> ModuleType:
 
 
 def module_name(path: Path) -> str:
-    """The name under which a file's module is kept: the same in every process, and never that of a real module."""
+    """The name under which a file's module is registered: the same in every process, never that of a real module."""
     stem = re.sub(r"\W", "_", path.stem)
     return f"{APP_PREFIX}{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 

@@ -1,7 +1,7 @@
-"""From a node's value to the arguments of a handler: by name where the signature asks for it, as the types it names.
+"""Converts a node's value to a handler's arguments: by name where the signature asks for it, as the annotated types.
 
-What the annotations name is made of JSON by msgspec (dataclasses, structs, `Decimal`, `datetime`, `UUID`, `Enum`, sets,
-bytes) and by pydantic for its models. An annotation that neither knows is left alone, and so is its argument.
+msgspec converts JSON to dataclasses, structs, `Decimal`, `datetime`, `UUID`, `Enum`, sets and bytes, pydantic to its
+models. An annotation that neither knows is ignored, and its argument passed unchanged.
 """
 
 import collections.abc
@@ -29,14 +29,14 @@ _UNIONS: Final = (typing.Union, types.UnionType)
 
 
 class ArgumentError(ValueError):
-    """An argument is not what its parameter's type names."""
+    """An argument that does not match its parameter's type."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"argument `{name}`: {why}")
         self.name = name
 
     def fault(self, handler: str, where: str) -> WorkError:
-        """The failure of the attempt: permanent, for the same input never fits."""
+        """The failure of the attempt: permanent, because the same input never fits."""
         return WorkError(
             f"{handler}() {self}",
             code="argument_type",
@@ -47,8 +47,8 @@ class ArgumentError(ValueError):
 
 
 class Parameters(msgspec.Struct, frozen=True, eq=False):
-    """What a signature takes. `spread`: an object is handed over by name. `first` is the parameter that a single value
-    goes to. `types` names those whose arguments are made or checked, each with its type and whether that holds
+    """The parameters of a signature. `spread`: an object is passed by name. `first` is the parameter for a single
+    value. `types` names those whose arguments are converted or checked, each with its type and whether that holds
     dataclasses."""
 
     names: frozenset[str]
@@ -58,13 +58,13 @@ class Parameters(msgspec.Struct, frozen=True, eq=False):
     types: Mapping[str, tuple[Any, bool]]
 
     def named(self, value: Mapping[str, object]) -> dict[str, object]:
-        """The members of an object that the handler has parameters for. What it does not name it does not get."""
+        """The members of an object that have a parameter; the others are dropped."""
         if self.takes_any_name:
             return dict(value)
         return {name: value[name] for name in value if name in self.names}
 
     def made(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        """The arguments as the types of their parameters. Raises ArgumentError."""
+        """Convert arguments to the types of their parameters. Raises ArgumentError."""
         if not self.types:
             return args, named
         if args and self.first in self.types:
@@ -76,7 +76,7 @@ class Parameters(msgspec.Struct, frozen=True, eq=False):
 
 
 def parameters_of(fn: Callable[..., object], signature: inspect.Signature) -> Parameters:
-    """What a function takes, by its signature and its annotations."""
+    """A function's parameters, by its signature and its annotations."""
     hints = hints_of(fn)
     taken = [p for p in signature.parameters.values() if p.name != CONTEXT]
     named = [p for p in taken if p.kind in _NAMED]
@@ -99,7 +99,7 @@ def parameters_of(fn: Callable[..., object], signature: inspect.Signature) -> Pa
 
 
 def hints_of(fn: Callable[..., object]) -> dict[str, Any]:
-    """The annotations of a function as types; none when some name only a type checker can see."""
+    """The annotations of a function as types; empty when some name exists only for a type checker."""
     target = inspect.unwrap(fn)
     while isinstance(target, functools.partial):
         target = target.func
@@ -118,7 +118,7 @@ def _made(name: str, hint: Any, holds_dataclass: bool, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The items of a map as the list that a type asks for."""
+    """Convert the items of a map to the list that a type asks for."""
     if type(value) is Items:
         return list(value)
     if type(value) is dict and type(value.get("items")) is Items:
@@ -127,7 +127,7 @@ def _plain(value: Any) -> Any:
 
 
 def _with_defaults(value: Any) -> Any:
-    """msgspec leaves a dataclass's defaults on its class, and so out of the JSON that is made of it again."""
+    """msgspec leaves a dataclass's defaults on its class, so they are missing from its JSON: adds them."""
     if type(value) in _FLAT:
         return value
     if isinstance(value, list | tuple | set | frozenset):
@@ -145,7 +145,7 @@ def _with_defaults(value: Any) -> Any:
 
 
 def _foreign(hint: Any, value: Any) -> Any:
-    """An object of a type that msgspec does not know: a pydantic model is made, what is there already is kept."""
+    """Convert to a type that msgspec does not know: makes a pydantic model, keeps an existing instance."""
     if is_model(hint):
         try:
             return hint.model_validate(value)
@@ -155,7 +155,7 @@ def _foreign(hint: Any, value: Any) -> Any:
 
 
 def is_model(hint: Any) -> bool:
-    """Whether a type is a pydantic model, told without importing pydantic."""
+    """Whether a type is a pydantic model, without importing pydantic."""
     return isinstance(hint, type) and callable(getattr(hint, "model_validate", None))
 
 
@@ -168,7 +168,7 @@ def _model_problem(error: ValueError) -> str:
 
 
 def _takes_object(hint: Any) -> bool:
-    """Whether a JSON object may be meant for a parameter of this type as a whole."""
+    """Whether a parameter of this type may take a whole JSON object."""
     hint = _bare(hint)
     if typing.get_origin(hint) in _UNIONS:
         return any(_takes_object(part) for part in typing.get_args(hint))
@@ -194,7 +194,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _is_known(hint: Any) -> bool:
-    """Whether arguments of this type can be made: no part of it is foreign to both libraries."""
+    """Whether arguments of this type can be converted: one of both libraries knows each part of it."""
     try:
         info = msgspec.inspect.type_info(hint)
     except (TypeError, RuntimeError, NameError, AttributeError):
@@ -207,7 +207,7 @@ def _holds_dataclass(hint: Any) -> bool:
 
 
 def _parts(whole: Any) -> Iterator[Any]:
-    """A type and all that it is made of; a type that holds itself comes once."""
+    """A type and all its parts; a recursive type is listed once."""
     stack, seen = [whole], set()
     while stack:
         here = stack.pop()

@@ -1,4 +1,4 @@
-"""A Context for handlers in threads: the same words, but each call waits for its answer instead of being awaited."""
+"""A Context for handlers in threads: the same methods, but each call blocks until its answer."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class BlockingContext:
-    """What a plain handler receives as `ctx`. Once its run no longer waits for it, every call raises CancelledError."""
+    """The `ctx` of a plain handler. Once its run no longer waits for it, every call raises CancelledError."""
 
     def __init__(self, inner: Context, loop: asyncio.AbstractEventLoop) -> None:
         self._inner = inner
@@ -25,7 +25,7 @@ class BlockingContext:
         self.key, self.tenant = inner.key, inner.tenant
 
     def fence(self) -> None:
-        """From now on nothing the handler says is heard."""
+        """Ignore every later call of the handler."""
         self._fenced = True
 
     def log(self, message: str, /, **fields: object) -> None:
@@ -34,7 +34,7 @@ class BlockingContext:
             self._inner.log(message, **fields)
 
     def heartbeat(self, checkpoint: object = None) -> None:
-        """Show a sign of life, and store a checkpoint when one is given."""
+        """Send a heartbeat, and store a checkpoint when one is given."""
         self._wait(self._inner.heartbeat(checkpoint))
 
     def intend(self, kind: str, what: Mapping[str, object]) -> Intended:
@@ -46,7 +46,7 @@ class BlockingContext:
         return intended
 
     def _mine(self) -> list[Intended]:
-        """Intents that this thread has asked for: a handler may have threads of its own."""
+        """Intents of this thread: a handler may have its own threads."""
         mine: list[Intended] | None = getattr(self._here, "mine", None)
         if mine is None:
             mine = self._here.mine = []
@@ -60,7 +60,7 @@ class BlockingContext:
         error: Fault | None = None,
         usage: Mapping[str, object] | None = None,
     ) -> None:
-        """Record the result of an intent: of the one that is named, else of the one that this thread has open."""
+        """Record the result of an intent: of the named one, else of the one that this thread has open."""
         named = intent
         if named is None:
             mine = self._here.mine = [each for each in self._mine() if each.number in self._open]
@@ -73,7 +73,7 @@ class BlockingContext:
         return self._wait(self._inner.propose(operations, reason))
 
     def graph(self) -> Mapping[str, object]:
-        """The run's workflow document as it stands now."""
+        """The run's present workflow document."""
         return self._wait(self._inner.graph())
 
     def _wait(self, asked: Coroutine[object, object, T]) -> T:

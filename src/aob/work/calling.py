@@ -1,4 +1,4 @@
-"""Call a handler where it belongs: its arguments in, what it returns out. On the loop, in a thread, or in a process."""
+"""Calls a handler with its arguments and returns its result: on the loop, in a thread, or in a process."""
 
 import asyncio
 import functools
@@ -44,13 +44,13 @@ def call(
     typed: bool = True,
     tenant: str = "",
 ) -> Coroutine[object, object, object]:
-    """A coroutine that calls the handler. `pulse` is called when the work begins;
-    `tenant` is whose work it is: threads and processes are shared.
+    """A coroutine that calls the handler. `pulse` is called when the work begins; `tenant` is its tenant: tenants share
+    threads and processes.
 
-    `typed`: the arguments are made to what the handler's annotations name. Raises WorkError, permanent and naming the
-    parameter: `call_mismatch` when the arguments do not fit, `argument_type` when one is not of its type.
+    `typed`: arguments are converted to the handler's annotations. Raises WorkError, permanent and naming the parameter:
+    `call_mismatch` when the arguments do not fit, `argument_type` when one is not of its type.
     """
-    if handler.place == "process":  # its arguments are made where it runs: only JSON crosses
+    if handler.place == "process":  # its arguments are converted where it runs: only JSON crosses
         return _in_process(handler, args, named, places, pulse, typed, tenant)
     if typed and handler.parameters.types:
         try:
@@ -65,7 +65,7 @@ def call(
 def on_loop(
     handler: Handler, args: Args, named: Named, ctx: Context | None, pulse: Callable[[], None]
 ) -> Coroutine[object, object, object]:
-    """The coroutine of a handler of the loop; its arguments are what they should be."""
+    """The coroutine of a handler on the loop; its arguments are already converted."""
     if handler.takes_ctx:
         named = {**named, CONTEXT: _given(handler, ctx)}
     pulse()
@@ -73,7 +73,7 @@ def on_loop(
         made = handler.fn(*args, **named)
     except TypeError as error:
         raise mismatch(handler, args, named) or error from error
-    # What is returned is the handler's own coroutine: no layer between the worker and it.
+    # Returns the handler's own coroutine: no layer between the worker and it.
     return made if type(made) is CoroutineType else _awaited(made)
 
 
@@ -124,7 +124,7 @@ async def _in_process(
 
 
 def mismatch(handler: Handler, args: Args, named: Named) -> WorkError | None:
-    """Why a handler cannot be called with these arguments, or None when it can and the TypeError was its own."""
+    """Why a handler cannot be called with these arguments, or None when it can and raised the TypeError itself."""
     why = unbound(handler, args, named)
     if not why:
         return None

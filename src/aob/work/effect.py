@@ -1,4 +1,4 @@
-"""Effects not to be repeated blindly: an intent before, its result after, and the truth about what is not known."""
+"""Effects that must not be repeated blindly: records an intent before, its result after, and any uncertainty."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -12,11 +12,11 @@ ITS_OWN: Final = "the handler asks for intents of its own"
 
 
 async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], act: Act) -> object:
-    """What `act` gives; for a node of effect `once` only after its intent is committed, and never a second time: what
-    an earlier attempt recorded is given instead.
+    """Return the result of `act`; for a node of effect `once` only after its intent is committed, and never a second
+    time: an earlier attempt's record is returned instead.
 
-    Raises the WorkError of `act`. When it is not certain that nothing has happened, the intent stays without a result
-    and the error is WorkError `uncertain`, permanent: what follows is the node's `on_uncertain`.
+    Raises the WorkError of `act`. Unless it is certain that nothing has happened, the intent stays without a result and
+    the error is WorkError `uncertain`, permanent: the node's `on_uncertain` decides.
     """
     if job.task.spec.effect != "once":
         return await act()
@@ -42,13 +42,13 @@ async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], a
 
 
 def may_have_happened(fault: Fault) -> bool:
-    """Whether the world may have changed although the attempt failed: `detail["sent"]` says so."""
+    """Whether the effect may have happened although the attempt failed: `detail["sent"]` says so."""
     detail = fault.detail
     return not isinstance(detail, Mapping) or bool(detail.get("sent", True))
 
 
 class Covered:
-    """The context of a handler whose whole call is an intent, until it asks for one of its own."""
+    """The context of a handler whose whole call is an intent, until it asks for its own."""
 
     def __init__(self, inner: Context, whole: Intended) -> None:
         self._inner, self._whole, self.asks = inner, whole, not whole.granted
@@ -59,7 +59,7 @@ class Covered:
             return getattr(self._inner, name)
 
     async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
-        """From the first one on, its own intents say what has happened, and the call may be made again."""
+        """From the first one on, its own intents record what has happened, and the call may be repeated."""
         if not self.asks:
             self.asks = True
             await self._inner.settle(ITS_OWN, intent=self._whole)
@@ -67,10 +67,10 @@ class Covered:
 
 
 async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awaitable[object]]) -> object:
-    """Calls a handler of effect `once` after the intent of the call is committed: cut off, it is uncertain.
+    """Calls a handler of effect `once` after the intent of the call is committed: if interrupted, it is uncertain.
 
-    A WorkError is the handler's word that it has failed, unless it says `detail["sent"]`; of any other exception nobody
-    knows how far the handler had come, and the intent stays open.
+    A WorkError means that the handler has failed, unless it says `detail["sent"]`; after any other exception it is
+    unknown how far the handler got, and the intent stays open.
     """
     intended = await ctx.intend("call", {"handler": handler})
     covered = Covered(ctx, intended)

@@ -1,4 +1,4 @@
-"""Functions that people wrote in, a table of handlers by name out. Marking keeps no list: a table is made by a scan."""
+"""Makes a table of handlers by name from users' functions. Marking registers nothing: a scan makes the table."""
 
 import ast
 import functools
@@ -21,17 +21,17 @@ from aob.work.arguments import CONTEXT, Parameters, parameters_of
 MARK: Final = "__aob_node__"
 VERSION_CHARS: Final = 16
 APP_PREFIX: Final = "aob_app_"
-"""The names of modules made of files begin so."""
+"""The prefix of the names of modules loaded from files."""
 EFFECTS: Final = get_args(Effect)
 
 Place = Literal["loop", "thread", "process"]
-"""Where a handler runs: an async one on the loop, a plain one in a thread, a `cpu` one in a process of its own."""
+"""Where a handler runs: an async one on the loop, a plain one in a thread, a `cpu` one in a separate process."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What `@node` writes on a function. An empty name is the function's own; version None is the source's hash."""
+    """What `@node` writes on a function. An empty name means the function's name; version None the source's hash."""
 
     name: str = ""
     effect: Effect = "keyed"
@@ -41,9 +41,9 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Handler(msgspec.Struct, frozen=True, eq=False):
-    """A function ready to be called. `takes_value` is False when it has no place for an
-    argument; `value_name` is the parameter that a single value goes to, when that one has a name to be given by;
-    `parameters` says which values are spread over names, and what types they are made to."""
+    """A function ready to be called. `takes_value` is False when it has no parameter for a value; `value_name` is the
+    parameter for a single value, when that can be passed by name; `parameters` says which values are spread over names,
+    and to what types they are converted."""
 
     name: str
     fn: Callable[..., object]
@@ -55,7 +55,7 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
     signature: inspect.Signature
     parameters: Parameters
     plain: bool = False
-    """Whether it is called on the loop with nothing but a value as it is."""
+    """Whether it is called on the loop with nothing but an unconverted value."""
 
     @property
     def is_async(self) -> bool:
@@ -64,25 +64,24 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def pure(self) -> bool:
-        """Whether the world cannot tell that it was called: it declares that it has no effect, runs in this process,
-        and asks for nothing."""
+        """Whether a call has no observable effect: it declares none, runs in this process, and takes no context."""
         return self.facts.effect == "none" and self.place != "process" and not self.takes_ctx
 
 
 class HandlerTable(dict[str, Handler]):
-    """Handlers by name, made once and then only read. A plain dictionary beneath: it is asked once a job."""
+    """Handlers by name, made once and then only read. Backed by a plain dictionary, because each job looks one up."""
 
     def __init__(self, handlers: Iterable[Handler] = ()) -> None:
         super().__init__((handler.name, handler) for handler in handlers)
 
     @property
     def facts(self) -> dict[str, HandlerFacts]:
-        """The same table as the graph wants it."""
+        """The same table in the form that the graph takes."""
         return {name: handler.facts for name, handler in self.items()}
 
     @property
     def pure(self) -> frozenset[str]:
-        """The names of those that the world cannot tell from one that was never called."""
+        """The names of the handlers whose calls have no observable effect."""
         return frozenset(name for name, handler in self.items() if handler.pure)
 
 
@@ -113,9 +112,9 @@ def node(
 ) -> F | Callable[[F], F]:
     """Mark a function as a handler: `@node`, or `@node(name="score", effect="none", deterministic=True)`.
 
-    `effect` is what it does to the world (`none`, `keyed` by `ctx.key`, or `once`). `deterministic` promises the same
-    output for the same input, which lets a visit be remembered. `cpu` runs it in a process of its own, which a cancel
-    can kill. `version` stands for the code; without it, the hash of the source does.
+    `effect` is its effect on the outside (`none`, `keyed` by `ctx.key`, or `once`). `deterministic` promises the same
+    output for the same input, which lets a visit be cached. `cpu` runs it in a separate process, which a cancel can
+    kill. `version` replaces the default version of the code, the hash of the source.
     """
     mark = Mark(name, effect, deterministic, cpu, version)
 
@@ -127,9 +126,9 @@ def node(
 
 
 def scan(*sources: object) -> HandlerTable:
-    """The table of all marked functions of modules, classes' instances, or functions given as such.
+    """The table of all marked functions of modules, classes' instances, or functions.
 
-    Raises Invalid listing every function that cannot be a handler, and every name given to two functions.
+    Raises Invalid listing every function that cannot be a handler, and every name used twice.
     """
     handlers: dict[str, Handler] = {}
     problems: list[Problem] = []
@@ -150,7 +149,7 @@ def scan(*sources: object) -> HandlerTable:
 
 
 def handler_of(fn: Callable[..., object]) -> Handler:
-    """The handler of one marked function. Raises Invalid with what stands in the way."""
+    """The handler of one marked function. Raises Invalid with the reason why it cannot be one."""
     mark = cast(Mark, getattr(fn, MARK))
     inner = inspect.unwrap(fn)
     name = mark.name or getattr(inner, "__name__", "")
@@ -175,7 +174,7 @@ def handler_of(fn: Callable[..., object]) -> Handler:
 
 
 def version_of(fn: Callable[..., object]) -> str:
-    """A hash that changes when the function's own text changes; its code where the text cannot be had."""
+    """A hash that changes with the function's own text; of its code where the text is unavailable."""
     target = fn.func if isinstance(fn, functools.partial) else fn
     try:
         text = inspect.getsource(target).encode()
@@ -246,7 +245,7 @@ def _unfit(mark: Mark, outer: Callable[..., object], signature: inspect.Signatur
 
 
 def _wrong_mark(mark: Mark) -> tuple[str, str] | None:
-    """What is said of a handler has to be what there is: of `onse` nobody would know that it may not be repeated."""
+    """The fault of a mark: a misspelled effect such as `onse` must not pass, or the handler might be repeated."""
     if mark.effect not in EFFECTS:
         hint = meant(str(mark.effect).lower(), EFFECTS, "effects")
         return f"has the effect {mark.effect!r}, which there is not", hint
@@ -260,8 +259,8 @@ def _wrong_mark(mark: Mark) -> tuple[str, str] | None:
 
 
 def _is_guarded(main: types.ModuleType) -> bool:
-    """Whether a program can be imported without being run. One that has no file, such as a prompt, cannot be imported
-    at all."""
+    """Whether a program can be imported without running. One without a file, such as a prompt, cannot be imported at
+    all."""
     try:
         tree = ast.parse(inspect.getsource(main))
     except (OSError, TypeError, SyntaxError):
@@ -284,6 +283,6 @@ def _twice(found: Handler, known: Handler) -> Problem:
 
 
 def _code_text(code: types.CodeType) -> str:
-    # repr of a nested code object holds its address, so constants are taken apart here.
+    # repr of a nested code object contains its address, so constants are flattened here.
     constants = [_code_text(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
     return f"{code.co_code.hex()}|{constants}|{code.co_names}|{code.co_varnames}"

@@ -1,4 +1,4 @@
-"""What work gets and gives: a job in, a result out. Work never touches a store; it answers only with commands."""
+"""The inputs and results of work: a job and a Context, results and intents. Work never touches a store."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -13,14 +13,14 @@ UNCERTAIN: Final = "uncertain"
 
 
 STOPPED: Final = "stopped_by_us"
-"""Fault code of an attempt that met the end of our own processes: never told to a law. It is dispatched again."""
+"""Fault code of an attempt interrupted by our own shutdown: no law ever receives it. The job is dispatched again."""
 
 OUR_ENDS: Final = frozenset({"closing", "stopping", "shard_lost", "shard_down", "stale_epoch", "journal_stopped"})
-"""Codes of our own shutdown: what was asked may or may not have happened, and no handler has failed."""
+"""Codes of our own shutdown: the request may or may not have been performed, and no handler has failed."""
 
 
 def unheard() -> None:
-    """The pulse of a call that nobody times."""
+    """The pulse of a call without timeouts."""
 
 
 class WorkError(Exception):
@@ -41,7 +41,7 @@ class Intended(msgspec.Struct, frozen=True):
 
 
 class Context(Protocol):
-    """What a handler and a kind may ask of the run that they work for. A parameter named `ctx` receives it."""
+    """The access of a handler or kind to its run. A parameter named `ctx` receives it."""
 
     run_id: str
     visit: str
@@ -53,12 +53,11 @@ class Context(Protocol):
         """Write a line to the visit's log (a file of the home, never the journal)."""
 
     async def heartbeat(self, checkpoint: JsonValue = None) -> None:
-        """Show a sign of life; a checkpoint is committed and comes back as `ctx.resume` in the next attempt."""
+        """Send a heartbeat; a checkpoint is committed and is `ctx.resume` in the next attempt."""
 
     async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
-        """Commit the intent of an effect before it happens. It is found again by kind, content and count: the second of
-        two that say the same is another one, whatever order they come in. Raises asyncio.CancelledError when the token
-        is gone."""
+        """Commit the intent of an effect before it happens. It is found again by kind, content and count: of two equal
+        ones the second is separate, in any order. Raises asyncio.CancelledError when the token is gone."""
 
     async def settle(
         self,
@@ -75,5 +74,5 @@ class Context(Protocol):
         """Propose a patch to the run: `{"patch_id", "state": "applied"|"proposed"|"invalid", "problems": [...]}`."""
 
     async def graph(self) -> Mapping[str, JsonValue]:
-        """`{document, state, agents_left}`: the workflow document as it stands now, by node whether it is `ready`, `not
+        """`{document, state, agents_left}`: the present workflow document, for each node whether it is `ready`, `not
         begun` or how it ended, and how many agents a patch may still add."""

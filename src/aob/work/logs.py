@@ -1,7 +1,7 @@
 """Lines that handlers log, in files of the home: a bounded folder for each run, never in the journal.
 
-A line is one JSON object that begins with its visit, so a reader picks the lines of a visit by their first bytes.
-Writing never fails a handler: what the disk does not take is dropped and counted. Followers are woken, not polled.
+A line is one JSON object that begins with its visit, so a reader selects a visit's lines by their first bytes. Writing
+never fails a handler: lines that the disk rejects are dropped and counted. Followers are woken, not polled.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ CHUNK: Final = 256 * 1024
 _HEAD: Final = b'{"visit":"'
 
 Line = JsonObject
-"""`visit`, `at` (ms), `attempt`, `message`, and what else was logged."""
+"""`visit`, `at` (ms), `attempt`, `message`, and further logged fields."""
 
 
 class _Run:
-    """The file being written for a run, and who waits for its next line."""
+    """The file being written for a run, and the readers that wait for its next line."""
 
     __slots__ = ("followers", "handle", "number", "over", "size")
 
@@ -48,7 +48,7 @@ class _Run:
 
 
 class _Follower:
-    """A reader at the end of what there is."""
+    """A reader at the end of the present lines."""
 
     __slots__ = ("event", "loop")
 
@@ -89,7 +89,7 @@ class Logs:
         return line
 
     def write(self, run: str, visit: str, attempt: int, message: str, fields: Mapping[str, object]) -> None:
-        """Add a line and wake who follows. Never raises for what the disk does."""
+        """Add a line and wake followers. Never raises for disk errors."""
         data = encoded(visit, self._now_ms(), attempt, message, fields)
         with self._lock:
             state = self._state(run)
@@ -105,7 +105,7 @@ class Logs:
             follower.wake()
 
     def finish(self, run: str) -> None:
-        """The run is over: its file is closed, and who follows it comes to an end."""
+        """The run is over: close its file and end its followers."""
         with self._lock:
             state = self._runs.pop(run, None)
             if state is None:
@@ -117,7 +117,7 @@ class Logs:
             follower.wake()
 
     def has(self, run: str) -> bool:
-        """Whether there are lines of a run."""
+        """Whether a run has lines."""
         return self._folder(run).exists()
 
     def remove(self, run: str) -> None:
@@ -126,7 +126,7 @@ class Logs:
         shutil.rmtree(self._folder(run), ignore_errors=True)
 
     def close(self) -> None:
-        """Close all files and end all followers. Closing twice is fine."""
+        """Close all files and end all followers. Idempotent."""
         for run in list(self._runs):
             self.finish(run)
 
@@ -135,7 +135,7 @@ class Logs:
     ) -> AsyncIterator[Line]:
         """The lines of a run in the order they were written; of one visit, or of all visits of a node.
 
-        With `follow`, which says whether the run still lives, it waits for more until `finish` or until it does not.
+        With `follow`, which says whether the run is still live, it waits for more until `finish` or until it is not.
         """
         reader = _Reader(self._folder(run), _picker(visit, node))
         with self._following(run, follow is not None) as following:
@@ -199,7 +199,7 @@ class Logs:
         state.handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         state.size = os.fstat(state.handle).st_size
         if state.size and os.pread(state.handle, 1, state.size - 1) != b"\n":
-            # A crash cut the last line: end it, so that the next one stands alone.
+            # A crash cut the last line: end it, so that the next one is separate.
             state.size += os.write(state.handle, b"\n")
 
     def _shut(self, state: _Run) -> None:
@@ -213,7 +213,7 @@ class Logs:
 
 
 class _Reader:
-    """Reads what is whole, and remembers where it stopped."""
+    """Reads whole lines, and remembers where it stopped."""
 
     def __init__(self, folder: Path, pick: Callable[[bytes], bool]) -> None:
         self._folder, self._pick = folder, pick
@@ -229,10 +229,10 @@ class _Reader:
                 if self._pick(raw):
                     with contextlib.suppress(msgspec.DecodeError):
                         yield msgspec.json.decode(raw, type=Line)
-            await asyncio.sleep(0)  # a long log is read between the steps of others
+            await asyncio.sleep(0)  # yield while reading a long log
 
     def _chunk(self) -> bytes:
-        """The next whole lines, of this segment or the next one there is."""
+        """The next whole lines, of this segment or the next existing one."""
         for number in _segments(self._folder):
             if number < self._number:
                 continue
@@ -243,7 +243,7 @@ class _Reader:
                     file.seek(self._offset)
                     data = file.read(CHUNK)
             except FileNotFoundError:
-                continue  # it was pushed out a moment ago
+                continue  # it was just evicted
             whole = data[: data.rfind(b"\n") + 1]
             if whole:
                 self._offset += len(whole)
@@ -252,12 +252,12 @@ class _Reader:
 
 
 def encoded(visit: str, at_ms: int, attempt: int, message: object, fields: Mapping[str, object]) -> bytes:
-    """One line, at most LINE_MAX long: what is not JSON as people would read it, long fields left out. Never raises."""
+    """One line, at most LINE_MAX long: non-JSON values as text, long fields left out. Never raises."""
     text = message if type(message) is str else message if isinstance(message, int | float | None) else shown(message)
     line: Line = {"visit": visit, "at": at_ms, "attempt": attempt, "message": text}
     try:
         data = msgspec.json.encode({**line, **_other(fields)}, enc_hook=shown)
-    except Exception as error:  # what a field of the handler's own raises when it is looked at
+    except Exception as error:  # a field of the handler's own may raise anything when it is read
         line["message"] = shown(text, LINE_MAX // 8)
         data = msgspec.json.encode({**line, "log_error": said(error)})
     if len(data) > LINE_MAX:
@@ -266,7 +266,7 @@ def encoded(visit: str, at_ms: int, attempt: int, message: object, fields: Mappi
 
 
 def _other(fields: Mapping[str, object]) -> dict[str, object]:
-    """What a handler logged beside its message; names of ours get a `_` behind them until nobody has them."""
+    """What a handler logged besides its message; reserved names get a `_` appended until they are unique."""
     named: dict[str, object] = {}
     for name, value in fields.items():
         free = name

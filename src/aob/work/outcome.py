@@ -1,4 +1,4 @@
-"""From what a handler returned to what is reported: canonical JSON within a limit, or a fault naming the place."""
+"""Converts a handler's return value to a result: canonical JSON within a limit, or a fault naming the place."""
 
 import functools
 import math
@@ -17,7 +17,7 @@ from aob.ports.workers import Done, Fault, Result
 from aob.work.job import OUR_ENDS, STOPPED, WorkError
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
-"""Bytes of canonical JSON that one output may have; larger things belong into an object store."""
+"""Bytes of canonical JSON of one output; larger values belong in an object store."""
 
 DEPTH_MAX: Final = 200
 TRACE_LINES: Final = 12
@@ -33,11 +33,11 @@ def finished(value: object, *, usage: JsonObject | None = None, patch: str = "")
         return Done(b"null", False, usage, patch)
     try:
         data = _encode(value)
-    except Exception as error:  # what an object of the handler's own raises when it is looked at
+    except Exception as error:  # an object of the handler's own may raise anything when it is read
         path, what = next(culprits(value), ("", said(error)))
         raise _not_json(path, what) from error
     if b"null" in data:
-        # The encoder writes NaN and infinity as null: an output must not change its value on the way to the record.
+        # The encoder writes NaN and infinity as null: an output must not change its value in the record.
         for path, what in culprits(_plain(value)):
             raise _not_json(path, what)
     if len(data) > OUTPUT_MAX:
@@ -51,12 +51,12 @@ def finished(value: object, *, usage: JsonObject | None = None, patch: str = "")
 
 
 def result_of(raw: object) -> Result:
-    """What a handler returned, as it is reported."""
+    """Convert a handler's return value to a result."""
     if type(raw) is Done:
         return raw
     try:
         return finished(raw)
-    except BaseException as error:  # an object of the handler's own may raise anything when it is looked at
+    except BaseException as error:  # an object of the handler's own may raise anything when it is read
         if by_a_person(error):
             raise
         return fault_of(error)
@@ -87,7 +87,7 @@ def culprits(value: object) -> Iterator[tuple[str, str]]:
 
 
 def by_a_person(error: BaseException) -> bool:
-    """Whether this is Ctrl-C, in a program that does not hear SIGINT in another way: then it is to end."""
+    """Whether this is Ctrl-C, in a program without another SIGINT handler: then the program must end."""
     if not isinstance(error, KeyboardInterrupt):
         return False
     heard = signal.getsignal(signal.SIGINT)
@@ -95,8 +95,8 @@ def by_a_person(error: BaseException) -> bool:
 
 
 def fault_of(error: BaseException) -> Fault:
-    """The fault of an exception: a WorkError says its own, an AobError its code; any other is transient and shows its
-    last lines. Never raises, whatever the exception is made of."""
+    """The fault of an exception: a WorkError gives its own, an AobError its code; any other is transient and shows its
+    last lines. Never raises, for any exception."""
     try:
         return _fault_of(error)
     except BaseException as own:
@@ -126,24 +126,24 @@ def _fault_of(error: BaseException) -> Fault:
 
 
 def _json(detail: object) -> object:
-    """A detail as a record can hold it."""
+    """A detail in a form that a record can hold."""
     try:
-        canonical(detail)  # as the journal will: a model is no record
+        canonical(detail)  # as the journal encodes it: a model is no record
     except Exception:
         return shown(detail)
     return detail
 
 
 def _text(text: object) -> str:
-    """A text as UTF-8 can hold it."""
+    """A text in a form that UTF-8 can hold."""
     return str.encode(text if isinstance(text, str) else shown(text), "utf-8", "backslashreplace").decode()
 
 
 def _model(value: object) -> object:
-    """What a pydantic model or the items of a map stand for in JSON; no library is imported for this."""
+    """The JSON of a pydantic model or of the items of a map; imports no library for this."""
     if type(value) is Items:
         return list(value)
-    dump = getattr(type(value), "model_dump", None)  # of the class: an object may do anything when it is asked
+    dump = getattr(type(value), "model_dump", None)  # of the class: an instance may do anything when asked
     if not callable(dump):
         raise TypeError(f"a {type(value).__name__} is no JSON")
     return dump(value, mode="json")
@@ -153,7 +153,7 @@ _encode: Final = msgspec.json.Encoder(order="deterministic", enc_hook=_model).en
 
 
 def _plain(value: object) -> object:
-    """A value with dataclasses and the like taken apart, so that its numbers can be looked at."""
+    """A value with dataclasses and the like expanded, so that its numbers can be checked."""
     try:
         return msgspec.to_builtins(value, enc_hook=_model)
     except Exception:

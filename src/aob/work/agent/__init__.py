@@ -1,4 +1,4 @@
-"""The parts of an agent's visit: a task and tools go in as a prompt, calls are journaled, checked answers come out."""
+"""The parts of an agent's visit: builds prompts from a task and tools, journals calls, and checks answers."""
 
 from aob.work.agent.answer import Form
 from aob.work.agent.call import Answered, Calls, refused

@@ -1,4 +1,4 @@
-"""The answer of an agent: the schema that a model is asked for, and what is wrong with what it gave. Pure."""
+"""The answer of an agent: the schema that a model is given, and the faults of its answer. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from aob.work.job import WorkError
 REASONS_MAX: Final = 8
 PATCH: Final = "patch"
 ANSWER: Final = "answer"
-"""The key under which an answer stands that is not an object, when a patch may stand beside it."""
+"""The key of an answer that is not an object, when a patch may accompany it."""
 
 PROPOSAL: Final[dict[str, Json]] = {
     "type": ["object", "null"],
@@ -23,7 +23,7 @@ PROPOSAL: Final[dict[str, Json]] = {
     },
     "required": ["reason", "operations"],
 }
-"""Only the shape: what the operations say is judged where the patch is proposed, so that an invalid one is recorded."""
+"""Only the shape: operations are checked where the patch is proposed, so that an invalid one is recorded."""
 
 
 class Form:
@@ -40,7 +40,7 @@ class Form:
                 raise WorkError(f"the agent's `output`: {problem.message}", code="output_schema", transient=False)
 
     def reasons(self, answer: ModelAnswer) -> list[str]:
-        """Why an answer cannot be taken; empty when it can."""
+        """Why an answer is not acceptable; empty when it is."""
         if answer.cut:
             return ["the answer was cut off at the limit of tokens: answer shorter"]
         if self.schema is None:
@@ -50,19 +50,19 @@ class Form:
         return reasons_of(self.schema, answer.output)
 
     def value(self, answer: ModelAnswer) -> Json:
-        """What the node puts out: the structured answer without its patch, or the text."""
+        """The node's output: the structured answer without its patch, or the text."""
         output: Json = answer.text if self.schema is None else answer.output
         return {k: v for k, v in output.items() if k != PATCH} if self._patch else output
 
     def patch(self, answer: ModelAnswer) -> dict[str, Json] | None:
-        """The patch in an answer that has no reasons against it; None when it wants no change."""
+        """The patch in an acceptable answer; None when it wants no change."""
         patch: dict[str, Json] | None = answer.output.get(PATCH) if self._patch else None
         return patch if patch and patch["operations"] else None
 
 
 def asked_schema(output: Mapping[str, Json] | None, *, patch: bool) -> dict[str, Json] | None:
-    """The schema sent to the model: `output`, with an optional `patch` beside its properties when patches are allowed;
-    an answer that is no object then stands under `answer`."""
+    """The schema sent to the model: `output`, with an optional `patch` next to its properties when patches are allowed;
+    an answer that is no object is then under `answer`."""
     if not patch:
         return None if output is None else dict(output)
     if output is not None and output.get("type") == "object":
@@ -80,5 +80,5 @@ def asked_schema(output: Mapping[str, Json] | None, *, patch: bool) -> dict[str,
 
 
 def reasons_of(schema: dict[str, Json], value: Json) -> list[str]:
-    """What is wrong with a value, each with its place and how to mend it, at most REASONS_MAX."""
+    """Faults of a value, each with its place and how to mend it, at most REASONS_MAX."""
     return [str(problem) for problem in schema_problems(schema, value)[:REASONS_MAX]]

@@ -1,7 +1,7 @@
-"""Calls of an agent, each journaled: the intent before it, the result and what it cost after it.
+"""Calls of an agent, each journaled: the intent before it, the result and its cost after it.
 
-A call that an earlier attempt has recorded is not made again: what it recorded is used. A model call has no effect of
-its own, so one that was cut off is made again; a tool call has the effect that its handler declares.
+A call recorded by an earlier attempt is not repeated: its record is used. A model call has no effect, so an interrupted
+one is repeated; a tool call has the effect that its handler declares.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,16 +23,16 @@ RESULT_CHARS_MAX: Final = 50_000
 """How much of a tool's result a model is shown."""
 
 KEY: Final = "model/"
-"""Kept answers stand in the cache under this and the hash of the request."""
+"""Cached answers have this prefix and the hash of the request as key."""
 
 Perform = Callable[[Offer, dict[str, Json], Context], Awaitable[object]]
 """Calls a tool's handler with arguments by name."""
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The decision record of one model call, as it is settled: the hashes of the whole request, of the prompt's
-    version, of each tool offered and of the schema asked for; the answer with its brain, tokens and cost; and whether
-    it came from the cache."""
+    """The decision record of one model call, as settled: the hashes of the whole request, of the prompt's version, of
+    each tool offered and of the schema asked for; the answer with its brain, tokens and cost; and whether it was
+    cached."""
 
     request: str
     prompt: str
@@ -50,8 +50,8 @@ class Calls:
         self._ctx, self._model, self._cache, self._perform = ctx, model, cache, perform
 
     async def ask(self, request: ModelRequest, number: int, prompt: str) -> Answered:
-        """Ask the model, or take what an earlier attempt was answered: the record of call `number` counts whatever has
-        changed since (the graph shown, a release of ours), or a resumed agent would ask everything again.
+        """Ask the model, or return what an earlier attempt recorded: the record of call `number` counts even if the
+        request has changed since (the graph shown, our release), or a resumed agent would ask everything again.
 
         Raises WorkError with the model's fault, transient when another attempt may help.
         """
@@ -73,7 +73,7 @@ class Calls:
         return record
 
     async def recall(self, name: str) -> ModelAnswer | None:
-        """A kept answer. A cache that fails, or holds what an older release wrote, is a miss."""
+        """A cached answer. A failing cache, or an entry of an older release, is a miss."""
         try:
             data = await self._cache.get(self._ctx.tenant, KEY + name) if self._cache else None
             return None if data is None else msgspec.json.decode(data, type=ModelAnswer)
@@ -82,7 +82,7 @@ class Calls:
             return None
 
     async def keep(self, record: Answered) -> None:
-        """Keep an answer that was good, for the same request of the same tenant."""
+        """Cache a valid answer for the same request of the same tenant."""
         if self._cache is None or record.cached:
             return
         try:
@@ -91,7 +91,7 @@ class Calls:
             self._ctx.log("model_answer_not_kept", reason=str(error))
 
     async def use(self, asked: ToolCall, offer: Offer, number: int) -> Message:
-        """Call a tool, or take what an earlier attempt recorded. A permanent fault of it is told to the model, which
+        """Call a tool, or return what an earlier attempt recorded. The model gets a permanent fault as an answer and
         may do without; a transient one ends the attempt, so that the node's retries decide. Raises WorkError; it is
         `uncertain` when a tool of effect `once` failed and may have acted: then the intent stays without a result."""
         what = {"tool": offer.tool.name, "effect": offer.effect, "args": asked.args}
@@ -114,13 +114,13 @@ class Calls:
 
 
 def usage_of(record: Answered) -> dict[str, Json]:
-    """The usage of one call as it is settled; a cached answer costs nothing."""
+    """The usage of one call for the record; a cached answer costs nothing."""
     spent = Usage() if record.cached else record.answer.usage
     return {**msgspec.to_builtins(spent), "cached": record.cached, "brain": msgspec.to_builtins(record.answer.brain)}
 
 
 def model_failure(error: AobError) -> WorkError:
-    """A model's error as the fault of the attempt, with what it says of itself (`kind`, `retry_after_s`)."""
+    """A model's error as the fault of the attempt, with its fields (`kind`, `retry_after_s`)."""
     fault = fault_of(error)
     return WorkError(
         str(error), code=fault.code, transient=fault.transient, detail={**(fault.detail or {}), **error.fields}
@@ -128,7 +128,7 @@ def model_failure(error: AobError) -> WorkError:
 
 
 def failure_of(error: Exception, offer: Offer) -> WorkError:
-    """What a tool raised, as a fault; of a tool that must not be repeated blindly only what is certain."""
+    """A tool's exception as a fault; of a tool that must not be repeated blindly only what is certain."""
     fault = fault_of(error)
     failed = WorkError(fault.message, code=fault.code, transient=fault.transient, detail=fault.detail)
     if offer.effect != "once" or not may_have_happened(fault):
@@ -142,14 +142,14 @@ def failure_of(error: Exception, offer: Offer) -> WorkError:
 
 
 def result_of(call: ToolCall, recorded: Mapping[str, Json]) -> Message:
-    """What the model is told of a tool's result."""
+    """A tool's result as the model gets it."""
     if "fault" in recorded:
         return refused(call, str(recorded["fault"]["message"]))
     return Message("tool", shown(recorded["result"]), call=call.id)
 
 
 def refused(call: ToolCall, why: str) -> Message:
-    """What the model is told of a call that was not made or did not work."""
+    """The answer that the model gets for a call that was not made or failed."""
     return Message("tool", why, call=call.id, failed=True)
 
 

@@ -1,4 +1,4 @@
-"""What a model must know to propose a patch: the operations, the node kinds and valid examples, as text. Pure."""
+"""What a model needs to propose a patch: the operations, the node kinds and valid examples, as text. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -31,7 +31,7 @@ An added node must be connected, or it is refused."""
 
 
 def patch_guide() -> str:
-    """The guide as it stands in the system prompt of an agent that may patch."""
+    """The guide for the system prompt of an agent that may patch."""
     kinds = "\n".join(f"  {name}: {_fields(kind.config)}" for name, kind in sorted(KINDS.items()))
     return f"{_OPERATIONS}\nKinds and the fields of their config (`?` = may be left out):\n{kinds}\n{examples()}"
 
@@ -46,7 +46,7 @@ def examples() -> str:
 
 
 def shown(graph: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Of the graph what a patch may change: nodes that have begun by their kind only, and no value of a header."""
+    """The graph as far as a patch may change it: nodes that have begun by kind only, without values of headers."""
     document = graph.get("document")
     if not isinstance(document, Mapping):
         return graph
@@ -75,7 +75,7 @@ def _shown(node: Mapping[str, Json]) -> Json:
 
 
 def graph_text(graph: Mapping[str, Json]) -> str:
-    """What `ctx.graph()` gave, as a model is shown it; a very large document as an outline."""
+    """The result of `ctx.graph()` as a model is shown it; a very large document as an outline."""
     text = msgspec.json.encode(graph).decode()
     if len(text) <= GRAPH_CHARS_MAX:
         return text
@@ -89,7 +89,7 @@ def graph_text(graph: Mapping[str, Json]) -> str:
 
 
 def told(problem: Mapping[str, Json] | Problem) -> str:
-    """A problem of a patch as a model is told it."""
+    """A problem of a patch as the model gets it."""
     return str(msgspec.convert(problem, Problem, from_attributes=True))
 
 

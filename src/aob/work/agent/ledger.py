@@ -1,4 +1,4 @@
-"""What an agent has spent: usage of each call in; totals for the record, and a stop at a limit, out. Pure."""
+"""An agent's spending: sums the usage of each call, and stops it at a limit. Pure."""
 
 from typing import Final, TypeVar
 
@@ -15,7 +15,7 @@ Spent = TypeVar("Spent", int, float)
 
 
 class Ledger:
-    """Counts calls, tokens and money of one visit, the calls that an earlier attempt made included."""
+    """Counts calls, tokens and money of one visit, including the calls of earlier attempts."""
 
     def __init__(self, config: AgentConfig) -> None:
         self._config = config
@@ -27,7 +27,7 @@ class Ledger:
         self._brain: Brain | None = None
 
     def add(self, usage: Usage, brain: Brain, *, cached: bool) -> None:
-        """Count one answered call. What a cached answer once cost was paid then and is not counted again."""
+        """Count one answered call. The cost of a cached answer was paid earlier and is not counted again."""
         self.calls += 1
         self.cached += cached
         self._brain = brain
@@ -37,8 +37,8 @@ class Ledger:
             self._cost_usd = _sum(self._cost_usd, usage.cost_usd)
 
     def check(self) -> None:
-        """Whether one more call is allowed. Raises WorkError (permanent) whose code names the limit that is reached,
-        or `usage_unknown` when a limit is set and the model does not say what it spends."""
+        """Check that one more call is allowed. Raises WorkError (permanent) whose code names the reached limit, or
+        `usage_unknown` when a limit is set and the model does not report usage."""
         config = self._config
         calls_max = config.calls_max or CALLS_MAX
         if self.calls >= calls_max:
@@ -62,7 +62,7 @@ class Ledger:
         return max(self._config.tokens_max - (self.tokens or 0), 1) if self._config.tokens_max else 0
 
     def usage(self) -> dict[str, Json]:
-        """The totals, with the badge of the brain that answered last. None stands for unknown, never for nothing."""
+        """The totals, with the badge of the brain that answered last. None is unknown, never zero."""
         return {
             "tokens_in": self._tokens_in,
             "tokens_out": self._tokens_out,

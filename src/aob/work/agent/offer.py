@@ -1,4 +1,4 @@
-"""Handlers as tools: names allowed by a node in; what a model is offered, by schema and hash, out. Calls nothing."""
+"""Converts the handlers that a node allows to tools for a model, by schema and hash. Calls none."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ DEFS: Final = "#/$defs/{name}"
 
 
 class Offer(msgspec.Struct, frozen=True, eq=False):
-    """A tool that a model is offered, and the handler behind it."""
+    """A tool offered to a model, and its handler."""
 
     tool: Tool
     handler: Handler
@@ -28,7 +28,7 @@ class Offer(msgspec.Struct, frozen=True, eq=False):
         return self.handler.facts.effect
 
     def reasons(self, args: Json) -> list[str]:
-        """Why arguments cannot be taken; empty when they can."""
+        """Why arguments are not acceptable; empty when they are."""
         return reasons_of(self.tool.schema, args)
 
 
@@ -46,7 +46,7 @@ def offers(names: Iterable[str], handlers: Mapping[str, Handler]) -> dict[str, O
 
 
 def tool_of(handler: Handler) -> Tool:
-    """The tool that a model is offered for a handler. A parameter whose type has no JSON Schema takes any value."""
+    """The tool for a handler. A parameter whose type has no JSON Schema takes any value."""
     hints = hints_of(handler.fn)
     parameters = [p for p in handler.signature.parameters.values() if p.name != CONTEXT]
     named = [p for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]

@@ -1,4 +1,4 @@
-"""What a handler may ask of the run when an agent calls it as a tool: to log, to show life, to read; no more."""
+"""The context of a handler that an agent calls as a tool: it may log, heartbeat and read, nothing else."""
 
 from collections.abc import Mapping
 from typing import NoReturn
@@ -9,9 +9,9 @@ from aob.work.job import Context, Intended, WorkError
 
 
 class ToolContext:
-    """The context of one tool call. Its `key` is the idempotency key of this very call, the same in every attempt.
+    """The context of one tool call. Its `key` is the idempotency key of this call, the same in every attempt.
 
-    Intents and patches are the agent's own: a tool that asks for one gets WorkError `tool_may_not` (permanent).
+    Intents and patches belong to the agent: a tool that asks for one gets WorkError `tool_may_not` (permanent).
     """
 
     def __init__(self, ctx: Context, number: int) -> None:
@@ -24,17 +24,17 @@ class ToolContext:
         self._ctx.log(message, **fields)
 
     async def heartbeat(self, checkpoint: Json = None) -> None:
-        """Show a sign of life. A tool has no checkpoint: what it gives is recorded when it ends."""
+        """Send a heartbeat. A tool has no checkpoint: its result is recorded when it ends."""
         if checkpoint is not None:
             self._refuse("keep a checkpoint")
         await self._ctx.heartbeat()
 
     async def graph(self) -> Mapping[str, Json]:
-        """The run's workflow document as it stands now."""
+        """The run's present workflow document."""
         return await self._ctx.graph()
 
     async def intend(self, kind: str, what: Mapping[str, Json]) -> Intended:
-        """Refused: the call itself is the intent, and it is committed already."""
+        """Refused: the call itself is the intent, and already committed."""
         self._refuse("record an intent of its own")
 
     async def settle(

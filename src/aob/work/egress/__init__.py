@@ -1,4 +1,4 @@
-"""HTTP requests of nodes go out, bounded answers come in; addresses that the home does not allow are never reached."""
+"""Sends HTTP requests of nodes and bounds their answers; never reaches addresses that the home does not allow."""
 
 from aob.work.egress.client import Answer, CheckedClient
 from aob.work.egress.rules import EgressError, EgressRules, Guard

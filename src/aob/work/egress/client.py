@@ -1,4 +1,4 @@
-"""One checked HTTP request in, one bounded answer out. Everything that can go wrong is a WorkError that says how."""
+"""Sends one checked HTTP request and returns one bounded answer. Every failure is a WorkError with details."""
 
 import asyncio
 import socket
@@ -25,10 +25,10 @@ ANSWER_MAX: Final = 1_000_000
 REDIRECTS_MAX: Final = 3
 VET_S: Final = 5.0
 CONNECTIONS_MAX: Final = 100
-"""Requests that a client has out at once; further ones wait here, never inside the pool of connections."""
+"""Concurrent requests of a client; further ones wait here, never inside the pool of connections."""
 HEADERS_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te"})
 HEADERS_CARRIED: Final = HEADERS_OURS | {"accept", "content-type", "user-agent"}
-"""What follows a redirect to another origin; all else may be a secret of the first one."""
+"""Headers that follow a redirect to another origin; all others may be secrets of the first."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class CheckedClient:
-    """An HTTP client of a home, with `connections` of its own. It opens at its first request; closing twice is fine."""
+    """An HTTP client of a home, with its own `connections`. It opens at its first request; closing is idempotent."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class CheckedClient:
         self._connections = connections
         self._places = asyncio.Semaphore(connections)
         self.replaced = 0
-        """How often a pool of connections was stuck and another one took its place."""
+        """How often a stuck pool of connections was replaced."""
         self._opening: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,8 +93,8 @@ class CheckedClient:
         origin only.
 
         Raises WorkError; permanent: `egress_refused`, `request_invalid`, `too_many_redirects`, `answer_too_large`,
-        `answer_encoding`; transient: `dns_failed`, `connect_failed`, `http_timeout`, `http_broken`. `detail["sent"]`
-        is False when it is certain that no byte of the request has left.
+        `answer_encoding`; transient: `dns_failed`, `connect_failed`, `http_timeout`, `http_broken`. `detail["sent"]` is
+        False when it is certain that no byte of the request has left.
         """
         client = await self._client()
         progress = _Progress()
@@ -109,7 +109,7 @@ class CheckedClient:
         except WorkError as error:
             if isinstance(error, EgressError) and error.seen:
                 _log.warning("egress_refused", host=error.fault.detail["host"], address=error.seen)
-            # A refusal at the second hop of a redirect does not undo what the first one was sent.
+            # A refusal at the second hop of a redirect does not undo what was sent to the first.
             if isinstance(error.fault.detail, dict):
                 error.fault.detail["sent"] = progress.sent or bool(error.fault.detail.get("sent"))
             raise
@@ -117,7 +117,7 @@ class CheckedClient:
             raise _fault(error, progress) from error
 
     async def vet(self, url: str) -> None:
-        """Raises EgressError for a URL that the rules let nobody reach today. A name that has no address yet passes."""
+        """Raises EgressError for a URL that the rules forbid now. A name without an address yet passes."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORT.get(parts.scheme, 0)
         self._guard.check_scheme(parts.scheme)
@@ -125,7 +125,7 @@ class CheckedClient:
         if is_address(host):
             self._guard.check_address(host, port, host)
             return
-        if f".{host.rstrip('.').lower()}".endswith(".localhost"):  # this machine, whoever resolves it (RFC 6761)
+        if f".{host.rstrip('.').lower()}".endswith(".localhost"):  # this machine, for every resolver (RFC 6761)
             self._guard.check_address(host, port, "127.0.0.1")
         try:
             async with asyncio.timeout(VET_S):
@@ -138,7 +138,7 @@ class CheckedClient:
     async def _client(self) -> "httpx.AsyncClient":
         if self._opening is None:
             self._opening = asyncio.create_task(self._open())
-        # Shielded: the first request may be cancelled, the client is everybody's.
+        # Shielded: the first request may be cancelled, but all requests share the client.
         try:
             return await asyncio.shield(self._opening)
         except Exception:
@@ -196,7 +196,7 @@ class CheckedClient:
     ) -> Answer:
         for _ in range(redirects + 1):
             self._guard.check_scheme(request.url.scheme)
-            # Asked here too, so that a kept connection never serves a host that is not on the list.
+            # Checked here too, so that a kept connection never serves a host that is not on the list.
             self._guard.check_host(request.url.host, request.url.port or _PORT.get(request.url.scheme, 0))
             request.extensions = {**request.extensions, "trace": progress.trace}
             response = await client.send(request, stream=True)
@@ -218,13 +218,13 @@ _PORT: Final = {"http": 80, "https": 443}
 
 
 async def resolved(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
+    """Resolve with the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class _Progress:
-    """Whether a byte of a request may have left: httpcore tells when it begins to send."""
+    """Whether a byte of a request may have left: httpcore reports when it begins to send."""
 
     def __init__(self) -> None:
         self.sent = False
@@ -243,7 +243,7 @@ def _open_in_thread(
 
 
 def public(url: "httpx.URL") -> str:
-    """The URL without user name, password and query: fit for logs and records."""
+    """The URL without user name, password and query: safe for logs and records."""
     return str(url.copy_with(username=None, password=None, query=None, fragment=None))
 
 
@@ -259,7 +259,7 @@ def _carried(
 
 
 async def _body(response: "httpx.Response", max_bytes: int) -> bytes:
-    """The whole body, unpacked; bounded before and after unpacking."""
+    """The whole body, decompressed; bounded before and after decompression."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     unpack = None
     if encoding in {"gzip", "x-gzip", "deflate"}:

@@ -1,8 +1,8 @@
-"""Where work may connect to: rules of the home in, a yes or a refusal that names the rule out. Pure; resolves nothing.
+"""Where work may connect to, by the rules of the home; a refusal names the rule. Pure; resolves nothing.
 
-Public addresses are allowed unless `[egress] hosts` says which hosts are. Loopback, private, link-local and all other
-special addresses are refused unless the home's `[egress] private` names them; those of cloud metadata only when named
-exactly.
+Public addresses are allowed unless `[egress] hosts` lists the allowed hosts. Loopback, private, link-local and all
+other special addresses are refused unless the home's `[egress] private` names them; those of cloud metadata only when
+named exactly.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ _SPECIAL: Final = tuple(
     ipaddress.ip_network(text)
     for text in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "100::/64", "2001::/23", "3fff::/20", "5f00::/16")
 )
-"""Special by the registries of IANA, whatever the tables of this Python say."""
+"""Special by the registries of IANA, even if this Python's tables differ."""
 
 METADATA: Final = frozenset(
     ipaddress.ip_address(text)
@@ -38,7 +38,7 @@ METADATA: Final = frozenset(
         "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
     )
 )  # fmt: skip
-"""Where clouds hand out credentials to whoever asks from inside."""
+"""Where clouds give credentials to any process inside."""
 
 
 class EgressRules(msgspec.Struct, frozen=True):
@@ -51,21 +51,21 @@ class EgressRules(msgspec.Struct, frozen=True):
 
 
 class EgressError(WorkError):
-    """A connection that the rules forbid. Permanent: asking again gives the same answer. `seen` is the address that a
-    name had, for the log of the home and nobody else."""
+    """A connection that the rules forbid. Permanent: a retry gives the same answer. `seen` is the address of a name,
+    for the log of the home only."""
 
     seen: str = ""
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """One rule, read: a host name (or `*.name`), or a network; port 0 is any."""
+    """One parsed rule: a host name (or `*.name`), or a network; port 0 is any."""
 
     host: str
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
     port: int
 
     def covers(self, host: str, port: int, address: Address) -> bool:
-        """Whether this rule lets a host at this address and port through."""
+        """Whether this rule allows a host at this address and port."""
         if self.port not in {0, port}:
             return False
         if self.network is None:
@@ -76,7 +76,7 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Guard:
-    """The rules, read once. Raises Invalid listing every rule that cannot be read."""
+    """The parsed rules. Raises Invalid listing every unreadable rule."""
 
     def __init__(self, rules: EgressRules) -> None:
         problems: list[Problem] = []
@@ -120,7 +120,7 @@ class Guard:
         if any(rule.covers(name, port, address) for rule in self._private):
             return
         if _literal(name) is None:
-            # Whoever reads the refusal named a host: which address it has inside is not theirs to learn.
+            # The caller named a host: its internal address must not be disclosed to it.
             why = f"resolves to a {category} address"
             _refuse("egress.private", host, port, "", why, "private", f"{name}:{port}", seen=str(address))
         shown = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
@@ -128,21 +128,21 @@ class Guard:
 
 
 def matches(pattern: str, host: str) -> bool:
-    """Whether a host is the one of a rule; `*.name` stands for every host below the name."""
+    """Whether a host matches a rule; `*.name` matches every host below the name."""
     if pattern.startswith("*."):
         return host.endswith(pattern[1:])
     return host == pattern
 
 
 def plain(address: Address) -> Address:
-    """The address that is really meant: IPv4 written as IPv6 is IPv4."""
+    """The effective address: IPv4 written as IPv6 is IPv4."""
     if isinstance(address, IPv6) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
 
 
 def category_of(address: Address) -> str:
-    """What makes an address special (`loopback`, `private`, ...), or an empty string for a public one."""
+    """The category of a special address (`loopback`, `private`, ...), or an empty string for a public one."""
     if address in METADATA:
         return "cloud metadata"
     if isinstance(address, IPv6):
@@ -197,7 +197,7 @@ def _read_all(texts: tuple[str, ...], path: str, problems: list[Problem]) -> lis
 
 
 def read_rule(text: str) -> Allowed:
-    """One rule of the settings. Raises ValueError with what is wrong."""
+    """Parse one rule of the settings. Raises ValueError with what is wrong."""
     rest = text.strip().lower()
     port = 0
     if rest.startswith("["):

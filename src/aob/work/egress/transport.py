@@ -1,7 +1,7 @@
-"""The only way out: resolve a name, check every address, connect to the checked one. Imports httpx, so it is lazy.
+"""The only outgoing path: resolves a name, checks every address, connects to a checked one. Lazy: it imports httpx.
 
-A name is resolved once, by us; what is connected to is the address that passed, so a name that answers differently
-the second time (DNS rebinding) gains nothing. The address of the connected socket is checked once more.
+A name is resolved once, here, and the connection goes to an address that passed, so that a name that resolves
+differently the second time (DNS rebinding) gains nothing. The address of the connected socket is checked once more.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _log: Final = Structlog("aob.work")
 ADDRESSES_MAX: Final = 8
 STUCK_S: Final = 5.0
-"""A request that waits so long for a connection, where nobody has to wait, waits for one that nobody uses."""
+"""A request that waits this long for a connection, where none should wait, waits for one that no request uses."""
 KEEPALIVE_MAX: Final = 20
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections for httpcore, only to addresses that the guard lets through."""
+    """Opens connections for httpcore, only to addresses that the guard allows."""
 
     def __init__(self, guard: Guard, resolve: Resolve, inner: httpcore.AsyncNetworkBackend) -> None:
         self._guard = guard
@@ -44,8 +44,8 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first checked address that answers. Raises EgressError, WorkError `dns_failed`, or
-        what httpcore raises when nobody answers."""
+        """Connect to the first checked address that answers. Raises EgressError, WorkError `dns_failed`, or httpcore's
+        error when none answers."""
         self._guard.check_host(host, port)
         addresses = await self._addresses(host, port, timeout)
         failed: Exception | None = None
@@ -62,7 +62,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[SocketOption] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        """Never: a socket file is not a host."""
+        """Never: a socket file is no host."""
         raise httpcore.UnsupportedProtocol("socket files are not reached")
 
     async def sleep(self, seconds: float) -> None:
@@ -94,8 +94,8 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """httpx on a pool of checked connections. Errors of httpcore pass through as they are. `replaced` is called each
-    time a pool was stuck and another one took its place."""
+    """httpx on a pool of checked connections. Errors of httpcore pass through unchanged. Calls `replaced` each time a
+    stuck pool was replaced."""
 
     def __init__(
         self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, connections: int,
@@ -117,7 +117,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         inner = httpcore.Request(
             request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
         )
-        # Whoever calls bounds how many are out: nobody has to wait inside, so waiting means that the pool is stuck.
+        # The caller bounds concurrent requests: none should wait inside, so waiting means that the pool is stuck.
         timeout = {**inner.extensions.get("timeout", {}), "pool": STUCK_S}
         inner.extensions = {**inner.extensions, "timeout": timeout}
         if self._pool.stuck():
@@ -152,9 +152,9 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             await pool.connections.aclose()
 
     async def _replace(self, pool: "_Pool") -> None:
-        """Another pool takes the place of one that is stuck, which ends with the requests that it still serves."""
+        """Replace a stuck pool, which closes after the requests that it still serves."""
         if pool is not self._pool:
-            return  # somebody else was as late, and it is done
+            return  # a concurrent request has replaced it already
         self._replaced()
         _log.error("egress_pool_replaced", connections=len(pool.connections.connections), out=pool.out)
         self._pool = self._made()
@@ -177,14 +177,14 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 
 class _Pool:
-    """A pool of connections, and how many requests are out on it."""
+    """A pool of connections, and how many requests use it."""
 
     def __init__(self, connections: httpcore.AsyncConnectionPool, limit: int) -> None:
         self.connections, self.limit = connections, limit
         self.out = 0
 
     def stuck(self) -> bool:
-        """Whether connections that serve nobody leave no room for a request."""
+        """Whether unused connections leave no room for a request."""
         known = self.connections.connections
         if len(known) < self.limit:
             return False
@@ -210,7 +210,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _NoCookies(http.cookiejar.DefaultCookiePolicy):
-    """One client serves all tenants: what a server sets for one of them must not travel with another's request."""
+    """One client serves all tenants: a cookie set for one must not be sent with another's request."""
 
     def set_ok(self, cookie: object, request: object) -> bool:
         return False

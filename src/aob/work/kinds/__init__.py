@@ -1,4 +1,4 @@
-"""Jobs go in, outputs or faults come out: a file for each kind of node whose work is done outside a decision."""
+"""Performs jobs, to outputs or faults: a file for each kind of node whose work is done outside a decision."""
 
 from aob.work.kinds.notify import send
 from aob.work.kinds.perform import Verify, barer, computer, performer, placer

@@ -1,7 +1,7 @@
-"""`agent`: a model works on a task with tools and may propose a patch: a job in, its checked answer out.
+"""`agent`: a model works on a task with tools, may propose a patch, and returns a checked answer.
 
-Every model and tool call is journaled before and after; nothing that was recorded is done again. The output of the
-node is the structured answer itself; the brain and what was spent stand in the usage.
+Every model and tool call is journaled before and after; nothing recorded is repeated. The output of the node is the
+structured answer itself; its usage holds the brain and the spending.
 """
 
 from typing import TYPE_CHECKING, Final, Literal
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from aob.work.tools import Tools
 
 RETURNS_MAX: Final = 3
-"""How often an invalid answer, and how often an invalid patch, goes back to the model with the reasons."""
+"""How often an invalid answer, and how often an invalid patch, is returned to the model with the reasons."""
 
 TOOL_CALLS_MAX: Final = 64
 CUT: Final = "the answer was cut off at the limit of tokens, so this call may not be whole: make fewer calls at a time"
 ACCEPTED: Final = frozenset({"applied", "approved", "proposed"})
-"""States of a proposal with which the agent is done; while it is `proposed` the run holds the token (`hold`)."""
+"""States of a proposal after which the agent is done; while it is `proposed` the run holds the token (`hold`)."""
 
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> Done:
@@ -44,7 +44,7 @@ class Agent:
         self._offers = offers(config.tools, tools.handlers)
         self._form = Form(config.output, patch=config.patch)
         offered = tuple(offer.tool for offer in self._offers.values())
-        # By its full name: a kept answer must not outlive a change of the home's default model.
+        # By its full name: a cached answer must not outlive a change of the home's default model.
         model = tools.model.name_of(config.model)
         self.prompt = Prompt(config, job.task.id, job.input, model=model, schema=self._form.schema, tools=offered)
         self._ledger = Ledger(config)
@@ -55,7 +55,7 @@ class Agent:
         self._used = 0
 
     async def work(self) -> Done:
-        """Ask until there is an answer that can be taken, or a limit is reached."""
+        """Ask until an answer is acceptable, or a limit is reached."""
         while True:
             self._ledger.check()
             request = self.prompt.request(self._messages, self._ledger.tokens_left())
@@ -70,7 +70,7 @@ class Agent:
                 return done
 
     def _stopped(self, answer: ModelAnswer) -> None:
-        """The model answered, and what it said is no answer. Raises WorkError (permanent) unless it wants to go on."""
+        """Handle a reply that is no answer. Raises WorkError (permanent) unless the model wants to go on."""
         if answer.stop == "paused":
             self._said.append(answer.text)
             self._messages.append(Message("assistant", answer.text.strip() or "(paused)"))
@@ -87,7 +87,7 @@ class Agent:
         return await call(offer.handler, (), args, ctx, self._tools, self._job.pulse, tenant=self._job.tenant)
 
     async def _use(self, record: Answered) -> None:
-        """Make the tool calls that the model asks for, in order; a call that is not allowed is told to it instead."""
+        """Make the tool calls that the model requests, in order; a call that is not allowed gets a refusal instead."""
         answer = record.answer
         self._messages.append(Message("assistant", answer.text, answer.calls))
         reasons = []
@@ -141,7 +141,7 @@ class Agent:
         return None
 
     def _whole(self, output: Json) -> Json:
-        """A text with what the model had said before it paused."""
+        """A text with the parts that the model sent before it paused."""
         return "".join([*self._said, output]) if self._said and isinstance(output, str) else output
 
     async def _finish(self, record: Answered, output: Json, patch: str = "") -> Done:

@@ -1,4 +1,4 @@
-"""`emit`: a job's event onto a topic of the home's log. One visit is one event, however often it is attempted."""
+"""`emit`: appends a job's event to a topic of the home's log. One visit is one event, in any number of attempts."""
 
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,8 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
             (appended,) = await tools.log.append(config.topic, partition, [record], keyed=True)
         except AobError as error:
             if error.code in OUR_ENDS:
-                raise  # nobody knows whether it was written: it is not said that it was not
-            # What a log refuses or cannot write, it has not written.
+                raise  # it is unknown whether it was written, so the fault does not deny it
+            # What a log refuses or cannot write is not written.
             passes = isinstance(error, OurError | Busy)
             detail: dict[str, object] = {"sent": False}
             if isinstance(error, Invalid):
@@ -47,7 +47,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
 
 
 def record_of(config: EmitConfig, job: Job) -> Record:
-    """The record of a job. Raises WorkError `event_invalid` for a type that came out empty."""
+    """The record of a job. Raises WorkError `event_invalid` for an empty type."""
     named = values(job)
     kind, subject = fill_text(config.type, named), fill_text(config.subject, named)
     if not kind.strip() or not (kind + subject).isprintable():

@@ -1,5 +1,5 @@
-"""`function`: the application's handler by name. The names of `input:` are its arguments, else those of the value
-when the handler asks for names, else the value is."""
+"""`function`: calls the application's handler by name. Its arguments are the names of `input:`, else those of the value
+when the handler takes names, else the value."""
 
 import inspect
 from collections.abc import Coroutine, Mapping
@@ -39,7 +39,7 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
 
 
 def bare(handler: Handler) -> Perform | None:
-    """How a handler is called that needs nothing but a value as it is, or nothing at all: its own coroutine."""
+    """The coroutine function of a handler that needs only an unconverted value, or nothing."""
     fn = handler.fn
     if not handler.plain or not inspect.iscoroutinefunction(fn):
         return None
@@ -55,7 +55,7 @@ def bare(handler: Handler) -> Perform | None:
 
 
 def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:
-    if handler.plain and not job.has_input_map:  # as below, written out: this is the way of most jobs
+    if handler.plain and not job.has_input_map:  # as below, written out: most jobs take this path
         return on_loop(handler, (job.input,) if handler.takes_value else (), {}, None, job.pulse)
     args: tuple[object, ...] = ()
     named: Mapping[str, object] = {}
@@ -65,7 +65,7 @@ def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> 
     elif typed and handler.parameters.spread and isinstance(job.input, Mapping):
         named = handler.parameters.named(job.input)
     elif handler.takes_ctx and handler.value_name:
-        named = {handler.value_name: job.input}  # by name, for ctx may stand before it
+        named = {handler.value_name: job.input}  # by name, because ctx may precede it
     elif handler.takes_value:
         args = (job.input,)
     return call(handler, args, named, ctx, tools, job.pulse, typed=typed, tenant=job.tenant)

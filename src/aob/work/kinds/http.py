@@ -1,4 +1,4 @@
-"""`http`: a job's request filled from its input and sent by the checked client; the answer's body is the output."""
+"""`http`: fills a request from the job's input and sends it by the checked client; outputs the answer's body."""
 
 import base64
 import re
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 REQUEST_MS: Final = 30_000
 BODY_MAX: Final = 16 * 1024 * 1024
 SHOWN_BYTES: Final = 2_000
-"""How much of an unwelcome answer stands in the fault."""
+"""How much of an unexpected answer the fault contains."""
 
 AGAIN: Final = frozenset({408, 425, 429})
-"""Statuses besides 5xx after which asking again may help."""
+"""Statuses besides 5xx after which a retry may help."""
 
 _HEAD: Final = re.compile(r"\s*(\{[^{}]*\}|https?://[^/?#]*)(.*)", re.DOTALL | re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._:\[\]-]*")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request, filled in and ready to be sent. `secret_headers` follow no redirect elsewhere; `mask` takes the
-    secrets out of all that comes back."""
+    """A filled request, ready to send. `secret_headers` follow no redirect to another origin; `mask` removes the
+    secrets from all answers."""
 
     method: str
     url: str
@@ -88,14 +88,14 @@ async def sent(request: Request, job: Job, tools: "Tools") -> object:
 
 
 def values(job: Job) -> dict[str, object]:
-    """What `{name}` stands for: the names of the input, and `input` for the whole of it."""
+    """The values of `{name}`: the names of the input, and `input` for the whole of it."""
     given: object = job.input
     return {"input": given, **given} if isinstance(given, dict) else {"input": given}
 
 
 def filled(config: HttpConfig, job: Job, vault: Vault = Vault(NOWHERE)) -> Request:  # noqa: B008  # holds nothing
-    """The request with the input put in, each value made safe for its place, and with the secrets that its headers
-    name. Raises WorkError `secret_missing`, `secret_refused`."""
+    """The request filled with the input, each value escaped for its place, and with the secrets that its headers name.
+    Raises WorkError `secret_missing`, `secret_refused`."""
     named = values(job)
     url = filled_url(config.url, named)
     host, used, secret_headers = _host_of(url), dict[str, str](), set[str]()
@@ -127,10 +127,8 @@ def filled(config: HttpConfig, job: Job, vault: Vault = Vault(NOWHERE)) -> Reque
 
 
 def filled_url(template: str, named: dict[str, object]) -> str:
-    """A URL whose host cannot be changed by a value in its path, nor its path left by one.
-
-    Raises WorkError `request_invalid` (permanent) for a value that tries.
-    """
+    """Fill a URL so that no value can change its host or leave its path. Raises WorkError `request_invalid` (permanent)
+    for a value that tries."""
     found = _HEAD.fullmatch(template)
     if found is None:
         raise _invalid(f"{template[:80]!r} is not a URL of http or https")
@@ -144,7 +142,7 @@ def filled_url(template: str, named: dict[str, object]) -> str:
 
 
 def check_status(config: HttpConfig, answer: Answer) -> None:
-    """Raises WorkError `http_status` for a status that the node does not expect."""
+    """Raises WorkError `http_status` for an unexpected status."""
     expected = config.expect
     if answer.status in expected or (not expected and 200 <= answer.status < 300):
         return
@@ -163,7 +161,7 @@ def check_status(config: HttpConfig, answer: Answer) -> None:
 
 
 def retry_after_ms(answer: Answer) -> int | None:
-    """What the server asks to wait; a date is measured from the server's own, so no clock is compared with another."""
+    """The wait that the server asks for; a date is measured against the server's own, so clocks are not compared."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isdecimal():
         return int(text[:9]) * 1_000

@@ -1,4 +1,4 @@
-"""`metric`: a job's question to the live numbers of its tenant. It changes nothing and may be asked again."""
+"""`metric`: reads a live number of the job's tenant. It changes nothing and may be repeated."""
 
 from typing import TYPE_CHECKING
 

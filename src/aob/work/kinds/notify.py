@@ -1,6 +1,6 @@
-"""`notify`: a job's text to people. Mail and other channels go by apprise, webhooks by the checked client.
+"""`notify`: sends a job's text to people: mail and other channels by apprise, webhooks by the checked client.
 
-Nothing in a document is a secret or an address of a server: the SMTP server and the URLs behind names are the home's.
+Documents contain no secret and no server address: the SMTP server and the URLs behind names are the home's.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NOT_TAKEN: Final = re.compile(
     r"\([45]\d\d, |Connection refused|Name or service not known|name resolution|unreachable|No route|certificate", re.I
 )
-"""What apprise notes when the message was certainly not taken: refused by the server, or the server never reached."""
+"""What apprise logs when the message was certainly not accepted: refused by the server, or server unreachable."""
 
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
-    """Tells `{to, channel}` when it is told. Raises WorkError `notify_failed`, `target_unknown`, `target_invalid`,
+    """Return `{to, channel}` once sent. Raises WorkError `notify_failed`, `target_unknown`, `target_invalid`,
     `extra_missing`, `smtp_missing`, what the client raises, or `uncertain`."""
     job.pulse()
     config: NotifyConfig = job.task.config
@@ -63,8 +63,8 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
 
 
 async def send(tools: "Tools", to: str, subject: str, text: str, payload: Mapping[str, object], key: str) -> None:
-    """Tell one target, once, as nodes do: `mailto:ADDRESS`, a URL, `webhook:NAME`, `slack:NAME`, or another channel by
-    name. `payload` is what a webhook gets. Raises WorkError as `perform`."""
+    """Notify one target, once, as nodes do: `mailto:ADDRESS`, a URL, `webhook:NAME`, `slack:NAME`, or another channel
+    by name. `payload` is what a webhook gets. Raises WorkError as `perform`."""
     channel, _, rest = to.partition(":")
     if channel == "mailto":
         await _mail(tools, addresses(rest), subject, text)
@@ -92,7 +92,7 @@ def addresses(text: str) -> list[str]:
 
 
 def _url(tools: "Tools", name: str) -> tuple[str, Mask]:
-    """The URL behind a name, with the secrets that it names, and what takes them out of answers again."""
+    """The URL behind a name, with its secrets filled in, and the mask that removes them from answers."""
     if not _NAME.fullmatch(name):
         raise _invalid(f"{name[:40]!r} is not the name of a target: a document names one and carries no URL of its own")
     url = tools.targets.get(name)
@@ -136,7 +136,7 @@ async def _mail(tools: "Tools", to: list[str], subject: str, text: str) -> None:
         )
     user, user_mask = tools.vault.expand(smtp.user, smtp.host)
     password, mask = tools.vault.expand(smtp.password, smtp.host)
-    # Given as parts and not as a URL: nothing in an address can then become an option of the connection.
+    # Passed as parts and not as a URL: then nothing in an address can become an option of the connection.
     target = {
         "schema": "mailto",
         "host": smtp.host,
@@ -172,7 +172,7 @@ def _reasons(result: object) -> list[str]:
 
 
 def _sender(target: object) -> "Apprise":
-    """An apprise with one target. In a thread: apprise imports what it needs for each kind of target, slowly."""
+    """An apprise with one target. In a thread: apprise imports what each kind of target needs, slowly."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
@@ -188,7 +188,7 @@ def _sender(target: object) -> "Apprise":
                     "hint": "pip install 'agentic-orchestration-builder[notify]'",
                 },
             ) from error
-        # Its reasons are told at level DEBUG; they go into the fault, and not into everybody's log.
+        # It logs its reasons at level DEBUG; they go into the fault, not into the shared log.
         log = logging.getLogger("apprise")
         if log.level == logging.NOTSET:
             log.setLevel(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""`object`: a job's value into an object store of the home, or out of one. No key leads out of the tenant's folder."""
+"""`object`: stores a job's value in an object store of the home, or reads one. No key leaves the tenant's folder."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aob.work.tools import Tools
 
 OBJECT_MAX: Final = 16 * 1024 * 1024
-"""Bytes of one object that pass through a node."""
+"""Bytes of one object in a node."""
 
 _PERMANENT: Final = frozenset(
     {"PermissionDeniedError", "UnauthenticatedError", "InvalidPathError", "NotSupportedError", "ValueError",
@@ -62,7 +62,7 @@ async def _put(store: ObjectStore, place: str, key: str, job: Job, config: Objec
     data = value.encode() if isinstance(value, str) and "json" not in config.content_type else canonical(value)
     if len(data) > OBJECT_MAX:
         raise _too_large(key, len(data))
-    # A folder keeps no attributes, and says so by an error.
+    # A folder stores no attributes, and raises an error.
     local = type(store).__name__ in {"LocalStore", "MemoryStore"}
     attributes: dict[str, object] = {} if local else {"attributes": {"Content-Type": config.content_type}}
     answer = await store.put_async(place, data, **attributes)

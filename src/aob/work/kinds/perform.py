@@ -1,4 +1,4 @@
-"""From a job to the coroutine that performs it, and to where it runs: what a pool and a replay are made with."""
+"""Maps a job to the coroutine that performs it, and to where it runs, for pools and replays."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -16,19 +16,18 @@ from aob.work.pool import Bare, Perform
 from aob.work.tools import Tools
 
 COMPUTE_MAX_MS: Final = 30_000
-"""How long a replay waits for a deterministic handler; its node's own time-out may be shorter."""
+"""How long a replay waits for a deterministic handler; its node's own timeout may be shorter."""
 
 Verify = Callable[[Job], list[object] | None]
-"""The intents of a visit that were never settled (`{kind, what}` each), when its `verify` handler should look; else
-None."""
+"""The unsettled intents of a visit (`{kind, what}` each), for its `verify` handler to check; else None."""
 
 
 def unasked(job: Job) -> None:
-    """No visit is to be verified."""
+    """No visit needs verification."""
 
 
 def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = unasked) -> Perform:
-    """What a pool performs jobs by. `context` makes the Context of a job; it is not asked for handlers without one."""
+    """How a pool performs jobs. `context` makes the Context of a job; handlers without one do not need it."""
     memo = tools.memo
     bare = frozenset(name for name, handler in tools.handlers.items() if not handler.takes_ctx)
 
@@ -54,7 +53,7 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
 
 
 def barer(tools: Tools) -> Bare:
-    """Which jobs of a pool are bare: functions whose handler is a coroutine function that takes a value as it is."""
+    """Which jobs of a pool are bare: functions whose handler is a coroutine function of an unconverted value."""
 
     def bare(task: Task) -> Perform | None:
         handler = tools.handlers.get(task.config.handler) if task.kind == "function" else None
@@ -67,8 +66,8 @@ def barer(tools: Tools) -> Bare:
 
 
 def computer(tools: Tools) -> Callable[[Job], Awaitable[bytes | None]]:
-    """What a replay asks for the output of a function: that of a handler that declares to be deterministic and without
-    effect, and takes no `ctx`; None for all others, and where it fails or takes longer than it may."""
+    """How a replay gets the output of a function: from a handler that declares to be deterministic and without effect,
+    and takes no `ctx`; None for all others, and where it fails or takes too long."""
 
     async def compute(job: Job) -> bytes | None:
         handler = tools.handlers.get(job.task.config.handler)
@@ -89,7 +88,7 @@ def computer(tools: Tools) -> Callable[[Job], Awaitable[bytes | None]]:
 
 
 def placer(tools: Tools) -> Callable[[Job], Place]:
-    """Where a pool runs a job: handlers in the place that is theirs, all other kinds on the loop."""
+    """Where a pool runs a job: handlers in their place, all other kinds on the loop."""
     places: dict[str, Place] = {name: handler.place for name, handler in tools.handlers.items()}
 
     def place(job: Job) -> Place:

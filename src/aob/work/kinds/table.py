@@ -1,4 +1,4 @@
-"""Each kind of node whose work is done outside a decision, and what performs it."""
+"""The kinds of nodes whose work is done outside a decision, and the function that performs each."""
 
 from collections.abc import Callable, Coroutine
 from typing import Final
@@ -7,7 +7,7 @@ from aob.work.kinds import agent, emit, function, http, metric, notify
 from aob.work.kinds import object as object_
 
 Performs = Callable[..., Coroutine[object, object, object]]
-"""`perform(job, ctx, tools)`: the output (or a Done), or raises; WorkError says exactly how."""
+"""`perform(job, ctx, tools)`: returns the output (or a Done), or raises; WorkError gives the exact fault."""
 
 KINDS_WORK: Final[dict[str, Performs]] = {
     "agent": agent.perform,
@@ -18,4 +18,4 @@ KINDS_WORK: Final[dict[str, Performs]] = {
     "notify": notify.perform,
     "object": object_.perform,
 }
-"""What performs each kind of node."""
+"""The function that performs each kind of node."""

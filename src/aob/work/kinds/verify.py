@@ -1,4 +1,4 @@
-"""After an effect that may or may not have happened: the node's `verify` handler looks, and the visit goes on."""
+"""After an effect that may or may not have happened: the node's `verify` handler checks, and the visit goes on."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 async def verified(
     job: Job, intents: list[object], tools: "Tools", work: Callable[[], Coroutine[object, object, object]]
 ) -> Done:
-    """The output of the visit.
-
-    The handler gets those of `intents` (`{kind, what}` each), `input` and `key` that it has parameters for, and says
-    `{"happened": true, "output": …}`, or `{"happened": false}` (or True, False): then the work is done after all.
-    Raises WorkError `verify_invalid` or `handler_missing` (permanent), what the handler raises, or what the work does.
-    """
+    """The output of the visit. The handler gets those of `intents` (`{kind, what}` each), `input` and `key` that it has
+    parameters for, and returns `{"happened": true, "output": …}`, or `{"happened": false}` (or True, False): then the
+    work is done after all. Raises WorkError `verify_invalid` or `handler_missing` (permanent), what the handler raises,
+    or what the work raises."""
     name = job.task.spec.verify
     handler = tools.handlers.get(name)
     if handler is None:

@@ -1,4 +1,4 @@
-"""The platform's own log, as work needs it: a snake_case event and its fields, to structlog unless told otherwise."""
+"""The platform's log for work: a snake_case event and its fields, to structlog unless configured otherwise."""
 
 from typing import Protocol
 
@@ -8,16 +8,16 @@ __all__ = ["Log", "Structlog"]
 
 
 class Log(Protocol):
-    """Where facts go that operators should see."""
+    """Where facts for operators are logged."""
 
     def info(self, event: str, **fields: object) -> object:
-        """Something worth knowing."""
+        """Log an event worth knowing."""
 
     def warning(self, event: str, **fields: object) -> object:
-        """Something worth mending."""
+        """Log an event worth mending."""
 
     def exception(self, event: str, **fields: object) -> object:
-        """Something broke; called where the exception is being handled."""
+        """Log a failure with its exception; called where the exception is being handled."""
 
 
 class Structlog(Logger):

@@ -1,4 +1,4 @@
-"""Jobs go in, results come out by a callback: bounded, by priority, in time, able to be cancelled; on three places."""
+"""Performs jobs and reports results by a callback: bounded, prioritised, with timeouts, cancellable."""
 
 from aob.work.pool.crew import Keep
 from aob.work.pool.lanes import Lanes

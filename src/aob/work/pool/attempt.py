@@ -1,4 +1,4 @@
-"""One job in the pool: where it stands, who holds it, and its times. Times end in a verdict; the pool acts on it."""
+"""One job in the pool: its state, its holder, and its timeouts. Timeouts end in a verdict; the pool acts on it."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from aob.ports.workers import Fault, Job
 from aob.work.job import unheard
 
 State = Literal["queued", "running", "leaving", "gone"]
-"""`leaving`: told to stop, its end is awaited so that a verdict can be reported; `gone`: no word of it counts."""
+"""`leaving`: stopped, and its end is awaited so that a verdict can be reported; `gone`: nothing from it counts."""
 
 Expire = Callable[["Attempt", Fault], None]
 
@@ -28,8 +28,8 @@ class Leased(Job, eq=False):
 
 
 class Attempt(msgspec.Struct, eq=False):
-    """A job and its way through the pool. `place` is what it has of a place to go out over the network;
-    `holds`: it has suspended, and holds its worker."""
+    """A job and its way through the pool. `place` is its state of a place for outgoing requests; `holds`: it has
+    suspended, and holds its worker."""
 
     job: Job
     key: tuple[str, str]
@@ -44,16 +44,16 @@ class Attempt(msgspec.Struct, eq=False):
 
     @property
     def told_to_stop(self) -> bool:
-        """Whether its worker is to end with it."""
+        """Whether its worker must end with it."""
         return self.state != "running"
 
     def wait(self, loop: asyncio.AbstractEventLoop, timeout: Timeouts, expire: Expire) -> None:
-        """Start the time of the queue."""
+        """Start the queue timeout."""
         fault = _fault("queue", "no worker was free", timeout.queue_ms)
         self.timers = [loop.call_later(timeout.queue_ms / 1_000, expire, self, fault)]
 
     def arm(self, loop: asyncio.AbstractEventLoop, timeout: Timeouts, expire: Expire) -> None:
-        """Start the times of a picked-up attempt; a job with a start or heartbeat time gets a pulse."""
+        """Start the timeouts of a picked-up attempt; a job with a start or heartbeat timeout gets a pulse."""
         self.disarm()
         timers = self.timers = []
         self._loop = loop
@@ -75,7 +75,7 @@ class Attempt(msgspec.Struct, eq=False):
             self._beat_at = self._loop.time()
 
     def disarm(self) -> None:
-        """Stop all times."""
+        """Stop all timeouts."""
         if self.timers is not None:
             for timer in self.timers:
                 timer.cancel()

@@ -1,6 +1,6 @@
-"""What a process for `cpu` handlers does: calls in by a pipe, canonical JSON or a fault out. Ends with its parent.
+"""A process for `cpu` handlers: answers calls from a pipe with canonical JSON or a fault. Ends with its parent.
 
-Only bytes cross, never pickles: the function is found again by its name, and its arguments and output are JSON.
+Only bytes cross, never pickles: the function is found by its name, and its arguments and output are JSON.
 """
 
 import functools
@@ -24,10 +24,10 @@ from aob.work.outcome import fault_of, finished
 
 
 class Call(msgspec.Struct, frozen=True):
-    """Where to find a function again in another process, and what to call it with (canonical JSON).
+    """How another process finds and calls a function (arguments in canonical JSON).
 
-    `file` is set when the module was loaded from a file's path and not by its name; `typed`, when the arguments are
-    made to what its annotations name.
+    `file` is set when the module was loaded from a file's path and not by its name; `typed`: arguments are converted to
+    its annotations.
     """
 
     module: str
@@ -47,8 +47,8 @@ class Said(msgspec.Struct, frozen=True):
 
 def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]") -> None:
     """Answer calls until the pipe ends. The main function of the process."""
-    # Ctrl-C reaches every process of a terminal, and a stop of a service every process of it; this one is ended by its
-    # parent, or with it: what it works at is never a failed attempt because the home is told to stop.
+    # Ctrl-C reaches every process of a terminal, and a service stop every process of it; this one is ended by its
+    # parent, or with it: its work is never a failed attempt because the home stops.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
@@ -58,7 +58,9 @@ def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]
             call = msgspec.msgpack.decode(calls.recv_bytes(), type=Call)
             result = perform_call(call)
             if os.getpid() != me:
-                os._exit(0)  # the handler has forked, and this is its child: a second answer would be another call's
+                os._exit(
+                    0
+                )  # the handler has forked, and this is its child: a second answer would be taken for another call's
             calls.send_bytes(answered(result))
         except (EOFError, OSError):
             return
@@ -78,7 +80,7 @@ def perform_call(call: Call) -> Done | Fault:
             except ArgumentError as error:
                 raise error.fault(call.qualname, call.module) from error
         return finished(fn(*args, **kwargs))
-    except BaseException as error:  # SystemExit too: it is an answer of the handler, not of the process
+    except BaseException as error:  # SystemExit too: it is the handler's answer, not the end of the process
         return fault_of(error)
 
 
@@ -88,7 +90,7 @@ def _parameters(fn: Callable[..., object]) -> Parameters:
 
 
 def answered(result: Done | Fault) -> bytes:
-    """A result as it crosses the pipe; a fault whose detail cannot cross shows it as text."""
+    """A result for the pipe; a fault whose detail cannot be encoded shows it as text."""
     if isinstance(result, Done):
         return msgspec.msgpack.encode(Said(done=result))
     try:
@@ -110,7 +112,7 @@ def _module(call: Call) -> object:
 
 
 def _end_with_parent(lifeline: "Connection[bytes, bytes]") -> None:
-    # A parent that is killed ends the pipe, whatever the handler here is busy with.
+    # A killed parent ends the pipe, even while the handler is busy.
     try:
         lifeline.recv_bytes()
     except (EOFError, OSError):

@@ -1,6 +1,6 @@
-"""Tasks that handlers make: one that ends as a program ends (`sys.exit()`) ends itself, and the loop goes on.
+"""Tasks of handlers: one that ends the way a program ends (`sys.exit()`) ends only itself, and the loop goes on.
 
-In: the job of a handler, as a context variable of all that it begins. Out: a task factory for the loop of a server.
+A context variable carries the job to every task that its handler starts; a server's loop uses the task factory.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Seat:
-    """The job that a worker works at; as a context variable, so that all that a handler begins knows whose it is."""
+    """The job that a worker performs; a context variable, so that every task of a handler knows its job."""
 
     __slots__ = ("job",)
 
@@ -34,7 +34,7 @@ class HandlerExitError(RuntimeError):
 
 
 class _Contained(Coroutine[Any, Any, T]):
-    """A coroutine of a handler's task, step by step as it is, but for how it ends."""
+    """A coroutine of a handler's task, unchanged step by step except for how it ends."""
 
     __slots__ = ("_inner", "_job", "_told")
 
@@ -66,7 +66,7 @@ class _Contained(Coroutine[Any, Any, T]):
         return self.send(None)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)  # its frame and code, for who looks at the task
+        return getattr(self._inner, name)  # its frame and code, for inspection of the task
 
     def _ended(self, error: BaseException) -> HandlerExitError:
         self._told(self._job, error)
@@ -74,7 +74,7 @@ class _Contained(Coroutine[Any, Any, T]):
 
 
 def task_factory(told: Told) -> Callable[..., "asyncio.Task[Any]"]:
-    """A factory for `loop.set_task_factory`. `told(job, error)` is called for each task of a handler that ended as a
+    """A factory for `loop.set_task_factory`. Calls `told(job, error)` for each task of a handler that ended the way a
     program ends."""
 
     def made(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "asyncio.Task[Any]":
@@ -84,7 +84,7 @@ def task_factory(told: Told) -> Callable[..., "asyncio.Task[Any]"]:
             return asyncio.Task(coroutine, loop=loop, **more)
         if context is None:
             context = more["context"] = copy_context()
-            context.run(SEAT.set, Seat(job))  # its worker goes on to other jobs
+            context.run(SEAT.set, Seat(job))  # its worker continues with other jobs
         return asyncio.Task(_Contained(coroutine, job, told), loop=loop, **more)
 
     return made

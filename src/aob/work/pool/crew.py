@@ -1,9 +1,9 @@
-"""Workers of one place: attempts in, results out through one callback. A bounded number, made as they are needed, and
-shared by the tenants whose jobs suspend.
+"""Workers of one place: perform attempts and report results through one callback. Bounded, made on demand, shared by
+the tenants whose jobs suspend.
 
-A worker is a task that lives long and drives one coroutine after another by hand. A handler that never suspends is
-done within the same loop step and costs no task; only one that does suspend lets the next worker be woken. Each job
-runs in a context of its own (contextvars), and `asyncio.current_task()` is the worker.
+A worker is a long-lived task that drives one coroutine after another by hand. A handler that never suspends finishes
+within the same loop step and costs no task; only one that suspends wakes the next worker. Each job has its own context
+(contextvars), and `asyncio.current_task()` is the worker.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from aob.work.pool.stepping import BLOCK_S, BURST_JOBS, BURST_S, Rest, Stepping
 from aob.work.pool.steps import Bare, Perform, never
 
 Keep = Callable[[str, bytes], Coroutine[object, object, Ref]]
-"""Keeps a large output of a tenant where it lasts, before anyone hears of it."""
+"""Stores a large output of a tenant durably, before its result is reported."""
 
 
 class Crew(Stepping):
-    """The workers of one place. `ended(attempt, result)` is called once for each attempt that comes to its end."""
+    """The workers of one place. `ended(attempt, result)` is called once for each attempt when it ends."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Crew(Stepping):
         self._awake = 0  # workers in their loop: neither idle nor inside a suspended handler
 
     def push(self, attempt: Attempt) -> None:
-        """Queue an attempt; somebody will take it."""
+        """Queue an attempt for a worker."""
         job = attempt.job
         self.lanes.push(attempt, job.priority, job.tenant)
         if not self._awake:
@@ -88,7 +88,7 @@ class Crew(Stepping):
         self._idle.clear()
 
     def _release(self, attempt: Attempt) -> None:
-        """The attempt does not hold its worker any more."""
+        """The attempt no longer holds its worker."""
         if attempt.holds:
             attempt.holds = False
             self._shares.give(attempt.job.tenant)
@@ -97,7 +97,7 @@ class Crew(Stepping):
         return self._shares.may(attempt.job.tenant)
 
     def _go_on(self) -> None:
-        """Nobody is awake: wake a worker, when there is a job that may begin."""
+        """Wake a worker when none is awake and a job may begin."""
         lanes = self.lanes
         if self.steps:
             self._queue_steps()
@@ -113,7 +113,7 @@ class Crew(Stepping):
                 return
         if len(self.workers) < self._shares.most:
             self._awake += 1
-            # In a context of its own: who wakes it may be at work for a handler.
+            # In a new context: the waking code may be working for a handler.
             loop, context = asyncio.get_running_loop(), contextvars.Context()
             task = loop.create_task(self._work(), name="aob-worker", context=context)
             self.workers.add(task)
@@ -123,7 +123,7 @@ class Crew(Stepping):
         self.workers.discard(task)
         self.leaving.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            raise error  # a bug in the pool itself: let the loop's handler tell it
+            raise error  # a bug in the pool itself: report it to the loop's exception handler
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -151,7 +151,7 @@ class Crew(Stepping):
                     sleeper = loop.create_future()
                     self._idle.append(sleeper)
                     self._awake -= 1
-                    await sleeper  # who wakes it counts it as awake
+                    await sleeper  # its waker counts it as awake
                     burst = perf_counter()
                     jobs = 0
                     continue
@@ -165,7 +165,7 @@ class Crew(Stepping):
                 if rest is not None:
                     await self._through(attempt, rest)
                 if attempt.told_to_stop:
-                    return  # another has this place now
+                    return  # another worker has this place now
                 jobs += 1
                 if jobs >= BURST_JOBS or perf_counter() - burst > BURST_S:
                     await asyncio.sleep(0)
@@ -179,8 +179,8 @@ class Crew(Stepping):
                 self._go_on()
 
     async def _on_steps(self, me: "asyncio.Task[None] | None", slot: int, seat: Seat) -> bool:
-        """A burst of bare jobs: they came first; what is left then takes turns with what came meanwhile. True when
-        another has the place of this worker."""
+        """Perform a burst of bare jobs, which arrived first; the remaining ones then alternate with later arrivals.
+        True when another has the place of this worker."""
         if self._shares.total >= self._limit:
             self._queue_steps()
         elif (begun := self._step(me, slot, seat)) is not None:
@@ -193,7 +193,7 @@ class Crew(Stepping):
         return False
 
     async def _through(self, attempt: Attempt, rest: Rest | None) -> None:
-        """What is left of an attempt; meanwhile it holds its worker."""
+        """Await the rest of an attempt; meanwhile it holds its worker."""
         if rest is None:
             return
         attempt.holds = True
@@ -204,7 +204,7 @@ class Crew(Stepping):
             self._release(attempt)
 
     def _begin(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Rest | None:
-        """Perform a job as far as it goes in one step. What is left, where it must wait, is to be awaited."""
+        """Perform a job as far as it gets in one step. The rest, where it must wait, is to be awaited."""
         attempt.state = "running"
         job = attempt.job
         timeout: Timeouts = job.task.spec.timeout
@@ -212,7 +212,7 @@ class Crew(Stepping):
             attempt.arm(loop, timeout, self._expire)
             job = attempt.job
         elif attempt.timers is not None:
-            attempt.disarm()  # that of the queue: it was picked up in time
+            attempt.disarm()  # the queue timeout: it was picked up in time
         began = perf_counter()
         try:
             coroutine = self._perform(job)
@@ -230,7 +230,7 @@ class Crew(Stepping):
         return self._rest(attempt, coroutine, context, waits, began)
 
     def _end(self, attempt: Attempt, raw: object, began: float, since: float = 0.0) -> Rest | None:
-        """Report what a handler returned; an output to be kept first is left to be awaited."""
+        """Report a handler's return value; an output to be stored first is left to be awaited."""
         now = perf_counter()
         if now - (since or began) > BLOCK_S:
             self._blocked(attempt.job, now - (since or began))
@@ -261,14 +261,14 @@ class Crew(Stepping):
             itself = isinstance(error, asyncio.CancelledError) and not attempt.told_to_stop and _cancelled()
             self._ended(attempt, fault_of(error))
             if itself:
-                raise  # by the handler, whose task this is, or by who closes the loop: another worker takes its place
+                raise  # by the handler, whose task this is, or by the closing loop: another worker takes its place
             return
         left = self._end(attempt, raw, began, perf_counter())
         if left is not None:
             await left
 
     async def _kept(self, attempt: Attempt, done: Done, keep: Keep) -> None:
-        """Keep a large output, then report it."""
+        """Store a large output, then report it."""
         self._awake -= 1
         if not self._awake:
             self._go_on()
@@ -285,7 +285,7 @@ class Crew(Stepping):
     def _carry(
         self, coroutine: Coroutine[object, object, object], context: contextvars.Context, waits: object, job: Job
     ) -> Generator[object, object, object]:
-        """Drive a coroutine that has suspended to its end, timing each of its steps."""
+        """Drive a suspended coroutine to its end, timing each of its steps."""
         while True:
             self._awake -= 1
             if not self._awake and (self.lanes or self.steps):

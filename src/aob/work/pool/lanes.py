@@ -1,6 +1,5 @@
-"""Three queues, one for each priority: what is pushed comes out urgent first, and no lane ever starves. Within a lane
-tenants with work take turns, an item each, so that the many of one never stand before the few of another.
-"""
+"""Three queues, one per priority: urgent items are picked first, and no lane ever starves. Within a lane tenants take
+turns, one item each, so that one tenant's many items never delay another's few."""
 
 from collections import deque
 from collections.abc import Callable
@@ -14,16 +13,16 @@ LOW: Final = 2
 _LANE: Final = {"high": HIGH, "medium": MEDIUM, "normal": MEDIUM, "low": LOW}
 
 TURNS: Final = (HIGH, HIGH, MEDIUM, HIGH, HIGH, LOW, HIGH, MEDIUM)
-"""Who leads at each of eight picks: while all lanes are full, 5 of 8 are high, 2 medium and 1 low."""
+"""The first lane of each of eight picks: while all lanes are full, 5 of 8 are high, 2 medium and 1 low."""
 
 GONE_MIN: Final = 256
-"""Items that are not wanted any more and may stay where they are until their turn."""
+"""Unwanted items that may stay queued until their turn."""
 TENANTS_KEPT: Final = 4_096
-"""Empty queues that a lane keeps for tenants that come again."""
+"""Empty queues that a lane keeps for returning tenants."""
 
 
 class _Lane(Generic[T]):
-    """A queue for each tenant; `ring` are those that hold something, in the order of their turns."""
+    """A queue for each tenant; `ring` lists the non-empty ones in the order of their turns."""
 
     __slots__ = ("by", "ring")
 
@@ -32,7 +31,7 @@ class _Lane(Generic[T]):
         self.ring: deque[deque[T]] = deque()
 
     def enter(self, item: T, tenant: str) -> None:
-        """The first item of a tenant that had none here."""
+        """Add the first item of a tenant without items here."""
         queue = self.by.get(tenant)
         if queue is None:
             if len(self.by) >= TENANTS_KEPT:
@@ -42,7 +41,7 @@ class _Lane(Generic[T]):
         self.ring.append(queue)
 
     def keep(self, wanted: Callable[[T], bool]) -> None:
-        """Let go of all others."""
+        """Drop all other items."""
         for queue in self.ring:
             kept = [item for item in queue if wanted(item)]
             queue.clear()
@@ -56,7 +55,7 @@ class _Lane(Generic[T]):
 
 
 class Lanes(Generic[T]):
-    """A queue by priority. A pick goes to the lane whose turn it is, or, when that is empty, to the most urgent one."""
+    """A queue by priority. A pick takes the lane whose turn it is, or, when that is empty, the most urgent one."""
 
     __slots__ = ("_gone", "_lanes", "_order", "_turn", "rings")
 
@@ -64,7 +63,7 @@ class Lanes(Generic[T]):
         self._lanes: tuple[_Lane[T], _Lane[T], _Lane[T]] = (_Lane(), _Lane(), _Lane())
         high, medium, low = self._lanes
         self.rings = high.ring, medium.ring, low.ring
-        """`any(rings)` says quickly whether there is something."""
+        """`any(rings)` is a fast test for items."""
         led = {
             HIGH: (high.ring, medium.ring, low.ring),
             MEDIUM: (medium.ring, high.ring, low.ring),
@@ -77,7 +76,7 @@ class Lanes(Generic[T]):
         """Add to the end of a tenant's queue in a lane; an unknown priority is medium."""
         lane = self._lanes[_LANE.get(priority, MEDIUM)]
         queue = lane.by.get(tenant)
-        if queue:  # it has its place in the ring
+        if queue:  # its queue is in the ring
             queue.append(item)
         else:
             lane.enter(item, tenant)
@@ -86,7 +85,7 @@ class Lanes(Generic[T]):
         """The next item, or None when all lanes are empty."""
         self._turn = turn = (self._turn + 1) & 7
         for ring in self._order[turn]:
-            if ring:  # as `_next`, written out: this is the way of every job
+            if ring:  # as `_next`, written out: every job takes this path
                 queue = ring[0]
                 item = queue.popleft()
                 if queue:
@@ -97,7 +96,7 @@ class Lanes(Generic[T]):
         return None
 
     def pop_that(self, may: Callable[[T], bool]) -> T | None:
-        """The next item of a tenant whose next item may come out, or None. `may` goes by the tenant alone."""
+        """The next item of a tenant whose next item may be picked, or None. `may` checks the tenant alone."""
         self._turn = turn = (self._turn + 1) & 7
         for ring in self._order[turn]:
             for _ in range(len(ring)):
@@ -107,11 +106,11 @@ class Lanes(Generic[T]):
         return None
 
     def any_that(self, may: Callable[[T], bool]) -> bool:
-        """Whether there is an item for `pop_that`."""
+        """Whether `pop_that` has an item."""
         return any(may(queue[0]) for lane in self._lanes for queue in lane.ring)
 
     def unwanted(self, wanted: Callable[[T], bool]) -> None:
-        """One of the items is not wanted any more. When they may be more than half, all those are let go of."""
+        """One of the items is no longer wanted. When they may be more than half, all of them are dropped."""
         self._gone += 1
         if self._gone > GONE_MIN and 2 * self._gone > len(self):
             self._gone = 0
@@ -119,7 +118,7 @@ class Lanes(Generic[T]):
                 lane.keep(wanted)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all items."""
         for lane in self._lanes:
             lane.by.clear()
             lane.ring.clear()

@@ -1,6 +1,5 @@
-"""Places for jobs that go out over the network: a job has one before it takes a worker, so that slow peers hold neither
-the workers nor the connections. A tenant has a share of them; those that wait take turns by tenant.
-"""
+"""Places for jobs that use the network: a job gets one before a worker, so that slow peers hold neither the workers nor
+the connections. A tenant has a share of them; waiting jobs take turns by tenant."""
 
 from collections import Counter, deque
 from typing import Final
@@ -9,17 +8,17 @@ from aob.work.pool.attempt import Attempt
 from aob.work.pool.lanes import Lanes
 
 OUTWARD_MAX: Final = 100
-"""Jobs that may be out at once; the client of the nodes has as many connections."""
+"""Jobs that may have outgoing requests at once; the nodes' client has as many connections."""
 OUTWARD_TENANT_MAX: Final = 32
-"""Of these, a tenant's."""
+"""A tenant's part of these."""
 KINDS: Final = frozenset({"http", "notify"})
 
 WAITS, HOLDS = 1, 2
-"""What an attempt has of a place (0: nothing, it needs none)."""
+"""An attempt's state of a place (0: none needed)."""
 
 
 class Outward:
-    """Gives places and takes them back. The attempts that wait are those of tenants at their share, or of all."""
+    """Assigns and takes back places. The waiting attempts are those of tenants at their share, or of all."""
 
     def __init__(self, limit: int = OUTWARD_MAX, share: int = OUTWARD_TENANT_MAX) -> None:
         self._limit, self._share = limit, share
@@ -29,11 +28,11 @@ class Outward:
         self._turns: deque[str] = deque()
 
     def __len__(self) -> int:
-        """How many wait (cancelled ones may still be counted)."""
+        """The number of waiting attempts (cancelled ones may still be counted)."""
         return sum(map(len, self._waiting.values()))
 
     def take(self, attempt: Attempt) -> bool:
-        """A place for this attempt; False when it has to wait: then it comes out of `leave`."""
+        """Take a place for this attempt; False when it has to wait: a later `leave` returns it."""
         tenant = attempt.job.tenant
         if self._total < self._limit and self._out[tenant] < self._share and tenant not in self._waiting:
             self._hold(attempt, tenant)
@@ -46,7 +45,7 @@ class Outward:
         return False
 
     def leave(self, attempt: Attempt) -> list[Attempt]:
-        """The attempt is over, or does not want its place any more; the ones that now have theirs."""
+        """The attempt is over, or no longer wants its place; returns those that got one now."""
         place, attempt.place = attempt.place, 0
         if place == HOLDS:
             tenant = attempt.job.tenant
@@ -57,11 +56,11 @@ class Outward:
         return self._granted() if place == HOLDS else []
 
     def lanes_of(self, attempt: Attempt) -> Lanes[Attempt] | None:
-        """Where an attempt waits for its place; None when it does not."""
+        """Where an attempt waits for its place; None when it does not wait."""
         return self._waiting.get(attempt.job.tenant) if attempt.place == WAITS else None
 
     def clear(self) -> None:
-        """Nobody waits any more."""
+        """Drop all waiting attempts."""
         self._waiting.clear()
         self._turns.clear()
 
@@ -78,7 +77,7 @@ class Outward:
             if attempt is None:
                 del self._waiting[tenant]
                 self._turns.remove(tenant)
-            else:  # of a tenant whose next one was cancelled the one behind it has not been looked at
+            else:  # a tenant's next one was cancelled, and the one after it has not been checked
                 passed = 0
                 if attempt.state == "queued":
                     self._hold(attempt, tenant)

@@ -1,8 +1,8 @@
-"""Jobs in, results out by one callback: bounded, by priority, on time, and able to be cancelled. Never raises on a job.
+"""Performs jobs and reports by one callback: bounded, by priority, with timeouts, cancellable. Never raises on a job.
 
-`report(job, result)` is called on the loop, once for each job, with Done or Fault; a cancelled job is never reported:
-who cancels has decided. Jobs are not kept anywhere else: at a stop, what is queued or still running is forgotten, and
-the owner dispatches it again from what it has committed.
+`report(job, result)` is called on the loop, once for each job, with Done or Fault; never for a cancelled one: the
+canceller has decided. Jobs are not stored: at a stop, queued and running ones are dropped, and the owner dispatches
+them again from its commits.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from aob.work.pool.running import Running
 from aob.work.pool.steps import Bare, Perform, never
 
 GRACE_S: Final = 5.0
-"""How long an attempt that ran out of time may take to clean up before its fault is reported over its head."""
+"""How long an attempt after a timeout may clean up before its fault is reported without waiting for it."""
 
 DRAIN_S: Final = 5.0
 THREADS_MAX: Final = 32
@@ -34,7 +34,7 @@ PROCESSES_MAX: Final = 2
 
 
 class PoolHealth(msgspec.Struct, frozen=True):
-    """Counts of now, for `aob doctor`. `leaving` were told to stop and have not ended; `blocked` counts, by handler,
+    """Present counts, for `aob doctor`. `leaving` were told to stop and have not ended; `blocked` counts, by handler,
     the steps that held the loop too long since the start."""
 
     waiting: int
@@ -45,13 +45,13 @@ class PoolHealth(msgspec.Struct, frozen=True):
 
 
 def on_loop(job: Job) -> Place:
-    """The place of every job where nothing else is said."""
+    """The default place of every job."""
     return "loop"
 
 
 class Pool(Workers):
     """The workers of this process: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers
-    there; of each a tenant may hold all, and spare ones are for tenants that hold few (`Shares`).
+    there; a tenant may hold all of each, with spare ones for tenants that hold few (`Shares`).
 
     `place` says where a job runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`).
     """
@@ -87,7 +87,7 @@ class Pool(Workers):
         self._closing = False
         self._continued_at = 0.0
         self.cut_off: list[Job] = []
-        """Attempts that a stop cut off: they were at work and did not end in time."""
+        """Attempts that a stop cut off: they were running and did not end in time."""
         self._empty: asyncio.Event | None = None
         self._stopped: asyncio.Future[None] | None = None
 
@@ -101,11 +101,11 @@ class Pool(Workers):
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait for a worker (cancelled ones may still be counted)."""
+        """The number of jobs that wait for a worker (cancelled ones may still be counted)."""
         return sum(len(crew.lanes) for crew in self._crews.values()) + len(self._outward) + len(self._steps)
 
     def submit(self, job: Job) -> None:
-        """Take a job. One that is held already is ignored; a later attempt of its visit replaces the earlier one."""
+        """Take a job. A job already held is ignored; a later attempt of its visit replaces the earlier one."""
         if self._closing:
             return
         key, steps = (job.run, job.visit), self._steps
@@ -144,7 +144,7 @@ class Pool(Workers):
         return True
 
     def runs(self, run: str, visit: str) -> bool:
-        """Whether a worker here has begun with this visit."""
+        """Whether a worker here has begun this visit."""
         held = self._of((run, visit))
         return held is not None and held.state == "running"
 
@@ -152,12 +152,12 @@ class Pool(Workers):
         return self._index.get(key) or self._loop_crew.at_work(key)
 
     def held(self) -> dict[tuple[str, str], int]:
-        """The run and visit of every job that waits or runs here, and its attempt."""
+        """The run and visit of every waiting or running job here, and its attempt."""
         steps = {key: job.attempt for key, (job, _) in self._steps.items()}
         return steps | {key: attempt.job.attempt for key, attempt in self._index.items()}
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
-        """Take nothing new, let what runs end within `drain_s`, then cancel the rest. Stopping twice is fine."""
+        """Take no new jobs, let running ones end within `drain_s`, then cancel the rest. Idempotent."""
         if self._stopped is not None:
             await asyncio.shield(self._stopped)
             return
@@ -216,7 +216,7 @@ class Pool(Workers):
             self._crews[self._place(attempt.job)].detach(attempt)
 
     def _unqueue(self, attempt: Attempt) -> None:
-        """It will not be worked at: where it waits it does not wait for its turn to be let go of."""
+        """Remove an attempt from where it waits, so that it is dropped before its turn."""
         attempt.state = "gone"
         lanes = self._outward.lanes_of(attempt)
         (self._crews[self._place(attempt.job)].lanes if lanes is None else lanes).unwanted(_queued)
@@ -230,7 +230,7 @@ class Pool(Workers):
             attempt.verdict = fault
             attempt.disarm()
             self._crews[self._place(attempt.job)].detach(attempt)
-            # A retry should not meet the old attempt still cleaning up, so its end is awaited, within bounds.
+            # A retry should not meet the old attempt during its cleanup, so its end is awaited, within bounds.
             asyncio.get_running_loop().call_later(GRACE_S, self._give_up, attempt)
 
     def _give_up(self, attempt: Attempt) -> None:
@@ -241,7 +241,7 @@ class Pool(Workers):
 
     def _ended(self, attempt: Attempt, result: Result) -> None:
         if attempt.state == "running":
-            # As `_tell` does, written out: this is the way of nearly every job.
+            # As `_tell` does, written out: nearly every job takes this path.
             if attempt.timers is not None:
                 attempt.disarm()
             if attempt.place:
@@ -260,14 +260,14 @@ class Pool(Workers):
             self._tell(attempt, attempt.verdict)
 
     def _stepped(self, job: Job, done: Done) -> None:
-        """A bare job is done that nobody has seen begin."""
+        """A bare job is done whose start was not observed."""
         try:
             self._report(job, done)
         except Exception:
             self._log.exception("report_failed", **facts(job))
 
     def _tell(self, attempt: Attempt, result: Result) -> None:
-        # Forgotten first: the callback may submit the next attempt of the same visit.
+        # Removed first: the callback may submit the next attempt of the same visit.
         self._forget(attempt)
         try:
             self._report(attempt.job, result)
@@ -275,7 +275,7 @@ class Pool(Workers):
             self._log.exception("report_failed", **facts(attempt.job))
 
     def _leave(self, attempt: Attempt) -> None:
-        """Its place on the network is free; who waited for one goes to the workers."""
+        """Free its network place; those that waited for one go to the workers."""
         for ready in self._outward.leave(attempt):
             self._crews[self._place(ready.job)].push(ready)
 
@@ -289,18 +289,18 @@ class Pool(Workers):
             self._empty.set()
 
     def contain(self) -> None:
-        """From now on a task that a handler has made ends itself only, whatever it raises. For a loop that is ours."""
+        """From now on a task of a handler ends only itself, whatever it raises. For a loop that is ours."""
         asyncio.get_running_loop().set_task_factory(task_factory(self._saw_exit))
 
     def _saw_exit(self, job: Job, error: BaseException) -> None:
         self._log.warning("handler_task_ended", error=type(error).__name__, message=said(error), **facts(job))
 
     def continued(self) -> None:
-        """This process was stopped, and goes on: no handler has held the loop meanwhile."""
+        """This process was stopped and continues: no handler has held the loop meanwhile."""
         self._continued_at = perf_counter()
 
     def _saw_blocked(self, job: Job, seconds: float) -> None:
-        # A turn later: a signal that says that the process was stopped has been heard by then.
+        # One loop turn later: a signal that reports the stop has been handled by then.
         asyncio.get_running_loop().call_soon(self._judge_blocked, job, seconds, perf_counter() - seconds)
 
     def _judge_blocked(self, job: Job, seconds: float, began: float) -> None:
@@ -316,7 +316,7 @@ def _queued(attempt: Attempt) -> bool:
 
 
 def label(job: Job) -> str:
-    """What people call the work of a job: its handler's name, else its kind."""
+    """The name of a job's work for people: its handler's name, else its kind."""
     name = getattr(job.task.config, "handler", "")
     return name or job.task.kind
 

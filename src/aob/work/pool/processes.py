@@ -1,6 +1,6 @@
-"""Calls of `cpu` handlers in, canonical JSON out: processes that a cancel kills. Begun at the first call.
+"""Runs calls of `cpu` handlers in processes that a cancel kills, and returns canonical JSON. Started at the first call.
 
-Each process has a pipe of its own and one call at a time, so killing one, or its death, touches no other.
+Each process has its own pipe and one call at a time, so that killing one, or its death, affects no other.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ END_S: Final = 2.0
 def call_of(
     fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], *, typed: bool = False
 ) -> Call:
-    """The call of a function as another process can make it. Raises WorkError when the input is not JSON."""
+    """A call of a function in a form for another process. Raises WorkError when the input is not JSON."""
     module = fn.__module__
     known = sys.modules.get(module)
     file = (getattr(known, "__file__", "") or "") if module.startswith(APP_PREFIX) else ""
@@ -46,7 +46,8 @@ class Child:
     """One process, and our ends of its pipes. Its methods block."""
 
     def __init__(self) -> None:
-        # Spawned, not forked: a fork of a process with threads and an event loop inherits locks that nobody releases.
+        # Spawned, not forked: a fork of a process with threads and an event loop inherits locks that are never
+        # released.
         context = multiprocessing.get_context("spawn")
         self._calls, theirs = context.Pipe()
         ending, self._lifeline = context.Pipe(duplex=False)
@@ -64,7 +65,7 @@ class Child:
             return self._calls.recv_bytes()
 
     def kill(self) -> None:
-        """End it now, whatever it does."""
+        """Kill it now."""
         self.process.kill()
 
     def end(self) -> int | None:
@@ -80,7 +81,7 @@ class Child:
 
 
 class Processes:
-    """`limit` processes for `cpu` handlers, and spare ones for tenants that have few of them (`Shares`)."""
+    """`limit` processes for `cpu` handlers, and spare ones for tenants that hold few (`Shares`)."""
 
     def __init__(self, limit: int) -> None:
         self._free: list[Child] = []
@@ -100,8 +101,8 @@ class Processes:
         await self.stop()
 
     async def run(self, call: Call, started: Callable[[], None] = unheard, tenant: str = "") -> Done:
-        """Make the call of a tenant in a process. Cancelling the awaiting task kills that process; `started` is called
-        when there is a process for it.
+        """Make a tenant's call in a process. Cancelling the awaiting task kills that process; `started` is called when
+        there is a process for it.
 
         Raises WorkError: the handler's own fault, or `process_died` (transient) when the process ended by itself.
         """
@@ -127,7 +128,7 @@ class Processes:
         return said.done or Done(b"null")
 
     async def stop(self) -> None:
-        """Kill what runs and end all processes. Stopping twice is fine."""
+        """Kill running calls and end all processes. Idempotent."""
         self._closed = True
         for child in self._busy:
             child.kill()
@@ -139,7 +140,7 @@ class Processes:
 
     @contextlib.asynccontextmanager
     async def _place(self, tenant: str) -> AsyncIterator[None]:
-        """A place for one call; those that wait take turns by tenant."""
+        """A place for one call; waiting calls take turns by tenant."""
         if self._shares.may(tenant):
             self._shares.take(tenant)
         else:
@@ -170,7 +171,7 @@ class Processes:
             child = self._free.pop()
             if child.process.is_alive():
                 return child
-            self._end(child)  # it died while it was idle, which is nobody's failure
+            self._end(child)  # it died while idle, which fails no call
         making = asyncio.ensure_future(self._threads.run(Child))
         try:
             return await asyncio.shield(making)

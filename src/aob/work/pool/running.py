@@ -1,7 +1,7 @@
-"""Which attempts are at work, in a file that is never synced: the next start knows what a crash or a stop cut off.
+"""Lists the running attempts in a file that is never synced: the next start knows what a crash or a stop cut off.
 
-In: the jobs that workers begin with, a slot a worker. Out: those of the process before, and whether it had stopped in
-good order. It may lag or be lost: then attempts are dispatched as they stood. Never holds up a worker.
+Each worker writes its job into a slot. The next process reads the list, and whether the stop was orderly. It may lag or
+be lost: then attempts are dispatched in their recorded state. Never blocks a worker.
 """
 
 import contextlib
@@ -45,14 +45,14 @@ class Running:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._map = bytearray(len(self._map))  # a worker that is late writes nowhere
+        self._map = bytearray(len(self._map))  # a late worker writes nowhere
         with contextlib.suppress(BufferError):
             self._file.close()
 
     @classmethod
     def carry(cls, source: Path, target: Path) -> None:
-        """The list of another process knows also what this one was at work with: what it has no run of does not matter.
-        Nobody works with either. Twice is fine."""
+        """Add the source's running jobs to another process's list: those whose run it lacks do not matter. Neither list
+        is in use. Idempotent."""
         if not source.exists():
             return
         with cls(source) as here, cls(target) as there:
@@ -64,7 +64,7 @@ class Running:
                 there._file[at : at + len(each) + 1] = each + b"\n"
 
     def anew(self) -> None:
-        """This process begins to work; until then a crash leaves the list of the one before."""
+        """This process begins to work; until then a crash leaves the earlier list."""
         self._map[:] = bytes(len(self._map))
         self._map[:1] = _RUNS
 
@@ -73,26 +73,25 @@ class Running:
         return self._free.pop() if self._free else 0
 
     def give(self, slot: int) -> None:
-        """The worker has ended."""
+        """Free the slot of a worker that has ended."""
         self.clear(slot)
         if slot:
             self._free.append(slot)
 
     def begin(self, slot: int, key: str, attempt: int) -> None:
-        """The worker of this slot, which is not 0, begins with an attempt of a visit, and is through with the one
-        before."""
-        data = f"{key} {attempt}\n".encode()  # as `mark`, written out: this is the way of every job
+        """The worker of this slot, which is not 0, begins an attempt of a visit, and has finished the one before."""
+        data = f"{key} {attempt}\n".encode()  # as `mark`, written out: every job takes this path
         if len(data) > SLOT:
             data = b"%b\n" % mark(key, attempt)
         self._map[slot : slot + len(data)] = data
 
     def clear(self, slot: int) -> None:
-        """The worker of this slot has nothing to do."""
+        """The worker of this slot is idle."""
         if slot:
             self._map[slot] = _END
 
     def stop(self, cut_off: Iterable[tuple[str, int]]) -> None:
-        """The process ends in good order, and only these attempts were cut off."""
+        """The process stops in order, and only these attempts were cut off."""
         self._map[HEAD:] = bytes(SLOT * SLOTS)
         for at, (key, attempt) in zip(range(HEAD, HEAD + SLOT * SLOTS, SLOT), cut_off, strict=False):
             self.begin(at, key, attempt)
@@ -101,6 +100,6 @@ class Running:
 
 
 def mark(key: str, attempt: int) -> bytes:
-    """How an attempt stands in the list, by the key of its visit; a hash where it is too long for a slot."""
+    """The entry of an attempt, by the key of its visit; a hash where it is too long for a slot."""
     text = f"{key} {attempt}".encode()
     return text if len(text) < SLOT else b"#%b" % hashlib.sha256(text).hexdigest().encode()

@@ -1,21 +1,19 @@
-"""How many workers of a place a tenant may hold: alone all that there are; beyond these there are spare ones, for
-tenants that hold few. The fewer are free the less is few: the many slow jobs of one never hold up another's.
-"""
+"""How many workers of a place a tenant may hold: alone all but the spare ones, which are for tenants that hold few. The
+fewer are free, the fewer a tenant may hold: the many slow jobs of one never delay another's."""
 
 from typing import Final
 
 PER_SPARE_MAX: Final = 4
-"""Workers of a place beside which there is a spare one (two at least), for tenants that hold few; alone a
-tenant has all but these."""
+"""Workers of a place for each spare one (at least two spare); spare ones are for tenants that hold few."""
 SPARE_MIN: Final = 2
 """Spare workers of a place, where its size gives fewer."""
 
 
 class Shares:
-    """Counts what tenants hold of `limit` workers and the spare ones.
+    """Counts the workers that tenants hold, of `limit` and the spare ones.
 
-    A tenant may hold one more while held / free < limit / spare: alone it holds `limit` at most, a second one four in
-    five of the spare ones, and so on; every tenant that holds none has one as long as any is free.
+    A tenant may hold one more while held / free < limit / spare: alone it holds at most `limit`, a second one four in
+    five of the spare ones, and so on; every tenant that holds none gets one while any is free.
     """
 
     __slots__ = ("held", "limit", "most", "total")
@@ -32,12 +30,12 @@ class Shares:
         return self.total < limit or self.held.get(tenant, 0) * (most - limit) < limit * (most - self.total)
 
     def take(self, tenant: str) -> None:
-        """This tenant holds one more."""
+        """Count one more for this tenant."""
         self.held[tenant] = self.held.get(tenant, 0) + 1
         self.total += 1
 
     def give(self, tenant: str) -> None:
-        """This tenant holds one less."""
+        """Count one less for this tenant."""
         left = self.held[tenant] - 1
         if left:
             self.held[tenant] = left

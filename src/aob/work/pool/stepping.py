@@ -1,6 +1,6 @@
-"""Bare jobs at a worker: one after another, each a call, a context and one step. One that must wait becomes an attempt.
+"""Bare jobs at a worker: each is a call, a context and one step. One that must wait becomes an attempt.
 
-In: jobs of a short queue. Out: results by a callback, and for the workers what is left of an attempt.
+Takes jobs of a short queue, reports results by a callback, and leaves the rest of an attempt to the workers.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ BURST_S: Final = 0.002
 """A worker gives the loop a turn after this many jobs, or this long, whichever is sooner."""
 
 BLOCK_S: Final = 0.1
-"""A step of a handler that holds the loop this long is named."""
+"""A step of a handler that holds the loop this long is reported."""
 
 Rest = Coroutine[object, object, None]
-"""What is left of a job that must wait."""
+"""The rest of a job that must wait."""
 
 
 class Stepping:
-    """The bare jobs of one place. Whoever has the workers says how an attempt ends and how it goes on."""
+    """The bare jobs of one place. The owner of the workers defines how an attempt ends and continues."""
 
     lanes: Lanes[Attempt]
     _limit: int
@@ -64,8 +64,8 @@ class Stepping:
         raise NotImplementedError
 
     def step(self, key: tuple[str, str], job: Job, call: Perform) -> bool:
-        """Take a bare job that goes before all that is queued later, as nothing is queued now. False when it is to be
-        queued itself."""
+        """Take a bare job before all that is queued later, if nothing is queued now. False when it must be queued
+        itself."""
         steps = self.steps
         if any(self.lanes.rings):
             return False
@@ -83,15 +83,15 @@ class Stepping:
         return True
 
     def _queue_steps(self) -> None:
-        """Others wait: what is left of the bare jobs waits with them."""
+        """Other jobs wait: queue the remaining bare jobs with them."""
         while self.steps:
             key, (job, _) = self.steps.popitem(last=False)
             attempt = self._index[key] = Attempt(job, key)
             self.lanes.push(attempt, job.priority, job.tenant)
 
     def _step(self, me: "asyncio.Task[None] | None", slot: int, seat: Seat) -> tuple[Attempt, Rest | None] | None:
-        """Perform bare jobs, one after another, for a burst. The first that suspends, whose output is to be kept, or
-        that was cancelled, is an attempt from now on; what is left of it is to be awaited."""
+        """Perform a burst of bare jobs. The first that suspends, whose output must be stored, or that was cancelled, is
+        an attempt from now on; its rest is to be awaited."""
         steps, stepped, copy_context = self.steps, self._stepped, contextvars.copy_context
         running = self._running if slot else None
         now, left = perf_counter(), BURST_JOBS
@@ -113,7 +113,7 @@ class Stepping:
                 now = perf_counter()
                 raw = result_of(stop.value)
                 if type(raw) is Done and len(raw.data) <= ROW_MAX and now - began < BLOCK_S and seat.job is job:
-                    # As in `_end`, written out: this is the way of most jobs.
+                    # As in `_end`, written out: most jobs take this path.
                     raw.took_us = int((now - began) * 1e6)
                     seat.job = None
                     stepped(job, raw)
@@ -145,12 +145,12 @@ class Stepping:
         job = seat.job
         if worker is None or job is None or (job.run, job.visit) != key or key in self._index:
             return None
-        seat.job = None  # `_step` sees that somebody has looked
+        seat.job = None  # `_step` sees that it was observed
         self._seen = self._index[key] = Attempt(job, key, "running", worker)
         return self._seen
 
     def _attempt_of(self, key: tuple[str, str], job: Job) -> Attempt:
-        """A bare job as an attempt at work."""
+        """A bare job as a running attempt."""
         seat, worker = self._at_work
         self._at_work = Seat(), None
         if seat.job is None and self._seen is not None:

@@ -1,7 +1,7 @@
-"""Bare jobs on their way to a worker: what a commit made ready and needs nothing but a call. First in, first out.
+"""Bare jobs on their way to a worker: made ready by a commit, and needing only a call. First in, first out.
 
-They are of one tenant and one priority, and few: whatever else there is waits in lanes, and as soon as anything does,
-these join it there, so that all wait by the same rules.
+They have one tenant and one priority, and are few: all other jobs wait in lanes, and as soon as any does, these join it
+there, so that all wait by the same rules.
 """
 
 from collections import OrderedDict
@@ -17,8 +17,8 @@ Perform = Callable[[Job], Coroutine[object, object, object]]
 """Performs a job: its coroutine returns the output (or a Done), or raises."""
 
 Bare = Callable[[Task], Perform | None]
-"""How the jobs of a task are called when there is nothing to it but the call: a handler of the loop that is a coroutine
-function, without context, times, memo or intents. None for all others. Asked once for each task."""
+"""How the jobs of a task are called when a call is all they need: a handler of the loop that is a coroutine function,
+without context, timeouts, memo or intents. None for all others. Asked once for each task."""
 
 TASKS_KEPT: Final = 4_096
 
@@ -29,7 +29,7 @@ def never(task: Task) -> Perform | None:
 
 
 class Steps(OrderedDict[tuple[str, str], tuple[Job, Perform]]):
-    """By run and visit, in order."""
+    """Bare jobs by run and visit, in order."""
 
     __slots__ = ("_bare", "_known", "priority", "tenant")
 
@@ -40,9 +40,9 @@ class Steps(OrderedDict[tuple[str, str], tuple[Job, Perform]]):
         self.tenant = self.priority = ""
 
     def call_of(self, job: Job) -> Perform | None:
-        """How this job is called, when it is bare."""
+        """How this job is called, if it is bare."""
         task = job.task
-        known = self._known.get(id(task))  # the task is held there, so that its id stays its own
+        known = self._known.get(id(task))  # the task is kept there, so that its id stays unique
         if known is None:
             if len(self._known) >= TASKS_KEPT:
                 self._known.clear()

@@ -1,7 +1,7 @@
-"""Plain functions in, awaited answers out: threads for handlers that are not async. A thread can only be fenced.
+"""Runs plain functions in threads and awaits their answers. A thread can only be fenced.
 
-A fenced thread goes on, but nobody waits for it: its answer is dropped, its place is taken by another thread, and it
-is counted until it ends. Threads are daemons, so that one that never ends cannot hold the process.
+A fenced thread goes on, but its answer is dropped, another thread takes its place, and it is counted until it ends.
+Threads are daemons, so that one that never ends cannot hold the process.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from aob.work.job import WorkError, unheard
 T = TypeVar("T")
 
 FENCED_MAX: Final = 256
-"""With this many threads that nobody can stop, no new one is begun."""
+"""With this many unstoppable threads, no new one is started."""
 
 FENCED_TENANT_MAX: Final = 192
-"""Of these, a tenant's."""
+"""A tenant's part of these."""
 
 STOP_S: Final = 1.0
 
@@ -46,7 +46,7 @@ class _Call:
 
 
 class Threads:
-    """As many threads as there are calls at a time, kept for the next ones. The pool bounds how many that is."""
+    """As many threads as concurrent calls, kept for later ones. The pool bounds their number."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
@@ -68,16 +68,13 @@ class Threads:
 
     @property
     def fenced(self) -> int:
-        """How many threads still run a call that nobody waits for."""
+        """The number of threads that still run an abandoned call."""
         return self._fenced
 
     async def run(self, fn: Callable[[], T], started: Callable[[], None] = unheard, tenant: str = "") -> T:
         """Call `fn` of a tenant in a thread and await its answer or exception. `started` is called on the loop when it
-        begins.
-
-        When the awaiting task is cancelled the call is fenced. Raises WorkError `threads_exhausted` (transient) when
-        too many threads are fenced.
-        """
+        begins. Cancelling the awaiting task fences the call. Raises WorkError `threads_exhausted` (transient) when too
+        many threads are fenced."""
         call = _Call(fn, started, tenant)
         with self._lock:
             if self._closed:
@@ -110,7 +107,7 @@ class Threads:
             raise
 
     async def stop(self) -> None:
-        """Let all threads end that can. Stopping twice is fine."""
+        """Let all threads end that can. Idempotent."""
         with self._lock:
             self._closed = True
             threads = list(self._threads)
@@ -138,23 +135,23 @@ class Threads:
         error: BaseException | None = None
         try:
             answer = call.context.run(call.fn)
-        except BaseException as raised:  # SystemExit too: it is an answer of the handler, not of the thread
+        except BaseException as raised:  # SystemExit too: it is the handler's answer, not the end of the thread
             error = raised
         if os.getpid() != self._process:
-            os._exit(0)  # the handler has forked, and its child came back: it is no server
+            os._exit(0)  # the handler has forked, and its child returned: it is no server
         with self._lock:
             call.running = False
-            # Free before the answer is known: who hears it and calls again finds this thread.
+            # Free before the answer is delivered: its receiver may call again and reuse this thread.
             self._free += 1
             if call.fenced:
                 self._fenced -= 1
                 self._fenced_by[call.tenant] -= 1
-                self._fenced_by += Counter()  # forgets those that have none
+                self._fenced_by += Counter()  # drops tenants without any
                 return
         self._post(call, _settle, call.future, answer, error)
 
     def _post(self, call: _Call, fn: Callable[..., object], *args: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no caller waits any more
             call.loop.call_soon_threadsafe(fn, *args)
 
 
@@ -164,7 +161,7 @@ def _settle(future: "asyncio.Future[object]", answer: object, error: BaseExcepti
     if error is None:
         future.set_result(answer)
     elif isinstance(error, StopIteration | GeneratorExit | KeyboardInterrupt | asyncio.CancelledError):
-        # A future cannot carry these as they are.
+        # A future cannot carry these unchanged.
         future.set_exception(RuntimeError(f"{type(error).__name__}: {said(error)}"))
     else:
         future.set_exception(error)

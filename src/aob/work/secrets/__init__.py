@@ -1,4 +1,4 @@
-"""Names of secrets flow in, values flow out: only to where they are bound, and never into a record."""
+"""Resolves names of secrets to values, only for the hosts they are bound to, and never into a record."""
 
 from aob.work.secrets.mask import NO_MASK, Mask
 from aob.work.secrets.vault import NOWHERE, Secret, Vault

@@ -1,4 +1,4 @@
-"""Values of secrets are taken out of what comes back: an echo, an error, a log line shows the reference instead."""
+"""Removes values of secrets from answers: an echo, an error, a log line shows the reference instead."""
 
 import base64
 import json
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 class Mask:
-    """Puts `{secret:NAME}` in place of each value, however a peer may have written it: as it is, percent-encoded,
-    escaped as JSON does, or in base64."""
+    """Puts `{secret:NAME}` in place of each value, in any encoding that a peer may use: plain, percent-encoded, escaped
+    as JSON does, or in base64."""
 
     def __init__(self, values: Iterable[tuple[str, str]] = ()) -> None:
         pairs = {form: f"{{secret:{name}}}" for name, value in values for form in _forms(value)}
@@ -53,7 +53,7 @@ class Mask:
         return value
 
     def error(self, error: WorkError) -> WorkError:
-        """An error without the values; the one given is not touched."""
+        """An error without the values; the given one is unchanged."""
         fault = error.fault
         masked = WorkError(
             self.text(fault.message), code=fault.code, transient=fault.transient, detail=self.value(fault.detail)

@@ -1,6 +1,6 @@
 """The secrets of a home by name: from the environment (`AOB_SECRET_NAME`) or a file of `HOME/secrets`, read when used.
 
-A secret may be bound to hosts: then it goes to those and to no other. Values are in no record, log, answer or error.
+A secret may be bound to hosts: then it is sent only to those. Values are in no record, log, answer or error.
 """
 
 import os
@@ -20,19 +20,19 @@ from aob.work.job import WorkError
 from aob.work.secrets.mask import Mask
 
 VARIABLE: Final = "AOB_SECRET_"
-"""Before the name of a secret in the environment."""
+"""The prefix of a secret's name in the environment."""
 CHARS_MIN: Final = 4
-"""A shorter value could not be taken out of an answer without harm."""
+"""A shorter value could not be removed from an answer without harm."""
 VALUE_MAX: Final = 16 * 1024
 HOSTS_MAX: Final = 64
 _HOST: Final = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+:[0-9A-Fa-f]*")
 SUFFIX: Final = ".json"
 NOWHERE: Final = Path("/nonexistent/secrets")
-"""A home without secrets of its own: those of the environment are all there are."""
+"""A home without secrets: only those of the environment exist."""
 
 
 class Secret(msgspec.Struct, frozen=True):
-    """A value and the hosts it may go to (none: any); `*.example.com` is every host below that name."""
+    """A value and the hosts it may be sent to (none: any); `*.example.com` is every host below that name."""
 
     value: str
     hosts: tuple[str, ...] = ()
@@ -57,11 +57,11 @@ class Vault:
         self._folder, self._env = folder, os.environ if env is None else env
         self._read: dict[str, tuple[tuple[int, int, int], Secret]] = {}
 
-    # -- what work asks
+    # -- for work
 
     def value(self, name: str, host: str | None) -> str:
-        """The value of a secret that is to go to a host (None: to no host that could be compared, so a bound one does
-        not go). Raises WorkError `secret_missing` or `secret_refused`, both permanent."""
+        """The value of a secret to be sent to a host (None: to an unknown host, so a bound one is not sent). Raises
+        WorkError `secret_missing` or `secret_refused`, both permanent."""
         try:
             secret = self.get(name)
         except (NotFound, Unavailable) as error:
@@ -78,8 +78,8 @@ class Vault:
         return secret.value
 
     def expand(self, text: str, host: str | None = None, *, url: bool = False) -> tuple[str, Mask]:
-        """A setting with its references put in, once, and what takes the values out again. With `url` the text itself
-        is the URL whose host the secrets must be bound to. Raises WorkError."""
+        """A setting with its references replaced, once, and the mask that removes the values again. With `url` the text
+        itself is the URL whose host the secrets must be bound to. Raises WorkError."""
         names = list(dict.fromkeys(references(text)))
         if not names:
             return text, Mask()
@@ -118,10 +118,10 @@ class Vault:
             raise Unavailable(f"the secret {name} is no line of at least {CHARS_MIN} characters", code="bad_secret")
         return secret
 
-    # -- what people do
+    # -- for people
 
     def set(self, name: str, value: str, hosts: tuple[str, ...] = ()) -> None:
-        """Keep a secret, whole or not at all, for the owner's eyes only. Raises Invalid."""
+        """Store a secret, whole or not at all, readable by the owner only. Raises Invalid."""
         problems = list(_problems(name, value, hosts))
         if problems:
             raise Invalid("the secret cannot be kept", problems, code="bad_secret")
@@ -135,7 +135,7 @@ class Vault:
         part.replace(path)
 
     def names(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Every secret by name: where it comes from, and the hosts that it is bound to."""
+        """Every secret by name: its origin, and the hosts that it is bound to."""
         from_env = {key.removeprefix(VARIABLE) for key in self._env if key.startswith(VARIABLE)}
         files: list[str] = []
         with suppress(FileNotFoundError):
@@ -146,7 +146,7 @@ class Vault:
                 yield name, "environment" if name in from_env else "home", found.hosts if found else ()
 
     def remove(self, name: str) -> None:
-        """Forget a secret. Raises NotFound."""
+        """Remove a secret. Raises NotFound."""
         paths = [self._path(name), self._folder / name] if is_secret_name(name) else []
         there = [path for path in paths if path.is_file()]
         if not there:
@@ -158,7 +158,7 @@ class Vault:
         return self._folder / f"{name}{SUFFIX}"
 
     def _of_file(self, name: str) -> Secret | None:
-        """Of `NAME.json`, or of a file `NAME` that holds nothing but the value, as secret stores mount them."""
+        """Read `NAME.json`, or a file `NAME` that holds only the value, as secret stores mount them."""
         for path in (self._path(name), self._folder / name):
             try:
                 seen = path.stat()

@@ -1,4 +1,4 @@
-"""Settings and services of a home go in; what its jobs may use comes out: handlers, clients, stores, a memory."""
+"""Makes what jobs may use from settings and services of a home: handlers, clients, stores, a cache of outputs."""
 
 from aob.work.tools.memo import Memo, MemoCounts
 from aob.work.tools.objects import ObjectStore, ObjectStores, StoreSettings, check_key

@@ -1,7 +1,7 @@
-"""Outputs remembered by what they depend on: a job in, an earlier output of the same work on the same input out.
+"""Caches outputs by all that they depend on: a job may reuse the output of the same work on the same input.
 
-Only for work that is declared deterministic and without effect. An entry of the cache is metadata and a pointer; the
-value is a blob. Whatever is missing, damaged or out of reach is a miss, never an error.
+Only for work that is declared deterministic and without effect. A cache entry is metadata and a pointer; the value is a
+blob. Missing, damaged or unreachable data is a miss, never an error.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aob.ports.cache import Cache
 
 MEMO_VERSION: Final = 1
-"""Raised when keys or entries mean something else: what is older is then a miss."""
+"""Increased when keys or entries change meaning: older entries are then misses."""
 
 TTL_MS: Final = 30 * 86_400_000
 
@@ -32,7 +32,7 @@ WRITES: Final = frozenset({"read_through", "write_only"})
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What the cache holds: where the value is, and where it came from."""
+    """A cache entry: where the value is, and its origin."""
 
     digest: bytes
     size: int
@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class MemoCounts(msgspec.Struct):
-    """Counts since the start; `broken` are entries whose value is gone or damaged."""
+    """Counts since the start; `broken` are entries whose value is missing or damaged."""
 
     hits: int = 0
     misses: int = 0
@@ -53,7 +53,7 @@ class MemoCounts(msgspec.Struct):
 
 
 class Memo:
-    """The memory of a home. `facts` says which version of a handler is loaded."""
+    """The output cache of a home. `facts` gives the loaded version of a handler."""
 
     def __init__(
         self,
@@ -71,13 +71,13 @@ class Memo:
         self.counts = MemoCounts()
 
     def serves(self, job: Job) -> bool:
-        """Whether the job asks to be remembered, and may be."""
+        """Whether the job asks for caching, and may be cached."""
         spec = job.task.spec
         return spec.cache != "off" and spec.effect == "none" and bool(spec.deterministic)
 
     async def performed(self, job: Job, work: Callable[[], Coroutine[object, object, object]]) -> Done:
-        """The remembered output, or that of `work`, by the node's policy: `read_only` never writes, `read_through`
-        writes after a miss, `write_only` never reads. Raises what `work` raises."""
+        """The cached output, or that of `work`, by the node's policy: `read_only` never writes, `read_through` writes
+        after a miss, `write_only` never reads. Raises what `work` raises."""
         policy = job.task.spec.cache
         key = self.key(job)
         if policy in READS:
@@ -93,8 +93,8 @@ class Memo:
         return done
 
     def key(self, job: Job) -> str:
-        """The sha256 of all that an output depends on: tenant, kind, config, version of the code, input, and the
-        rules by which they are read."""
+        """The sha256 of all that an output depends on: tenant, kind, config, version of the code, input, and the rules
+        for reading them."""
         version = self._version(job)
         node = job.task
         parts = [MEMO_VERSION, job.tenant, node.kind, version, node.config, job.has_input_map, job.input, node.rules]
@@ -113,7 +113,7 @@ class Memo:
             return await self._blobs.get(tenant, entry.digest)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # a library's own, too: whatever is out of reach is a miss
+        except Exception as error:  # a library's own error, too: anything unreachable is a miss
             self.counts.broken += 1
             self._log.info("memo_missed", key=key, reason=said(error))
             return None
@@ -126,5 +126,5 @@ class Memo:
             await self._cache.put(job.tenant, key, msgspec.msgpack.encode(entry), self._ttl_ms)
             self.counts.kept += 1
         except Exception as error:
-            # The output is right whether it is remembered or not.
+            # The output is right whether it is cached or not.
             self._log.warning("memo_not_kept", key=key, reason=said(error))

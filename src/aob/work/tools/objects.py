@@ -1,4 +1,4 @@
-"""The home's object stores by name: settings in, opened stores out, by obstore (the extra `object`)."""
+"""The home's object stores by name, opened from settings by obstore (the extra `object`)."""
 
 import asyncio
 import importlib
@@ -42,7 +42,7 @@ class Got(Protocol):
 
 
 class ObjectStore(Protocol):
-    """What is used of an obstore store. Raises FileNotFoundError for an object that is not there."""
+    """The methods used of an obstore store. Raises FileNotFoundError for a missing object."""
 
     async def put_async(self, path: str, file: bytes, **options: object) -> Mapping[str, str | None]:
         """Store an object; returns its e_tag and version."""
@@ -62,7 +62,7 @@ class ObjectStore(Protocol):
 
 
 class ObjectStores:
-    """Opens each store when it is first used, and keeps it."""
+    """Opens each store at first use, and keeps it."""
 
     def __init__(self, settings: Mapping[str, StoreSettings], vault: Vault | None = None) -> None:
         self._settings, self._vault = settings, vault
@@ -86,7 +86,7 @@ class ObjectStores:
             return self._opened[name]
 
     def mask(self, name: str) -> Mask:
-        """What takes the secrets of a store out of what it says."""
+        """The mask that removes the secrets of a store from its messages."""
         return self._masks.get(name, NO_MASK)
 
     def _open(self, name: str, settings: StoreSettings) -> ObjectStore:
@@ -104,8 +104,8 @@ class ObjectStores:
         return store
 
     def place(self, name: str, tenant: str, key: str) -> str:
-        """Where a key of a tenant stands in a store. Raises WorkError `key_invalid` (permanent) for a key that would
-        lead elsewhere."""
+        """The path of a tenant's key in a store. Raises WorkError `key_invalid` (permanent) for a key that would lead
+        elsewhere."""
         check_key(key)
         settings = self._settings.get(name)
         return key if settings is not None and not settings.per_tenant else f"{_folder(tenant)}/{key}"
@@ -145,7 +145,7 @@ def _open(name: str, settings: StoreSettings) -> ObjectStore:
         else:
             store = stores.from_url(settings.url, client_options=settings.client or None, **settings.options)
         return cast(ObjectStore, store)
-    except BaseException as error:  # obstore panics on options that it does not know, and a panic is no Exception
+    except BaseException as error:  # obstore panics on unknown options, and a panic is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What work works with: everything outside a job that its kinds may use, made once by compose and then only read."""
+"""Everything outside a job that its kinds may use, made once by compose and then only read."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
