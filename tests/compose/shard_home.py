@@ -43,6 +43,12 @@ async def wide(value: Any) -> str:
     return "x" * int(value["n"])
 
 
+@aob.node
+async def gauge(value: Any) -> int:
+    """How many characters."""
+    return len(value)
+
+
 def chain(name: str, *handlers: str) -> dict[str, Any]:
     """Function nodes behind one another."""
     nodes = {f"n{i}": {"kind": "function", "config": {"handler": handler}} for i, handler in enumerate(handlers)}

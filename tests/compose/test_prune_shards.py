@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -186,3 +187,23 @@ async def test_a_prune_that_was_cut_off_between_two_files_is_ended_by_the_next(t
             await verbs.run(LOCAL, moved)
     with sqlite3.connect(tmp_path / "shard-0.db") as file:
         assert file.execute("select count(*) from head where kind = 'removal'").fetchone() == (1,)
+
+
+async def test_a_run_stays_while_a_fork_of_it_lives_in_another_file(tmp_path: Path) -> None:
+    document = {**chain("then", "count"), "edges": {"e": {"from": "n0", "to": "w"}}}
+    document["nodes"] = {**document["nodes"], **WAIT["nodes"]}
+    async with sharded(tmp_path, 2, document) as owners:
+        run_id = await started(owners.verbs, "then", 1, {"n": 1})
+        await ended(owners.verbs, run_id)
+    await set_shards(tmp_path, 1, lambda *_: None)
+    async with aob.open(tmp_path, app=shard_home) as app:
+        fork = (await app.views.fork(LOCAL, run_id, "w"))["run_id"]
+        clock = app.views._local.core.journal.clock  # type: ignore[attr-defined]
+        views = SimpleNamespace(verbs=app.views)
+        for dry_run in (True, False):
+            (step,) = [each for each in await steps(views, clock.now(), dry_run=dry_run) if each["kept"]]
+            assert step["kept"] == {"needed": 1}
+        await ended(app.views, fork)
+        await pruned(views, 2)
+        with pytest.raises(Gone, match="was pruned on"):
+            await app.views.run(LOCAL, run_id)

@@ -16,7 +16,7 @@ from aob.core.policy import LOCAL
 from aob.journal.partition import place_of, row_elsewhere
 from aob.work.pool import Running, mark
 from tests.compose import shard_home
-from tests.compose.shard_home import ASK, COUNT, WAIT, sharded
+from tests.compose.shard_home import ASK, COUNT, WAIT, chain, sharded, started
 from tests.compose.test_shard_numbers import counted
 
 RUNS = 12
@@ -107,6 +107,22 @@ async def test_a_run_that_moved_is_followed_from_any_position(tmp_path: Path) ->
                 assert [each["seq"] for _, each in left] == seqs[number + 1 :]
             entries = await owners.verbs.timeline(LOCAL, run_id)
             assert [entry["position"] for entry in entries] == after
+
+
+async def test_ended_runs_of_a_file_without_partitions_are_forked_and_replayed(tmp_path: Path) -> None:
+    note = {"n": 5_000}  # a value beside the rows, which only the file of the run has
+    async with sharded(tmp_path, 2, chain("wides", "wide", "gauge"), WAIT) as owners:
+        run_id = await started(owners.verbs, "wides", 1, note)
+        assert (await owners.verbs.wait(LOCAL, run_id, 20))["status"] == "COMPLETED"
+    await set_shards(tmp_path, 1, quietly)
+    async with aob.open(tmp_path, app=shard_home) as app:
+        told = await app.views.replay(LOCAL, run_id, "n0")
+        assert {visit["visit"]: visit["how"] for visit in told["visits"]} == {"n0": "recorded", "n1": "recorded"}
+        fork = await app.views.fork(LOCAL, run_id, "n1")
+        assert fork["copied"] == ["n0"]
+        ended = await app.views.wait(LOCAL, fork["run_id"], 20)
+        assert (ended["status"], ended["output"]) == ("COMPLETED", 5_000)
+        assert ended["inputs"] == note
 
 
 async def followed(verbs: Any, run_id: str, position: str | None) -> list[tuple[str, dict[str, Any]]]:

@@ -77,6 +77,9 @@ class App:
     `metrics` is None in the owner process of a further shard: the main process holds events and their numbers.
     """
 
+    parts: Sequence[object | str] = ()
+    """Where its handlers are."""
+
     def __init__(
         self, views: Views, home: Path, settings: Settings, notices: Notices | None, wiring: Wiring | None,
         metrics: Metrics | None, log: DeferredLog, reader: DeferredReader, topics: Log, room: Room, who: Caller = LOCAL,
@@ -159,7 +162,9 @@ async def assemble(
     """Make and enter every part of a shard in order of dependency, and report progress to `opening`. Jobs are
     dispatched only after `working` of the App is entered, which is left first."""
     with usable(home):
-        return await _assembled(stack, home, settings, app, layout, shard, opening or Opening())
+        running = await _assembled(stack, home, settings, app, layout, shard, opening or Opening())
+        running.parts = app
+        return running
 
 
 def now_ms() -> int:

@@ -92,6 +92,8 @@ class Core:
 
     vitals: Callable[[], dict[str, Any]] = staticmethod(dict)
     """The memory usage of this process, where it is measured."""
+    heir: "Core | None" = None
+    """Starts the forks of a shard that owns no partitions."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
 from aob.ports.store import MOVED
 from aob.runs import Core, Meant
-from aob.runs.removal import Part, Sweep
+from aob.runs.removal import Part, Sweep, forked
 from aob.views import Views
 
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
@@ -82,6 +82,14 @@ class OfOwner:
     async def start_meant(self, who: Caller, items: list[JsonValue], meant: dict[str, Meant]) -> list[JsonObject]:
         """Start many; `meant` resolves their names and tags."""
         return await self._views.start_meant(who, items, meant)
+
+    async def stored_value(self, who: Caller | None, tenant: str, digest: str) -> bytes | None:
+        """A value of the store of this shard, by its hash."""
+        return await self._core.store.value(tenant, bytes.fromhex(digest))
+
+    async def forked(self, who: Caller | None) -> list[str]:
+        """Runs, in any shard, of which a fork lives in this one."""
+        return sorted(forked(self._core.journal.streams))
 
     async def deliver(self, who: Caller | None, delivery: Delivery) -> MessageMark:
         """Take messages of another shard's streams; returns the mark up to which they are taken."""

@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from aob.compose.app import App, assemble
 from aob.compose.layout import Layout
 from aob.compose.shards.inner import OWN_STREAMS, OfOwner, table_of
@@ -83,13 +81,14 @@ class RetiredShard(LocalShard):
         self.number, self._main, self._layout = number, main, layout
 
     async def open(self, stack: AsyncExitStack) -> None:
-        """Load it until the stack is left. It performs nothing and needs no handlers."""
+        """Load it until the stack is left. Nothing is dispatched; its runs are replayed with the home's handlers, and
+        their forks start in shard 0."""
         main, number = self._main, self.number
-        settings = msgspec.structs.replace(main.settings, app=())
-        running = await assemble(stack, main.home, settings, (), self._layout, number)
+        running = await assemble(stack, main.home, main.settings, main.parts, self._layout, number)
         running.log.provide(main.log)
         running.reader.provide(main.reader)
         core = running.views.core
+        core.heir, core.values.elsewhere = main.views.core, main.views.core.values.elsewhere
         if main.wiring is not None:
             read_through = main.wiring.read_through
             core.followed.append(lambda tenant: read_through(tenant, number, core.journal.durable_row))

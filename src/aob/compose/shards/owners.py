@@ -52,7 +52,7 @@ class Owners:
         every.sort(key=lambda shard: shard.number)
         self.verbs = ShardedViews(running.views, every, layout)
         self._every, self._layout = every, layout
-        running.views.core.journal.post = self._deliver
+        running.views.core.journal.post, running.views.core.values.elsewhere = self._deliver, self._value
         self._followers = Followers([*self.owned, *self.retired], wiring, running.notices)
         self._stack = AsyncExitStack()
         self.sweeps = [ShardSweep(shard) for shard in every]
@@ -61,6 +61,14 @@ class Owners:
     async def _deliver(self, delivery: Delivery) -> MessageMark:
         shard = self._every[self._layout.owner(delivery.receiver)]
         return msgspec.convert(await shard.call("deliver", None, delivery), MessageMark)
+
+    async def _value(self, tenant: str, digest: bytes) -> bytes | None:
+        """A value that neither shard 0 nor the blobs have: a fork may use one of the shard where its run ended."""
+        for shard in self._every[1:]:
+            found: bytes | None = await shard.call("stored_value", None, tenant, digest.hex())
+            if found is not None:
+                return found
+        return None
 
     async def __aenter__(self) -> "Owners":
         try:

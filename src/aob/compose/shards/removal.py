@@ -10,6 +10,7 @@ from aob.core.answers import Pruned
 from aob.core.errors import CallerError
 from aob.core.policy import Caller
 from aob.core.verbs import run_verbs
+from aob.runs.removal import NEEDED
 
 
 async def prune_step(shards: Sequence[Shard], layout: Layout, who: Caller, args: run_verbs.PruneRuns) -> Pruned:
@@ -22,7 +23,7 @@ async def prune_step(shards: Sequence[Shard], layout: Layout, who: Caller, args:
         )
     at = int(number)
     asked, erased = msgspec.structs.replace(args, cursor=rest or None), None
-    if layout.moved and not args.dry_run:
+    if layout.moved:
         erased = await _erased(shards, layout, at, who, asked)
     told: Pruned = await shards[at].call("pruned", who, asked, erased)
     if told["next"] is not None:
@@ -35,9 +36,12 @@ async def prune_step(shards: Sequence[Shard], layout: Layout, who: Caller, args:
 async def _erased(
     shards: Sequence[Shard], layout: Layout, at: int, who: Caller, args: run_verbs.PruneRuns
 ) -> dict[str, str]:  # fmt: skip
-    """What the runs of a step left in shards that had them before goes: of each run why it did not, or nothing."""
+    """What the runs of a step left in shards that had them before goes: of each run why it did not, or nothing. A run
+    stays while a fork of it lives, in any shard."""
     parts: dict[str, object] = await shards[at].call("parts", who, args)
-    erased = dict.fromkeys(parts, "")
+    forked = {run_id for shard in shards for run_id in await shard.call("forked", None)}
+    erased = {run_id: NEEDED if run_id in forked else "" for run_id in parts}
+    parts = {run_id: part for run_id, part in parts.items() if not erased[run_id] and not args.dry_run}
     for shard in shards:
         here = {run_id: part for run_id, part in parts.items() if shard.number in layout.shards_of(run_id)}
         if shard.number != at and here:

@@ -62,14 +62,15 @@ class Replays:
             after = after | await asyncio.to_thread(self._changed, who, run, versions, set(assumed))
         copied = _copied(run, ir, after - assumed.keys(), assumed)
         await self.core.journal.settled(stream)
-        new_id = self.core.ids.next()
+        begins = self.core.heir or self.core
+        new_id = begins.ids.next()
         command = cmd.Start(
             new_id, run.workflow, run.artifact, run.version, run.tag, run.tenant, who.name, run.inputs,
             run.inputs_digest, run.mode, run.priority, run.depth, run.labels, tuple(overlay), run_id,
             tuple(copied), rules=run.rules, by_key=who.id,
             authors=(*run.authors, *_authors(run), *((who.name, who.id) if len(overlay) > first else ())),
         )  # fmt: skip
-        decided = await self.core.journal.ask(new_id, command, fresh=True, reads=lambda now: now.stream.state.status)
+        decided = await begins.journal.ask(new_id, command, fresh=True, reads=lambda now: now.stream.state.status)
         return {"run_id": new_id, "status": decided.said, "forked_from": run_id, "from": from_node,
                 "copied": sorted(item.visit for item in copied)}  # fmt: skip
 
