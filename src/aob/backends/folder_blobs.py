@@ -45,22 +45,18 @@ class FolderBlobs:
         return await asyncio.to_thread(self._put, tenant, data)
 
     async def get(self, tenant: str, digest: bytes) -> bytes:
-        """The bytes, verified."""
         return await asyncio.to_thread(self._get, tenant, digest)
 
     async def has(self, tenant: str, digest: bytes) -> bool:
-        """Whether the file is there."""
         return await asyncio.to_thread(self._stat, tenant, digest) is not None
 
     async def size(self, tenant: str, digest: bytes) -> int:
-        """The size of the file in bytes."""
         size = await asyncio.to_thread(self._stat, tenant, digest)
         if size is None:
             raise _missing(digest)
         return size
 
     async def delete(self, tenant: str, digest: bytes) -> bool:
-        """Removes the file."""
         return await asyncio.to_thread(self._delete, tenant, digest)
 
     async def forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
@@ -231,8 +227,8 @@ def _write_all(handle: int, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else looks at the time of a file in this folder meanwhile, nor removes one for its time: held over
-    processes where there is a way to do so."""
+    """No other process checks the time of a file in this folder meanwhile, or removes one by it: locked across
+    processes where that is possible."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if sys.platform != "win32":

@@ -1,7 +1,7 @@
 """`HOME/marks`: one page that all processes of a home share, with the last durable row of each of its files.
 
-Writing a mark costs no system call but the look whether the page is still where it was: a page whose file was removed
-belongs to a home that was removed, and nothing more is acknowledged there.
+Writing a mark costs no system call except the check that the page still exists: if its file was removed, the home was
+removed, and nothing more is acknowledged there.
 """
 
 import mmap
@@ -49,7 +49,7 @@ class MarksPage:
         return PageMark(self, slot_of(name))
 
     def beside(self) -> "Beside":
-        """For a file that can be made again: it knows the others, and nobody need know it."""
+        """A mark for a file that can be rebuilt: it reads the others' marks and writes none."""
         return Beside(self)
 
     def gone(self) -> bool:
@@ -57,14 +57,14 @@ class MarksPage:
         return os.fstat(self._handle).st_nlink == 0
 
     def close(self) -> None:
-        """Let go of the page. Twice is fine."""
+        """Close the page. Idempotent."""
         if not self.page.closed:
             self.page.close()
             os.close(self._handle)
 
 
 class PageMark:
-    """The place of one file."""
+    """The port `Mark` of one file in the page."""
 
     def __init__(self, page: MarksPage, slot: int) -> None:
         self._page, self.home = page, page.home
@@ -73,35 +73,31 @@ class PageMark:
         self._id = NOBODY
 
     def begin(self, file_id: bytes, row: int) -> None:
-        """Who the file is, and its last durable row."""
         self._id = file_id
         _slot.pack_into(self._page.page, self._at, file_id, row, check_of(file_id, row))
 
     def note(self, row: int) -> None:
-        """This row is durable."""
         if os.fstat(self._fd).st_nlink == 0:
             raise home_gone(self._page.path.parent)
         _row.pack_into(self._page.page, self._row_at, row, check_of(self._id, row))
 
     def peers(self) -> bytes:
-        """The places of all others."""
         page, at = self._page, self._at
         return page.page[SLOT:at] + NOBODY + NOBODY + page.page[at + SLOT : page.used]
 
 
 class Beside(Unmarked):
-    """The mark of a file that has no place in the page."""
+    """The mark of a file without an entry in the page."""
 
     def __init__(self, page: MarksPage) -> None:
         self._page, self.home = page, page.home
 
     def peers(self) -> bytes:
-        """The places of all."""
         return self._page.page[SLOT : self._page.used]
 
 
 def home_gone(home: Path, file: str = "") -> Unavailable:
-    """The error of whoever wanted to acknowledge something in a home, or a file of it, that is not there any more."""
+    """The error of acknowledging something in a home, or a file of it, that no longer exists."""
     what = f"{file} of the home {home}" if file else f"the home {home}"
     return Unavailable(f"{what} was removed or replaced while it ran", code="home_gone",
                        hint="nothing was acknowledged since; stop this process and start it on a home that is there",
@@ -109,20 +105,19 @@ def home_gone(home: Path, file: str = "") -> Unavailable:
 
 
 def slot_of(name: str) -> int:
-    """Where the mark of a file lies."""
+    """The offset of a file's mark."""
     if name in NAMES:
         return NAMES.index(name) + 1
     return FIRST_SHARD + int(name.removeprefix("shard-").removesuffix(".db"))
 
 
 def name_of(slot: int) -> str:
-    """The file whose mark lies there."""
+    """The file whose mark is at an offset."""
     return NAMES[slot - 1] if slot < FIRST_SHARD else f"shard-{slot - FIRST_SHARD}.db"
 
 
 def known_in(places: bytes) -> dict[str, tuple[bytes, int]]:
-    """Files with their ids and rows, from places as `peers` gives them. A place that is not what was written says
-    nothing."""
+    """Files with their ids and rows, from places as returned by `peers`. A damaged place is skipped."""
     found: dict[str, tuple[bytes, int]] = {}
     for at in range(0, len(places) - SLOT + 1, SLOT):
         file_id, row, check = _slot.unpack_from(places, at)
@@ -132,12 +127,12 @@ def known_in(places: bytes) -> dict[str, tuple[bytes, int]]:
 
 
 def check_of(file_id: bytes, row: int) -> int:
-    """The check word of a place: no bit of it changes alone."""
+    """The check word of a place: detects every change of a single bit."""
     return (int.from_bytes(file_id, "little") % _PRIME ^ row * _ODD) & _WORD
 
 
 def places_of(known: Mapping[str, tuple[bytes, int]], size: int) -> bytes:
-    """The opposite of `known_in`: so many bytes of places."""
+    """The inverse of `known_in`: places of this size."""
     places = bytearray(size)
     for name, (file_id, row) in known.items():
         at = (slot_of(name) - 1) * SLOT if name != "metrics.db" else size  # which has no place
@@ -147,7 +142,7 @@ def places_of(known: Mapping[str, tuple[bytes, int]], size: int) -> bytes:
 
 
 def read_marks(path: Path) -> tuple[bytes, dict[str, tuple[bytes, int]]]:
-    """The id of the home and what the page says of its files; nothing of a page that is not there or not ours."""
+    """The id of the home and the page's records of its files; empty for a page that is missing or not ours."""
     try:
         data = path.read_bytes()
     except OSError:

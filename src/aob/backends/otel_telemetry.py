@@ -32,16 +32,13 @@ class OtelTelemetry:
 
     @property
     def stages(self) -> Mapping[str, Stage]:
-        """All stages by name."""
         return self._counts.stages
 
     def stage(self, name: str, seconds: float, units: int = 1, errors: int = 0) -> None:
-        """A stage was passed."""
         self._counts.stage(name, seconds, units, errors)
 
     @contextmanager
     def span(self, name: str, parent: Trace | None = None, **attributes: str | int | float) -> Iterator[Trace | None]:
-        """A span around a block."""
         above = parent or TRACE.get()
         with self._tracer.start_as_current_span(name, context=_context(above), attributes=dict(attributes)) as span:
             here = _trace(span, above, attributes)
@@ -54,14 +51,12 @@ class OtelTelemetry:
     def record(
         self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float
     ) -> Trace | None:
-        """A span that is over already."""
         context = _context(parent)
         span = self._tracer.start_span(name, context=context, attributes=dict(attributes), start_time=start_ns)
         span.end(end_ns)
         return _trace(span, parent, attributes)
 
     async def close(self) -> None:
-        """Hand over what is still here."""
         if not self._closed:
             self._closed = True
             await asyncio.to_thread(self._provider.shutdown)

@@ -1,5 +1,5 @@
-"""`Transport` over a byte stream: a pair of sockets, TCP, or TLS. A message is its length (4 bytes, big endian), then
-its bytes."""
+"""`Transport` over a byte stream: a pair of sockets, TCP, or TLS. A message is its length (4 bytes, big endian) and its
+bytes."""
 
 import asyncio
 import socket
@@ -16,23 +16,21 @@ class StreamTransport:
 
     @classmethod
     async def over(cls, sock: socket.socket) -> "StreamTransport":
-        """Over one socket of a pair, which it closes in the end."""
+        """A transport over one socket of a pair, which it closes at the end."""
         return cls(*await asyncio.open_unix_connection(sock=sock))
 
     def send(self, message: bytes) -> None:
-        """Put a message on its way."""
         if not self._writer.is_closing():
             self._writer.write(len(message).to_bytes(4, "big") + message)
 
     async def drained(self) -> None:
-        """Wait for room."""
         try:
             await self._writer.drain()
         except ConnectionError:
             return
 
     async def receive(self) -> bytes | None:
-        """The next message; None also for a length that no message has."""
+        """The next message; None also for an impossible length."""
         try:
             size = int.from_bytes(await self._reader.readexactly(4), "big")
             return await self._reader.readexactly(size) if size <= MESSAGE_MAX else None
@@ -40,5 +38,4 @@ class StreamTransport:
             return None
 
     def close(self) -> None:
-        """Let go."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""What went wrong, for a person in a few lines or for a program as a problem, and the exit code that says it too."""
+"""Reports an error, to a person in a few lines or to a program as a problem, with a matching exit code."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,7 +16,7 @@ EXIT_BY_STATUS: Final[Mapping[int, int]] = {
 
 
 def complain(error: AobError, screen: Screen, file: str | None = None) -> int:
-    """Say what went wrong, where (in `file`, when a document is meant), and how to mend it; give the exit code."""
+    """Print what failed, where (in `file`, when a document is meant), and how to mend it; return the exit code."""
     if screen.json:
         screen.error(msgspec.json.encode(problem_of(error)).decode())
     else:

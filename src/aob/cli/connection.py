@@ -1,4 +1,4 @@
-"""Which server a command speaks to and with which key: options, then the environment, then the home's own files."""
+"""Finds the server and key of a command: options, then the environment, then the home's own files."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
 def connect(args: Namespace, env: Mapping[str, str]) -> "AsyncClient":
-    """The client of the server that is meant: `--server`, AOB_SERVER, or the one that runs on the home."""
+    """The client of the chosen server: `--server`, AOB_SERVER, or the one that runs on the home."""
     from aob.client import AsyncClient, find_key, find_place
 
     home, url, key = home_of(args, env), args.server or env.get("AOB_SERVER"), env.get("AOB_KEY")
@@ -24,7 +24,7 @@ def connect(args: Namespace, env: Mapping[str, str]) -> "AsyncClient":
         return AsyncClient(place.url, key or place.key)
     if urlsplit(url).scheme not in ("http", "https"):
         raise Invalid(f"{url!r} is not the address of a server", hint="--server http://127.0.0.1:8080")
-    # The home's own key is for this machine: it is not shown to any other.
+    # The home's own key is for this machine: it is not sent to any other.
     if not key and urlsplit(url).hostname in LOOPBACK and (home / "key").exists():
         key = find_key(home)
     return AsyncClient(url, key or "")

@@ -1,4 +1,4 @@
-"""The examples that the package ships, to import from: inside the installed package, or beside it in a checkout."""
+"""The importable examples of the package: inside the installed package, or next to it in a checkout."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from aob.core.errors import NotFound
 
 
 def examples() -> Path:
-    """Their folder; from now on they can be imported by their names. Raises NotFound."""
+    """Return their folder and make them importable by name. Raises NotFound."""
     package = Path(aob.__file__).parent
     for folder in (package / "examples", package.parents[1] / "examples"):
         if (folder / "demo" / "__init__.py").is_file():

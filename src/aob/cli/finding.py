@@ -1,4 +1,4 @@
-"""An id that a person cut short to the one that is meant. An id that may be several things is never guessed."""
+"""Expands an id that a person shortened. An ambiguous id is never guessed."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 LOOKED_AT: Final = 500
 RUNS_LOOKED_AT: Final = 50
-"""Runs whose patches are looked through."""
+"""Runs whose patches are searched."""
 SHOWN: Final = 5
 
 
 async def find_run(aob: "AsyncClient", text: str) -> str:
-    """The whole id of a run: as it is, or of the one recent run that it begins or ends.
+    """The whole id of a run: the given one, or that of the one recent run that begins or ends with it.
 
     Raises NotFound when none of the newest 500 runs fits, Conflict `ambiguous_id` when several do.
     """
@@ -27,8 +27,8 @@ async def find_run(aob: "AsyncClient", text: str) -> str:
 
 
 async def find_ticket(aob: "AsyncClient", text: str) -> str:
-    """The whole id of a ticket or of a patch: as it is, or of the one that it begins or ends. Open tickets are looked
-    through and, unless it begins with `ticket_`, the patches of recent runs. Raises as `find_run`."""
+    """The whole id of a ticket or of a patch: the given one, or the one that begins or ends with it. Searches open
+    tickets and, unless it begins with `ticket_`, the patches of recent runs. Raises as `find_run`."""
     if text.startswith("patch_"):
         return await find_patch(aob, text)
     try:
@@ -41,7 +41,7 @@ async def find_ticket(aob: "AsyncClient", text: str) -> str:
 
 
 async def find_patch(aob: "AsyncClient", text: str) -> str:
-    """The whole id of a patch: as it is, or of the one of the newest 50 runs that it begins or ends. Raises as
+    """The whole id of a patch: the given one, or the one of the newest 50 runs that begins or ends with it. Raises as
     `find_run`."""
     try:
         return (await aob.patch(text))["patch_id"]

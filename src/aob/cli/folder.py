@@ -1,4 +1,4 @@
-"""Contract files on disk: what a person names, a folder or files, to texts by name. Nothing is checked here."""
+"""Reads contract files, given as a folder or as files, to texts by name. Checks nothing."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -9,13 +9,13 @@ from aob.core.errors import Invalid, NotFound
 
 SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
 PLATFORM: Final = "metrics/platform/contracts.yaml"
-"""Read as a file: the room that folds by it is none of a command's business."""
+"""Read as a file: commands do not import the room that folds by it."""
 
 
 def contract_files(names: Sequence[str], *, relative: bool = False) -> dict[str, str]:
     """The texts of these files, and of all contract files in these folders, by path as typed.
 
-    `relative` names files of a folder from that folder on: what a server shall know of them. Raises NotFound, Invalid.
+    `relative` names files of a folder relative to it, as the server will know them. Raises NotFound, Invalid.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -34,7 +34,7 @@ def contract_files(names: Sequence[str], *, relative: bool = False) -> dict[str,
 
 
 def platform_files() -> dict[str, str]:
-    """The contracts that every home has: what its own runs and gate are told by."""
+    """The contracts that every home has, for its own runs and gate."""
     found = resources.files("aob").joinpath(PLATFORM)
     return {PLATFORM: found.read_text("utf-8")}
 

@@ -1,4 +1,4 @@
-"""The words of `aob`: each command adds its own. Nothing heavy is imported to read them."""
+"""The parser of `aob`: each command adds its own words. Imports nothing heavy."""
 
 import sys
 from argparse import SUPPRESS, Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -19,7 +19,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 not allowed
 
 
 class Parser(ArgumentParser):
-    """Says which word was meant, and what there is where no command was said."""
+    """Suggests the intended word, and lists the commands when none was given."""
 
     def _check_value(self, action: Action, value: Any) -> None:
         try:
@@ -39,8 +39,8 @@ class Parser(ArgumentParser):
 
 
 def parse(words: Sequence[str] | None = None) -> Namespace:
-    """What was typed: `act`, `reach`, `json`, `home`, `server` and the command's own. Raises SystemExit for usage."""
-    # Not by set_defaults: the common options are shared, and a command would put the default over what came before it.
+    """The parsed words: `act`, `reach`, `json`, `home`, `server` and the command's own. Raises SystemExit for usage."""
+    # Not by set_defaults: the common options are shared, and a command's default would overwrite an earlier value.
     return make_parser().parse_args(words, Namespace(json=False, home=None, server=None))
 
 

@@ -1,4 +1,4 @@
-"""Answers of the server to lines and rows for a person. Text out of JSON; nothing is asked and nothing is printed."""
+"""Converts JSON answers of the server to lines and rows for a person. Sends and prints nothing."""
 
 import re
 from collections import Counter
@@ -31,11 +31,11 @@ ENTRY_HIDDEN: Final = frozenset(
 )
 ENTRY_VALUE_MAX: Final = 60
 REASON_MAX: Final = 60
-"""Of a reason in a list: the other columns have to stay in sight."""
+"""Characters of a reason in a list, so that the other columns stay visible."""
 INSTANT_MS: Final = 1_000_000_000_000
 """A larger number of ms is an instant, a smaller one a duration."""
 ALIKE_MAX: Final = 10
-"""So many visits of a map or a loop that went alike are told one by one."""
+"""Up to so many equal visits of a map or a loop are listed one by one."""
 _ANY_ITEM: Final = re.compile(r"\[\d+\]|#\d+")
 NODE_COLUMNS: Final = ("node", "state", "attempt", "kind", "note")
 RUN_COLUMNS: Final = ("run", "workflow", "status", "started", "took")
@@ -50,17 +50,17 @@ def short(value: JsonValue, most: int = VALUE_MAX) -> str:
 
 
 def clock(ms: JsonValue) -> str:
-    """An instant as people on this machine read it; nothing for none."""
+    """An instant in this machine's local format; empty for none."""
     return datetime.fromtimestamp(ms / 1_000).astimezone().strftime("%Y-%m-%d %H:%M:%S") if ms else ""
 
 
 def took(begun_ms: JsonValue, ended_ms: JsonValue) -> str:
-    """How long it took; nothing while it goes on."""
+    """The duration; empty while it goes on."""
     return format_duration(ended_ms - begun_ms) if begun_ms and ended_ms else ""
 
 
 def left(due_ms: JsonValue, now: datetime | None = None) -> str:
-    """How long until an instant; nothing for none."""
+    """The time left until an instant; empty for none."""
     if not due_ms:
         return ""
     ms = due_ms - (now or datetime.now(UTC)).timestamp() * 1_000
@@ -84,7 +84,7 @@ def run_head(run: RunView) -> str:
 
 
 def node_rows(run: RunView) -> Iterator[tuple[str, ...]]:
-    """Every visit with its state, in the order of the graph; nodes that nothing has reached come after them."""
+    """Every visit with its state, in the order of the graph; unreached nodes last."""
     nodes, graph = run["nodes"], run.get("graph") or {}
     for visit, node in nodes.items():
         yield visit, node["state"], str(node.get("attempt") or ""), node.get("kind", ""), _note(node)
@@ -111,7 +111,7 @@ def entry_line(entry: Mapping[str, JsonValue]) -> str:
 
 
 def entry_state(entry: Mapping[str, JsonValue]) -> str:
-    """The state that an entry speaks of, for its colour: `completed` of node_completed, a run's status at its end."""
+    """The state of an entry, for its colour: `completed` of node_completed, a run's status at its end."""
     return str(entry.get("status") or entry["type"].rpartition("_")[2])
 
 
@@ -124,7 +124,7 @@ def _field(name: str, value: JsonValue) -> str:
 
 
 def moment(ms: JsonValue) -> str:
-    """The time of day of an instant, to the ms; nothing for none, the number for one that no calendar has."""
+    """The time of day of an instant, to the ms; empty for none, the number for one beyond the calendar."""
     try:
         return datetime.fromtimestamp(ms / 1_000).astimezone().strftime("%H:%M:%S.%f")[:-3] if ms else ""
     except (ValueError, OverflowError, OSError):
@@ -173,7 +173,7 @@ def indented(value: JsonValue) -> Iterator[str]:
 
 
 def diff_lines(answer: Mapping[str, JsonValue]) -> list[str]:
-    """The lines of a difference that the server has drawn, or its JSON."""
+    """The lines of a difference as the server rendered it, or its JSON."""
     lines = answer.get("lines")
     if isinstance(lines, list):
         return [str(line) for line in lines]
@@ -181,7 +181,7 @@ def diff_lines(answer: Mapping[str, JsonValue]) -> list[str]:
 
 
 def progress(states: Iterable[str]) -> str:
-    """How far a run is: `3 completed, 1 running`."""
+    """The progress of a run: `3 completed, 1 running`."""
     counts: dict[str, int] = {}
     for state in states:
         counts[state] = counts.get(state, 0) + 1
@@ -189,7 +189,7 @@ def progress(states: Iterable[str]) -> str:
 
 
 def visit_rows(report: JsonObject) -> Iterator[tuple[str, ...]]:
-    """The visits of a replay: where each output came from. Many that differ only in their item are one row."""
+    """The visits of a replay: the origin of each output. Many that differ only in their item are one row."""
     rows = [
         (str(visit.get("visit", "")), str(visit.get("how", "")), short(visit.get("why") or visit.get("on") or ""))
         for visit in report.get("visits", ())

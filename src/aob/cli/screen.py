@@ -1,6 +1,6 @@
-"""What a command prints: JSON for programs, plain columns for pipes, colours for a terminal. Never what it decides.
+"""Prints for commands: JSON for programs, plain columns for pipes, colours for a terminal.
 
-Text of a server or a document is cleaned of control characters before a terminal sees it.
+Text of a server or a document is cleaned of control characters before it is printed to a terminal.
 """
 
 import sys
@@ -26,17 +26,17 @@ STYLES: Final[Mapping[str, str]] = {
 
 
 class Spinner(Protocol):
-    """A line that says what is waited for."""
+    """A progress line."""
 
     def update(self, status: str) -> None:
-        """Say something else."""
+        """Change the text."""
 
 
 class Silent:
-    """The spinner of a pipe."""
+    """The spinner of a pipe: prints nothing."""
 
     def update(self, status: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 class Screen:
@@ -55,13 +55,13 @@ class Screen:
         self._out.flush()
 
     def told(self, value: JsonValue) -> bool:
-        """Print a value where programs read; false where a person does, who is shown it in another way."""
+        """Print a value for programs; returns False for a person, to whom the caller shows it otherwise."""
         if self.json:
             self.value(value)
         return self.json
 
     def line(self, text: str = "", *, style: str = "") -> None:
-        """One line, as it is."""
+        """Print one line unchanged."""
         if self.terminal and style:
             self._rich().print(clean(text), style=style, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -69,13 +69,13 @@ class Screen:
             self._out.flush()
 
     def note(self, text: str) -> None:
-        """A line beside the output, for a person who watches."""
+        """A line on standard error, for a person who watches."""
         if not self.json:
             self._err.write(clean(text) + "\n")
             self._err.flush()
 
     def error(self, text: str) -> None:
-        """A line of what went wrong, beside the output."""
+        """An error line on standard error."""
         self._err.write(text + "\n")
         self._err.flush()
 
@@ -89,7 +89,7 @@ class Screen:
             self.line(line, style={"+": "green", "-": "red", "~": "yellow"}.get(line.lstrip()[:1], ""))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, none: str = "none") -> None:
-        """Rows under headings; a cell that names a state has its colour. `none` stands where there are no rows."""
+        """Rows under headings; a cell that names a state has its colour. `none` is printed when there are no rows."""
         cells = [[clean(cell) for cell in row] for row in rows]
         if not cells:
             self.line(none, style="dim")
@@ -103,13 +103,13 @@ class Screen:
     def listing(
         self, value: JsonValue, columns: Sequence[str], rows: Iterable[Sequence[str]], *, none: str = "none"
     ) -> None:
-        """A list: its value where programs read, a table for a person."""
+        """A list: its value for programs, a table for a person."""
         if not self.told(value):
             self.table(columns, rows, none=none)
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[Spinner]:
-        """A spinner while something is waited for; on a terminal only."""
+        """A spinner during a wait; on a terminal only."""
         if self.json or not self._err.isatty():
             yield Silent()
             return
@@ -157,7 +157,7 @@ def standard_screen(*, json: bool) -> Screen:
 
 
 def clean(text: str) -> str:
-    """Text that can do nothing to a terminal: control characters are shown, not obeyed."""
+    """Text that is safe for a terminal: control characters are shown as text."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""One command from its words to its exit code: parse, find the server, act, and say what went wrong."""
+"""Performs one command: parses words, finds the server, acts, reports errors, returns the exit code."""
 
 import asyncio
 import os
@@ -29,13 +29,13 @@ def run(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has seen enough (`| head`); the interpreter must not complain while it closes the pipe.
+        # The reader has closed the pipe (`| head`); the interpreter must not complain while it closes its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 async def perform(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
-    """A command that speaks to a server, or waits for things by itself."""
+    """A command that talks to a server, or waits itself."""
     try:
         if args.reach == "alone":
             code: int | None = await args.act(args, screen, env)
@@ -65,6 +65,6 @@ def _own(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
 
 
 def _refused(error: OSError) -> AobError:
-    """What the system refuses is a line, and no trace."""
+    """Report an error of the system as a line, without a traceback."""
     where = f"{error.filename}: " if error.filename else ""
     return Unavailable(f"{where}{error.strerror or error}", code="system_refused")

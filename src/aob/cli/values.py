@@ -1,4 +1,4 @@
-"""What users type to values: `name=value` pairs, JSON, files, documents. Raises Invalid that shows how to write it."""
+"""Converts users' text to values: `name=value` pairs, JSON, files, documents. Raises Invalid with an example."""
 
 import sys
 from argparse import ArgumentTypeError
@@ -50,12 +50,12 @@ def named(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
 
 
 def labels(texts: Sequence[str]) -> dict[str, str]:
-    """What `--label` says."""
+    """The labels of `--label`."""
     return named(texts, "--label", "team=sales")
 
 
 def json_from(text: str, option: str) -> JsonValue:
-    """JSON as it is typed, of a file, or of standard input (`-`)."""
+    """JSON as typed, from a file, or from standard input (`-`)."""
     data = text if text[:1] in "{[" else read(text).decode("utf-8-sig", "replace")
     twice = key_twice(data)
     if twice is not None:
@@ -67,7 +67,7 @@ def json_from(text: str, option: str) -> JsonValue:
 
 
 def patch_from(text: str, **given: str | None) -> JsonObject:
-    """A patch body: of a list of operations or of a whole body, and what options say over it."""
+    """A patch body, from a list of operations or a whole body, with overrides from options."""
     body = json_from(text, "operations")
     if isinstance(body, list):
         body = {"operations": body}
@@ -77,7 +77,7 @@ def patch_from(text: str, **given: str | None) -> JsonObject:
 
 
 def inputs_of(whole: str | None, parts: Sequence[str]) -> JsonObject:
-    """The inputs of a start: of `--inputs`, then single ones of `--input` over them."""
+    """The inputs of a start: `--inputs`, overridden by single ones of `--input`."""
     found = json_from(whole, "--inputs") if whole is not None else {}
     if not isinstance(found, dict):
         raise Invalid("--inputs holds no JSON object", hint='--inputs \'{"order_id": "o-17"}\'')
@@ -85,12 +85,12 @@ def inputs_of(whole: str | None, parts: Sequence[str]) -> JsonObject:
 
 
 def is_document(text: str) -> bool:
-    """Whether a word names a file and not a workflow: it ends like one, or has a folder in it."""
+    """Whether a word names a file and not a workflow: it has a file's suffix, or contains a folder."""
     return text == "-" or Path(text).suffix in DOCUMENT_SUFFIXES or "/" in text
 
 
 def _beside(path: Path) -> str:
-    """The file beside it that was meant."""
+    """The existing file next to it that was probably meant."""
     try:
         near = nearest(path.name, (each.name for each in path.parent.iterdir()))
     except OSError:

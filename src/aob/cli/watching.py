@@ -1,4 +1,4 @@
-"""Waiting for a run: its events in, a spinner or a line each out, its end as an exit code."""
+"""Waits for a run: prints its events as a spinner or lines, and returns an exit code for its end."""
 
 import asyncio
 from contextlib import suppress
@@ -16,7 +16,7 @@ TIME_IS_UP: Final = 7
 
 
 async def wait(aob: "AsyncClient", run_id: str, screen: Screen, *, follow: bool, timeout_ms: int | None = None) -> int:
-    """Wait for the end of a run, show it, and say by the exit code whether it completed."""
+    """Wait for the end of a run, show it, and return the exit code for whether it completed."""
     done: set[str] = set()
     with screen.waiting(f"{run_id} runs") as spinner, suppress(TimeoutError):
         async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1_000):
@@ -38,13 +38,13 @@ async def wait(aob: "AsyncClient", run_id: str, screen: Screen, *, follow: bool,
 
 
 def tell(event: "Event", screen: Screen) -> None:
-    """One event as it comes."""
+    """Print one event."""
     if not screen.told(event.data):
         screen.state(entry_line(event.data), entry_state(event.data))
 
 
 def doing(event: "Event", done: set[str]) -> str:
-    """What a run does, in one line for a spinner."""
+    """The activity of a run, in one line for a spinner."""
     data = event.data
     if event.name == "node_completed":
         done.add(str(data.get("visit", "")))
@@ -55,7 +55,7 @@ def doing(event: "Event", done: set[str]) -> str:
 
 
 def show_end(run: RunView, screen: Screen) -> None:
-    """How a run ended, with its output or with what failed."""
+    """Show how a run ended, with its output or its failure."""
     screen.state(run_head(run), run["status"])
     if run["status"] == "COMPLETED":
         screen.line(f"output  {short(run['output'], 2_000)}")

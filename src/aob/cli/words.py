@@ -1,4 +1,4 @@
-"""How commands state their words to argparse: a parser with the common options, and what it does when it is used."""
+"""How commands declare their words to argparse: a parser with the common options, and the action."""
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _SubParsersAction
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ HOME: Final = "home"
 COMMAND: Final = "COMMAND"
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 Reach: TypeAlias = Literal["server", "alone", "process"]
-"""What a command needs: a client of a `server`, a loop of its own (`alone`), or the whole `process`."""
+"""What a command needs: a client of a `server`, its own loop (`alone`), or the whole `process`."""
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
     epilog: str = "",
 ) -> ArgumentParser:
     """A command that acts. `act` is `async (client, args, screen)`, or without a server `(args, screen, env)`, and
-    gives an exit code or None."""
+    returns an exit code or None."""
     parser = commands.add_parser(
         name,
         help=help,
@@ -37,11 +37,11 @@ def command(
 
 
 def group(commands: Commands, common: ArgumentParser, name: str, help: str) -> Commands:
-    """A command that only has commands."""
+    """A command that only has subcommands."""
     parser = commands.add_parser(name, help=help, parents=[common], description=help[:1].upper() + help[1:] + ".")
     return parser.add_subparsers(metavar=COMMAND, required=True)
 
 
 def home_of(args: Namespace, env: Mapping[str, str]) -> Path:
-    """The home that is meant: `--home`, AOB_HOME, or the folder `home` here."""
+    """The chosen home: `--home`, AOB_HOME, or the folder `home` here."""
     return Path(args.home or env.get("AOB_HOME") or HOME)

@@ -1,4 +1,4 @@
-"""Calls go in, requests go out, answers come back typed; a problem of the server is raised as the error that it was."""
+"""Typed clients of the HTTP API; a problem of the server is raised as the original error."""
 
 from aob.client.async_client import AsyncClient
 from aob.client.frames import Event

@@ -29,6 +29,6 @@ class AsyncClient(Workflows, Runs, People, Events, DeadLetters, Metrics, Contrac
         return cls(place.url, place.key)
 
     async def health(self) -> Health:
-        """How the server is."""
+        """The health of the server."""
         found: Health = await self._call("GET", "/v1/health")
         return found

@@ -1,5 +1,5 @@
-"""Calls made of the table of verbs: a method for each verb that is asked in one request. Their types stand in the stub
-beside, which `python -m tools.make_client` writes."""
+"""Methods made of the verb table: one for each verb that takes one request. Their types are in the stub file, which
+`python -m tools.make_client` writes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def _asking(verb: AnyVerb, http: Http) -> Callable[..., Any]:
 
 
 def add(made: type[Made], table: tuple[AnyVerb, ...]) -> None:
-    """Give a class of calls the verbs of a table."""
+    """Add the verbs of a table to a class of calls."""
     for verb in table:
         if verb.http and not verb.streams:
             setattr(made, verb.name, _asking(verb, verb.http[0]))

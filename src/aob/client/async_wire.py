@@ -1,6 +1,6 @@
-"""Requests over httpx: one JSON call, a stream of events that goes on by position, a stream of lines.
+"""Requests over httpx: one JSON call, a stream of events that resumes by position, a stream of lines.
 
-Every problem becomes the error that the server raised; a server that cannot be reached is Unavailable `no_server`.
+Every problem is raised as the server's error; an unreachable server is Unavailable `no_server`.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ class AsyncWire:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        # A proxy of the environment must not see what goes to this very machine.
+        # A proxy of the environment must not see requests to this machine.
         self._timeout_s = timeout_s
         self.on_starting: Callable[[Unavailable], None] = lambda error: None
-        """Called each time it waits for a server that says that it is starting, and how far it is."""
+        """Called each time it waits for a starting server, with the server's progress."""
         outside = urlsplit(self.url).hostname not in LOOPBACK
         self._http = self._opened(
             base_url=self.url,
@@ -74,7 +74,7 @@ class AsyncWire:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections. Twice is fine."""
+        """Close all connections. Idempotent."""
         await self._http.aclose()
 
     async def _call(
@@ -88,7 +88,7 @@ class AsyncWire:
         media: str = "application/json",
         command: str | None = None,
     ) -> JsonValue:
-        """The JSON of an answer. `body` is encoded, `content` is sent as it is; `command` makes it happen once."""
+        """The JSON of an answer. `body` is encoded, `content` is sent unchanged; `command` makes it happen once."""
         data = content if content is not None else None if body is None else msgspec.json.encode(body)
         headers = {"idempotency-key": command} if command else {}
         if data is not None:
@@ -103,7 +103,7 @@ class AsyncWire:
     async def _once_more(
         self, method: str, path: str, *, query: Query | None = None, body: JsonValue = None
     ) -> JsonValue:
-        """As `_call`, for what its key lets happen once: sent again when no answer comes."""
+        """As `_call`, for requests that their key lets happen once: retried when no answer arrives."""
         for failures in range(1, RESENDS_MAX + 1):
             try:
                 return await self._call(method, path, query=query, body=body)
@@ -137,14 +137,14 @@ class AsyncWire:
         return answer
 
     async def _started(self, error: AobError, until: float) -> None:
-        """Wait a moment for a server that is starting: it has done nothing yet. Raises any other error."""
+        """Wait a moment for a starting server, which has not performed the request yet. Raises any other error."""
         if not isinstance(error, Unavailable) or error.code != STARTING or monotonic() > until:
             raise error
         self.on_starting(error)
         await self._pause(RETRY_S)
 
     async def _events(self, path: str, query: Query, position: str | None) -> AsyncIterator[Event]:
-        """Events until the server says `end`. A broken connection is made again and goes on after the last event."""
+        """Events until the server says `end`. Reconnects and resumes after the last event."""
         failures, until = 0, monotonic() + self._timeout_s
         while True:
             headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})

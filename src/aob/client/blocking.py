@@ -1,4 +1,4 @@
-"""The async client on the thread that calls it: over blocking httpx no call waits for a loop."""
+"""The async client on the calling thread: over blocking httpx no call waits for a loop."""
 
 import inspect
 import time
@@ -18,7 +18,7 @@ Found = TypeVar("Found")
 
 
 class _Answer:
-    """An answer whose body is read piece by piece."""
+    """An answer whose body is read in pieces."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status_code = answer.status_code
@@ -33,7 +33,7 @@ class _Answer:
 
 
 class _Http:
-    """A blocking httpx client as `AsyncWire` asks one."""
+    """A blocking httpx client with the interface that `AsyncWire` uses."""
 
     def __init__(self, inner: httpx.Client) -> None:
         self.inner = inner
@@ -54,7 +54,7 @@ class _Http:
 
 
 def _ended(call: Coroutine[object, None, Found]) -> Found:
-    """The result of a call that waits for nobody."""
+    """The result of a coroutine that never suspends."""
     try:
         call.send(None)
     except StopIteration as end:
@@ -63,7 +63,7 @@ def _ended(call: Coroutine[object, None, Found]) -> Found:
 
 
 def _each(items: AsyncGenerator[Found, None]) -> Iterator[Found]:
-    """The items of an async iterator that waits for nobody."""
+    """The items of an async iterator that never suspends."""
     try:
         while True:
             try:
@@ -108,12 +108,12 @@ class Blocking:
         self.close()
 
     def close(self) -> None:
-        """Close all connections. Twice is fine."""
+        """Close all connections. Idempotent."""
         _ended(self._calls.aclose())
 
 
 def blocking(kind: type[AsyncClient]) -> type[Blocking]:
-    """A client whose calls are those of an async one, each at its end when it returns."""
+    """A client with the calls of an async one, each finished when it returns."""
 
     class Calls(kind):  # type: ignore[misc,valid-type]  # whatever the async client is
         def _opened(self, **options: Any) -> httpx.AsyncClient:

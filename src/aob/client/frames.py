@@ -1,4 +1,4 @@
-"""Bytes of a stream in, events or lines out. No I/O: whoever reads the bytes feeds them here."""
+"""Splits the bytes of a stream into events or lines. No I/O: the caller feeds bytes."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _decode: Final = msgspec.json.Decoder(JsonObject).decode
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event of a feed: its name, its data, and the position to go on from."""
+    """One event of a feed: its name, its data, and the position to resume from."""
 
     name: str
     data: JsonObject
@@ -22,7 +22,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Lines:
-    """Whole lines of pieces of bytes. Only LF ends a line: JSON may hold what Python calls a line break."""
+    """Splits bytes into whole lines. Only LF ends a line: JSON may contain other line breaks that Python knows."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
@@ -38,16 +38,16 @@ class Lines:
         return [whole, *more]
 
     def end(self) -> list[bytes]:
-        """What is left when the stream has ended without a line end."""
+        """The rest when the stream has ended without a line end."""
         rest = b"".join(self._rest)
         self._rest.clear()
         return [rest] if rest else []
 
 
 class Frames:
-    """Server-sent events of pieces of bytes, read as the standard says: a line ends with CR, LF or CRLF, lines of data
-    are joined by LF, comments and unknown fields are ignored, and so are an id that holds a NUL and an event that a
-    stream breaks off. `retry_ms` is how long the server asks to wait before the stream is opened again."""
+    """Parses server-sent events by the standard: a line ends with CR, LF or CRLF, lines of data are joined by LF;
+    comments, unknown fields, an id with a NUL and an incomplete event are ignored. `retry_ms` is how long the server
+    asks to wait before reconnecting."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -58,7 +58,7 @@ class Frames:
 
     @property
     def position(self) -> str:
-        """Where to go on from, also when there was no event yet."""
+        """Where to resume, also when there was no event yet."""
         return self._at
 
     def feed(self, piece: bytes) -> list[Event]:

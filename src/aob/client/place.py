@@ -1,4 +1,4 @@
-"""Where the server of a home is and the key that opens it: two files that `aob up` writes. Reads nothing else."""
+"""The address and key of a home's server: two files that `aob up` writes. Reads nothing else."""
 
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ KEY_FILE: Final = "key"
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A server and the key for it; `pid` is its process, 0 where it is not known."""
+    """A server and its key; `pid` is its process, 0 if unknown."""
 
     url: str
     key: str = ""

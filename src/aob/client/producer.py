@@ -1,7 +1,7 @@
-"""Events as they leave an SDK: each with an id, a source and a time, and with a number that makes it count once.
+"""Prepares events for sending: each gets an id, a source, a time, and a number that makes it count once.
 
-An event without an id gets one, and with it (producer, sequence): sent again after a broken connection it is known for
-ever. One that has an id keeps it and is known by that. No I/O.
+An event without an id gets one, and with it (producer, sequence): a retry is recognised for ever. One with an id keeps
+it and is recognised by that. No I/O.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,15 +25,15 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Lane:
-    """Numbers of one producer, in order: at most one request of it is under way, so that a number never arrives before
-    a smaller one."""
+    """Numbers of one producer, in order: at most one of its requests is in flight, so that a number never arrives
+    before a smaller one."""
 
     def __init__(self) -> None:
         self.producer = uuid4().hex
         self.sequence = 0
 
     def stamped(self, events: Iterable[Mapping[str, JsonValue]], source: str) -> bytes:
-        """The events as lines, with what they left out. A number is used up even when its event is refused."""
+        """The events as lines, with missing fields filled in. A number is used up even when its event is refused."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         lines = []
         for event in events:
@@ -47,32 +47,32 @@ class Lane:
 
 
 class Lanes:
-    """As many lanes as requests were ever under way at once."""
+    """As many lanes as requests were ever in flight at once."""
 
     def __init__(self) -> None:
         self._free: list[Lane] = []
 
     def take(self) -> Lane:
-        """A lane that nobody uses."""
+        """Take a free lane."""
         try:
             return self._free.pop()
         except IndexError:
             return Lane()
 
     def give(self, lane: Lane) -> None:
-        """It may be used again."""
+        """Free a lane."""
         self._free.append(lane)
 
 
 def batches(events: Iterable[Mapping[str, JsonValue]]) -> Iterator[list[Mapping[str, JsonValue]]]:
-    """Events in their order, so many at once as one request takes."""
+    """Events in order, in batches of one request."""
     rest = iter(events)
     while batch := list(islice(rest, EVENTS_AT_ONCE)):
         yield batch
 
 
 def joined(total: Ingested | None, part: Ingested) -> Ingested:
-    """Two answers as one: counts added, verdicts in order, the later position."""
+    """Merge two answers: counts added, verdicts in order, the later position."""
     if total is None:
         return part
     for name in ("received", "accepted", "duplicate", "rejected"):

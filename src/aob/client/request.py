@@ -1,4 +1,4 @@
-"""What a request is made of and what a refusal means: paths, parameters, media, limits. Pure, for both clients."""
+"""Builds requests and interprets refusals: paths, parameters, media, limits. Pure, for both clients."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,29 +16,28 @@ from aob.core.verb import AnyVerb, Http, places_of
 
 TIMEOUT_S: Final = 60.0
 SILENCE_S: Final = 60.0
-"""A stream without a heartbeat for so long is dead: the server sends one every 15 s."""
+"""A stream without a heartbeat for this long is dead: the server sends one every 15 s."""
 RECONNECTS_MAX: Final = 8
-"""Attempts in a row to go on with a stream, over about a minute."""
+"""Successive attempts to resume a stream, over about a minute."""
 RECONNECT_FIRST_S: Final = 0.1
 RECONNECT_MAX_S: Final = 15.0
 LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 BATCH_ITEMS: Final = 2_000
 RESENDS_MAX: Final = 2
-"""How often a start is sent again when no answer comes."""
+"""How often a start is retried when no answer arrives."""
 WAIT_S: Final = 30.0
-"""How long one request waits for the end of a run; the next goes on."""
+"""How long one request waits for the end of a run; then the next one waits."""
 
 _WHOLE: Final = (str, bytes, Mapping)
 
 Query: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 Instant: TypeAlias = int | str | datetime | None
-"""Ms since 1970, RFC 3339, or a datetime that knows its zone."""
+"""Ms since 1970, RFC 3339, or a datetime with a zone."""
 Pairs: TypeAlias = list[tuple[str, str | int | float | bool | None]]
 
 
 def asked(verb: AnyVerb, http: Http, args: Any) -> JsonObject:
-    """The request that asks a verb: `path`, `query`, `body` and `command` of a call. What is as it is when nothing is
-    said does not travel."""
+    """The request for a verb: `path`, `query`, `body` and `command` of a call. Defaults are not sent."""
     places = places_of(verb, http)
     path = http.path
     for field in places.path:
@@ -63,12 +62,12 @@ def _said(fields: Iterable[msgspec.structs.FieldInfo], http: Http, args: Any) ->
 
 
 def told(http: Http, answer: Any) -> Any:
-    """What a verb gives, out of the answer of HTTP."""
+    """A verb's answer, from the HTTP answer."""
     return answer[http.wraps] if http.wraps else answer
 
 
 def part(name: str) -> str:
-    """An id as one part of a path."""
+    """A name encoded as one part of a path."""
     return quote(name, safe="")
 
 
@@ -92,17 +91,17 @@ def start_body(
 
 
 def keyed(item: Mapping[str, JsonValue]) -> JsonObject:
-    """A start with a key, made for it when it has none."""
+    """A start with a key, made if it has none."""
     return {**item, "key": uuid4().hex} if item.get("key") is None else dict(item)
 
 
 def deadline_of(timeout_s: float | None) -> float | None:
-    """When, on the monotonic clock, a wait of so many seconds is over; None: never."""
+    """The monotonic time at which a wait of this many seconds ends; None: never."""
     return None if timeout_s is None else monotonic() + timeout_s
 
 
 def wait_for(deadline: float | None, timeout_s: float) -> str:
-    """How long the next request waits on the server: well within its own time-out, and not beyond the deadline."""
+    """How long the next request waits on the server: well within its own timeout, and not past the deadline."""
     longest = min(WAIT_S, timeout_s / 2)
     left = longest if deadline is None else min(longest, deadline - monotonic())
     return f"{max(1, int(left * 1_000))}ms"
@@ -115,17 +114,17 @@ def raise_if_late(run_id: str, deadline: float | None) -> None:
 
 
 def pause_s(failures: int, asked_ms: int | None = None) -> float:
-    """How long to wait after so many failures in a row; not shorter than the server asked for."""
+    """How long to wait after this many successive failures; at least as long as the server asked for."""
     return min(max(RECONNECT_FIRST_S * 2.0**failures, (asked_ms or 0) / 1_000), RECONNECT_MAX_S)
 
 
 def instant(at: Instant) -> str | int | None:
-    """An instant as it travels."""
+    """An instant in wire format."""
     return at.isoformat() if isinstance(at, datetime) else at
 
 
 def dimensions(where: Mapping[str, str] | None) -> list[str]:
-    """Dimensions fixed to a value, as they travel."""
+    """Dimensions fixed to a value, in wire format."""
     return [f"{name}:{value}" for name, value in (where or {}).items()]
 
 
@@ -141,7 +140,7 @@ def params(query: Query | None) -> Pairs:
 
 
 def error_in(status: int, content: bytes) -> AobError:
-    """The error that an answer tells of, also when its body is no problem."""
+    """The error of an answer, also when its body is no problem."""
     try:
         body = msgspec.json.decode(content)
     except (msgspec.MsgspecError, UnicodeError):
@@ -150,7 +149,7 @@ def error_in(status: int, content: bytes) -> AobError:
 
 
 def unreachable(url: str, error: Exception | None) -> Unavailable:
-    """The error for a server that gives no answer at all."""
+    """The error for a server that does not answer."""
     return Unavailable(
         f"{url} does not answer: {str(error) or type(error).__name__}",
         code="no_server",
@@ -164,7 +163,7 @@ def media_of(data: bytes) -> str:
 
 
 def name_in(document: JsonObject | bytes) -> str:
-    """The name that a document gives itself, found without reading YAML; the server has the last word."""
+    """The name that a document gives itself, found without parsing YAML; the server checks it."""
     if isinstance(document, bytes) and media_of(document) == "application/yaml":
         lines = (line for line in document.decode("utf-8", "replace").splitlines() if line.startswith("workflow:"))
         return next(lines, "").removeprefix("workflow:").split(" #")[0].strip().strip("\"'")

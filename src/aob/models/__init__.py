@@ -1,4 +1,4 @@
-"""Requests to a model go in, answers come out, whichever brain answers: what all adapters of `Model` share."""
+"""Answers requests to models: what all adapters of `Model` share."""
 
 from aob.models.router import LIVE, ModelRouter
 

@@ -1,4 +1,4 @@
-"""One model in front of all: the scheme of a model's name chooses the brain; asks are bounded in number and time."""
+"""One model in front of all: a name's scheme selects the brain; asks are bounded in number and time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from aob.ports.model import Model, ModelAnswer, ModelRequest, unavailable
 ASK_S_MAX: Final = 600.0
 ASKS_MAX: Final = 64
 LIVE: Final = "*"
-"""The scheme that stands for every provider."""
+"""The scheme for every provider."""
 
 
 class ModelRouter:
     """All brains of a home (`Models`). `brains` maps a scheme (`script`, `recorded`, or `LIVE` for all others) to one;
-    a request without a name gets `default`. At most `asks_max` calls are under way, the others wait their turn."""
+    a request without a name gets `default`. At most `asks_max` calls run at once; the others wait in order."""
 
     def __init__(
         self, brains: Mapping[str, Model], *, default: str = "", ask_s: float = ASK_S_MAX, asks_max: int = ASKS_MAX
@@ -28,7 +28,7 @@ class ModelRouter:
         self._slots = asyncio.Semaphore(asks_max)
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """Ask the brain that the name chooses. Raises as `Model.ask`; `model_unavailable` after `ask_s` seconds."""
+        """Ask the brain of the name. Raises as `Model.ask`; `model_unavailable` after `ask_s` seconds."""
         name = self.name_of(request.model)
         brain = self._brain(name)
         async with self._slots:
@@ -39,7 +39,7 @@ class ModelRouter:
                 raise unavailable(f"no answer within {self._ask_s:g} s", "timeout") from error
 
     def name_of(self, name: str) -> str:
-        """The full name behind a node's `model`, which may be empty."""
+        """The full name of a node's `model`, which may be empty."""
         return name or self._default
 
     def _brain(self, name: str) -> Model:

@@ -1,7 +1,6 @@
-"""Random workflows and random patches of them, from one source of dice: the same dice give the same documents.
+"""Random workflows and random patches of them, from one random source: the same seed gives the same documents.
 
-In: `random.Random` (or anything that draws as it does). Out: documents that compile, operations that may or may not be
-allowed. Never looks at a run.
+Documents compile; operations may or may not be allowed. Takes `random.Random`, or anything with its methods.
 """
 
 from random import Random
@@ -12,7 +11,7 @@ from aob.core.graph import HandlerFacts, check, normalise
 
 HANDLER: Final = "work"
 PURE: Final = "think"
-"""A handler that declares to have no effect."""
+"""A handler that declares no effect."""
 TRIES: Final = 40
 DEPTH_MAX: Final = 2
 _INNER: Final = ("branch", "join")
@@ -26,7 +25,7 @@ _OUTCOMES: Final = {
 
 
 class Known(dict[str, HandlerFacts]):
-    """Handlers of every name, which promise nothing but for the one that has no effect."""
+    """Handlers of every name, without promises except for the one that has no effect."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -49,7 +48,7 @@ def random_flow(dice: Random, name: str = "w", *, size: int = 7) -> JsonObject:
 
 
 def purer(dice: Random, document: JsonObject, share: float) -> JsonObject:
-    """The same document, where a share of the functions that say nothing of their effect have none."""
+    """The same document, where a share of the functions with an undeclared effect have none."""
     for _, body in _bodies(document):
         for node in body["nodes"].values():
             if node["kind"] == "function" and "effect" not in node and dice.random() < share:
@@ -58,12 +57,12 @@ def purer(dice: Random, document: JsonObject, share: float) -> JsonObject:
 
 
 def random_inputs(dice: Random) -> JsonObject:
-    """Inputs that the expressions of random flows look at."""
+    """Inputs that the expressions of random flows read."""
     return {"n": dice.randint(0, 4), "items": [dice.randint(0, 4) for _ in range(dice.randint(0, 5))]}
 
 
 def random_patch(dice: Random, document: JsonObject) -> list[JsonObject]:
-    """A few operations on a document: most make sense, some never do."""
+    """Some operations on a document: most make sense, some never do."""
     made: list[JsonObject] = []
     for _ in range(dice.choice([1, 1, 1, 2, 3])):
         made.extend(_operations(dice, document))
@@ -100,7 +99,7 @@ def _body(dice: Random, count: int, depth: int, around: str) -> JsonObject:
 
 
 def _race(dice: Random, nodes: JsonObject, edges: JsonObject, around: str) -> None:
-    """Several ways to one join that goes on with the first and ends the others."""
+    """Several ways to one join that continues with the first and cancels the others."""
     end = f"{around}race"
     nodes[end] = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}
     source = dice.choice(["", *sorted(nodes)[:2]])

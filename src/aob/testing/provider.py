@@ -1,8 +1,7 @@
-"""A provider of models on loopback that speaks the real protocols and answers what a test tells it to.
+"""A provider of models on loopback that speaks the real protocols and gives the answers that a test sets.
 
-In: the turns to answer with, in order, and requests of OpenAI chat completions, OpenAI responses or Anthropic messages.
-Out: answers and errors in the provider's own shapes; a request that the real provider would refuse is refused. No model
-is behind it.
+Speaks OpenAI chat completions, OpenAI responses and Anthropic messages: gives the set turns in order, in the provider's
+own shapes, and refuses a request that the real provider would refuse. No model is behind it.
 """
 
 import asyncio
@@ -26,8 +25,8 @@ ANSWER_TOOL: Final = "final_answer"
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of a brain under test. `output` is structured, `calls` are (tool, args). `status` other than 200 is
-    an error instead (with this `code`), `hang` no answer at all, `garbage` an answer that is not the protocol; `raw` is
+    """One answer of a brain under test. `output` is structured, `calls` are (tool, args). `status` other than 200 is an
+    error instead (with this `code`), `hang` no answer at all, `garbage` an answer that breaks the protocol; `raw` is
     the body itself, JSON or bytes."""
 
     text: str = ""
@@ -46,11 +45,11 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RejectedError(Exception):
-    """The request is not the protocol; the message says where."""
+    """The request breaks the protocol; the message says where."""
 
 
 class Provider:
-    """The server, while it is entered. `requests` are the bodies received; `asked` is set whenever one comes in."""
+    """The server, while it is entered. `requests` are the bodies received; `asked` is set at each."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self.turns = deque(turns)
@@ -143,7 +142,7 @@ class Provider:
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, so that nobody has to ask again and again."""
+    """Reports when it listens, so that callers need not poll."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

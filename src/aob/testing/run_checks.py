@@ -1,7 +1,6 @@
-"""What must hold of a run at every moment: the checkers that tests and the simulated world share.
+"""Rules that hold of a run at every moment: checks shared by tests and the simulated world.
 
-In: a run, its graphs, its events. Out: a picture of it that can be compared, and sentences, one for each rule broken.
-Never changes a run.
+From a run, its graphs and its events to a comparable picture of it, and one sentence for each broken rule.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,11 +18,11 @@ from aob.core.run.stepping import Graphs
 from aob.core.value import canonical
 
 NO_TOKEN = frozenset({"run", "start"})
-"""Kinds of timers that belong to the run and to no visit."""
+"""Kinds of timers that belong to the run, not to a visit."""
 
 
 def picture(value: Any) -> Any:
-    """A run, or a part of one, as plain data that can be compared and shares nothing with it."""
+    """A run, or a part of one, as plain comparable data that shares nothing with it."""
     if isinstance(value, msgspec.Raw):
         return bytes(value)
     if isinstance(value, msgspec.Struct):
@@ -39,7 +38,7 @@ def picture(value: Any) -> Any:
 
 
 def folded(name: str, decisions: Iterable[bytes]) -> Run:
-    """The run that encoded decisions say."""
+    """The run folded from encoded decisions."""
     run = Run(name)
     for data in decisions:
         for event in decode_events(data):
@@ -121,7 +120,7 @@ def _places(run: Run) -> Iterator[str]:
 
 
 def _indices(run: Run) -> Iterator[str]:
-    """What is filed by where it belongs agrees with what there is."""
+    """The indices agree with the indexed data."""
     timed: dict[str, dict[str, None]] = {}
     for timer in run.timers.values():
         timed.setdefault(timer.visit, {})[timer.id] = None
@@ -147,7 +146,7 @@ def _indices(run: Run) -> Iterator[str]:
 
 
 def _signals(run: Run, graphs: Graphs, scope: Scope) -> Iterator[str]:
-    """Signals follow from outcomes: counts agree with them, and a node that has all of them is decided."""
+    """Signals follow from outcomes: counts agree with them, and a node with all signals is decided."""
     ir = _ir(graphs, scope)
     open_nodes = [node for node in ir.nodes.values() if node.id not in scope.done]
     if not open_nodes:
@@ -254,12 +253,12 @@ def told_twice(events: Iterable[Any]) -> Iterator[str]:
 
 
 def same_bytes(events: list[Any]) -> bool:
-    """Whether events are the same after they went through their encoding."""
+    """Whether events are equal after encoding and decoding."""
     data = encode_events(events)
     return encode_events(decode_events(data)) == data and canonical(events) == canonical(decode_events(data))
 
 
 def after(run: Run) -> Pending:
-    """What is pending, as its own copy."""
+    """An independent copy of what is pending."""
     now = pending(run)
     return Pending(dict(now.jobs), dict(now.timers), now.tickets, now.goes_on)

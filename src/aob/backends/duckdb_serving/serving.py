@@ -81,7 +81,6 @@ class DuckServing:
     # -- questions --------------------------------------------------------------------------------------------------
 
     async def query(self, question: Question) -> Table:
-        """See the port."""
         parameters = _bound(question.parameters)
         ask = Ask(
             question.sql, parameters, min(max(question.rows_max, 1), ROWS_MAX),
@@ -96,7 +95,6 @@ class DuckServing:
     async def history(
         self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
     ) -> list[JsonObject]:
-        """See the port."""
         self._known(tenant, entity)
         given = {"entity": entity, "id": id, "until_ms": until_ms, "limit": min(limit, ROWS_MAX)}
         ask = Ask(HISTORY, msgspec.json.encode(given), ROWS_MAX, TIME_MAX_MS, trusted=True)
@@ -106,7 +104,6 @@ class DuckServing:
     async def entity(
         self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
     ) -> JsonObject | None:
-        """See the port."""
         changes = await self.history(tenant, entity, id, until_ms=as_of_ms, limit=ROWS_MAX, row_min=row_min)
         state: JsonObject = {}
         for change in changes:
@@ -117,11 +114,9 @@ class DuckServing:
         return {"state": state, "changed_at": changes[0]["at"]} if alive else None
 
     async def views(self, tenant: str) -> list[View]:
-        """See the port."""
         return list(self._views(tenant).values())
 
     def poke(self, tenant: str) -> None:
-        """See the port."""
         known = self._tenants.get(tenant)
         if known is None or known.poked or known.life is None or not known.life.alive:
             return
@@ -129,7 +124,6 @@ class DuckServing:
         asyncio.get_running_loop().call_later(POKE_S, self._poked, tenant, known)
 
     def figures(self) -> JsonObject:
-        """See the port."""
         running = self._processes.running()
         return {
             "state": "running" if running else "stopped",
@@ -142,7 +136,6 @@ class DuckServing:
         }
 
     async def close(self) -> None:
-        """See the port."""
         self._closed = True
         if self._idle is not None:
             self._idle.cancel()

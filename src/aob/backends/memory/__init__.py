@@ -1,1 +1,1 @@
-"""Ports in memory: the reference that every other backend is held to. Gone with the process."""
+"""Ports in memory: the reference for every other backend. Lost when the process ends."""

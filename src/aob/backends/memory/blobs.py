@@ -1,4 +1,4 @@
-"""`Blobs` in a dictionary: the reference of what the port promises, except that it ends with the process."""
+"""`Blobs` in a dictionary: the reference of the port, except that it is lost when the process ends."""
 
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +15,6 @@ class MemoryBlobs:
         self._put_ms: dict[tuple[str, bytes], int] = {}
 
     async def put(self, tenant: str, data: bytes) -> Ref:
-        """Keep the bytes."""
         _named(tenant)
         digest = digest_of(data)
         self.kept[(tenant, digest)] = bytes(data)
@@ -23,7 +22,6 @@ class MemoryBlobs:
         return Ref(digest, len(data))
 
     async def get(self, tenant: str, digest: bytes) -> bytes:
-        """The bytes, verified."""
         data = self._find(tenant, digest)
         if digest_of(data) != digest:
             raise Unavailable(
@@ -32,28 +30,23 @@ class MemoryBlobs:
         return data
 
     async def has(self, tenant: str, digest: bytes) -> bool:
-        """Whether the blob is there."""
         _named(tenant)
         return (tenant, digest) in self.kept
 
     async def size(self, tenant: str, digest: bytes) -> int:
-        """The size in bytes."""
         return len(self._find(tenant, digest))
 
     async def delete(self, tenant: str, digest: bytes) -> bool:
-        """Remove the blob."""
         _named(tenant)
         return self.kept.pop((tenant, digest), None) is not None
 
     async def forget(self, tenant: str, digest: bytes, before_ms: int) -> int:
-        """Remove the blob unless it was put at or after an instant."""
         _named(tenant)
         if self._put_ms.get((tenant, digest), 0) >= before_ms:
             return 0
         return len(self.kept.pop((tenant, digest), b""))
 
     async def iterate(self, tenant: str) -> AsyncIterator[bytes]:
-        """The digests of a tenant's blobs."""
         _named(tenant)
         for owner, digest in list(self.kept):
             if owner == tenant and (owner, digest) in self.kept:

@@ -1,4 +1,4 @@
-"""`Cache` in a dictionary, least recently used out first: bounded in entries and in bytes, gone with the process."""
+"""`Cache` in a dictionary, evicts the least recently used: bounded in entries and in bytes, lost with the process."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Final
 ENTRIES_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 1024 * 1024
 VALUE_SHARE: Final = 8
-"""A value larger than this part of the whole is not kept: it would push out too much."""
+"""A value larger than this part of the whole is not stored: it would evict too much."""
 
 ENTRY_BYTES: Final = 200
-"""What an entry costs besides its key and value, roughly."""
+"""The approximate cost of an entry besides its key and value."""
 
 
 class MemoryCache:
@@ -27,11 +27,10 @@ class MemoryCache:
 
     @property
     def entries(self) -> int:
-        """How many values are kept now. (Not `len`: an empty cache would be false where a cache is asked for.)"""
+        """The number of stored values. (Not `len`: an empty cache would be false where a cache is checked for.)"""
         return len(self._entries)
 
     async def get(self, tenant: str, key: str) -> bytes | None:
-        """The value, unless forgotten or over its time."""
         entry = self._entries.get((tenant, key))
         if entry is None:
             return None
@@ -43,7 +42,6 @@ class MemoryCache:
         return value
 
     async def put(self, tenant: str, key: str, value: bytes, ttl_ms: int = 0) -> None:
-        """Keep a value, pushing out what was used longest ago."""
         name = (tenant, key)
         self._drop(name)
         if len(value) * VALUE_SHARE > self._bytes_max:
@@ -54,7 +52,6 @@ class MemoryCache:
             self._drop(next(iter(self._entries)))
 
     async def delete(self, tenant: str, key: str) -> None:
-        """Forget a key."""
         self._drop((tenant, key))
 
     def _drop(self, name: tuple[str, str]) -> None:

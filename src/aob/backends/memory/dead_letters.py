@@ -1,4 +1,4 @@
-"""Port `DeadLetters` in memory: the reference. It is gone with its process."""
+"""Port `DeadLetters` in memory: the reference. Lost when the process ends."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ class MemoryDeadLetters:
         self._dead: dict[str, dict[int, DeadLetter]] = {}
 
     async def write(self, letters: Sequence[Letters]) -> list[Numbers]:
-        """Write all, in order."""
         told: list[Numbers] = []
         for each in letters:
             mine = self._dead.setdefault(each.tenant, {})
@@ -29,16 +28,13 @@ class MemoryDeadLetters:
         return told
 
     async def page(self, query: DeadQuery) -> list[DeadLetter]:
-        """Dead letters, newest first."""
         found = [letter for letter in reversed(self._dead.get(query.tenant, {}).values()) if _fits(letter, query)]
         return found[: max(0, query.limit)]
 
     async def letter(self, tenant: str, number: int) -> DeadLetter | None:
-        """One dead letter."""
         return self._dead.get(tenant, {}).get(number)
 
     async def counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
-        """How many by type and rule."""
         counts = Counter(
             (letter.type, rule_of(letter)) for letter in self._dead.get(tenant, {}).values()
             if not state or letter.state == state
@@ -46,7 +42,7 @@ class MemoryDeadLetters:
         return [(*key, count) for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))][:200]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 def _fits(letter: DeadLetter, query: DeadQuery) -> bool:

@@ -1,4 +1,4 @@
-"""Port `EventLog` in memory: the reference. It is gone with its process."""
+"""Port `EventLog` in memory: the reference. Lost when the process ends."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -12,7 +12,7 @@ ROWS_BYTES_MAX = 16 * 1024 * 1024
 
 
 class MemoryEventLog:
-    """Rows in a list a partition, the letters beside it."""
+    """Rows in one list per partition, and the dead letters."""
 
     def __init__(self, partitions: int = 1) -> None:
         self.partitions = partitions
@@ -21,7 +21,6 @@ class MemoryEventLog:
         self.letters: DeadLetters = MemoryDeadLetters()
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
-        """Write all groups, in order."""
         places: list[Place] = []
         for group in groups:
             rows, key = self._rows[group.partition], (group.tenant, group.partition)
@@ -36,11 +35,9 @@ class MemoryEventLog:
         return places
 
     async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
-        """Write all groups and letters."""
         return await self.append(groups), await self.letters.write(letters)
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
-        """Rows after a row."""
         found: list[Row] = []
         size = 0
         for row in self._rows[partition][max(0, after) :]:
@@ -52,25 +49,21 @@ class MemoryEventLog:
         return found
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
-        """The row that holds an offset."""
         for row in self._rows[partition]:
             if row.tenant == tenant and row.first <= offset < row.first + row.count:
                 return row.row
         return 0
 
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
-        """The last row written at or before an instant."""
         return bisect_right(self._rows[partition], at_ms, key=lambda row: row.at_ms)
 
     async def end(self, partition: int = 0) -> tuple[int, int]:
-        """The last row and its time."""
         rows = self._rows[partition]
         return (rows[-1].row, rows[-1].at_ms) if rows else (0, 0)
 
     async def totals(self, tenant: str) -> tuple[int, int, int]:
-        """Accepted, duplicate, rejected."""
         mine = [row for rows in self._rows for row in rows if row.tenant == tenant]
         return sum(row.count for row in mine), sum(row.duplicate for row in mine), sum(row.rejected for row in mine)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

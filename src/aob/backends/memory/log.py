@@ -1,4 +1,4 @@
-"""Port `Log` in memory: the reference model. Gone with the process; otherwise never weaker than a real one."""
+"""Port `Log` in memory: the reference. Lost when the process ends; otherwise as strict as a real one."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from aob.ports.log import Appended, Logged, Record, check_append, content_digest
 
 
 class MemoryLog:
-    """All topics in two maps. Several users may share the object, as several processes share a file."""
+    """All topics in two maps. Several users may share the object, like several processes a file."""
 
     def __init__(self, now_ms: Callable[[], int], partitions: int = PARTITIONS) -> None:
         self._now_ms, self._partitions = now_ms, partitions
@@ -19,7 +19,6 @@ class MemoryLog:
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records, all or none; `keyed` ones once an id."""
         check_append(topic, partition, records, self._partitions)
         await asyncio.sleep(0)
         kept = self._logged.get((topic, partition), [])
@@ -45,16 +44,13 @@ class MemoryLog:
         return told
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Records from an offset on."""
         return self._logged.get((topic, partition), [])[max(0, start) : max(0, start) + max(0, limit)]
 
     async def topics(self) -> list[str]:
-        """The names of all topics."""
         return sorted({topic for topic, _ in self._logged})
 
     async def end(self, topic: str, partition: int) -> int:
-        """The next offset."""
         return len(self._logged.get((topic, partition), ()))
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

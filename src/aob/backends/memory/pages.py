@@ -1,4 +1,4 @@
-"""Port `Pages` in memory: the reference. It is gone with its process."""
+"""Port `Pages` in memory: the reference. Lost when the process ends."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,6 @@ class MemoryPages:
         self._kept: dict[int, tuple[dict[str, int], dict[Key, bytes]]] = {}
 
     async def take(self, shard: int) -> Owner:
-        """Become the owner."""
         self._epochs[shard] += 1
         return Owner(shard, self._epochs[shard])
 
@@ -28,7 +27,6 @@ class MemoryPages:
     async def save(
         self, owner: Owner, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
     ) -> StaleEpoch | None:
-        """Write marks and pages together."""
         if (stale := self._fenced(owner)) is not None:
             return stale
         self._marks.update(marks)
@@ -43,23 +41,18 @@ class MemoryPages:
         return None
 
     async def marks(self) -> dict[str, int]:
-        """The marks of the last save."""
         return dict(self._marks)
 
     async def load(self, tenant: str) -> dict[str, bytes]:
-        """All pages of a tenant but those that are read one by one."""
         return {name: data for (of, name), data in self._pages.items() if of == tenant and not name.startswith("~")}
 
     async def page(self, tenant: str, name: str) -> bytes | None:
-        """One page."""
         return self._pages.get((tenant, name))
 
     async def tenants(self) -> list[str]:
-        """Tenants that have pages."""
         return sorted({tenant for tenant, _ in self._pages})
 
     async def keep(self, owner: Owner, label: int, starts: Sequence[str], most: int) -> StaleEpoch | None:
-        """Copy marks and pages beside."""
         if (stale := self._fenced(owner)) is not None:
             return stale
         pages = {key: data for key, data in self._pages.items() if key[1].startswith(tuple(starts))}
@@ -69,16 +62,13 @@ class MemoryPages:
         return None
 
     async def kept(self) -> dict[int, dict[str, int]]:
-        """The labels that stay."""
         return {label: dict(marks) for label, (marks, _) in self._kept.items()}
 
     async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
-        """Pages as they were copied."""
         pages = self._kept[label][1] if label in self._kept else {}
         return {name: data for (of, name), data in pages.items() if of == tenant}
 
     async def clear(self, owner: Owner) -> StaleEpoch | None:
-        """Forget everything."""
         if (stale := self._fenced(owner)) is None:
             self._kept.clear()
             self._marks.clear()
@@ -86,4 +76,4 @@ class MemoryPages:
         return stale
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

@@ -1,4 +1,4 @@
-"""Port `Store` in memory: the reference model. Never weaker than a real one, and it never imports one."""
+"""Port `Store` in memory: the reference. As strict as a real one, and never imports one."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ def _by_due(timer: TimerRow) -> tuple[int, str, str]:
 
 
 class MemoryStore:
-    """One shard. Several owners may share the object, as several processes share a database."""
+    """One shard. Several owners may share the object, like several processes a database."""
 
     def __init__(self, first: Holding | None = None) -> None:
         self._holding = first or whole_holding()
@@ -55,12 +55,10 @@ class MemoryStore:
         self._received: dict[tuple[int, int], MessageMark] = {}
 
     async def take(self, shard: int) -> int:
-        """Become the owner: the epoch is raised by one."""
         self._epoch += 1
         return self._epoch
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
-        """Write the batch, all or nothing."""
         await asyncio.sleep(0)
         if batch.epoch != self._epoch:
             return StaleEpoch(self._epoch)
@@ -141,35 +139,30 @@ class MemoryStore:
                 self._values.pop((tenant, digest), None)
 
     async def last(self, shard: int) -> tuple[int, int, int]:
-        """The last journal row, the committed time and the row of the last cut."""
         return (self._journal[-1].row if self._journal else 0), self._at_ms, self._cut
 
     async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
-        """Rows after a row, in order."""
         return [row for row in self._journal if row.row > after][:limit]
 
     def durable(self, after: int) -> list[JournalRow]:
-        """Rows after a row, at once: for those who check on others."""
+        """Rows after a row, without waiting: for checkers."""
         return self._journal[after:] if after else list(self._journal)
 
     def ticket_rows(self) -> dict[tuple[str, str], TicketRow]:
-        """Every open ticket, at once."""
+        """Every open ticket, without waiting."""
         return dict(self._tickets)
 
     def timer_rows(self) -> dict[tuple[str, str], int]:
-        """Every timer and when it is due, at once."""
+        """Every timer and its due time, without waiting."""
         return {key: timer.due_ms for key, timer in self._timers.items()}
 
     async def head(self, stream: str) -> Head | None:
-        """The head of a stream."""
         return self._heads.get(stream)
 
     async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
-        """The heads of several streams, those that exist."""
         return {stream: self._heads[stream] for stream in streams if stream in self._heads}
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads by kind, tenant, status and name, the one that started last first."""
         found = [
             head for head in self._heads.values()
             if head.kind == query.kind
@@ -181,17 +174,14 @@ class MemoryStore:
         return sorted(found, key=lambda head: (head.started_ms, head.stream), reverse=True)[: query.limit]
 
     async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
-        """Heads of a kind that have not ended, by (status, stream)."""
         found = [head for head in self._heads.values() if head.kind == kind and not head.ended_ms]
         found = [head for head in found if (head.status, head.stream) > after]
         return sorted(found, key=lambda head: (head.status, head.stream))[:limit]
 
     async def live_count(self) -> int:
-        """How many heads `live` has, of all kinds."""
         return sum(not head.ended_ms for head in self._heads.values())
 
     async def ended(self, query: EndedQuery) -> list[Head]:
-        """Heads of streams that ended before an instant, the one that started first first."""
         found = [
             head for head in self._heads.values()
             if (head.kind, head.tenant) == (query.kind, query.tenant)
@@ -204,22 +194,18 @@ class MemoryStore:
         return sorted(found, key=lambda head: (head.started_ms, head.stream))[: query.limit]
 
     async def removed(self, stream: str) -> Removal | None:
-        """What stays of a stream that was removed."""
         return self._removed.get(stream)
 
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
-        """Leftovers of before an instant, the oldest first."""
         found = [leftover for leftover in self._leftovers.values() if since_ms <= leftover.at_ms < before_ms]
         return sorted(found, key=lambda each: (each.at_ms, each.kind, each.tenant, each.name))[:limit]
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
-        """Segments of all streams by (stream, first sequence number)."""
         every = [segment for segments in self._segments.values() for segment in segments.values()]
         found = [segment for segment in every if (segment.stream, segment.first_seq) > after]
         return sorted(found, key=lambda each: (each.stream, each.first_seq))[:limit]
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
-        """Segments of a stream in order, those that hold events from `after` on."""
         copies = self._segments.get(stream, {})
         found = [segment for _, segment in sorted(copies.items())]
         whole = self._pointers.get(stream)
@@ -236,42 +222,34 @@ class MemoryStore:
         return msgspec.structs.replace(segment, pieces=pieces)
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
-        """Timers due up to an instant, by (due, stream, id)."""
         due = [timer for timer in self._timers.values() if timer.due_ms <= until_ms]
         due = [timer for timer in due if after is None or _by_due(timer) > _by_due(after)]
         return sorted(due, key=_by_due)[:limit]
 
     async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
-        """Open tickets by (stream, id)."""
         return [ticket for key, ticket in sorted(self._tickets.items()) if key > after][:limit]
 
     async def holder(self, id: str) -> str:
-        """Nothing in it is of an earlier release."""
+        """Always empty: no record is of an earlier release."""
         return ""
 
     async def tickets_whole(self) -> bool:
-        """Whether every open ticket has its row."""
         return self._tickets_whole
 
     async def holding(self) -> Holding:
-        """The partitions of the home, as this shard knows them."""
         return self._holding
 
     async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
-        """Messages that are not known to be taken, by pair and number."""
         return [row for key, row in sorted(self._outbox.items()) if after is None or key > after][:limit]
 
     async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
-        """The last number sent and received of each pair."""
         sent, received = ([mark for _, mark in sorted(kept.items())] for kept in (self._sent, self._received))
         return sent, received
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
-        """A value by its hash."""
         return self._values.get((tenant, digest))
 
     async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
-        """Some rows of a readable view."""
         if view not in _VIEWS:
             raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(_VIEWS)}")
         return list(islice(_VIEWS[view](self), limit))
@@ -293,13 +271,13 @@ class MemoryStore:
                        "seq": head.seq}  # fmt: skip
 
     def patches(self) -> Iterator[dict[str, Any]]:
-        """Every patch as it was proposed."""
+        """Every patch as proposed."""
         for at, (_, patch, author, kind, reason, _, operations, state, *_) in self._events("run_", 12):
             yield {"run": at["stream"], "patch": patch, "author": author, "kind": kind, "reason": reason,
                    "state": state, "operations": canonical(operations).decode(), "at_ms": at["at_ms"]}  # fmt: skip
 
     def artifacts(self) -> Iterator[dict[str, Any]]:
-        """Every version of a workflow as it was pushed."""
+        """Every version of a workflow as pushed."""
         for at, (_, artifact, version, by, *_) in self._events("workflow/", 1):
             yield {"workflow": at["stream"], "artifact": artifact, "version": version, "by": by, "at_ms": at["at_ms"]}
 
@@ -309,7 +287,7 @@ class MemoryStore:
                 yield at, decode(at["event"].encode())
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 class _Part(msgspec.Struct, array_like=True):

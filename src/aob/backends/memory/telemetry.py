@@ -1,4 +1,4 @@
-"""Port `Telemetry` without an exporter: stages are counted, spans are not made."""
+"""Port `Telemetry` without an exporter: counts stages, makes no spans."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,16 +16,14 @@ class MemoryTelemetry:
 
     @property
     def stages(self) -> Mapping[str, Stage]:
-        """All stages by name."""
         return self._stages
 
     def stage(self, name: str, seconds: float, units: int = 1, errors: int = 0) -> None:
-        """A stage was passed."""
         self._stages[name].add(seconds, units, errors)
 
     @contextmanager
     def span(self, name: str, parent: Trace | None = None, **attributes: str | int | float) -> Iterator[Trace | None]:
-        """No span; the trace of the caller stays named in the log."""
+        """No span; the caller's trace stays named in the log."""
         if parent is None:
             yield TRACE.get()
             return
@@ -38,8 +36,8 @@ class MemoryTelemetry:
     def record(
         self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float
     ) -> Trace | None:
-        """Nothing is kept."""
+        """Does nothing."""
         return parent
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

@@ -1,1 +1,1 @@
-"""Ports on SQLite files, each with its own thread; statements lie beside as `.sql`, by name."""
+"""Ports on SQLite files, each with its own thread; statements are stored by name in `.sql` files here."""

@@ -1,7 +1,7 @@
-"""WAL checkpoints of one file, on a connection and a thread of their own: who writes does not wait for them.
+"""WAL checkpoints of one file, on their own connection and thread: the writer does not wait for them.
 
-Only above 64 MiB of WAL does the writer stop for one: as long as it goes on writing the WAL cannot begin anew. When
-nothing is written any more, the WAL is truncated.
+Only above 64 MiB of WAL does the writer stop for one: while it keeps writing, the WAL cannot restart. When idle, the
+WAL is truncated.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 PASS_BYTES: Final = 16 * 1024 * 1024
-"""Bytes written after which a pass begins."""
+"""Bytes written before a pass begins."""
 WAL_MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of WAL above which the writer stops for a pass."""
 SHORT_BYTES: Final = 2 * 1024 * 1024
@@ -23,8 +23,8 @@ PAGE_BYTES: Final = 4_096
 
 
 def fold_in(connection: sqlite3.Connection, mode: str = "passive") -> tuple[int, bool]:
-    """A checkpoint: the bytes of the WAL, and whether the file now holds all of them. One that fails does no harm:
-    the WAL stays and is read."""
+    """Run a checkpoint: the bytes of the WAL, and whether the file now holds all of them. A failure does no harm: the
+    WAL stays and is read."""
     try:
         busy, frames, done = connection.execute(f"pragma wal_checkpoint({mode})").fetchone()
     except sqlite3.Error:
@@ -33,7 +33,7 @@ def fold_in(connection: sqlite3.Connection, mode: str = "passive") -> tuple[int,
 
 
 class Checkpoints:
-    """The checkpoints of one file. The thread begins with the first write and ends with `close`."""
+    """The checkpoints of one file. The thread starts at the first write and ends with `close`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,7 +48,7 @@ class Checkpoints:
         self._untruncated = self._closed = False
 
     def wrote(self, size: int) -> None:
-        """So many bytes were committed. For the thread that writes."""
+        """Count committed bytes. For the writer's thread."""
         self._total += size
         self._wal += size
         self._fresh += size
@@ -60,22 +60,22 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Whether the writer is to stop for `finish` before it begins its next transaction."""
+        """Whether the writer must call `finish` before its next transaction."""
         if self._wal <= self._limit:
             return False
         return (self._fresh <= SHORT_BYTES and not self._one.locked()) or self._wal > 2 * self._limit
 
     def finish(self) -> None:
-        """A pass while nobody writes, so that the WAL begins anew. For the thread that writes."""
+        """Run a pass while no transaction is open, so that the WAL restarts. For the writer's thread."""
         self._pass("passive")
-        self._limit = max(WAL_MAX_BYTES, self._wal + PASS_BYTES)  # a reader of old pages can keep it from beginning
+        self._limit = max(WAL_MAX_BYTES, self._wal + PASS_BYTES)  # a reader of old pages can prevent the restart
 
     def truncate(self) -> bool:
-        """Nothing is written for now: the WAL becomes empty. Whether it did; a writer waits a moment at most."""
+        """Empty the WAL of an idle file; returns whether it did. A writer waits a moment at most."""
         return self._pass("passive") and self._pass("truncate")
 
     def close(self) -> None:
-        """The thread ends, after the pass that it is at. Twice is fine."""
+        """End the thread after its present pass. Idempotent."""
         self._closed = True
         self._wake.set()
         if self._thread is not None:
@@ -109,7 +109,7 @@ class Checkpoints:
             self._fresh = 0
             with suppress(sqlite3.Error):
                 if self._connection is None:
-                    where = f"file:{quote(str(self._path))}?mode=rw"  # a file that is gone does not come back
+                    where = f"file:{quote(str(self._path))}?mode=rw"  # a removed file does not return
                     self._connection = sqlite3.connect(
                         where, uri=True, isolation_level=None, check_same_thread=False, timeout=0
                     )

@@ -17,7 +17,6 @@ class SqliteDeadLetters:
         self._file, self._read = file, file.peek
 
     async def write(self, letters: Sequence[Letters]) -> list[Numbers]:
-        """Write all or none, durably."""
 
         def work(writer: sqlite3.Connection) -> list[Numbers]:
             with transaction(writer):
@@ -26,12 +25,10 @@ class SqliteDeadLetters:
         return await self._file.write(work)
 
     async def page(self, query: DeadQuery) -> list[DeadLetter]:
-        """Dead letters, newest first."""
         asked = (query.tenant, query.state, query.type, query.reason, query.before, max(0, query.limit))
         return await self._read(lambda reader: [DeadLetter(*row) for row in reader.execute(SQL["page"], asked)], [])
 
     async def letter(self, tenant: str, number: int) -> DeadLetter | None:
-        """One dead letter."""
 
         def work(reader: sqlite3.Connection) -> DeadLetter | None:
             row = reader.execute(SQL["letter"], (tenant, number)).fetchone()
@@ -40,16 +37,15 @@ class SqliteDeadLetters:
         return await self._read(work, None)
 
     async def counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
-        """How many by type and rule."""
         return await self._read(lambda reader: list(reader.execute(SQL["counts"], (tenant, state))), [])
 
     async def close(self) -> None:
-        """Write what waits, then let go of the file."""
+        """Finish pending writes, then close the file."""
         await self._file.close()
 
 
 def write_letters(writer: sqlite3.Connection, letters: Sequence[Letters]) -> list[Numbers]:
-    """Letters within a transaction of the file."""
+    """Write letters within a transaction of the file."""
     told: list[Numbers] = []
     for each in letters:
         numbers: Numbers = ()

@@ -1,6 +1,6 @@
-"""Port `EventLog` on SQLite: one file with one writer, WAL, `synchronous=FULL`, a row a tenant and commit.
+"""Port `EventLog` on SQLite: one file with one writer, WAL, `synchronous=FULL`, one row per tenant and commit.
 
-The file is opened at the first use: a home without events has none.
+The file is opened at first use: a home without events has none.
 """
 
 import sqlite3
@@ -21,13 +21,13 @@ from aob.ports.marks import Mark
 
 SQL: Final = statements("event_log.sql")
 ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Bytes of lines that one read gives."""
+"""Bytes of lines of one read."""
 Sums = tuple[int, int, int]
 """Accepted, duplicate and rejected of a tenant."""
 
 
 class _Part:
-    """A partition: its statements, and what is known of its end on the writer's thread."""
+    """A partition: its statements, and its end as known on the writer's thread."""
 
     def __init__(self, number: int) -> None:
         names = {"{row}": f"row_{number}" if number else "row", "{total}": f"total_{number}" if number else "total"}
@@ -38,14 +38,14 @@ class _Part:
         self.forget()
 
     def forget(self) -> None:
-        """The file is asked what it holds."""
+        """Forget the known end: the file is read again."""
         self.last: tuple[int, int] | None = None
         self.totals = dict[str, Sums]()
 
 
 class SqliteEventLog:
-    """All tenants in one SQLite file. Its first partition is the order of the file; further ones have tables of their
-    own, and all are written by one transaction."""
+    """All tenants in one SQLite file. Its first partition is the order of the file; further ones have their own tables,
+    and one transaction writes all."""
 
     def __init__(self, path: Path, *, partitions: int = 1, timeout_s: float = 5.0, mark: Mark = UNMARKED) -> None:
         self._mark, self.partitions = mark, partitions
@@ -56,15 +56,12 @@ class SqliteEventLog:
         self.letters: DeadLetters = SqliteDeadLetters(self._file)
 
     async def append(self, groups: Sequence[Group]) -> list[Place]:
-        """Write all groups or none, durably."""
         return (await self.commit(groups, ()))[0]
 
     async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
-        """Write all groups and letters or none, durably."""
         return await self._file.write(lambda writer: self._write(writer, groups, letters))
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
-        """Rows after a row, in order."""
         sql = self._parts[partition].sql
 
         def work(reader: sqlite3.Connection) -> list[Row]:
@@ -85,7 +82,6 @@ class SqliteEventLog:
         return await self._read(work, []) if limit > 0 else []
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
-        """The row that holds an offset of a tenant."""
 
         def work(reader: sqlite3.Connection) -> int:
             row = reader.execute(self._parts[partition].sql["row_at"], (tenant, offset)).fetchone()
@@ -94,7 +90,6 @@ class SqliteEventLog:
         return await self._read(work, 0)
 
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
-        """The last row written at or before an instant."""
 
         def work(reader: sqlite3.Connection) -> int:
             row = reader.execute(self._parts[partition].sql["row_before"], (at_ms,)).fetchone()
@@ -103,11 +98,9 @@ class SqliteEventLog:
         return await self._read(work, 0)
 
     async def end(self, partition: int = 0) -> tuple[int, int]:
-        """The last row and its time."""
         return await self._read(lambda reader: _end(reader, self._parts[partition]), (0, 0))
 
     async def totals(self, tenant: str) -> tuple[int, int, int]:
-        """Accepted, duplicate and rejected of a tenant."""
 
         def work(reader: sqlite3.Connection) -> Sums:
             accepted, duplicate, rejected = zip(*(_total(reader, part, tenant) for part in self._parts), strict=True)
@@ -116,7 +109,7 @@ class SqliteEventLog:
         return await self._read(work, (0, 0, 0))
 
     async def close(self) -> None:
-        """Write what waits, then let go of the file."""
+        """Finish pending writes, then close the file."""
         await self._file.close()
 
     # -- on the writer's thread -------------------------------------------------------------------------------------
@@ -148,7 +141,7 @@ class SqliteEventLog:
                 part.totals.update(ahead.totals)
             self._mark.note((self._parts[0].last or (0,))[0])
         except BaseException:
-            for part in changed:  # nobody knows whether it was written
+            for part in changed:  # it is unknown whether it was written
                 part.forget()
             raise
         self._file.checkpoints.wrote(written)
@@ -177,7 +170,7 @@ class SqliteEventLog:
 
 
 class _Ahead:
-    """What a partition will be after a commit."""
+    """The state of a partition after a commit."""
 
     __slots__ = ("last", "totals")
 
@@ -200,7 +193,7 @@ def _add(writer: sqlite3.Connection, part: _Part, ahead: _Ahead, group: Group) -
 
 
 def _crc(row: Row) -> int:
-    """The checksum of a row; it is worked out on the writer's thread, beside the loop."""
+    """The checksum of a row; computed on the writer's thread, off the loop."""
     head = f"{row.row},{row.tenant},{row.at_ms},{row.first},{row.count},{row.duplicate},{row.rejected},".encode()
     return crc32(row.lines, crc32(row.notes, crc32(head)))
 

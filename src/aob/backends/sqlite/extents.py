@@ -1,4 +1,4 @@
-"""The extents of partitions in the file of a shard: who owns what is read from them before a home is opened."""
+"""The extents of partitions in the file of a shard: read before a home is opened, to find the owners."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from aob.ports.store import Extent, Holding
 
 SQL: Final = statements("extents.sql")
 COLUMNS: Final = (("shard", "partitions integer not null default 0"), ("shard", "made integer not null default 0"))
-"""What the tables of earlier formats lack. A file that does not say how many partitions there are is told when it is
-opened for the first time."""
+"""Columns that tables of earlier formats lack. A file without the number of partitions gets it when it is first
+opened."""
 
 
 def held(connection: sqlite3.Connection) -> Holding | None:
-    """What an open file says; None when it was told nothing yet."""
+    """The holding in an open file; None if none is written yet."""
     partitions, made = connection.execute(SQL["shape"]).fetchone()
     if not partitions:
         return None
@@ -27,10 +27,10 @@ def held(connection: sqlite3.Connection) -> Holding | None:
 
 
 def claim(connection: sqlite3.Connection, first: Holding) -> Holding:
-    """What an open file says, told by `first` when it said nothing yet."""
+    """The holding in an open file, written as `first` if there was none."""
     if (known := held(connection)) is not None:
         return known
-    with transaction(connection):  # another process may have told it meanwhile
+    with transaction(connection):  # another process may have written it meanwhile
         known = held(connection)
         if known is None:
             connection.execute(SQL["tell"], (first.partitions, first.made))
@@ -39,14 +39,14 @@ def claim(connection: sqlite3.Connection, first: Holding) -> Holding:
 
 
 def put(connection: sqlite3.Connection, extents: Sequence[Extent]) -> None:
-    """Extents as they are now."""
+    """Write the present extents."""
     connection.executemany(
         SQL["put"], [(e.partition, e.epoch, e.first_row, e.last_row, e.target, e.released) for e in extents]
     )
 
 
 def look_held(path: Path) -> Holding | None:
-    """What a file says, without bringing it forward; None when it says nothing. Raises Unavailable."""
+    """The holding in a file, without upgrading it; None for none. Raises Unavailable."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
             there = {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}

@@ -1,4 +1,4 @@
-"""A SQLite file of a home: how it is opened, read, written, closed; how statements are named, what a failure is."""
+"""A SQLite file of a home: opens, reads, writes and closes it; names statements and converts errors."""
 
 import os
 import sqlite3
@@ -17,11 +17,11 @@ from aob.ports.store import FILE_CORRUPT
 
 T = TypeVar("T")
 LOCKED_S: Final = 0.005
-"""Between two tries to begin a file whose mode another user is changing."""
+"""Pause between two attempts to open a file whose mode another user is changing."""
 
 
 def statements(file: str) -> dict[str, str]:
-    """The named statements of a `.sql` file beside this module: `-- name`, `-- what it does`, then the statement."""
+    """The named statements of a `.sql` file in this folder: `-- name`, `-- what it does`, then the statement."""
     text = resources.files("aob.backends.sqlite").joinpath(file).read_text()
     found: dict[str, str] = {}
     for block in text.split("\n\n"):
@@ -33,7 +33,7 @@ def statements(file: str) -> dict[str, str]:
 
 def connect(path: Path, timeout_s: float) -> sqlite3.Connection:
     """A connection in WAL mode that syncs every commit and never checkpoints by itself."""
-    if not path.exists():  # SQLite gives what it keeps beside a file the modes of the file
+    if not path.exists():  # SQLite gives its additional files the modes of the file
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=timeout_s, cached_statements=64
@@ -47,7 +47,7 @@ def connect(path: Path, timeout_s: float) -> sqlite3.Connection:
 
 
 def _begin_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
-    """Two who open a new file at once both change its mode, and SQLite lets neither of them wait for the other."""
+    """Two users who open a new file at once both change its mode, and SQLite lets neither wait: retry."""
     until = time.monotonic() + timeout_s
     while True:
         try:
@@ -61,7 +61,7 @@ def _begin_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
 
 
 def unavailable(path: Path, error: Exception) -> Unavailable:
-    """The error for a file that does not do what it is asked."""
+    """The error of a file that does not perform an operation."""
     text = str(error)
     if "full" in text:
         return Unavailable(f"{path.name}: the disk is full", code="disk_full",
@@ -80,10 +80,10 @@ def unavailable(path: Path, error: Exception) -> Unavailable:
 
 
 class SqliteFile:
-    """A file of a home: opened at its first use, with a thread that writes, one that reads and one for checkpoints.
+    """A file of a home: opened at first use, with one thread that writes, one that reads and one for checkpoints.
 
-    `prepare` makes the file ready (tables, identity). With `anew` a file that is no
-    database is renamed and begun anew.
+    `prepare` makes the file ready (tables, identity). With `anew` a file that is no database is renamed and
+    replaced.
     """
 
     def __init__(
@@ -104,17 +104,17 @@ class SqliteFile:
         self._closed = False
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What work reads."""
+        """The result of work with the reader's connection."""
         return await self._do(self._reads, lambda: work(self._to_read()))
 
     async def peek(self, work: Callable[[sqlite3.Connection], T], none: T) -> T:
-        """What work reads; `none` when there is no file, and then none is made."""
+        """The result of work with the reader's connection; `none` when there is no file, and creates none."""
         if self._reader is None and not self._closed and not self.path.exists():
             return none
         return await self.read(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What work gives, on the thread that writes; before the next such work the WAL is kept from growing on."""
+        """The result of work on the writer's thread; afterwards the WAL is bounded before the next such work."""
         return await self._do(self.writes, lambda: work(self._to_write()))
 
     def _to_read(self) -> sqlite3.Connection:
@@ -131,7 +131,7 @@ class SqliteFile:
         return self.writer
 
     async def close(self) -> None:
-        """Do what waits, then let go of the file. Twice is fine."""
+        """Finish pending work, then close the file. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -182,7 +182,7 @@ class SqliteFile:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing."""
+    """Commits all of a block or nothing."""
     connection.execute("begin immediate")
     try:
         yield

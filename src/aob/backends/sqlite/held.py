@@ -1,4 +1,4 @@
-"""Ids of tickets and patches that an earlier release has made: they do not say their run, an index made once does."""
+"""Ids of tickets and patches of earlier releases, which do not contain their run: found by an index, made once."""
 
 import re
 import sqlite3
@@ -16,7 +16,7 @@ _parts: Final = msgspec.json.Decoder(list[tuple[str, int, list[list[Any]]]]).dec
 
 
 def index(connection: sqlite3.Connection) -> None:
-    """Make the index where it is not made. What cannot be read of a row is left out: whoever needs it says so."""
+    """Make the index if it is missing. Unreadable parts of a row are left out: code that needs them reports it."""
     connection.executescript(SQL["schema"])
     if connection.execute(SQL["made"]).fetchone():
         return
@@ -39,6 +39,6 @@ def index(connection: sqlite3.Connection) -> None:
 
 
 def stream_of(connection: sqlite3.Connection, id: str) -> str:
-    """The stream that holds a ticket or patch of an earlier release; empty when there is none."""
+    """The stream of a ticket or patch of an earlier release; empty if there is none."""
     found = connection.execute(SQL["stream_of"], (id,)).fetchone()
     return str(found[0]) if found else ""

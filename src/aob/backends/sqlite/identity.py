@@ -1,6 +1,6 @@
-"""Who a SQLite file of a home is: its id, its home, its format, what it knows of its peers. Opening brings it forward.
+"""The identity of a SQLite file of a home: its id, home, format, and records of its peers. Opening upgrades it.
 
-Bringing a file forward is done step by step and may be repeated: a crash in the middle is a start at the same step.
+An upgrade goes step by step and is idempotent: after a crash the next start repeats the same step.
 """
 
 import sqlite3
@@ -17,11 +17,11 @@ from aob.ports.marks import FORMAT, Mark, Unmarked
 SQL: Final = statements("file.sql")
 UNMARKED: Final = Unmarked()
 UNCHECKED: Final = -1
-"""The checksum of what an earlier format wrote without one."""
+"""The checksum of data of an earlier format without one."""
 
 
 class Identity(NamedTuple):
-    """Who a file is, what it knows, and its last row where somebody asked for it."""
+    """The identity of a file, its records of peers, and its last row where it was asked for."""
 
     file_id: bytes
     home: bytes
@@ -33,7 +33,7 @@ class Identity(NamedTuple):
 def identify(
     connection: sqlite3.Connection, path: Path, mark: Mark, columns: Sequence[tuple[str, str]] = ()
 ) -> Identity:
-    """The identity of a file that is open, made when it has none; `columns` that its tables lack are added.
+    """The identity of an open file, made if it has none; missing `columns` of its tables are added.
 
     Raises Conflict `newer_format` for a file of a later release.
     """
@@ -51,8 +51,8 @@ def identify(
 
 
 def look(path: Path, table: str) -> Identity | None:
-    """Who a file is, without bringing it forward, and the last row of a table; None when nothing is in it yet. A file
-    of the first format has no id. Raises Unavailable for one that is damaged, Conflict for one of a later release."""
+    """The identity of a file, without upgrading it, and the last row of a table; None for an empty file. A file of the
+    first format has no id. Raises Unavailable for a damaged file, Conflict for one of a later release."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
             there = {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}
@@ -72,6 +72,6 @@ def look(path: Path, table: str) -> Identity | None:
 
 
 def newer(path: Path, format: int) -> Conflict:
-    """A file that a later release has written."""
+    """The error of a file that a later release has written."""
     return Conflict(f"{path.name} has format {format}, and this release reads up to {FORMAT}", code="newer_format",
                     hint="use the release that wrote it, or a later one")  # fmt: skip

@@ -1,7 +1,7 @@
-"""Port `Log` on SQLite: one file for all topics, WAL, `synchronous=FULL`, a row an append.
+"""Port `Log` on SQLite: one file for all topics, WAL, `synchronous=FULL`, one row per append.
 
-Appends that come while others are being written go into one transaction and one sync together. The file is opened at
-the first use: a home without events has none. Several processes may append; each waits for the other's transaction.
+Appends that arrive during a write share the next transaction and sync. The file is opened at first use: a home without
+events has none. Several processes may append; each waits for the other's transaction.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from aob.ports.log import Appended, Logged, Record, check_append, content_digest
 from aob.ports.marks import Mark
 
 WAITING_MAX: Final = 10_000
-"""Appends that may wait; the next one is told to come again."""
+"""Appends that may wait; further ones are refused as busy."""
 GROUP_RECORDS: Final = 20_000
 """Records after which a transaction takes no further append."""
 
@@ -34,7 +34,7 @@ _decode: Final = msgspec.json.Decoder(list[Record]).decode
 
 
 class _Append:
-    """One append in the queue, its answer, and whoever waits for it."""
+    """One append in the queue, its answer, and the caller's future."""
 
     __slots__ = ("answer", "future", "keyed", "partition", "records", "topic")
 
@@ -65,7 +65,6 @@ class SqliteLog:
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records, all or none, durably; `keyed` ones once an id."""
         check_append(topic, partition, records, self._partitions)
         if self._closed:
             raise Unavailable("the log is closed", code="closing")
@@ -80,7 +79,6 @@ class SqliteLog:
         return await append.future
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Records from an offset on."""
         start = max(0, start)
 
         def work(reader: sqlite3.Connection) -> list[Logged]:
@@ -105,11 +103,9 @@ class SqliteLog:
         return await self._read(work, [])
 
     async def topics(self) -> list[str]:
-        """The names of all topics."""
         return await self._read(lambda reader: [name for (name,) in reader.execute(SQL["topics"])], [])
 
     async def end(self, topic: str, partition: int) -> int:
-        """The next offset."""
 
         def work(reader: sqlite3.Connection) -> int:
             number = _number(reader, topic)
@@ -118,7 +114,7 @@ class SqliteLog:
         return await self._read(work, 0)
 
     async def close(self) -> None:
-        """Write what waits, then let go of the file."""
+        """Finish pending writes, then close the file."""
         if self._closed:
             return
         self._closed = True
@@ -143,7 +139,7 @@ class SqliteLog:
                         append.answer = error
                 for append in group:
                     if append.future.done():
-                        continue  # nobody waits any more
+                        continue  # no caller waits any more
                     if isinstance(append.answer, Exception):
                         append.future.set_exception(append.answer)
                     else:
@@ -152,9 +148,9 @@ class SqliteLog:
             self._task = None
 
     def _write(self, group: list[_Append], writer: sqlite3.Connection) -> None:
-        """One transaction, on the log's own thread. An append that is refused leaves the others alone."""
+        """One transaction, on the log's own thread. A refused append does not affect the others."""
         at_ms, written = self._now_ms(), 0
-        known, self._topics = self._topics, {}  # a number that is rolled back is nobody's
+        known, self._topics = self._topics, {}  # a number that is rolled back was never given
         with transaction(writer):
             for append in group:
                 try:
@@ -169,7 +165,7 @@ class SqliteLog:
         self._file.checkpoints.wrote(written)
 
     def _add(self, writer: sqlite3.Connection, append: _Append, at_ms: int, known_topics: dict[str, int]) -> int:
-        """The rows of one append; how many bytes they have. Raises Conflict before it writes anything."""
+        """Insert the rows of one append; returns their bytes. Raises Conflict before it writes anything."""
         topic = _topic(writer, append.topic, known_topics)
         first = _end(writer, topic, append.partition)
         place = (topic, append.partition)

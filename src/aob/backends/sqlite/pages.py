@@ -1,5 +1,5 @@
-"""Port `Pages` on SQLite: one file, one transaction a save. It can be made again from the log, so a file that is not
-readable is set aside and begun anew."""
+"""Port `Pages` on SQLite: one file, one transaction per save. An unreadable file is renamed and rebuilt from the
+log."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,6 @@ class SqlitePages:
         self._read = self._file.peek
 
     async def take(self, shard: int) -> Owner:
-        """Become the owner."""
 
         def work(file: sqlite3.Connection) -> Owner:
             with transaction(file):
@@ -39,7 +38,6 @@ class SqlitePages:
     async def save(
         self, owner: Owner, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
     ) -> StaleEpoch | None:
-        """Write marks and pages in one transaction."""
 
         def work(file: sqlite3.Connection) -> None:
             file.executemany(SQL["set_mark"], list(marks.items()))
@@ -52,11 +50,9 @@ class SqlitePages:
         return await self._owned(owner, work, sum(len(data) for data in pages.values() if data is not None))
 
     async def marks(self) -> dict[str, int]:
-        """The marks of the last save."""
         return await self._read(lambda file: {str(feed): int(at) for feed, at in file.execute(SQL["marks"])}, {})
 
     async def load(self, tenant: str) -> dict[str, bytes]:
-        """All pages of a tenant but those that are read one by one."""
         return await self._read(
             lambda file: {
                 str(name): self._sound(name, data, crc) for name, data, crc in file.execute(SQL["load"], (tenant,))
@@ -65,7 +61,6 @@ class SqlitePages:
         )
 
     async def page(self, tenant: str, name: str) -> bytes | None:
-        """One page."""
 
         def work(file: sqlite3.Connection) -> bytes | None:
             row: tuple[Any, ...] | None = file.execute(SQL["page"], (tenant, name)).fetchone()
@@ -74,11 +69,9 @@ class SqlitePages:
         return await self._read(work, None)
 
     async def tenants(self) -> list[str]:
-        """Tenants that have pages."""
         return await self._read(lambda file: [str(tenant) for (tenant,) in file.execute(SQL["tenants"])], [])
 
     async def keep(self, owner: Owner, label: int, starts: Sequence[str], most: int) -> StaleEpoch | None:
-        """Copy marks and pages beside, in one transaction."""
 
         def work(file: sqlite3.Connection) -> None:
             file.execute(SQL["keep_marks"], (label,))
@@ -90,7 +83,6 @@ class SqlitePages:
         return await self._owned(owner, work)
 
     async def kept(self) -> dict[int, dict[str, int]]:
-        """The labels that stay."""
 
         def work(file: sqlite3.Connection) -> dict[int, dict[str, int]]:
             found: dict[int, dict[str, int]] = {}
@@ -101,7 +93,6 @@ class SqlitePages:
         return await self._read(work, {})
 
     async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
-        """Pages as they were copied."""
         return await self._read(
             lambda file: {
                 str(name): self._sound(name, data, crc)
@@ -111,7 +102,6 @@ class SqlitePages:
         )
 
     async def clear(self, owner: Owner) -> StaleEpoch | None:
-        """Forget everything."""
 
         def work(file: sqlite3.Connection) -> None:
             for statement in SQL["clear"].split(";"):
@@ -120,13 +110,12 @@ class SqlitePages:
         return await self._owned(owner, work)
 
     async def close(self) -> None:
-        """Let go of the file."""
         await self._file.close()
 
     async def _owned(
         self, owner: Owner, work: Callable[[sqlite3.Connection], None], size: int = 0
     ) -> StaleEpoch | None:
-        """Work in a transaction, unless another has taken the shard."""
+        """Run work in a transaction, unless another owner has taken the shard."""
 
         def run(file: sqlite3.Connection) -> StaleEpoch | None:
             with transaction(file):
@@ -146,7 +135,7 @@ class SqlitePages:
         return bytes(data)
 
     def _prepare(self, file: sqlite3.Connection) -> None:
-        file.execute("pragma synchronous = normal")  # what a power cut takes away is read again from the log
+        file.execute("pragma synchronous = normal")  # what a power cut loses is read again from the log
         file.executescript(SQL["schema"])
         found = identify(file, self._file.path, self._mark, COLUMNS)
-        self._mark.begin(found.file_id, 0)  # pages are written without a sync: their rows bind nobody
+        self._mark.begin(found.file_id, 0)  # pages are written without a sync: their rows guarantee nothing

@@ -1,7 +1,7 @@
-"""Port `Runs` (`aob.core.ingest`) on a folder: one SQLite file with a table of sorted ids for each run, filters beside.
+"""Port `Runs` (`aob.core.ingest`) on a folder: one SQLite file with a table of sorted ids for each run, and filters.
 
 A run is written once, in the order of its ids, and dropped as a whole. Losing the folder only shortens how far back ids
-are known, and the gate says so. Nothing is made before the first run.
+are known, and the gate says so. No file is created before the first run.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ FILE: Final = "runs.db"
 
 
 class FileRuns:
-    """The runs of one tenant. `add` and `keep` may be called beside the loop that reads; all raise Unavailable."""
+    """The runs of one tenant. `add` and `keep` may run concurrently with the reading loop; all raise Unavailable."""
 
     def __init__(self, folder: Path, *, timeout_s: float = 5.0) -> None:
         self._path, self._timeout_s = folder / FILE, timeout_s
@@ -26,7 +26,7 @@ class FileRuns:
         self._writes = threading.Lock()
 
     def add(self, number: int, keys: Sequence[bytes], filters: Mapping[int, bytes]) -> None:
-        """Keep a run and the filters as they are with it, in one go. An older one of the same number goes."""
+        """Store a run and the present filters together. Replaces an older one of the same number."""
 
         def work(writer: sqlite3.Connection) -> None:
             _drop(writer, [number])
@@ -43,11 +43,11 @@ class FileRuns:
         return bool(rows)
 
     def numbers(self) -> list[int]:
-        """The runs that are there."""
+        """The numbers of the stored runs."""
         return [number for (number,) in self._read(SQL["runs"])]
 
     def filter(self, epoch: int) -> bytes | None:
-        """A filter as it was kept."""
+        """A filter as stored."""
         rows = self._read(SQL["filter"], epoch)
         return bytes(rows[0][0]) if rows else None
 
@@ -65,7 +65,6 @@ class FileRuns:
         self._write(work)
 
     def close(self) -> None:
-        """Let go of the file."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -82,7 +81,7 @@ class FileRuns:
         return found
 
     def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do something in one transaction, on a connection of its own, and fold the WAL in behind it."""
+        """Run work in one transaction, on its own connection, then fold in the WAL."""
         with self._writes:
             writer: sqlite3.Connection | None = None
             try:

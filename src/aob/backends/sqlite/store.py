@@ -1,7 +1,7 @@
 """Port `Store` on SQLite: one file a shard, WAL, `synchronous=FULL`, one writer connection and one for readers.
 
-Statements of a commit run on the caller's thread, because each of them would fight for the interpreter lock in another
-one; only COMMIT, which waits for the disk, runs on the writer thread.
+Statements of a commit run on the caller's thread, because in another thread each would compete for the interpreter
+lock; only COMMIT, which waits for the disk, runs on the writer thread.
 """
 
 import sqlite3
@@ -46,7 +46,7 @@ COLUMNS: Final = (
     ("journal", "crc integer not null default -1"), ("segment", "crc integer not null default -1"),
     ("shard", "cut_again integer not null default -1"), *extents.COLUMNS,
 )  # fmt: skip
-"""What the tables of earlier formats lack."""
+"""Columns that tables of earlier formats lack."""
 WHOLE: Final = whole_holding()
 NOWHERE: Final = Pointer(0, 0, 0, 0, 0)
 FIRST_MESSAGE: Final = (HOME - 1, 0, 0, 0)
@@ -68,15 +68,15 @@ class SqliteStore:
     async def open(
         cls, path: Path, *, timeout_s: float = 5.0, mark: Mark = UNMARKED, first: Holding = WHOLE
     ) -> "SqliteStore":
-        """Open or create the file, and bring it forward; `first` is what it holds when it does not say so. Raises
-        Unavailable when it cannot be opened or is locked, Conflict when a later release has written it."""
+        """Open or create the file, and upgrade it; `first` is its holding if none is written. Raises Unavailable when
+        it cannot be opened or is locked, Conflict when a later release has written it."""
         store = cls(path, timeout_s, mark, first)
         try:
             store._writer = await store._file.write(lambda writer: writer)
         except BaseException:
             await store.close()
             raise
-        store._writer.execute("pragma busy_timeout = 0")  # who waits for a lock does so on its thread: _patiently
+        store._writer.execute("pragma busy_timeout = 0")  # waiting for a lock happens on the writer thread: _patiently
         return store
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -88,20 +88,18 @@ class SqliteStore:
         self._mark.begin(identity.file_id, connection.execute(SQL["last_row"]).fetchone()[0])
 
     async def take(self, shard: int) -> int:
-        """Become the owner: the epoch is raised by one."""
         return await self._file.write(
             lambda writer: self._patiently(lambda: int(writer.execute(SQL["take"]).fetchone()[0]))
         )
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
-        """Write the batch durably, all or nothing."""
         writer, do = self._writer, self._file.writes.do
         try:
             if self._checkpoints.due:
                 await do(self._checkpoints.finish)
             try:
                 writer.execute("begin immediate")
-            except sqlite3.OperationalError:  # locked by another process, for a moment or for long: the loop goes on
+            except sqlite3.OperationalError:  # locked by another process, briefly or for long: the loop goes on
                 await do(lambda: self._patiently(lambda: writer.execute("begin immediate")))
             held = writer.execute(SQL["owner"]).fetchone()[0]
             if held != batch.epoch:
@@ -165,7 +163,7 @@ class SqliteStore:
 
     @staticmethod
     def _remove(writer: sqlite3.Connection, batch: Batch) -> None:
-        """On the writer thread: it may be a lot, and nobody waits for it on the loop."""
+        """On the writer thread: it may be a lot, and must not block the loop."""
         writer.executemany(SQL["drop_head"], [(removal.stream,) for removal in batch.removals])
         writer.executemany(SQL["move_head"], [(MOVED, stream) for stream in batch.moved])
         for stream in (*(removal.stream for removal in batch.removals), *batch.moved):
@@ -181,7 +179,7 @@ class SqliteStore:
             writer.executemany(SQL["drop_value"], gone)
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        """Waits for a lock that another process holds, up to the time-out; only on the writer thread."""
+        """Waits for a lock that another process holds, up to the timeout; only on the writer thread."""
         self._writer.execute(f"pragma busy_timeout = {round(self._timeout_s * 1_000)}")
         try:
             return work()
@@ -194,32 +192,28 @@ class SqliteStore:
             if self._writer.in_transaction:
                 self._writer.execute("rollback")
         except sqlite3.Error:
-            pass  # the connection has already given the transaction up
+            pass  # the connection has already rolled the transaction back
 
     async def last(self, shard: int) -> tuple[int, int, int]:
-        """The last journal row, the committed time and the row of the last cut."""
 
         def read(reader: sqlite3.Connection) -> tuple[int, int, int]:
             _, cut, at_ms, again = reader.execute(SQL["owner"]).fetchone()
             rows = [_journal_row(row) for row in reader.execute(SQL["last_heads"])]
             last = rows[0].row if rows else 0
             at_ms = max(at_ms, *(row.at_ms for row in rows if row.sound), 0)
-            # A cut that is not what was written is none: the whole journal says the same, and takes longer.
+            # A damaged cut is ignored: the whole journal says the same, and takes longer.
             return last, at_ms, cut if again in (-1, cut) else 0
 
         return await self._read(read)
 
     async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
-        """Rows after a row, in order."""
         return [_journal_row(row) for row in await self._all("journal_after", (after, limit))]
 
     async def head(self, stream: str) -> Head | None:
-        """The head of a stream."""
         rows = await self._all("head_of", (stream,))
         return Head(*rows[0]) if rows else None
 
     async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
-        """The heads of several streams, those that exist."""
 
         def read(reader: sqlite3.Connection) -> dict[str, Head]:
             found: dict[str, Head] = {}
@@ -233,7 +227,6 @@ class SqliteStore:
         return await self._read(read)
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads by kind, tenant, status and name, the one that started last first."""
         given = {"tenant = ?": query.tenant, "status = ?": query.status, "name = ?": query.name}
         clauses: list[tuple[str, tuple[str | int, ...]]] = [("kind = ?", (query.kind,))]
         clauses += [(clause, (value,)) for clause, value in given.items() if value]
@@ -242,16 +235,13 @@ class SqliteStore:
         return await self._listed(clauses, "started_ms desc, stream desc", query.limit)
 
     async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
-        """Heads of a kind that have not ended, by (status, stream)."""
         return [Head(*row) for row in await self._all("live_heads", (kind, *after, limit))]
 
     async def live_count(self) -> int:
-        """How many heads `live` has, of all kinds."""
         ((count,),) = await self._all("live_count", ())
         return int(count)
 
     async def ended(self, query: EndedQuery) -> list[Head]:
-        """Heads of streams that ended before an instant, the one that started first first."""
         given = {"status = ?": query.status, "name = ?": query.name}
         clauses: list[tuple[str, tuple[str | int, ...]]] = [
             ("kind = ? and tenant = ?", (query.kind, query.tenant)),
@@ -271,20 +261,16 @@ class SqliteStore:
         return [Head(*row) for row in rows]
 
     async def removed(self, stream: str) -> Removal | None:
-        """What stays of a stream that was removed."""
         rows = await self._all("removed", (stream,))
         return Removal(*rows[0]) if rows else None
 
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
-        """Leftovers of before an instant, the oldest first."""
         return [Leftover(*row) for row in await self._all("leftovers", (before_ms, since_ms, limit))]
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
-        """Segments of all streams by (stream, first sequence number)."""
         return [Segment(*row) for row in await self._all("all_segments", (*after, limit))]
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
-        """Segments of a stream in order, those that hold events from `after` on."""
 
         def read(reader: sqlite3.Connection) -> list[Segment]:
             row = reader.execute(SQL["pointer_of"], (stream,)).fetchone()
@@ -297,33 +283,26 @@ class SqliteStore:
         return await self._read(read)
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
-        """Timers due up to an instant, by (due, stream, id)."""
         place = (-(1 << 62), "", "") if after is None else (after.due_ms, after.stream, after.id)
         return [TimerRow(*row) for row in await self._all("timers_until", (until_ms, *place, limit))]
 
     async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
-        """Open tickets by (stream, id)."""
         return [TicketRow(*row) for row in await self._all("tickets", (*after, limit))]
 
     async def holder(self, id: str) -> str:
-        """The stream of a ticket or patch that an earlier release has written; empty when there is none."""
         return await self._read(partial(held.stream_of, id=id))
 
     async def tickets_whole(self) -> bool:
-        """Whether every open ticket has its row."""
         return bool((await self._all("whole", ()))[0][0])
 
     async def holding(self) -> Holding:
-        """The partitions of the home, as this file knows them."""
         return await self._read(lambda reader: extents.held(reader) or self._first)
 
     async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
-        """Messages that are not known to be taken, by pair and number."""
         rows = await self._all("outbox", (*(after or FIRST_MESSAGE), limit))
         return [Message(*(*row[:8], _values.decode(row[8]))) for row in rows]
 
     async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
-        """The last number sent and received of each pair."""
 
         def read(reader: sqlite3.Connection) -> tuple[list[MessageMark], list[MessageMark]]:
             sent, received = ([MessageMark(*row) for row in reader.execute(SQL[name])] for name in ("sent", "received"))
@@ -332,12 +311,10 @@ class SqliteStore:
         return await self._read(read)
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
-        """A value by its hash."""
         rows = await self._all("value_of", (tenant, digest))
         return rows[0][0] if rows else None
 
     async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
-        """Some rows of a readable view."""
         if view not in VIEWS:
             raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(VIEWS)}")
 
@@ -349,7 +326,6 @@ class SqliteStore:
         return await self._read(read)
 
     async def close(self) -> None:
-        """Let go of the file. Calling it twice is fine."""
         await self._file.close()
 
     async def _all(self, name: str, values: tuple[Any, ...]) -> list[Any]:
@@ -377,7 +353,7 @@ def _pointer_row(segment: Segment) -> tuple[Any, ...]:
 
 
 def _pointed(reader: sqlite3.Connection, segment: Segment) -> Segment:
-    """A segment of pointers with what stands there. Damaged ones point nowhere."""
+    """A segment of pointers with the data they point to. Damaged ones have none."""
     try:
         segment.pointers = _pointers.decode(segment.data)
     except msgspec.MsgspecError:
@@ -395,6 +371,6 @@ def _head_crc(batch: Batch) -> int:
 def _journal_row(row: tuple[Any, ...]) -> JournalRow:
     number, epoch, at_ms, count, data, counts, crc = row
     if not (type(data) is bytes and type(counts) is bytes and type(at_ms) is int and type(count) is int):
-        return JournalRow(number, 0, 0, 0, b"", False)  # damage of the page, of which SQLite itself knows nothing
+        return JournalRow(number, 0, 0, 0, b"", False)  # a damaged page that SQLite itself does not notice
     sound = crc in (-1, crc32(b"%d,%d,%d,%d,%b" % (number, epoch, at_ms, count, counts)))
     return JournalRow(number, epoch, at_ms, count, data, sound)

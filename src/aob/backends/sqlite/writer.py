@@ -1,6 +1,6 @@
-"""One thread that does what it is given, in order: work in, its result out, on the loop that asked.
+"""One thread that performs work in order and returns each result on the calling loop.
 
-An executor would do; half of what handing over costs is spared by telling the loop's own future directly.
+An executor would do; notifying the loop's own future directly halves the cost of handing over.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _END: Final = None
 
 
 class Writer:
-    """A thread that begins with its first work and ends with `close`."""
+    """A thread that starts with its first work and ends with `close`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -23,17 +23,17 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     async def do(self, work: Callable[[], T]) -> T:
-        """The result of work. Whoever stops waiting does not stop it."""
+        """The result of work. A caller that stops waiting does not stop it."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._give(work, future)
         return await future
 
     def later(self, work: Callable[[], object]) -> None:
-        """Work that nobody waits for; it must not raise."""
+        """Perform work without a waiting caller; it must not raise."""
         self._give(work, None)
 
     def close(self) -> None:
-        """The thread ends when all it was given is done. Twice is fine."""
+        """End the thread after all its work. Idempotent."""
         if self._thread is not None:
             self._queue.put(_END)
 
@@ -49,12 +49,12 @@ class Writer:
             result, error = None, None
             try:
                 result = work()
-            except BaseException as raised:  # it belongs to whoever asked
+            except BaseException as raised:  # it is the caller's
                 error = raised
             if future is not None:
-                with suppress(RuntimeError):  # the loop has ended, and with it who asked
+                with suppress(RuntimeError):  # the loop has ended, and with it the caller
                     future.get_loop().call_soon_threadsafe(_tell, future, result, error)
-            del given, work, future, result, error  # nothing is kept alive while it waits
+            del given, work, future, result, error  # keeps no references while it waits
 
 
 def _tell(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""A file per command: words in, calls of one client out, lines printed. Nothing is decided about runs here."""
+"""One file per command: parses words, calls a client, prints lines. Decides nothing about runs."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""`aob approve`: what waits for a person, and the person's decision on a ticket or a patch."""
+"""`aob approve`: lists what waits for a person, and decides a ticket or a patch."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING

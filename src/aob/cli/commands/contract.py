@@ -1,4 +1,4 @@
-"""`aob contract`: check, diff, show, graph and test files of contracts without a server; push them to one."""
+"""`aob contract`: check, diff, show, graph and test contract files without a server; push them to one."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
@@ -79,7 +79,7 @@ async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
 
 
 async def diff(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
-    """What changed, and whether it breaks those who send or read."""
+    """What changed, and whether it breaks senders or readers."""
     old = _read([args.old])
     found = _between(old, _read([args.new])) if args.new else _within(old)
     told = list(found)
@@ -98,7 +98,7 @@ async def diff(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
 
 
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """What a home goes by, the platform's own too."""
+    """The contracts of a home, including the platform's own."""
     found = await aob.contracts()
     rows = [(row["kind"], row["name"], str(row["version"]), row["owner"], row["description"]) for row in found]
     screen.listing(
@@ -126,7 +126,7 @@ async def show(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
 
 
 async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
-    """What moves what, as text, as JSON or as a picture."""
+    """Which event moves which metric, as text, as JSON or as a picture."""
     from aob.core.contract import graph_of
 
     contracts = _read(args.paths)
@@ -156,7 +156,7 @@ async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
 
 
 async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
-    """The tests of metrics: given these events, is this the value."""
+    """The tests of metrics: whether given events give the expected value."""
     from aob.core.contract import read_contracts
     from aob.core.trial import try_contracts
 
@@ -214,7 +214,7 @@ async def default(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 def _checked(paths: list[str]) -> tuple["ContractSet", list[Problem]]:
-    """The contracts of these files, and everything that is wrong with them."""
+    """The contracts of these files, and all their problems."""
     from aob.core.contract import check_set, contract_sources, read_contracts
 
     sources = contract_sources(contract_files(paths))
@@ -282,7 +282,7 @@ def _within(contracts: "ContractSet") -> Iterator[JsonObject]:
 
 
 def _between(old: "ContractSet", new: "ContractSet") -> Iterator[JsonObject]:
-    """The newest versions of one set against those of another."""
+    """Compare the newest versions of two sets."""
     before, after = _newest(old), _newest(new)
     for key in sorted(before.keys() | after.keys()):
         was, is_now = before.get(key), after.get(key)

@@ -1,4 +1,4 @@
-"""`aob demo`: the main job, told on the terminal."""
+"""`aob demo`: shows the main job on the terminal."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def demo(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
-    """Run the demo in a folder of its own."""
+    """Run the demo in a separate folder."""
     examples()
     from demo import demo as tell
 

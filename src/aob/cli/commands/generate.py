@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 BATCH_MAX: Final = 1_000
 TICK_S: Final = 0.1
-"""Events of so much time are sent together, in batches."""
+"""Events of this much time are sent together, in batches."""
 UNDER_WAY_MAX: Final = 8
 OPEN_S: Final = 120.0
 OPEN_EVENTS: Final = 60_000
-"""How long the shop has been open when its first event is told: so long, or so many events, whichever is less."""
+"""How long the shop has been open at its first sent event: this time, or this many events, whichever is less."""
 WAVE: Final = 0.9
-"""The share of orders that is refunded in the scenario `refunds`, in its middle third."""
+"""The share of orders refunded in the scenario `refunds`, in its middle third."""
 EPILOG: Final = """
 The same seed and --start give the same events. Contracts for them are in examples/shop/contracts:
   aob contract push examples/shop/contracts
@@ -110,7 +110,7 @@ def _check(args: Namespace) -> None:
 
 
 def _told(args: Namespace, shop: "Shop", start: float, span_s: float | None) -> Iterator[tuple[float, JsonObject]]:
-    """Events in order until the count or the span is over; the wave comes and goes by their own time."""
+    """Events in order until the count or the time span is reached; the wave follows their own time."""
     for number, (at, event) in enumerate(shop.events(start, open_s=min(OPEN_S, OPEN_EVENTS / args.rate))):
         if (args.count is not None and number >= args.count) or (span_s is not None and at - start >= span_s):
             return
@@ -167,7 +167,7 @@ async def _send(aob: "AsyncClient", args: Namespace, screen: Screen, shop: "Shop
 async def _paced(
     events: Iterator[tuple[float, JsonObject]], most: int, start: float
 ) -> AsyncIterator[list[JsonObject]]:
-    """Batches of what is due, at the time when it is due."""
+    """Batches of due events, at the time when they are due."""
     batch: list[JsonObject] = []
     edge = start + TICK_S
     for at, event in events:

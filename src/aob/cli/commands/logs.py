@@ -1,4 +1,4 @@
-"""`aob logs stream`: what handlers wrote, as they write it."""
+"""`aob logs stream`: lines of handlers, as they are written."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Final
@@ -25,7 +25,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def stream(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Lines as they come."""
+    """Print lines as they arrive."""
     run_id = await find_run(aob, args.run)
     async for line in aob.logs(run_id, node=args.node, follow=not args.no_follow):
         screen.value(line) if screen.json else screen.line(told(line))

@@ -55,7 +55,7 @@ async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 def _about(row: Mapping[str, JsonValue]) -> str:
-    """Why it was proposed; of one that was refused without a reason, what was wrong."""
+    """Why it was proposed; for a refused one without a reason, its faults."""
     wrong = [str(each.get("message", "")) for each in row.get("problems") or ()]
     return str(row.get("reason") or "; ".join(wrong))
 

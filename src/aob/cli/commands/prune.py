@@ -1,4 +1,4 @@
-"""`aob run prune`: remove runs that ended before an instant, or say what would go."""
+"""`aob run prune`: removes runs that ended before an instant, or shows what would be removed."""
 
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -34,7 +34,7 @@ def add_prune(mine: Commands, common: ArgumentParser) -> None:
 
 
 async def prune(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Step after step, until there is nothing left to remove."""
+    """Run steps until there is nothing left to remove."""
     before = instant(args.before)
     assert before is not None
     total, told = Total(), 0
@@ -50,7 +50,7 @@ async def prune(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 class Total:
-    """What all steps removed together."""
+    """The sums of all steps."""
 
     def __init__(self) -> None:
         self.runs = self.events = self.bytes = self.values = self.values_bytes = 0

@@ -1,4 +1,4 @@
-"""`aob replay`: a past run again in a shadow, from one of its nodes."""
+"""`aob replay`: replays a past run from one of its nodes."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING

@@ -82,7 +82,7 @@ def _add_timeout(one: ArgumentParser) -> None:
 
 
 def _as_text(given: Sequence[str], error: Invalid) -> str:
-    """How `--input amount=5` says a text: what looks like JSON is taken for JSON."""
+    """The hint how `--input amount=5` becomes text: what looks like JSON is read as JSON."""
     for name, _, value in (text.partition("=") for text in given):
         if any(p.path == f"/inputs/{name}" and p.message.endswith('is not of type "string"') for p in error.problems):
             return f"a text in quotes: --input '{name}=\"{value}\"'"
@@ -94,7 +94,7 @@ async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | No
     inputs, marks = inputs_of(args.inputs, args.input), labels(args.label)
     workflow = args.workflow
     if workflow is not None and is_document(workflow):
-        args.file = workflow  # problems of the document are told with its name
+        args.file = workflow  # problems of the document are reported with its name
         pushed = await aob.push(read(workflow), tag=args.tag)
         workflow = pushed["workflow"]
         screen.note(f"{workflow} {pushed['version']} is {pushed['tag']}")
@@ -159,7 +159,7 @@ async def timeline(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def wait_for(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
-    """The end of a run."""
+    """Wait for the end of a run."""
     return await wait(aob, await find_run(aob, args.run), screen, follow=args.follow, timeout_ms=args.timeout)
 
 
@@ -171,14 +171,14 @@ async def cancel(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def release(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Let runs go on that were set aside."""
+    """Release quarantined runs."""
     for run_id in [await find_run(aob, text) for text in args.runs]:
         verdict = await aob.release(run_id)
         screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
 
 
 async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
-    """A new run from a node."""
+    """Start a new run from a node."""
     patches = [patch_from(args.patch)["operations"]] if args.patch else None
     forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node, patches=patches)
     if args.wait:
@@ -189,7 +189,7 @@ async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | Non
 
 
 async def message(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Hand a message to a run."""
+    """Send a message to a run."""
     text = args.payload
     payload = None if text is None else json_from(text, "--payload") if text[:1] in "{[" else json_or_text(text)
     run_id = await find_run(aob, args.run)

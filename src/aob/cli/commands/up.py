@@ -1,4 +1,4 @@
-"""`aob up`: the platform on a home, until it is told to stop."""
+"""`aob up`: runs the platform on a home until it is stopped."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Run until SIGINT or SIGTERM."""
-    from aob import compose  # here: everything that it wires is imported with it
+    from aob import compose  # here: it imports everything that it wires
 
     home = home_of(args, env)
     waiting = ExitStack()

@@ -1,4 +1,4 @@
-"""`aob version`: which AOB this is, and on what it stands."""
+"""`aob version`: the version of AOB, and what it runs on."""
 
 import platform
 from argparse import ArgumentParser, Namespace

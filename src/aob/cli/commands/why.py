@@ -21,7 +21,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """The sentence, and the details behind it."""
+    """The sentence and its details."""
     told = await aob.why(await find_run(aob, args.run))
     if screen.told(told):
         return

@@ -91,10 +91,10 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
-    """Every problem of documents, found here: no server is asked."""
+    """Every problem of documents, found locally, without a server."""
     handlers = None
     if args.app:
-        from aob import compose  # here: everything that it wires is imported with it
+        from aob import compose  # here: it imports everything that it wires
 
         handlers = compose.handler_facts(args.app)
     found = [(name, _problems(name, handlers)) for name in args.files]
@@ -116,8 +116,8 @@ async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> i
 
 
 def _problems(name: str, handlers: "Handlers | None") -> Sequence[Problem]:
-    """Of one document; one that cannot be read is a problem too, and the others are looked at all the same."""
-    from aob.core.graph import check, load  # here: it brings the expressions, which other commands do without
+    """The problems of one document; an unreadable one is a problem too, and the others are still checked."""
+    from aob.core.graph import check, load  # here: it imports the expressions, which other commands do without
 
     try:
         document = load(read(name), name_hint=name)
@@ -128,7 +128,7 @@ def _problems(name: str, handlers: "Handlers | None") -> Sequence[Problem]:
 
 
 def _stem(file: str) -> str:
-    """The name that a document takes from its file when it gives itself none."""
+    """The default name of a document, from its file."""
     return Path(file).stem if file != "-" else ""
 
 

@@ -1,4 +1,4 @@
-"""Calls flow in, requests flow out, a file per noun; one client is made of all of them."""
+"""The calls of the client, one file per noun; one client combines all of them."""
 
 from aob.client.async_nouns.alerts import Alerts
 from aob.client.async_nouns.contracts import Contracts

@@ -1,4 +1,4 @@
-"""Contracts: push, check, list, show, compare. Each a request, its answer typed."""
+"""Contracts: push, check, list, show, compare. One request each, with typed answers."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ class Contracts(AsyncWire):
     async def push_contracts(
         self, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
     ) -> ContractsPushed:
-        """Take contracts over. Raises Invalid with every problem, Conflict `breaking_change` unless allowed."""
+        """Push contracts. Raises Invalid with every problem, Conflict `breaking_change` unless allowed."""
         query = {"dry_run": dry_run, "allow_breaking": allow_breaking}
         found: ContractsPushed = await self._call("PUT", "/v1/contracts", query=query, body={"files": dict(files)})
         return found
 
     async def check_contracts(self, files: Mapping[str, str]) -> JsonObject:
-        """The verdict on contracts, which are only looked at: `{valid, problems, new?, warnings?}`."""
+        """Check contracts without pushing them: `{valid, problems, new?, warnings?}`."""
         found: JsonObject = await self._call("POST", "/v1/contracts:check", body={"files": dict(files)})
         return found

@@ -1,4 +1,4 @@
-"""Dead letters: list, group, show, pass through the gate again, set aside. Each a request, its answer typed."""
+"""Dead letters: list, group, show, pass through the gate again, discard. One request each, with typed answers."""
 
 from collections.abc import Iterable
 

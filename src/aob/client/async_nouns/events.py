@@ -1,4 +1,4 @@
-"""Events: send them so that each counts once whatever breaks on the way, and follow them with the numbers they move."""
+"""Events: send them so that each counts once despite failures, and follow them with the numbers they move."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
@@ -28,10 +28,10 @@ class Events(AsyncWire):
         self._lanes = Lanes()
 
     async def ingest(self, events: Iterable[Mapping[str, JsonValue]], *, source: str = SOURCE) -> Ingested:
-        """Send any number of events, 1,000 a request: a verdict each, in order. What they leave out of `id`, `source`
-        and `time` is filled in. A full server and a broken connection are tried again; each event counts once.
+        """Send any number of events, 1,000 a request: one verdict each, in order. Missing `id`, `source` and `time` are
+        filled in. Retries when the server is full or a connection breaks; each event counts once.
 
-        Raises Busy or Unavailable when it was tried often enough: sent again, events with an id still count once.
+        Raises Busy or Unavailable after the last retry: sent again, events with an id still count once.
         """
         total: Ingested | None = None
         for batch in batches(events):
@@ -43,7 +43,7 @@ class Events(AsyncWire):
         return total or {**NOTHING, "verdicts": []}
 
     async def ingest_lines(self, lines: bytes) -> Ingested:
-        """Send events that are lines of JSON already, in one request, as they are; tried again as `ingest` does."""
+        """Send events given as JSON lines, unchanged and in one request; retried as in `ingest`."""
         attempt = 0
         while True:
             try:
@@ -68,9 +68,8 @@ class Events(AsyncWire):
         subject: str = "",
         position: str | None = None,
     ) -> AsyncIterator[Event]:
-        """Accepted events, the deltas of metrics and the turns of alerts (`*`: of all), for ever; goes on by itself
-        after a broken connection. Without `types`, `metrics` and `alerts` all events. Names are `event`, `metric`,
-        `alert`."""
+        """Accepted events, deltas of metrics and turns of alerts (`*`: of all), endless; resumes after a broken
+        connection. Without `types`, `metrics` and `alerts` all events. Names are `event`, `metric`, `alert`."""
         query = {
             "type": list(types), "metric": list(metrics), "alert": list(alerts), "window": window or None,
             "by": list(by), "where": dimensions(where), "subject": subject or None,

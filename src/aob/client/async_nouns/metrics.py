@@ -1,4 +1,4 @@
-"""Metrics and entities: list, read, read many at one position, and why a number moved. Answers are typed."""
+"""Metrics and entities: list, read, read many at one position, and explain why a number moved. Answers are typed."""
 
 from collections.abc import Iterable, Mapping
 
@@ -58,7 +58,7 @@ class Metrics(AsyncWire):
         return found
 
     async def pushes(self, *, since: Instant = None, until: Instant = None, limit: int = 100) -> Pushes:
-        """What was pushed (contracts, workflows), by whom, when: in the last day, or between two instants."""
+        """Pushes (contracts, workflows) with author and time: in the last day, or between two instants."""
         query = {"from": instant(since), "to": instant(until), "limit": limit}
         found: Pushes = await self._call("GET", "/v1/changelog", query=query)
         return found

@@ -1,4 +1,4 @@
-"""What people hold: tickets and links to them, keys; and the bytes of blobs. Each a request, its answer typed."""
+"""For people: tickets and links to them, keys, and the bytes of blobs. One request each, with typed answers."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -8,7 +8,7 @@ from aob.client.request import part
 from aob.core.answers import TicketLink, TicketView
 
 PAGE: Final = 500
-"""Tickets that one request asks for."""
+"""Tickets of one request."""
 
 
 class People(AsyncWire):
@@ -29,8 +29,8 @@ class People(AsyncWire):
     async def ticket_link(
         self, ticket_id: str, *, choices: Iterable[str] | None = None, expires: str | None = None, to: str | None = None
     ) -> TicketLink:
-        """A signed link with which somebody without a key decides; for these choices and so long, by default for all
-        of them until the ticket's deadline, or 7 days."""
+        """A signed link with which a person without a key decides; for these choices and this long, by default for all
+        choices until the ticket's deadline, or 7 days."""
         body = {"choices": None if choices is None else list(choices), "expires": expires, "to": to}
         found: TicketLink = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/links", body=body)
         return found

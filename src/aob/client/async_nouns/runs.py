@@ -1,4 +1,4 @@
-"""Runs: start, list, show, follow, cancel, message, replay, fork. Each a request, its answer typed."""
+"""Runs: start, list, show, follow, cancel, message, replay, fork. One request each, with typed answers."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
@@ -47,8 +47,7 @@ class Runs(AsyncWire):
         priority: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> RunStarted:
-        """Start a run, once a key. Without a key one is made, so that a start that is sent again for want of an answer
-        is the same start."""
+        """Start a run, once per key. Without a key one is made, so that a retried start is the same start."""
         body = start_body(workflow, inputs, tag, key, mode, priority, labels)
         found: RunStarted = await self._once_more("POST", "/v1/runs", body=body)
         return found
@@ -65,7 +64,7 @@ class Runs(AsyncWire):
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> RunView:
-        """Start a run and give it back when it has ended: `status`, `output`, `error` and the rest.
+        """Start a run and return it when it has ended: `status`, `output`, `error` and the rest.
 
         Raises TimeoutError, with the run's id, when it has not ended in time; it goes on.
         """
@@ -76,7 +75,7 @@ class Runs(AsyncWire):
         return found if found.get("ended_at") else await self._ended(found["run_id"], deadline)
 
     async def start_many(self, items: Iterable[Mapping[str, JsonValue]]) -> AsyncIterator[StartVerdict]:
-        """Start any number of runs, 2,000 a request; a verdict each, in order. Items have the names of `start`."""
+        """Start any number of runs, 2,000 a request; one verdict each, in order. Items have the names of `start`."""
         rest = iter(items)
         while batch := list(islice(rest, BATCH_ITEMS)):
             lines = msgspec.json.Encoder().encode_lines([keyed(item) for item in batch])
@@ -99,8 +98,8 @@ class Runs(AsyncWire):
         return found
 
     async def wait(self, run_id: str, *, timeout_s: float | None = None) -> RunView:
-        """The run once it has ended, also when the server is started again meanwhile. Raises TimeoutError, with the
-        run's id, when it has not ended in time."""
+        """The run once it has ended, also across a restart of the server. Raises TimeoutError, with the run's id, when
+        it has not ended in time."""
         return await self._ended(run_id, deadline_of(timeout_s))
 
     async def _ended(self, run_id: str, deadline: float | None) -> RunView:
@@ -121,7 +120,7 @@ class Runs(AsyncWire):
             raise_if_late(run_id, deadline)
 
     async def timeline(self, run_id: str) -> AsyncIterator[TimelineEvent]:
-        """All events of a run until now."""
+        """All events of a run so far."""
         after: int | None = None
         while True:
             page = await self._call("GET", run_path(run_id, "timeline"), query={"after": after})
@@ -140,8 +139,8 @@ class Runs(AsyncWire):
         reason: str = "",
         dry_run: bool = False,
     ) -> AsyncIterator[Pruned]:
-        """Remove runs that ended before an instant (a text may be a date), a step a request: what each step removed.
-        With `dry_run` what it would remove. Who stops asking stops it; what was told is done."""
+        """Remove runs that ended before an instant (a text may be a date), one step a request: what each step removed.
+        With `dry_run` what it would remove. A caller that stops iterating stops it; finished steps stay."""
         moment: JsonValue = instant(before)
         body = {"before": moment, "workflow": workflow, "status": status, "reason": reason, "dry_run": dry_run}
         cursor: str | None = None
@@ -155,7 +154,7 @@ class Runs(AsyncWire):
     def follow(
         self, run_id: str | None = None, *, position: str | None = None, types: Iterable[str] = ()
     ) -> AsyncIterator[Event]:
-        """Events of a run until it has ended, or of all runs for ever; goes on by itself after a broken connection."""
+        """Events of a run until it has ended, or of all runs, endless; resumes after a broken connection."""
         path = run_path(run_id, "events") if run_id else "/v1/runs/events"
         return self._events(path, {"type": list(types)}, position)
 

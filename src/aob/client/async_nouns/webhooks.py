@@ -1,4 +1,4 @@
-"""Webhooks: subscribe, list, change, end; their deliveries, and sending again. Each a request, its answer typed."""
+"""Webhooks: subscribe, list, change, delete; their deliveries, and sending again. One request each, typed answers."""
 
 from collections.abc import Iterable
 

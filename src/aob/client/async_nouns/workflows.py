@@ -1,4 +1,4 @@
-"""Workflows: push, list, show, compare, patch a tag, validate. Each a request, its answer typed."""
+"""Workflows: push, list, show, compare, patch a tag, validate. One request each, with typed answers."""
 
 import msgspec
 
@@ -25,12 +25,12 @@ class Workflows(AsyncWire):
         return found
 
     async def validate(self, document: JsonObject | bytes) -> Validated:
-        """Every problem of a document; nothing is stored."""
+        """Every problem of a document; it is not stored."""
         data = document if isinstance(document, bytes) else msgspec.json.encode(document)
         found: Validated = await self._call("POST", "/v1/workflows:validate", content=data, media=media_of(data))
         return found
 
     async def patch_tag(self, name: str, body: JsonObject, *, tag: str = "main") -> TagPatched:
-        """Patch a tag for the runs that start later: `{"operations": [...], "base"?, "reason"?, "id"?}`."""
+        """Patch a tag for later runs: `{"operations": [...], "base"?, "reason"?, "id"?}`."""
         found: TagPatched = await self._call("POST", f"/v1/workflows/{part(name)}/patch", query={"tag": tag}, body=body)
         return found

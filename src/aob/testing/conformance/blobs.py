@@ -1,4 +1,4 @@
-"""What every `Blobs` must do, as tests. Subclass the suite, return yours from `make`, and say how to damage a copy."""
+"""Tests for every `Blobs`. Subclass the suite, return yours from `make`, and define how to damage a copy."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from aob.ports.blobs import Blobs
 SMALL = b"one"
 LARGE = bytes(range(256)) * 8_192
 TENANTS = ("acme", "Acme", "a/c", "../acme", "ácme", "a%2fc", ".", "x" * 400)
-"""Names that a careless backend mixes up."""
+"""Names that a careless backend confuses."""
 
 
 class BlobsSuite:
@@ -24,7 +24,7 @@ class BlobsSuite:
         raise NotImplementedError
 
     async def damage(self, blobs: Blobs, tenant: str, digest: bytes) -> None:
-        """Change one byte of a stored copy, behind the store's back."""
+        """Change one byte of a stored copy without the store's knowledge."""
         raise NotImplementedError
 
     @pytest.fixture

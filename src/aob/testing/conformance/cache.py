@@ -1,4 +1,4 @@
-"""What every `Cache` must do, as tests. It may forget, so a miss passes where nothing else is said; a lie does not."""
+"""Tests for every `Cache`. It may forget, so a miss passes unless stated otherwise; a wrong value fails."""
 
 import pytest
 
@@ -17,7 +17,7 @@ class CacheSuite:
         raise NotImplementedError
 
     async def advance(self, ms: int) -> None:
-        """Let time pass for the cache: move its clock, or wait for as long."""
+        """Advance the cache's time: move its clock, or wait that long."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -26,7 +26,7 @@ class CacheSuite:
         return await self.make()
 
     def expect(self, found: bytes | None, value: bytes) -> None:
-        """A hit is the value; a miss is allowed to those who may forget."""
+        """A hit must be the value; a miss is allowed where the cache may forget."""
         assert found == value or (found is None and not self.remembers)
 
     async def test_a_miss_is_none(self, cache: Cache) -> None:

@@ -1,4 +1,4 @@
-"""What every `DeadLetters`, and a log that has them in its commit, must do, as tests."""
+"""Tests for every `DeadLetters`, and for a log that commits them together with events."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def letter(type: str = "order.created", rule: str = "amount", at_ms: int = T0_MS
 
 
 def refused(*letters: DeadLetter, tenant: str = "acme") -> Letters:
-    """These letters are new."""
+    """New letters of a tenant."""
     return Letters(tenant, letters)
 
 
@@ -21,11 +21,11 @@ class DeadLettersSuite:
     """The contract of `aob.ports.dead_letters`."""
 
     async def make(self) -> DeadLetters:
-        """New and empty."""
+        """New and empty letters."""
         raise NotImplementedError
 
     async def reopen(self, dead: DeadLetters) -> DeadLetters:
-        """The same letters after their process has ended; those that live in memory only are given back as they are."""
+        """The same letters after their process has ended; letters in memory only are returned unchanged."""
         return dead
 
     @pytest.fixture
@@ -93,10 +93,10 @@ class DeadLettersSuite:
 
 
 class LogWithLettersSuite:
-    """The contract of `LogWithLetters`: one commit, of events and letters."""
+    """The contract of `LogWithLetters`: one commit for events and letters."""
 
     async def make(self) -> LogWithLetters:
-        """New and empty."""
+        """A new and empty log."""
         raise NotImplementedError
 
     async def reopen(self, log: LogWithLetters) -> LogWithLetters:

@@ -1,4 +1,4 @@
-"""What every `EventLog` must do, as tests. The memory backend passes first and is the oracle of the others."""
+"""Tests for every `EventLog`. The memory backend is the reference for the others."""
 
 import pytest
 
@@ -9,7 +9,7 @@ T0_MS = 1_790_000_000_000
 
 
 def group(tenant: str = "acme", count: int = 2, at_ms: int = T0_MS, **more: object) -> Group:
-    """A group of events that say nothing."""
+    """A group of events without content."""
     lines = b"\n".join(b'{"id":"%d","data":{}}' % n for n in range(count))
     return Group(tenant, at_ms, lines, b"notes-%d" % count, count, **more)  # type: ignore[arg-type]  # a test's own
 
@@ -22,7 +22,7 @@ class EventLogSuite:
         raise NotImplementedError
 
     async def reopen(self, log: EventLog) -> EventLog:
-        """The same log after its process has ended; one that lives in memory only gives itself."""
+        """The same log after its process has ended; a log in memory only returns itself."""
         return log
 
     @pytest.fixture
@@ -148,7 +148,7 @@ class PartitionedEventLogSuite:
             await log.append(groups)
             for each in groups:
                 written.setdefault(each.partition, []).append(each.lines)
-            if turn % 2:  # it is sometimes behind
+            if turn % 2:  # it sometimes lags
                 rows: list[Row] = await rows_behind(log, at, limit)
                 assert len(rows) <= limit
                 at = self.told(at, rows, read)

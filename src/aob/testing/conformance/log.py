@@ -1,6 +1,6 @@
-"""What every `Log` must do, as tests. Subclass the suite, return yours from `make`, and say how to open it again.
+"""Tests for every `Log`. Subclass the suite, return yours from `make`, and define how to reopen it.
 
-Optional abilities are hooks that give None by default: the tests that need them are then skipped and say so.
+Optional abilities are hooks that return None by default: their tests are then skipped with a reason.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ class LogSuite:
         raise NotImplementedError
 
     async def again(self, log: Log, folder: Path, now_ms: Callable[[], int]) -> Log:
-        """A second handle on what `make` made in this folder, as another process has it."""
+        """A second handle on what `make` made in this folder, as for another process."""
         raise NotImplementedError
 
     def full(self, log: Log) -> AbstractContextManager[None] | None:
-        """While entered the log has no room left; None when that cannot be provoked."""
+        """While entered the log has no room left; None when a test cannot cause that."""
         return None
 
     @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every `Store` must do with messages between streams, as tests of the same fixture as the rest of its suite."""
+"""Tests for the messages between streams of every `Store`, with the fixture of its main suite."""
 
 from aob.core.event import HOME, Message, MessageMark
 from aob.ports.store import Store

@@ -1,4 +1,4 @@
-"""What every `Model` must do: subclass `ModelSuite`, give the brain that plays a scene, and pytest runs the rest."""
+"""Tests for every `Model`: subclass `ModelSuite` and return the brain that plays a scene."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ WAIT_S: Final = 10.0
 
 
 class Can(Enum):
-    """What not every brain can be told to do."""
+    """Abilities that not every brain has."""
 
     FAIL = auto()
     HANG = auto()
@@ -38,7 +38,7 @@ class Can(Enum):
 
 @dataclass(frozen=True)
 class Scene:
-    """The requests of one conversation, and the turn that answers each. `name` is how the tested model is called."""
+    """The requests of one conversation, and the turn that answers each. `name` is the tested model's name."""
 
     turns: Sequence[Turn]
     requests: Sequence[ModelRequest] = field(default_factory=tuple)

@@ -1,4 +1,4 @@
-"""What every `Pages` must do, as tests."""
+"""Tests for every `Pages`."""
 
 import pytest
 
@@ -18,7 +18,7 @@ class PagesSuite:
         raise NotImplementedError
 
     async def reopen(self, pages: Pages) -> Pages:
-        """The same pages after their process has ended; those that live in memory only give them back as they are."""
+        """The same pages after their process has ended; pages in memory only are returned unchanged."""
         return pages
 
     @pytest.fixture

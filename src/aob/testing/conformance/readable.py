@@ -1,4 +1,4 @@
-"""What the views of a `Store` that has some must tell people, as tests: add the suite to that of the store."""
+"""Tests for the views of a `Store`, if it has any: add the suite to that of the store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What every `Store` must do with what is removed, as tests: a suite beside `StoreSuite`, which makes the store."""
+"""Tests for removals in every `Store`: add the suite to `StoreSuite`, which makes the store."""
 
 from pathlib import Path
 from typing import Any

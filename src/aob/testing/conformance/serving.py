@@ -1,4 +1,4 @@
-"""What every `Serving` must do, as tests: it follows the log, shows a tenant itself and nothing else, and has caps."""
+"""Tests for every `Serving`: it follows the log, shows a tenant only its own data, and enforces limits."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,7 @@ def created(id: str, amount: float = 1.0, items: int = 1, *, at_ms: int = NOW_MS
 
 
 def said(type: str, id: str, at_ms: int = NOW_MS) -> JsonObject:
-    """An event of an order that has nothing to say but its id."""
+    """An event of an order with nothing but its id."""
     return {
         "id": f"{type}-{id}-{at_ms}",
         "source": "web",
@@ -81,7 +81,7 @@ class Shop:
         self.serving: Serving
 
     def contracts_of(self, tenant: str) -> ContractSet:
-        """The contracts of a tenant as they are now."""
+        """The present contracts of a tenant."""
         return self.contracts.get(tenant, SHOP)
 
     async def metrics(self, tenant: str) -> Sequence[Mapping[str, JsonValue]]:
@@ -89,7 +89,7 @@ class Shop:
         return self.supplied
 
     async def write(self, tenant: str, *events: JsonObject, dead: Sequence[DeadLetter] = ()) -> int:
-        """Pass events through the gate into the log: their row."""
+        """Pass events through the gate into the log; returns their row."""
         lines = b"\n".join(msgspec.json.encode(event) for event in events)
         gate = Gate(self.contracts_of(tenant))
         gated = gate.read(lines, NOW_MS)
@@ -123,7 +123,7 @@ class ServingSuite:
 
     @pytest.fixture
     async def shop(self) -> Any:
-        """A shop whose tables nobody has asked yet."""
+        """A shop whose tables have not been queried yet."""
         shop = Shop(await self.make_log())
         shop.serving = await self.make(shop.log, shop.contracts_of, [
             Supply(DEAD_LETTERS, DeadLetterRows(shop.log.letters)), Supply(METRICS, shop.metrics),
@@ -246,7 +246,7 @@ class ServingSuite:
         with pytest.raises(NotFound):
             await shop.serving.history("acme", "ghost", "o1")
 
-    # -- what is asked ----------------------------------------------------------------------------------------------
+    # -- queries ----------------------------------------------------------------------------------------------------
 
     async def test_parameters_are_bound_and_never_read_as_sql(self, shop: Shop) -> None:
         await shop.write("acme", created("o1"), created("o2"))
@@ -285,7 +285,7 @@ class ServingSuite:
                 await shop.ask(sql)
             assert told.value.code in {"sql_wrong", "sql_refused"}
 
-    # -- caps -------------------------------------------------------------------------------------------------------
+    # -- limits -----------------------------------------------------------------------------------------------------
 
     async def test_rows_over_the_cap_are_cut_and_it_says_so(self, shop: Shop) -> None:
         table = await shop.ask("select * from range(100) order by 1 desc", rows_max=3)

@@ -1,6 +1,6 @@
-"""What every `Store` must do, as tests. Subclass the suite, return yours from `make`, and say how to open it again.
+"""Tests for every `Store`. Subclass the suite, return yours from `make`, and define how to reopen it.
 
-Optional abilities are hooks that give None by default: the tests that need them are then skipped and say so.
+Optional abilities are hooks that return None by default: their tests are then skipped with a reason.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ def head(stream: str, status: str = "RUNNING", *, ended_ms: int = 0, **fields: A
 
 
 def batch(epoch: int, row: int, *, shard: int = 0, count: int = 1, at_ms: int = 0, **parts: Any) -> Batch:
-    """A batch of one event, or of what a test says."""
+    """A batch of one event, or with the given content."""
     data = parts.pop("data", b'[["run_1",%d,[%b]]]' % (row - 1, STARTED))
     return Batch(shard, epoch, row, at_ms or 1_000 + row, count, data, **parts)
 
@@ -59,7 +59,7 @@ def message(number: int, *, sender: int = 3, receiver: int = 4, generation: int 
 
 
 async def content(store: Store) -> JsonObject:
-    """Everything that the reads of a store tell."""
+    """Everything that the reads of a store return."""
     return {
         "last": await store.last(0),
         "journal": await store.journal(0, 0),
@@ -83,15 +83,15 @@ class StoreSuite:
         raise NotImplementedError
 
     async def again(self, store: Store, folder: Path) -> Store:
-        """A second handle on what `make` made in this folder, as another process has it."""
+        """A second handle on what `make` made in this folder, as for another process."""
         raise NotImplementedError
 
     def full(self, store: Store) -> AbstractContextManager[None] | None:
-        """While entered the store has no room left; None when that cannot be provoked."""
+        """While entered the store has no room left; None when a test cannot cause that."""
         return None
 
     def locked(self, store: Store) -> AbstractContextManager[None] | None:
-        """While entered somebody else holds the store; None when that cannot be provoked."""
+        """While entered another process holds the store; None when a test cannot cause that."""
         return None
 
     @pytest.fixture
@@ -347,7 +347,7 @@ class StoreSuite:
         assert await store.value("globex", one) is None
         assert await store.value("acme", b"3" * 32) is None
 
-    # -- trouble ----------------------------------------------------------------------------------------------------
+    # -- failures ---------------------------------------------------------------------------------------------------
 
     async def test_without_room_nothing_is_written_and_work_goes_on_afterwards(self, store: Store) -> None:
         trouble = self.full(store)

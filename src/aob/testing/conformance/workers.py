@@ -1,5 +1,4 @@
-"""What every `Workers` must do, as tests: each job is reported once, a cancelled one never, and all that a job needs
-travels with it."""
+"""Tests for every `Workers`: each job is reported once, a cancelled one never, and a job carries all that it needs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +22,7 @@ def job(visit: str = "a", attempt: int = 1, *, run: str = "run_1", value: Any = 
 
 
 class Reports:
-    """What was reported, and a way to wait for it."""
+    """The reports so far, and a way to wait for more."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Job, Result]] = []
@@ -37,7 +36,7 @@ class Reports:
             raise ValueError("an owner that breaks")
 
     async def until(self, count: int) -> list[tuple[str, int]]:
-        """The visits and attempts that were reported, once there are so many."""
+        """The reported visits and attempts, once there are this many."""
         async with asyncio.timeout(WAIT_S):
             while len(self.told) < count:
                 self._come.clear()
@@ -46,7 +45,7 @@ class Reports:
 
 
 class Work:
-    """What the jobs do: some wait for their gate, `broken` ones raise, all others give their input back."""
+    """Performs jobs: some wait for their gate, `broken` ones raise, all others return their input."""
 
     def __init__(self) -> None:
         self.done: list[Job] = []
@@ -63,7 +62,7 @@ class Work:
         return job.input
 
     def gate(self, visit: str) -> asyncio.Event:
-        """What a gated visit waits for."""
+        """The gate of a visit."""
         return self.gates.setdefault(visit, asyncio.Event())
 
     def begins(self, visit: str) -> asyncio.Event:
@@ -80,17 +79,17 @@ class WorkersSuite:
     """The contract of `aob.ports.workers`."""
 
     async def make(self, perform: Perform, report: Report) -> Workers:
-        """New workers that perform jobs like this and tell of them there."""
+        """New workers that perform jobs with `perform` and report to `report`."""
         raise NotImplementedError
 
     @pytest.fixture
     def work(self) -> Work:
-        """What jobs do."""
+        """Performs the jobs."""
         return Work()
 
     @pytest.fixture
     async def reports(self) -> Reports:
-        """What came of them."""
+        """Their reports."""
         return Reports()
 
     @pytest.fixture

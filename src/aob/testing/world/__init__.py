@@ -1,4 +1,4 @@
-"""A seed goes in, a whole life of a home comes out: its trace, and the first rule that did not hold, if any."""
+"""Simulates the whole life of a home from a seed: its trace, and the first broken rule, if any."""
 
 from aob.testing.world.exchange import simulate_exchange
 from aob.testing.world.options import Options, draw

@@ -1,4 +1,4 @@
-"""`python -m aob.testing.world SEED [COUNT]`: the worlds of a seed with their traces, or of many: those that break."""
+"""`python -m aob.testing.world SEED [COUNT]`: the world of a seed with its trace, or the broken ones of many."""
 
 import sys
 from collections.abc import MutableMapping
@@ -10,7 +10,7 @@ from aob.testing.world import Report, simulate, simulate_exchange
 
 
 def main(arguments: list[str]) -> int:
-    """Prints what became of the worlds; 1 when a rule was broken in one."""
+    """Print the results of the worlds; 1 when a rule was broken in one."""
     structlog.configure(processors=[silent])
     first = int(arguments[0]) if arguments else 1
     count = int(arguments[1]) if len(arguments) > 1 else 1
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
 
 def silent(logger: object, name: str, event: MutableMapping[str, Any]) -> NoReturn:
-    """What is logged of simulated faults is of no use to anybody."""
+    """Logs of simulated faults have no use."""
     raise structlog.DropEvent
 
 

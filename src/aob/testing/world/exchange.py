@@ -1,7 +1,7 @@
-"""A simulated world of messages: shards whose streams send to one another over a bad line, and an outside ledger.
+"""A simulated world of messages: shards whose streams send to one another over a faulty line, and an outside ledger.
 
-In: a seed. Out: a trace, and the first rule that was broken. Each message takes effect once, in the order of its pair,
-whatever crashes, fails or is lost; when the faults stop every one of them has.
+Each message takes effect once, in the order of its pair, despite crashes, faults and losses; when the faults stop,
+every one has.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ _events: Final = msgspec.json.Decoder(list[tuple[str, str, str]])
 
 
 class Letter(msgspec.Struct, array_like=True):
-    """What travels: a name of its own, and to whom it is sent on."""
+    """A message: its own name, and the stream it is forwarded to."""
 
     name: str
     then: list[str] = []
 
 
 class Write(msgspec.Struct):
-    """Send these."""
+    """A command to send these."""
 
     letters: list[tuple[str, Letter]]
 
@@ -54,16 +54,16 @@ class LetterLaw(Law):
     kind, prefix, spread = "letter", "s_", True
 
     def fresh(self, name: str) -> Counter[str]:
-        """Nothing was sent yet."""
+        """No messages sent yet."""
         return Counter()
 
     def decide(self, stream: Stream, command: Write, now_ms: int) -> Verdict:
-        """Send what is asked."""
+        """Send what the command asks."""
         events = [("sent", to, letter.name) for to, letter in command.letters]
         return Verdict(events, {}, None, [Outgoing(to, msgspec.json.encode(each)) for to, each in command.letters])
 
     def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
-        """Keep it and send it on; refuse one in so many, break on another."""
+        """Store and forward it; refuse a share of them, fail on another share."""
         letter = msgspec.json.decode(message.body, type=Letter)
         if message.refused:
             return Verdict([("back", message.source, letter.name)], {})
@@ -79,7 +79,7 @@ class LetterLaw(Law):
                        [Outgoing(letter.then[0], msgspec.json.encode(onward))])  # fmt: skip
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
-        """How much of what there was."""
+        """The number of earlier messages."""
         stream.state.update(event[0] for event in events)
 
     def changes(self, stream: Stream, events: list[Any]) -> Changes:
@@ -114,7 +114,7 @@ class Owner:
 
 
 def _nothing(*given: object) -> None:
-    """There are no values, and nobody is told of commits."""
+    """There are no values, and no commit is published."""
 
 
 class ExchangeWorld:
@@ -140,7 +140,7 @@ class ExchangeWorld:
         self.trace.append(f"{asyncio.get_running_loop().time():.6f} {line}")
 
     async def _take(self, delivery: Delivery) -> MessageMark:
-        """The receiver's process takes it: whoever waits hears of it when that ends."""
+        """Deliver to the receiver's process: the waiting sender is notified when that ends."""
         owner = self.owners[delivery.receiver % SHARDS]
         taking = within(owner.context, owner.journal.receive(delivery))
         taking.add_done_callback(lambda done: done.cancelled() or done.exception())  # the sender may have ended
@@ -151,7 +151,7 @@ class ExchangeWorld:
         return mark
 
     async def live(self) -> None:
-        """Faults, then none. Raises BrokenError at the first rule that does not hold."""
+        """Faults, then none. Raises BrokenError at the first broken rule."""
         asyncio.get_running_loop().set_task_factory(self.lives.new_task)
         faulty = self.options
         self.options = calm(faulty)
@@ -240,7 +240,7 @@ class ExchangeWorld:
     # -- the ledger -------------------------------------------------------------------------------------------------
 
     def _check(self) -> int:
-        """Holds what is durable against the rules: how many messages are not taken."""
+        """Check what is durable against the rules: how many messages are not taken."""
         sent: dict[tuple[int, int], list[tuple[str, str, str]]] = {}
         took: dict[tuple[int, int], list[tuple[str, str, str]]] = {}
         self.events.clear()
@@ -284,7 +284,7 @@ def _refused(letter: tuple[str, str, str]) -> bool:
 
 
 def simulate_exchange(seed: int, options: Options | None = None) -> Report:
-    """Runs one world of messages from its seed to its end."""
+    """Runs one world of messages to its end."""
     loop, world = VirtualLoop(), ExchangeWorld(seed, options)
 
     async def main() -> str:
@@ -292,7 +292,7 @@ def simulate_exchange(seed: int, options: Options | None = None) -> Report:
             await world.live()
         except BrokenError as broken:
             return str(broken)
-        except Exception as error:  # a world that cannot go on is broken too
+        except Exception as error:  # a world that cannot continue is broken too
             return f"{type(error).__name__}: {error}"
         return ""
 

@@ -1,6 +1,6 @@
-"""What is durable, read off the store's rows behind everybody's back, and held against every rule as it grows.
+"""Reads durable rows directly from the reference store and checks them against every rule as they grow.
 
-In: the reference store. Out: broken rules, as they are found. It folds for itself and never looks at a journal.
+Folds for itself and never reads a journal. Returns broken rules as they are found.
 """
 
 from collections import Counter
@@ -27,8 +27,8 @@ _TOLD: Final = ("visit", "path", "id", "attempt", "on", "state", "status", "caus
 
 
 class Thought(msgspec.Struct):
-    """An output of a handler without an effect: its number, those of the outputs that it was made of, and the mark of
-    the inputs of its run, where its own input has it."""
+    """An output of a handler without an effect: its number, those of the outputs it was made of, and the mark of the
+    inputs of its run, if its own input has it."""
 
     number: int
     of: list[int]
@@ -36,7 +36,7 @@ class Thought(msgspec.Struct):
 
 
 class Ledger:
-    """The log so far. `runs` are the runs that it says, `ready` every token it ever made ready."""
+    """The log so far. `runs` are its runs, `ready` every token it ever made ready."""
 
     def __init__(self, store: MemoryStore, handlers: Handlers, told: Callable[[str], None]) -> None:
         self._store, self._handlers, self._told = store, handlers, told
@@ -53,12 +53,12 @@ class Ledger:
         self.changed: set[str] = set()
         self.events: Counter[str] = Counter()
         self.thoughts: dict[bytes, Thought] = {}
-        """What handlers without an effect have made, by the hash of their output."""
+        """The outputs of handlers without an effect, by hash."""
         self.known: set[tuple[str, int]] = set()
-        """Their numbers, by run, of which the log says that they count."""
+        """Their numbers, by run, where the log says that they count."""
 
     def catch_up(self) -> list[str]:
-        """Folds what has become durable since; every rule that it breaks."""
+        """Folds newly durable rows; returns every rule that they break."""
         wrong: list[str] = []
         for row in self._store.durable(self.row):
             if row.row != self.row + 1:
@@ -127,7 +127,7 @@ class Ledger:
             yield f"{run.id} was set aside: {event.reason}"
 
     def _thought(self, run: Run, event: ev.NodeCompleted) -> Iterator[str]:
-        """What began before its commit counts only where all that it was made of has come to be."""
+        """Work begun before its commit counts only where everything it was made of was committed."""
         thought = self.thoughts.get(digest_of_cell(event.output))
         if thought is None:
             return
@@ -149,12 +149,12 @@ class Ledger:
                 self.versions[stream] = self.versions[stream].again(decode(event.operations))
 
     def pending(self) -> Mapping[str, Pending]:
-        """What every run that goes on has pending."""
+        """The pending items of every live run."""
         return {name: after(run) for name, run in self.runs.items() if not run.final}
 
 
 def line_of(event: Any) -> str:
-    """An event in a line of a trace: its name and the fields that tell one from another."""
+    """An event in a line of a trace: its name and its distinguishing fields."""
     name = type(event).__name__
     parts = [str(getattr(event, field)) for field in _TOLD if getattr(event, field, "") not in ("", None)]
     for field in ("ready", "skipped", "visits"):

@@ -1,4 +1,4 @@
-"""A line between shards that loses deliveries and answers, repeats and reorders them, as the dice say."""
+"""A line between shards that loses deliveries and answers, repeats and reorders them, at random."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from aob.journal.messages import Delivery
 from aob.testing.world.lives import LIFE
 
 KEPT: Final = 20
-"""Deliveries of before that may come once more."""
+"""Earlier deliveries that may be repeated."""
 Take = Callable[[Delivery], Awaitable[MessageMark]]
 
 
@@ -29,7 +29,7 @@ class Line:
         return self.rate > 0 and self._dice.random() < self.rate
 
     async def post(self, delivery: Delivery) -> MessageMark:
-        """The mark of the receiver. Raises Unavailable when the delivery or its answer is lost."""
+        """Deliver; returns the mark of the receiver. Raises Unavailable when the delivery or its answer is lost."""
         await asyncio.sleep(self._dice.random() * self.slow_s)
         if self._chance():
             self._told(f"delivery lost: {delivery.sender} to {delivery.receiver}")
@@ -46,7 +46,7 @@ class Line:
         return mark
 
     def _worn(self, delivery: Delivery) -> Delivery:
-        """Some of its messages, in whatever order, perhaps twice."""
+        """Some of its messages, in any order, perhaps twice."""
         messages = list(delivery.messages)
         if self._chance():
             self._dice.shuffle(messages)
@@ -57,7 +57,7 @@ class Line:
         return Delivery(delivery.sender, delivery.receiver, delivery.first, messages or delivery.messages)
 
     def _again(self, delivery: Delivery) -> None:
-        """A delivery comes once more, some time later; nobody waits for its answer, and no process ends with it."""
+        """Repeat a delivery some time later; its answer is ignored, and it ends with no process."""
         kept = LIFE.set(0)
         try:
             task = asyncio.create_task(self._later(delivery))

@@ -1,4 +1,4 @@
-"""Processes of a simulated world: tasks know which life of which process they belong to, and end with it."""
+"""Processes of a simulated world: each task belongs to one life of a process, and ends with it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 LIFE: ContextVar[int] = ContextVar("life", default=0)
-"""Which life a task belongs to; 0 is the world itself."""
+"""The life of a task; 0 is the world itself."""
 
 
 class Lives:
@@ -17,7 +17,7 @@ class Lives:
         self.count = 0
 
     def begin(self) -> Context:
-        """A new life: what is begun in this context belongs to it, and all that it begins too."""
+        """Start a new life: all tasks started in this context, and by them, belong to it."""
         self.count += 1
         context = copy_context()
         context.run(LIFE.set, self.count)
@@ -32,11 +32,11 @@ class Lives:
         return task
 
     def end(self, life: int) -> None:
-        """SIGKILL: nothing is drained, nothing is said."""
+        """SIGKILL: nothing is drained or reported."""
         for task in [task for task, mine in self._tasks.items() if mine == life]:
             task.cancel()
 
 
 def within(context: Context, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """A task of the life that a context belongs to."""
+    """A task of the life of a context."""
     return asyncio.get_running_loop().create_task(work, context=context)

@@ -1,7 +1,7 @@
-"""An event loop whose time is virtual: when nothing is ready, time jumps to whatever comes next.
+"""An event loop with virtual time: when nothing is ready, time jumps to the next timer.
 
-No sockets, no threads; the same program gives the same order of wake-ups. Raises StuckError when something waits and
-nothing will ever happen.
+No sockets, no threads; the same program gives the same order of wake-ups. Raises StuckError when a task waits for
+nothing that will ever happen.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from aob.work.pool import crew
 
 T = TypeVar("T")
 STEP_S: Final = 1e-6
-"""What a turn of the loop takes: nothing here is free, or a loop that only yields would stop time."""
+"""The time of one loop turn: without it, time would never pass in a loop that only yields."""
 
 
 class StuckError(RuntimeError):
-    """Somebody waits, and no timer and no callback is left that could wake them."""
+    """A task waits, and no timer and no callback is left that could wake it."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Selects nothing: it is its own selector, and waiting is adding to its clock."""
+    """Selects nothing: it is its own selector, and waiting advances its clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.now_s
 
     def select(self, timeout: float | None) -> list[Any]:
-        """Time passes until the next timer is due."""
+        """Advance time to the next timer."""
         if timeout is None:
             raise StuckError("everybody waits and nothing will happen")
         self.now_s += max(timeout, STEP_S)
@@ -46,12 +46,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There are none."""
 
     def _write_to_self(self) -> None:
-        """Nobody calls from another thread."""
+        """No calls from other threads."""
 
     def run_in_executor(  # type: ignore[override]  # the same, for any function
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
-        """Work for a thread is done here and now: it takes no virtual time, and its order is always the same."""
+        """Runs work for a thread here and now: it takes no virtual time, and its order is always the same."""
         done: asyncio.Future[Any] = self.create_future()
         try:
             done.set_result(func(*args))
@@ -62,7 +62,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 @contextmanager
 def replaced(*places: tuple[object, str, object]) -> Iterator[None]:
-    """Names of modules and classes stand for something else while this is entered."""
+    """Replaces names of modules and classes while this is entered."""
     kept = [getattr(module, name) for module, name, _ in places]
     for module, name, value in places:
         setattr(module, name, value)
@@ -74,12 +74,12 @@ def replaced(*places: tuple[object, str, object]) -> Iterator[None]:
 
 
 def steady(loop: VirtualLoop) -> tuple[tuple[object, str, object], ...]:
-    """Parts that measure how long they have held the loop measure virtual time: a slow machine changes nothing."""
+    """Parts that measure how long they have held the loop measure virtual time: a slow machine changes no result."""
     return (deciding, "time", SimpleNamespace(perf_counter=loop.time)), (crew, "perf_counter", loop.time)
 
 
 def run_virtual(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end in virtual time, then cancels what it left behind."""
+    """Runs a coroutine to its end in virtual time, then cancels its remaining tasks."""
     asyncio.set_event_loop(loop)
     try:
         with replaced(*steady(loop)):

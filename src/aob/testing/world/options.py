@@ -1,4 +1,4 @@
-"""What a world is made of and what goes wrong in it: one flat, frozen object, drawn from the seed."""
+"""The parts and faults of a world: one flat, frozen object, drawn from the seed."""
 
 from random import Random
 from typing import Final
@@ -14,7 +14,7 @@ TICKS: Final = 100
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rates are chances from 0 to 1: of a commit, a job or a tick to meet that fault, or weights of moves.
 
-    `trouble_ms` is how long a store that failed stays away at least; `late_ms` how much later late reports come.
+    `trouble_ms` is the minimum outage of a failed store; `late_ms` how much later late reports arrive.
     """
 
     swarm: bool = False
@@ -24,8 +24,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     flow_size: int = 6
     fast: float = 0.3
     pure: float = 0.0
-    """How many functions have no effect. In such worlds whoever was not answered asks for other inputs next."""
-    # bounds of the journal, small ones so that every path is walked
+    """How many functions have no effect. In such worlds an unanswered caller asks for other inputs next."""
+    # bounds of the journal, small so that every path is taken
     cut_rows: int = 1_000
     cut_events: int = 100_000
     segment_events: int = 256
@@ -33,7 +33,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     inbox_max: int = 20_000
     rests: float = 0.0
     """How often streams that rest are let go of at once."""
-    # of a decision
+    # How often resting streams are evicted at once.
     pass_events: int = 256
     # the store
     commit_fails: float = 0.0

@@ -1,6 +1,6 @@
-"""People and programs of a simulated world: what they ask of a home, and what they were answered.
+"""People and programs of a simulated world: their requests to a home, and the answers.
 
-In: the verbs of one process. Out: moves as coroutines, and acknowledgements that must hold for ever after.
+Moves are coroutines over the verbs of one process; acknowledgements must hold for ever after.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ TRIES: Final = 8
 
 
 class People:
-    """Everybody outside. `acknowledged` lists what was promised: a sentence and whether it holds."""
+    """All outside callers. `acknowledged` lists promises: a sentence and whether it holds."""
 
     def __init__(self, dice: Random, ledger: Ledger, told: Callable[[str], None]) -> None:
         self.dice, self.ledger, self.told = dice, ledger, told
@@ -35,7 +35,7 @@ class People:
         self._messages = 0
 
     def move(self, engine: Engine, options: Options) -> Move | None:
-        """Something that somebody wants now."""
+        """A random request."""
         live = sorted(name for name, run in self.ledger.runs.items() if not run.final)
         choices: list[tuple[float, Callable[[], Move | None]]] = [
             (options.start, lambda: self._start(engine, options)),
@@ -50,7 +50,7 @@ class People:
         return chosen()
 
     def promise(self, sentence: str, holds: Callable[[], bool]) -> None:
-        """Something was acknowledged: it must hold now and at the end."""
+        """Record an acknowledgement: it must hold now and at the end."""
         self.acknowledged.append((sentence, holds))
 
     async def politely(self, what: str, work: Coroutine[Any, Any, Any]) -> Any:

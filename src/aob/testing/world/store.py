@@ -1,7 +1,6 @@
-"""The store of a simulated world: the reference store behind a disk and a line that fail as the dice say.
+"""The store of a simulated world: the reference store behind a disk and a line that fail at random.
 
-Each owner has a handle of its own on the one store. A handle that is `dead` belongs to a process that was killed:
-whoever still calls it never hears again.
+Each owner has its own handle on the one store. A `dead` handle belongs to a killed process: its calls never return.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ from aob.testing.world.options import Options
 
 
 class SimStore:
-    """One owner's handle."""
+    """One owner's handle: the port `Store` with faults; listings come in small pages."""
 
     def __init__(self, inner: MemoryStore, dice: Random, options: Options, told: Callable[[str], None]) -> None:
         self.inner, self.options, self.dead = inner, options, False
@@ -47,7 +46,7 @@ class SimStore:
         return rate > 0 and self._dice.random() < rate
 
     async def _reached(self, what: str, rate: float = 0.0) -> None:
-        """Raises Unavailable when the store is away, or goes away now."""
+        """Raises Unavailable while the store is down, or when it fails now."""
         await self._alive()
         now = asyncio.get_running_loop().time()
         if self._chance(rate):
@@ -64,7 +63,6 @@ class SimStore:
     # -- the port ---------------------------------------------------------------------------------------------------
 
     async def take(self, shard: int) -> int:
-        """Become the owner."""
         await self._reached("take", self.options.commit_fails)
         return await self.inner.take(shard)
 
@@ -83,109 +81,88 @@ class SimStore:
         return answer
 
     async def last(self, shard: int) -> tuple[int, int, int]:
-        """The last row, time and cut."""
         await self._reached("last", self.options.commit_fails / 4)
         return await self.inner.last(shard)
 
     async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
-        """Rows after a row."""
         await self._reached("journal", self.options.commit_fails / 4)
         return await self.inner.journal(shard, after, limit)
 
     async def head(self, stream: str) -> Head | None:
-        """One head."""
         await self._alive()
         return await self.inner.head(stream)
 
     async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
-        """Several heads."""
         await self._alive()
         return await self.inner.heads_of(streams)
 
     async def heads(self, query: HeadQuery) -> list[Head]:
-        """Heads that fit."""
         await self._alive()
         return await self.inner.heads(query)
 
     async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
-        """Heads that have not ended, in small pages."""
         await self._reached("live")
         return await self.inner.live(kind, after, min(limit, 3))
 
     async def ended(self, query: EndedQuery) -> list[Head]:
-        """Heads that have ended."""
         await self._alive()
         return await self.inner.ended(query)
 
     async def removed(self, stream: str) -> Removal | None:
-        """What stays of a stream."""
         await self._alive()
         return await self.inner.removed(stream)
 
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
-        """Leftovers."""
         await self._alive()
         return await self.inner.leftovers(before_ms, limit, since_ms)
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
-        """Segments of all streams."""
         await self._reached("segments")
         return await self.inner.all_segments(after, limit)
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
-        """Segments of a stream."""
         await self._reached("segments")
         return await self.inner.segments(stream, after, limit)
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
-        """Timers up to an instant, in small pages."""
         await self._reached("timers")
         return await self.inner.timers(until_ms, min(limit, 3), after)
 
     async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
-        """Open tickets, in small pages."""
         await self._reached("timers")
         return await self.inner.tickets(after, min(limit, 3))
 
     async def live_count(self) -> int:
-        """How many streams live."""
         await self._alive()
         return await self.inner.live_count()
 
     async def holder(self, id: str) -> str:
-        """The stream of a ticket or patch of an earlier release."""
         await self._alive()
         return await self.inner.holder(id)
 
     async def tickets_whole(self) -> bool:
-        """Whether every open ticket has its row."""
         await self._alive()
         return await self.inner.tickets_whole()
 
     async def holding(self) -> Holding:
-        """The partitions of the home."""
         await self._reached("holding")
         return await self.inner.holding()
 
     async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
-        """Messages on their way, in small pages."""
         await self._reached("outbox")
         return await self.inner.outbox(after, min(limit, 3))
 
     async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
-        """How far the pairs are."""
         await self._alive()
         return await self.inner.message_marks()
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
-        """A value."""
         await self._reached("value", self.options.commit_fails / 4)
         return await self.inner.value(tenant, digest)
 
     async def rows(self, view: str, limit: int = 1_000) -> list[JsonObject]:
-        """Rows of a view."""
         await self._alive()
         return await self.inner.rows(view, limit)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""

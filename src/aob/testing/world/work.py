@@ -1,7 +1,7 @@
-"""Workers of a simulated world: what a job does is drawn from the seed, its run, visit and attempt alone.
+"""Workers of a simulated world: a job's behaviour is drawn from the seed, its run, visit and attempt alone.
 
-In: jobs of the real pool. Out: results, late and repeated ones too. Every effect that it performs is held against what
-is durable at that moment.
+Performs jobs of the real pool, with late and repeated results. Every effect is checked against what is durable at that
+moment.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from aob.work import UNCERTAIN, Context, WorkError
 from aob.work.pool import Perform
 
 LATE_REPORTS: Final = 4
-"""How often somebody who is late tries to be heard."""
+"""How often a late worker tries to report."""
 
 
 class Surroundings(Protocol):
-    """What workers need of their world."""
+    """The workers' view of their world."""
 
     seed: int
     options: Options
@@ -34,11 +34,11 @@ class Surroundings(Protocol):
         """A line of the trace."""
 
     def wrong(self, rule: str) -> None:
-        """A rule is broken."""
+        """Report a broken rule."""
 
 
 def performer(world: Surroundings, dispatch: Dispatcher) -> Perform:
-    """What the pool of one process calls for each job."""
+    """The function that the pool of one process calls for each job."""
 
     async def perform(job: Job) -> object:
         attempt = _Attempt(world, dispatch, job)
@@ -55,7 +55,7 @@ class _Attempt:
         self.ctx: Context = dispatch.context(job)
 
     async def run(self) -> Done:
-        """One attempt from its begin to its result."""
+        """One attempt from its beginning to its result."""
         job, dice, options = self.job, self.dice, self.options
         self._committed()
         self.world.told(f"work {job.run} {job.visit} attempt {job.attempt}")
@@ -79,7 +79,7 @@ class _Attempt:
         return done
 
     async def think(self) -> Done:
-        """One attempt of a handler that has no effect: it may begin before its commit, in a fast run."""
+        """One attempt of a handler without effect: it may begin before its commit, in a fast run."""
         job, dice, world = self.job, self.dice, self.world
         if job.mode != "fast":
             self._committed()
@@ -149,26 +149,26 @@ class _Attempt:
         return Done(self._output())
 
     def _output(self, **more: Any) -> bytes:
-        """Says which attempt made it, so that the ledger can tell whose result was taken."""
+        """Names its attempt, so that the ledger can tell whose result was taken."""
         job = self.job
         return canonical({"n": self.dice.randint(0, 4), "visit": job.visit, "attempt": job.attempt, **more})
 
     def _report_later(self, result: Done | Fault) -> None:
-        """A thread that could not be stopped, a line that delivers twice."""
+        """A thread that could not be stopped, or a line that delivers twice."""
         loop = asyncio.get_running_loop()
         wait_s = self.dice.random() * self.options.late_ms / 1_000
         loop.call_later(wait_s, self.dispatch.report, self.job, result)
 
 
 def numbers(value: Any) -> list[int]:
-    """Of which numbered outputs an input was made."""
+    """The numbered outputs that an input was made of."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     own = [value["number"]] if isinstance(value, dict) and "number" in value else []
     return own + [number for each in inner for number in numbers(each)]
 
 
 def mark(value: Any) -> str:
-    """The mark of the inputs of a run, where an input or what it was made of has it."""
+    """The mark of the inputs of a run, if an input or a part of it has it."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     own = value.get("mark") if isinstance(value, dict) else None
     return own if isinstance(own, str) and own else next(filter(None, map(mark, inner)), "")

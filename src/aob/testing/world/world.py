@@ -1,7 +1,7 @@
 """One simulated world: real core, journal, runs and pool over a simulated store, clock, workers and people.
 
-In: a seed. Out: a trace that is the same for the same seed, and the first rule that was broken, if any. Two phases:
-first faults, and nothing may be wrong; then they stop, and within a bounded time every run must be over.
+The same seed gives the same trace and the same first broken rule, if any. Two phases: first faults, and every rule must
+hold; then they stop, and within a bounded time every run must be over.
 """
 
 import asyncio
@@ -38,11 +38,11 @@ OPENING_TRIES: Final = 60
 
 
 class BrokenError(AssertionError):
-    """A rule does not hold in this world."""
+    """A broken rule of this world."""
 
 
 class Report(msgspec.Struct):
-    """What became of a world: the rule that was broken (empty when none was), its trace, and what happened in it."""
+    """The result of a world: the broken rule (empty for none), its trace, and counts of what happened."""
 
     seed: int
     options: Options
@@ -60,7 +60,7 @@ class Process:
         self.engine = Engine(core)
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task of this process; all that it begins is of this process too."""
+        """Start a task of this process; all tasks it starts belong to this process too."""
         return within(self.context, work)
 
 
@@ -83,7 +83,7 @@ class World:
         self.lives = Lives()
         self._life = 0
 
-    # -- what everybody uses ----------------------------------------------------------------------------------------
+    # -- shared by all -----------------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
         """The wall clock of the world, which may jump."""
@@ -94,11 +94,11 @@ class World:
         self.trace.append(f"{asyncio.get_running_loop().time():.6f} {line}")
 
     def wrong(self, rule: str) -> None:
-        """A rule is broken; the first one counts."""
+        """Report a broken rule; the first one counts."""
         self.problem = self.problem or rule
 
     def check(self, wrong: list[str]) -> None:
-        """Ends the world when something is wrong."""
+        """Ends the world when a rule is broken."""
         for rule in wrong:
             self.wrong(rule)
         if self.problem:
@@ -107,7 +107,7 @@ class World:
     # -- processes --------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Begins a life of the home: recovers what is durable, and goes on."""
+        """Begins a life of the home: recovers what is durable, and continues."""
         self._life += 1
         for attempt in range(OPENING_TRIES):
             handle = SimStore(self.store, Random(f"{self.seed} store {self._life} {attempt}"), self.options, self.told)
@@ -139,7 +139,7 @@ class World:
         return core
 
     def _kill(self, process: Process) -> None:
-        """SIGKILL: nothing is drained, nothing is said; whoever waits for the store never hears again."""
+        """SIGKILL: nothing is drained or reported; calls to the store never return."""
         process.handle.dead = True
         process.core.journal.timers.stop()
         self.lives.end(process.life)
@@ -151,7 +151,7 @@ class World:
         await self.open()
 
     async def _usurp(self) -> None:
-        """Another process takes the shard while this one still runs: it must find out and stop."""
+        """Another process takes the shard while this one still runs: this one must notice and stop."""
         self.told("another process takes over")
         self._old.append((asyncio.get_running_loop().time() + 2 * self.dice.random(), self.process))
         await self.open()
@@ -165,7 +165,7 @@ class World:
     # -- its life ---------------------------------------------------------------------------------------------------
 
     async def live(self) -> None:
-        """Both phases. Raises BrokenError at the first rule that does not hold."""
+        """Both phases. Raises BrokenError at the first broken rule."""
         asyncio.get_running_loop().set_task_factory(self.lives.new_task)
         faulty, self.options = self.options, calm(self.options)
         await self.open()
@@ -193,7 +193,7 @@ class World:
             self.people.flows.append(f"w{number}")
 
     def _let_go(self) -> None:
-        """Some of what rests leaves memory, at any moment."""
+        """Evict some resting streams, at any moment."""
         journal = self.process.core.journal
         if journal.broken is None and not journal.closing and journal.let_go(0, self._rests.choice([1, 4, 1_000])):
             journal._wake.set()
@@ -215,7 +215,7 @@ class World:
         elif dice.random() < options.usurp:
             await self._usurp()
         elif self.process.core.journal.closing:
-            await self._crash()  # fenced: a person starts it again
+            await self._crash()  # fenced: a person restarts it
         self.checks()
 
     def _do(self, move: Any) -> None:
@@ -239,7 +239,7 @@ class World:
         self.skew_ms += by_ms
 
     async def _calm(self) -> None:
-        """Nothing fails any more and people answer what they are asked: every run comes to its end."""
+        """No more faults, and people answer their tickets: every run must end."""
         for tick in range(CALM_TICKS):
             if self._rests.random() < self.options.rests:
                 self._let_go()
@@ -274,7 +274,7 @@ class World:
             self.check([*self._standing()])
 
     def _live_states(self) -> list[str]:
-        """The memory of each run is what the log says, unless a batch is on its way."""
+        """The memory of each run equals its log, unless a batch is in flight."""
         wrong = []
         streams = self.process.core.journal.streams
         for name in sorted(self.ledger.changed):
@@ -296,7 +296,7 @@ class World:
         return journal.broken is None and not journal.closing and not any(on_its_way)
 
     def _standing(self) -> list[str]:
-        """Jobs, timers and open tickets that exist are those that are pending; what lives is in memory, or away."""
+        """Jobs, timers and open tickets are exactly the pending ones; a live run is in memory, or evicted."""
         core, wrong = self.process.core, []
         for name, known in self.ledger.runs.items():
             here, away = name in core.journal.streams, name in core.journal.away
@@ -331,7 +331,7 @@ class World:
         return wrong
 
     async def _end(self) -> None:
-        """A graceful end; then every run is read back from its segments, and every promise is looked at again."""
+        """An orderly stop; then every run is read back from its segments, and every promise is checked again."""
         core = self.process.core
         await core.__aexit__(None, None, None)
         self.check(self.ledger.catch_up())
@@ -365,7 +365,7 @@ def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
 
 
 def simulate(seed: int, options: Options | None = None) -> Report:
-    """Runs one world from its seed to its end."""
+    """Runs one world to its end."""
     loop = VirtualLoop()
     world = World(seed, options)
     problems: list[str] = []
@@ -376,7 +376,7 @@ def simulate(seed: int, options: Options | None = None) -> Report:
             await world.live()
         except BrokenError as broken:
             return str(broken)
-        except Exception as error:  # a world that cannot go on is broken too, whatever stops it
+        except Exception as error:  # a world that cannot continue is broken too, for any reason
             return f"{type(error).__name__}: {error}"
         return world.problem
 

@@ -1,4 +1,4 @@
-"""Commands about what opens doors: keys of the server, secrets of the home."""
+"""Commands about access: keys of the server, secrets of the home."""
 
 from typing import Final
 

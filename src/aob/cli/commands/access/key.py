@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aob.client import AsyncClient
 
 ROLES: Final = ("view", "run", "deploy", "approve", "patch", "admin")
-"""As `core.policy` has them (a test holds it): importing it here would double the start of every command."""
+"""As in `core.policy` (held by a test): importing it here would double the start time of every command."""
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:

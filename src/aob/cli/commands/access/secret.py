@@ -1,4 +1,4 @@
-"""`aob secret`: keep, list and forget secrets of the home. They are its files: no server is asked, and none is told."""
+"""`aob secret`: set, list and remove secrets of the home. They are its files: no server is involved."""
 
 import getpass
 import sys
@@ -29,7 +29,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def keep(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
-    """Keep a secret."""
+    """Set a secret."""
     from aob.compose import secrets_of
 
     value = getpass.getpass(f"value of {args.name}: ") if sys.stdin.isatty() else sys.stdin.read()

@@ -1,4 +1,4 @@
-"""Commands that look at a home and its files, with or without a server: backup, restore, doctor, shards."""
+"""Commands for a home and its files, with or without a server: backup, restore, doctor, shards."""
 
 from typing import Final
 

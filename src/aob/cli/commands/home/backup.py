@@ -1,4 +1,4 @@
-"""`aob backup` and `aob restore`: copies of a home, and what is done when a file of it is lost. No server is asked."""
+"""`aob backup` and `aob restore`: copies of a home, and recovery from a lost file. No server is involved."""
 
 import asyncio
 from argparse import ArgumentParser, Namespace

@@ -1,4 +1,4 @@
-"""`aob doctor`: what of this machine, this home and its server is not as it should be, and how to mend it."""
+"""`aob doctor`: problems of this machine, this home and its server, and how to mend them."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ EXTRAS: Final = {
     "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
     "trace": ("opentelemetry",), "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
-"""What each extra brings, by the names that are imported."""
+"""The imported modules of each extra."""
 SECRETS: Final = ("key", "link.secret")
 FREE_BYTES_MIN: Final = 1 << 30
 FSYNC_MS_SLOW: Final = 20.0
@@ -40,7 +40,7 @@ CLOCK_BEHIND_S: Final = 2.0
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at: how it is, what was seen, and how to mend it."""
+    """One checked item: its state, what was found, and how to mend it."""
 
     what: str
     how: Literal["ok", "note", "problem"]
@@ -55,7 +55,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
-    """Look at everything; 1 when something is a problem."""
+    """Check everything; 1 when there is a problem."""
     home = home_of(args, env)
     found = [*machine(), *house(home, env), *await asyncio.to_thread(files, home, args.deep)]
     if args.deep and home.is_dir():
@@ -72,7 +72,7 @@ async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int
 
 
 def machine() -> Iterator[Finding]:
-    """Python and what is installed beside us."""
+    """Python and what is installed next to this package."""
     yield Finding("python", "ok", sys.version.split()[0])
     tuned = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS") or "--enable-optimizations")
     slow = "not built with --enable-optimizations: one that is runs a third faster"
@@ -125,7 +125,7 @@ def _wide(path: Path) -> bool:
 
 
 def _time(home: Path) -> Finding:
-    """A clock that is behind what was written: times of what comes next are those of the past."""
+    """Detect a clock that is behind written times: later records would get times of the past."""
     behind_s = max((path.stat().st_mtime for path in home.glob("*.db*")), default=0.0) - time.time()
     if behind_s > CLOCK_BEHIND_S:
         return Finding(
@@ -144,7 +144,7 @@ def files(home: Path, deep: bool) -> list[Finding]:
 
 
 async def deep(home: Path) -> list[Finding]:
-    """Heads and timers against the events, of a home that nobody runs."""
+    """Heads and timers against the events, of a home that is not running."""
     from aob.compose import looked_deep
 
     try:
@@ -177,7 +177,7 @@ def _settings(home: Path, env: Mapping[str, str]) -> Finding:
 
 
 def fsync_ms(folder: Path) -> float:
-    """The median time of a small write that is made durable, in ms."""
+    """The median time of a small durable write, in ms."""
     took = []
     with TemporaryFile(dir=folder) as file:
         for _ in range(FSYNC_TRIES):
@@ -190,7 +190,7 @@ def fsync_ms(folder: Path) -> float:
 
 
 async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Finding]:
-    """Whether a server answers, how it is, and whether it takes our key."""
+    """Whether a server answers, its health, and whether it accepts our key."""
     try:
         aob = connect(args, env)
     except AobError as error:
@@ -215,7 +215,7 @@ async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Findi
 
 
 def _clock(health: Mapping[str, object]) -> Finding | None:
-    """Whether the clock of the machine was set while the server ran, or is behind what was committed."""
+    """Detect a machine clock that was set while the server ran, or is behind committed times."""
     told = health.get("clock")
     step = told.get("step") if isinstance(told, dict) else None
     if not isinstance(told, dict) or not isinstance(step, dict):
@@ -229,8 +229,7 @@ def _clock(health: Mapping[str, object]) -> Finding | None:
 
 
 def _egress(health: Mapping[str, object]) -> Finding | None:
-    """Connections of nodes, webhooks or notices that were stuck and replaced since the start, in any process of the
-    home."""
+    """Stuck and replaced connections of nodes, webhooks or notices since the start, in any process of the home."""
     shards = health.get("shards")
     counts = Counter[str]()
     for part in shards if isinstance(shards, list) else (health,):
@@ -245,7 +244,7 @@ def _egress(health: Mapping[str, object]) -> Finding | None:
 
 
 def _worst(health: Mapping[str, object]) -> str:
-    """The parts that say that they are not well, with their own words."""
+    """The parts that report a problem, with their own words."""
     parts = (
         (name, part) for name, part in health.items() if isinstance(part, dict) and part.get("status", "ok") != "ok"
     )

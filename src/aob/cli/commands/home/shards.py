@@ -1,4 +1,4 @@
-"""`aob shards`: which partitions lie in which file of a home, and another number of shards. No server is asked."""
+"""`aob shards`: shows which partitions are in which file of a home, and sets the number of shards. Needs no server."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A file per noun of live metrics: words in, calls of one client out, lines printed."""
+"""One file per noun of live metrics: parses words, calls a client, prints lines."""
 
 from typing import Final
 

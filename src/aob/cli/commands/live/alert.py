@@ -39,14 +39,14 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """As they stand."""
+    """List alerts."""
     found = await aob.alerts(state=args.state)
     if not screen.told(found):
         screen.table(COLUMNS, map(_row, found), none="no alerts")
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """One."""
+    """Show one."""
     found = await aob.alert(args.alert)
     if screen.told(found):
         return
@@ -78,7 +78,7 @@ async def silence(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def put(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Make or change one."""
+    """Create or change one."""
     document = json_from(args.document, "document")
     if not isinstance(document, dict):
         raise Invalid("an alert is a JSON object", hint='{"metric": "revenue", "when": "value < 100"}')
@@ -87,7 +87,7 @@ async def put(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def delete(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Take one away."""
+    """Delete one."""
     told = await aob.delete_alert(args.alert)
     screen.value(told) if screen.json else screen.line(f"{args.alert} is judged no more")
 

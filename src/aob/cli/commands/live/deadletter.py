@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 STATES = ("open", "replayed", "discarded", "any")
 KEPT = ("id", "source", "type", "subject", "time")
-"""What a mended event need not say again."""
+"""Fields that a mended event may omit."""
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -73,7 +73,7 @@ async def groups(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """One."""
+    """Show one."""
     row = await aob.deadletter(args.number)
     if screen.told(row):
         return
@@ -91,7 +91,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
-    """Again through the gate."""
+    """Pass through the gate again."""
     if not (args.numbers or args.type or args.reason):
         raise Invalid(
             "nothing says which are meant", hint="give numbers, --type or --reason; see aob deadletter groups"
@@ -118,6 +118,6 @@ async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
 
 
 async def discard(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Set aside."""
+    """Discard."""
     done = await aob.discard_deadletters(args.numbers, note=args.note)
     screen.value(done) if screen.json else screen.line(f"{done['discarded']} set aside")

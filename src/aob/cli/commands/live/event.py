@@ -53,7 +53,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 
 async def send(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
-    """Send what a file holds."""
+    """Send the contents of a file."""
     if is_history(args.file, args.type):
         return await _send_rows(aob, args, screen)
     told = await aob.ingest(events_in(read(args.file)), source=args.source)
@@ -95,7 +95,7 @@ async def _send_rows(aob: "AsyncClient", args: Namespace, screen: Screen) -> int
 
 
 async def _types(aob: "AsyncClient", type: str) -> dict[str, str]:
-    """The types of the fields of an event type. Raises NotFound for a name that is a slip of another."""
+    """The types of the fields of an event type. Raises NotFound for a misspelled name."""
     try:
         schema = (await aob.contract("event", type)).get("schema") or {}
     except NotFound as error:
@@ -112,7 +112,7 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def events_in(data: bytes) -> list[JsonObject]:
-    """The events of an array, of one object on any number of lines, or of a line each. Raises Invalid with the line."""
+    """The events of an array, of one object on any number of lines, or one a line. Raises Invalid with the line."""
     text = data.strip()
     try:
         whole = msgspec.json.decode(text, type=JsonObject | list[JsonObject])
@@ -132,7 +132,7 @@ def _event(line: bytes, number: int) -> JsonObject:
 
 
 async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Print what comes."""
+    """Print arriving events."""
     feed = aob.stream(
         types=args.type,
         metrics=args.metric,

@@ -1,8 +1,7 @@
-"""Rows of a file (CSV, JSON lines, Parquet) in, events out, a batch at a time: how history is loaded.
+"""Loads history: converts rows of a file (CSV, JSON lines, Parquet) to events, a batch at a time.
 
-Which columns are an event's time, id and subject is said by the caller; the rest is its data, as the contract of its
-type has it. Without an id column an id is made of the file's name and the row's number, so that the same file sent
-again counts once.
+The caller names an event's time, id and subject columns; the rest is its data, as the contract of its type defines it.
+Without an id column the id is made of the file's name and the row's number, so that a file sent again counts once.
 """
 
 import csv
@@ -32,7 +31,7 @@ _DAY: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """What the caller says of a file: the type of its events, and the columns that are time, id and subject."""
+    """The caller's mapping of a file: the type of its events, and the columns for time, id and subject."""
 
     type: str
     time: str = ""
@@ -41,15 +40,13 @@ class Columns(msgspec.Struct, frozen=True):
 
 
 def is_history(file: str, type: str) -> bool:
-    """Whether a file holds rows: by its suffix, or because the type of its events is said."""
+    """Whether a file holds rows: by its suffix, or because the type of its events is given."""
     return Path(file).suffix.lower() in SUFFIXES[:2] + SUFFIXES[-1:] or bool(type)
 
 
 def rows_in(file: str) -> Iterator[tuple[int, JsonObject]]:
-    """Rows of a file with their numbers, from 1.
-
-    Raises NotFound, Invalid with the line, Unavailable `not_installed`.
-    """
+    """Rows of a file with their numbers, from 1. Raises NotFound, Invalid with the line, Unavailable
+    `not_installed`."""
     path = Path(file)
     if not path.is_file():
         raise NotFound(f"there is no file {file}", code="file_not_found", hint="say where it is")
@@ -62,7 +59,7 @@ def rows_in(file: str) -> Iterator[tuple[int, JsonObject]]:
 def batches(
     rows: Iterable[tuple[int, JsonObject]], event: Callable[[int, JsonObject], JsonObject]
 ) -> Iterator[list[JsonObject]]:
-    """Events of rows, so many at a time."""
+    """Events of rows, in batches."""
     batch: list[JsonObject] = []
     for number, row in rows:
         batch.append(event(number, row))
@@ -74,7 +71,7 @@ def batches(
 
 
 def event_of(file: str, columns: Columns, types: Mapping[str, str]) -> Callable[[int, JsonObject], JsonObject]:
-    """How a row of a file becomes an event. `types` are those of the contract's fields, none when it is not known."""
+    """A function from a row of a file to an event. `types` are those of the contract's fields, empty when unknown."""
     stem = Path(file).stem
 
     def event(number: int, row: JsonObject) -> JsonObject:
@@ -100,8 +97,8 @@ def event_of(file: str, columns: Columns, types: Mapping[str, str]) -> Callable[
 
 
 def value_of(value: JsonValue, type: str) -> JsonValue:
-    """The text of a cell as the contract's field has it; of an unknown one a number or a truth where it is plainly one.
-    What is typed already stays."""
+    """Convert the text of a cell to its contract field's type; without one to a number or a boolean where it clearly is
+    one. Typed values stay unchanged."""
     if not isinstance(value, str) or type == "string":
         return str(value) if type == "string" and not isinstance(value, str | list | dict | None) else value
     text = value.strip()
@@ -111,12 +108,12 @@ def value_of(value: JsonValue, type: str) -> JsonValue:
         return int(text)
     if type in ("", "number") and _NUMBER.fullmatch(text):
         return float(text)
-    return value  # the gate says what is wrong with it, with its reasons
+    return value  # the gate rejects it with reasons
 
 
 def time_of(value: JsonValue, where: str) -> str:
-    """An instant of a column as RFC 3339. A day, or a time without a zone, is read as UTC; a number counts seconds or
-    ms since 1970. Raises Invalid."""
+    """Convert a column's instant to RFC 3339. A day, or a time without a zone, is read as UTC; a number counts seconds
+    or ms since 1970. Raises Invalid."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = value if abs(value) < SECONDS_MAX else value / 1_000
         try:

@@ -1,4 +1,4 @@
-"""`aob metric`: list metrics, read one, watch it move, say why it moved."""
+"""`aob metric`: list metrics, read one, watch it change, explain why it moved."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -93,7 +93,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """A metric as it moves."""
+    """Print a metric as it changes."""
     seen = 0
     feed = aob.stream(metrics=[args.metric], window=args.window, by=args.by, where=dimensions(args.where))
     async for event in feed:

@@ -1,4 +1,4 @@
-"""`aob query` and `aob search`: rows by name or by SQL, and things of the catalog by words."""
+"""`aob query` and `aob search`: rows by name or by SQL, and search of the catalog."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -63,7 +63,7 @@ def _cell(value: JsonValue, time: bool) -> str:
 
 
 def asked(args: Namespace) -> JsonObject:
-    """The body of a query. Raises Invalid unless it asks for one thing."""
+    """The body of a query. Raises Invalid unless it asks for exactly one of them."""
     if sum(map(bool, (args.sql, args.metric, args.entity))) != 1:
         raise Invalid("say what is asked: SQL, --metric or --entity", hint="aob query --help has examples")
     body: JsonObject = {"limit": args.limit, "min_position": args.min_position}
@@ -83,7 +83,7 @@ def asked(args: Namespace) -> JsonObject:
 
 
 async def search(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Things by words."""
+    """Search the catalog."""
     hits = await aob.search(" ".join(args.words), kind=args.kind, limit=args.limit)
     rows = [(hit["kind"], hit["name"], short(hit["snippet"] or hit["title"], 80)) for hit in hits]
     screen.listing(hits, ("kind", "name", "what"), rows, none="nothing was found")

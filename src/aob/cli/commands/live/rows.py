@@ -1,4 +1,4 @@
-"""Answers of the metrics layer to rows and lines for a person, and what users type to instants and dimensions."""
+"""Converts answers of the metrics layer to rows and lines for people, and typed text to instants and dimensions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ DEAD_COLUMNS: Final = ("number", "at", "type", "source", "why", "state")
 
 
 def instant(text: str | None) -> str | int | None:
-    """An instant as the server reads it; a duration is so long ago."""
+    """An instant as the server reads it; a duration is relative to now."""
     if text is None:
         return None
     try:
@@ -27,7 +27,7 @@ def instant(text: str | None) -> str | int | None:
 
 
 def dimensions(texts: Sequence[str]) -> dict[str, str]:
-    """What `--where` says."""
+    """The dimensions of `--where`."""
     return named(texts, "--where", "region=north")
 
 
@@ -57,7 +57,7 @@ def metric_row(row: MetricInfo) -> tuple[str, ...]:
 
 
 def metric_lines(answer: MetricAnswer) -> Iterator[str]:
-    """A number and what one must know to trust it."""
+    """A number and what is needed to trust it."""
     window = answer["window"]
     span = window["name"] or f"{clock(window['since'])} to {clock(window['until'])}"
     yield f"{answer['metric']}  {value_text(answer['value'], answer['unit'])}  ({span})"
@@ -93,7 +93,7 @@ def metric_rows(answer: MetricAnswer) -> tuple[tuple[str, ...], list[tuple[str, 
 
 
 def delta_line(data: Mapping[str, JsonValue]) -> str:
-    """A delta of a metric as it comes."""
+    """An arriving delta of a metric."""
     unit = str(data.get("unit", ""))
     parts = [f"{data.get('metric', '')}  {value_text(data.get('value'), unit)}"]
     for row in data.get("rows") or ():
@@ -105,7 +105,7 @@ def delta_line(data: Mapping[str, JsonValue]) -> str:
 
 
 def event_line(data: Mapping[str, JsonValue]) -> str:
-    """An accepted event as it comes."""
+    """An arriving accepted event."""
     inner = data.get("event")
     event: Mapping[str, JsonValue] = inner if isinstance(inner, dict) else data
     at = event.get("time")

@@ -1,4 +1,4 @@
-"""`aob slo`: objectives, what is left of their budgets, and how fast they burn."""
+"""`aob slo`: objectives, their remaining budgets, and how fast they burn."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""`aob webhook`: subscribe URLs, see what was sent, send again."""
+"""`aob webhook`: subscribe URLs, list deliveries, send again."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -86,12 +86,12 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def pause(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Send nothing."""
+    """Pause sending."""
     _told(await aob.update_webhook(args.webhook, paused=True), screen)
 
 
 async def resume(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Go on."""
+    """Resume sending."""
     _told(await aob.update_webhook(args.webhook, paused=False), screen)
 
 
@@ -101,7 +101,7 @@ async def rotate(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 
 async def delete(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """End one."""
+    """Delete one."""
     await aob.delete_webhook(args.webhook)
     screen.value({"id": args.webhook}) if screen.json else screen.line(f"{args.webhook} is ended")
 
@@ -140,7 +140,7 @@ async def redeliver(aob: "AsyncClient", args: Namespace, screen: Screen) -> None
 
 
 def _outcome(attempt: Mapping[str, JsonValue]) -> str:
-    """How an attempt went: the status, or what kept it from getting one."""
+    """The outcome of an attempt: its status, or why there is none."""
     if not attempt:
         return ""
     return short(attempt.get("error") or attempt.get("status"), 60)
