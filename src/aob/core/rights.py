@@ -23,11 +23,7 @@ _ROLE: Final = re.compile(ROLE_PATTERN)
 TENANT_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 """The name of a tenant."""
 
-BARRED: Final = {
-    "starter": "started the run",
-    "author": "wrote a part of what runs",
-    "proposer": "proposed this patch",
-}
+BARRED: Final = {"starter": "started the run", "author": "wrote a part of what runs", "proposer": "proposed this patch"}
 """Whom a ticket may bar, and why, as it is told."""
 
 

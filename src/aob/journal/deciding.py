@@ -103,7 +103,6 @@ class Deciding(Resident):
         self._behind: dict[str, Any] = {}
         """Commands, one per stream, appended to the inbox when the next batch begins."""
         self._wake = asyncio.Event()
-        self._aside: set[asyncio.Task[None]] = set()
         self.stuck: dict[str, Stuck] = {}  # streams whose next decision needs an unreadable value; retried
         self.closing = False
 
@@ -353,13 +352,6 @@ class Deciding(Resident):
                 waiting.insert(0, Asked(name, SetAside(f"a value cannot be read: {error.detail}"), None, False))
         self._inbox.extendleft(reversed(waiting))
         self._wake.set()
-
-    def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run a task outside the loop; cancelled when the journal ends."""
-        task = asyncio.create_task(work)
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
-        return task
 
 
 def answered(asked: Asked, decided: Decided) -> Decided | Exception:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from aob.core.errors import AobError, Busy, Conflict, OurError, Unavailable, said
+from aob.core.errors import AobError, Busy, OurError, Unavailable, said
 from aob.core.opening import Opening
 from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
@@ -55,7 +55,6 @@ class Journal(Exchange):
         super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
         self.laws = [*laws, RemovalLaw(), PartitionLaw()]
-        self.broken: AobError | None = None
         self.failing: AobError | None = None  # error of the last commit, until another succeeds
         self.refusing: AobError | None = None
         """Why outside commands are refused; accepted ones are finished, and reads work."""
@@ -120,15 +119,10 @@ class Journal(Exchange):
         await self._read_messages()
         for name, reason in found.aside.items():
             self._inbox.append(Asked(name, SetAside(reason), None, False))
-        if found.aside:  # the lost row is behind the next cut: what was released later is not set aside again
+        if found.aside:  # the lost row is before the next cut: a stream released later is not quarantined again
             self._cutter.begin(self.row, self.streams)
 
     # -- asking ---------------------------------------------------------------------------------------------------
-
-    def check(self) -> None:
-        """Raises the error that keeps the shard from its store; its memory is then empty."""
-        if self.broken is not None:
-            raise self.broken.with_traceback(None)
 
     def ask(self, stream: str, command: Any, *, fresh: bool = False, reads: Reads | None = None) -> Asking:
         """Send a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so that
@@ -183,13 +177,6 @@ class Journal(Exchange):
     def note(self, stream: str, command: Any) -> None:
         """Add a command to the next batch without starting one."""
         self._inbox.append(Asked(stream, command, None, False))
-
-    def law_of(self, name: str) -> Law:
-        """The law of a stream's prefix."""
-        for law in self.laws:
-            if name.startswith(law.prefix):
-                return law
-        raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
 
     # -- the loop -------------------------------------------------------------------------------------------------
 

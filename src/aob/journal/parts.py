@@ -122,7 +122,11 @@ async def segment_chunks(store: Store, shard: int, segment: Segment) -> list[Chu
     """The chunks of a segment. Raises Unavailable `segment_corrupt` if a checksum differs."""
     if segment.pointers:
         return await _pointed(store, shard, segment)
-    why = "" if segment.crc in (UNCHECKED, _beside_crc(segment)) else "its checksum differs"
+    why = (
+        ""
+        if segment.crc in (UNCHECKED, segment_crc(segment.stream, segment.first_seq, segment.count, segment.row))
+        else "its checksum differs"
+    )
     try:
         chunks: list[Chunk] = [] if why else chunks_of(segment.data)
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -160,10 +164,6 @@ async def _moved(store: Store, shard: int, segment: Segment, at: Pointer) -> Chu
 
 def _is_at(stream: str, chunk: Chunk, at: Pointer) -> bool:
     return chunk_crc(stream, chunk) == at.crc
-
-
-def _beside_crc(segment: Segment) -> int:
-    return segment_crc(segment.stream, segment.first_seq, segment.count, segment.row)
 
 
 def _corrupt(segment: Segment, why: str) -> Unavailable:

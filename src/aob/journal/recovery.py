@@ -241,10 +241,7 @@ async def _segments(store: Store, shard: int, stream: Stream) -> None:
 
 def _fold_segment(stream: Stream, segment: Segment, chunks: list[Chunk]) -> None:
     if segment.first_seq > stream.seq:
-        raise Unavailable(
-            f"{stream.name}: events {stream.seq} to {segment.first_seq} are missing",
-            code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup",
-        )  # fmt: skip
+        raise _missing(stream, segment.first_seq)
     seq = segment.first_seq
     for chunk in chunks:
         events = stream.law.decode(chunk.data)
@@ -267,16 +264,18 @@ def _apply(stream: Stream, part: Part, row: JournalRow, base: int, offset: int, 
     if part.seq > stream.seq and tolerant:
         stream.seq = part.seq
     if part.seq > stream.seq:
-        raise Unavailable(
-            f"{stream.name}: events {stream.seq} to {part.seq} are missing",
-            code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup",
-        )  # fmt: skip
+        raise _missing(stream, part.seq)
     if part.seq + len(events) > stream.seq:
         _fold(stream, part.seq, events)
         chunk = Chunk(row.row, base, row.at_ms, part.events.copy(), offset=offset)
         chunk.crc = chunk_crc(stream.name, chunk)
         stream.chunks.append(chunk)
     return len(events)
+
+
+def _missing(stream: Stream, until: int) -> Unavailable:
+    why = f"{stream.name}: events {stream.seq} to {until} are missing"
+    return Unavailable(why, code=HISTORY_GAP, hint="run `aob doctor`; restore from a backup")
 
 
 def _fold(stream: Stream, seq: int, events: list[Any]) -> None:

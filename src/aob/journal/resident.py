@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Quarantined, Unavailable, said
+from aob.core.errors import AobError, Conflict, Quarantined, Unavailable, said
 from aob.core.event import PARTITIONS, seed_of
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
@@ -86,21 +86,30 @@ class Resident:
         self._settling = False
         """Segments are written for streams to evict, even if nothing else is committed."""
         self._left_out = False
+        self._aside: set[asyncio.Task[None]] = set()
+        self.broken: AobError | None = None
 
     def law_of(self, name: str) -> Law:
         """The law of a stream's prefix."""
-        raise NotImplementedError
+        for law in self.laws:
+            if name.startswith(law.prefix):
+                return law
+        raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
 
     def check(self) -> None:
         """Raises the error that keeps the shard from its store; its memory is then empty."""
-        raise NotImplementedError
+        if self.broken is not None:
+            raise self.broken.with_traceback(None)
 
     def _resume(self, name: str, error: AobError | None) -> None:
         raise NotImplementedError
 
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run a task outside the loop."""
-        raise NotImplementedError
+        """Run a task outside the loop; cancelled when the journal ends."""
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+        return task
 
     # -- coming -------------------------------------------------------------------------------------------------------
 

@@ -42,11 +42,7 @@ class Versions:
     __slots__ = ("_bodies", "_documents", "_handlers", "_irs", "rules")
 
     def __init__(
-        self,
-        documents: list[JsonObject],
-        irs: list[IR],
-        handlers: Mapping[str, HandlerFacts],
-        rules: int = RULES,
+        self, documents: list[JsonObject], irs: list[IR], handlers: Mapping[str, HandlerFacts], rules: int = RULES
     ) -> None:
         self._documents, self._irs, self._handlers, self.rules = documents, irs, handlers, rules
         self._bodies: dict[tuple[int, str], IR] = {}

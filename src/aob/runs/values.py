@@ -12,7 +12,6 @@ from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 
 BLOB_CORRUPT: Final = "blob_corrupt"
-BLOB_MISSING: Final = "blob_not_found"
 CACHE_BYTES: Final = 64 * 1024 * 1024
 HELD_MAX: Final = 64 * 1024 * 1024  # bytes of map items that one job may get
 

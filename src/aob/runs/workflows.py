@@ -51,19 +51,17 @@ class Workflows:
         decided = await self.core.journal.ask(
             stream, command, reads=lambda now: now.stream.state.artifacts[(artifact, rules)].version
         )
+        elsewhere = self.core.roles_elsewhere.get(who.tenant, frozenset())
+        held = keyring.held_roles(self.core.key_law.ring, who.tenant) | elsewhere
         return {
             "workflow": title, "artifact": artifact, "version": decided.said, "tag": tag,
             "created": any(isinstance(event, catalog.ArtifactPushed) for event in decided.events),
             "warnings": [
                 f"no key has the role `{role}`" + (f": did you mean `{near}`?" if near else
                 f", so that only an admin decides: aob key create NAME --role {role}")
-                for role, near in unheld_roles(canonical_form, self._held(who.tenant))
+                for role, near in unheld_roles(canonical_form, held)
             ],
         }  # fmt: skip
-
-    def _held(self, tenant: str) -> frozenset[str]:
-        elsewhere = self.core.roles_elsewhere.get(tenant, frozenset())
-        return keyring.held_roles(self.core.key_law.ring, tenant) | elsewhere
 
     @performs(verbs.LIST)
     async def workflows(self, who: Caller, args: NoArgs) -> list[JsonObject]:

@@ -9,13 +9,4 @@ from aob.core.graph.document import artifact_hash, check, load
 from aob.core.graph.handlers import Accepted, HandlerFacts, Handlers
 from aob.core.graph.normal_form import normalise
 
-__all__ = [
-    "Accepted",
-    "HandlerFacts",
-    "Handlers",
-    "artifact_hash",
-    "check",
-    "compile_workflow",
-    "load",
-    "normalise",
-]
+__all__ = ["Accepted", "HandlerFacts", "Handlers", "artifact_hash", "check", "compile_workflow", "load", "normalise"]

@@ -33,8 +33,5 @@ def check_metric(config: MetricConfig) -> Iterator[Problem]:
 
 
 METRIC = Kind(
-    "metric",
-    MetricConfig,
-    check=lambda config: tuple(check_metric(config)),
-    templates=("metric", "window", "where"),
+    "metric", MetricConfig, check=lambda config: tuple(check_metric(config)), templates=("metric", "window", "where")
 )

@@ -13,14 +13,7 @@ from aob.core.json_schema.problems import schema_problems
 from aob.core.node.template import fill
 from aob.core.rules import FIRST_RULES
 from aob.core.run.bodies import close_scope, open_loop, open_map, open_next
-from aob.core.run.ending import (
-    cancel_visits,
-    close_finished,
-    error_cell,
-    fail_node,
-    fails_node,
-    outcome,
-)
+from aob.core.run.ending import cancel_visits, close_finished, error_cell, fail_node, fails_node, outcome
 from aob.core.run.record import events as ev
 from aob.core.run.state.run import CANCELLED, DUE, Scope
 from aob.core.run.stepping.names import evaluate, input_cell, input_value, source_cells

@@ -4,15 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from aob.core.answers import (
-    JsonObject,
-    TagPatched,
-    Validated,
-    WorkflowDiff,
-    WorkflowList,
-    WorkflowPushed,
-    WorkflowView,
-)
+from aob.core.answers import JsonObject, TagPatched, Validated, WorkflowDiff, WorkflowList, WorkflowPushed, WorkflowView
 from aob.core.rules import RULES
 from aob.core.verb import Gives, Http, NoArgs, Verb, ok
 

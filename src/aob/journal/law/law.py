@@ -142,3 +142,19 @@ class Law(Protocol):
     async def restore(self, stream: Stream) -> None:
         """Sets the tenant and derived data (compiled graphs) of a recovered stream."""
         stream.tenant = stream.name.removeprefix(self.prefix)
+
+
+class RecordLaw(Law):
+    """A law whose streams hold one record each: it is the state, and the stream ends with it."""
+
+    def fresh(self, name: str) -> Any:
+        return None
+
+    def fold(self, stream: Stream, events: list[Any]) -> None:
+        stream.state = events[-1]
+
+    def changes(self, stream: Stream, events: list[Any]) -> Changes:
+        return Changes(None, "COMPLETED", over=True)
+
+    def over(self, stream: Stream) -> bool:
+        return stream.state is not None

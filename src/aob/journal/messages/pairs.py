@@ -94,10 +94,7 @@ class Pairs:
     """Every pair of a shard, in memory: those it sends in and those it receives in."""
 
     def __init__(
-        self,
-        outbox: Iterable[Message] = (),
-        sent: Iterable[MessageMark] = (),
-        received: Iterable[MessageMark] = (),
+        self, outbox: Iterable[Message] = (), sent: Iterable[MessageMark] = (), received: Iterable[MessageMark] = ()
     ) -> None:
         self.pairs: dict[Key, Pair] = {}
         self.received = {(mark.sender, mark.receiver): mark for mark in received}

@@ -10,7 +10,7 @@ import msgspec
 
 from aob.core.errors import NotFound
 from aob.core.event import seed_of
-from aob.journal.law import Changes, Law, Stream, Verdict
+from aob.journal.law import RecordLaw, Stream, Verdict
 from aob.ports.store import Head
 
 PREFIX: Final = "partition/"
@@ -43,28 +43,16 @@ class PartitionTaken(msgspec.Struct, array_like=True, tag=2):
 Moving: TypeAlias = PartitionMoved | PartitionTaken
 
 
-class PartitionLaw(Law):
-    """The law of partitions. Each stream holds one record."""
+class PartitionLaw(RecordLaw):
+    """The law of partitions."""
 
     kind = "partition"
     prefix = PREFIX
     decoder = msgspec.json.Decoder(list[Moving])
 
-    def fresh(self, name: str) -> Moving | None:
-        return None
-
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """Partitions are moved by the owner of both shards' files, never by a command."""
         raise NotFound("this moves no partition")
-
-    def fold(self, stream: Stream, events: list[Moving]) -> None:
-        stream.state = events[-1]
-
-    def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        return Changes(None, "COMPLETED", over=True)
-
-    def over(self, stream: Stream) -> bool:
-        return stream.state is not None
 
     def head(self, stream: Stream) -> Head:
         return head_of(stream.name, stream.state)

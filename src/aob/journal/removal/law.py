@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from aob.core.errors import NotFound
-from aob.journal.law.law import Changes, Law, Verdict
+from aob.journal.law.law import RecordLaw, Verdict
 from aob.journal.law.stream import Stream
 from aob.ports.store import Head, Leftover, Removal
 
@@ -73,15 +73,12 @@ class Settle(msgspec.Struct, eq=False):
     prepared: Removals
 
 
-class RemovalLaw(Law):
-    """The law of removals. Each stream holds one record."""
+class RemovalLaw(RecordLaw):
+    """The law of removals."""
 
     kind = "removal"
     prefix = PREFIX
     decoder = msgspec.json.Decoder(list[Removed])
-
-    def fresh(self, name: str) -> Removed | None:
-        return None
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """Returns the record; a repeated command changes nothing."""
@@ -101,17 +98,8 @@ class RemovalLaw(Law):
             ]
         return Verdict([record], {}, command.prepared)
 
-    def fold(self, stream: Stream, events: list[Removed]) -> None:
-        stream.state = events[-1]
-
     def adopt(self, stream: Stream, context: Any) -> None:
         """The journal itself applies what was prepared."""
-
-    def changes(self, stream: Stream, events: list[Any]) -> Changes:
-        return Changes(None, "COMPLETED", over=True)
-
-    def over(self, stream: Stream) -> bool:
-        return stream.state is not None
 
     def head(self, stream: Stream) -> Head:
         record: Removed = stream.state

@@ -14,7 +14,6 @@ from aob.core.value import Cell, Ref, digest_of, inline
 from aob.journal import Law, Stream, Verdict
 from aob.ports.store import Head
 
-KEPT_TAG = "main"
 OVERLAYS_MAX: Final = 100
 OPEN_MAX: Final = 100  # patches of a workflow's tags that may wait for a person at a time
 MOVES_MAX: Final = 1_000  # newest moves of a workflow's tags that are reported
@@ -208,19 +207,10 @@ def _overlaid(state: Workflow, command: Overlay, now_ms: int = 0) -> list[Catalo
     version = f"{at.version.partition('.')[0]}.{len(overlay)}"
     return [
         TagMoved(
-            command.tag,
-            at.artifact,
-            version,
-            command.by,
-            overlay,
-            command.reason,
-            command.id,
-            command.digest,
-            at.rules,
-            command.key,
-            now_ms,
+            command.tag, at.artifact, version, command.by, overlay, command.reason, command.id, command.digest,
+            at.rules, command.key, now_ms,
         )
-    ]
+    ]  # fmt: skip
 
 
 def _asked(state: Workflow, command: Ask) -> tuple[list[CatalogEvent], dict[bytes, bytes]]:

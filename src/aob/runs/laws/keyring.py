@@ -95,14 +95,7 @@ class KeyringLaw(Law):
             if command.id in state:
                 raise Conflict(f"key {command.id} exists", code="key_exists")
             created = KeyCreated(
-                command.id,
-                command.name,
-                command.tenant,
-                command.roles,
-                command.hash,
-                command.by,
-                now_ms,
-                ROLE_RULES,
+                command.id, command.name, command.tenant, command.roles, command.hash, command.by, now_ms, ROLE_RULES
             )
             return Verdict([created], {})
         key = state.get(command.id)

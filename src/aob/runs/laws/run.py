@@ -95,10 +95,7 @@ class RunLaw(Law):
         assert self.carried is not None
         if (tenant, artifact) in self.carried:
             return
-        digest = bytes.fromhex(artifact.removeprefix("sha256:"))
-        data = self._values.of(tenant).get(digest)
-        if data is None:
-            raise Wanted(Ref(digest, 0))
+        digest, data = self._document(tenant, artifact)
         values[digest] = data
         self.carried.add((tenant, artifact))
 
@@ -123,17 +120,16 @@ class RunLaw(Law):
         overlay = overlay_key(command.overlay) if command.overlay else ()
         versions = self._graphs.get(command.artifact, command.rules, overlay)
         if versions is None:
-            document = self._document(command.tenant, command.artifact)
-            versions = self._graphs.make(command.artifact, command.rules, document, overlay)
+            document = self._document(command.tenant, command.artifact)[1]
+            versions = self._graphs.make(command.artifact, command.rules, decode(document), overlay)
         return Given(versions, self._values.of(command.tenant), self.rules, self.effects)
 
-    def _document(self, tenant: str, artifact: str) -> dict[str, Any]:
+    def _document(self, tenant: str, artifact: str) -> tuple[bytes, bytes]:
         digest = bytes.fromhex(artifact.removeprefix("sha256:"))
         data = self._values.of(tenant).get(digest)
         if data is None:
             raise Wanted(Ref(digest, 0))
-        document: dict[str, Any] = decode(data)
-        return document
+        return digest, data
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
         fold(stream.state, events)

@@ -11,10 +11,7 @@ EXAMPLE_DOCUMENT: Final[Document] = {
         "check": {"kind": "function", "config": {"handler": "check"}},
         "done": {"kind": "function", "config": {"handler": "done"}},
     },
-    "edges": {
-        "e1": {"from": "process", "to": "check"},
-        "e2": {"from": "check", "to": "done"},
-    },
+    "edges": {"e1": {"from": "process", "to": "check"}, "e2": {"from": "check", "to": "done"}},
 }
 """The workflow that the examples are written against."""
 
@@ -43,7 +40,7 @@ EXAMPLES: Final[tuple[Document, ...]] = (
                 "node": {"kind": "approval", "config": {"role": "finance", "text": "Ship this order?"}},
                 "from": "check",
                 "to": "done",
-            },
+            }
         ],
     },
     {

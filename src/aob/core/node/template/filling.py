@@ -125,11 +125,7 @@ def fill_text(template: str, values: Mapping[str, Value], *, quote: Callable[[st
 
 
 def fill_header(
-    template: str,
-    values: Mapping[str, Value],
-    *,
-    quote: Callable[[str], str] = str,
-    secret: Callable[[str], str],
+    template: str, values: Mapping[str, Value], *, quote: Callable[[str], str] = str, secret: Callable[[str], str]
 ) -> str:
     """The template of a header as text. `secret` gives the value of a secret by its name: only references that stand
     in the template itself are looked up, and what comes in by a name is never looked at again. Raises TemplateError."""
