@@ -1,7 +1,7 @@
-"""Lines of events in; verdicts out, once what passed is durable in the event log and folded. One `Ingest` a home.
+"""The gate: checks lines of events and answers with verdicts once the accepted ones are durable and folded.
 
-It groups what comes, hands each group to the log, tells whoever folds, and answers; `GatedLog` puts it before topics.
-"""
+One `Ingest` per home groups events, writes groups to the log, notifies the folds, and answers; `GatedLog` applies it to
+topics."""
 
 from aob.gate.dead import DeadLetterRows
 from aob.gate.gated_log import GatedLog

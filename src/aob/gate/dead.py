@@ -1,9 +1,8 @@
-"""Dead letters: read, grouped, passed through the gate again (as they came or mended), discarded.
+"""Dead letters: read, group, replay through the gate (unchanged or corrected), discard.
 
-A replay is accepted at the commit that holds its events and the settling of its letters. It keeps the event's time
-and the memory of ids, so an event that was accepted meanwhile is a duplicate; one that is refused again
-stays open and counts no second time.
-"""
+A replay is accepted by the commit that holds its events and settles its letters. It keeps the event's time and is
+deduplicated by id, so an event accepted in the meantime is a duplicate; one that is refused again stays open and is not
+counted again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -22,28 +21,26 @@ from aob.gate.parcel import Parcel
 from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters
 
 LIMIT_MAX: Final = 1_000
-REPLAY_MAX: Final = 10_000
-"""Dead letters of one replay; say the same again for further ones."""
-ROWS_MAX: Final = 10_000
-"""Rows of the view, the newest ones."""
+REPLAY_MAX: Final = 10_000  # dead letters of one replay; repeat the call for further ones
+ROWS_MAX: Final = 10_000  # rows of the view, the newest ones
 
 
 class Passage(Protocol):
-    """The way through the gate and into the log."""
+    """The path through the gate and into the log."""
 
     now_ms: Callable[[], int]
     positions: Positions
 
     def gate(self, tenant: str) -> Gate:
-        """The gate of a tenant as its contracts are now."""
+        """The gate of a tenant with its current contracts."""
         ...
 
     def dedup(self, tenant: str) -> Dedup:
-        """What a tenant has sent before."""
+        """The deduplication memory of a tenant."""
         ...
 
     def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
-        """What passed the gate, with the ids of its events claimed."""
+        """The accepted events, with their ids claimed."""
         ...
 
     async def post(self, parcel: Parcel) -> None:
@@ -52,7 +49,7 @@ class Passage(Protocol):
 
 
 class DeadVerbs:
-    """What may be asked of the dead letters of all tenants."""
+    """The verbs of dead letters, for all tenants."""
 
     def __init__(self, letters: DeadLetters, ingest: Passage) -> None:
         self._letters, self._ingest = letters, ingest
@@ -68,7 +65,7 @@ class DeadVerbs:
 
     @performs(verbs.GROUP_DEAD)
     async def deadletter_groups(self, who: Caller, args: verbs.GroupDeadLetters) -> list[DeadLetterGroup]:
-        """Counted by type and rule, most first."""
+        """Counts by type and rule, largest first."""
         state = args.state
         told: list[DeadLetterGroup] = []
         for type, rule, count in await self._letters.counts(who.tenant, _state(state)):
@@ -87,8 +84,8 @@ class DeadVerbs:
 
     @performs(verbs.REPLAY_DEAD)
     async def replay_deadletters(self, who: Caller, args: verbs.ReplayDeadLetters) -> Replayed:
-        """Through the gate again: by number, or all open ones of a type or reason. They keep their event time; one that
-        was accepted meanwhile is a duplicate."""
+        """Replay by number, or all open ones of a type or reason. They keep their event time; one accepted in the
+        meantime is a duplicate."""
         numbers, event = args.numbers, args.event
         letters = await self._matching(who.tenant, numbers, args.type, args.reason)
         lines = [letter.line for letter in letters]
@@ -101,7 +98,7 @@ class DeadVerbs:
 
     @performs(verbs.DISCARD_DEAD)
     async def discard_deadletters(self, who: Caller, args: verbs.DiscardDeadLetters) -> JsonObject:
-        """Set aside for good: they stay readable."""
+        """Discard for good: they stay readable."""
         letters = [await self._letter(who.tenant, number) for number in dict.fromkeys(args.numbers)]
         wanted = [letter for letter in letters if letter.state == "open"]
         if wanted:
@@ -116,7 +113,7 @@ class DeadVerbs:
         return found
 
     async def _matching(self, tenant: str, numbers: Sequence[int], type: str, reason: str) -> list[DeadLetter]:
-        """The letters that are meant, oldest first."""
+        """The selected letters, oldest first."""
         if numbers:
             found = [await self._letter(tenant, number) for number in sorted(set(numbers))[:REPLAY_MAX]]
             if len(found) == 1 and found[0].state != "open":
@@ -141,7 +138,7 @@ class DeadVerbs:
         for letter, line in zip(letters, lines, strict=True):
             found: Any = gate.look(line, now_ms)
             if not isinstance(found, Refused) and not found.time:
-                found.at_ms = letter.at_ms  # what said no time happened when it came
+                found.at_ms = letter.at_ms  # an event without a time happened when it arrived
             looked.append(found)
         passed = [place for place, found in enumerate(looked) if not isinstance(found, Refused)]
         events: list[Any] = [looked[place] for place in passed]
@@ -191,7 +188,7 @@ class DeadLetterRows:
 
 
 def _state(state: str) -> str:
-    """`all` is every state."""
+    """`all` means every state."""
     return "" if state == "all" else state
 
 
@@ -203,7 +200,7 @@ def _verdict(letter: DeadLetter, found: Event | Refused, repeated: bool) -> Json
 
 
 def row_of(letter: DeadLetter) -> DeadLetterRow:
-    """A dead letter as answers show it: the event where it can be read, else the line."""
+    """A dead letter as shown in answers: the event if it is readable, else the line."""
     row: DeadLetterRow = {
         "number": letter.number, "at": letter.at_ms, "type": letter.type, "source": letter.source, "id": letter.id,
         "state": letter.state, "reasons": msgspec.json.decode(letter.reasons, type=list[dict[str, Any]]),

@@ -1,8 +1,7 @@
-"""Port `Log` with the gate before it: records of types that have a contract are events of the tenant, too.
+"""Port `Log` behind the gate: records of types with a contract are also events of the tenant.
 
-A record passes the gate first and is then appended to its topic, both once an id; what the gate refuses is on neither.
-A full disk, a store that is away and a full gate are nobody's failure: what is to be added waits until it can be.
-"""
+A record passes the gate, then is appended to its topic, both once per id; a refused record gets into neither. On a full
+disk, an unavailable store or a full gate the append waits instead of failing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ log: Final = Logger("aob.gate")
 
 
 class GatedLog:
-    """A log whose records pass the gate where their type has a contract; others are appended as they are."""
+    """A log whose records pass the gate if their type has a contract; others are appended directly."""
 
     def __init__(self, log: Log, ingest: Ingest) -> None:
         self._log, self._ingest = log, ingest
@@ -32,8 +31,8 @@ class GatedLog:
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records, all or none; waits while nothing can be written. Raises Invalid `event_rejected` with reasons,
-        and what the log raises."""
+        """Add records, all or none; waits while writing is impossible. Raises Invalid `event_rejected` with reasons,
+        and the errors of the log."""
         told = False
         while True:
             try:
@@ -68,24 +67,20 @@ class GatedLog:
         await self._ingest.ingest(Caller(tenant, "aob", frozenset({"run"})), b"\n".join(lines))
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Records from an offset on."""
         return await self._log.read(topic, partition, start, limit)
 
     async def topics(self) -> list[str]:
-        """The names of all topics."""
         return await self._log.topics()
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset that the next record will get."""
         return await self._log.end(topic, partition)
 
     async def close(self) -> None:
-        """Let go of the log."""
         await self._log.close()
 
 
 def line_of(record: Record) -> bytes:
-    """A record as a line of the gate."""
+    """A record as a line for the gate."""
     sent: JsonObject = {
         "specversion": "1.0", "id": record.id, "source": record.source, "type": record.type,
         "data": msgspec.json.decode(record.data), "depth": record.depth,

@@ -1,8 +1,7 @@
-"""What the callers of a tenant sent, as groups of one commit: parcels in, a group for each partition that they write.
+"""Groups a tenant's parcels for one commit: one group per partition that they write.
 
-An event lies in the partition of its subject, and one without a subject in that of its id: what is said of one subject
-stays in order.
-"""
+An event belongs to the partition of its subject, or of its id if it has no subject: events of one subject stay in
+order."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -23,7 +22,7 @@ class Grouped(NamedTuple):
 
 
 def grouped(tenant: str, at_ms: int, parcels: list[Parcel], partitions: int) -> list[Grouped]:
-    """What a tenant's calls add in one commit; what was not accepted is counted in the first group."""
+    """The groups of a tenant's calls in one commit; the first one counts what was not accepted."""
     if partitions > 1:
         return _spread(tenant, at_ms, parcels, partitions)
     if len(parcels) == 1:
@@ -39,7 +38,7 @@ def grouped(tenant: str, at_ms: int, parcels: list[Parcel], partitions: int) -> 
 
 
 def letters_of(at_ms: int, by_tenant: Mapping[str, Sequence[Parcel]]) -> list[Letters]:
-    """What the calls of a commit change of the dead letters of their tenants."""
+    """The changes of dead letters in a commit, by tenant."""
     found: list[Letters] = []
     for tenant, parcels in by_tenant.items():
         for parcel in parcels:

@@ -1,9 +1,9 @@
-"""The loop of the gate: calls in, groups to the event log, folds told, answers out. One group syncs, the next is gated.
+"""The loop of the gate: takes calls, writes groups to the log, notifies folds, answers. Gates one group while another
+syncs.
 
-Nothing leaves before its own commit. When a commit fails, all that was gated on top of it fails with it, what it had
-claimed is forgotten, and the log is read: what it holds of the commit is folded and remembered before anything else is
-taken, so that a caller who tries again counts once.
-"""
+Nothing is released before its own commit. If a commit fails, everything gated on top of it fails too and its claims are
+dropped; then the log is read, and events found there are folded and remembered before anything else is accepted, so
+that a caller's retry counts once."""
 
 import asyncio
 from collections import deque
@@ -27,14 +27,11 @@ from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, Trace
 
-CALL_BYTES_MAX: Final = 32 * 1024 * 1024
-"""Bytes of one call."""
-GROUP_BYTES: Final = 1024 * 1024
-"""Bytes after which a commit takes no further part of a call."""
+CALL_BYTES_MAX: Final = 32 * 1024 * 1024  # bytes of one call
+GROUP_BYTES: Final = 1024 * 1024  # bytes after which a commit takes no further part of a call
 GROUP_EVENTS: Final = 4_000
-"""Events after which a commit takes no further part of a call: it is folded in one go, and others wait for that."""
-AGAIN_S: Final = 0.5
-"""Before the log is asked again what it holds."""
+"""Events after which a commit takes no further part of a call: it is folded without a pause."""
+AGAIN_S: Final = 0.5  # pause before the log is read again
 
 _NONE: Final[dict[str, list[str]]] = {}
 
@@ -42,8 +39,8 @@ log = Logger("aob.gate")
 
 
 class Ingest:
-    """The gate of a home. Enter it after recovery; `written` is called, in the order of the log, for each tenant's part
-    of a commit, and must not wait."""
+    """The gate of a home. Enter it after recovery; `written` is called in log order for each tenant's part of a commit,
+    and must not wait."""
 
     def __init__(
         self, events: LogWithLetters, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
@@ -62,14 +59,10 @@ class Ingest:
         self._task: asyncio.Task[None] | None = None
         self._seals: set[asyncio.Task[None]] = set()
         self._closed = False
-        self.failing: AobError | None = None
-        """What the last commit failed of, until another one has succeeded."""
-        self.refusing: AobError | None = None
-        """Why nothing is taken."""
-        self._rows: list[int] = []
-        """The last row of each partition that was told."""
-        self._unsure: AobError | None = None
-        """Why it is not known what the log holds behind that row."""
+        self.failing: AobError | None = None  # error of the last commit, until another succeeds
+        self.refusing: AobError | None = None  # why calls are refused
+        self._rows: list[int] = []  # the last reported row of each partition
+        self._unsure: AobError | None = None  # why the log's content after that row is unknown
 
     async def __aenter__(self) -> "Ingest":
         return self
@@ -106,7 +99,7 @@ class Ingest:
         return answer(told, self.positions)
 
     async def _through(self, who: Caller, lines: bytes) -> Told:
-        """A part of a call that is looked at in one go: what became of it, once it is durable and folded."""
+        """Passes one part of a call. Returns its result once it is durable and folded."""
         gate, began_s = self.memory.gate(who.tenant), self.pressure.now()
         gated = gate.passed(lines, self.now_ms())
         read_s = self.pressure.now()
@@ -123,11 +116,11 @@ class Ingest:
         return parcel.told()
 
     def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
-        """What passed the gate, with the ids of its events claimed. It must be posted before anything else runs."""
+        """The accepted events, with their ids claimed. Must be posted before any other code runs."""
         return Parcel(tenant, gate, gated, self.memory.dedup(tenant).claim(gated.events, self.now_ms()), size)
 
     async def post(self, parcel: Parcel) -> None:
-        """Waits until a parcel is durable and folded. Raises Unavailable; its claims are then forgotten."""
+        """Waits until a parcel is durable and folded. Raises Unavailable; its claims are then dropped."""
         if self._closed or self._unsure is not None:
             self._forget(parcel)
             raise self._unsure or Unavailable("the gate is closed", code="closing")
@@ -138,36 +131,36 @@ class Ingest:
         self._queue.append(parcel)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="aob-gate")
-        await parcel.future  # a caller that goes cancels its own wait, never the commit
+        await parcel.future  # a cancelled caller stops waiting, the commit goes on
 
     # -- the gate's memory, for snapshots ---------------------------------------------------------------------------
 
     def gate(self, tenant: str) -> Gate:
-        """The gate of a tenant as its contracts are now."""
+        """The gate of a tenant with its current contracts."""
         return self.memory.gate(tenant)
 
     def dedup(self, tenant: str) -> Dedup:
-        """What a tenant has sent before."""
+        """The deduplication memory of a tenant."""
         return self.memory.dedup(tenant)
 
     def remember(self, tenant: str, events: Sequence[Event]) -> None:
-        """These events are in the log (told at recovery, in its order)."""
+        """Remembers events in the log (at recovery, in log order)."""
         self.memory.remember(tenant, events)
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
-        """Changed pages of what is remembered, or all of them; what changes between two is there next time."""
+        """Changed pages of the deduplication memory, or all; a later change is in the next call."""
         return self.memory.pages(full=full)
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
-        """What `dump` gave for a tenant; false when it cannot be read."""
+        """Loads the pages of a tenant; false if they cannot be read."""
         return self.memory.load(tenant, pages)
 
     def clear(self) -> None:
-        """Forget all: it will be told again, from the begin of the log."""
+        """Drops all memory; recovery then reads the log from its begin."""
         self.memory.clear()
 
     async def settled(self) -> bool:
-        """Waits until all that was claimed so far is written; false when some of it could not be."""
+        """Waits until everything claimed so far is written; false if some of it could not be."""
         if self._task is None:
             return True
         mark: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -175,7 +168,7 @@ class Ingest:
         return await mark
 
     def health(self) -> JsonObject:
-        """Counts since the start, what waits, and how far back ids are known."""
+        """Counts since the start, the queue, and how far back ids are known."""
         return {
             **self.counts, "waiting_bytes": self.pressure.bytes, "dedup_keys": self.memory.keys,
             "dedup_horizon": self.memory.horizon_ms or None,
@@ -184,7 +177,7 @@ class Ingest:
     # -- commits ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        """Writes group after group until nothing waits."""
+        """Writes groups until the queue is empty."""
         try:
             while self._queue:
                 parcels = self._taken()
@@ -196,7 +189,7 @@ class Ingest:
             self._task = None
 
     def _taken(self) -> list[Parcel]:
-        """The next parcels, up to a mark, which is passed when it is first."""
+        """The next parcels, up to a mark; resolves a mark at the front."""
         parcels, size, events, folds = list[Parcel](), 0, 0, 0
         while self._queue and size < GROUP_BYTES and events < GROUP_EVENTS and folds < FOLDS_MAX:
             item = self._queue[0]
@@ -245,7 +238,7 @@ class Ingest:
         self._seal()
 
     def _timed(self, parcels: list[Parcel], parts: list[Grouped], took_s: float, began_ns: int) -> None:
-        """A commit is done: its time, and a span for each traced call that waited for it."""
+        """Reports the time of a commit, and a span for each traced call in it."""
         telemetry = self.telemetry
         if telemetry is None:
             return
@@ -257,7 +250,7 @@ class Ingest:
                     telemetry.record("commit", parcel.trace, began_ns, end_ns, **{"aob.events": len(parcel.events)})
 
     def _tell(self, part: Grouped, place: Place, types: dict[str, list[str]]) -> None:
-        """A tenant's part of a commit is durable: number its events, let the folds know, make its answers ready."""
+        """A tenant's part of a commit is durable: number its events, notify the folds, prepare its answers."""
         group, row, first, partition = part.group, place.row, place.first, place.partition
         self._rows[partition] = row
         for parcel in part.parcels:
@@ -276,7 +269,7 @@ class Ingest:
         return [parcel.trace for parcel in part.parcels if parcel.trace is not None]
 
     def _fail(self, parcels: list[Parcel], error: Exception) -> None:
-        """A commit may be written or not: it fails with all that was gated on top of it, and the log is read next."""
+        """The outcome of a commit is unknown: fails it with everything gated on top of it; the log is read next."""
         told = error if isinstance(error, AobError) else Unavailable("the events could not be written",
                                                                      code="store_failed")  # fmt: skip
         log.warning("ingest_failed", error=str(error), calls=len(parcels))
@@ -291,11 +284,11 @@ class Ingest:
             self._forget(parcel)
             if not parcel.future.done():
                 parcel.future.set_exception(told)
-                parcel.future.exception()  # a caller that has gone does not ask for it
+                parcel.future.exception()  # marks the error as retrieved if the caller has gone
         self.pressure.done([(parcel.tenant, parcel.size) for parcel in (*parcels, *behind)], None)
 
     async def _read_back(self) -> None:
-        """Reads what the log holds behind the last row that was told, as at a start, until it answers."""
+        """Reads the log after the last reported row, as at a start; retries until it succeeds."""
         while not self._closed:
             try:
                 while self._rows and (rows := await rows_behind(self.events, self._rows)):
@@ -308,7 +301,7 @@ class Ingest:
                 await asyncio.sleep(AGAIN_S)
 
     def _told_late(self, row: Row) -> None:
-        """A row whose commit seemed to fail: its events count now, and are duplicates when they are sent again."""
+        """A row of a commit that seemed to fail: its events count now, and are duplicates when sent again."""
         events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
         self.memory.remember(row.tenant, events)
         self._count(row)
@@ -326,7 +319,7 @@ class Ingest:
         try:
             self.written(commit)
         except Exception:
-            # It is in the log and will be folded at the next start; who sent it must not send it again.
+            # It is in the log and will be folded at the next start; the sender must not repeat it.
             log.exception("fold_failed", tenant=commit.tenant, row=commit.row)
 
     def _forget(self, parcel: Parcel) -> None:
@@ -343,7 +336,7 @@ class Ingest:
                 dedup.seal(self.now_ms())
 
     async def _sealed(self, tenant: str) -> None:
-        """Writes a run beside the loop, once all of its ids are in the log."""
+        """Writes a run in a thread, once all of its ids are in the log."""
         dedup = self.memory.dedup(tenant)
         try:
             await self.settled()
@@ -362,7 +355,7 @@ class Ingest:
 def _numbered(
     by_tenant: dict[str, list[Parcel]], letters: Sequence[Letters], numbers: Sequence[Numbers]
 ) -> dict[str, list[str]]:
-    """Tells parcels the numbers of their dead letters; the types that the refused events of each tenant said."""
+    """Gives parcels the numbers of their dead letters. Returns the types of each tenant's refused events."""
     for each, dead in zip(letters, numbers, strict=True):
         at = 0
         for parcel in by_tenant[each.tenant]:

@@ -1,4 +1,4 @@
-"""The gates of all tenants and what they remember: contracts and pages of a snapshot in, `Gate` and `Dedup` out."""
+"""The gates and deduplication memories of all tenants, with their snapshot pages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,8 +14,8 @@ log = Logger("aob.gate")
 
 
 class Memory:
-    """A gate and a memory of ids for each tenant. `runs` keeps the ids of a tenant that leave the memory;
-    `entities` tells the state of an entity (tenant, type, id) as it is now, for what events are joined with."""
+    """A gate and a memory of ids for each tenant. `runs` stores ids evicted from memory; `entities` gives the current
+    state of an entity (tenant, type, id) for enrichment."""
 
     def __init__(
         self, contracts: Callable[[str], ContractSet], runs: Callable[[str], Runs] | None = None,
@@ -26,31 +26,31 @@ class Memory:
         self.dedups: dict[str, Dedup] = {}
 
     def gate(self, tenant: str) -> Gate:
-        """The gate of a tenant as its contracts are now."""
+        """The gate of a tenant with its current contracts."""
         now, gate = self._contracts(tenant), self._gates.get(tenant)
         if gate is None or gate.contracts is not now:
             gate = self._gates[tenant] = Gate(now, known=partial(self._entities, tenant) if self._entities else None)
         return gate
 
     def dedup(self, tenant: str) -> Dedup:
-        """What a tenant has sent before."""
+        """The deduplication memory of a tenant."""
         found = self.dedups.get(tenant)
         if found is None:
             found = self.dedups[tenant] = Dedup(self._runs(tenant) if self._runs is not None else None)
         return found
 
     def remember(self, tenant: str, events: Sequence[Event]) -> None:
-        """These events are in the log (told at recovery, in its order)."""
+        """Remembers events in the log (at recovery, in log order)."""
         self.dedup(tenant).remember(events)
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
-        """Changed pages of what is remembered, or all of them; what changes between two is there next time."""
+        """Changed pages of the deduplication memory, or all; a later change is in the next call."""
         for tenant, dedup in list(self.dedups.items()):
             for name, data in dedup.pages(full=full):
                 yield (tenant, name), data
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
-        """What `dump` gave for a tenant; false, and nothing of it, when a page cannot be read."""
+        """Loads the pages of a tenant; false, and nothing loaded, if a page cannot be read."""
         try:
             self.dedup(tenant).load(pages)
         except (msgspec.MsgspecError, LookupError, ValueError) as error:
@@ -60,7 +60,7 @@ class Memory:
         return True
 
     def clear(self) -> None:
-        """Forget all: it will be told again, from the begin of the log."""
+        """Drops all memory; recovery then reads the log from its begin."""
         self.dedups.clear()
 
     @property

@@ -1,4 +1,4 @@
-"""What one caller sent, on its way through a commit: gated lines in, its part of a group and its answer out."""
+"""One caller's gated lines on their way through a commit: their part of a group, and the answer."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ from aob.ports.telemetry import Trace
 
 PART_BYTES: Final = 256 * 1024
 PART_LINES: Final = 1_000
-"""A call beyond one of these is looked at part by part, and others have their turn between."""
+"""A larger call is split into parts, interleaved with other calls."""
 FOLDS_MAX: Final = 50_000
-"""Events by the metrics that they may move, after which a commit takes no further part: a tenth of a second of work."""
+"""Events times the metrics they may move, after which a commit takes no further part: 0.1 s of work."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _ACCEPTED: Final = b'{"verdict":"accepted"}'
@@ -67,12 +67,12 @@ class Parcel:
         return whole
 
     def told(self) -> "Told":
-        """What became of it, once it is written."""
+        """Its result, once it is written."""
         return Told(self.gated.received, len(self.repeats), len(self.gated.refused), self.rows, self.verdicts())
 
 
 class Commit(msgspec.Struct, eq=False, gc=False):
-    """What one tenant sent in one commit, as it lies in the log: told before any of its callers is answered."""
+    """One tenant's part of a commit, as in the log; reported before any of its callers gets an answer."""
 
     row: int
     at_ms: int
@@ -83,13 +83,10 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     duplicate: int
     rejected: int
     refused: Sequence[str] = ()
-    """The types that the refused ones said; none of one that is read back."""
-    traces: Sequence[Trace] = ()
-    """The traces of the calls that it was written for."""
-    moved: frozenset[str] = frozenset()
-    """The metrics that it moved, once it is folded."""
-    again: bool = False
-    """Read back at recovery: it was heard before, in another life."""
+    """The types of refused events; empty for a commit read back."""
+    traces: Sequence[Trace] = ()  # the traces of its calls
+    moved: frozenset[str] = frozenset()  # the metrics that it moved, once it is folded
+    again: bool = False  # read back at recovery: already reported by an earlier process
     partition: int = 0
 
     @classmethod
@@ -110,7 +107,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
 
 
 class Told(NamedTuple):
-    """What became of a part of a call."""
+    """The result of a part of a call."""
 
     received: int
     duplicate: int
@@ -120,17 +117,17 @@ class Told(NamedTuple):
 
 
 def lines_of_part(width: int) -> int:
-    """How many lines are looked at in one go, where one event moves so many metrics."""
+    """How many lines form a part, if one event may move `width` metrics."""
     return max(1, min(PART_LINES, FOLDS_MAX // width))
 
 
 def is_large(lines: bytes, most: int) -> bool:
-    """Whether a call is looked at in several parts, of so many lines at most."""
+    """Whether a call is split into parts of `most` lines."""
     return len(lines) > PART_BYTES or lines.count(b"\n") > most
 
 
 def parts(lines: bytes, most: int) -> Iterator[bytes]:
-    """A large call in parts of whole lines, so many at most."""
+    """Splits a large call into parts of whole lines, at most `most` each."""
     begin = 0
     while begin < len(lines):
         end = min(begin + PART_BYTES, len(lines))
@@ -145,7 +142,7 @@ def parts(lines: bytes, most: int) -> Iterator[bytes]:
 
 
 def answer(told: Sequence[Told], positions: Positions) -> bytes:
-    """The encoded `Ingested` of a call, of what became of its parts."""
+    """The encoded `Ingested` of a call, from the results of its parts."""
     received, duplicate, rejected = (sum(counts) for counts in zip(*[each[:3] for each in told], strict=True))
     verdicts = told[0].verdicts if len(told) == 1 else [verdict for each in told for verdict in each.verdicts]
     return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
@@ -163,7 +160,7 @@ def _last(told: Sequence[Told]) -> dict[int, int]:
 
 
 def rejection(refused: Refused, number: int) -> bytes:
-    """The verdict on a refused event; 0 is no dead letter."""
+    """The verdict on a refused event; number 0 means no dead letter."""
     verdict: dict[str, Any] = {"verdict": "rejected", "reasons": refused.reasons}
     if number:
         verdict["deadletter"] = number
@@ -171,13 +168,13 @@ def rejection(refused: Refused, number: int) -> bytes:
 
 
 def letter_of(refused: Refused, at_ms: int) -> DeadLetter:
-    """A refused event as the log keeps it."""
+    """A refused event as the log stores it."""
     line = refused.line[:LINE_BYTES_MAX]
     return DeadLetter(0, at_ms, refused.type, refused.source, refused.id, _encode(refused.reasons), line)
 
 
 def _fresh(gated: Gated, repeats: list[int]) -> tuple[list[Event], bytes]:
-    """The events that are new, and their lines."""
+    """The new events, and their lines."""
     if not repeats:
         return gated.events, gated.text
     gone = set(repeats)

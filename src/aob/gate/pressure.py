@@ -1,4 +1,4 @@
-"""How much waits and how long that takes: bytes in and out, a refusal with a time to come again when it is too much."""
+"""Back-pressure: tracks queued bytes and write speed, and refuses with a retry time when too much is queued."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,20 +6,16 @@ from typing import Final
 
 from aob.core.errors import Busy
 
-WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Bytes of all tenants that may wait."""
-TENANT_SHARE: Final = 0.5
-"""How much of that one tenant may take while others wait, too."""
-WAIT_MAX_S: Final = 1.0
-"""The wait that is expected at most; beyond it callers are told to come again."""
+WAITING_BYTES_MAX: Final = 64 * 1024 * 1024  # bytes of all tenants that may be queued
+TENANT_SHARE: Final = 0.5  # the share of one tenant while others are queued, too
+WAIT_MAX_S: Final = 1.0  # the maximum expected wait; beyond it callers are refused
 FREE_BYTES: Final = 256 * 1024
-"""So much is always taken: it is written in one go, however slow the disk was last."""
-WEIGHT: Final = 0.2
-"""Of the newest commit in the measured rate."""
+"""Always accepted: it is written in one go, however slow the last commit was."""
+WEIGHT: Final = 0.2  # weight of the newest commit in the measured rate
 
 
 class Pressure:
-    """What waits for the log. `clock_s` is monotonic."""
+    """The bytes queued for the log. `clock_s` is monotonic."""
 
     def __init__(self, clock_s: Callable[[], float]) -> None:
         self._clock_s = clock_s
@@ -38,7 +34,7 @@ class Pressure:
         return self.bytes / self._rate if self._rate else 0.0
 
     def check(self, tenant: str, size: int) -> None:
-        """Raises Busy, with a time to come again, when there is no room for so many bytes."""
+        """Raises Busy, with a retry time, if there is no room for so many bytes."""
         waiting = self.bytes + sum(self._held.values())
         after = waiting + size
         if after <= FREE_BYTES or not waiting:
@@ -53,7 +49,7 @@ class Pressure:
 
     @contextmanager
     def held(self, tenant: str, size: int) -> Iterator[None]:
-        """A large call whose parts wait one after the other: memory holds all of it, the log waits for a part."""
+        """Reserves a large call whose parts are queued one by one: all of it is in memory."""
         self._held[tenant] = self._held.get(tenant, 0) + size
         try:
             yield
@@ -63,12 +59,12 @@ class Pressure:
                 del self._held[tenant]
 
     def add(self, tenant: str, size: int) -> None:
-        """So many bytes wait."""
+        """Queues bytes."""
         self.bytes += size
         self._by_tenant[tenant] = self._by_tenant.get(tenant, 0) + size
 
     def done(self, sizes: Sequence[tuple[str, int]], began_s: float | None) -> None:
-        """They wait no longer; `began_s` is when their commit began, None when it failed."""
+        """Removes written bytes; `began_s` is when their commit began, None if it failed."""
         total = 0
         for tenant, size in sizes:
             total += size

@@ -1,4 +1,4 @@
-"""Records go in, what people and tools read comes out: runs, lists, timelines, reasons. Changes nothing."""
+"""Read-only views of records for people and tools: runs, lists, timelines, reasons."""
 
 from aob.views.feed_schema import events_schema, feed_schemas
 from aob.views.reading import Views, next_page, run_graph

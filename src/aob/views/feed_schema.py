@@ -1,7 +1,6 @@
-"""The union of a run's events in, the JSON Schema of what feeds tell of them out. Pure; made once by whoever asks.
+"""Makes the JSON Schema of feed entries from the union of a run's events. Pure; the caller caches it.
 
-An entry has the fields of its event as `timeline.entry` shows them: empty ones are left out, so none is required.
-"""
+An entry has the fields of its event as shown by `timeline.entry`: empty ones are omitted, so none is required."""
 
 from typing import Any, Final, get_args
 
@@ -23,7 +22,7 @@ _PLAIN: Final[dict[type[inspect.Type], JsonObject]] = {
 
 
 def feed_schemas(ref: str) -> dict[str, JsonObject]:
-    """A schema for each event by its name with `Event` behind it, and `RunFeedEvent`, which is one of them. `ref` is
+    """A schema per event, named after it with the suffix `Event`, and `RunFeedEvent`, which is one of them. `ref` is
     the template of references (`#/$defs/{name}`)."""
     schemas: dict[str, JsonObject] = {}
     names: dict[str, str] = {}
@@ -72,7 +71,7 @@ def _entry(kind: type[Any]) -> JsonObject:
 
 
 def _schema(kind: inspect.Type) -> JsonObject:
-    """What `timeline` makes of a field: bytes are hexadecimal, tuples lists, what is of any kind is any JSON."""
+    """The schema of a field as `timeline` renders it: bytes as hexadecimal, tuples as lists, any type as any JSON."""
     if isinstance(kind, inspect.Metadata):
         return _schema(kind.type)
     for plain, schema in _PLAIN.items():

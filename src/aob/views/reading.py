@@ -45,8 +45,7 @@ class Views(Engine):
     async def run(self, who: Caller, args: verbs.ShowRun) -> JsonObject:
         """A whole run: status, inputs, output, nodes by visit, tickets, timers, patches, graph, cost.
 
-        With `min_position` it is at least that fresh, or Unavailable `not_yet` is raised.
-        """
+        With `min_position` it is at least that fresh, or raises Unavailable `not_yet`."""
         least = args.min_position
         if least is not None and self.core.feed.place(least)[0] > self.core.journal.durable_row:
             raise Unavailable("this position is not written yet", code="not_yet", hint="ask again in a moment")
@@ -61,7 +60,7 @@ class Views(Engine):
 
     @performs(verbs.WAIT)
     async def wait(self, who: Caller, args: verbs.WaitForRun) -> JsonObject:
-        """The whole run as soon as it has ended, or as it stands after `within_ms`."""
+        """The whole run as soon as it has ended, or its state after `within_ms`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(args.within_ms / 1_000):
                 await self.core.ended(who, args.run_id)
@@ -69,11 +68,11 @@ class Views(Engine):
 
     @performs(verbs.GRAPH)
     async def graph(self, who: Caller, args: verbs.ShowRun) -> JsonObject:
-        """The graph of a run as it stands now, with the state of each visit."""
+        """The current graph of a run, with the state of each visit."""
         return run_graph(await self.run(who, args.run_id, args.min_position))
 
     def _told(self, stream: Stream) -> JsonObject:
-        """The run at one moment; nothing is awaited here, for it goes on meanwhile."""
+        """A consistent snapshot of the run: no await here, because the run continues."""
         run: Run = stream.state
         versions = stream.derived.graphs
         version = len(run.graph_ops)
@@ -101,7 +100,7 @@ class Views(Engine):
         return self.core.feed.positions.token(self.core.journal.durable_row)
 
     def _nodes(self, run: Run, ir: IR | None) -> JsonObject:
-        held = self.core.dispatch.running(run)  # from memory: who works on what is in no record
+        held = self.core.dispatch.running(run)  # from memory: no record says which worker runs what
         nodes: JsonObject = {}
         for scope in run.scopes.values():
             for name, outcome in scope.done.items():
@@ -168,8 +167,8 @@ class Views(Engine):
 
     @performs(verbs.FOLLOW)
     async def follow(self, who: Caller, args: verbs.FollowRuns) -> AsyncIterator[tuple[str, str, JsonObject]]:
-        """Events as they are committed: (position, name, entry). Without a position a run is told from its start, and
-        the feed of all runs from now on; with `place` its first item has no name, and says where that is."""
+        """Events as they are committed: (position, name, entry). Without a position, a run is read from its start, and
+        the feed of all runs from now on; with `place` the first item has no name and gives the current position."""
         run_id, position, types = args.run_id, args.position, args.types
         if run_id is not None:
             stream = await self.core.stream(who, run_id)
@@ -188,7 +187,7 @@ class Views(Engine):
                     yield shown(fact)
 
     async def _of_run(self, stream: Stream, at: tuple[int, int]) -> AsyncIterator[Fact]:
-        """Facts of a run behind a place until it has ended: from its own history, and then as they are committed."""
+        """Facts of a run after a place until it has ended: first from its history, then as they are committed."""
         seq = -1
         with self.core.feed.news(stream.name) as news:
             while True:
@@ -210,7 +209,7 @@ class Views(Engine):
 
     @performs(value_verbs.LOGS)
     async def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
-        """Lines that handlers of the run logged, each one JSON object; with `follow` until the run is over."""
+        """Lines logged by handlers of the run, each one JSON object; with `follow` until the run has ended."""
         stream = await self.core.stream(who, args.run_id)
         run: Run = stream.state
 
@@ -230,11 +229,11 @@ class Views(Engine):
 
     @performs(value_verbs.ITEMS)
     async def items(self, who: Caller, args: value_verbs.PageOfItems) -> JsonObject:
-        """A page of the items of a map, by the cursor `next` that stands beside those before it."""
+        """A page of a map's items, by the cursor `next` of the previous page."""
         return await self.core.items(who.tenant, args.cursor)
 
     async def health(self) -> JsonObject:
-        """What works and what does not."""
+        """The health of this process."""
         journal = self.core.journal
         broken = journal.broken or journal.failing or journal.refusing
         pool = self.core.pool.health()
@@ -252,12 +251,12 @@ class Views(Engine):
 
 
 def run_graph(run: JsonObject) -> JsonObject:
-    """What of a whole run is its graph."""
+    """The graph part of a whole run."""
     return {name: run.get(name) for name in ("run_id", "status", "version", "graph", "nodes")}
 
 
 def _done_in_the_world(stream: Stream) -> list[JsonObject]:
-    """Visits that came to their end and whose work may have reached the world: of any effect but `none`."""
+    """Completed visits with an effect other than `none`, which may have acted outside."""
     run: Run = stream.state
     found: list[JsonObject] = []
     for scope in run.scopes.values():
@@ -272,7 +271,7 @@ def _done_in_the_world(stream: Stream) -> list[JsonObject]:
 
 
 def _clock(clock: CommittedClock) -> JsonObject:
-    """How far the clock of the machine is behind committed time, and its last step."""
+    """How far the machine's clock lags committed time, and its last step."""
     behind_ms = clock.behind_ms
     told: JsonObject = {"behind_ms": behind_ms}
     if clock.step is not None:
@@ -281,7 +280,7 @@ def _clock(clock: CommittedClock) -> JsonObject:
 
 
 def _outcome(outcome: Any) -> JsonObject:
-    """How a visit ended. Small values as they are, large ones as the reference they are."""
+    """How a visit ended. Small values inline, large ones as references."""
     if isinstance(outcome, ev.NodeFailed):
         return {"state": "failed", "attempt": outcome.attempt, "error": decode(outcome.output)}
     if not isinstance(outcome, ev.NodeCompleted):
@@ -310,7 +309,7 @@ def _node_of(stream: Stream, token: Token) -> Node | None:
 
 
 def next_page(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """The cursor of the page after these rows of a list of runs."""
+    """The cursor of the next page of a list of runs."""
     return f"{rows[-1]['started_at']}.{rows[-1]['run_id']}" if rows else None
 
 

@@ -1,7 +1,6 @@
-"""One committed event as people and tools read it: its name, its place, its time, its fields.
+"""One committed event for people and tools: its name, place, time and fields.
 
-Never raises: an event that cannot be shown is shown as such, so that a feed goes on behind it.
-"""
+Never raises: an event that cannot be shown is reported as such, so that a feed continues after it."""
 
 import re
 from functools import cache
@@ -17,8 +16,7 @@ from aob.runs import Fact
 
 _SNAKE: Final = re.compile(r"(?<!^)(?=[A-Z])")
 UNSHOWN_MAX: Final = 500
-HIDDEN: Final = frozenset({"digest", "fed", "starved", "reset", "undone", "took"})
-"""Fields that are the engine's own."""
+HIDDEN: Final = frozenset({"digest", "fed", "starved", "reset", "undone", "took"})  # fields for the engine only
 log = Logger("aob.views")
 
 
@@ -33,7 +31,7 @@ def _name(kind: type) -> str:
 
 
 def shown(fact: Fact) -> tuple[str, str, JsonObject]:
-    """The position, name and entry of a fact, worked out once for all who follow."""
+    """The position, name and entry of a fact, computed once for all subscribers."""
     if fact.shown is None:
         fact.shown = fact.position, name_of(fact.event), entry(fact)
     told: tuple[str, str, JsonObject] = fact.shown
@@ -41,8 +39,8 @@ def shown(fact: Fact) -> tuple[str, str, JsonObject]:
 
 
 def entry(fact: Fact) -> JsonObject:
-    """A timeline entry: `seq position at type` and the event's own fields; empty ones are left out. One whose fields
-    cannot be shown says why in `unshown`."""
+    """A timeline entry: `seq position at type` and the event's own fields; empty ones are omitted. If the fields cannot
+    be shown, `unshown` says why."""
     event = fact.event
     told: JsonObject = {
         "seq": fact.seq, "position": fact.position, "at": fact.at_ms, "run": fact.stream, "type": name_of(event),
@@ -68,7 +66,7 @@ def _fields(event: Any) -> JsonObject:
 
 
 def _plain(value: Any) -> Any:
-    """A field as JSON holds it, whatever it is made of: cells inside tuples, digests, structs."""
+    """A field as JSON, whatever its type: cells inside tuples, digests, structs."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, msgspec.Raw):

@@ -1,4 +1,4 @@
-"""Why a run is where it is: one sentence, and what stands behind it."""
+"""Why a run is in its state: one sentence, and its details."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -42,10 +42,10 @@ def why(
     stuck: Mapping[str, Stuck] = NOTHING,
     done: Sequence[Mapping[str, JsonValue]] = (),
 ) -> JsonObject:
-    """What a run waits for. `running` are the visits that a worker holds; `node_of` finds a token's node; `lacks` names
-    the handler that no worker has for a node; `error` is the run's error as a value; `stuck` are the visits
-    whose value is out of reach, and under `` what the run's own next decision needs; `done` are the visits of a
-    cancelled run whose work may have reached the world."""
+    """What a run waits for. `running` are the visits held by a worker; `node_of` finds a token's node; `lacks` names a
+    node's handler that no worker has; `error` is the run's error as a value; `stuck` are the visits whose value is
+    unavailable, `` for the run's own next decision; `done` are visits of a cancelled run that may have acted
+    outside."""
     asking = _Asking(run, now_ms, running, node_of, lacks, stuck)
     details = [asking.detail(token) for token in run.tokens.values()]
     details += [asking.beside(ticket) for ticket in run.tickets.values() if asking.is_beside(ticket)]
@@ -68,7 +68,7 @@ def why(
 
 
 def _told(error: JsonValue, done: Sequence[Mapping[str, JsonValue]]) -> list[JsonObject]:
-    """What the world had been told when the run was cancelled: what was begun, and what had come to its end."""
+    """The effects before a cancel: those begun, and those completed."""
     begun = error.get("intents", ()) if isinstance(error, dict) else ()
     told = [
         {"visit": each["visit"], "attempt": each["attempt"], "state": "told", "what": each["what"],
@@ -117,7 +117,7 @@ def _left(due_ms: int, now_ms: int) -> str:
 
 
 class _Asking:
-    """One look at a run: what its tokens wait for, found by visit."""
+    """An index of what a run's tokens wait for, by visit."""
 
     def __init__(
         self, run: Run, now_ms: int, running: frozenset[str], node_of: Any, lacks: Any, stuck: Mapping[str, Stuck]
@@ -145,14 +145,14 @@ class _Asking:
         return {**told, **self._open(token.visit)}
 
     def is_beside(self, ticket: Ticket) -> bool:
-        """An open ticket for which no token waits: a patch that somebody proposed from outside."""
+        """Whether a ticket is open without a waiting token: a patch proposed from outside."""
         if ticket.answer or ticket.subject != "patch":
             return False
         token = self.run.tokens.get(ticket.visit)
         return token is None or token.state != HELD
 
     def beside(self, ticket: Ticket) -> JsonObject:
-        """Such a ticket, told after all that the run really waits for."""
+        """Such a ticket, listed after everything that the run really waits for."""
         return {"visit": ticket.visit, "attempt": 0, "state": "beside", "ticket": ticket.id, "patch": ticket.about,
                 "says": f"{self._ticket(ticket)}: patch {ticket.about}; the run goes on meanwhile"}  # fmt: skip
 
@@ -191,11 +191,11 @@ class _Asking:
         return f"waiting for ticket {ticket.id} of role {' and '.join(ticket.needed)}{left}{asks}"
 
     def _passed_over(self, name: str, key: str) -> list[str]:
-        """Messages that came before a visit waited for such, and that it did not take: they do not fit its payload."""
+        """Messages that arrived before the wait and were skipped because they do not fit its payload."""
         return [id for id, said, at, *_ in self.run.messages if said == name and key in ("", at)][:DETAILS_MAX]
 
     def _unasked(self, name: str, key: str) -> str:
-        """The messages that lie there and that this wait does not take, by name and key: one may be a slip."""
+        """Kept messages with another name or key, which may be typing errors."""
         others = [(said, at) for _, said, at, *_ in self.run.messages if not (said == name and key in ("", at))]
         told = [f"{said} with key {at}" if at else said for said, at in dict.fromkeys(others)]
         more = f" and {len(told) - UNASKED_MAX} more" if len(told) > UNASKED_MAX else ""

@@ -1,7 +1,6 @@
-"""The law of a run: commands go in, events come out, and the state is what the events say. Pure.
+"""The law of a run: turns commands into events; the state follows from the events. Pure.
 
-Rooms inside: `record` is what is asked and written, `state` what a run is, `stepping` one decision as it is made.
-"""
+`record` holds commands and events, `state` the state of a run, `stepping` one decision in progress."""
 
 from aob.core.run.deciding import AFTER_MAX_MS, decide, hop
 from aob.core.run.effects import Effects, Hop, pending, react

@@ -1,4 +1,4 @@
-"""What people and timers say to a run: answers to tickets, messages, due timers, cancel."""
+"""Commands of people and timers to a run: answers to tickets, messages, due timers, cancel."""
 
 from collections.abc import Iterator
 from heapq import merge
@@ -29,8 +29,8 @@ _ON: Final = {"approve": "approved", "reject": "rejected", "expired": "expired"}
 
 
 def repeated(step: Step, id: str, now: Known) -> bool:
-    """Whether this very command came before under its id. Raises Conflict with the difference when another one did:
-    an id counts with the kind of the command, what it is about, what it says and who says it."""
+    """Whether this command was already given under its id. Raises Conflict with the difference if another one was: a
+    command is identified by its kind, target, content and author."""
     was = step.run.commands.get(id) if id else None
     if was is None:
         return False
@@ -55,7 +55,7 @@ _COMMANDS: Final = {"answer": "an answer to", "message": "the message", "cancel"
 
 
 def answer(step: Step, command: cmd.Answer) -> None:
-    """A person answers a ticket. The same answer again changes nothing; another one is a conflict."""
+    """A person answers a ticket. Repeating the same answer changes nothing; another answer raises Conflict."""
     ticket = step.run.tickets.get(command.ticket)
     by = command.who.name
     said = content_of(command.choice, command.reason, command.values)
@@ -79,7 +79,7 @@ def answer(step: Step, command: cmd.Answer) -> None:
 
 
 def check_form(ticket: Ticket, given: JsonValue) -> None:
-    """Raises Invalid naming each value of a form that does not fit."""
+    """Raises Invalid with each form value that does not fit."""
     if given is not None and not isinstance(given, dict):
         raise Invalid("values of a form are an object", [Problem("/values", "must be an object", "wrong_type")])
     problems = []
@@ -99,7 +99,7 @@ def check_form(ticket: Ticket, given: JsonValue) -> None:
 def decide_ticket(
     step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell = NULL, command: str = "", key: str = ""
 ) -> None:
-    """The ticket has its answer; what it was about goes on."""
+    """Records the answer of a ticket and continues its subject."""
     step.close_ticket(ev.TicketAnswered(ticket.id, choice, by, reason, values, command, step.now, key))
     if ticket.subject == "patch":
         close_patch(step, ticket, step.run.patches[ticket.about], choice, by, reason)
@@ -150,8 +150,8 @@ def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, val
 
 
 def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, reason: str) -> None:
-    """A person decides on a patch. Approval binds the diff that was shown: if it differs now, it is shown anew; so is
-    one that concerns further approvals now, to those who may decide about these as well."""
+    """A person decides on a patch. Approval binds the diff that was shown: if it differs now, a new ticket shows it;
+    the same if the patch now concerns further approvals, for those who may decide about these as well."""
     if patch.state != "proposed":
         raise Conflict(f"{patch.id} is {patch.state}", code="patch_closed", state=patch.state)
     if choice != "approve":
@@ -180,7 +180,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
 
 
 def set_aside(step: Step, command: cmd.ClosePatch) -> None:
-    """Approve or reject a patch by its own id: the same as answering its ticket."""
+    """Approve or reject a patch by its own id, like answering its ticket."""
     patch = step.run.patches.get(command.patch)
     if patch is None:
         raise NotFound(f"there is no patch {command.patch}")
@@ -194,7 +194,7 @@ def set_aside(step: Step, command: cmd.ClosePatch) -> None:
 
 
 def message(step: Step, command: cmd.Message) -> None:
-    """A message reaches the visit that waits for it, or is kept for one that will."""
+    """Delivers a message to the visit that waits for it, or keeps it for a later one."""
     target = " ".join(filter(None, (command.name, command.key)))
     if repeated(step, command.id, Known("message", target, command.digest, command.by)):
         return
@@ -317,12 +317,11 @@ def _rung(step: Step, token: Token, kind: str) -> None:
         step.events.append(ev.TicketChanged(ticket.id, rung.do, rung.role, ticket.step + 1))
 
 
-TOLD_MAX: Final = 200
-"""Intents that a cancel lists."""
+TOLD_MAX: Final = 200  # intents that a cancel lists
 
 
 def cancel(step: Step, command: cmd.Cancel) -> None:
-    """Stops the run: every token ends in this commit, so no later result counts."""
+    """Cancels the run: every token ends in this commit, so no later result counts."""
     if repeated(step, command.command, Known("cancel", step.run.id, content_of(command.reason), command.by)):
         return
     if step.run.final:

@@ -18,16 +18,13 @@ from aob.core.run.stepping.names import evaluate, input_cell
 from aob.core.run.stepping.step import DeniedError, Step
 from aob.core.value import Cell, Ref, canonical, decode, ref_in
 
-EVENTS_MAX: Final = 256
-"""A decision with so many events opens no further pass."""
+EVENTS_MAX: Final = 256  # A decision with so many events opens no further pass
 
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
-SCANNED_MAX: Final = 4 * 1024 * 1024
-"""Bytes of NDJSON that are counted at a stretch."""
-GATHERED_MAX: Final = 256 * 1024 * 1024
-"""Bytes of the outputs of a page, or of a map or loop that has only one."""
+SCANNED_MAX: Final = 4 * 1024 * 1024  # bytes of NDJSON counted per decision
+GATHERED_MAX: Final = 256 * 1024 * 1024  # bytes of the outputs of a page, or of a map or loop with a single page
 
 _raw: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -76,7 +73,7 @@ def _items(step: Step, cell: Cell) -> Sequence[JsonValue]:
     pages = listed_in(listed)
     ref = pages or ref_in(listed)
     if ref is None:
-        return listed  # type: ignore[no-any-return]  # open_map made sure that it is a list
+        return listed  # type: ignore[no-any-return]  # open_map ensures that it is a list
     known = step.given.lists.get(ref.digest)
     if known is None:
         if pages is not None:
@@ -89,12 +86,12 @@ def _items(step: Step, cell: Cell) -> Sequence[JsonValue]:
         while len(step.given.lists) > LISTS_MAX:
             step.given.lists.pop(next(iter(step.given.lists)))
     if type(known) is Lines and not known.scan(SCANNED_MAX):
-        raise Needs(ref)  # others have their turn, then it goes on from here
+        raise Needs(ref)  # yields to others, then continues here
     return known
 
 
 def _at_hand(mine: Mapping[bytes, bytes], given: Mapping[bytes, bytes], ref: Ref) -> bytes:
-    """A page, for whoever keeps a sequence beyond one decision. Raises Needs."""
+    """A page, for a sequence that outlives one decision. Raises Needs."""
     data = mine.get(ref.digest) or given.get(ref.digest)
     if data is None:
         raise Needs(ref)
@@ -102,8 +99,8 @@ def _at_hand(mine: Mapping[bytes, bytes], given: Mapping[bytes, bytes], ref: Ref
 
 
 def open_next(step: Step) -> bool:
-    """Opens one pass of a map or loop that has room for it, in turn; False when there is none, or when this decision
-    has enough events: what is left stands in the state, and `continue` goes on with it."""
+    """Opens one pass of the next map or loop with room, round robin; False if there is none, or if this decision has
+    enough events: the rest is in the state, and `continue` opens it."""
     while len(step.events) < EVENTS_MAX and not step.finished:
         visit = next(step.later, "") or (step.going.popleft() if step.going else "")
         if not visit:
@@ -118,7 +115,7 @@ def open_next(step: Step) -> bool:
             (_next_item if body.kind == "map" else _next_pass)(step, scope, ir, node, body)
         except DeniedError as denied:
             error = error_cell(step, denied.code, denied.detail)
-            if body.next < body.window:  # at its very beginning the error is the node's own
+            if body.next < body.window:  # before any pass, the error is the node's own
                 cancel_passes(step, visit, f"{visit} failed")
                 fail_node(step, scope, ir, node, 0, error)
             else:
@@ -135,7 +132,7 @@ def _next_item(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None
 
 
 def _item(item: JsonValue, index: int) -> JsonValue:
-    """An item as a value. Raw JSON is read here, so that nothing else gets into a record."""
+    """An item as a value. Parses raw JSON here, so that only valid JSON gets into a record."""
     if not isinstance(item, msgspec.Raw):
         return item
     try:
@@ -162,7 +159,7 @@ def _open_scope(step: Step, node: Node, body: Body, version: int, item: Cell) ->
 
 
 def close_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None:
-    """One pass is over: the next one, the next item, or the end of its node."""
+    """A pass has ended: opens the next one, or ends the node."""
     visit = scope.visit
     step.events.append(ev.ScopeClosed(scope.path, visit, scope.index, output, failed))
     outer = step.scope(visit.rpartition("/")[0])
@@ -204,15 +201,15 @@ def _close_page(step: Step, body: Body, page: int) -> None:
 
 
 def _write_page(step: Step, body: Body, page: int, last: int) -> None:
-    """A page of outputs, up to the last, becomes a value of its own."""
+    """Writes a page of outputs, up to `last`, as a separate value."""
     ref = step.beside(_gathered(step, body, page * PAGE_ITEMS, last))
     body.pages[page] = ref
     step.events.append(ev.PageClosed(body.visit, page, ref))
 
 
 def _gathered(step: Step, body: Body, first: int, last: int) -> bytes:
-    """Outputs as one JSON list. Each value is read once: when one is not at hand, what was read before it is kept until
-    the decision is made, so that outputs which are more than the cache holds come one after the other. Raises Needs,
+    """Outputs as one JSON list. Each value is loaded once: if one is missing, the ones before it are kept until the
+    decision is made, so that outputs larger than the cache can be loaded one after the other. Raises Needs,
     DeniedError."""
     key, cells = (body.visit, first), [body.outputs[index] for index in range(first, last)]
     begun = step.given.begun.get(key)
@@ -238,7 +235,7 @@ def _gathered(step: Step, body: Body, first: int, last: int) -> bytes:
 
 
 def _paged(step: Step, body: Body, count: int, **facts: int) -> Cell:
-    """The pages of a map or loop as one sequence, with what else is said of it."""
+    """The pages of a map or loop as one sequence, with further facts."""
     ref, listed = items_listed([decode(body.pages[page]) for page in sorted(body.pages)], sorted(body.lost))
     step.values[ref.digest] = listed
     return items_cell(ref, count, **facts)
@@ -269,7 +266,7 @@ def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: 
 
 
 def _next_pass(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
-    """The next pass of a loop, or its end."""
+    """Opens the next pass of a loop, or ends it."""
     index, previous = body.next, body.previous if body.next else body.items
     if index < body.count and _goes_on(step, scope, node, index, previous):
         _open_scope(step, node, body, step.version_of(scope), previous)
@@ -296,7 +293,7 @@ def _goes_on(step: Step, scope: Scope, node: Node, index: int, previous: Cell) -
 
 
 def _would_go_on(step: Step, scope: Scope, node: Node, index: int, previous: Cell) -> bool:
-    """Whether only `max` ended a loop. A condition that cannot be asked once more did not end it."""
+    """Whether only `max` ended a loop; also True if its condition cannot be evaluated."""
     try:
         return _goes_on(step, scope, node, index, previous)
     except DeniedError:

@@ -1,8 +1,7 @@
-"""decide(run, command, given, now) -> Decision: the law of a run. Pure and total: no clock, no I/O, no dice.
+"""decide(run, command, given, now) -> Decision: the law of a run. Pure and total: no clock, no I/O, no randomness.
 
-The run is only read. A command that cannot be raises an AobError and changes nothing; one that is out of date
-(an old attempt, a token that is gone) leads to no events.
-"""
+Only reads the run. An impossible command raises an AobError and changes nothing; an outdated one (an old attempt, a
+missing token) gives no events."""
 
 from collections import deque
 from collections.abc import Callable
@@ -35,16 +34,16 @@ LOST_MAX: Final = 10
 """Attempts of a visit that may be lost to dead workers before it fails for good."""
 
 BACKOFF_LOG_MAX: Final = 50.0
-"""A back-off stops to grow at e^50 times its first wait: its `max` was reached long ago, and no float overflows."""
+"""A back-off stops growing at e^50 times its first wait: `max` was reached long before, and no float overflows."""
 
 NOT_HAPPENED: Final = Raw(b'{"code":"not_happened","message":"a handler looked: it had not happened"}')
 
 AFTER_MAX_MS: Final = 7 * 86_400_000
-"""A service that asks to be called again later is believed up to a week."""
+"""A service may delay its next call by at most a week."""
 
 
 class Decision(msgspec.Struct, gc=False):
-    """What a command leads to: events, values kept beside the record, and the graphs as they are afterwards."""
+    """The result of a command: events, values stored outside the record, and the new graphs."""
 
     events: list[Any]
     values: dict[bytes, bytes]
@@ -52,7 +51,7 @@ class Decision(msgspec.Struct, gc=False):
 
 
 def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decision:
-    """The events that the command leads to. Raises AobError when it cannot be, Needs when a value must be fetched."""
+    """The events of a command. Raises AobError if it is refused, Needs if a value must be fetched."""
     step = Step(run, given, now)
     if run.quarantined and not isinstance(command, cmd.Release | cmd.Cancel | cmd.Start):
         _refuse_aside(run, command)
@@ -66,8 +65,8 @@ def decide(run: Run, command: cmd.RunCommand, given: Given, now: int) -> Decisio
 
 
 def _refuse_aside(run: Run, command: cmd.RunCommand) -> None:
-    """Whoever waits for an answer of a run that is set aside is told so; reports and timers lead to nothing, for they
-    come again once it is released."""
+    """Refuses commands with a caller while a run is quarantined. Reports and timers are dropped, for they are repeated
+    after the release."""
     if isinstance(command, cmd.Intend | cmd.Settle):
         raise Refused(f"{run.id} is set aside: {command.visit} may not act", code="token_gone")
     if isinstance(command, cmd.Answer | cmd.Propose | cmd.ClosePatch | cmd.Message):
@@ -75,12 +74,12 @@ def _refuse_aside(run: Run, command: cmd.RunCommand) -> None:
 
 
 Hopped = tuple[list[ev.RunEvent], bytes, Hop]
-"""A plain hop that is folded: its events, the same as they are written, and their effects."""
+"""A folded plain hop: its events, as objects and as bytes, and their effects."""
 
 
 def hop(run: Run, command: cmd.Complete, graphs: Graphs, now: int) -> Hopped | None:
-    """What `decide`, `evolve`, `encode_events` and `react` make of a completion, in one go, when it leads to jobs of
-    its scope only, or was the last and its output is the run's. None, and nothing has changed, when it is more."""
+    """Does what `decide`, `evolve`, `encode_events` and `react` do for a completion, in one step, if it only leads to
+    jobs of its scope, or was the last and its output is the run's. Otherwise None, without changes."""
     visit, attempt, tokens = command.visit, command.attempt, run.tokens
     token = tokens.get(visit)
     if token is None or token.attempt != attempt or token.state != READY or run.timers or run.quarantined:
@@ -130,7 +129,7 @@ def _start(step: Step, command: cmd.Start) -> None:
         return
     ir = step.given.graphs.ir(len(command.overlay))
     deadline = step.now + ir.spec.run_ms if ir.spec.run_ms else 0
-    mine = step.run = Run(command.run)  # the run as it will be: entry nodes look at its inputs
+    mine = step.run = Run(command.run)  # the future run: entry nodes read its inputs
     mine.inputs, mine.workflow, mine.tag = command.inputs, command.workflow, command.tag
     mine.tenant, mine.labels, mine.version = command.tenant, command.labels, command.version
     mine.rules = command.rules
@@ -156,7 +155,7 @@ def _start(step: Step, command: cmd.Start) -> None:
 
 
 def _same_start(run: Run, command: cmd.Start) -> None:
-    """A start that was made before is the same run; one that asks for anything else is told what differs."""
+    """Accepts a repeated start; raises Conflict with the difference for any other start."""
     was: JsonObject = {"workflow": run.workflow, "tag": run.tag}
     now: JsonObject = {"workflow": command.workflow, "tag": command.tag}
     known = run.given is not None and command.given is not None
@@ -174,7 +173,7 @@ def _same_start(run: Run, command: cmd.Start) -> None:
 
 
 def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:
-    """A fork: outcomes of another run stand here as if they had happened, in an order that edges allow."""
+    """A fork: routes outcomes of another run as if they had happened here, in an order that edges allow."""
     nodes = [ir.nodes[visit] for visit in copied if visit in ir.nodes]
     before = {node.id: sum(edge.source.id in copied for edge in node.ins) for node in nodes}
     next_ones = deque(node for node in nodes if not before[node.id])
@@ -192,7 +191,7 @@ def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:
 
 
 def _token(step: Step, visit: str, attempt: int) -> Token | None:
-    """The token, when this attempt of it is the current one and may still report."""
+    """The token, if this attempt of it is current and may still report."""
     token = step.run.tokens.get(visit)
     if token is None or token.attempt != attempt or token.state != READY:
         return None
@@ -231,7 +230,7 @@ def _fail(step: Step, command: cmd.Fail) -> None:
         return
     scope, ir, node = _place(step, token)
     retry = node.spec.retry
-    tries = token.attempt - token.lost  # those that were lost use none
+    tries = token.attempt - token.lost  # lost attempts do not count
     if command.transient and tries < retry.attempts:
         doubled = min(tries - 1, BACKOFF_LOG_MAX / max(log(retry.factor), 0.001))
         wait = min(retry.max_ms, retry.first_ms * retry.factor**doubled)
@@ -245,7 +244,7 @@ def _fail(step: Step, command: cmd.Fail) -> None:
 
 
 def _dice(*parts: object) -> float:
-    """A number in [-1, 1) that is a hash of its parts: jitter that a replay finds again."""
+    """A number in [-1, 1) hashed from its parts: jitter that a replay reproduces."""
     return int(derived_id("dice", *parts)[-8:], 16) / 2**31 - 1
 
 
@@ -295,7 +294,7 @@ def _intend(step: Step, command: cmd.Intend) -> None:
     known = intents.find(command.kind, command.digest, command.count)
     if known is not None and not known.failed and (known.result is not None or known.attempt == command.attempt):
         return
-    if token.verify:  # a handler has looked: what an earlier attempt began did not happen
+    if token.verify:  # a handler has verified: what an earlier attempt began did not happen
         for each in takewhile(lambda each: each.attempt < command.attempt, intents.open):
             if each is not known:
                 step.events.append(ev.IntentSettled(command.visit, each.number, NOT_HAPPENED, True))
@@ -311,7 +310,7 @@ def _settle(step: Step, command: cmd.Settle) -> None:
     intents = step.run.tokens[command.visit].intents
     known = intents.get(command.number) if intents else None
     if known is not None and known.result is not None:
-        return  # it was settled, and only the answer was lost
+        return  # already settled; only the answer was lost
     step.events.append(ev.IntentSettled(command.visit, command.number, command.result, command.failed, command.usage))
 
 
@@ -330,7 +329,7 @@ def _release(step: Step, command: cmd.Release) -> None:
     step.events.append(ev.RunReleased(command.by))
     for token in list(step.run.tokens.values()):
         if token.state == READY and not step.finished and token.intents and token.intents.open:
-            _lost(step, cmd.Lost(token.visit, token.attempt, "stop"))  # stopped in the middle of an effect
+            _lost(step, cmd.Lost(token.visit, token.attempt, "stop"))  # stopped during an effect
 
 
 def _begun(rule: Callable[[Step, Any], None]) -> Callable[[Step, Any], None]:
@@ -363,5 +362,4 @@ _RULES: Final[dict[type, Callable[[Step, Any], None]]] = {
     cmd.Save: _save,
     cmd.Continue: _continue,
     cmd.Release: _release,
-}
-"""A rule for every command; a test holds this table against the union of commands."""
+}  # A rule for every command; a test checks this table against the union of commands

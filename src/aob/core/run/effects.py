@@ -1,8 +1,7 @@
 """Effects are a function of state: `pending` lists every job, timer and ticket that should exist now.
 
-`react` is the difference of `pending` across one decision, read off its events so that it costs what happened and not
-what stands; a property test holds the two against each other. Recovery calls `pending` alone.
-"""
+`react` is the difference of `pending` across one decision, computed from its events so that its cost depends on them
+and not on the state; a property test compares the two. Recovery calls `pending` alone."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -15,11 +14,10 @@ from aob.core.run.state.run import READY, Run
 
 
 class Effects:
-    """What a decision changed in the world that should be: jobs by (visit, attempt), timers by id, tickets by id.
+    """What a decision changes outside: jobs by (visit, attempt), timers by id, tickets by id.
 
-    `gone` are visits whose job must stop if it is still at work; a job that ended by itself is not among them. `told`
-    are tickets that people should hear of, with what happened to them. `goes_on` asks for a `continue`.
-    """
+    `gone` are visits whose running job must stop; jobs that ended by themselves are not included. `told` are tickets to
+    notify people of, with the change. `goes_on` requests a `continue`."""
 
     __slots__ = ("goes_on", "gone", "jobs", "over", "tickets", "tickets_done", "timers", "timers_done", "told")
 
@@ -35,7 +33,7 @@ class Effects:
 
 
 class Hop(msgspec.Struct, gc=False, eq=False):
-    """The effects of the decisions that are most of all: a run began, one visit completed, others are ready, or it was
+    """The effects of the most frequent decisions: a run began, or one visit completed and others are ready, or it was
     the last."""
 
     jobs: Sequence[tuple[str, int]]
@@ -49,8 +47,7 @@ class Hop(msgspec.Struct, gc=False, eq=False):
     told: ClassVar[tuple[tuple[str, str], ...]] = ()
 
 
-LAST: Final = Hop((), True)
-"""The last completion of a run."""
+LAST: Final = Hop((), True)  # the last completion of a run
 
 
 class Pending(msgspec.Struct):
@@ -63,8 +60,8 @@ class Pending(msgspec.Struct):
 
 
 def pending(run: Run) -> Pending:
-    """Every job (visit to attempt), timer (id to due) and open ticket of a run, and whether it is to `continue`, for a
-    map or loop has room for a pass. One that is set aside has only its tickets, until it is released."""
+    """Every job (visit to attempt), timer (id to due) and open ticket of a run, and whether a map or loop has room for
+    a pass and needs a `continue`. A quarantined run has only its tickets until it is released."""
     if run.final:
         return Pending({}, {}, frozenset())
     tickets = frozenset(ticket.id for ticket in run.tickets.values() if not ticket.answer)
@@ -80,7 +77,7 @@ def _standing(run: Run) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def react(run: Run, events: list[Any]) -> Effects | Hop:
-    """The effects of events that have just been folded into `run`."""
+    """The effects of events that were just folded into `run`."""
     if len(events) == 1 and type(events[0]) is ev.RunStarted and not run.going:
         return Hop([(node, 1) for node in events[0].ready])
     effects = Effects([])

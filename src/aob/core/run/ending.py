@@ -13,16 +13,16 @@ from aob.core.value import NULL, Cell
 
 
 def error_cell(step: Step, code: str, message: str, detail: Any = None, **more: Any) -> Cell:
-    """An error as records hold it: `{code, message, detail?}`."""
+    """An error in the form of records: `{code, message, detail?}`."""
     error = {"code": code, "message": message, **({"detail": detail} if detail is not None else {}), **more}
     return step.cell(error)
 
 
 def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error: Cell) -> None:
-    """A visit failed for good: its failure edges, its policy, or the failure of its scope."""
+    """A visit failed for good: takes its failure edges, applies its policy, or fails its scope."""
     visit = scope.prefix + node.id
     on = "failure" if node.outs.get("failure") else "skipped" if node.spec.on_failure == "skip" else ""
-    if not on and node.spec.on_failure == "review" and attempt:  # its deadline goes on while a person thinks
+    if not on and node.spec.on_failure == "review" and attempt:  # its deadline continues meanwhile
         step.open_ticket(
             ev.TicketOpened(
                 step.ticket_id(visit, attempt, "review"), visit, "review", "approve",
@@ -41,13 +41,13 @@ def fail_node(step: Step, scope: Scope, ir: IR, node: Node, attempt: int, error:
 
 
 def fails_node(ir: IR, node: Node, on: str) -> bool:
-    """Whether an outcome fails its node, for there is no edge for it."""
+    """Whether an outcome fails its node because there is no edge for it."""
     refuses = on == "expired" or (on == "rejected" and ir.rules != FIRST_RULES)
     return refuses and not node.outs.get(on)
 
 
 def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
-    """Nothing handles this error in its scope: a body's pass fails, the root's failure is the run's."""
+    """An unhandled error: fails the body's pass, or the run at the root."""
     if scope.path in step.closed:
         return
     if not scope.path:
@@ -59,18 +59,18 @@ def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
 
 
 def end_scope(step: Step, scope: Scope, output: Cell, *, failed: bool) -> None:
-    """A pass is over: nothing more is worked in it, and what follows is worked out in a moment."""
+    """Ends a pass: no further work happens in it; its consequences are computed later in this decision."""
     step.closed.add(scope.path)
     step.ending.append((scope, output, failed))
 
 
 def cancel_passes(step: Step, visit: str, reason: str) -> None:
-    """All that is under way in the passes of a map or loop ends here."""
+    """Cancels everything in the passes of a map or loop."""
     cancel_visits(step, sorted(_in_passes(step, visit)), reason)
 
 
 def _in_passes(step: Step, visit: str) -> Iterator[str]:
-    """Living visits in the passes of a map or loop; nothing more is worked in these passes."""
+    """Live visits in the passes of a map or loop; closes these passes."""
     kept = step.run.bodies.get(visit)
     paths = [kept.path(index) for index in kept.open] if kept is not None else []
     for path in (*paths, *step.passes.get(visit, ())):
@@ -81,7 +81,7 @@ def _in_passes(step: Step, visit: str) -> Iterator[str]:
 
 
 def _in_pass(step: Step, scope: Scope) -> Iterator[str]:
-    """Visits in a pass that have a token and no outcome, with those in their own passes."""
+    """Visits in a pass that have a token and no outcome, with those in nested passes."""
     for node in {**scope.live, **step.born.get(scope.path, {})}:
         visit = scope.prefix + node
         if visit not in step.cancelled and step.outcome(scope, node) in (None, DUE):
@@ -90,7 +90,7 @@ def _in_pass(step: Step, scope: Scope) -> Iterator[str]:
 
 
 def _living(step: Step) -> list[str]:
-    """Visits that have a token, also one that this decision gave them, and no outcome."""
+    """Visits that have a token, also one given by this decision, and no outcome."""
     visits = {*step.run.tokens, *born(step.events)} - step.cancelled
     return sorted(visit for visit in visits if step.outcome_of(visit) in (None, DUE))
 
@@ -116,7 +116,7 @@ def born(events: Iterable[Any]) -> Iterator[str]:
 
 
 def cancel_visits(step: Step, visits: list[str], reason: str) -> None:
-    """These tokens end here, with all that runs in their bodies; their timers and tickets too."""
+    """Cancels these tokens, with everything in their bodies, their timers and tickets."""
     gone = dict.fromkeys(visits)
     for visit in visits:
         if visit in step.run.bodies or visit in step.bodies:
@@ -128,7 +128,7 @@ def cancel_visits(step: Step, visits: list[str], reason: str) -> None:
 
 
 def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
-    """The run is over, once."""
+    """Ends the run, once."""
     if step.finished:
         return
     gone = _living(step)
@@ -139,7 +139,7 @@ def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
 
 
 def close_finished(step: Step) -> bool:
-    """Ends each scope whose nodes are all decided. True when something followed from it."""
+    """Ends each scope whose nodes are all decided. True if something followed from it."""
     moved = False
     touched, step.touched = step.touched, {}
     for path, scope in touched.items():
@@ -162,7 +162,7 @@ def close_finished(step: Step) -> bool:
 
 
 def complete_run(step: Step, root: Scope) -> None:
-    """All nodes of the root scope are decided: the run is complete, unless it was being cancelled."""
+    """All nodes of the root scope are decided: completes the run, or ends it as cancelled."""
     try:
         output = body_output(step, root)
     except DeniedError as denied:

@@ -1,4 +1,4 @@
-"""Nodes that are worked out inside a decision: joins, branches, and what waits for time, messages and people."""
+"""Nodes that run inside a decision: joins, branches, and nodes that wait for time, messages and people."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,12 +20,11 @@ from aob.core.run.stepping.names import evaluate, input_cell, input_value, sourc
 from aob.core.run.stepping.step import DeniedError, Step
 from aob.core.value import Cell
 
-TIME_MAX_S: Final = 253_402_300_799
-"""The end of the year 9999, in seconds of the epoch."""
+TIME_MAX_S: Final = 253_402_300_799  # the end of the year 9999, in seconds of the epoch
 
 
 def conclude(step: Step) -> None:
-    """Works through everything that follows from the events so far, down to the end of scopes and of the run."""
+    """Processes everything that follows from the events so far, up to the end of scopes and of the run."""
     while not step.finished:
         while step.inner:
             scope, ir, node = step.inner.popleft()
@@ -43,7 +42,7 @@ def conclude(step: Step) -> None:
 
 
 def end_as(step: Step, visit: str, known: Any) -> None:
-    """A visit ends as it did in the record of another run; what follows from it is worked out anew."""
+    """Ends a visit as in the record of another run; what follows is computed anew."""
     token = step.run.tokens[visit]
     scope = step.run.scopes[token.scope]
     ir = step.ir_of(scope)
@@ -122,7 +121,7 @@ def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     visit = scope.prefix + node.id
     drafted = step.done.get(scope.path, {})
-    if drafted.get(node.id) is not DUE:  # only its first signal: its deadline begins to count
+    if drafted.get(node.id) is not DUE:  # the first signal only starts its deadline
         if step.outcome(scope, node.id) is None:
             step.set_timer(_timer_id(scope, node, "join"), visit, "join",
                            step.now + parse_duration(node.config.deadline))  # fmt: skip
@@ -139,9 +138,9 @@ def _join(step: Step, scope: Scope, ir: IR, node: Node) -> None:
 
 
 def _cancel_rest(step: Step, scope: Scope, join: Node) -> None:
-    """Cancels what can now only lead to this join."""
+    """Cancels nodes that can only lead to this join."""
     useless: set[str] = set()
-    elsewhere: dict[str, int] = {}  # edges of a source that lead somewhere else, as far as is known
+    elsewhere: dict[str, int] = {}  # edges of a source that lead elsewhere, as far as known
     frontier = [join]
     while frontier:
         for edge in frontier.pop().ins:
@@ -185,7 +184,7 @@ def _instant(text: str, step: Step, scope: Scope, node: Node) -> int:
 
 
 def _moment_before(text: str) -> datetime:
-    """A moment as rules 1 read it: any form of ISO 8601, without a zone in UTC."""
+    """Parses a moment as rules 1 did: any form of ISO 8601, UTC without a zone."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
@@ -227,7 +226,7 @@ def _key_of(value: Any, node: Node, ir: IR) -> str:
 
 
 def unfit(step: Step, node: Node, payload: Cell) -> list[Problem]:
-    """Why a message does not fit the `payload` of a wait. By the first rules any message does."""
+    """Why a message does not fit the `payload` of a wait. Under the first rules any message fits."""
     schema = node.config.payload
     if schema is None or node.rules == FIRST_RULES:
         return []
@@ -269,5 +268,4 @@ WORK: Final[dict[str, Callable[[Step, Scope, IR, Node], None]]] = {
     "approval": _approval,
     "map": open_map,
     "loop": open_loop,
-}
-"""How each kind that never becomes a job goes on."""
+}  # the rule of each kind that never becomes a job

@@ -27,7 +27,7 @@ _operations = msgspec.json.Decoder(Operations)
 
 
 class Plan(msgspec.Struct):
-    """A patch ready to be applied: its operations on the graph as it stands, and everything learnt of it."""
+    """A checked patch: its operations on the current graph, and the results of the checks."""
 
     operations: Operations
     document: JsonObject
@@ -39,7 +39,7 @@ class Plan(msgspec.Struct):
 
 
 def propose(step: Step, command: cmd.Propose) -> None:
-    """Checks a patch against the run as it stands; it is applied, or waits for a person, or is set aside as invalid."""
+    """Checks a patch against the current run: applies it, lets it wait for a person, or records it as invalid."""
     run = step.run
     known = run.patches.get(command.id)
     if known is not None:
@@ -86,12 +86,12 @@ def _proposed(
 
 
 def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
-    """A person is shown the diff; the answer binds its hash and the version of the rules."""
+    """Shows the diff to a person; the answer binds its hash and the version of the rules."""
     step.open_ticket(
         ev.TicketOpened(
             held_id("ticket", step.run.id, command.id, plan.shown, step.given.rules.version),
             command.visit, "patch", "approve",
-            # What the gate has found stands first: a long reason must not push it out of sight.
+            # The findings come first: a long reason must not push them out of sight.
             f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "
             f"{command.reason or 'no reason given'}",
             ["approve", "reject"], {}, step.cell(plan.difference), 0, "", command.id,
@@ -101,7 +101,7 @@ def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
 
 
 def barred_of(step: Step, plan: Plan) -> list[str]:
-    """Whom the ticket of a patch bars, beside the key that proposed it."""
+    """Whom the ticket of a patch bars, in addition to the key that proposed it."""
     four_eyes = ("starter",) if step.given.rules.four_eyes else ()
     return list(dict.fromkeys((*plan.verdict.barred, *four_eyes)))
 
@@ -109,7 +109,7 @@ def barred_of(step: Step, plan: Plan) -> list[str]:
 def plan_patch(
     step: Step, base: str, operations: Operations, kind: str, rollback_of: str = "", visit: str = ""
 ) -> Plan:
-    """All checks of a patch against the run as it stands. Raises Invalid with every problem, or Conflict."""
+    """All checks of a patch against the current run. Raises Invalid with every problem, or Conflict."""
     run, graphs, given = step.run, step.given.graphs, step.given
     now_at = len(run.graph_ops)
     before = graphs.document(now_at)
@@ -130,7 +130,7 @@ def plan_patch(
     if problems or newer is None:
         raise Invalid("the patch cannot be applied", problems)
     difference = diff(before, after)
-    # What a rollback takes away may be added again; what a patch removes does not pay for what it adds.
+    # A rollback's removed agents may be added again; a patch's removals do not offset its additions.
     agents = min(0, _agents(after) - _agents(before)) if rollback_of else verdict.agents_added
     return Plan(mine, after, newer, difference, diff_hash(difference), verdict, agents)
 
@@ -148,7 +148,7 @@ def _agents(document: JsonObject) -> int:
 
 
 def _rebased(run: Run, graphs: Graphs, base: str, operations: Operations) -> Operations:
-    """The operations on the graph as it stands, when they were written against an older version of it."""
+    """The operations on the current graph, if they were written against an older version of it."""
     now_at = len(run.graph_ops)
     for version in range(now_at, -1, -1):
         if graphs.ir(version).hash == base:
@@ -173,7 +173,7 @@ def _rebased(run: Run, graphs: Graphs, base: str, operations: Operations) -> Ope
 
 
 def publish(step: Step, id: str, plan: Plan, by: str, *, rollback_of: str = "") -> None:
-    """The patch is applied: a new version, its inverse stored, and the signals that new edges bring."""
+    """Applies the patch: a new version, its stored inverse, and the signals of new edges."""
     run, before = step.run, step.given.graphs
     number = len(run.graph_ops) + 1
     old, new = before.ir(number - 1), plan.graphs.ir(number)
@@ -257,7 +257,7 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
 
 
 def _ins(node: Node | None) -> frozenset[tuple[str, str, str]]:
-    """What the signals of a node hang on: its edges, their sources, and the outcomes that offer them."""
+    """What the signals of a node depend on: its edges, their sources, and the outcomes that offer them."""
     return frozenset() if node is None else frozenset((edge.id, edge.source.id, edge.on) for edge in node.ins)
 
 
@@ -275,7 +275,7 @@ def _signals(scope: Scope, node: Node) -> tuple[int, int]:
 
 
 def settle_holder(step: Step, patch: Patch, state: str) -> None:
-    """The agent that held its token for this patch goes on, and its output says what became of the patch."""
+    """Completes the agent that held its token for this patch; its output says what became of the patch."""
     token = step.run.tokens.get(patch.visit)
     if token is None or token.kept is None or token.kept.patch != patch.id:
         return
@@ -288,7 +288,7 @@ def settle_holder(step: Step, patch: Patch, state: str) -> None:
 
 
 def roll_back(step: Step, command: cmd.Propose) -> None:
-    """Takes an applied patch back. Raises Conflict `patch_needed` with the list of later patches that need it."""
+    """Rolls back an applied patch. Raises Conflict `patch_needed` with the list of later patches that need it."""
     run = step.run
     if command.id in run.patches:
         return
@@ -322,8 +322,7 @@ def roll_back(step: Step, command: cmd.Propose) -> None:
 
 
 def _rebased_inverse(step: Step, patch: Patch) -> list[Operation]:
-    """The stored inverse on top of the patches since. Pairs of a later patch and its own rollback do not stand in
-    the way."""
+    """The stored inverse on top of later patches. Pairs of a later patch and its own rollback do not interfere."""
     graphs, patches = step.given.graphs, step.run.patches.values()
     by_number = {other.number: other for other in patches if other.number}
     later = range(patch.number + 1, len(step.run.graph_ops) + 1)

@@ -1,4 +1,4 @@
-"""What is asked of a run and what becomes its record: commands, events, and how events look in bytes. Data only."""
+"""Commands to a run, the events of its record, and their encoding. Data only."""
 
 from aob.core.run.record import command as commands
 from aob.core.run.record import event as events

@@ -1,4 +1,4 @@
-"""What may be asked of a run. Commands are not stored; the events they lead to are."""
+"""The commands to a run. Commands are not stored; the events they lead to are."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ class _Command(msgspec.Struct, frozen=False, gc=False):
 
 
 class Start(_Command):
-    """Begin the run. `digest` is the sha256 of what was asked, for idempotency; `beside` holds the bytes of inputs that
-    are too large for a record, for the same commit. `copied` are outcomes of another run, as they happened there.
-    `rules` is the rules number of the artifact."""
+    """Begin the run. `digest` is the sha256 of the request, for idempotency; `beside` holds the bytes of inputs too
+    large for a record, for the same commit. `copied` are unchanged outcomes of another run. `rules` is the rules number
+    of the artifact."""
 
     run: str
     workflow: str
@@ -44,7 +44,7 @@ class Start(_Command):
 
 class Complete(_Command):
     """A worker has the output of a visit. `beside` holds the bytes of an output of 4 to 64 KiB, for the same commit;
-    `digest` is that of an output which does not lie in the record."""
+    `digest` is that of an output stored outside the record."""
 
     visit: str
     attempt: int
@@ -58,7 +58,7 @@ class Complete(_Command):
 
 
 class Fail(_Command):
-    """A worker could not do it. `error` is `{code, message, detail}`; `transient` ones may be tried again."""
+    """An attempt failed. `error` is `{code, message, detail}`; `transient` ones may be retried."""
 
     visit: str
     attempt: int
@@ -68,8 +68,8 @@ class Fail(_Command):
 
 
 class Lost(_Command):
-    """The worker of an attempt is gone. `why`: its process died (`crash`), we stopped (`stop`), or it ended in the
-    middle of an effect (`cut`), with what it said of that."""
+    """The worker of an attempt is gone. `why`: its process died (`crash`), we stopped (`stop`), or it ended during an
+    effect (`cut`), with its message about it."""
 
     visit: str
     attempt: int
@@ -78,7 +78,7 @@ class Lost(_Command):
 
 
 class Note(_Command):
-    """A record that only tells (dispatched): rides along, asks nothing."""
+    """An informational record (dispatched), written with the next batch."""
 
     event: Any
 
@@ -110,8 +110,8 @@ class Answer(_Command):
 
 
 class Propose(_Command):
-    """A patch: RFC 6902 operations, as canonical JSON, against the graph whose hash is `base` (empty: as it stands
-    now)."""
+    """A patch: RFC 6902 operations, as canonical JSON, against the graph with the hash `base` (empty: the current
+    one)."""
 
     id: str
     author: str
@@ -126,7 +126,7 @@ class Propose(_Command):
 
 
 class ClosePatch(_Command):
-    """Approve or reject a proposed patch by its id, or set an invalid one aside."""
+    """Approve or reject a proposed patch by its id, or discard an invalid one."""
 
     patch: str
     choice: str
@@ -135,7 +135,7 @@ class ClosePatch(_Command):
 
 
 class Intend(_Command):
-    """A worker asks leave for an effect: the `count`-th of this kind and digest in its visit."""
+    """A worker asks permission for an effect: the `count`-th of this kind and digest in its visit."""
 
     visit: str
     attempt: int
@@ -146,7 +146,7 @@ class Intend(_Command):
 
 
 class Settle(_Command):
-    """A worker reports what came of an intent, which it names by its number."""
+    """A worker reports the result of an intent, by its number."""
 
     visit: str
     attempt: int
@@ -177,11 +177,11 @@ class Save(_Command):
 
 
 class Continue(_Command):
-    """Go on with the passes of maps and loops: a decision opens no more of them once it has many events."""
+    """Continue with the passes of maps and loops: a decision with many events opens no more of them."""
 
 
 class Release(_Command):
-    """Let a quarantined run go on."""
+    """Let a quarantined run continue."""
 
     by: str
 

@@ -1,7 +1,6 @@
-"""What a run's records say. Append-only: a field may be added at the end with a default, none may change or go.
+"""The events of a run's record. Append-only: fields may be added at the end with a default, none may change or go.
 
-Encoded as JSON arrays led by an integer tag (DECISION 0001). Nodes are named by document id, scopes by path.
-"""
+Encoded as JSON arrays led by an integer tag (DECISION 0001). Nodes are named by document id, scopes by path."""
 
 from typing import Any, Final
 
@@ -16,8 +15,7 @@ from aob.core.run.record.scope_event import ScopeMoved as ScopeMoved
 from aob.core.run.record.scope_event import ScopeOpened as ScopeOpened
 from aob.core.value import NULL, Cell
 
-SCHEMA: Final = 1
-"""Number of the event schema that this release writes; older ones are read through upcasters."""
+SCHEMA: Final = 1  # number of the event schema that this release writes; older ones are read through upcasters
 
 
 class _Event(msgspec.Struct, array_like=True, gc=False):
@@ -25,10 +23,10 @@ class _Event(msgspec.Struct, array_like=True, gc=False):
 
 
 class RunStarted(_Event, tag=1):
-    """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none.
-    `digest` is the sha256 of the start as asked (idempotency); `fork` names the run that outcomes were copied from.
-    `rules` is the number it was accepted under, `by_key` the starter's key, `authors` names and keys of who wrote it,
-    `given` the labels that the start itself gave, None when it is not known."""
+    """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none. `digest`
+    is the sha256 of the start as requested (idempotency); `fork` names the run that outcomes were copied from. `rules`
+    is the number it was accepted under, `by_key` the starter's key, `authors` names and keys of its authors, `given`
+    the labels of the start itself, None if unknown."""
 
     run: str
     workflow: str
@@ -56,7 +54,7 @@ class RunStarted(_Event, tag=1):
 
 
 class Dispatched(_Event, tag=2):
-    """An attempt was handed to a worker (`full` mode only, rides in a later commit, recovery never needs it)."""
+    """An attempt was handed to a worker (`full` mode only, written in a later commit, not needed by recovery)."""
 
     visit: str
     attempt: int
@@ -66,10 +64,10 @@ class Dispatched(_Event, tag=2):
 
 
 class NodeCompleted(_Event, tag=3):
-    """A visit has its outcome. `on` names the edge set it offers, `took` the edges taken when not all of that set.
+    """A visit has its outcome. `on` names the edge set it offers, `took` the edges taken if not all of that set.
     `ready`, `skipped`: nodes of the same scope decided by it. `fed`, `starved`: nodes that got a signal, taken or
-    skipped, and still wait for others. `took_us` is the time that the attempt took. `digest`, once the output's, is
-    empty: it is computed for who asks."""
+    skipped, and still wait for others. `took_us` is the duration of the attempt. `digest` is empty; formerly the
+    output's."""
 
     visit: str
     attempt: int
@@ -111,8 +109,8 @@ class AttemptFailed(_Event, tag=5):
 
 
 class TokenReady(_Event, tag=6):
-    """A token is ready again as attempt n: after a back-off, a lost worker, or a person's word. `stop` says that the
-    worker was lost to a stop of ours, which does not count against the visit."""
+    """A token is ready again as attempt n: after a back-off, a lost worker, or a person's decision. `stop` says that
+    the worker was lost to a stop of ours, which does not count against the visit."""
 
     visit: str
     attempt: int
@@ -121,7 +119,7 @@ class TokenReady(_Event, tag=6):
 
 
 class TimerSet(_Event, tag=7):
-    """Something will happen at `due_ms`: kind `sleep retry deadline run remind join start`."""
+    """A timer is set for `due_ms`: kind `sleep retry deadline run remind join start`."""
 
     id: str
     visit: str
@@ -130,14 +128,14 @@ class TimerSet(_Event, tag=7):
 
 
 class TimerDone(_Event, tag=8):
-    """A timer has fired or is needed no more."""
+    """A timer has fired or is no longer needed."""
 
     id: str
     fired: bool = True
 
 
 class TicketOpened(_Event, tag=9):
-    """A person is asked. `subject` says what: `approval patch uncertain review`; `shown` is what they see."""
+    """A person is asked. `subject` is the question: `approval patch uncertain review`; `shown` is what they see."""
 
     id: str
     visit: str
@@ -156,7 +154,7 @@ class TicketOpened(_Event, tag=9):
 
 
 class TicketChanged(_Event, tag=10):
-    """A reminder went out or the ticket went to another role."""
+    """A reminder was sent or the ticket went to another role."""
 
     id: str
     what: str
@@ -165,7 +163,8 @@ class TicketChanged(_Event, tag=10):
 
 
 class TicketAnswered(_Event, tag=11):
-    """A ticket has its answer; `by` is a name, or `timer` at its deadline; `key` is whose, of a link its maker's."""
+    """A ticket has its answer; `by` is a name, or `timer` at its deadline; `key` is that of the answerer, or of a
+    link's maker."""
 
     id: str
     choice: str
@@ -198,9 +197,9 @@ class PatchProposed(_Event, tag=12):
 
 
 class PatchApplied(_Event, tag=13):
-    """The graph has a new version. `operations` are those applied (after rebase), `inverse` takes them back.
-    `moved` and `stayed` list the body scopes that go on under the new and under the old version. `ready` to `starved`
-    are signals that new edges brought from recorded outcomes; `reset` gives the signal counts of touched nodes."""
+    """The graph has a new version. `operations` are those applied (after rebase), `inverse` undoes them. `moved` and
+    `stayed` list the body scopes that continue under the new and under the old version. `ready` to `starved` are
+    signals that new edges got from recorded outcomes; `reset` gives the signal counts of touched nodes."""
 
     id: str
     number: int
@@ -244,7 +243,7 @@ class NodeHeld(_Event, tag=15):
 
 class Intent(_Event, tag=16):
     """An effect, a model call or a tool call is about to happen: the `count`-th of this kind and digest in its visit (0
-    in records of before: in their order). `number` names it within the visit."""
+    in old records: in order). `number` identifies it within the visit."""
 
     visit: str
     attempt: int
@@ -256,7 +255,7 @@ class Intent(_Event, tag=16):
 
 
 class IntentSettled(_Event, tag=17):
-    """What came of an intent: its result or its error, and what it used."""
+    """The result or error of an intent, and its usage."""
 
     visit: str
     number: int
@@ -266,7 +265,7 @@ class IntentSettled(_Event, tag=17):
 
 
 class Uncertain(_Event, tag=18):
-    """An intent has no result after a crash; the node's `on_uncertain` says what follows."""
+    """An intent has no result after a crash; `then` is the node's `on_uncertain`."""
 
     visit: str
     attempt: int
@@ -283,7 +282,7 @@ class WaitOpened(_Event, tag=19):
 
 
 class MessageReceived(_Event, tag=20):
-    """A message came; without a waiting visit it is kept for one that will wait."""
+    """A message arrived; without a waiting visit it is kept for a later one."""
 
     id: str
     name: str
@@ -296,7 +295,7 @@ class MessageReceived(_Event, tag=20):
 
 
 class CancelRequested(_Event, tag=24):
-    """Somebody cancels the run."""
+    """A caller cancels the run."""
 
     by: str
     reason: str
@@ -305,7 +304,7 @@ class CancelRequested(_Event, tag=24):
 
 
 class TokensCancelled(_Event, tag=25):
-    """These visits will not go on; no result of them counts any more."""
+    """These visits are cancelled; their results no longer count."""
 
     visits: list[str]
     reason: str
@@ -321,13 +320,13 @@ class RunFinished(_Event, tag=26):
 
 
 class RunQuarantined(_Event, tag=27):
-    """A law broke on this run; it is set aside until it is released."""
+    """A law broke on this run; it is quarantined until it is released."""
 
     reason: str
 
 
 class Checkpoint(_Event, tag=28):
-    """What a long attempt wants to find again."""
+    """Data that a long attempt needs after a restart."""
 
     visit: str
     attempt: int
@@ -335,13 +334,13 @@ class Checkpoint(_Event, tag=28):
 
 
 class RunReleased(_Event, tag=29):
-    """A quarantined run goes on."""
+    """A quarantined run continues."""
 
     by: str
 
 
 class RunWatched(_Event, tag=35):
-    """Another stream is told when the run ends."""
+    """Another stream is notified when the run ends."""
 
     stream: str
 
@@ -356,7 +355,7 @@ RunEvent = (
 
 
 class _HopRecord(_Event, tag=33):
-    """A plain completion as it is written: the fields of `NodeCompleted` that are not what they always are."""
+    """A plain completion in short form: only the fields of `NodeCompleted` that vary."""
 
     visit: str
     attempt: int
@@ -366,7 +365,7 @@ class _HopRecord(_Event, tag=33):
 
 
 class _EndRecord(_Event, tag=34):
-    """Behind a plain completion: it was the last one, and its output is the run's."""
+    """Follows a plain completion: it was the last one, and its output is the run's."""
 
     at_ms: int
 

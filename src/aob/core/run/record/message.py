@@ -1,4 +1,4 @@
-"""What a run is told by other streams, and tells them: bodies of messages. Data only."""
+"""Bodies of messages between runs and other streams. Data only."""
 
 import msgspec
 
@@ -6,27 +6,27 @@ from aob.core.run.record.command import Start
 
 
 class AskStart(msgspec.Struct, tag="start"):
-    """Begin a run, and say so; and say when it ends. `key` is the sender's own."""
+    """Begin a run, confirm it, and report its end. `key` is the sender's own."""
 
     key: str
     start: Start
 
 
 class AskEnd(msgspec.Struct, tag="watch"):
-    """Say when this run ends; at once for one that has."""
+    """Report the end of this run; at once if it has ended."""
 
     run: str
 
 
 class Started(msgspec.Struct, tag="started"):
-    """The run that was asked for under a key is there."""
+    """The run requested under a key exists."""
 
     key: str
     run: str
 
 
 class Ended(msgspec.Struct, tag="ended"):
-    """A run has ended, and how."""
+    """A run has ended, with this status."""
 
     run: str
     status: str

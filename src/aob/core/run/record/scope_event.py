@@ -1,4 +1,4 @@
-"""Records of the passes of bodies, and of what patches move and bring; in the form of all records of a run."""
+"""Events of body passes and of graph moves, in the form of all events of a run."""
 
 import msgspec
 
@@ -33,8 +33,8 @@ class ScopeClosed(_Event, tag=22):
 
 
 class BodyOpened(_Event, tag=23):
-    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length. `window` passes of a map
-    may be open at a time; in records of before it is 0, and as many as ever were."""
+    """A map or a loop begins; `items` is the list (or a blob of NDJSON), `count` its length. At most `window` passes of
+    a map are open at a time; in old records it is 0, which means the highest number ever open."""
 
     visit: str
     kind: str
@@ -44,7 +44,7 @@ class BodyOpened(_Event, tag=23):
 
 
 class PageClosed(_Event, tag=30):
-    """A page of 1,000 results of a map is complete and lies in the CAS as a JSON list."""
+    """A page of 1,000 results of a map is complete and stored in the CAS as a JSON list."""
 
     visit: str
     page: int
@@ -52,7 +52,7 @@ class PageClosed(_Event, tag=30):
 
 
 class ScopeMoved(_Event, tag=31):
-    """A live body scope goes on under a new version that changed its body; fields as in PatchApplied."""
+    """A live body scope continues under a new version that changed its body; fields as in PatchApplied."""
 
     path: str
     version: int
@@ -65,8 +65,7 @@ class ScopeMoved(_Event, tag=31):
 
 
 class NodeRefused(_Event, tag=32):
-    """The rules of this moment do not let a node that a patch brought begin; it fails with this reason. `rules` is
-    their version."""
+    """The current rules refuse a node that a patch added; it fails with this reason. `rules` is their version."""
 
     visit: str
     reason: str

@@ -1,4 +1,4 @@
-"""What a run is: its state as data, and how events make it."""
+"""The state of a run as data, and how events build it."""
 
 from aob.core.run.state.run import (
     BACKOFF,

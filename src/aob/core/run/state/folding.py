@@ -1,7 +1,6 @@
-"""evolve(run, event) -> run: what a record means. Accepts every event ever written; decides nothing, needs no graph.
+"""evolve(run, event) -> run: applies an event. Accepts every event ever written; decides nothing, needs no graph.
 
-The run given is consumed: the caller goes on with the one returned.
-"""
+Consumes the given run: use the returned one."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -62,7 +61,7 @@ def _pop(run: Run, visit: str) -> None:
 
 
 def _unfile(index: dict[Any, Any], key: Any, name: str) -> None:
-    """A name stands under a key no more, and no key stands for nothing."""
+    """Removes a name under a key, and the key with its last name."""
     names = index.get(key, {})
     names.pop(name, None)
     if not names:
@@ -124,7 +123,7 @@ def _failed(run: Run, e: ev.NodeFailed) -> None:
 
 
 def _drop_passes(run: Run, body: Body) -> None:
-    """A map or loop ended early: nothing of its passes is left."""
+    """A map or loop ended early: drops everything of its passes."""
     for index in body.open:
         scope = run.scopes.pop(body.path(index), None)
         for node in scope.live if scope is not None else ():
@@ -285,14 +284,14 @@ def _cancel_requested(run: Run, e: ev.CancelRequested) -> None:
 
 
 def content_of(*parts: str | Cell) -> bytes:
-    """The digest of what a command says."""
+    """The digest of a command's content."""
     return digest_of(b"\0".join(part.encode() if isinstance(part, str) else digest_of_cell(part) for part in parts))
 
 
 def _know(run: Run, id: str, known: Known) -> None:
     commands = run.commands
     if id in commands:
-        return  # a message that was kept reaches its visit
+        return  # a kept message is delivered to its visit
     commands[id] = known
     while len(commands) > COMMANDS_KEPT_MIN:
         oldest = next(iter(commands))
@@ -346,11 +345,11 @@ def _checkpoint(run: Run, e: ev.Checkpoint) -> None:
 
 
 def _dispatched(run: Run, e: ev.Dispatched) -> None:
-    """Only told to people."""
+    """Informational only."""
 
 
 def _refused(run: Run, e: ev.NodeRefused) -> None:
-    """Only told to people: the failure that follows says what becomes of the node."""
+    """Informational only: the failure that follows decides about the node."""
 
 
 _HANDLERS: dict[type, Any] = {
@@ -387,5 +386,4 @@ _HANDLERS: dict[type, Any] = {
     ev.RunReleased: _released,
     ev.NodeRefused: _refused,
     ev.RunWatched: _watched,
-}
-"""A rule for every event; a test holds this table against the union of events."""
+}  # A rule for every event; a test checks this table against the union of events

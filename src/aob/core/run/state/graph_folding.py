@@ -1,7 +1,6 @@
-"""What records say about the graph of a run: nodes that are decided, patches, scopes opened, moved and closed.
+"""Rules of `evolve` for the graph of a run: decided nodes, patches, scopes opened, moved and closed.
 
-Rules of `evolve`, by event: each changes the run that it is given. Nothing is decided here, and no graph is read.
-"""
+Each changes the given run. Decides nothing, reads no graph."""
 
 from aob.core.items import PAGE_ITEMS
 from aob.core.run.record import events as ev
@@ -9,7 +8,7 @@ from aob.core.run.state.run import READY, SKIPPED, Patch, Run, Scope, Token, bod
 
 
 def decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -> None:
-    """Nodes of a scope that are ready now get their token; those that are skipped are done."""
+    """Gives ready nodes of a scope their token, and skipped ones their outcome."""
     prefix, path, tokens = scope.prefix, scope.path, run.tokens
     for node in ready:
         visit = prefix + node
@@ -25,7 +24,7 @@ def decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -
 
 
 def feed(scope: Scope, fed: list[str], starved: list[str]) -> None:
-    """Edges that were taken, or skipped, and whose node waits for others: counted."""
+    """Counts taken and skipped edges of nodes that wait for others."""
     counts = scope.fed
     for node in fed:
         taken, skipped = counts.get(node, (0, 0))
@@ -44,7 +43,7 @@ def patch_proposed(run: Run, e: ev.PatchProposed) -> None:
 
 
 def patch_applied(run: Run, e: ev.PatchApplied) -> None:
-    """The run goes on with one more overlay; its scopes are counted anew."""
+    """The run continues with one more overlay; its scopes are recounted."""
     patch = run.patches[e.id]
     patch.state, patch.number, patch.inverse, patch.by = "applied", e.number, e.inverse, e.by
     patch.operations, patch.agents = e.operations, e.agents
@@ -70,12 +69,12 @@ def _recount(run: Run, scope: Scope, version: int, e: ev.PatchApplied | ev.Scope
 
 
 def scope_moved(run: Run, e: ev.ScopeMoved) -> None:
-    """A scope goes on under a newer version of the graph."""
+    """A scope continues under a newer version of the graph."""
     _recount(run, run.scopes[e.path], e.version, e)
 
 
 def patch_closed(run: Run, e: ev.PatchClosed) -> None:
-    """A patch came to rest, or waits for a person."""
+    """A patch is closed, or waits for a person."""
     patch = run.patches[e.id]
     patch.state, patch.by, patch.note = e.state, e.by, e.reason
     patch.diff_hash = e.diff_hash or patch.diff_hash
@@ -89,7 +88,7 @@ def scope_opened(run: Run, e: ev.ScopeOpened) -> None:
     body.next = max(body.next, e.index + 1)
     body.live += 1
     body.open[e.index] = None
-    body.window = max(body.window, body.live)  # records of before do not say it: every decision filled it
+    body.window = max(body.window, body.live)  # old records do not hold it: every decision filled it
     run.going.pop(e.visit, None)
     if body.goes_on:
         run.going[e.visit] = None
@@ -121,7 +120,7 @@ def scope_closed(run: Run, e: ev.ScopeClosed) -> None:
 
 
 def page_closed(run: Run, e: ev.PageClosed) -> None:
-    """A page of outputs is a value of its own."""
+    """A page of outputs is stored as a separate value."""
     body = run.bodies[e.visit]
     body.pages[e.page] = e.ref
     for index in range(e.page * PAGE_ITEMS, (e.page + 1) * PAGE_ITEMS):

@@ -1,6 +1,5 @@
-"""The intents of a visit: found by number, or by kind, digest and count; those without a result at hand. None is ever
-looked for among the others, so that the ten-thousandth costs what the first did.
-"""
+"""The intents of a visit, indexed by number, by kind, digest and count, and by missing result, for constant-time
+lookups."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +11,7 @@ Key = tuple[str, bytes, int]
 
 
 class Intent(msgspec.Struct, gc=False):
-    """An intent of a token and, when known, its result."""
+    """An intent of a token and its result, if known."""
 
     number: int
     kind: str
@@ -25,7 +24,7 @@ class Intent(msgspec.Struct, gc=False):
 
 
 class Intents:
-    """All intents of a visit, in the order in which they were committed last."""
+    """All intents of a visit, in the order of their last commit."""
 
     __slots__ = ("_all", "_kinds", "_numbers", "_open", "last")
 
@@ -33,10 +32,9 @@ class Intents:
         self._all: dict[int, Intent] = {}
         self._open: dict[int, Intent] = {}
         self._numbers: dict[Key, list[int]] = {}
-        """More than one only where records of before were counted anew after one was taken away."""
+        """More than one only in old records that were recounted after a removal."""
         self._kinds: dict[tuple[str, bytes], int] = {}
-        self.last = 0
-        """The highest number."""
+        self.last = 0  # the highest number
 
     def __len__(self) -> int:
         return len(self._all)
@@ -46,7 +44,7 @@ class Intents:
 
     @property
     def open(self) -> Iterable[Intent]:
-        """Those without a result."""
+        """Intents without a result."""
         return self._open.values()
 
     def find(self, kind: str, digest: bytes, count: int) -> Intent | None:
@@ -55,11 +53,11 @@ class Intents:
         return self._all[numbers[0]] if numbers else None
 
     def get(self, number: int) -> Intent | None:
-        """The one of a number."""
+        """The intent with a number."""
         return self._all.get(number)
 
     def add(self, number: int, kind: str, digest: bytes, attempt: int, what: Cell, count: int) -> None:
-        """Begun, or begun again; `count` 0 (of records of before): the next of its kind and digest."""
+        """Adds an intent, or begins it again; `count` 0 (old records): the next of its kind and digest."""
         self.drop(number)
         same = self._kinds[kind, digest] = self._kinds.get((kind, digest), 0) + 1
         made = Intent(number, kind, digest, attempt, what, count=count or same)
@@ -68,13 +66,13 @@ class Intents:
         self.last = max(self.last, number)
 
     def settle(self, number: int, result: Cell, failed: bool) -> None:
-        """This came of it."""
+        """Records the result of an intent."""
         if (intent := self._all.get(number)) is not None:
             intent.result, intent.failed = result, failed
             self._open.pop(number, None)
 
     def drop(self, number: int) -> None:
-        """It is as if it had never been begun."""
+        """Removes an intent as if it had never begun."""
         gone = self._all.pop(number, None)
         if gone is None:
             return

@@ -1,8 +1,7 @@
-"""What a run is at a position: plain data that `evolve` builds from events and nothing else writes.
+"""The state of a run at a position: plain data that only `evolve` writes, from events.
 
-Signals of edges are not stored: they follow from the outcomes of their sources. Only nodes that still wait for some
-of several in-edges keep a count.
-"""
+Edge signals are not stored: they follow from the outcomes of their sources. Only nodes that still wait for some of
+several in-edges keep a count."""
 
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -20,20 +19,19 @@ READY: Final = "ready"
 BACKOFF: Final = "backoff"
 HELD: Final = "held"
 OPEN: Final = "open"
-"""States of a token: a job that should run; waits for its next attempt; waits for its patch; waits for the world."""
+"""States of a token: a job that should run; waits for its next attempt; waits for its patch; waits for an outside
+event."""
 
-LOST: Final = frozenset({"lost", "verify"})
-"""Causes of an attempt that follows one which was lost."""
+LOST: Final = frozenset({"lost", "verify"})  # causes of an attempt that follows a lost one
 
-OPENING: Final = frozenset({"sleep", "join"})
-"""Kinds of timers that open the token of their visit."""
+OPENING: Final = frozenset({"sleep", "join"})  # kinds of timers that open the token of their visit
 
 TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
 class Token(msgspec.Struct, gc=False, eq=False):
-    """The right to make a visit, as attempt n. `lost` attempts use none of the node's retries; `crashes` of them were
-    not lost to a stop of ours."""
+    """The right to execute a visit, as attempt n. `lost` attempts use none of the node's retries; `crashes` of them
+    were not lost to a stop of ours."""
 
     visit: str
     scope: str
@@ -50,7 +48,7 @@ class Token(msgspec.Struct, gc=False, eq=False):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """An outcome without an event of its own: skipped or cancelled."""
+    """An outcome without its own event: skipped or cancelled."""
 
     on: str
     output: Cell = NULL
@@ -59,18 +57,15 @@ class Outcome(msgspec.Struct, frozen=True):
 
 SKIPPED: Final = Outcome("skipped")
 CANCELLED: Final = Outcome("cancelled")
-EXHAUSTED: Final = "exhausted"
-"""Outcome of a loop that its `max` has ended."""
+EXHAUSTED: Final = "exhausted"  # outcome of a loop ended by its `max`
 
-_FAILED: Final = frozenset({"failure", "skipped"})
-"""Outcomes of a failed visit, also where a fork copied it."""
+_FAILED: Final = frozenset({"failure", "skipped"})  # outcomes of a failed visit, also where a fork copied it
 
-DUE: Final = Outcome("due")
-"""Only inside a decision: a join that is decided and will be worked out in a moment."""
+DUE: Final = Outcome("due")  # only during a decision: a join that is decided and will run later in it
 
 
 def completed(outcome: Any) -> bool:
-    """Whether a node ended well: it has an output."""
+    """Whether a node ended with an output."""
     return isinstance(outcome, NodeCompleted) and outcome.on not in _FAILED
 
 
@@ -80,8 +75,8 @@ def failed(outcome: Any) -> bool:
 
 
 def state_of(outcome: Any) -> str:
-    """Where a node stands: `pending completed approved rejected expired failed skipped cancelled`, and outcomes of
-    other kinds by their name."""
+    """The state of a node: `pending completed approved rejected expired failed skipped cancelled`, or the name of
+    another outcome."""
     if outcome is None or outcome is DUE:
         return "pending"
     if failed(outcome):
@@ -99,7 +94,7 @@ def takes(edge: Edge, outcome: Any) -> bool:
 
 
 def offered_for(node: Node) -> str:
-    """The outcome whose edges a loop that was exhausted takes: those of success, when it has none of its own."""
+    """The outcome whose edges an exhausted loop takes: those of success, if it has none of its own."""
     return EXHAUSTED if node.outs.get(EXHAUSTED) else "success"
 
 
@@ -123,7 +118,7 @@ def body_of(path: str) -> str:
 
 class Scope(msgspec.Struct, gc=False, eq=False):
     """One pass of a body; the root scope has the path ``. `body` is the path without passes (`each/inner`), `live` are
-    the nodes of a pass that have a token; those of the root are found among all tokens."""
+    the nodes of a pass that have a token; those of the root are in the run's tokens."""
 
     path: str
     body: str
@@ -142,9 +137,9 @@ class Scope(msgspec.Struct, gc=False, eq=False):
 
 
 class Body(msgspec.Struct, gc=False, eq=False):
-    """Progress of a map or loop: a cursor, the open window, results so far and how many of each page there are. `open`
-    are the indices of open passes, `window` is how many of them there may be, `lost` those of failed items, `previous`
-    what the last pass of a loop gave."""
+    """Progress of a map or loop: a cursor, the open window, results and their number per page. `open` are the indices
+    of open passes, `window` their limit, `lost` the indices of failed items, `previous` the output of a loop's last
+    pass."""
 
     visit: str
     kind: str
@@ -164,7 +159,7 @@ class Body(msgspec.Struct, gc=False, eq=False):
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is room for a pass, and something left for it."""
+        """Whether there is room for a pass, and work left for it."""
         return self.next < self.count and self.live < self.window
 
     def path(self, index: int) -> str:
@@ -173,7 +168,7 @@ class Body(msgspec.Struct, gc=False, eq=False):
 
 
 class Timer(msgspec.Struct):
-    """Something that will happen at `due_ms`."""
+    """A timer, due at `due_ms`."""
 
     id: str
     visit: str
@@ -207,12 +202,12 @@ class Ticket(msgspec.Struct):
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The roles that whoever decides it must have, all of them."""
+        """The roles that are all needed to decide it."""
         return needed_roles(self.subject, self.role, self.roles)
 
 
 class Patch(msgspec.Struct):
-    """A patch and where it stands: `proposed applied rejected expired invalid rolled_back`; `number` once applied."""
+    """A patch and its state: `proposed applied rejected expired invalid rolled_back`; `number` once applied."""
 
     id: str
     author: str
@@ -238,11 +233,11 @@ class Patch(msgspec.Struct):
 
 COMMANDS_KEPT_MIN: Final = 4_096
 COMMANDS_KEPT_MS: Final = 24 * 3_600_000
-"""A run knows the ids of commands for this long, and of at least so many: the oldest of more are forgotten."""
+"""A run keeps the ids of commands for this long, and at least so many; then it drops the oldest."""
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What came under the id of a command: `kind` is `answer message cancel`; `digest` is that of its content."""
+    """A command under an id: `kind` is `answer message cancel`; `digest` is that of its content."""
 
     kind: str
     target: str
@@ -254,10 +249,9 @@ class Known(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, gc=False, eq=False):
     """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k.
 
-    `going` are the maps and loops that can go on at once, those first that have waited longest.
-    `timed` are its timers by visit, `asked` its open tickets by visit and by the patch they are about, `waiting` its
-    waits by name and key, each with its number: so that nothing is looked for among all that stands.
-    """
+    `going` are the maps and loops with room for a pass, longest waiting first. Indexes for constant-time lookups:
+    `timed` are its timers by visit, `asked` its open tickets by visit and by patch, `waiting` its numbered waits by
+    name and key."""
 
     id: str
     final: str = ""
@@ -303,11 +297,10 @@ class Run(msgspec.Struct, gc=False, eq=False):
     given: list[str] | None = None
     agents: int = 0
     usage: dict[str, float] = {}
-    watchers: tuple[str, ...] = ()
-    """Streams that are told of its end."""
+    watchers: tuple[str, ...] = ()  # streams notified of its end
 
     def barred(self, ticket: Ticket) -> dict[str, set[str]]:
-        """Names and ids of the keys that may not decide a ticket, by the word for why."""
+        """Names and key ids that may not decide a ticket, by reason."""
         patch = self.patches.get(ticket.about)
         found: dict[str, set[str]] = {word: set() for word in ticket.barred}
         if "starter" in found:
@@ -321,8 +314,7 @@ class Run(msgspec.Struct, gc=False, eq=False):
 
     @property
     def status(self) -> str:
-        """`RUNNING WAITING COMPLETED FAILED CANCELLED`: WAITING when nothing is ready or goes on by itself, and
-        the world is asked."""
+        """`RUNNING WAITING COMPLETED FAILED CANCELLED`: WAITING if nothing is ready or can continue by itself."""
         if self.final:
             return self.final
         return "RUNNING" if (self.ready or self.going or self.cancelling) and not self.quarantined else "WAITING"

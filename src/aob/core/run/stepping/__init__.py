@@ -1,4 +1,4 @@
-"""One decision as it is made: a run, its graphs and values in; what nodes get, and events as they are added, out."""
+"""One decision in progress: reads a run, its graphs and values; collects inputs of nodes and new events."""
 
 from aob.core.run.stepping.given import Given, Graphs, Needs
 from aob.core.run.stepping.names import input_cell, input_value

@@ -1,4 +1,4 @@
-"""What a decision is given beside its run: graphs, values, rules, and what was kept of the times that it was tried."""
+"""The inputs of a decision besides its run: graphs, values, rules, and data kept from earlier attempts of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -19,20 +19,20 @@ class Graphs(Protocol):
         ...
 
     def body(self, version: int, body: str) -> IR:
-        """The body under a path of nodes (`each/inner`)."""
+        """The body at a path of nodes (`each/inner`)."""
         ...
 
     def document(self, version: int) -> JsonObject:
-        """The materialized document of a version."""
+        """The complete document of a version."""
         ...
 
     def extended(self, operations: list[JsonObject]) -> "Graphs":
-        """The same graphs with one version more, checked and compiled. Raises Invalid with every problem."""
+        """A copy with one more version, checked and compiled. Raises Invalid with every problem."""
         ...
 
 
 class Begun(msgspec.Struct, gc=False):
-    """A page of outputs in the making: the cells that were read, their JSON, and what was charged for it."""
+    """A partial page of outputs: the cells that were read, their JSON, and what was charged for it."""
 
     cells: list[Cell]
     parts: list[bytes]
@@ -40,11 +40,10 @@ class Begun(msgspec.Struct, gc=False):
 
 
 class Given(msgspec.Struct, gc=False, eq=False):
-    """What a decision may look at beside its run: the graphs, values behind references, the rules of the home.
+    """The inputs of a decision besides its run: the graphs, values behind references, the rules of the home.
 
-    `lists` are decoded items of maps by digest: a cache, never truth. `judges` says that nodes which came by a patch
-    are judged when they begin. `begun` are pages of outputs that wait for a value: what was read is not read again.
-    """
+    `lists` caches decoded items of maps by digest. `judges` says that nodes added by a patch are checked when they
+    begin. `begun` are partial pages of outputs that wait for a value, so that nothing is read twice."""
 
     graphs: Graphs
     values: Mapping[bytes, bytes]
@@ -55,12 +54,12 @@ class Given(msgspec.Struct, gc=False, eq=False):
     begun: dict[tuple[str, int], Begun] = {}
 
     def under(self, graphs: Graphs) -> "Given":
-        """The same with other graphs."""
+        """A copy with other graphs."""
         return Given(graphs, self.values, self.rules, self.effects, self.lists, self.judges, self.begun)
 
 
 class Needs(Exception):  # noqa: N818  # not an error: the shell fetches the value and asks again
-    """A decision needs a value that lies outside the record."""
+    """A decision needs a value that is stored outside the record."""
 
     def __init__(self, ref: Ref) -> None:
         super().__init__(ref.hex)

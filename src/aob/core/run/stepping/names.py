@@ -16,8 +16,8 @@ from aob.core.value import NULL, Cell
 def evaluate(
     step: Step, scope: Scope, expression: Expression, extra: JsonObject | None = None, meter: Meter | None = None
 ) -> JsonValue:
-    """The value of an expression in a scope. Raises DeniedError with the expression when it has none. With a meter
-    several expressions together may cost what one may."""
+    """The value of an expression in a scope. Raises DeniedError with the expression if it fails. Expressions with the
+    same meter share the cost limit of one."""
     try:
         return expression.eval({**names_for(step, scope, expression), **(extra or {})}, meter)
     except EvalError as error:
@@ -31,7 +31,7 @@ def evaluate_all(step: Step, scope: Scope, expressions: Mapping[str, Expression]
 
 
 def names_for(step: Step, scope: Scope, expression: Expression) -> JsonObject:
-    """Just the names that the expression uses."""
+    """Only the names that the expression uses."""
     names: JsonObject = {}
     wanted = expression.names
     if "inputs" in wanted:
@@ -52,16 +52,15 @@ def names_for(step: Step, scope: Scope, expression: Expression) -> JsonObject:
 
 
 def parent_of(step: Step, scope: Scope) -> Scope | None:
-    """The scope that a body scope is a pass in."""
+    """The scope that contains the pass."""
     if not scope.path:
         return None
     return step.scope(scope.visit.rpartition("/")[0])
 
 
 def _facts(step: Step, scope: Scope, node: str) -> JsonObject:
-    """What an expression sees of a node: its `state`, the `output` of one that completed, the `error` of one that
-    failed, of a loop whether it is `exhausted`. Under the first rules `output` is always there, null where there is
-    none."""
+    """What an expression sees of a node: its `state`, the `output` if it completed, the `error` if it failed, and of a
+    loop whether it is `exhausted`. Under the first rules `output` always exists, null if there is none."""
     here: Scope | None = scope
     outcome: Any = None
     ir = step.ir_of(scope)
@@ -124,7 +123,7 @@ def input_cell(step: Step, scope: Scope, node: Node) -> Cell:
 
 
 def input_value(step: Step, scope: Scope, node: Node) -> JsonValue:
-    """The input of a visit as a fresh Python value."""
+    """The input of a visit as a new Python value."""
     if node.input is not None:
         return evaluate_all(step, scope, node.input)
     return step.load(input_cell(step, scope, node))
@@ -143,7 +142,7 @@ def body_output(step: Step, scope: Scope) -> Cell:
 
 
 def _leaves(step: Step, scope: Scope, ir: IR) -> dict[str, Cell]:
-    """Outputs of the completed nodes no taken edge of which leads to a node that ran, by id."""
+    """Outputs of the completed nodes whose taken edges lead to no node that ran, by id."""
     cells: dict[str, Cell] = {}
     if ir.plain:
         for node in ir.sinks:

@@ -1,8 +1,7 @@
-"""One decision in the making: the events so far and what they will have changed, over a run that stays untouched.
+"""One decision in progress: its events and their changes, on top of an unchanged run.
 
-`route` gives every out-edge of a decided node its one signal and works through all that follows in the same commit:
-skips, joins, branches, tickets, timers, scopes, and the end of the run. Shared by every command.
-"""
+`route` signals every out-edge of a decided node and processes all that follows in the same commit: skips, joins,
+branches, tickets, timers, scopes, and the end of the run. Shared by every command."""
 
 from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator
@@ -28,8 +27,7 @@ class DeniedError(AobError):
     code = "expression_failed"
 
 
-PAGED_MAX: Final = 16 * 1024 * 1024
-"""Bytes of pages of items that one decision may read."""
+PAGED_MAX: Final = 16 * 1024 * 1024  # bytes of pages of items that one decision may read
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 _MADE_LATE: Final[dict[str, type]] = {
@@ -47,28 +45,21 @@ class Step:
         "shut", "taken", "timed", "touched", "undone", "values", "versions",
     )  # fmt: skip
 
-    # What few decisions need is made when it is first looked at: most decisions are one hop of a chain.
-    asked: dict[str, list[str]]
-    """Tickets that this decision opens, by visit."""
+    # Rarely needed fields are created on first use: most decisions are one hop of a chain.
+    asked: dict[str, list[str]]  # tickets opened here, by visit
     bodies: dict[str, Body]
-    born: dict[str, dict[str, None]]
-    """Nodes that get a token in this decision, by the path of their pass."""
+    born: dict[str, dict[str, None]]  # nodes that get a token here, by the path of their pass
     cancelled: set[str]
     closed: set[str]
     fed: dict[tuple[str, str], tuple[int, int]]
     opened: dict[str, Scope]
-    passes: dict[str, list[str]]
-    """Passes that this decision opens, by the visit of their map or loop."""
-    settled: set[str]
-    """Timers and tickets that this decision ends."""
-    shut: set[str]
-    """Passes that were cut short: nothing follows from them."""
+    passes: dict[str, list[str]]  # passes opened here, by the visit of their map or loop
+    settled: set[str]  # timers and tickets ended here
+    shut: set[str]  # passes that were cut short: nothing follows from them
     taken: set[str]
-    timed: dict[str, list[str]]
-    """Timers that this decision sets, by visit."""
+    timed: dict[str, list[str]]  # timers set here, by visit
     undone: dict[str, int]
-    versions: dict[str, int]
-    """Versions that this decision moves scopes to; looked at when it has `moved` any."""
+    versions: dict[str, int]  # versions that scopes move to here; read if `moved`
 
     def __init__(self, run: Run, given: Given, now: int) -> None:
         self.run, self.given, self.now = run, given, now
@@ -93,18 +84,18 @@ class Step:
     # -- looking at the run as it will be -------------------------------------------------------------------------
 
     def version_of(self, scope: Scope) -> int:
-        """The version of the graph that a scope runs under, also when this decision moves it."""
+        """The graph version of a scope, after moves of this decision."""
         return self.versions.get(scope.path, scope.version) if self.moved else scope.version
 
     def ir_of(self, scope: Scope) -> IR:
-        """The body that a scope is a pass of, in the version that the scope runs under."""
+        """The body of a scope, in the scope's version."""
         version = self.versions.get(scope.path, scope.version) if self.moved else scope.version
         if scope.body:
             return self.given.graphs.body(version, scope.body)
         return self.given.graphs.ir(version)
 
     def move(self, scope: Scope, version: int) -> None:
-        """A scope goes on under another version of the graph."""
+        """A scope continues under another version of the graph."""
         self.versions[scope.path] = version
         self.moved = True
 
@@ -113,14 +104,14 @@ class Step:
         return self.run.scopes.get(path) or self.opened[path]
 
     def outcome(self, scope: Scope, node: str) -> Any:
-        """How a node ended in a scope, or None."""
+        """The outcome of a node in a scope, or None."""
         drafted = self.done.get(scope.path)
         if drafted is not None and node in drafted:
             return drafted[node]
         return scope.done.get(node)
 
     def body(self, visit: str) -> Body:
-        """The progress of a map or loop, as a copy that this decision may move on."""
+        """The progress of a map or loop, as a copy that this decision may change."""
         if visit not in self.bodies:
             kept = self.run.bodies[visit]
             mine = self.bodies[visit] = Body(visit, kept.kind, kept.items, kept.count, kept.window)
@@ -131,17 +122,17 @@ class Step:
         return self.bodies[visit]
 
     def outcome_of(self, visit: str) -> Any:
-        """How a visit ended, or None."""
+        """The outcome of a visit, or None."""
         path, _, node = visit.rpartition("/")
         scope = self.run.scopes.get(path) or self.opened.get(path)
         return None if scope is None else self.outcome(scope, node)
 
     def ticket_id(self, visit: str, attempt: int, subject: str) -> str:
-        """The id of the ticket that this visit opens: the same one whenever it is derived."""
+        """The deterministic id of a ticket of this visit."""
         return held_id("ticket", self.run.id, visit, attempt, subject)
 
     def cell(self, value: JsonValue) -> Cell:
-        """A Python value as a cell; what is too large for a record goes beside it."""
+        """A Python value as a cell; too large for a record, it is stored outside."""
         return self.written(canonical(value))
 
     def written(self, data: bytes) -> Cell:
@@ -149,13 +140,13 @@ class Step:
         return Raw(data) if inline(data) else self.beside(data)
 
     def beside(self, data: bytes) -> Cell:
-        """Canonical bytes kept beside the record, whatever their size, and the reference to them."""
+        """Stores canonical bytes outside the record, whatever their size. Returns the reference."""
         digest = digest_of(data)
         self.values[digest] = data
         return Ref(digest, len(data)).cell()
 
     def load(self, cell: Cell) -> JsonValue:
-        """The value of a cell. Raises Needs when it lies outside and is not at hand."""
+        """The value of a cell. Raises Needs if it is outside the record and not in memory."""
         value = decode(cell)
         if type(value) is dict:
             if "$ref" in value:
@@ -169,14 +160,14 @@ class Step:
         return value
 
     def fetch(self, ref: Ref) -> bytes:
-        """The bytes behind a reference. Raises Needs when they are not at hand."""
+        """The bytes behind a reference. Raises Needs if they are not in memory."""
         data = self.values.get(ref.digest) or self.given.values.get(ref.digest)
         if data is None:
             raise Needs(ref)
         return data
 
     def _page(self, ref: Ref) -> bytes:
-        """A page of a map's items. Raises DeniedError when the decision has read too much already."""
+        """A page of a map's items. Raises DeniedError if the decision has read too much already."""
         self.paged += ref.size
         if self.paged > PAGED_MAX:
             raise DeniedError(f"this reads more than {PAGED_MAX >> 20} MiB of items: let a node of its own read them")
@@ -218,7 +209,8 @@ class Step:
             self._starve(scope, ir, starving, event)
 
     def decided(self, scope: Scope, node: str, outcome: Any) -> dict[str, Any]:
-        """A node has its outcome, and its scope may have come to its end. Returns what this decision decided there."""
+        """Records the outcome of a node; its scope may have ended. Returns the outcomes of this decision in that
+        scope."""
         path = scope.path
         done = self.done.get(path)
         if done is None:
@@ -239,7 +231,7 @@ class Step:
             self.born.setdefault(scope.path, {})[node] = None
 
     def starve(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
-        """A node was skipped: its out-edges are skipped too."""
+        """Skips the out-edges of a skipped node."""
         self._starve(scope, ir, [node], event)
 
     def _starve(self, scope: Scope, ir: IR, starving: list[Node], event: Any) -> None:
@@ -272,7 +264,7 @@ class Step:
                 self.withdraw({scope.prefix + target.id})
 
     def enter(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
-        """A node is decided to run: a job is ready, anything else is worked out later in this decision."""
+        """Starts a node: as a job, or later in this decision if it is not one."""
         if self.copied and node.id in self.copied and not scope.path:
             return
         if node.inner:
@@ -287,8 +279,8 @@ class Step:
                 self.inner.append((scope, ir, node))
 
     def refusal(self, scope: Scope, node: Node) -> str:
-        """Why the rules of this moment do not let a node that a patch brought begin; empty when they do. A replay,
-        which performs nothing, judges nothing."""
+        """Why the current rules refuse a node that a patch added; empty if they do not. A replay performs nothing, so
+        it checks nothing."""
         if not self.given.judges:
             return ""
         return refused_now(dict(node.definition), self._in_base(scope, node.id), self.given.rules, self.run.agents)
@@ -305,41 +297,41 @@ class Step:
     # -- events that every command may need -----------------------------------------------------------------------
 
     def set_timer(self, id: str, visit: str, kind: str, due_ms: int) -> None:
-        """A timer of the run, unless it stands already."""
+        """Sets a timer, unless it exists."""
         if id not in self.run.timers:
             self.events.append(ev.TimerSet(id, visit, kind, due_ms))
             self.timed.setdefault(visit, []).append(id)
 
     def end_timer(self, id: str, *, fired: bool = False) -> None:
-        """A timer has fired or is needed no more."""
+        """A timer has fired or is no longer needed."""
         if id not in self.settled:
             self.settled.add(id)
             self.events.append(ev.TimerDone(id, fired))
 
     def drop_timers(self, visit: str) -> None:
-        """The timers of a visit are needed no more."""
+        """Ends the timers of a visit."""
         if self.run.timers:
             for timer in self.run.timed.get(visit, ()):
                 self.end_timer(timer)
 
     def open_ticket(self, event: ev.TicketOpened) -> None:
-        """A person is asked."""
+        """Opens a ticket."""
         self.events.append(event)
         self.asked.setdefault(event.visit, []).append(event.id)
 
     def close_ticket(self, event: ev.TicketAnswered) -> None:
-        """A ticket has its answer."""
+        """Closes a ticket, once."""
         if event.id not in self.settled:
             self.settled.add(event.id)
             self.events.append(event)
 
     def close_tickets(self, visit: str) -> None:
-        """The open tickets of a visit are withdrawn."""
+        """Withdraws the open tickets of a visit."""
         for ticket in self.run.asked.get(visit, ()):
             self.close_ticket(ev.TicketAnswered(ticket, "withdrawn", "run", "", NULL))
 
     def withdraw(self, visits: Iterable[str]) -> None:
-        """Timers and open tickets of these visits are needed no more, also those that this decision made."""
+        """Ends timers and open tickets of these visits, also those of this decision."""
         for visit in visits:
             for timer in (*self.run.timed.get(visit, ()), *self.timed.get(visit, ())):
                 self.end_timer(timer)
